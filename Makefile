@@ -1,0 +1,44 @@
+# Two commands do all: `make demo` and `make test`. Both set up .venv on first use.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.complete
+
+.PHONY: help setup demo test unit lint films clean
+help:
+	@echo "make demo    index the sample films through Ray, ask five questions, draw the answers"
+	@echo "make test    run every test that this machine can run"
+	@echo "make unit    run the tests that need no Ray, server, real footage or drawing"
+	@echo "make lint    style, types and import contracts"
+	@echo "make films   draw the sample films and their labels again (minutes)"
+	@echo "make clean   remove the virtual environment and what the demo wrote"
+
+setup: $(STAMP)
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "momentseek needs Python 3.11 or newer; name one by `make PYTHON=python3.11 ...`")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the pinned packages into $(VENV) (some 6 GB with CUDA; minutes on the first run) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: $(STAMP)
+	@$(BIN)/python -m sample_videos.demo
+
+test: $(STAMP)
+	@$(BIN)/python -m pytest
+
+unit: $(STAMP)
+	@$(BIN)/python -m pytest -m "not ray and not milvus_server and not browser and not gpu and not world and not footage and not slow"
+
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+films: $(STAMP)
+	@$(BIN)/python -m sample_videos.generate
+
+clean:
+	rm -rf $(VENV) demo-output

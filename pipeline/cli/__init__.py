@@ -1,0 +1,10 @@
+"""The command line: parsing and printing only.
+
+Nothing but click is imported until a command runs, so that `momentseek --help` answers at once.
+"""
+
+from __future__ import annotations
+
+from pipeline.cli.app import main
+
+__all__ = ["main"]

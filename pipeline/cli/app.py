@@ -1,0 +1,106 @@
+"""The command `momentseek`: its subcommands, its errors and its exit codes."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+import click
+
+from pipeline.cli.batch import index
+from pipeline.cli.questions import evaluate, search
+from pipeline.cli.settings import config
+from pipeline.cli.shelf import doctor, remove, videos
+from pipeline.errors import ConfigError, MomentseekError, QueryError
+
+__all__ = ["main"]
+
+_INTERRUPTED = 130
+
+
+class _Commands(click.Group):
+    """Commands of which the nearest is suggested where one is misspelt."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        wanted = args[0] if args else ""
+        if wanted and not wanted.startswith("-") and self.get_command(ctx, wanted) is None:
+            near = difflib.get_close_matches(wanted, self.list_commands(ctx), n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(self.list_commands(ctx))}"
+            ctx.fail(f"no command {wanted!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self.commands)
+
+
+def _show_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(f"momentseek {version('momentseek')}")
+        ctx.exit()
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Say which.")
+@click.option("--debug", is_flag=True, envvar="MOMENTSEEK_DEBUG", help="Show tracebacks and the library's log.")
+def momentseek(*, debug: bool) -> None:
+    r"""Search video by describing the moment.
+
+    \b
+    momentseek index videos/              put videos into a library
+    momentseek search "a red car turns"   find moments in it
+    """
+    level = logging.DEBUG if debug else logging.ERROR
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    logging.getLogger("pipeline").setLevel(level)
+    if debug:
+        os.environ["MOMENTSEEK_DEBUG"] = "1"
+
+
+for _command in (index, search, videos, remove, evaluate, config, doctor):
+    momentseek.add_command(_command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    0: all went well, also where a search finds nothing. 1: something failed. 2: the question or a setting is wrong.
+    130: interrupted.
+
+    Raises:
+        Exception: Whatever went wrong, with --debug.
+    """
+    try:
+        result = momentseek.main(args=arguments, prog_name="momentseek", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Abort:
+        return _complain("interrupted", _INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read us has gone; Python must not complain again when it flushes at its end. The code is click's.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except MomentseekError as error:
+        if os.environ.get("MOMENTSEEK_DEBUG"):
+            raise
+        return _complain(f"error: {error}", 2 if isinstance(error, ConfigError | QueryError) else 1)
+    except Exception as error:
+        if os.environ.get("MOMENTSEEK_DEBUG"):
+            raise
+        said = f"error: unexpected {type(error).__name__}: {error}"
+        return _complain(f"{said} (a fault of momentseek; --debug shows where)", 1)
+    return result if isinstance(result, int) else 0
+
+
+def _complain(message: str, code: int) -> int:
+    from pipeline.cli.output import printable_lines
+
+    click.echo(printable_lines(message), err=True)
+    return code

@@ -1,0 +1,87 @@
+"""What several commands ask for, and the library that it means."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from pipeline.library import Library
+    from pipeline.run_config import RunConfig
+
+__all__ = ["as_json", "configured", "in_library", "library_config", "open_library", "require_library", "run_config"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+in_library = click.option(
+    "--library",
+    "-l",
+    metavar="DIR",
+    envvar="MOMENTSEEK_LIBRARY",
+    help="The library's folder; else MOMENTSEEK_LIBRARY, else the configuration's.",
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, an object a line.")
+
+
+def configured(command: F) -> F:
+    """The options that say a configuration."""
+    overrides = click.option(
+        "--set", "overrides", metavar="NAME=VALUE", multiple=True, help="Override a setting, as sampling.fps=2."
+    )
+    config = click.option(
+        "--config", "-c", metavar="NAME_OR_PATH", help="A YAML file, or the name of one that comes with momentseek."
+    )
+    return config(overrides(command))
+
+
+def run_config(config: str | None, overrides: Sequence[str], library: str | None = None) -> RunConfig:
+    """The configuration that the options say."""
+    from pipeline.run_config import load_run_config
+
+    return load_run_config(config, [*overrides, *_placed(library)])
+
+
+def library_config(library: str | None, config: str | None, overrides: Sequence[str]) -> RunConfig:
+    """The configuration that the options say: a library's own holds unless another one is named."""
+    from pipeline.config import validate, with_overrides
+    from pipeline.library_file import read_library_file
+    from pipeline.run_config import RunConfig
+
+    if config is not None:
+        return run_config(config, overrides, library)
+    place = library or RunConfig().library
+    kept = read_library_file(place)
+    base = RunConfig(library=place) if kept is None else kept.config
+    return validate(RunConfig, with_overrides(base.model_dump(mode="json"), overrides))
+
+
+def open_library(library: str | None, config: str | None = None, overrides: Sequence[str] = ()) -> Library:
+    """The library that the options say."""
+    from pipeline.library import Library
+
+    return Library.open(library_config(library, config, overrides))
+
+
+def require_library(library: str | None, config: str | None = None, overrides: Sequence[str] = ()) -> Library:
+    """The same, where it must be there already: asking must not leave an empty one behind.
+
+    Raises:
+        QueryError: There is none.
+    """
+    from pipeline.errors import QueryError
+
+    opened = open_library(library, config, overrides)
+    place = opened.config.library
+    if "://" not in place and not Path(place).is_dir():
+        opened.close()
+        raise QueryError(f"there is no library {place!r}; make one with: momentseek index VIDEOS --library {place}")
+    return opened
+
+
+def _placed(library: str | None) -> list[str]:
+    # Overrides are YAML, of which JSON is a part: quotes keep a name like "1" or "yes" a name.
+    return [] if library is None else [f"library={json.dumps(library)}"]

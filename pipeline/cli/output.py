@@ -1,0 +1,35 @@
+"""Tables and JSON on standard output."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+__all__ = ["print_json", "print_table", "printable_lines"]
+
+
+def printable_lines(text: str) -> str:
+    """Text of several lines, each without what could command a terminal."""
+    from pipeline.present.text import printable
+
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def print_json(fields: Mapping[str, Any]) -> None:
+    """One object on one line, in ASCII: safe for any name and any terminal."""
+    click.echo(json.dumps(fields))
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
+    """Columns padded with spaces; those in `right` are aligned to the right."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for number, row in enumerate([header, *rows]):
+        cells = [
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        line = "  ".join(cells).rstrip()
+        click.echo(click.style(line, bold=True) if number == 0 else line)

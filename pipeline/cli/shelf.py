@@ -1,0 +1,107 @@
+"""`momentseek videos`, `momentseek remove` and `momentseek doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.cli.options import as_json, configured, in_library, library_config, require_library
+from pipeline.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from pipeline.types import VideoRecord
+
+__all__ = ["doctor", "remove", "videos"]
+
+_COLOURS = {"ok": "green", "note": "yellow", "broken": "red"}
+
+
+@click.command()
+@configured
+@in_library
+@as_json
+def videos(*, config: str | None, overrides: Sequence[str], library: str | None, as_json: bool) -> None:
+    """List the videos of a library."""
+    from pipeline.present.text import printable
+    from pipeline.timecode import format_seconds
+
+    with require_library(library, config, overrides) as opened:
+        records = opened.videos()
+    if as_json:
+        for record in records:
+            print_json(_fields(record))
+        return
+    rows = [
+        [
+            record.video_id,
+            str(record.status),
+            format_seconds(record.duration_seconds),
+            str(record.frame_count),
+            ", ".join(map(printable, record.names)),
+        ]
+        for record in records
+    ]
+    if rows:
+        print_table(["id", "status", "duration", "frames", "names"], rows, right=(2, 3))
+    click.echo(f"{len(rows)} {'video' if len(rows) == 1 else 'videos'}", err=True)
+
+
+def _fields(record: VideoRecord) -> dict[str, Any]:
+    return {
+        "video_id": record.video_id,
+        "names": list(record.names),
+        "status": str(record.status),
+        "duration_seconds": record.duration_seconds,
+        "covered_seconds": record.covered_seconds,
+        "frame_count": record.frame_count,
+        "problem": record.problem,
+        "width": record.info.width,
+        "height": record.info.height,
+        "codec": record.info.codec,
+        "metadata": dict(record.metadata),
+    }
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, metavar="VIDEO...")
+@configured
+@in_library
+def remove(*, names: Sequence[str], config: str | None, overrides: Sequence[str], library: str | None) -> None:
+    """Take videos out of a library, by name, path or id; the files themselves are left alone."""
+    with require_library(library, config, overrides) as opened:
+        # All names are looked up first: a wrong one removes nothing.
+        found = [opened.find(name) for name in names]
+        for name, _ in zip(names, found, strict=True):
+            removed = opened.remove(name)
+            click.echo(f"removed {removed.video_id} ({removed.segments} segments)")
+
+
+@click.command()
+@configured
+@in_library
+@as_json
+@click.pass_context
+def doctor(
+    ctx: click.Context, *, config: str | None, overrides: Sequence[str], library: str | None, as_json: bool
+) -> None:
+    """Check whether all that momentseek needs works here, and say what to do where it doesn't.
+
+    Exit code 1 if something that is needed is broken.
+    """
+    from pipeline.doctor import examine
+    from pipeline.present.text import printable
+
+    is_well = True
+    for finding in examine(library_config(library, config, overrides)):
+        is_well = is_well and finding.state != "broken"
+        if as_json:
+            print_json(asdict(finding))
+            continue
+        click.echo(f"{click.style(f'{finding.state:<8}', fg=_COLOURS[finding.state])}{finding.what:<16}", nl=False)
+        click.echo(printable(finding.said))
+        if finding.remedy:
+            click.echo(f"{'':<24}{printable(finding.remedy)}")
+    ctx.exit(0 if is_well else 1)

@@ -1,0 +1,203 @@
+"""Settings: from YAML files and overrides to frozen, validated objects, and from these to fingerprints.
+
+The machinery only: each strategy is itself a `Settings` object beside its code, and its fields are the one home of their
+defaults. `pipeline.run_config` puts them together.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline.errors import ConfigError
+
+__all__ = ["Settings", "fingerprint", "load_mapping", "validate", "with_overrides"]
+
+_BUNDLED = Path(__file__).resolve().parent.parent / "configs"
+
+
+class Settings(BaseModel):
+    """A frozen, validated configuration object; unknown fields and silent conversions are refused."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def load_mapping(path: str | Path) -> dict[str, Any]:
+    """Read a YAML file and all that it `extends`, nearest last.
+
+    `extends` names another file, relative to the one that says it. A mapping is merged key by key, except that a mapping
+    which names another `strategy` replaces the one below it; every other value replaces.
+
+    Args:
+        path: A file, or the bare name of one in the project's configs folder ("demo" for configs/demo.yaml).
+
+    Raises:
+        ConfigError: A file is missing, is not YAML, is not a mapping, or extends itself.
+    """
+    return _load(_resolve(path), ())
+
+
+def _resolve(path: str | Path) -> Path:
+    given = Path(path)
+    bundled = _BUNDLED / f"{given}.yaml"
+    if not given.exists() and not given.suffix and bundled.is_file():
+        return bundled
+    return given
+
+
+def _load(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    resolved = path.resolve()
+    if resolved in seen:
+        chain = " -> ".join(str(p) for p in (*seen, resolved))
+        raise ConfigError(f"{path}: extends itself ({chain}); remove one of these `extends`")
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        bundled = ", ".join(sorted(p.stem for p in _BUNDLED.glob("*.yaml")))
+        raise ConfigError(f"no configuration file {str(path)!r}; give a path, or one of: {bundled}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error})") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if data is None:
+        data = {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: expected `name: value` lines at the top, got a {type(data).__name__}")
+    below = data.pop("extends", None)
+    if below is None:
+        return data
+    if not isinstance(below, str):
+        raise ConfigError(f"{path}: extends: expected a file name, got {below!r}")
+    return merged(_load(path.parent / below, (*seen, resolved)), data)
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay one mapping over another, key by key; a change of `strategy` starts afresh."""
+    result = dict(below)
+    for key, value in above.items():
+        under = result.get(key)
+        same_kind = isinstance(under, dict) and isinstance(value, dict)
+        if same_kind and value.get("strategy", under.get("strategy")) == under.get("strategy"):
+            result[key] = merged(under, value)
+        else:
+            result[key] = value
+    return result
+
+
+def with_overrides(data: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+    """Lay `a.b=c` overrides over a mapping, in their order; `c` is read as YAML.
+
+    Raises:
+        ConfigError: An override has no `=`, an empty key, or a value that is not YAML.
+    """
+    result = dict(data)
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        path = key.strip().split(".")
+        if not equals or not all(path):
+            raise ConfigError(f"--set {override!r}: expected name=value with a dotted name, as sampling.fps=2")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--set {override!r}: the value is not YAML: {' '.join(str(error).split())}") from error
+        for part in reversed(path):
+            value = {part: value}
+        result = merged(result, value)
+    return result
+
+
+def validate(model: type[S], data: Mapping[str, Any], origin: str = "configuration") -> S:
+    """Make a settings object of a mapping.
+
+    Where a mapping leaves out the `strategy`, the one that the field has by default is meant.
+
+    Raises:
+        ConfigError: One line a fault: the dotted path, what is wrong, the value, and the nearest allowed name.
+    """
+    try:
+        return model.model_validate_json(json.dumps(_with_strategies(model, data), default=str))
+    except ValidationError as error:
+        faults = "\n".join(f"  {line}" for line in _faults(model, error))
+        raise ConfigError(f"{origin}:\n{faults}") from error
+
+
+def _with_strategies(model: type[Settings], data: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(data)
+    for name, field in model.model_fields.items():
+        given, default = result.get(name), field.get_default(call_default_factory=True)
+        if isinstance(given, Mapping) and isinstance(default, Settings):
+            strategy = {"strategy": default.strategy} if hasattr(default, "strategy") else {}
+            result[name] = _with_strategies(type(default), {**strategy, **given})
+    return result
+
+
+def _faults(model: type[Settings], error: ValidationError) -> Iterator[str]:
+    for fault in error.errors(include_url=False):
+        path, parent = _dotted(model, fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            allowed = sorted(parent.model_fields) if parent is not None else []
+            near = difflib.get_close_matches(path.rpartition(".")[2], allowed, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            yield f"{path}: unknown setting; {hint}allowed here: {', '.join(allowed)}"
+        elif fault["type"] == "union_tag_invalid":
+            tags = str(fault["ctx"]["expected_tags"]).replace("'", "")
+            tag = str(fault["ctx"]["tag"])
+            near = difflib.get_close_matches(tag, tags.split(", "), n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            yield f"{path}.strategy: unknown strategy {tag!r}; {hint}allowed: {tags}"
+        else:
+            yield f"{path}: {fault['msg']}, got {fault['input']!r}"
+
+
+def _dotted(model: type[Settings], location: tuple[int | str, ...]) -> tuple[str, type[Settings] | None]:
+    """The dotted path of a fault as the YAML spells it, and the settings class whose field it would be."""
+    parts: list[str] = []
+    here: type[Settings] | None = model
+    parent: type[Settings] | None = model
+    options: dict[str, type[Settings]] = {}
+    for part in location:
+        if part in options:
+            here = options[str(part)]
+            options = {}
+            continue
+        parent = here
+        parts.append(str(part))
+        annotation = here.model_fields[str(part)].annotation if here and str(part) in here.model_fields else None
+        classes = list(_settings_in(annotation))
+        here = classes[0] if len(classes) == 1 else None
+        options = {str(c.model_fields["strategy"].default): c for c in classes if "strategy" in c.model_fields}
+        if len(classes) == 1 and not options:
+            options = {classes[0].__name__: classes[0]}
+    return ".".join(parts) or "(top)", parent
+
+
+def _settings_in(annotation: object) -> Iterator[type[Settings]]:
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        yield annotation
+        return
+    for inner in getattr(annotation, "__args__", ()):
+        yield from _settings_in(inner)
+
+
+def fingerprint(*parts: Settings | Mapping[str, Any] | str) -> str:
+    """A short identity of settings and versions that change a stage's output: 12 hex digits of a SHA-256.
+
+    Settings count by their class name and all their fields, defaults included, in a canonical JSON form.
+    """
+    canonical = [
+        {type(part).__name__: part.model_dump(mode="json")} if isinstance(part, Settings) else part for part in parts
+    ]
+    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

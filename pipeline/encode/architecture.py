@@ -1,0 +1,167 @@
+"""Which network a model is and how its pictures are prepared: known without its weights."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pipeline.encode.preprocess import ClipPreprocessing
+from pipeline.encode.settings import Encoding
+from pipeline.errors import ConfigError
+
+__all__ = ["Architecture", "architecture_of", "content_hash", "resolved"]
+
+_PROJECT = Path(__file__).resolve().parent.parent.parent
+_OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
+_OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """A network and the preparation of its pictures.
+
+    Attributes:
+        name: Its name in open_clip's registry.
+        preprocessing: Resizing and cropping.
+        mean: Per channel, subtracted from values of 0 to 1. Where nothing is said, those of OpenAI's CLIP.
+        std: Per channel, what the difference is divided by.
+        quick_gelu: Whether the weights want QuickGELU though the network's name does not say so.
+    """
+
+    name: str
+    preprocessing: ClipPreprocessing
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    quick_gelu: bool = False
+
+
+def architecture_of(settings: Encoding) -> Architecture:
+    """Find the network that the settings name, and register it with open_clip where it comes from a file.
+
+    Raises:
+        ConfigError: open_clip knows no such model or tag, or the architecture file is missing or is not one.
+    """
+    if settings.architecture is not None:
+        return _from_file(resolved(settings.architecture))
+    return _from_registry(settings.model, settings.pretrained)
+
+
+def resolved(path: str) -> Path:
+    """A path that a setting names: as it is, or else, where it is relative and not there, from the project's folder."""
+    given = Path(path).expanduser()
+    in_project = _PROJECT / given
+    return in_project if not given.exists() and in_project.exists() else given
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file's content in hex; remembered until the file's size or time changes.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    status = path.stat()
+    return _content_hash(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _content_hash(path: Path, size_bytes: int, modified_ns: int) -> str:  # noqa: ARG001 - they are the cache's key
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _from_registry(model: str, tag: str | None) -> Architecture:
+    import open_clip
+
+    config = open_clip.get_model_config(model)
+    if config is None:
+        known = open_clip.list_models()
+        raise ConfigError(f"encoder.model: unknown model {model!r}; {_nearest(model, known)}")
+    preferences: Mapping[str, Any] = {}
+    if tag is not None:
+        preferences = open_clip.get_pretrained_cfg(model, tag)
+        if not preferences:
+            tags = open_clip.list_pretrained_tags_by_model(model)
+            raise ConfigError(
+                f"encoder.pretrained: {model} has no weights named {tag!r}; {_nearest(tag, tags)} (null for weights of"
+                " your own)"
+            )
+    quick_gelu = bool(preferences.get("quick_gelu")) and not config.get("quick_gelu", False)
+    return _architecture(model, config, preferences, quick_gelu=quick_gelu)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    shown = difflib.get_close_matches(name, names, n=8, cutoff=0.0) if len(names) > 20 else names
+    return f"{hint}{'among the known' if len(shown) < len(names) else 'known'}: {', '.join(shown)}"
+
+
+def _from_file(path: Path) -> Architecture:
+    where = f"encoder.architecture: {str(path)!r}"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{where}: no such file, neither from {str(Path.cwd())!r} nor {str(_PROJECT)!r}") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{where}: cannot be read as JSON ({error})") from error
+    config = data.get("model_cfg", data) if isinstance(data, dict) else {}
+    missing = [key for key in ("embed_dim", "vision_cfg", "text_cfg") if key not in config]
+    if missing:
+        raise ConfigError(
+            f"{where}: not an open_clip architecture: {', '.join(missing)} missing at the top or under model_cfg"
+        )
+    preferences = data.get("preprocess_cfg", {}) if "model_cfg" in data else {}
+    try:
+        return _architecture(_registered(path, config), config, preferences)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{where}: preprocess_cfg cannot be used: {error}") from error
+
+
+def _registered(path: Path, config: Mapping[str, Any]) -> str:
+    """Make open_clip know a network, under a name that no other content can have."""
+    import open_clip
+
+    text = json.dumps(config, sort_keys=True)
+    name = f"{path.stem}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    if name not in open_clip.list_models():
+        # The registry keeps what it has read; the file itself may go.
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / f"{name}.json"
+            copy.write_text(text, encoding="utf-8")
+            open_clip.add_model_config(copy)
+    return name
+
+
+def _architecture(
+    name: str, config: Mapping[str, Any], preferences: Mapping[str, Any], *, quick_gelu: bool = False
+) -> Architecture:
+    # The tower's own input size wins over the preferences' "size", as in open_clip's create_model.
+    size = config["vision_cfg"].get("image_size", 224)
+    height, width = (size, size) if isinstance(size, int) else (int(side) for side in size)
+    return Architecture(
+        name=name,
+        preprocessing=ClipPreprocessing(
+            image_height=height,
+            image_width=width,
+            resize_mode=preferences.get("resize_mode") or "shortest",
+            interpolation=preferences.get("interpolation") or "bicubic",
+            fill_color=preferences.get("fill_color") or 0,
+        ),
+        mean=_channels(preferences.get("mean") or _OPENAI_MEAN),
+        std=_channels(preferences.get("std") or _OPENAI_STD),
+        quick_gelu=quick_gelu,
+    )
+
+
+def _channels(value: Any) -> tuple[float, float, float]:
+    values = value if isinstance(value, list | tuple) else (value,) * 3
+    red, green, blue = (float(v) for v in values)
+    return red, green, blue

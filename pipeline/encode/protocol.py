@@ -1,0 +1,76 @@
+"""The seam between pictures or text and their embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.types import Frame
+
+__all__ = ["Encoder", "OpenEncoder", "Preprocessing"]
+
+
+class Preprocessing(Protocol):
+    """Turns a frame into what a model's image tower takes, but for the normalisation, which is done on its device."""
+
+    @property
+    def image_height(self) -> int:
+        """Pixels down of the tower's input."""
+
+    @property
+    def image_width(self) -> int:
+        """Pixels across of the tower's input."""
+
+    def __call__(self, frame: Frame) -> npt.NDArray[np.uint8]:
+        """Resize and crop as the model's own transform does: uint8 (image_height, image_width, 3) RGB."""
+
+
+class OpenEncoder(Protocol):
+    """A model whose weights are loaded."""
+
+    @property
+    def dimension(self) -> int:
+        """Length D of an embedding."""
+
+    @property
+    def device(self) -> str:
+        """Where it runs, as "cpu" or "cuda:0"."""
+
+    @property
+    def precision(self) -> str:
+        """Number format it computes in: "fp32", "bf16" or "fp16"."""
+
+    def encode_images(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Embed preprocessed images: uint8 (N, H, W, 3) RGB in, float32 (N, D) of unit length out."""
+
+    def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Embed texts, prompts applied and averaged: float32 (N, D) of unit length, a row a text.
+
+        Raises:
+            TextTooLongError: A text does not fit the context and the configuration says to refuse it.
+        """
+
+
+class Encoder(Protocol):
+    """A configured model: cheap to construct and to pickle; nothing is loaded before `open`."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of the embedding space: model and weights; two encoders with the same one are comparable."""
+
+    @property
+    def description(self) -> str:
+        """The model for people, as "ViT-B-32 (laion2b_s34b_b79k)"."""
+
+    def preprocessing(self) -> Preprocessing:
+        """The model's preprocessing, picklable, made without its weights."""
+
+    def open(self) -> OpenEncoder:
+        """Load the weights.
+
+        Raises:
+            WeightsUnavailableError: They are out of reach or broken; the message names the ways out.
+        """

@@ -1,0 +1,60 @@
+"""Texts on their way to the text tower: prompts, and the length that a model's context sets."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.encode.settings import Encoding
+from pipeline.errors import TextTooLongError
+
+__all__ = ["PromptedTexts"]
+
+_log = logging.getLogger(__name__)
+
+
+class PromptedTexts:
+    """Applies the prompts and guards the length, with a model's own tokenizer."""
+
+    def __init__(self, settings: Encoding, tokenizer: Any, context_length: int) -> None:
+        self._settings = settings
+        self._tokenizer = tokenizer
+        self._context_length = context_length
+
+    def tokens(self, text: str) -> Any:
+        """A text in all its prompts.
+
+        Returns:
+            torch int64 (P, context_length), a row a prompt.
+
+        Raises:
+            TextTooLongError: It does not fit the context and is not to be truncated.
+        """
+        prompted = self._prompted(text)
+        longest = max(prompted, key=self._token_count)
+        if (count := self._token_count(longest)) > self._context_length:
+            shown = longest if len(longest) <= 80 else f"{longest[:77]}..."
+            problem = f"{shown!r} has {count} tokens and the context of {self._settings.model} {self._context_length}"
+            if self._settings.long_text == "refuse":
+                raise TextTooLongError(
+                    f"{problem}; shorten it, or set encoder.long_text to truncate and lose the end of it"
+                )
+            _log.warning("%s; its end is left out (encoder.long_text is truncate)", problem)
+        return self._tokenizer(prompted, context_length=self._context_length)
+
+    def too_long(self, texts: Sequence[str]) -> tuple[str, ...]:
+        """Those texts of which the context cannot hold all, in some prompt."""
+        return tuple(text for text in texts if max(map(self._token_count, self._prompted(text))) > self._context_length)
+
+    def _prompted(self, text: str) -> list[str]:
+        return [prompt.replace("{}", text) for prompt in self._settings.prompts]
+
+    def _token_count(self, text: str) -> int:
+        """Tokens of a whole text, with those that mark its beginning and end."""
+        if hasattr(self._tokenizer, "encode"):
+            return len(self._tokenizer.encode(text)) + 2
+        # Tokenizers of Hugging Face: open_clip's wrapper cleans the text, and in "clips" mode adds a class token.
+        clean = getattr(self._tokenizer, "clean_fn", str)
+        extra = 1 if getattr(self._tokenizer, "tokenizer_mode", "") == "clips" else 0
+        return len(self._tokenizer.tokenizer(clean(text)).input_ids) + extra

@@ -1,0 +1,113 @@
+"""Every error that momentseek raises on purpose.
+
+MomentseekError
+├── ConfigError                    a setting is unknown, of the wrong kind or out of range
+├── VideoError                     a video cannot be used
+│   ├── VideoNotFoundError         nothing readable at that place
+│   ├── UnsupportedVideoError      not a video, no video stream, or not one that this decoder takes
+│   └── VideoDecodeError           the stream is there, and not one frame of it can be decoded
+├── EncoderError                   the model cannot be used
+│   ├── WeightsUnavailableError    its weights are out of reach or broken
+│   └── TextTooLongError           a text does not fit the model's context
+├── StoreError                     frame embeddings cannot be read or written
+├── MomentIndexError               the vector index cannot be used
+│   ├── IndexLockedError           another process holds it
+│   └── FingerprintMismatchError   it holds vectors of another encoder
+├── QueryError                     a question that cannot be asked
+└── ExecutionError                 a batch cannot be run
+
+A message says what was wrong, with which value, and what to do about it.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConfigError",
+    "EncoderError",
+    "ExecutionError",
+    "FingerprintMismatchError",
+    "IndexLockedError",
+    "MomentIndexError",
+    "MomentseekError",
+    "QueryError",
+    "StoreError",
+    "TextTooLongError",
+    "UnsupportedVideoError",
+    "VideoDecodeError",
+    "VideoError",
+    "VideoNotFoundError",
+    "WeightsUnavailableError",
+]
+
+
+class MomentseekError(Exception):
+    """The root of all errors that momentseek raises on purpose."""
+
+
+class ConfigError(MomentseekError):
+    """A setting is unknown, of the wrong kind or out of range; the message names its dotted path."""
+
+
+class VideoError(MomentseekError):
+    """A video cannot be used.
+
+    Attributes:
+        uri: Where the video was looked for.
+        problem: What is wrong with it, and what to do.
+    """
+
+    def __init__(self, uri: str, problem: str) -> None:
+        super().__init__(uri, problem)
+        self.uri = uri
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.uri!r}: {self.problem}"
+
+
+class VideoNotFoundError(VideoError):
+    """There is no readable regular file at that place."""
+
+
+class UnsupportedVideoError(VideoError):
+    """The file is not a video, holds no video stream, or is one that this decoder refuses."""
+
+
+class VideoDecodeError(VideoError):
+    """The file says that it holds a video stream, and not one frame of it can be decoded."""
+
+
+class EncoderError(MomentseekError):
+    """The model that turns pictures and text into embeddings cannot be used."""
+
+
+class WeightsUnavailableError(EncoderError):
+    """A model's weights are out of reach or broken; the message names the ways out."""
+
+
+class TextTooLongError(EncoderError):
+    """A text has more tokens than the model's context holds."""
+
+
+class StoreError(MomentseekError):
+    """Frame embeddings or a video's record cannot be read or written."""
+
+
+class MomentIndexError(MomentseekError):
+    """The vector index cannot be opened, read or written."""
+
+
+class IndexLockedError(MomentIndexError):
+    """Another process holds the embedded index; the message says which, and the ways out."""
+
+
+class FingerprintMismatchError(MomentIndexError):
+    """The index holds vectors of another encoder; the message names both."""
+
+
+class QueryError(MomentseekError):
+    """A question that cannot be asked: empty, of the wrong kind, or about a video that is not there."""
+
+
+class ExecutionError(MomentseekError):
+    """A batch cannot be run at all; one bad video is a failed report instead."""

@@ -1,0 +1,126 @@
+"""One video after another, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from pipeline.encode.protocol import OpenEncoder
+from pipeline.errors import ExecutionError, MomentseekError
+from pipeline.execution.ledger import Ledger
+from pipeline.execution.progress import OnProgress, ProgressMeter
+from pipeline.execution.settings import Execution
+from pipeline.execution.stages import Stages
+from pipeline.execution.video_work import (
+    BatchTimes,
+    Failure,
+    Reading,
+    Vectors,
+    VideoEnd,
+    assembled,
+    encoded,
+    failure_of,
+    sampled_batches,
+)
+from pipeline.types import FrameEmbeddings, Source, VideoReport
+from pipeline.video import content_id
+
+__all__ = ["InProcessExecutor"]
+
+
+class InProcessExecutor:
+    """An `Executor` without other processes: the plainest way through a batch, and the one to debug.
+
+    A video that kills the process takes the batch with it; Ray's executor outlives that.
+
+    Args:
+        settings: Of which only `batch_frames` matters here.
+        stages: What the videos go through.
+        on_progress: Told how far the batch is.
+    """
+
+    def __init__(self, settings: Execution, stages: Stages, *, on_progress: OnProgress | None = None) -> None:
+        self._settings = settings
+        self._stages = stages
+        self._on_progress = on_progress
+
+    def run(self, sources: Iterable[Source]) -> Iterator[VideoReport]:
+        """Index all sources, in their order; every one ends in exactly one report.
+
+        Raises:
+            ConfigError: The settings of two stages do not fit together.
+            EncoderError: The model cannot be used; WeightsUnavailableError among them.
+            MomentIndexError: The index cannot be used.
+        """
+        ledger = Ledger(self._stages, rows_per_write=1)
+        worker = _Worker(self._stages, self._settings.batch_frames, ProgressMeter(self._on_progress))
+        for source in sources:
+            self._index(source, ledger, worker)
+            yield from ledger.reports(all_written=True)
+            worker.meter.ended(ledger.ended_count)
+
+    def _index(self, source: Source, ledger: Ledger, worker: _Worker) -> None:
+        try:
+            video_id = content_id(source.uri)
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
+            ledger.fail(source, failure_of(error, source.uri).problem)
+            return
+        if not ledger.admit(source, video_id):
+            return
+        worker.open()
+        try:
+            result = worker.embedded(source, video_id)
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
+            result = failure_of(error, source.uri)
+        if not isinstance(result, Failure):
+            ledger.finish(source, *result)
+        elif result.fatal is not None:
+            raise result.fatal
+        else:
+            ledger.fail(source, result.problem, video_id)
+
+
+class _Worker:
+    """Decodes and encodes; the model is opened by the first video that needs it."""
+
+    def __init__(self, stages: Stages, batch_frames: int, meter: ProgressMeter) -> None:
+        self._stages = stages
+        self._batch_frames = batch_frames
+        self._opened: tuple[Reading, OpenEncoder] | None = None
+        self.meter = meter
+
+    def open(self) -> tuple[Reading, OpenEncoder]:
+        if self._opened is None:
+            stages = self._stages
+            try:
+                preprocessing, model = stages.encoder.preprocessing(), stages.encoder.open()
+            except MomentseekError:
+                raise
+            except Exception as error:
+                raise ExecutionError(f"unexpected {type(error).__name__} while opening the encoder: {error}") from error
+            reading = Reading(
+                decoder=stages.decoder,
+                sampler=stages.sampler,
+                preprocessing=preprocessing,
+                batch_frames=self._batch_frames,
+            )
+            self._opened = reading, model
+        return self._opened
+
+    def embedded(self, source: Source, video_id: str) -> tuple[FrameEmbeddings, VideoEnd] | Failure:
+        reading, model = self.open()
+        times: list[BatchTimes] = []
+        vectors: list[Vectors] = []
+        number = self.meter.begin(source.uri)
+        try:
+            for item in sampled_batches(reading, source.uri):
+                if isinstance(item, VideoEnd):
+                    return assembled(video_id, times, vectors, item), item
+                [result] = encoded(model, [item.images])
+                if isinstance(result, Failure):
+                    return result
+                times.append(item.times)
+                vectors.append(result)
+                self.meter.advance(number, item.times)
+        finally:
+            self.meter.end(number)
+        raise AssertionError("sampled_batches ends with a VideoEnd")

@@ -1,0 +1,175 @@
+"""Joining a Ray cluster, or starting one here, and how much of it a batch takes."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import ExecutionError
+from pipeline.execution.settings import Execution
+
+__all__ = ["Shares", "check_reachable", "connected", "shares"]
+
+_log = logging.getLogger(__name__)
+
+_CONNECT_SECONDS = 5.0
+# Ray reads these when it is imported or started: no notice about GPUs, no statistics sent to its makers, and no
+# accounts of dead workers in the midst of standard output (the reports say what they meant for a video).
+_QUIET = {
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
+}
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shares:
+    """What of a cluster a batch takes.
+
+    Attributes:
+        encoders: Encoders side by side.
+        encoder_cpus: Processors that each of them holds.
+        encoder_gpus: Share of a GPU that each of them holds.
+        readers: Videos being decoded at once.
+        reader_cpus: Processors that each of them holds.
+    """
+
+    encoders: int
+    encoder_cpus: float
+    encoder_gpus: float
+    readers: int
+    reader_cpus: float
+
+
+def shares(settings: Execution, *, cpus: float, gpus: float) -> Shares:
+    """Divide a cluster so that encoders never keep the last reader from running, not even on one processor.
+
+    Encoders take at most half of the processors, and one each where there are enough.
+
+    Raises:
+        ExecutionError: There is no processor, or there are not enough GPUs for the encoders that are wanted.
+    """
+    if cpus <= 0:
+        raise ExecutionError("the Ray cluster has no processors to decode with; start a node with --num-cpus")
+    encoder_gpus = settings.gpus_per_encoder if gpus > 0 else 0.0
+    fitting = _fitting(gpus, encoder_gpus) if encoder_gpus else 1
+    encoders = settings.encoders or max(1, fitting)
+    if encoder_gpus and encoders > fitting:
+        raise ExecutionError(
+            f"{encoders} encoders with {encoder_gpus:g} GPUs each do not fit the cluster's {gpus:g} GPUs; lower"
+            " execution.encoders or execution.gpus_per_encoder"
+        )
+    encoder_cpus = _ray_share(min(1.0, cpus / 2 / encoders))
+    left = cpus - encoders * encoder_cpus
+    reader_cpus = _ray_share(min(1.0, left))
+    return Shares(
+        encoders=encoders,
+        encoder_cpus=encoder_cpus,
+        encoder_gpus=encoder_gpus,
+        readers=settings.videos_at_once or max(1, int(left / reader_cpus)),
+        reader_cpus=reader_cpus,
+    )
+
+
+def _fitting(gpus: float, each: float) -> int:
+    """How many encoders fit: a share below 1 stays on one GPU."""
+    return int(gpus) * int(1 / each) if each < 1 else int(gpus / each)
+
+
+def _ray_share(share: float) -> float:
+    """Ray counts in ten-thousandths."""
+    return math.floor(share * 10_000) / 10_000
+
+
+@contextmanager
+def connected(settings: Execution) -> Iterator[Shares]:
+    """Join the cluster that the settings name; one that this starts or joins is left again at the end.
+
+    Where this process has joined one already, that is used and stays.
+
+    Raises:
+        ExecutionError: It cannot be reached, or this batch does not fit it.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    was_connected = ray.is_initialized()
+    if not was_connected:
+        _connect(settings)
+    try:
+        resources = ray.cluster_resources()
+        yield shares(settings, cpus=resources.get("CPU", 0.0), gpus=resources.get("GPU", 0.0))
+    finally:
+        if not was_connected:
+            ray.shutdown()
+
+
+def _connect(settings: Execution) -> None:
+    import ray
+
+    address = settings.address or os.environ.get("RAY_ADDRESS") or "local"
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address == "local":
+        # Left alone, Ray tries a task for ever that was killed for its memory.
+        options |= {"include_dashboard": False, "_system_config": {"task_oom_retries": settings.retries}}
+    else:
+        check_reachable(address)
+        if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:
+            # A submitted job brings its own working directory; other drivers bring this package.
+            options["runtime_env"] = {"py_modules": [str(_PACKAGE)]}
+    try:
+        _init(address, options)
+    except (ConnectionError, OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        cause = " ".join(str(error).split())
+        raise ExecutionError(f"no Ray at {address!r}: {cause}. {_WAYS_OUT}") from error
+
+
+def _init(address: str, options: dict[str, Any]) -> None:
+    import ray
+
+    try:
+        ray.init(address=address, **options)
+    except OSError as error:
+        if address != "local":
+            raise
+        # Seen once in 20 starts on two processors: Ray's own server ended without a word.
+        _log.warning("Ray did not start (%s); trying once more", error)
+        ray.shutdown()
+        ray.init(address=address, **options)
+
+
+_WAYS_OUT = (
+    "Set execution.address (or RAY_ADDRESS) to a running cluster, leave both out to start Ray on this machine, or set"
+    " execution.executor to in_process"
+)
+
+
+def check_reachable(address: str) -> None:
+    """Refuse within seconds what Ray would try for minutes.
+
+    Raises:
+        ExecutionError: Nothing listens there, or it is no such address.
+    """
+    if address == "auto":
+        return
+    if "://" in address:
+        raise ExecutionError(
+            f'execution.address is "auto" or host:port, got {address!r}: a batch runs on one of the cluster\'s'
+            " machines. From elsewhere, submit it: ray job submit --working-dir . -- python -m jobs.index_videos ..."
+        )
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise ExecutionError(f'execution.address is "auto" or host:port, got {address!r}')
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
+    except OSError as error:
+        raise ExecutionError(f"no Ray at {address!r}: {error}. {_WAYS_OUT}") from error

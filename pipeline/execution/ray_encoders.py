@@ -1,0 +1,187 @@
+"""A pool of encoders in Ray's processes, as the driver sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+import ray
+from ray.exceptions import RayActorError, RayError, RayTaskError
+
+from pipeline.encode.protocol import Encoder, Preprocessing
+from pipeline.errors import ExecutionError, MomentseekError
+from pipeline.execution.ray_cluster import Shares
+from pipeline.execution.ray_workers import EncoderProcess
+from pipeline.execution.video_work import Failure, Vectors
+
+__all__ = ["EncoderPool", "HasPixels"]
+
+# One call runs and one waits, so that an encoder never waits for the driver.
+_CALLS_AT_ONCE = 2
+_DEATHS_ALLOWED = 3
+
+
+class HasPixels(Protocol):
+    """A batch of frames that is to be encoded."""
+
+    @property
+    def pixels(self) -> Any:
+        """Reference of its uint8 (N, H, W, 3) in Ray's store."""
+
+
+P = TypeVar("P", bound=HasPixels)
+
+
+@dataclass
+class _Member:
+    actor: Any
+    is_open: bool = False
+    calls: int = 0
+
+
+@dataclass
+class _Call(Generic[P]):
+    member: _Member
+    parts: list[P]
+
+
+@dataclass
+class EncoderPool(Generic[P]):
+    """Opens encoders, hands them batches, and replaces those that died for good.
+
+    What it waits for is in `waitables`; what of that is ready goes to `collect`.
+    """
+
+    encoder: Encoder
+    shares: Shares
+    retries: int
+    preprocessing: Preprocessing | None = None
+    _members: list[_Member] = field(default_factory=list)
+    _asked: Any = None
+    _opening: dict[Any, _Member] = field(default_factory=dict)
+    _calls: dict[Any, _Call[P]] = field(default_factory=dict)
+    _deaths: int = 0
+
+    def start(self) -> None:
+        """Start the encoders; starting twice changes nothing."""
+        if self._members:
+            return
+        for _ in range(self.shares.encoders):
+            self._add()
+        self._asked = self._members[0].actor.preprocessing.remote()
+        for member in self._members:
+            self._open(member)
+
+    def waitables(self) -> list[Any]:
+        """References that something is expected of."""
+        asked = [] if self._asked is None else [self._asked]
+        return [*self._calls, *asked, *self._opening]
+
+    def room(self) -> bool:
+        """Whether an encoder takes another call now."""
+        return any(member.is_open and member.calls < _CALLS_AT_ONCE for member in self._members)
+
+    def is_hungry(self) -> bool:
+        """Whether an encoder has nothing to do."""
+        return any(member.is_open and member.calls == 0 for member in self._members)
+
+    def is_busy(self) -> bool:
+        """Whether a call is under way."""
+        return bool(self._calls)
+
+    def submit(self, parts: Sequence[P]) -> None:
+        """Encode these batches in one call of the encoder that has least to do."""
+        member = min((each for each in self._members if each.is_open), key=lambda each: each.calls)
+        call = member.actor.encode.remote(*(part.pixels for part in parts))
+        member.calls += 1
+        self._calls[call] = _Call(member, list(parts))
+
+    def collect(self, reference: Any) -> list[tuple[P, Vectors | Failure | None]]:
+        """Take in what is ready: each batch with its vectors, its failure, or None where it must be tried alone.
+
+        Raises:
+            MomentseekError: The model cannot be used.
+            ExecutionError: Encoders die again and again.
+        """
+        if reference in self._calls:
+            return self._encoded(reference, self._calls.pop(reference))
+        answer = self._answer(reference)
+        if reference is self._asked:
+            self._asked, self.preprocessing = None, answer
+        else:
+            self._opening.pop(reference).is_open = True
+        return []
+
+    def close(self) -> None:
+        """End the encoders' processes."""
+        for member in self._members:
+            ray.kill(member.actor)
+        self._members.clear()
+
+    def _add(self) -> _Member:
+        actor = ray.remote(EncoderProcess).options(
+            num_cpus=self.shares.encoder_cpus,
+            num_gpus=self.shares.encoder_gpus,
+            max_restarts=self.retries,
+            max_task_retries=self.retries,
+        )
+        member = _Member(actor.remote(self.encoder, on_gpu=self.shares.encoder_gpus > 0))
+        self._members.append(member)
+        return member
+
+    def _open(self, member: _Member) -> None:
+        self._opening[member.actor.open.remote()] = member
+
+    def _answer(self, reference: Any) -> Any:
+        try:
+            answer = ray.get(reference)
+        except RayTaskError as error:
+            raise _own(error) from error
+        except RayError as error:
+            raise ExecutionError(
+                f"the encoder's process could not start, or died {self.retries + 1} times while it loaded the model"
+                f" ({_line(error)}); the model may need more memory"
+            ) from error
+        if isinstance(answer, MomentseekError):
+            raise answer
+        return answer
+
+    def _encoded(self, reference: Any, call: _Call[P]) -> list[tuple[P, Vectors | Failure | None]]:
+        call.member.calls -= 1
+        try:
+            results = ray.get(reference)
+        except RayActorError as error:
+            return self._bereaved(call, error)
+        except RayTaskError as error:
+            raise _own(error) from error
+        except RayError as error:
+            failure = Failure(f"its frames were lost on their way to the encoder ({_line(error)})")
+            return [(part, failure) for part in call.parts]
+        self._deaths = 0
+        return list(zip(call.parts, results, strict=True))
+
+    def _bereaved(self, call: _Call[P], error: RayActorError) -> list[tuple[P, Vectors | Failure | None]]:
+        if call.member in self._members:
+            self._members.remove(call.member)
+            self._open(self._add())
+        if len(call.parts) > 1:
+            return [(part, None) for part in call.parts]
+        self._deaths += 1
+        problem = f"the encoder's process died {self.retries + 1} times on its frames ({_line(error)})"
+        if self._deaths >= _DEATHS_ALLOWED:
+            raise ExecutionError(f"{problem}, {self._deaths} calls in a row; it may need more memory")
+        return [(call.parts[0], Failure(problem))]
+
+
+def _own(error: RayTaskError) -> MomentseekError:
+    """The error of ours inside of Ray's, or one that says what happened."""
+    if isinstance(error.cause, MomentseekError):
+        return error.cause
+    return ExecutionError(f"unexpected {type(error.cause).__name__} in the encoder's process: {error.cause}")
+
+
+def _line(error: RayError) -> str:
+    """The line that says most: an error in a constructor comes as a traceback, others begin with what happened."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[-1 if "creation task" in lines[0] else 0].rstrip(".")

@@ -1,0 +1,95 @@
+"""What runs in Ray's processes: identifying and reading videos, and encoding.
+
+A video travels as pairs of objects: pixels, which go on to an encoder's process without being fetched by the driver,
+and what the driver needs to know of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from pipeline.encode.protocol import Encoder, OpenEncoder, Preprocessing
+from pipeline.errors import MomentseekError
+from pipeline.execution.video_work import (
+    BatchTimes,
+    Failure,
+    FrameBatch,
+    Images,
+    Reading,
+    Vectors,
+    VideoEnd,
+    encoded,
+    failure_of,
+    sampled_batches,
+)
+from pipeline.video import content_id
+
+__all__ = ["EncoderProcess", "identified", "read_video"]
+
+
+def identified(paths: list[str]) -> list[str | Failure]:
+    """The ids of videos, or why there is none."""
+    return [_identified(path) for path in paths]
+
+
+def _identified(path: str) -> str | Failure:
+    try:
+        return content_id(path)
+    except Exception as error:  # noqa: BLE001 - errors travel as values, so that no retry hides them
+        return failure_of(error, path)
+
+
+def read_video(reading: Reading, path: str) -> Iterator[Images | BatchTimes | VideoEnd | Failure | None]:
+    """Read a video as pairs: (pixels, times) a batch, and at last (None, end or failure)."""
+    try:
+        for item in sampled_batches(reading, path):
+            if isinstance(item, FrameBatch):
+                yield item.images
+                yield item.times
+            else:
+                yield None
+                yield item
+    except Exception as error:  # noqa: BLE001 - errors travel as values, so that no retry hides them
+        yield None
+        yield failure_of(error, path)
+
+
+class EncoderProcess:
+    """An encoder in a process of its own, which Ray starts again after it died; the model is opened when it is needed.
+
+    Args:
+        encoder: Which.
+        on_gpu: Whether it holds a GPU; without one it computes on all processors of its machine.
+    """
+
+    def __init__(self, encoder: Encoder, *, on_gpu: bool) -> None:
+        if not on_gpu:
+            # Ray allows one thread a processor held. Readers mostly wait for the encoder, so idle ones are lent to it.
+            os.environ["OMP_NUM_THREADS"] = str(len(os.sched_getaffinity(0)))
+        self._encoder = encoder
+        self._model: OpenEncoder | None = None
+
+    def preprocessing(self) -> Preprocessing | MomentseekError:
+        """What readers need of the model; an error of ours travels as a value, since Ray would wrap it."""
+        try:
+            return self._encoder.preprocessing()
+        except MomentseekError as error:
+            return error
+
+    def open(self) -> MomentseekError | None:
+        """Load the weights; an error of ours travels as a value."""
+        try:
+            self._opened()
+        except MomentseekError as error:
+            return error
+        return None
+
+    def encode(self, *parts: Images) -> list[Vectors | Failure]:
+        """Embed the batches of several videos, views of Ray's shared memory, in one call."""
+        return encoded(self._opened(), parts)
+
+    def _opened(self) -> OpenEncoder:
+        if self._model is None:
+            self._model = self._encoder.open()
+        return self._model

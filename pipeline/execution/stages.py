@@ -1,0 +1,39 @@
+"""The parts that a batch is run with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.encode.protocol import Encoder
+from pipeline.index.protocol import MomentIndex
+from pipeline.sampling.protocol import FrameSampler
+from pipeline.segment.protocol import Aggregator, Segmenter
+from pipeline.store.protocol import EmbeddingStore
+from pipeline.video.protocol import VideoDecoder
+
+__all__ = ["Stages"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stages:
+    """One implementation of each seam. Decoder, sampler and encoder travel to workers; store and index stay here.
+
+    Attributes:
+        decoder: Opens videos.
+        sampler: Chooses the frames that are encoded.
+        encoder: Makes their embeddings; opened only when a video needs it.
+        store: Keeps frame embeddings.
+        segmenter: Divides a video into the rows of the index.
+        aggregator: Makes one embedding of a segment's frames.
+        segmentation_fingerprint: Of all that decides what the rows are.
+        index: Holds the rows; this process is its one writer.
+    """
+
+    decoder: VideoDecoder
+    sampler: FrameSampler
+    encoder: Encoder
+    store: EmbeddingStore
+    segmenter: Segmenter
+    aggregator: Aggregator
+    segmentation_fingerprint: str
+    index: MomentIndex

@@ -1,0 +1,280 @@
+"""The story of one video, in plain functions: what a worker does, and what is made of it afterwards."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.encode.protocol import OpenEncoder, Preprocessing
+from pipeline.errors import ConfigError, EncoderError, MomentseekError, VideoDecodeError, VideoError
+from pipeline.sampling.protocol import FrameSampler
+from pipeline.types import Frame, FrameEmbeddings, Source, Status, VideoInfo, VideoRecord, VideoReport
+from pipeline.video.protocol import VideoDecoder
+
+__all__ = [
+    "BatchTimes",
+    "Failure",
+    "FrameBatch",
+    "Reading",
+    "VideoEnd",
+    "assembled",
+    "encoded",
+    "failure_of",
+    "largest_gap_seconds",
+    "place_of",
+    "record_of",
+    "report_of",
+    "sampled_batches",
+]
+
+_log = logging.getLogger(__name__)
+
+Images = npt.NDArray[np.uint8]
+Vectors = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What a worker needs to turn a video into batches of frames.
+
+    Attributes:
+        decoder: Opens it.
+        sampler: Chooses frames.
+        preprocessing: Makes the encoder's input of a frame.
+        batch_frames: Most frames of a batch.
+    """
+
+    decoder: VideoDecoder
+    sampler: FrameSampler
+    preprocessing: Preprocessing
+    batch_frames: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchTimes:
+    """When the frames of a batch are shown, and how far the video is.
+
+    Attributes:
+        pts: int64 (N,) ticks.
+        times_seconds: float64 (N,) on the playback clock.
+        decoded_seconds: How far the decoder is.
+        duration_seconds: Length of the video, where its container says.
+    """
+
+    pts: npt.NDArray[np.int64]
+    times_seconds: npt.NDArray[np.float64]
+    decoded_seconds: float
+    duration_seconds: float | None
+
+    def __len__(self) -> int:
+        return len(self.pts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameBatch:
+    """Preprocessed frames: uint8 (N, H, W, 3) RGB, contiguous, and their times."""
+
+    images: Images
+    times: BatchTimes
+
+    def __repr__(self) -> str:
+        return f"FrameBatch(images{self.images.shape})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoEnd:
+    """What is known of a video once all of it is decoded.
+
+    Attributes:
+        info: What its container says.
+        duration_seconds: End of the last frame.
+        covered_seconds: Length of what could be decoded.
+        frames_decoded: Frames that the decoder gave out.
+        cuts_seconds: First frame of each new shot; None where cuts were not looked for.
+        damage: What could not be decoded, a sentence each.
+    """
+
+    info: VideoInfo
+    duration_seconds: float
+    covered_seconds: float
+    frames_decoded: int
+    cuts_seconds: tuple[float, ...] | None
+    damage: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why the work on a video ended early.
+
+    Attributes:
+        problem: A sentence for people.
+        fatal: The error that ends the whole batch, where it is one.
+    """
+
+    problem: str
+    fatal: MomentseekError | None = None
+
+
+def place_of(source: Source) -> str:
+    """Where a video is, whatever the working directory: URIs as they are, paths made absolute."""
+    return source.uri if "://" in source.uri else os.path.abspath(source.uri)  # noqa: PTH100 - Path keeps ".."
+
+
+def failure_of(error: Exception, name: str) -> Failure:
+    """What an exception means for the video; one that nobody foresaw is logged with its traceback."""
+    # A model or a setting that cannot be used is the same for every video.
+    if isinstance(error, ConfigError | EncoderError):
+        return Failure(str(error), error)
+    if isinstance(error, VideoError):
+        return Failure(error.problem)
+    if isinstance(error, MomentseekError):
+        return Failure(str(error))
+    _log.error("unexpected error while working on %r", name, exc_info=error)
+    return Failure(f"unexpected {type(error).__name__}: {' '.join(str(error).split()) or 'without a message'}")
+
+
+def sampled_batches(reading: Reading, path: str) -> Iterator[FrameBatch | VideoEnd]:
+    """Decode, sample and preprocess a video: batches in order, then one `VideoEnd`.
+
+    Raises:
+        VideoError: It cannot be used.
+        ConfigError: The sampler cannot work so.
+    """
+    with reading.decoder.open(path) as stream:
+        sampling = reading.sampler.begin(stream.info)
+        gathered = _Gathered(reading, stream.info)
+        frames_decoded = 0
+        for frame in stream.frames(skip=reading.sampler.skip):
+            frames_decoded += 1
+            for chosen in sampling.feed(frame):
+                yield from gathered.add(chosen, decoded=frame.time)
+        for chosen in sampling.finish():
+            yield from gathered.add(chosen, decoded=stream.end_time)
+        yield from gathered.rest(decoded=stream.end_time)
+        if gathered.count == 0:
+            raise VideoDecodeError(path, f"{frames_decoded} frames were decoded and none was sampled")
+        yield VideoEnd(
+            info=stream.info,
+            duration_seconds=float(stream.end_time),
+            covered_seconds=stream.covered_seconds,
+            frames_decoded=frames_decoded,
+            cuts_seconds=None if sampling.cuts is None else tuple(float(cut) for cut in sampling.cuts),
+            damage=stream.damage,
+        )
+
+
+class _Gathered:
+    """Sampled frames on their way into a batch; `count` is how many there were in all."""
+
+    def __init__(self, reading: Reading, info: VideoInfo) -> None:
+        self._reading = reading
+        self._info = info
+        self._images: list[Images] = []
+        self._pts: list[int] = []
+        self._times: list[Fraction] = []
+        self.count = 0
+
+    def add(self, frame: Frame, *, decoded: Fraction) -> Iterator[FrameBatch]:
+        self._images.append(self._reading.preprocessing(frame))
+        self._pts.append(frame.pts)
+        self._times.append(frame.time)
+        self.count += 1
+        if len(self._images) == self._reading.batch_frames:
+            yield from self.rest(decoded=decoded)
+
+    def rest(self, *, decoded: Fraction) -> Iterator[FrameBatch]:
+        if not self._images:
+            return
+        times = BatchTimes(
+            pts=np.array(self._pts, np.int64),
+            times_seconds=np.array([float(time) for time in self._times], np.float64),
+            decoded_seconds=float(decoded),
+            duration_seconds=self._info.duration_seconds,
+        )
+        batch = FrameBatch(images=np.stack(self._images), times=times)
+        self._images, self._pts, self._times = [], [], []
+        yield batch
+
+
+def encoded(model: OpenEncoder, parts: Sequence[Images]) -> list[Vectors | Failure]:
+    """Embed the batches of several videos in one call; where that fails, each alone, so that only the bad one does."""
+    images = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    try:
+        vectors = model.encode_images(images)
+    except Exception as error:  # noqa: BLE001 - whatever a model raises becomes the failure of a video
+        if len(parts) == 1:
+            return [Failure(f"its frames cannot be encoded: {error}" if str(error) else repr(error))]
+        return [result for part in parts for result in encoded(model, [part])]
+    ends = np.cumsum([len(part) for part in parts])
+    return list(np.split(vectors, ends[:-1]))
+
+
+def assembled(video_id: str, times: Sequence[BatchTimes], vectors: Sequence[Vectors], end: VideoEnd) -> FrameEmbeddings:
+    """Put a video's batches together, in their order."""
+    return FrameEmbeddings(
+        video_id=video_id,
+        pts=np.concatenate([batch.pts for batch in times]),
+        time_base=end.info.time_base,
+        times_seconds=np.concatenate([batch.times_seconds for batch in times]),
+        vectors=np.concatenate(vectors),
+        cuts_seconds=end.cuts_seconds,
+        duration_seconds=end.duration_seconds,
+    )
+
+
+def largest_gap_seconds(frames: FrameEmbeddings) -> float:
+    """Longest stretch of the video without a sampled frame, its beginning and its end included."""
+    points = np.concatenate([[0.0], frames.times_seconds, [frames.duration_seconds]])
+    return float(max(0.0, np.diff(points).max()))
+
+
+def record_of(names: tuple[str, ...], source: Source, frames: FrameEmbeddings, end: VideoEnd) -> VideoRecord:
+    """What the library keeps of a video beside its embeddings."""
+    return VideoRecord(
+        video_id=frames.video_id,
+        names=names,
+        status=Status.PARTIAL if end.damage else Status.DONE,
+        info=end.info,
+        duration_seconds=end.duration_seconds,
+        covered_seconds=end.covered_seconds,
+        frame_count=len(frames),
+        problem=_damage(end) if end.damage else None,
+        metadata=source.metadata,
+    )
+
+
+def report_of(
+    source: Source,
+    record: VideoRecord,
+    frames: FrameEmbeddings,
+    *,
+    frames_decoded: int,
+    segments: int,
+    elapsed_seconds: float,
+) -> VideoReport:
+    """The report on a video that was worked on."""
+    return VideoReport(
+        source=source,
+        status=record.status,
+        problem=record.problem,
+        video_id=record.video_id,
+        duration_seconds=record.duration_seconds,
+        covered_seconds=record.covered_seconds,
+        frames_decoded=frames_decoded,
+        frames_sampled=len(frames),
+        largest_gap_seconds=largest_gap_seconds(frames),
+        segments=segments,
+        elapsed_seconds=elapsed_seconds,
+    )
+
+
+def _damage(end: VideoEnd) -> str:
+    shown = "; ".join(end.damage[:3])
+    more = f"; and {len(end.damage) - 3} more" if len(end.damage) > 3 else ""
+    return f"{end.covered_seconds:.3f} s of {end.duration_seconds:.3f} s could be decoded: {shown}{more}"

@@ -1,0 +1,92 @@
+"""What every index checks before it works."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import FingerprintMismatchError, MomentIndexError, QueryError
+from pipeline.index.protocol import Filter
+from pipeline.types import IndexedSegment, Scalar
+
+__all__ = ["check_metadata", "check_query", "check_rows", "mismatch"]
+
+_NAME = re.compile(r"\w[\w .:/-]*")
+
+
+def check_rows(rows: Sequence[IndexedSegment], dimension: int | None) -> int | None:
+    """The rows' one dimension; `dimension` where there are no rows.
+
+    Raises:
+        FingerprintMismatchError: Vectors of another length than the index holds.
+        MomentIndexError: A key stands for two rows, or an entry of the metadata is no scalar.
+    """
+    seen: set[str] = set()
+    for row in rows:
+        dimension = dimension or len(row.vector)
+        if len(row.vector) != dimension:
+            raise FingerprintMismatchError(
+                f"{row.key}: a vector of {len(row.vector)} numbers, where the index holds {dimension};"
+                " it was made for another encoder"
+            )
+        if row.key in seen:
+            raise MomentIndexError(f"{row.key}: two rows of one batch have this key")
+        seen.add(row.key)
+        check_metadata(row.metadata)
+    return dimension
+
+
+def check_metadata(metadata: Mapping[str, Scalar]) -> None:
+    """Refuse what cannot be filtered by.
+
+    Raises:
+        MomentIndexError: A name has other characters than letters, digits, spaces and _ . : / -, or a value is not a
+            string, a finite number within 64 bits, true or false.
+    """
+    for name, value in metadata.items():
+        if not _NAME.fullmatch(name):
+            raise MomentIndexError(f"metadata {name!r}: a name is made of letters, digits, spaces and _ . : / -")
+        is_number = isinstance(value, int | float)
+        if not (is_number or isinstance(value, str)) or (is_number and not _fits(float(value))):
+            raise MomentIndexError(f"metadata {name!r}: {value!r} is no string, finite number, true or false")
+
+
+def _fits(number: float) -> bool:
+    return math.isfinite(number) and abs(number) < 2.0**63
+
+
+def check_query(vectors: npt.NDArray[np.float32], *, top: int, where: Filter | None, dimension: int | None) -> None:
+    """Refuse a query that has no answer.
+
+    Raises:
+        ValueError: `top` is below 1, or `vectors` is not (Q, D) of unit length.
+        FingerprintMismatchError: Another length than the index holds.
+        QueryError: The filter wants metadata that no row can have.
+    """
+    try:
+        check_metadata(where.metadata if where is not None else {})
+    except MomentIndexError as error:
+        raise QueryError(f"no such filter: {error}") from error
+    if top < 1:
+        raise ValueError(f"a search returns at least 1 hit, got top={top}")
+    if vectors.ndim != 2:
+        raise ValueError(f"expected query vectors (Q, D), got shape {vectors.shape}")
+    if dimension is not None and vectors.shape[1] != dimension:
+        raise FingerprintMismatchError(
+            f"a query of {vectors.shape[1]} numbers, where the index holds {dimension}: it was made for another encoder"
+        )
+    lengths = np.linalg.norm(vectors, axis=1)
+    if not bool(np.all(np.abs(lengths - 1.0) < 1e-3)):
+        raise ValueError(f"a query vector is not of unit length: lengths {lengths.tolist()[:5]}")
+
+
+def mismatch(place: str, theirs: str, ours: str) -> FingerprintMismatchError:
+    """The error that names both encoders and the ways out."""
+    return FingerprintMismatchError(
+        f"{place} holds vectors of encoder {theirs}, and this is encoder {ours}; their vectors cannot be compared."
+        " Use the encoder that it was made with, or another library or index.collection for this one"
+    )

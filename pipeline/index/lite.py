@@ -1,0 +1,100 @@
+"""The life of a Milvus Lite folder: served to this process, given back, and who else holds it.
+
+Milvus Lite is an engine in this process behind a gRPC port on the loopback. It is started here rather than by
+`MilvusClient("name.db")`, which hides a held lock behind "failed to open" and keeps the engine until the process ends.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import IndexLockedError, MomentIndexError
+
+__all__ = ["LiteFolder", "silence"]
+
+
+def silence() -> None:
+    """Keep gRPC's and Milvus's own logs out of people's terminals, unless they were set to be there.
+
+    Their errors reach the caller as exceptions anyway.
+    """
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    for name in ("grpc", "pymilvus", "milvus_lite"):
+        logger = logging.getLogger(name)
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.CRITICAL)
+
+
+class LiteFolder:
+    """A Milvus Lite folder that this process holds until `close`.
+
+    Attributes:
+        uri: Where this process finds it, as "http://127.0.0.1:41234".
+
+    Raises:
+        IndexLockedError: Another process holds it, or this one does already.
+        MomentIndexError: It cannot be opened.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        silence()
+        from milvus_lite.adapter.grpc.server import start_server_in_thread
+        from milvus_lite.exceptions import DataDirLockedError, MilvusLiteError
+
+        try:
+            self._server, self._engine, port = start_server_in_thread(data_dir=str(folder), host="127.0.0.1", port=0)
+        except DataDirLockedError as error:
+            raise IndexLockedError(_locked(folder)) from error
+        except (MilvusLiteError, OSError, RuntimeError, ValueError) as error:
+            raise MomentIndexError(f"the index in {str(folder)!r} cannot be opened: {error}") from error
+        self.uri = f"http://127.0.0.1:{port}"
+        self._closed = False
+
+    def close(self) -> None:
+        """Stop serving and give the folder back; closing twice is harmless."""
+        if self._closed:
+            return
+        self._closed = True
+        self._server.stop(grace=0).wait()
+        self._engine.close()
+
+
+def _locked(folder: Path) -> str:
+    lock = folder / "LOCK"
+    holder = _holder(lock)
+    if holder == os.getpid():
+        return f"the index in {str(folder)!r} is open in this process already; close that one first"
+    who = f"process {holder} ({_command(holder)})" if holder else "another process"
+    stop = f"stop it (kill {holder})" if holder else f"find and stop it (fuser {lock})"
+    return (
+        f"the index in {str(folder)!r} is held by {who}; Milvus Lite lets one process in at a time. Wait until it ends,"
+        f" or {stop}, or serve the folder to many with `milvus-lite server --data-dir {folder} --host 127.0.0.1`"
+        " and set index.uri to http://127.0.0.1:19530"
+    )
+
+
+def _holder(lock: Path, locks: Path = Path("/proc/locks")) -> int | None:
+    """The process that holds a file's lock, by its inode in Linux's table of locks; None where that says nothing."""
+    try:
+        inode = str(lock.stat().st_ino)
+        lines = locks.read_text(encoding="ascii").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return None
+    for line in lines:
+        # 1: FLOCK  ADVISORY  WRITE 4711 08:01:1234567 0 EOF; a waiting process has "->" in the second place.
+        fields: list[Any] = line.split()
+        if len(fields) >= 6 and fields[1] == "FLOCK" and fields[5].rpartition(":")[2] == inode and fields[4].isdigit():
+            return int(fields[4]) or None
+    return None
+
+
+def _command(process: int) -> str:
+    try:
+        words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return "of which nothing is known here"
+    text = b" ".join(words).decode(errors="replace").strip()
+    return text if len(text) <= 120 else f"{text[:117]}..."

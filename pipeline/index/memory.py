@@ -1,0 +1,95 @@
+"""An exact index in this process's memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.index.arguments import check_query, check_rows
+from pipeline.index.protocol import Filter, Hit
+from pipeline.types import IndexedSegment
+
+__all__ = ["MemoryIndex"]
+
+
+class MemoryIndex:
+    """A `MomentIndex` that compares a query with every row; it holds nothing after `close`.
+
+    It is the reference that other indexes are held against, and quick up to some 100,000 segments.
+    """
+
+    def __init__(self, dimension: int | None = None) -> None:
+        self._dimension = dimension
+        self._rows: dict[str, IndexedSegment] = {}
+        self._sorted: tuple[list[IndexedSegment], npt.NDArray[np.float64]] | None = None
+
+    def __repr__(self) -> str:
+        return f"MemoryIndex({len(self._rows)} rows)"
+
+    def upsert(self, rows: Sequence[IndexedSegment]) -> None:
+        """Write rows by their keys; a key that is there already is replaced."""
+        self._dimension = check_rows(rows, self._dimension)
+        self._rows.update((row.key, row) for row in rows)
+        self._sorted = None
+
+    def search(self, vectors: npt.NDArray[np.float32], *, top: int, where: Filter | None = None) -> list[list[Hit]]:
+        """The `top` nearest segments of each query vector, best first, ties by key."""
+        check_query(vectors, top=top, where=where, dimension=self._dimension)
+        rows, matrix = self._by_key()
+        if where is not None:
+            kept = [number for number, row in enumerate(rows) if _passes(row, where)]
+            rows, matrix = [rows[number] for number in kept], matrix[kept]
+        if not rows:
+            return [[] for _ in vectors]
+        # Equal rows can differ in the last digit, by where they lie in the product; rows are sorted by key, so a stable
+        # sort settles ties by key.
+        scores = np.round(vectors.astype(np.float64) @ matrix.T, 12)
+        orders = np.argsort(-scores, axis=1, kind="stable")[:, :top]
+        return [
+            [Hit(rows[number].key, rows[number].segment, float(of_query[number])) for number in order]
+            for of_query, order in zip(scores, orders, strict=True)
+        ]
+
+    def delete_video(self, video_id: str) -> int:
+        """Remove all rows of a video and return how many there were."""
+        keys = self.keys_of(video_id)
+        for key in keys:
+            del self._rows[key]
+        self._sorted = None
+        return len(keys)
+
+    def keys_of(self, video_id: str) -> frozenset[str]:
+        """The keys of all rows of a video."""
+        return frozenset(key for key, row in self._rows.items() if row.segment.video_id == video_id)
+
+    def count(self) -> int:
+        """How many rows there are."""
+        return len(self._rows)
+
+    def close(self) -> None:
+        """Forget the rows."""
+        self._rows.clear()
+        self._sorted = None
+
+    def __enter__(self) -> MemoryIndex:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _by_key(self) -> tuple[list[IndexedSegment], npt.NDArray[np.float64]]:
+        if self._sorted is None:
+            rows = [self._rows[key] for key in sorted(self._rows)]
+            matrix = np.empty((len(rows), self._dimension or 0), np.float64)
+            for number, row in enumerate(rows):
+                matrix[number] = row.vector
+            self._sorted = rows, matrix
+        return self._sorted
+
+
+def _passes(row: IndexedSegment, where: Filter) -> bool:
+    if where.video_ids and row.segment.video_id not in where.video_ids:
+        return False
+    return all(name in row.metadata and row.metadata[name] == value for name, value in where.metadata.items())

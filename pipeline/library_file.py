@@ -1,0 +1,91 @@
+"""What a library says of itself: `library.yaml` in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.config import merged, validate
+from pipeline.errors import ConfigError, StoreError
+from pipeline.run_config import RunConfig
+from pipeline.store.places import Place
+
+__all__ = ["LibraryFile", "read_library_file", "write_library_file"]
+
+_NAME = "library.yaml"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class LibraryFile:
+    """How a library was made.
+
+    Attributes:
+        config: The configuration that it was last indexed with, at its present place.
+        encoder_description: That configuration's encoder, for people.
+        encoder_fingerprint: Identity of its vectors.
+    """
+
+    config: RunConfig
+    encoder_description: str
+    encoder_fingerprint: str
+
+
+def read_library_file(library: str) -> LibraryFile | None:
+    """Read a library's file; None where there is none.
+
+    Args:
+        library: Its folder or URL.
+
+    Raises:
+        StoreError: The file cannot be read.
+        ConfigError: It is of another version, or its configuration is not valid here.
+    """
+    place = f"{library}/{_NAME}"
+    try:
+        content = yaml.safe_load(Place(library).read(_NAME))
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise StoreError(f"{place}: cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        raise ConfigError(f"{place}: not of format {_FORMAT}, which this version of momentseek reads")
+    try:
+        config: Mapping[str, Any] = merged(content["configuration"], {"library": library})
+        return LibraryFile(
+            validate(RunConfig, config, place), content["encoder_description"], content["encoder_fingerprint"]
+        )
+    except (KeyError, TypeError) as error:
+        raise StoreError(
+            f"{place}: is broken ({type(error).__name__}: {error}); index a video to write it anew"
+        ) from error
+
+
+def write_library_file(file: LibraryFile) -> None:
+    """Write a library's file into its place, replacing the one before.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    content = {
+        "format": _FORMAT,
+        "encoder_description": file.encoder_description,
+        "encoder_fingerprint": file.encoder_fingerprint,
+        "configuration": _portable(file.config),
+    }
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    Place(file.config.library).write(_NAME, text.encode())
+
+
+def _portable(config: RunConfig) -> dict[str, Any]:
+    """The configuration without its own place and how batches are run, model files by their absolute paths."""
+    data = config.model_dump(mode="json", exclude={"library", "execution"})
+    for name in ("checkpoint", "architecture"):
+        path = data["encoder"][name]
+        if path is not None and Path(path).expanduser().is_file():
+            data["encoder"][name] = str(Path(path).expanduser().resolve())
+    return data

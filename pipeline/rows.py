@@ -1,0 +1,54 @@
+"""From a video's frame embeddings to its rows in the index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pipeline.index.protocol import MomentIndex
+from pipeline.segment import Aggregator, Segmenter, segment_key, segment_vectors
+from pipeline.types import FrameEmbeddings, IndexedSegment, Scalar
+
+__all__ = ["replace_rows", "segment_rows"]
+
+
+def segment_rows(
+    frames: FrameEmbeddings,
+    *,
+    segmenter: Segmenter,
+    aggregator: Aggregator,
+    segmentation_fingerprint: str,
+    metadata: Mapping[str, Scalar],
+) -> list[IndexedSegment]:
+    """The rows that stand for a video, in order of their segments.
+
+    Args:
+        frames: The video's frame embeddings.
+        segmenter: Divides the video.
+        aggregator: Makes one embedding of a segment's frames.
+        segmentation_fingerprint: Of all that decides what the rows are: sampling, segmenter and aggregator.
+        metadata: What the caller said of the video.
+
+    Raises:
+        ConfigError: The segmenter needs cuts, and `frames` has none.
+    """
+    segments = segmenter.segments(frames)
+    vectors = segment_vectors(frames, segments, aggregator)
+    return [
+        IndexedSegment(
+            segment_key(frames.video_id, segmentation_fingerprint, segment.ordinal), segment, vector, metadata
+        )
+        for segment, vector in zip(segments, vectors, strict=True)
+    ]
+
+
+def replace_rows(index: MomentIndex, video_id: str, rows: Sequence[IndexedSegment]) -> None:
+    """Make `rows` all that the index holds of a video.
+
+    Rows of another segmentation are removed first; a search in between does not see the video.
+
+    Raises:
+        MomentIndexError: The index cannot be written.
+    """
+    if index.keys_of(video_id) - {row.key for row in rows}:
+        index.delete_video(video_id)
+    index.upsert(rows)

@@ -1,0 +1,91 @@
+"""A whole run in one object: what each stage does, where the library is, and the stages' identities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field
+
+from pipeline.config import Settings, fingerprint, load_mapping, validate, with_overrides
+from pipeline.encode.settings import Encoding
+from pipeline.execution.settings import Execution
+from pipeline.index.settings import Indexing
+from pipeline.sampling import FixedRate, SamplingSettings
+from pipeline.search.settings import Searching
+from pipeline.segment import AggregationSettings, FixedWindows, MeanPooling, SegmentationSettings
+from pipeline.video import Decoding
+
+__all__ = ["RunConfig", "json_schema", "load_run_config", "to_yaml"]
+
+# Raised by hand when the code of a stage changes so that its results differ; a new version of a package does not do so.
+_SAMPLING_REVISION = "1"
+_SEGMENTATION_REVISION = "1"
+
+
+class RunConfig(Settings):
+    """All that a run is told; every default lives on the stage's own settings."""
+
+    library: str = Field(default="momentseek-library", min_length=1)
+    """The library: a folder, or an fsspec URL where the index is on a server."""
+
+    decoding: Decoding = Decoding()
+    """How videos are decoded."""
+
+    sampling: SamplingSettings = FixedRate()
+    """Which frames are embedded."""
+
+    encoder: Encoding = Encoding()
+    """The model."""
+
+    segmentation: SegmentationSettings = FixedWindows()
+    """Which intervals are indexed."""
+
+    aggregation: AggregationSettings = MeanPooling()
+    """One embedding of a segment's frames."""
+
+    index: Indexing = Indexing()
+    """Where segments are searched."""
+
+    search: Searching = Searching()
+    """How hits become moments."""
+
+    execution: Execution = Execution()
+    """How a batch is run."""
+
+    @property
+    def sampling_fingerprint(self) -> str:
+        """Identity of the sampled frames: sampling, and the decoder that gives them."""
+        return fingerprint(self.sampling, self.decoding, _SAMPLING_REVISION)
+
+    @property
+    def segmentation_fingerprint(self) -> str:
+        """Identity of a video's rows, within one encoder: sampling, segmentation and aggregation."""
+        return fingerprint(self.sampling_fingerprint, self.segmentation, self.aggregation, _SEGMENTATION_REVISION)
+
+
+def load_run_config(path_or_name: str | Path | None = None, overrides: Iterable[str] = ()) -> RunConfig:
+    """Make a run's configuration of a YAML file and `a.b=c` overrides.
+
+    Args:
+        path_or_name: A file, or the bare name of one in the project's configs folder; None for the defaults.
+        overrides: Laid over the file, in their order.
+
+    Raises:
+        ConfigError: The file cannot be read, or a setting is unknown, of the wrong kind or out of range.
+    """
+    data = {} if path_or_name is None else load_mapping(path_or_name)
+    origin = "configuration" if path_or_name is None else str(path_or_name)
+    return validate(RunConfig, with_overrides(data, overrides), origin)
+
+
+def to_yaml(config: RunConfig) -> str:
+    """The configuration with every default, as YAML that `load_run_config` reads."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of a configuration file, for editors."""
+    return RunConfig.model_json_schema()

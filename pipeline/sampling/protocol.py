@@ -1,0 +1,42 @@
+"""The seam between the stream of decoded frames and those that are worth encoding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Protocol
+
+from pipeline.types import Frame, Skip, VideoInfo
+
+__all__ = ["FrameSampler", "SamplingPass"]
+
+
+class SamplingPass(Protocol):
+    """One pass over one video: frames are fed in presentation order, the chosen ones come out in the same order.
+
+    A chosen frame may come out later than it went in; the number of frames held back is bounded.
+    """
+
+    def feed(self, frame: Frame) -> Sequence[Frame]:
+        """Take the next frame and return the frames that are now known to be chosen."""
+
+    def finish(self) -> Sequence[Frame]:
+        """Return the chosen frames still held back; the stream has ended."""
+
+    @property
+    def cuts(self) -> tuple[Fraction, ...] | None:
+        """Time of the first frame of each new shot, complete after `finish`; None where cuts are not looked for."""
+
+
+class FrameSampler(Protocol):
+    """A strategy that chooses frames: a frozen, validated configuration.
+
+    Every video with at least one frame yields at least one sampled frame.
+    """
+
+    @property
+    def skip(self) -> Skip:
+        """What the decoder may leave out for this strategy."""
+
+    def begin(self, info: VideoInfo) -> SamplingPass:
+        """Begin a pass over one video."""

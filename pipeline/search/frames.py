@@ -1,0 +1,45 @@
+"""Frame embeddings that were read lately, kept within a budget of memory."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from pipeline.store.protocol import EmbeddingStore
+from pipeline.types import FrameEmbeddings, VideoRecord
+
+__all__ = ["FramesCache"]
+
+
+class FramesCache:
+    """Reads videos from a store and keeps those that were asked for last; the newest is kept whatever its size.
+
+    Args:
+        store: Where they are.
+        budget_bytes: Memory that their vectors may take together.
+    """
+
+    def __init__(self, store: EmbeddingStore, budget_bytes: int) -> None:
+        self._store = store
+        self._budget_bytes = budget_bytes
+        self._kept: OrderedDict[str, tuple[VideoRecord, FrameEmbeddings]] = OrderedDict()
+        self._size_bytes = 0
+
+    def get(self, video_id: str) -> tuple[VideoRecord, FrameEmbeddings] | None:
+        """A video's record and frame embeddings; None where the store does not hold it.
+
+        Raises:
+            StoreError: Its file is broken.
+        """
+        if video_id in self._kept:
+            self._kept.move_to_end(video_id)
+            return self._kept[video_id]
+        record = self._store.record(video_id)
+        if record is None:
+            return None
+        frames = self._store.read(video_id)
+        self._kept[video_id] = record, frames
+        self._size_bytes += frames.vectors.nbytes
+        while self._size_bytes > self._budget_bytes and len(self._kept) > 1:
+            _, (_, dropped) = self._kept.popitem(last=False)
+            self._size_bytes -= dropped.vectors.nbytes
+        return record, frames

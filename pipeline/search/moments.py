@@ -1,0 +1,174 @@
+"""From nominated segments and scored frames to moments: arithmetic alone.
+
+The score of a frame is its cosine with the question. Such cosines mean little by themselves: a model gives 0.2 to what
+does not show the thing and 0.3 to what does, and both numbers move with the question. So every level is relative, on
+the line from `base`, a low quantile over all frames of the videos at hand, to `peak`, the best frame of the moment: a
+level of ratio r is base + r * (peak - base).
+
+1. The best frame of the nominated segments is the seed. Its shot, and neighbouring shots whose mean score reaches the
+   merging level, are where the moment lies: region growing from seeds (Adams and Bischof 1994, doi:10.1109/34.295913)
+   in one dimension. The level keeps a moment from swallowing a video whose every shot was nominated. A video whose cuts
+   aren't known is one shot.
+2. There, the moment is the stretch of frames around the seed with the greatest sum of (score - level) at the edge
+   level: a maximal scoring subsequence (Ruzzo and Tompa 1999, ISMB). At ratio 0.5 a clean peak is cut at half its
+   height, as the width of peaks is measured (full width at half maximum), and a dip of one frame does not end it.
+3. It ends at the cut between the last frame within and the first without, or midway where there is none.
+4. The same again for the segments whose best frame isn't in a moment yet, with the frames of earlier moments taken: so
+   moments never overlap. A stretch that runs into an earlier moment of its shot is that one's slope, and left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Curve", "Levels", "Span", "base_level", "find_spans"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Span:
+    """A moment of one video: [start, end), the time of its best frame, and that frame's score."""
+
+    start_seconds: float
+    end_seconds: float
+    best_seconds: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The scores of one video's sampled frames, and its cuts.
+
+    Attributes:
+        times_seconds: float64 (N,) times, increasing.
+        scores: float64 (N,).
+        cuts_seconds: float64 (C,) first frame of each new shot, increasing; empty where cuts aren't known.
+        end_seconds: End of the video, after the last time.
+    """
+
+    times_seconds: Floats
+    scores: Floats
+    cuts_seconds: Floats
+    end_seconds: float
+
+    def rows(self, start_seconds: float, end_seconds: float) -> tuple[int, int]:
+        """The rows [first, after) of the frames in [start, end)."""
+        first, after = np.searchsorted(self.times_seconds, [start_seconds, end_seconds], side="left")
+        return int(first), int(after)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Where a moment ends, relative to its peak.
+
+    Attributes:
+        base: Score of frames that don't show the thing; where it exceeds the peak, it counts as the peak.
+        merge_ratio: Level of the mean score at which a neighbouring shot joins.
+        edge_ratio: Level around which the moment's frames are summed.
+    """
+
+    base: float
+    merge_ratio: float
+    edge_ratio: float
+
+    def at(self, ratio: float, peak: float) -> float:
+        """The level of a ratio below a peak."""
+        low = min(self.base, peak)
+        return low + ratio * (peak - low)
+
+
+def base_level(scores: Iterable[Floats], quantile: float) -> float:
+    """The score of frames that don't show the thing: a quantile over all frames of all videos.
+
+    Raises:
+        ValueError: There is no frame.
+    """
+    return float(np.quantile(np.concatenate(list(scores)), quantile))
+
+
+def find_spans(intervals: Iterable[tuple[float, float]], curve: Curve, levels: Levels) -> list[Span]:
+    """The moments of one video, none overlapping another, best first, ties by start.
+
+    Args:
+        intervals: [start, end) in seconds of each nominated segment; one without a frame is ignored.
+        curve: The video's scores.
+        levels: Where moments end.
+    """
+    nominated = [curve.rows(start, end) for start, end in intervals]
+    seeds = {first + int(curve.scores[first:after].argmax()) for first, after in nominated if first < after}
+    shots = _shots(curve)
+    taken = np.zeros(len(curve.scores), np.bool_)
+    found: list[Span] = []
+    for seed in sorted(seeds, key=lambda row: (-curve.scores[row], row)):
+        if taken[seed]:
+            continue
+        peak = float(curve.scores[seed])
+        near = _grown(shots, curve.scores, seed, levels.at(levels.merge_ratio, peak))
+        first, after = _free(taken, seed, *near)
+        first, after = _stretch(curve.scores, seed, first, after, levels.at(levels.edge_ratio, peak))
+        if not _is_slope(shots, taken, first, after):
+            found.append(_span(curve, seed, first, after))
+            taken[first:after] = True
+    return sorted(found, key=lambda span: (-span.score, span.start_seconds))
+
+
+def _shots(curve: Curve) -> Sequence[int]:
+    """Rows at which shots begin that hold a frame, 0 among them, and the number of rows."""
+    starts = np.searchsorted(curve.times_seconds, curve.cuts_seconds, side="left")
+    return [int(row) for row in np.unique(np.concatenate([[0], starts, [len(curve.scores)]]))]
+
+
+def _grown(shots: Sequence[int], scores: Floats, seed: int, level: float) -> tuple[int, int]:
+    """Rows of the seed's shot and of the neighbours that join it."""
+    last = int(np.searchsorted(shots, seed, side="right"))
+    first = last - 1
+    while first > 0 and scores[shots[first - 1] : shots[first]].mean() >= level:
+        first -= 1
+    while last + 1 < len(shots) and scores[shots[last] : shots[last + 1]].mean() >= level:
+        last += 1
+    return shots[first], shots[last]
+
+
+def _free(taken: npt.NDArray[np.bool_], seed: int, first: int, after: int) -> tuple[int, int]:
+    """The part of the rows [first, after) around the seed that no moment has taken."""
+    before, behind = np.flatnonzero(taken[first:seed]), np.flatnonzero(taken[seed:after])
+    return first + int(before[-1]) + 1 if len(before) else first, seed + int(behind[0]) if len(behind) else after
+
+
+def _stretch(scores: Floats, seed: int, first: int, after: int, level: float) -> tuple[int, int]:
+    """Rows around the seed in [first, after) with the greatest sum above the level; of equal ones, the longest."""
+    before = np.cumsum(scores[first:seed][::-1] - level)
+    behind = np.cumsum(scores[seed + 1 : after] - level)
+    return seed - _steps(before), seed + _steps(behind) + 1
+
+
+def _steps(sums: Floats) -> int:
+    """How far to go for the greatest sum, and as far as may be; 0 where every way costs."""
+    return len(sums) - int(sums[::-1].argmax()) if len(sums) and sums.max() >= 0 else 0
+
+
+def _is_slope(shots: Sequence[int], taken: npt.NDArray[np.bool_], first: int, after: int) -> bool:
+    """Whether a taken row is next to the rows [first, after), with no cut between."""
+    on_left = first > 0 and bool(taken[first - 1]) and first not in shots
+    on_right = after < len(taken) and bool(taken[after]) and after not in shots
+    return on_left or on_right
+
+
+def _span(curve: Curve, seed: int, first: int, after: int) -> Span:
+    times = curve.times_seconds
+    start = _boundary(curve, float(times[first - 1]), float(times[first])) if first > 0 else 0.0
+    is_last = after == len(times)
+    end = curve.end_seconds if is_last else _boundary(curve, float(times[after - 1]), float(times[after]))
+    return Span(start, end, float(times[seed]), float(curve.scores[seed]))
+
+
+def _boundary(curve: Curve, before: float, behind: float) -> float:
+    """The cut in (before, behind], the last of several; midway where there is none."""
+    number = int(np.searchsorted(curve.cuts_seconds, behind, side="right")) - 1
+    is_between = number >= 0 and curve.cuts_seconds[number] > before
+    return float(curve.cuts_seconds[number]) if is_between else (before + behind) / 2

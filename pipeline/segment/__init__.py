@@ -1,0 +1,29 @@
+"""The intervals that are indexed, and one embedding for each."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.segment.aggregation import MaxPooling, MeanPooling, Medoid, segment_key, segment_vectors
+from pipeline.segment.protocol import Aggregator, Segmenter
+from pipeline.segment.shots import Shots
+from pipeline.segment.windows import FixedWindows
+
+__all__ = [
+    "AggregationSettings",
+    "Aggregator",
+    "FixedWindows",
+    "MaxPooling",
+    "MeanPooling",
+    "Medoid",
+    "SegmentationSettings",
+    "Segmenter",
+    "Shots",
+    "segment_key",
+    "segment_vectors",
+]
+
+SegmentationSettings = Annotated[FixedWindows | Shots, Field(discriminator="strategy")]
+AggregationSettings = Annotated[MeanPooling | MaxPooling | Medoid, Field(discriminator="strategy")]

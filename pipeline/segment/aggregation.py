@@ -1,0 +1,107 @@
+"""One embedding of many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.config import Settings
+from pipeline.segment.intervals import frames_within
+from pipeline.segment.protocol import Aggregator
+from pipeline.types import FrameEmbeddings, Segment
+
+__all__ = ["MaxPooling", "MeanPooling", "Medoid", "segment_key", "segment_vectors"]
+
+Vectors = npt.NDArray[np.float32]
+
+# Below this length a pooled vector is the rounding of rows that cancel out, and its direction means nothing.
+_NO_DIRECTION = 1e-5
+# Cosines of float32 rows that differ by less are equal.
+_TIE = 1e-6
+
+
+class MeanPooling(Settings):
+    """The mean of the rows, normalised: the parameter-free pooling of CLIP4Clip (Luo et al. 2021, arXiv:2104.08860)."""
+
+    strategy: Literal["mean_pooling"] = "mean_pooling"
+
+    def aggregate(self, vectors: Vectors) -> Vectors:
+        """Float32 (N, D) unit vectors in, N at least 1; float32 (D,) of unit length out.
+
+        Raises:
+            ValueError: There is no row.
+        """
+        return _unit_or_first(_checked(vectors).mean(axis=0, dtype=np.float64), vectors)
+
+
+class MaxPooling(Settings):
+    """The greatest value of each component, normalised: what shows in any frame counts."""
+
+    strategy: Literal["max_pooling"] = "max_pooling"
+
+    def aggregate(self, vectors: Vectors) -> Vectors:
+        """Float32 (N, D) unit vectors in, N at least 1; float32 (D,) of unit length out.
+
+        Raises:
+            ValueError: There is no row.
+        """
+        return _unit_or_first(_checked(vectors).max(axis=0).astype(np.float64), vectors)
+
+
+class Medoid(Settings):
+    """The row with the greatest mean cosine to the others: the embedding of a real frame (Kaufman & Rousseeuw 1987).
+
+    Of rows that tie within 1e-6, the first.
+    """
+
+    strategy: Literal["medoid"] = "medoid"
+
+    def aggregate(self, vectors: Vectors) -> Vectors:
+        """Float32 (N, D) unit vectors in, N at least 1; float32 (D,) of unit length out.
+
+        Raises:
+            ValueError: There is no row.
+        """
+        rows = _checked(vectors).astype(np.float64)
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        # A row's cosine to itself is 1.
+        means = (rows @ rows.sum(axis=0) - 1.0) / max(1, len(rows) - 1)
+        first = int(np.flatnonzero(means >= means.max() - _TIE)[0])
+        return _unit_or_first(rows[first], vectors)
+
+
+def segment_vectors(frames: FrameEmbeddings, segments: Sequence[Segment], aggregator: Aggregator) -> Vectors:
+    """Make one embedding of the sampled frames in each segment.
+
+    Returns:
+        float32 (S, D), each row of unit length, in the order of `segments`.
+
+    Raises:
+        ValueError: A segment is of another video or holds no sampled frame.
+    """
+    result = np.empty((len(segments), frames.vectors.shape[1]), np.float32)
+    for row, segment in enumerate(segments):
+        within = frames_within(frames, segment.start_seconds, segment.end_seconds)
+        if segment.video_id != frames.video_id or not within:
+            raise ValueError(f"{frames.video_id}: no sampled frame of this video lies in {segment}")
+        result[row] = aggregator.aggregate(frames.vectors[within.start : within.stop])
+    return result
+
+
+def segment_key(video_id: str, segmentation_fingerprint: str, ordinal: int) -> str:
+    """A segment's primary key, as "v1-0a1b2c3d4e5f-12": the same for the same segment, whoever writes it."""
+    return f"{video_id}-{segmentation_fingerprint}-{ordinal}"
+
+
+def _checked(vectors: Vectors) -> Vectors:
+    if vectors.ndim != 2 or len(vectors) == 0:
+        raise ValueError(f"expected vectors (N, D) with N at least 1, got {vectors.shape}")
+    return vectors
+
+
+def _unit_or_first(vector: npt.NDArray[np.float64], vectors: Vectors) -> Vectors:
+    length = float(np.linalg.norm(vector))
+    return np.array(vectors[0] if length < _NO_DIRECTION else vector / length, np.float32)

@@ -1,0 +1,35 @@
+"""The seams between frame embeddings and the rows of the index."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.types import FrameEmbeddings, Segment
+
+__all__ = ["Aggregator", "Segmenter"]
+
+
+class Segmenter(Protocol):
+    """Divides a video into the intervals that are indexed: a frozen, validated configuration."""
+
+    def segments(self, frames: FrameEmbeddings) -> tuple[Segment, ...]:
+        """Intervals in order of start, each holding at least one sampled frame, ordinals from 0.
+
+        Every sampled frame lies in at least one of them.
+
+        Raises:
+            ConfigError: It needs cuts and `frames` has none.
+        """
+
+
+class Aggregator(Protocol):
+    """Makes one embedding of many: a frozen, validated configuration."""
+
+    def aggregate(self, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Float32 (N, D) unit vectors in, N at least 1; float32 (D,) of unit length out.
+
+        Where the rows cancel out, the first row is returned: the result is never zero or NaN.
+        """

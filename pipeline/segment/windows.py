@@ -1,0 +1,68 @@
+"""Segments of one length, whatever is shown."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from pipeline.config import Settings
+from pipeline.segment.intervals import end_of, frames_within
+from pipeline.types import FrameEmbeddings, Segment
+
+__all__ = ["FixedWindows"]
+
+
+class FixedWindows(Settings):
+    """Windows of one length that start every `length_seconds - overlap_seconds`, from 0.
+
+    Window k starts at k times that stride, computed with fractions and never accumulated. The first window that reaches
+    the end of the video is clipped there and is the last. Windows without a sampled frame are left out.
+    """
+
+    strategy: Literal["fixed_windows"] = "fixed_windows"
+
+    length_seconds: float = Field(default=4.0, gt=0)
+    """Length of a window."""
+
+    overlap_seconds: float = Field(default=2.0, ge=0)
+    """How much of a window the next one shares; less than the length. With half the length, a moment of at most half a
+    window's length lies whole within one window."""
+
+    @model_validator(mode="after")
+    def _check_overlap(self) -> FixedWindows:
+        if self.overlap_seconds >= self.length_seconds:
+            raise ValueError(
+                f"overlap_seconds ({self.overlap_seconds}) must be less than length_seconds ({self.length_seconds})"
+            )
+        return self
+
+    def segments(self, frames: FrameEmbeddings) -> tuple[Segment, ...]:
+        """Windows in order of start, each holding at least one sampled frame, ordinals from 0."""
+        length = Fraction(str(self.length_seconds))
+        stride = length - Fraction(str(self.overlap_seconds))
+        end = end_of(frames)
+        found: list[Segment] = []
+        for number in _candidates(frames, length, stride):
+            start_seconds = float(number * stride)
+            reached = float(number * stride + length)
+            if frames_within(frames, start_seconds, min(reached, end)):
+                found.append(Segment(frames.video_id, start_seconds, min(reached, end), len(found)))
+                if reached >= end:
+                    break
+        return tuple(found)
+
+
+def _candidates(frames: FrameEmbeddings, length: Fraction, stride: Fraction) -> list[int]:
+    """Numbers of the windows that may hold a frame, increasing: a gap of years in damaged times costs nothing."""
+    numbers: list[int] = []
+    following = 0
+    for time in frames.times_seconds.tolist():
+        exact = Fraction(time)
+        # One more on either side, since starts and ends are rounded to floats.
+        first = max(following, (exact - length) // stride)
+        last = exact // stride + 1
+        numbers.extend(range(first, last + 1))
+        following = max(following, last + 1)
+    return numbers

@@ -1,0 +1,267 @@
+"""Frame embeddings in Parquet, one file a video."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.errors import StoreError
+from pipeline.store.places import Place
+from pipeline.store.record_json import fraction_from, fraction_text, record_from, record_mapping
+from pipeline.types import FrameEmbeddings, VideoRecord
+
+__all__ = ["ParquetStore"]
+
+_FORMAT = 1
+_METADATA_KEY = b"momentseek"
+_FILE_NAME_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+@dataclass(frozen=True)
+class ParquetStore:
+    """An `EmbeddingStore` at any fsspec URL: a path, memory://, s3://, gs://, ...
+
+    Layout, below `{root_url}/frames/{sampling_fingerprint}-{encoder_fingerprint}/`:
+
+    - `{video_id}.parquet`: columns time_seconds (float64), pts (int64) and embedding (fixed-size list of float32); all
+      else is JSON in the file's metadata under "momentseek": the record, cuts, duration, time base, both fingerprints,
+      the versions that wrote it and the format's number. Pages carry checksums.
+    - `names/{video_id}/{hash of the name}.json`: a name that was added later. One small file a name, so that adding
+      needs no lock, rewrites no vectors and loses nothing where two workers add at once. Writing the video anew or
+      deleting it removes them.
+
+    Whole or nothing: see `Place`. Constructing it touches nothing, and it pickles.
+
+    Attributes:
+        root_url: Where all stores of a project live; a path is made absolute at once.
+        sampling_fingerprint: Of the sampling whose frames these are.
+        encoder_fingerprint: Of the encoder whose embeddings these are.
+    """
+
+    root_url: str
+    sampling_fingerprint: str
+    encoder_fingerprint: str
+
+    def __post_init__(self) -> None:
+        for name in ("sampling_fingerprint", "encoder_fingerprint"):
+            if not _FILE_NAME_PART.fullmatch(getattr(self, name)):
+                raise ValueError(f"{name} becomes part of a path; it cannot be {getattr(self, name)!r}")
+        if "://" not in self.root_url:
+            # A worker elsewhere has another working directory.
+            object.__setattr__(self, "root_url", str(Path(self.root_url).expanduser().absolute()))
+
+    def __getstate__(self) -> dict[str, str]:
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    @cached_property
+    def _place(self) -> Place:
+        folder = f"{self.sampling_fingerprint}-{self.encoder_fingerprint}"
+        return Place(f"{self.root_url.rstrip('/')}/frames/{folder}")
+
+    def write(self, record: VideoRecord, frames: FrameEmbeddings) -> None:
+        """Keep a video, replacing what was kept of it, names added later included.
+
+        Raises:
+            ValueError: Record and frames are not of one video, or the id cannot name a file.
+            StoreError: It could not be written; nothing partial is left that counts.
+        """
+        if record.video_id != frames.video_id or record.frame_count != len(frames):
+            raise ValueError(
+                f"the record of {record.video_id} ({record.frame_count} frames) does not fit the embeddings of"
+                f" {frames.video_id} ({len(frames)} frames)"
+            )
+        if not _FILE_NAME_PART.fullmatch(record.video_id):
+            raise ValueError(f"a video id becomes a file name; it cannot be {record.video_id!r}")
+        self._place.write(_file_of(record.video_id), self._serialised(record, frames))
+        try:
+            self._place.delete_folder(_names_folder(record.video_id))
+        except OSError as error:
+            raise StoreError(f"{record.video_id}: is kept, but its old names cannot be removed: {error}") from error
+
+    def read(self, video_id: str) -> FrameEmbeddings:
+        """Read a video's frame embeddings.
+
+        Raises:
+            StoreError: There is no such video, or its file is broken, of another format or of another store.
+        """
+        table, details = self._opened(video_id, with_vectors=True) or (None, {})
+        if table is None:
+            raise StoreError(f"{video_id}: there is no such video in {self._place.root}; index it first")
+        try:
+            vectors = table["embedding"].combine_chunks()
+            return FrameEmbeddings(
+                video_id=video_id,
+                pts=table["pts"].to_numpy(),
+                time_base=fraction_from(details["time_base"]),
+                times_seconds=table["time_seconds"].to_numpy(),
+                vectors=vectors.values.to_numpy().reshape(len(vectors), vectors.type.list_size),
+                cuts_seconds=None if details["cuts_seconds"] is None else tuple(details["cuts_seconds"]),
+                duration_seconds=details["duration_seconds"],
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise self._broken(video_id, error) from error
+
+    def record(self, video_id: str) -> VideoRecord | None:
+        """What is known of a video, read without its vectors; None where it isn't kept.
+
+        Raises:
+            StoreError: Its file is broken, of another format or of another store.
+        """
+        opened = self._opened(video_id, with_vectors=False)
+        if opened is None:
+            return None
+        try:
+            record = record_from(opened[1]["record"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._broken(video_id, error) from error
+        return replace(record, names=tuple(dict.fromkeys((*record.names, *self._added_names(video_id)))))
+
+    def records(self) -> Iterator[VideoRecord]:
+        """All records, ordered by video id, read without vectors; what is deleted meanwhile may be missing.
+
+        Raises:
+            StoreError: The store cannot be listed, or a file is broken.
+        """
+        try:
+            names = self._place.list("", ".parquet")
+        except OSError as error:
+            raise StoreError(f"{self._place.root}: cannot be listed: {error}") from error
+        for video_id in sorted(name.removesuffix(".parquet") for name in names):
+            record = self.record(video_id)
+            if record is not None:
+                yield record
+
+    def add_name(self, video_id: str, name: str) -> VideoRecord:
+        """Note another name of the same content; a name that is known already changes nothing.
+
+        Raises:
+            StoreError: There is no such video, or the name could not be written.
+        """
+        record = self.record(video_id)
+        if record is None:
+            raise StoreError(f"{video_id}: there is no such video in {self._place.root} that could be named {name!r}")
+        if name in record.names:
+            return record
+        digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        content = json.dumps({"name": name, "added_ns": time.time_ns()})
+        self._place.write(f"{_names_folder(video_id)}/{digest}.json", content.encode())
+        return replace(record, names=(*record.names, name))
+
+    def delete(self, video_id: str) -> bool:
+        """Forget a video; whether there was one.
+
+        Raises:
+            StoreError: Its file cannot be removed.
+        """
+        if not _FILE_NAME_PART.fullmatch(video_id):
+            return False
+        try:
+            existed = self._place.delete(_file_of(video_id))
+            self._place.delete_folder(_names_folder(video_id))
+        except OSError as error:
+            raise StoreError(f"{self._path(video_id)}: cannot be removed: {error}") from error
+        return existed
+
+    def _serialised(self, record: VideoRecord, frames: FrameEmbeddings) -> bytes:
+        details = {
+            "format": _FORMAT,
+            "record": record_mapping(record),
+            "time_base": fraction_text(frames.time_base),
+            "cuts_seconds": None if frames.cuts_seconds is None else list(frames.cuts_seconds),
+            "duration_seconds": frames.duration_seconds,
+            "sampling_fingerprint": self.sampling_fingerprint,
+            "encoder_fingerprint": self.encoder_fingerprint,
+            "versions": {name: version(name) for name in ("momentseek", "pyarrow", "numpy")},
+        }
+        vectors = np.ascontiguousarray(frames.vectors, np.float32)
+        columns = {
+            "time_seconds": pa.array(frames.times_seconds, pa.float64()),
+            "pts": pa.array(frames.pts, pa.int64()),
+            "embedding": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1]),
+        }
+        table = pa.table(columns).replace_schema_metadata({_METADATA_KEY: json.dumps(details)})
+        buffer = io.BytesIO()
+        # Measured on 7,200 x 512: split bytes under zstd take 77% of the plain size, at the same speed.
+        pq.write_table(
+            table,
+            buffer,
+            compression="zstd",
+            use_dictionary=False,
+            use_byte_stream_split=["embedding.list.element"],
+            write_page_checksum=True,
+        )
+        return buffer.getvalue()
+
+    def _opened(self, video_id: str, *, with_vectors: bool) -> tuple[Any, dict[str, Any]] | None:
+        """A video's table (None unless wanted) and details, checked to be this store's; None where it isn't kept."""
+        if not _FILE_NAME_PART.fullmatch(video_id):
+            return None
+        try:
+            with self._place.open(_file_of(video_id)) as file:
+                parquet = pq.ParquetFile(file, page_checksum_verification=True)
+                details = json.loads((parquet.schema_arrow.metadata or {})[_METADATA_KEY])
+                self._check(video_id, details)
+                table = parquet.read() if with_vectors else None
+        except FileNotFoundError:
+            return None
+        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+            raise self._broken(video_id, error) from error
+        return table, details
+
+    def _check(self, video_id: str, details: dict[str, Any]) -> None:
+        if details["format"] != _FORMAT:
+            raise StoreError(
+                f"{self._path(video_id)}: has format {details['format']}, written by momentseek"
+                f" {details.get('versions', {}).get('momentseek', 'unknown')}; this one reads format {_FORMAT}: use"
+                " that version, or delete the file and index the video again"
+            )
+        ours = {"video_id": video_id}
+        theirs = {"video_id": details["record"]["video_id"]}
+        for name in ("sampling_fingerprint", "encoder_fingerprint"):
+            ours[name], theirs[name] = getattr(self, name), details[name]
+        wrong = [f"{name} {theirs[name]} instead of {ours[name]}" for name in ours if ours[name] != theirs[name]]
+        if wrong:
+            raise StoreError(
+                f"{self._path(video_id)}: belongs elsewhere ({', '.join(wrong)}); move it back or delete it"
+            )
+
+    def _added_names(self, video_id: str) -> list[str]:
+        folder = _names_folder(video_id)
+        try:
+            files = self._place.list(folder, ".json")
+            added = [json.loads(self._place.read(file)) for file in files]
+            return [entry["name"] for entry in sorted(added, key=lambda entry: (entry["added_ns"], entry["name"]))]
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            problem = f"{self._place.root}/{folder}: the names of a video cannot be read ({error}); delete that folder"
+            raise StoreError(problem) from error
+
+    def _broken(self, video_id: str, error: Exception) -> StoreError:
+        # The operating system's own errors have a number; Arrow raises OSError without one for damaged content.
+        if isinstance(error, OSError) and error.errno is not None:
+            return StoreError(f"{self._path(video_id)}: cannot be read: {error}")
+        cause = " ".join(f"{type(error).__name__}: {error}".split())
+        return StoreError(f"{self._path(video_id)}: is broken ({cause}); delete it and index the video again")
+
+    def _path(self, video_id: str) -> str:
+        return f"{self._place.root}/{_file_of(video_id)}"
+
+
+def _file_of(video_id: str) -> str:
+    return f"{video_id}.parquet"
+
+
+def _names_folder(video_id: str) -> str:
+    return f"names/{video_id}"

@@ -1,0 +1,156 @@
+"""Files at an fsspec URL: written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import fsspec.core
+from fsspec.implementations.local import LocalFileSystem
+
+from pipeline.errors import StoreError
+
+__all__ = ["Place"]
+
+_ABANDONED_SECONDS = 3600.0
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Place:
+    """A folder on the disk or in an object store.
+
+    On the disk a file is written beside its place, under `.partial/`, synced and renamed; what killed writers left
+    there is removed after an hour. Elsewhere it is one put, which object stores show whole or not at all; a file system
+    that does neither (sftp, hdfs) can be left with a broken file.
+
+    Attributes:
+        root: The folder as its file system names it.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            self._files, root = fsspec.core.url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            raise StoreError(f"no store can be kept at {url!r}: {error}") from error
+        self.root = str(root).rstrip("/")
+        self._is_local = isinstance(self._files, LocalFileSystem)
+
+    def __repr__(self) -> str:
+        return f"Place({self.root})"
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put a file at `root/name`, replacing what was there.
+
+        Raises:
+            StoreError: It could not be written; what was there still is.
+        """
+        path = f"{self.root}/{name}"
+        try:
+            if self._is_local:
+                _write_local(Path(path), Path(self.root) / ".partial", content)
+            else:
+                self._files.pipe_file(path, content)
+        except OSError as error:
+            if error.errno in _NO_SPACE:
+                problem = f"there is no space left for {len(content):,} bytes; free some, or choose another place"
+            else:
+                problem = str(error) or type(error).__name__
+            raise StoreError(f"{path}: cannot be written: {problem}; nothing of it was kept") from error
+
+    def open(self, name: str) -> Any:
+        """Open a file for reading.
+
+        Raises:
+            FileNotFoundError: There is none.
+            OSError: It cannot be read.
+        """
+        return self._files.open(f"{self.root}/{name}", "rb")
+
+    def read(self, name: str) -> bytes:
+        """All of a small file.
+
+        Raises:
+            FileNotFoundError: There is none.
+            OSError: It cannot be read.
+        """
+        with self.open(name) as file:
+            return bytes(file.read())
+
+    def list(self, folder: str, suffix: str) -> list[str]:
+        """Names below `root` of the files with that suffix directly in a folder, in order; none where it is missing.
+
+        Raises:
+            OSError: It cannot be listed.
+        """
+        path = f"{self.root}/{folder}".rstrip("/")
+        self._files.invalidate_cache(path)
+        try:
+            found = self._files.ls(path, detail=False)
+        except FileNotFoundError:
+            return []
+        names = (str(entry).rstrip("/").rpartition("/")[2] for entry in found)
+        prefix = f"{folder}/" if folder else ""
+        return sorted(f"{prefix}{name}" for name in names if name.endswith(suffix) and not name.startswith("."))
+
+    def delete(self, name: str) -> bool:
+        """Remove a file; whether there was one.
+
+        Raises:
+            OSError: It cannot be removed.
+        """
+        path = f"{self.root}/{name}"
+        # Object stores remove what isn't there without a word.
+        if not self._files.exists(path):
+            return False
+        with contextlib.suppress(FileNotFoundError):
+            self._files.rm_file(path)
+        return True
+
+    def delete_folder(self, folder: str) -> None:
+        """Remove a folder and all in it, if there is one.
+
+        Raises:
+            OSError: It cannot be removed.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            self._files.rm(f"{self.root}/{folder}", recursive=True)
+
+
+def _write_local(path: Path, partial: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial.mkdir(exist_ok=True)
+    _remove_abandoned(partial)
+    temporary = partial / f"{path.name}.{uuid.uuid4().hex}"
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _remove_abandoned(partial: Path) -> None:
+    """Remove what writers that were killed left behind; younger files may be in the hands of a living one."""
+    for file in partial.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if file.stat().st_mtime < time.time() - _ABANDONED_SECONDS:
+                file.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename outlast a power failure."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

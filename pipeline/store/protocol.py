@@ -1,0 +1,43 @@
+"""The seam between the pipeline and where frame embeddings are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from pipeline.types import FrameEmbeddings, VideoRecord
+
+__all__ = ["EmbeddingStore"]
+
+
+class EmbeddingStore(Protocol):
+    """Keeps, for each video, its frame embeddings and its record; whole or not at all.
+
+    A store is bound to one fingerprint of sampling and one of the encoder; several live side by side under one root.
+    """
+
+    def write(self, record: VideoRecord, frames: FrameEmbeddings) -> None:
+        """Keep a video, replacing what was kept of it.
+
+        Raises:
+            StoreError: It could not be written; nothing partial is left that counts.
+        """
+
+    def read(self, video_id: str) -> FrameEmbeddings:
+        """Read a video's frame embeddings.
+
+        Raises:
+            StoreError: There is no such video, or its file is broken.
+        """
+
+    def record(self, video_id: str) -> VideoRecord | None:
+        """What is known of a video; None where it isn't kept."""
+
+    def records(self) -> Iterator[VideoRecord]:
+        """All records, ordered by video id."""
+
+    def add_name(self, video_id: str, name: str) -> VideoRecord:
+        """Note another name of the same content; a name that is known already changes nothing."""
+
+    def delete(self, video_id: str) -> bool:
+        """Forget a video; whether there was one."""

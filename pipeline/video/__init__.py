@@ -1,0 +1,1 @@
+"""Opening, probing and decoding videos."""

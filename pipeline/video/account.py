@@ -1,0 +1,140 @@
+"""What a pass over a video has given out, and what it could not."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from fractions import Fraction
+
+__all__ = ["Account"]
+
+_NEAR_SECONDS = 1
+_MOST_NOTES = 50
+_MOST_LOST_TIMES = 1000
+
+
+@dataclass
+class _Note:
+    """Faults of one kind that follow each other closely."""
+
+    what: str
+    reason: str
+    first: Fraction | None
+    last: Fraction | None
+    count: int = 1
+
+    def takes(self, what: str, reason: str, time: Fraction | None) -> bool:
+        if (what, reason) != (self.what, self.reason):
+            return False
+        return time is None or self.last is None or abs(time - self.last) <= _NEAR_SECONDS
+
+    def add(self, time: Fraction | None) -> None:
+        self.count += 1
+        if time is not None:
+            self.first = time if self.first is None else min(self.first, time)
+            self.last = time if self.last is None else max(self.last, time)
+
+    def __str__(self) -> str:
+        if self.first is None or self.last is None:
+            where = "at an unknown time"
+        elif self.first == self.last:
+            where = f"at {float(self.first):.3f} s"
+        else:
+            where = f"from {float(self.first):.3f} s to {float(self.last):.3f} s"
+        count = "" if self.count == 1 else f" ({self.count} times)"
+        reason = f": {self.reason}" if self.reason else ""
+        return f"{where}, {self.what}{count}{reason}"
+
+
+class Account:
+    """Counts covered time and notes damage, in bounded memory.
+
+    Args:
+        nominal_duration: Seconds that a frame is shown where nothing better is known.
+    """
+
+    def __init__(self, nominal_duration: Fraction | None) -> None:
+        self._nominal = nominal_duration
+        self._notes: list[_Note] = []
+        self._unlisted = 0
+        self._endings: list[str] = []
+        self._lost_times: list[Fraction] = []
+        self._lost_somewhere = False
+        self._covered = Fraction(0)
+        self._last: Fraction | None = None
+        self._last_duration = Fraction(0)
+        self._beyond = Fraction(0)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no frame was given out."""
+        return self._last is None
+
+    @property
+    def damage(self) -> tuple[str, ...]:
+        """A sentence for each run of faults, in their order."""
+        more = [f"{self._unlisted} faults more"] if self._unlisted else []
+        return (*map(str, self._notes), *more, *self._endings)
+
+    @property
+    def covered_seconds(self) -> float:
+        """Length of what was given out; damaged gaps count with no more than the frame before them."""
+        return 0.0 if self._last is None else float(self._covered + self.end_time - self._last)
+
+    @property
+    def end_time(self) -> Fraction:
+        """End of the last frame given out; 0 before the first."""
+        return Fraction(0) if self._last is None else max(self._last + self._last_duration, self._beyond)
+
+    def give(self, time: Fraction, duration: Fraction | None) -> None:
+        """A frame is given out.
+
+        Args:
+            time: Later than the frame's before.
+            duration: What the container says.
+        """
+        step = None
+        if self._last is not None:
+            step = time - self._last
+            if self._has_lost_between(self._last, time):
+                self._covered += min(step, self._last_duration)
+                step = None
+            else:
+                self._covered += step
+        self._last = time
+        if duration is not None and duration > 0:
+            self._last_duration = duration
+        else:
+            self._last_duration = self._nominal or step or self._last_duration or Fraction(1, 25)
+
+    def lasts_until(self, time: Fraction) -> None:
+        """Frames that are skipped on purpose are there until `time`: the last one given out stands for them."""
+        self._beyond = max(self._beyond, time)
+
+    def lose(self, what: str, time: Fraction | None, reason: str = "") -> None:
+        """Something could not be decoded: time is missing there."""
+        if time is None:
+            self._lost_somewhere = True
+        elif len(self._lost_times) < _MOST_LOST_TIMES:
+            heapq.heappush(self._lost_times, time)
+        self.note(what, time, reason)
+
+    def note(self, what: str, time: Fraction | None, reason: str = "") -> None:
+        """Something is not as it should be, and nothing is missing."""
+        if self._notes and self._notes[-1].takes(what, reason, time):
+            self._notes[-1].add(time)
+        elif len(self._notes) < _MOST_NOTES:
+            self._notes.append(_Note(what, reason, time, time))
+        else:
+            self._unlisted += 1
+
+    def end_early(self, expected_end: Fraction) -> None:
+        """The file ends before its container said it would."""
+        end, expected = float(self.end_time), float(expected_end)
+        self._endings.append(f"it ends at {end:.3f} s, its container says {expected:.3f} s")
+
+    def _has_lost_between(self, before: Fraction, after: Fraction) -> bool:
+        found, self._lost_somewhere = self._lost_somewhere, False
+        while self._lost_times and self._lost_times[0] < after:
+            found |= heapq.heappop(self._lost_times) > before
+        return found

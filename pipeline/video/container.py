@@ -1,0 +1,248 @@
+"""FFmpeg's containers, opened with care: what is refused, which stream is meant, and where its clock begins.
+
+The playback clock begins at the earliest start of the audio and video streams, which a player shows as 0:00. A negative
+start of an audio stream counts as 0: such samples only prime its decoder and are never heard. Frames that an edit list
+leaves out are not shown, so they are not given out, and do not count.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from pipeline.errors import UnsupportedVideoError
+from pipeline.types import VideoInfo
+from pipeline.video.files import readable_file
+from pipeline.video.orientation import UPRIGHT, Orientation
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+__all__ = ["Probe", "open_stream", "probe", "reason_of"]
+
+_CONTAINERS = (
+    "mov,matroska,webm,avi,mpegts,mpeg,flv,asf,gif,apng,ogg,mxf,nut,rm,dv,wtv,ivf,yuv4mpegpipe,amv,nsv,webp_anim"
+)
+_OPTIONS = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
+# A header may claim any size, and the decoder would allocate it: 16384 x 8192 pixels is beyond every video in use.
+_DECODER_OPTIONS = {"max_pixels": str(2**27)}
+_PROBED_PACKETS = 300
+_CLOCK_TAG = re.compile(r"(\d+):(\d{2}):(\d{2}(?:\.\d+)?)")
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What is known of a video before it is decoded.
+
+    Attributes:
+        path: Absolute.
+        info: For callers.
+        stream_index: The best video stream's place among all streams.
+        orientation: How its pictures are turned upright.
+        expected_end: End of the stream on the playback clock, where the container says.
+        has_other_ends: Whether `expected_end` is of the whole file, of which another stream may be the longest.
+    """
+
+    path: str
+    info: VideoInfo
+    stream_index: int
+    orientation: Orientation
+    expected_end: Fraction | None
+    has_other_ends: bool
+
+    @property
+    def frame_duration(self) -> Fraction | None:
+        """Seconds that a frame is shown on average, where the container says."""
+        return 1 / self.info.average_rate if self.info.average_rate else None
+
+
+def probe(uri: str) -> Probe:
+    """Vet a file and look at its best video stream; every backend does so before its library touches the file.
+
+    Raises:
+        VideoNotFoundError: There is no readable regular file at `uri`.
+        UnsupportedVideoError: It is not a video, has no video stream, or none with a known codec.
+    """
+    path = readable_file(uri)
+    with _opened(path, uri) as container:
+        stream = _best_stream(container, uri)
+        time_base = _time_base(stream, uri)
+        picture = _first_picture(container, stream)
+        orientation = _orientation(picture)
+        start_time = _start_time(container, picture)
+        expected_end, has_other_ends = _expected_end(container, stream, start_time)
+        width, height = stream.codec_context.width, stream.codec_context.height
+        if picture is not None:
+            width, height = picture.width, picture.height
+        if width < 1 or height < 1:
+            raise UnsupportedVideoError(uri, f"its {stream.codec_context.name} stream has no size; the file is damaged")
+        width, height = orientation.upright_size(width, height)
+        info = VideoInfo(
+            uri=uri,
+            container=container.format.name,
+            codec=stream.codec_context.name,
+            width=width,
+            height=height,
+            rotation_degrees=orientation.rotation_degrees,
+            time_base=time_base,
+            start_time=start_time,
+            average_rate=stream.average_rate if stream.average_rate and stream.average_rate > 0 else None,
+            duration_seconds=_duration_seconds(stream, expected_end, start_time),
+        )
+        return Probe(path, info, stream.index, orientation, expected_end, has_other_ends)
+
+
+@contextmanager
+def open_stream(probed: Probe, *, reads_all: bool = False) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a vetted file again, for decoding from its beginning; streams that are not needed are not read.
+
+    Args:
+        probed: What `probe` said of it.
+        reads_all: Whether the other streams' packets are wanted, too.
+
+    Raises:
+        VideoNotFoundError: The file has gone.
+        UnsupportedVideoError: It has changed and is no longer what it was.
+    """
+    from av.stream import Discard
+
+    uri = probed.info.uri
+    with _opened(readable_file(uri), uri) as container:
+        streams = [stream for stream in container.streams.video if stream.index == probed.stream_index]
+        if not streams:
+            raise UnsupportedVideoError(uri, "the file has changed while it was read")
+        if not reads_all:
+            for other in container.streams:
+                if other.index != probed.stream_index:
+                    other.discard = Discard.all
+        streams[0].codec_context.options = dict(_DECODER_OPTIONS)
+        yield container, streams[0]
+
+
+def reason_of(error: Exception) -> str:
+    """FFmpeg's own words for an error, without numbers and paths."""
+    return getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+
+
+@contextmanager
+def _opened(path: str, uri: str) -> Iterator[InputContainer]:
+    import av
+
+    try:
+        container = av.open(
+            path, "r", container_options=dict(_OPTIONS), options=dict(_DECODER_OPTIONS), metadata_errors="replace"
+        )
+    except (av.FFmpegError, ValueError, OverflowError) as error:
+        raise UnsupportedVideoError(
+            uri, f"not a video file that FFmpeg can open ({reason_of(error)}); it is damaged, or of another kind"
+        ) from error
+    try:
+        yield container
+    finally:
+        container.close()
+
+
+def _best_stream(container: InputContainer, uri: str) -> VideoStream:
+    """FFmpeg's choice among the streams that are no cover pictures."""
+    from av.stream import Disposition
+
+    pictures = Disposition.attached_pic | Disposition.timed_thumbnails
+    videos = [stream for stream in container.streams.video if not stream.disposition & pictures]
+    if not videos:
+        kinds = sorted({stream.type for stream in container.streams if stream.type != "video"})
+        covers = " and a cover picture" if container.streams.video else ""
+        raise UnsupportedVideoError(uri, f"no video stream, only {', '.join(kinds) or 'nothing'}{covers}")
+    known = [stream for stream in videos if _has_decoder(stream)]
+    if not known:
+        raise UnsupportedVideoError(
+            uri, "no decoder for its video stream's codec; convert it: ffmpeg -i FILE -c:v libx264 -c:a copy NEW.mp4"
+        )
+    best = container.streams.best("video")
+    return next((stream for stream in known if best is not None and stream.index == best.index), known[0])
+
+
+def _has_decoder(stream: VideoStream) -> bool:
+    # PyAV leaves the context out where FFmpeg has no decoder; its annotations do not say so.
+    context: object = stream.codec_context
+    return context is not None
+
+
+def _time_base(stream: VideoStream, uri: str) -> Fraction:
+    if stream.time_base is None or stream.time_base <= 0:
+        raise UnsupportedVideoError(uri, "its video stream has no time base; the file is damaged")
+    return Fraction(stream.time_base)
+
+
+def _first_picture(container: InputContainer, stream: VideoStream) -> av.VideoFrame | None:
+    """The first picture that can be decoded, within reason: it alone says how it is turned."""
+    import av
+
+    stream.codec_context.options = dict(_DECODER_OPTIONS)
+    try:
+        for count, packet in enumerate(container.demux(stream)):
+            try:
+                pictures = packet.decode()
+            except av.FFmpegError:
+                pictures = []
+            if pictures:
+                return pictures[0]
+            if count >= _PROBED_PACKETS:
+                break
+    except av.FFmpegError:
+        pass  # frames() meets the same error, and reports it
+    return None
+
+
+def _orientation(picture: av.VideoFrame | None) -> Orientation:
+    from av.sidedata.sidedata import Type
+
+    matrix = None if picture is None else picture.side_data.get(Type.DISPLAYMATRIX)
+    return UPRIGHT if matrix is None else Orientation.from_display_matrix(bytes(matrix))
+
+
+def _start_time(container: InputContainer, picture: av.VideoFrame | None) -> Fraction:
+    """Raw time of the playback clock's zero."""
+    starts = []
+    for stream in (*container.streams.video, *container.streams.audio):
+        if stream.start_time is not None and stream.time_base:
+            start = stream.start_time * Fraction(stream.time_base)
+            starts.append(max(start, Fraction(0)) if stream.type == "audio" else start)
+    if picture is not None and picture.pts is not None:
+        starts.append(picture.pts * Fraction(picture.time_base))
+    if not starts and container.start_time is not None:
+        return Fraction(container.start_time, 1_000_000)
+    return min(starts, default=Fraction(0))
+
+
+def _expected_end(
+    container: InputContainer, stream: VideoStream, start_time: Fraction
+) -> tuple[Fraction | None, bool]:
+    """End of the stream on the playback clock, and whether it is of the whole file rather than of the stream."""
+    assert stream.time_base is not None
+    is_matroska = "matroska" in container.format.name
+    start = (stream.start_time or 0) * Fraction(stream.time_base)
+    if stream.duration is not None and stream.duration > 0:
+        return start + stream.duration * Fraction(stream.time_base) - start_time, False
+    tag = _CLOCK_TAG.match(stream.metadata.get("DURATION", ""))
+    # Durations in Matroska are counted from time 0, whenever the stream begins.
+    if is_matroska and tag:
+        hours, minutes, seconds = (Fraction(part) for part in tag.groups())
+        return hours * 3600 + minutes * 60 + seconds - start_time, False
+    if container.duration is not None and container.duration > 0:
+        end = Fraction(container.duration, 1_000_000)
+        return (end - start_time if is_matroska else end), len(container.streams) > 1
+    return None, False
+
+
+def _duration_seconds(stream: VideoStream, expected_end: Fraction | None, start_time: Fraction) -> float | None:
+    assert stream.time_base is not None
+    if expected_end is None:
+        return None
+    first = 0 if stream.start_time is None else stream.start_time * Fraction(stream.time_base) - start_time
+    return float(expected_end - first) if expected_end > first else None

@@ -1,0 +1,69 @@
+"""The seam between containers and everything that looks at frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Protocol
+
+from pipeline.types import Frame, Skip, VideoInfo
+
+__all__ = ["VideoDecoder", "VideoStream"]
+
+
+class VideoStream(Protocol):
+    """One open video. A context manager; closing it twice is harmless."""
+
+    @property
+    def info(self) -> VideoInfo:
+        """What the container says of the best video stream."""
+
+    @property
+    def damage(self) -> tuple[str, ...]:
+        """What could not be decoded so far, a sentence each, with its time; complete once `frames` is exhausted.
+
+        A file that ends before its container said it would is damaged, too.
+        """
+
+    @property
+    def covered_seconds(self) -> float:
+        """Length of what `frames` has decoded so far, gaps left out."""
+
+    @property
+    def end_time(self) -> Fraction:
+        """End of the last frame given out, on the playback clock: its time and its duration."""
+
+    def frames(
+        self, *, start: Fraction | None = None, end: Fraction | None = None, skip: Skip = Skip.NOTHING
+    ) -> Iterator[Frame]:
+        """Iterate over the frames shown in [start, end), in presentation order, in bounded memory.
+
+        Times increase strictly, pictures are upright, and what `skip` allows may be missing. Damage inside the stream is
+        passed over and noted in `damage`.
+
+        Raises:
+            VideoDecodeError: Not one frame could be decoded though the whole stream was wanted.
+        """
+
+    def close(self) -> None:
+        """Give the file and the decoder back."""
+
+    def __enter__(self) -> VideoStream: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class VideoDecoder(Protocol):
+    """Opens videos; cheap to construct and to pickle."""
+
+    @property
+    def name(self) -> str:
+        """The backend's name in the configuration."""
+
+    def open(self, path: str) -> VideoStream:
+        """Open a regular local file.
+
+        Raises:
+            VideoNotFoundError: There is no readable regular file at `path`.
+            UnsupportedVideoError: It is not a video, has no video stream, or this backend cannot decode it rightly.
+        """

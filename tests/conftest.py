@@ -1,0 +1,87 @@
+"""What all tests share: the one place where tests are skipped, and the paths of real footage and films."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
+FOOTAGE = PROJECT.parent / "shared" / "videos"
+FILMS = PROJECT / "sample_videos"
+
+
+def _world_problem() -> str | None:
+    try:
+        importlib.import_module("skia")
+    except ImportError as error:
+        return f"skia cannot be imported ({error}); it needs libGL and libEGL"
+    return None
+
+
+def _footage_problem() -> str | None:
+    return None if FOOTAGE.is_dir() else f"no real footage in {FOOTAGE}"
+
+
+def _milvus_server_problem() -> str | None:
+    name = "MOMENTSEEK_TEST_MILVUS_URI"
+    return None if os.environ.get(name) else f"{name} names no Milvus server"
+
+
+def _gpu_problem() -> str | None:
+    import torch
+
+    return None if torch.cuda.is_available() else "no GPU"
+
+
+PROBLEMS: dict[str, Callable[[], str | None]] = {
+    "world": _world_problem,
+    "footage": _footage_problem,
+    "milvus_server": _milvus_server_problem,
+    "gpu": _gpu_problem,
+}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose mark names what is missing here, and fail it where it must run (MOMENTSEEK_MUST_RUN)."""
+    must_run = os.environ.get("MOMENTSEEK_MUST_RUN", "").split()
+    for mark, find_problem in PROBLEMS.items():
+        if item.get_closest_marker(mark) is None:
+            continue
+        problem = find_problem()
+        if problem and mark in must_run:
+            pytest.fail(f"must run here: {problem}")
+        if problem:
+            pytest.skip(problem)
+
+
+@pytest.fixture(scope="session")
+def footage() -> Path:
+    """The folder of real footage; a test that uses it is marked `footage`."""
+    return FOOTAGE
+
+
+@pytest.fixture(scope="session")
+def films() -> Path:
+    """The folder of the committed sample films and their labels."""
+    return FILMS
+
+
+@pytest.fixture(scope="session")
+def milvus_server_uri() -> str:
+    """The URI of a real Milvus server; a test that uses it is marked `milvus_server`."""
+    return os.environ["MOMENTSEEK_TEST_MILVUS_URI"]
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[None]:
+    """A real Ray of two CPUs on this machine; a test that uses it is marked `ray`."""
+    import ray
+
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    ray.init(num_cpus=2, num_gpus=0, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    yield
+    ray.shutdown()

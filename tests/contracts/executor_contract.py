@@ -1,0 +1,290 @@
+"""What every executor promises; a test class gives `executor` and inherits these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from contracts.fake_videos import FAILS_ENCODER, EveryFrame, FakeDecoder, FakeEncoder, write_video
+
+from pipeline.errors import ConfigError, MomentIndexError, StoreError, WeightsUnavailableError
+from pipeline.execution import Execution, Executor, ProgressEvent, Stages
+from pipeline.index import MemoryIndex
+from pipeline.segment import FixedWindows, MeanPooling, Shots
+from pipeline.store import ParquetStore
+from pipeline.types import FrameEmbeddings, IndexedSegment, Source, Status, VideoRecord, VideoReport
+
+MakeExecutor = Callable[..., Executor]
+
+
+class RefusingIndex(MemoryIndex):
+    """Takes no row of the videos in `refused`."""
+
+    refused: tuple[str, ...] = ()
+
+    def upsert(self, rows: Sequence[IndexedSegment]) -> None:
+        if any(row.metadata.get("camera") == "refused" for row in rows):
+            raise MomentIndexError("these rows are refused")
+        super().upsert(rows)
+
+
+class DeadIndex(MemoryIndex):
+    def upsert(self, rows: Sequence[IndexedSegment]) -> None:
+        raise MomentIndexError("the index is gone")
+
+    def count(self) -> int:
+        raise MomentIndexError("the index is gone")
+
+
+class FullStore(ParquetStore):
+    """Has no room for the videos of ten frames."""
+
+    def write(self, record: VideoRecord, frames: FrameEmbeddings) -> None:
+        if record.frame_count == 10:
+            raise StoreError("no space left")
+        super().write(record, frames)
+
+
+def by_name(reports: Sequence[VideoReport]) -> dict[str, VideoReport]:
+    assert len({report.source.uri for report in reports}) == len(reports)
+    return {Path(report.source.uri).name: report for report in reports}
+
+
+class ExecutorContract:
+    @pytest.fixture
+    def executor(self) -> MakeExecutor:
+        """Called with stages, settings by keyword and `on_progress`."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def stages(self, tmp_path: Path) -> Stages:
+        return Stages(
+            decoder=FakeDecoder(),
+            sampler=EveryFrame(),
+            encoder=FakeEncoder(log=str(tmp_path / "calls.log")),
+            store=ParquetStore(str(tmp_path / "library"), "s", "e"),
+            segmenter=FixedWindows(length_seconds=2.0, overlap_seconds=0.0),
+            aggregator=MeanPooling(),
+            segmentation_fingerprint="w",
+            index=MemoryIndex(),
+        )
+
+    @pytest.fixture
+    def run(self, executor: MakeExecutor, stages: Stages) -> Callable[..., list[VideoReport]]:
+        def run(*paths: Path | Source, **changes: Any) -> list[VideoReport]:
+            sources = [path if isinstance(path, Source) else Source(str(path)) for path in paths]
+            return list(executor(replace(stages, **changes), batch_frames=4).run(sources))
+
+        return run
+
+    def test_run_reports_a_whole_video_as_done(self, run, stages, tmp_path):
+        path = write_video(tmp_path / "a.mp4", frames=10)
+        [report] = run(path)
+        assert (report.status, report.problem, report.source) == (Status.DONE, None, Source(str(path)))
+        assert (report.frames_decoded, report.frames_sampled, report.segments) == (10, 10, 3)
+        assert (report.duration_seconds, report.covered_seconds) == (5.0, 5.0)
+        assert report.largest_gap_seconds == 0.5
+        assert report.elapsed_seconds > 0
+        assert stages.index.count() == 3
+
+    def test_run_keeps_the_embeddings_in_their_order(self, run, stages, tmp_path):
+        [report] = run(write_video(tmp_path / "a.mp4", frames=11, grey=51))
+        frames = stages.store.read(report.video_id)
+        assert frames.pts.tolist() == list(range(11))
+        assert frames.times_seconds.tolist() == [number / 2 for number in range(11)]
+        assert np.allclose(frames.vectors, [np.cos(0.2), np.sin(0.2), 0, 0], atol=1e-6)
+
+    def test_run_gives_each_video_of_a_batch_its_own_embeddings(self, run, stages, tmp_path):
+        paths = [write_video(tmp_path / f"{grey}.mp4", frames=1 + grey % 7, grey=grey) for grey in range(10, 130, 10)]
+        for report in run(*paths):
+            grey = int(Path(report.source.uri).stem)
+            frames = stages.store.read(report.video_id)
+            assert len(frames) == 1 + grey % 7
+            assert np.allclose(frames.vectors[:, 1], np.sin(np.float32(grey / 255)), atol=1e-6)
+
+    def test_run_reports_every_bad_source_and_goes_on(self, run, tmp_path):
+        (tmp_path / "empty.mp4").touch()
+        (tmp_path / "text.mp4").write_text("dear diary")
+        (tmp_path / "noise.mp4").write_bytes(bytes(range(256)))
+        write_video(tmp_path / "broken.mp4", fail=6)
+        write_video(tmp_path / "none.mp4", frames=0)
+        write_video(tmp_path / "good.mp4", grey=1)
+        names = ["missing.mp4", "empty.mp4", "text.mp4", "noise.mp4", "broken.mp4", "none.mp4", "good.mp4"]
+        reports = by_name(run(*(tmp_path / name for name in names)))
+        assert {name: report.status for name, report in reports.items()} == {
+            **dict.fromkeys(names, Status.FAILED),
+            "good.mp4": Status.DONE,
+        }
+        assert "not a video" in reports["text.mp4"].problem
+        assert "not a fake video" in reports["noise.mp4"].problem
+        assert "unexpected RuntimeError: the fake decoder broke" in reports["broken.mp4"].problem
+        assert "none was sampled" in reports["none.mp4"].problem
+
+    def test_run_keeps_nothing_of_a_failed_video(self, run, stages, tmp_path):
+        run(write_video(tmp_path / "broken.mp4", fail=6))
+        assert list(stages.store.records()) == []
+        assert stages.index.count() == 0
+
+    def test_run_reports_damage_as_partial_with_what_is_covered(self, run, stages, tmp_path):
+        [report] = run(write_video(tmp_path / "cut.mp4", frames=10, damaged=4))
+        assert report.status is Status.PARTIAL
+        assert (report.covered_seconds, report.frames_sampled) == (3.0, 6)
+        assert "4 frames at the end are lost" in report.problem
+        assert stages.store.record(report.video_id).status is Status.PARTIAL
+
+    def test_run_fails_only_the_video_that_the_encoder_refuses(self, run, tmp_path):
+        bad = write_video(tmp_path / "bad.mp4", frames=2, grey=FAILS_ENCODER)
+        good = [write_video(tmp_path / f"{grey}.mp4", frames=2, grey=grey) for grey in (10, 20, 30)]
+        reports = by_name(run(good[0], bad, *good[1:]))
+        assert "cannot be encoded" in reports.pop("bad.mp4").problem
+        assert {report.status for report in reports.values()} == {Status.DONE}
+
+    def test_run_skips_what_is_indexed(self, run, tmp_path):
+        path = write_video(tmp_path / "a.mp4")
+        run(path)
+        calls = (tmp_path / "calls.log").read_text()
+        [report] = run(path)
+        assert (report.status, report.problem) == (Status.SKIPPED, "already indexed")
+        assert (report.duration_seconds, report.frames_sampled, report.segments) == (5.0, 10, 0)
+        assert (tmp_path / "calls.log").read_text() == calls
+
+    def test_run_loads_no_model_where_nothing_is_to_be_done(self, run, tmp_path):
+        path = write_video(tmp_path / "a.mp4")
+        run(path)
+        [report] = run(path, encoder=FakeEncoder(has_weights=False))
+        assert report.status is Status.SKIPPED
+
+    def test_run_notes_a_new_name_of_old_content(self, run, stages, tmp_path):
+        path = write_video(tmp_path / "a.mp4")
+        run(path)
+        [report] = run(path.rename(tmp_path / "b.mp4"))
+        assert report.status is Status.SKIPPED
+        names = stages.store.record(report.video_id).names
+        assert [Path(name).name for name in names] == ["a.mp4", "b.mp4"]
+
+    def test_run_notes_where_a_video_is_whatever_the_working_directory(self, run, stages, tmp_path, monkeypatch):
+        write_video(tmp_path / "a.mp4")
+        monkeypatch.chdir(tmp_path)
+        [report] = run("a.mp4")
+        assert report.source.uri == "a.mp4"
+        assert stages.store.record(report.video_id).names == (str(tmp_path / "a.mp4"),)
+
+    def test_run_indexes_content_once_that_has_two_names_in_one_batch(self, run, stages, tmp_path):
+        first, second = write_video(tmp_path / "a.mp4"), write_video(tmp_path / "b.mp4")
+        reports = by_name(run(first, second))
+        statuses = sorted(report.status for report in reports.values())
+        assert statuses == [Status.DONE, Status.SKIPPED]
+        skipped = next(report for report in reports.values() if report.status is Status.SKIPPED)
+        assert "same content as" in skipped.problem
+        [record] = stages.store.records()
+        assert {Path(name).name for name in record.names} == {"a.mp4", "b.mp4"}
+        assert stages.index.count() == 3
+
+    def test_run_fails_both_names_of_bad_content(self, run, tmp_path):
+        paths = [write_video(tmp_path / name, fail=3) for name in ("a.mp4", "b.mp4")]
+        reports = by_name(run(*paths))
+        assert {report.status for report in reports.values()} == {Status.FAILED}
+        assert sum("same content as" in report.problem for report in reports.values()) == 1
+
+    def test_run_takes_one_name_given_twice(self, run, tmp_path):
+        path = write_video(tmp_path / "a.mp4")
+        statuses = sorted(report.status for report in run(path, path))
+        assert statuses == [Status.DONE, Status.SKIPPED]
+
+    def test_run_writes_missing_rows_again_without_decoding(self, run, stages, tmp_path):
+        path = write_video(tmp_path / "a.mp4")
+        run(path)
+        index = MemoryIndex()
+        [report] = run(path, index=index, encoder=FakeEncoder(has_weights=False))
+        assert report.status is Status.SKIPPED
+        assert "missing from the index" in report.problem
+        assert (report.segments, index.count()) == (3, 3)
+
+    def test_run_replaces_the_rows_of_another_segmentation(self, run, stages, tmp_path):
+        path = write_video(tmp_path / "a.mp4")
+        run(path)
+        [report] = run(
+            path, segmenter=FixedWindows(length_seconds=1.0, overlap_seconds=0.0), segmentation_fingerprint="x"
+        )
+        assert report.segments == 5
+        assert stages.index.count() == 5
+
+    def test_run_replaces_metadata(self, run, stages, tmp_path):
+        path = write_video(tmp_path / "a.mp4")
+        run(Source(str(path), {"camera": 1}))
+        [report] = run(Source(str(path), {"camera": 2}))
+        assert "metadata was replaced" in report.problem
+        assert stages.store.record(report.video_id).metadata == {"camera": 2}
+        [again] = run(path)
+        assert again.problem == "already indexed"
+
+    def test_run_fails_the_video_whose_rows_the_index_refuses(self, run, tmp_path):
+        bad = Source(str(write_video(tmp_path / "bad.mp4", grey=1)), {"camera": "refused"})
+        good = [write_video(tmp_path / f"{grey}.mp4", grey=grey) for grey in (10, 20)]
+        reports = by_name(run(good[0], bad, good[1], index=RefusingIndex()))
+        assert "these rows are refused" in reports.pop("bad.mp4").problem
+        assert {report.status for report in reports.values()} == {Status.DONE}
+
+    def test_run_fails_the_video_that_cannot_be_kept(self, run, stages, tmp_path):
+        paths = [write_video(tmp_path / f"{frames}.mp4", frames=frames) for frames in (9, 10, 11)]
+        reports = by_name(run(*paths, store=FullStore(str(tmp_path / "full"), "s", "e")))
+        assert "no space left" in reports.pop("10.mp4").problem
+        assert {report.status for report in reports.values()} == {Status.DONE}
+
+    def test_run_ends_the_batch_where_the_index_is_gone(self, run, tmp_path):
+        with pytest.raises(MomentIndexError, match="gone"):
+            run(write_video(tmp_path / "a.mp4"), index=DeadIndex())
+
+    def test_run_says_once_that_weights_are_out_of_reach(self, run, tmp_path):
+        paths = [write_video(tmp_path / f"{grey}.mp4", grey=grey) for grey in range(5)]
+        with pytest.raises(WeightsUnavailableError, match="set has_weights"):
+            run(*paths, encoder=FakeEncoder(has_weights=False))
+
+    def test_run_ends_the_batch_where_two_settings_do_not_fit(self, run, tmp_path):
+        with pytest.raises(ConfigError, match="cuts"):
+            run(write_video(tmp_path / "a.mp4"), segmenter=Shots())
+
+    def test_run_takes_unusual_names(self, run, tmp_path):
+        names = ["a\nb.mp4", "\x1b[31mred.mp4", "видео 视频.mp4", "--help", "a'b\"c.mp4"]
+        paths = [write_video(tmp_path / name, grey=number) for number, name in enumerate(names)]
+        reports = run(*paths)
+        assert {report.source.uri for report in reports} == {str(path) for path in paths}
+        assert {report.status for report in reports} == {Status.DONE}
+
+    def test_run_of_nothing_reports_nothing(self, run):
+        assert run() == []
+
+    def test_run_takes_sources_as_they_come(self, executor, stages, tmp_path):
+        def sources() -> Iterator[Source]:
+            for number in range(300):
+                taken.append(number)
+                yield Source(str(write_video(tmp_path / f"{number}.mp4", frames=2, grey=number % 250, part=number)))
+
+        taken: list[int] = []
+        reports = executor(stages).run(sources())
+        next(reports)
+        assert len(taken) < 300
+        assert len(list(reports)) == 299
+
+    def test_run_tells_its_progress(self, executor, stages, tmp_path):
+        events: list[ProgressEvent] = []
+        paths = [write_video(tmp_path / f"{grey}.mp4", frames=8, grey=grey) for grey in range(3)]
+        list(executor(stages, on_progress=events.append, batch_frames=4).run(Source(str(path)) for path in paths))
+        last = events[-1]
+        assert (last.videos_ended, last.active, last.active_share) == (3, (), 0)
+        assert (last.frames_sampled, last.seconds_decoded) == (24, pytest.approx(12.0, abs=2))
+
+    def test_run_ends_cleanly_where_its_caller_loses_interest(self, executor, run, stages, tmp_path):
+        paths = [write_video(tmp_path / f"{grey}.mp4", grey=grey) for grey in range(6)]
+        reports = executor(stages).run([Source(str(path)) for path in paths])
+        next(reports)
+        reports.close()
+        assert {report.status for report in run(*paths)} <= {Status.DONE, Status.SKIPPED}
+
+
+def settings(**changes: Any) -> Execution:
+    return Execution.model_validate(changes)

@@ -1,0 +1,188 @@
+"""Videos that are a few words, and an encoder that looks at colours: executors are tested with these.
+
+A fake video says what it does: `frames` at 2 a second, each of the grey level `grey`, of which `damaged` are lost at
+the end; at frame `fail` the decoder raises, at frame `kill` the process dies.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import EncoderError, UnsupportedVideoError, VideoNotFoundError, WeightsUnavailableError
+from pipeline.types import Frame, Skip, VideoInfo
+
+HEAD = b"\0fake video\0"
+RATE = Fraction(2)
+SIDE = 8
+KILLS_ENCODER, FAILS_ENCODER = 250, 251
+
+
+def write_video(path: Path, *, frames: int = 10, grey: int = 100, **others: object) -> Path:
+    words = {"frames": frames, "grey": grey, **others}
+    path.write_bytes(HEAD + " ".join(f"{name}={value}" for name, value in words.items()).encode())
+    return path
+
+
+@dataclass(frozen=True)
+class FakeFrame:
+    pts: int
+    grey: int
+    width: int = SIDE
+    height: int = SIDE
+    is_keyframe: bool = True
+
+    @property
+    def time(self) -> Fraction:
+        return self.pts / RATE
+
+    def rgb(self, width: int | None = None, height: int | None = None) -> npt.NDArray[np.uint8]:
+        return np.full((height or SIDE, width or SIDE, 3), self.grey, np.uint8)
+
+
+class FakeStream:
+    def __init__(self, path: str, words: dict[str, str]) -> None:
+        self._path = path
+        self._words = words
+        self._given = 0
+        self.damage: tuple[str, ...] = ()
+
+    @property
+    def info(self) -> VideoInfo:
+        return VideoInfo(
+            uri=self._path,
+            container="fake",
+            codec="fake",
+            width=SIDE,
+            height=SIDE,
+            rotation_degrees=0,
+            time_base=1 / RATE,
+            start_time=Fraction(0),
+            average_rate=RATE,
+            duration_seconds=float(int(self._words["frames"]) / RATE),
+        )
+
+    @property
+    def covered_seconds(self) -> float:
+        return float(self._given / RATE)
+
+    @property
+    def end_time(self) -> Fraction:
+        return self._given / RATE
+
+    def frames(
+        self, *, start: Fraction | None = None, end: Fraction | None = None, skip: Skip = Skip.NOTHING
+    ) -> Iterator[Frame]:
+        lost = int(self._words.get("damaged", 0))
+        for pts in range(int(self._words["frames"]) - lost):
+            if self._words.get("fail") == str(pts):
+                raise RuntimeError("the fake decoder broke")
+            if self._words.get("kill") == str(pts):
+                os.kill(os.getpid(), signal.SIGKILL)
+            self._given = pts + 1
+            if (end is not None and pts / RATE >= end) or (start is not None and (pts + 1) / RATE <= start):
+                continue
+            yield FakeFrame(pts, int(self._words["grey"]))
+        if lost:
+            self.damage = (f"{lost} frames at the end are lost",)
+
+    def close(self) -> None:
+        pass
+
+    def __enter__(self) -> FakeStream:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class FakeDecoder:
+    name: str = "fake"
+
+    def open(self, path: str) -> FakeStream:
+        if not Path(path).is_file():
+            raise VideoNotFoundError(path, "there is no such file")
+        content = Path(path).read_bytes()
+        if not content.startswith(HEAD):
+            raise UnsupportedVideoError(path, "this is not a fake video")
+        return FakeStream(path, dict(word.split("=") for word in content.removeprefix(HEAD).decode().split()))
+
+
+class FakePass:
+    cuts = None
+
+    def feed(self, frame: Frame) -> Sequence[Frame]:
+        return [frame]
+
+    def finish(self) -> Sequence[Frame]:
+        return []
+
+
+@dataclass(frozen=True)
+class EveryFrame:
+    skip: Skip = Skip.NOTHING
+
+    def begin(self, info: VideoInfo) -> FakePass:
+        return FakePass()
+
+
+@dataclass(frozen=True)
+class FakePreprocessing:
+    image_height: int = SIDE
+    image_width: int = SIDE
+
+    def __call__(self, frame: Frame) -> npt.NDArray[np.uint8]:
+        return frame.rgb()
+
+
+class FakeModel:
+    dimension = 4
+    device = "cpu"
+    precision = "fp32"
+
+    def __init__(self, log: str | None) -> None:
+        self._log = log
+
+    def encode_images(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        greys = images[:, 0, 0, 0]
+        if self._log:
+            with Path(self._log).open("a") as file:
+                file.write(f"{os.getpid()} {len(images)}\n")
+        if (greys == KILLS_ENCODER).any():
+            os.kill(os.getpid(), signal.SIGKILL)
+        if (greys == FAILS_ENCODER).any():
+            raise EncoderError("an embedding without a direction")
+        angles = greys.astype(np.float32) / 255
+        return np.stack([np.cos(angles), np.sin(angles), 0 * angles, 0 * angles], axis=1)
+
+    def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        return np.eye(4, dtype=np.float32)[[0] * len(texts)]
+
+
+@dataclass(frozen=True)
+class FakeEncoder:
+    """`log` names a file that gets a line a call: the process and the number of images."""
+
+    log: str | None = None
+    has_weights: bool = True
+    patience_seconds: float = 0.0
+    fingerprint: str = "fake"
+    description: str = "fake encoder"
+
+    def preprocessing(self) -> FakePreprocessing:
+        return FakePreprocessing()
+
+    def open(self) -> FakeModel:
+        time.sleep(self.patience_seconds)
+        if not self.has_weights:
+            raise WeightsUnavailableError("the fake weights are out of reach; set has_weights")
+        return FakeModel(self.log)

@@ -1,0 +1,235 @@
+"""What every index promises; a test class gives `open_it` and inherits these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from pipeline.errors import FingerprintMismatchError, MomentIndexError, QueryError
+from pipeline.index import Filter, MemoryIndex, MomentIndex
+from pipeline.types import IndexedSegment, Scalar, Segment
+
+DIMENSION = 16
+
+ODD_TEXTS = (
+    'a "quoted" word',
+    "it's",
+    "back\\slash",
+    "line\nbreak",
+    "tab\t",
+    "100% {}",
+    "straße 視頻 🎬",
+    "' or 1 == 1",
+    "",
+)
+
+
+def unit(*numbers: float) -> npt.NDArray[np.float32]:
+    """A unit vector of DIMENSION numbers that begins in that direction."""
+    vector = np.zeros(DIMENSION)
+    vector[: len(numbers)] = numbers
+    return np.asarray(vector / np.linalg.norm(vector), np.float32)
+
+
+def row(
+    video: str, ordinal: int, vector: npt.NDArray[np.float32], *, key: str | None = None, **metadata: Scalar
+) -> IndexedSegment:
+    """A row whose segment is the two seconds that begin at twice its ordinal."""
+    segment = Segment(video, 2.0 * ordinal, 2.0 * ordinal + 2, ordinal)
+    return IndexedSegment(key or f"{video}-{ordinal}", segment, vector, metadata)
+
+
+def random_rows(count: int, videos: int = 3, seed: int = 0) -> list[IndexedSegment]:
+    """Rows in random directions, dealt out to the videos v0, v1, ..."""
+    rng = np.random.default_rng(seed)
+    return [row(f"v{n % videos}", n, unit(*rng.normal(size=DIMENSION))) for n in range(count)]
+
+
+class IndexContract:
+    """Inherit this and give `open_it`: a function that opens one and the same empty index."""
+
+    @pytest.fixture
+    def index(self, open_it: Callable[[], MomentIndex]) -> MomentIndex:
+        return open_it()
+
+    def test_an_empty_index_finds_nothing(self, index: MomentIndex) -> None:
+        assert index.count() == 0
+        assert index.keys_of("v0") == frozenset()
+        assert index.delete_video("v0") == 0
+        assert index.search(np.stack([unit(1), unit(0, 1)]), top=5) == [[], []]
+
+    def test_search_finds_the_nearest_first_with_their_cosine(self, index: MomentIndex) -> None:
+        index.upsert(
+            [row("v0", 0, unit(1, 1)), row("v0", 1, unit(1)), row("v1", 0, unit(-1)), row("v1", 1, unit(0, 1))]
+        )
+        (hits,) = index.search(unit(1)[None], top=3)
+        assert [hit.key for hit in hits] == ["v0-1", "v0-0", "v1-1"]
+        assert [hit.score for hit in hits] == pytest.approx([1, 0.5**0.5, 0], abs=1e-5)
+        assert hits[0].segment == Segment("v0", 2, 4, 1)
+
+    def test_search_agrees_with_the_exact_index(self, index: MomentIndex) -> None:
+        rows = random_rows(300)
+        queries = np.stack([unit(*np.random.default_rng(99 + n).normal(size=DIMENSION)) for n in range(5)])
+        index.upsert(rows)
+        exact = MemoryIndex()
+        exact.upsert(rows)
+        for hits, expected in zip(index.search(queries, top=10), exact.search(queries, top=10), strict=True):
+            assert [hit.key for hit in hits] == [hit.key for hit in expected]
+            assert [hit.score for hit in hits] == pytest.approx([hit.score for hit in expected], abs=1e-5)
+
+    def test_ties_are_settled_by_key(self, index: MomentIndex) -> None:
+        index.upsert([row("v0", n, unit(1, 2), key=key) for n, key in enumerate("cabd")])
+        (hits,) = index.search(unit(1)[None], top=10)
+        assert [hit.key for hit in hits] == ["a", "b", "c", "d"]
+
+    def test_many_ties_are_settled_by_key(self, index: MomentIndex) -> None:
+        keys = [f"{n:03d}" for n in range(200)]
+        index.upsert([row("v0", n, unit(1, 2) if n % 2 else unit(1), key=key) for n, key in enumerate(reversed(keys))])
+        (hits,) = index.search(unit(1)[None], top=200)
+        assert [hit.key for hit in hits] == keys[1::2] + keys[::2]
+
+    def test_upsert_twice_changes_nothing(self, index: MomentIndex) -> None:
+        rows = random_rows(20)
+        index.upsert(rows)
+        before = index.search(unit(1)[None], top=30)
+        index.upsert(rows)
+        assert index.count() == 20
+        assert index.search(unit(1)[None], top=30) == before
+
+    def test_upsert_replaces_a_row_by_its_key(self, index: MomentIndex) -> None:
+        index.upsert([row("v0", 0, unit(1), site="old"), row("v0", 1, unit(0, 0, 1))])
+        index.upsert([row("v0", 0, unit(0, 1), site="new")])
+        (hits,) = index.search(unit(0, 1)[None], top=1)
+        assert hits[0].key == "v0-0"
+        assert hits[0].score == pytest.approx(1, abs=1e-5)
+        assert index.search(unit(1)[None], top=5, where=Filter(metadata={"site": "old"})) == [[]]
+
+    def test_upsert_of_nothing_is_nothing(self, index: MomentIndex) -> None:
+        index.upsert([])
+        assert index.count() == 0
+
+    def test_many_rows_are_all_written(self, index: MomentIndex) -> None:
+        index.upsert(random_rows(2500))
+        assert index.count() == 2500
+        assert len(index.keys_of("v0")) == 834
+
+    def test_delete_removes_one_video_alone(self, index: MomentIndex) -> None:
+        index.upsert(random_rows(30))
+        assert index.delete_video("v1") == 10
+        assert index.count() == 20
+        assert index.keys_of("v1") == frozenset()
+        (hits,) = index.search(unit(1)[None], top=30)
+        assert {hit.segment.video_id for hit in hits} == {"v0", "v2"}
+
+    def test_a_deleted_video_can_come_back(self, index: MomentIndex) -> None:
+        index.upsert(random_rows(30))
+        index.delete_video("v1")
+        index.upsert([row("v1", 7, unit(1))])
+        assert index.keys_of("v1") == {"v1-7"}
+        assert index.search(unit(1)[None], top=1)[0][0].key == "v1-7"
+
+    def test_filter_by_video(self, index: MomentIndex) -> None:
+        index.upsert(random_rows(30))
+        (hits,) = index.search(unit(1)[None], top=30, where=Filter(video_ids=("v2", "v0", "nowhere")))
+        assert {hit.segment.video_id for hit in hits} == {"v0", "v2"}
+        assert len(hits) == 20
+
+    def test_filter_by_one_video_of_many_finds_all_its_rows(self, index: MomentIndex) -> None:
+        index.upsert(random_rows(3000, videos=60))
+        for video in ("v0", "v7", "v59"):
+            (hits,) = index.search(unit(1)[None], top=100, where=Filter(video_ids=(video,)))
+            assert len(hits) == 50
+            assert {hit.segment.video_id for hit in hits} == {video}
+
+    @pytest.mark.parametrize("value", ["gate", 3, 0.5, True, *ODD_TEXTS])
+    def test_filter_by_metadata(self, index: MomentIndex, value: Scalar) -> None:
+        index.upsert([row("v0", 0, unit(1), site=value), row("v1", 0, unit(1), site="other"), row("v2", 0, unit(1))])
+        (hits,) = index.search(unit(1)[None], top=9, where=Filter(metadata={"site": value}))
+        assert [hit.key for hit in hits] == ["v0-0"]
+
+    def test_filter_by_all_of_several(self, index: MomentIndex) -> None:
+        index.upsert([row("v0", 0, unit(1), site="a", day=1), row("v1", 0, unit(1), site="a", day=2)])
+        index.upsert([row("v2", 0, unit(1), site="a", day=2)])
+        where = Filter(video_ids=("v0", "v1"), metadata={"site": "a", "day": 2})
+        assert [hit.key for hit in index.search(unit(1)[None], top=9, where=where)[0]] == ["v1-0"]
+
+    def test_filter_that_nothing_passes(self, index: MomentIndex) -> None:
+        index.upsert(random_rows(5))
+        assert index.search(unit(1)[None], top=9, where=Filter(metadata={"site": "a"})) == [[]]
+
+    def test_a_text_is_not_a_number(self, index: MomentIndex) -> None:
+        index.upsert([row("v0", 0, unit(1), day="3")])
+        assert index.search(unit(1)[None], top=9, where=Filter(metadata={"day": 3})) == [[]]
+
+    @pytest.mark.parametrize("name", ["", 'a"b', "a]", "a\nb", "[0]"])
+    def test_odd_names_of_metadata_are_refused(self, index: MomentIndex, name: str) -> None:
+        with pytest.raises(MomentIndexError, match="metadata"):
+            index.upsert([IndexedSegment("k", Segment("v", 0, 1, 0), unit(1), {name: 1})])
+        with pytest.raises(QueryError, match="metadata"):
+            index.search(unit(1)[None], top=1, where=Filter(metadata={name: 1}))
+
+    @pytest.mark.parametrize("name", ["recorded at", "gps.lat", "straße", "a-b", "x:y/z"])
+    def test_names_of_metadata(self, index: MomentIndex, name: str) -> None:
+        index.upsert([IndexedSegment("k", Segment("v", 0, 1, 0), unit(1), {name: 1})])
+        assert len(index.search(unit(1)[None], top=1, where=Filter(metadata={name: 1}))[0]) == 1
+        assert len(index.search(unit(1)[None], top=1, where=Filter(metadata={name: 2}))[0]) == 0
+
+    @pytest.mark.parametrize("value", [float("nan"), float("inf"), None, [1], 2**70])
+    def test_odd_values_of_metadata_are_refused(self, index: MomentIndex, value: Scalar) -> None:
+        with pytest.raises(MomentIndexError, match="metadata 'a'"):
+            index.upsert([row("v", 0, unit(1), a=value)])
+
+    @pytest.mark.parametrize("query", [np.zeros(DIMENSION), np.full(DIMENSION, np.nan), np.ones(DIMENSION)])
+    def test_a_query_without_direction_is_refused(self, index: MomentIndex, query: npt.NDArray[np.float64]) -> None:
+        index.upsert(random_rows(3))
+        with pytest.raises(ValueError, match="unit length"):
+            index.search(query[None].astype(np.float32), top=1)
+
+    def test_a_query_of_another_length_is_refused(self, index: MomentIndex) -> None:
+        index.upsert(random_rows(3))
+        with pytest.raises(FingerprintMismatchError, match=f"3 numbers.*{DIMENSION}"):
+            index.search(np.asarray([[1, 0, 0]], np.float32), top=1)
+
+    def test_rows_of_another_length_are_refused_whole(self, index: MomentIndex) -> None:
+        index.upsert(random_rows(3))
+        other = IndexedSegment("k", Segment("v", 0, 1, 0), np.asarray([1, 0], np.float32))
+        with pytest.raises(FingerprintMismatchError, match="2 numbers"):
+            index.upsert([*random_rows(9)[3:], other])
+        assert index.count() == 3
+
+    def test_a_key_twice_in_a_batch_is_refused(self, index: MomentIndex) -> None:
+        with pytest.raises(MomentIndexError, match="two rows"):
+            index.upsert([row("v0", 0, unit(1)), row("v0", 0, unit(0, 1))])
+
+    def test_top_below_one_is_refused(self, index: MomentIndex) -> None:
+        with pytest.raises(ValueError, match="top=0"):
+            index.search(unit(1)[None], top=0)
+
+    def test_closing_twice_is_harmless(self, open_it: Callable[[], MomentIndex]) -> None:
+        with open_it() as index:
+            index.upsert(random_rows(3))
+        index.close()
+
+
+class LastingIndexContract(IndexContract):
+    """What an index that outlives its process promises besides."""
+
+    def test_what_was_written_is_there_after_reopening(self, open_it: Callable[[], MomentIndex]) -> None:
+        for written in (10, 20, 30):
+            with open_it() as index:
+                index.upsert(random_rows(written))
+            with open_it() as index:
+                assert index.count() == written
+                assert len(index.search(unit(1)[None], top=100)[0]) == written
+
+    def test_what_was_deleted_stays_away_after_reopening(self, open_it: Callable[[], MomentIndex]) -> None:
+        with open_it() as index:
+            index.upsert(random_rows(30))
+        with open_it() as index:
+            assert index.delete_video("v0") == 10
+        with open_it() as index:
+            assert index.count() == 20
+            assert {hit.segment.video_id for hit in index.search(unit(1)[None], top=99)[0]} == {"v1", "v2"}

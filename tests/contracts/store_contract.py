@@ -1,0 +1,139 @@
+"""What every store of embeddings promises; a test class gives `store` and inherits these."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from pipeline.errors import StoreError
+from pipeline.store import EmbeddingStore
+from pipeline.types import FrameEmbeddings, Status, VideoInfo, VideoRecord
+
+
+def made_frames(video_id: str = "v1", count: int = 5, dimension: int = 8, seed: int = 0) -> FrameEmbeddings:
+    rng = np.random.default_rng(seed)
+    vectors = rng.normal(size=(count, dimension)).astype(np.float32)
+    return FrameEmbeddings(
+        video_id=video_id,
+        pts=np.arange(count, dtype=np.int64) * 1001,
+        time_base=Fraction(1, 24000),
+        times_seconds=np.arange(count) * 1001 / 24000,
+        vectors=vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
+        cuts_seconds=(0.05, 1 / 3),
+        duration_seconds=0.1 + 0.2,
+    )
+
+
+def made_record(video_id: str = "v1", count: int = 5) -> VideoRecord:
+    info = VideoInfo(
+        uri="/videos/a b.mp4",
+        container="mov,mp4",
+        codec="h264",
+        width=640,
+        height=360,
+        rotation_degrees=90,
+        time_base=Fraction(1, 24000),
+        start_time=Fraction(1, 3),
+        average_rate=Fraction(24000, 1001),
+        duration_seconds=None,
+    )
+    return VideoRecord(
+        video_id=video_id,
+        names=("/videos/a b.mp4",),
+        status=Status.PARTIAL,
+        info=info,
+        duration_seconds=0.1 + 0.2,
+        covered_seconds=0.25,
+        frame_count=count,
+        problem="damaged at 0:00.250",
+        metadata={"camera": "gate 3", "floor": 2, "height": 2.5, "indoors": True},
+    )
+
+
+class StoreContract:
+    @pytest.fixture
+    def store(self) -> EmbeddingStore:
+        raise NotImplementedError
+
+    def test_what_is_written_is_read_exactly(self, store: EmbeddingStore) -> None:
+        frames = made_frames()
+        store.write(made_record(), frames)
+        read = store.read("v1")
+        for name in ("pts", "times_seconds", "vectors"):
+            np.testing.assert_array_equal(getattr(read, name), getattr(frames, name))
+            assert getattr(read, name).dtype == getattr(frames, name).dtype
+        assert (read.video_id, read.time_base) == (frames.video_id, frames.time_base)
+        assert (read.cuts_seconds, read.duration_seconds) == (frames.cuts_seconds, frames.duration_seconds)
+
+    def test_a_record_comes_back_equal(self, store: EmbeddingStore) -> None:
+        store.write(made_record(), made_frames())
+        assert store.record("v1") == made_record()
+        assert list(store.records()) == [made_record()]
+
+    def test_absent_values_come_back_absent(self, store: EmbeddingStore) -> None:
+        info = replace(made_record().info, average_rate=None)
+        record = replace(made_record(), info=info, status=Status.DONE, problem=None, metadata={})
+        store.write(record, replace(made_frames(), cuts_seconds=None))
+        assert store.record("v1") == record
+        assert store.read("v1").cuts_seconds is None
+
+    def test_no_cuts_differ_from_cuts_not_looked_for(self, store: EmbeddingStore) -> None:
+        store.write(made_record(), replace(made_frames(), cuts_seconds=()))
+        assert store.read("v1").cuts_seconds == ()
+
+    def test_a_video_without_frames_is_kept(self, store: EmbeddingStore) -> None:
+        store.write(made_record(count=0), made_frames(count=0))
+        assert store.read("v1").vectors.shape == (0, 8)
+
+    def test_nothing_is_known_of_other_videos(self, store: EmbeddingStore) -> None:
+        assert list(store.records()) == []
+        for video_id in ("v2", "../v1", "", "a/b"):
+            assert store.record(video_id) is None
+            assert store.delete(video_id) is False
+            with pytest.raises(StoreError, match="no such video"):
+                store.read(video_id)
+            with pytest.raises(StoreError, match="no such video"):
+                store.add_name(video_id, "b.mp4")
+
+    def test_records_are_ordered_by_id(self, store: EmbeddingStore) -> None:
+        for video_id in ("b", "a", "a-b", "c", "a1"):
+            store.write(made_record(video_id), made_frames(video_id))
+        assert [record.video_id for record in store.records()] == ["a", "a-b", "a1", "b", "c"]
+
+    def test_writing_again_replaces(self, store: EmbeddingStore) -> None:
+        store.write(made_record(), made_frames())
+        store.add_name("v1", "old.mp4")
+        record = replace(made_record(count=7), names=("new.mp4",))
+        store.write(record, made_frames(count=7, seed=1))
+        assert list(store.records()) == [record]
+        np.testing.assert_array_equal(store.read("v1").vectors, made_frames(count=7, seed=1).vectors)
+
+    def test_names_are_added_in_order_of_arrival(self, store: EmbeddingStore) -> None:
+        store.write(made_record(), made_frames())
+        names = ["z.mp4", "s3://bucket/ü b.mp4", "a.mp4"]
+        for name in names:
+            returned = store.add_name("v1", name)
+        assert returned.names == ("/videos/a b.mp4", *names)
+        assert store.record("v1") == returned
+        assert list(store.records()) == [returned]
+
+    def test_a_known_name_changes_nothing(self, store: EmbeddingStore) -> None:
+        store.write(made_record(), made_frames())
+        store.add_name("v1", "b.mp4")
+        expected = store.record("v1")
+        assert store.add_name("v1", "b.mp4") == expected
+        assert store.add_name("v1", "/videos/a b.mp4") == expected
+        assert store.record("v1") == expected
+
+    def test_a_deleted_video_is_gone_with_its_names(self, store: EmbeddingStore) -> None:
+        store.write(made_record("v1"), made_frames("v1"))
+        store.write(made_record("v2"), made_frames("v2"))
+        store.add_name("v1", "b.mp4")
+        assert store.delete("v1") is True
+        assert store.delete("v1") is False
+        assert [record.video_id for record in store.records()] == ["v2"]
+        store.write(made_record("v1"), made_frames("v1"))
+        assert store.record("v1") == made_record("v1")

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import contracts.fake_videos
+import pytest
+from contracts.executor_contract import ExecutorContract, MakeExecutor, by_name, settings
+from contracts.fake_videos import KILLS_ENCODER, FakeEncoder, write_video
+
+from pipeline.errors import ExecutionError
+from pipeline.execution import make_executor
+from pipeline.execution.ray_cluster import check_reachable, shares
+from pipeline.types import Source, Status
+
+
+@pytest.mark.ray
+class TestOnRay(ExecutorContract):
+    @pytest.fixture
+    def executor(self, ray_cluster: None) -> MakeExecutor:
+        from ray import cloudpickle
+
+        # Ray's workers don't have the tests' folder on their path.
+        cloudpickle.register_pickle_by_value(contracts.fake_videos)
+        return lambda stages, on_progress=None, **changes: make_executor(
+            settings(executor="ray", retries=1, **changes), stages, on_progress=on_progress
+        )
+
+    def test_run_outlives_a_video_that_kills_its_reader(self, run, stages, tmp_path):
+        write_video(tmp_path / "killer.mp4", grey=1, kill=6)
+        paths = [write_video(tmp_path / f"{grey}.mp4", grey=grey) for grey in (10, 20, 30)]
+        reports = by_name(run(paths[0], tmp_path / "killer.mp4", *paths[1:]))
+        killer = reports.pop("killer.mp4")
+        assert (killer.status, "died 2 times" in killer.problem) == (Status.FAILED, True)
+        assert {report.status for report in reports.values()} == {Status.DONE}
+        assert len(list(stages.store.records())) == 3
+
+    def test_run_outlives_a_video_that_kills_the_encoder(self, run, tmp_path):
+        killer = write_video(tmp_path / "killer.mp4", frames=2, grey=KILLS_ENCODER)
+        paths = [write_video(tmp_path / f"{grey}.mp4", frames=2, grey=grey) for grey in (10, 20, 30)]
+        reports = by_name(run(paths[0], killer, *paths[1:]))
+        assert "encoder's process died 2 times" in reports.pop("killer.mp4").problem
+        assert {report.status for report in reports.values()} == {Status.DONE}
+
+    def test_run_shares_calls_of_the_encoder_among_short_videos(self, executor, stages, tmp_path):
+        log = tmp_path / "calls.log"
+        slow = replace(stages, encoder=FakeEncoder(log=str(log), patience_seconds=2.0))
+        paths = [write_video(tmp_path / f"{grey}.mp4", frames=2, grey=grey) for grey in range(12)]
+        list(executor(slow, batch_frames=8).run(Source(str(path)) for path in paths))
+        sizes = Counter(int(line.split()[1]) for line in log.read_text().splitlines())
+        assert max(sizes) == 8
+        assert sum(size * count for size, count in sizes.items()) == 24
+
+
+def test_shares_leave_half_for_readers_even_of_one_processor():
+    assert (shares(settings(), cpus=1, gpus=0).encoder_cpus, shares(settings(), cpus=1, gpus=0).reader_cpus) == (
+        0.5,
+        0.5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gpus", "changes", "encoders", "readers"),
+    [
+        (2, 0, {}, 1, 1),
+        (16, 0, {}, 1, 15),
+        (16, 2, {}, 2, 14),
+        (16, 2, {"gpus_per_encoder": 0.5}, 4, 12),
+        (4, 8, {}, 8, 2),
+        (16, 1, {"videos_at_once": 3}, 1, 3),
+        (2, 0, {"encoders": 3}, 3, 1),
+        (0.5, 0, {}, 1, 1),
+    ],
+)
+def test_shares_fit_the_cluster(cpus, gpus, changes, encoders, readers):
+    found = shares(settings(**changes), cpus=cpus, gpus=gpus)
+    assert (found.encoders, found.readers) == (encoders, readers)
+    assert found.encoders * found.encoder_cpus + found.reader_cpus <= cpus
+    assert min(found.encoder_cpus, found.reader_cpus) > 0
+
+
+def test_shares_refuse_more_encoders_than_the_gpus_hold():
+    with pytest.raises(ExecutionError, match="do not fit the cluster's 1 GPUs"):
+        shares(settings(encoders=2), cpus=4, gpus=1)
+
+
+def test_shares_refuse_a_cluster_without_processors():
+    with pytest.raises(ExecutionError, match="no processors"):
+        shares(settings(), cpus=0, gpus=1)
+
+
+_SCRIPT = """
+    import os
+    from pathlib import Path
+    import ray
+    from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder
+    from pipeline.execution import Execution, Stages, make_executor
+    from pipeline.index import MemoryIndex
+    from pipeline.segment import FixedWindows, MeanPooling
+    from pipeline.store import ParquetStore
+    from pipeline.types import Source
+
+    stages = Stages(decoder=FakeDecoder(), sampler=EveryFrame(), encoder=FakeEncoder(patience_seconds={patience}),
+        store=ParquetStore("library", "s", "e"), segmenter=FixedWindows(), aggregator=MeanPooling(),
+        segmentation_fingerprint="w", index=MemoryIndex())
+    settings = Execution(executor="ray", address={address!r})
+    def tell(event):
+        print(event.videos_ended, event.active, flush=True)
+    sources = [Source(str(path)) for path in sorted(Path().glob("*.mp4"))]
+    for report in make_executor(settings, stages, on_progress=tell).run(sources):
+        print(report.source.uri, report.status, report.problem, flush=True)
+    print(ray.is_initialized())
+"""
+
+
+def start_script(folder: Path, *, address: str | None = None, patience: float = 0.0) -> subprocess.Popen[str]:
+    script = textwrap.dedent(_SCRIPT).format(address=address, patience=patience)
+    tests = Path(__file__).resolve().parent.parent
+    paths = os.pathsep.join(filter(None, [str(tests), os.environ.get("PYTHONPATH")]))
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"} | {"PYTHONPATH": paths}
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", script],
+        cwd=folder,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.ray
+def test_run_starts_a_ray_of_its_own_quietly_and_ends_it(tmp_path):
+    write_video(tmp_path / "a.mp4")
+    write_video(tmp_path / "b.mp4", kill=0)
+    out, err = start_script(tmp_path).communicate(timeout=60)
+    assert err == ""
+    lines = out.splitlines()
+    assert "a.mp4 done None" in lines
+    assert any(line.startswith("b.mp4 failed the process that read it died 3 times") for line in lines)
+    assert lines[-1] == "False"
+    assert "raylet" not in out
+
+
+@pytest.mark.ray
+def test_run_ends_on_an_interrupt_and_leaves_no_process(tmp_path):
+    write_video(tmp_path / "a.mp4")
+    process = start_script(tmp_path, patience=60)
+    assert process.stdout is not None
+    while "a.mp4" not in process.stdout.readline():
+        pass
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert err.rstrip().endswith("KeyboardInterrupt")
+    time.sleep(2)
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+
+
+def test_check_reachable_refuses_a_place_where_nobody_listens():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(ExecutionError, match=rf"no Ray at '127.0.0.1:{port}'.*in_process"):
+        check_reachable(f"127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize("address", ["ray://head:10001", "head", "head:http"])
+def test_check_reachable_refuses_an_address_of_another_kind(address):
+    with pytest.raises(ExecutionError, match=r"host:port"):
+        check_reachable(address)

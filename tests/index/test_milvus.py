@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from contracts.index_contract import DIMENSION, LastingIndexContract, random_rows, row, unit
+
+from pipeline.errors import FingerprintMismatchError, IndexLockedError, MomentIndexError
+from pipeline.index import Indexing, MilvusIndex, MomentIndex, open_index
+from pipeline.index.lite import LiteFolder, _holder
+
+HOLD = """
+import sys
+from pathlib import Path
+from pipeline.index import Indexing, MilvusIndex
+index = MilvusIndex(Indexing(), "abc", folder=Path(sys.argv[1]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+class TestMilvusLite(LastingIndexContract):
+    @pytest.fixture
+    def open_it(self, tmp_path: Path) -> Iterator[Callable[[], MomentIndex]]:
+        opened: list[MilvusIndex] = []
+
+        def open_it() -> MomentIndex:
+            opened.append(MilvusIndex(Indexing(), "abc", DIMENSION, folder=tmp_path / "index"))
+            return opened[-1]
+
+        yield open_it
+        for index in opened:
+            index.close()
+
+
+@pytest.mark.milvus_server
+class TestMilvusServer(LastingIndexContract):
+    @pytest.fixture
+    def open_it(self, milvus_server_uri: str) -> Iterator[Callable[[], MomentIndex]]:
+        from pymilvus import MilvusClient
+
+        opened: list[MilvusIndex] = []
+        settings = Indexing(uri=milvus_server_uri, collection=f"test_{uuid.uuid4().hex}")
+
+        def open_it() -> MomentIndex:
+            opened.append(MilvusIndex(settings, "abc", DIMENSION))
+            return opened[-1]
+
+        yield open_it
+        for index in opened:
+            index.close()
+        client = MilvusClient(milvus_server_uri)
+        client.drop_collection(settings.collection)
+        client.close()
+
+
+def test_another_encoder_is_refused_and_both_are_named(tmp_path: Path) -> None:
+    with MilvusIndex(Indexing(), "abc", folder=tmp_path, encoder_description="ViT-B-32 (x)") as index:
+        index.upsert([row("v", 0, unit(1))])
+    with pytest.raises(FingerprintMismatchError, match=r"ViT-B-32 \(x\) \[abc\].*ViT-L-14 \[def\].*another library"):
+        MilvusIndex(Indexing(), "def", folder=tmp_path, encoder_description="ViT-L-14")
+    with MilvusIndex(Indexing(), "abc", folder=tmp_path) as index:
+        assert index.count() == 1
+
+
+def test_another_dimension_is_refused_at_opening(tmp_path: Path) -> None:
+    with MilvusIndex(Indexing(), "abc", folder=tmp_path) as index:
+        index.upsert([row("v", 0, unit(1))])
+    with pytest.raises(FingerprintMismatchError, match=f"{DIMENSION} numbers, not of 512"):
+        MilvusIndex(Indexing(), "abc", 512, folder=tmp_path)
+
+
+def test_rows_name_their_encoder(tmp_path: Path) -> None:
+    with MilvusIndex(Indexing(), "abc", folder=tmp_path) as index:
+        index.upsert([row("v", 0, unit(1), site="gate")])
+        (kept,) = index._client.query("segments", filter="", output_fields=["model", "metadata"], limit=2)
+    assert (kept["model"], kept["metadata"]) == ("abc", {"site": "gate"})
+
+
+def test_two_collections_live_in_one_folder(tmp_path: Path) -> None:
+    with MilvusIndex(Indexing(collection="one"), "abc", folder=tmp_path) as index:
+        index.upsert([row("v", 0, unit(1))])
+    with MilvusIndex(Indexing(collection="two"), "def", folder=tmp_path) as index:
+        assert index.count() == 0
+
+
+def test_a_strange_collection_is_refused(tmp_path: Path) -> None:
+    from pymilvus import MilvusClient
+
+    with MilvusIndex(Indexing(), "abc", folder=tmp_path) as index:
+        assert index._folder is not None
+        client = MilvusClient(index._folder.uri)
+        client.create_collection("segments", dimension=4)
+        client.close()
+        with pytest.raises(MomentIndexError, match=r"not made by momentseek.*index\.collection"):
+            index.count()
+
+
+def test_a_held_folder_names_its_holder_and_the_ways_out(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        try:
+            with pytest.raises(IndexLockedError) as caught:
+                MilvusIndex(Indexing(), "abc", folder=tmp_path)
+        finally:
+            process.communicate("")
+    assert f"process {process.pid} ({sys.executable} -c" in str(caught.value)
+    assert f"kill {process.pid}" in str(caught.value)
+    assert f"milvus-lite server --data-dir {tmp_path}" in str(caught.value)
+    MilvusIndex(Indexing(), "abc", folder=tmp_path).close()
+
+
+def test_a_folder_held_by_this_process_is_said_so(tmp_path: Path) -> None:
+    with (
+        MilvusIndex(Indexing(), "abc", folder=tmp_path),
+        pytest.raises(IndexLockedError, match="in this process already"),
+    ):
+        MilvusIndex(Indexing(), "abc", folder=tmp_path)
+
+
+def test_holder_is_unknown_without_a_table_of_locks(tmp_path: Path) -> None:
+    (tmp_path / "LOCK").touch()
+    assert _holder(tmp_path / "LOCK", tmp_path / "locks") is None
+    inode = (tmp_path / "LOCK").stat().st_ino
+    (tmp_path / "locks").write_text(
+        f"1: POSIX ADVISORY WRITE 7 08:01:{inode} 0 EOF\n2: -> FLOCK ADVISORY WRITE 8 x 0 EOF\n"
+    )
+    assert _holder(tmp_path / "LOCK", tmp_path / "locks") is None
+    (tmp_path / "locks").write_text(f"1: FLOCK  ADVISORY  WRITE 4711 08:01:{inode} 0 EOF\n")
+    assert _holder(tmp_path / "LOCK", tmp_path / "locks") == 4711
+
+
+def test_uri_names_another_folder(tmp_path: Path) -> None:
+    with MilvusIndex(Indexing(uri=str(tmp_path / "there")), "abc", folder=tmp_path / "here") as index:
+        index.upsert(random_rows(1))
+    assert (tmp_path / "there" / "LOCK").exists()
+    assert not (tmp_path / "here").exists()
+
+
+def test_no_place_is_refused() -> None:
+    with pytest.raises(MomentIndexError, match=r"index\.uri"):
+        MilvusIndex(Indexing(), "abc")
+
+
+def test_a_server_that_is_not_there_is_named() -> None:
+    with pytest.raises(MomentIndexError, match=r"no Milvus server answers at 'http://127.0.0.1:9'.*MILVUS_TOKEN"):
+        MilvusIndex(Indexing(uri="http://127.0.0.1:9"), "abc")
+
+
+def test_lite_behind_its_own_server_is_known_as_such(tmp_path: Path) -> None:
+    served = LiteFolder(tmp_path)
+    with MilvusIndex(Indexing(uri=served.uri), "abc") as index:
+        index.upsert([row("v0", n, unit(1)) for n in range(200)])
+        assert len(index.search(unit(1)[None], top=200)[0]) == 200
+    served.close()
+
+
+def test_a_closed_index_says_so(tmp_path: Path) -> None:
+    index = MilvusIndex(Indexing(), "abc", folder=tmp_path)
+    index.close()
+    with pytest.raises(MomentIndexError, match="is closed"):
+        index.count()
+
+
+def test_the_port_of_lite_is_on_the_loopback(tmp_path: Path) -> None:
+    with MilvusIndex(Indexing(), "abc", folder=tmp_path) as index:
+        assert index._folder is not None
+        assert index._folder.uri.startswith("http://127.0.0.1:")
+
+
+def test_nothing_is_printed(tmp_path: Path) -> None:
+    program = "import sys\n" + HOLD.replace("sys.stdin.read()", "index.close()")
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True, env={**os.environ}
+    )
+    assert (done.stdout, done.stderr) == ("held\n", "")
+
+
+def test_open_index_follows_the_settings(tmp_path: Path) -> None:
+    with open_index(Indexing(backend="memory"), folder=None, encoder_fingerprint="abc") as index:
+        assert repr(index) == "MemoryIndex(0 rows)"
+    with open_index(Indexing(), folder=tmp_path, encoder_fingerprint="abc") as index:
+        assert repr(index) == f"MilvusIndex({tmp_path}, segments)"

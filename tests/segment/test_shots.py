@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from contracts.segmenter_contract import SegmenterContract, frames_at, intervals
+
+from pipeline.config import validate
+from pipeline.errors import ConfigError
+from pipeline.segment import Shots
+
+EVERY_HALF = [k * 0.5 for k in range(40)]
+
+
+class TestDefaults(SegmenterContract):
+    segmenter = Shots()
+
+
+class TestUndivided(SegmenterContract):
+    segmenter = Shots(max_seconds=None, min_seconds=0)
+
+
+class TestFinelyDivided(SegmenterContract):
+    segmenter = Shots(max_seconds=0.7, min_seconds=0.3)
+
+
+def test_segments_lie_between_cuts() -> None:
+    segments = Shots().segments(frames_at(EVERY_HALF, 20.0, (3.0, 9.5, 14.0)))
+    assert intervals(segments) == [(0, 3), (3, 9.5), (9.5, 14), (14, 20)]
+
+
+def test_long_shots_are_divided_evenly() -> None:
+    segments = Shots().segments(frames_at(EVERY_HALF, 20.0, (2.0,)))
+    assert intervals(segments) == [(0, 2), (2, 8), (8, 14), (14, 20)]
+
+
+def test_frames_on_the_rounded_bounds_of_parts_are_not_lost() -> None:
+    for cut in (0.1, 0.7, 1.3, 2.9):
+        for end in (9.7, 11.1, 20.3):
+            length = Fraction(end) - Fraction(cut)
+            bounds = [float(Fraction(cut) + length * k / 7) for k in range(7)]
+            segments = Shots(max_seconds=float(length / 7) * 1.001, min_seconds=0).segments(
+                frames_at(bounds, end, (cut,))
+            )
+            assert [start for start, _ in intervals(segments)] == bounds
+
+
+def test_a_shot_of_just_the_greatest_length_is_not_divided() -> None:
+    assert intervals(Shots(max_seconds=20.0).segments(frames_at(EVERY_HALF, 20.0))) == [(0, 20)]
+
+
+def test_without_a_greatest_length_nothing_is_divided() -> None:
+    assert intervals(Shots(max_seconds=None).segments(frames_at(EVERY_HALF, 20.0))) == [(0, 20)]
+
+
+def test_a_tiny_shot_joins_the_one_that_follows() -> None:
+    segments = Shots(min_seconds=1.0).segments(frames_at(EVERY_HALF[:24], 12.0, (5.0, 5.5, 8.0)))
+    assert intervals(segments) == [(0, 5), (5, 8), (8, 12)]
+
+
+def test_a_tiny_last_shot_joins_the_one_before_it() -> None:
+    segments = Shots(min_seconds=1.0).segments(frames_at(EVERY_HALF[:24], 12.0, (5.0, 11.5)))
+    assert intervals(segments) == [(0, 5), (5, 12)]
+
+
+def test_a_flurry_of_cuts_gives_shots_of_the_least_length() -> None:
+    cuts = tuple(4 + k * 0.4 for k in range(11))
+    segments = Shots(min_seconds=1.0).segments(frames_at(EVERY_HALF[:24], 12.0, cuts))
+    assert min(end - start for start, end in intervals(segments)) >= 1.0
+    assert len(segments) > 4
+
+
+def test_shots_without_a_frame_are_left_out() -> None:
+    segments = Shots().segments(frames_at([1.0, 11.0], 12.0, (4.0, 8.0)))
+    assert intervals(segments) == [(0, 4), (8, 12)]
+    assert [segment.ordinal for segment in segments] == [0, 1]
+
+
+def test_the_frame_at_a_cut_belongs_to_the_new_shot() -> None:
+    assert intervals(Shots().segments(frames_at([4.0], 8.0, (4.0,)))) == [(4, 8)]
+
+
+def test_cuts_outside_the_video_are_ignored() -> None:
+    assert intervals(Shots().segments(frames_at([1.0], 8.0, (0.0, 8.0, 9.0)))) == [(0, 8)]
+
+
+def test_cuts_not_looked_for_name_the_remedy() -> None:
+    with pytest.raises(ConfigError, match=r"none were looked for in v1; set sampling\.cuts .* \(fixed_windows\)"):
+        Shots().segments(frames_at([1.0], 8.0, None))
+
+
+def test_a_least_length_above_the_greatest_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"min_seconds \(2\.0\) must not exceed max_seconds \(1\.0\)"):
+        validate(Shots, {"min_seconds": 2.0, "max_seconds": 1.0})

@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from contracts.word_world import WordModel, video
+
+from pipeline.errors import ConfigError, FingerprintMismatchError, MomentIndexError, QueryError, StoreError
+from pipeline.library import Library
+from pipeline.rows import replace_rows, segment_rows
+from pipeline.run_config import RunConfig, load_run_config
+from pipeline.types import Source, Status, VideoReport
+
+SHOWN = {"park.mp4": ("red", "green", "blue"), "gate.mp4": ("blue", "", "red green")}
+
+
+class ShotsExecutor:
+    """Indexes videos of `SHOWN` by their file names; others fail."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+
+    def run(self, sources: Iterable[Source]) -> Iterator[VideoReport]:
+        config = self._library.config
+        for source in sources:
+            name = Path(source.uri).name
+            if name not in SHOWN:
+                yield VideoReport(source=source, status=Status.FAILED, problem="no such file")
+                continue
+            record, frames = video(Path(name).stem, *SHOWN[name], metadata=dict(source.metadata))
+            self._library.store.write(record, frames)
+            rows = segment_rows(
+                frames,
+                segmenter=config.segmentation,
+                aggregator=config.aggregation,
+                segmentation_fingerprint=config.segmentation_fingerprint,
+                metadata=record.metadata,
+            )
+            replace_rows(self._library.moment_index(), record.video_id, rows)
+            yield VideoReport(source=source, status=Status.DONE, video_id=record.video_id, segments=len(rows))
+
+
+def opened(folder: Path, *overrides: str, backend: str = "memory") -> Library:
+    settings = (f"index.backend={backend}", "segmentation.strategy=shots", *overrides)
+    return Library.open(str(folder), overrides=settings, encoder=WordModel())
+
+
+def filled(folder: Path, *overrides: str, backend: str = "memory") -> Library:
+    library = opened(folder, *overrides, backend=backend)
+    list(library.index(SHOWN, executor=ShotsExecutor(library)))
+    return library
+
+
+def test_index_gives_a_report_a_source(tmp_path: Path) -> None:
+    with opened(tmp_path) as library:
+        reports = list(library.index(["park.mp4", "none.mp4"], executor=ShotsExecutor(library)))
+    assert [(report.source.uri, report.status) for report in reports] == [
+        ("park.mp4", Status.DONE),
+        ("none.mp4", Status.FAILED),
+    ]
+
+
+def test_search_finds_what_was_indexed(tmp_path: Path) -> None:
+    with filled(tmp_path) as library:
+        moments = library.search("green", top=2)
+    assert [(m.video_id, m.start_seconds, m.end_seconds) for m in moments] == [("park", 2, 4), ("gate", 4, 6)]
+
+
+def test_search_sees_what_is_indexed_later(tmp_path: Path) -> None:
+    with opened(tmp_path) as library:
+        list(library.index(["park.mp4"], executor=ShotsExecutor(library)))
+        assert {m.video_id for m in library.search("green")} == {"park"}
+        list(library.index(["gate.mp4"], executor=ShotsExecutor(library)))
+        assert {m.video_id for m in library.search("green")} == {"park", "gate"}
+
+
+def test_search_sees_what_is_indexed_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with filled(tmp_path) as library:
+        assert library.search("green", top=1)[0].start_seconds == 2
+        monkeypatch.setitem(SHOWN, "park.mp4", ("green", "red", "blue"))
+        list(library.index(["park.mp4"], executor=ShotsExecutor(library)))
+        assert library.search("green", top=1)[0].start_seconds == 0
+
+
+@pytest.mark.parametrize("name", ["gate", "gate.mp4", "/videos/gate.mp4"])
+def test_search_within_a_video(tmp_path: Path, name: str) -> None:
+    with filled(tmp_path) as library:
+        assert {m.video_id for m in library.search("green", videos=[name])} == {"gate"}
+
+
+def test_search_within_an_unknown_video_is_refused(tmp_path: Path) -> None:
+    with filled(tmp_path) as library, pytest.raises(QueryError, match=r"no video 'gat\.mp4'.*nearest: gate\.mp4"):
+        library.search("green", videos=["gat.mp4"])
+
+
+def test_search_by_metadata(tmp_path: Path) -> None:
+    with opened(tmp_path) as library:
+        sources = [Source("park.mp4", {"site": "a"}), Source("gate.mp4", {"site": "b"})]
+        list(library.index(sources, executor=ShotsExecutor(library)))
+        assert {m.video_id for m in library.search("green", metadata={"site": "b"})} == {"gate"}
+
+
+def test_an_empty_library_is_said_to_be_empty(tmp_path: Path) -> None:
+    with opened(tmp_path) as library, pytest.raises(QueryError, match="holds no video yet; index some first"):
+        library.search("green")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_videos_are_listed_by_id(tmp_path: Path) -> None:
+    with filled(tmp_path) as library:
+        assert [record.video_id for record in library.videos()] == ["gate", "park"]
+
+
+@pytest.mark.parametrize("backend", ["memory", "milvus"])
+def test_remove_takes_a_video_away(tmp_path: Path, backend: str) -> None:
+    with filled(tmp_path, backend=backend) as library:
+        library.search("green")
+        removed = library.remove("park.mp4")
+        assert (removed.video_id, removed.segments) == ("park", 3)
+        assert {m.video_id for m in library.search("green")} == {"gate"}
+        assert [record.video_id for record in library.videos()] == ["gate"]
+        with pytest.raises(QueryError, match="no video"):
+            library.remove("park.mp4")
+
+
+def test_remove_refuses_a_name_of_several(tmp_path: Path) -> None:
+    with filled(tmp_path) as library:
+        library.store.add_name("park", "/a/same.mp4")
+        library.store.add_name("gate", "/b/same.mp4")
+        with pytest.raises(QueryError, match=r"2 videos go by 'same'; .*gate, park"):
+            library.remove("same")
+        assert len(library.videos()) == 2
+
+
+def test_a_library_knows_its_own_configuration(tmp_path: Path) -> None:
+    filled(tmp_path, "search.top=3").close()
+    with Library.open(tmp_path, encoder=WordModel()) as library:
+        assert library.config.search.top == 3
+        assert library.config.segmentation.strategy == "shots"
+        assert library.config.library == str(tmp_path)
+        assert len(library.search("green")) == 3
+
+
+def test_a_moved_library_is_found_where_it_is(tmp_path: Path) -> None:
+    filled(tmp_path / "here", backend="milvus").close()
+    (tmp_path / "here").rename(tmp_path / "there")
+    with Library.open(tmp_path / "there", encoder=WordModel()) as library:
+        assert library.search("green")[0].video_id == "park"
+    assert not (tmp_path / "here").exists()
+
+
+def test_milvus_lite_lives_in_the_library(tmp_path: Path) -> None:
+    with filled(tmp_path, backend="milvus") as library:
+        assert library.search("green")[0].video_id == "park"
+    assert (tmp_path / "index" / "LOCK").exists()
+
+
+def test_another_encoder_is_refused_at_opening(tmp_path: Path) -> None:
+    filled(tmp_path).close()
+    with pytest.raises(FingerprintMismatchError, match=r"three words \[words1\].*four \[words2\].*another library"):
+        Library.open(tmp_path, encoder=WordModel("words2", "four"))
+
+
+def test_another_sampling_is_refused_at_searching(tmp_path: Path) -> None:
+    filled(tmp_path).close()
+    with (
+        Library.open(tmp_path, overrides=["sampling.fps=3.0"], encoder=WordModel()) as library,
+        pytest.raises(ConfigError, match="was sampled otherwise"),
+    ):
+        library.search("green")
+
+
+def test_a_configuration_names_its_library(tmp_path: Path) -> None:
+    config = load_run_config(overrides=[f"library={tmp_path}", "index.backend=memory", "segmentation.strategy=shots"])
+    with Library.open(config, encoder=WordModel()) as library:
+        list(library.index(["park.mp4"], executor=ShotsExecutor(library)))
+        assert library.config == config
+        assert library.search("green")[0].video_id == "park"
+
+
+def test_the_default_library_is_in_the_working_directory() -> None:
+    assert Library.open(encoder=WordModel()).config == RunConfig()
+
+
+def test_rebuild_index_follows_the_segmentation(tmp_path: Path) -> None:
+    filled(tmp_path).close()
+    overrides = [
+        "segmentation.strategy=fixed_windows",
+        "segmentation.length_seconds=2.0",
+        "segmentation.overlap_seconds=0.0",
+    ]
+    with Library.open(tmp_path, overrides=[*overrides, "index.backend=milvus"], encoder=WordModel()) as library:
+        assert library.rebuild_index() == 6
+        assert library.moment_index().count() == 6
+    overrides[1] = "segmentation.length_seconds=3.0"
+    with Library.open(tmp_path, overrides=[*overrides, "index.backend=milvus"], encoder=WordModel()) as library:
+        assert library.rebuild_index() == 4
+        assert library.moment_index().count() == 4
+
+
+def test_model_files_are_kept_by_their_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("model.pt").touch()
+    with opened(tmp_path / "lib", "encoder.checkpoint=model.pt") as library:
+        list(library.index([], executor=ShotsExecutor(library)))
+    kept = yaml.safe_load((tmp_path / "lib" / "library.yaml").read_text())
+    assert kept["configuration"]["encoder"]["checkpoint"] == str(tmp_path / "model.pt")
+    assert "library" not in kept["configuration"]
+
+
+def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "library.yaml").write_text("format: 2\n")
+    with pytest.raises(ConfigError, match=r"library\.yaml: not of format 1"):
+        Library.open(tmp_path, encoder=WordModel())
+
+
+@pytest.mark.parametrize("text", ["{", "format: 1\n", "format: 1\nconfiguration: 3\n"])
+def test_a_broken_file_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "library.yaml").write_text(text)
+    with pytest.raises(StoreError, match=r"library\.yaml: (cannot be read|is broken)"):
+        Library.open(tmp_path, encoder=WordModel())
+
+
+def test_a_remote_library_needs_a_place_for_its_index() -> None:
+    with Library.open("memory://somewhere", overrides=["index.backend=milvus"], encoder=WordModel()) as library:
+        assert library.videos() == []
+        with pytest.raises(MomentIndexError, match=r"index\.uri"):
+            library.moment_index()
+
+
+def test_a_remote_library_works_with_an_index_in_memory() -> None:
+    settings = ["index.backend=memory", "segmentation.strategy=shots"]
+    with Library.open("memory://library", overrides=settings, encoder=WordModel()) as library:
+        list(library.index(SHOWN, executor=ShotsExecutor(library)))
+    with Library.open("memory://library", encoder=WordModel()) as library:
+        assert library.search("green")[0].video_id == "park"
+
+
+def test_closing_twice_is_harmless_and_it_opens_again(tmp_path: Path) -> None:
+    library = filled(tmp_path, backend="milvus")
+    library.close()
+    library.close()
+    assert library.search("green")[0].video_id == "park"
+    library.close()

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from pipeline.index import MemoryIndex
+from pipeline.rows import replace_rows, segment_rows
+from pipeline.segment import FixedWindows, MeanPooling
+from pipeline.types import FrameEmbeddings, IndexedSegment
+
+
+def frames() -> FrameEmbeddings:
+    return FrameEmbeddings(
+        video_id="v1",
+        pts=np.arange(10),
+        time_base=Fraction(1),
+        times_seconds=np.arange(10) * 1.0,
+        vectors=np.eye(10, dtype=np.float32),
+        cuts_seconds=None,
+        duration_seconds=10.0,
+    )
+
+
+def rows(length_seconds: float, fingerprint: str) -> list[IndexedSegment]:
+    return segment_rows(
+        frames(),
+        segmenter=FixedWindows(length_seconds=length_seconds, overlap_seconds=0),
+        aggregator=MeanPooling(),
+        segmentation_fingerprint=fingerprint,
+        metadata={"site": "gate"},
+    )
+
+
+def test_segment_rows_are_the_segments_with_their_vectors_and_metadata() -> None:
+    made = rows(5, "abc")
+    assert [row.key for row in made] == ["v1-abc-0", "v1-abc-1"]
+    assert [(row.segment.start_seconds, row.segment.end_seconds) for row in made] == [(0, 5), (5, 10)]
+    assert made[0].metadata == {"site": "gate"}
+    assert np.flatnonzero(made[1].vector).tolist() == [5, 6, 7, 8, 9]
+
+
+def test_replace_rows_leaves_nothing_of_another_segmentation() -> None:
+    index = MemoryIndex()
+    replace_rows(index, "v1", rows(2, "abc"))
+    assert index.count() == 5
+    replace_rows(index, "v1", rows(5, "def"))
+    assert index.keys_of("v1") == {"v1-def-0", "v1-def-1"}
+    replace_rows(index, "v1", rows(5, "def"))
+    assert index.count() == 2
