@@ -1,7 +1,7 @@
 """Settings: from YAML files and overrides to frozen, validated objects, and from these to fingerprints.
 
-The machinery only: each strategy is itself a `Settings` object beside its code, and its fields are the one home of their
-defaults. `pipeline.run_config` puts them together.
+The machinery only: each strategy is itself a `Settings` object beside its code, and its fields are the one home of
+their defaults. `pipeline.run_config` puts them together.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ S = TypeVar("S", bound=Settings)
 def load_mapping(path: str | Path) -> dict[str, Any]:
     """Read a YAML file and all that it `extends`, nearest last.
 
-    `extends` names another file, relative to the one that says it. A mapping is merged key by key, except that a mapping
+    `extends` names another file, relative to the one that says it. A mapping is merged key by key, except that one
     which names another `strategy` replaces the one below it; every other value replaces.
 
     Args:
@@ -88,8 +88,11 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     result = dict(below)
     for key, value in above.items():
         under = result.get(key)
-        same_kind = isinstance(under, dict) and isinstance(value, dict)
-        if same_kind and value.get("strategy", under.get("strategy")) == under.get("strategy"):
+        if (
+            isinstance(under, dict)
+            and isinstance(value, dict)
+            and value.get("strategy") in (None, under.get("strategy"))
+        ):
             result[key] = merged(under, value)
         else:
             result[key] = value

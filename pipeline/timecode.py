@@ -1,6 +1,6 @@
 """Exact time: grids, and the reading and writing of clock times.
 
-Inside the pipeline a time is a `Fraction` of a second on the video's playback clock, whose zero is the container's start.
+Inside the pipeline a time is a `Fraction` of a second on the video's playback clock, zero at the container's start.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The value types that flow through the pipeline, and their invariants.
 
-Times: a `Fraction` is an exact time on the video's playback clock, whose zero is the container's start time (what a player
-shows as 0:00); a float named `..._seconds` is the same rounded to a float. Intervals are half-open. Arrays are read-only.
+Times: a `Fraction` is an exact time on the video's playback clock, whose zero is the container's start time (what a
+player shows as 0:00); a float named `..._seconds` is the same, rounded. Intervals are half-open. Arrays are read-only.
 """
 
 from __future__ import annotations

@@ -16,8 +16,12 @@ class Executor(Protocol):
     def run(self, sources: Iterable[Source]) -> Iterator[VideoReport]:
         """Index all sources; every one ends in exactly one report, whatever happens to the others.
 
+        Content that is in the store already is skipped, and its rows are seen to; content with two names in one batch
+        is worked on once. Closing the iterator early ends the batch; what was reported is kept.
+
         Raises:
             ExecutionError: The batch cannot be run at all.
-            WeightsUnavailableError: The model cannot be had.
+            ConfigError: The settings of two stages do not fit together.
+            EncoderError: The model cannot be used; WeightsUnavailableError, raised once and not by video, among them.
             MomentIndexError: The index cannot be used.
         """

@@ -66,6 +66,11 @@ class Account:
         self._beyond = Fraction(0)
 
     @property
+    def end_time(self) -> Fraction:
+        """End of the last frame given out; 0 before the first."""
+        return Fraction(0) if self._last is None else max(self._last + self._last_duration, self._beyond)
+
+    @property
     def is_empty(self) -> bool:
         """Whether no frame was given out."""
         return self._last is None
@@ -80,11 +85,6 @@ class Account:
     def covered_seconds(self) -> float:
         """Length of what was given out; damaged gaps count with no more than the frame before them."""
         return 0.0 if self._last is None else float(self._covered + self.end_time - self._last)
-
-    @property
-    def end_time(self) -> Fraction:
-        """End of the last frame given out; 0 before the first."""
-        return Fraction(0) if self._last is None else max(self._last + self._last_duration, self._beyond)
 
     def give(self, time: Fraction, duration: Fraction | None) -> None:
         """A frame is given out.
@@ -128,10 +128,9 @@ class Account:
         else:
             self._unlisted += 1
 
-    def end_early(self, expected_end: Fraction) -> None:
+    def end_early(self, end: Fraction, expected_end: Fraction) -> None:
         """The file ends before its container said it would."""
-        end, expected = float(self.end_time), float(expected_end)
-        self._endings.append(f"it ends at {end:.3f} s, its container says {expected:.3f} s")
+        self._endings.append(f"it ends at {float(end):.3f} s, its container says {float(expected_end):.3f} s")
 
     def _has_lost_between(self, before: Fraction, after: Fraction) -> bool:
         found, self._lost_somewhere = self._lost_somewhere, False

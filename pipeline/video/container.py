@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["Probe", "open_stream", "probe", "reason_of"]
 
 _CONTAINERS = (
-    "mov,matroska,webm,avi,mpegts,mpeg,flv,asf,gif,apng,ogg,mxf,nut,rm,dv,wtv,ivf,yuv4mpegpipe,amv,nsv,webp_anim"
+    "mov,matroska,webm,avi,mpegts,mpeg,flv,asf,gif,apng,ogg,mxf,nut,rm,dv,wtv,ivf,yuv4mpegpipe,nsv"
+    # Sound alone, which is refused by name.
+    ",mp3,wav,flac,aac"
 )
 _OPTIONS = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
 # A header may claim any size, and the decoder would allocate it: 16384 x 8192 pixels is beyond every video in use.
@@ -36,7 +38,7 @@ _PROBED_PACKETS = 300
 _CLOCK_TAG = re.compile(r"(\d+):(\d{2}):(\d{2}(?:\.\d+)?)")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Probe:
     """What is known of a video before it is decoded.
 
@@ -44,6 +46,7 @@ class Probe:
         path: Absolute.
         info: For callers.
         stream_index: The best video stream's place among all streams.
+        stream_start_ticks: The stream's own start, in ticks of its time base.
         orientation: How its pictures are turned upright.
         expected_end: End of the stream on the playback clock, where the container says.
         has_other_ends: Whether `expected_end` is of the whole file, of which another stream may be the longest.
@@ -52,6 +55,7 @@ class Probe:
     path: str
     info: VideoInfo
     stream_index: int
+    stream_start_ticks: int
     orientation: Orientation
     expected_end: Fraction | None
     has_other_ends: bool
@@ -86,7 +90,7 @@ def probe(uri: str) -> Probe:
         info = VideoInfo(
             uri=uri,
             container=container.format.name,
-            codec=stream.codec_context.name,
+            codec=stream.codec_context.codec.canonical_name,
             width=width,
             height=height,
             rotation_degrees=orientation.rotation_degrees,
@@ -95,7 +99,15 @@ def probe(uri: str) -> Probe:
             average_rate=stream.average_rate if stream.average_rate and stream.average_rate > 0 else None,
             duration_seconds=_duration_seconds(stream, expected_end, start_time),
         )
-        return Probe(path, info, stream.index, orientation, expected_end, has_other_ends)
+        return Probe(
+            path=path,
+            info=info,
+            stream_index=stream.index,
+            stream_start_ticks=stream.start_time or 0,
+            orientation=orientation,
+            expected_end=expected_end,
+            has_other_ends=has_other_ends,
+        )
 
 
 @contextmanager

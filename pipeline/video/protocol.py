@@ -38,8 +38,8 @@ class VideoStream(Protocol):
     ) -> Iterator[Frame]:
         """Iterate over the frames shown in [start, end), in presentation order, in bounded memory.
 
-        Times increase strictly, pictures are upright, and what `skip` allows may be missing. Damage inside the stream is
-        passed over and noted in `damage`.
+        Times increase strictly, pictures are upright, and what `skip` allows may be missing. Damage inside the stream
+        is passed over and noted in `damage`.
 
         Raises:
             VideoDecodeError: Not one frame could be decoded though the whole stream was wanted.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -13,45 +14,54 @@ import numpy.typing as npt
 from pipeline.errors import VideoDecodeError
 from pipeline.types import Frame, Skip, VideoInfo
 from pipeline.video.account import Account
-from pipeline.video.container import Probe, open_stream, probe, reason_of
+from pipeline.video.container import Probe, open_stream, probe
+from pipeline.video.reader import PictureReader
 from pipeline.video.scaling import Scaler
 from pipeline.video.window import shown_within
 
 if TYPE_CHECKING:
     import av
     from av.container import InputContainer
-    from av.packet import Packet
     from av.video.stream import VideoStream
 
-__all__ = ["PyAVDecoder", "PyAVStream"]
+__all__ = ["PyAVDecoder", "PyAVFrame", "PyAVStream"]
 
 _SKIPS: dict[Skip, Literal["NONREF", "NONKEY"]] = {Skip.NON_REFERENCE: "NONREF", Skip.NON_KEY: "NONKEY"}
-_READ_ERRORS_IN_A_ROW = 20
-# A seek may land behind its target; then one further back is tried, and at last the whole file is decoded.
-_SEEK_BACK_SECONDS = (0, 15)
-_SEEK_FROM_SECONDS = 1
-_TOLERANCE_SECONDS = Fraction(1, 4)
+# A seek may land behind its target; then one further back is tried, and at last the file is decoded from its beginning.
+_SEEKS_BACK_SECONDS = (0, 15)
+_WORTH_A_SEEK_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True)
 class PyAVFrame:
-    """A `Frame` that holds the decoder's own picture."""
+    """A `Frame` that holds the decoder's own picture.
+
+    Attributes:
+        pts: Ticks of the stream's time base.
+        time: Seconds on the playback clock.
+        duration: Seconds that it is shown, where the container says.
+        width: Pixels across, upright.
+        height: Pixels down, upright.
+        picture: As decoded.
+        scaler: Makes RGB of it.
+    """
 
     pts: int
     time: Fraction
-    _picture: av.VideoFrame = field(repr=False)
-    _scaler: Scaler = field(repr=False)
+    duration: Fraction | None
     width: int
     height: int
+    picture: av.VideoFrame = field(repr=False)
+    scaler: Scaler = field(repr=False)
 
     @property
     def is_keyframe(self) -> bool:
         """Whether it decodes alone."""
-        return bool(self._picture.key_frame)
+        return bool(self.picture.key_frame)
 
     def rgb(self, width: int | None = None, height: int | None = None) -> npt.NDArray[np.uint8]:
         """The picture, upright: uint8 (height, width, 3) RGB, read-only."""
-        return self._scaler.rgb(self._picture, width, height)
+        return self.scaler.rgb(self.picture, width, height)
 
 
 @dataclass(frozen=True)
@@ -81,6 +91,8 @@ class PyAVDecoder:
 
 class PyAVStream:
     """A `VideoStream` decoded by PyAV; `damage`, `covered_seconds` and `end_time` are of the latest call of `frames`.
+
+    Each call of `frames` reads the file on its own, so several may run side by side.
 
     Args:
         probed: The vetted file.
@@ -112,7 +124,7 @@ class PyAVStream:
 
     @property
     def end_time(self) -> Fraction:
-        """End of the last frame given out, on the playback clock; skipped frames behind it count."""
+        """End of the last frame given out, on the playback clock; frames that were skipped behind it count."""
         return self._account.end_time
 
     def frames(
@@ -126,8 +138,7 @@ class PyAVStream:
         """
         if self._is_closed:
             raise ValueError(f"{self.info.uri!r} is closed; open it again")
-        self._account = Account(self._probe.frame_duration)
-        one_pass = self._frames(start, end, skip)
+        one_pass = self._shown(start, end, skip)
         self._passes.append(one_pass)
         return one_pass
 
@@ -144,58 +155,70 @@ class PyAVStream:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _frames(self, start: Fraction | None, end: Fraction | None, skip: Skip) -> Generator[Frame]:
-        account = self._account
-        if start is None or start <= _SEEK_FROM_SECONDS:
-            decoded = self._decoded(None, skip, account)
-        else:
-            decoded = self._decoded_from(start, skip, account)
-        yield from shown_within(decoded, start, end, account)
+    def _shown(self, start: Fraction | None, end: Fraction | None, skip: Skip) -> Generator[Frame]:
+        for seek_to in self._entries(start):
+            account = self._account = Account(self._probe.frame_duration)
+            decoded = self._decoded(seek_to, skip, account)
+            first = next(decoded, None)
+            if seek_to is None or (first is not None and start is not None and first.time <= start):
+                break
+            decoded.close()
+        ahead = [] if first is None else [first]
+        for frame in shown_within(itertools.chain(ahead, decoded), start, end):
+            account.give(frame.time, frame.duration)
+            yield frame
         if start is None and end is None and account.is_empty:
             why = "; ".join(account.damage) or "it holds no picture"
-            raise VideoDecodeError(
-                self.info.uri, f"not one frame of its {self.info.codec} stream can be decoded: {why}"
-            )
+            raise VideoDecodeError(self.info.uri, f"not one frame of its {self.info.codec} stream can be decoded: {why}")
 
-    def _decoded_from(self, start: Fraction, skip: Skip, account: Account) -> Iterator[tuple[Frame, Fraction | None]]:
-        for back in _SEEK_BACK_SECONDS:
-            attempt = Account(self._probe.frame_duration)
-            decoded = self._decoded(start - back, skip, attempt)
-            first = next(decoded, None)
-            if first is not None and first[0].time <= start:
-                account.take_over(attempt)
-                yield first
-                yield from decoded
-                return
-        yield from self._decoded(None, skip, account)
+    def _entries(self, start: Fraction | None) -> Iterator[Fraction | None]:
+        """Times to seek to, best first; None is the beginning."""
+        for back in _SEEKS_BACK_SECONDS:
+            if start is not None and start - back > _WORTH_A_SEEK_SECONDS:
+                yield start - back
+        yield None
 
-    def _decoded(
-        self, seek_to: Fraction | None, skip: Skip, account: Account
-    ) -> Generator[tuple[Frame, Fraction | None]]:
-        """Frames in presentation order, with their duration where the container says."""
+    def _decoded(self, seek_to: Fraction | None, skip: Skip, account: Account) -> Generator[PyAVFrame]:
+        """Frames in presentation order, their times increasing strictly."""
         with open_stream(self._probe, reads_all=self._probe.has_other_ends) as (container, stream):
-            context = stream.codec_context
-            context.thread_count = self._threads
-            context.thread_type = "SLICE" if self._threads == 1 else "AUTO"
+            stream.codec_context.thread_count = self._threads
+            stream.codec_context.thread_type = "SLICE" if self._threads == 1 else "AUTO"
             if skip in _SKIPS:
-                context.skip_frame = _SKIPS[skip]
-            if seek_to is not None and not self._seek(container, stream, seek_to):
+                stream.codec_context.skip_frame = _SKIPS[skip]
+            if seek_to is not None and not self._has_sought(container, stream, seek_to):
                 return
-            reader = _Reader(self._probe, container, stream, account, is_skipping=skip in _SKIPS)
-            last = None
+            reader = PictureReader(self._probe, container, stream, account, is_skipping=skip in _SKIPS)
+            last: PyAVFrame | None = None
             for picture in reader.pictures():
-                frame, duration = self._frame(picture, account, last)
-                if frame is not None:
+                frame = self._frame(picture, last)
+                if picture.is_corrupt:
+                    account.note("a picture is damaged, and shown as well as could be", frame.time)
+                if last is not None and frame.time <= last.time:
+                    account.note("a picture is dropped that is no later than the one before", frame.time)
+                elif frame.time >= 0:
+                    yield frame
                     last = frame
-                    yield frame, duration
             reader.check_end()
 
-    def _seek(self, container: InputContainer, stream: VideoStream, time: Fraction) -> bool:
+    def _has_sought(self, container: InputContainer, stream: VideoStream, time: Fraction) -> bool:
         import av
 
-        ticks = (max(time, Fraction(0)) + self.info.start_time) / self.info.time_base
+        ticks = (time + self.info.start_time) / self.info.time_base
         try:
             container.seek(int(ticks), stream=stream)
         except av.FFmpegError:
             return False
         return True
+
+    def _frame(self, picture: av.VideoFrame, last: PyAVFrame | None) -> PyAVFrame:
+        time_base = self.info.time_base
+        duration = picture.duration * time_base if picture.duration else None
+        pts = picture.pts if picture.pts is not None else picture.dts
+        if pts is None:
+            # The file says nothing: the frame is taken to follow the one before it.
+            step = (last.duration if last is not None else None) or self._probe.frame_duration or Fraction(1, 25)
+            zero = self.info.start_time / time_base
+            pts = round(zero) if last is None else last.pts + max(1, round(step / time_base))
+        width, height = self._probe.orientation.upright_size(picture.width, picture.height)
+        time = pts * time_base - self.info.start_time
+        return PyAVFrame(pts, time, duration, width, height, picture, self._scaler)

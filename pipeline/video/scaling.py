@@ -29,7 +29,7 @@ class Scaler:
     """
 
     def __init__(self, orientation: Orientation) -> None:
-        self._orientation = orientation
+        self.orientation = orientation
         self._reformatters: dict[tuple[int, int], VideoReformatter] = {}
 
     def rgb(self, picture: av.VideoFrame, width: int | None, height: int | None) -> npt.NDArray[np.uint8]:
@@ -48,19 +48,19 @@ class Scaler:
         """
         from av.video.reformatter import ColorRange, Interpolation
 
-        own = self._orientation.upright_size(picture.width, picture.height)
+        own = self.orientation.upright_size(picture.width, picture.height)
         upright = own[0] if width is None else width, own[1] if height is None else height
         if min(upright) < 1:
             raise ValueError(f"a picture's size is positive, got {upright[0]} x {upright[1]}")
         scaled = self._reformatter(upright).reformat(
             picture,
-            *self._orientation.upright_size(*upright),
+            *self.orientation.upright_size(*upright),
             format="rgb24",
             interpolation=Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND,
             dst_color_range=ColorRange.JPEG,
             threads=1,
         )
-        return self._orientation.upright(np.asarray(scaled.to_ndarray(), np.uint8))
+        return self.orientation.upright(np.asarray(scaled.to_ndarray(), np.uint8))
 
     def _reformatter(self, size: tuple[int, int]) -> VideoReformatter:
         """FFmpeg prepares its filters anew when a reformatter meets another size, so each size has one."""

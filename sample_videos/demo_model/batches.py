@@ -63,14 +63,14 @@ def draw_group(rng: random.Random) -> list[Picture]:
 
 
 def _photograph(scene: Scene, seconds: float, rng: random.Random) -> npt.NDArray[np.uint8]:
-    """Draw at the model's size, now and then larger and scaled down, as a film would be, and now and then compressed."""
+    """Draw at the model's size or, now and then, larger and scaled down as a film is; now and then compress it."""
     scale = rng.choices((1.0, 2.0, 640 / WIDTH), weights=(0.7, 0.2, 0.1))[0]
     image = draw_scene(scene, seconds, round(WIDTH * scale), round(HEIGHT * scale))
     if rng.random() < 0.4:
         quality = rng.randint(25, 90)
         ok, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
         if ok:
-            image = cv2.imdecode(packed, cv2.IMREAD_COLOR).astype(np.uint8)
+            image = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
     if scale > 1.0:
         image = cv2.resize(image, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA).astype(np.uint8)
     return image
@@ -85,7 +85,7 @@ def _draw_forever(queue: Queue[list[Picture]], seed: int) -> None:
 
 
 class PicturePool:
-    """The newest pictures that worker processes drew; a picture may serve in more than one batch until it is pushed out.
+    """The newest pictures that worker processes drew; each may serve in several batches before it is replaced.
 
     Args:
         workers: Processes that draw.
@@ -134,7 +134,7 @@ class PicturePool:
         self.drawn += 1
 
     def batch(self, size: int, rng: random.Random) -> Batch:
-        """A random batch, neighbours (which may differ in one fact) together, with sentences about it."""
+        """A random batch, neighbours together, with sentences about it."""
         starts = rng.sample(range(0, len(self) - 1, 2), size // 2)
         chosen = [start + offset for start in starts for offset in (0, 1)]
         known = [self._facts[number] for number in chosen]
@@ -159,7 +159,7 @@ def _statements(known: Sequence[Facts], rng: random.Random) -> Iterator[Statemen
         yield first
         yield describe(picture, rng)
         if rng.random() < 0.5:
-            yield near_miss(first, picture, rng)
+            yield near_miss(first, rng)
     yield from rng.sample(sorted(CONCEPTS.values(), key=repr), 32)
     for _ in range(32):
         yield random_statement(rng)

@@ -13,8 +13,8 @@ __all__ = ["TruthLoss"]
 class TruthLoss(SigLipLoss):  # type: ignore[misc]  # open_clip ships no types
     """The pairwise sigmoid loss (SigLIP, arXiv 2303.15343) with a truth known for every pair of picture and sentence.
 
-    Where a web-crawled batch must take every sentence but a picture's own as false, the sample world knows which sentences
-    hold of which pictures: 1 and -1 say so, and 0 (cannot be said) has no gradient.
+    Where a web-crawled batch must take every sentence but a picture's own as false, the sample world knows which
+    sentences hold of which pictures: 1 and -1 say so, and 0 (cannot be said) has no gradient.
     """
 
     def __init__(self) -> None:

@@ -61,7 +61,8 @@ class Trainer:
     @property
     def progress(self) -> float:
         """Share of the budget that is spent, 0 to 1."""
-        return min(1.0, self.elapsed_seconds / (60 * self.options.minutes))
+        budget: float = 60 * self.options.minutes
+        return min(1.0, self.elapsed_seconds / budget)
 
     def step(self, batch: Batch) -> float:
         """Learn from one batch and return its loss."""
@@ -148,7 +149,7 @@ class Trainer:
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m sample_videos.demo_model.train", description="Train the demo model.")
+    parser = argparse.ArgumentParser("python -m sample_videos.demo_model.train", description="Train the demo model.")
     parser.add_argument("--out", type=Path, required=True, help="folder of the weights and the state of the run")
     parser.add_argument("--minutes", type=float, default=60.0, help="how long to train (default: %(default)s)")
     parser.add_argument("--batch", type=int, default=128, help="pictures a step (default: %(default)s)")

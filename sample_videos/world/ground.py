@@ -80,10 +80,15 @@ class Box:
 
     def clipped(self, other: Box) -> Box:
         """What both boxes share; of area 0 where they don't meet."""
-        return Box(max(self.left, other.left), max(self.top, other.top), min(self.right, other.right), min(self.bottom, other.bottom))
+        return Box(
+            max(self.left, other.left),
+            max(self.top, other.top),
+            min(self.right, other.right),
+            min(self.bottom, other.bottom),
+        )
 
 
-def size_metres(actor: Actor) -> tuple[float, float]:
+def size_metres(actor: Actor) -> tuple[float, float]:  # noqa: PLR0911  # one return a kind reads best
     """Width and height in metres of the space an actor fills above the ground."""
     match actor:
         case Vehicle(kind=kind):

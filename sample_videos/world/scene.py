@@ -1,9 +1,10 @@
 """What a shot of the sample world holds: frozen descriptions, no drawing.
 
-A scene is drawn on a stage of 640 x 360 units, x to the right and y downwards. Actors stand on the ground: `depth` 0 is
-the far end of the ground, 1 the near end; a place says where both lie and how many stage units a metre measures there.
-`x` is the stage position of an actor's feet (or of a vehicle's middle) when the shot begins, and `speed` moves it, in stage
-units a second at depth 1 (far actors move in proportion to their scale). All times are seconds since the shot began.
+A scene is drawn on a stage of 640 x 360 units, x to the right and y downwards. Actors stand on the ground: `depth` 0
+is the far end of the ground, 1 the near end; a place says where both lie and how many stage units a metre measures
+there. `x` is the stage position of an actor's feet (or of a vehicle's middle) when the shot begins, and `speed` moves
+it, in stage units a second at depth 1 (far actors move in proportion to their scale). All times are seconds since the
+shot began.
 """
 
 from __future__ import annotations

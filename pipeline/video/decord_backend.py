@@ -1,0 +1,122 @@
+"""Decoding with decord, which tells no exact times: they are those of the packets, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.errors import UnsupportedVideoError
+from pipeline.video.account import Account
+from pipeline.video.container import Probe, probe
+from pipeline.video.orientation import UPRIGHT
+from pipeline.video.packet_times import PacketTime, packet_times
+from pipeline.video.scaling import Scaler
+from pipeline.video.whole_pictures import Picture, WholePictureStream
+
+if TYPE_CHECKING:
+    from decord import VideoReader
+
+__all__ = ["DecordDecoder", "DecordStream"]
+
+# Recovered pictures are copies of others; this share of them is none, and decord raises.
+_NO_RECOVERED_SHARE = 1e-9
+
+
+@dataclass(frozen=True)
+class DecordDecoder:
+    """A `VideoDecoder` for those who have to see what decord sees; it stops at the first damage.
+
+    Attributes:
+        threads: Threads of FFmpeg's decoder.
+    """
+
+    threads: int = 1
+
+    @property
+    def name(self) -> str:
+        """The backend's name in the configuration."""
+        return "decord"
+
+    def open(self, path: str) -> DecordStream:
+        """Open a regular local file.
+
+        Raises:
+            VideoNotFoundError: There is no readable regular file at `path`.
+            UnsupportedVideoError: It is not a video, has no video stream, or decord cannot decode it rightly.
+        """
+        stream = DecordStream(probe(path), self.threads)
+        stream.check()
+        return stream
+
+
+class DecordStream(WholePictureStream):
+    """A `VideoStream` decoded by decord, which keeps an index of all frames in memory.
+
+    Its n-th frame is shown at the n-th of the packets' times. Where that is not so, the file is refused: where an edit
+    list leaves frames out, pictures are mirrored, or decord counts another number of frames.
+
+    Args:
+        probed: The vetted file.
+        threads: Threads of FFmpeg's decoder.
+    """
+
+    def __init__(self, probed: Probe, threads: int) -> None:
+        super().__init__(probed, Scaler(UPRIGHT))
+        self._threads = threads
+
+    def check(self) -> None:
+        """Make sure that decord sees the file as it is.
+
+        Raises:
+            UnsupportedVideoError: It does not.
+        """
+        uri = self.info.uri
+        if not self._probe.orientation.is_rotation:
+            raise UnsupportedVideoError(uri, "its pictures are mirrored, which decord ignores; use decoding.backend: pyav")
+        reader = self._opened()
+        count = sum(1 for _ in packet_times(self._probe, takes_discarded=False))
+        if len(reader) != count:
+            raise UnsupportedVideoError(
+                uri, f"decord counts {len(reader)} frames where there are {count}; use decoding.backend: pyav"
+            )
+        height, width = reader.next().shape[:2]
+        if (width, height) != (self.info.width, self.info.height):
+            raise UnsupportedVideoError(uri, "decord takes another of its video streams; use decoding.backend: pyav")
+
+    def _pictures(self, account: Account) -> Generator[tuple[PacketTime, Picture]]:
+        from decord import DECORDError
+
+        reader = self._opened()
+        for packet in packet_times(self._probe, takes_discarded=False):
+            try:
+                picture = reader.next().asnumpy()
+            except StopIteration:
+                account.lose("decord gives out no more frames", packet.seconds(self._probe)[0])
+                return
+            except DECORDError as error:
+                account.lose("decord cannot go on", packet.seconds(self._probe)[0], _first_line(error))
+                return
+            yield packet, np.ascontiguousarray(picture)
+
+    def _opened(self) -> VideoReader:
+        import decord
+
+        decord.logging.set_level(decord.logging.QUIET)
+        try:
+            return decord.VideoReader(
+                self._probe.path, ctx=decord.cpu(0), num_threads=self._threads, fault_tol=_NO_RECOVERED_SHARE
+            )
+        except (decord.DECORDError, RuntimeError, AssertionError, UnicodeError) as error:
+            raise UnsupportedVideoError(
+                self.info.uri,
+                f"decord cannot decode its {self.info.codec} stream in {self.info.container} ({_first_line(error)});"
+                " use decoding.backend: pyav",
+            ) from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rpartition("] ")[2][:120] if lines else type(error).__name__

@@ -1,0 +1,73 @@
+"""The times of a video's pictures, read from its packets without decoding: for libraries that do not tell them."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import NamedTuple
+
+from pipeline.errors import UnsupportedVideoError
+from pipeline.video.container import Probe, open_stream, reason_of
+
+__all__ = ["PacketTime", "packet_times"]
+
+# More than any codec lets pictures be out of order: H.264 and HEVC allow 16.
+_REORDERED_PACKETS = 64
+
+
+class PacketTime(NamedTuple):
+    """When a picture is shown.
+
+    Attributes:
+        pts: Ticks of the stream's time base.
+        duration: Ticks; 0 where the container does not say.
+        is_keyframe: Whether it decodes alone.
+    """
+
+    pts: int
+    duration: int
+    is_keyframe: bool
+
+    def seconds(self, probed: Probe) -> tuple[Fraction, Fraction | None]:
+        """Time on the playback clock, and duration."""
+        time_base, zero = probed.info.time_base, probed.info.start_time
+        return self.pts * time_base - zero, self.duration * time_base if self.duration else None
+
+
+def packet_times(probed: Probe, *, takes_discarded: bool) -> Iterator[PacketTime]:
+    """Times of all pictures in presentation order, in bounded memory.
+
+    Args:
+        probed: The vetted file.
+        takes_discarded: Whether pictures that an edit list leaves out are passed over; otherwise they are refused.
+
+    Raises:
+        UnsupportedVideoError: The container does not say when its pictures are shown, or leaves some out.
+    """
+    import av
+
+    uri = probed.info.uri
+    ahead: list[PacketTime] = []
+    with open_stream(probed) as (container, stream):
+        try:
+            for packet in container.demux(stream):
+                if packet.size == 0 or (packet.is_discard and takes_discarded):
+                    continue
+                if packet.is_discard:
+                    raise UnsupportedVideoError(
+                        uri, "its edit list leaves frames out, which this decoder shows; use decoding.backend: pyav"
+                    )
+                if packet.pts is None:
+                    raise UnsupportedVideoError(
+                        uri, "its packets do not say when they are shown; use decoding.backend: pyav"
+                    )
+                heapq.heappush(ahead, PacketTime(packet.pts, packet.duration or 0, packet.is_keyframe))
+                if len(ahead) > _REORDERED_PACKETS:
+                    yield heapq.heappop(ahead)
+        except av.FFmpegError as error:
+            raise UnsupportedVideoError(
+                uri, f"its packets cannot be read ({reason_of(error)}); use decoding.backend: pyav"
+            ) from error
+    while ahead:
+        yield heapq.heappop(ahead)

@@ -1,0 +1,114 @@
+"""From an open container to decoded pictures, past all that cannot be decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from pipeline.video.account import Account
+from pipeline.video.container import Probe, reason_of
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.stream import VideoStream
+
+__all__ = ["PictureReader"]
+
+_READ_ERRORS_IN_A_ROW = 20
+_TOLERATED_SECONDS = Fraction(1, 4)
+_TOLERATED_FRAMES = 3
+
+
+class PictureReader:
+    """Reads and decodes packet by packet, so that a bad one costs itself and those that need it.
+
+    Args:
+        probed: What is known of the file.
+        container: Open, at the place to read from.
+        stream: The video stream.
+        account: Told of all that is lost.
+        is_skipping: Whether the decoder leaves frames out on purpose.
+    """
+
+    def __init__(
+        self, probed: Probe, container: InputContainer, stream: VideoStream, account: Account, *, is_skipping: bool
+    ) -> None:
+        self._probe = probed
+        self._container = container
+        self._stream = stream
+        self._account = account
+        self._is_skipping = is_skipping
+        self._file_end = Fraction(0)
+        self._has_ended = False
+
+    def pictures(self) -> Iterator[av.VideoFrame]:
+        """Decoded pictures, as the decoder gives them out."""
+        import av
+
+        for packet in self._packets():
+            time = self._time(packet.pts if packet.pts is not None else packet.dts)
+            try:
+                pictures = packet.decode()
+            except av.error.EOFError:
+                continue
+            except av.FFmpegError as error:
+                self._account.lose("a picture cannot be decoded", time, reason_of(error))
+                continue
+            if packet.is_corrupt:
+                self._account.note("the data is damaged", time)
+            if self._is_skipping and time is not None and not packet.is_discard:
+                self._account.lasts_until(time + (packet.duration or 0) * self._probe.info.time_base)
+            yield from pictures
+        self._has_ended = True
+
+    def check_end(self) -> None:
+        """Note a file that ended too early; to be called once all pictures were given out."""
+        expected = self._probe.expected_end
+        if expected is None or not self._has_ended or self._account.is_empty:
+            return
+        end = self._account.end_time
+        if self._probe.has_other_ends:
+            end = max(end, self._file_end)
+        tolerated = max(_TOLERATED_SECONDS, _TOLERATED_FRAMES * (self._probe.frame_duration or 0))
+        if end + tolerated < expected:
+            self._account.end_early(end, expected)
+
+    def _packets(self) -> Iterator[Packet[VideoStream]]:
+        """The video stream's packets; reading goes on behind an error, as long as there is any progress."""
+        import av
+
+        failures = 0
+        is_over = False
+        while not is_over:
+            try:
+                for packet in self._demuxed():
+                    failures = 0
+                    if packet.stream_index == self._stream.index:
+                        yield packet
+                    else:
+                        self._measure(packet)
+                is_over = True
+            except av.FFmpegError as error:
+                failures += 1
+                is_over = failures >= _READ_ERRORS_IN_A_ROW
+                if failures == 1 or is_over:
+                    self._account.lose("the file cannot be read on", self._reached(), reason_of(error))
+
+    def _demuxed(self) -> Iterator[Packet[VideoStream]]:
+        if self._probe.has_other_ends:
+            return self._container.demux()  # type: ignore[return-value]  # others are told apart by their index
+        return self._container.demux(self._stream)
+
+    def _measure(self, packet: Packet[VideoStream]) -> None:
+        if packet.pts is not None and packet.time_base:
+            end = (packet.pts + (packet.duration or 0)) * Fraction(packet.time_base)
+            self._file_end = max(self._file_end, end - self._probe.info.start_time)
+
+    def _reached(self) -> Fraction | None:
+        return None if self._account.is_empty else self._account.end_time
+
+    def _time(self, ticks: int | None) -> Fraction | None:
+        return None if ticks is None else ticks * self._probe.info.time_base - self._probe.info.start_time

@@ -1,0 +1,39 @@
+"""How videos are decoded, and the home of its defaults."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.config import Settings
+from pipeline.video.protocol import VideoDecoder
+
+__all__ = ["Decoding", "make_decoder"]
+
+
+class Decoding(Settings):
+    """The decoder of a run."""
+
+    backend: Literal["pyav", "decord", "opencv"] = "pyav"
+    """The library that decodes. All three give the same frames at the same times; PyAV opens the most files, gets the
+    most out of damaged ones, and alone skips what is not needed."""
+
+    threads: int = Field(default=1, ge=1, le=64)
+    """Threads of a video's decoder. A batch decodes as many videos at once as there are processors, so more only help
+    where videos are few."""
+
+
+def make_decoder(settings: Decoding) -> VideoDecoder:
+    """The decoder that settings ask for; its library is loaded when it first opens a video."""
+    if settings.backend == "decord":
+        from pipeline.video.decord_backend import DecordDecoder
+
+        return DecordDecoder(settings.threads)
+    if settings.backend == "opencv":
+        from pipeline.video.opencv_backend import OpenCVDecoder
+
+        return OpenCVDecoder(settings.threads)
+    from pipeline.video.pyav_backend import PyAVDecoder
+
+    return PyAVDecoder(settings.threads)

@@ -1,0 +1,52 @@
+"""Which frames are on screen in an interval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from typing import Protocol, TypeVar
+
+from pipeline.types import Frame
+
+__all__ = ["TimedFrame", "shown_within"]
+
+
+class TimedFrame(Frame, Protocol):
+    """A frame that knows how long it is shown, where its container says so."""
+
+    @property
+    def duration(self) -> Fraction | None:
+        """Seconds; None where the container does not say."""
+
+
+F = TypeVar("F", bound=TimedFrame)
+
+
+def shown_within(frames: Iterable[F], start: Fraction | None, end: Fraction | None) -> Iterator[F]:
+    """Choose the frames that are shown in [start, end); each is shown until the next one comes.
+
+    Args:
+        frames: In presentation order; one is held back.
+        start: First moment of interest; None for the beginning.
+        end: Moment at which interest ends; None for the end of the video.
+    """
+    if start is not None and end is not None and start >= end:
+        return
+    on_screen: F | None = None
+    for frame in frames:
+        if end is not None and frame.time >= end:
+            if on_screen is not None:
+                yield on_screen
+            return
+        if start is not None and frame.time <= start:
+            on_screen = frame
+            continue
+        if on_screen is not None:
+            yield on_screen
+            on_screen = None
+        yield frame
+    # The stream has ended: only its own duration says whether the last frame is still shown at `start`.
+    if on_screen is not None and start is not None:
+        duration = on_screen.duration
+        if duration is None or on_screen.time == start or on_screen.time + duration > start:
+            yield on_screen

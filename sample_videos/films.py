@@ -1,0 +1,152 @@
+"""The scripts of the sample films: shots of random scenes, joined by cuts, fades and dissolves."""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from fractions import Fraction
+
+from sample_videos.casting import HAT_COLOURS, cast_scene
+from sample_videos.world.scene import Light, Person, PlaceKind, Scene
+
+__all__ = ["COMMITTED_SEED", "Film", "Join", "JoinKind", "Shot", "write_scripts"]
+
+COMMITTED_SEED = 2026
+_TICKS = 90_000
+
+
+class JoinKind(StrEnum):
+    """How one shot gives way to the next."""
+
+    CUT = "cut"
+    FADE = "fade"
+    DISSOLVE = "dissolve"
+
+
+@dataclass(frozen=True)
+class Join:
+    """How a shot begins: at once, or over `seconds` around its start (through black, or by mixing)."""
+
+    kind: JoinKind
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A scene from `start_seconds` of the film on; `join` says how it takes over from the shot before."""
+
+    scene: Scene
+    start_seconds: float
+    join: Join
+
+
+@dataclass(frozen=True)
+class Film:
+    """A script, and how it is to be encoded.
+
+    Attributes:
+        name: The file's stem.
+        suffix: The container, as ".mp4".
+        codec: FFmpeg's encoder, as "libx264".
+        rate: Frames a second; None for a variable rate.
+        shots: In order; the first starts at 0.
+        duration_seconds: End of the last shot.
+        seed: Seed of the variable frame times.
+    """
+
+    name: str
+    suffix: str
+    codec: str
+    rate: Fraction | None
+    shots: tuple[Shot, ...]
+    duration_seconds: float
+    seed: int
+
+    def frame_times(self) -> list[Fraction]:
+        """The time of every frame; under a variable rate they lie 1/30, 1/25, 1/15 or 1/10 s apart by chance."""
+        end = Fraction(self.duration_seconds).limit_denominator(1000)
+        if self.rate is not None:
+            return [number / self.rate for number in range(int(end * self.rate))]
+        rng = random.Random(self.seed)
+        times, tick = [], 0
+        while Fraction(tick, _TICKS) < end:
+            times.append(Fraction(tick, _TICKS))
+            tick += rng.choice((3000, 3000, 3600, 6000, 9000))
+        return times
+
+    def shot_at(self, seconds: float) -> int:
+        """The number of the shot that has the greater weight."""
+        return bisect_right([shot.start_seconds for shot in self.shots], seconds) - 1
+
+    def cut_seconds(self) -> list[float]:
+        """The time of the first frame of each shot that begins with a hard cut."""
+        times = self.frame_times()
+        cuts = [shot.start_seconds for shot in self.shots[1:] if shot.join.kind is JoinKind.CUT]
+        return [float(next(time for time in times if time >= cut)) for cut in cuts]
+
+    def gradual(self, kind: JoinKind) -> list[tuple[float, float]]:
+        """The intervals of all fades or all dissolves."""
+        return [
+            (shot.start_seconds - shot.join.seconds / 2, shot.start_seconds + shot.join.seconds / 2)
+            for shot in self.shots[1:]
+            if shot.join.kind is kind
+        ]
+
+
+_NTSC = Fraction(30_000, 1001)
+_SCRIPTS: tuple[tuple[str, str, str, Fraction | None, tuple[PlaceKind, ...]], ...] = (
+    ("construction-site-morning", ".mp4", "libx264", Fraction(25), (PlaceKind.CONSTRUCTION_SITE,)),
+    ("warehouse-shift", ".mp4", "libx264", Fraction(30), (PlaceKind.WAREHOUSE,)),
+    ("street-corner", ".mp4", "libx264", _NTSC, (PlaceKind.STREET,)),
+    ("snow-and-site", ".mp4", "libx264", Fraction(24), (PlaceKind.SNOW_FIELD, PlaceKind.CONSTRUCTION_SITE)),
+    ("harbour-day", ".mp4", "libx265", Fraction(25), (PlaceKind.HARBOUR,)),
+    ("office-hours", ".mp4", "libx264", Fraction(30), (PlaceKind.OFFICE, PlaceKind.STREET)),
+    ("concrete-evening", ".mkv", "libx264", Fraction(24), (PlaceKind.CONCRETE_BUILDING,)),
+    ("night-watch", ".webm", "libvpx-vp9", Fraction(25), (PlaceKind.WAREHOUSE, PlaceKind.HARBOUR)),
+    ("loading-dock", ".mp4", "libx264", None, (PlaceKind.WAREHOUSE, PlaceKind.STREET)),
+    ("winter-road", ".mp4", "libx264", Fraction(25), (PlaceKind.SNOW_FIELD, PlaceKind.STREET)),
+    ("fire-drill", ".mp4", "libx264", _NTSC, (PlaceKind.CONSTRUCTION_SITE, PlaceKind.OFFICE)),
+    ("around-town", ".mp4", "libx264", Fraction(30), tuple(PlaceKind)),
+)
+
+
+def write_scripts(seed: int = COMMITTED_SEED, count: int | None = None) -> Iterator[Film]:
+    """The films of a seed: twelve, or the first `count` of them; the same seed gives the same films."""
+    for number, (name, suffix, codec, rate, places) in enumerate(_SCRIPTS[:count]):
+        rng = random.Random(f"momentseek film {seed} {number}")
+        yield _script(name, suffix, codec, rate, places, rng)
+
+
+def _script(
+    name: str, suffix: str, codec: str, rate: Fraction | None, places: tuple[PlaceKind, ...], rng: random.Random
+) -> Film:
+    shots: list[Shot] = []
+    start = 0.0
+    for number in range(rng.randint(6, 7)):
+        scene = _scene(number, places, shots[-1].scene if shots else None, rng)
+        shots.append(Shot(scene, start, _join(rng) if shots else Join(JoinKind.CUT)))
+        start = round(start + rng.uniform(3.2, 5.2), 2)
+    return Film(name, suffix, codec, rate, tuple(shots), start, rng.randrange(1 << 30))
+
+
+def _join(rng: random.Random) -> Join:
+    kind = rng.choices(list(JoinKind), weights=(6, 1, 1))[0]
+    return Join(kind, 0.0 if kind is JoinKind.CUT else round(rng.uniform(0.5, 1.0), 2))
+
+
+def _scene(number: int, places: tuple[PlaceKind, ...], before: Scene | None, rng: random.Random) -> Scene:
+    """A scene in another place or light than the one before; the first two show a worker with and without a hat."""
+    options = [place for place in places if before is None or place is not before.place] or list(places)
+    place = rng.choice(options)
+    lights = [light for light in Light if before is None or light is not before.light or place is not before.place]
+    kinds = ("person",) if number < 2 else None
+    scene = cast_scene(rng, place=place, kinds=kinds, light=rng.choice(lights))
+    if number < 2:
+        worker = scene.actors[0]
+        if isinstance(worker, Person):
+            hat = rng.choice(HAT_COLOURS) if number == 0 else None
+            scene = replace(scene, actors=(replace(worker, hat=hat), *scene.actors[1:]))
+    return scene

@@ -1,0 +1,110 @@
+"""What is true of each film and when: labelled moments in the form of QVHighlights, and the cuts."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sample_videos.films import Film, JoinKind
+from sample_videos.language import CONCEPTS, describe, phrase
+from sample_videos.truth import Facts, Statement, facts, truth_matrix
+
+__all__ = ["cut_labels", "film_queries", "true_windows", "write_labels"]
+
+QUERIES_PER_FILM = 7
+LEAST_SECONDS = 2.0
+GREATEST_SHARE = 0.6
+_ALWAYS = (
+    ("person in hard hat", CONCEPTS["person in hard hat"]),
+    ("person without a hard hat", CONCEPTS["person without a hard hat"]),
+)
+
+
+def true_windows(truth: npt.NDArray[np.int8], times: Sequence[float], end_seconds: float) -> list[list[float]] | None:
+    """The intervals in which a statement is true.
+
+    Runs of frames of which it is true, those less than 0.3 s apart joined, those under 1 s left out.
+
+    Returns:
+        Intervals in seconds, or None where the truth cannot be said for more than 15 % of the time that it holds.
+    """
+    true_count, unknown_count = int((truth == 1).sum()), int((truth == 0).sum())
+    if true_count == 0 or unknown_count > 0.15 * true_count:
+        return None
+    edges = [*times, end_seconds]
+    windows: list[list[float]] = []
+    for number in np.flatnonzero(truth == 1):
+        start, end = edges[number], edges[number + 1]
+        if windows and start - windows[-1][1] < 0.3:
+            windows[-1][1] = end
+        else:
+            windows.append([start, end])
+    return [[round(start, 3), round(end, 3)] for start, end in windows if end - start >= 1.0] or None
+
+
+def _film_facts(film: Film, times: Sequence[float]) -> list[Facts]:
+    known = []
+    for seconds in times:
+        shot = film.shots[film.shot_at(seconds)]
+        known.append(facts(shot.scene, seconds - shot.start_seconds))
+    return known
+
+
+def film_queries(film: Film, rng: random.Random) -> Iterator[dict[str, Any]]:
+    """Queries of a film, each true for 2 s or more and for at most 60 % of it, without a qid."""
+    times = [float(time) for time in film.frame_times()]
+    known = _film_facts(film, times)
+    candidates: list[tuple[str, Statement]] = list(_ALWAYS)
+    for number, shot in enumerate(film.shots):
+        for _ in range(6):
+            until = film.shots[number + 1].start_seconds if number + 1 < len(film.shots) else film.duration_seconds
+            statement = describe(facts(shot.scene, (until - shot.start_seconds) / 2), rng)
+            candidates.append((phrase(statement, rng), statement))
+    rng.shuffle(candidates)
+    candidates.sort(key=lambda candidate: candidate not in _ALWAYS)
+    matrix = truth_matrix([statement for _, statement in candidates], known)
+    found: list[str] = []
+    for (text, _), truth in zip(candidates, matrix, strict=True):
+        windows = true_windows(truth, times, film.duration_seconds)
+        length = sum(end - start for start, end in windows or ())
+        answer = json.dumps(windows)
+        if windows is None or not LEAST_SECONDS <= length <= GREATEST_SHARE * film.duration_seconds:
+            continue
+        if found.count(answer) >= 2:
+            continue
+        found.append(answer)
+        yield {
+            "query": text,
+            "vid": film.name,
+            "duration": round(film.duration_seconds, 3),
+            "relevant_windows": windows,
+        }
+        if len(found) == QUERIES_PER_FILM:
+            return
+
+
+def cut_labels(film: Film) -> dict[str, Any]:
+    """The hard cuts (first frame of the new shot), fades and dissolves of a film, in seconds."""
+    return {
+        "cuts": [round(seconds, 3) for seconds in film.cut_seconds()],
+        "fades": [[round(edge, 3) for edge in span] for span in film.gradual(JoinKind.FADE)],
+        "dissolves": [[round(edge, 3) for edge in span] for span in film.gradual(JoinKind.DISSOLVE)],
+    }
+
+
+def write_labels(films: Sequence[Film], folder: Path, seed: int) -> int:
+    """Write moments.jsonl and cuts.json and return how many queries there are; the same films give the same bytes."""
+    lines: list[str] = []
+    for film in films:
+        for query in film_queries(film, random.Random(f"momentseek queries {seed} {film.name}")):
+            lines.append(json.dumps({"qid": len(lines), **query}, ensure_ascii=False))
+    (folder / "moments.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    cuts = {film.name: cut_labels(film) for film in films}
+    (folder / "cuts.json").write_text(json.dumps(cuts, indent=1) + "\n", encoding="utf-8")
+    return len(lines)
