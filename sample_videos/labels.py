@@ -15,7 +15,7 @@ from sample_videos.films import Film, JoinKind
 from sample_videos.language import CONCEPTS, describe, phrase
 from sample_videos.truth import Facts, Statement, facts, truth_matrix
 
-__all__ = ["cut_labels", "film_queries", "true_windows", "write_labels"]
+__all__ = ["cut_labels", "film_queries", "film_truth", "true_windows", "write_labels"]
 
 QUERIES_PER_FILM = 7
 LEAST_SECONDS = 2.0
@@ -87,6 +87,14 @@ def film_queries(film: Film, rng: random.Random) -> Iterator[dict[str, Any]]:
         }
         if len(found) == QUERIES_PER_FILM:
             return
+
+
+def film_truth(film: Film, statement: Statement) -> tuple[list[list[float]], bool]:
+    """The intervals of a film in which a statement is true, and whether its truth can be said throughout."""
+    times = [float(time) for time in film.frame_times()]
+    truth = truth_matrix([statement], _film_facts(film, times))[0]
+    windows = true_windows(truth, times, film.duration_seconds)
+    return windows or [], bool((truth != 0).all())
 
 
 def cut_labels(film: Film) -> dict[str, Any]:

@@ -165,11 +165,8 @@ def _absence_phrases(none: Sequence[int], rng: random.Random) -> list[str]:
 
 def describe(known: Facts, rng: random.Random) -> Statement:
     """A random statement that is true of a picture, of one to four concepts."""
-    some = []
-    people = list(known.certain)
-    rng.shuffle(people)
-    for word in people[: rng.choices((0, 1, 2), weights=(1, 6, 2))[0]]:
-        some.append(_part_of(word, rng))
+    actors = rng.sample(known.certain, len(known.certain))
+    some = [_part_of(word, rng) for word in actors[: rng.choices((0, 1, 2), weights=(1, 6, 2))[0]]]
     scene = 0
     least = 0.3 if some else 0.75
     for names in (list(PlaceKind), list(Light), ["weather rain", "weather snow"]):

@@ -10,8 +10,9 @@ from pipeline.sampling.cuts import CutDetection
 from pipeline.sampling.fixed_rate import FixedRate
 from pipeline.sampling.keyframe import Keyframe
 from pipeline.sampling.protocol import FrameSampler, SamplingPass
+from pipeline.sampling.scene_change import SceneChange
 
-__all__ = ["CutDetection", "FixedRate", "FrameSampler", "Keyframe", "SamplingPass", "SamplingSettings"]
+__all__ = ["CutDetection", "FixedRate", "FrameSampler", "Keyframe", "SamplingPass", "SamplingSettings", "SceneChange"]
 
-SamplingSettings = Annotated[FixedRate | Keyframe, Field(discriminator="strategy")]
+SamplingSettings = Annotated[FixedRate | Keyframe | SceneChange, Field(discriminator="strategy")]
 """Any of the strategies, told apart by `strategy`."""

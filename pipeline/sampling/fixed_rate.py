@@ -49,7 +49,7 @@ class FixedRate(Settings):
 
     def begin(self, info: VideoInfo) -> FixedRatePass:
         """Begin a pass over one video."""
-        return FixedRatePass(self.rate, info.duration_seconds, None if self.cuts is None else self.cuts.begin(info))
+        return FixedRatePass(self.rate, info.duration_seconds, None if self.cuts is None else self.cuts.begin())
 
 
 class FixedRatePass:
@@ -86,6 +86,8 @@ class FixedRatePass:
 
     def finish(self) -> Sequence[Frame]:
         """Return the last frame, if a point lies in its time on screen, which is taken to be as long as the last one."""
+        if self._cut_pass is not None:
+            self._cut_pass.finish()
         if self._on_screen is None:
             return []
         chosen = self._chosen_until(max(self._on_screen.time + self._step, self._duration))

@@ -96,7 +96,7 @@ def test_a_filter_that_no_row_can_have_is_refused() -> None:
 def test_a_video_that_the_store_lost_is_left_out_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     searcher, store = searcher_of(video("v1", "red", ""), video("v2", "red", ""))
     store.delete("v1")
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, logger="pipeline"):
         assert {m.video_id for m in searcher.search("red")} == {"v2"}
     assert "v1 is in the index and not in the store" in caplog.text
 

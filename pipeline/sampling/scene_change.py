@@ -1,0 +1,155 @@
+"""A few frames of every shot."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.config import Settings
+from pipeline.sampling.cuts import FRAMES_BEHIND, CutDetection, CutPass
+from pipeline.types import Frame, Skip, VideoInfo
+
+__all__ = ["SceneChange"]
+
+# Candidates are kept for each frame wanted. They are at most twice as dense in one place as in another, and the nearest
+# one is taken, so two frames taken are at most 3/2 as far apart as was aimed at.
+_CANDIDATES_PER_FRAME = 4
+_AIMED_SHARE = Fraction(2, 3)
+
+
+class SceneChange(Settings):
+    """A few frames of every shot, evenly placed in it and away from its edges; more where a shot is long."""
+
+    strategy: Literal["scene_change"] = "scene_change"
+
+    cuts: CutDetection = CutDetection()
+    """How cuts are looked for; a detector's name stands for it with its defaults."""
+
+    frames_per_shot: int = Field(default=3, ge=1, le=32)
+    """Frames of a shot, where it has as many."""
+
+    max_gap_seconds: float | None = Field(default=2.0, gt=0)
+    """Longest stretch of a shot without a frame taken, where the video has frames there; None allows any."""
+
+    @property
+    def skip(self) -> Skip:
+        """Nothing: cuts are seen from one frame to the next."""
+        return Skip.NOTHING
+
+    def begin(self, info: VideoInfo) -> SceneChangePass:
+        """Begin a pass over one video; loads PySceneDetect."""
+        return SceneChangePass(self)
+
+
+class SceneChangePass:
+    """A `SamplingPass` that holds back a shot's candidates until the shot, or a full piece of it, has ended.
+
+    At most `5 * frames_per_shot` or so frames are held.
+
+    Args:
+        settings: What to take.
+    """
+
+    def __init__(self, settings: SceneChange) -> None:
+        self._count = settings.frames_per_shot
+        gap = None if settings.max_gap_seconds is None else Fraction(str(settings.max_gap_seconds))
+        self._piece_length = None if gap is None else gap * _AIMED_SHARE * self._count
+        self._cut_pass: CutPass = settings.cuts.begin()
+        # Frames that may turn out to be behind a cut.
+        self._fresh: deque[Frame] = deque()
+        self._candidates = _Candidates(_CANDIDATES_PER_FRAME * self._count)
+        self._piece_start: Fraction | None = None
+        self._is_rest = False
+
+    @property
+    def cuts(self) -> tuple[Fraction, ...]:
+        """Time of the first frame of each new shot."""
+        return self._cut_pass.cuts
+
+    def feed(self, frame: Frame) -> Sequence[Frame]:
+        """Take the next frame, and return those of a shot or piece that has ended."""
+        self._fresh.append(frame)
+        chosen = self._after(self._cut_pass.feed(frame))
+        while len(self._fresh) > FRAMES_BEHIND:
+            chosen.extend(self._settle(self._fresh.popleft()))
+        return chosen
+
+    def finish(self) -> Sequence[Frame]:
+        """Return the frames of the last shot."""
+        chosen = self._after(self._cut_pass.finish())
+        last = self._fresh[-1].time if self._fresh else None
+        while self._fresh:
+            chosen.extend(self._settle(self._fresh.popleft()))
+        if last is not None:
+            chosen.extend(self._close(last))
+        return chosen
+
+    def _after(self, cuts: Iterable[Fraction]) -> list[Frame]:
+        chosen: list[Frame] = []
+        for cut in cuts:
+            while self._fresh and self._fresh[0].time < cut:
+                chosen.extend(self._settle(self._fresh.popleft()))
+            chosen.extend(self._close(cut))
+            self._is_rest = False
+        return chosen
+
+    def _settle(self, frame: Frame) -> list[Frame]:
+        """The frame belongs to the shot at hand."""
+        chosen: list[Frame] = []
+        if self._piece_start is None:
+            self._piece_start = frame.time
+        length = self._piece_length
+        if length is not None and frame.time - self._piece_start >= length:
+            pieces = (frame.time - self._piece_start) // length
+            next_start = self._piece_start + pieces * length
+            chosen = self._close(self._piece_start + length)
+            self._piece_start, self._is_rest = next_start, True
+        self._candidates.add(frame)
+        return chosen
+
+    def _close(self, end: Fraction) -> list[Frame]:
+        """Choose frames of the piece that ends now."""
+        start, self._piece_start = self._piece_start, None
+        if start is None:
+            return []
+        count = self._count
+        if self._is_rest and self._piece_length is not None:
+            # What is left of a long shot gets no more than its share.
+            count = max(1, -(-count * (end - start) // self._piece_length))
+        targets = [start + (end - start) * (2 * k + 1) / (2 * count) for k in range(count)]
+        return self._candidates.taken(targets)
+
+
+class _Candidates:
+    """Frames of a piece, about evenly spaced: each time it is full, every other one goes and the spacing doubles.
+
+    Args:
+        most: Frames kept.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._frames: list[Frame] = []
+        self._stride = 1
+        self._count = 0
+
+    def add(self, frame: Frame) -> None:
+        if self._count % self._stride == 0:
+            if len(self._frames) == self._most:
+                self._frames = self._frames[::2]
+                self._stride *= 2
+            if self._count % self._stride == 0:
+                self._frames.append(frame)
+        self._count += 1
+
+    def taken(self, targets: Iterable[Fraction]) -> list[Frame]:
+        """Empty it, and return the frame nearest to each target, none twice, in their order."""
+        frames, self._frames, self._stride, self._count = self._frames, [], 1, 0
+        if not frames:
+            return []
+        nearest = {min(range(len(frames)), key=lambda k: abs(frames[k].time - target)) for target in targets}
+        return [frames[k] for k in sorted(nearest)]
