@@ -137,7 +137,7 @@ def make_video(
 
 
 def _noisy(picture: Picture, noise: int) -> Picture:
-    random = np.random.default_rng(int(picture.astype(np.int64).sum())).integers(0, noise + 1, picture.shape[:2] + (1,))
+    random = np.random.default_rng(int(picture.astype(np.int64).sum())).integers(0, noise + 1, (*picture.shape[:2], 1))
     return np.clip(picture.astype(int) + random, 0, 255).astype(np.uint8) if noise else picture
 
 

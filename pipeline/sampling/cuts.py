@@ -24,7 +24,7 @@ Detector = Literal["adaptive", "content", "hash", "histogram", "threshold"]
 FRAMES_BEHIND = 3
 """A cut is known when so many frames after it were fed."""
 
-# adaptive: with the window of three frames, the best shared parameters of PySceneDetect's benchmark on BBC, AutoShot and
+# adaptive: with the window of three frames, best of the shared ones in PySceneDetect's benchmark on BBC, AutoShot and
 # ClipShots; the others are PySceneDetect's own defaults.
 _THRESHOLDS: dict[Detector, float] = {
     "adaptive": 3.5,

@@ -85,7 +85,7 @@ class FixedRatePass:
         return chosen
 
     def finish(self) -> Sequence[Frame]:
-        """Return the last frame, if a point lies in its time on screen, which is taken to be as long as the last one."""
+        """Return the last frame, if a point lies in its time on screen, taken to be as long as the one before."""
         if self._cut_pass is not None:
             self._cut_pass.finish()
         if self._on_screen is None:

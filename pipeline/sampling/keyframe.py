@@ -30,7 +30,7 @@ class Keyframe(Settings):
         """All but keyframes."""
         return Skip.NON_KEY
 
-    def begin(self, info: VideoInfo) -> KeyframePass:
+    def begin(self, info: VideoInfo) -> KeyframePass:  # noqa: ARG002  # the seam gives it to every strategy
         """Begin a pass over one video."""
         return KeyframePass(Fraction(str(self.min_gap_seconds)))
 

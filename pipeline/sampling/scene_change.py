@@ -15,8 +15,8 @@ from pipeline.types import Frame, Skip, VideoInfo
 
 __all__ = ["SceneChange"]
 
-# Candidates are kept for each frame wanted. They are at most twice as dense in one place as in another, and the nearest
-# one is taken, so two frames taken are at most 3/2 as far apart as was aimed at.
+# So many candidates are kept for each frame wanted; since the nearest one is taken, two frames taken are further apart
+# than was aimed at, by half of that at most.
 _CANDIDATES_PER_FRAME = 4
 _AIMED_SHARE = Fraction(2, 3)
 
@@ -40,7 +40,7 @@ class SceneChange(Settings):
         """Nothing: cuts are seen from one frame to the next."""
         return Skip.NOTHING
 
-    def begin(self, info: VideoInfo) -> SceneChangePass:
+    def begin(self, info: VideoInfo) -> SceneChangePass:  # noqa: ARG002  # the seam gives it to every strategy
         """Begin a pass over one video; loads PySceneDetect."""
         return SceneChangePass(self)
 
@@ -125,7 +125,7 @@ class SceneChangePass:
 
 
 class _Candidates:
-    """Frames of a piece, about evenly spaced: each time it is full, every other one goes and the spacing doubles.
+    """Frames of a piece, about evenly spaced: each time it is full, the spacing doubles and those too close go.
 
     Args:
         most: Frames kept.
@@ -134,21 +134,24 @@ class _Candidates:
     def __init__(self, most: int) -> None:
         self._most = most
         self._frames: list[Frame] = []
-        self._stride = 1
-        self._count = 0
+        self._spacing = Fraction(0)
 
     def add(self, frame: Frame) -> None:
-        if self._count % self._stride == 0:
-            if len(self._frames) == self._most:
-                self._frames = self._frames[::2]
-                self._stride *= 2
-            if self._count % self._stride == 0:
-                self._frames.append(frame)
-        self._count += 1
+        if self._frames and frame.time - self._frames[-1].time < self._spacing:
+            return
+        if len(self._frames) == self._most:
+            span = frame.time - self._frames[0].time
+            self._spacing = max(2 * self._spacing, 2 * span / self._most)
+            frames, self._frames = self._frames, []
+            for earlier in frames:
+                self.add(earlier)
+            self.add(frame)
+            return
+        self._frames.append(frame)
 
     def taken(self, targets: Iterable[Fraction]) -> list[Frame]:
         """Empty it, and return the frame nearest to each target, none twice, in their order."""
-        frames, self._frames, self._stride, self._count = self._frames, [], 1, 0
+        frames, self._frames, self._spacing = self._frames, [], Fraction(0)
         if not frames:
             return []
         nearest = {min(range(len(frames)), key=lambda k: abs(frames[k].time - target)) for target in targets}

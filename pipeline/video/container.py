@@ -214,7 +214,7 @@ def _first_picture(container: InputContainer, stream: VideoStream) -> av.VideoFr
 def _orientation(picture: av.VideoFrame | None) -> Orientation:
     from av.sidedata.sidedata import Type
 
-    matrix = None if picture is None else picture.side_data.get(Type.DISPLAYMATRIX)
+    matrix = None if picture is None else picture.side_data.get(Type.DISPLAYMATRIX)  # type: ignore[call-overload]  # stubs know no such key
     return UPRIGHT if matrix is None else Orientation.from_display_matrix(bytes(matrix))
 
 
@@ -226,15 +226,13 @@ def _start_time(container: InputContainer, picture: av.VideoFrame | None) -> Fra
             start = stream.start_time * Fraction(stream.time_base)
             starts.append(max(start, Fraction(0)) if stream.type == "audio" else start)
     if picture is not None and picture.pts is not None:
-        starts.append(picture.pts * Fraction(picture.time_base))
+        starts.append(picture.pts * Fraction(picture.time_base or 0))
     if not starts and container.start_time is not None:
         return Fraction(container.start_time, 1_000_000)
     return min(starts, default=Fraction(0))
 
 
-def _expected_end(
-    container: InputContainer, stream: VideoStream, start_time: Fraction
-) -> tuple[Fraction | None, bool]:
+def _expected_end(container: InputContainer, stream: VideoStream, start_time: Fraction) -> tuple[Fraction | None, bool]:
     """End of the stream on the playback clock, and whether it is of the whole file rather than of the stream."""
     assert stream.time_base is not None
     is_matroska = "matroska" in container.format.name

@@ -75,7 +75,8 @@ class DecordStream(WholePictureStream):
         """
         uri = self.info.uri
         if not self._probe.orientation.is_rotation:
-            raise UnsupportedVideoError(uri, "its pictures are mirrored, which decord ignores; use decoding.backend: pyav")
+            problem = "its pictures are mirrored, which decord ignores; use decoding.backend: pyav"
+            raise UnsupportedVideoError(uri, problem)
         reader = self._opened()
         count = sum(1 for _ in packet_times(self._probe, takes_discarded=False))
         if len(reader) != count:

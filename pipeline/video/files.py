@@ -11,8 +11,41 @@ from pipeline.errors import UnsupportedVideoError, VideoNotFoundError
 __all__ = ["SUFFIXES", "readable_file", "videos_within"]
 
 SUFFIXES = frozenset(
-    ".3g2 .3gp .asf .avi .divx .dv .f4v .flv .gif .ivf .m2ts .m2v .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .nut .ogg .ogm"
-    " .ogv .qt .rm .rmvb .ts .vob .webm .wmv .wtv .y4m".split()
+    {
+        ".3g2",
+        ".3gp",
+        ".asf",
+        ".avi",
+        ".divx",
+        ".dv",
+        ".f4v",
+        ".flv",
+        ".gif",
+        ".ivf",
+        ".m2ts",
+        ".m2v",
+        ".m4v",
+        ".mkv",
+        ".mov",
+        ".mp4",
+        ".mpeg",
+        ".mpg",
+        ".mts",
+        ".mxf",
+        ".nut",
+        ".ogg",
+        ".ogm",
+        ".ogv",
+        ".qt",
+        ".rm",
+        ".rmvb",
+        ".ts",
+        ".vob",
+        ".webm",
+        ".wmv",
+        ".wtv",
+        ".y4m",
+    }
 )
 """Suffixes, in lower case, of the files in a folder that are taken for videos."""
 

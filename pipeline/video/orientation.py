@@ -29,7 +29,7 @@ class Orientation:
     def from_display_matrix(cls, matrix: bytes) -> Orientation:
         """Read a display matrix (ISO/IEC 14496-12, 6.2.2: 9 native int32, rows of a, b, u; c, d, v; x, y, w).
 
-        A picture's point (p, q) is shown at (a p + c q, b p + d q); angles between right ones are taken for the nearest.
+        A picture's point (p, q) is shown at (a p + c q, b p + d q); angles between right ones count as the nearest.
         """
         a, b, _, c, d = struct.unpack("=5i", matrix[:20])
         if abs(b) + abs(c) > abs(a) + abs(d):

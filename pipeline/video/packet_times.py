@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Generator
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -35,7 +35,7 @@ class PacketTime(NamedTuple):
         return self.pts * time_base - zero, self.duration * time_base if self.duration else None
 
 
-def packet_times(probed: Probe, *, takes_discarded: bool) -> Iterator[PacketTime]:
+def packet_times(probed: Probe, *, takes_discarded: bool) -> Generator[PacketTime]:
     """Times of all pictures in presentation order, in bounded memory.
 
     Args:

@@ -169,7 +169,8 @@ class PyAVStream:
             yield frame
         if start is None and end is None and account.is_empty:
             why = "; ".join(account.damage) or "it holds no picture"
-            raise VideoDecodeError(self.info.uri, f"not one frame of its {self.info.codec} stream can be decoded: {why}")
+            problem = f"not one frame of its {self.info.codec} stream can be decoded: {why}"
+            raise VideoDecodeError(self.info.uri, problem)
 
     def _entries(self, start: Fraction | None) -> Iterator[Fraction | None]:
         """Times to seek to, best first; None is the beginning."""

@@ -139,7 +139,8 @@ class WholePictureStream(ABC):
             yield frame
         if start is None and end is None and account.is_empty:
             why = "; ".join(account.damage) or "the library gives no reason; try decoding.backend: pyav"
-            raise VideoDecodeError(self.info.uri, f"not one frame of its {self.info.codec} stream can be decoded: {why}")
+            problem = f"not one frame of its {self.info.codec} stream can be decoded: {why}"
+            raise VideoDecodeError(self.info.uri, problem)
 
     def _timed(self, account: Account) -> Generator[WholeFrame]:
         last: Fraction | None = None
@@ -150,6 +151,6 @@ class WholePictureStream(ABC):
                 last = time
         expected = self._probe.expected_end
         tolerated = max(_TOLERATED_SECONDS, 3 * (self._probe.frame_duration or 0))
-        if expected is not None and not account.is_empty and not self._probe.has_other_ends:
-            if account.end_time + tolerated < expected:
-                account.end_early(account.end_time, expected)
+        is_known = expected is not None and not account.is_empty and not self._probe.has_other_ends
+        if is_known and expected is not None and account.end_time + tolerated < expected:
+            account.end_early(account.end_time, expected)

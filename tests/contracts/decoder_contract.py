@@ -1,0 +1,226 @@
+"""What every `VideoDecoder` must do, checked on generated videos whose truth is known."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from video_factory import Made, make_sound, number_of, numbered, truncated
+
+from pipeline.errors import UnsupportedVideoError, VideoError, VideoNotFoundError
+from pipeline.types import Skip
+from pipeline.video import VideoDecoder
+
+MakeVideo = Callable[[str], Made]
+
+CASES = [
+    "plain.mp4",
+    "b-frames.mp4",
+    "ntsc.mp4",
+    "uneven.mp4",
+    "uneven.mkv",
+    "starts-at-10.mkv",
+    "starts-at-1.5.mp4",
+    "transport.ts",
+    "after-its-sound.mp4",
+    "turned-90.mp4",
+    "turned-180.mp4",
+    "turned-270.mp4",
+    "mirrored.mp4",
+    "mirrored-and-turned.mp4",
+    "vp9.webm",
+    "vp8-odd-size.webm",
+    "av1.mp4",
+    "hevc-10-bit.mp4",
+    "chroma-444.mp4",
+    "grey.mp4",
+    "ffv1-odd-size.mkv",
+    "mpeg4.avi",
+    "mpeg2.mpg",
+    "animation.gif",
+    "one-frame.mp4",
+    "one-frame.gif",
+    "no-duration.mkv",
+    "fragments.mp4",
+    "two-streams.mkv",
+    "edit-list.mp4",
+    "edit-list-b-frames.mp4",
+]
+WINDOWS = [(0, 2), (0, None), (3, 4), (3.21, 3.22), (5.5, 7.25), (9.9, None), (9.97, 20), (4, 4), (11, None), (6, 5)]
+
+
+class DecoderContract:
+    """A subclass gives the fixture `decoder` and says which cases it `refuses`."""
+
+    refuses: frozenset[str] = frozenset()
+
+    @pytest.mark.parametrize("case", CASES)
+    def test_every_frame_comes_at_its_exact_time(self, decoder: VideoDecoder, video: MakeVideo, case: str) -> None:
+        made = video(case)
+        if case in self.refuses:
+            with pytest.raises(UnsupportedVideoError, match=r"decoding\.backend: pyav"):
+                decoder.open(str(made))
+            return
+        with decoder.open(str(made)) as stream:
+            found = [(frame.time, number_of(frame.rgb()), (frame.width, frame.height)) for frame in stream.frames()]
+            size = (stream.info.width, stream.info.height)
+            assert [time for time, _, _ in found] == list(made.times)
+            assert [number for _, number, _ in found] == list(made.numbers)
+            assert {each for _, _, each in found} == {size}
+            assert stream.damage == ()
+            assert stream.end_time == made.end
+            assert stream.covered_seconds == pytest.approx(float(made.end - made.times[0]))
+
+    @pytest.mark.parametrize(("start", "end"), WINDOWS)
+    def test_a_window_holds_what_is_shown_in_it(
+        self, decoder: VideoDecoder, long_video: Made, start: float, end: float | None
+    ) -> None:
+        first, last = Fraction(str(start)), None if end is None else Fraction(str(end))
+        ends = [*long_video.times[1:], long_video.end]
+        shown = [
+            number
+            for number, since, until in zip(long_video.numbers, long_video.times, ends, strict=True)
+            if until > first and (last is None or (since < last and first < last))
+        ]
+        with decoder.open(str(long_video)) as stream:
+            found = [number_of(frame.rgb()) for frame in stream.frames(start=first, end=last)]
+        assert found == shown
+
+    def test_frames_may_be_iterated_again(self, decoder: VideoDecoder, video: MakeVideo) -> None:
+        with decoder.open(str(video("plain.mp4"))) as stream:
+            next(iter(stream.frames()))
+            once, again = ([frame.time for frame in stream.frames()] for _ in range(2))
+            assert once == again
+            assert stream.covered_seconds == pytest.approx(3.0)
+
+    @pytest.mark.parametrize("skip", [Skip.NON_REFERENCE, Skip.NON_KEY])
+    def test_skipping_leaves_keyframes_at_their_times(
+        self, decoder: VideoDecoder, long_video: Made, skip: Skip
+    ) -> None:
+        truth = dict(zip(long_video.times, long_video.numbers, strict=True))
+        with decoder.open(str(long_video)) as stream:
+            found = {frame.time: number_of(frame.rgb()) for frame in stream.frames(skip=skip)}
+            assert found.items() <= truth.items()
+            assert stream.end_time == long_video.end
+            assert stream.damage == ()
+        with decoder.open(str(long_video)) as stream:
+            assert {frame.time for frame in stream.frames() if frame.is_keyframe} <= set(found)
+
+    def test_keyframes_are_told(self, decoder: VideoDecoder, video: MakeVideo) -> None:
+        with decoder.open(str(video("plain.mp4"))) as stream:
+            assert [frame.time for frame in stream.frames() if frame.is_keyframe] == [0, 1, 2]
+
+    @pytest.mark.parametrize("case", ["plain.mp4", "turned-90.mp4"])
+    def test_a_picture_has_the_size_that_is_asked_for(self, decoder: VideoDecoder, video: MakeVideo, case: str) -> None:
+        with decoder.open(str(video(case))) as stream:
+            frame = list(stream.frames())[4]
+            for width, height in ((48, 32), (192, 100), (31, 17), (None, 32), (48, None)):
+                picture = frame.rgb(width, height)
+                assert picture.shape == (height or 64, width or 96, 3)
+                assert picture.dtype == np.uint8
+                assert not picture.flags.writeable
+                assert number_of(picture) == 5
+
+    def test_info_says_what_the_container_says(self, decoder: VideoDecoder, video: MakeVideo) -> None:
+        with decoder.open(str(video("turned-90.mp4"))) as stream:
+            info = stream.info
+        assert (info.width, info.height, info.rotation_degrees) == (96, 64, 90)
+        assert (info.codec, info.average_rate, info.duration_seconds) == ("h264", 10, pytest.approx(1.2))
+        assert "mp4" in info.container
+
+    def test_colours_are_those_of_the_video(self, decoder: VideoDecoder, video: MakeVideo) -> None:
+        with decoder.open(str(video("plain.mp4"))) as stream:
+            picture = next(iter(stream.frames())).rgb()
+        assert float(np.abs(picture.astype(int) - numbered(1).astype(int)).mean()) < 4
+
+    def test_a_file_that_ends_early_is_damaged(self, decoder: VideoDecoder, long_video: Made, tmp_path: Path) -> None:
+        cut = truncated(long_video, tmp_path / "cut.mkv", share=0.5)
+        with decoder.open(str(cut)) as stream:
+            found = [(frame.time, number_of(frame.rgb())) for frame in stream.frames()]
+            truth = dict(zip(long_video.times, long_video.numbers, strict=True))
+            assert 80 < len(found) < 170
+            assert dict(found).items() <= truth.items()
+            assert stream.covered_seconds < 7
+            assert "container says 10.000 s" in "; ".join(stream.damage)
+
+    def test_a_closed_stream_gives_no_frames(self, decoder: VideoDecoder, video: MakeVideo) -> None:
+        stream = decoder.open(str(video("plain.mp4")))
+        frames = iter(stream.frames())
+        next(frames)
+        stream.close()
+        stream.close()
+        assert list(frames) == []
+        with pytest.raises(ValueError, match="closed"):
+            stream.frames()
+
+    def test_a_decoder_travels_to_other_processes(self, decoder: VideoDecoder) -> None:
+        assert pickle.loads(pickle.dumps(decoder)) == decoder
+
+    @pytest.mark.parametrize(
+        "name", ["sp ace.mp4", "new\nline.mp4", "-dash.mp4", 'it\'s "q".mp4', "видео.mp4", "%03d.mp4"]
+    )
+    def test_any_name_is_opened(
+        self, decoder: VideoDecoder, video: MakeVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        (tmp_path / name).write_bytes(video("plain.mp4").path.read_bytes())
+        monkeypatch.chdir(tmp_path)
+        with decoder.open(name) as stream:
+            assert sum(1 for _ in stream.frames()) == 30
+            assert stream.info.uri == name
+
+    def test_what_is_no_file_is_not_found(self, decoder: VideoDecoder, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "fifo.mp4")
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "link.mp4").symlink_to("nowhere.mp4")
+        expected = {
+            tmp_path / "missing.mp4": "no such file",
+            tmp_path / "fifo.mp4": "a FIFO, not a regular file",
+            tmp_path / "link.mp4": "a broken link to 'nowhere.mp4'",
+            tmp_path / "folder": "a folder without videos",
+            Path("/dev/null"): "a device, not a regular file",
+        }
+        for path, problem in expected.items():
+            with pytest.raises(VideoNotFoundError, match=problem):
+                decoder.open(str(path))
+
+    def test_what_is_no_video_is_refused(self, decoder: VideoDecoder, tmp_path: Path) -> None:
+        Image.fromarray(numbered(1)).save(tmp_path / "picture.png")
+        (tmp_path / "picture.png").rename(tmp_path / "picture.mp4")
+        (tmp_path / "empty.mp4").touch()
+        (tmp_path / "noise.mp4").write_bytes(np.random.default_rng(1).bytes(20_000))
+        make_sound(tmp_path / "sound.m4a")
+        make_sound(tmp_path / "cover.mkv", cover=True)
+        expected = {
+            "picture.mp4": "a still image, not a video",
+            "empty.mp4": "the file is empty",
+            "noise.mp4": "not a video file",
+            "sound.m4a": "no video stream, only audio",
+            "cover.mkv": "no video stream, only audio and a cover picture",
+        }
+        for name, problem in expected.items():
+            with pytest.raises(UnsupportedVideoError, match=problem):
+                decoder.open(str(tmp_path / name))
+
+    @pytest.mark.parametrize("is_text", [True, False])
+    @pytest.mark.parametrize(
+        "playlist",
+        [
+            "ffconcat version 1.0\nfile 'canary.mp4'\n",
+            "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\ncanary.mp4\n#EXT-X-ENDLIST\n",
+            "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n",
+        ],
+    )
+    def test_a_playlist_never_reads_another_file(
+        self, decoder: VideoDecoder, video: MakeVideo, tmp_path: Path, playlist: str, is_text: bool
+    ) -> None:
+        (tmp_path / "canary.mp4").write_bytes(video("plain.mp4").path.read_bytes())
+        trap = tmp_path / "trap.mp4"
+        trap.write_bytes(playlist.encode() + (b"" if is_text else b"#\0\xff\n"))
+        with pytest.raises(VideoError, match="not a video"):
+            decoder.open(str(trap))
