@@ -11,6 +11,8 @@ __all__ = ["Account"]
 _NEAR_SECONDS = 1
 _MOST_NOTES = 50
 _MOST_LOST_TIMES = 1000
+_TOLERATED_SECONDS = Fraction(1, 4)
+_TOLERATED_FRAMES = 3
 
 
 @dataclass
@@ -128,9 +130,18 @@ class Account:
         else:
             self._unlisted += 1
 
-    def end_early(self, end: Fraction, expected_end: Fraction) -> None:
-        """The file ends before its container said it would."""
-        self._endings.append(f"it ends at {float(end):.3f} s, its container says {float(expected_end):.3f} s")
+    def check_end(self, expected_end: Fraction | None, file_end: Fraction = Fraction(0)) -> None:
+        """The file has ended, and every frame of it was given out: note it if that is earlier than it should be.
+
+        Args:
+            expected_end: What the container says; None where it does not.
+            file_end: End of what else was read of the file, where `expected_end` is of the whole file.
+        """
+        if expected_end is None or self.is_empty:
+            return
+        end = max(self.end_time, file_end)
+        if end + max(_TOLERATED_SECONDS, _TOLERATED_FRAMES * (self._nominal or 0)) < expected_end:
+            self._endings.append(f"it ends at {float(end):.3f} s, its container says {float(expected_end):.3f} s")
 
     def _has_lost_between(self, before: Fraction, after: Fraction) -> bool:
         found, self._lost_somewhere = self._lost_somewhere, False

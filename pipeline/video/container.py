@@ -61,6 +61,16 @@ class Probe:
     has_other_ends: bool
 
     @property
+    def is_matroska(self) -> bool:
+        """Whether it is a Matroska or WebM file."""
+        return "matroska" in self.info.container
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether the packets of all streams say something of the video's own."""
+        return self.has_other_ends or self.is_matroska
+
+    @property
     def frame_duration(self) -> Fraction | None:
         """Seconds that a frame is shown on average, where the container says."""
         return 1 / self.info.average_rate if self.info.average_rate else None
@@ -111,7 +121,7 @@ def probe(uri: str) -> Probe:
 
 
 @contextmanager
-def open_stream(probed: Probe, *, reads_all: bool = False) -> Iterator[tuple[InputContainer, VideoStream]]:
+def open_stream(probed: Probe, *, reads_all: bool) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open a vetted file again, for decoding from its beginning; streams that are not needed are not read.
 
     Args:
@@ -214,8 +224,10 @@ def _first_picture(container: InputContainer, stream: VideoStream) -> av.VideoFr
 def _orientation(picture: av.VideoFrame | None) -> Orientation:
     from av.sidedata.sidedata import Type
 
-    matrix = None if picture is None else picture.side_data.get(Type.DISPLAYMATRIX)  # type: ignore[call-overload]  # stubs know no such key
-    return UPRIGHT if matrix is None else Orientation.from_display_matrix(bytes(matrix))
+    if picture is None or Type.DISPLAYMATRIX not in picture.side_data:
+        return UPRIGHT
+    matrix = picture.side_data[Type.DISPLAYMATRIX]
+    return Orientation.from_display_matrix(bytes(matrix))
 
 
 def _start_time(container: InputContainer, picture: av.VideoFrame | None) -> Fraction:

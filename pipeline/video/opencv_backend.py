@@ -70,6 +70,10 @@ class OpenCVStream(WholePictureStream):
         Raises:
             UnsupportedVideoError: It cannot be decoded, or is not of the best stream.
         """
+        if self.info.container == "mpeg":
+            raise UnsupportedVideoError(
+                self.info.uri, "OpenCV loses times of MPEG program streams; use decoding.backend: pyav"
+            )
         with closing(self._pictures(Account(None))) as pictures:
             first = next(pictures, None)
         if first is None:

@@ -49,7 +49,7 @@ def packet_times(probed: Probe, *, takes_discarded: bool) -> Generator[PacketTim
 
     uri = probed.info.uri
     ahead: list[PacketTime] = []
-    with open_stream(probed) as (container, stream):
+    with open_stream(probed, reads_all=False) as (container, stream):
         try:
             for packet in container.demux(stream):
                 if packet.size == 0 or (packet.is_discard and takes_discarded):

@@ -181,7 +181,7 @@ class PyAVStream:
 
     def _decoded(self, seek_to: Fraction | None, skip: Skip, account: Account) -> Generator[PyAVFrame]:
         """Frames in presentation order, their times increasing strictly."""
-        with open_stream(self._probe, reads_all=self._probe.has_other_ends) as (container, stream):
+        with open_stream(self._probe, reads_all=self._probe.reads_all) as (container, stream):
             stream.codec_context.thread_count = self._threads
             stream.codec_context.thread_type = "SLICE" if self._threads == 1 else "AUTO"
             if skip in _SKIPS:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["PictureReader"]
 
 _READ_ERRORS_IN_A_ROW = 20
-_TOLERATED_SECONDS = Fraction(1, 4)
-_TOLERATED_FRAMES = 3
+# Between the packets of a Matroska file lie a few bytes of headers; where more is passed over, packets were lost.
+_MOST_BYTES_BETWEEN = 4096
 
 
 class PictureReader:
@@ -42,6 +42,7 @@ class PictureReader:
         self._account = account
         self._is_skipping = is_skipping
         self._file_end = Fraction(0)
+        self._read_until = 0
         self._has_ended = False
 
     def pictures(self) -> Iterator[av.VideoFrame]:
@@ -66,15 +67,8 @@ class PictureReader:
 
     def check_end(self) -> None:
         """Note a file that ended too early; to be called once all pictures were given out."""
-        expected = self._probe.expected_end
-        if expected is None or not self._has_ended or self._account.is_empty:
-            return
-        end = self._account.end_time
-        if self._probe.has_other_ends:
-            end = max(end, self._file_end)
-        tolerated = max(_TOLERATED_SECONDS, _TOLERATED_FRAMES * (self._probe.frame_duration or 0))
-        if end + tolerated < expected:
-            self._account.end_early(end, expected)
+        if self._has_ended:
+            self._account.check_end(self._probe.expected_end, self._file_end)
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         """The video stream's packets; reading goes on behind an error, as long as there is any progress."""
@@ -86,6 +80,7 @@ class PictureReader:
             try:
                 for packet in self._demuxed():
                     failures = 0
+                    self._note_hole(packet)
                     if packet.stream_index == self._stream.index:
                         yield packet
                     else:
@@ -98,12 +93,22 @@ class PictureReader:
                     self._account.lose("the file cannot be read on", self._reached(), reason_of(error))
 
     def _demuxed(self) -> Iterator[Packet[VideoStream]]:
-        if self._probe.has_other_ends:
+        if self._probe.reads_all:
             return self._container.demux()  # type: ignore[return-value]  # others are told apart by their index
         return self._container.demux(self._stream)
 
+    def _note_hole(self, packet: Packet[VideoStream]) -> None:
+        """FFmpeg passes over broken parts of a Matroska file without a word; only their bytes are missing."""
+        if not self._probe.is_matroska or packet.pos is None or packet.pos < 0:
+            return
+        hole = packet.pos - self._read_until
+        has_more = packet.has_sidedata("matroska_block_additional")
+        if self._read_until and hole > _MOST_BYTES_BETWEEN and not has_more:
+            self._account.lose("the file is broken before this frame", self._time(packet.pts), f"{hole} bytes are lost")
+        self._read_until = max(self._read_until, packet.pos + packet.size)
+
     def _measure(self, packet: Packet[VideoStream]) -> None:
-        if packet.pts is not None and packet.time_base:
+        if self._probe.has_other_ends and packet.pts is not None and packet.time_base:
             end = (packet.pts + (packet.duration or 0)) * Fraction(packet.time_base)
             self._file_end = max(self._file_end, end - self._probe.info.start_time)
 

@@ -21,7 +21,6 @@ from pipeline.video.window import shown_within
 __all__ = ["Picture", "WholePictureStream"]
 
 Picture = npt.NDArray[np.uint8]
-_TOLERATED_SECONDS = Fraction(1, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +148,4 @@ class WholePictureStream(ABC):
             if last is None or time > last:
                 yield WholeFrame(packet.pts, time, duration, packet.is_keyframe, picture, self._scaler)
                 last = time
-        expected = self._probe.expected_end
-        tolerated = max(_TOLERATED_SECONDS, 3 * (self._probe.frame_duration or 0))
-        is_known = expected is not None and not account.is_empty and not self._probe.has_other_ends
-        if is_known and expected is not None and account.end_time + tolerated < expected:
-            account.end_early(account.end_time, expected)
+        account.check_end(None if self._probe.has_other_ends else self._probe.expected_end)

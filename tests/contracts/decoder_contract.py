@@ -195,13 +195,13 @@ class DecoderContract:
         (tmp_path / "empty.mp4").touch()
         (tmp_path / "noise.mp4").write_bytes(np.random.default_rng(1).bytes(20_000))
         make_sound(tmp_path / "sound.m4a")
-        make_sound(tmp_path / "cover.mkv", cover=True)
+        make_sound(tmp_path / "cover.mp4", cover=True)
         expected = {
             "picture.mp4": "a still image, not a video",
             "empty.mp4": "the file is empty",
             "noise.mp4": "not a video file",
             "sound.m4a": "no video stream, only audio",
-            "cover.mkv": "no video stream, only audio and a cover picture",
+            "cover.mp4": "no video stream, only audio and a cover picture",
         }
         for name, problem in expected.items():
             with pytest.raises(UnsupportedVideoError, match=problem):
