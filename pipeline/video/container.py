@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UnsupportedVideoError
 from pipeline.types import VideoInfo
@@ -224,10 +224,10 @@ def _first_picture(container: InputContainer, stream: VideoStream) -> av.VideoFr
 def _orientation(picture: av.VideoFrame | None) -> Orientation:
     from av.sidedata.sidedata import Type
 
-    if picture is None or Type.DISPLAYMATRIX not in picture.side_data:
-        return UPRIGHT
-    matrix = picture.side_data[Type.DISPLAYMATRIX]
-    return Orientation.from_display_matrix(bytes(matrix))
+    # PyAV's annotations know of motion vectors alone.
+    side_data: Any = {} if picture is None else picture.side_data
+    matrix = side_data.get(Type.DISPLAYMATRIX)
+    return UPRIGHT if matrix is None else Orientation.from_display_matrix(bytes(matrix))
 
 
 def _start_time(container: InputContainer, picture: av.VideoFrame | None) -> Fraction:

@@ -104,7 +104,8 @@ class PictureReader:
         hole = packet.pos - self._read_until
         has_more = packet.has_sidedata("matroska_block_additional")
         if self._read_until and hole > _MOST_BYTES_BETWEEN and not has_more:
-            self._account.lose("the file is broken before this frame", self._time(packet.pts), f"{hole} bytes are lost")
+            before = None if packet.pts is None else packet.pts - 1
+            self._account.lose("the file is broken", self._time(before), f"{hole} bytes are lost")
         self._read_until = max(self._read_until, packet.pos + packet.size)
 
     def _measure(self, packet: Packet[VideoStream]) -> None:

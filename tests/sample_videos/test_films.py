@@ -1,0 +1,68 @@
+"""The committed films and their labels: what the scripts say is what the files hold."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import av
+import pytest
+
+from pipeline.sampling import FixedRate
+from pipeline.video import Decoding, make_decoder
+from sample_videos.films import Film, write_scripts
+from sample_videos.generate import main
+from sample_videos.labels import write_labels
+
+FOLDER = Path(__file__).resolve().parents[2] / "sample_videos"
+SCRIPTS = {film.name: film for film in write_scripts()}
+
+
+def path_of(film: Film) -> Path:
+    return FOLDER / f"{film.name}{film.suffix}"
+
+
+def test_write_labels_gives_the_committed_bytes(tmp_path: Path) -> None:
+    count = write_labels(list(SCRIPTS.values()), tmp_path, 2026)
+    assert count >= 60
+    for name in ("moments.jsonl", "cuts.json"):
+        assert (tmp_path / name).read_bytes() == (FOLDER / name).read_bytes()
+
+
+def test_generate_another_seed_gives_other_films(tmp_path: Path) -> None:
+    assert main(["--seed", "7", "--out", str(tmp_path), "--labels-only"]) == 0
+    assert (tmp_path / "moments.jsonl").read_bytes() != (FOLDER / "moments.jsonl").read_bytes()
+
+
+def test_generate_refuses_to_overwrite_the_committed_films(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--seed", "7"])
+    assert "--out" in capsys.readouterr().err
+
+
+def test_films_are_within_twenty_megabytes() -> None:
+    assert sum(path_of(film).stat().st_size for film in SCRIPTS.values()) <= 20_000_000
+
+
+@pytest.mark.parametrize("name", ["loading-dock", "street-corner"])
+def test_film_holds_every_frame_at_its_time(name: str) -> None:
+    film = SCRIPTS[name]
+    with av.open(str(path_of(film))) as container:
+        stream = container.streams.video[0]
+        ticks = sorted(packet.pts for packet in container.demux(stream) if packet.pts is not None)
+        times = [float((tick - ticks[0]) * stream.time_base) for tick in ticks]
+    assert times == pytest.approx([float(time) for time in film.frame_times()], abs=2e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(SCRIPTS))
+def test_every_hard_cut_is_found_and_no_other(name: str) -> None:
+    film = SCRIPTS[name]
+    labels = json.loads((FOLDER / "cuts.json").read_text())[name]
+    with make_decoder(Decoding()).open(str(path_of(film))) as stream:
+        sampling = FixedRate.model_validate({"fps": 1.0, "cuts": "adaptive"}).begin(stream.info)
+        for frame in stream.frames():
+            sampling.feed(frame)
+        sampling.finish()
+    assert sampling.cuts is not None
+    assert [float(cut) for cut in sampling.cuts] == pytest.approx(labels["cuts"], abs=0.05)
