@@ -94,6 +94,7 @@ def make_video(
     audio: tuple[Fraction, Fraction] | None = None,
     first_number: int = 1,
     noise: int = 0,
+    sound_first: bool = False,
 ) -> Made:
     """Encode numbered pictures.
 
@@ -114,6 +115,7 @@ def make_video(
         audio: Raw start and end of a tone.
         first_number: What the first picture carries.
         noise: Grey levels of noise, which makes packets large.
+        sound_first: Whether the sound is the file's first stream.
     """
     numbers = tuple(range(first_number, first_number + len(times)))
     pictures = [_as_coded(_noisy(numbered(number, *size), noise), rotation, mirrored) for number in numbers]
@@ -122,10 +124,12 @@ def make_video(
     last = steps[-1] if steps else round(Fraction(1, 10) / time_base)
     steps.append(last if last_duration is None else round(last_duration / time_base))
     with av.open(str(path), "w", options=dict(muxer_options or {})) as container:
+        tone = _tone(container, *audio) if audio and sound_first else None
         stream = _video_stream(container, codec, pictures[0], pixel_format, time_base, keyframe_every, options)
         if rotation or mirrored:
             stream.set_display_rotation(-rotation, hflip=mirrored)
-        tone = _tone(container, *audio) if audio else None
+        if audio and not sound_first:
+            tone = _tone(container, *audio)
         packets = list(_encoded(stream, pictures, ticks, pixel_format, time_base))
         durations = dict(zip(ticks, steps, strict=True))
         for packet in packets:

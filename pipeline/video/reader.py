@@ -81,7 +81,7 @@ class PictureReader:
                 for packet in self._demuxed():
                     failures = 0
                     self._note_hole(packet)
-                    if packet.stream_index == self._stream.index:
+                    if packet.stream.index == self._stream.index:
                         yield packet
                     else:
                         self._measure(packet)

@@ -29,6 +29,7 @@ CASES = [
     "starts-at-1.5.mp4",
     "transport.ts",
     "after-its-sound.mp4",
+    "sound-first.mkv",
     "turned-90.mp4",
     "turned-180.mp4",
     "turned-270.mp4",

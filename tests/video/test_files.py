@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import UnsupportedVideoError, VideoNotFoundError
+from pipeline.video.files import readable_file, videos_within
+
+
+def test_readable_file_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"\0\0\0\x18ftypisom")
+    monkeypatch.chdir(tmp_path)
+    assert readable_file("a.mp4") == str(tmp_path / "a.mp4")
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("https://example.org/a.mp4", "a URL; only local files are read"),
+        ("*.mp4", "no file matches this pattern"),
+        ("a\0b.mp4", "the path cannot be used"),
+        ("x" * 5000, "the path cannot be used"),
+        ("missing/a.mp4", "there is no such file"),
+        ("file.mp4/a.mp4", "the path cannot be used"),
+    ],
+)
+def test_readable_file_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, problem: str
+) -> None:
+    (tmp_path / "file.mp4").write_bytes(b"x")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(VideoNotFoundError, match=problem):
+        readable_file(path)
+
+
+def test_a_folder_with_videos_says_so(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").touch()
+    with pytest.raises(VideoNotFoundError, match="a folder, not a file; name the videos in it"):
+        readable_file(str(tmp_path))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_file_says_so(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"x")
+    (tmp_path / "a.mp4").chmod(0)
+    with pytest.raises(VideoNotFoundError, match="may not read the file"):
+        readable_file(str(tmp_path / "a.mp4"))
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"\xff\xd8\xff\xe0rest", "JPEG"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "PNG"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", "WebP"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0", "AVIF"),
+        (b"\0\0\0\x1cftypheic\0\0\0\0", "HEIC"),
+    ],
+)
+def test_still_images_are_named(tmp_path: Path, head: bytes, kind: str) -> None:
+    (tmp_path / "a.mp4").write_bytes(head)
+    with pytest.raises(UnsupportedVideoError, match=rf"a still image, not a video \({kind}\)"):
+        readable_file(str(tmp_path / "a.mp4"))
+
+
+@pytest.mark.parametrize("text", ["1\n00:00:01,000 --> 00:00:02,000\nHello\n", "строка " * 2000])
+def test_text_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.mp4").write_text(text, encoding="utf-8")
+    with pytest.raises(UnsupportedVideoError, match="a text file"):
+        readable_file(str(tmp_path / "a.mp4"))
+
+
+def test_videos_within_are_sorted_and_seen(tmp_path: Path) -> None:
+    for name in ("b.mp4", "a.MKV", "sub/c.webm", ".hidden.mp4", ".folder/d.mp4", "notes.txt", "z.gif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = [os.path.relpath(path, tmp_path) for path in videos_within(str(tmp_path))]
+    assert found == ["a.MKV", "b.mp4", "sub/c.webm", "z.gif"]
