@@ -18,8 +18,8 @@ from pipeline.types import Moment
 from pipeline.video import make_decoder
 from sample_videos.films import Film, write_scripts
 from sample_videos.labels import film_truth
-from sample_videos.language import CONCEPTS, bits
-from sample_videos.truth import Statement
+from sample_videos.statements import CONCEPTS
+from sample_videos.truth import Statement, bits
 
 FILMS = Path(__file__).resolve().parent
 OUTPUT = FILMS.parent / "demo-output"

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sample_videos.films import Film, JoinKind
-from sample_videos.language import CONCEPTS, describe, phrase
+from sample_videos.phrasing import phrase
+from sample_videos.statements import CONCEPTS, describe
 from sample_videos.truth import Facts, Statement, facts, truth_matrix
 
 __all__ = ["cut_labels", "film_queries", "film_truth", "true_windows", "write_labels"]

@@ -30,7 +30,18 @@ from sample_videos.world.scene import (
     Weather,
 )
 
-__all__ = ["ACTOR_BITS", "SCENE_BITS", "Facts", "Statement", "actor_bits", "facts", "holds", "truth_matrix"]
+__all__ = [
+    "ACTOR_BITS",
+    "NOBODY",
+    "SCENE_BITS",
+    "Facts",
+    "Statement",
+    "actor_bits",
+    "bits",
+    "facts",
+    "holds",
+    "truth_matrix",
+]
 
 CLEARLY_SEEN = 0.6
 BARELY_SEEN = 0.12
@@ -58,6 +69,14 @@ ACTOR_BITS = _numbered(
     ]
 )
 """The bit of each thing that can be said of an actor; `crewed` is a vehicle with a driver or rider to be seen."""
+
+NOBODY = (ACTOR_BITS["person"], ACTOR_BITS["crewed"])
+"""What is absent where nobody is there."""
+
+
+def bits(*names: str) -> int:
+    """The word of an actor's bits by their names."""
+    return sum(ACTOR_BITS[name] for name in names)
 
 
 @dataclass(frozen=True)
@@ -109,7 +128,7 @@ def actor_bits(actor: Actor) -> int:
             names = [str(hazard)]
         case _:
             raise TypeError(f"nothing can be said of a {type(actor).__name__}")
-    return sum(ACTOR_BITS[name] for name in names)
+    return bits(*names)
 
 
 def facts(scene: Scene, seconds: float) -> Facts:

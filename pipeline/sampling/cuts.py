@@ -36,7 +36,7 @@ _THRESHOLDS: dict[Detector, float] = {
 # Mean change of hue, saturation and value below which "adaptive" sees no cut. Measured: on the sample films and the
 # footage of the tests, cuts reach 40 to 76, and what else stands out from its neighbours (fades, flicker) 19.
 _LEAST_CHANGE = 22.0
-# After a flash the picture is the one before it; after a cut it stays as different as it became.
+# Around a flash the picture is the same; after a cut it stays about as different as it became.
 _LASTING_SHARE = 0.4
 _NOMINAL_RATE = Fraction(25)
 _WIDEST = 4
@@ -86,8 +86,8 @@ class CutPass:
         self._detector = _make_detector(settings)
         self._min_shot = Fraction(str(settings.min_shot_seconds))
         self._fed = 0
-        # The frame before a candidate, the candidate, and those after it.
-        self._recent: deque[tuple[int, Fraction, _Picture]] = deque(maxlen=FRAMES_BEHIND + 2)
+        # A candidate, as many frames after it, and those before it that a flash can last, with one more.
+        self._recent: deque[tuple[int, Fraction, _Picture]] = deque(maxlen=2 * FRAMES_BEHIND + 2)
         self._candidates: deque[int] = deque()
         self._cuts: list[Fraction] = []
         self._shot_start = Fraction(0)
@@ -130,21 +130,24 @@ class CutPass:
         while self._candidates and self._candidates[0] <= newest:
             number = self._candidates.popleft()
             time = next((time for known, time, _ in self._recent if known == number), None)
-            if time is not None and time - self._shot_start >= self._min_shot and self._lasts(number):
+            if time is not None and time - self._shot_start >= self._min_shot and not self._is_flash(number):
                 self._shot_start = time
                 decided.append(time)
         self._cuts.extend(decided)
         return decided
 
-    def _lasts(self, number: int) -> bool:
-        """Whether the picture stays changed: a flash is over when the next frames come."""
+    def _is_flash(self, number: int) -> bool:
+        """Whether the picture is soon what it was, or has just become again what it was a moment ago."""
         pictures = {known: picture for known, _, picture in self._recent}
-        before, new, last = pictures.get(number - 1), pictures[number], pictures[max(pictures)]
+        before, new = pictures.get(number - 1), pictures[number]
+        moment_ago = pictures[max(min(pictures), number - 1 - FRAMES_BEHIND)]
+        soon = pictures[max(pictures)]
         if before is None or self._settings.detector == "threshold":
-            return True
-        if before.shape != new.shape or before.shape != last.shape:
-            return True
-        return _change(before, last) >= _LASTING_SHARE * _change(before, new)
+            return False
+        if len({picture.shape for picture in (before, new, moment_ago, soon)}) > 1:
+            return False
+        least = _LASTING_SHARE * _change(before, new)
+        return _change(before, soon) < least or _change(moment_ago, new) < least
 
 
 def _change(one: _Picture, other: _Picture) -> float:

@@ -95,7 +95,8 @@ def probe(uri: str) -> Probe:
         if picture is not None:
             width, height = picture.width, picture.height
         if width < 1 or height < 1:
-            raise UnsupportedVideoError(uri, f"its {stream.codec_context.name} stream has no size; the file is damaged")
+            problem = f"its {stream.codec_context.name} stream has no size, or one beyond 16384 x 8192; it is damaged"
+            raise UnsupportedVideoError(uri, problem)
         width, height = orientation.upright_size(width, height)
         info = VideoInfo(
             uri=uri,

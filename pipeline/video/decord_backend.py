@@ -53,7 +53,7 @@ class DecordDecoder:
 
 
 class DecordStream(WholePictureStream):
-    """A `VideoStream` decoded by decord, which keeps an index of all frames in memory.
+    """A `VideoStream` decoded by decord, which keeps an index of all frames in memory and grows (its issues 157, 323).
 
     Its n-th frame is shown at the n-th of the packets' times. Where that is not so, the file is refused: where an edit
     list leaves frames out, pictures are mirrored, or decord counts another number of frames.

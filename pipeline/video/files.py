@@ -110,6 +110,8 @@ def videos_within(folder: str) -> list[str]:
 
 
 def _regular_file(path: str) -> str:
+    if not path:
+        raise VideoNotFoundError(path, "an empty path; name a file")
     try:
         absolute = os.path.abspath(path)  # noqa: PTH100 - Path.absolute keeps ".."
         mode = os.stat(absolute).st_mode  # noqa: PTH116 - takes bytes that are not UTF-8, too

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sample_videos.casting import alter_scene, cast_scene
-from sample_videos.language import CONCEPTS, describe, near_miss, phrase, random_statement
+from sample_videos.phrasing import phrase
+from sample_videos.statements import CONCEPTS, describe, near_miss, random_statement
 from sample_videos.truth import Facts, Statement, facts, truth_matrix
 from sample_videos.world.draw import draw_scene
 from sample_videos.world.scene import Scene
@@ -110,9 +111,9 @@ class PicturePool:
     def __len__(self) -> int:
         return len(self._facts)
 
-    def refill(self, at_least: int) -> None:
-        """Take in what has been drawn, and wait until the pool holds `at_least` pictures."""
-        while True:
+    def refill(self, *, at_least: int, up_to: int) -> None:
+        """Take in what has been drawn while fewer than `up_to` pictures were; wait until there are `at_least`."""
+        while self.drawn < up_to:
             try:
                 pictures = self._queue.get(block=len(self) < at_least, timeout=60)
             except Empty:

@@ -18,6 +18,7 @@ from typing import Any
 import open_clip
 import torch
 from safetensors.torch import save_file
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from sample_videos.demo_model.batches import Batch, PicturePool
 from sample_videos.demo_model.loss import TruthLoss
@@ -74,7 +75,8 @@ class Trainer:
         self.seen_tokens[tokens.unique()] = True
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
             images = self.encode_image(self._augmented(batch)).float()
-            texts = self.model.encode_text(tokens.to(self.device)).float()
+            with sdpa_kernel(SDPBackend.MATH):  # the flash kernel's backward takes ten times as long on a CPU
+                texts = self.model.encode_text(tokens.to(self.device)).float()
         self.loss.tell(torch.from_numpy(batch.truth))
         loss = self.loss(
             torch.nn.functional.normalize(images, dim=-1),
@@ -156,6 +158,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--learning-rate", type=float, default=2e-3, help="peak rate of AdamW (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw (default: %(default)s)")
     parser.add_argument("--pool", type=int, default=20_000, help="pictures kept for more than one batch")
+    parser.add_argument("--reuse", type=float, default=4, help="batches that a picture serves in (default: %(default)s)")
     parser.add_argument("--compile", action="store_true", help="compile the image tower (needs a C++ compiler)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     return parser.parse_args(arguments)
@@ -175,7 +178,8 @@ def main() -> int:
     last = saved = time.monotonic()
     try:
         while trainer.progress < 1.0:
-            pool.refill(at_least=min(2_000, options.pool))
+            least = min(2_000, options.pool)
+            pool.refill(at_least=least, up_to=least + trainer.steps * options.batch / options.reuse)
             loss = trainer.step(pool.batch(options.batch, rng))
             smoothed = loss if math.isnan(smoothed) else 0.98 * smoothed + 0.02 * loss
             now = time.monotonic()

@@ -7,8 +7,9 @@ import random
 import pytest
 
 from sample_videos.casting import alter_scene, cast_scene
-from sample_videos.language import CONCEPTS, bits, describe, near_miss, phrase, random_statement
-from sample_videos.truth import ACTOR_BITS, Statement, facts, holds
+from sample_videos.phrasing import phrase
+from sample_videos.statements import CONCEPTS, describe, near_miss, random_statement
+from sample_videos.truth import ACTOR_BITS, Statement, bits, facts, holds
 from sample_videos.world.scene import Colour
 
 SEEDS = range(40)

@@ -1,25 +1,18 @@
-"""Sentences of the sample world: statements put into English in many ways, and statements made about pictures."""
+"""What can be said of the sample world: its concepts, and statements made about its pictures."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 
-from sample_videos.truth import ACTOR_BITS, SCENE_BITS, Facts, Statement
-from sample_videos.vocabulary import ABSENCES, ACTIONS, KINDS, PLACES, PREFIXES, SCENES
+from sample_videos.truth import ACTOR_BITS, NOBODY, SCENE_BITS, Facts, Statement, bits
+from sample_videos.vocabulary import KINDS
 from sample_videos.world.scene import Action, Colour, Light, PlaceKind, VehicleKind
 
-__all__ = ["CONCEPTS", "bits", "describe", "near_miss", "phrase", "random_statement"]
+__all__ = ["CONCEPTS", "describe", "near_miss", "random_statement"]
 
 HATS = (Colour.YELLOW, Colour.WHITE, Colour.ORANGE, Colour.RED, Colour.BLUE, Colour.GREEN)
 VESTS = (Colour.YELLOW, Colour.ORANGE, Colour.GREEN)
 COLOURED = (VehicleKind.FORKLIFT, VehicleKind.TRUCK, VehicleKind.CAR)
-NOBODY = (ACTOR_BITS["person"], ACTOR_BITS["crewed"])
-
-
-def bits(*names: str) -> int:
-    """The word of an actor's bits by their names."""
-    return sum(ACTOR_BITS[name] for name in names)
 
 
 def _concepts() -> dict[str, Statement]:
@@ -30,8 +23,8 @@ def _concepts() -> dict[str, Statement]:
         "person without a hard hat": ("bareheaded",),
         "person in hi-vis vest": ("vest",),
         "person without a vest": ("no vest",),
-        **{f"person in {colour} hard hat": (f"{colour} hat",) for colour in HATS},
-        **{f"person in {colour} vest": (f"{colour} vest",) for colour in VESTS},
+        **{f"person in {colour} hard hat": ("hat", f"{colour} hat") for colour in HATS},
+        **{f"person in {colour} vest": ("vest", f"{colour} vest") for colour in VESTS},
         **{f"person {action}": (str(action),) for action in Action},
     }
     things = {
@@ -50,117 +43,6 @@ def _concepts() -> dict[str, Statement]:
 
 CONCEPTS = _concepts()
 """Everything that can be said of a picture by itself, by name; sentences combine these."""
-
-
-def phrase(statement: Statement, rng: random.Random) -> str:
-    """One of many English sentences that say what a statement claims, and nothing more.
-
-    Raises:
-        ValueError: The statement claims what no sentence is known for.
-    """
-    subjects = [_actor_phrase(word, rng) for word in statement.some]
-    absences = _absence_phrases(statement.none, rng)
-    place, circumstances = _scene_phrases(statement.scene, rng)
-    if not subjects and not place and not circumstances:
-        return rng.choice(PREFIXES) + _joined(absences, rng)
-    core = rng.choice((" and ", " beside ", " next to ", " with ", " near ")).join(subjects)
-    parts = [core] if core else []
-    if place:
-        parts.append(f"{rng.choice(place.prepositions)} {place.noun}" if core else place.noun)
-    parts += absences if core or place else []
-    parts += [rng.choice(options) for options in circumstances]
-    if not core and not place:
-        parts += absences
-    elif rng.random() < 0.15:
-        parts = parts[::-1]
-        return rng.choice(PREFIXES) + ", ".join(parts)
-    return rng.choice(PREFIXES) + " ".join(parts)
-
-
-def _joined(parts: Sequence[str], rng: random.Random) -> str:
-    return rng.choice((" and ", ", ")).join(parts)
-
-
-class _Place:
-    """A place in one of its names, with an article or without."""
-
-    def __init__(self, kind: PlaceKind, rng: random.Random) -> None:
-        names, self.prepositions = PLACES[kind]
-        name = rng.choice(names)
-        article = "an " if name[0] in "aeiou" else "a "
-        self.noun = rng.choice((article, article, "the ", "")) + name
-
-
-def _scene_phrases(scene: int, rng: random.Random) -> tuple[_Place | None, list[Sequence[str]]]:
-    place = None
-    circumstances: list[Sequence[str]] = []
-    for name, bit in SCENE_BITS.items():
-        if not scene & bit:
-            continue
-        if name in SCENES:
-            circumstances.append(SCENES[name])
-        else:
-            place = _Place(PlaceKind(name), rng)
-    rng.shuffle(circumstances)
-    return place, circumstances
-
-
-def _actor_phrase(word: int, rng: random.Random) -> str:
-    names = {name for name, bit in ACTOR_BITS.items() if word & bit}
-    kind = next((kind for kind in KINDS if kind in names), None)
-    if kind is None:
-        raise ValueError(f"no sentence is known for an actor with {sorted(names)}")
-    colour = next((str(c) for c in Colour if f"in {c}" in names), "")
-    state = next((state for state in ("intact", "damaged") if state in names), "")
-    adjectives = [rng.choice(ACTIONS[state])] if state else []
-    if colour and kind != "person":
-        adjectives.append(_colour_word(colour, rng))
-    noun = " ".join([*adjectives, rng.choice(KINDS[kind])])
-    article = rng.choice((_article(noun), _article(noun), "", "one " if kind == "person" else ""))
-    if kind in ("fire", "smoke") or noun.endswith("s"):
-        article = ""
-    return f"{article}{noun}{_outfit(names, rng) if kind == 'person' else ''}"
-
-
-def _article(noun: str) -> str:
-    return "an " if noun[0] in "aeiou" else "a "
-
-
-def _colour_word(colour: str, rng: random.Random) -> str:
-    return rng.choice(("grey", "gray")) if colour == "grey" else colour
-
-
-def _outfit(names: set[str], rng: random.Random) -> str:
-    """What a person wears and does, in chance order, with a leading space."""
-    parts: list[str] = []
-    hat = next((f"{_colour_word(c, rng)} " for c in Colour if f"{c} hat" in names), "")
-    vest = next((f"{_colour_word(c, rng)} " for c in Colour if f"{c} vest" in names), "")
-    wear = rng.choice(("wearing a ", "in a ", "with a ", "in ", "wearing ", ""))
-    worn = []
-    if "hat" in names or hat:
-        worn.append(hat + rng.choice(ACTIONS["hat"]))
-    if "vest" in names or vest:
-        worn.append(vest + rng.choice(ACTIONS["vest"]))
-    if worn:
-        rng.shuffle(worn)
-        parts.append(wear + " and ".join(worn))
-    if "bareheaded" in names:
-        parts.append(rng.choice(ACTIONS["bareheaded"]))
-    if "no vest" in names:
-        parts.append(rng.choice(ACTIONS["no vest"]))
-    parts += [rng.choice(ACTIONS[action]) for action in Action if action in names]
-    rng.shuffle(parts)
-    return "".join(f" {part}" for part in parts)
-
-
-def _absence_phrases(none: Sequence[int], rng: random.Random) -> list[str]:
-    words = set(none)
-    phrases = []
-    if set(NOBODY) <= words:
-        phrases.append(rng.choice(ABSENCES["nobody"]))
-        words -= set(NOBODY)
-    kinds = [next(kind for kind in KINDS if ACTOR_BITS[kind] == word) for word in sorted(words)]
-    return phrases + [rng.choice(("without ", "with no ", "no ")) + rng.choice(KINDS[kind]) for kind in kinds]
 
 
 def describe(known: Facts, rng: random.Random) -> Statement:

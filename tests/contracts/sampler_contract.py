@@ -1,0 +1,153 @@
+"""What every `FrameSampler` must do, whatever times its frames have."""
+
+from __future__ import annotations
+
+import gc
+import pickle
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from pipeline.sampling import FrameSampler, SamplingSettings
+from pipeline.types import Frame, Skip, VideoInfo
+
+TICK = Fraction(1, 1000)
+
+
+@dataclass(frozen=True, eq=False)
+class GreyFrame:
+    """A frame of one grey level; `shade` is looked at by cut detection."""
+
+    pts: int
+    shade: int = 100
+    is_keyframe: bool = True
+    width: int = 32
+    height: int = 16
+
+    @property
+    def time(self) -> Fraction:
+        return self.pts * TICK
+
+    def rgb(self, width: int | None = None, height: int | None = None) -> npt.NDArray[np.uint8]:
+        return np.full((height or self.height, width or self.width, 3), self.shade, np.uint8)
+
+
+def info_of(duration_seconds: float | None = None) -> VideoInfo:
+    return VideoInfo(
+        uri="v.mp4",
+        container="mp4",
+        codec="h264",
+        width=32,
+        height=16,
+        rotation_degrees=0,
+        time_base=TICK,
+        start_time=Fraction(0),
+        average_rate=None,
+        duration_seconds=duration_seconds,
+    )
+
+
+def sampled(sampler: FrameSampler, frames: list[GreyFrame], duration_seconds: float | None = None) -> list[Frame]:
+    one_pass = sampler.begin(info_of(duration_seconds))
+    chosen = [each for frame in frames for each in one_pass.feed(frame)]
+    return [*chosen, *one_pass.finish()]
+
+
+def frames_at(*milliseconds: int) -> list[GreyFrame]:
+    return [GreyFrame(pts) for pts in milliseconds]
+
+
+@st.composite
+def videos(draw: st.DrawFn) -> list[GreyFrame]:
+    """Steady and uneven rates, bursts, gaps of years, late starts, any keyframes."""
+    steps = st.integers(1, 60) | st.just(40) | st.integers(1, 30_000) | st.just(10**11)
+    pts = draw(st.integers(0, 5000))
+    frames = []
+    for step in draw(st.lists(steps, min_size=1, max_size=120)):
+        frames.append(GreyFrame(pts, draw(st.sampled_from([20, 100, 220])), draw(st.booleans())))
+        pts += step
+    return frames
+
+
+class SamplerContract:
+    """A subclass says which `sampler`."""
+
+    sampler: FrameSampler
+
+    # The property is a function of its own each time: hypothesis takes a method for one test in all subclasses.
+    def test_chosen_frames_are_fed_ones_in_their_order(self) -> None:
+        @given(video=videos(), duration_seconds=st.none() | st.floats(0, 1e6))
+        @settings(max_examples=60, deadline=None)
+        def check(video: list[GreyFrame], duration_seconds: float | None) -> None:
+            chosen = sampled(self.sampler, video, duration_seconds)
+            assert len(chosen) >= 1
+            numbers = [video.index(frame) for frame in chosen]
+            assert numbers == sorted(set(numbers))
+
+        check()
+
+    def test_cuts_are_times_of_frames(self) -> None:
+        @given(video=videos())
+        @settings(max_examples=60, deadline=None)
+        def check(video: list[GreyFrame]) -> None:
+            one_pass = self.sampler.begin(info_of())
+            for frame in video:
+                one_pass.feed(frame)
+            one_pass.finish()
+            if one_pass.cuts is not None:
+                assert list(one_pass.cuts) == sorted(set(one_pass.cuts))
+                assert set(one_pass.cuts) <= {frame.time for frame in video[1:]}
+
+        check()
+
+    def test_one_frame_is_chosen_of_one(self) -> None:
+        for is_keyframe in (True, False):
+            frame = GreyFrame(700, is_keyframe=is_keyframe)
+            assert sampled(self.sampler, [frame]) == [frame]
+
+    def test_no_frame_gives_none(self) -> None:
+        assert sampled(self.sampler, []) == []
+
+    def test_few_frames_are_held_back(self) -> None:
+        one_pass = self.sampler.begin(info_of())
+        given_out: list[Frame] = []
+        alive = 0
+        for number in range(5000):
+            given_out.extend(one_pass.feed(GreyFrame(40 * number, is_keyframe=number % 50 == 0)))
+            alive = max(alive, len(_reachable(one_pass)))
+        assert alive <= 40
+
+    def test_skip_is_what_decoders_know(self) -> None:
+        assert self.sampler.skip in Skip
+
+    def test_a_sampler_is_its_configuration(self) -> None:
+        assert pickle.loads(pickle.dumps(self.sampler)) == self.sampler
+        adapter: TypeAdapter[FrameSampler] = TypeAdapter(SamplingSettings)
+        assert adapter.validate_json(self.sampler.model_dump_json()) == self.sampler  # type: ignore[attr-defined]
+        assert hash(self.sampler) == hash(self.sampler.model_copy())  # type: ignore[attr-defined]
+
+
+def _reachable(held: object) -> set[int]:
+    """The frames that an object holds, however deep."""
+    found: set[int] = set()
+    seen: set[int] = set()
+    todo = [held]
+    while todo:
+        each = todo.pop()
+        if id(each) in seen or isinstance(each, type):
+            continue
+        seen.add(id(each))
+        if isinstance(each, GreyFrame):
+            found.add(id(each))
+        elif (
+            type(each).__module__.startswith("pipeline")
+            or isinstance(each, (list, dict, tuple, set))
+            or hasattr(each, "maxlen")
+        ):
+            todo.extend(gc.get_referents(each))
+    return found

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from contracts.sampler_contract import GreyFrame, SamplerContract, frames_at, info_of, sampled, videos
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from pipeline.errors import ConfigError
+from pipeline.run_config import load_run_config
+from pipeline.sampling import CutDetection, FixedRate
+from pipeline.types import Skip
+
+
+def times(sampler: FixedRate, *milliseconds: int, duration_seconds: float | None = None) -> list[int]:
+    return [frame.pts for frame in sampled(sampler, frames_at(*milliseconds), duration_seconds)]
+
+
+class TestFixedRate(SamplerContract):
+    sampler = FixedRate(fps=2.0)
+
+
+class TestFixedRateWithCuts(SamplerContract):
+    sampler = FixedRate(cuts=CutDetection())
+
+
+def test_every_point_takes_the_frame_on_screen() -> None:
+    assert times(FixedRate(fps=2.0), *range(0, 3000, 40)) == [0, 480, 1000, 1480, 2000, 2480]
+
+
+def test_uneven_times_are_exact() -> None:
+    assert times(FixedRate(), 0, 40, 80, 1000, 1100, 2999, 3001, 3500, 7200, 7300) == [0, 1000, 1100, 2999, 3500]
+
+
+def test_a_late_start_takes_the_first_frame() -> None:
+    assert times(FixedRate(), 2500, 2600, 2700, 3100, 3200) == [2500, 2700]
+
+
+def test_a_frame_is_taken_once_however_long_it_is_shown() -> None:
+    assert times(FixedRate(), 0, 60_000, 60_040) == [0, 60_000]
+
+
+def test_a_gap_of_years_costs_nothing() -> None:
+    assert times(FixedRate(fps=1000.0), 0, 10**15) == [0, 10**15]
+
+
+def test_the_last_frame_counts_while_it_is_shown() -> None:
+    assert times(FixedRate(), *range(0, 1000, 100)) == [0]
+    assert times(FixedRate(), *range(0, 960, 50)) == [0]
+    assert times(FixedRate(), 0, 900, duration_seconds=3.0) == [0, 900]
+    assert times(FixedRate(), 0, 40, 980, duration_seconds=0.5) == [0, 980]
+
+
+@pytest.mark.parametrize(
+    ("fps", "rate"),
+    [
+        (1.0, Fraction(1)),
+        (0.1, Fraction(1, 10)),
+        (29.97002997, Fraction(30000, 1001)),
+        (23.976023976, Fraction(24000, 1001)),
+        (1 / 3, Fraction(1, 3)),
+        (0.0001, Fraction(0.0001)),
+    ],
+)
+def test_rates_are_exact(fps: float, rate: Fraction) -> None:
+    assert FixedRate(fps=fps).rate == rate
+
+
+def test_a_steady_rate_never_drifts() -> None:
+    rate = Fraction(30000, 1001)
+    chosen = sampled(FixedRate(fps=29.97002997), [GreyFrame(round(k / rate * 1000) + 1) for k in range(20_000)])
+    assert len(chosen) == 20_000
+
+
+@given(video=videos(), fps=st.sampled_from([0.5, 1.0, 2.0, 10.0]))
+@settings(max_examples=100, deadline=None)
+def test_no_point_goes_without_its_frame(video: list[GreyFrame], fps: float) -> None:
+    near = [frame for frame in video if frame.time < 100]
+    if not near:
+        return
+    chosen = {frame.pts for frame in sampled(FixedRate(fps=fps), near)}
+    points = [Fraction(k) / Fraction(fps) for k in range(int(near[-1].time * Fraction(fps)) + 1)]
+    on_screen = [max((f.pts for f in near if f.time <= point), default=near[0].pts) for point in points]
+    # The last point's frame may be the last one, and is judged by an estimate of how long it is shown.
+    assert set(on_screen) <= chosen
+    assert len(chosen - set(on_screen)) <= 1
+
+
+def test_all_frames_are_wanted() -> None:
+    assert FixedRate().skip is Skip.NOTHING
+
+
+def test_cuts_are_none_unless_they_are_looked_for() -> None:
+    assert FixedRate().begin(info_of()).cuts is None
+    assert FixedRate(cuts=CutDetection()).begin(info_of()).cuts == ()
+
+
+@pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf"), 2000.0, "2"])
+def test_rates_out_of_range_are_refused(fps: float) -> None:
+    with pytest.raises(ValidationError):
+        FixedRate(fps=fps)
+
+
+def test_a_detectors_name_stands_for_it() -> None:
+    sampling = load_run_config(overrides=["sampling.cuts=hash"]).sampling
+    assert sampling == FixedRate(cuts=CutDetection(detector="hash"))
+
+
+def test_an_unknown_detector_names_its_path() -> None:
+    with pytest.raises(ConfigError, match=r"sampling\.cuts\.detector: .*'adaptive'"):
+        load_run_config(overrides=["sampling.cuts=adaptiv"])

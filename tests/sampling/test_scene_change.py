@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+
+import pytest
+from contracts.sampler_contract import SamplerContract, info_of
+from films import DrawnFrame, film, shot
+
+from pipeline.run_config import load_run_config
+from pipeline.sampling import CutDetection, SceneChange
+from pipeline.types import Skip
+
+SHOTS = [*shot(1, 50), *shot(2, 100), *shot(3, 30)]
+
+
+def chosen(sampler: SceneChange, frames: list[DrawnFrame]) -> list[int]:
+    one_pass = sampler.begin(info_of())
+    found = [each for frame in frames for each in one_pass.feed(frame)]
+    found.extend(one_pass.finish())
+    numbers = {frame.pts: frame.number for frame in frames}
+    return [numbers[frame.pts] for frame in found]
+
+
+class TestSceneChange(SamplerContract):
+    sampler = SceneChange()
+
+
+class TestSceneChangeWithoutGap(SamplerContract):
+    sampler = SceneChange(max_gap_seconds=None, frames_per_shot=2)
+
+
+def test_every_shot_gives_its_frames_away_from_its_edges() -> None:
+    numbers = chosen(SceneChange(max_gap_seconds=None), film(SHOTS))
+    assert len(numbers) == 9
+    for (start, end), shots_own in zip(
+        [(0, 50), (50, 150), (150, 180)], [numbers[:3], numbers[3:6], numbers[6:]], strict=True
+    ):
+        length = end - start
+        for number, place in zip(shots_own, (1 / 6, 1 / 2, 5 / 6), strict=True):
+            assert number == pytest.approx(start + place * length, abs=0.1 * length + 1)
+
+
+def test_a_long_shot_has_no_long_gap() -> None:
+    frames = film([next(shot(1, 1))] * 2000)
+    times = [frames[number].time for number in chosen(SceneChange(max_gap_seconds=3.0), frames)]
+    points = [Fraction(0), *times, frames[-1].time]
+    assert max(after - before for before, after in pairwise(points)) <= 3
+    assert len(times) < 80
+
+
+def test_the_rest_of_a_long_shot_gets_its_share() -> None:
+    # 4 s a piece: one whole and an eighth.
+    frames = film([next(shot(1, 1))] * 113)
+    assert len(chosen(SceneChange(), frames)) == 4
+
+
+def test_a_shot_with_fewer_frames_gives_them_all() -> None:
+    frames = film([next(shot(1, 1))] * 2)
+    assert chosen(SceneChange(), frames) == [0, 1]
+
+
+def test_uneven_times_are_followed() -> None:
+    pictures = [next(shot(1, 1))] * 300
+    times = [Fraction(k, 100) for k in range(200)] + [Fraction(2) + Fraction(k) for k in range(100)]
+    frames = film(pictures, times)
+    found = [frames[number].time for number in chosen(SceneChange(max_gap_seconds=2.0), frames)]
+    assert max(after - before for before, after in pairwise(found)) <= 2
+
+
+def test_cuts_are_told() -> None:
+    one_pass = SceneChange().begin(info_of())
+    for frame in film(SHOTS):
+        one_pass.feed(frame)
+    one_pass.finish()
+    assert one_pass.cuts == (Fraction(2), Fraction(6))
+
+
+def test_it_is_configured_by_name() -> None:
+    config = load_run_config(overrides=["sampling.strategy=scene_change", "sampling.cuts=content"])
+    assert config.sampling == SceneChange(cuts=CutDetection(detector="content"))
+    assert config.sampling.skip is Skip.NOTHING
