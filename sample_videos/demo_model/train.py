@@ -158,7 +158,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--learning-rate", type=float, default=2e-3, help="peak rate of AdamW (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw (default: %(default)s)")
     parser.add_argument("--pool", type=int, default=20_000, help="pictures kept for more than one batch")
-    parser.add_argument("--reuse", type=float, default=4, help="batches that a picture serves in (default: %(default)s)")
+    parser.add_argument(
+        "--reuse", type=float, default=4, help="batches that a picture serves in (default: %(default)s)"
+    )
     parser.add_argument("--compile", action="store_true", help="compile the image tower (needs a C++ compiler)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     return parser.parse_args(arguments)
