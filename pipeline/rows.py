@@ -8,7 +8,7 @@ from pipeline.index.protocol import MomentIndex
 from pipeline.segment import Aggregator, Segmenter, segment_key, segment_vectors
 from pipeline.types import FrameEmbeddings, IndexedSegment, Scalar
 
-__all__ = ["replace_rows", "segment_rows"]
+__all__ = ["remove_other_rows", "replace_rows", "segment_rows"]
 
 
 def segment_rows(
@@ -44,11 +44,20 @@ def segment_rows(
 def replace_rows(index: MomentIndex, video_id: str, rows: Sequence[IndexedSegment]) -> None:
     """Make `rows` all that the index holds of a video.
 
-    Rows of another segmentation are removed first; a search in between does not see the video.
+    Raises:
+        MomentIndexError: The index cannot be written.
+    """
+    remove_other_rows(index, video_id, rows)
+    index.upsert(rows)
+
+
+def remove_other_rows(index: MomentIndex, video_id: str, rows: Sequence[IndexedSegment]) -> None:
+    """Remove a video's rows where any is not among `rows`, which are about to be written.
+
+    A search in between does not see the video.
 
     Raises:
         MomentIndexError: The index cannot be written.
     """
     if index.keys_of(video_id) - {row.key for row in rows}:
         index.delete_video(video_id)
-    index.upsert(rows)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pipeline.errors import ConfigError, FingerprintMismatchError, IndexLockedError, MomentIndexError
 from pipeline.execution.stages import Stages
 from pipeline.execution.video_work import VideoEnd, failure_of, place_of, record_of, report_of
-from pipeline.rows import segment_rows
+from pipeline.index.arguments import check_metadata
+from pipeline.rows import remove_other_rows, segment_rows
 from pipeline.types import FrameEmbeddings, IndexedSegment, Scalar, Source, Status, VideoRecord, VideoReport
 
 __all__ = ["Ledger"]
@@ -61,6 +62,8 @@ class Ledger:
             self._settle_twin(source, self._ended[video_id])
             return False
         try:
+            # The index would refuse it after hours of work, and whenever it is rebuilt.
+            check_metadata(source.metadata)
             record = self._stages.store.record(video_id)
             if record is not None:
                 self._revisit(source, record, started)
@@ -153,6 +156,8 @@ class Ledger:
         renewed = bool(source.metadata) and dict(source.metadata) != dict(record.metadata)
         if renewed:
             record = replace(record, metadata=source.metadata)
+            # Gone rows are missed by the next batch if this one ends here; rows with the old metadata would not be.
+            stages.index.delete_video(record.video_id)
             stages.store.write(record, frames)
             problem += "; its metadata was replaced"
         rows = self._rows(frames, record.metadata)
@@ -190,10 +195,7 @@ class Ledger:
     def _write(self, written: list[_Written]) -> None:
         index = self._stages.index
         for each in written:
-            # Rows of an earlier segmentation go first; a search in between does not see the video.
-            video_id = str(each.report.video_id)
-            if index.keys_of(video_id) - {row.key for row in each.rows}:
-                index.delete_video(video_id)
+            remove_other_rows(index, str(each.report.video_id), each.rows)
         index.upsert([row for each in written for row in each.rows])
 
     def _write_alone(self, written: _Written) -> None:
@@ -235,5 +237,13 @@ class Ledger:
             self._report_failure(twin, failure_of(error, twin.uri).problem, first.video_id, time.monotonic())
             return
         self._reports.append(
-            replace(first, source=twin, status=Status.SKIPPED, problem=same, segments=0, elapsed_seconds=0.0)
+            replace(
+                first,
+                source=twin,
+                status=Status.SKIPPED,
+                problem=same,
+                frames_decoded=0,
+                segments=0,
+                elapsed_seconds=0.0,
+            )
         )

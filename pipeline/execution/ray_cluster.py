@@ -38,7 +38,7 @@ class Shares:
         encoders: Encoders side by side.
         encoder_cpus: Processors that each of them holds.
         encoder_gpus: Share of a GPU that each of them holds.
-        readers: Videos being decoded at once.
+        readers: Videos being decoded at once; with the encoders they fit the cluster.
         reader_cpus: Processors that each of them holds.
     """
 
@@ -52,7 +52,8 @@ class Shares:
 def shares(settings: Execution, *, cpus: float, gpus: float) -> Shares:
     """Divide a cluster so that encoders never keep the last reader from running, not even on one processor.
 
-    Encoders take at most half of the processors, and one each where there are enough.
+    Encoders take at most half of the processors, and one each where there are enough. There are never more readers than
+    fit beside them: one that waits in Ray's queue would take the place of an encoder that died, and then wait for it.
 
     Raises:
         ExecutionError: There is no processor, or there are not enough GPUs for the encoders that are wanted.
@@ -70,11 +71,12 @@ def shares(settings: Execution, *, cpus: float, gpus: float) -> Shares:
     encoder_cpus = _ray_share(min(1.0, cpus / 2 / encoders))
     left = cpus - encoders * encoder_cpus
     reader_cpus = _ray_share(min(1.0, left))
+    most_readers = max(1, int(left / reader_cpus))
     return Shares(
         encoders=encoders,
         encoder_cpus=encoder_cpus,
         encoder_gpus=encoder_gpus,
-        readers=settings.videos_at_once or max(1, int(left / reader_cpus)),
+        readers=min(settings.videos_at_once or most_readers, most_readers),
         reader_cpus=reader_cpus,
     )
 
@@ -128,7 +130,8 @@ def _connect(settings: Execution) -> None:
             options["runtime_env"] = {"py_modules": [str(_PACKAGE)]}
     try:
         _init(address, options)
-    except (ConnectionError, OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+    except Exception as error:
+        # Ray raises a bare Exception where its own processes are too slow to start.
         cause = " ".join(str(error).split())
         raise ExecutionError(f"no Ray at {address!r}: {cause}. {_WAYS_OUT}") from error
 

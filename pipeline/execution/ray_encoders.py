@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 import ray
-from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
 
 from pipeline.encode.protocol import Encoder, Preprocessing
 from pipeline.errors import ExecutionError, MomentseekError
@@ -28,6 +28,10 @@ class HasPixels(Protocol):
     @property
     def pixels(self) -> Any:
         """Reference of its uint8 (N, H, W, 3) in Ray's store."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether it has a call to itself, since an encoder died on one that it was part of."""
 
 
 P = TypeVar("P", bound=HasPixels)
@@ -86,10 +90,6 @@ class EncoderPool(Generic[P]):
         """Whether an encoder has nothing to do."""
         return any(member.is_open and member.calls == 0 for member in self._members)
 
-    def is_busy(self) -> bool:
-        """Whether a call is under way."""
-        return bool(self._calls)
-
     def submit(self, parts: Sequence[P]) -> None:
         """Encode these batches in one call of the encoder that has least to do."""
         member = min((each for each in self._members if each.is_open), key=lambda each: each.calls)
@@ -105,7 +105,7 @@ class EncoderPool(Generic[P]):
             ExecutionError: Encoders die again and again.
         """
         if reference in self._calls:
-            return self._encoded(reference, self._calls.pop(reference))
+            return self._encoded(reference)
         answer = self._answer(reference)
         if reference is self._asked:
             self._asked, self.preprocessing = None, answer
@@ -147,12 +147,17 @@ class EncoderPool(Generic[P]):
             raise answer
         return answer
 
-    def _encoded(self, reference: Any, call: _Call[P]) -> list[tuple[P, Vectors | Failure | None]]:
+    def _encoded(self, reference: Any) -> list[tuple[P, Vectors | Failure | None]]:
+        call = self._calls[reference]
+        # A member's calls are worked on in their order: its oldest is what its process died on.
+        was_at_work = call is next(each for each in self._calls.values() if each.member is call.member)
+        del self._calls[reference]
         call.member.calls -= 1
         try:
             results = ray.get(reference)
-        except RayActorError as error:
-            return self._bereaved(call, error)
+        except (RayActorError, OutOfMemoryError) as error:
+            # Ray has an error of its own for an actor that it stopped for want of memory.
+            return self._bereaved(call, error, was_at_work=was_at_work)
         except RayTaskError as error:
             raise _own(error) from error
         except RayError as error:
@@ -161,14 +166,17 @@ class EncoderPool(Generic[P]):
         self._deaths = 0
         return list(zip(call.parts, results, strict=True))
 
-    def _bereaved(self, call: _Call[P], error: RayActorError) -> list[tuple[P, Vectors | Failure | None]]:
+    def _bereaved(
+        self, call: _Call[P], error: RayError, *, was_at_work: bool
+    ) -> list[tuple[P, Vectors | Failure | None]]:
+        """Replace the member that died; only frames on which encoders died twice, alone at last, are to blame."""
         if call.member in self._members:
             self._members.remove(call.member)
             self._open(self._add())
-        if len(call.parts) > 1:
+        if not (was_at_work and call.parts[0].alone):
             return [(part, None) for part in call.parts]
         self._deaths += 1
-        problem = f"the encoder's process died {self.retries + 1} times on its frames ({_line(error)})"
+        problem = f"the encoder's process died on its frames, and again on them alone ({_line(error)})"
         if self._deaths >= _DEATHS_ALLOWED:
             raise ExecutionError(f"{problem}, {self._deaths} calls in a row; it may need more memory")
         return [(call.parts[0], Failure(problem))]

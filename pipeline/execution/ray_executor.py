@@ -112,8 +112,7 @@ class _Batch:
         self._more_sources = True
         self._ledger = Ledger(stages, rows_per_write=settings.rows_per_write)
         self._encoders: EncoderPool[_Part] = EncoderPool(stages.encoder, shares, settings.retries)
-        # Readers beyond those that fit wait in Ray's queue, where the next one starts at once.
-        self._most_readers = shares.readers if settings.videos_at_once else shares.readers + 1
+        self._most_readers = shares.readers
         self._identify = ray.remote(identified).options(num_cpus=0, max_retries=settings.retries)
         self._read = ray.remote(read_video).options(
             num_cpus=shares.reader_cpus,

@@ -29,7 +29,8 @@ class Execution(Settings):
     """Most frames in one call of the encoder."""
 
     videos_at_once: int | None = Field(default=None, ge=1)
-    """Most videos being decoded; None for as many as the cluster has free processors."""
+    """Most videos being decoded, and never more than there are processors beside the encoders; None for as many as
+    that."""
 
     batches_ahead: int = Field(default=2, ge=1)
     """Batches that a video's decoder may be ahead of the encoder before it waits."""

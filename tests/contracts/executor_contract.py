@@ -22,12 +22,16 @@ MakeExecutor = Callable[..., Executor]
 
 
 class RefusingIndex(MemoryIndex):
-    """Takes no row of the videos in `refused`."""
+    """Takes no row of the camera "refused", unless it `accepts_all`."""
 
-    refused: tuple[str, ...] = ()
+    accepts_all = False
+
+    @property
+    def rows(self) -> list[IndexedSegment]:
+        return list(self._rows.values())
 
     def upsert(self, rows: Sequence[IndexedSegment]) -> None:
-        if any(row.metadata.get("camera") == "refused" for row in rows):
+        if not self.accepts_all and any(row.metadata.get("camera") == "refused" for row in rows):
             raise MomentIndexError("these rows are refused")
         super().upsert(rows)
 
@@ -180,6 +184,7 @@ class ExecutorContract:
         assert statuses == [Status.DONE, Status.SKIPPED]
         skipped = next(report for report in reports.values() if report.status is Status.SKIPPED)
         assert "same content as" in skipped.problem
+        assert skipped.frames_decoded == 0
         [record] = stages.store.records()
         assert {Path(name).name for name in record.names} == {"a.mp4", "b.mp4"}
         assert stages.index.count() == 3
@@ -221,6 +226,24 @@ class ExecutorContract:
         assert stages.store.record(report.video_id).metadata == {"camera": 2}
         [again] = run(path)
         assert again.problem == "already indexed"
+
+    def test_run_writes_rows_again_whose_new_metadata_did_not_reach_the_index(self, run, stages, tmp_path):
+        path = write_video(tmp_path / "a.mp4")
+        index = RefusingIndex()
+        run(Source(str(path), {"camera": "old"}), index=index)
+        [failed] = run(Source(str(path), {"camera": "refused"}), index=index)
+        assert failed.status is Status.FAILED
+        index.accepts_all = True
+        [again] = run(Source(str(path), {"camera": "refused"}), index=index)
+        assert "written again" in again.problem
+        assert {row.metadata["camera"] for row in index.rows} == {"refused"}
+
+    def test_run_refuses_metadata_that_no_index_takes_before_any_work(self, run, stages, tmp_path):
+        [report] = run(Source(str(write_video(tmp_path / "a.mp4")), {"bad]name": 1}))
+        assert report.status is Status.FAILED
+        assert "metadata 'bad]name'" in report.problem
+        assert list(stages.store.records()) == []
+        assert not (tmp_path / "calls.log").exists()
 
     def test_run_fails_the_video_whose_rows_the_index_refuses(self, run, tmp_path):
         bad = Source(str(write_video(tmp_path / "bad.mp4", grey=1)), {"camera": "refused"})

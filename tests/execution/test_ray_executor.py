@@ -18,7 +18,7 @@ from contracts.fake_videos import KILLS_ENCODER, FakeEncoder, write_video
 
 from pipeline.errors import ExecutionError
 from pipeline.execution import make_executor
-from pipeline.execution.ray_cluster import check_reachable, shares
+from pipeline.execution.ray_cluster import check_reachable, connected, shares
 from pipeline.types import Source, Status
 
 
@@ -47,7 +47,15 @@ class TestOnRay(ExecutorContract):
         killer = write_video(tmp_path / "killer.mp4", frames=2, grey=KILLS_ENCODER)
         paths = [write_video(tmp_path / f"{grey}.mp4", frames=2, grey=grey) for grey in (10, 20, 30)]
         reports = by_name(run(paths[0], killer, *paths[1:]))
-        assert "encoder's process died 2 times" in reports.pop("killer.mp4").problem
+        assert "encoder's process died on its frames" in reports.pop("killer.mp4").problem
+        assert {report.status for report in reports.values()} == {Status.DONE}
+
+    def test_run_starts_a_dead_encoder_again_while_long_videos_wait_for_it(self, executor, stages, tmp_path):
+        killer = write_video(tmp_path / "killer.mp4", frames=2, grey=KILLS_ENCODER)
+        paths = [write_video(tmp_path / f"{grey}.mp4", frames=120, grey=grey) for grey in (10, 20, 30, 40)]
+        sources = [Source(str(path)) for path in (killer, *paths)]
+        reports = by_name(list(executor(stages, batch_frames=4).run(sources)))
+        assert reports.pop("killer.mp4").status is Status.FAILED
         assert {report.status for report in reports.values()} == {Status.DONE}
 
     def test_run_shares_calls_of_the_encoder_among_short_videos(self, executor, stages, tmp_path):
@@ -76,6 +84,7 @@ def test_shares_leave_half_for_readers_even_of_one_processor():
         (16, 2, {"gpus_per_encoder": 0.5}, 4, 12),
         (4, 8, {}, 8, 2),
         (16, 1, {"videos_at_once": 3}, 1, 3),
+        (4, 0, {"videos_at_once": 64}, 1, 3),
         (2, 0, {"encoders": 3}, 3, 1),
         (0.5, 0, {}, 1, 1),
     ],
@@ -83,7 +92,7 @@ def test_shares_leave_half_for_readers_even_of_one_processor():
 def test_shares_fit_the_cluster(cpus, gpus, changes, encoders, readers):
     found = shares(settings(**changes), cpus=cpus, gpus=gpus)
     assert (found.encoders, found.readers) == (encoders, readers)
-    assert found.encoders * found.encoder_cpus + found.reader_cpus <= cpus
+    assert found.encoders * found.encoder_cpus + found.readers * found.reader_cpus <= cpus
     assert min(found.encoder_cpus, found.reader_cpus) > 0
 
 
@@ -163,6 +172,16 @@ def test_run_ends_on_an_interrupt_and_leaves_no_process(tmp_path):
     time.sleep(2)
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
+
+
+def test_connected_says_so_where_ray_does_not_start(monkeypatch):
+    def start(**options: object) -> None:
+        raise Exception("The current node timed out during startup.")
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr("ray.init", start)
+    with pytest.raises(ExecutionError, match=r"timed out during startup.*in_process"), connected(settings()):
+        pass
 
 
 def test_check_reachable_refuses_a_place_where_nobody_listens():

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import pytest
 
-from pipeline.sampling import FixedRate
+from pipeline.sampling import SceneChange
 from pipeline.video import Decoding, make_decoder
 from sample_videos.films import Film, write_scripts
 from sample_videos.generate import main
@@ -60,7 +60,7 @@ def test_every_hard_cut_is_found_and_no_other(name: str) -> None:
     film = SCRIPTS[name]
     labels = json.loads((FOLDER / "cuts.json").read_text())[name]
     with make_decoder(Decoding()).open(str(path_of(film))) as stream:
-        sampling = FixedRate.model_validate({"fps": 1.0, "cuts": "adaptive"}).begin(stream.info)
+        sampling = SceneChange().begin(stream.info)
         for frame in stream.frames():
             sampling.feed(frame)
         sampling.finish()

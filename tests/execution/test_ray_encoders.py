@@ -1,0 +1,125 @@
+"""The pool of encoders, against a Ray that answers what a test says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from contracts.fake_videos import FakeEncoder
+from ray.exceptions import ActorDiedError, OutOfMemoryError
+
+from pipeline.errors import ExecutionError
+from pipeline.execution import ray_encoders
+from pipeline.execution.ray_cluster import Shares
+from pipeline.execution.ray_encoders import EncoderPool
+from pipeline.execution.video_work import Failure
+
+VECTORS = np.eye(1, 4, dtype=np.float32)
+
+
+class FakeActor:
+    def __getattr__(self, name: str) -> Any:
+        return SimpleNamespace(remote=lambda *pixels: FakeReference())
+
+
+@dataclass(eq=False)
+class FakeReference:
+    answer: Any = None
+
+
+class FakeRay:
+    """Its actors answer nothing by themselves: a test sets the `answer` of their references."""
+
+    def __init__(self) -> None:
+        self.actors = 0
+
+    def remote(self, kind: type) -> Any:
+        return SimpleNamespace(options=lambda **options: SimpleNamespace(remote=self._start))
+
+    def get(self, reference: FakeReference) -> Any:
+        if isinstance(reference.answer, Exception):
+            raise reference.answer
+        return reference.answer
+
+    def _start(self, *arguments: object, **keywords: object) -> FakeActor:
+        self.actors += 1
+        return FakeActor()
+
+
+@dataclass(eq=False)
+class FakePart:
+    pixels: FakeReference = field(default_factory=FakeReference)
+    alone: bool = False
+
+
+@pytest.fixture
+def fake_ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
+    ray = FakeRay()
+    monkeypatch.setattr(ray_encoders, "ray", ray)
+    return ray
+
+
+@pytest.fixture
+def pool(fake_ray: FakeRay) -> EncoderPool[FakePart]:
+    """One encoder, open."""
+    shares = Shares(encoders=1, encoder_cpus=1, encoder_gpus=0, readers=1, reader_cpus=1)
+    pool: EncoderPool[FakePart] = EncoderPool(FakeEncoder(), shares, retries=1)
+    pool.start()
+    open_all(pool)
+    return pool
+
+
+def open_all(pool: EncoderPool[FakePart]) -> None:
+    for reference in pool.waitables():
+        pool.collect(reference)
+
+
+def submitted(pool: EncoderPool[FakePart], *parts: FakePart) -> Any:
+    before = set(pool.waitables())
+    pool.submit(parts)
+    [call] = set(pool.waitables()) - before
+    return call
+
+
+def collected(pool: EncoderPool[FakePart], call: Any, answer: Any) -> list[Any]:
+    call.answer = answer
+    return [result for _, result in pool.collect(call)]
+
+
+def test_a_call_is_answered_part_by_part(pool):
+    call = submitted(pool, FakePart(), FakePart())
+    assert collected(pool, call, [VECTORS, Failure("bad")]) == [VECTORS, Failure("bad")]
+
+
+@pytest.mark.parametrize("error", [ActorDiedError(), OutOfMemoryError("no memory left")])
+def test_an_encoder_that_died_is_replaced_and_its_frames_are_tried_alone(pool, fake_ray, error):
+    call = submitted(pool, FakePart())
+    assert collected(pool, call, error) == [None]
+    assert fake_ray.actors == 2
+    assert not pool.room()
+    open_all(pool)
+    assert pool.room()
+
+
+def test_frames_on_which_an_encoder_dies_again_are_to_blame(pool):
+    [failure] = collected(pool, submitted(pool, FakePart(alone=True)), ActorDiedError())
+    assert "died on its frames, and again on them alone" in failure.problem
+
+
+def test_frames_that_waited_for_an_encoder_that_died_are_not_to_blame(pool, fake_ray):
+    killer, innocent = submitted(pool, FakePart(alone=True)), submitted(pool, FakePart(alone=True))
+    assert collected(pool, innocent, ActorDiedError()) == [None]
+    [failure] = collected(pool, killer, ActorDiedError())
+    assert isinstance(failure, Failure)
+    assert fake_ray.actors == 2
+
+
+def test_encoders_that_die_again_and_again_end_the_batch(pool):
+    for _ in range(2):
+        collected(pool, submitted(pool, FakePart(alone=True)), ActorDiedError())
+        open_all(pool)
+    with pytest.raises(ExecutionError, match="3 calls in a row"):
+        collected(pool, submitted(pool, FakePart(alone=True)), ActorDiedError())
