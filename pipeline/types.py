@@ -151,6 +151,8 @@ class FrameEmbeddings:
         vectors: float32 (N, D), each row of unit length.
         cuts_seconds: First frame of each new shot, increasing; None where cuts were not looked for.
         duration_seconds: End of the last frame that could be decoded, on the playback clock.
+        seen_until_seconds: float64 (N,), for each frame the last time at which the picture was seen to be still the
+            same, no earlier than the frame and before the next one; None where frames stand for their own time alone.
     """
 
     video_id: str
@@ -160,6 +162,7 @@ class FrameEmbeddings:
     vectors: npt.NDArray[np.float32]
     cuts_seconds: tuple[float, ...] | None
     duration_seconds: float
+    seen_until_seconds: npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.pts)
@@ -169,6 +172,7 @@ class FrameEmbeddings:
             )
         if count > 1 and not bool((np.diff(self.times_seconds) > 0).all() and (np.diff(self.pts) > 0).all()):
             raise ValueError(f"{self.video_id}: the times of sampled frames must increase strictly")
+        self._check_seen_until()
         lengths = np.linalg.norm(self.vectors, axis=1)
         if not bool(np.all(np.abs(lengths - 1.0) < 1e-3)):
             worst = int(np.nanargmax(np.where(np.isfinite(lengths), np.abs(lengths - 1.0), np.inf)))
@@ -178,6 +182,15 @@ class FrameEmbeddings:
             )
         for array in (self.pts, self.times_seconds, self.vectors):
             array.setflags(write=False)
+
+    def _check_seen_until(self) -> None:
+        until = self.seen_until_seconds
+        if until is None:
+            return
+        times = self.times_seconds
+        if until.shape != times.shape or not bool((until >= times).all() and (until[:-1] < times[1:]).all()):
+            raise ValueError(f"{self.video_id}: a frame is seen from its own time until before that of the next one")
+        until.setflags(write=False)
 
     def __len__(self) -> int:
         return len(self.pts)

@@ -72,13 +72,14 @@ def test_json_schema_describes_every_part() -> None:
     assert "links of a node" in str(schema)
 
 
-@pytest.mark.parametrize("override", ["sampling.fps=3.0", "sampling.strategy=keyframes"])
+@pytest.mark.parametrize("override", ["sampling.fps=3.0", "sampling.strategy=keyframe", "decoding.backend=opencv"])
 def test_sampling_fingerprint_follows_the_sampling(override: str) -> None:
     assert load_run_config(overrides=[override]).sampling_fingerprint != RunConfig().sampling_fingerprint
 
 
 @pytest.mark.parametrize(
-    "override", ["search.top=3", "index.m=8", "execution.retries=1", "library=x", "encoder.model=ViT-L-14"]
+    "override",
+    ["search.top=3", "index.m=8", "execution.retries=1", "library=x", "encoder.model=ViT-L-14", "decoding.threads=4"],
 )
 def test_other_settings_change_no_fingerprint(override: str) -> None:
     changed = load_run_config(overrides=[override])

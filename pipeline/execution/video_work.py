@@ -97,6 +97,8 @@ class VideoEnd:
         covered_seconds: Length of what could be decoded.
         frames_decoded: Frames that the decoder gave out.
         cuts_seconds: First frame of each new shot; None where cuts were not looked for.
+        seen_until_seconds: For each sampled frame the last time at which the picture was the same; None where the
+            sampling does not tell.
         damage: What could not be decoded, a sentence each.
     """
 
@@ -105,6 +107,7 @@ class VideoEnd:
     covered_seconds: float
     frames_decoded: int
     cuts_seconds: tuple[float, ...] | None
+    seen_until_seconds: tuple[float, ...] | None
     damage: tuple[str, ...]
 
 
@@ -164,9 +167,14 @@ def sampled_batches(reading: Reading, path: str) -> Iterator[FrameBatch | VideoE
             duration_seconds=float(stream.end_time),
             covered_seconds=stream.covered_seconds,
             frames_decoded=frames_decoded,
-            cuts_seconds=None if sampling.cuts is None else tuple(float(cut) for cut in sampling.cuts),
+            cuts_seconds=_seconds(sampling.cuts),
+            seen_until_seconds=_seconds(sampling.seen_until),
             damage=stream.damage,
         )
+
+
+def _seconds(times: Sequence[Fraction] | None) -> tuple[float, ...] | None:
+    return None if times is None else tuple(map(float, times))
 
 
 class _Gathered:
@@ -225,13 +233,16 @@ def assembled(video_id: str, times: Sequence[BatchTimes], vectors: Sequence[Vect
         vectors=np.concatenate(vectors),
         cuts_seconds=end.cuts_seconds,
         duration_seconds=end.duration_seconds,
+        seen_until_seconds=None if end.seen_until_seconds is None else np.array(end.seen_until_seconds, np.float64),
     )
 
 
 def largest_gap_seconds(frames: FrameEmbeddings) -> float:
-    """Longest stretch of the video without a sampled frame, its beginning and its end included."""
-    points = np.concatenate([[0.0], frames.times_seconds, [frames.duration_seconds]])
-    return float(max(0.0, np.diff(points).max()))
+    """Longest stretch of the video that no sampled frame stands for, its beginning and its end included."""
+    until = frames.times_seconds if frames.seen_until_seconds is None else frames.seen_until_seconds
+    starts = np.concatenate([[0.0], until])
+    ends = np.concatenate([frames.times_seconds, [frames.duration_seconds]])
+    return float(max(0.0, (ends - starts).max()))
 
 
 def record_of(names: tuple[str, ...], source: Source, frames: FrameEmbeddings, end: VideoEnd) -> VideoRecord:
@@ -277,4 +288,6 @@ def report_of(
 def _damage(end: VideoEnd) -> str:
     shown = "; ".join(end.damage[:3])
     more = f"; and {len(end.damage) - 3} more" if len(end.damage) > 3 else ""
-    return f"{end.covered_seconds:.3f} s of {end.duration_seconds:.3f} s could be decoded: {shown}{more}"
+    covered, whole = f"{end.covered_seconds:.3f} s", f"{end.duration_seconds:.3f} s"
+    # Where nothing is missing before the last frame, the file's own end is the damage, which `shown` tells.
+    return f"{covered if covered == whole else f'{covered} of {whole}'} could be decoded: {shown}{more}"

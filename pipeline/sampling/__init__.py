@@ -6,13 +6,25 @@ from typing import Annotated
 
 from pydantic import Field
 
+from pipeline.sampling.composite import Composite
 from pipeline.sampling.cuts import CutDetection
 from pipeline.sampling.fixed_rate import FixedRate
 from pipeline.sampling.keyframe import Keyframe
+from pipeline.sampling.novelty import Novelty
 from pipeline.sampling.protocol import FrameSampler, SamplingPass
 from pipeline.sampling.scene_change import SceneChange
 
-__all__ = ["CutDetection", "FixedRate", "FrameSampler", "Keyframe", "SamplingPass", "SamplingSettings", "SceneChange"]
+__all__ = [
+    "Composite",
+    "CutDetection",
+    "FixedRate",
+    "FrameSampler",
+    "Keyframe",
+    "Novelty",
+    "SamplingPass",
+    "SamplingSettings",
+    "SceneChange",
+]
 
-SamplingSettings = Annotated[FixedRate | Keyframe | SceneChange, Field(discriminator="strategy")]
+SamplingSettings = Annotated[FixedRate | Keyframe | SceneChange | Novelty | Composite, Field(discriminator="strategy")]
 """Any of the strategies, told apart by `strategy`."""

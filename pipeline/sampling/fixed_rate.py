@@ -61,6 +61,8 @@ class FixedRatePass:
         cut_pass: Looks for cuts, where they are wanted.
     """
 
+    seen_until: tuple[Fraction, ...] | None = None
+
     def __init__(self, rate: Fraction, duration_seconds: float | None, cut_pass: CutPass | None) -> None:
         self._rate = rate
         self._duration = Fraction(0) if duration_seconds is None else Fraction(duration_seconds)
@@ -68,6 +70,11 @@ class FixedRatePass:
         self._on_screen: Frame | None = None
         self._is_first = True
         self._step = Fraction(0)
+
+    @property
+    def held_since(self) -> Fraction | None:
+        """Time of the frame on screen."""
+        return None if self._on_screen is None else self._on_screen.time
 
     @property
     def cuts(self) -> tuple[Fraction, ...] | None:

@@ -20,7 +20,7 @@ class Keyframe(Settings):
     Where there is none, as a decoder may not say, the first frame is taken.
     """
 
-    strategy: Literal["keyframes"] = "keyframes"
+    strategy: Literal["keyframe"] = "keyframe"
 
     min_gap_seconds: float = Field(default=0.0, ge=0)
     """A keyframe that comes sooner after the one taken before is left out."""
@@ -43,11 +43,17 @@ class KeyframePass:
     """
 
     cuts: tuple[Fraction, ...] | None = None
+    seen_until: tuple[Fraction, ...] | None = None
 
     def __init__(self, min_gap: Fraction) -> None:
         self._min_gap = min_gap
         self._first: Frame | None = None
         self._last_time: Fraction | None = None
+
+    @property
+    def held_since(self) -> Fraction | None:
+        """Time of the first frame, until a keyframe comes."""
+        return None if self._first is None else self._first.time
 
     def feed(self, frame: Frame) -> Sequence[Frame]:
         """Take the next frame, and return it if it is a keyframe and far enough from the one before."""

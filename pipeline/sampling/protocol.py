@@ -24,8 +24,19 @@ class SamplingPass(Protocol):
         """Return the chosen frames still held back; the stream has ended."""
 
     @property
+    def held_since(self) -> Fraction | None:
+        """Time of the earliest frame held back that may still come out; None where none is."""
+
+    @property
     def cuts(self) -> tuple[Fraction, ...] | None:
         """Time of the first frame of each new shot, complete after `finish`; None where cuts are not looked for."""
+
+    @property
+    def seen_until(self) -> tuple[Fraction, ...] | None:
+        """For each chosen frame, the last time at which the picture was still the same, complete after `finish`.
+
+        None where a chosen frame stands for its own time alone.
+        """
 
 
 class FrameSampler(Protocol):

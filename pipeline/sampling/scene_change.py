@@ -54,6 +54,8 @@ class SceneChangePass:
         settings: What to take.
     """
 
+    seen_until: tuple[Fraction, ...] | None = None
+
     def __init__(self, settings: SceneChange) -> None:
         self._count = settings.frames_per_shot
         gap = None if settings.max_gap_seconds is None else Fraction(str(settings.max_gap_seconds))
@@ -64,6 +66,12 @@ class SceneChangePass:
         self._candidates = _Candidates(_CANDIDATES_PER_FRAME * self._count)
         self._piece_start: Fraction | None = None
         self._is_rest = False
+
+    @property
+    def held_since(self) -> Fraction | None:
+        """Time of the shot's first candidate, or of the first frame that may be one."""
+        first = self._candidates.first_time
+        return self._fresh[0].time if first is None and self._fresh else first
 
     @property
     def cuts(self) -> tuple[Fraction, ...]:
@@ -135,6 +143,10 @@ class _Candidates:
         self._most = most
         self._frames: list[Frame] = []
         self._spacing = Fraction(0)
+
+    @property
+    def first_time(self) -> Fraction | None:
+        return self._frames[0].time if self._frames else None
 
     def add(self, frame: Frame) -> None:
         if self._frames and frame.time - self._frames[-1].time < self._spacing:

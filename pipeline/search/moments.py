@@ -12,7 +12,8 @@ level of ratio r is base + r * (peak - base).
 2. There, the moment is the stretch of frames around the seed with the greatest sum of (score - level) at the edge
    level: a maximal scoring subsequence (Ruzzo and Tompa 1999, ISMB). At ratio 0.5 a clean peak is cut at half its
    height, as the width of peaks is measured (full width at half maximum), and a dip of one frame does not end it.
-3. It ends at the cut between the last frame within and the first without, or midway where there is none.
+3. It ends at the cut between the last frame within and the first without, or midway where there is none; a frame whose
+   picture was seen to stay the same counts until then.
 4. The same again for the segments whose best frame isn't in a moment yet, with the frames of earlier moments taken: so
    moments never overlap. A stretch that runs into an earlier moment of its shot is that one's slope, and left out.
 """
@@ -49,12 +50,14 @@ class Curve:
         scores: float64 (N,).
         cuts_seconds: float64 (C,) first frame of each new shot, increasing; empty where cuts aren't known.
         end_seconds: End of the video, after the last time.
+        seen_until_seconds: float64 (N,), until when each frame's picture was still the same; its own time where None.
     """
 
     times_seconds: Floats
     scores: Floats
     cuts_seconds: Floats
     end_seconds: float
+    seen_until_seconds: Floats | None = None
 
     def rows(self, start_seconds: float, end_seconds: float) -> tuple[int, int]:
         """The rows [first, after) of the frames in [start, end)."""
@@ -161,14 +164,15 @@ def _is_slope(shots: Sequence[int], taken: npt.NDArray[np.bool_], first: int, af
 
 def _span(curve: Curve, seed: int, first: int, after: int) -> Span:
     times = curve.times_seconds
-    start = _boundary(curve, float(times[first - 1]), float(times[first])) if first > 0 else 0.0
-    is_last = after == len(times)
-    end = curve.end_seconds if is_last else _boundary(curve, float(times[after - 1]), float(times[after]))
+    start = _boundary(curve, first) if first > 0 else 0.0
+    end = curve.end_seconds if after == len(times) else _boundary(curve, after)
     return Span(start, end, float(times[seed]), float(curve.scores[seed]))
 
 
-def _boundary(curve: Curve, before: float, behind: float) -> float:
-    """The cut in (before, behind], the last of several; midway where there is none."""
+def _boundary(curve: Curve, row: int) -> float:
+    """The cut between a row's frame and the one before it, the last of several; midway where there is none."""
+    seen_until = curve.times_seconds if curve.seen_until_seconds is None else curve.seen_until_seconds
+    before, behind = float(seen_until[row - 1]), float(curve.times_seconds[row])
     number = int(np.searchsorted(curve.cuts_seconds, behind, side="right")) - 1
     is_between = number >= 0 and curve.cuts_seconds[number] > before
     return float(curve.cuts_seconds[number]) if is_between else (before + behind) / 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -15,6 +14,7 @@ from pipeline.index.protocol import Filter, Hit, MomentIndex
 from pipeline.search.frames import FramesCache
 from pipeline.search.moments import Curve, Levels, Span, base_level, find_spans
 from pipeline.search.settings import Searching
+from pipeline.segment.intervals import end_of
 from pipeline.store.protocol import EmbeddingStore
 from pipeline.types import FrameEmbeddings, Moment, Scalar, VideoRecord
 
@@ -115,9 +115,7 @@ class Searcher:
 
 def _curve(frames: FrameEmbeddings, scores: npt.NDArray[np.float64]) -> Curve:
     cuts = np.asarray(frames.cuts_seconds or (), np.float64)
-    # Where a container lies, the last frame may begin at what is said to be the end.
-    end = max(frames.duration_seconds, math.nextafter(float(frames.times_seconds[-1]), math.inf))
-    return Curve(frames.times_seconds, scores, cuts, end)
+    return Curve(frames.times_seconds, scores, cuts, end_of(frames), frames.seen_until_seconds)
 
 
 def _moment(record: VideoRecord, span: Span) -> Moment:

@@ -14,6 +14,7 @@ from contracts.fake_videos import FAILS_ENCODER, EveryFrame, FakeDecoder, FakeEn
 from pipeline.errors import ConfigError, MomentIndexError, StoreError, WeightsUnavailableError
 from pipeline.execution import Execution, Executor, ProgressEvent, Stages
 from pipeline.index import MemoryIndex
+from pipeline.sampling import Novelty
 from pipeline.segment import FixedWindows, MeanPooling, Shots
 from pipeline.store import ParquetStore
 from pipeline.types import FrameEmbeddings, IndexedSegment, Source, Status, VideoRecord, VideoReport
@@ -94,6 +95,12 @@ class ExecutorContract:
         assert report.largest_gap_seconds == 0.5
         assert report.elapsed_seconds > 0
         assert stages.index.count() == 3
+
+    def test_run_keeps_how_long_a_picture_stayed_the_same(self, run, stages, tmp_path):
+        sampler = Novelty(fps=2.0, max_gap_seconds=None)
+        [report] = run(write_video(tmp_path / "a.mp4", frames=10), sampler=sampler)
+        assert (report.frames_decoded, report.frames_sampled, report.largest_gap_seconds) == (10, 1, 0.5)
+        assert stages.store.read(report.video_id).seen_until_seconds.tolist() == [4.5]
 
     def test_run_keeps_the_embeddings_in_their_order(self, run, stages, tmp_path):
         [report] = run(write_video(tmp_path / "a.mp4", frames=11, grey=51))
@@ -239,11 +246,17 @@ class ExecutorContract:
         assert {row.metadata["camera"] for row in index.rows} == {"refused"}
 
     def test_run_refuses_metadata_that_no_index_takes_before_any_work(self, run, stages, tmp_path):
-        [report] = run(Source(str(write_video(tmp_path / "a.mp4")), {"bad]name": 1}))
+        path = write_video(tmp_path / "a.mp4")
+        [report] = run(Source(str(path), {"bad]name": 1}))
         assert report.status is Status.FAILED
         assert "metadata 'bad]name'" in report.problem
         assert list(stages.store.records()) == []
         assert not (tmp_path / "calls.log").exists()
+
+    def test_run_refuses_the_metadata_of_one_name_and_takes_the_other(self, run, tmp_path):
+        first, second = write_video(tmp_path / "a.mp4"), write_video(tmp_path / "b.mp4")
+        reports = by_name(run(Source(str(first), {"bad]name": 1}), second))
+        assert (reports["a.mp4"].status, reports["b.mp4"].status) == (Status.FAILED, Status.DONE)
 
     def test_run_fails_the_video_whose_rows_the_index_refuses(self, run, tmp_path):
         bad = Source(str(write_video(tmp_path / "bad.mp4", grey=1)), {"camera": "refused"})

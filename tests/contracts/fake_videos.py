@@ -119,6 +119,8 @@ class FakeDecoder:
 
 class FakePass:
     cuts = None
+    held_since = None
+    seen_until = None
 
     def feed(self, frame: Frame) -> Sequence[Frame]:
         return [frame]

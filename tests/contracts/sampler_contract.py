@@ -105,6 +105,20 @@ class SamplerContract:
 
         check()
 
+    def test_what_is_held_back_is_no_earlier_than_said(self) -> None:
+        @given(video=videos())
+        @settings(max_examples=40, deadline=None)
+        def check(video: list[GreyFrame]) -> None:
+            one_pass = self.sampler.begin(info_of())
+            least = Fraction(0)
+            for frame in video:
+                assert all(chosen.time >= least for chosen in one_pass.feed(frame))
+                held = one_pass.held_since
+                least = max(least, frame.time + TICK if held is None else held)
+            assert all(chosen.time >= least for chosen in one_pass.finish())
+
+        check()
+
     def test_one_frame_is_chosen_of_one(self) -> None:
         for is_keyframe in (True, False):
             frame = GreyFrame(700, is_keyframe=is_keyframe)

@@ -51,6 +51,12 @@ def test_a_long_shot_is_cut_at_half_height_midway_between_frames() -> None:
     assert found(WHOLE, [0.2, 0.2, 0.24, 0.27, 0.3, 0.26, 0.2, 0.2]) == [Span(2.5, 5.5, 4.0, 0.3)]
 
 
+def test_a_picture_that_stayed_the_same_counts_until_it_changed() -> None:
+    times, until = np.array([0.0, 20.0, 25.0]), np.array([19.0, 24.0, 60.0])
+    curve = Curve(times, np.array([0.2, 0.3, 0.2]), np.empty(0), 61.0, until)
+    assert bounds(find_spans(WHOLE, curve, Levels(0.2, 0.65, 0.5))) == [(19.5, 24.5)]
+
+
 def test_a_moment_crosses_the_border_of_segments_that_is_no_cut() -> None:
     scores = [0.2] * 6 + [0.3] * 4 + [0.2] * 6
     spans = found([(0.0, 8.0), (8.0, 16.0)], scores)

@@ -1,0 +1,129 @@
+"""Only what has changed: fixed cameras cost almost nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from pipeline.config import Settings
+from pipeline.sampling.fixed_rate import FixedRate
+from pipeline.sampling.protocol import SamplingPass
+from pipeline.types import Frame, Skip, VideoInfo
+
+__all__ = ["Novelty", "change_between"]
+
+# A patch is 3 x 3 cells of a picture 36 cells high: a twelfth of its height, which is a distant person's width.
+_CELLS_DOWN = 36
+_MOST_CELLS_ACROSS = 4 * _CELLS_DOWN
+_PATCH_CELLS = 3
+
+
+class Novelty(Settings):
+    """A frame of a fixed-rate grid is taken where it differs from the last one taken, and now and then where not."""
+
+    strategy: Literal["novelty"] = "novelty"
+
+    fps: float = Field(default=1.0, gt=0, le=1000)
+    """Frames looked at a second: the most that can be taken, and how exactly changes are timed."""
+
+    least_change: float = Field(default=12.0, ge=0, le=255)
+    """Levels (of 255) by which a patch of a twelfth of the picture's height must have changed on average, somewhere in
+    the picture. 0 takes all frames."""
+
+    max_gap_seconds: float | None = Field(default=30.0, gt=0)
+    """After so long without a change a frame is taken all the same; None takes none."""
+
+    @property
+    def skip(self) -> Skip:
+        """Nothing: any frame may be on screen at a point of the grid."""
+        return Skip.NOTHING
+
+    def begin(self, info: VideoInfo) -> NoveltyPass:
+        """Begin a pass over one video."""
+        return NoveltyPass(self, FixedRate(fps=self.fps).begin(info))
+
+
+class NoveltyPass:
+    """A `SamplingPass` that keeps the cells of the last frame taken.
+
+    Args:
+        settings: What counts as a change.
+        grid: Gives the frames that are looked at.
+    """
+
+    cuts: tuple[Fraction, ...] | None = None
+
+    def __init__(self, settings: Novelty, grid: SamplingPass) -> None:
+        self._settings = settings
+        self._grid = grid
+        self._max_gap = None if settings.max_gap_seconds is None else Fraction(str(settings.max_gap_seconds))
+        self._taken_cells: npt.NDArray[np.float32] | None = None
+        self._taken_time = Fraction(0)
+        self._seen_until: list[Fraction] = []
+
+    @property
+    def held_since(self) -> Fraction | None:
+        """Time of the earliest frame that may still come out."""
+        return self._grid.held_since
+
+    @property
+    def seen_until(self) -> tuple[Fraction, ...]:
+        """For each frame taken, the last time at which the picture was still the same."""
+        return tuple(self._seen_until)
+
+    def feed(self, frame: Frame) -> Sequence[Frame]:
+        """Take the next frame, and return the one on screen at a point of the grid, if it is new."""
+        return self._new_among(self._grid.feed(frame))
+
+    def finish(self) -> Sequence[Frame]:
+        """Return the last frame, if a point lies in its time on screen and it is new."""
+        return self._new_among(self._grid.finish())
+
+    def _new_among(self, frames: Iterable[Frame]) -> Sequence[Frame]:
+        return [frame for frame in frames if self._is_new(frame)]
+
+    def _is_new(self, frame: Frame) -> bool:
+        cells = _cells(frame)
+        is_same = (
+            self._taken_cells is not None
+            and self._taken_cells.shape == cells.shape
+            and change_between(self._taken_cells, cells) < self._settings.least_change
+        )
+        if is_same:
+            self._seen_until[-1] = frame.time
+            if self._max_gap is None or frame.time - self._taken_time < self._max_gap:
+                return False
+        else:
+            # Slow drift adds up against the frame that began it, not from one to the next.
+            self._taken_cells = cells
+        self._taken_time = frame.time
+        self._seen_until.append(frame.time)
+        return True
+
+
+def change_between(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
+    """The greatest mean change of any patch of two pictures' cells.
+
+    Args:
+        one: float32 (H, W, 3), levels 0 to 255.
+        other: The same size.
+
+    Returns:
+        Levels, 0 to 255.
+    """
+    change = np.abs(one - other).mean(axis=2)
+    size = min(_PATCH_CELLS, *change.shape)
+    patches = np.lib.stride_tricks.sliding_window_view(change, (size, size))
+    return float(patches.mean(axis=(2, 3)).max())
+
+
+def _cells(frame: Frame) -> npt.NDArray[np.float32]:
+    """The frame in so few pixels that noise is averaged out: float32 (H, W, 3)."""
+    height = min(_CELLS_DOWN, frame.height)
+    width = max(1, min(round(frame.width * height / frame.height), _MOST_CELLS_ACROSS))
+    return frame.rgb(width, height).astype(np.float32)
