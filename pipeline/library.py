@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.config import validate, with_overrides
 from pipeline.encode import Encoder, OpenClipEncoder, OpenEncoder
-from pipeline.errors import ConfigError, FingerprintMismatchError, QueryError
+from pipeline.errors import ConfigError, FingerprintMismatchError, QueryError, StoreError
 from pipeline.index import MomentIndex, open_index
 from pipeline.library_file import LibraryFile, read_library_file, write_library_file
 from pipeline.rows import replace_rows, segment_rows
@@ -108,16 +108,18 @@ class Library:
             on_progress: Called while the batch runs, some times a second at most.
 
         Raises:
+            ConfigError: The library holds videos that were sampled under another configuration.
             ExecutionError: The batch cannot be run at all.
             WeightsUnavailableError: The model cannot be had.
-            MomentIndexError: The index cannot be used.
+            MomentIndexError: The index cannot be used; then the library's file is left as it was.
             StoreError: The library's file cannot be written.
         """
-        write_library_file(LibraryFile(self.config, self._encoder.description, self._encoder.fingerprint))
+        self._check_sampling()
         if executor is None:
             from pipeline.execution import make_executor
 
             executor = make_executor(self.config.execution, self.stages(), on_progress=on_progress)
+        write_library_file(LibraryFile(self.config, self._encoder.description, self._encoder.fingerprint))
         batch = [source if isinstance(source, Source) else Source(str(source)) for source in sources]
         try:
             yield from executor.run(batch)
@@ -208,7 +210,12 @@ class Library:
                 encoder_description=self._encoder.description,
             )
             if self.config.index.backend == "memory":
-                self.rebuild_index()
+                try:
+                    self.rebuild_index()
+                except BaseException:
+                    # Half an index would answer the next question as if it were whole.
+                    self._index = None
+                    raise
         return self._index
 
     def rebuild_index(self) -> int:
@@ -281,7 +288,7 @@ class Library:
         kept = read_library_file(self.config.library)
         if kept is None or (self._has_own_encoder and kept.config.encoder == self.config.encoder):
             return
-        if kept.encoder_fingerprint != self._encoder.fingerprint:
+        if kept.encoder_fingerprint != self._encoder.fingerprint and _holds_videos(kept):
             raise FingerprintMismatchError(
                 f"the library {self.config.library!r} was made with encoder {kept.encoder_description}"
                 f" [{kept.encoder_fingerprint}], and this is encoder {self._encoder.description}"
@@ -291,12 +298,25 @@ class Library:
 
     def _check_sampling(self) -> None:
         kept = read_library_file(self.config.library)
-        if kept is not None and kept.config.sampling_fingerprint != self.config.sampling_fingerprint:
+        is_same = kept is None or kept.config.sampling_fingerprint == self.config.sampling_fingerprint
+        if kept is not None and not is_same and _holds_videos(kept):
             raise ConfigError(
-                f"the library {self.config.library!r} was sampled otherwise ({kept.config.sampling!r}) than this"
-                f" configuration says ({self.config.sampling!r}); open it without a configuration, or index its videos"
-                " with this one"
+                f"the library {self.config.library!r} was sampled otherwise ({_sampling(kept.config)}) than this"
+                f" configuration says ({_sampling(self.config)}); open it without a configuration, or choose another"
+                " library for this one"
             )
+
+
+def _holds_videos(kept: LibraryFile) -> bool:
+    """Whether there are any: a library whose first batch failed, as for want of weights, may still change its model."""
+    store = ParquetStore(kept.config.library, kept.config.sampling_fingerprint, kept.encoder_fingerprint)
+    with suppress(StoreError):
+        return next(store.records(), None) is not None
+    return True
+
+
+def _sampling(config: RunConfig) -> str:
+    return f"{config.sampling!r}, decoded by {config.decoding.backend}"
 
 
 def _index_folder(library: str) -> Path | None:
@@ -304,4 +324,4 @@ def _index_folder(library: str) -> Path | None:
     scheme, separator, path = library.partition("://")
     if separator and scheme not in ("file", "local"):
         return None
-    return Path(path or library) / "index"
+    return Path(path or library).expanduser() / "index"

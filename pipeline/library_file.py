@@ -50,6 +50,8 @@ def read_library_file(library: str) -> LibraryFile | None:
         content = yaml.safe_load(Place(library).read(_NAME))
     except FileNotFoundError:
         return None
+    except NotADirectoryError as error:
+        raise StoreError(f"the library {library!r} is a file or lies in one; name a folder") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise StoreError(f"{place}: cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
@@ -59,7 +61,7 @@ def read_library_file(library: str) -> LibraryFile | None:
         return LibraryFile(
             validate(RunConfig, config, place), content["encoder_description"], content["encoder_fingerprint"]
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise StoreError(
             f"{place}: is broken ({type(error).__name__}: {error}); index a video to write it anew"
         ) from error
@@ -82,10 +84,13 @@ def write_library_file(file: LibraryFile) -> None:
 
 
 def _portable(config: RunConfig) -> dict[str, Any]:
-    """The configuration without its own place and how batches are run, model files by their absolute paths."""
+    """The configuration without its own place and how batches are run, all that is on this disk by absolute paths."""
     data = config.model_dump(mode="json", exclude={"library", "execution"})
     for name in ("checkpoint", "architecture"):
         path = data["encoder"][name]
         if path is not None and Path(path).expanduser().is_file():
             data["encoder"][name] = str(Path(path).expanduser().resolve())
+    for settings, name in ((data["encoder"], "cache_dir"), (data["index"], "uri")):
+        if settings[name] is not None and "://" not in settings[name]:
+            settings[name] = str(Path(settings[name]).expanduser().absolute())
     return data

@@ -57,8 +57,9 @@ class RunConfig(Settings):
 
     @property
     def sampling_fingerprint(self) -> str:
-        """Identity of the sampled frames: sampling, and the decoder that gives them."""
-        return fingerprint(self.sampling, self.decoding, _SAMPLING_REVISION)
+        """Identity of the sampled frames: sampling, and the decoder that gives them, whatever its threads."""
+        decoding = self.decoding.model_copy(update={"threads": 1})
+        return fingerprint(self.sampling, decoding, _SAMPLING_REVISION)
 
     @property
     def segmentation_fingerprint(self) -> str:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 __all__ = [
     "Frame",
     "FrameEmbeddings",
+    "Grid",
     "IndexedSegment",
     "Moment",
     "Scalar",
@@ -40,6 +41,23 @@ class Skip(StrEnum):
     NOTHING = "nothing"
     NON_REFERENCE = "non_reference"
     NON_KEY = "non_key"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Points k / rate of the playback clock at which frames are wanted, and no others.
+
+    Attributes:
+        rate: Points a second.
+        tolerance: Seconds by which a frame may miss its point where that saves decoding; 0 for the frame on screen.
+    """
+
+    rate: Fraction
+    tolerance: Fraction = Fraction(0)
+
+    def __post_init__(self) -> None:
+        if self.rate <= 0 or self.tolerance < 0:
+            raise ValueError(f"not a grid: {self.rate} points a second, give or take {self.tolerance} s")
 
 
 class Status(StrEnum):
@@ -298,7 +316,8 @@ class VideoReport:
         video_id: The content's id, where it could be read.
         duration_seconds: End of the last decoded frame.
         covered_seconds: Length of what could be decoded.
-        frames_decoded: Frames the decoder gave out.
+        frames_decoded: Pictures that were decoded.
+        frames_seen: Those of them that the sampler looked at.
         frames_sampled: Frames that were encoded.
         largest_gap_seconds: Longest stretch without a sampled frame: shorter events can be missed.
         segments: Rows written to the index.
@@ -312,6 +331,7 @@ class VideoReport:
     duration_seconds: float = 0.0
     covered_seconds: float = 0.0
     frames_decoded: int = 0
+    frames_seen: int = 0
     frames_sampled: int = 0
     largest_gap_seconds: float = 0.0
     segments: int = 0

@@ -7,7 +7,14 @@ import pytest
 import yaml
 from contracts.word_world import WordModel, video
 
-from pipeline.errors import ConfigError, FingerprintMismatchError, MomentIndexError, QueryError, StoreError
+from pipeline.errors import (
+    ConfigError,
+    FingerprintMismatchError,
+    IndexLockedError,
+    MomentIndexError,
+    QueryError,
+    StoreError,
+)
 from pipeline.library import Library
 from pipeline.rows import replace_rows, segment_rows
 from pipeline.run_config import RunConfig, load_run_config
@@ -163,6 +170,13 @@ def test_another_encoder_is_refused_at_opening(tmp_path: Path) -> None:
         Library.open(tmp_path, encoder=WordModel("words2", "four"))
 
 
+def test_a_library_whose_first_batch_failed_may_change_its_encoder(tmp_path: Path) -> None:
+    with opened(tmp_path) as library:
+        list(library.index(["none.mp4"], executor=ShotsExecutor(library)))
+    with Library.open(tmp_path, encoder=WordModel("words2", "four")) as library:
+        assert library.videos() == []
+
+
 def test_another_sampling_is_refused_at_searching(tmp_path: Path) -> None:
     filled(tmp_path).close()
     with (
@@ -210,13 +224,64 @@ def test_model_files_are_kept_by_their_absolute_paths(tmp_path: Path, monkeypatc
     assert "library" not in kept["configuration"]
 
 
+def test_folders_of_models_and_index_are_kept_by_their_absolute_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with opened(tmp_path / "lib", "encoder.cache_dir=models", "index.uri=rows") as library:
+        list(library.index([], executor=ShotsExecutor(library)))
+    kept = yaml.safe_load((tmp_path / "lib" / "library.yaml").read_text())["configuration"]
+    assert kept["encoder"]["cache_dir"] == str(tmp_path / "models")
+    assert kept["index"]["uri"] == str(tmp_path / "rows")
+
+
+def test_a_library_at_home_has_its_index_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    library = Library.open("~/lib", overrides=["segmentation.strategy=shots"], encoder=WordModel())
+    with library:
+        list(library.index(SHOWN, executor=ShotsExecutor(library)))
+    assert [path.name for path in tmp_path.iterdir()] == ["lib"]
+    assert (tmp_path / "lib" / "index" / "LOCK").exists()
+
+
+def test_a_batch_that_cannot_be_run_leaves_the_library_as_it_was(tmp_path: Path) -> None:
+    with filled(tmp_path, backend="milvus") as holder:
+        with opened(tmp_path, "search.top=3", backend="milvus") as library, pytest.raises(IndexLockedError):
+            list(library.index(["park.mp4"]))
+        assert holder.search("green")[0].video_id == "park"
+    with Library.open(tmp_path, encoder=WordModel()) as library:
+        assert len(library.videos()) == 2
+        assert library.config.search.top != 3
+
+
+def test_a_full_library_is_not_sampled_otherwise(tmp_path: Path) -> None:
+    filled(tmp_path).close()
+    with opened(tmp_path, "sampling.fps=3.0") as library, pytest.raises(ConfigError, match="another library"):
+        list(library.index(["park.mp4"]))
+    with Library.open(tmp_path, encoder=WordModel()) as library:
+        assert len(library.videos()) == 2
+
+
+def test_an_index_that_could_not_be_filled_is_not_used(tmp_path: Path) -> None:
+    filled(tmp_path).close()
+    [broken, _] = sorted(tmp_path.glob("frames/*/*.parquet"), reverse=True)
+    broken.write_bytes(b"no parquet")
+    with Library.open(tmp_path, encoder=WordModel()) as library:
+        for _ in range(2):
+            with pytest.raises(StoreError, match="is broken"):
+                library.search("green")
+
+
 def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
     (tmp_path / "library.yaml").write_text("format: 2\n")
     with pytest.raises(ConfigError, match=r"library\.yaml: not of format 1"):
         Library.open(tmp_path, encoder=WordModel())
 
 
-@pytest.mark.parametrize("text", ["{", "format: 1\n", "format: 1\nconfiguration: 3\n"])
+@pytest.mark.parametrize(
+    "text", ["{", "format: 1\n", "format: 1\nconfiguration: 3\n", "format: 1\nconfiguration: abc\n"]
+)
 def test_a_broken_file_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "library.yaml").write_text(text)
     with pytest.raises(StoreError, match=r"library\.yaml: (cannot be read|is broken)"):

@@ -49,12 +49,12 @@ def _show_version(ctx: click.Context, _option: click.Parameter, wanted: bool) ->
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Say which.")
 @click.option("--debug", is_flag=True, envvar="MOMENTSEEK_DEBUG", help="Show tracebacks and the library's log.")
 def momentseek(*, debug: bool) -> None:
-    r"""Search video by describing the moment.
+    """Search video by describing the moment.
 
     \b
     momentseek index videos/              put videos into a library
     momentseek search "a red car turns"   find moments in it
-    """
+    """  # noqa: D301 - click knows the character itself, not a backslash and a b
     level = logging.DEBUG if debug else logging.ERROR
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     logging.getLogger("pipeline").setLevel(level)
@@ -82,6 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain("interrupted", _INTERRUPTED)
     except click.ClickException as error:
         error.show()
+        if isinstance(error, click.NoSuchOption):
+            _hint_at_files(sys.argv[1:] if arguments is None else arguments)
         return error.exit_code
     except BrokenPipeError:
         # Whoever read us has gone; Python must not complain again when it flushes at its end. The code is click's.
@@ -97,6 +99,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         said = f"error: unexpected {type(error).__name__}: {error}"
         return _complain(f"{said} (a fault of momentseek; --debug shows where)", 1)
     return result if isinstance(result, int) else 0
+
+
+def _hint_at_files(arguments: Sequence[str]) -> None:
+    """What begins with a dash is an option to every command, and may have been meant as a file."""
+    for name in arguments:
+        if name.startswith("-") and os.path.lexists(name):
+            _complain(f"{name!r} is a file here; write it as {'./' + name!r}", 2)
 
 
 def _complain(message: str, code: int) -> int:

@@ -47,6 +47,8 @@ def index(
     from pipeline.cli.live import LiveBar
     from pipeline.video import expand
 
+    if "" in paths:
+        raise click.UsageError("one of PATHS is empty; name a file or a folder")
     if in_process:
         overrides = [*overrides, "execution.executor=in_process"]
     counts: Counter[str] = Counter()
@@ -77,7 +79,8 @@ def _line(report: VideoReport) -> str:
 
     line = f"{click.style(f'{report.status:<8}', fg=_COLOURS[report.status])}{printable(report.source.uri)}"
     if report.frames_sampled:
-        line += f"  {format_seconds(report.duration_seconds)}  {report.frames_sampled} frames"
+        line += f"  {format_seconds(report.duration_seconds)}  {report.frames_sampled} frame"
+        line += "s" * (report.frames_sampled > 1)
     if report.problem is not None:
         line += f"  {printable(report.problem)}"
     return line

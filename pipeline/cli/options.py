@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -51,7 +50,7 @@ def library_config(library: str | None, config: str | None, overrides: Sequence[
     from pipeline.library_file import read_library_file
     from pipeline.run_config import RunConfig
 
-    if config is not None:
+    if config is not None or library == "":
         return run_config(config, overrides, library)
     place = library or RunConfig().library
     kept = read_library_file(place)
@@ -73,10 +72,11 @@ def require_library(library: str | None, config: str | None = None, overrides: S
         QueryError: There is none.
     """
     from pipeline.errors import QueryError
+    from pipeline.library_file import read_library_file
 
     opened = open_library(library, config, overrides)
     place = opened.config.library
-    if "://" not in place and not Path(place).is_dir():
+    if read_library_file(place) is None:
         opened.close()
         raise QueryError(f"there is no library {place!r}; make one with: momentseek index VIDEOS --library {place}")
     return opened

@@ -108,6 +108,8 @@ def _export(library: Library, moments: Sequence[Moment], folder: Path) -> None:
     except OSError as error:
         raise click.ClickException(f"clips cannot be written: {error}") from error
     click.echo(f"wrote {written} clips to {folder}", err=True)
+    if written < len(moments):
+        raise click.exceptions.Exit(1)
 
 
 @click.command()

@@ -37,6 +37,12 @@ class OpenClipEncoder:
 
     settings: Encoding
 
+    def __getstate__(self) -> dict[str, Encoding]:
+        # A worker has another working directory, and of the project it may have this package alone.
+        places = {name: getattr(self.settings, name) for name in ("checkpoint", "architecture", "cache_dir")}
+        absolute = {name: str(resolved(path).absolute()) for name, path in places.items() if path is not None}
+        return {"settings": self.settings.model_copy(update=absolute)}
+
     @property
     def fingerprint(self) -> str:
         """Identity of the embedding space: model and tag, and the content of checkpoint and architecture file.

@@ -62,7 +62,8 @@ def evaluate(library: SearchableLibrary, queries: Sequence[LabelledQuery], *, to
     """Ask every query within its video and score the answers.
 
     Raises:
-        QueryError: There is no query, the library is empty, or it misses videos of the set, which the message names.
+        QueryError: There is no query, the library is empty, or it misses videos of the set or has several by one name;
+            the message names the first.
     """
     if not queries:
         raise QueryError("the labelled set holds no query")
@@ -76,9 +77,15 @@ def _check_videos(library: SearchableLibrary, queries: Sequence[LabelledQuery]) 
     missing = []
     for video in dict.fromkeys(query.video for query in queries):
         try:
-            library.find(video)
+            found = library.find(video)
         except QueryError as error:
             missing.append(error)
+            continue
+        if len(found) > 1:
+            raise QueryError(
+                f"{len(found)} videos of the library go by {video!r}, which the labelled set names; name one of them by"
+                f" its id there: {', '.join(found)}"
+            )
     if missing:
         raise QueryError(f"{len(missing)} videos of the labelled set are not in the library, first: {missing[0]}")
 

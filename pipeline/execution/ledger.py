@@ -55,6 +55,12 @@ class Ledger:
             ConfigError: Its rows cannot be made with this segmentation.
         """
         started = time.monotonic()
+        try:
+            # The index would refuse it after all the work, and again whenever it is rebuilt.
+            check_metadata(source.metadata)
+        except MomentIndexError as error:
+            self._report_failure(source, str(error), None, started)
+            return False
         if video_id in self._twins:
             self._twins[video_id].append(source)
             return False
@@ -62,8 +68,6 @@ class Ledger:
             self._settle_twin(source, self._ended[video_id])
             return False
         try:
-            # The index would refuse it after hours of work, and whenever it is rebuilt.
-            check_metadata(source.metadata)
             record = self._stages.store.record(video_id)
             if record is not None:
                 self._revisit(source, record, started)
@@ -101,7 +105,7 @@ class Ledger:
             source,
             record,
             frames,
-            frames_decoded=end.frames_decoded,
+            end=end,
             segments=len(rows),
             elapsed_seconds=time.monotonic() - self._started[frames.video_id],
         )
@@ -166,9 +170,7 @@ class Ledger:
             problem += f"; its {len(rows)} rows were missing from the index and were written again"
         if record.status is Status.PARTIAL:
             problem += f" (damaged: {record.problem})"
-        report = report_of(
-            source, record, frames, frames_decoded=0, segments=0, elapsed_seconds=time.monotonic() - started
-        )
+        report = report_of(source, record, frames, end=None, segments=0, elapsed_seconds=time.monotonic() - started)
         is_written = missing or renewed
         report = replace(report, status=Status.SKIPPED, problem=problem, segments=len(rows) if is_written else 0)
         if is_written:
@@ -243,6 +245,7 @@ class Ledger:
                 status=Status.SKIPPED,
                 problem=same,
                 frames_decoded=0,
+                frames_seen=0,
                 segments=0,
                 elapsed_seconds=0.0,
             )

@@ -116,8 +116,6 @@ def connected(settings: Execution) -> Iterator[Shares]:
 
 
 def _connect(settings: Execution) -> None:
-    import ray
-
     address = settings.address or os.environ.get("RAY_ADDRESS") or "local"
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == "local":
@@ -133,6 +131,11 @@ def _connect(settings: Execution) -> None:
     except Exception as error:
         # Ray raises a bare Exception where its own processes are too slow to start.
         cause = " ".join(str(error).split())
+        if address == "local":
+            raise ExecutionError(
+                f"Ray does not start on this machine: {cause}. Try again when it is less busy, or do without by"
+                " execution.executor=in_process"
+            ) from error
         raise ExecutionError(f"no Ray at {address!r}: {cause}. {_WAYS_OUT}") from error
 
 

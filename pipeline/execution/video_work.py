@@ -95,7 +95,8 @@ class VideoEnd:
         info: What its container says.
         duration_seconds: End of the last frame.
         covered_seconds: Length of what could be decoded.
-        frames_decoded: Frames that the decoder gave out.
+        frames_decoded: Pictures that were decoded.
+        frames_seen: Those of them that the sampler looked at.
         cuts_seconds: First frame of each new shot; None where cuts were not looked for.
         seen_until_seconds: For each sampled frame the last time at which the picture was the same; None where the
             sampling does not tell.
@@ -106,6 +107,7 @@ class VideoEnd:
     duration_seconds: float
     covered_seconds: float
     frames_decoded: int
+    frames_seen: int
     cuts_seconds: tuple[float, ...] | None
     seen_until_seconds: tuple[float, ...] | None
     damage: tuple[str, ...]
@@ -152,21 +154,22 @@ def sampled_batches(reading: Reading, path: str) -> Iterator[FrameBatch | VideoE
     with reading.decoder.open(path) as stream:
         sampling = reading.sampler.begin(stream.info)
         gathered = _Gathered(reading, stream.info)
-        frames_decoded = 0
-        for frame in stream.frames(skip=reading.sampler.skip):
-            frames_decoded += 1
+        frames_seen = 0
+        for frame in stream.frames(skip=reading.sampler.skip, grid=reading.sampler.grid):
+            frames_seen += 1
             for chosen in sampling.feed(frame):
                 yield from gathered.add(chosen, decoded=frame.time)
         for chosen in sampling.finish():
             yield from gathered.add(chosen, decoded=stream.end_time)
         yield from gathered.rest(decoded=stream.end_time)
         if gathered.count == 0:
-            raise VideoDecodeError(path, f"{frames_decoded} frames were decoded and none was sampled")
+            raise VideoDecodeError(path, f"{frames_seen} frames were decoded and none was sampled")
         yield VideoEnd(
             info=stream.info,
             duration_seconds=float(stream.end_time),
             covered_seconds=stream.covered_seconds,
-            frames_decoded=frames_decoded,
+            frames_decoded=stream.frames_decoded,
+            frames_seen=frames_seen,
             cuts_seconds=_seconds(sampling.cuts),
             seen_until_seconds=_seconds(sampling.seen_until),
             damage=stream.damage,
@@ -265,11 +268,11 @@ def report_of(
     record: VideoRecord,
     frames: FrameEmbeddings,
     *,
-    frames_decoded: int,
+    end: VideoEnd | None,
     segments: int,
     elapsed_seconds: float,
 ) -> VideoReport:
-    """The report on a video that was worked on."""
+    """The report on a video; `end` is None where it was not decoded this time."""
     return VideoReport(
         source=source,
         status=record.status,
@@ -277,7 +280,8 @@ def report_of(
         video_id=record.video_id,
         duration_seconds=record.duration_seconds,
         covered_seconds=record.covered_seconds,
-        frames_decoded=frames_decoded,
+        frames_decoded=0 if end is None else end.frames_decoded,
+        frames_seen=0 if end is None else end.frames_seen,
         frames_sampled=len(frames),
         largest_gap_seconds=largest_gap_seconds(frames),
         segments=segments,

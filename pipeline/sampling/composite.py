@@ -46,6 +46,10 @@ class Composite(Settings):
         """What the most demanding of the strategies allows."""
         return min((part.skip for part in self.parts), key=_LEAST_SKIPPED_FIRST.index)
 
+    @property
+    def grid(self) -> None:
+        """None: the strategies want different frames."""
+
     def begin(self, info: VideoInfo) -> CompositePass:
         """Begin a pass over one video."""
         return CompositePass([part.begin(info) for part in self.parts])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.config import Settings
 from pipeline.sampling.cuts import CutDetection, CutPass
 from pipeline.timecode import grid_time, next_grid_number
-from pipeline.types import Frame, Skip, VideoInfo
+from pipeline.types import Frame, Grid, Skip, VideoInfo
 
 __all__ = ["FixedRate"]
 
@@ -35,10 +35,32 @@ class FixedRate(Settings):
     """How cuts are looked for on the way, which decodes no more; a detector's name stands for it with its defaults
     (`sampling.cuts=adaptive`). None looks for none."""
 
+    tolerance_seconds: float = Field(default=0.0, ge=0)
+    """By how much a frame may miss its point, up to half of the time between two: the nearest frame that costs little
+    decoding is taken then. 0 takes the frame on screen."""
+
+    @model_validator(mode="after")
+    def _within_half_a_step(self) -> Self:
+        if self.tolerance_seconds * self.fps > 0.5:
+            raise ValueError(
+                f"tolerance_seconds: at most half of the {1 / self.fps:g} s between two frames, got"
+                f" {self.tolerance_seconds:g}"
+            )
+        return self
+
     @property
     def skip(self) -> Skip:
         """Nothing: any frame may be on screen at a point."""
         return Skip.NOTHING
+
+    @property
+    def grid(self) -> Grid | None:
+        """The points, unless cuts are looked for, which are seen from one frame to the next."""
+        return None if self.cuts is not None else Grid(self.rate, self._tolerance)
+
+    @property
+    def _tolerance(self) -> Fraction:
+        return Fraction(str(self.tolerance_seconds))
 
     @property
     def rate(self) -> Fraction:
@@ -49,7 +71,8 @@ class FixedRate(Settings):
 
     def begin(self, info: VideoInfo) -> FixedRatePass:
         """Begin a pass over one video."""
-        return FixedRatePass(self.rate, info.duration_seconds, None if self.cuts is None else self.cuts.begin())
+        cut_pass = None if self.cuts is None else self.cuts.begin()
+        return FixedRatePass(self.rate, info.duration_seconds, cut_pass, takes_nearest=self.tolerance_seconds > 0)
 
 
 class FixedRatePass:
@@ -59,16 +82,20 @@ class FixedRatePass:
         rate: Points a second.
         duration_seconds: Length of the video, where its container says.
         cut_pass: Looks for cuts, where they are wanted.
+        takes_nearest: Whether the frame nearest to a point is taken rather than the one on screen.
     """
 
     seen_until: tuple[Fraction, ...] | None = None
 
-    def __init__(self, rate: Fraction, duration_seconds: float | None, cut_pass: CutPass | None) -> None:
+    def __init__(
+        self, rate: Fraction, duration_seconds: float | None, cut_pass: CutPass | None, *, takes_nearest: bool = False
+    ) -> None:
         self._rate = rate
         self._duration = Fraction(0) if duration_seconds is None else Fraction(duration_seconds)
         self._cut_pass = cut_pass
         self._on_screen: Frame | None = None
-        self._is_first = True
+        self._is_chosen = True
+        self._takes_nearest = takes_nearest
         self._step = Fraction(0)
 
     @property
@@ -85,26 +112,26 @@ class FixedRatePass:
         """Take the next frame and return the one before it, if a point lies in its time on screen."""
         if self._cut_pass is not None:
             self._cut_pass.feed(frame)
-        chosen = self._chosen_until(frame.time)
-        if self._on_screen is not None:
-            self._step = frame.time - self._on_screen.time
-        self._on_screen = frame
+        before, self._on_screen = self._on_screen, frame
+        if before is None:
+            return []
+        self._step = frame.time - before.time
+        # From here on, points are the next frame's.
+        turn = before.time + self._step / 2 if self._takes_nearest else frame.time
+        chosen = [before] if self._is_chosen or self._has_point(before.time, turn) else []
+        self._is_chosen = self._takes_nearest and self._has_point(turn, frame.time)
         return chosen
 
     def finish(self) -> Sequence[Frame]:
         """Return the last frame, if a point lies in its time on screen, taken to be as long as the one before."""
         if self._cut_pass is not None:
             self._cut_pass.finish()
-        if self._on_screen is None:
+        last, self._on_screen = self._on_screen, None
+        if last is None:
             return []
-        chosen = self._chosen_until(max(self._on_screen.time + self._step, self._duration))
-        self._on_screen = None
-        return chosen
+        end = max(last.time + self._step, self._duration)
+        return [last] if self._is_chosen or self._has_point(last.time, end) else []
 
-    def _chosen_until(self, end: Fraction) -> Sequence[Frame]:
-        frame = self._on_screen
-        if frame is None:
-            return []
-        is_first, self._is_first = self._is_first, False
-        point = grid_time(next_grid_number(frame.time, self._rate), self._rate)
-        return [frame] if is_first or point < end else []
+    def _has_point(self, start: Fraction, end: Fraction) -> bool:
+        """Whether a point lies in [start, end)."""
+        return grid_time(next_grid_number(start, self._rate), self._rate) < end

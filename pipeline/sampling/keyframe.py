@@ -30,6 +30,10 @@ class Keyframe(Settings):
         """All but keyframes."""
         return Skip.NON_KEY
 
+    @property
+    def grid(self) -> None:
+        """None: keyframes lie where they lie."""
+
     def begin(self, info: VideoInfo) -> KeyframePass:  # noqa: ARG002  # the seam gives it to every strategy
         """Begin a pass over one video."""
         return KeyframePass(Fraction(str(self.min_gap_seconds)))

@@ -13,7 +13,7 @@ from pydantic import Field
 from pipeline.config import Settings
 from pipeline.sampling.fixed_rate import FixedRate
 from pipeline.sampling.protocol import SamplingPass
-from pipeline.types import Frame, Skip, VideoInfo
+from pipeline.types import Frame, Grid, Skip, VideoInfo
 
 __all__ = ["Novelty", "change_between"]
 
@@ -42,6 +42,11 @@ class Novelty(Settings):
     def skip(self) -> Skip:
         """Nothing: any frame may be on screen at a point of the grid."""
         return Skip.NOTHING
+
+    @property
+    def grid(self) -> Grid:
+        """The points at which a frame is looked at."""
+        return Grid(FixedRate(fps=self.fps).rate)
 
     def begin(self, info: VideoInfo) -> NoveltyPass:
         """Begin a pass over one video."""

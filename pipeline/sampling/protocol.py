@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Protocol
 
-from pipeline.types import Frame, Skip, VideoInfo
+from pipeline.types import Frame, Grid, Skip, VideoInfo
 
 __all__ = ["FrameSampler", "SamplingPass"]
 
@@ -48,6 +48,10 @@ class FrameSampler(Protocol):
     @property
     def skip(self) -> Skip:
         """What the decoder may leave out for this strategy."""
+
+    @property
+    def grid(self) -> Grid | None:
+        """The points at which frames are wanted, where no others are; None where any frame may be."""
 
     def begin(self, info: VideoInfo) -> SamplingPass:
         """Begin a pass over one video."""

@@ -40,6 +40,10 @@ class SceneChange(Settings):
         """Nothing: cuts are seen from one frame to the next."""
         return Skip.NOTHING
 
+    @property
+    def grid(self) -> None:
+        """None: cuts are seen from one frame to the next."""
+
     def begin(self, info: VideoInfo) -> SceneChangePass:  # noqa: ARG002  # the seam gives it to every strategy
         """Begin a pass over one video; loads PySceneDetect."""
         return SceneChangePass(self)

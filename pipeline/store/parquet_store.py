@@ -37,8 +37,8 @@ class ParquetStore:
     Layout, below `{root_url}/frames/{sampling_fingerprint}-{encoder_fingerprint}/`:
 
     - `{video_id}.parquet`: columns time_seconds (float64), pts (int64), embedding (fixed-size list of float32) and,
-      where the sampling tells, seen_until_seconds (float64); all else is JSON in the file's metadata under "momentseek":
-      the record, cuts, duration, time base, both fingerprints, the versions that wrote it and the format's number. Pages
+      where the sampling tells, seen_until_seconds (float64). All else is JSON in the file's metadata, "momentseek": the
+      record, cuts, duration, time base, both fingerprints, the versions that wrote it and the format's number. Pages
       carry checksums.
     - `names/{video_id}/{hash of the name}.json`: a name that was added later. One small file a name, so that adding
       needs no lock, rewrites no vectors and loses nothing where two workers add at once. Writing the video anew or

@@ -53,9 +53,13 @@ class Account:
 
     Args:
         nominal_duration: Seconds that a frame is shown where nothing better is known.
+
+    Attributes:
+        frames_decoded: Pictures that were decoded, wanted or not.
     """
 
     def __init__(self, nominal_duration: Fraction | None) -> None:
+        self.frames_decoded = 0
         self._nominal = nominal_duration
         self._notes: list[_Note] = []
         self._unlisted = 0

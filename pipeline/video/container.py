@@ -163,7 +163,8 @@ def _opened(path: str, uri: str) -> Iterator[InputContainer]:
         )
     except (av.FFmpegError, ValueError, OverflowError) as error:
         raise UnsupportedVideoError(
-            uri, f"not a video file that FFmpeg can open ({reason_of(error)}); it is damaged, or of another kind"
+            uri,
+            f"not a video file that FFmpeg can open ({reason_of(error)}); cut off, damaged or no video: copy it again",
         ) from error
     try:
         yield container
@@ -178,9 +179,7 @@ def _best_stream(container: InputContainer, uri: str) -> VideoStream:
     pictures = Disposition.attached_pic | Disposition.timed_thumbnails
     videos = [stream for stream in container.streams.video if not stream.disposition & pictures]
     if not videos:
-        kinds = sorted({stream.type for stream in container.streams if stream.type != "video"})
-        covers = " and a cover picture" if container.streams.video else ""
-        raise UnsupportedVideoError(uri, f"no video stream, only {', '.join(kinds) or 'nothing'}{covers}")
+        raise UnsupportedVideoError(uri, _without_video(container))
     known = [stream for stream in videos if _has_decoder(stream)]
     if not known:
         raise UnsupportedVideoError(
@@ -188,6 +187,15 @@ def _best_stream(container: InputContainer, uri: str) -> VideoStream:
         )
     best = container.streams.best("video")
     return next((stream for stream in known if best is not None and stream.index == best.index), known[0])
+
+
+def _without_video(container: InputContainer) -> str:
+    kinds = sorted({stream.type for stream in container.streams if stream.type != "video"})
+    covers = ["a cover picture"] if container.streams.video else []
+    found = " and ".join([", ".join(kinds)] * bool(kinds) + covers)
+    return (
+        f"no video stream, only {found}; leave it out" if found else "it holds nothing: it ends at 0 s; copy it again"
+    )
 
 
 def _has_decoder(stream: VideoStream) -> bool:

@@ -90,9 +90,11 @@ def readable_file(path: str) -> str:
         raise UnsupportedVideoError(path, "the file is empty; copy or download it again")
     image = _still_image(head)
     if image:
-        raise UnsupportedVideoError(path, f"a still image, not a video ({image})")
+        raise UnsupportedVideoError(path, f"a still image, not a video ({image}); leave it out")
     if _is_text(head):
-        raise UnsupportedVideoError(path, "a text file (a playlist, subtitles or a list), not a video")
+        raise UnsupportedVideoError(
+            path, "a text file (a playlist, subtitles or a list), not a video; name the videos themselves"
+        )
     return absolute
 
 
@@ -119,11 +121,14 @@ def _regular_file(path: str) -> str:
         raise VideoNotFoundError(path, _why_missing(path)) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise VideoNotFoundError(path, f"the path cannot be used ({reason})") from error
+        raise VideoNotFoundError(path, f"the path cannot be used ({reason}); check it") from error
     if stat.S_ISDIR(mode):
         has_videos = bool(videos_within(absolute))
         raise VideoNotFoundError(
-            path, "a folder, not a file; name the videos in it" if has_videos else "a folder without videos"
+            path,
+            "a folder, not a file; name the videos in it"
+            if has_videos
+            else "a folder without videos, which are known by their suffix; name other files themselves",
         )
     if not stat.S_ISREG(mode):
         raise VideoNotFoundError(path, f"{_kind(mode)}, not a regular file; copy what it holds into a file")
@@ -132,12 +137,12 @@ def _regular_file(path: str) -> str:
 
 def _why_missing(path: str) -> str:
     if Path(path).is_symlink():
-        return f"a broken link to {os.readlink(path)!r}"  # noqa: PTH115 - as above
+        return f"a broken link to {os.readlink(path)!r}; mend it, or leave it out"  # noqa: PTH115 - as above
     if "://" in path:
-        return "a URL; only local files are read, so download it first"
+        return "a URL; only local files are read, so download it and name its path"
     if any(character in path for character in "*?["):
-        return "no file matches this pattern"
-    return "there is no such file"
+        return "no file matches this pattern; check it and the working directory"
+    return "there is no such file; check the path and the working directory"
 
 
 def _kind(mode: int) -> str:

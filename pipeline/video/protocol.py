@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Protocol
 
-from pipeline.types import Frame, Skip, VideoInfo
+from pipeline.types import Frame, Grid, Skip, VideoInfo
 
 __all__ = ["VideoDecoder", "VideoStream"]
 
@@ -33,13 +33,30 @@ class VideoStream(Protocol):
     def end_time(self) -> Fraction:
         """End of the last frame given out, on the playback clock: its time and its duration."""
 
+    @property
+    def frames_decoded(self) -> int:
+        """Pictures that `frames` has decoded so far, whether it gave them out or not."""
+
     def frames(
-        self, *, start: Fraction | None = None, end: Fraction | None = None, skip: Skip = Skip.NOTHING
+        self,
+        *,
+        start: Fraction | None = None,
+        end: Fraction | None = None,
+        skip: Skip = Skip.NOTHING,
+        grid: Grid | None = None,
     ) -> Iterator[Frame]:
         """Iterate over the frames shown in [start, end), in presentation order, in bounded memory.
 
         Times increase strictly, pictures are upright, and what `skip` allows may be missing. Damage inside the stream
         is passed over and noted in `damage`.
+
+        Args:
+            start: First moment of interest; None for the beginning.
+            end: Moment at which interest ends; None for the end of the video.
+            skip: What may be left out.
+            grid: The points at which frames are wanted, where the whole stream is read: all frames but those on screen
+                at them (those nearest to them, within its tolerance), the first one and the last two may be left out.
+                A backend that cannot leave any out gives all.
 
         Raises:
             VideoDecodeError: Not one frame could be decoded though the whole stream was wanted.

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import VideoDecodeError
-from pipeline.types import Frame, Skip, VideoInfo
+from pipeline.types import Frame, Grid, Skip, VideoInfo
 from pipeline.video.account import Account
 from pipeline.video.container import Probe, open_stream, probe
 from pipeline.video.reader import PictureReader
@@ -127,10 +127,22 @@ class PyAVStream:
         """End of the last frame given out, on the playback clock; frames that were skipped behind it count."""
         return self._account.end_time
 
+    @property
+    def frames_decoded(self) -> int:
+        """Pictures that `frames` has decoded so far, whether it gave them out or not."""
+        return self._account.frames_decoded
+
     def frames(
-        self, *, start: Fraction | None = None, end: Fraction | None = None, skip: Skip = Skip.NOTHING
+        self,
+        *,
+        start: Fraction | None = None,
+        end: Fraction | None = None,
+        skip: Skip = Skip.NOTHING,
+        grid: Grid | None = None,
     ) -> Iterator[Frame]:
         """Iterate over the frames shown in [start, end): the first is the one that is on screen at `start`.
+
+        A `grid` saves decoding where the whole stream is read and `skip` is nothing; see `plan`.
 
         Raises:
             VideoDecodeError: Not one frame could be decoded though the whole stream was wanted.
@@ -138,7 +150,7 @@ class PyAVStream:
         """
         if self._is_closed:
             raise ValueError(f"{self.info.uri!r} is closed; open it again")
-        one_pass = self._shown(start, end, skip)
+        one_pass = self._shown(start, end, skip, grid)
         self._passes.append(one_pass)
         return one_pass
 
@@ -155,10 +167,12 @@ class PyAVStream:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _shown(self, start: Fraction | None, end: Fraction | None, skip: Skip) -> Generator[Frame]:
+    def _shown(self, start: Fraction | None, end: Fraction | None, skip: Skip, grid: Grid | None) -> Generator[Frame]:
+        if start is not None or end is not None or skip is not Skip.NOTHING:
+            grid = None
         for seek_to in self._entries(start):
             account = self._account = Account(self._probe.frame_duration)
-            decoded = self._decoded(seek_to, skip, account)
+            decoded = self._decoded(seek_to, skip, account, grid)
             first = next(decoded, None)
             if seek_to is None or (first is not None and start is not None and first.time <= start):
                 break
@@ -179,7 +193,9 @@ class PyAVStream:
                 yield start - back
         yield None
 
-    def _decoded(self, seek_to: Fraction | None, skip: Skip, account: Account) -> Generator[PyAVFrame]:
+    def _decoded(
+        self, seek_to: Fraction | None, skip: Skip, account: Account, grid: Grid | None
+    ) -> Generator[PyAVFrame]:
         """Frames in presentation order, their times increasing strictly."""
         with open_stream(self._probe, reads_all=self._probe.reads_all) as (container, stream):
             stream.codec_context.thread_count = self._threads
@@ -188,9 +204,10 @@ class PyAVStream:
                 stream.codec_context.skip_frame = _SKIPS[skip]
             if seek_to is not None and not self._has_sought(container, stream, seek_to):
                 return
-            reader = PictureReader(self._probe, container, stream, account, is_skipping=skip in _SKIPS)
+            reader = PictureReader(self._probe, container, stream, account, is_skipping=skip in _SKIPS, grid=grid)
             last: PyAVFrame | None = None
             for picture in reader.pictures():
+                account.frames_decoded += 1
                 frame = self._frame(picture, last)
                 if picture.is_corrupt:
                     account.note("a picture is damaged, and shown as well as could be", frame.time)

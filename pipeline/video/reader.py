@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from pipeline.types import Grid
 from pipeline.video.account import Account
 from pipeline.video.container import Probe, reason_of
+from pipeline.video.plan import Use, planned
 
 if TYPE_CHECKING:
     import av
@@ -31,39 +34,80 @@ class PictureReader:
         stream: The video stream.
         account: Told of all that is lost.
         is_skipping: Whether the decoder leaves frames out on purpose.
+        grid: The points at which frames are wanted; None for all frames.
     """
 
     def __init__(
-        self, probed: Probe, container: InputContainer, stream: VideoStream, account: Account, *, is_skipping: bool
+        self,
+        probed: Probe,
+        container: InputContainer,
+        stream: VideoStream,
+        account: Account,
+        *,
+        is_skipping: bool = False,
+        grid: Grid | None = None,
     ) -> None:
         self._probe = probed
         self._container = container
         self._stream = stream
         self._account = account
-        self._is_skipping = is_skipping
+        self._is_skipping = is_skipping or grid is not None
+        self._grid = grid
         self._file_end = Fraction(0)
         self._read_until = 0
         self._has_ended = False
 
     def pictures(self) -> Iterator[av.VideoFrame]:
         """Decoded pictures, as the decoder gives them out."""
+        if self._grid is None:
+            for packet in self._packets():
+                yield from self._decoded(packet)
+        else:
+            yield from self._planned(self._grid)
+        self._has_ended = True
+
+    def _planned(self, grid: Grid) -> Iterator[av.VideoFrame]:
+        """The pictures at the points of a grid, and those that they need."""
+        context = self._stream.codec_context
+        timed = ((packet, self._time(packet.pts)) for packet in self._packets())
+        for step in planned(timed, grid):
+            if step.use is Use.NOTHING:
+                self._pass_over(step.packet)
+                continue
+            if step.is_fresh_start:
+                yield from self._drained()
+            context.skip_frame = "DEFAULT" if step.use is Use.SHOWN else "NONREF"
+            yield from self._decoded(step.packet)
+
+    def _drained(self) -> Iterator[av.VideoFrame]:
+        """What the decoder still holds; it then knows nothing, as after a seek."""
         import av
 
-        for packet in self._packets():
-            time = self._time(packet.pts if packet.pts is not None else packet.dts)
-            try:
-                pictures = packet.decode()
-            except av.error.EOFError:
-                continue
-            except av.FFmpegError as error:
-                self._account.lose("a picture cannot be decoded", time, reason_of(error))
-                continue
-            if packet.is_corrupt:
-                self._account.note("the data is damaged", time)
-            if self._is_skipping and time is not None and not packet.is_discard:
-                self._account.lasts_until(time + (packet.duration or 0) * self._probe.info.time_base)
-            yield from pictures
-        self._has_ended = True
+        with suppress(av.error.EOFError):
+            yield from self._stream.codec_context.decode(None)
+        self._stream.codec_context.flush_buffers()
+
+    def _decoded(self, packet: Packet[VideoStream]) -> Iterator[av.VideoFrame]:
+        import av
+
+        time = self._time(packet.pts if packet.pts is not None else packet.dts)
+        try:
+            pictures = packet.decode()
+        except av.error.EOFError:
+            return
+        except av.FFmpegError as error:
+            self._account.lose("a picture cannot be decoded", time, reason_of(error))
+            return
+        if packet.is_corrupt:
+            self._account.note("the data is damaged", time)
+        self._pass_over(packet)
+        yield from pictures
+
+    def _pass_over(self, packet: Packet[VideoStream]) -> None:
+        """Where frames are left out on purpose, their packets say that they are there."""
+        time = self._time(packet.pts if packet.pts is not None else packet.dts)
+        if self._is_skipping and time is not None and not packet.is_discard:
+            self._account.lasts_until(time + (packet.duration or 0) * self._probe.info.time_base)
 
     def check_end(self) -> None:
         """Note a file that ended too early; to be called once all pictures were given out."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import VideoDecodeError
-from pipeline.types import Frame, Skip, VideoInfo
+from pipeline.types import Frame, Grid, Skip, VideoInfo
 from pipeline.video.account import Account
 from pipeline.video.container import Probe
 from pipeline.video.packet_times import PacketTime
@@ -101,8 +101,18 @@ class WholePictureStream(ABC):
         """End of the last frame given out, on the playback clock."""
         return self._account.end_time
 
+    @property
+    def frames_decoded(self) -> int:
+        """Pictures that `frames` has decoded so far, whether it gave them out or not."""
+        return self._account.frames_decoded
+
     def frames(
-        self, *, start: Fraction | None = None, end: Fraction | None = None, skip: Skip = Skip.NOTHING
+        self,
+        *,
+        start: Fraction | None = None,
+        end: Fraction | None = None,
+        skip: Skip = Skip.NOTHING,
+        grid: Grid | None = None,
     ) -> Iterator[Frame]:
         """Iterate over the frames shown in [start, end); nothing is skipped, and what comes before `start` is decoded.
 
@@ -111,7 +121,7 @@ class WholePictureStream(ABC):
             UnsupportedVideoError: The library's times cannot be trusted on this file.
             ValueError: The stream is closed.
         """
-        del skip
+        del skip, grid
         if self._is_closed:
             raise ValueError(f"{self.info.uri!r} is closed; open it again")
         one_pass = self._shown(start, end)
@@ -144,6 +154,7 @@ class WholePictureStream(ABC):
     def _timed(self, account: Account) -> Generator[WholeFrame]:
         last: Fraction | None = None
         for packet, picture in self._pictures(account):
+            account.frames_decoded += 1
             time, duration = packet.seconds(self._probe)
             if last is None or time > last:
                 yield WholeFrame(packet.pts, time, duration, packet.is_keyframe, picture, self._scaler)

@@ -37,6 +37,10 @@ def test_help_loads_nothing_heavy_and_is_quick():
     assert min(times) < 0.3
 
 
+def test_help_shows_its_examples_a_line_each(momentseek):
+    assert "\n  momentseek index videos/  " in momentseek("--help").out
+
+
 @pytest.mark.parametrize("command", ["index", "search", "videos", "remove", "evaluate", "config", "doctor"])
 def test_help_of_each_command(momentseek, command):
     result = momentseek(command, "--help")
@@ -109,6 +113,18 @@ def test_index_of_a_missing_path_fails(momentseek, config, tmp_path):
     assert "Traceback" not in result.err
 
 
+def test_index_of_an_empty_path_is_a_usage_error(momentseek, config):
+    result = momentseek("index", "", "-c", config)
+    assert (result.code, "one of PATHS is empty" in result.err) == (2, True)
+
+
+def test_a_file_that_looks_like_an_option_is_pointed_out(momentseek, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-dash.mp4").touch()
+    result = momentseek("index", "-dash.mp4")
+    assert (result.code, "'-dash.mp4' is a file here; write it as './-dash.mp4'" in result.err) == (2, True)
+
+
 def test_index_of_a_folder_without_videos_says_so(momentseek, config, tmp_path):
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "a.txt").write_text("a")
@@ -179,6 +195,32 @@ def test_search_without_a_library_makes_none(momentseek, tmp_path):
     result = momentseek("search", "x", "--library", tmp_path / "none")
     assert (result.code, "there is no library" in result.err) == (2, True)
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("command", [("search", "x"), ("videos",), ("remove", "x")])
+def test_a_folder_that_is_no_library_is_refused_and_left_alone(momentseek, tmp_path, command):
+    result = momentseek(*command, "--library", tmp_path)
+    assert (result.code, "there is no library" in result.err) == (2, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_library_that_is_a_file_is_refused(momentseek, tmp_path):
+    (tmp_path / "a.mp4").touch()
+    result = momentseek("videos", "--library", tmp_path / "a.mp4")
+    assert (result.code, "is a file or lies in one; name a folder" in result.err) == (1, True)
+
+
+def test_a_library_without_a_name_is_refused(momentseek):
+    result = momentseek("videos", "--library", "")
+    assert (result.code, "library: " in result.err) == (2, True)
+
+
+def test_search_whose_clips_cannot_be_made_fails(momentseek, config, make_video, tmp_path):
+    path = make_video()
+    momentseek("index", path, "-c", config)
+    path.unlink()
+    result = momentseek("search", "it", "-c", config, "-n", 1, "--clips", tmp_path / "clips")
+    assert (result.code, "no clip of moment 1" in result.err) == (1, True)
 
 
 @pytest.mark.parametrize("question", ["", "   "])

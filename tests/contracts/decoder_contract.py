@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,8 +14,9 @@ from PIL import Image
 from video_factory import Made, make_sound, number_of, numbered, truncated
 
 from pipeline.errors import UnsupportedVideoError, VideoError, VideoNotFoundError
-from pipeline.types import Skip
-from pipeline.video import VideoDecoder
+from pipeline.sampling import FixedRate
+from pipeline.types import Frame, Skip
+from pipeline.video import VideoDecoder, VideoStream
 
 MakeVideo = Callable[[str], Made]
 
@@ -54,6 +55,13 @@ CASES = [
     "edit-list-b-frames.mp4",
 ]
 WINDOWS = [(0, 2), (0, None), (3, 4), (3.21, 3.22), (5.5, 7.25), (9.9, None), (9.97, 20), (4, 4), (11, None), (6, 5)]
+
+
+def sampled(sampler: FixedRate, stream: VideoStream, frames: Iterable[Frame]) -> list[tuple[Fraction, int]]:
+    """Times and numbers of the frames that a sampler takes."""
+    one_pass = sampler.begin(stream.info)
+    chosen = [each for frame in frames for each in one_pass.feed(frame)]
+    return [(each.time, number_of(each.rgb())) for each in (*chosen, *one_pass.finish())]
 
 
 class DecoderContract:
@@ -112,6 +120,35 @@ class DecoderContract:
             assert stream.damage == ()
         with decoder.open(str(long_video)) as stream:
             assert {frame.time for frame in stream.frames() if frame.is_keyframe} <= set(found)
+
+    @pytest.mark.parametrize("fps", [0.25, 0.9, 3.0])
+    @pytest.mark.parametrize("case", CASES)
+    def test_a_grid_has_the_frames_on_screen_at_its_points(
+        self, decoder: VideoDecoder, video: MakeVideo, case: str, fps: float
+    ) -> None:
+        made = video(case)
+        if case in self.refuses:
+            return
+        sampler = FixedRate(fps=fps)
+        with decoder.open(str(made)) as stream:
+            wanted = sampled(sampler, stream, stream.frames())
+            covered = stream.covered_seconds
+            assert sampled(sampler, stream, stream.frames(grid=sampler.grid)) == wanted
+            assert (stream.damage, stream.end_time, stream.covered_seconds) == ((), made.end, pytest.approx(covered))
+            assert len(wanted) <= stream.frames_decoded <= len(made.times)
+
+    @pytest.mark.parametrize("fps", [0.4, 1.0, 2.5])
+    def test_a_tolerant_grid_has_a_frame_near_each_point(
+        self, decoder: VideoDecoder, long_video: Made, fps: float
+    ) -> None:
+        sampler = FixedRate(fps=fps, tolerance_seconds=0.5 / fps)
+        with decoder.open(str(long_video)) as stream:
+            found = sampled(sampler, stream, stream.frames(grid=sampler.grid))
+        truth = dict(zip(long_video.times, long_video.numbers, strict=True))
+        assert set(found) <= truth.items()
+        points = [k / sampler.rate for k in range(int(long_video.end * sampler.rate))]
+        assert all(min(abs(point - time) for time, _ in found) <= Fraction(1, 2) / sampler.rate for point in points)
+        assert len(found) <= len(points) + 1
 
     def test_keyframes_are_told(self, decoder: VideoDecoder, video: MakeVideo) -> None:
         with decoder.open(str(video("plain.mp4"))) as stream:

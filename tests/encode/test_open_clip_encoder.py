@@ -223,6 +223,22 @@ def test_weights_in_the_cache_need_no_network(monkeypatch: pytest.MonkeyPatch, t
     assert weights_file(Encoding(cache_dir=str(tmp_path))) == file
 
 
+def test_a_pickled_encoder_finds_its_files_from_elsewhere(
+    models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = models("square")
+    assert settings.checkpoint is not None
+    assert settings.architecture is not None
+    here = Path(settings.checkpoint).parent
+    relative = {"checkpoint": Path(settings.checkpoint).name, "architecture": Path(settings.architecture).name}
+    monkeypatch.chdir(here)
+    pickled = pickle.dumps(OpenClipEncoder(settings.model_copy(update={**relative, "cache_dir": "cache"})))
+    monkeypatch.chdir(tmp_path)
+    copy = pickle.loads(pickled)
+    assert copy.fingerprint == OpenClipEncoder(settings).fingerprint
+    assert copy.settings.cache_dir == str(here / "cache")
+
+
 def test_a_missing_checkpoint_is_named() -> None:
     encoder = OpenClipEncoder(Encoding(checkpoint="/nowhere/a.pt"))
     with pytest.raises(WeightsUnavailableError, match=r"there is no file '/nowhere/a\.pt'"):

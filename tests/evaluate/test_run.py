@@ -28,7 +28,7 @@ class FixedLibrary:
     def find(self, *names: str) -> tuple[str, ...]:
         if any(not name.startswith("park") for name in names):
             raise QueryError(f"no video {names[0]!r}")
-        return names
+        return ("park1", "park2") if names == ("park",) else names
 
 
 QUERIES = [LabelledQuery(1, "a dog", "park1", ((0, 4),)), LabelledQuery("b", "a cat", "park2", ((2, 4), (8, 9)))]
@@ -66,6 +66,13 @@ def test_videos_that_are_missing_are_named_before_anything_is_asked() -> None:
     library = FixedLibrary((0, 4))
     with pytest.raises(QueryError, match=r"1 videos of the labelled set are not in the library.*'zoo'"):
         evaluate(library, [*QUERIES, LabelledQuery(3, "a lion", "zoo", ((0, 1),))])
+    assert library.asked == []
+
+
+def test_a_name_of_several_videos_is_refused_before_anything_is_asked() -> None:
+    library = FixedLibrary((0, 4))
+    with pytest.raises(QueryError, match=r"2 videos of the library go by 'park'.*park1, park2"):
+        evaluate(library, [*QUERIES, LabelledQuery(3, "a lion", "park", ((0, 1),))])
     assert library.asked == []
 
 

@@ -20,14 +20,18 @@ from pipeline.execution.video_work import Failure
 VECTORS = np.eye(1, 4, dtype=np.float32)
 
 
-class FakeActor:
-    def __getattr__(self, name: str) -> Any:
-        return SimpleNamespace(remote=lambda *pixels: FakeReference())
-
-
 @dataclass(eq=False)
 class FakeReference:
     answer: Any = None
+
+
+class FakeMethod:
+    def remote(self, *pixels: object) -> FakeReference:
+        return FakeReference()
+
+
+class FakeActor:
+    encode = open = preprocessing = FakeMethod()
 
 
 class FakeRay:
@@ -37,7 +41,10 @@ class FakeRay:
         self.actors = 0
 
     def remote(self, kind: type) -> Any:
-        return SimpleNamespace(options=lambda **options: SimpleNamespace(remote=self._start))
+        return self
+
+    def options(self, **options: object) -> Any:
+        return SimpleNamespace(remote=self._start)
 
     def get(self, reference: FakeReference) -> Any:
         if isinstance(reference.answer, Exception):

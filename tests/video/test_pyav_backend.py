@@ -14,7 +14,7 @@ from contracts.decoder_contract import CASES, DecoderContract
 from video_catalogue import CATALOGUE, MILLISECOND
 from video_factory import Made, damaged, make_video, number_of, steady
 
-from pipeline.errors import VideoDecodeError
+from pipeline.errors import UnsupportedVideoError, VideoDecodeError
 from pipeline.types import Skip
 from pipeline.video import Decoding, VideoDecoder, make_decoder
 
@@ -30,6 +30,14 @@ COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (30, 160, 90), 
 @pytest.fixture
 def decoder() -> VideoDecoder:
     return make_decoder(Decoding())
+
+
+def test_a_file_of_no_length_is_refused(decoder: VideoDecoder, tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "nothing.mp4"), "w") as container:
+        container.add_stream("libx264", rate=10).pix_fmt = "yuv420p"
+        container.start_encoding()
+    with pytest.raises(UnsupportedVideoError, match="it holds nothing: it ends at 0 s"):
+        decoder.open(str(tmp_path / "nothing.mp4"))
 
 
 class TestPyAVDecoder(DecoderContract):

@@ -1,0 +1,221 @@
+"""Which packets of a stream need decoding, where only the frames at the points of a grid are wanted.
+
+Packets come in decoding order, in groups that begin with a keyframe. Within a group, a frame needs at most what comes
+before it: so all behind the last wanted frame is left out, and what comes before is decoded without the frames that no
+other refers to. Leading pictures (shown before the keyframe they come behind) may need the group before: if one of them
+is wanted, that group is decoded to its end, and if none is, they are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from fractions import Fraction
+from typing import Generic, Protocol, TypeVar
+
+from pipeline.timecode import grid_time, next_grid_number
+from pipeline.types import Grid
+
+__all__ = ["Step", "TimedPacket", "Use", "planned"]
+
+# What is held back at most: two groups of a second or ten are far below, endless ones are decoded as they come.
+_MOST_PACKETS = 1500
+_MOST_BYTES = 64 * 2**20
+
+
+class TimedPacket(Protocol):
+    """What is known of a packet before it is decoded."""
+
+    @property
+    def is_keyframe(self) -> bool:
+        """Whether it decodes alone."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+
+
+P = TypeVar("P", bound=TimedPacket)
+
+
+class Use(Enum):
+    """What a packet is needed for."""
+
+    SHOWN = "its frame is wanted"
+    REFERENCE = "others may refer to it"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class Step(Generic[P]):
+    """A packet, what it is needed for, and whether the packets that its predecessors refer to were left out."""
+
+    packet: P
+    time: Fraction | None
+    use: Use
+    is_fresh_start: bool = False
+
+
+@dataclass(eq=False)
+class _Timed(Generic[P]):
+    packet: P
+    time: Fraction
+    use: Use | None = None
+
+
+@dataclass(eq=False)
+class _Group(Generic[P]):
+    """A keyframe and what follows it in decoding order, up to the next one."""
+
+    packets: list[_Timed[P]] = field(default_factory=list)
+    is_behind_gap: bool = False
+
+    @property
+    def leading(self) -> list[_Timed[P]]:
+        """Pictures shown before the keyframe."""
+        return [each for each in self.packets[1:] if each.time < self.packets[0].time]
+
+
+def planned(packets: Iterable[tuple[P, Fraction | None]], grid: Grid) -> Iterator[Step[P]]:
+    """Say of each packet what it is needed for; the order stays.
+
+    Args:
+        packets: In decoding order, with their presentation times; one without a time ends all planning.
+        grid: The points. Frames before time 0 are wanted by none, and the first frame shown is wanted always.
+    """
+    plan: _Plan[P] = _Plan(grid)
+    remaining = iter(packets)
+    for packet, time in remaining:
+        if time is None:
+            yield from plan.given_up()
+            yield Step(packet, time, Use.SHOWN)
+            break
+        yield from plan.add(_Timed(packet, time))
+    yield from plan.rest()
+    for packet, time in remaining:
+        yield Step(packet, time, Use.SHOWN)
+
+
+class _Plan(Generic[P]):
+    """Holds back one group, and the next one until its leading pictures are known."""
+
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid
+        self._groups: list[_Group[P]] = []
+        self._packets = 0
+        self._bytes = 0
+        self._is_passing_on = True
+        self._has_shown = False
+
+    def add(self, timed: _Timed[P]) -> Iterator[Step[P]]:
+        if timed.packet.is_keyframe:
+            self._is_passing_on = False
+            if len(self._groups) == 2:
+                yield from self._first_planned()
+            self._groups.append(_Group())
+        if self._is_passing_on:
+            # Before the first keyframe, or within a group that is too large to be held back.
+            yield self._step(timed, Use.SHOWN)
+            return
+        self._groups[-1].packets.append(timed)
+        self._packets += 1
+        self._bytes += timed.packet.size
+        if len(self._groups) == 2 and timed.time > self._groups[1].packets[0].time:
+            yield from self._first_planned()
+        if self._packets > _MOST_PACKETS or self._bytes > _MOST_BYTES:
+            yield from self.given_up()
+            self._is_passing_on = True
+
+    def given_up(self) -> Iterator[Step[P]]:
+        """All that is held back, to be decoded whole where it was not planned yet."""
+        for group in self._groups:
+            leading = {id(each) for each in group.leading} if group.is_behind_gap else set()
+            for number, each in enumerate(group.packets):
+                use = each.use or (Use.NOTHING if id(each) in leading else Use.SHOWN)
+                yield self._step(each, use, is_fresh_start=group.is_behind_gap and number == 0)
+        self._forget()
+
+    def rest(self) -> Iterator[Step[P]]:
+        """What is held back at the end of the stream."""
+        while self._groups:
+            yield from self._first_planned()
+
+    def _forget(self) -> None:
+        self._groups, self._packets, self._bytes = [], 0, 0
+
+    def _step(self, timed: _Timed[P], use: Use, *, is_fresh_start: bool = False) -> Step[P]:
+        self._has_shown |= use is Use.SHOWN and timed.time >= 0
+        return Step(timed.packet, timed.time, use, is_fresh_start)
+
+    def _first_planned(self) -> Iterator[Step[P]]:
+        group = self._groups.pop(0)
+        following = self._groups[0] if self._groups else None
+        self._packets -= len(group.packets)
+        self._bytes -= sum(each.packet.size for each in group.packets)
+        _mark_wanted(self._grid, group, following, is_first=not self._has_shown)
+        needs_all = following is not None and any(each.use is Use.SHOWN for each in following.leading)
+        last = max((number for number, each in enumerate(group.packets) if each.use is Use.SHOWN), default=-1)
+        is_complete = needs_all or last == len(group.packets) - 1
+        if following is not None:
+            following.is_behind_gap = not is_complete
+            for each in following.leading:
+                each.use = Use.NOTHING if not needs_all else each.use or Use.REFERENCE
+        for number, each in enumerate(group.packets):
+            use = each.use or (Use.REFERENCE if needs_all or number < last else Use.NOTHING)
+            yield self._step(each, use, is_fresh_start=group.is_behind_gap and number == 0)
+
+
+def _mark_wanted(grid: Grid, group: _Group[P], following: _Group[P] | None, *, is_first: bool) -> None:
+    """Mark as shown one frame for each point, among a group's own and the leading ones of the next."""
+    ahead = [] if following is None else following.leading
+    # Leading pictures that are settled belong to the group before; a keyframe may be wanted for its points already.
+    own = [each for number, each in enumerate(group.packets) if each.use is None or number == 0]
+    shown = sorted((each for each in (*own, *ahead) if each.time >= 0), key=lambda each: each.time)
+    if not shown:
+        return
+    if is_first:
+        shown[0].use = Use.SHOWN
+    if following is None:
+        # Whether a point lies in the time that the last frame is shown is the sampler's to say, by the frame before.
+        for each in shown[-2:]:
+            each.use = Use.SHOWN
+    key = None if following is None else following.packets[0]
+    ends = [*(each.time for each in shown[1:]), shown[-1].time if key is None else key.time]
+    on_screen = [
+        (point, each)
+        for each, end in zip(shown, ends, strict=True)
+        for point in _first_and_last_point(grid.rate, each.time, end)
+    ]
+    if not grid.tolerance:
+        for _, each in on_screen:
+            each.use = Use.SHOWN
+        return
+    # The keyframe that follows costs nothing more, being decoded as the first of its group.
+    candidates = shown if key is None or key.time < 0 else [*shown, key]
+    depth = {id(each): number for number, each in enumerate((*group.packets, *ahead))}
+    _mark_within_tolerance(grid.tolerance, on_screen, candidates, depth)
+
+
+def _first_and_last_point(rate: Fraction, start: Fraction, end: Fraction) -> set[Fraction]:
+    """The first and the last point in [start, end), which may last for years."""
+    first, after = next_grid_number(start, rate), next_grid_number(end, rate)
+    return {grid_time(first, rate), grid_time(after - 1, rate)} if first < after else set()
+
+
+def _mark_within_tolerance(
+    tolerance: Fraction,
+    on_screen: Iterable[tuple[Fraction, _Timed[P]]],
+    candidates: Iterable[_Timed[P]],
+    depth: dict[int, int],
+) -> None:
+    """Of the frames near each point, mark the nearest that costs no more decoding than the dearest point must."""
+    choices = [
+        (point, each, [other for other in candidates if abs(other.time - point) <= tolerance])
+        for point, each in on_screen
+    ]
+    dearest = max((min(depth.get(id(e), -1) for e in near or [each]) for _, each, near in choices), default=-1)
+    for point, each, near in choices:
+        affordable = [other for other in near if depth.get(id(other), -1) <= dearest]
+        nearest = min(affordable, key=lambda other: abs(other.time - point), default=each)
+        nearest.use = Use.SHOWN
