@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 
 from pipeline.encode.protocol import OpenEncoder
 from pipeline.errors import ExecutionError, MomentseekError
 from pipeline.execution.ledger import Ledger
+from pipeline.execution.prefetch import prefetched
 from pipeline.execution.progress import OnProgress, ProgressMeter
 from pipeline.execution.settings import Execution
 from pipeline.execution.stages import Stages
@@ -26,9 +28,13 @@ from pipeline.video import content_id
 
 __all__ = ["InProcessExecutor"]
 
+_BATCHES_AHEAD = 2
+
 
 class InProcessExecutor:
     """An `Executor` without other processes: the plainest way through a batch, and the one to debug.
+
+    One thread decodes while another encodes.
 
     A video that kills the process takes the batch with it; Ray's executor outlives that.
 
@@ -112,15 +118,16 @@ class _Worker:
         vectors: list[Vectors] = []
         number = self.meter.begin(source.uri)
         try:
-            for item in sampled_batches(reading, source.uri):
-                if isinstance(item, VideoEnd):
-                    return assembled(video_id, times, vectors, item), item
-                [result] = encoded(model, [item.images])
-                if isinstance(result, Failure):
-                    return result
-                times.append(item.times)
-                vectors.append(result)
-                self.meter.advance(number, item.times)
+            with closing(prefetched(sampled_batches(reading, source.uri), ahead=_BATCHES_AHEAD)) as items:
+                for item in items:
+                    if isinstance(item, VideoEnd):
+                        return assembled(video_id, times, vectors, item), item
+                    [result] = encoded(model, [item.images])
+                    if isinstance(result, Failure):
+                        return result
+                    times.append(item.times)
+                    vectors.append(result)
+                    self.meter.advance(number, item.times)
         finally:
             self.meter.end(number)
         raise AssertionError("sampled_batches ends with a VideoEnd")

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import EncoderError, UnsupportedVideoError, VideoNotFoundError, WeightsUnavailableError
-from pipeline.types import Frame, Skip, VideoInfo
+from pipeline.types import Frame, Grid, Skip, VideoInfo
 
 HEAD = b"\0fake video\0"
 RATE = Fraction(2)
@@ -78,8 +78,17 @@ class FakeStream:
     def end_time(self) -> Fraction:
         return self._given / RATE
 
+    @property
+    def frames_decoded(self) -> int:
+        return self._given
+
     def frames(
-        self, *, start: Fraction | None = None, end: Fraction | None = None, skip: Skip = Skip.NOTHING
+        self,
+        *,
+        start: Fraction | None = None,
+        end: Fraction | None = None,
+        skip: Skip = Skip.NOTHING,
+        grid: Grid | None = None,
     ) -> Iterator[Frame]:
         lost = int(self._words.get("damaged", 0))
         for pts in range(int(self._words["frames"]) - lost):
@@ -132,6 +141,7 @@ class FakePass:
 @dataclass(frozen=True)
 class EveryFrame:
     skip: Skip = Skip.NOTHING
+    grid: Grid | None = None
 
     def begin(self, info: VideoInfo) -> FakePass:
         return FakePass()
