@@ -191,6 +191,10 @@ def _mark_wanted(grid: Grid, group: _Group[P], following: _Group[P] | None, *, i
         for _, each in on_screen:
             each.use = Use.SHOWN
         return
+    for each, end in zip(shown, ends, strict=True):
+        if _first_and_last_point(grid.rate, each.time + grid.tolerance, end - grid.tolerance):
+            # No other frame is near that point.
+            each.use = Use.SHOWN
     # The keyframe that follows costs nothing more, being decoded as the first of its group.
     candidates = shown if key is None or key.time < 0 else [*shown, key]
     depth = {id(each): number for number, each in enumerate((*group.packets, *ahead))}

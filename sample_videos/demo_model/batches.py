@@ -6,7 +6,7 @@ import multiprocessing
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.queues import Queue
 from queue import Empty
 
@@ -19,12 +19,14 @@ from sample_videos.phrasing import phrase
 from sample_videos.statements import CONCEPTS, describe, near_miss, random_statement
 from sample_videos.truth import Facts, Statement, facts, truth_matrix
 from sample_videos.world.draw import draw_scene
+from sample_videos.world.ground import actor_box
 from sample_videos.world.scene import Scene
 
 __all__ = ["HEIGHT", "WIDTH", "Batch", "PicturePool", "Sentences", "draw_group"]
 
 WIDTH = 224
 HEIGHT = 126
+CLOSE_UPS = 0.4
 
 Picture = tuple[npt.NDArray[np.uint8], Facts]
 
@@ -55,12 +57,26 @@ class Batch:
 def draw_group(rng: random.Random) -> list[Picture]:
     """One picture, or two that differ in a single fact, so that a batch holds what is hard to tell apart."""
     scene = cast_scene(rng)
+    if scene.actors and rng.random() < CLOSE_UPS:
+        scene = _close_up(scene, rng)
     seconds = rng.uniform(0.0, 5.0)
     group = [(_photograph(scene, seconds, rng), facts(scene, seconds))]
-    if rng.random() < 0.5:
+    if rng.random() < 0.6:
         other = alter_scene(scene, rng)
         group.append((_photograph(other, seconds, rng), facts(other, seconds)))
     return group
+
+
+def _close_up(scene: Scene, rng: random.Random) -> Scene:
+    """The scene with one actor filling much of the picture, so that what is small elsewhere is large here."""
+    boxes = [actor_box(scene, actor, 0.0) for actor in scene.actors]
+    box = rng.choice(boxes)
+    zoom = min(3.0, 360.0 * rng.uniform(0.6, 1.0) / (box.bottom - box.top), 640.0 / (box.right - box.left))
+    if zoom <= scene.camera.zoom:
+        return scene
+    x = min(max((box.left + box.right) / 2 + rng.uniform(-40, 40), 320 / zoom), 640 - 320 / zoom)
+    y = min(max((box.top + box.bottom) / 2, 180 / zoom), 360 - 180 / zoom)
+    return replace(scene, camera=replace(scene.camera, x=x, y=y, zoom=zoom, pan=0.0))
 
 
 def _photograph(scene: Scene, seconds: float, rng: random.Random) -> npt.NDArray[np.uint8]:
@@ -149,18 +165,17 @@ class PicturePool:
 
 
 def sentences_about(known: Sequence[Facts], rng: random.Random) -> Sentences:
-    """Sentences for a batch: two true of each picture, a near miss of every other, single concepts and random ones."""
+    """Sentences for a batch: three true of each picture and a near miss, all single concepts, and random ones."""
     statements = list(_statements(known, rng))
     return Sentences(tuple(phrase(statement, rng) for statement in statements), tuple(statements))
 
 
 def _statements(known: Sequence[Facts], rng: random.Random) -> Iterator[Statement]:
     for picture in known:
-        first = describe(picture, rng)
-        yield first
-        yield describe(picture, rng)
-        if rng.random() < 0.5:
-            yield near_miss(first, rng)
-    yield from rng.sample(sorted(CONCEPTS.values(), key=repr), 32)
+        for _ in range(3):
+            true = describe(picture, rng)
+            yield true
+        yield near_miss(true, rng)
+    yield from CONCEPTS.values()
     for _ in range(32):
         yield random_statement(rng)

@@ -1,7 +1,8 @@
 """Train the demo model: `python -m sample_videos.demo_model.train --minutes 60 --out DIR`.
 
 The learning rate follows the share of the minutes that have passed, so a slower machine trains on fewer pictures and
-still ends with a finished model. An interrupted run goes on with `--resume`.
+still ends with a finished model. An interrupted run goes on with `--resume`; with more `--minutes` than before, what is
+added is a cycle of its own, that begins with a high rate again (SGDR, arXiv 1608.03983).
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class Trainer:
         self.loss = TruthLoss()
         self.steps = 0
         self.elapsed_seconds = 0.0
+        self.cycle = (0.0, 60.0 * options.minutes)
         self.seen_tokens = torch.zeros(49408, dtype=torch.bool)
         self.encode_image = self.model.visual
         if options.compile:
@@ -61,9 +63,9 @@ class Trainer:
 
     @property
     def progress(self) -> float:
-        """Share of the budget that is spent, 0 to 1."""
-        budget: float = 60 * self.options.minutes
-        return min(1.0, self.elapsed_seconds / budget)
+        """Share of the cycle that is over, 0 to 1."""
+        start, end = self.cycle
+        return min(1.0, max(0.0, (self.elapsed_seconds - start) / (end - start)))
 
     def step(self, batch: Batch) -> float:
         """Learn from one batch and return its loss."""
@@ -136,6 +138,7 @@ class Trainer:
             "seen_tokens": self.seen_tokens,
             "steps": self.steps,
             "elapsed_seconds": self.elapsed_seconds,
+            "cycle": self.cycle,
         }
         torch.save(state, folder / "resume.partial")
         (folder / "resume.partial").replace(folder / "resume.pt")
@@ -147,14 +150,18 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.average, self.seen_tokens = state["average"], state["seen_tokens"]
         self.steps, self.elapsed_seconds = state["steps"], state["elapsed_seconds"]
+        end = 60.0 * self.options.minutes
+        if end <= self.elapsed_seconds:
+            raise ValueError(f"trained for {self.elapsed_seconds / 60:.1f} minutes already; say more --minutes")
+        self.cycle = tuple(state["cycle"]) if state.get("cycle", (0, 0))[1] == end else (self.elapsed_seconds, end)
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser("python -m sample_videos.demo_model.train", description="Train the demo model.")
     parser.add_argument("--out", type=Path, required=True, help="folder of the weights and the state of the run")
-    parser.add_argument("--minutes", type=float, default=60.0, help="how long to train (default: %(default)s)")
-    parser.add_argument("--batch", type=int, default=128, help="pictures a step (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=60.0, help="how long to train in all (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=64, help="pictures a step (default: %(default)s)")
     parser.add_argument("--learning-rate", type=float, default=2e-3, help="peak rate of AdamW (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw (default: %(default)s)")
     parser.add_argument("--pool", type=int, default=20_000, help="pictures kept for more than one batch")
