@@ -19,21 +19,19 @@ import argparse
 import json
 import logging
 import os
-import platform
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 
-from pipeline.encode import Encoding, OpenClipEncoder
+from benchmarks.machine import random_model, run_facts
+from pipeline.encode import OpenClipEncoder
 from pipeline.execution import Execution, Stages, make_executor
 from pipeline.execution.ledger import Ledger
 from pipeline.execution.video_work import BatchTimes, FrameBatch, Reading, VideoEnd, assembled, sampled_batches
@@ -45,8 +43,6 @@ from pipeline.types import Source
 from pipeline.video import Decoding, content_id, make_decoder
 
 RATE, WIDTH, HEIGHT = 25, 640, 360
-VIT_B_32 = {"layers": 12, "width": 768, "patch_size": 32, "image_size": 224}
-TEXT = {"context_length": 16, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 1}
 BATCH_FRAMES = 32
 
 
@@ -67,9 +63,9 @@ def main() -> None:
         }
         ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
         results = {name: compare(paths, encoder, arguments.repeats) for name, paths in batches.items()}
-    content = {"command": " ".join(["python", "-m", "benchmarks.executors", *sys.argv[1:]]), "seed": 0, **machine()}
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps({**content, "results": results}, indent=2) + "\n")
+    content = {**run_facts("benchmarks.executors"), "seed": 0, "results": results}
+    arguments.output.write_text(json.dumps(content, indent=2) + "\n")
     print(json.dumps(results, indent=2))
 
 
@@ -211,21 +207,6 @@ def stages_in(folder: str, encoder: OpenClipEncoder) -> Stages:
     )
 
 
-def random_model(folder: Path) -> Encoding:
-    """An image tower of ViT-B/32's size with random weights."""
-    import open_clip
-    import torch
-    from safetensors.torch import save_file
-
-    architecture, checkpoint = folder / "random.json", folder / "random.safetensors"
-    architecture.write_text(json.dumps({"embed_dim": 512, "vision_cfg": VIT_B_32, "text_cfg": TEXT}))
-    open_clip.add_model_config(architecture)
-    torch.manual_seed(0)
-    network = open_clip.create_model("random")
-    save_file({name: value.half().contiguous() for name, value in network.state_dict().items()}, str(checkpoint))
-    return Encoding(model="random-b-32", architecture=str(architecture), checkpoint=str(checkpoint))
-
-
 def write_video(path: Path, seconds: int, *, seed: int) -> str:
     """Noise that moves over a colour which changes: neither trivial to decode nor all alike."""
     rng = np.random.default_rng(seed)
@@ -241,20 +222,6 @@ def write_video(path: Path, seconds: int, *, seed: int) -> str:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode(None))
     return str(path)
-
-
-def machine() -> dict[str, Any]:
-    """What the figures depend on."""
-    names = ("momentseek", "ray", "torch", "open_clip_torch", "av", "numpy", "pyarrow")
-    processor = "unknown"
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            processor = line.partition(":")[2].strip()
-            break
-    return {
-        "machine": {"processor": processor, "processors": os.cpu_count(), "platform": platform.platform()},
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in names}},
-    }
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from av.video.stream import VideoStream
 
 from sample_videos.films import Film, JoinKind
 from sample_videos.world.draw import draw_scene
-from sample_videos.world.scene import STAGE_HEIGHT, STAGE_WIDTH
 
 __all__ = ["draw_frames", "film_frame", "write_film"]
 
@@ -24,11 +23,10 @@ _OPTIONS = {
     "libvpx-vp9": {"crf": "34", "b": "0", "cpu-used": "5", "deadline": "good", "threads": "1"},
 }
 _TICKS = 90_000
-_KEYFRAME_FRAMES = 75
 
 
 def film_frame(film: Film, seconds: float) -> npt.NDArray[np.uint8]:
-    """The picture of a film at a time: uint8 (360, 640, 3) RGB."""
+    """The picture of a film at a time: uint8 (height, width, 3) RGB."""
     number = film.shot_at(seconds)
     for edge in (number, number + 1):
         if not 0 < edge < len(film.shots):
@@ -41,7 +39,7 @@ def film_frame(film: Film, seconds: float) -> npt.NDArray[np.uint8]:
 
 def _shot_frame(film: Film, number: int, seconds: float) -> npt.NDArray[np.uint8]:
     shot = film.shots[number]
-    return draw_scene(shot.scene, seconds - shot.start_seconds, STAGE_WIDTH, STAGE_HEIGHT)
+    return draw_scene(shot.scene, seconds - shot.start_seconds, film.width, film.height)
 
 
 def _joined(film: Film, edge: int, seconds: float) -> npt.NDArray[np.uint8]:
@@ -67,9 +65,9 @@ def _encode(film: Film, container: OutputContainer) -> None:
     stream = container.add_stream(film.codec, rate=film.rate or 30, options=dict(_OPTIONS[film.codec]))
     if not isinstance(stream, VideoStream):
         raise TypeError(f"{film.codec} encodes no video")
-    stream.width, stream.height, stream.pix_fmt = STAGE_WIDTH, STAGE_HEIGHT, "yuv420p"
+    stream.width, stream.height, stream.pix_fmt = film.width, film.height, "yuv420p"
     context = stream.codec_context
-    context.time_base, context.gop_size = time_base, _KEYFRAME_FRAMES
+    context.time_base, context.gop_size = time_base, film.keyframe_every
     if film.codec == "libx265":
         context.codec_tag = "hvc1"
     for time, picture in draw_frames(film):

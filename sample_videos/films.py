@@ -10,9 +10,9 @@ from enum import StrEnum
 from fractions import Fraction
 
 from sample_videos.casting import HAT_COLOURS, cast_scene
-from sample_videos.world.scene import Light, Person, PlaceKind, Scene
+from sample_videos.world.scene import STAGE_HEIGHT, STAGE_WIDTH, Light, Person, PlaceKind, Scene
 
-__all__ = ["COMMITTED_SEED", "Film", "Join", "JoinKind", "Shot", "write_scripts"]
+__all__ = ["COMMITTED_SEED", "Film", "Join", "JoinKind", "Shot", "write_long_script", "write_scripts"]
 
 COMMITTED_SEED = 2026
 _TICKS = 90_000
@@ -55,6 +55,8 @@ class Film:
         shots: In order; the first starts at 0.
         duration_seconds: End of the last shot.
         seed: Seed of the variable frame times.
+        height: Pixels down; 16 to 9 across.
+        keyframe_every: Frames from one keyframe to the next at most.
     """
 
     name: str
@@ -64,6 +66,13 @@ class Film:
     shots: tuple[Shot, ...]
     duration_seconds: float
     seed: int
+    height: int = STAGE_HEIGHT
+    keyframe_every: int = 75
+
+    @property
+    def width(self) -> int:
+        """Pixels across."""
+        return self.height * STAGE_WIDTH // STAGE_HEIGHT
 
     def frame_times(self) -> list[Fraction]:
         """The time of every frame; under a variable rate they lie 1/30, 1/25, 1/15 or 1/10 s apart by chance."""
@@ -118,6 +127,19 @@ def write_scripts(seed: int = COMMITTED_SEED, count: int | None = None) -> Itera
     for number, (name, suffix, codec, rate, places) in enumerate(_SCRIPTS[:count]):
         rng = random.Random(f"momentseek film {seed} {number}")
         yield _script(name, suffix, codec, rate, places, rng)
+
+
+def write_long_script(seed: int, minutes: float, height: int = 720) -> Film:
+    """One film of many shots of 3 to 30 s at 25 frames a second, with a keyframe in ten seconds as encoders have it."""
+    rng = random.Random(f"momentseek long film {seed}")
+    shots: list[Shot] = []
+    start = 0.0
+    while start < 60 * minutes:
+        scene = _scene(len(shots), tuple(PlaceKind), shots[-1].scene if shots else None, rng)
+        shots.append(Shot(scene, start, _join(rng) if shots else Join(JoinKind.CUT)))
+        start = round(start + rng.uniform(3.0, 30.0), 2)
+    name = f"long-{minutes:g}-min"
+    return Film(name, ".mp4", "libx264", Fraction(25), tuple(shots), 60.0 * minutes, seed, height, keyframe_every=250)
 
 
 def _script(

@@ -1,4 +1,7 @@
-"""Draw the sample films and write their labels: `python -m sample_videos.generate --seed 7 --out DIR`."""
+"""Draw the sample films and write their labels: `python -m sample_videos.generate --seed 7 --out DIR`.
+
+`--minutes 20` draws one long film of 720 lines instead, for measurements.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from sample_videos.films import COMMITTED_SEED, write_scripts
+from sample_videos.films import COMMITTED_SEED, write_long_script, write_scripts
 from sample_videos.labels import write_labels
 
 HERE = Path(__file__).resolve().parent
@@ -22,11 +25,17 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=COMMITTED_SEED, help="which films (default: %(default)s)")
     parser.add_argument("--out", type=Path, help="folder for the films and their labels")
     parser.add_argument("--films", type=int, help="only the first so many films")
+    parser.add_argument("--minutes", type=float, help="one long film of so many minutes in place of the short ones")
+    parser.add_argument("--height", type=int, default=720, help="lines of the long film (default: %(default)s)")
     parser.add_argument("--labels-only", action="store_true", help="write moments.jsonl and cuts.json and draw nothing")
     options = parser.parse_args(arguments)
     if options.films is not None and options.films < 1:
         parser.error(f"--films: at least 1, got {options.films}")
-    if options.out is None and (options.seed != COMMITTED_SEED or options.films):
+    if options.minutes is not None and not 0 < options.minutes <= 600:
+        parser.error(f"--minutes: more than 0 and at most 600, got {options.minutes:g}")
+    if options.height % 2 or not 90 <= options.height <= 2160:
+        parser.error(f"--height: an even number from 90 to 2160, got {options.height}")
+    if options.out is None and (options.seed != COMMITTED_SEED or options.films or options.minutes):
         parser.error("--out: name a folder; only the committed films, whole, are written to their own place")
     return options
 
@@ -36,7 +45,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     folder: Path = options.out or HERE
     folder.mkdir(parents=True, exist_ok=True)
-    films = list(write_scripts(options.seed, options.films))
+    films = (
+        [write_long_script(options.seed, options.minutes, options.height)]
+        if options.minutes
+        else list(write_scripts(options.seed, options.films))
+    )
     count = write_labels(films, folder, options.seed)
     print(f"{folder}: {count} labelled queries of {len(films)} films", file=sys.stderr)
     if options.labels_only:

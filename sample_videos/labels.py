@@ -86,7 +86,7 @@ def film_queries(film: Film, rng: random.Random) -> Iterator[dict[str, Any]]:
             "duration": round(film.duration_seconds, 3),
             "relevant_windows": windows,
         }
-        if len(found) == QUERIES_PER_FILM:
+        if len(found) == max(QUERIES_PER_FILM, len(film.shots)):
             return
 
 

@@ -20,13 +20,15 @@ from sample_videos.statements import CONCEPTS, describe, near_miss, random_state
 from sample_videos.truth import Facts, Statement, facts, truth_matrix
 from sample_videos.world.draw import draw_scene
 from sample_videos.world.ground import actor_box
-from sample_videos.world.scene import Scene
+from sample_videos.world.scene import Person, Scene
 
 __all__ = ["HEIGHT", "WIDTH", "Batch", "PicturePool", "Sentences", "draw_group"]
 
 WIDTH = 224
 HEIGHT = 126
-CLOSE_UPS = 0.4
+# What people wear is a few pixels of a whole scene; it is learned from close-ups, and known from afar then.
+CLOSE_UPS = 0.7
+PEOPLE = 0.35
 
 Picture = tuple[npt.NDArray[np.uint8], Facts]
 
@@ -45,7 +47,7 @@ class Batch:
 
     Attributes:
         images: uint8 (N, HEIGHT, WIDTH, 3) RGB.
-        texts: M sentences.
+        texts: M sentences, those of CONCEPTS first, in their order.
         truth: int8 (N, M): 1 true, -1 false, 0 cannot be said.
     """
 
@@ -56,7 +58,7 @@ class Batch:
 
 def draw_group(rng: random.Random) -> list[Picture]:
     """One picture, or two that differ in a single fact, so that a batch holds what is hard to tell apart."""
-    scene = cast_scene(rng)
+    scene = cast_scene(rng, kinds=["person"] * rng.randint(1, 2) if rng.random() < PEOPLE else None)
     if scene.actors and rng.random() < CLOSE_UPS:
         scene = _close_up(scene, rng)
     seconds = rng.uniform(0.0, 5.0)
@@ -69,9 +71,9 @@ def draw_group(rng: random.Random) -> list[Picture]:
 
 def _close_up(scene: Scene, rng: random.Random) -> Scene:
     """The scene with one actor filling much of the picture, so that what is small elsewhere is large here."""
-    boxes = [actor_box(scene, actor, 0.0) for actor in scene.actors]
-    box = rng.choice(boxes)
-    zoom = min(3.0, 360.0 * rng.uniform(0.6, 1.0) / (box.bottom - box.top), 640.0 / (box.right - box.left))
+    chosen = rng.choices(scene.actors, weights=[3 if isinstance(actor, Person) else 1 for actor in scene.actors])[0]
+    box = actor_box(scene, chosen, 0.0)
+    zoom = min(3.5, 360.0 * rng.uniform(0.5, 1.0) / (box.bottom - box.top), 640.0 / (box.right - box.left))
     if zoom <= scene.camera.zoom:
         return scene
     x = min(max((box.left + box.right) / 2 + rng.uniform(-40, 40), 320 / zoom), 640 - 320 / zoom)
@@ -165,17 +167,17 @@ class PicturePool:
 
 
 def sentences_about(known: Sequence[Facts], rng: random.Random) -> Sentences:
-    """Sentences for a batch: three true of each picture and a near miss, all single concepts, and random ones."""
+    """Sentences for a batch: all single concepts, three true of each picture and a near miss, and random ones."""
     statements = list(_statements(known, rng))
     return Sentences(tuple(phrase(statement, rng) for statement in statements), tuple(statements))
 
 
 def _statements(known: Sequence[Facts], rng: random.Random) -> Iterator[Statement]:
+    yield from CONCEPTS.values()
     for picture in known:
         for _ in range(3):
             true = describe(picture, rng)
             yield true
         yield near_miss(true, rng)
-    yield from CONCEPTS.values()
     for _ in range(32):
         yield random_statement(rng)

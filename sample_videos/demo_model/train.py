@@ -16,17 +16,22 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import open_clip
 import torch
 from safetensors.torch import save_file
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from sample_videos.casting import cast_scene
 from sample_videos.demo_model.batches import Batch, PicturePool
 from sample_videos.demo_model.loss import TruthLoss
+from sample_videos.statements import CONCEPTS
+from sample_videos.truth import facts, truth_matrix
 
 ARCHITECTURE = Path(__file__).with_name("open_clip_config.json")
 WEIGHTS_NAME = "open_clip_model.safetensors"
 TRAINING_SEED = 1
+CONCEPTS_WEIGHT = 3.0
 
 
 def build_model() -> tuple[torch.nn.Module, Any, dict[str, Any]]:
@@ -35,6 +40,18 @@ def build_model() -> tuple[torch.nn.Module, Any, dict[str, Any]]:
     model = open_clip.CLIP(**architecture["model_cfg"])
     tokenizer = open_clip.SimpleTokenizer(context_length=architecture["model_cfg"]["text_cfg"]["context_length"])
     return model, tokenizer, architecture["preprocess_cfg"]
+
+
+def _concept_layer(width: int) -> torch.nn.Linear:
+    """A linear layer that begins with saying of each concept how often it is true, and nothing more."""
+    rng = random.Random(TRAINING_SEED)
+    known = [facts(cast_scene(rng), 1.0) for _ in range(1000)]
+    shown = (truth_matrix(list(CONCEPTS.values()), known) == 1).mean(axis=1).clip(0.002, 0.998)
+    layer = torch.nn.Linear(width, len(CONCEPTS))
+    torch.nn.init.zeros_(layer.weight)
+    with torch.no_grad():
+        layer.bias.copy_(torch.from_numpy(np.log(shown / (1 - shown))))
+    return layer
 
 
 class Trainer:
@@ -47,13 +64,18 @@ class Trainer:
         self.model = model.to(self.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.mean = torch.tensor(preprocess["mean"], device=self.device).view(1, 3, 1, 1) * 255
         self.std = torch.tensor(preprocess["std"], device=self.device).view(1, 3, 1, 1) * 255
+        self.concepts = _concept_layer(self.model.visual.head.proj.out_features).to(self.device)
         decayed = [p for p in self.model.parameters() if p.ndim > 1]
         others = [p for p in self.model.parameters() if p.ndim <= 1]
-        groups = [{"params": decayed, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}]
+        groups = [
+            {"params": decayed, "weight_decay": 0.05, "factor": 1.0},
+            {"params": others, "weight_decay": 0.0, "factor": 1.0},
+            {"params": [*self.concepts.parameters()], "weight_decay": 0.0, "factor": 10.0},
+        ]
         self.optimizer = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98))
         self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         self.loss = TruthLoss()
-        self.steps = 0
+        self.steps = self.steps_of_cycle = 0
         self.elapsed_seconds = 0.0
         self.cycle = (0.0, 60.0 * options.minutes)
         self.seen_tokens = torch.zeros(49408, dtype=torch.bool)
@@ -69,18 +91,19 @@ class Trainer:
 
     def step(self, batch: Batch) -> float:
         """Learn from one batch and return its loss."""
-        rate = self.options.learning_rate * min(1.0, (self.steps + 1) / 200)
+        rate = self.options.learning_rate * min(1.0, (self.steps_of_cycle + 1) / 200)
         rate *= 0.5 * (1 + math.cos(math.pi * self.progress)) + 0.01
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
         tokens = self.tokenizer(list(batch.texts))
         self.seen_tokens[tokens.unique()] = True
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
             images = self.encode_image(self._augmented(batch)).float()
             with sdpa_kernel(SDPBackend.MATH):  # the flash kernel's backward takes ten times as long on a CPU
                 texts = self.model.encode_text(tokens.to(self.device)).float()
-        self.loss.tell(torch.from_numpy(batch.truth))
-        loss = self.loss(
+        truth = torch.from_numpy(batch.truth).to(self.device, torch.float32)
+        self.loss.tell(truth)
+        loss = CONCEPTS_WEIGHT * self._concept_loss(images, truth[:, : len(CONCEPTS)]) + self.loss(
             torch.nn.functional.normalize(images, dim=-1),
             torch.nn.functional.normalize(texts, dim=-1),
             self.model.logit_scale.exp(),
@@ -93,8 +116,19 @@ class Trainer:
         with torch.no_grad():
             self.model.logit_scale.clamp_(0, math.log(60))
         self.steps += 1
+        self.steps_of_cycle += 1
         self._follow()
         return float(loss.detach())
+
+    def _concept_loss(self, images: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        """What a linear layer, which is thrown away afterwards, gets wrong when it reads the concepts off embeddings.
+
+        Text and image tower alone settle on what kinds of things there are and learn no colours for an hour: as long as
+        sentences that differ in a colour have the same embedding, pictures gain nothing by telling colours, and the
+        other way round. This loss does not wait for the sentences.
+        """
+        margins = torch.nn.functional.logsigmoid(truth * self.concepts(images))
+        return -(margins * truth.abs()).sum() / len(images)
 
     def _augmented(self, batch: Batch) -> torch.Tensor:
         """Normalised images, each flipped, blurred, brightened or dimmed by chance."""
@@ -112,7 +146,7 @@ class Trainer:
     @torch.no_grad()
     def _follow(self) -> None:
         """Move the averaged model, which is what is saved, a step towards the model."""
-        weight = 1 - min(0.998, (self.steps + 1) / (self.steps + 10))
+        weight = 1 - min(0.995, (self.steps + 1) / (self.steps + 10))
         for name, value in self.model.state_dict().items():
             if value.is_floating_point():
                 self.average[name].lerp_(value, weight)
@@ -134,6 +168,7 @@ class Trainer:
         state = {
             "model": self.model.state_dict(),
             "average": self.average,
+            "concepts": self.concepts.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "seen_tokens": self.seen_tokens,
             "steps": self.steps,
@@ -147,13 +182,17 @@ class Trainer:
         """Go on where `save` left off."""
         state = torch.load(folder / "resume.pt", map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
         self.average, self.seen_tokens = state["average"], state["seen_tokens"]
         self.steps, self.elapsed_seconds = state["steps"], state["elapsed_seconds"]
         end = 60.0 * self.options.minutes
         if end <= self.elapsed_seconds:
             raise ValueError(f"trained for {self.elapsed_seconds / 60:.1f} minutes already; say more --minutes")
-        self.cycle = tuple(state["cycle"]) if state.get("cycle", (0, 0))[1] == end else (self.elapsed_seconds, end)
+        if state.get("cycle", (0, 0))[1] == end:
+            self.cycle = tuple(state["cycle"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.concepts.load_state_dict(state["concepts"])
+        else:
+            self.cycle = (self.elapsed_seconds, end)
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:

@@ -1,0 +1,206 @@
+"""The whole way of a video, against the plain loop: the same frames of the same files, by the same model.
+
+    python -m benchmarks.pipeline VIDEO... [--repeats 5] [--output benchmarks/results/pipeline.json]
+
+The plain loop is what tutorials do: OpenCV reads every frame, every k-th goes through the model's PIL transform, in
+float32 batches of 32, one process. Ours is the in-process executor, with its store and an index in memory. The image
+tower is of ViT-B/32's size with random weights, loaded before the clock starts. Ways alternate; the first round is a
+warm-up and is thrown away. `decode_alone` and `encode_alone` are the two stages of `fixed_rate` by themselves, with all cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from benchmarks.machine import random_model, run_facts
+from pipeline.encode import Encoding, OpenClipEncoder, OpenEncoder, Preprocessing
+from pipeline.execution import Execution, Stages, make_executor
+from pipeline.execution.video_work import FrameBatch, Reading, sampled_batches
+from pipeline.index import MemoryIndex
+from pipeline.sampling import FixedRate, FrameSampler, Keyframe
+from pipeline.segment import FixedWindows, MeanPooling
+from pipeline.store import ParquetStore
+from pipeline.types import Source
+from pipeline.video import Decoding, content_id, make_decoder
+
+Vectors = npt.NDArray[np.float32]
+SAMPLERS: dict[str, FrameSampler] = {
+    "fixed_rate": FixedRate(fps=1.0),
+    "fixed_rate_tolerant": FixedRate(fps=1.0, tolerance_seconds=0.5),
+    "keyframe": Keyframe(),
+}
+BATCH_FRAMES = 32
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Times in seconds and float32 (N, D) unit vectors of the frames that a way took."""
+
+    times_seconds: npt.NDArray[np.float64]
+    vectors: Vectors
+
+
+class ReadyEncoder:
+    """An `Encoder` that is open already."""
+
+    def __init__(self, encoder: OpenClipEncoder) -> None:
+        self._encoder = encoder
+        self._open = encoder.open()
+        self.fingerprint = encoder.fingerprint
+        self.description = encoder.description
+
+    def preprocessing(self) -> Preprocessing:
+        """The model's preprocessing."""
+        return self._encoder.preprocessing()
+
+    def open(self) -> OpenEncoder:
+        """The open model."""
+        return self._open
+
+
+class PlainLoop:
+    """Every frame by OpenCV, every k-th through PIL into a float32 model."""
+
+    def __init__(self, encoding: Encoding) -> None:
+        import open_clip
+        import torch
+        from safetensors.torch import load_file
+
+        self._torch = torch
+        self._model, _, self._transform = open_clip.create_model_and_transforms("random")
+        self._model.load_state_dict(
+            {name: value.float() for name, value in load_file(str(encoding.checkpoint)).items()}
+        )
+        self._model.eval()
+
+    def __call__(self, path: str) -> Embedded:
+        """A video's embeddings."""
+        capture = cv2.VideoCapture(path)
+        every = max(1, round(capture.get(cv2.CAP_PROP_FPS)))
+        times, batch, vectors, number = [], [], [], 0
+        while True:
+            has_frame, picture = capture.read()
+            if not has_frame:
+                break
+            if number % every == 0:
+                times.append(number / capture.get(cv2.CAP_PROP_FPS))
+                batch.append(self._transform(Image.fromarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))))
+            if len(batch) == BATCH_FRAMES:
+                vectors.append(self._encoded(batch))
+                batch = []
+            number += 1
+        if batch:
+            vectors.append(self._encoded(batch))
+        return Embedded(np.array(times), np.concatenate(vectors))
+
+    def _encoded(self, batch: Sequence[Any]) -> Vectors:
+        with self._torch.no_grad():
+            vectors: Vectors = self._model.encode_image(self._torch.stack(list(batch)), normalize=True).numpy()
+        return vectors
+
+
+def ours(path: str, encoder: ReadyEncoder, sampler: FrameSampler) -> Embedded:
+    """A video through the in-process executor."""
+    with tempfile.TemporaryDirectory() as folder:
+        stages = Stages(
+            decoder=make_decoder(Decoding()),
+            sampler=sampler,
+            encoder=encoder,
+            store=ParquetStore(folder, "benchmark", "benchmark"),
+            segmenter=FixedWindows(),
+            aggregator=MeanPooling(),
+            segmentation_fingerprint="benchmark",
+            index=MemoryIndex(),
+        )
+        execution = Execution(executor="in_process", batch_frames=BATCH_FRAMES)
+        [report] = make_executor(execution, stages).run([Source(path)])
+        if report.video_id is None:
+            raise RuntimeError(f"{path}: {report.problem}")
+        frames = stages.store.read(content_id(path))
+        return Embedded(frames.times_seconds, frames.vectors)
+
+
+def decode_alone(path: str, encoder: ReadyEncoder) -> list[npt.NDArray[np.uint8]]:
+    """The first stage of `fixed_rate`: decoded, scaled, in batches."""
+    reading = Reading(
+        decoder=make_decoder(Decoding(threads=2)),
+        sampler=SAMPLERS["fixed_rate"],
+        preprocessing=encoder.preprocessing(),
+        batch_frames=BATCH_FRAMES,
+    )
+    return [item.images for item in sampled_batches(reading, path) if isinstance(item, FrameBatch)]
+
+
+def compare(path: str, encoder: ReadyEncoder, plain: PlainLoop, repeats: int) -> dict[str, Any]:
+    """Seconds of each way, alternating, after a warm-up of each."""
+    batches = decode_alone(path, encoder)
+    model = encoder.open()
+    ways: dict[str, Callable[[], Embedded | None]] = {
+        "plain_loop": lambda: plain(path),
+        **{name: lambda sampler=sampler: ours(path, encoder, sampler) for name, sampler in SAMPLERS.items()},
+        "decode_alone": lambda: decode_alone(path, encoder) and None,
+        "encode_alone": lambda: [model.encode_images(batch) for batch in batches] and None,
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    embedded: dict[str, Embedded] = {}
+    for repeat in range(repeats + 1):
+        for name, way in ways.items():
+            started = time.perf_counter()
+            result = way()
+            if repeat:
+                seconds[name].append(time.perf_counter() - started)
+            if result is not None:
+                embedded[name] = result
+    medians = {name: statistics.median(of_way) for name, of_way in seconds.items()}
+    slower = max(medians["decode_alone"], medians["encode_alone"])
+    return {
+        "frames": {name: len(result.vectors) for name, result in embedded.items()},
+        "least_cosine_to_plain_loop": least_cosine(embedded["plain_loop"], embedded["fixed_rate"]),
+        "seconds": {name: [round(each, 3) for each in of_way] for name, of_way in seconds.items()},
+        "median_seconds": {name: round(median, 3) for name, median in medians.items()},
+        "times_faster_than_plain_loop": {name: round(medians["plain_loop"] / medians[name], 2) for name in SAMPLERS},
+        "slower_stage_over_fixed_rate": round(slower / medians["fixed_rate"], 3),
+    }
+
+
+def least_cosine(one: Embedded, other: Embedded) -> float | None:
+    """The least cosine of embeddings of frames at the same times; None where no times are the same."""
+    rows = [(k, int(np.abs(other.times_seconds - time).argmin())) for k, time in enumerate(one.times_seconds)]
+    same = [(k, row) for k, row in rows if abs(other.times_seconds[row] - one.times_seconds[k]) < 1e-3]
+    return round(min(float(one.vectors[k] @ other.vectors[row]) for k, row in same), 5) if same else None
+
+
+def main() -> None:
+    """Run all and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("videos", nargs="+")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/pipeline.json"))
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        encoding = random_model(Path(folder))
+        encoder, plain = ReadyEncoder(OpenClipEncoder(encoding)), PlainLoop(encoding)
+        results = {}
+        for path in arguments.videos:
+            results[Path(path).name] = compare(path, encoder, plain, arguments.repeats)
+            print(Path(path).name, json.dumps(results[Path(path).name], indent=1), flush=True)
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    content = {**run_facts("benchmarks.pipeline"), "precision": encoder.open().precision, "results": results}
+    arguments.output.write_text(json.dumps(content, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
