@@ -5,7 +5,8 @@
 The plain loop is what tutorials do: OpenCV reads every frame, every k-th goes through the model's PIL transform, in
 float32 batches of 32, one process. Ours is the in-process executor, with its store and an index in memory. The image
 tower is of ViT-B/32's size with random weights, loaded before the clock starts. Ways alternate; the first round is a
-warm-up and is thrown away. `decode_alone` and `encode_alone` are the two stages of `fixed_rate` by themselves, with all cores.
+warm-up and is thrown away. `decode_alone` and `encode_alone` are the two stages of `fixed_rate` by themselves, with all
+cores.
 """
 
 from __future__ import annotations

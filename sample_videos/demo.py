@@ -31,6 +31,7 @@ QUESTIONS: dict[str, Statement] = {
     "person climbing a ladder": CONCEPTS["person climbing a ladder"],
     "a truck at night": Statement(scene=CONCEPTS["night"].scene, some=(bits("truck"),)),
 }
+_MARKS = {True: "✓", False: "✗", None: "?"}
 Windows = Sequence[Sequence[float]]
 
 
@@ -72,16 +73,18 @@ def _answer(library: Library, number: int, question: str, truth: dict[str, Windo
         )
         name = Path(moment.uri).name
         shown = _shown(truth.get(Path(name).stem))
-        print(f" {'✓' if is_right else '✗'} {name:<28}{times}{moment.score:>8.3f}   {shown}")
+        print(f" {_MARKS[is_right]} {name:<28}{times}{moment.score:>8.3f}   {shown}")
     path = OUTPUT / f"{number}-{question.replace(' ', '-')}.png"
     sheet = contact_sheet(question, moments, make_decoder(library.config.decoding), is_right=rights)
     sheet.save(path, format="PNG")
     print(f"   picture: {path.relative_to(FILMS.parent)}")
 
 
-def _is_right(moment: Moment, truth: dict[str, Windows | None]) -> bool:
-    """Whether the moment's best second lies in the labelled truth of its film."""
-    windows = truth.get(Path(moment.uri).stem) or ()
+def _is_right(moment: Moment, truth: dict[str, Windows | None]) -> bool | None:
+    """Whether the moment's best second lies in the labelled truth of its film; None where that cannot be said."""
+    windows = truth.get(Path(moment.uri).stem)
+    if windows is None:
+        return None
     return any(start <= moment.best_seconds < end for start, end in windows)
 
 

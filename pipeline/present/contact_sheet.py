@@ -53,7 +53,7 @@ def contact_sheet(
     moments: Sequence[Moment],
     decoder: VideoDecoder,
     *,
-    is_right: Sequence[bool] | None = None,
+    is_right: Sequence[bool | None] | None = None,
     columns: int = 3,
 ) -> Image.Image:
     """Draw the best frame of each moment, with its video, its interval and its score.
@@ -65,7 +65,7 @@ def contact_sheet(
         question: The title.
         moments: Best first.
         decoder: Opens the moments' videos.
-        is_right: For each moment, whether it meets the truth; where it is given, moments are marked with it.
+        is_right: For each moment, whether it meets the truth, which is marked; None where that cannot be said.
         columns: Most pictures in a row.
 
     Returns:
@@ -85,8 +85,9 @@ def contact_sheet(
         _draw_badges(sheet, left, top, number + 1, moment)
         share = moment.score / best if best > 0 else 0.0
         _draw_caption(sheet, left, top + _PICTURE, moment, share)
-        if is_right is not None:
-            _draw_mark(sheet, left, top, is_right=is_right[number])
+        verdict = None if is_right is None else is_right[number]
+        if verdict is not None:
+            _draw_mark(sheet, left, top, is_right=verdict)
     return sheet.finished()
 
 

@@ -77,7 +77,7 @@ class Trainer:
         self.loss = TruthLoss()
         self.steps = self.steps_of_cycle = 0
         self.elapsed_seconds = 0.0
-        self.cycle = (0.0, 60.0 * options.minutes)
+        self.cycle: tuple[float, float] = (0.0, 60.0 * options.minutes)
         self.seen_tokens = torch.zeros(49408, dtype=torch.bool)
         self.encode_image = self.model.visual
         if options.compile:
