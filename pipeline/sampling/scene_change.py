@@ -130,8 +130,8 @@ class SceneChangePass:
             return []
         count = self._count
         if self._is_rest and self._piece_length is not None:
-            # What is left of a long shot gets no more than its share.
-            count = max(1, -(-count * (end - start) // self._piece_length))
+            # What is left of a long shot gets no more than its share, whatever gap lies before the cut.
+            count = min(count, max(1, -(-count * (end - start) // self._piece_length)))
         targets = [start + (end - start) * (2 * k + 1) / (2 * count) for k in range(count)]
         return self._candidates.taken(targets)
 

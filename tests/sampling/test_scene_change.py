@@ -4,7 +4,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-from contracts.sampler_contract import SamplerContract, info_of
+from contracts.sampler_contract import GreyFrame, SamplerContract, info_of, sampled
 from films import DrawnFrame, film, shot
 
 from pipeline.run_config import load_run_config
@@ -20,6 +20,12 @@ def chosen(sampler: SceneChange, frames: list[DrawnFrame]) -> list[int]:
     found.extend(one_pass.finish())
     numbers = {frame.pts: frame.number for frame in frames}
     return [numbers[frame.pts] for frame in found]
+
+
+def test_a_gap_of_years_before_a_cut_costs_nothing() -> None:
+    shades = [100] * 200 + [220] * 20
+    frames = [GreyFrame(40 * k + (10**14 if k >= 200 else 0), shade) for k, shade in enumerate(shades)]
+    assert len(sampled(SceneChange(), frames)) < 30
 
 
 class TestSceneChange(SamplerContract):
