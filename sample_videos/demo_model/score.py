@@ -28,6 +28,7 @@ from sample_videos.films import write_scripts
 from sample_videos.labels import film_truth
 from sample_videos.statements import CONCEPTS
 from sample_videos.truth import Facts, facts, truth_matrix
+from sample_videos.vocabulary import KEYWORDS
 
 PICTURES_SEED = 900
 """Scenes of the pictures; training and films draw theirs from other streams."""
@@ -57,7 +58,7 @@ def score_pictures(encoder: Encoder, count: int) -> dict[str, tuple[float, float
     """Average precision and share of each concept over `count` fresh pictures; needs the drawing library."""
     images, known = _pictures(encoder, count)
     opened = encoder.open()
-    texts = opened.encode_texts(list(CONCEPTS))
+    texts = opened.encode_texts([KEYWORDS[name][0] if name in KEYWORDS else name for name in CONCEPTS])
     vectors = np.concatenate([opened.encode_images(images[start : start + 64]) for start in range(0, count, 64)])
     truth = truth_matrix(list(CONCEPTS.values()), known)
     return dict(zip(CONCEPTS, concept_scores(texts, vectors, truth), strict=True))
