@@ -30,17 +30,14 @@ from typing import Any
 import av
 import numpy as np
 
-from benchmarks.machine import random_model, run_facts
+from benchmarks.setting import random_model, run_facts, stages_in
 from pipeline.encode import OpenClipEncoder
 from pipeline.execution import Execution, Stages, make_executor
 from pipeline.execution.ledger import Ledger
 from pipeline.execution.video_work import BatchTimes, FrameBatch, Reading, VideoEnd, assembled, sampled_batches
-from pipeline.index import MemoryIndex
 from pipeline.sampling import FixedRate
-from pipeline.segment import FixedWindows, MeanPooling
-from pipeline.store import ParquetStore
 from pipeline.types import Source
-from pipeline.video import Decoding, content_id, make_decoder
+from pipeline.video import content_id
 
 RATE, WIDTH, HEIGHT = 25, 640, 360
 BATCH_FRAMES = 32
@@ -81,7 +78,7 @@ def compare(paths: list[str], encoder: OpenClipEncoder, repeats: int) -> dict[st
     for repeat in range(repeats + 1):
         for name, way in ways.items():
             with tempfile.TemporaryDirectory() as folder:
-                stages = stages_in(folder, encoder)
+                stages = stages_in(folder, encoder, FixedRate(fps=2.0))
                 started = time.perf_counter()
                 frames.add(way(paths, stages))
                 if repeat:
@@ -191,20 +188,6 @@ def _write(rows: Iterator[dict[str, Any]], ledger: Ledger, ids: dict[str, str]) 
     if len(reports) != len(ids):
         raise RuntimeError(f"{len(reports)} of {len(ids)} videos came out")
     return count
-
-
-def stages_in(folder: str, encoder: OpenClipEncoder) -> Stages:
-    """The stages of one run, with an empty store and index."""
-    return Stages(
-        decoder=make_decoder(Decoding()),
-        sampler=FixedRate(fps=2.0),
-        encoder=encoder,
-        store=ParquetStore(folder, "benchmark", "benchmark"),
-        segmenter=FixedWindows(),
-        aggregator=MeanPooling(),
-        segmentation_fingerprint="benchmark",
-        index=MemoryIndex(),
-    )
 
 
 def write_video(path: Path, seconds: int, *, seed: int) -> str:

@@ -26,14 +26,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from benchmarks.machine import random_model, run_facts
+from benchmarks.setting import random_model, run_facts, stages_in
 from pipeline.encode import Encoding, OpenClipEncoder, OpenEncoder, Preprocessing
-from pipeline.execution import Execution, Stages, make_executor
+from pipeline.execution import Execution, make_executor
 from pipeline.execution.video_work import FrameBatch, Reading, sampled_batches
-from pipeline.index import MemoryIndex
 from pipeline.sampling import FixedRate, FrameSampler, Keyframe
-from pipeline.segment import FixedWindows, MeanPooling
-from pipeline.store import ParquetStore
 from pipeline.types import Source
 from pipeline.video import Decoding, content_id, make_decoder
 
@@ -116,16 +113,7 @@ class PlainLoop:
 def ours(path: str, encoder: ReadyEncoder, sampler: FrameSampler) -> Embedded:
     """A video through the in-process executor."""
     with tempfile.TemporaryDirectory() as folder:
-        stages = Stages(
-            decoder=make_decoder(Decoding()),
-            sampler=sampler,
-            encoder=encoder,
-            store=ParquetStore(folder, "benchmark", "benchmark"),
-            segmenter=FixedWindows(),
-            aggregator=MeanPooling(),
-            segmentation_fingerprint="benchmark",
-            index=MemoryIndex(),
-        )
+        stages = stages_in(folder, encoder, sampler)
         execution = Execution(executor="in_process", batch_frames=BATCH_FRAMES)
         [report] = make_executor(execution, stages).run([Source(path)])
         if report.video_id is None:

@@ -1,4 +1,4 @@
-"""What every figure depends on, and what is measured with."""
+"""What benchmarks share: a model of random weights, the stages of a run, and the facts of the machine."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pipeline.encode import Encoding
+from pipeline.encode import Encoder, Encoding
+from pipeline.execution import Stages
+from pipeline.index import MemoryIndex
+from pipeline.sampling import FrameSampler
+from pipeline.segment import FixedWindows, MeanPooling
+from pipeline.store import ParquetStore
+from pipeline.video import Decoding, make_decoder
 
-__all__ = ["random_model", "run_facts"]
+__all__ = ["random_model", "run_facts", "stages_in"]
 
 VIT_B_32 = {"layers": 12, "width": 768, "patch_size": 32, "image_size": 224}
 TEXT = {"context_length": 16, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 1}
@@ -32,6 +38,20 @@ def random_model(folder: Path) -> Encoding:
     network = open_clip.create_model("random")
     save_file({name: value.half().contiguous() for name, value in network.state_dict().items()}, str(checkpoint))
     return Encoding(model="random-b-32", architecture=str(architecture), checkpoint=str(checkpoint))
+
+
+def stages_in(folder: str, encoder: Encoder, sampler: FrameSampler) -> Stages:
+    """The stages of one run, with an empty store and index."""
+    return Stages(
+        decoder=make_decoder(Decoding()),
+        sampler=sampler,
+        encoder=encoder,
+        store=ParquetStore(folder, "benchmark", "benchmark"),
+        segmenter=FixedWindows(),
+        aggregator=MeanPooling(),
+        segmentation_fingerprint="benchmark",
+        index=MemoryIndex(),
+    )
 
 
 def run_facts(module: str) -> dict[str, Any]:
