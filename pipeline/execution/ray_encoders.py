@@ -42,6 +42,11 @@ class _Member:
     actor: Any
     is_open: bool = False
     calls: int = 0
+    is_reserved: bool = False
+
+    def takes(self, *, alone: bool) -> bool:
+        """Whether it takes a call; frames that are to be alone get it to themselves: its death has one cause then."""
+        return self.is_open and not self.is_reserved and self.calls < (1 if alone else _CALLS_AT_ONCE)
 
 
 @dataclass
@@ -82,9 +87,9 @@ class EncoderPool(Generic[P]):
         asked = [] if self._asked is None else [self._asked]
         return [*self._calls, *asked, *self._opening]
 
-    def room(self) -> bool:
-        """Whether an encoder takes another call now."""
-        return any(member.is_open and member.calls < _CALLS_AT_ONCE for member in self._members)
+    def room(self, *, alone: bool = False) -> bool:
+        """Whether an encoder takes another call now, or one that is to be alone."""
+        return any(member.takes(alone=alone) for member in self._members)
 
     def is_hungry(self) -> bool:
         """Whether an encoder has nothing to do."""
@@ -92,9 +97,11 @@ class EncoderPool(Generic[P]):
 
     def submit(self, parts: Sequence[P]) -> None:
         """Encode these batches in one call of the encoder that has least to do."""
-        member = min((each for each in self._members if each.is_open), key=lambda each: each.calls)
+        alone = parts[0].alone
+        member = min((each for each in self._members if each.takes(alone=alone)), key=lambda each: each.calls)
         call = member.actor.encode.remote(*(part.pixels for part in parts))
         member.calls += 1
+        member.is_reserved = alone
         self._calls[call] = _Call(member, list(parts))
 
     def collect(self, reference: Any) -> list[tuple[P, Vectors | Failure | None]]:
@@ -148,16 +155,14 @@ class EncoderPool(Generic[P]):
         return answer
 
     def _encoded(self, reference: Any) -> list[tuple[P, Vectors | Failure | None]]:
-        call = self._calls[reference]
-        # A member's calls are worked on in their order: its oldest is what its process died on.
-        was_at_work = call is next(each for each in self._calls.values() if each.member is call.member)
-        del self._calls[reference]
+        call = self._calls.pop(reference)
         call.member.calls -= 1
+        call.member.is_reserved = False
         try:
             results = ray.get(reference)
         except (RayActorError, OutOfMemoryError) as error:
             # Ray has an error of its own for an actor that it stopped for want of memory.
-            return self._bereaved(call, error, was_at_work=was_at_work)
+            return self._bereaved(call, error)
         except RayTaskError as error:
             raise _own(error) from error
         except RayError as error:
@@ -166,14 +171,12 @@ class EncoderPool(Generic[P]):
         self._deaths = 0
         return list(zip(call.parts, results, strict=True))
 
-    def _bereaved(
-        self, call: _Call[P], error: RayError, *, was_at_work: bool
-    ) -> list[tuple[P, Vectors | Failure | None]]:
+    def _bereaved(self, call: _Call[P], error: RayError) -> list[tuple[P, Vectors | Failure | None]]:
         """Replace the member that died; only frames on which encoders died twice, alone at last, are to blame."""
         if call.member in self._members:
             self._members.remove(call.member)
             self._open(self._add())
-        if not (was_at_work and call.parts[0].alone):
+        if not call.parts[0].alone:
             return [(part, None) for part in call.parts]
         self._deaths += 1
         problem = f"the encoder's process died on its frames, and again on them alone ({_line(error)})"

@@ -231,7 +231,7 @@ class _Batch:
 
     def _encode_more(self) -> None:
         """Fill calls with batches of several videos; a call that isn't full is made only to an encoder without work."""
-        while self._parts and self._encoders.room():
+        while self._parts and self._encoders.room(alone=self._parts[0].alone):
             parts: list[_Part] = []
             frames = 0
             for part in self._parts:

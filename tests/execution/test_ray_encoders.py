@@ -116,11 +116,21 @@ def test_frames_on_which_an_encoder_dies_again_are_to_blame(pool):
     assert "died on its frames, and again on them alone" in failure.problem
 
 
-def test_frames_that_waited_for_an_encoder_that_died_are_not_to_blame(pool, fake_ray):
-    killer, innocent = submitted(pool, FakePart(alone=True)), submitted(pool, FakePart(alone=True))
-    assert collected(pool, innocent, ActorDiedError()) == [None]
-    [failure] = collected(pool, killer, ActorDiedError())
-    assert isinstance(failure, Failure)
+def test_frames_to_be_tried_alone_have_the_encoder_to_themselves(pool):
+    suspect = submitted(pool, FakePart(alone=True))
+    assert not pool.room()
+    assert not pool.room(alone=True)
+    collected(pool, suspect, ActorDiedError())
+    open_all(pool)
+    submitted(pool, FakePart())
+    assert pool.room()
+    assert not pool.room(alone=True)
+
+
+def test_frames_that_died_in_company_are_tried_again(pool, fake_ray):
+    first, second = submitted(pool, FakePart()), submitted(pool, FakePart())
+    assert collected(pool, first, ActorDiedError()) == [None]
+    assert collected(pool, second, ActorDiedError()) == [None]
     assert fake_ray.actors == 2
 
 

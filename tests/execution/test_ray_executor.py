@@ -180,6 +180,7 @@ def test_connected_says_so_where_ray_does_not_start(monkeypatch):
 
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setattr("ray.init", start)
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
     with pytest.raises(ExecutionError, match=r"timed out during startup.*in_process"), connected(settings()):
         pass
 
