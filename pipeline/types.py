@@ -40,6 +40,8 @@ class Skip(StrEnum):
 
     NOTHING = "nothing"
     NON_REFERENCE = "non_reference"
+    DRAFT = "draft"
+    """Non-reference frames and the loop filter: pictures are a little off, and good to compare."""
     NON_KEY = "non_key"
 
 
@@ -154,6 +156,13 @@ class Frame(Protocol):
 
         Returns:
             uint8 (height, width, 3) RGB, read-only.
+        """
+
+    def glance(self) -> npt.NDArray[np.uint8]:
+        """The picture in 64 x 36 points, fast to have: enough to tell whether two frames of a video differ.
+
+        Returns:
+            uint8 (3, 36, 64): brightness and two differences of colour, of the picture as coded, not turned upright.
         """
 
 
@@ -319,7 +328,7 @@ class VideoReport:
         frames_decoded: Pictures that were decoded.
         frames_seen: Those of them that the sampler looked at.
         frames_sampled: Frames that were encoded.
-        largest_gap_seconds: Longest stretch without a sampled frame: shorter events can be missed.
+        largest_gap_seconds: Longest stretch that no sampled frame stands for: shorter events can be missed.
         segments: Rows written to the index.
         elapsed_seconds: From the first read to the last write.
     """

@@ -12,6 +12,7 @@ from importlib.metadata import version
 import click
 
 from pipeline.cli.batch import index
+from pipeline.cli.cuts import cuts
 from pipeline.cli.questions import evaluate, search
 from pipeline.cli.settings import config
 from pipeline.cli.shelf import doctor, remove, videos
@@ -62,7 +63,7 @@ def momentseek(*, debug: bool) -> None:
         os.environ["MOMENTSEEK_DEBUG"] = "1"
 
 
-for _command in (index, search, videos, remove, evaluate, config, doctor):
+for _command in (index, search, videos, remove, evaluate, cuts, config, doctor):
     momentseek.add_command(_command)
 
 

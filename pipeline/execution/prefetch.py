@@ -45,7 +45,7 @@ class _Maker(threading.Thread, Generic[T]):
                 self._make()
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked
             last = error
-        self._put(last)
+        self._made.put(last)
 
     def made(self) -> Iterator[T]:
         while True:
@@ -67,9 +67,6 @@ class _Maker(threading.Thread, Generic[T]):
 
     def _make(self) -> None:
         for item in self._items:
-            self._put((item,))
+            self._made.put((item,))
             if self._is_unwanted.is_set():
                 return
-
-    def _put(self, item: tuple[T] | BaseException | None) -> None:
-        self._made.put(item)

@@ -13,6 +13,7 @@ from pipeline.sampling.keyframe import Keyframe
 from pipeline.sampling.novelty import Novelty
 from pipeline.sampling.protocol import FrameSampler, SamplingPass
 from pipeline.sampling.scene_change import SceneChange
+from pipeline.sampling.shot_search import Shots, find_shots
 
 __all__ = [
     "Composite",
@@ -24,6 +25,8 @@ __all__ = [
     "SamplingPass",
     "SamplingSettings",
     "SceneChange",
+    "Shots",
+    "find_shots",
 ]
 
 SamplingSettings = Annotated[FixedRate | Keyframe | SceneChange | Novelty | Composite, Field(discriminator="strategy")]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from pipeline.config import Settings
+from pipeline.sampling.small import small_picture
 from pipeline.types import Frame
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ _LEAST_CHANGE = 22.0
 # Around a flash the picture is the same; after a cut it stays about as different as it became.
 _LASTING_SHARE = 0.4
 _NOMINAL_RATE = Fraction(25)
-_WIDEST = 4
 
 _Picture = npt.NDArray[np.uint8]
 
@@ -121,9 +121,7 @@ class CutPass:
 
     def _picture(self, frame: Frame) -> _Picture:
         """The frame as it is compared: uint8 (H, W, 3) BGR."""
-        height = min(self._settings.picture_height, frame.height)
-        width = max(1, min(round(frame.width * height / frame.height), _WIDEST * height))
-        return np.ascontiguousarray(frame.rgb(width, height)[:, :, ::-1])
+        return np.ascontiguousarray(small_picture(frame, self._settings.picture_height)[:, :, ::-1])
 
     def _decided(self, newest: int) -> list[Fraction]:
         decided = []

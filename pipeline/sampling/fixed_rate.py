@@ -32,8 +32,8 @@ class FixedRate(Settings):
     """Points a second; 29.97002997 is read as 30000/1001."""
 
     cuts: CutDetection | None = None
-    """How cuts are looked for on the way, which decodes no more; a detector's name stands for it with its defaults
-    (`sampling.cuts=adaptive`). None looks for none."""
+    """How cuts are looked for on the way, for which every frame is decoded; a detector's name stands for it with its
+    defaults (`sampling.cuts=adaptive`). None looks for none."""
 
     tolerance_seconds: float = Field(default=0.0, ge=0)
     """By how much a frame may miss its point, up to half of the time between two: the nearest frame that costs little

@@ -13,13 +13,13 @@ from pydantic import Field
 from pipeline.config import Settings
 from pipeline.sampling.fixed_rate import FixedRate
 from pipeline.sampling.protocol import SamplingPass
+from pipeline.sampling.small import small_picture
 from pipeline.types import Frame, Grid, Skip, VideoInfo
 
 __all__ = ["Novelty", "change_between"]
 
 # A patch is 3 x 3 cells of a picture 36 cells high: a twelfth of its height, which is a distant person's width.
 _CELLS_DOWN = 36
-_MOST_CELLS_ACROSS = 4 * _CELLS_DOWN
 _PATCH_CELLS = 3
 
 
@@ -93,7 +93,8 @@ class NoveltyPass:
         return [frame for frame in frames if self._is_new(frame)]
 
     def _is_new(self, frame: Frame) -> bool:
-        cells = _cells(frame)
+        # So few pixels that noise is averaged out.
+        cells = small_picture(frame, _CELLS_DOWN).astype(np.float32)
         is_same = (
             self._taken_cells is not None
             and self._taken_cells.shape == cells.shape
@@ -125,10 +126,3 @@ def change_between(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32])
     size = min(_PATCH_CELLS, *change.shape)
     patches = np.lib.stride_tricks.sliding_window_view(change, (size, size))
     return float(patches.mean(axis=(2, 3)).max())
-
-
-def _cells(frame: Frame) -> npt.NDArray[np.float32]:
-    """The frame in so few pixels that noise is averaged out: float32 (H, W, 3)."""
-    height = min(_CELLS_DOWN, frame.height)
-    width = max(1, min(round(frame.width * height / frame.height), _MOST_CELLS_ACROSS))
-    return frame.rgb(width, height).astype(np.float32)

@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = ["PyAVDecoder", "PyAVFrame", "PyAVStream"]
 
-_SKIPS: dict[Skip, Literal["NONREF", "NONKEY"]] = {Skip.NON_REFERENCE: "NONREF", Skip.NON_KEY: "NONKEY"}
+_SKIPS: dict[Skip, Literal["NONREF", "NONKEY"]] = {
+    Skip.NON_REFERENCE: "NONREF",
+    Skip.DRAFT: "NONREF",
+    Skip.NON_KEY: "NONKEY",
+}
 # A seek may land behind its target; then one further back is tried, and at last the file is decoded from its beginning.
 _SEEKS_BACK_SECONDS = (0, 15)
 _WORTH_A_SEEK_SECONDS = 1
@@ -62,6 +66,10 @@ class PyAVFrame:
     def rgb(self, width: int | None = None, height: int | None = None) -> npt.NDArray[np.uint8]:
         """The picture, upright: uint8 (height, width, 3) RGB, read-only."""
         return self.scaler.rgb(self.picture, width, height)
+
+    def glance(self) -> npt.NDArray[np.uint8]:
+        """The picture in a few points: uint8 (3, 36, 64) YCbCr."""
+        return self.scaler.glance(self.picture)
 
 
 @dataclass(frozen=True)
@@ -202,6 +210,8 @@ class PyAVStream:
             stream.codec_context.thread_type = "SLICE" if self._threads == 1 else "AUTO"
             if skip in _SKIPS:
                 stream.codec_context.skip_frame = _SKIPS[skip]
+            if skip is Skip.DRAFT:
+                stream.codec_context.options = {"skip_loop_filter": "all"}
             if seek_to is not None and not self._has_sought(container, stream, seek_to):
                 return
             reader = PictureReader(self._probe, container, stream, account, is_skipping=skip in _SKIPS, grid=grid)

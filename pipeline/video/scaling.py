@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Scaler"]
 
 _MOST_SIZES = 8
+_GLANCE = 64, 36
 
 
 class Scaler:
@@ -61,6 +62,15 @@ class Scaler:
             threads=1,
         )
         return self.orientation.upright(np.asarray(scaled.to_ndarray(), np.uint8))
+
+    def glance(self, picture: av.VideoFrame) -> npt.NDArray[np.uint8]:
+        """A few points of the picture as coded: uint8 (3, 36, 64) YCbCr, full range or limited as it comes."""
+        from av.video.reformatter import Interpolation
+
+        scaled = self._reformatter(_GLANCE).reformat(
+            picture, *_GLANCE, format="yuv444p", interpolation=Interpolation.FAST_BILINEAR, threads=1
+        )
+        return np.asarray(scaled.to_ndarray(), np.uint8)
 
     def _reformatter(self, size: tuple[int, int]) -> VideoReformatter:
         """FFmpeg prepares its filters anew when a reformatter meets another size, so each size has one."""

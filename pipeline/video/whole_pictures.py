@@ -61,6 +61,12 @@ class WholeFrame:
 
         return self.scaler.rgb(av.VideoFrame.from_ndarray(self.picture, format="rgb24"), width, height)
 
+    def glance(self) -> npt.NDArray[np.uint8]:
+        """The picture in a few points: uint8 (3, 36, 64) YCbCr."""
+        import av
+
+        return self.scaler.glance(av.VideoFrame.from_ndarray(self.picture, format="rgb24"))
+
 
 class WholePictureStream(ABC):
     """A `VideoStream` that decodes from the beginning, whatever is wanted of it, and skips nothing.

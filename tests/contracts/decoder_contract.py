@@ -57,11 +57,11 @@ CASES = [
 WINDOWS = [(0, 2), (0, None), (3, 4), (3.21, 3.22), (5.5, 7.25), (9.9, None), (9.97, 20), (4, 4), (11, None), (6, 5)]
 
 
-def sampled(sampler: FixedRate, stream: VideoStream, frames: Iterable[Frame]) -> list[tuple[Fraction, int]]:
-    """Times and numbers of the frames that a sampler takes."""
+def taken(sampler: FixedRate, stream: VideoStream, frames: Iterable[Frame]) -> list[Frame]:
+    """The frames that a sampler takes."""
     one_pass = sampler.begin(stream.info)
     chosen = [each for frame in frames for each in one_pass.feed(frame)]
-    return [(each.time, number_of(each.rgb())) for each in (*chosen, *one_pass.finish())]
+    return [*chosen, *one_pass.finish()]
 
 
 class DecoderContract:
@@ -101,6 +101,12 @@ class DecoderContract:
             found = [number_of(frame.rgb()) for frame in stream.frames(start=first, end=last)]
         assert found == shown
 
+    def test_a_glance_tells_pictures_apart(self, decoder: VideoDecoder, video: MakeVideo) -> None:
+        with decoder.open(str(video("plain.mp4"))) as stream:
+            glances = [frame.glance() for frame in stream.frames()]
+        assert {(glance.dtype, glance.shape) for glance in glances} == {(np.dtype(np.uint8), (3, 36, 64))}
+        assert len({glance.tobytes() for glance in glances}) == len(glances)
+
     def test_frames_may_be_iterated_again(self, decoder: VideoDecoder, video: MakeVideo) -> None:
         with decoder.open(str(video("plain.mp4"))) as stream:
             next(iter(stream.frames()))
@@ -108,7 +114,7 @@ class DecoderContract:
             assert once == again
             assert stream.covered_seconds == pytest.approx(3.0)
 
-    @pytest.mark.parametrize("skip", [Skip.NON_REFERENCE, Skip.NON_KEY])
+    @pytest.mark.parametrize("skip", [Skip.NON_REFERENCE, Skip.DRAFT, Skip.NON_KEY])
     def test_skipping_leaves_keyframes_at_their_times(
         self, decoder: VideoDecoder, long_video: Made, skip: Skip
     ) -> None:
@@ -131,9 +137,11 @@ class DecoderContract:
             return
         sampler = FixedRate(fps=fps)
         with decoder.open(str(made)) as stream:
-            wanted = sampled(sampler, stream, stream.frames())
+            wanted = taken(sampler, stream, stream.frames())
             covered = stream.covered_seconds
-            assert sampled(sampler, stream, stream.frames(grid=sampler.grid)) == wanted
+            found = taken(sampler, stream, stream.frames(grid=sampler.grid))
+            assert [frame.time for frame in found] == [frame.time for frame in wanted]
+            assert all(np.array_equal(one.rgb(), other.rgb()) for one, other in zip(found, wanted, strict=True))
             assert (stream.damage, stream.end_time, stream.covered_seconds) == ((), made.end, pytest.approx(covered))
             assert len(wanted) <= stream.frames_decoded <= len(made.times)
 
@@ -143,7 +151,8 @@ class DecoderContract:
     ) -> None:
         sampler = FixedRate(fps=fps, tolerance_seconds=0.5 / fps)
         with decoder.open(str(long_video)) as stream:
-            found = sampled(sampler, stream, stream.frames(grid=sampler.grid))
+            frames = taken(sampler, stream, stream.frames(grid=sampler.grid))
+            found = [(frame.time, number_of(frame.rgb())) for frame in frames]
         truth = dict(zip(long_video.times, long_video.numbers, strict=True))
         assert set(found) <= truth.items()
         points = [k / sampler.rate for k in range(int(long_video.end * sampler.rate))]

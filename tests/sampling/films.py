@@ -35,6 +35,9 @@ class DrawnFrame:
             return self.picture
         return np.asarray(Image.fromarray(self.picture).resize(size))
 
+    def glance(self) -> Picture:
+        return np.ascontiguousarray(self.picture.transpose(2, 0, 1))
+
 
 def scene(seed: int) -> Picture:
     """A wide coloured view: uint8 (HEIGHT, 4 * WIDTH, 3)."""

@@ -1,0 +1,72 @@
+"""`momentseek cuts`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.cli.options import as_json
+from pipeline.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from pipeline.sampling import Shots
+
+__all__ = ["cuts"]
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATHS...")
+@click.option(
+    "--set", "overrides", metavar="NAME=VALUE", multiple=True, help="How to look, as detector=content or threshold=4."
+)
+@as_json
+@click.pass_context
+def cuts(ctx: click.Context, *, paths: Sequence[str], overrides: Sequence[str], as_json: bool) -> None:
+    """List the shots of videos, or of all videos of folders.
+
+    A cut belongs to the shot that it begins. Only as much is decoded as it takes to be sure. Exit code 1 if a video
+    cannot be read.
+    """
+    from pipeline.config import validate, with_overrides
+    from pipeline.errors import VideoError
+    from pipeline.present.text import printable
+    from pipeline.sampling import CutDetection, find_shots
+    from pipeline.video import Decoding, expand, make_decoder
+
+    if "" in paths:
+        raise click.UsageError("one of PATHS is empty; name a file or a folder")
+    settings = validate(CutDetection, with_overrides({}, overrides))
+    decoder = make_decoder(Decoding())
+    has_failed = False
+    for source in expand(paths):
+        try:
+            with decoder.open(source.uri) as stream:
+                shots = find_shots(stream, settings)
+        except VideoError as error:
+            click.echo(f"error: {printable(str(error))}", err=True)
+            has_failed = True
+            continue
+        for damage in shots.damage:
+            click.echo(f"{printable(source.uri)}: {printable(damage)}", err=True)
+        if as_json:
+            print_json(_fields(source.uri, shots))
+        else:
+            _print_shots(source.uri, shots)
+    ctx.exit(1 if has_failed else 0)
+
+
+def _fields(uri: str, shots: Shots) -> dict[str, Any]:
+    return {"uri": uri, "cuts_seconds": [*map(float, shots.cuts)], "duration_seconds": float(shots.end)}
+
+
+def _print_shots(uri: str, shots: Shots) -> None:
+    from pipeline.present.text import file_name
+    from pipeline.timecode import format_seconds
+
+    name = file_name(uri)
+    times = ["0:00.000", *(format_seconds(float(time)) for time in (*shots.cuts, shots.end))]
+    rows = [[name, str(number), *of_shot] for number, of_shot in enumerate(pairwise(times), 1)]
+    print_table(["video", "shot", "from", "to"], rows, right=(1, 2, 3))

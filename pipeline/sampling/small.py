@@ -1,0 +1,19 @@
+"""Small pictures, for comparing one frame with another."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.types import Frame
+
+__all__ = ["small_picture"]
+
+_WIDEST = 4
+
+
+def small_picture(frame: Frame, height: int) -> npt.NDArray[np.uint8]:
+    """A frame at most `height` pixels high and four times as wide: uint8 (H, W, 3) RGB, by the decoder's own scaler."""
+    height = min(height, frame.height)
+    width = max(1, min(round(frame.width * height / frame.height), _WIDEST * height))
+    return frame.rgb(width, height)
