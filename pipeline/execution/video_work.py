@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from pipeline.encode.protocol import OpenEncoder, Preprocessing
 from pipeline.errors import ConfigError, EncoderError, MomentseekError, VideoDecodeError, VideoError
 from pipeline.sampling.protocol import FrameSampler
+from pipeline.sampling.shot_search import Shots, find_shots
 from pipeline.types import Frame, FrameEmbeddings, Source, Status, VideoInfo, VideoRecord, VideoReport
 from pipeline.video.protocol import VideoDecoder
 
@@ -95,7 +96,7 @@ class VideoEnd:
         info: What its container says.
         duration_seconds: End of the last frame.
         covered_seconds: Length of what could be decoded.
-        frames_decoded: Pictures that were decoded.
+        frames_decoded: Pictures that were decoded, for frames and for cuts.
         frames_seen: Those of them that the sampler looked at.
         cuts_seconds: First frame of each new shot; None where cuts were not looked for.
         seen_until_seconds: For each sampled frame the last time at which the picture was the same; None where the
@@ -164,7 +165,7 @@ def sampled_batches(reading: Reading, path: str) -> Iterator[FrameBatch | VideoE
         yield from gathered.rest(decoded=stream.end_time)
         if gathered.count == 0:
             raise VideoDecodeError(path, f"{frames_seen} frames were decoded and none was sampled")
-        yield VideoEnd(
+        end = VideoEnd(
             info=stream.info,
             duration_seconds=float(stream.end_time),
             covered_seconds=stream.covered_seconds,
@@ -174,6 +175,16 @@ def sampled_batches(reading: Reading, path: str) -> Iterator[FrameBatch | VideoE
             seen_until_seconds=_seconds(sampling.seen_until),
             damage=stream.damage,
         )
+        # Last, so that the encoder has all frames meanwhile.
+        yield _with_cuts(end, [find_shots(stream, search) for search in reading.sampler.cut_searches])
+
+
+def _with_cuts(end: VideoEnd, searches: Sequence[Shots]) -> VideoEnd:
+    if not searches:
+        return end
+    cuts = {*(end.cuts_seconds or ()), *(float(cut) for shots in searches for cut in shots.cuts)}
+    decoded = end.frames_decoded + sum(shots.frames_decoded for shots in searches)
+    return replace(end, cuts_seconds=tuple(sorted(cuts)), frames_decoded=decoded)
 
 
 def _seconds(times: Sequence[Fraction] | None) -> tuple[float, ...] | None:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from pipeline.config import Settings
+from pipeline.sampling.cuts import CutDetection
 from pipeline.sampling.fixed_rate import FixedRate
 from pipeline.sampling.keyframe import Keyframe
 from pipeline.sampling.novelty import Novelty
@@ -49,6 +50,11 @@ class Composite(Settings):
     @property
     def grid(self) -> None:
         """None: the strategies want different frames."""
+
+    @property
+    def cut_searches(self) -> tuple[CutDetection, ...]:
+        """Those of the strategies, each once."""
+        return tuple(dict.fromkeys(search for part in self.parts for search in part.cut_searches))
 
     def begin(self, info: VideoInfo) -> CompositePass:
         """Begin a pass over one video."""

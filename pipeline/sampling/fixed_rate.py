@@ -9,7 +9,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from pipeline.config import Settings
-from pipeline.sampling.cuts import CutDetection, CutPass
+from pipeline.sampling.cuts import CutDetection
 from pipeline.timecode import grid_time, next_grid_number
 from pipeline.types import Frame, Grid, Skip, VideoInfo
 
@@ -32,8 +32,8 @@ class FixedRate(Settings):
     """Points a second; 29.97002997 is read as 30000/1001."""
 
     cuts: CutDetection | None = None
-    """How cuts are looked for on the way, for which every frame is decoded; a detector's name stands for it with its
-    defaults (`sampling.cuts=adaptive`). None looks for none."""
+    """How cuts are looked for beside the frames; a detector's name stands for it with its defaults
+    (`sampling.cuts=adaptive`). None looks for none."""
 
     tolerance_seconds: float = Field(default=0.0, ge=0)
     """By how much a frame may miss its point, up to half of the time between two: the nearest frame that costs little
@@ -54,13 +54,14 @@ class FixedRate(Settings):
         return Skip.NOTHING
 
     @property
-    def grid(self) -> Grid | None:
-        """The points, unless cuts are looked for, which are seen from one frame to the next."""
-        return None if self.cuts is not None else Grid(self.rate, self._tolerance)
+    def grid(self) -> Grid:
+        """The points."""
+        return Grid(self.rate, Fraction(str(self.tolerance_seconds)))
 
     @property
-    def _tolerance(self) -> Fraction:
-        return Fraction(str(self.tolerance_seconds))
+    def cut_searches(self) -> tuple[CutDetection, ...]:
+        """What `cuts` says."""
+        return () if self.cuts is None else (self.cuts,)
 
     @property
     def rate(self) -> Fraction:
@@ -71,8 +72,7 @@ class FixedRate(Settings):
 
     def begin(self, info: VideoInfo) -> FixedRatePass:
         """Begin a pass over one video."""
-        cut_pass = None if self.cuts is None else self.cuts.begin()
-        return FixedRatePass(self.rate, info.duration_seconds, cut_pass, takes_nearest=self.tolerance_seconds > 0)
+        return FixedRatePass(self.rate, info.duration_seconds, takes_nearest=self.tolerance_seconds > 0)
 
 
 class FixedRatePass:
@@ -81,18 +81,15 @@ class FixedRatePass:
     Args:
         rate: Points a second.
         duration_seconds: Length of the video, where its container says.
-        cut_pass: Looks for cuts, where they are wanted.
         takes_nearest: Whether the frame nearest to a point is taken rather than the one on screen.
     """
 
+    cuts: tuple[Fraction, ...] | None = None
     seen_until: tuple[Fraction, ...] | None = None
 
-    def __init__(
-        self, rate: Fraction, duration_seconds: float | None, cut_pass: CutPass | None, *, takes_nearest: bool = False
-    ) -> None:
+    def __init__(self, rate: Fraction, duration_seconds: float | None, *, takes_nearest: bool = False) -> None:
         self._rate = rate
         self._duration = Fraction(0) if duration_seconds is None else Fraction(duration_seconds)
-        self._cut_pass = cut_pass
         self._on_screen: Frame | None = None
         self._is_chosen = True
         self._takes_nearest = takes_nearest
@@ -103,15 +100,8 @@ class FixedRatePass:
         """Time of the frame on screen."""
         return None if self._on_screen is None else self._on_screen.time
 
-    @property
-    def cuts(self) -> tuple[Fraction, ...] | None:
-        """Time of the first frame of each new shot."""
-        return None if self._cut_pass is None else self._cut_pass.cuts
-
     def feed(self, frame: Frame) -> Sequence[Frame]:
         """Take the next frame and return the one before it, if a point lies in its time on screen."""
-        if self._cut_pass is not None:
-            self._cut_pass.feed(frame)
         before, self._on_screen = self._on_screen, frame
         if before is None:
             return []
@@ -124,8 +114,6 @@ class FixedRatePass:
 
     def finish(self) -> Sequence[Frame]:
         """Return the last frame, if a point lies in its time on screen, taken to be as long as the one before."""
-        if self._cut_pass is not None:
-            self._cut_pass.finish()
         last, self._on_screen = self._on_screen, None
         if last is None:
             return []

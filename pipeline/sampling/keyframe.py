@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.config import Settings
+from pipeline.sampling.cuts import CutDetection
 from pipeline.types import Frame, Skip, VideoInfo
 
 __all__ = ["Keyframe"]
@@ -33,6 +34,11 @@ class Keyframe(Settings):
     @property
     def grid(self) -> None:
         """None: keyframes lie where they lie."""
+
+    @property
+    def cut_searches(self) -> tuple[CutDetection, ...]:
+        """None."""
+        return ()
 
     def begin(self, info: VideoInfo) -> KeyframePass:  # noqa: ARG002  # the seam gives it to every strategy
         """Begin a pass over one video."""

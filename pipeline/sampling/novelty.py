@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from pipeline.config import Settings
+from pipeline.sampling.cuts import CutDetection
 from pipeline.sampling.fixed_rate import FixedRate
 from pipeline.sampling.protocol import SamplingPass
 from pipeline.sampling.small import small_picture
@@ -47,6 +48,11 @@ class Novelty(Settings):
     def grid(self) -> Grid:
         """The points at which a frame is looked at."""
         return Grid(FixedRate(fps=self.fps).rate)
+
+    @property
+    def cut_searches(self) -> tuple[CutDetection, ...]:
+        """None."""
+        return ()
 
     def begin(self, info: VideoInfo) -> NoveltyPass:
         """Begin a pass over one video."""

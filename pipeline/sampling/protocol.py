@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Protocol
 
+from pipeline.sampling.cuts import CutDetection
 from pipeline.types import Frame, Grid, Skip, VideoInfo
 
 __all__ = ["FrameSampler", "SamplingPass"]
@@ -52,6 +53,10 @@ class FrameSampler(Protocol):
     @property
     def grid(self) -> Grid | None:
         """The points at which frames are wanted, where no others are; None where any frame may be."""
+
+    @property
+    def cut_searches(self) -> tuple[CutDetection, ...]:
+        """Cuts that are wanted beside the frames, and that a pass does not tell of: `find_shots` is to find them."""
 
     def begin(self, info: VideoInfo) -> SamplingPass:
         """Begin a pass over one video."""

@@ -44,6 +44,11 @@ class SceneChange(Settings):
     def grid(self) -> None:
         """None: cuts are seen from one frame to the next."""
 
+    @property
+    def cut_searches(self) -> tuple[CutDetection, ...]:
+        """None: the pass finds its cuts itself."""
+        return ()
+
     def begin(self, info: VideoInfo) -> SceneChangePass:  # noqa: ARG002  # the seam gives it to every strategy
         """Begin a pass over one video; loads PySceneDetect."""
         return SceneChangePass(self)

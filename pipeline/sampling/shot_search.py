@@ -44,6 +44,10 @@ class Footage(Protocol):
     def end_time(self) -> Fraction:
         """End of the last frame of the latest call of `frames`."""
 
+    @property
+    def frames_decoded(self) -> int:
+        """Pictures that the latest call of `frames` has decoded."""
+
     def frames(
         self, *, start: Fraction | None = None, end: Fraction | None = None, skip: Skip = Skip.NOTHING
     ) -> Iterator[Frame]:
@@ -58,11 +62,13 @@ class Shots:
         cuts: Time of the first frame of each new shot, increasing.
         end: End of the last shot; the first one begins at 0.
         damage: What could not be decoded, a sentence each.
+        frames_decoded: Pictures that were decoded for it; those that were decoded twice count twice.
     """
 
     cuts: tuple[Fraction, ...]
     end: Fraction
     damage: tuple[str, ...]
+    frames_decoded: int
 
 
 def find_shots(footage: Footage, settings: CutDetection) -> Shots:
@@ -76,7 +82,8 @@ def find_shots(footage: Footage, settings: CutDetection) -> Shots:
         VideoDecodeError: Not one frame could be decoded.
     """
     if settings.detector != "adaptive":
-        return Shots(_cuts_among(footage.frames(), settings), footage.end_time, footage.damage)
+        all_cuts = _cuts_among(footage.frames(), settings)
+        return Shots(all_cuts, footage.end_time, footage.damage, footage.frames_decoded)
     unspaced = settings.model_copy(update={"min_shot_seconds": 0.0})
     cuts: list[Fraction] = []
     stretches: list[_Stretch] = []
@@ -87,10 +94,11 @@ def find_shots(footage: Footage, settings: CutDetection) -> Shots:
             stretches[-1] = stretches[-1].extended(jump)
         else:
             stretches.append(_Stretch.around(jump))
-    end, damage = footage.end_time, footage.damage
+    end, damage, frames_decoded = footage.end_time, footage.damage, footage.frames_decoded
     for stretch in stretches:
         cuts.extend(_cuts_within(footage, stretch, unspaced))
-    return Shots(_spaced(sorted(cuts), Fraction(str(settings.min_shot_seconds))), end, damage)
+        frames_decoded += footage.frames_decoded
+    return Shots(_spaced(sorted(cuts), Fraction(str(settings.min_shot_seconds))), end, damage, frames_decoded)
 
 
 @dataclass(frozen=True, eq=False)

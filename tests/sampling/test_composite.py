@@ -36,8 +36,10 @@ def test_scene_changes_with_a_grid() -> None:
 
 
 def test_cuts_are_those_of_the_parts_that_look_for_them() -> None:
-    assert Composite(parts=(GRID, Keyframe())).begin(info_of()).cuts is None
-    assert Composite(parts=(GRID, FixedRate(cuts=CutDetection()))).begin(info_of()).cuts == ()
+    searching = FixedRate(cuts=CutDetection())
+    assert Composite(parts=(GRID, Keyframe())).cut_searches == ()
+    assert Composite(parts=(GRID, searching, searching)).cut_searches == (CutDetection(),)
+    assert Composite(parts=(GRID, SceneChange())).begin(info_of()).cuts == ()
 
 
 def test_the_most_demanding_part_says_what_is_skipped() -> None:

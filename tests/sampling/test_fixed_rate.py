@@ -3,7 +3,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from contracts.sampler_contract import GreyFrame, SamplerContract, frames_at, info_of, sampled, videos
+from contracts.sampler_contract import GreyFrame, SamplerContract, frames_at, sampled, videos
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -20,10 +20,6 @@ def times(sampler: FixedRate, *milliseconds: int, duration_seconds: float | None
 
 class TestFixedRate(SamplerContract):
     sampler = FixedRate(fps=2.0)
-
-
-class TestFixedRateWithCuts(SamplerContract):
-    sampler = FixedRate(cuts=CutDetection())
 
 
 def test_every_point_takes_the_frame_on_screen() -> None:
@@ -92,9 +88,10 @@ def test_all_frames_are_wanted() -> None:
     assert FixedRate().skip is Skip.NOTHING
 
 
-def test_cuts_are_none_unless_they_are_looked_for() -> None:
-    assert FixedRate().begin(info_of()).cuts is None
-    assert FixedRate(cuts=CutDetection()).begin(info_of()).cuts == ()
+def test_cuts_are_searched_for_beside_the_grid() -> None:
+    assert FixedRate().cut_searches == ()
+    assert FixedRate(cuts=CutDetection()).cut_searches == (CutDetection(),)
+    assert FixedRate(cuts=CutDetection()).grid == FixedRate().grid
 
 
 @pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf"), 2000.0, "2"])
