@@ -157,17 +157,12 @@ class OpenClipModel:
 
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != self._shape:
             raise ValueError(f"expected uint8 images (N, {self._shape}), got {images.dtype} {images.shape}")
-        vectors = np.empty((len(images), self.dimension), np.float32)
-        for first in range(0, len(images), self._batch_size):
-            # torch refuses to share memory that is read-only, so the batch is copied.
-            batch = torch.from_numpy(np.array(images[first : first + self._batch_size]))
-            with torch.inference_mode():
-                pixels = batch.to(self._device).permute(0, 3, 1, 2).float()
-                pixels = ((pixels - self._mean) / self._std).to(self._dtype)
-                features = self._network.encode_image(pixels)
-            names = [f"image {row}" for row in range(first, first + len(batch))]
-            vectors[first : first + len(batch)] = _normalised(features, names)
-        return vectors
+        if not len(images):
+            return np.empty((0, self.dimension), np.float32)
+        firsts = range(0, len(images), self._batch_size)
+        # A GPU is asked for its results once, so that it has the next batch at hand when it is done with one.
+        features = [self._image_features(images[first : first + self._batch_size]) for first in firsts]
+        return _normalised(torch.cat(features), [f"image {row}" for row in range(len(images))])
 
     def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Embed texts, prompts applied, averaged and normalised.
@@ -195,6 +190,19 @@ class OpenClipModel:
     def too_long(self, texts: Sequence[str]) -> tuple[str, ...]:
         """Those texts that do not fit the context; they are refused, or lose their end where that is configured."""
         return self._texts.too_long(texts)
+
+    def _image_features(self, images: npt.NDArray[np.uint8]) -> torch.Tensor:
+        import torch
+
+        # torch refuses to share memory that is read-only, so the batch is copied.
+        batch = torch.from_numpy(np.array(images))
+        if self._device.type == "cuda":
+            batch = batch.pin_memory()
+        with torch.inference_mode():
+            pixels = batch.to(self._device, non_blocking=True).permute(0, 3, 1, 2).float()
+            pixels = ((pixels - self._mean) / self._std).to(self._dtype)
+            features: torch.Tensor = self._network.encode_image(pixels)
+        return features
 
     def _text_features(self, tokens: torch.Tensor) -> torch.Tensor:
         import torch
