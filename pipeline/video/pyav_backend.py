@@ -211,7 +211,7 @@ class PyAVStream:
             if skip in _SKIPS:
                 stream.codec_context.skip_frame = _SKIPS[skip]
             if skip is Skip.DRAFT:
-                stream.codec_context.options = {"skip_loop_filter": "all"}
+                stream.codec_context.options |= {"skip_loop_filter": "all"}
             if seek_to is not None and not self._has_sought(container, stream, seek_to):
                 return
             reader = PictureReader(self._probe, container, stream, account, is_skipping=skip in _SKIPS, grid=grid)
