@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.types import Grid
 from pipeline.video.account import Account
 from pipeline.video.container import Probe, reason_of
+from pipeline.video.jumps import jumps_of
 from pipeline.video.plan import Use, planned
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class PictureReader:
         self._account = account
         self._is_skipping = is_skipping or grid is not None
         self._grid = grid
+        self._before_jump: list[av.VideoFrame] = []
         self._file_end = Fraction(0)
         self._read_until = 0
         self._has_ended = False
@@ -69,8 +71,10 @@ class PictureReader:
     def _planned(self, grid: Grid) -> Iterator[av.VideoFrame]:
         """The pictures at the points of a grid, and those that they need."""
         context = self._stream.codec_context
-        timed = ((packet, self._time(packet.pts)) for packet in self._packets())
+        timed = ((packet, self._time(packet.pts)) for packet in self._packets_near(grid))
         for step in planned(timed, grid):
+            yield from self._before_jump
+            self._before_jump.clear()
             if step.use is Use.NOTHING:
                 self._pass_over(step.packet)
                 continue
@@ -78,6 +82,25 @@ class PictureReader:
                 yield from self._drained()
             context.skip_frame = "DEFAULT" if step.use is Use.SHOWN else "NONREF"
             yield from self._decoded(step.packet)
+        yield from self._before_jump
+
+    def _packets_near(self, grid: Grid) -> Iterator[Packet[VideoStream]]:
+        """The packets, but for those of groups that are far from any point, where the file's index allows it."""
+        jumps = jumps_of(self._probe, self._stream, grid)
+        aim: int | None = None
+        for packet in self._packets():
+            if aim is not None and packet.dts is not None and packet.dts < aim:
+                continue  # the demuxer went back further than it was asked to
+            aim = None
+            target = jumps.beyond(packet.dts) if jumps and packet.is_keyframe and packet.dts is not None else None
+            if target is None:
+                yield packet
+            else:
+                aim = target.dts
+                # Seeking empties the decoder. All that is wanted of what lies before was given to it: the group before
+                # a jump has no point.
+                self._before_jump.extend(self._drained())
+                self._container.seek(target.dts, stream=self._stream)
 
     def _drained(self) -> Iterator[av.VideoFrame]:
         """What the decoder still holds; it then knows nothing, as after a seek."""

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from video_factory import Made, damaged, make_video, number_of, steady
+
+from pipeline.sampling import FixedRate
+from pipeline.types import Grid
+from pipeline.video import jumps
+from pipeline.video.jumps import IndexedKeyframe, Jumps
+from pipeline.video.pyav_backend import PyAVDecoder
+
+MEGABYTE = 2**20
+B_FRAMES = {"bf": "2", "x264-params": "scenecut=0:open-gop=0"}
+
+
+def every_two_seconds(count: int, megabytes: int = 1) -> list[IndexedKeyframe]:
+    return [IndexedKeyframe(2 * number, number * megabytes * MEGABYTE) for number in range(count)]
+
+
+def jumps_in(keyframes: list[IndexedKeyframe], fps: float, tolerance: int = 0) -> Jumps:
+    grid = Grid(Fraction(fps), Fraction(tolerance))
+    return Jumps(keyframes, grid, time_base=Fraction(1), start_time=Fraction(0))
+
+
+def read_groups(found: Jumps, keyframes: list[IndexedKeyframe]) -> list[int]:
+    """Numbers of the groups that are read."""
+    number, read = 0, []
+    while number < len(keyframes):
+        target = found.beyond(keyframes[number].dts)
+        if target is not None:
+            number = keyframes.index(target)
+        read.append(number)
+        number += 1
+    return read
+
+
+def test_groups_around_each_point_are_read_and_the_ends() -> None:
+    keyframes = every_two_seconds(40)
+    read = read_groups(jumps_in(keyframes, fps=1 / 32), keyframes)
+    assert read == [0, 1, 14, 15, 16, 17, 30, 31, 32, 33, 38, 39]
+
+
+def test_a_tolerance_widens_what_is_read() -> None:
+    keyframes = every_two_seconds(40)
+    read = read_groups(jumps_in(keyframes, fps=1 / 32, tolerance=4), keyframes)
+    assert set(range(12, 20)) <= set(read)
+
+
+def test_close_points_leave_nothing_out() -> None:
+    keyframes = every_two_seconds(40)
+    assert read_groups(jumps_in(keyframes, fps=0.2), keyframes) == list(range(40))
+
+
+def test_little_is_read_rather_than_sought() -> None:
+    keyframes = [IndexedKeyframe(2 * number, number * 1000) for number in range(40)]
+    assert read_groups(jumps_in(keyframes, fps=1 / 32), keyframes) == list(range(40))
+
+
+def test_a_keyframe_that_the_index_does_not_have_is_read_on_from() -> None:
+    assert jumps_in(every_two_seconds(40), fps=1 / 32).beyond(7) is None
+
+
+@pytest.fixture(scope="module")
+def long_film(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    path = tmp_path_factory.mktemp("jumps") / "long.mp4"
+    return make_video(path, steady(600, 10), options=B_FRAMES, keyframe_every=10, noise=10)
+
+
+@pytest.mark.parametrize("tolerance_seconds", [0.0, 2.0])
+def test_what_is_far_from_any_point_is_not_read(
+    long_film: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tolerance_seconds: float
+) -> None:
+    monkeypatch.setattr(jumps, "_LEAST_BYTES", 0)
+    sampler = FixedRate(fps=0.05, tolerance_seconds=tolerance_seconds)
+    broken = damaged(long_film, tmp_path / "broken.mp4", packets=[*range(80, 130), *range(280, 330), *range(480, 530)])
+    with PyAVDecoder().open(str(broken)) as stream:
+        one_pass = sampler.begin(stream.info)
+        frames = [frame for each in stream.frames(grid=sampler.grid) for frame in one_pass.feed(each)]
+        frames.extend(one_pass.finish())
+        assert stream.damage == ()
+        assert (stream.end_time, stream.covered_seconds) == (60, pytest.approx(60.0))
+        assert stream.frames_decoded < 60
+    truth = dict(zip(long_film.times, long_film.numbers, strict=True))
+    assert all(number_of(frame.rgb()) == truth[frame.time] for frame in frames)
+    assert [round(float(frame.time) / 20) for frame in frames] == [0, 1, 2]
+    if not tolerance_seconds:
+        assert [frame.time for frame in frames] == [0, 20, 40]
+
+
+def test_a_file_that_ends_early_says_so(long_film: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jumps, "_LEAST_BYTES", 0)
+    path = tmp_path / "front.mp4"
+    made = make_video(
+        path, steady(600, 10), options=B_FRAMES, keyframe_every=10, noise=10, muxer_options={"movflags": "faststart"}
+    )
+    content = made.path.read_bytes()
+    path.write_bytes(content[: int(len(content) * 0.6)])
+    with PyAVDecoder().open(str(path)) as stream:
+        shown = [float(frame.time) for frame in stream.frames(grid=FixedRate(fps=0.05).grid)]
+        assert len(stream.damage) >= 1
+    assert {0.0, 20.0} <= set(shown)
