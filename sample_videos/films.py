@@ -10,9 +10,18 @@ from enum import StrEnum
 from fractions import Fraction
 
 from sample_videos.casting import HAT_COLOURS, cast_scene
-from sample_videos.world.scene import STAGE_HEIGHT, STAGE_WIDTH, Light, Person, PlaceKind, Scene
+from sample_videos.world.scene import STAGE_HEIGHT, STAGE_WIDTH, Actor, Camera, Light, Person, PlaceKind, Scene, Weather
 
-__all__ = ["COMMITTED_SEED", "Film", "Join", "JoinKind", "Shot", "write_long_script", "write_scripts"]
+__all__ = [
+    "COMMITTED_SEED",
+    "Film",
+    "Join",
+    "JoinKind",
+    "Shot",
+    "write_long_script",
+    "write_scripts",
+    "write_watch_script",
+]
 
 COMMITTED_SEED = 2026
 _TICKS = 90_000
@@ -139,6 +148,22 @@ def write_long_script(seed: int, minutes: float, height: int = 720) -> Film:
         shots.append(Shot(scene, start, _join(rng) if shots else Join(JoinKind.CUT)))
         start = round(start + rng.uniform(3.0, 30.0), 2)
     name = f"long-{minutes:g}-min"
+    return Film(name, ".mp4", "libx264", Fraction(25), tuple(shots), 60.0 * minutes, seed, height, keyframe_every=250)
+
+
+def write_watch_script(seed: int, minutes: float, height: int = 720) -> Film:
+    """One film of a fixed camera: for most of the time nothing happens, and now and then something comes and goes."""
+    rng = random.Random(f"momentseek watch film {seed}")
+    empty = cast_scene(rng, kinds=())
+    empty = replace(empty, weather=Weather.CLEAR, camera=Camera(), noise=rng.uniform(1.0, 3.0), occluder=False)
+    shots: list[Shot] = []
+    start = 0.0
+    while start < 60 * minutes:
+        is_empty = len(shots) % 2 == 0
+        actors: tuple[Actor, ...] = () if is_empty else _scene(len(shots) // 2, (empty.place,), None, rng).actors
+        shots.append(Shot(replace(empty, actors=actors), start, Join(JoinKind.DISSOLVE, 0.5 if shots else 0.0)))
+        start = round(start + (rng.uniform(20.0, 60.0) if is_empty else rng.uniform(5.0, 15.0)), 2)
+    name = f"watch-{minutes:g}-min"
     return Film(name, ".mp4", "libx264", Fraction(25), tuple(shots), 60.0 * minutes, seed, height, keyframe_every=250)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -10,9 +11,10 @@ import pytest
 
 from pipeline.sampling import SceneChange
 from pipeline.video import Decoding, make_decoder
-from sample_videos.films import Film, write_scripts
+from sample_videos.films import Film, write_scripts, write_watch_script
 from sample_videos.generate import main
 from sample_videos.labels import write_labels
+from sample_videos.world.scene import Person
 
 FOLDER = Path(__file__).resolve().parents[2] / "sample_videos"
 SCRIPTS = {film.name: film for film in write_scripts()}
@@ -66,3 +68,20 @@ def test_every_hard_cut_is_found_and_no_other(name: str) -> None:
         sampling.finish()
     assert sampling.cuts is not None
     assert [float(cut) for cut in sampling.cuts] == pytest.approx(labels["cuts"], abs=0.05)
+
+
+def test_a_camera_that_watches_sees_one_place_and_long_nothing() -> None:
+    film = write_watch_script(3, minutes=10)
+    scenes = [shot.scene for shot in film.shots]
+    empty = [shot for shot in film.shots if not shot.scene.actors]
+    assert {replace(scene, actors=()) for scene in scenes} == {empty[0].scene}
+    ends = [*(shot.start_seconds for shot in film.shots[1:]), film.duration_seconds]
+    idle = sum(end - shot.start_seconds for shot, end in zip(film.shots, ends, strict=True) if shot in empty)
+    assert idle > 0.6 * film.duration_seconds
+    assert any(isinstance(actor, Person) and actor.hat for scene in scenes for actor in scene.actors)
+
+
+def test_generate_wants_minutes_for_a_fixed_camera(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--fixed-camera", "--out", "anywhere"])
+    assert "--minutes" in capsys.readouterr().err
