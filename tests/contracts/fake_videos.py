@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import EncoderError, UnsupportedVideoError, VideoNotFoundError, WeightsUnavailableError
+from pipeline.sampling import CutDetection
 from pipeline.types import Frame, Grid, Skip, VideoInfo
 
 HEAD = b"\0fake video\0"
@@ -142,6 +143,7 @@ class FakePass:
 class EveryFrame:
     skip: Skip = Skip.NOTHING
     grid: Grid | None = None
+    cut_searches: tuple[CutDetection, ...] = ()
 
     def begin(self, info: VideoInfo) -> FakePass:
         return FakePass()

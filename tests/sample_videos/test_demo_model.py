@@ -35,12 +35,14 @@ def test_the_weights_are_small() -> None:
     assert WEIGHTS.stat().st_size <= 16_000_000
 
 
-def test_seven_of_ten_first_answers_are_right(library: Library) -> None:
+def test_five_of_six_first_answers_are_right(library: Library) -> None:
     metrics = evaluate(library, read_labelled(FOLDER / "moments.jsonl")).metrics
-    assert metrics["MR-full-R1@0.5"] >= 70.0
+    assert metrics["MR-full-R1@0.5"] >= 83.0
 
 
-@pytest.mark.parametrize("text", ["forklift", "bicycle", "fire", "person climbing a ladder", "damaged box"])
+@pytest.mark.parametrize(
+    "text", ["person in hard hat", "forklift", "bicycle", "fire", "person climbing a ladder", "damaged box"]
+)
 def test_the_first_answer_shows_what_was_asked_for(library: Library, text: str) -> None:
     [moment] = library.search(text, top=1)
     film = next(film for film in write_scripts() if film.name == Path(moment.uri).stem)

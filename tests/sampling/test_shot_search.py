@@ -32,6 +32,7 @@ class DrawnFootage:
         self._frames = [replace(frame, is_keyframe=frame.number in keyframes) for frame in film(pictures)]
         self.looked_at: list[int] = []
         self.end_time = Fraction(0)
+        self.frames_decoded = 0
         self.info = VideoInfo(
             uri="film",
             container="none",
@@ -48,6 +49,7 @@ class DrawnFootage:
     def frames(
         self, *, start: Fraction | None = None, end: Fraction | None = None, skip: Skip = Skip.NOTHING
     ) -> Iterator[Frame]:
+        self.frames_decoded = 0
         for frame in self._frames:
             if (start is not None and frame.time < start) or (end is not None and frame.time >= end):
                 continue
@@ -55,6 +57,7 @@ class DrawnFootage:
             if skip is Skip.NOTHING:
                 self.looked_at.append(frame.number)
             if skip is Skip.NOTHING or frame.is_keyframe or self._is_reference(frame):
+                self.frames_decoded += 1
                 yield frame
 
     def _is_reference(self, frame: DrawnFrame) -> bool:
@@ -108,7 +111,9 @@ def test_a_cut_at_a_keyframe_needs_no_close_look() -> None:
 
 def test_a_cut_within_a_group_is_looked_at_with_the_frames_around_it_alone() -> None:
     footage = DrawnFootage([*shot(1, 100), *shot(2, 100)], (0, 75))
-    assert numbers(find_shots(footage, CutDetection()).cuts) == [100]
+    shots = find_shots(footage, CutDetection())
+    assert numbers(shots.cuts) == [100]
+    assert shots.frames_decoded == 102 + len(footage.looked_at)
     assert 20 <= len(footage.looked_at) <= 30
 
 
