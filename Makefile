@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 
-.PHONY: help setup demo test unit lint films clean
+.PHONY: help setup demo test unit lint films bench clean
 help:
 	@echo "make demo    index the sample films through Ray, ask five questions, draw the answers"
 	@echo "make test    run every test that this machine can run"
 	@echo "make unit    run the tests that need no Ray, server, real footage or drawing"
 	@echo "make lint    style, types and import contracts"
+	@echo "make bench   run the short form of all benchmarks into build/bench (ten minutes)"
 	@echo "make films   draw the sample films and their labels again (minutes)"
 	@echo "make clean   remove the virtual environment and what the demo wrote"
 
@@ -39,6 +40,22 @@ lint: $(STAMP)
 
 films: $(STAMP)
 	@$(BIN)/python -m sample_videos.generate
+
+# A benchmark's name and what it is told; what it says goes to a log, which is shown if it fails.
+define bench
+@echo "$(1) ..."
+@$(BIN)/python -m benchmarks.$(1) $(2) --output build/bench/$(1).json >build/bench/$(1).log 2>&1 || { cat build/bench/$(1).log; exit 1; }
+endef
+
+bench: $(STAMP)
+	@mkdir -p build/bench
+	$(call bench,decode,--repeats 1 sample_videos/harbour-day.mp4 sample_videos/winter-road.mp4)
+	$(call bench,scenes,--repeats 1 --films 4)
+	$(call bench,encode,--repeats 2)
+	$(call bench,pipeline,--repeats 1 sample_videos/harbour-day.mp4)
+	$(call bench,memory,--short --repeats 1)
+	$(call bench,executors,--short --repeats 1)
+	@$(BIN)/python -m benchmarks.plots build/bench
 
 clean:
 	rm -rf $(VENV) demo-output

@@ -1,12 +1,12 @@
 """Tasks and actors against Ray Data: the same batch by `RayExecutor` and by a Ray Data pipeline.
 
-    python -m benchmarks.executors [--repeats 5] [--output benchmarks/results/executors.json]
+    python -m benchmarks.executors [--short] [--repeats 5] [--output benchmarks/results/executors.json]
 
 Two batches of generated H.264 videos (640 x 360, 25 frames/s, moving noise, seed 0): one of five minutes, and sixty of
-three seconds. All sampled at 2 frames/s; the image tower is of ViT-B/32's size with random weights. All ways use the
-same decoder, sampler, preprocessing, encoder class and writer, on one Ray that is up before the clock starts; each run
-starts its own encoder process and loads the model, and ends when the last embedding is stored. Runs alternate; the
-first round is a warm-up and is thrown away.
+three seconds; with `--short`, one of 30 seconds and six of three. All sampled at 2 frames/s; the image tower is of
+ViT-B/32's size with random weights. All ways use the same decoder, sampler, preprocessing, encoder class and writer, on
+one Ray that is up before the clock starts; each run starts its own encoder process and loads the model, and ends when
+the last embedding is stored. Runs alternate; the first round is a warm-up and is thrown away.
 
 Ray Data runs once as its planner wants it, which puts decoding into the encoder's process where both ask for the same
 resources (`ray_data_fused`), and once with decoding in tasks of its own (`ray_data`). Both do less than the executor:
@@ -19,7 +19,6 @@ import argparse
 import json
 import logging
 import os
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -30,7 +29,7 @@ from typing import Any
 import av
 import numpy as np
 
-from benchmarks.setting import random_model, run_facts, stages_in
+from benchmarks.setting import alternating, medians, random_model, rounded, stages_in, write_result
 from pipeline.encode import OpenClipEncoder
 from pipeline.execution import Execution, Stages, make_executor
 from pipeline.execution.ledger import Ledger
@@ -46,6 +45,7 @@ BATCH_FRAMES = 32
 def main() -> None:
     """Run all and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--short", action="store_true", help="a tenth of the video")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/executors.json"))
     arguments = parser.parse_args()
@@ -54,15 +54,16 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         encoder = OpenClipEncoder(random_model(Path(folder)))
+        length, count = (30, 6) if arguments.short else (300, 60)
         batches = {
-            "one_video_of_300_s": [write_video(Path(folder, "long.mp4"), 300, seed=0)],
-            "60_videos_of_3_s": [write_video(Path(folder, f"{seed}.mp4"), 3, seed=seed) for seed in range(1, 61)],
+            f"one_video_of_{length}_s": [write_video(Path(folder, "long.mp4"), length, seed=0)],
+            f"{count}_videos_of_3_s": [
+                write_video(Path(folder, f"{seed}.mp4"), 3, seed=seed) for seed in range(1, count + 1)
+            ],
         }
         ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
         results = {name: compare(paths, encoder, arguments.repeats) for name, paths in batches.items()}
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    content = {**run_facts("benchmarks.executors"), "seed": 0, "results": results}
-    arguments.output.write_text(json.dumps(content, indent=2) + "\n")
+    write_result(arguments.output, "benchmarks.executors", {"seed": 0, "results": results})
     print(json.dumps(results, indent=2))
 
 
@@ -75,23 +76,30 @@ def compare(paths: list[str], encoder: OpenClipEncoder, repeats: int) -> dict[st
     }
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     frames: set[int] = set()
-    for repeat in range(repeats + 1):
-        for name, way in ways.items():
-            with tempfile.TemporaryDirectory() as folder:
-                stages = stages_in(folder, encoder, FixedRate(fps=2.0))
-                started = time.perf_counter()
-                frames.add(way(paths, stages))
-                if repeat:
-                    seconds[name].append(time.perf_counter() - started)
+    timed = {name: partial(timed_run, way, paths, encoder) for name, way in ways.items()}
+    for name, (of_run, count) in alternating(timed, repeats):
+        seconds[name].append(of_run)
+        frames.add(count)
     if len(frames) != 1:
         raise RuntimeError(f"the ways did different work: {frames} frames")
-    medians = {name: statistics.median(of_way) for name, of_way in seconds.items()}
-    return {
+    median_seconds = medians(seconds)
+    ours = median_seconds["tasks_and_actors"]
+    result = {
         "frames_encoded": frames.pop(),
-        "seconds": {name: [round(each, 3) for each in of_way] for name, of_way in seconds.items()},
-        "median_seconds": {name: round(median, 3) for name, median in medians.items()},
-        "over_tasks_and_actors": {name: round(each / medians["tasks_and_actors"], 3) for name, each in medians.items()},
+        "seconds": seconds,
+        "median_seconds": median_seconds,
+        "over_tasks_and_actors": {name: each / ours for name, each in median_seconds.items()},
     }
+    return {name: rounded(value) for name, value in result.items()}
+
+
+def timed_run(way: Callable[[list[str], Stages], int], paths: list[str], encoder: OpenClipEncoder) -> tuple[float, int]:
+    """Seconds of one run into an empty store, and the frames that it encoded."""
+    with tempfile.TemporaryDirectory() as folder:
+        stages = stages_in(folder, encoder, FixedRate(fps=2.0))
+        started = time.perf_counter()
+        count = way(paths, stages)
+        return time.perf_counter() - started, count
 
 
 def by_executor(paths: list[str], stages: Stages) -> int:

@@ -1,23 +1,25 @@
 """The whole way of a video, against the plain loop: the same frames of the same files, by the same model.
 
-    python -m benchmarks.pipeline VIDEO... [--repeats 5] [--output benchmarks/results/pipeline.json]
+    python -m benchmarks.pipeline VIDEO... [--peer DIR] [--repeats 5] [--output benchmarks/results/pipeline.json]
 
 The plain loop is what tutorials do: OpenCV reads every frame, every k-th goes through the model's PIL transform, in
 float32 batches of 32, one process. Ours is the in-process executor, with its store and an index in memory. The image
 tower is of ViT-B/32's size with random weights, loaded before the clock starts. Ways alternate; the first round is a
 warm-up and is thrown away. `decode_alone` and `encode_alone` are the two stages of `fixed_rate` by themselves, with all
-cores.
+cores. `clip_video_encode` is there where `--peer` names its environment (see `benchmarks.clip_video_encode`); its clock
+starts when it begins to read, so that neither its start nor its model's loading count.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from benchmarks.setting import random_model, run_facts, stages_in
+from benchmarks.clip_video_encode import Peer
+from benchmarks.setting import alternating, medians, random_model, stages_in, write_result
 from pipeline.encode import Encoding, OpenClipEncoder, OpenEncoder, Preprocessing
 from pipeline.execution import Execution, make_executor
 from pipeline.execution.video_work import FrameBatch, Reading, sampled_batches
@@ -45,10 +48,15 @@ BATCH_FRAMES = 32
 
 @dataclass(frozen=True)
 class Embedded:
-    """Times in seconds and float32 (N, D) unit vectors of the frames that a way took."""
+    """Times in seconds and float32 (N, D) unit vectors of the frames that a way took, and the video's length."""
 
     times_seconds: npt.NDArray[np.float64]
     vectors: Vectors
+    duration_seconds: float
+
+
+Timed = tuple[float, object]
+"""Seconds that a way took, and what came of it: `Embedded`, where it goes all the way."""
 
 
 class ReadyEncoder:
@@ -78,7 +86,7 @@ class PlainLoop:
         from safetensors.torch import load_file
 
         self._torch = torch
-        self._model, _, self._transform = open_clip.create_model_and_transforms("random")
+        self._model, _, self._transform = open_clip.create_model_and_transforms(encoding.model)
         self._model.load_state_dict(
             {name: value.float() for name, value in load_file(str(encoding.checkpoint)).items()}
         )
@@ -102,7 +110,7 @@ class PlainLoop:
             number += 1
         if batch:
             vectors.append(self._encoded(batch))
-        return Embedded(np.array(times), np.concatenate(vectors))
+        return Embedded(np.array(times), np.concatenate(vectors), number / capture.get(cv2.CAP_PROP_FPS))
 
     def _encoded(self, batch: Sequence[Any]) -> Vectors:
         with self._torch.no_grad():
@@ -119,7 +127,19 @@ def ours(path: str, encoder: ReadyEncoder, sampler: FrameSampler) -> Embedded:
         if report.video_id is None:
             raise RuntimeError(f"{path}: {report.problem}")
         frames = stages.store.read(content_id(path))
-        return Embedded(frames.times_seconds, frames.vectors)
+        return Embedded(frames.times_seconds, frames.vectors, frames.duration_seconds)
+
+
+def by_peer(path: str, *, peer: Peer, encoding: Encoding) -> Timed:
+    """A video through clip-video-encode: every k-th frame as in the plain loop, timed by its own process."""
+    capture = cv2.VideoCapture(path)
+    rate = capture.get(cv2.CAP_PROP_FPS)
+    every = max(1, round(rate))
+    seconds, vectors = peer.embedded(path, every=every, encoding=encoding)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return seconds, Embedded(
+        np.arange(len(vectors)) * every / rate, vectors, capture.get(cv2.CAP_PROP_FRAME_COUNT) / rate
+    )
 
 
 def decode_alone(path: str, encoder: ReadyEncoder) -> list[npt.NDArray[np.uint8]]:
@@ -133,35 +153,45 @@ def decode_alone(path: str, encoder: ReadyEncoder) -> list[npt.NDArray[np.uint8]
     return [item.images for item in sampled_batches(reading, path) if isinstance(item, FrameBatch)]
 
 
-def compare(path: str, encoder: ReadyEncoder, plain: PlainLoop, repeats: int) -> dict[str, Any]:
+def timed(way: Callable[[], object]) -> Timed:
+    """A way and its time on the wall."""
+    started = time.perf_counter()
+    result = way()
+    return time.perf_counter() - started, result
+
+
+def compare(
+    path: str, encoder: ReadyEncoder, plain: PlainLoop, others: dict[str, Callable[[str], Timed]], *, repeats: int
+) -> dict[str, Any]:
     """Seconds of each way, alternating, after a warm-up of each."""
     batches = decode_alone(path, encoder)
     model = encoder.open()
-    ways: dict[str, Callable[[], Embedded | None]] = {
-        "plain_loop": lambda: plain(path),
-        **{name: lambda sampler=sampler: ours(path, encoder, sampler) for name, sampler in SAMPLERS.items()},
-        "decode_alone": lambda: decode_alone(path, encoder) and None,
-        "encode_alone": lambda: [model.encode_images(batch) for batch in batches] and None,
+    ways: dict[str, Callable[[], Timed]] = {
+        "plain_loop": partial(timed, partial(plain, path)),
+        **{name: partial(other, path) for name, other in others.items()},
+        **{name: partial(timed, partial(ours, path, encoder, sampler)) for name, sampler in SAMPLERS.items()},
+        "decode_alone": partial(timed, partial(decode_alone, path, encoder)),
+        "encode_alone": partial(timed, lambda: [model.encode_images(batch) for batch in batches]),
     }
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     embedded: dict[str, Embedded] = {}
-    for repeat in range(repeats + 1):
-        for name, way in ways.items():
-            started = time.perf_counter()
-            result = way()
-            if repeat:
-                seconds[name].append(time.perf_counter() - started)
-            if result is not None:
-                embedded[name] = result
-    medians = {name: statistics.median(of_way) for name, of_way in seconds.items()}
-    slower = max(medians["decode_alone"], medians["encode_alone"])
+    for name, (of_way, result) in alternating(ways, repeats):
+        seconds[name].append(of_way)
+        if isinstance(result, Embedded):
+            embedded[name] = result
+    median_seconds = medians(seconds)
+    slower = max(median_seconds["decode_alone"], median_seconds["encode_alone"])
+    plainly, length = median_seconds["plain_loop"], embedded["fixed_rate"].duration_seconds
+    compared = [name for name in embedded if name != "plain_loop"]
     return {
+        "duration_seconds": length,
         "frames": {name: len(result.vectors) for name, result in embedded.items()},
-        "least_cosine_to_plain_loop": least_cosine(embedded["plain_loop"], embedded["fixed_rate"]),
+        "least_cosine_to_plain_loop": {name: least_cosine(embedded["plain_loop"], embedded[name]) for name in compared},
         "seconds": {name: [round(each, 3) for each in of_way] for name, of_way in seconds.items()},
-        "median_seconds": {name: round(median, 3) for name, median in medians.items()},
-        "times_faster_than_plain_loop": {name: round(medians["plain_loop"] / medians[name], 2) for name in SAMPLERS},
-        "slower_stage_over_fixed_rate": round(slower / medians["fixed_rate"], 3),
+        "median_seconds": {name: round(median, 3) for name, median in median_seconds.items()},
+        "video_seconds_per_second": {name: round(length / median_seconds[name], 1) for name in embedded},
+        "times_faster_than_plain_loop": {name: round(plainly / median_seconds[name], 2) for name in compared},
+        "slower_stage_over_fixed_rate": round(slower / median_seconds["fixed_rate"], 3),
     }
 
 
@@ -176,19 +206,25 @@ def main() -> None:
     """Run all and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("videos", nargs="+")
+    parser.add_argument("--peer", type=Path, help="environment of clip-video-encode")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/pipeline.json"))
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        nullcontext() if arguments.peer is None else Peer(arguments.peer) as peer,
+    ):
         encoding = random_model(Path(folder))
         encoder, plain = ReadyEncoder(OpenClipEncoder(encoding)), PlainLoop(encoding)
+        others: dict[str, Callable[[str], Timed]] = (
+            {} if peer is None else {"clip_video_encode": partial(by_peer, peer=peer, encoding=encoding)}
+        )
         results = {}
         for path in arguments.videos:
-            results[Path(path).name] = compare(path, encoder, plain, arguments.repeats)
+            results[Path(path).name] = compare(path, encoder, plain, others, repeats=arguments.repeats)
             print(Path(path).name, json.dumps(results[Path(path).name], indent=1), flush=True)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    content = {**run_facts("benchmarks.pipeline"), "precision": encoder.open().precision, "results": results}
-    arguments.output.write_text(json.dumps(content, indent=2) + "\n")
+    content = {"precision": encoder.open().precision, "results": results}
+    write_result(arguments.output, "benchmarks.pipeline", content)
 
 
 if __name__ == "__main__":

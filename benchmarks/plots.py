@@ -1,0 +1,316 @@
+"""A picture and a few lines for each result.
+
+    python -m benchmarks.plots [FOLDER]
+
+Reads NAME.json of the folder (benchmarks/results by default) for each benchmark that is there, writes NAME.png beside
+it, and prints the figures that it shows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["CHARTS", "Bar", "Chart", "Panel", "draw", "lines_of"]
+
+OURS, PEER, MARK = "#2f6f9f", "#a9b4bd", "#d98c3f"
+INK, FAINT = "#22303a", "#6b7780"
+_WIDTH_INCHES, _DOTS_PER_INCH = 9.0, 150
+_BAR_INCHES, _TITLE_INCHES = 0.3, 0.9
+
+# The goal of keyframe sampling is meant for long films.
+_LONG_SECONDS = 600
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A labelled value.
+
+    Attributes:
+        label: What it is of.
+        value: Its length.
+        is_ours: Whether it is this project's, and not what it is compared with.
+        goal: What is aimed at.
+    """
+
+    label: str
+    value: float
+    is_ours: bool = True
+    goal: float | None = None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Bars of one measure.
+
+    Attributes:
+        title: What is shown, and for what.
+        good: Which way is better, in words.
+        bars: From top to bottom.
+        form: How a value is written.
+    """
+
+    title: str
+    good: str
+    bars: tuple[Bar, ...]
+    form: str = "{:.2f}"
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Everything in one picture; with one scale, bars of all panels can be compared."""
+
+    title: str
+    panels: tuple[Panel, ...]
+    has_one_scale: bool = False
+
+
+def pipeline_chart(result: Result) -> Chart:
+    """Times faster than the plain loop, a panel a video."""
+    named = {
+        "fixed_rate": "fixed rate, exact",
+        "fixed_rate_tolerant": "fixed rate, within half a second",
+        "keyframe": "keyframes",
+        "clip_video_encode": "clip-video-encode",
+    }
+    panels = []
+    for video, found in result["results"].items():
+        faster = found["times_faster_than_plain_loop"]
+        goals = {"fixed_rate": 3.0, "fixed_rate_tolerant": 4.0}
+        if found["duration_seconds"] > _LONG_SECONDS:
+            goals["keyframe"] = 8.0
+        bars = [
+            Bar(named[name], faster[name], name != "clip_video_encode", goals.get(name))
+            for name in named
+            if name in faster
+        ]
+        bars.append(Bar("plain loop", 1.0, is_ours=False))
+        panels.append(Panel(video, "times faster than the plain loop; longer is better", tuple(bars), "{:.2f}x"))
+    return Chart(f"From file to stored embeddings ({result['precision']})", tuple(panels))
+
+
+def decode_chart(result: Result) -> Chart:
+    """Processor seconds for an hour of video, a panel a backend."""
+    named = {
+        "plain_decoding": "all frames, none scaled",
+        "every_frame": "every frame",
+        "scene_change": "scene change",
+        "composite": "composite",
+        "fixed_rate_with_cuts": "fixed rate, 1/s, and cuts",
+        "fixed_rate": "fixed rate, 1/s, exact",
+        "novelty": "novelty",
+        "fixed_rate_tolerant": "fixed rate, 1/s, within 0.5 s",
+        "keyframe": "keyframes",
+    }
+    backends = {"pyav": "PyAV", "decord": "decord", "opencv": "OpenCV"}
+    panels = tuple(
+        Panel(
+            backends[backend],
+            "processor seconds an hour of video, shorter is better",
+            tuple(
+                Bar(named[name], found[name]["cpu_seconds_per_hour"], name != "plain_decoding")
+                for name in named
+                if name in found
+            ),
+            form="{:.1f} s",
+        )
+        for backend, found in result["overall"].items()
+    )
+    return Chart("Decoding, sampling and scaling", panels, has_one_scale=True)
+
+
+def scenes_chart(result: Result) -> Chart:
+    """F1 and speed, two panels a set of films."""
+    panels = []
+    for labels, found in result["results"].items():
+        figures, where = found["overall"], Path(labels).parent.name or labels
+        names = {"ours": "momentseek", "scenedetect": "PySceneDetect"}
+        quality = [
+            Bar(f"{names[name]}, {what}", figures[key][name], name == "ours")
+            for key, what in (("f1", "all"), ("hard_cuts_f1", "hard cuts"))
+            for name in names
+        ]
+        wall = figures["wall"]
+        speed = [
+            Bar("than PySceneDetect", wall["times_faster_than_scenedetect"], goal=3.0),
+            Bar("than PySceneDetect less its start-up", wall["times_faster_than_scenedetect_without_start_up"]),
+            Bar("than plain decoding", wall["speed_over_decoding"], goal=0.9),
+        ]
+        panels.append(Panel(f"{where}: F1", "longer is better", tuple(quality), form="{:.3f}"))
+        panels.append(Panel(f"{where}: times faster", "longer is better", tuple(speed), "{:.2f}x"))
+    return Chart("Finding cuts", tuple(panels))
+
+
+def encode_chart(result: Result) -> Chart:
+    """The share of the matrix rate, and images a second."""
+    shares, rates = [], []
+    for tower, formats in result["results"].items():
+        for precision, found in formats.items():
+            shares.append(Bar(f"{tower}, {precision}", found["share_of_matmul_rate"], goal=0.8))
+            rates.append(Bar(f"{tower}, {precision}", found["median_images_per_second"]))
+    share = Panel("Share of the machine's matrix-product rate", "longer is better", tuple(shares))
+    return Chart(
+        f"Encoding on {result['hardware']['name']}",
+        (share, Panel("Images a second", "longer is better", tuple(rates), form="{:,.0f}")),
+    )
+
+
+def memory_chart(result: Result) -> Chart:
+    """Ratios of peaks, and the peaks."""
+    extent, found = result["extent"], result["results"]
+    minutes = extent["base_seconds"] // 60
+    long = f"{minutes * extent['times_longer'] / 60:g} h"
+    cases = {
+        "fixed_rate_short": f"fixed rate, {minutes} min",
+        "fixed_rate_long": f"fixed rate, {long}",
+        "keyframe_short": f"keyframes, {minutes} min",
+        "keyframe_long": f"keyframes, {long}",
+        "batch_small": f"{extent['few']:,} short videos",
+        "batch_large": f"{extent['many']:,} short videos",
+        "1080p": "1920 x 1080",
+        "8k": "7680 x 4320",
+    }
+    pairs = {
+        "fixed_rate_long_over_short": f"fixed rate, {long} : {minutes} min",
+        "keyframe_long_over_short": f"keyframes, {long} : {minutes} min",
+        "batch_large_over_small": f"batch, {extent['many']:,} : {extent['few']:,} videos",
+    }
+    ratios = tuple(Bar(label, found["ratios"][name], goal=1.1) for name, label in pairs.items())
+    peaks = tuple(Bar(label, found["median_peak_mib"][name]) for name, label in cases.items())
+    return Chart(
+        "Memory of indexing",
+        (
+            Panel("Peak against peak", "shorter is better", ratios, "{:.3f}"),
+            Panel("Peak of resident memory", "shorter is better", peaks, form="{:,.0f} MiB"),
+        ),
+    )
+
+
+def executors_chart(result: Result) -> Chart:
+    """Seconds of each way, a panel a batch."""
+    named = {
+        "tasks_and_actors": "tasks and actors (momentseek)",
+        "ray_data": "Ray Data",
+        "ray_data_fused": "Ray Data, stages fused",
+    }
+    panels = tuple(
+        Panel(
+            batch.replace("_", " "),
+            "seconds, shorter is better",
+            tuple(Bar(named[name], found["median_seconds"][name], name == "tasks_and_actors") for name in named),
+            form="{:.1f} s",
+        )
+        for batch, found in result["results"].items()
+    )
+    return Chart("A batch through Ray", panels)
+
+
+CHARTS: dict[str, Callable[[Result], Chart]] = {
+    "pipeline": pipeline_chart,
+    "decode": decode_chart,
+    "scenes": scenes_chart,
+    "encode": encode_chart,
+    "memory": memory_chart,
+    "executors": executors_chart,
+}
+
+
+def draw(chart: Chart, path: Path) -> None:
+    """Write a chart as PNG."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    heights = [_TITLE_INCHES + _BAR_INCHES * len(panel.bars) for panel in chart.panels]
+    style: dict[Any, Any] = {"font.family": "DejaVu Sans", "font.size": 10, "text.color": INK, "ytick.labelcolor": INK}
+    with mpl.rc_context(style):
+        figure, axes = plt.subplots(
+            len(chart.panels),
+            1,
+            figsize=(_WIDTH_INCHES, sum(heights) + 0.6),
+            squeeze=False,
+            gridspec_kw={"height_ratios": heights},
+            layout=ConstrainedLayoutEngine(h_pad=0.12, w_pad=0.15),
+        )
+        figure.suptitle(chart.title, x=0.02, ha="left", fontsize=15, fontweight="bold")
+        if any(bar.goal is not None for panel in chart.panels for bar in panel.bars):
+            figure.text(0.98, 0.97, "| goal", color=MARK, ha="right", va="top", fontsize=10, fontweight="bold")
+        most = max(map(longest, chart.panels), default=1.0)
+        for panel, row in zip(chart.panels, axes, strict=True):
+            _draw_panel(row[0], panel, most if chart.has_one_scale else longest(panel))
+        figure.savefig(path, dpi=_DOTS_PER_INCH, facecolor="white")
+        plt.close(figure)
+
+
+def longest(panel: Panel) -> float:
+    """The greatest value or goal."""
+    return max([*(bar.value for bar in panel.bars), *(bar.goal or 0.0 for bar in panel.bars)], default=1.0)
+
+
+def _draw_panel(axes: Axes, panel: Panel, most: float) -> None:
+    rows = range(len(panel.bars))
+    colours = [OURS if bar.is_ours else PEER for bar in panel.bars]
+    axes.barh(rows, [bar.value for bar in panel.bars], height=0.68, color=colours, zorder=2)
+    for row, bar in zip(rows, panel.bars, strict=True):
+        axes.text(most * 1.15, row, panel.form.format(bar.value), ha="right", va="center")
+    for row, bar in enumerate(panel.bars):
+        if bar.goal is not None:
+            axes.plot(
+                [bar.goal] * 2, [row - 0.46, row + 0.46], color=MARK, linewidth=2.2, solid_capstyle="butt", zorder=3
+            )
+    axes.set_yticks(list(rows), [bar.label for bar in panel.bars])
+    axes.set_ylim(len(panel.bars) - 0.4, -0.6)
+    axes.set_xlim(0, most * 1.15)
+    axes.tick_params(length=0)
+    axes.set_xticks([])
+    for side in ("top", "right", "bottom"):
+        axes.spines[side].set_visible(False)
+    axes.spines["left"].set_color(FAINT)
+    axes.set_title(panel.title, loc="left", fontsize=11, fontweight="bold", pad=8)
+    axes.set_title(panel.good, loc="right", fontsize=9, color=FAINT, pad=8)
+
+
+def lines_of(chart: Chart) -> list[str]:
+    """The figures of a chart as text."""
+    lines = [chart.title]
+    for panel in chart.panels:
+        lines.append(f"  {panel.title} ({panel.good})")
+        for bar in panel.bars:
+            goal = "" if bar.goal is None else f"   goal {panel.form.format(bar.goal)}"
+            lines.append(f"    {bar.label:<44} {panel.form.format(bar.value):>12}{goal}")
+    return lines
+
+
+def charts_in(folder: Path) -> Sequence[tuple[Path, Chart]]:
+    """The charts of all results in a folder, and where their pictures go."""
+    made = []
+    for name, chart_of in CHARTS.items():
+        path = folder / f"{name}.json"
+        if path.exists():
+            made.append((path.with_suffix(".png"), chart_of(json.loads(path.read_text(encoding="utf-8")))))
+    return made
+
+
+def main() -> None:
+    """Draw all results of a folder and print their figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("benchmarks/results"))
+    arguments = parser.parse_args()
+    for path, chart in charts_in(arguments.folder):
+        draw(chart, path)
+        print("\n".join(lines_of(chart)))
+
+
+if __name__ == "__main__":
+    main()
