@@ -15,8 +15,8 @@ from pipeline.execution.stages import Stages
 from pipeline.execution.video_work import (
     BatchTimes,
     Failure,
+    Gathered,
     Reading,
-    Vectors,
     VideoEnd,
     assembled,
     encoded,
@@ -115,18 +115,18 @@ class _Worker:
     def embedded(self, source: Source, video_id: str) -> tuple[FrameEmbeddings, VideoEnd] | Failure:
         reading, model = self.open()
         times: list[BatchTimes] = []
-        vectors: list[Vectors] = []
+        vectors = Gathered()
         number = self.meter.begin(source.uri)
         try:
             with closing(prefetched(sampled_batches(reading, source.uri), ahead=_BATCHES_AHEAD)) as items:
                 for item in items:
                     if isinstance(item, VideoEnd):
-                        return assembled(video_id, times, vectors, item), item
+                        return assembled(video_id, times, vectors.parts, item), item
                     [result] = encoded(model, [item.images])
                     if isinstance(result, Failure):
                         return result
                     times.append(item.times)
-                    vectors.append(result)
+                    vectors.add(result)
                     self.meter.advance(number, item.times)
         finally:
             self.meter.end(number)

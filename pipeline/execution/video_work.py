@@ -21,6 +21,7 @@ from pipeline.video.protocol import VideoDecoder
 __all__ = [
     "BatchTimes",
     "Failure",
+    "Gathered",
     "FrameBatch",
     "Reading",
     "VideoEnd",
@@ -235,6 +236,35 @@ def encoded(model: OpenEncoder, parts: Sequence[Images]) -> list[Vectors | Failu
         return [result for part in parts for result in encoded(model, [part])]
     ends = np.cumsum([len(part) for part in parts])
     return list(np.split(vectors, ends[:-1]))
+
+
+class Gathered:
+    """A video's embeddings as they come, copied into blocks of so many rows.
+
+    Each small array that was kept would lie among the large ones that come and go with every batch, and none of these
+    pages could be given back: ten hours of video took two gigabytes instead of a hundred megabytes.
+    """
+
+    def __init__(self, block_rows: int = 4096) -> None:
+        self._block_rows = block_rows
+        self._blocks: list[Vectors] = []
+        self._filled = 0
+
+    def add(self, vectors: Vectors) -> None:
+        """Take float32 (N, D) rows."""
+        while len(vectors):
+            if not self._blocks or self._filled == len(self._blocks[-1]):
+                self._blocks.append(np.empty((self._block_rows, vectors.shape[1]), np.float32))
+                self._filled = 0
+            fitting = vectors[: self._block_rows - self._filled]
+            self._blocks[-1][self._filled : self._filled + len(fitting)] = fitting
+            self._filled += len(fitting)
+            vectors = vectors[len(fitting) :]
+
+    @property
+    def parts(self) -> list[Vectors]:
+        """All rows, in the order in which they came."""
+        return [*self._blocks[:-1], self._blocks[-1][: self._filled]] if self._blocks else []
 
 
 def assembled(video_id: str, times: Sequence[BatchTimes], vectors: Sequence[Vectors], end: VideoEnd) -> FrameEmbeddings:

@@ -91,10 +91,7 @@ def jumps_of(probed: Probe, stream: VideoStream, grid: Grid) -> Jumps | None:
     if len(entries) != stream.frames:
         return None
     keyframes = [IndexedKeyframe(entry.timestamp, entry.pos) for entry in entries if entry.is_keyframe]
-    is_in_order = all(
-        one.dts < other.dts and one.position < other.position
-        for one, other in pairwise(keyframes)
-    )
+    is_in_order = all(one.dts < other.dts and one.position < other.position for one, other in pairwise(keyframes))
     if not is_in_order:
         return None
     return Jumps(keyframes, grid, time_base=probed.info.time_base, start_time=probed.info.start_time)
