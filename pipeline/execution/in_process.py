@@ -15,8 +15,8 @@ from pipeline.execution.stages import Stages
 from pipeline.execution.video_work import (
     BatchTimes,
     Failure,
-    Gathered,
     Reading,
+    VectorBlocks,
     VideoEnd,
     assembled,
     encoded,
@@ -115,7 +115,7 @@ class _Worker:
     def embedded(self, source: Source, video_id: str) -> tuple[FrameEmbeddings, VideoEnd] | Failure:
         reading, model = self.open()
         times: list[BatchTimes] = []
-        vectors = Gathered()
+        vectors = VectorBlocks()
         number = self.meter.begin(source.uri)
         try:
             with closing(prefetched(sampled_batches(reading, source.uri), ahead=_BATCHES_AHEAD)) as items:

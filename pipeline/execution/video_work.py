@@ -21,9 +21,9 @@ from pipeline.video.protocol import VideoDecoder
 __all__ = [
     "BatchTimes",
     "Failure",
-    "Gathered",
     "FrameBatch",
     "Reading",
+    "VectorBlocks",
     "VideoEnd",
     "assembled",
     "encoded",
@@ -238,7 +238,7 @@ def encoded(model: OpenEncoder, parts: Sequence[Images]) -> list[Vectors | Failu
     return list(np.split(vectors, ends[:-1]))
 
 
-class Gathered:
+class VectorBlocks:
     """A video's embeddings as they come, copied into blocks of so many rows.
 
     Each small array that was kept would lie among the large ones that come and go with every batch, and none of these

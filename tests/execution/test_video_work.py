@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from contracts.word_world import video
 
-from pipeline.execution.video_work import FrameBatch, Gathered, Reading, VideoEnd, record_of, sampled_batches
+from pipeline.execution.video_work import FrameBatch, Reading, VectorBlocks, VideoEnd, record_of, sampled_batches
 from pipeline.sampling import CutDetection, FixedRate, SceneChange
 from pipeline.types import Frame, Source
 from pipeline.video import Decoding, make_decoder
@@ -69,7 +69,7 @@ def test_cuts_are_searched_for_beside_the_frames_of_a_grid() -> None:
 
 def test_gathered_embeddings_are_all_there_in_their_order() -> None:
     rows = np.arange(50, dtype=np.float32).reshape(25, 2)
-    gathered = Gathered(block_rows=8)
+    gathered = VectorBlocks(block_rows=8)
     assert gathered.parts == []
     for first, last in ((0, 3), (3, 8), (8, 9), (9, 25)):
         gathered.add(rows[first:last])
