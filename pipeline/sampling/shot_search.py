@@ -27,6 +27,7 @@ _LEAST_STEP = 0.5
 # So many steps of the survey, of a frame or more each, are looked at around a jump: a detector needs four frames before
 # a cut and three behind it.
 _STEPS_AROUND = 6
+_FRAMES_BEFORE, _FRAMES_BEHIND = 5, 4
 
 
 class Footage(Protocol):
@@ -175,7 +176,11 @@ def _is_plain_cut(jump: _Jump, average_rate: Fraction | None, settings: CutDetec
     if average_rate is None or not jump.after.is_keyframe:
         return False
     is_next = (jump.after.time - jump.before.time) * average_rate < Fraction(3, 2)
-    return is_next and jump.after.time in _cuts_among(jump.around, settings)
+    if not is_next:
+        return False
+    cut = jump.around.index(jump.after)
+    nearest = jump.around[max(0, cut - _FRAMES_BEFORE) : cut + _FRAMES_BEHIND]
+    return jump.after.time in _cuts_among(nearest, settings)
 
 
 def _cuts_within(footage: Footage, stretch: _Stretch, settings: CutDetection) -> Iterator[Fraction]:

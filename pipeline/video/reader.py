@@ -113,24 +113,26 @@ class PictureReader:
     def _decoded(self, packet: Packet[VideoStream]) -> Iterator[av.VideoFrame]:
         import av
 
-        time = self._time(packet.pts if packet.pts is not None else packet.dts)
         try:
             pictures = packet.decode()
         except av.error.EOFError:
             return
         except av.FFmpegError as error:
-            self._account.lose("a picture cannot be decoded", time, reason_of(error))
+            self._account.lose("a picture cannot be decoded", self._time(_ticks(packet)), reason_of(error))
             return
         if packet.is_corrupt:
-            self._account.note("the data is damaged", time)
-        self._pass_over(packet)
+            self._account.note("the data is damaged", self._time(_ticks(packet)))
+        if self._is_skipping:
+            self._pass_over(packet)
         yield from pictures
 
     def _pass_over(self, packet: Packet[VideoStream]) -> None:
         """Where frames are left out on purpose, their packets say that they are there."""
-        time = self._time(packet.pts if packet.pts is not None else packet.dts)
-        if self._is_skipping and time is not None and not packet.is_discard:
-            self._account.lasts_until(time + (packet.duration or 0) * self._probe.info.time_base)
+        ticks = _ticks(packet)
+        if ticks is not None and not packet.is_discard:
+            end = self._time(ticks + (packet.duration or 0))
+            if end is not None:
+                self._account.lasts_until(end)
 
     def check_end(self) -> None:
         """Note a file that ended too early; to be called once all pictures were given out."""
@@ -185,3 +187,7 @@ class PictureReader:
 
     def _time(self, ticks: int | None) -> Fraction | None:
         return None if ticks is None else ticks * self._probe.info.time_base - self._probe.info.start_time
+
+
+def _ticks(packet: Packet[VideoStream]) -> int | None:
+    return packet.pts if packet.pts is not None else packet.dts
