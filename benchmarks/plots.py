@@ -214,6 +214,18 @@ def executors_chart(result: Result) -> Chart:
     return Chart("A batch through Ray", panels)
 
 
+def sampling_chart(result: Result) -> Chart:
+    """Recall and cost of each strategy, two panels a folder of films."""
+    panels = []
+    for folder, of_folder in result["results"].items():
+        names = [(name, name.replace("_", " ")) for name in of_folder]
+        recalls = tuple(Bar(label, of_folder[name]["MR-full-R1@0.7"]) for name, label in names)
+        frames = tuple(Bar(label, of_folder[name]["encoded"] / of_folder[name]["hours"]) for name, label in names)
+        panels.append(Panel(f"{folder}: R1@0.7", "per cent, longer is better", recalls, "{:.1f}"))
+        panels.append(Panel(f"{folder}: frames encoded for an hour", "shorter is better", frames, "{:,.0f}"))
+    return Chart("What a sampling finds, and what it costs", tuple(panels))
+
+
 CHARTS: dict[str, Callable[[Result], Chart]] = {
     "pipeline": pipeline_chart,
     "decode": decode_chart,
@@ -221,6 +233,7 @@ CHARTS: dict[str, Callable[[Result], Chart]] = {
     "encode": encode_chart,
     "memory": memory_chart,
     "executors": executors_chart,
+    "sampling": sampling_chart,
 }
 
 

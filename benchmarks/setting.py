@@ -123,10 +123,17 @@ def run_facts(module: str) -> dict[str, Any]:
             processor = line.partition(":")[2].strip()
             break
     return {
-        "command": " ".join(["python", "-m", module, *sys.argv[1:]]),
+        "command": " ".join(["python", "-m", module, *map(_without_folder, sys.argv[1:])]),
         "machine": {"processor": processor, "processors": os.cpu_count(), "platform": platform.platform()},
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
     }
+
+
+def _without_folder(argument: str) -> str:
+    """What is somewhere on this machine, by its name alone."""
+    path = Path(argument)
+    is_elsewhere = path.is_absolute() or argument.startswith("..")
+    return path.name if is_elsewhere else argument
 
 
 def write_result(output: Path, module: str, content: Mapping[str, Any]) -> None:
