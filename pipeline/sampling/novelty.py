@@ -107,8 +107,8 @@ class NoveltyPass:
             and change_between(self._taken_cells, cells) < self._settings.least_change
         )
         if is_same:
-            self._seen_until[-1] = frame.time
             if self._max_gap is None or frame.time - self._taken_time < self._max_gap:
+                self._seen_until[-1] = frame.time
                 return False
         else:
             # Slow drift adds up against the frame that began it, not from one to the next.

@@ -105,6 +105,20 @@ class SamplerContract:
 
         check()
 
+    def test_frames_are_seen_until_before_the_next_one(self) -> None:
+        @given(video=videos())
+        @settings(max_examples=60, deadline=None)
+        def check(video: list[GreyFrame]) -> None:
+            one_pass = self.sampler.begin(info_of())
+            times = [each.time for frame in video for each in one_pass.feed(frame)]
+            times += [each.time for each in one_pass.finish()]
+            if one_pass.seen_until is not None:
+                assert len(one_pass.seen_until) == len(times)
+                assert all(time <= until for time, until in zip(times, one_pass.seen_until, strict=True))
+                assert all(until < time for until, time in zip(one_pass.seen_until, times[1:], strict=False))
+
+        check()
+
     def test_what_is_held_back_is_no_earlier_than_said(self) -> None:
         @given(video=videos())
         @settings(max_examples=40, deadline=None)

@@ -61,6 +61,14 @@ def test_slow_drift_adds_up() -> None:
     assert [frame.pts for frame in sampled(Novelty(), frames)] == [0, 12_000, 24_000, 36_000]
 
 
+def test_a_frame_is_seen_until_before_the_next_one_however_long_nothing_happens() -> None:
+    frames = [GreyFrame(1000 * k) for k in range(75)]
+    one_pass = Novelty(max_gap_seconds=30.0).begin(info_of())
+    chosen = [each.pts for frame in frames for each in one_pass.feed(frame)] + [each.pts for each in one_pass.finish()]
+    assert chosen == [0, 30_000, 60_000]
+    assert one_pass.seen_until == (29, 59, 74)
+
+
 def test_least_change_of_zero_takes_all() -> None:
     assert len(sampled(Novelty(least_change=0.0), [GreyFrame(1000 * k) for k in range(9)])) == 9
 
