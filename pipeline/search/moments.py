@@ -26,9 +26,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Curve", "Levels", "Span", "base_level", "find_spans"]
+__all__ = ["Curve", "Levels", "Span", "base_level", "find_spans", "unrolled"]
 
 Floats = npt.NDArray[np.float64]
+
+# Pictures that a frame stands for at most: a day, at one a second. Damaged times may claim years.
+_MOST_REPEATS = 86_400
 
 
 @dataclass(frozen=True)
@@ -50,19 +53,43 @@ class Curve:
         scores: float64 (N,).
         cuts_seconds: float64 (C,) first frame of each new shot, increasing; empty where cuts aren't known.
         end_seconds: End of the video, after the last time.
-        seen_until_seconds: float64 (N,), until when each frame's picture was still the same; its own time where None.
     """
 
     times_seconds: Floats
     scores: Floats
     cuts_seconds: Floats
     end_seconds: float
-    seen_until_seconds: Floats | None = None
 
     def rows(self, start_seconds: float, end_seconds: float) -> tuple[int, int]:
         """The rows [first, after) of the frames in [start, end)."""
         first, after = np.searchsorted(self.times_seconds, [start_seconds, end_seconds], side="left")
         return int(first), int(after)
+
+
+def unrolled(times_seconds: Floats, scores: Floats, seen_until_seconds: Floats) -> tuple[Floats, Floats]:
+    """Times and scores as if every picture that was looked at had been kept, and not only those that were new.
+
+    A frame that stands for a minute counts as much in a moment, and in what is usual for a question, as the frames of
+    that minute would.
+
+    Args:
+        times_seconds: float64 (N,) times of the frames that were kept, increasing.
+        scores: float64 (N,).
+        seen_until_seconds: float64 (N,), the last time at which each frame's picture was looked at and the same.
+
+    Returns:
+        Times and scores, each float64 (M,) with M at least N.
+    """
+    # The picture that is kept next is the one that was looked at next.
+    steps = np.append(times_seconds[1:], np.inf) - seen_until_seconds
+    steps[-1] = steps[:-1].min(initial=1.0)
+    lasting = seen_until_seconds - times_seconds
+    counts = np.minimum(np.rint(lasting / steps), _MOST_REPEATS).astype(np.int64) + 1
+    rows = np.repeat(np.arange(len(counts)), counts)
+    # How many of the frame's pictures come before each.
+    places = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    spacing = lasting / np.maximum(counts - 1, 1)
+    return times_seconds[rows] + places * spacing[rows], scores[rows]
 
 
 @dataclass(frozen=True)
@@ -171,8 +198,7 @@ def _span(curve: Curve, seed: int, first: int, after: int) -> Span:
 
 def _boundary(curve: Curve, row: int) -> float:
     """The cut between a row's frame and the one before it, the last of several; midway where there is none."""
-    seen_until = curve.times_seconds if curve.seen_until_seconds is None else curve.seen_until_seconds
-    before, behind = float(seen_until[row - 1]), float(curve.times_seconds[row])
+    before, behind = float(curve.times_seconds[row - 1]), float(curve.times_seconds[row])
     number = int(np.searchsorted(curve.cuts_seconds, behind, side="right")) - 1
     is_between = number >= 0 and curve.cuts_seconds[number] > before
     return float(curve.cuts_seconds[number]) if is_between else (before + behind) / 2

@@ -12,7 +12,7 @@ from pipeline.encode.protocol import OpenEncoder
 from pipeline.errors import QueryError
 from pipeline.index.protocol import Filter, Hit, MomentIndex
 from pipeline.search.frames import FramesCache
-from pipeline.search.moments import Curve, Levels, Span, base_level, find_spans
+from pipeline.search.moments import Curve, Levels, Span, base_level, find_spans, unrolled
 from pipeline.search.settings import Searching
 from pipeline.segment.intervals import end_of
 from pipeline.store.protocol import EmbeddingStore
@@ -101,21 +101,24 @@ class Searcher:
                 _log.warning("%s is in the index and not in the store; index it again, or remove it", video_id)
                 continue
             record, frames = kept
-            scored[video_id] = record, frames, (frames.vectors @ vector).astype(np.float64)
+            scored[video_id] = record, _curve(frames, (frames.vectors @ vector).astype(np.float64))
         if not scored:
             return []
-        base = base_level((scores for _, _, scores in scored.values()), self._settings.base_quantile)
+        base = base_level((curve.scores for _, curve in scored.values()), self._settings.base_quantile)
         levels = Levels(base, self._settings.merge_ratio, self._settings.edge_ratio)
         return [
             _moment(record, span)
-            for video_id, (record, frames, scores) in scored.items()
-            for span in find_spans(videos[video_id], _curve(frames, scores), levels)
+            for video_id, (record, curve) in scored.items()
+            for span in find_spans(videos[video_id], curve, levels)
         ]
 
 
 def _curve(frames: FrameEmbeddings, scores: npt.NDArray[np.float64]) -> Curve:
     cuts = np.asarray(frames.cuts_seconds or (), np.float64)
-    return Curve(frames.times_seconds, scores, cuts, end_of(frames), frames.seen_until_seconds)
+    times = frames.times_seconds
+    if frames.seen_until_seconds is not None:
+        times, scores = unrolled(times, scores, frames.seen_until_seconds)
+    return Curve(times, scores, cuts, end_of(frames))
 
 
 def _moment(record: VideoRecord, span: Span) -> Moment:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.search.moments import Curve, Levels, Span, base_level, find_spans
+from pipeline.search.moments import Curve, Levels, Span, base_level, find_spans, unrolled
 
 Case = tuple[list[tuple[float, float]], Curve]
 WHOLE = [(0.0, 1000.0)]
@@ -53,7 +53,7 @@ def test_a_long_shot_is_cut_at_half_height_midway_between_frames() -> None:
 
 def test_a_picture_that_stayed_the_same_counts_until_it_changed() -> None:
     times, until = np.array([0.0, 20.0, 25.0]), np.array([19.0, 24.0, 60.0])
-    curve = Curve(times, np.array([0.2, 0.3, 0.2]), np.empty(0), 61.0, until)
+    curve = Curve(*unrolled(times, np.array([0.2, 0.3, 0.2]), until), np.empty(0), 61.0)
     assert bounds(find_spans(WHOLE, curve, Levels(0.2, 0.65, 0.5))) == [(19.5, 24.5)]
 
 
@@ -156,3 +156,21 @@ def test_spans_do_not_depend_on_the_scale_of_scores(case: Case, base: float, pow
     one = find_spans(intervals, curve, Levels(base, 0.75, 0.5))
     other = find_spans(intervals, scaled, Levels(base * factor, 0.75, 0.5))
     assert bounds(one) == bounds(other)
+
+
+def test_unrolled_frames_are_those_that_were_looked_at() -> None:
+    times, scores = unrolled(
+        np.array([0.0, 2.0, 2.5, 9.0]), np.array([0.1, 0.2, 0.3, 0.4]), np.array([1.5, 2.0, 8.5, 10.0])
+    )
+    assert times.tolist() == [0.5 * k for k in range(21)]
+    assert scores.tolist() == [0.1] * 4 + [0.2] + [0.3] * 13 + [0.4] * 3
+
+
+def test_unrolled_a_single_frame_stands_for_its_time() -> None:
+    times, scores = unrolled(np.array([0.0]), np.array([0.5]), np.array([9.0]))
+    assert (times[0], times[-1], set(scores)) == (0.0, 9.0, {0.5})
+
+
+def test_unrolled_frames_that_stand_for_themselves_stay() -> None:
+    times = np.array([0.0, 1.0, 5.0])
+    assert unrolled(times, times, times)[0].tolist() == times.tolist()
