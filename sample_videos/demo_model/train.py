@@ -1,4 +1,4 @@
-"""Train the demo model: `python -m sample_videos.demo_model.train --minutes 85 --out DIR`.
+"""Train the demo model: `python -m sample_videos.demo_model.train --minutes 80 --out DIR`.
 
 The learning rate follows the share of the minutes that have passed, so a slower machine trains on fewer pictures and
 still ends with a finished model. An interrupted run goes on with `--resume`; with more `--minutes` than before, what is
@@ -216,13 +216,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser("python -m sample_videos.demo_model.train", description="Train the demo model.")
     parser.add_argument("--out", type=Path, required=True, help="folder of the weights and the state of the run")
-    parser.add_argument("--minutes", type=float, default=85.0, help="how long to train in all (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=80.0, help="how long to train in all (default: %(default)s)")
     parser.add_argument("--batch", type=int, default=64, help="pictures a step (default: %(default)s)")
     parser.add_argument("--learning-rate", type=float, default=1.5e-3, help="peak rate of AdamW (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw (default: %(default)s)")
     parser.add_argument("--pool", type=int, default=20_000, help="pictures kept for more than one batch")
     parser.add_argument(
-        "--reuse", type=float, default=4, help="batches that a picture serves in (default: %(default)s)"
+        "--reuse", type=float, default=3, help="batches that a picture serves in (default: %(default)s)"
     )
     parser.add_argument("--compile", action="store_true", help="compile the image tower (needs a C++ compiler)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
