@@ -87,6 +87,9 @@ def jumps_of(probed: Probe, stream: VideoStream, grid: Grid) -> Jumps | None:
     """The jumps that a file allows; None where its index does not tell of all its packets."""
     if "mp4" not in probed.info.container or probed.reads_all or not stream.frames:
         return None
+    if 1 / grid.rate <= 2 * (_MARGIN_SECONDS + grid.tolerance):
+        # Every group is near a point; the index of a long video is not looked through for that.
+        return None
     entries = stream.index_entries
     if len(entries) != stream.frames:
         return None

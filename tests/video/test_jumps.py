@@ -3,13 +3,15 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 from video_factory import Made, damaged, make_video, number_of, steady
 
 from pipeline.sampling import FixedRate
 from pipeline.types import Grid
 from pipeline.video import jumps
-from pipeline.video.jumps import IndexedKeyframe, Jumps
+from pipeline.video.container import probe
+from pipeline.video.jumps import IndexedKeyframe, Jumps, jumps_of
 from pipeline.video.pyav_backend import PyAVDecoder
 
 MEGABYTE = 2**20
@@ -102,3 +104,10 @@ def test_a_file_that_ends_early_says_so(long_film: Made, tmp_path: Path, monkeyp
         shown = [float(frame.time) for frame in stream.frames(grid=FixedRate(fps=0.05).grid)]
         assert len(stream.damage) >= 1
     assert {0.0, 20.0} <= set(shown)
+
+
+def test_the_index_is_not_looked_through_for_points_that_are_close(long_film: Made) -> None:
+    with av.open(str(long_film)) as container:
+        stream = container.streams.video[0]
+        assert jumps_of(probe(str(long_film)), stream, Grid(Fraction(1))) is None
+        assert jumps_of(probe(str(long_film)), stream, Grid(Fraction(1, 20))) is not None
