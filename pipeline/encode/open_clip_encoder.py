@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from pipeline.config import fingerprint
 from pipeline.encode.architecture import Architecture, architecture_of, content_hash, resolved
-from pipeline.encode.hardware import Precision, chosen_device, chosen_precision
+from pipeline.encode.hardware import Precision, chosen_device, chosen_precision, keep_freed_memory
 from pipeline.encode.preprocess import ClipPreprocessing
 from pipeline.encode.settings import Encoding
 from pipeline.encode.texts import PromptedTexts
@@ -90,6 +90,8 @@ class OpenClipEncoder:
         precision = chosen_precision(self.settings.precision, device)
         if self.settings.threads is not None:
             torch.set_num_threads(self.settings.threads)
+        if device.type == "cpu":
+            keep_freed_memory()
         network = _loaded(self.settings, architecture)
         return OpenClipModel(self.settings, architecture, network, device=device, precision=precision)
 
