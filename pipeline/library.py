@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import logging
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +19,15 @@ from pipeline.rows import replace_rows, segment_rows
 from pipeline.run_config import RunConfig
 from pipeline.search import Searcher
 from pipeline.search.names import match_videos
-from pipeline.store import ParquetStore
-from pipeline.types import Moment, Scalar, Source, VideoRecord, VideoReport
+from pipeline.store import FailureLog, ParquetStore
+from pipeline.types import FailedSource, Moment, Scalar, Source, Status, VideoRecord, VideoReport
 
 if TYPE_CHECKING:
     from pipeline.execution import Executor, OnProgress, Stages
 
 __all__ = ["Library", "Removed"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -121,9 +125,16 @@ class Library:
             executor = make_executor(self.config.execution, self.stages(), on_progress=on_progress)
         write_library_file(LibraryFile(self.config, self._encoder.description, self._encoder.fingerprint))
         batch = [source if isinstance(source, Source) else Source(str(source)) for source in sources]
+        failures = FailureLog(self.config.library)
+        failures.open()
+        reports = executor.run(batch)
         try:
-            yield from executor.run(batch)
+            for report in reports:
+                _note(failures, report)
+                yield report
         finally:
+            if isinstance(reports, Generator):
+                reports.close()
             self._forget()
 
     def search(
@@ -155,6 +166,14 @@ class Library:
     def videos(self) -> list[VideoRecord]:
         """What is known of each video, ordered by id."""
         return list(self.store.records())
+
+    def failures(self) -> list[FailedSource]:
+        """The sources whose latest try failed, oldest first; `index` takes their `source` to try them again.
+
+        Raises:
+            StoreError: They cannot be read.
+        """
+        return list(FailureLog(self.config.library))
 
     def find(self, *names: str) -> tuple[str, ...]:
         """The ids of the videos that go by these names: file names, paths, URIs or ids.
@@ -313,6 +332,27 @@ def _holds_videos(kept: LibraryFile) -> bool:
     with suppress(StoreError):
         return next(store.records(), None) is not None
     return True
+
+
+def _note(failures: FailureLog, report: VideoReport) -> None:
+    """Remember a source that failed, and forget one that is well again."""
+    from pipeline.execution import place_of
+
+    place = place_of(report.source)
+    try:
+        if report.status is not Status.FAILED:
+            failures.clear(place)
+            return
+        failed = FailedSource(
+            source=replace(report.source, uri=place),
+            problem=str(report.problem),
+            video_id=report.video_id,
+            failed_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        )
+        failures.note(failed)
+    except StoreError as error:
+        # The report has it; a disk that is full must not end the batch.
+        _log.warning("%s", error)
 
 
 def _sampling(config: RunConfig) -> str:

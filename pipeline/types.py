@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "FailedSource",
     "Frame",
     "FrameEmbeddings",
     "Grid",
@@ -312,6 +313,23 @@ class VideoRecord:
     frame_count: int
     problem: str | None = None
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailedSource:
+    """A source whose latest try failed.
+
+    Attributes:
+        source: What was asked for; a path in it is absolute.
+        problem: Why; a sentence for people.
+        video_id: The content's id, where it could be read.
+        failed_at: When, in UTC, as "2026-11-21T17:00:00Z".
+    """
+
+    source: Source
+    problem: str
+    video_id: str | None
+    failed_at: str
 
 
 @dataclass(frozen=True, kw_only=True)

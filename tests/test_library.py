@@ -69,6 +69,20 @@ def test_index_gives_a_report_a_source(tmp_path: Path) -> None:
     ]
 
 
+def test_failures_are_kept_until_the_source_is_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(tmp_path) as library:
+        for source in (Source("none.mp4", {"camera": "yard"}), "gone.mp4", "none.mp4", "park.mp4"):
+            list(library.index([source], executor=ShotsExecutor(library)))
+        assert [Path(failure.source.uri).name for failure in library.failures()] == ["gone.mp4", "none.mp4"]
+        assert all(Path(failure.source.uri).is_absolute() for failure in library.failures())
+        monkeypatch.setitem(SHOWN, "none.mp4", ("red",))
+        again = [failure.source for failure in library.failures()]
+        statuses = [report.status for report in library.index(again, executor=ShotsExecutor(library))]
+        assert sorted(statuses) == [Status.DONE, Status.FAILED]
+        [failure] = library.failures()
+    assert (Path(failure.source.uri).name, failure.problem, failure.video_id) == ("gone.mp4", "no such file", None)
+
+
 def test_search_finds_what_was_indexed(tmp_path: Path) -> None:
     with filled(tmp_path) as library:
         moments = library.search("green", top=2)

@@ -21,9 +21,10 @@ _COLOURS = {"done": "green", "partial": "yellow", "skipped": "cyan", "failed": "
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATHS...")
+@click.argument("paths", nargs=-1, metavar="PATHS...")
 @configured
 @in_library
+@click.option("--retry-failed", is_flag=True, help="The library's failed sources, too: what `videos --failed` lists.")
 @click.option("--in-process", is_flag=True, help="Work in this process, without Ray.")
 @as_json
 @click.pass_context
@@ -34,6 +35,7 @@ def index(
     config: str | None,
     overrides: Sequence[str],
     library: str | None,
+    retry_failed: bool,
     in_process: bool,
     as_json: bool,
 ) -> None:
@@ -45,16 +47,21 @@ def index(
     Exit code 1 if a video failed.
     """
     from pipeline.cli.live import LiveBar
+    from pipeline.execution import place_of
     from pipeline.video import expand
 
     if "" in paths:
         raise click.UsageError("one of PATHS is empty; name a file or a folder")
+    if not (paths or retry_failed):
+        raise click.UsageError("name the videos or their folders, or take --retry-failed")
     if in_process:
         overrides = [*overrides, "execution.executor=in_process"]
     counts: Counter[str] = Counter()
     seconds = 0.0
     with open_library(library, config, overrides) as opened:
-        sources = list(expand(paths))
+        failed = [failure.source for failure in opened.failures()] if retry_failed else []
+        named = {source.uri for source in failed}
+        sources = [*failed, *(source for source in expand(paths) if place_of(source) not in named)]
         with LiveBar(len(sources)) as bar:
             for report in opened.index(sources, on_progress=bar.update):
                 counts[report.status] += 1

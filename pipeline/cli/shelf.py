@@ -12,7 +12,7 @@ from pipeline.cli.options import as_json, configured, in_library, library_config
 from pipeline.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
-    from pipeline.types import VideoRecord
+    from pipeline.types import FailedSource, VideoRecord
 
 __all__ = ["doctor", "remove", "videos"]
 
@@ -22,13 +22,17 @@ _COLOURS = {"ok": "green", "note": "yellow", "broken": "red"}
 @click.command()
 @configured
 @in_library
+@click.option("--failed", is_flag=True, help="The sources whose latest try failed, and why.")
 @as_json
-def videos(*, config: str | None, overrides: Sequence[str], library: str | None, as_json: bool) -> None:
+def videos(*, config: str | None, overrides: Sequence[str], library: str | None, failed: bool, as_json: bool) -> None:
     """List the videos of a library."""
     from pipeline.present.text import printable
     from pipeline.timecode import format_seconds
 
     with require_library(library, config, overrides) as opened:
+        if failed:
+            _print_failures(opened.failures(), as_json=as_json)
+            return
         records = opened.videos()
     if as_json:
         for record in records:
@@ -47,6 +51,22 @@ def videos(*, config: str | None, overrides: Sequence[str], library: str | None,
     if rows:
         print_table(["id", "status", "duration", "frames", "names"], rows, right=(2, 3))
     click.echo(f"{len(rows)} {'video' if len(rows) == 1 else 'videos'}", err=True)
+
+
+def _print_failures(failures: Sequence[FailedSource], *, as_json: bool) -> None:
+    from pipeline.present.text import printable
+
+    if as_json:
+        for failure in failures:
+            fields = asdict(failure)
+            source = fields.pop("source")
+            print_json({"uri": source["uri"], **fields, "metadata": source["metadata"]})
+        return
+    rows = [[failure.failed_at, printable(failure.source.uri), printable(failure.problem)] for failure in failures]
+    if rows:
+        print_table(["failed at", "source", "why"], rows)
+    again = "; try again by: momentseek index --retry-failed" if rows else ""
+    click.echo(f"{len(rows)} failed {'source' if len(rows) == 1 else 'sources'}{again}", err=True)
 
 
 def _fields(record: VideoRecord) -> dict[str, Any]:

@@ -7,8 +7,18 @@ from pipeline.execution.progress import OnProgress, ProgressEvent
 from pipeline.execution.protocol import Executor
 from pipeline.execution.settings import Execution
 from pipeline.execution.stages import Stages
+from pipeline.execution.video_work import place_of
 
-__all__ = ["Execution", "Executor", "InProcessExecutor", "OnProgress", "ProgressEvent", "Stages", "make_executor"]
+__all__ = [
+    "Execution",
+    "Executor",
+    "InProcessExecutor",
+    "OnProgress",
+    "ProgressEvent",
+    "Stages",
+    "make_executor",
+    "place_of",
+]
 
 
 def make_executor(settings: Execution, stages: Stages, *, on_progress: OnProgress | None = None) -> Executor:

@@ -1,8 +1,9 @@
-"""Where frame embeddings and what is known of each video are kept."""
+"""Where frame embeddings are kept, what is known of each video, and which sources have failed."""
 
 from __future__ import annotations
 
+from pipeline.store.failure_log import FailureLog
 from pipeline.store.parquet_store import ParquetStore
 from pipeline.store.protocol import EmbeddingStore
 
-__all__ = ["EmbeddingStore", "ParquetStore"]
+__all__ = ["EmbeddingStore", "FailureLog", "ParquetStore"]

@@ -107,6 +107,18 @@ def test_index_again_skips_and_is_well(momentseek, config, make_video):
     assert (result.code, "already indexed" in result.out) == (0, True)
 
 
+def test_failed_sources_are_listed_and_tried_again(momentseek, config, make_video, tmp_path):
+    late = tmp_path / "late.mp4"
+    momentseek("index", late, make_video(), "-c", config)
+    listed = momentseek("videos", "--failed", "-c", config)
+    assert (str(late) in listed.out, "there is no such file" in listed.out) == (True, True)
+    assert "1 failed source; try again by: momentseek index --retry-failed" in listed.err
+    make_video("late.mp4", grey=10)
+    [report] = momentseek("index", "--retry-failed", "-c", config, "--json").objects()
+    assert (report["uri"], report["status"]) == (str(late), "done")
+    assert momentseek("videos", "--failed", "-c", config, "--json").objects() == []
+
+
 def test_index_of_a_missing_path_fails(momentseek, config, tmp_path):
     result = momentseek("index", tmp_path / "none.mp4", "-c", config)
     assert result.code in (1, 2)

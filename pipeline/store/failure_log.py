@@ -1,0 +1,106 @@
+"""Which sources of a library have failed, and why, so that they can be listed and tried again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pipeline.errors import StoreError
+from pipeline.store.places import Place
+from pipeline.types import FailedSource, Source
+
+__all__ = ["FailureLog"]
+
+_FOLDER = "failures"
+
+
+@dataclass(frozen=True)
+class FailureLog:
+    """A small file for each source whose latest try failed, below `{root_url}/failures/`.
+
+    One file a source needs no lock and rewrites nothing, however many fail. Constructing it touches nothing.
+
+    Attributes:
+        root_url: The library's folder or URL.
+    """
+
+    root_url: str
+    _known: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
+
+    @cached_property
+    def _place(self) -> Place:
+        return Place(self.root_url)
+
+    def open(self) -> None:
+        """Learn which failures there are; `clear` then touches the disk for those only.
+
+        Raises:
+            StoreError: They cannot be listed.
+        """
+        self._known.update(self._names())
+
+    def note(self, failed: FailedSource) -> None:
+        """Keep a failure in place of an older one of the same source.
+
+        Raises:
+            StoreError: It could not be written.
+        """
+        name = _file_of(failed.source.uri)
+        content = {
+            "uri": failed.source.uri,
+            "metadata": dict(failed.source.metadata),
+            "problem": failed.problem,
+            "video_id": failed.video_id,
+            "failed_at": failed.failed_at,
+        }
+        self._place.write(name, json.dumps(content, indent=1).encode())
+        self._known.add(name)
+
+    def clear(self, uri: str) -> None:
+        """Forget the failure of a source that was known at `open` or noted since, as it is well now.
+
+        Raises:
+            StoreError: It could not be removed.
+        """
+        name = _file_of(uri)
+        if name not in self._known:
+            return
+        try:
+            self._place.delete(name)
+        except OSError as error:
+            raise StoreError(f"{self._place.root}/{name}: cannot be removed: {error}") from error
+        self._known.discard(name)
+
+    def __iter__(self) -> Iterator[FailedSource]:
+        """All failures, oldest first.
+
+        Raises:
+            StoreError: They cannot be listed, or one is broken.
+        """
+        yield from sorted(map(self._read, self._names()), key=lambda failed: (failed.failed_at, failed.source.uri))
+
+    def _names(self) -> list[str]:
+        try:
+            return self._place.list(_FOLDER, ".json")
+        except OSError as error:
+            raise StoreError(f"{self._place.root}/{_FOLDER}: cannot be listed: {error}") from error
+
+    def _read(self, name: str) -> FailedSource:
+        try:
+            found = json.loads(self._place.read(name))
+            return FailedSource(
+                source=Source(found["uri"], found["metadata"]),
+                problem=found["problem"],
+                video_id=found["video_id"],
+                failed_at=found["failed_at"],
+            )
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise StoreError(f"{self._place.root}/{name}: is broken ({error}); delete it") from error
+
+
+def _file_of(uri: str) -> str:
+    digest = hashlib.sha256(uri.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return f"{_FOLDER}/{digest}.json"

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import StoreError
+from pipeline.store import FailureLog
+from pipeline.types import FailedSource, Source
+
+
+def failed(uri: str, *, at: str = "2026-01-01T00:00:00Z", problem: str = "it broke", **metadata: str) -> FailedSource:
+    return FailedSource(source=Source(uri, metadata), problem=problem, video_id=None, failed_at=at)
+
+
+def test_note_keeps_the_latest_failure_of_a_source(tmp_path: Path) -> None:
+    log = FailureLog(str(tmp_path))
+    log.note(failed("/a.mp4", camera="yard"))
+    log.note(failed("/a.mp4", at="2026-01-02T00:00:00Z", problem="again"))
+    log.note(failed("/b\udcff.mp4"))
+    assert list(FailureLog(str(tmp_path))) == [
+        failed("/b\udcff.mp4"),
+        failed("/a.mp4", at="2026-01-02T00:00:00Z", problem="again"),
+    ]
+
+
+def test_metadata_comes_back_as_it_was(tmp_path: Path) -> None:
+    log = FailureLog(str(tmp_path))
+    log.note(failed("/a.mp4", camera="yard"))
+    [kept] = log
+    assert kept.source.metadata == {"camera": "yard"}
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_clear_forgets_what_was_there_when_it_was_opened(tmp_path: Path, is_open: bool) -> None:
+    FailureLog(str(tmp_path)).note(failed("/a.mp4"))
+    log = FailureLog(str(tmp_path))
+    if is_open:
+        log.open()
+    log.clear("/a.mp4")
+    assert len(list(log)) == (0 if is_open else 1)
+
+
+def test_a_library_without_failures_has_none(tmp_path: Path) -> None:
+    assert list(FailureLog(str(tmp_path / "none"))) == []
+
+
+def test_a_broken_file_is_named(tmp_path: Path) -> None:
+    log = FailureLog(str(tmp_path))
+    log.note(failed("/a.mp4"))
+    [file] = (tmp_path / "failures").glob("*.json")
+    file.write_text("{")
+    with pytest.raises(StoreError, match=rf"{file.name}: is broken .*delete it"):
+        list(log)
