@@ -28,7 +28,7 @@ from typing import Any, get_args
 from benchmarks.setting import alternating, rounded, write_result
 from pipeline.encode import ClipPreprocessing
 from pipeline.errors import VideoError
-from pipeline.execution.video_work import FrameBatch, Reading, sampled_batches
+from pipeline.execution.video_work import FrameBatch, Reading, VideoEnd, sampled_batches
 from pipeline.sampling import (
     Composite,
     CutDetection,
@@ -111,7 +111,7 @@ def sampled(decoder: VideoDecoder, sampler: FrameSampler, path: str) -> Cost:
     for item in sampled_batches(reading, path):
         if isinstance(item, FrameBatch):
             chosen += len(item.times)
-        else:
+        elif isinstance(item, VideoEnd):
             decoded = item.frames_decoded
     return Cost(time.process_time() - cpu, time.perf_counter() - wall, decoded, chosen)
 

@@ -33,7 +33,15 @@ from benchmarks.setting import alternating, medians, random_model, rounded, stag
 from pipeline.encode import OpenClipEncoder
 from pipeline.execution import Execution, Stages, make_executor
 from pipeline.execution.ledger import Ledger
-from pipeline.execution.video_work import BatchTimes, FrameBatch, Reading, VideoEnd, assembled, sampled_batches
+from pipeline.execution.video_work import (
+    BatchTimes,
+    FrameBatch,
+    Heartbeat,
+    Reading,
+    VideoEnd,
+    assembled,
+    sampled_batches,
+)
 from pipeline.sampling import FixedRate
 from pipeline.types import Source
 from pipeline.video import content_id
@@ -145,6 +153,8 @@ def _decode(batch: dict[str, Any], reading: Reading) -> Iterator[dict[str, Any]]
     path = str(batch["path"][0])
     held: FrameBatch | None = None
     for item in sampled_batches(reading, path):
+        if isinstance(item, Heartbeat):
+            continue
         if held is not None:
             yield _rows(path, held, item if isinstance(item, VideoEnd) else None)
         held = item if isinstance(item, FrameBatch) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -74,6 +75,17 @@ def films() -> Path:
 def milvus_server_uri() -> str:
     """The URI of a real Milvus server; a test that uses it is marked `milvus_server`."""
     return os.environ["MOMENTSEEK_TEST_MILVUS_URI"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder with room for 128 KiB; skipped where this user may mount nothing."""
+    folder = tmp_path / "small-disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128k", "none", str(folder)], check=False).returncode:
+        pytest.skip("needs a file system of its own, which this user may not mount")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.fixture(scope="session")

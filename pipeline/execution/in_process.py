@@ -15,6 +15,7 @@ from pipeline.execution.stages import Stages
 from pipeline.execution.video_work import (
     BatchTimes,
     Failure,
+    Heartbeat,
     Reading,
     VectorBlocks,
     VideoEnd,
@@ -120,6 +121,8 @@ class _Worker:
         try:
             with closing(prefetched(sampled_batches(reading, source.uri), ahead=_BATCHES_AHEAD)) as items:
                 for item in items:
+                    if isinstance(item, Heartbeat):
+                        continue
                     if isinstance(item, VideoEnd):
                         return assembled(video_id, times, vectors.parts, item), item
                     [result] = encoded(model, [item.images])

@@ -7,7 +7,7 @@ import math
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from pipeline.errors import ExecutionError
 from pipeline.execution.settings import Execution
 
-__all__ = ["Shares", "check_reachable", "connected", "shares"]
+__all__ = ["Shares", "check_reachable", "connected", "current_shares", "shares"]
 
 _log = logging.getLogger(__name__)
 
@@ -79,6 +79,16 @@ def shares(settings: Execution, *, cpus: float, gpus: float) -> Shares:
         readers=min(settings.videos_at_once or most_readers, most_readers),
         reader_cpus=reader_cpus,
     )
+
+
+def current_shares(settings: Execution) -> Shares | None:
+    """The shares of the cluster that this process has joined, as it is now; None while a batch would not fit it."""
+    import ray
+
+    resources = ray.cluster_resources()
+    with suppress(ExecutionError):
+        return shares(settings, cpus=resources.get("CPU", 0.0), gpus=resources.get("GPU", 0.0))
+    return None
 
 
 def _fitting(gpus: float, each: float) -> int:

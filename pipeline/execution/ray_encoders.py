@@ -13,7 +13,7 @@ from pipeline.encode.protocol import Encoder, Preprocessing
 from pipeline.errors import ExecutionError, MomentseekError
 from pipeline.execution.ray_cluster import Shares
 from pipeline.execution.ray_workers import EncoderProcess
-from pipeline.execution.video_work import Failure, Vectors
+from pipeline.execution.video_work import Failure, Lost, Vectors
 
 __all__ = ["EncoderPool", "HasPixels"]
 
@@ -104,8 +104,16 @@ class EncoderPool(Generic[P]):
         member.is_reserved = alone
         self._calls[call] = _Call(member, list(parts))
 
-    def collect(self, reference: Any) -> list[tuple[P, Vectors | Failure | None]]:
+    def resize(self, shares: Shares) -> None:
+        """The cluster has another size: start the encoders that it has room for now; none that works is ended."""
+        self.shares = shares
+        while self._members and len(self._members) < shares.encoders:
+            self._open(self._add())
+
+    def collect(self, reference: Any) -> list[tuple[P, Vectors | Failure | Lost | None]]:
         """Take in what is ready: each batch with its vectors, its failure, or None where it must be tried alone.
+
+        A batch whose pixels were gone before they were encoded is `Lost`.
 
         Raises:
             MomentseekError: The model cannot be used.
@@ -154,7 +162,7 @@ class EncoderPool(Generic[P]):
             raise answer
         return answer
 
-    def _encoded(self, reference: Any) -> list[tuple[P, Vectors | Failure | None]]:
+    def _encoded(self, reference: Any) -> list[tuple[P, Vectors | Failure | Lost | None]]:
         call = self._calls.pop(reference)
         call.member.calls -= 1
         call.member.is_reserved = False
@@ -164,18 +172,24 @@ class EncoderPool(Generic[P]):
             # Ray has an error of its own for an actor that it stopped for want of memory.
             return self._bereaved(call, error)
         except RayTaskError as error:
-            raise _own(error) from error
+            if not isinstance(error.cause, RayError):
+                raise _own(error) from error
+            return self._gone(call, error.cause)
         except RayError as error:
-            failure = Failure(f"its frames were lost on their way to the encoder ({_line(error)})")
-            return [(part, failure) for part in call.parts]
+            return self._gone(call, error)
         self._deaths = 0
         return list(zip(call.parts, results, strict=True))
 
-    def _bereaved(self, call: _Call[P], error: RayError) -> list[tuple[P, Vectors | Failure | None]]:
+    def _gone(self, call: _Call[P], error: RayError) -> list[tuple[P, Vectors | Failure | Lost | None]]:
+        gone = Lost(f"its frames were lost on their way to the encoder ({_line(error)})")
+        return [(part, gone) for part in call.parts]
+
+    def _bereaved(self, call: _Call[P], error: RayError) -> list[tuple[P, Vectors | Failure | Lost | None]]:
         """Replace the member that died; only frames on which encoders died twice, alone at last, are to blame."""
         if call.member in self._members:
             self._members.remove(call.member)
-            self._open(self._add())
+            if len(self._members) < self.shares.encoders:
+                self._open(self._add())
         if not call.parts[0].alone:
             return [(part, None) for part in call.parts]
         self._deaths += 1

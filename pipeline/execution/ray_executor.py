@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-import itertools
+import logging
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.errors import ExecutionError
+from pipeline.execution.gathering import GatheredEmbeddings
 from pipeline.execution.ledger import Ledger
 from pipeline.execution.progress import OnProgress, ProgressMeter
-from pipeline.execution.ray_cluster import Shares, connected
+from pipeline.execution.ray_cluster import Shares, connected, current_shares
 from pipeline.execution.settings import Execution
 from pipeline.execution.stages import Stages
 from pipeline.execution.video_work import (
     BatchTimes,
     Failure,
+    Lost,
     Reading,
     Vectors,
     VideoEnd,
-    assembled,
     failure_of,
-    place_of,
 )
 from pipeline.types import Source, VideoReport
 
 __all__ = ["RayExecutor"]
 
+_log = logging.getLogger(__name__)
+
 _TICK_SECONDS = 0.5
-_PATHS_PER_TASK = 16
+_CLUSTER_SECONDS = 2.0
 
 
 class RayExecutor:
@@ -38,7 +40,8 @@ class RayExecutor:
     Reading a video is one streaming task; its frames go from there to an encoder's process through Ray's shared memory,
     and the driver sees times and embeddings only. Batches of several short videos share a call of the encoder. A reader
     waits when it is `batches_ahead`, so memory is bounded whatever a video's length. A process that dies is retried
-    `retries` times; then its video is reported as failed and the others go on.
+    `retries` times; then its video is reported as failed and the others go on. So is a video whose reader gives no sign
+    of life for `stall_seconds`. Nodes may join and leave: new ones are used, and what was lost is done again.
 
     Args:
         settings: Where, and how much at once.
@@ -70,16 +73,38 @@ class RayExecutor:
 
 @dataclass(eq=False)
 class _Video:
-    """A video that is being read or encoded."""
+    """A try to index a video; batches can come back from the encoders in another order.
+
+    Attributes:
+        source: Where it is.
+        video_id: Its content's id.
+        tries_left: How often it may be begun again where Ray loses something of it.
+        number: What the progress meter calls it.
+        batches_read: How many came from its reader.
+        is_over: It has failed, or was begun again, so what still comes of this try is of no use.
+    """
 
     source: Source
     video_id: str
+    tries_left: int
     number: int = 0
-    pixels: Any = None
-    times: list[BatchTimes] = field(default_factory=list)
+    batches_read: int = 0
+    times: dict[int, BatchTimes] = field(default_factory=dict)
     vectors: dict[int, Vectors] = field(default_factory=dict)
+    gathered: GatheredEmbeddings = field(default_factory=GatheredEmbeddings)
     end: VideoEnd | None = None
-    has_failed: bool = False
+    is_over: bool = False
+
+    def take(self, number: int, vectors: Vectors) -> None:
+        """Take a batch's embeddings, and copy what has come in order out of Ray's shared memory."""
+        self.vectors[number] = vectors
+        while (following := self.gathered.batches) in self.vectors:
+            self.gathered.add(self.times.pop(following), self.vectors.pop(following))
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of it was read and encoded."""
+        return self.end is not None and self.gathered.batches == self.batches_read
 
 
 @dataclass(eq=False)
@@ -102,87 +127,65 @@ class _Batch:
         import ray
 
         from pipeline.execution.ray_encoders import EncoderPool
-        from pipeline.execution.ray_workers import identified, read_video
+        from pipeline.execution.ray_identities import Identities
+        from pipeline.execution.ray_readers import ReaderPool
 
         self._ray = ray
         self._settings = settings
         self._stages = stages
+        self._shares = shares
         self._meter = meter
-        self._sources = sources
-        self._more_sources = True
         self._ledger = Ledger(stages, rows_per_write=settings.rows_per_write)
+        self._identities = Identities(settings, sources)
+        self._readers: ReaderPool[_Video] = ReaderPool(settings, shares)
         self._encoders: EncoderPool[_Part] = EncoderPool(stages.encoder, shares, settings.retries)
-        self._most_readers = shares.readers
-        self._identify = ray.remote(identified).options(num_cpus=0, max_retries=settings.retries)
-        self._read = ray.remote(read_video).options(
-            num_cpus=shares.reader_cpus,
-            num_returns="streaming",
-            max_retries=settings.retries,
-            _generator_backpressure_num_objects=2 * settings.batches_ahead,
-        )
-        self._reading: Any = None
-        self._identifying: dict[Any, list[Source]] = {}
         self._admitted: deque[_Video] = deque()
-        self._readers: dict[Any, _Video] = {}
         self._parts: deque[_Part] = deque()
+        self._looked_at_cluster = time.monotonic()
 
     def reports(self) -> Iterator[VideoReport]:
         while True:
-            self._identify_more()
+            self._identities.submit_more(waiting=len(self._admitted), readers=self._shares.readers)
             self._read_more()
             self._encode_more()
-            waitables = self._waitables()
+            self._fit_cluster()
+            is_listening = sum(part.frames for part in self._parts) < self._settings.batch_frames
+            self._end_silent(is_listening=is_listening)
+            waitables = self._waitables(is_listening=is_listening)
             yield from self._ledger.reports(all_written=not waitables)
             self._meter.ended(self._ledger.ended_count)
-            if not waitables:
+            if not (waitables or self._admitted):
                 return
             ready, _ = self._ray.wait(waitables, num_returns=1, timeout=_TICK_SECONDS, fetch_local=False)
             for reference in ready:
                 self._take(reference)
 
     def close(self) -> None:
-        if not self._ray.is_initialized():
-            return
-        for reader in self._readers:
-            self._ray.cancel(reader)
-        self._readers.clear()
-        self._encoders.close()
+        if self._ray.is_initialized():
+            self._identities.close()
+            self._readers.close()
+            self._encoders.close()
 
-    def _waitables(self) -> list[Any]:
+    def _waitables(self, *, is_listening: bool) -> list[Any]:
         """What is expected, most urgent first; readers are left waiting while enough frames wait for an encoder."""
-        waiting = sum(part.frames for part in self._parts)
-        readers = list(self._readers) if waiting < self._settings.batch_frames else []
-        return [*self._encoders.waitables(), *self._identifying, *readers]
+        readers = self._readers.waitables if is_listening else []
+        return [*self._encoders.waitables(), *self._identities.waitables, *readers]
 
     def _take(self, reference: Any) -> None:
         if reference in self._readers:
-            self._take_read(reference, self._readers[reference])
-        elif reference in self._identifying:
-            self._take_identified(reference, self._identifying.pop(reference))
+            self._take_read(reference)
+        elif reference in self._identities:
+            for source, video_id in self._identities.collect(reference):
+                self._take_identified(source, video_id)
         else:
             for part, result in self._encoders.collect(reference):
                 self._take_encoded(part, result)
 
-    def _identify_more(self) -> None:
-        coming = sum(map(len, self._identifying.values()))
-        while self._more_sources and len(self._admitted) + coming < max(_PATHS_PER_TASK, self._most_readers):
-            sources = list(itertools.islice(self._sources, _PATHS_PER_TASK))
-            self._more_sources = len(sources) == _PATHS_PER_TASK
-            if sources:
-                reference = self._identify.remote([place_of(source) for source in sources])
-                self._identifying[reference] = sources
-                coming += len(sources)
-
-    def _take_identified(self, reference: Any, sources: list[Source]) -> None:
-        try:
-            ids = self._ray.get(reference)
-        except self._ray.exceptions.RayError as error:
-            ids = [self._lost(error, source) for source in sources]
-        for source, video_id in zip(sources, ids, strict=True):
-            if isinstance(video_id, Failure):
-                self._ledger.fail(source, video_id.problem)
-            elif self._ledger.admit(source, video_id):
-                self._admitted.append(_Video(source, video_id))
+    def _take_identified(self, source: Source, video_id: str | Failure) -> None:
+        if isinstance(video_id, Failure):
+            self._ledger.fail(source, video_id.problem)
+        elif self._ledger.admit(source, video_id):
+            self._admitted.append(_Video(source, video_id, tries_left=self._settings.retries))
 
     def _read_more(self) -> None:
         if not self._admitted:
@@ -190,44 +193,34 @@ class _Batch:
         self._encoders.start()
         if self._encoders.preprocessing is None:
             return
-        if self._reading is None:
-            reading = Reading(
-                decoder=self._stages.decoder,
-                sampler=self._stages.sampler,
-                preprocessing=self._encoders.preprocessing,
-                batch_frames=self._settings.batch_frames,
-            )
-            self._reading = self._ray.put(reading)
-        while self._admitted and len(self._readers) < self._most_readers:
+        reading = Reading(
+            decoder=self._stages.decoder,
+            sampler=self._stages.sampler,
+            preprocessing=self._encoders.preprocessing,
+            batch_frames=self._settings.batch_frames,
+        )
+        self._readers.prepare(reading)
+        while self._admitted and self._readers.has_room:
             video = self._admitted.popleft()
             self._ledger.begin(video.video_id)
             video.number = self._meter.begin(video.source.uri)
-            self._readers[self._read.remote(self._reading, place_of(video.source))] = video
+            self._readers.submit(video)
 
-    def _take_read(self, reader: Any, video: _Video) -> None:
-        """Take the next object of a pair; the first is pixels, and is passed on unseen."""
-        try:
-            reference = next(reader)
-            if video.pixels is None:
-                video.pixels = reference
-                return
-            item = self._ray.get(reference)
-        except StopIteration:
-            item = self._lost_pixels(video)
-        except self._ray.exceptions.RayError as error:
-            item = self._lost(error, video.source)
-        pixels, video.pixels = video.pixels, None
-        if isinstance(item, BatchTimes):
-            video.times.append(item)
-            self._parts.append(_Part(video, len(video.times) - 1, pixels, len(item)))
-            self._meter.advance(video.number, item)
+    def _take_read(self, reference: Any) -> None:
+        read = self._readers.collect(reference)
+        if read is None:
             return
-        del self._readers[reader]
-        if isinstance(item, Failure):
-            self._fail(video, item)
-        else:
+        video, pixels, item = read
+        if isinstance(item, BatchTimes):
+            video.times[video.batches_read] = item
+            self._parts.append(_Part(video, video.batches_read, pixels, len(item)))
+            video.batches_read += 1
+            self._meter.advance(video.number, item)
+        elif isinstance(item, VideoEnd):
             video.end = item
             self._finish_if_complete(video)
+        else:
+            self._fail(video, item)
 
     def _encode_more(self) -> None:
         """Fill calls with batches of several videos; a call that isn't full is made only to an encoder without work."""
@@ -246,58 +239,66 @@ class _Batch:
                 self._parts.popleft()
             self._encoders.submit(parts)
 
-    def _take_encoded(self, part: _Part, result: Vectors | Failure | None) -> None:
-        if part.video.has_failed:
+    def _take_encoded(self, part: _Part, result: Vectors | Failure | Lost | None) -> None:
+        if part.video.is_over:
             return
         if result is None:
             part.alone = True
             self._parts.append(part)
-        elif isinstance(result, Failure):
-            for reader in [each for each, video in self._readers.items() if video is part.video]:
-                self._ray.cancel(reader)
-                del self._readers[reader]
+        elif isinstance(result, Failure | Lost):
+            self._readers.cancel(part.video)
             self._fail(part.video, result)
         else:
-            part.video.vectors[part.number] = result
+            part.video.take(part.number, result)
             self._finish_if_complete(part.video)
 
     def _finish_if_complete(self, video: _Video) -> None:
-        if video.end is None or len(video.vectors) < len(video.times):
+        if video.end is None or not video.is_complete:
             return
         self._meter.end(video.number)
-        vectors = [video.vectors[number] for number in range(len(video.times))]
         try:
-            frames = assembled(video.video_id, video.times, vectors, video.end)
+            frames = video.gathered.assembled(video.video_id, video.end)
         except ValueError as error:
             self._ledger.fail(video.source, failure_of(error, video.source.uri).problem, video.video_id)
         else:
             self._ledger.finish(video.source, frames, video.end)
 
-    def _fail(self, video: _Video, failure: Failure) -> None:
-        if failure.fatal is not None:
-            raise failure.fatal
-        video.has_failed = True
+    def _fail(self, video: _Video, reason: Failure | Lost) -> None:
+        """End a video, or begin it again where bad luck alone is to blame."""
+        if isinstance(reason, Lost) and video.tries_left > 0:
+            _log.warning("%r is begun again: %s", video.source.uri, reason.problem)
+            self._begin_again(video, tries_left=video.tries_left - 1)
+            return
+        if isinstance(reason, Failure) and reason.fatal is not None:
+            raise reason.fatal
+        self._abandon(video)
+        self._ledger.fail(video.source, reason.problem, video.video_id)
+
+    def _begin_again(self, video: _Video, *, tries_left: int) -> None:
+        self._abandon(video)
+        self._admitted.appendleft(_Video(video.source, video.video_id, tries_left=tries_left))
+
+    def _abandon(self, video: _Video) -> None:
+        video.is_over = True
         self._meter.end(video.number)
         self._parts = deque(part for part in self._parts if part.video is not video)
-        self._ledger.fail(video.source, failure.problem, video.video_id)
 
-    def _lost_pixels(self, video: _Video) -> Failure:
-        """Why a reader ended in the middle of a pair: its first object holds the error."""
-        try:
-            self._ray.get(video.pixels)
-        except self._ray.exceptions.RayError as error:
-            return self._lost(error, video.source)
-        return Failure("its reader ended too early, without an error")
+    def _end_silent(self, *, is_listening: bool) -> None:
+        for source, failure in self._identities.silent():
+            self._ledger.fail(source, failure.problem)
+        for video in self._readers.silent(is_listening=is_listening):
+            self._fail(video, Failure(f"its reader gave no sign of life for {self._settings.stall_seconds:g} s"))
 
-    def _lost(self, error: Exception, source: Source) -> Failure:
-        exceptions = self._ray.exceptions
-        tries = self._settings.retries + 1
-        if isinstance(error, exceptions.OutOfMemoryError):
-            return Failure(f"the process that read it was stopped {tries} times for want of memory")
-        if isinstance(error, exceptions.WorkerCrashedError):
-            return Failure(
-                f"the process that read it died {tries} times; the file crashes the decoder, or memory ran out"
-            )
-        if isinstance(error, exceptions.RayTaskError):
-            return failure_of(error.cause, source.uri)
-        raise ExecutionError(f"Ray lost {source.uri!r}: {' '.join(str(error).split())}") from error
+    def _fit_cluster(self) -> None:
+        """Use nodes that have joined, and no more than is left where some have gone."""
+        if time.monotonic() - self._looked_at_cluster < _CLUSTER_SECONDS:
+            return
+        self._looked_at_cluster = time.monotonic()
+        found = current_shares(self._settings)
+        if found is None or found == self._shares:
+            return
+        _log.info("the cluster has changed: %s", found)
+        self._shares = found
+        self._encoders.resize(found)
+        for video in self._readers.resize(found):
+            self._begin_again(video, tries_left=video.tries_left)

@@ -15,6 +15,7 @@ from pipeline.execution.video_work import (
     BatchTimes,
     Failure,
     FrameBatch,
+    Heartbeat,
     Images,
     Reading,
     Vectors,
@@ -40,8 +41,11 @@ def _identified(path: str) -> str | Failure:
         return failure_of(error, path)
 
 
-def read_video(reading: Reading, path: str) -> Iterator[Images | BatchTimes | VideoEnd | Failure | None]:
-    """Read a video as pairs: (pixels, times) a batch, and at last (None, end or failure)."""
+def read_video(reading: Reading, path: str) -> Iterator[Images | BatchTimes | Heartbeat | VideoEnd | Failure | None]:
+    """Read a video as pairs: (pixels, times) a batch, (None, heartbeat) in between, at last (None, end or failure)."""
+    # Until the first one a task may wait for a processor; from then on it works.
+    yield None
+    yield Heartbeat()
     try:
         for item in sampled_batches(reading, path):
             if isinstance(item, FrameBatch):

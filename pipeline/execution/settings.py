@@ -44,5 +44,8 @@ class Execution(Settings):
     retries: int = Field(default=2, ge=0)
     """How often a video is tried again, or an encoder started again, after its process died."""
 
+    stall_seconds: float = Field(default=300.0, gt=0)
+    """A video whose decoder decodes nothing for so long is given up; only Ray's executor can do so."""
+
     rows_per_write: int = Field(default=1000, ge=1)
     """Rows of the index that are gathered from several videos before they are written."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -22,6 +23,8 @@ __all__ = [
     "BatchTimes",
     "Failure",
     "FrameBatch",
+    "Heartbeat",
+    "Lost",
     "Reading",
     "VectorBlocks",
     "VideoEnd",
@@ -36,6 +39,8 @@ __all__ = [
 ]
 
 _log = logging.getLogger(__name__)
+
+_HEARTBEAT_SECONDS = 5.0
 
 Images = npt.NDArray[np.uint8]
 Vectors = npt.NDArray[np.float32]
@@ -116,6 +121,28 @@ class VideoEnd:
 
 
 @dataclass(frozen=True)
+class Heartbeat:
+    """A sign of life of a reader that has no batch yet.
+
+    Attributes:
+        silence_seconds: How much longer than usual it may take until the next one.
+    """
+
+    silence_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The work on a video was lost through no fault of its own, as with a node that left.
+
+    Attributes:
+        problem: A sentence for people.
+    """
+
+    problem: str
+
+
+@dataclass(frozen=True)
 class Failure:
     """Why the work on a video ended early.
 
@@ -146,8 +173,10 @@ def failure_of(error: Exception, name: str) -> Failure:
     return Failure(f"unexpected {type(error).__name__}: {' '.join(str(error).split()) or 'without a message'}")
 
 
-def sampled_batches(reading: Reading, path: str) -> Iterator[FrameBatch | VideoEnd]:
+def sampled_batches(reading: Reading, path: str) -> Iterator[FrameBatch | Heartbeat | VideoEnd]:
     """Decode, sample and preprocess a video: batches in order, then one `VideoEnd`.
+
+    Between batches that are long in coming there are heartbeats.
 
     Raises:
         VideoError: It cannot be used.
@@ -157,8 +186,12 @@ def sampled_batches(reading: Reading, path: str) -> Iterator[FrameBatch | VideoE
         sampling = reading.sampler.begin(stream.info)
         gathered = _Gathered(reading, stream.info)
         frames_seen = 0
+        heard = time.monotonic()
         for frame in stream.frames(skip=reading.sampler.skip, grid=reading.sampler.grid):
             frames_seen += 1
+            if time.monotonic() - heard > _HEARTBEAT_SECONDS:
+                heard = time.monotonic()
+                yield Heartbeat()
             for chosen in sampling.feed(frame):
                 yield from gathered.add(chosen, decoded=frame.time)
         for chosen in sampling.finish():
@@ -176,6 +209,9 @@ def sampled_batches(reading: Reading, path: str) -> Iterator[FrameBatch | VideoE
             seen_until_seconds=_seconds(sampling.seen_until),
             damage=stream.damage,
         )
+        if reading.sampler.cut_searches:
+            # They say nothing until they are done; none is slower than the video itself.
+            yield Heartbeat(silence_seconds=end.duration_seconds)
         # Last, so that the encoder has all frames meanwhile.
         yield _with_cuts(end, [find_shots(stream, search) for search in reading.sampler.cut_searches])
 

@@ -1,7 +1,9 @@
 """Videos that are a few words, and an encoder that looks at colours: executors are tested with these.
 
 A fake video says what it does: `frames` at 2 a second, each of the grey level `grey`, of which `damaged` are lost at
-the end; at frame `fail` the decoder raises, at frame `kill` the process dies.
+the end; at frame `fail` the decoder raises, at frame `kill` the process dies, at frame `hang` it does no more. Each
+frame takes `slow` seconds. At frame `wait` the process writes its id to the file `mark`, unless that is there, and
+waits for its end. The id of the Ray node that opens it is added to the file `nodes`.
 """
 
 from __future__ import annotations
@@ -97,12 +99,22 @@ class FakeStream:
                 raise RuntimeError("the fake decoder broke")
             if self._words.get("kill") == str(pts):
                 os.kill(os.getpid(), signal.SIGKILL)
+            if self._words.get("hang") == str(pts) or (self._words.get("wait") == str(pts) and self._marks()):
+                time.sleep(3600)
+            time.sleep(float(self._words.get("slow", 0)))
             self._given = pts + 1
             if (end is not None and pts / RATE >= end) or (start is not None and (pts + 1) / RATE <= start):
                 continue
             yield FakeFrame(pts, int(self._words["grey"]))
         if lost:
             self.damage = (f"{lost} frames at the end are lost",)
+
+    def _marks(self) -> bool:
+        mark = Path(self._words["mark"])
+        if mark.exists():
+            return False
+        mark.write_text(f"{os.getpid()}\n")
+        return True
 
     def close(self) -> None:
         pass
@@ -124,7 +136,13 @@ class FakeDecoder:
         content = Path(path).read_bytes()
         if not content.startswith(HEAD):
             raise UnsupportedVideoError(path, "this is not a fake video")
-        return FakeStream(path, dict(word.split("=") for word in content.removeprefix(HEAD).decode().split()))
+        words = dict(word.split("=") for word in content.removeprefix(HEAD).decode().split())
+        if "nodes" in words:
+            import ray
+
+            with Path(words["nodes"]).open("a") as file:
+                file.write(f"{ray.get_runtime_context().get_node_id()}\n")
+        return FakeStream(path, words)
 
 
 class FakePass:
@@ -163,10 +181,12 @@ class FakeModel:
     device = "cpu"
     precision = "fp32"
 
-    def __init__(self, log: str | None) -> None:
+    def __init__(self, log: str | None, seconds_a_call: float) -> None:
         self._log = log
+        self._seconds_a_call = seconds_a_call
 
     def encode_images(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        time.sleep(self._seconds_a_call)
         greys = images[:, 0, 0, 0]
         if self._log:
             with Path(self._log).open("a") as file:
@@ -189,6 +209,7 @@ class FakeEncoder:
     log: str | None = None
     has_weights: bool = True
     patience_seconds: float = 0.0
+    seconds_a_call: float = 0.0
     fingerprint: str = "fake"
     description: str = "fake encoder"
 
@@ -199,4 +220,4 @@ class FakeEncoder:
         time.sleep(self.patience_seconds)
         if not self.has_weights:
             raise WeightsUnavailableError("the fake weights are out of reach; set has_weights")
-        return FakeModel(self.log)
+        return FakeModel(self.log, self.seconds_a_call)
