@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import EncoderError, UnsupportedVideoError, VideoNotFoundError, WeightsUnavailableError
+from pipeline.packets import Span
 from pipeline.sampling import CutDetection
 from pipeline.types import Frame, Grid, Skip, VideoInfo
 
@@ -103,6 +104,12 @@ class FakeStream:
             yield FakeFrame(pts, int(self._words["grey"]))
         if lost:
             self.damage = (f"{lost} frames at the end are lost",)
+
+    def packets(self) -> None:
+        return None
+
+    def frames_within(self, spans: Sequence[Span], *, skip: Skip = Skip.NOTHING) -> Iterator[Frame]:
+        raise ValueError("a fake video has no packets")
 
     def close(self) -> None:
         pass
