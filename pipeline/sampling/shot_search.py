@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
+from pipeline.packets import Packets, Span
 from pipeline.sampling.cuts import CutDetection
+from pipeline.sampling.jump_search import LEAST_JUMP, Jump, JumpSearch
+from pipeline.sampling.packet_sizes import merged, spans_to_survey
 from pipeline.types import Frame, Skip, VideoInfo
 
 __all__ = ["Footage", "Shots", "find_shots"]
 
-# A cut changes the points of a glance by so much on average, and by so many times what the steps around it do.
-# Measured: on the sample films and the footage of the tests, cuts change them by 12.7 and more and 13 times as much;
-# what else changes them by 6 does so 2.8 times as much, but for a single keyframe after coarse pictures (7.3).
-_LEAST_JUMP = 6.0
-_LEAST_RATIO = 3.0
-_STEPS_COMPARED = 3
-# The quietest step that a jump is compared with; pictures that stay the same would make anything a jump.
-_LEAST_STEP = 0.5
-# So many steps of the survey, of a frame or more each, are looked at around a jump: a detector needs four frames before
-# a cut and three behind it.
-_STEPS_AROUND = 6
+# What a detector needs around a cut.
 _FRAMES_BEFORE, _FRAMES_BEHIND = 5, 4
+# What the survey needs, which sees every second or third frame.
+_FRAMES_AROUND_GAP = 9
 
 
 class Footage(Protocol):
@@ -54,6 +45,12 @@ class Footage(Protocol):
     ) -> Iterator[Frame]:
         """The frames shown in [start, end), but for what may be skipped."""
 
+    def packets(self) -> Packets | None:
+        """All packets, without decoding any; None where that is not to be had."""
+
+    def frames_within(self, spans: Sequence[Span], *, skip: Skip = Skip.NOTHING) -> Iterator[Frame]:
+        """The frames whose time lies in one of some spans; only where there are `packets`. It is a call of `frames`."""
+
 
 @dataclass(frozen=True)
 class Shots:
@@ -62,7 +59,7 @@ class Shots:
     Attributes:
         cuts: Time of the first frame of each new shot, increasing.
         end: End of the last shot; the first one begins at 0.
-        damage: What could not be decoded, a sentence each.
+        damage: What could not be decoded, a sentence each; of frames that were left out nothing is known.
         frames_decoded: Pictures that were decoded for it; those that were decoded twice count twice.
     """
 
@@ -75,9 +72,12 @@ class Shots:
 def find_shots(footage: Footage, settings: CutDetection) -> Shots:
     """Find the cuts that a `CutPass` over every frame finds, and mostly for less than decoding every frame.
 
-    Frames that no other refers to are left out first, and the loop filter with them. Where such pictures jump, which
-    only a cut or a flash makes them do, a cut that falls on a keyframe is told from the pictures at hand, and for any
-    other all frames around the jump are decoded. Detectors but "adaptive" compare no neighbours, and see all frames.
+    The sizes of packets say in which groups of pictures a cut can be (`packet_sizes`); of the others only the keyframes
+    are decoded, and more only where these differ. Where sizes say nothing, and in damaged videos, all groups are
+    surveyed. Frames that no other refers to are left out first, and the loop filter with them. Where such pictures
+    jump, which only a cut or a flash makes them do, a cut that falls on a keyframe is told from the pictures at hand,
+    and for any other all frames around the jump are decoded. Detectors but "adaptive" compare no neighbours, and see
+    all frames.
 
     Raises:
         VideoDecodeError: Not one frame could be decoded.
@@ -85,93 +85,137 @@ def find_shots(footage: Footage, settings: CutDetection) -> Shots:
     if settings.detector != "adaptive":
         all_cuts = _cuts_among(footage.frames(), settings)
         return Shots(all_cuts, footage.end_time, footage.damage, footage.frames_decoded)
-    unspaced = settings.model_copy(update={"min_shot_seconds": 0.0})
-    cuts: list[Fraction] = []
-    stretches: list[_Stretch] = []
-    for jump in _jumps(footage.frames(skip=Skip.DRAFT)):
-        if _is_plain_cut(jump, footage.info.average_rate, unspaced):
-            cuts.append(jump.after.time)
-        elif stretches and jump.group_start <= stretches[-1].end:
-            stretches[-1] = stretches[-1].extended(jump)
-        else:
-            stretches.append(_Stretch.around(jump))
-    end, damage, frames_decoded = footage.end_time, footage.damage, footage.frames_decoded
-    for stretch in stretches:
-        cuts.extend(_cuts_within(footage, stretch, unspaced))
-        frames_decoded += footage.frames_decoded
-    return Shots(_spaced(sorted(cuts), Fraction(str(settings.min_shot_seconds))), end, damage, frames_decoded)
+    packets = footage.packets()
+    search = _Search(footage, packets, settings.model_copy(update={"min_shot_seconds": 0.0}))
+    spans = None if packets is None else spans_to_survey(packets)
+    if packets is None or spans is None or not search.survey_parts(packets, spans):
+        search.survey_all()
+    end, damage = search.end, search.damage
+    search.look_closely()
+    cuts = _spaced(sorted(search.cuts), Fraction(str(settings.min_shot_seconds)))
+    return Shots(cuts, end, damage, search.frames_decoded)
 
 
-@dataclass(frozen=True, eq=False)
-class _Jump:
-    """Two frames of the survey, one after the other, that look different; the frames around; and the last keyframe."""
-
-    before: Frame
-    after: Frame
-    around: tuple[Frame, ...]
-    group_start: Fraction
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class _Stretch:
-    """A part of the video in which all frames are to be looked at, for cuts between the frames of its jumps."""
+    """A part of the video in which all frames are to be looked at, for cuts between the frames of its jumps.
 
+    Attributes:
+        group_start: Where decoding begins for it.
+        start: Time of its first frame.
+        end: Time of its last frame.
+        jumps: Times of the frames before and after each.
+    """
+
+    group_start: Fraction
     start: Fraction
     end: Fraction
-    jumps: tuple[tuple[Fraction, Fraction], ...]
+    jumps: tuple[Span, ...]
 
     @classmethod
-    def around(cls, jump: _Jump) -> _Stretch:
-        return cls(jump.around[0].time, jump.around[-1].time, ((jump.before.time, jump.after.time),))
+    def around(cls, jump: Jump, packets: Packets | None) -> _Stretch:
+        """As far as the survey's frames around go; further where they are too few for a detector."""
+        start, end = jump.around[0].time, jump.around[-1].time
+        if packets is not None:
+            start = min(start, packets.frames_from(jump.before.time, -_FRAMES_BEFORE))
+            end = max(end, packets.frames_from(jump.after.time, _FRAMES_BEHIND))
+        return cls(min(start, jump.group_start), start, end, ((jump.before.time, jump.after.time),))
 
-    def extended(self, jump: _Jump) -> _Stretch:
-        """To a jump whose frames could not be decoded without those of this stretch."""
-        return _Stretch(self.start, jump.around[-1].time, (*self.jumps, (jump.before.time, jump.after.time)))
-
-
-@dataclass(frozen=True, eq=False)
-class _Looked:
-    """A frame of the survey, and by how much it differs from the one before."""
-
-    frame: Frame
-    change: float
-    group_start: Fraction
+    def with_(self, other: _Stretch) -> _Stretch:
+        """The two as one, this being the earlier one."""
+        jumps = tuple(sorted({*self.jumps, *other.jumps}))
+        return _Stretch(self.group_start, min(self.start, other.start), max(self.end, other.end), jumps)
 
 
-def _jumps(frames: Iterable[Frame]) -> Iterator[_Jump]:
-    recent: deque[_Looked] = deque(maxlen=2 * _STEPS_AROUND + 1)
-    for looked in _looked_at(frames):
-        recent.append(looked)
-        if len(recent) == recent.maxlen:
-            yield from _jump_at(recent, _STEPS_AROUND)
-        elif len(recent) > _STEPS_AROUND:
-            yield from _jump_at(recent, len(recent) - 1 - _STEPS_AROUND)
-    for number in range(max(0, len(recent) - _STEPS_AROUND), len(recent)):
-        yield from _jump_at(recent, number)
+@dataclass(eq=False)
+class _Search:
+    """The state of a search: what was found so far, and what is to be looked at."""
+
+    footage: Footage
+    packets: Packets | None
+    settings: CutDetection
+    cuts: set[Fraction] = field(default_factory=set)
+    stretches: list[_Stretch] = field(default_factory=list)
+    end: Fraction = Fraction(0)
+    damage: tuple[str, ...] = ()
+    frames_decoded: int = 0
+
+    def survey_all(self) -> None:
+        """Look at all groups."""
+        self.cuts.clear()
+        self.stretches.clear()
+        search = JumpSearch()
+        for frame in self.footage.frames(skip=Skip.DRAFT):
+            self._take(search.feed(frame))
+        self._take(search.finish())
+        self._note()
+
+    def survey_parts(self, packets: Packets, spans: Sequence[Span]) -> bool:
+        """Look at some parts, and into the gaps between them that end with another picture than they began with.
+
+        Returns:
+            False if the video is damaged, so that packets do not say what they say of others.
+        """
+        gaps = self._survey(packets, spans)
+        if self.damage or not self.end:
+            return False
+        end = self.end
+        if gaps:
+            self._survey(packets, tuple(merged(gaps)))
+        self.end = end
+        return not self.damage
+
+    def _survey(self, packets: Packets, spans: Sequence[Span]) -> list[Span]:
+        """Look at spans.
+
+        Returns:
+            The gaps between them whose ends differ, with some frames around.
+        """
+        gaps: list[Span] = []
+        search, number, last = JumpSearch(), 0, -1
+        for frame in self.footage.frames_within(spans, skip=Skip.DRAFT):
+            while frame.time >= spans[number][1]:
+                number += 1
+            before, group_start = search.latest, search.group_start
+            self._take(search.feed(frame) if number == last else search.feed_behind_gap(frame))
+            if number != last and before is not None and search.change >= LEAST_JUMP:
+                start = max(group_start, packets.frames_from(before.time, -_FRAMES_AROUND_GAP))
+                gaps.append((start, packets.frames_from(frame.time, _FRAMES_AROUND_GAP)))
+            last = number
+        self._take(search.finish())
+        self._note()
+        return gaps
+
+    def look_closely(self) -> None:
+        """Decode all frames around the jumps that are not plain."""
+        kept: list[_Stretch] = []
+        for stretch in sorted(self.stretches):
+            # No frame is decoded for two stretches.
+            if kept and stretch.group_start <= kept[-1].end:
+                kept[-1] = kept[-1].with_(stretch)
+            else:
+                kept.append(stretch)
+        for stretch in kept:
+            # The frame at which the stretch ends is needed, too.
+            end = stretch.end + self.footage.info.time_base
+            for cut in _cuts_among(self.footage.frames(start=stretch.start, end=end), self.settings):
+                if any(before < cut <= after for before, after in stretch.jumps):
+                    self.cuts.add(cut)
+            self.frames_decoded += self.footage.frames_decoded
+
+    def _take(self, jumps: Iterable[Jump]) -> None:
+        for jump in jumps:
+            if _is_plain_cut(jump, self.footage.info.average_rate, self.settings):
+                self.cuts.add(jump.after.time)
+            else:
+                self.stretches.append(_Stretch.around(jump, self.packets))
+
+    def _note(self) -> None:
+        self.end, self.damage = self.footage.end_time, self.footage.damage
+        self.frames_decoded += self.footage.frames_decoded
 
 
-def _looked_at(frames: Iterable[Frame]) -> Iterator[_Looked]:
-    before: npt.NDArray[np.int16] | None = None
-    group_start = Fraction(0)
-    for frame in frames:
-        glance = frame.glance().astype(np.int16)
-        if frame.is_keyframe:
-            group_start = frame.time
-        yield _Looked(frame, 0.0 if before is None else float(np.abs(glance - before).mean()), group_start)
-        before = glance
-
-
-def _jump_at(recent: deque[_Looked], number: int) -> Iterator[_Jump]:
-    if number == 0 or recent[number].change < _LEAST_JUMP:
-        return
-    nearby = range(max(1, number - _STEPS_COMPARED), min(len(recent), number + _STEPS_COMPARED + 1))
-    steps = [recent[other].change for other in nearby if other != number]
-    if recent[number].change >= _LEAST_RATIO * max(_LEAST_STEP, float(np.mean(steps)) if steps else 0.0):
-        around = tuple(looked.frame for looked in recent)
-        yield _Jump(recent[number - 1].frame, recent[number].frame, around, recent[0].group_start)
-
-
-def _is_plain_cut(jump: _Jump, average_rate: Fraction | None, settings: CutDetection) -> bool:
+def _is_plain_cut(jump: Jump, average_rate: Fraction | None, settings: CutDetection) -> bool:
     """Whether the pictures at hand show a cut already: at a keyframe, with no frame left out before it."""
     if average_rate is None or not jump.after.is_keyframe:
         return False
@@ -181,14 +225,6 @@ def _is_plain_cut(jump: _Jump, average_rate: Fraction | None, settings: CutDetec
     cut = jump.around.index(jump.after)
     nearest = jump.around[max(0, cut - _FRAMES_BEFORE) : cut + _FRAMES_BEHIND]
     return jump.after.time in _cuts_among(nearest, settings)
-
-
-def _cuts_within(footage: Footage, stretch: _Stretch, settings: CutDetection) -> Iterator[Fraction]:
-    # The frame at which the stretch ends is needed, too.
-    frames = footage.frames(start=stretch.start, end=stretch.end + footage.info.time_base)
-    for cut in _cuts_among(frames, settings):
-        if any(before < cut <= after for before, after in stretch.jumps):
-            yield cut
 
 
 def _cuts_among(frames: Iterable[Frame], settings: CutDetection) -> tuple[Fraction, ...]:

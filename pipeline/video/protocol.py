@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Protocol
 
+from pipeline.packets import Packets, Span
 from pipeline.types import Frame, Grid, Skip, VideoInfo
 
 __all__ = ["VideoDecoder", "VideoStream"]
@@ -60,6 +61,20 @@ class VideoStream(Protocol):
 
         Raises:
             VideoDecodeError: Not one frame could be decoded though the whole stream was wanted.
+        """
+
+    def packets(self) -> Packets | None:
+        """List all packets, without decoding any; None where the backend or the file cannot say."""
+
+    def frames_within(self, spans: Sequence[Span], *, skip: Skip = Skip.NOTHING) -> Iterator[Frame]:
+        """Iterate over the frames whose time lies in one of some spans; only what these need is decoded.
+
+        Args:
+            spans: In their order, none touching another.
+            skip: What may be left out of them.
+
+        Raises:
+            ValueError: `packets` is None.
         """
 
     def close(self) -> None:

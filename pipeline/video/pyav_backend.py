@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
@@ -12,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import VideoDecodeError
+from pipeline.packets import Packets, Span
 from pipeline.types import Frame, Grid, Skip, VideoInfo
 from pipeline.video.account import Account
 from pipeline.video.container import Probe, open_stream, probe
+from pipeline.video.packet_list import PacketUses, listed_packets, uses_within
 from pipeline.video.reader import PictureReader
 from pipeline.video.scaling import Scaler
 from pipeline.video.window import shown_within
@@ -112,6 +114,8 @@ class PyAVStream:
         self._threads = threads
         self._account = Account(probed.frame_duration)
         self._scaler = Scaler(probed.orientation)
+        self._packets: Packets | None = None
+        self._has_listed = False
         self._passes: list[Generator[Frame]] = []
         self._is_closed = False
 
@@ -156,9 +160,37 @@ class PyAVStream:
             VideoDecodeError: Not one frame could be decoded though the whole stream was wanted.
             ValueError: The stream is closed.
         """
-        if self._is_closed:
-            raise ValueError(f"{self.info.uri!r} is closed; open it again")
+        self._check_open()
         one_pass = self._shown(start, end, skip, grid)
+        self._passes.append(one_pass)
+        return one_pass
+
+    def packets(self) -> Packets | None:
+        """List all packets, without decoding any; None where the file does not say when they are shown.
+
+        Raises:
+            ValueError: The stream is closed.
+        """
+        self._check_open()
+        if not self._has_listed:
+            self._packets, self._has_listed = listed_packets(self._probe), True
+        return self._packets
+
+    def frames_within(self, spans: Sequence[Span], *, skip: Skip = Skip.NOTHING) -> Iterator[Frame]:
+        """Iterate over the frames whose time lies in one of some spans; only what these need is decoded.
+
+        Args:
+            spans: In their order, none touching another.
+            skip: What may be left out of them, but for all non-keyframes.
+
+        Raises:
+            ValueError: The stream is closed, or `packets` cannot list its packets.
+        """
+        self._check_open()
+        packets = self.packets()
+        if packets is None:
+            raise ValueError(f"{self.info.uri!r} does not say when its packets are shown; read all its frames")
+        one_pass = self._within(packets, spans, skip)
         self._passes.append(one_pass)
         return one_pass
 
@@ -168,6 +200,10 @@ class PyAVStream:
         for one_pass in self._passes:
             one_pass.close()
         self._passes.clear()
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise ValueError(f"{self.info.uri!r} is closed; open it again")
 
     def __enter__(self) -> PyAVStream:
         return self
@@ -194,6 +230,17 @@ class PyAVStream:
             problem = f"not one frame of its {self.info.codec} stream can be decoded: {why}"
             raise VideoDecodeError(self.info.uri, problem)
 
+    def _within(self, packets: Packets, spans: Sequence[Span], skip: Skip) -> Generator[Frame]:
+        account = self._account = Account(self._probe.frame_duration)
+        remaining = iter(spans)
+        span = next(remaining, None)
+        for frame in self._decoded(None, skip, account, None, uses_within(packets, spans)):
+            while span is not None and frame.time >= span[1]:
+                span = next(remaining, None)
+            if span is not None and frame.time >= span[0]:
+                account.give(frame.time, frame.duration)
+                yield frame
+
     def _entries(self, start: Fraction | None) -> Iterator[Fraction | None]:
         """Times to seek to, best first; None is the beginning."""
         for back in _SEEKS_BACK_SECONDS:
@@ -202,7 +249,12 @@ class PyAVStream:
         yield None
 
     def _decoded(
-        self, seek_to: Fraction | None, skip: Skip, account: Account, grid: Grid | None
+        self,
+        seek_to: Fraction | None,
+        skip: Skip,
+        account: Account,
+        grid: Grid | None,
+        uses: PacketUses | None = None,
     ) -> Generator[PyAVFrame]:
         """Frames in presentation order, their times increasing strictly."""
         with open_stream(self._probe, reads_all=self._probe.reads_all) as (container, stream):
@@ -214,7 +266,10 @@ class PyAVStream:
                 stream.codec_context.options |= {"skip_loop_filter": "all"}
             if seek_to is not None and not self._has_sought(container, stream, seek_to):
                 return
-            reader = PictureReader(self._probe, container, stream, account, is_skipping=skip in _SKIPS, grid=grid)
+            is_skipping = skip in _SKIPS
+            reader = PictureReader(
+                self._probe, container, stream, account, is_skipping=is_skipping, grid=grid, uses=uses
+            )
             last: PyAVFrame | None = None
             for picture in reader.pictures():
                 account.frames_decoded += 1

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pipeline.types import Grid
 from pipeline.video.account import Account
 from pipeline.video.container import Probe, reason_of
 from pipeline.video.jumps import jumps_of
-from pipeline.video.plan import Use, planned
+from pipeline.video.packet_list import PacketUses
+from pipeline.video.plan import Step, Use, planned
 
 if TYPE_CHECKING:
     import av
@@ -36,6 +37,7 @@ class PictureReader:
         account: Told of all that is lost.
         is_skipping: Whether the decoder leaves frames out on purpose.
         grid: The points at which frames are wanted; None for all frames.
+        uses: What each packet is needed for, where that is known beforehand; reading begins at the first one.
     """
 
     def __init__(
@@ -47,13 +49,19 @@ class PictureReader:
         *,
         is_skipping: bool = False,
         grid: Grid | None = None,
+        uses: PacketUses | None = None,
     ) -> None:
         self._probe = probed
         self._container = container
         self._stream = stream
         self._account = account
-        self._is_skipping = is_skipping or grid is not None
+        self._skip_of: dict[Use, Literal["DEFAULT", "NONREF"]] = {
+            Use.SHOWN: "NONREF" if is_skipping else "DEFAULT",
+            Use.REFERENCE: "NONREF",
+        }
+        self._is_skipping = is_skipping or grid is not None or uses is not None
         self._grid = grid
+        self._uses = uses
         self._before_jump: list[av.VideoFrame] = []
         self._file_end = Fraction(0)
         self._read_until = 0
@@ -61,18 +69,37 @@ class PictureReader:
 
     def pictures(self) -> Iterator[av.VideoFrame]:
         """Decoded pictures, as the decoder gives them out."""
-        if self._grid is None:
+        if self._uses is not None:
+            yield from self._planned(self._steps(self._uses))
+        elif self._grid is not None:
+            timed = ((packet, self._time(packet.pts)) for packet in self._packets_near(self._grid))
+            yield from self._planned(planned(timed, self._grid))
+        else:
             for packet in self._packets():
                 yield from self._decoded(packet)
-        else:
-            yield from self._planned(self._grid)
         self._has_ended = True
 
-    def _planned(self, grid: Grid) -> Iterator[av.VideoFrame]:
-        """The pictures at the points of a grid, and those that they need."""
+    def _steps(self, known: PacketUses) -> Iterator[Step[Packet[VideoStream]]]:
+        """The packets that are needed, and for what; the one that ends the stream empties the decoder."""
+        number, ticks_end = -1, None
+        for packet in self._packets():
+            if packet.size == 0:
+                yield Step(packet, None, Use.SHOWN)
+                continue
+            number += 1
+            use = known.uses[number] if number < len(known.uses) else Use.SHOWN
+            if use is not Use.NOTHING:
+                yield Step(packet, None, use, is_fresh_start=number in known.fresh_starts)
+            elif packet.pts is not None:
+                ticks_end = max(ticks_end or 0, packet.pts + (packet.duration or 0))
+        passed_over = self._time(ticks_end)
+        if passed_over is not None:
+            self._account.lasts_until(passed_over)
+
+    def _planned(self, steps: Iterable[Step[Packet[VideoStream]]]) -> Iterator[av.VideoFrame]:
+        """The wanted pictures, and those that they need."""
         context = self._stream.codec_context
-        timed = ((packet, self._time(packet.pts)) for packet in self._packets_near(grid))
-        for step in planned(timed, grid):
+        for step in steps:
             yield from self._before_jump
             self._before_jump.clear()
             if step.use is Use.NOTHING:
@@ -80,7 +107,7 @@ class PictureReader:
                 continue
             if step.is_fresh_start:
                 yield from self._drained()
-            context.skip_frame = "DEFAULT" if step.use is Use.SHOWN else "NONREF"
+            context.skip_frame = self._skip_of[step.use]
             yield from self._decoded(step.packet)
         yield from self._before_jump
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import VideoDecodeError
+from pipeline.packets import Packets, Span
 from pipeline.types import Frame, Grid, Skip, VideoInfo
 from pipeline.video.account import Account
 from pipeline.video.container import Probe
@@ -133,6 +134,19 @@ class WholePictureStream(ABC):
         one_pass = self._shown(start, end)
         self._passes.append(one_pass)
         return one_pass
+
+    def packets(self) -> Packets | None:
+        """None: this backend leaves no packet undecoded."""
+        return None
+
+    def frames_within(self, spans: Sequence[Span], *, skip: Skip = Skip.NOTHING) -> Iterator[Frame]:
+        """Not to be had of this backend.
+
+        Raises:
+            ValueError: Always.
+        """
+        del spans, skip
+        raise ValueError(f"{self.info.uri!r}: this backend decodes every frame; use decoding.backend: pyav")
 
     def close(self) -> None:
         """Give the file and the decoder back."""

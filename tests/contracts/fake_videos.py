@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import EncoderError, UnsupportedVideoError, VideoNotFoundError, WeightsUnavailableError
+from pipeline.packets import Span
 from pipeline.sampling import CutDetection
 from pipeline.types import Frame, Grid, Skip, VideoInfo
 
@@ -115,6 +116,12 @@ class FakeStream:
             return False
         mark.write_text(f"{os.getpid()}\n")
         return True
+
+    def packets(self) -> None:
+        return None
+
+    def frames_within(self, spans: Sequence[Span], *, skip: Skip = Skip.NOTHING) -> Iterator[Frame]:
+        raise ValueError("a fake video has no packets")
 
     def close(self) -> None:
         pass

@@ -6,10 +6,12 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from films import DrawnFrame, Picture, film, shot
 
+from pipeline.packets import Span
 from pipeline.sampling import CutDetection, find_shots
 from pipeline.types import Frame, Skip, VideoInfo
 from pipeline.video import Decoding, make_decoder
@@ -59,6 +61,12 @@ class DrawnFootage:
             if skip is Skip.NOTHING or frame.is_keyframe or self._is_reference(frame):
                 self.frames_decoded += 1
                 yield frame
+
+    def packets(self) -> None:
+        return None
+
+    def frames_within(self, spans: Sequence[Span], *, skip: Skip = Skip.NOTHING) -> Iterator[Frame]:
+        raise ValueError("a drawn film has no packets")
 
     def _is_reference(self, frame: DrawnFrame) -> bool:
         """Every second one, and the last of a group."""
@@ -131,6 +139,69 @@ def test_other_detectors_see_every_frame(detector: str) -> None:
     footage = DrawnFootage(FILMS["cuts"])
     assert numbers(find_shots(footage, CutDetection.model_validate(detector)).cuts) == [40, 90]
     assert len(footage.looked_at) == len(FILMS["cuts"])
+
+
+def encoded(path: Path, pictures: Sequence[Picture], codec: str, options: dict[str, str], every: int = 30) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=RATE, options=options)
+        stream.width, stream.height, stream.pix_fmt = 192, 108, "yuv420p"
+        stream.codec_context.gop_size = every
+        for number, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(192, 108, "yuv420p")
+            frame.pts = number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+ENCODERS = {
+    "fixed groups": ("libx264", {"preset": "fast", "crf": "26", "x264-params": "scenecut=0"}),
+    "starved": (
+        "libx264",
+        {"preset": "fast", "b": "60k", "maxrate": "60k", "bufsize": "30k", "x264-params": "scenecut=0"},
+    ),
+    "open groups": ("libx264", {"preset": "medium", "x264-params": "open-gop=1:scenecut=0:b-pyramid=normal"}),
+    "keyframes at cuts": ("libx264", {"preset": "fast"}),
+    "hevc": ("libx265", {"preset": "fast", "x265-params": "log-level=none:scenecut=0"}),
+    "mpeg4": ("mpeg4", {"b": "300k", "sc_threshold": "1000000000"}),
+    "vp9": (
+        "libvpx-vp9",
+        {"deadline": "good", "cpu-used": "5", "b": "150k", "auto-alt-ref": "1", "lag-in-frames": "16"},
+    ),
+    "vp8": ("libvpx", {"deadline": "realtime", "cpu-used": "8", "b": "200k"}),
+}
+STORIES = {
+    "within groups": [*shot(1, 70, pan=0.2), *shot(2, 72, pan=0.2), *shot(3, 68, pan=0.2)],
+    "away and back": [*shot(1, 63, pan=0), *shot(2, 14, pan=0.2), *shot(1, 83, pan=0)],
+    "to one colour and back": [*shot(1, 63, pan=0), *[np.full((36, 64, 3), 90, np.uint8)] * 14, *shot(1, 83, pan=0)],
+    "flash": with_flash(list(shot(1, 150, pan=0.2)), 71, 2),
+    "at a keyframe": [*shot(1, 60, pan=0.2), *shot(2, 90, pan=0.2)],
+    "right behind a keyframe": [*shot(1, 92, pan=0.2), *shot(2, 90, pan=0.2)],
+    "fade": [(picture * abs(k - 75) / 75).astype(np.uint8) for k, picture in enumerate(shot(1, 150, pan=0.1))],
+}
+
+
+@pytest.mark.parametrize("story", STORIES)
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_packets_hide_no_cut(tmp_path: Path, encoder: str, story: str) -> None:
+    path = encoded(tmp_path / "film.mkv", STORIES[story], *ENCODERS[encoder])
+    settings = CutDetection(min_shot_seconds=0.0)
+    with make_decoder(Decoding()).open(str(path)) as stream:
+        one_pass = settings.begin()
+        for frame in stream.frames():
+            one_pass.feed(frame)
+        one_pass.finish()
+        shots = find_shots(stream, settings)
+    assert shots.cuts == one_pass.cuts
+    assert shots.end == pytest.approx(len(STORIES[story]) / RATE, abs=0.05)
+
+
+def test_of_calm_groups_little_is_decoded(tmp_path: Path) -> None:
+    path = encoded(tmp_path / "film.mkv", list(shot(1, 300, pan=0, noise=1)), *ENCODERS["fixed groups"])
+    with make_decoder(Decoding()).open(str(path)) as stream:
+        shots = find_shots(stream, CutDetection())
+    assert shots.cuts == ()
+    assert shots.frames_decoded < 50
 
 
 @pytest.mark.slow

@@ -1,0 +1,75 @@
+"""What a container says of its packets, before anything is decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Packets", "Span"]
+
+Span = tuple[Fraction, Fraction]
+"""A half-open interval of the playback clock."""
+
+
+@dataclass(frozen=True, eq=False)
+class Packets:
+    """All packets of a video stream, in decoding order.
+
+    Attributes:
+        ticks: int64 (N,) when each one's frame is shown.
+        sizes: int64 (N,) bytes.
+        is_keyframe: bool (N,) whether it decodes alone.
+        time_base: Seconds of a tick.
+        start_time: Raw time of the playback clock's zero.
+    """
+
+    ticks: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int64]
+    is_keyframe: npt.NDArray[np.bool_]
+    time_base: Fraction
+    start_time: Fraction
+
+    def __post_init__(self) -> None:
+        if not len(self.ticks) == len(self.sizes) == len(self.is_keyframe):
+            raise ValueError(
+                f"{len(self.ticks)} times, {len(self.sizes)} sizes, {len(self.is_keyframe)} keyframe flags"
+            )
+        for array in (self.ticks, self.sizes, self.is_keyframe):
+            array.setflags(write=False)
+
+    def __len__(self) -> int:
+        return len(self.ticks)
+
+    def __repr__(self) -> str:
+        return f"Packets({len(self)}, {int(self.is_keyframe.sum())} keyframes)"
+
+    def time(self, ticks: int) -> Fraction:
+        """Ticks on the playback clock, in seconds."""
+        return int(ticks) * self.time_base - self.start_time
+
+    def tick(self, time: Fraction) -> int:
+        """The first tick at or after a time of the playback clock."""
+        return int(-((-(time + self.start_time)) // self.time_base))
+
+    def frames_from(self, time: Fraction, count: int) -> Fraction:
+        """When the frame is shown that comes `count` frames after the one shown at `time`, or before it if negative.
+
+        The first or the last frame's time where there are not so many.
+        """
+        place = int(np.searchsorted(self._shown, self.tick(time))) + count
+        return self.time(self._shown[min(max(place, 0), len(self) - 1)])
+
+    @cached_property
+    def groups(self) -> tuple[tuple[int, int], ...]:
+        """Number of each keyframe's packet, and of the first packet behind its group."""
+        keys = [int(key) for key in np.flatnonzero(self.is_keyframe)]
+        return tuple(zip(keys, [*keys[1:], len(self)], strict=True))
+
+    @cached_property
+    def _shown(self) -> npt.NDArray[np.int64]:
+        """Ticks in the order of presentation."""
+        return np.sort(self.ticks)
