@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,8 @@ def cuts(ctx: click.Context, *, paths: Sequence[str], overrides: Sequence[str], 
     if "" in paths:
         raise click.UsageError("one of PATHS is empty; name a file or a folder")
     settings = validate(CutDetection, with_overrides({}, overrides))
-    decoder = make_decoder(Decoding())
+    # One video after another, so all processors are for the one.
+    decoder = make_decoder(Decoding(threads=min(8, len(os.sched_getaffinity(0)))))
     has_failed = False
     for source in expand(paths):
         try:
