@@ -10,6 +10,7 @@ import yaml
 from pydantic import Field
 
 from pipeline.config import Settings, fingerprint, load_mapping, validate, with_overrides
+from pipeline.encode.architecture import resolved
 from pipeline.encode.settings import Encoding
 from pipeline.execution.settings import Execution
 from pipeline.index.settings import Indexing
@@ -18,7 +19,7 @@ from pipeline.search.settings import Searching
 from pipeline.segment import AggregationSettings, FixedWindows, MeanPooling, SegmentationSettings
 from pipeline.video import Decoding
 
-__all__ = ["RunConfig", "json_schema", "load_run_config", "to_yaml"]
+__all__ = ["RunConfig", "json_schema", "load_run_config", "to_yaml", "with_absolute_paths"]
 
 # Raised by hand when the code of a stage changes so that its results differ; a new version of a package does not do so.
 _SAMPLING_REVISION = "1"
@@ -80,6 +81,22 @@ def load_run_config(path_or_name: str | Path | None = None, overrides: Iterable[
     data = {} if path_or_name is None else load_mapping(path_or_name)
     origin = "configuration" if path_or_name is None else str(path_or_name)
     return validate(RunConfig, with_overrides(data, overrides), origin)
+
+
+def with_absolute_paths(config: RunConfig) -> RunConfig:
+    """The same configuration for a process with another working directory: its relative paths as they are meant here.
+
+    URLs and what is no path stay.
+    """
+    data = config.model_dump(mode="json")
+    for name in ("checkpoint", "architecture"):
+        path = data["encoder"][name]
+        data["encoder"][name] = path and str(resolved(path).absolute())
+    for settings, name in ((data, "library"), (data["encoder"], "cache_dir"), (data["index"], "uri")):
+        path = settings[name]
+        if path is not None and "://" not in path:
+            settings[name] = str(Path(path).expanduser().absolute())
+    return validate(RunConfig, data)
 
 
 def to_yaml(config: RunConfig) -> str:

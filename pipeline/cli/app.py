@@ -13,9 +13,11 @@ import click
 
 from pipeline.cli.batch import index
 from pipeline.cli.cuts import cuts
+from pipeline.cli.jobs import jobs
 from pipeline.cli.questions import evaluate, search
 from pipeline.cli.settings import config
 from pipeline.cli.shelf import doctor, remove, videos
+from pipeline.cli.submit import submit
 from pipeline.errors import ConfigError, MomentseekError, QueryError
 
 __all__ = ["main"]
@@ -63,7 +65,7 @@ def momentseek(*, debug: bool) -> None:
         os.environ["MOMENTSEEK_DEBUG"] = "1"
 
 
-for _command in (index, search, videos, remove, evaluate, cuts, config, doctor):
+for _command in (index, search, videos, remove, submit, jobs, evaluate, cuts, config, doctor):
     momentseek.add_command(_command)
 
 
@@ -71,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
     0: all went well, also where a search finds nothing. 1: something failed. 2: the question or a setting is wrong.
-    130: interrupted.
+    130: interrupted. 143: told to end (SIGTERM).
 
     Raises:
         Exception: Whatever went wrong, with --debug.

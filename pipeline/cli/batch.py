@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +19,34 @@ from pipeline.cli.output import print_json
 if TYPE_CHECKING:
     from pipeline.types import VideoReport
 
-__all__ = ["index", "report_fields"]
+__all__ = ["BATCH_ENDED", "index", "report_fields", "report_line", "report_of", "summary"]
+
+# 128 and the signal's number, as shells count.
+BATCH_ENDED = 143
 
 _COLOURS = {"done": "green", "partial": "yellow", "skipped": "cyan", "failed": "red"}
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the batch as an interrupt would: what is open is closed, and what was written stays."""
+
+    def end(number: int, _frame: object) -> None:
+        sys.exit(number)
+
+    is_main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, end) if is_main else None
+    try:
+        yield
+    except SystemExit as error:
+        # Ray puts a handler of its own in place of this one; it exits with the signal's number, too.
+        if error.code != signal.SIGTERM:
+            raise
+        click.echo("ended by SIGTERM; what is done is kept, and the same batch again goes on from there", err=True)
+        raise click.exceptions.Exit(BATCH_ENDED) from error
+    finally:
+        if is_main:
+            signal.signal(signal.SIGTERM, before)
 
 
 @click.command()
@@ -26,6 +55,12 @@ _COLOURS = {"done": "green", "partial": "yellow", "skipped": "cyan", "failed": "
 @in_library
 @click.option("--retry-failed", is_flag=True, help="The library's failed sources, too: what `videos --failed` lists.")
 @click.option("--in-process", is_flag=True, help="Work in this process, without Ray.")
+@click.option(
+    "--progress-every",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0.1),
+    help="With --json: also print how far the batch is.",
+)
 @as_json
 @click.pass_context
 def index(
@@ -37,6 +72,7 @@ def index(
     library: str | None,
     retry_failed: bool,
     in_process: bool,
+    progress_every: float | None,
     as_json: bool,
 ) -> None:
     """Put videos, or all videos of folders, into a library.
@@ -44,9 +80,9 @@ def index(
     Prints a line a video: done, partial (damaged; what could be decoded is kept), skipped or failed, and why. Videos
     that are in the library already are skipped, so a batch that was interrupted is simply run again.
 
-    Exit code 1 if a video failed.
+    Exit code 1 if a video failed, 143 if it was told to end (SIGTERM).
     """
-    from pipeline.cli.live import LiveBar
+    from pipeline.cli.live import LiveBar, ProgressLines
     from pipeline.execution import place_of
     from pipeline.video import expand
 
@@ -54,20 +90,23 @@ def index(
         raise click.UsageError("one of PATHS is empty; name a file or a folder")
     if not (paths or retry_failed):
         raise click.UsageError("name the videos or their folders, or take --retry-failed")
+    if progress_every is not None and not as_json:
+        raise click.UsageError("--progress-every goes with --json; a terminal shows a bar without it")
     if in_process:
         overrides = [*overrides, "execution.executor=in_process"]
     counts: Counter[str] = Counter()
     seconds = 0.0
-    with open_library(library, config, overrides) as opened:
+    with _ended_by_sigterm(), open_library(library, config, overrides) as opened:
         failed = [failure.source for failure in opened.failures()] if retry_failed else []
         named = {source.uri for source in failed}
         sources = [*failed, *(source for source in expand(paths) if place_of(source) not in named)]
-        with LiveBar(len(sources)) as bar:
+        count = len(sources)
+        with LiveBar(count) if progress_every is None else ProgressLines(count, progress_every) as bar:
             for report in opened.index(sources, on_progress=bar.update):
                 counts[report.status] += 1
                 seconds += report.duration_seconds if report.status in ("done", "partial") else 0.0
                 with bar.aside():
-                    print_json(report_fields(report)) if as_json else click.echo(_line(report))
+                    print_json(report_fields(report)) if as_json else click.echo(report_line(report))
         place = opened.config.library
     click.echo(_summary(counts, seconds, bar.elapsed_seconds, place), err=True)
     ctx.exit(1 if counts["failed"] else 0)
@@ -80,7 +119,20 @@ def report_fields(report: VideoReport) -> dict[str, Any]:
     return {"uri": source["uri"], **fields, "metadata": source["metadata"]}
 
 
-def _line(report: VideoReport) -> str:
+def report_of(fields: dict[str, Any]) -> VideoReport:
+    """The report that `report_fields` made this of.
+
+    Raises:
+        KeyError, TypeError, ValueError: It is none.
+    """
+    from pipeline.types import Source, Status, VideoReport
+
+    rest = {name: value for name, value in fields.items() if name not in ("uri", "metadata", "status")}
+    return VideoReport(source=Source(fields["uri"], fields["metadata"]), status=Status(fields["status"]), **rest)
+
+
+def report_line(report: VideoReport) -> str:
+    """A report as a line for people."""
     from pipeline.present.text import printable
     from pipeline.timecode import format_seconds
 
@@ -93,11 +145,16 @@ def _line(report: VideoReport) -> str:
     return line
 
 
+def summary(counts: Mapping[str, int]) -> str:
+    """How many reports there are of each kind, for people."""
+    return ", ".join(f"{counts[status]} {status}" for status in _COLOURS if counts.get(status)) or "no video"
+
+
 def _summary(counts: Counter[str], seconds: float, elapsed_seconds: float, place: str) -> str:
     from pipeline.present.text import printable
     from pipeline.timecode import format_seconds
 
-    said = ", ".join(f"{counts[status]} {status}" for status in _COLOURS if counts[status]) or "no video"
+    said = summary(counts)
     rate = f" ({seconds / elapsed_seconds:.1f} x real time)" if seconds and elapsed_seconds else ""
     return (
         f"{said}: {format_seconds(seconds)} of video in {format_seconds(elapsed_seconds)}{rate}; library"

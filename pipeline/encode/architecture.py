@@ -29,6 +29,7 @@ class Architecture:
 
     Attributes:
         name: Its name in open_clip's registry.
+        dimension: Length of its embeddings.
         preprocessing: Resizing and cropping.
         mean: Per channel, subtracted from values of 0 to 1. Where nothing is said, those of OpenAI's CLIP.
         std: Per channel, what the difference is divided by.
@@ -36,6 +37,7 @@ class Architecture:
     """
 
     name: str
+    dimension: int
     preprocessing: ClipPreprocessing
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
@@ -148,6 +150,7 @@ def _architecture(
     height, width = (size, size) if isinstance(size, int) else (int(side) for side in size)
     return Architecture(
         name=name,
+        dimension=int(config["embed_dim"]),
         preprocessing=ClipPreprocessing(
             image_height=height,
             image_width=width,

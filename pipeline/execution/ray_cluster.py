@@ -15,7 +15,7 @@ from typing import Any
 from pipeline.errors import ExecutionError
 from pipeline.execution.settings import Execution
 
-__all__ = ["Shares", "check_reachable", "connected", "current_shares", "shares"]
+__all__ = ["Shares", "check_reachable", "connected", "current_shares", "quieten", "shares"]
 
 _log = logging.getLogger(__name__)
 
@@ -101,6 +101,12 @@ def _ray_share(share: float) -> float:
     return math.floor(share * 10_000) / 10_000
 
 
+def quieten() -> None:
+    """Set what Ray reads when it is imported, unless the user has set it."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+
+
 @contextmanager
 def connected(settings: Execution) -> Iterator[Shares]:
     """Join the cluster that the settings name; one that this starts or joins is left again at the end.
@@ -110,8 +116,7 @@ def connected(settings: Execution) -> Iterator[Shares]:
     Raises:
         ExecutionError: It cannot be reached, or this batch does not fit it.
     """
-    for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)
+    quieten()
     import ray
 
     was_connected = ray.is_initialized()
@@ -180,7 +185,7 @@ def check_reachable(address: str) -> None:
     if "://" in address:
         raise ExecutionError(
             f'execution.address is "auto" or host:port, got {address!r}: a batch runs on one of the cluster\'s'
-            " machines. From elsewhere, submit it: ray job submit --working-dir . -- python -m jobs.index_videos ..."
+            " machines. From elsewhere, submit it: momentseek submit CONFIG SOURCES... --address http://head:8265"
         )
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():

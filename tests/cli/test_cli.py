@@ -42,7 +42,9 @@ def test_help_shows_its_examples_a_line_each(momentseek):
     assert "\n  momentseek index videos/  " in momentseek("--help").out
 
 
-@pytest.mark.parametrize("command", ["index", "search", "videos", "remove", "evaluate", "cuts", "config", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["index", "search", "videos", "remove", "submit", "jobs", "evaluate", "cuts", "config", "doctor"]
+)
 def test_help_of_each_command(momentseek, command):
     result = momentseek(command, "--help")
     assert (result.code, "Usage: momentseek" in result.out) == (0, True)

@@ -1,0 +1,21 @@
+"""The variables that were sent with a batch; Ray calls this by name in each worker (`worker_process_setup_hook`).
+
+Only Python's own modules are imported here: it runs in every process, whatever it is for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+__all__ = ["take_sent_variables"]
+
+
+def take_sent_variables() -> None:
+    """Take over what environment.json in the working directory says, also where the machine says otherwise."""
+    try:
+        variables = json.loads(Path("environment.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return
+    os.environ.update(variables)

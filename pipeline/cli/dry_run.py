@@ -1,0 +1,153 @@
+"""What `momentseek submit --dry-run` says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.cli.output import print_json
+
+if TYPE_CHECKING:
+    from pipeline.execution.estimate import Estimate, Measured
+    from pipeline.execution.job_batch import JobBatch
+    from pipeline.run_config import RunConfig
+
+__all__ = ["show_dry_run"]
+
+_LOOKED_AT = 200
+_USUAL_DIMENSION = 512
+# Where a strategy takes frames, or makes segments, by what is shown, their number is not known beforehand.
+_USUAL_FRAMES_PER_SECOND = 1.0
+_USUAL_ROWS_PER_SECOND = 0.25
+
+
+def show_dry_run(config: RunConfig, batch: JobBatch, *, real_time: float | None, as_json: bool) -> None:
+    """Print what would be sent, how much video it is as far as it is here, and what it may take."""
+    from pipeline.execution.estimate import MEASURED
+    from pipeline.video import expand
+
+    found = [source.uri for source in expand(batch.sources)]
+    here = [path for path in found if os.path.isfile(path)]  # noqa: PTH113 - one call a video
+    looked_at = _looked_at(config, here[:: max(1, len(here) // _LOOKED_AT)][:_LOOKED_AT])
+    estimate = _estimate(config, looked_at, videos=len(here), real_time=real_time)
+    basis = f"--rate {real_time:g}" if real_time else MEASURED.source
+    if as_json:
+        print_json({**_sent(batch), "estimate": asdict(estimate), "rates": basis, "not_here": len(found) - len(here)})
+        return
+    _print_sent(batch)
+    _print_estimate(estimate, basis, looked_at=len(looked_at), not_here=len(found) - len(here))
+
+
+def _looked_at(config: RunConfig, paths: Sequence[str]) -> list[Measured]:
+    """What the containers of some videos say; those that cannot be read or do not say are left out."""
+    from pipeline.errors import VideoError
+    from pipeline.execution.estimate import Measured
+    from pipeline.video import make_decoder
+
+    decoder = make_decoder(config.decoding)
+    measured = []
+    for path in paths:
+        try:
+            with decoder.open(path) as stream:
+                info = stream.info
+        except VideoError:
+            continue
+        if info.duration_seconds is not None:
+            measured.append(Measured(info.duration_seconds, info.width * info.height))
+    return measured
+
+
+def _estimate(config: RunConfig, looked_at: Sequence[Measured], *, videos: int, real_time: float | None) -> Estimate:
+    from pipeline.execution.estimate import estimate
+
+    return estimate(
+        videos,
+        looked_at,
+        frames_per_second=_frames_per_second(config.sampling),
+        rows_per_second=_rows_per_second(config.segmentation),
+        dimension=_dimension(config),
+        real_time=real_time,
+    )
+
+
+def _frames_per_second(sampling: Any) -> float:
+    parts = getattr(sampling, "parts", (sampling,))
+    return sum(float(getattr(part, "fps", _USUAL_FRAMES_PER_SECOND)) for part in parts)
+
+
+def _rows_per_second(segmentation: Any) -> float:
+    if segmentation.strategy != "fixed_windows":
+        return _USUAL_ROWS_PER_SECOND
+    return 1 / float(segmentation.length_seconds - segmentation.overlap_seconds)
+
+
+def _dimension(config: RunConfig) -> int:
+    """Length of the model's embeddings; the usual one where its files are the cluster's alone."""
+    from pipeline.encode.architecture import architecture_of
+    from pipeline.errors import ConfigError
+
+    try:
+        return architecture_of(config.encoder).dimension
+    except ConfigError:
+        return _USUAL_DIMENSION
+
+
+def _sent(batch: JobBatch) -> dict[str, Any]:
+    return {
+        "id": batch.base_id,
+        "entrypoint": batch.entrypoint,
+        "library": batch.library,
+        "sources": len(batch.sources),
+        "files": {name: len(text.encode()) for name, text in batch.files().items()},
+        "environment": sorted(batch.environment),
+        "pip": list(batch.requirements) if batch.installs else [],
+    }
+
+
+def _print_sent(batch: JobBatch) -> None:
+    from pipeline.present.text import printable
+
+    files = ", ".join(f"{name} ({_size(len(text.encode()))})" for name, text in batch.files().items())
+    lines = {
+        "id": batch.base_id,
+        "runs": batch.entrypoint,
+        "library": f"{printable(batch.library)}, as the cluster sees it",
+        "sources": f"{len(batch.sources)} named",
+        "code": f"momentseek {batch.version} (pipeline, jobs)",
+        "files": files,
+        "env": ", ".join(sorted(batch.environment)) or "none",
+        "packages": f"{len(batch.requirements)} installed by Ray" if batch.installs else "the cluster's own, checked",
+    }
+    for name, said in lines.items():
+        click.echo(f"{name:<10}{said}")
+
+
+def _print_estimate(estimate: Estimate, basis: str, *, looked_at: int, not_here: int) -> None:
+    from pipeline.timecode import format_seconds
+
+    extent = f"{estimate.videos} here"
+    if not_here:
+        extent += f"; {not_here} more are not on this machine and are not counted below"
+    click.echo(f"{'videos':<10}{extent}")
+    if not looked_at:
+        click.echo(f"{'estimate':<10}none: no video that can be read is on this machine")
+        return
+    whole = f"{format_seconds(round(estimate.video_seconds))[:-4]} of video, {estimate.frames} frames"
+    if looked_at < estimate.videos:
+        whole += f", reckoned from the {looked_at} that were looked at"
+    click.echo(f"{'length':<10}{whole}")
+    click.echo(f"{'time':<10}{format_seconds(round(estimate.work_seconds))[:-4]} on one machine, by {basis}")
+    click.echo(f"{'storage':<10}{_size(estimate.store_bytes)} of embeddings, {_size(estimate.index_bytes)} of index")
+
+
+def _size(size_bytes: int) -> str:
+    size = float(size_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"

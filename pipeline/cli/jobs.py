@@ -1,0 +1,238 @@
+"""`momentseek jobs`: what became of submitted batches."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.cli.batch import BATCH_ENDED, report_fields, report_line, report_of, summary
+from pipeline.cli.options import as_json
+from pipeline.cli.output import print_json, print_table, printable_lines
+
+if TYPE_CHECKING:
+    from pipeline.cli.live import LiveBar
+    from pipeline.execution.ray_jobs import Job, RayJobs
+
+__all__ = ["at_address", "clock", "follow_job", "jobs"]
+
+_NO_COMMAND = 127
+_COLOURS = {"SUCCEEDED": "green", "FAILED": "red", "STOPPED": "yellow"}
+
+at_address = click.option(
+    "--address",
+    "-a",
+    metavar="URL",
+    help="The cluster's dashboard, as http://head:8265; else RAY_API_SERVER_ADDRESS, else RAY_ADDRESS.",
+)
+
+
+@click.group()
+def jobs() -> None:
+    """List, follow and stop batches on a Ray cluster."""
+
+
+@jobs.command("list")
+@at_address
+@as_json
+def list_jobs(*, address: str | None, as_json: bool) -> None:
+    """List the batches that were submitted to a cluster, oldest first."""
+    from pipeline.present.text import printable
+
+    found = _open(address).jobs()
+    if as_json:
+        for job in found:
+            print_json(_fields(job))
+        return
+    rows = [
+        [job.id, job.status, clock(job.started_seconds), _took(job), printable(job.metadata.get("library", ""))]
+        for job in found
+    ]
+    if rows:
+        print_table(["id", "status", "started", "took", "library"], rows, right=(3,))
+    click.echo(f"{len(rows)} {'job' if len(rows) == 1 else 'jobs'}", err=True)
+
+
+@jobs.command()
+@click.argument("job_id", metavar="ID")
+@at_address
+@as_json
+@click.pass_context
+def status(ctx: click.Context, *, job_id: str, address: str | None, as_json: bool) -> None:
+    """Say how a batch is doing: its state, and its reports so far.
+
+    Exit code 0 while it runs and where all went well; otherwise that of the batch.
+    """
+    opened = _open(address)
+    job = opened.job(job_id)
+    counts = _counts(opened.log(job_id))
+    if as_json:
+        print_json({**_fields(job), "reports": counts})
+    else:
+        _print_status(job, counts)
+    ctx.exit(_exit_code(job) if job.has_ended else 0)
+
+
+@jobs.command()
+@click.argument("job_id", metavar="ID")
+@at_address
+@click.option("--follow", "-f", is_flag=True, help="Go on until the batch ends, and end as it did.")
+@as_json
+@click.pass_context
+def logs(ctx: click.Context, *, job_id: str, address: str | None, follow: bool, as_json: bool) -> None:
+    """Print a batch's reports on standard output, and all else that it wrote on standard error."""
+    opened = _open(address)
+    if follow:
+        ctx.exit(follow_job(opened, job_id, as_json=as_json))
+    shown = _Reports(None, as_json=as_json)
+    for line in opened.log(job_id).splitlines():
+        shown.take(line)
+
+
+@jobs.command()
+@click.argument("job_id", metavar="ID")
+@at_address
+def stop(*, job_id: str, address: str | None) -> None:
+    """Stop a batch. Videos that are done are kept; submitted again, it goes on with the rest."""
+    opened = _open(address)
+    if (job := opened.job(job_id)).has_ended:
+        click.echo(f"{job_id} has ended already: {job.status}", err=True)
+        return
+    click.echo(f"{job_id} is {opened.stop(job_id).status}", err=True)
+
+
+def follow_job(opened: RayJobs, job_id: str, *, as_json: bool) -> int:
+    """Show a job's reports until it ends; the exit code that it ended with."""
+    from pipeline.cli.live import LiveBar
+
+    try:
+        with LiveBar(0) as bar:
+            shown = _Reports(bar, as_json=as_json)
+            job = opened.follow(job_id, shown.take)
+    except KeyboardInterrupt:
+        click.echo(
+            f"\n{job_id} goes on; follow it again: momentseek jobs logs {job_id} --follow; end it: momentseek jobs stop"
+            f" {job_id}",
+            err=True,
+        )
+        raise
+    code = _exit_code(job)
+    click.echo(f"{job_id} {job.status} after {_took(job)}", err=True)
+    if job.status == "FAILED" and job.exit_code is None:
+        # It did not come to run; what it wrote says nothing of why.
+        click.echo(printable_lines(job.message), err=True)
+    elif job.exit_code == _NO_COMMAND:
+        click.echo("the cluster finds no `python`; start Ray from an activated environment (docs/jobs.md)", err=True)
+    return code
+
+
+class _Reports:
+    """Shows the lines of a job's log as `momentseek index` would."""
+
+    def __init__(self, bar: LiveBar | None, *, as_json: bool) -> None:
+        self._bar = bar
+        self._as_json = as_json
+
+    def take(self, line: str) -> None:
+        fields = _json_object(line)
+        try:
+            if "progress" in fields:
+                self._progress(fields["progress"])
+                return
+            report = report_of(fields)
+        except (KeyError, TypeError, ValueError):
+            self._echo(printable_lines(line), err=True)
+            return
+        self._echo(json.dumps(report_fields(report)) if self._as_json else report_line(report), err=False)
+
+    def _progress(self, fields: dict[str, Any]) -> None:
+        from pipeline.cli.live import progress_event
+
+        event = progress_event(fields)
+        if self._bar is not None:
+            self._bar.of(int(fields["videos"]))
+            if event is not None:
+                self._bar.update(event)
+
+    def _echo(self, text: str, *, err: bool) -> None:
+        if self._bar is None:
+            click.echo(text, err=err)
+            return
+        with self._bar.aside(is_error=err):
+            click.echo(text, err=err)
+
+
+def clock(seconds: float | None) -> str:
+    """A time since 1970 as this machine's clock shows it."""
+    return "-" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def _open(address: str | None) -> RayJobs:
+    from pipeline.execution.job_address import address_of
+    from pipeline.execution.ray_jobs import RayJobs
+
+    return RayJobs(address_of(address))
+
+
+def _exit_code(job: Job) -> int:
+    if job.status == "STOPPED":
+        return BATCH_ENDED
+    return 0 if job.status == "SUCCEEDED" else job.exit_code or 1
+
+
+def _took(job: Job) -> str:
+    from pipeline.timecode import format_seconds
+
+    if job.started_seconds is None:
+        return "-"
+    return format_seconds(round(max(0.0, (job.ended_seconds or time.time()) - job.started_seconds)))[:-4]
+
+
+def _json_object(line: str) -> dict[str, Any]:
+    try:
+        found = json.loads(line) if line.startswith("{") else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _counts(log: str) -> dict[str, int]:
+    """How many reports there are of each kind."""
+    found = [fields["status"] for line in log.splitlines() if "uri" in (fields := _json_object(line))]
+    return dict(Counter(found))
+
+
+def _fields(job: Job) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "status": job.status,
+        "started_seconds": job.started_seconds,
+        "ended_seconds": job.ended_seconds,
+        "exit_code": job.exit_code,
+        "library": job.metadata.get("library"),
+        "sources": job.metadata.get("sources"),
+        "momentseek": job.metadata.get("momentseek"),
+        "message": job.message,
+    }
+
+
+def _print_status(job: Job, counts: dict[str, int]) -> None:
+    from pipeline.present.text import printable
+
+    lines = {
+        "status": click.style(job.status, fg=_COLOURS.get(job.status)),
+        "started": clock(job.started_seconds),
+        "took" if job.has_ended else "for": _took(job),
+        "library": printable(job.metadata.get("library", "-")),
+        "named": f"{job.metadata.get('sources', '-')} sources",
+        "reports": summary(counts),
+        "version": f"momentseek {job.metadata.get('momentseek')}",
+    }
+    click.echo(job.id)
+    for name, said in lines.items():
+        click.echo(f"  {name:<9}{said}")
+    if job.status == "FAILED":
+        click.echo(printable_lines(job.message), err=True)

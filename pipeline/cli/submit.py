@@ -1,0 +1,139 @@
+"""`momentseek submit`: a batch for a Ray cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.jobs import at_address, follow_job
+from pipeline.cli.options import as_json, in_library, run_config
+from pipeline.cli.output import print_json
+
+if TYPE_CHECKING:
+    from pipeline.execution.job_batch import JobBatch
+    from pipeline.execution.ray_jobs import RayJobs
+    from pipeline.run_config import RunConfig
+
+__all__ = ["submit"]
+
+
+@click.command()
+@click.argument("config", metavar="CONFIG")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCES...")
+@at_address
+@in_library
+@click.option("--set", "overrides", metavar="NAME=VALUE", multiple=True, help="Override a setting, as sampling.fps=2.")
+@click.option("--follow", "-f", is_flag=True, help="Show the batch's reports until it ends, and end as it did.")
+@click.option("--dry-run", is_flag=True, help="Say what would be sent, and what it may take; send nothing.")
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="For --dry-run: how many times real time.")
+@click.option(
+    "--env", "variables", metavar="NAME[=VALUE]", multiple=True, help="Pass a variable, from here or with this value."
+)
+@click.option("--pip", "installs", is_flag=True, help="Let Ray install the packages that the batch needs.")
+@as_json
+@click.pass_context
+def submit(
+    ctx: click.Context,
+    *,
+    config: str,
+    sources: Sequence[str],
+    address: str | None,
+    library: str | None,
+    overrides: Sequence[str],
+    follow: bool,
+    dry_run: bool,
+    rate: float | None,
+    variables: Sequence[str],
+    installs: bool,
+    as_json: bool,
+) -> None:
+    """Index videos on a Ray cluster, by its Jobs API; CONFIG is a file or a name, as "default".
+
+    Videos, library and model are named as the cluster's machines see them; relative paths are made absolute here.
+    Prints the job's id, which is always the same for the same batch: what runs already is not started twice, and with
+    --follow is followed.
+
+    Exit code 0 if the batch runs; with --follow, that of the batch.
+    """
+    from pipeline.execution.job_address import address_of
+
+    if "" in sources:
+        raise click.UsageError("one of SOURCES is empty; name a file or a folder")
+    settings = run_config(config, overrides, library)
+    batch = _batch(settings, sources, variables, installs=installs)
+    if dry_run:
+        from pipeline.cli.dry_run import show_dry_run
+
+        show_dry_run(settings, batch, real_time=rate, as_json=as_json)
+        return
+    from pipeline.execution.ray_jobs import RayJobs
+
+    jobs = RayJobs(address_of(address))
+    job_id = _submitted(jobs, batch, settings, is_quiet=follow, as_json=as_json)
+    if follow:
+        ctx.exit(follow_job(jobs, job_id, as_json=as_json))
+
+
+def _batch(config: RunConfig, sources: Sequence[str], variables: Sequence[str], *, installs: bool) -> JobBatch:
+    from importlib.metadata import requires, version
+
+    from pipeline.execution.job_batch import JobBatch, named_sources
+    from pipeline.run_config import to_yaml, with_absolute_paths
+
+    # A job joins the cluster that runs it, whatever cluster the configuration is used with elsewhere.
+    own = config.execution.model_copy(update={"address": None})
+    config = with_absolute_paths(config.model_copy(update={"execution": own}))
+    return JobBatch(
+        config_yaml=to_yaml(config),
+        identity=config.model_dump(mode="json", exclude={"execution", "search"}),
+        library=config.library,
+        sources=named_sources(sources),
+        version=version("momentseek"),
+        requirements=tuple(text for text in requires("momentseek") or () if "extra ==" not in text),
+        installs=installs,
+        environment=dict(map(_variable, variables)),
+    )
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or (not equals and name not in os.environ):
+        raise click.UsageError(f"--env {name!r}: there is no such variable here; set it, or write NAME=VALUE")
+    return name, value if equals else os.environ[name]
+
+
+def _submitted(jobs: RayJobs, batch: JobBatch, config: RunConfig, *, is_quiet: bool, as_json: bool) -> str:
+    """Submit, say so, and return the job's id."""
+    from pipeline.cli.jobs import clock
+
+    _check_writer(jobs, batch, config)
+    submitted = jobs.submit(batch)
+    job = submitted.job
+    if as_json and not is_quiet:
+        print_json({"id": job.id, "status": job.status, "is_new": submitted.is_new, "address": jobs.address})
+    elif not is_quiet:
+        click.echo(job.id)
+    if submitted.is_new:
+        said = f"submitted {job.id} to {jobs.address}"
+    else:
+        said = f"{job.id} is running already, since {clock(job.started_seconds)}; nothing was submitted"
+    click.echo(said if is_quiet else f"{said}; follow it: momentseek jobs logs {job.id} --follow", err=True)
+    return job.id
+
+
+def _check_writer(jobs: RayJobs, batch: JobBatch, config: RunConfig) -> None:
+    """Milvus Lite lets one process in at a time; a second batch would fail as soon as it began."""
+    from pipeline.errors import ExecutionError
+
+    if config.index.backend != "milvus" or "://" in (config.index.uri or ""):
+        return
+    for job in jobs.jobs():
+        others = not job.id.startswith(batch.base_id) and not job.has_ended
+        if others and job.metadata.get("library") == batch.library:
+            raise ExecutionError(
+                f"{job.id} is writing the library {batch.library!r}, and Milvus Lite lets one batch in at a time; wait"
+                " for it, stop it, or set index.uri to a Milvus server"
+            )

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from jobs.index_videos import main as index_job
+from jobs.rebuild_index import main as rebuild_job
+from pipeline.cli.batch import report_fields, report_of
+from pipeline.config import with_overrides
+from pipeline.library import Library
+from pipeline.run_config import load_run_config, with_absolute_paths
+from pipeline.types import Source, Status, VideoReport
+
+
+@pytest.fixture(autouse=True)
+def no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def dry(momentseek, *arguments: object) -> dict[str, object]:
+    result = momentseek("submit", *arguments, "--dry-run", "--json")
+    assert result.code == 0, result.err
+    return json.loads(result.out)
+
+
+def test_dry_run_counts_what_is_here(momentseek, config, make_video, tmp_path):
+    make_video("films/a.mp4", seconds=4)
+    make_video("films/b.mp4", seconds=6)
+    said = dry(momentseek, config, tmp_path / "films", "/far/away.mp4", "--set", "sampling.fps=2")
+    estimate = said["estimate"]
+    assert (estimate["videos"], estimate["video_seconds"], estimate["frames"]) == (2, 10.0, 20)
+    assert (said["sources"], said["not_here"]) == (2, 1)
+    assert estimate["store_bytes"] == 20 * (24 * 4 + 16)
+
+
+def test_dry_run_reckons_by_the_users_rate(momentseek, config, make_video):
+    said = dry(momentseek, config, make_video(seconds=4), "--rate", "8")
+    assert (said["estimate"]["work_seconds"], said["rates"]) == (0.5, "--rate 8")
+
+
+def test_dry_run_for_people_names_the_id_and_the_source_of_its_rates(momentseek, config, make_video):
+    video = make_video()
+    result = momentseek("submit", config, video, "--dry-run")
+    assert result.code == 0
+    assert dry(momentseek, config, video)["id"] in result.out
+    assert "benchmarks/results/pipeline.json" in result.out
+
+
+def test_dry_run_of_videos_that_are_elsewhere_says_that_it_cannot_tell(momentseek, config):
+    result = momentseek("submit", config, "/far/a.mp4", "--dry-run")
+    assert (result.code, "no video that can be read is on this machine" in result.out) == (0, True)
+
+
+def test_the_id_is_the_batchs_and_not_that_of_how_it_is_run(momentseek, config, make_video):
+    a, b = make_video("a.mp4"), make_video("b.mp4")
+    same = {
+        dry(momentseek, config, a, b)["id"],
+        dry(momentseek, config, b, a, "--set", "execution.batch_frames=4")["id"],
+    }
+    other = {dry(momentseek, config, a, b, "--set", "sampling.fps=3")["id"], dry(momentseek, config, a)["id"]}
+    assert (len(same), len(same | other)) == (1, 3)
+
+
+def test_a_passed_variable_is_named_and_not_shown(momentseek, config, make_video, monkeypatch):
+    monkeypatch.setenv("MILVUS_TOKEN", "hunter2")
+    for form in ([], ["--json"]):
+        result = momentseek("submit", config, make_video(), "--dry-run", "--env", "MILVUS_TOKEN", *form)
+        assert ("MILVUS_TOKEN" in result.out, "hunter2" in result.out + result.err) == (True, False)
+
+
+@pytest.mark.parametrize("name", ["NONE_SUCH_VARIABLE", "=x"])
+def test_a_variable_that_is_not_there_is_a_usage_error(momentseek, config, make_video, name):
+    result = momentseek("submit", config, make_video(), "--dry-run", "--env", name)
+    assert (result.code, "there is no such variable here" in result.err) == (2, True)
+
+
+def test_submit_without_an_address_says_which_to_give(momentseek, config, make_video):
+    result = momentseek("submit", config, make_video())
+    assert (result.code, "http://head:8265" in result.err) == (2, True)
+
+
+@pytest.mark.parametrize("command", [["list"], ["status", "x"], ["logs", "x"], ["stop", "x"]])
+def test_jobs_says_where_nobody_listens(momentseek, command):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+    result = momentseek("jobs", *command, "--address", address)
+    assert (result.code, f"nobody answers at {address}" in result.err) == (1, True)
+
+
+def test_with_absolute_paths_is_the_same_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = ["library=lib", "encoder.cache_dir=cache", "index.uri=http://milvus:19530"]
+    moved = with_absolute_paths(load_run_config("demo", settings))
+    assert (moved.library, moved.encoder.cache_dir) == (f"{tmp_path}/lib", f"{tmp_path}/cache")
+    assert moved.index.uri == "http://milvus:19530"
+    checkpoint = Path(str(moved.encoder.checkpoint))
+    assert (checkpoint.is_absolute(), checkpoint.is_file()) == (True, True)
+    assert with_absolute_paths(moved) == moved
+
+
+def write_batch(folder: Path, config: str, *sources: Path, requirements: tuple[str, ...] = ()) -> Path:
+    folder.mkdir()
+    (folder / "config.yaml").write_text(Path(config).read_text())
+    told = {"momentseek": "0.1.0", "requirements": requirements, "sources": [str(source) for source in sources]}
+    (folder / "batch.json").write_text(json.dumps(told))
+    return folder
+
+
+def test_the_job_reads_its_batch_from_its_folder(capsys, config, make_video, tmp_path):
+    batch = write_batch(tmp_path / "batch", config, make_video("a.mp4"), make_video("b.mp4", grey=10))
+    assert index_job(["--batch", str(batch)]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == {"progress": {"videos": 2}}
+    assert [line["status"] for line in lines if "uri" in line] == ["done", "done"]
+
+
+def test_the_job_refuses_a_cluster_that_lacks_packages(capsys, config, make_video, tmp_path):
+    batch = write_batch(tmp_path / "batch", config, make_video(), requirements=("none-such>=2",))
+    assert index_job(["--batch", str(batch)]) == 1
+    err = capsys.readouterr().err
+    assert ("none-such: not installed" in err, "--pip" in err) == (True, True)
+
+
+def test_the_rebuild_job_writes_the_rows_anew(capsys, config, make_video, tmp_path, momentseek):
+    library = tmp_path / "library"
+    momentseek("index", make_video(seconds=8), "-c", config, "--set", "index.backend=milvus")
+    with Library.open(library) as opened:
+        before = opened.moment_index().count()
+    smaller = ["segmentation.length_seconds=2", "segmentation.overlap_seconds=0"]
+    assert rebuild_job([str(library), "--set", smaller[0], "--set", smaller[1]]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == 4 != before
+    with Library.open(library, overrides=smaller) as opened:
+        assert opened.moment_index().count() == 4
+
+
+def test_the_rebuild_job_makes_no_library(capsys, tmp_path):
+    assert rebuild_job([str(tmp_path / "none")]) == 2
+    assert "there is no library" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_report_survives_json():
+    reports = [
+        VideoReport(source=Source("a.mp4", {"site": "north"}), status=Status.DONE, frames_sampled=3, segments=1),
+        VideoReport(source=Source("b.mp4"), status=Status.FAILED, problem="no video"),
+    ]
+    assert [report_of(json.loads(json.dumps(report_fields(report)))) for report in reports] == reports
+
+
+def test_progress_goes_with_json(momentseek, config, make_video):
+    result = momentseek("index", make_video(), "-c", config, "--progress-every", "1")
+    assert (result.code, "goes with --json" in result.err) == (2, True)
+
+
+def test_sigterm_ends_a_batch_and_keeps_what_is_done(config, make_video, tmp_path, momentseek):
+    for number in range(40):
+        make_video(f"films/{number:03}.mp4", seconds=2, grey=5 * number)
+    settings = with_overrides(
+        yaml.safe_load(Path(config).read_text()), ["index.backend=milvus", "execution.rows_per_write=1"]
+    )
+    Path(config).write_text(yaml.safe_dump(settings))
+    code = "import sys; from pipeline.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "index", "--json", "-c", config, str(tmp_path / "films")]
+    process = subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    first = json.loads(process.stdout.readline())
+    os.kill(process.pid, signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, "ended by SIGTERM" in err, "Traceback" in err) == (143, True, False)
+    done = [first, *map(json.loads, out.splitlines())]
+    assert len(done) < 40
+    again = momentseek("index", "--json", "-c", config, tmp_path / "films")
+    assert again.code == 0, again.err
+    skipped = {report["uri"] for report in again.objects() if report["status"] == "skipped"}
+    assert {report["uri"] for report in done} <= skipped
+    assert len(again.objects()) == 40

@@ -1,0 +1,144 @@
+"""A Ray cluster as docs/jobs.md starts one, and a second machine's point of view of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+_MARK = "MOMENTSEEK_TEST_CLUSTER"
+_PORTS = (
+    "port",
+    "dashboard-port",
+    "dashboard-agent-listen-port",
+    "dashboard-agent-grpc-port",
+    "runtime-env-agent-port",
+    "metrics-export-port",
+    "ray-client-server-port",
+)
+_START_SECONDS = 120
+_MAIN = "import sys; from pipeline.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+@dataclass(frozen=True)
+class Head:
+    """A running cluster, as another machine knows it.
+
+    Attributes:
+        address: Of its dashboard.
+        token: What the Jobs API asks for.
+        home: Home folder of a user who keeps that token.
+        logs: Where Ray writes its logs.
+    """
+
+    address: str
+    token: str
+    home: Path
+    logs: Path
+
+    def client(self, *arguments: object, **changes: str) -> subprocess.Popen[str]:
+        """Start `momentseek` in a process that knows nothing of the cluster but what its home holds."""
+        environment = _bare_environment() | {"HOME": str(self.home), "PYTHONPATH": str(PROJECT)} | changes
+        return subprocess.Popen(
+            [sys.executable, "-c", _MAIN, *map(str, arguments)],
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def momentseek(self, *arguments: object, code: int = 0, **changes: str) -> tuple[str, str]:
+        """Run it to its end, which must be with this exit code; what it wrote on standard output and error."""
+        process = self.client(*arguments, **changes)
+        out, err = process.communicate(timeout=240)
+        assert process.returncode == code, f"exit code {process.returncode}\n{out}\n{err}"
+        return out, err
+
+
+@contextmanager
+def ray_head() -> Iterator[Head]:
+    """Start a cluster with token authentication, on ports that are free, and end all its processes."""
+    mark = uuid.uuid4().hex
+    # The paths of Ray's sockets have to be short.
+    folder = Path(tempfile.mkdtemp(prefix="ms-", dir="/tmp"))
+    ray = Path(sys.executable).parent / "ray"
+    # Ray's workers stand back for all else on a machine, and this one may be busy.
+    own = {_MARK: mark, "HOME": str(folder), "RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0"}
+    environment = _bare_environment() | own
+    try:
+        made = subprocess.run(
+            [ray, "get-auth-token", "--generate"], env=environment, text=True, capture_output=True, check=True
+        )
+        ports = _free_ports(len(_PORTS))
+        command = [ray, "start", "--head", "--block", "--num-cpus=2", "--num-gpus=0", "--disable-usage-stats"]
+        command += ["--node-ip-address=127.0.0.1", "--dashboard-host=127.0.0.1", f"--temp-dir={folder / 'ray'}"]
+        command += ["--min-worker-port=0", "--max-worker-port=0", f"--object-store-memory={200 * 2**20}"]
+        command += [f"--{name}={port}" for name, port in zip(_PORTS, ports, strict=True)]
+        with (folder / "start.log").open("w") as log:
+            subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True)
+        _await_answer(ports[1], folder / "start.log")
+        yield Head(f"http://127.0.0.1:{ports[1]}", made.stdout.strip(), folder, folder / "ray")
+    finally:
+        _end_all(mark)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _bare_environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "PYTHON", "MOMENTSEEK"))}
+    paths = [str(Path(sys.executable).parent), kept.get("PATH", "")]
+    return kept | {"PATH": os.pathsep.join(paths)}
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as open_until_all_are_known:
+        servers = [open_until_all_are_known.enter_context(socket.create_server(("", 0))) for _ in range(count)]
+        return [server.getsockname()[1] for server in servers]
+
+
+def _await_answer(port: int, log: Path) -> None:
+    until = time.monotonic() + _START_SECONDS
+    while "Ray runtime started" not in log.read_text():
+        assert time.monotonic() < until, log.read_text()
+        time.sleep(0.2)
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            assert time.monotonic() < until, log.read_text()
+            time.sleep(0.2)
+        else:
+            return
+
+
+def _end_all(mark: str) -> None:
+    """Kill every process that inherited the cluster's mark, until there is none."""
+    until = time.monotonic() + 20
+    while found := list(_marked(mark)):
+        for pid in found:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        assert time.monotonic() < until, f"processes {found} of the cluster do not end"
+        time.sleep(0.1)
+
+
+def _marked(mark: str) -> Iterator[int]:
+    wanted = f"{_MARK}={mark}".encode()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if wanted in (folder / "environ").read_bytes() and " Z " not in (folder / "stat").read_text():
+                yield int(folder.name)
+        except OSError:
+            continue

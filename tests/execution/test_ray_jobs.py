@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import yaml
+from ray_head import Head, ray_head
+
+from pipeline.execution.job_batch import JobBatch
+from pipeline.execution.ray_jobs import RayJobs, _Lines, _number
+
+SECRET = "hunter2-in-no-log"
+
+
+def test_number_counts_the_jobs_of_one_batch():
+    ids = ("momentseek-ab", "momentseek-ab-2", "momentseek-ab-13", "momentseek-abc", "momentseek-ab-x", "raysubmit_1")
+    assert [_number(job_id, "momentseek-ab") for job_id in ids] == [1, 2, 13, 0, 0, 0]
+
+
+def test_lines_are_whole_and_come_once_though_the_connection_broke():
+    seen: list[str] = []
+    lines = _Lines(seen.append)
+    lines.take("one\ntw")
+    lines.restart()
+    for chunk in ("o", "ne\nt", "wo\nthree"):
+        lines.take(chunk)
+    lines.close()
+    assert seen == ["one", "two", "three"]
+
+
+@pytest.fixture(scope="module")
+def head() -> Iterator[Head]:
+    with ray_head() as started:
+        yield started
+
+
+@pytest.fixture
+def make_batch(tmp_path: Path) -> Callable[..., list[str]]:
+    """Writes videos and a configuration with the sample films' model; what `submit` is told."""
+
+    def make(videos: int, seconds: float = 2.0, **settings: object) -> list[str]:
+        for number in range(videos):
+            write_video(tmp_path / "films" / f"{number:03}.mp4", seconds, grey=4 * number)
+        config = tmp_path / "config.yaml"
+        base = {"library": str(tmp_path / "library"), "execution": {"rows_per_write": 1, "batch_frames": 4}}
+        extends = str(Path(__file__).resolve().parent.parent.parent / "configs" / "demo.yaml")
+        config.write_text(yaml.safe_dump({"extends": extends, **base, **settings}))
+        return [str(config), str(tmp_path / "films")]
+
+    return make
+
+
+def write_video(path: Path, seconds: float, grey: int) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(int(5 * seconds)):
+            picture = np.full((48, 64, 3), grey, np.uint8)
+            picture[:, : 3 * number % 64] = 255
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+def at(head: Head) -> tuple[str, str]:
+    return "--address", head.address
+
+
+@pytest.mark.ray
+def test_a_batch_is_followed_and_searched_from_another_machine(head, make_batch, tmp_path):
+    out, err = head.momentseek("submit", *make_batch(2), *at(head), "--follow", "--env", "SECRET", SECRET=SECRET)
+    assert [line.split()[0] for line in out.splitlines()] == ["done", "done"]
+    assert "2 done: 0:04.000 of video" in err
+    [job] = [json.loads(line) for line in head.momentseek("jobs", "list", "--json", *at(head))[0].splitlines()][-1:]
+    assert (job["status"], job["library"], job["exit_code"]) == ("SUCCEEDED", str(tmp_path / "library"), 0)
+    status = json.loads(head.momentseek("jobs", "status", job["id"], "--json", *at(head))[0])
+    assert status["reports"] == {"done": 2}
+    logged, rest = head.momentseek("jobs", "logs", job["id"], "--json", *at(head))
+    assert {json.loads(line)["status"] for line in logged.splitlines()} == {"done"}
+    assert SECRET not in out + err + logged + rest + json.dumps(status)
+    found, _ = head.momentseek("search", "a person", "--library", tmp_path / "library", "--json")
+    assert json.loads(found.splitlines()[0])["uri"].startswith(str(tmp_path / "films"))
+    holders = {path.name for path in head.logs.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()}
+    assert holders <= {"environment.json"}
+
+
+@pytest.mark.ray
+def test_an_ended_batch_is_submitted_again_under_the_next_number(head, make_batch):
+    arguments = make_batch(1)
+    first = head.momentseek("submit", *arguments, *at(head), "--follow")[1].split()[1]
+    out, err = head.momentseek("submit", *arguments, *at(head), "--follow")
+    assert f"submitted {first}-2 to" in err
+    assert out.startswith("skipped")
+
+
+@pytest.mark.ray
+def test_a_running_batch_is_not_doubled_and_can_be_stopped_and_gone_on_with(head, make_batch, tmp_path):
+    arguments = make_batch(60, seconds=6.0)
+    job_id = head.momentseek("submit", *arguments, *at(head))[0].strip()
+    again, said = head.momentseek("submit", *arguments, *at(head), "--json")
+    assert (json.loads(again)["id"], json.loads(again)["is_new"]) == (job_id, False)
+    assert f"{job_id} is running already" in said
+    other = head.momentseek("submit", arguments[0], f"{arguments[1]}/000.mp4", *at(head), code=1)[1]
+    assert f"{job_id} is writing the library" in other
+    follower = head.client("jobs", "logs", job_id, "--follow", *at(head))
+    assert follower.stdout is not None
+    assert follower.stdout.readline().startswith("done")
+    assert f"{job_id} is STOPPED" in head.momentseek("jobs", "stop", job_id, *at(head))[1]
+    rest, err = follower.communicate(timeout=60)
+    assert (follower.returncode, "ended by SIGTERM" in err, f"{job_id} STOPPED" in err) == (143, True, True)
+    done = 1 + rest.count("done ")
+    assert done < 60
+    out = head.momentseek("submit", *arguments, *at(head), "--follow")[0]
+    assert (out.count("skipped ") >= done, out.count("skipped ") + out.count("done ")) == (True, 60)
+
+
+@pytest.mark.ray
+def test_an_interrupted_follower_leaves_the_job(head, make_batch):
+    process = head.client("submit", *make_batch(20, seconds=6.0), *at(head), "--follow")
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("done")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, "goes on; follow it again" in err, "Traceback" in err) == (130, True, False)
+    job_id = err.split()[1]
+    assert head.momentseek("jobs", "logs", job_id, "--follow", *at(head))[0].count("done ") == 20
+
+
+@pytest.mark.ray
+def test_a_batch_that_fails_gives_its_exit_code(head, make_batch, tmp_path):
+    config, films = make_batch(1)
+    (tmp_path / "films" / "empty.mp4").touch()
+    assert "1 done, 1 failed" in head.momentseek("submit", config, films, *at(head), "--follow", code=1)[1]
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"RAY_AUTH_MODE": "disabled"}, "asks for a token, and none was sent"),
+        ({"RAY_AUTH_TOKEN": "wrong"}, "refuses the token that is kept here"),
+    ],
+)
+def test_a_token_that_is_missing_or_wrong_is_said_with_its_remedy(head, changes, said):
+    err = head.momentseek("jobs", "list", *at(head), code=1, **changes)[1]
+    assert (said in err, "ray get-auth-token" in err) == (True, True)
+
+
+@pytest.mark.ray
+def test_an_unknown_job_gets_the_nearest(head):
+    assert "no job 'none' of momentseek" in head.momentseek("jobs", "status", "none", *at(head), code=2)[1]
+
+
+class Sleeping(JobBatch):
+    entrypoint = "sleep 100"
+
+
+@pytest.mark.ray
+def test_submit_names_the_job_that_another_submitted_at_the_same_moment(head, monkeypatch):
+    monkeypatch.setenv("RAY_AUTH_TOKEN", head.token)
+    jobs = RayJobs(head.address)
+    batch = Sleeping(config_yaml="", identity={"a": "race"}, library="/none", sources=("/none",), version="0")
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: jobs.submit(batch), range(4)))
+    assert [each.job.id for each in found] == [batch.base_id] * 4
+    assert sum(each.is_new for each in found) == 1
+    assert jobs.stop(batch.base_id).status == "STOPPED"
