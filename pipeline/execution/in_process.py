@@ -7,18 +7,16 @@ from contextlib import closing
 
 from pipeline.encode.protocol import OpenEncoder
 from pipeline.errors import ExecutionError, MomentseekError
+from pipeline.execution.gathering import GatheredEmbeddings
 from pipeline.execution.ledger import Ledger
 from pipeline.execution.prefetch import prefetched
 from pipeline.execution.progress import OnProgress, ProgressMeter
 from pipeline.execution.settings import Execution
 from pipeline.execution.stages import Stages
 from pipeline.execution.video_work import (
-    BatchTimes,
     Failure,
     Reading,
-    VectorBlocks,
     VideoEnd,
-    assembled,
     encoded,
     failure_of,
     sampled_batches,
@@ -114,19 +112,17 @@ class _Worker:
 
     def embedded(self, source: Source, video_id: str) -> tuple[FrameEmbeddings, VideoEnd] | Failure:
         reading, model = self.open()
-        times: list[BatchTimes] = []
-        vectors = VectorBlocks()
+        gathered = GatheredEmbeddings()
         number = self.meter.begin(source.uri)
         try:
             with closing(prefetched(sampled_batches(reading, source.uri), ahead=_BATCHES_AHEAD)) as items:
                 for item in items:
                     if isinstance(item, VideoEnd):
-                        return assembled(video_id, times, vectors.parts, item), item
+                        return gathered.assembled(video_id, item), item
                     [result] = encoded(model, [item.images])
                     if isinstance(result, Failure):
                         return result
-                    times.append(item.times)
-                    vectors.add(result)
+                    gathered.add(item.times, result)
                     self.meter.advance(number, item.times)
         finally:
             self.meter.end(number)

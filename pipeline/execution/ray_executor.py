@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.errors import ExecutionError
 from pipeline.execution.ledger import Ledger
 from pipeline.execution.progress import OnProgress, ProgressMeter
 from pipeline.execution.ray_cluster import Shares, connected
+from pipeline.execution.ray_videos import RayPart, RayVideo
 from pipeline.execution.settings import Execution
 from pipeline.execution.stages import Stages
 from pipeline.execution.video_work import (
@@ -19,8 +19,6 @@ from pipeline.execution.video_work import (
     Failure,
     Reading,
     Vectors,
-    VideoEnd,
-    assembled,
     failure_of,
     place_of,
 )
@@ -68,31 +66,6 @@ class RayExecutor:
                 batch.close()
 
 
-@dataclass(eq=False)
-class _Video:
-    """A video that is being read or encoded."""
-
-    source: Source
-    video_id: str
-    number: int = 0
-    pixels: Any = None
-    times: list[BatchTimes] = field(default_factory=list)
-    vectors: dict[int, Vectors] = field(default_factory=dict)
-    end: VideoEnd | None = None
-    has_failed: bool = False
-
-
-@dataclass(eq=False)
-class _Part:
-    """A batch of a video's frames on its way to an encoder."""
-
-    video: _Video
-    number: int
-    pixels: Any
-    frames: int
-    alone: bool = False
-
-
 class _Batch:
     """The driver's loop: it admits sources, starts readers, feeds encoders, and writes what is complete."""
 
@@ -111,7 +84,7 @@ class _Batch:
         self._sources = sources
         self._more_sources = True
         self._ledger = Ledger(stages, rows_per_write=settings.rows_per_write)
-        self._encoders: EncoderPool[_Part] = EncoderPool(stages.encoder, shares, settings.retries)
+        self._encoders: EncoderPool[RayPart] = EncoderPool(stages.encoder, shares, settings.retries)
         self._most_readers = shares.readers
         self._identify = ray.remote(identified).options(num_cpus=0, max_retries=settings.retries)
         self._read = ray.remote(read_video).options(
@@ -122,9 +95,9 @@ class _Batch:
         )
         self._reading: Any = None
         self._identifying: dict[Any, list[Source]] = {}
-        self._admitted: deque[_Video] = deque()
-        self._readers: dict[Any, _Video] = {}
-        self._parts: deque[_Part] = deque()
+        self._admitted: deque[RayVideo] = deque()
+        self._readers: dict[Any, RayVideo] = {}
+        self._parts: deque[RayPart] = deque()
 
     def reports(self) -> Iterator[VideoReport]:
         while True:
@@ -182,7 +155,7 @@ class _Batch:
             if isinstance(video_id, Failure):
                 self._ledger.fail(source, video_id.problem)
             elif self._ledger.admit(source, video_id):
-                self._admitted.append(_Video(source, video_id))
+                self._admitted.append(RayVideo(source, video_id))
 
     def _read_more(self) -> None:
         if not self._admitted:
@@ -204,7 +177,7 @@ class _Batch:
             video.number = self._meter.begin(video.source.uri)
             self._readers[self._read.remote(self._reading, place_of(video.source))] = video
 
-    def _take_read(self, reader: Any, video: _Video) -> None:
+    def _take_read(self, reader: Any, video: RayVideo) -> None:
         """Take the next object of a pair; the first is pixels, and is passed on unseen."""
         try:
             reference = next(reader)
@@ -218,8 +191,7 @@ class _Batch:
             item = self._lost(error, video.source)
         pixels, video.pixels = video.pixels, None
         if isinstance(item, BatchTimes):
-            video.times.append(item)
-            self._parts.append(_Part(video, len(video.times) - 1, pixels, len(item)))
+            self._parts.append(video.take_read(item, pixels))
             self._meter.advance(video.number, item)
             return
         del self._readers[reader]
@@ -232,7 +204,7 @@ class _Batch:
     def _encode_more(self) -> None:
         """Fill calls with batches of several videos; a call that isn't full is made only to an encoder without work."""
         while self._parts and self._encoders.room(alone=self._parts[0].alone):
-            parts: list[_Part] = []
+            parts: list[RayPart] = []
             frames = 0
             for part in self._parts:
                 if parts and (part.alone or parts[0].alone or frames + part.frames > self._settings.batch_frames):
@@ -246,7 +218,7 @@ class _Batch:
                 self._parts.popleft()
             self._encoders.submit(parts)
 
-    def _take_encoded(self, part: _Part, result: Vectors | Failure | None) -> None:
+    def _take_encoded(self, part: RayPart, result: Vectors | Failure | None) -> None:
         if part.video.has_failed:
             return
         if result is None:
@@ -258,22 +230,21 @@ class _Batch:
                 del self._readers[reader]
             self._fail(part.video, result)
         else:
-            part.video.vectors[part.number] = result
+            part.video.take_encoded(part.number, result)
             self._finish_if_complete(part.video)
 
-    def _finish_if_complete(self, video: _Video) -> None:
-        if video.end is None or len(video.vectors) < len(video.times):
+    def _finish_if_complete(self, video: RayVideo) -> None:
+        if video.end is None or not video.is_encoded:
             return
         self._meter.end(video.number)
-        vectors = [video.vectors[number] for number in range(len(video.times))]
         try:
-            frames = assembled(video.video_id, video.times, vectors, video.end)
+            frames = video.gathered.assembled(video.video_id, video.end)
         except ValueError as error:
             self._ledger.fail(video.source, failure_of(error, video.source.uri).problem, video.video_id)
         else:
             self._ledger.finish(video.source, frames, video.end)
 
-    def _fail(self, video: _Video, failure: Failure) -> None:
+    def _fail(self, video: RayVideo, failure: Failure) -> None:
         if failure.fatal is not None:
             raise failure.fatal
         video.has_failed = True
@@ -281,7 +252,7 @@ class _Batch:
         self._parts = deque(part for part in self._parts if part.video is not video)
         self._ledger.fail(video.source, failure.problem, video.video_id)
 
-    def _lost_pixels(self, video: _Video) -> Failure:
+    def _lost_pixels(self, video: RayVideo) -> Failure:
         """Why a reader ended in the middle of a pair: its first object holds the error."""
         try:
             self._ray.get(video.pixels)

@@ -1,0 +1,108 @@
+"""A video's embeddings on their way from the encoder to the store."""
+
+from __future__ import annotations
+
+import math
+import mmap
+from array import array
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.execution.video_work import BatchTimes, Vectors, VideoEnd
+from pipeline.freed_memory import give_back
+from pipeline.types import FrameEmbeddings
+
+__all__ = ["GatheredEmbeddings"]
+
+
+class GatheredEmbeddings:
+    """A video's embeddings as they come, copied into blocks of so many rows.
+
+    What is kept of each batch must not lie among the large arrays that come and go with every batch: one small array
+    between them, and the pages around it are not given back. Ten hours of video took two gigabytes instead of a hundred
+    megabytes. So vectors lie in pages of their own, which the system has back at once, and times in two arrays in all.
+
+    Args:
+        block_rows: Rows of a block.
+    """
+
+    def __init__(self, block_rows: int = 4096) -> None:
+        self._block_rows = block_rows
+        self._blocks: list[Vectors] = []
+        self._filled = 0
+        self._pts = array("q")
+        self._times_seconds = array("d")
+        self.batches = 0
+
+    def __len__(self) -> int:
+        return len(self._pts)
+
+    def add(self, times: BatchTimes, vectors: Vectors) -> None:
+        """Take the next batch: its times, and float32 (N, D) rows.
+
+        Raises:
+            ValueError: There are not as many rows as times.
+        """
+        if len(times) != len(vectors):
+            raise ValueError(f"{len(times)} frames of a batch have {len(vectors)} embeddings")
+        self._pts.extend(times.pts.tolist())
+        self._times_seconds.extend(times.times_seconds.tolist())
+        self.batches += 1
+        while len(vectors):
+            if not self._blocks or self._filled == len(self._blocks[-1]):
+                if self._blocks:
+                    # Seldom, and only for long videos: what batches leave behind adds up, and is given back.
+                    give_back()
+                self._blocks.append(_in_own_pages(self._block_rows, vectors.shape[1]))
+                self._filled = 0
+            fitting = vectors[: self._block_rows - self._filled]
+            self._blocks[-1][self._filled : self._filled + len(fitting)] = fitting
+            self._filled += len(fitting)
+            vectors = vectors[len(fitting) :]
+
+    def assembled(self, video_id: str, end: VideoEnd) -> FrameEmbeddings:
+        """All that was taken, in its order; nothing is left here.
+
+        Raises:
+            ValueError: Nothing was taken, the times do not increase, or a row is not of unit length.
+        """
+        pts, self._pts = np.array(self._pts, np.int64), array("q")
+        times_seconds, self._times_seconds = np.array(self._times_seconds, np.float64), array("d")
+        return FrameEmbeddings(
+            video_id=video_id,
+            pts=pts,
+            time_base=end.info.time_base,
+            times_seconds=times_seconds,
+            vectors=self._taken(len(pts)),
+            cuts_seconds=end.cuts_seconds,
+            duration_seconds=end.duration_seconds,
+            seen_until_seconds=None if end.seen_until_seconds is None else np.array(end.seen_until_seconds, np.float64),
+        )
+
+    def _taken(self, rows: int) -> Vectors:
+        """All rows in one array; each block is given back as soon as it is copied."""
+        if not self._blocks:
+            raise ValueError("no embedding was gathered")
+        blocks, self._blocks = self._blocks[::-1], []
+        if len(blocks) > 1:
+            # What the encoder needed is free now; all that follows would come on top of it.
+            give_back()
+        vectors = _in_own_pages(rows, blocks[0].shape[1])
+        first = 0
+        while blocks:
+            block = blocks.pop()[: rows - first]
+            vectors[first : first + len(block)] = block
+            first += len(block)
+        return vectors
+
+
+def _in_own_pages(rows: int, columns: int) -> Vectors:
+    """Float32 (rows, columns) of zeros that the system has back as soon as nobody refers to them.
+
+    The C library's allocator keeps what is freed below 32 MiB, where anything that still lives is behind it.
+    """
+    size = math.prod((rows, columns, np.dtype(np.float32).itemsize))
+    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    array_of_pages: npt.NDArray[np.float32] = np.frombuffer(pages, np.float32).reshape(rows, columns)
+    return array_of_pages
