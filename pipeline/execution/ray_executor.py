@@ -239,7 +239,7 @@ class _Batch:
         self._meter.end(video.number)
         try:
             frames = video.gathered.assembled(video.video_id, video.end)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             self._ledger.fail(video.source, failure_of(error, video.source.uri).problem, video.video_id)
         else:
             self._ledger.finish(video.source, frames, video.end)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from fractions import Fraction
@@ -10,7 +11,7 @@ import pytest
 from contracts.store_contract import made_record
 
 from pipeline.execution.gathering import GatheredEmbeddings
-from pipeline.execution.video_work import BatchTimes, VideoEnd
+from pipeline.execution.video_work import BatchTimes, Vectors, VideoEnd
 
 TESTS = Path(__file__).resolve().parents[1]
 
@@ -35,13 +36,26 @@ def an_end() -> VideoEnd:
     )
 
 
-def test_gathered_embeddings_are_all_there_in_their_order() -> None:
+@pytest.mark.parametrize("files_until", [0, 1, 9])
+def test_gathered_embeddings_are_all_there_in_their_order(files_until: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks go to a file, which may never take one, or be full after some."""
+    written: list[int] = []
+    write = GatheredEmbeddings._write
+
+    def limited(gathered: GatheredEmbeddings, block: Vectors) -> None:
+        if len(written) == files_until:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(gathered, block)
+        written.append(len(block))
+
+    monkeypatch.setattr(GatheredEmbeddings, "_write", limited)
     angles = np.arange(25)
     rows = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     gathered = GatheredEmbeddings(block_rows=8)
     for first, after in ((0, 3), (3, 8), (8, 9), (9, 25)):
         gathered.add(times(first, after), rows[first:after])
     assert (gathered.batches, len(gathered)) == (4, 25)
+    assert written == [8] * min(3, files_until)
     frames = gathered.assembled("v1", an_end())
     np.testing.assert_array_equal(frames.vectors, rows)
     np.testing.assert_array_equal(frames.pts, np.arange(25) * 40)
