@@ -32,6 +32,7 @@ import numpy as np
 from benchmarks.setting import alternating, medians, random_model, rounded, stages_in, write_result
 from pipeline.encode import OpenClipEncoder
 from pipeline.execution import Execution, Stages, make_executor
+from pipeline.execution.gathering import GatheredEmbeddings
 from pipeline.execution.ledger import Ledger
 from pipeline.execution.video_work import (
     BatchTimes,
@@ -39,7 +40,6 @@ from pipeline.execution.video_work import (
     Heartbeat,
     Reading,
     VideoEnd,
-    assembled,
     sampled_batches,
 )
 from pipeline.sampling import FixedRate
@@ -200,8 +200,9 @@ def _write(rows: Iterator[dict[str, Any]], ledger: Ledger, ids: dict[str, str]) 
             decoded_seconds=end.duration_seconds,
             duration_seconds=end.duration_seconds,
         )
-        vectors = np.stack([row["vector"] for row in of_video])
-        ledger.finish(Source(path), assembled(ids[path], [times], [vectors], end), end)
+        embeddings = GatheredEmbeddings()
+        embeddings.add(times, np.stack([row["vector"] for row in of_video]))
+        ledger.finish(Source(path), embeddings.assembled(ids[path], end), end)
     reports = list(ledger.reports(all_written=True))
     if len(reports) != len(ids):
         raise RuntimeError(f"{len(reports)} of {len(ids)} videos came out")

@@ -1,4 +1,4 @@
-"""Giving memory back to the system that the C library's allocator keeps though it is free."""
+"""What the C library's allocator does with memory that is free again: glibc can be told, others do as they do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,26 @@ import ctypes
 from functools import cache
 from typing import Any
 
-__all__ = ["give_back"]
+__all__ = ["give_back", "keep"]
+
+# From glibc's malloc.h; 32 MiB is the highest threshold that it takes.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_MOST_MMAP_THRESHOLD = 32 * 2**20
+_MOST_TRIM_THRESHOLD = 2**31 - 1
+
+
+def keep() -> bool:
+    """Have what this process frees reused, instead of given back to the system; whether glibc could be told so.
+
+    torch has no memory pool of its own on processors. A batch's activations are of some MiB each, which glibc maps anew
+    every time, and the system then zeroes them page by page. Of what is freed, at most what was once in use is kept, and
+    `give_back` still gives it back.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):
+        return False
+    return all([mallopt(_M_MMAP_THRESHOLD, _MOST_MMAP_THRESHOLD), mallopt(_M_TRIM_THRESHOLD, _MOST_TRIM_THRESHOLD)])
 
 
 def give_back() -> None:

@@ -201,7 +201,8 @@ class FrameEmbeddings:
         if count > 1 and not bool((np.diff(self.times_seconds) > 0).all() and (np.diff(self.pts) > 0).all()):
             raise ValueError(f"{self.video_id}: the times of sampled frames must increase strictly")
         self._check_seen_until()
-        lengths = np.linalg.norm(self.vectors, axis=1)
+        # numpy.linalg.norm would square a copy of them all.
+        lengths = np.sqrt(np.einsum("ij,ij->i", self.vectors, self.vectors))
         if not bool(np.all(np.abs(lengths - 1.0) < 1e-3)):
             worst = int(np.nanargmax(np.where(np.isfinite(lengths), np.abs(lengths - 1.0), np.inf)))
             raise ValueError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from typing import TYPE_CHECKING, Literal
 
 from pipeline.errors import ConfigError
@@ -10,14 +9,9 @@ from pipeline.errors import ConfigError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["chosen_device", "chosen_precision", "keep_freed_memory"]
+__all__ = ["chosen_device", "chosen_precision"]
 
 Precision = Literal["fp32", "bf16", "fp16"]
-
-# From glibc's malloc.h; 32 MiB is the highest threshold that it takes.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_MOST_MMAP_THRESHOLD = 32 * 2**20
-_MOST_TRIM_THRESHOLD = 2**31 - 1
 
 
 def chosen_device(wanted: str) -> torch.device:
@@ -52,19 +46,6 @@ def chosen_precision(wanted: Literal["auto", "fp32", "bf16", "fp16"], device: to
     if wanted != "auto":
         return wanted
     return "bf16" if _multiplies_in_bf16(device) else "fp32"
-
-
-def keep_freed_memory() -> bool:
-    """Have glibc reuse what this process frees, instead of giving it back to the system; whether it could be told so.
-
-    torch has no memory pool of its own on processors. A batch's activations are of some MiB each, which glibc maps anew
-    every time, and the system then zeroes them page by page. Of what is freed, at most what was once in use is kept.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError):
-        return False
-    return all([mallopt(_M_MMAP_THRESHOLD, _MOST_MMAP_THRESHOLD), mallopt(_M_TRIM_THRESHOLD, _MOST_TRIM_THRESHOLD)])
 
 
 def _multiplies_in_bf16(device: torch.device) -> bool:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline import freed_memory
 from pipeline.config import fingerprint
 from pipeline.encode.architecture import Architecture, architecture_of, content_hash, resolved
-from pipeline.encode.hardware import Precision, chosen_device, chosen_precision, keep_freed_memory
+from pipeline.encode.hardware import Precision, chosen_device, chosen_precision
 from pipeline.encode.preprocess import ClipPreprocessing
 from pipeline.encode.settings import Encoding
 from pipeline.encode.texts import PromptedTexts
@@ -91,7 +92,7 @@ class OpenClipEncoder:
         if self.settings.threads is not None:
             torch.set_num_threads(self.settings.threads)
         if device.type == "cpu":
-            keep_freed_memory()
+            freed_memory.keep()
         network = _loaded(self.settings, architecture)
         return OpenClipModel(self.settings, architecture, network, device=device, precision=precision)
 

@@ -7,19 +7,17 @@ from contextlib import closing
 
 from pipeline.encode.protocol import OpenEncoder
 from pipeline.errors import ExecutionError, MomentseekError
+from pipeline.execution.gathering import GatheredEmbeddings
 from pipeline.execution.ledger import Ledger
 from pipeline.execution.prefetch import prefetched
 from pipeline.execution.progress import OnProgress, ProgressMeter
 from pipeline.execution.settings import Execution
 from pipeline.execution.stages import Stages
 from pipeline.execution.video_work import (
-    BatchTimes,
     Failure,
     Heartbeat,
     Reading,
-    VectorBlocks,
     VideoEnd,
-    assembled,
     encoded,
     failure_of,
     sampled_batches,
@@ -115,8 +113,7 @@ class _Worker:
 
     def embedded(self, source: Source, video_id: str) -> tuple[FrameEmbeddings, VideoEnd] | Failure:
         reading, model = self.open()
-        times: list[BatchTimes] = []
-        vectors = VectorBlocks()
+        gathered = GatheredEmbeddings()
         number = self.meter.begin(source.uri)
         try:
             with closing(prefetched(sampled_batches(reading, source.uri), ahead=_BATCHES_AHEAD)) as items:
@@ -124,12 +121,11 @@ class _Worker:
                     if isinstance(item, Heartbeat):
                         continue
                     if isinstance(item, VideoEnd):
-                        return assembled(video_id, times, vectors.parts, item), item
+                        return gathered.assembled(video_id, item), item
                     [result] = encoded(model, [item.images])
                     if isinstance(result, Failure):
                         return result
-                    times.append(item.times)
-                    vectors.add(result)
+                    gathered.add(item.times, result)
                     self.meter.advance(number, item.times)
         finally:
             self.meter.end(number)

@@ -6,13 +6,12 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.execution.gathering import GatheredEmbeddings
 from pipeline.execution.ledger import Ledger
 from pipeline.execution.progress import OnProgress, ProgressMeter
 from pipeline.execution.ray_cluster import Shares, connected, current_shares
+from pipeline.execution.ray_videos import RayPart, RayVideo
 from pipeline.execution.settings import Execution
 from pipeline.execution.stages import Stages
 from pipeline.execution.video_work import (
@@ -71,53 +70,6 @@ class RayExecutor:
                 batch.close()
 
 
-@dataclass(eq=False)
-class _Video:
-    """A try to index a video; batches can come back from the encoders in another order.
-
-    Attributes:
-        source: Where it is.
-        video_id: Its content's id.
-        tries_left: How often it may be begun again where Ray loses something of it.
-        number: What the progress meter calls it.
-        batches_read: How many came from its reader.
-        is_over: It has failed, or was begun again, so what still comes of this try is of no use.
-    """
-
-    source: Source
-    video_id: str
-    tries_left: int
-    number: int = 0
-    batches_read: int = 0
-    times: dict[int, BatchTimes] = field(default_factory=dict)
-    vectors: dict[int, Vectors] = field(default_factory=dict)
-    gathered: GatheredEmbeddings = field(default_factory=GatheredEmbeddings)
-    end: VideoEnd | None = None
-    is_over: bool = False
-
-    def take(self, number: int, vectors: Vectors) -> None:
-        """Take a batch's embeddings, and copy what has come in order out of Ray's shared memory."""
-        self.vectors[number] = vectors
-        while (following := self.gathered.batches) in self.vectors:
-            self.gathered.add(self.times.pop(following), self.vectors.pop(following))
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all of it was read and encoded."""
-        return self.end is not None and self.gathered.batches == self.batches_read
-
-
-@dataclass(eq=False)
-class _Part:
-    """A batch of a video's frames on its way to an encoder."""
-
-    video: _Video
-    number: int
-    pixels: Any
-    frames: int
-    alone: bool = False
-
-
 class _Batch:
     """The driver's loop: it admits sources, starts readers, feeds encoders, and writes what is complete."""
 
@@ -137,10 +89,10 @@ class _Batch:
         self._meter = meter
         self._ledger = Ledger(stages, rows_per_write=settings.rows_per_write)
         self._identities = Identities(settings, sources)
-        self._readers: ReaderPool[_Video] = ReaderPool(settings, shares)
-        self._encoders: EncoderPool[_Part] = EncoderPool(stages.encoder, shares, settings.retries)
-        self._admitted: deque[_Video] = deque()
-        self._parts: deque[_Part] = deque()
+        self._readers: ReaderPool[RayVideo] = ReaderPool(settings, shares)
+        self._encoders: EncoderPool[RayPart] = EncoderPool(stages.encoder, shares, settings.retries)
+        self._admitted: deque[RayVideo] = deque()
+        self._parts: deque[RayPart] = deque()
         self._looked_at_cluster = time.monotonic()
 
     def reports(self) -> Iterator[VideoReport]:
@@ -185,7 +137,7 @@ class _Batch:
         if isinstance(video_id, Failure):
             self._ledger.fail(source, video_id.problem)
         elif self._ledger.admit(source, video_id):
-            self._admitted.append(_Video(source, video_id, tries_left=self._settings.retries))
+            self._admitted.append(RayVideo(source, video_id, tries_left=self._settings.retries))
 
     def _read_more(self) -> None:
         if not self._admitted:
@@ -212,9 +164,7 @@ class _Batch:
             return
         video, pixels, item = read
         if isinstance(item, BatchTimes):
-            video.times[video.batches_read] = item
-            self._parts.append(_Part(video, video.batches_read, pixels, len(item)))
-            video.batches_read += 1
+            self._parts.append(video.take_read(item, pixels))
             self._meter.advance(video.number, item)
         elif isinstance(item, VideoEnd):
             video.end = item
@@ -225,7 +175,7 @@ class _Batch:
     def _encode_more(self) -> None:
         """Fill calls with batches of several videos; a call that isn't full is made only to an encoder without work."""
         while self._parts and self._encoders.room(alone=self._parts[0].alone):
-            parts: list[_Part] = []
+            parts: list[RayPart] = []
             frames = 0
             for part in self._parts:
                 if parts and (part.alone or parts[0].alone or frames + part.frames > self._settings.batch_frames):
@@ -239,7 +189,7 @@ class _Batch:
                 self._parts.popleft()
             self._encoders.submit(parts)
 
-    def _take_encoded(self, part: _Part, result: Vectors | Failure | Lost | None) -> None:
+    def _take_encoded(self, part: RayPart, result: Vectors | Failure | Lost | None) -> None:
         if part.video.is_over:
             return
         if result is None:
@@ -249,21 +199,21 @@ class _Batch:
             self._readers.cancel(part.video)
             self._fail(part.video, result)
         else:
-            part.video.take(part.number, result)
+            part.video.take_encoded(part.number, result)
             self._finish_if_complete(part.video)
 
-    def _finish_if_complete(self, video: _Video) -> None:
-        if video.end is None or not video.is_complete:
+    def _finish_if_complete(self, video: RayVideo) -> None:
+        if video.end is None or not video.is_encoded:
             return
         self._meter.end(video.number)
         try:
             frames = video.gathered.assembled(video.video_id, video.end)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             self._ledger.fail(video.source, failure_of(error, video.source.uri).problem, video.video_id)
         else:
             self._ledger.finish(video.source, frames, video.end)
 
-    def _fail(self, video: _Video, reason: Failure | Lost) -> None:
+    def _fail(self, video: RayVideo, reason: Failure | Lost) -> None:
         """End a video, or begin it again where bad luck alone is to blame."""
         if isinstance(reason, Lost) and video.tries_left > 0:
             _log.warning("%r is begun again: %s", video.source.uri, reason.problem)
@@ -274,11 +224,11 @@ class _Batch:
         self._abandon(video)
         self._ledger.fail(video.source, reason.problem, video.video_id)
 
-    def _begin_again(self, video: _Video, *, tries_left: int) -> None:
+    def _begin_again(self, video: RayVideo, *, tries_left: int) -> None:
         self._abandon(video)
-        self._admitted.appendleft(_Video(video.source, video.video_id, tries_left=tries_left))
+        self._admitted.appendleft(RayVideo(video.source, video.video_id, tries_left=tries_left))
 
-    def _abandon(self, video: _Video) -> None:
+    def _abandon(self, video: RayVideo) -> None:
         video.is_over = True
         self._meter.end(video.number)
         self._parts = deque(part for part in self._parts if part.video is not video)

@@ -26,9 +26,7 @@ __all__ = [
     "Heartbeat",
     "Lost",
     "Reading",
-    "VectorBlocks",
     "VideoEnd",
-    "assembled",
     "encoded",
     "failure_of",
     "largest_gap_seconds",
@@ -234,21 +232,25 @@ class _Gathered:
     def __init__(self, reading: Reading, info: VideoInfo) -> None:
         self._reading = reading
         self._info = info
-        self._images: list[Images] = []
+        self._images: Images | None = None
         self._pts: list[int] = []
         self._times: list[Fraction] = []
         self.count = 0
 
     def add(self, frame: Frame, *, decoded: Fraction) -> Iterator[FrameBatch]:
-        self._images.append(self._reading.preprocessing(frame))
+        image = self._reading.preprocessing(frame)
+        if self._images is None:
+            # Pictures that were kept one by one until the batch is full would be in memory twice.
+            self._images = np.empty((self._reading.batch_frames, *image.shape), np.uint8)
+        self._images[len(self._pts)] = image
         self._pts.append(frame.pts)
         self._times.append(frame.time)
         self.count += 1
-        if len(self._images) == self._reading.batch_frames:
+        if len(self._pts) == self._reading.batch_frames:
             yield from self.rest(decoded=decoded)
 
     def rest(self, *, decoded: Fraction) -> Iterator[FrameBatch]:
-        if not self._images:
+        if self._images is None:
             return
         times = BatchTimes(
             pts=np.array(self._pts, np.int64),
@@ -256,8 +258,8 @@ class _Gathered:
             decoded_seconds=float(decoded),
             duration_seconds=self._info.duration_seconds,
         )
-        batch = FrameBatch(images=np.stack(self._images), times=times)
-        self._images, self._pts, self._times = [], [], []
+        batch = FrameBatch(images=self._images[: len(times)], times=times)
+        self._images, self._pts, self._times = None, [], []
         yield batch
 
 
@@ -272,49 +274,6 @@ def encoded(model: OpenEncoder, parts: Sequence[Images]) -> list[Vectors | Failu
         return [result for part in parts for result in encoded(model, [part])]
     ends = np.cumsum([len(part) for part in parts])
     return list(np.split(vectors, ends[:-1]))
-
-
-class VectorBlocks:
-    """A video's embeddings as they come, copied into blocks of so many rows.
-
-    Each small array that was kept would lie among the large ones that come and go with every batch, and none of these
-    pages could be given back: ten hours of video took two gigabytes instead of a hundred megabytes.
-    """
-
-    def __init__(self, block_rows: int = 4096) -> None:
-        self._block_rows = block_rows
-        self._blocks: list[Vectors] = []
-        self._filled = 0
-
-    def add(self, vectors: Vectors) -> None:
-        """Take float32 (N, D) rows."""
-        while len(vectors):
-            if not self._blocks or self._filled == len(self._blocks[-1]):
-                self._blocks.append(np.empty((self._block_rows, vectors.shape[1]), np.float32))
-                self._filled = 0
-            fitting = vectors[: self._block_rows - self._filled]
-            self._blocks[-1][self._filled : self._filled + len(fitting)] = fitting
-            self._filled += len(fitting)
-            vectors = vectors[len(fitting) :]
-
-    @property
-    def parts(self) -> list[Vectors]:
-        """All rows, in the order in which they came."""
-        return [*self._blocks[:-1], self._blocks[-1][: self._filled]] if self._blocks else []
-
-
-def assembled(video_id: str, times: Sequence[BatchTimes], vectors: Sequence[Vectors], end: VideoEnd) -> FrameEmbeddings:
-    """Put a video's batches together, in their order."""
-    return FrameEmbeddings(
-        video_id=video_id,
-        pts=np.concatenate([batch.pts for batch in times]),
-        time_base=end.info.time_base,
-        times_seconds=np.concatenate([batch.times_seconds for batch in times]),
-        vectors=np.concatenate(vectors),
-        cuts_seconds=end.cuts_seconds,
-        duration_seconds=end.duration_seconds,
-        seen_until_seconds=None if end.seen_until_seconds is None else np.array(end.seen_until_seconds, np.float64),
-    )
 
 
 def largest_gap_seconds(frames: FrameEmbeddings) -> float:

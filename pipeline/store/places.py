@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import tempfile
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import fsspec
 import fsspec.core
@@ -26,8 +28,9 @@ class Place:
     """A folder on the disk or in an object store.
 
     On the disk a file is written beside its place, under `.partial/`, synced and renamed; what killed writers left
-    there is removed after an hour. Elsewhere it is one put, which object stores show whole or not at all; a file system
-    that does neither (sftp, hdfs) can be left with a broken file.
+    there is removed after an hour. Elsewhere it is written to the system's folder of temporary files and put from there
+    at once, which object stores show whole or not at all; a file system that does neither (sftp, hdfs) can be left with
+    a broken file.
 
     Attributes:
         root: The folder as its file system names it.
@@ -45,20 +48,28 @@ class Place:
         return f"Place({self.root})"
 
     def write(self, name: str, content: bytes) -> None:
-        """Put a file at `root/name`, replacing what was there.
+        """Put a small file at `root/name`, replacing what was there.
+
+        Raises:
+            StoreError: It could not be written; what was there still is.
+        """
+        with self.writing(name) as file:
+            file.write(content)
+
+    @contextlib.contextmanager
+    def writing(self, name: str) -> Iterator[IO[bytes]]:
+        """A file to be filled, which replaces what is at `root/name` once the block is left without an error.
 
         Raises:
             StoreError: It could not be written; what was there still is.
         """
         path = f"{self.root}/{name}"
         try:
-            if self._is_local:
-                _write_local(Path(path), Path(self.root) / ".partial", content)
-            else:
-                self._files.pipe_file(path, content)
+            with _local(Path(path), Path(self.root) / ".partial") if self._is_local else self._remote(path) as file:
+                yield file
         except OSError as error:
             if error.errno in _NO_SPACE:
-                problem = f"there is no space left for {len(content):,} bytes; free some, or choose another place"
+                problem = "there is no space left for it; free some, or choose another place"
             else:
                 problem = str(error) or type(error).__name__
             raise StoreError(f"{path}: cannot be written: {problem}; nothing of it was kept") from error
@@ -121,15 +132,23 @@ class Place:
         with contextlib.suppress(FileNotFoundError):
             self._files.rm(f"{self.root}/{folder}", recursive=True)
 
+    @contextlib.contextmanager
+    def _remote(self, path: str) -> Iterator[IO[bytes]]:
+        with tempfile.NamedTemporaryFile(prefix="momentseek-") as file:
+            yield file
+            file.flush()
+            self._files.put_file(file.name, path)
 
-def _write_local(path: Path, partial: Path, content: bytes) -> None:
+
+@contextlib.contextmanager
+def _local(path: Path, partial: Path) -> Iterator[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial.mkdir(exist_ok=True)
     _remove_abandoned(partial)
     temporary = partial / f"{path.name}.{uuid.uuid4().hex}"
     try:
         with temporary.open("xb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

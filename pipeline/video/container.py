@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UnsupportedVideoError
+from pipeline.freed_memory import give_back
 from pipeline.types import VideoInfo
 from pipeline.video.files import readable_file
 from pipeline.video.orientation import UPRIGHT, Orientation
@@ -35,6 +36,7 @@ _OPTIONS = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
 # A header may claim any size, and the decoder would allocate it: 16384 x 8192 pixels is beyond every video in use.
 _DECODER_OPTIONS = {"max_pixels": str(2**27)}
 _PROBED_PACKETS = 300
+_MANY_FRAMES = 100_000
 _CLOCK_TAG = re.compile(r"(\d+):(\d{2}):(\d{2}(?:\.\d+)?)")
 
 
@@ -166,10 +168,16 @@ def _opened(path: str, uri: str) -> Iterator[InputContainer]:
             uri,
             f"not a video file that FFmpeg can open ({reason_of(error)}); cut off, damaged or no video: copy it again",
         ) from error
+    is_long = any(stream.frames > _MANY_FRAMES for stream in container.streams)
     try:
+        if is_long:
+            # FFmpeg makes several copies of an MP4 file's index: that of ten hours leaves holes of 55 MiB.
+            give_back()
         yield container
     finally:
         container.close()
+        if is_long:
+            give_back()
 
 
 def _best_stream(container: InputContainer, uri: str) -> VideoStream:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from contracts.word_world import video
 
-from pipeline.execution.video_work import FrameBatch, Reading, VectorBlocks, VideoEnd, record_of, sampled_batches
+from pipeline.execution.video_work import FrameBatch, Reading, VideoEnd, record_of, sampled_batches
 from pipeline.sampling import CutDetection, FixedRate, SceneChange
 from pipeline.types import Frame, Source
 from pipeline.video import Decoding, make_decoder
@@ -65,13 +65,3 @@ def test_cuts_are_searched_for_beside_the_frames_of_a_grid() -> None:
     assert end.frames_seen == end_without.frames_seen
     assert end.frames_decoded > end_without.frames_decoded
     assert end.cuts_seconds == read(SceneChange())[1].cuts_seconds
-
-
-def test_gathered_embeddings_are_all_there_in_their_order() -> None:
-    rows = np.arange(50, dtype=np.float32).reshape(25, 2)
-    gathered = VectorBlocks(block_rows=8)
-    assert gathered.parts == []
-    for first, last in ((0, 3), (3, 8), (8, 9), (9, 25)):
-        gathered.add(rows[first:last])
-    assert [len(part) for part in gathered.parts] == [8, 8, 8, 1]
-    assert np.array_equal(np.concatenate(gathered.parts), rows)

@@ -285,6 +285,36 @@ def test_vectors_are_read_only(store: ParquetStore) -> None:
         store.read("v1").vectors[0, 0] = np.float32(0)
 
 
+@pytest.mark.parametrize("count", [4095, 4096, 4097, 10_000])
+def test_a_long_video_is_read_exactly_whatever_its_groups_of_rows(
+    store: ParquetStore, folder: Path, count: int
+) -> None:
+    frames = made_frames(count=count)
+    frames = replace(frames, seen_until_seconds=frames.times_seconds + 0.001)
+    store.write(made_record(count=count), frames)
+    groups = pq.read_metadata(folder / "v1.parquet").num_row_groups
+    assert groups == -(-count // 4096)
+    in_groups = store.read("v1")
+    # As all of them were written once: one group, however long the video.
+    pq.write_table(pq.read_table(folder / "v1.parquet"), folder / "v1.parquet")
+    for read in (in_groups, store.read("v1")):
+        for name in ("pts", "times_seconds", "vectors", "seen_until_seconds"):
+            np.testing.assert_array_equal(getattr(read, name), getattr(frames, name))
+
+
+def test_a_failed_put_elsewhere_is_named_and_keeps_what_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = ParquetStore(f"memory://{tmp_path.name}", "s1", "e1")
+    store.write(made_record(), made_frames())
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("the bucket is closed")
+
+    monkeypatch.setattr(type(fsspec.filesystem("memory")), "put_file", refuse)
+    with pytest.raises(StoreError, match="cannot be written: the bucket is closed; nothing of it was kept"):
+        store.write(made_record(count=7), made_frames(count=7))
+    assert store.record("v1") == made_record()
+
+
 def test_in_memory_writes_leave_one_file_a_video(tmp_path: Path) -> None:
     store = ParquetStore(f"memory://{tmp_path.name}", "s1", "e1")
     store.write(made_record(), made_frames())

@@ -1,0 +1,76 @@
+"""What the driver of a batch on Ray knows of a video while it is read and encoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.execution.gathering import GatheredEmbeddings
+from pipeline.execution.video_work import BatchTimes, Vectors, VideoEnd
+from pipeline.types import Source
+
+__all__ = ["RayPart", "RayVideo"]
+
+
+@dataclass(eq=False)
+class RayVideo:
+    """A try to index a video; its batches can come back from the encoders in another order.
+
+    Attributes:
+        source: What was asked for.
+        video_id: From its content.
+        tries_left: How often it may be begun again where Ray loses something of it.
+        number: Its number in the batch's progress.
+        batches_read: How many batches its reader gave.
+        gathered: The embeddings that have come without a gap.
+        end: What is known once all of it is read.
+        is_over: It has failed or was begun again, so what still comes of this try is of no use.
+    """
+
+    source: Source
+    video_id: str
+    tries_left: int
+    number: int = 0
+    batches_read: int = 0
+    gathered: GatheredEmbeddings = field(default_factory=GatheredEmbeddings)
+    end: VideoEnd | None = None
+    is_over: bool = False
+    _times: dict[int, BatchTimes] = field(default_factory=dict)
+    _vectors: dict[int, Vectors] = field(default_factory=dict)
+
+    @property
+    def is_encoded(self) -> bool:
+        """Whether the embeddings of all batches that were read have come."""
+        return self.gathered.batches == self.batches_read
+
+    def take_read(self, times: BatchTimes, pixels: Any) -> RayPart:
+        """Take the times of the next batch, and make of it what an encoder gets."""
+        part = RayPart(self, self.batches_read, pixels, len(times))
+        self._times[self.batches_read] = times
+        self.batches_read += 1
+        return part
+
+    def take_encoded(self, number: int, vectors: Vectors) -> None:
+        """Take a batch's embeddings; those whose turn it is are copied out of Ray's shared memory."""
+        self._vectors[number] = vectors
+        while (following := self.gathered.batches) in self._vectors:
+            self.gathered.add(self._times.pop(following), self._vectors.pop(following))
+
+
+@dataclass(eq=False)
+class RayPart:
+    """A batch of a video's frames on its way to an encoder.
+
+    Attributes:
+        video: Whose.
+        number: Which batch of the video.
+        pixels: Reference of the frames.
+        frames: How many there are.
+        alone: Whether it must not share a call with other videos.
+    """
+
+    video: RayVideo
+    number: int
+    pixels: Any
+    frames: int
+    alone: bool = False

@@ -1,0 +1,112 @@
+"""The columns of one video's Parquet file, written and read in pieces, so that its vectors are in memory once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.types import FrameEmbeddings
+
+__all__ = ["Columns", "read_columns", "write_frames"]
+
+# Eight mebibytes of vectors of 512 numbers. Fewer rows a group make the file no smaller, more of them only cost memory.
+_GROUP_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What a file holds of each sampled frame; see `FrameEmbeddings`."""
+
+    pts: npt.NDArray[np.int64]
+    times_seconds: npt.NDArray[np.float64]
+    vectors: npt.NDArray[np.float32]
+    seen_until_seconds: npt.NDArray[np.float64] | None
+
+
+def write_frames(file: IO[bytes], frames: FrameEmbeddings, metadata: Mapping[bytes, bytes]) -> None:
+    """Write a Parquet file, group of rows by group of rows.
+
+    Args:
+        file: Open for writing, and left open.
+        frames: The columns; vectors that are contiguous float32 are not copied.
+        metadata: Of the file.
+
+    Raises:
+        OSError: It could not be written.
+    """
+    fields = [
+        pa.field("time_seconds", pa.float64()),
+        pa.field("pts", pa.int64()),
+        pa.field("embedding", pa.list_(pa.float32(), frames.vectors.shape[1])),
+    ]
+    if frames.seen_until_seconds is not None:
+        fields.append(pa.field("seen_until_seconds", pa.float64()))
+    schema = pa.schema(fields, metadata=dict(metadata))
+    # Measured on 7,200 x 512: split bytes under zstd take 77% of the plain size, at the same speed.
+    with pq.ParquetWriter(
+        file,
+        schema,
+        compression="zstd",
+        use_dictionary=False,
+        use_byte_stream_split=["embedding.list.element"],
+        write_page_checksum=True,
+    ) as writer:
+        for first in range(0, len(frames), _GROUP_ROWS):
+            rows = slice(first, first + _GROUP_ROWS)
+            vectors = np.ascontiguousarray(frames.vectors[rows], np.float32)
+            columns = [
+                pa.array(frames.times_seconds[rows], pa.float64()),
+                pa.array(frames.pts[rows], pa.int64()),
+                pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), type=schema.field("embedding").type),
+            ]
+            if frames.seen_until_seconds is not None:
+                columns.append(pa.array(frames.seen_until_seconds[rows], pa.float64()))
+            writer.write_table(pa.table(columns, schema=schema))
+            _give_back()
+
+
+def read_columns(parquet: pq.ParquetFile) -> Columns:
+    """Read all columns; files of one large group, as they were written once, are read as well.
+
+    Raises:
+        ValueError: The columns are of other types than `write_frames` gives them, or have gaps.
+        KeyError: A column is missing.
+        ArrowException: The file is damaged.
+        OSError: It cannot be read.
+    """
+    schema = parquet.schema_arrow
+    kind = schema.field("embedding").type
+    if not pa.types.is_fixed_size_list(kind) or kind.value_type != pa.float32():
+        raise ValueError(f"its embeddings are of type {kind}")
+    count = parquet.metadata.num_rows
+    columns = Columns(
+        pts=np.empty(count, np.int64),
+        times_seconds=np.empty(count, np.float64),
+        vectors=np.empty((count, kind.list_size), np.float32),
+        seen_until_seconds=np.empty(count, np.float64) if "seen_until_seconds" in schema.names else None,
+    )
+    first = 0
+    for number in range(parquet.num_row_groups):
+        for batch in parquet.read_row_group(number).to_batches():
+            rows = slice(first, first + len(batch))
+            columns.pts[rows] = batch["pts"].to_numpy()
+            columns.times_seconds[rows] = batch["time_seconds"].to_numpy()
+            columns.vectors[rows] = batch["embedding"].flatten().to_numpy().reshape(len(batch), kind.list_size)
+            if columns.seen_until_seconds is not None:
+                columns.seen_until_seconds[rows] = batch["seen_until_seconds"].to_numpy()
+            first += len(batch)
+        _give_back()
+    if first != count:
+        raise ValueError(f"it has {first} rows instead of {count}")
+    return columns
+
+
+def _give_back() -> None:
+    """Arrow's allocator keeps what a group needed and takes more for the next: 40 MiB in 72 of vectors."""
+    pa.default_memory_pool().release_unused()
