@@ -18,8 +18,8 @@ def keep() -> bool:
     """Have what this process frees reused, instead of given back to the system; whether glibc could be told so.
 
     torch has no memory pool of its own on processors. A batch's activations are of some MiB each, which glibc maps anew
-    every time, and the system then zeroes them page by page. Of what is freed, at most what was once in use is kept, and
-    `give_back` still gives it back.
+    every time, and the system then zeroes them page by page. Of what is freed, at most what was once in use is kept,
+    and `give_back` still gives it back.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
