@@ -115,12 +115,13 @@ class Library:
             StoreError: The library's file cannot be written.
         """
         self._check_sampling()
+        # All are named before anything is done: a manifest may turn out to be broken at its end.
+        batch = [source if isinstance(source, Source) else Source(str(source)) for source in sources]
         if executor is None:
             from pipeline.execution import make_executor
 
             executor = make_executor(self.config.execution, self.stages(), on_progress=on_progress)
         write_library_file(LibraryFile(self.config, self._encoder.description, self._encoder.fingerprint))
-        batch = [source if isinstance(source, Source) else Source(str(source)) for source in sources]
         try:
             yield from executor.run(batch)
         finally:

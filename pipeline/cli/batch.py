@@ -37,7 +37,7 @@ def index(
     in_process: bool,
     as_json: bool,
 ) -> None:
-    """Put videos, or all videos of folders, into a library.
+    """Put videos, or all videos of folders and manifests, into a library.
 
     Prints a line a video: done, partial (damaged; what could be decoded is kept), skipped or failed, and why. Videos
     that are in the library already are skipped, so a batch that was interrupted is simply run again.
@@ -68,16 +68,21 @@ def index(
 
 def report_fields(report: VideoReport) -> dict[str, Any]:
     """A report as JSON can hold it."""
+    from pipeline.uris import public_name
+
     fields = asdict(report)
     source = fields.pop("source")
-    return {"uri": source["uri"], **fields, "metadata": source["metadata"]}
+    return {"uri": public_name(source["uri"]), **fields, "metadata": source["metadata"]}
 
 
 def _line(report: VideoReport) -> str:
     from pipeline.present.text import printable
     from pipeline.timecode import format_seconds
+    from pipeline.uris import public_name
 
-    line = f"{click.style(f'{report.status:<8}', fg=_COLOURS[report.status])}{printable(report.source.uri)}"
+    line = (
+        f"{click.style(f'{report.status:<8}', fg=_COLOURS[report.status])}{printable(public_name(report.source.uri))}"
+    )
     if report.frames_sampled:
         line += f"  {format_seconds(report.duration_seconds)}  {report.frames_sampled} frame"
         line += "s" * (report.frames_sampled > 1)

@@ -24,6 +24,7 @@ from pipeline.execution.video_work import (
     sampled_batches,
 )
 from pipeline.types import FrameEmbeddings, Source, VideoReport
+from pipeline.uris import public_name
 from pipeline.video import content_id
 
 __all__ = ["InProcessExecutor"]
@@ -116,7 +117,7 @@ class _Worker:
         reading, model = self.open()
         times: list[BatchTimes] = []
         vectors = VectorBlocks()
-        number = self.meter.begin(source.uri)
+        number = self.meter.begin(public_name(source.uri))
         try:
             with closing(prefetched(sampled_batches(reading, source.uri), ahead=_BATCHES_AHEAD)) as items:
                 for item in items:

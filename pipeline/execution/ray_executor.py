@@ -25,6 +25,7 @@ from pipeline.execution.video_work import (
     place_of,
 )
 from pipeline.types import Source, VideoReport
+from pipeline.uris import public_name
 
 __all__ = ["RayExecutor"]
 
@@ -201,7 +202,7 @@ class _Batch:
         while self._admitted and len(self._readers) < self._most_readers:
             video = self._admitted.popleft()
             self._ledger.begin(video.video_id)
-            video.number = self._meter.begin(video.source.uri)
+            video.number = self._meter.begin(public_name(video.source.uri))
             self._readers[self._read.remote(self._reading, place_of(video.source))] = video
 
     def _take_read(self, reader: Any, video: _Video) -> None:
@@ -300,4 +301,4 @@ class _Batch:
             )
         if isinstance(error, exceptions.RayTaskError):
             return failure_of(error.cause, source.uri)
-        raise ExecutionError(f"Ray lost {source.uri!r}: {' '.join(str(error).split())}") from error
+        raise ExecutionError(f"Ray lost {public_name(source.uri)!r}: {' '.join(str(error).split())}") from error

@@ -16,6 +16,7 @@ from pipeline.errors import ConfigError, EncoderError, MomentseekError, VideoDec
 from pipeline.sampling.protocol import FrameSampler
 from pipeline.sampling.shot_search import Shots, find_shots
 from pipeline.types import Frame, FrameEmbeddings, Source, Status, VideoInfo, VideoRecord, VideoReport
+from pipeline.uris import is_remote, local_path, public_name
 from pipeline.video.protocol import VideoDecoder
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "encoded",
     "failure_of",
     "largest_gap_seconds",
+    "name_of",
     "place_of",
     "record_of",
     "report_of",
@@ -129,8 +131,15 @@ class Failure:
 
 
 def place_of(source: Source) -> str:
-    """Where a video is, whatever the working directory: URIs as they are, paths made absolute."""
-    return source.uri if "://" in source.uri else os.path.abspath(source.uri)  # noqa: PTH100 - Path keeps ".."
+    """Where a video is read, whatever the working directory: URIs as they are, paths made absolute."""
+    path = local_path(source.uri)
+    # An empty path stays one: made absolute, it would be the working directory.
+    return path if not path or is_remote(path) else os.path.abspath(path)  # noqa: PTH100 - Path keeps ".."
+
+
+def name_of(source: Source) -> str:
+    """Where a video is, as the library keeps it: without the credentials that a signed URL carries."""
+    return public_name(place_of(source))
 
 
 def failure_of(error: Exception, name: str) -> Failure:
@@ -142,7 +151,7 @@ def failure_of(error: Exception, name: str) -> Failure:
         return Failure(error.problem)
     if isinstance(error, MomentseekError):
         return Failure(str(error))
-    _log.error("unexpected error while working on %r", name, exc_info=error)
+    _log.error("unexpected error while working on %r", public_name(name), exc_info=error)
     return Failure(f"unexpected {type(error).__name__}: {' '.join(str(error).split()) or 'without a message'}")
 
 

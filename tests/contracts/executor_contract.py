@@ -253,6 +253,17 @@ class ExecutorContract:
         assert list(stages.store.records()) == []
         assert not (tmp_path / "calls.log").exists()
 
+    def test_run_fails_an_empty_name_and_goes_on(self, run, tmp_path):
+        empty, other = run(Source(""), write_video(tmp_path / "a.mp4"))
+        assert (empty.status, other.status) == (Status.FAILED, Status.DONE)
+        assert "an empty path" in empty.problem
+
+    def test_run_says_whose_metadata_counts(self, run, tmp_path):
+        path = str(write_video(tmp_path / "a.mp4"))
+        _, other, same = run(Source(path, {"camera": 1}), Source(path, {"camera": 2}), Source(path))
+        assert other.problem == "named twice in this batch; the metadata that came first counts"
+        assert same.problem == "named twice in this batch"
+
     def test_run_refuses_the_metadata_of_one_name_and_takes_the_other(self, run, tmp_path):
         first, second = write_video(tmp_path / "a.mp4"), write_video(tmp_path / "b.mp4")
         reports = by_name(run(Source(str(first), {"bad]name": 1}), second))
