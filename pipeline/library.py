@@ -264,7 +264,7 @@ class Library:
         from pipeline.video import make_decoder
 
         return Stages(
-            decoder=make_decoder(self.config.decoding),
+            decoder=make_decoder(self.config.decoding, self.config.fetching),
             sampler=self.config.sampling,
             encoder=self._encoder,
             store=self.store,
@@ -272,6 +272,7 @@ class Library:
             aggregator=self.config.aggregation,
             segmentation_fingerprint=self.config.segmentation_fingerprint,
             index=self.moment_index(),
+            fetching=self.config.fetching,
         )
 
     def _forget(self) -> None:

@@ -102,7 +102,7 @@ def _draw(library: Library, text: str, moments: Sequence[Moment], path: Path) ->
     from pipeline.present import contact_sheet
     from pipeline.video import make_decoder
 
-    picture = contact_sheet(text, moments, make_decoder(library.config.decoding))
+    picture = contact_sheet(text, moments, make_decoder(library.config.decoding, library.config.fetching))
     try:
         picture.save(path, format="PNG")
     except OSError as error:
@@ -115,7 +115,7 @@ def _export(library: Library, moments: Sequence[Moment], folder: Path) -> None:
     from pipeline.present import clip_name, export_clip, printable
     from pipeline.video import make_decoder
 
-    decoder = make_decoder(library.config.decoding)
+    decoder = make_decoder(library.config.decoding, library.config.fetching)
     written = 0
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -67,7 +67,7 @@ class InProcessExecutor:
 
     def _index(self, source: Source, ledger: Ledger, worker: _Worker) -> None:
         try:
-            video_id = content_id(source.uri)
+            video_id = content_id(source.uri, self._stages.fetching)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
             ledger.fail(source, failure_of(error, source.uri).problem)
             return

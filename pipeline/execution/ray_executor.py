@@ -170,7 +170,7 @@ class _Batch:
             sources = list(itertools.islice(self._sources, _PATHS_PER_TASK))
             self._more_sources = len(sources) == _PATHS_PER_TASK
             if sources:
-                reference = self._identify.remote([place_of(source) for source in sources])
+                reference = self._identify.remote([place_of(source) for source in sources], self._stages.fetching)
                 self._identifying[reference] = sources
                 coming += len(sources)
 

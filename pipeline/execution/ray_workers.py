@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from pipeline.encode.protocol import Encoder, OpenEncoder, Preprocessing
 from pipeline.errors import MomentseekError
@@ -23,19 +24,22 @@ from pipeline.execution.video_work import (
     failure_of,
     sampled_batches,
 )
-from pipeline.video import content_id
+from pipeline.video import Fetching, content_id
 
 __all__ = ["EncoderProcess", "identified", "read_video"]
 
-
-def identified(paths: list[str]) -> list[str | Failure]:
-    """The ids of videos, or why there is none."""
-    return [_identified(path) for path in paths]
+_PLACES_AT_ONCE = 4
 
 
-def _identified(path: str) -> str | Failure:
+def identified(paths: list[str], fetching: Fetching) -> list[str | Failure]:
+    """The ids of videos, or why there is none; several at once, since remote ones are mostly waited for."""
+    with ThreadPoolExecutor(_PLACES_AT_ONCE) as threads:
+        return list(threads.map(lambda path: _identified(path, fetching), paths))
+
+
+def _identified(path: str, fetching: Fetching) -> str | Failure:
     try:
-        return content_id(path)
+        return content_id(path, fetching)
     except Exception as error:  # noqa: BLE001 - errors travel as values, so that no retry hides them
         return failure_of(error, path)
 

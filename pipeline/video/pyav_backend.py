@@ -15,8 +15,10 @@ from pipeline.errors import VideoDecodeError
 from pipeline.types import Frame, Grid, Skip, VideoInfo
 from pipeline.video.account import Account
 from pipeline.video.container import Probe, open_stream, probe
+from pipeline.video.media import open_media
 from pipeline.video.reader import PictureReader
 from pipeline.video.scaling import Scaler
+from pipeline.video.settings import Fetching
 from pipeline.video.window import shown_within
 
 if TYPE_CHECKING:
@@ -78,9 +80,11 @@ class PyAVDecoder:
 
     Attributes:
         threads: Threads of FFmpeg's decoder; more than one makes single videos faster and a batch no faster.
+        fetching: How remote videos are read.
     """
 
     threads: int = 1
+    fetching: Fetching = field(default_factory=Fetching)
 
     @property
     def name(self) -> str:
@@ -88,13 +92,19 @@ class PyAVDecoder:
         return "pyav"
 
     def open(self, path: str) -> PyAVStream:
-        """Open a regular local file.
+        """Open a file, local or remote.
 
         Raises:
             VideoNotFoundError: There is no readable regular file at `path`.
+            VideoReadError: Its place errs or stalls.
             UnsupportedVideoError: It is not a video, has no video stream, or none with a known codec.
         """
-        return PyAVStream(probe(path), self.threads)
+        media = open_media(path, self.fetching)
+        try:
+            return PyAVStream(probe(media), self.threads)
+        except BaseException:
+            media.close()
+            raise
 
 
 class PyAVStream:
@@ -154,6 +164,7 @@ class PyAVStream:
 
         Raises:
             VideoDecodeError: Not one frame could be decoded though the whole stream was wanted.
+            VideoReadError: Its place errs or stalls, or the content changed before the whole stream was read.
             ValueError: The stream is closed.
         """
         if self._is_closed:
@@ -168,6 +179,7 @@ class PyAVStream:
         for one_pass in self._passes:
             one_pass.close()
         self._passes.clear()
+        self._probe.media.close()
 
     def __enter__(self) -> PyAVStream:
         return self
@@ -189,7 +201,10 @@ class PyAVStream:
         for frame in shown_within(itertools.chain(ahead, decoded), start, end):
             account.give(frame.time, frame.duration)
             yield frame
-        if start is None and end is None and account.is_empty:
+        if start is not None or end is not None:
+            return
+        self._probe.media.check_unchanged()
+        if account.is_empty:
             why = "; ".join(account.damage) or "it holds no picture"
             problem = f"not one frame of its {self.info.codec} stream can be decoded: {why}"
             raise VideoDecodeError(self.info.uri, problem)
@@ -235,6 +250,7 @@ class PyAVStream:
         try:
             container.seek(int(ticks), stream=stream)
         except av.FFmpegError:
+            self._probe.media.raise_failure()
             return False
         return True
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from web_server import WebServer
+
 
 def test_a_manifests_columns_can_be_searched_by(momentseek, config, make_video, tmp_path):
     make_video("in/a.mp4", grey=60)
@@ -34,3 +36,32 @@ def test_a_broken_manifest_ends_before_anything_is_done(momentseek, config, make
     assert (result.code, result.out) == (2, "")
     assert "m.csv, line 3: 'uri' is ''" in result.err
     assert not (tmp_path / "library").exists()
+
+
+def test_urls_are_indexed_searched_and_shown(momentseek, config, make_video, tmp_path):
+    with WebServer({"/a.mp4": make_video("a.mp4").read_bytes()}) as server:
+        url = server.url("a.mp4", "?sig=secret")
+        indexed = momentseek("index", url, server.url("b.mp4"), "-c", config, "--json", "--set", "fetching.tries=1")
+        found = momentseek(
+            "search",
+            "it",
+            "-c",
+            config,
+            "--json",
+            "-n",
+            1,
+            "--sheet",
+            tmp_path / "s.png",
+            "--clips",
+            tmp_path / "clips",
+        )
+        cut = momentseek("cuts", url, "--json")
+        again = momentseek("index", tmp_path / "a.mp4", "-c", config, "--json")
+    assert [report["status"] for report in indexed.objects()] == ["done", "failed"]
+    assert "no such file (404" in indexed.objects()[1]["problem"]
+    assert found.objects()[0]["uri"] == server.url("a.mp4")
+    assert [path.suffix for path in (tmp_path / "clips").iterdir()] == [".mp4"]
+    assert cut.objects()[0]["uri"] == server.url("a.mp4")
+    assert again.objects()[0]["status"] == "skipped"  # the same content, moved to the disk
+    assert "secret" not in "".join(part for result in (indexed, found, cut) for part in (result.out, result.err))
+    assert not [path for path in (tmp_path / "library").rglob("*") if path.is_file() and b"secret" in path.read_bytes()]
