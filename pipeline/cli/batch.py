@@ -54,7 +54,7 @@ def index(
     counts: Counter[str] = Counter()
     seconds = 0.0
     with open_library(library, config, overrides) as opened:
-        sources = list(expand(paths))
+        sources = list(expand(paths, opened.config.fetching))
         with LiveBar(len(sources)) as bar:
             for report in opened.index(sources, on_progress=bar.update):
                 counts[report.status] += 1

@@ -18,7 +18,7 @@ from pipeline.video.remote_object import Facts, FsspecObject, RemoteObject
 from pipeline.video.settings import Fetching
 from pipeline.video.spool import check_room, spooled
 
-__all__ = ["Media", "open_media", "remote_object"]
+__all__ = ["Media", "open_media", "open_remote"]
 
 _CHANGED = "it changed while it was read; run it again once it is complete"
 _CHUNK_BYTES = 4 * 2**20
@@ -74,24 +74,34 @@ def open_media(uri: str, fetching: Fetching, *, needs_path: bool = False) -> Med
     """
     if not is_remote(uri):
         return _LocalMedia(uri)
-    remote = remote_object(uri, fetching)
+    return open_remote(uri, fetching, needs_path=needs_path, vet=check_head)
+
+
+def open_remote(
+    uri: str, fetching: Fetching, *, needs_path: bool = False, vet: Callable[[str, bytes], None] | None = None
+) -> Media:
+    """Find a remote file, whatever it holds.
+
+    Args:
+        uri: Where it is.
+        fetching: How it is read.
+        needs_path: Whether it must have a path, so that it is copied.
+        vet: Told the URI and the first bytes, before anything is copied.
+
+    Raises:
+        VideoNotFoundError: Nothing readable is there.
+        VideoReadError: Its place errs or stalls, or it is too large to be copied.
+        UnsupportedVideoError: A package is missing.
+    """
+    kind = HttpObject if uri.lower().startswith(("http://", "https://")) else FsspecObject
+    remote: RemoteObject = kind(uri, timeout_seconds=fetching.timeout_seconds)
     facts = retried(uri, fetching, remote.facts)
-    check_head(uri, facts.head)
+    if vet is not None:
+        vet(uri, facts.head)
     if facts.takes_ranges:
         media = _RemoteMedia(uri, remote, facts, fetching)
         return _copied(media, fetching) if needs_path else media
     return _whole(uri, remote, facts, fetching)
-
-
-def remote_object(uri: str, fetching: Fetching) -> RemoteObject:
-    """The file at a URI, not looked at yet.
-
-    Raises:
-        VideoNotFoundError: The protocol is unknown.
-        UnsupportedVideoError: A package is missing for it.
-    """
-    kind = HttpObject if uri.lower().startswith(("http://", "https://")) else FsspecObject
-    return kind(uri, timeout_seconds=fetching.timeout_seconds)
 
 
 class _LocalMedia:

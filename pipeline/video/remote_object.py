@@ -20,6 +20,7 @@ __all__ = ["Facts", "FsspecObject", "RemoteObject", "fault_of", "file_system"]
 T = TypeVar("T")
 
 _CHUNK_BYTES = 8 * 2**20
+_FOLDER = "a folder in which no video was looked for or found, which are known by their suffix; name files"
 # The extra that brings a protocol's package, where there is one.
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
 # What file systems call that which changes with the content, best first.
@@ -81,7 +82,7 @@ class FsspecObject:
         """Ask what is there now; listings that fsspec remembers are not trusted."""
         info = self._ask(self._info)
         if info.get("type") == "directory":
-            raise VideoNotFoundError(self._uri, "a folder, not a file; end its name with / to mean the videos in it")
+            raise VideoNotFoundError(self._uri, _FOLDER)
         size = info.get("size")
         version = next((f"{name} {info[name]}" for name in _VERSIONS if info.get(name)), "")
         if size is None:
@@ -155,7 +156,7 @@ def _final(error: Exception, uri: str) -> VideoError | None:
     if isinstance(error, FileNotFoundError):
         return VideoNotFoundError(uri, "there is no such object; check its name")
     if isinstance(error, IsADirectoryError):
-        return VideoNotFoundError(uri, "a folder, not a file; end its name with / to mean the videos in it")
+        return VideoNotFoundError(uri, _FOLDER)
     if isinstance(error, PermissionError) or "credential" in f"{type(error).__name__} {error}".lower():
         return VideoNotFoundError(
             uri, "refused: these credentials may not read it, or there are none; set those of its provider"
