@@ -75,6 +75,7 @@ class _Video:
 
     source: Source
     video_id: str
+    state: str
     number: int = 0
     pixels: Any = None
     times: list[BatchTimes] = field(default_factory=list)
@@ -176,14 +177,14 @@ class _Batch:
 
     def _take_identified(self, reference: Any, sources: list[Source]) -> None:
         try:
-            ids = self._ray.get(reference)
+            found = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
-            ids = [self._lost(error, source) for source in sources]
-        for source, video_id in zip(sources, ids, strict=True):
-            if isinstance(video_id, Failure):
-                self._ledger.fail(source, video_id.problem)
-            elif self._ledger.admit(source, video_id):
-                self._admitted.append(_Video(source, video_id))
+            found = [self._lost(error, source) for source in sources]
+        for source, identity in zip(sources, found, strict=True):
+            if isinstance(identity, Failure):
+                self._ledger.fail(source, identity.problem)
+            elif self._ledger.admit(source, identity.video_id):
+                self._admitted.append(_Video(source, identity.video_id, identity.state))
 
     def _read_more(self) -> None:
         if not self._admitted:
@@ -197,13 +198,14 @@ class _Batch:
                 sampler=self._stages.sampler,
                 preprocessing=self._encoders.preprocessing,
                 batch_frames=self._settings.batch_frames,
+                fetching=self._stages.fetching,
             )
             self._reading = self._ray.put(reading)
         while self._admitted and len(self._readers) < self._most_readers:
             video = self._admitted.popleft()
             self._ledger.begin(video.video_id)
             video.number = self._meter.begin(public_name(video.source.uri))
-            self._readers[self._read.remote(self._reading, place_of(video.source))] = video
+            self._readers[self._read.remote(self._reading, place_of(video.source), video.state)] = video
 
     def _take_read(self, reader: Any, video: _Video) -> None:
         """Take the next object of a pair; the first is pixels, and is passed on unseen."""

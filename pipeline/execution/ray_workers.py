@@ -24,30 +24,33 @@ from pipeline.execution.video_work import (
     failure_of,
     sampled_batches,
 )
-from pipeline.video import Fetching, content_id
+from pipeline.video import Fetching, Identity, identify
 
 __all__ = ["EncoderProcess", "identified", "read_video"]
 
 _PLACES_AT_ONCE = 4
 
 
-def identified(paths: list[str], fetching: Fetching) -> list[str | Failure]:
-    """The ids of videos, or why there is none; several at once, since remote ones are mostly waited for."""
+def identified(paths: list[str], fetching: Fetching) -> list[Identity | Failure]:
+    """Which videos are at these places, or why that cannot be said.
+
+    Several are asked at once, since remote ones are mostly waited for.
+    """
     with ThreadPoolExecutor(_PLACES_AT_ONCE) as threads:
         return list(threads.map(lambda path: _identified(path, fetching), paths))
 
 
-def _identified(path: str, fetching: Fetching) -> str | Failure:
+def _identified(path: str, fetching: Fetching) -> Identity | Failure:
     try:
-        return content_id(path, fetching)
+        return identify(path, fetching)
     except Exception as error:  # noqa: BLE001 - errors travel as values, so that no retry hides them
         return failure_of(error, path)
 
 
-def read_video(reading: Reading, path: str) -> Iterator[Images | BatchTimes | VideoEnd | Failure | None]:
+def read_video(reading: Reading, path: str, state: str) -> Iterator[Images | BatchTimes | VideoEnd | Failure | None]:
     """Read a video as pairs: (pixels, times) a batch, and at last (None, end or failure)."""
     try:
-        for item in sampled_batches(reading, path):
+        for item in sampled_batches(reading, path, state):
             if isinstance(item, FrameBatch):
                 yield item.images
                 yield item.times

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
@@ -17,6 +17,7 @@ from pipeline.sampling.protocol import FrameSampler
 from pipeline.sampling.shot_search import Shots, find_shots
 from pipeline.types import Frame, FrameEmbeddings, Source, Status, VideoInfo, VideoRecord, VideoReport
 from pipeline.uris import is_remote, local_path, public_name
+from pipeline.video import Fetching, check_state
 from pipeline.video.protocol import VideoDecoder
 
 __all__ = [
@@ -52,12 +53,14 @@ class Reading:
         sampler: Chooses frames.
         preprocessing: Makes the encoder's input of a frame.
         batch_frames: Most frames of a batch.
+        fetching: How remote videos are asked whether they have changed.
     """
 
     decoder: VideoDecoder
     sampler: FrameSampler
     preprocessing: Preprocessing
     batch_frames: int
+    fetching: Fetching = field(default_factory=Fetching)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,8 +158,13 @@ def failure_of(error: Exception, name: str) -> Failure:
     return Failure(f"unexpected {type(error).__name__}: {' '.join(str(error).split()) or 'without a message'}")
 
 
-def sampled_batches(reading: Reading, path: str) -> Iterator[FrameBatch | VideoEnd]:
+def sampled_batches(reading: Reading, path: str, state: str | None = None) -> Iterator[FrameBatch | VideoEnd]:
     """Decode, sample and preprocess a video: batches in order, then one `VideoEnd`.
+
+    Args:
+        reading: How.
+        path: The video.
+        state: Of its content when it was identified, which it must still be at the end; None to take what is there.
 
     Raises:
         VideoError: It cannot be used.
@@ -185,6 +193,8 @@ def sampled_batches(reading: Reading, path: str) -> Iterator[FrameBatch | VideoE
             seen_until_seconds=_seconds(sampling.seen_until),
             damage=stream.damage,
         )
+        if state is not None:
+            check_state(path, state, reading.fetching)
         # Last, so that the encoder has all frames meanwhile.
         yield _with_cuts(end, [find_shots(stream, search) for search in reading.sampler.cut_searches])
 

@@ -18,7 +18,7 @@ from pipeline.video.remote_object import Facts, FsspecObject, RemoteObject
 from pipeline.video.settings import Fetching
 from pipeline.video.spool import check_room, spooled
 
-__all__ = ["Media", "open_media", "open_remote"]
+__all__ = ["Media", "check_state", "open_media", "open_remote"]
 
 _CHANGED = "it changed while it was read; run it again once it is complete"
 _CHUNK_BYTES = 4 * 2**20
@@ -30,10 +30,12 @@ class Media(Protocol):
     Attributes:
         uri: Where it is, as it may be shown.
         path: A path at which the system finds it; None where it has none.
+        state: What its place says of the content: its length, and what changes with it.
     """
 
     uri: str
     path: str | None
+    state: str
 
     def target(self) -> str | BinaryIO:
         """What PyAV opens: a path, or a file of its own with whatever name."""
@@ -93,8 +95,7 @@ def open_remote(
         VideoReadError: Its place errs or stalls, or it is too large to be copied.
         UnsupportedVideoError: A package is missing.
     """
-    kind = HttpObject if uri.lower().startswith(("http://", "https://")) else FsspecObject
-    remote: RemoteObject = kind(uri, timeout_seconds=fetching.timeout_seconds)
+    remote = _remote_object(uri, fetching)
     facts = retried(uri, fetching, remote.facts)
     if vet is not None:
         vet(uri, facts.head)
@@ -104,11 +105,36 @@ def open_remote(
     return _whole(uri, remote, facts, fetching)
 
 
+def check_state(uri: str, state: str, fetching: Fetching) -> None:
+    """Make sure that a video's content is still what it was.
+
+    Args:
+        uri: Where it is.
+        state: That of the `Media` that was opened then.
+        fetching: How remote ones are read.
+
+    Raises:
+        VideoReadError: It has changed, or its place errs or stalls.
+        VideoNotFoundError: It has gone.
+    """
+    if is_remote(uri):
+        now = retried(uri, fetching, _remote_object(uri, fetching).facts).state
+    else:
+        now = _LocalMedia(uri).state
+    if now != state:
+        raise VideoReadError(uri, _CHANGED)
+
+
+def _remote_object(uri: str, fetching: Fetching) -> RemoteObject:
+    kind = HttpObject if uri.lower().startswith(("http://", "https://")) else FsspecObject
+    return kind(uri, timeout_seconds=fetching.timeout_seconds)
+
+
 class _LocalMedia:
     def __init__(self, uri: str) -> None:
         self.uri = uri
         self.path: str | None = readable_file(local_path(uri))
-        self._state = self._now()
+        self.state = self._now()
 
     def target(self) -> str:
         # Looked at again: it may be another file by now, or a FIFO, which would hang whoever opens it.
@@ -121,24 +147,25 @@ class _LocalMedia:
         pass
 
     def check_unchanged(self) -> None:
-        if self._now() != self._state:
+        if self._now() != self.state:
             raise VideoReadError(self.uri, _CHANGED)
 
     def close(self) -> None:
         pass
 
-    def _now(self) -> tuple[int, int]:
+    def _now(self) -> str:
         try:
-            state = os.stat(str(self.path))  # noqa: PTH116 - takes bytes that are not UTF-8, too
+            found = os.stat(str(self.path))  # noqa: PTH116 - takes bytes that are not UTF-8, too
         except OSError as error:
             raise VideoNotFoundError(self.uri, f"it has gone while it was read ({error.strerror})") from error
-        return state.st_size, state.st_mtime_ns
+        return f"{found.st_size} {found.st_mtime_ns}"
 
 
 class _RemoteMedia:
     def __init__(self, uri: str, remote: RemoteObject, facts: Facts, fetching: Fetching) -> None:
         self.uri = public_name(uri)
         self.path: str | None = None
+        self.state = facts.state
         self._remote = remote
         self._facts = facts
         self._fetching = fetching
@@ -164,8 +191,9 @@ class _RemoteMedia:
 
 
 class _SpooledMedia:
-    def __init__(self, uri: str, file: IO[bytes]) -> None:
+    def __init__(self, uri: str, file: IO[bytes], state: str) -> None:
         self.uri = public_name(uri)
+        self.state = state
         self._file = file
         # The copy has no name, so that it goes with this process, however that ends.
         self.path: str | None = f"/proc/{os.getpid()}/fd/{file.fileno()}"
@@ -190,7 +218,8 @@ def _copied(media: _RemoteMedia, fetching: Fetching) -> _SpooledMedia:
     """A copy of a file that is read by ranges, each of which is tried again by itself."""
     check_room(media.uri, media.blocks.size_bytes, fetching)
     source = media.open()
-    copy = _SpooledMedia(media.uri, spooled(media.uri, iter(lambda: source.read(_CHUNK_BYTES), b""), fetching))
+    file = spooled(media.uri, iter(lambda: source.read(_CHUNK_BYTES), b""), fetching)
+    copy = _SpooledMedia(media.uri, file, media.state)
     return _closed_unless(copy, media.check_unchanged)
 
 
@@ -206,7 +235,7 @@ def _whole(uri: str, remote: RemoteObject, facts: Facts, fetching: Fetching) -> 
         return file
 
     check_room(uri, facts.size_bytes, fetching)
-    copy = _SpooledMedia(uri, retried(uri, fetching, attempt))
+    copy = _SpooledMedia(uri, retried(uri, fetching, attempt), facts.state)
     return _closed_unless(copy, lambda: _check_same(uri, remote, facts, fetching))
 
 
@@ -220,5 +249,5 @@ def _closed_unless(copy: _SpooledMedia, check: Callable[[], None]) -> _SpooledMe
 
 
 def _check_same(uri: str, remote: RemoteObject, facts: Facts, fetching: Fetching) -> None:
-    if retried(uri, fetching, remote.facts).is_other_than(facts):
+    if retried(uri, fetching, remote.facts).state != facts.state:
         raise VideoReadError(uri, _CHANGED)

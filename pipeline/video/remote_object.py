@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -43,9 +44,10 @@ class Facts:
     takes_ranges: bool
     head: bytes = field(repr=False)
 
-    def is_other_than(self, earlier: Facts) -> bool:
-        """Whether the content cannot be what it was."""
-        return (self.size_bytes, self.version, self.head) != (earlier.size_bytes, earlier.version, earlier.head)
+    @property
+    def state(self) -> str:
+        """Another one for another content, as far as the place tells: length, version and a hash of the first bytes."""
+        return f"{self.size_bytes} {self.version} {hashlib.blake2b(self.head, digest_size=8).hexdigest()}"
 
 
 class RemoteObject(Protocol):
