@@ -39,7 +39,7 @@ class Blocks:
         self._facts = facts
         self._fetching = fetching
         self._kept: OrderedDict[int, bytes] = OrderedDict()
-        self._most_kept = max(2 * _MOST_BLOCKS_A_REQUEST, fetching.cache_bytes // _BLOCK_BYTES)
+        self._most_kept = fetching.cache_bytes // _BLOCK_BYTES
         self._next_number = 0
         self._blocks_a_request = 1
         self._lock = threading.Lock()

@@ -40,7 +40,7 @@ class Fetching(Settings):
     pause_seconds: float = Field(default=0.5, ge=0)
     """Pause before the second try; it doubles with each."""
 
-    cache_bytes: int = Field(default=32 * 2**20, ge=2**20)
+    cache_bytes: int = Field(default=32 * 2**20, ge=8 * 2**20)
     """Most bytes that are kept of a video that is read by ranges."""
 
     spool_folder: str | None = Field(default=None, min_length=1)

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 from contracts.decoder_contract import CASES
+from video_catalogue import MILLISECOND
 from video_factory import Made, make_video, number_of, steady
 from web_server import WebServer
 
 from pipeline.errors import UnsupportedVideoError, VideoError, VideoNotFoundError, VideoReadError
 from pipeline.types import Frame
 from pipeline.video import Decoding, Fetching, VideoDecoder, content_id, make_decoder
+from pipeline.video.media import open_media
 
 MIB = 2**20
-QUICK = Fetching(timeout_seconds=0.5, pause_seconds=0.01, cache_bytes=MIB)
+QUICK = Fetching(timeout_seconds=0.5, pause_seconds=0.01, cache_bytes=8 * MIB)
 
 
 @pytest.fixture
@@ -105,6 +109,21 @@ def test_an_id_reads_a_fraction(server: WebServer) -> None:
 def size_of(wanted: str) -> int:
     start, _, end = wanted.removeprefix("bytes=").partition("-")
     return int(end) - int(start) + 1
+
+
+def test_what_is_kept_is_bounded(server: WebServer) -> None:
+    server.files["/a.mp4"] = bytes(20 * MIB)
+    with closing(open_media(server.url("a.mp4"), QUICK)) as media, media.open() as file:
+        file.read(7 * MIB)
+        file.seek(0)
+        asked = len(server.requests)
+        file.read(7 * MIB)
+        assert len(server.requests) == asked
+        file.read()
+        file.seek(0)
+        asked = len(server.requests)
+        file.read(1)
+        assert len(server.requests) == asked + 1
 
 
 def test_a_moment_costs_a_fraction_of_the_video(pyav: VideoDecoder, server: WebServer, large: Made) -> None:
@@ -203,6 +222,31 @@ def test_faults_that_stay_fail_with_their_cause(
     with pytest.raises(VideoReadError, match=problem), pyav.open(server.url("large.mp4")) as stream:
         list(stream.frames())
     assert len(server.requests) == healthy + QUICK.tries
+
+
+@pytest.mark.parametrize("name", ["large.mp4", "large.mkv", "large.ts", "large.avi", "large.mpg"])
+def test_faults_that_stay_fail_a_part_of_a_video_too(
+    pyav: VideoDecoder, server: WebServer, tmp_path: Path, name: str
+) -> None:
+    codec = {"avi": "mpeg4", "mpg": "mpeg2video"}.get(name[-3:], "libx264")
+    options = {} if codec == "libx264" else {"b": "30M", "qmax": "4"}
+    made = make_video(
+        tmp_path / name,
+        steady(100, 25),
+        codec=codec,
+        options=options,
+        size=(640, 480),
+        noise=60,
+        keyframe_every=10,
+        time_base=MILLISECOND if name.endswith("mkv") else Fraction(1, 25),
+    )
+    server.files[f"/{name}"] = made.path.read_bytes()
+    with pyav.open(server.url(name)) as stream:
+        frames = iter(stream.frames(start=made.times[30], end=made.times[90]))
+        next(frames)
+        server.statuses = [500] * 99
+        with pytest.raises(VideoReadError, match="its server answers 500"):
+            list(frames)
 
 
 @pytest.mark.parametrize("has_tags", [True, False])
