@@ -2,8 +2,10 @@
 
 MomentseekError
 ├── ConfigError                    a setting is unknown, of the wrong kind or out of range
+├── SourceError                    what names videos cannot be read: a manifest, a remote folder
 ├── VideoError                     a video cannot be used
 │   ├── VideoNotFoundError         nothing readable at that place
+│   ├── VideoReadError             it is there, and cannot be read: its server errs or stalls, or it changed meanwhile
 │   ├── UnsupportedVideoError      not a video, no video stream, or not one that this decoder takes
 │   └── VideoDecodeError           the stream is there, and not one frame of it can be decoded
 ├── EncoderError                   the model cannot be used
@@ -21,6 +23,8 @@ A message says what was wrong, with which value, and what to do about it.
 
 from __future__ import annotations
 
+from pipeline.uris import public_name
+
 __all__ = [
     "ConfigError",
     "EncoderError",
@@ -30,12 +34,14 @@ __all__ = [
     "MomentIndexError",
     "MomentseekError",
     "QueryError",
+    "SourceError",
     "StoreError",
     "TextTooLongError",
     "UnsupportedVideoError",
     "VideoDecodeError",
     "VideoError",
     "VideoNotFoundError",
+    "VideoReadError",
     "WeightsUnavailableError",
 ]
 
@@ -48,17 +54,22 @@ class ConfigError(MomentseekError):
     """A setting is unknown, of the wrong kind or out of range; the message names its dotted path."""
 
 
+class SourceError(MomentseekError):
+    """What names videos cannot be read, as a manifest or a remote folder; the message names the line."""
+
+
 class VideoError(MomentseekError):
     """A video cannot be used.
 
     Attributes:
-        uri: Where the video was looked for.
+        uri: Where the video was looked for, without what only its owner may know, as a signed URL's query.
         problem: What is wrong with it, and what to do.
     """
 
     def __init__(self, uri: str, problem: str) -> None:
-        super().__init__(uri, problem)
-        self.uri = uri
+        # What was hidden stays hidden when the error is pickled, printed or logged.
+        super().__init__(public_name(uri), problem)
+        self.uri = public_name(uri)
         self.problem = problem
 
     def __str__(self) -> str:
@@ -67,6 +78,10 @@ class VideoError(MomentseekError):
 
 class VideoNotFoundError(VideoError):
     """There is no readable regular file at that place."""
+
+
+class VideoReadError(VideoError):
+    """It is there, and cannot be read: its server errs, stalls or refuses, or it changed while it was read."""
 
 
 class UnsupportedVideoError(VideoError):

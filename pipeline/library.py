@@ -119,12 +119,13 @@ class Library:
             StoreError: The library's file cannot be written.
         """
         self._check_sampling()
+        # All are named before anything is done: a manifest may turn out to be broken at its end.
+        batch = [source if isinstance(source, Source) else Source(str(source)) for source in sources]
         if executor is None:
             from pipeline.execution import make_executor
 
             executor = make_executor(self.config.execution, self.stages(), on_progress=on_progress)
         write_library_file(LibraryFile(self.config, self._encoder.description, self._encoder.fingerprint))
-        batch = [source if isinstance(source, Source) else Source(str(source)) for source in sources]
         failures = FailureLog(self.config.library)
         failures.open()
         reports = executor.run(batch)
@@ -282,7 +283,7 @@ class Library:
         from pipeline.video import make_decoder
 
         return Stages(
-            decoder=make_decoder(self.config.decoding),
+            decoder=make_decoder(self.config.decoding, self.config.fetching),
             sampler=self.config.sampling,
             encoder=self._encoder,
             store=self.store,
@@ -290,6 +291,7 @@ class Library:
             aggregator=self.config.aggregation,
             segmentation_fingerprint=self.config.segmentation_fingerprint,
             index=self.moment_index(),
+            fetching=self.config.fetching,
         )
 
     def _forget(self) -> None:

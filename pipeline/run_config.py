@@ -17,7 +17,7 @@ from pipeline.index.settings import Indexing
 from pipeline.sampling import FixedRate, SamplingSettings
 from pipeline.search.settings import Searching
 from pipeline.segment import AggregationSettings, FixedWindows, MeanPooling, SegmentationSettings
-from pipeline.video import Decoding
+from pipeline.video import Decoding, Fetching
 
 __all__ = ["RunConfig", "json_schema", "load_run_config", "to_yaml", "with_absolute_paths"]
 
@@ -34,6 +34,9 @@ class RunConfig(Settings):
 
     decoding: Decoding = Decoding()
     """How videos are decoded."""
+
+    fetching: Fetching = Fetching()
+    """How remote videos are read."""
 
     sampling: SamplingSettings = FixedRate()
     """Which frames are embedded."""

@@ -80,16 +80,12 @@ class Source:
     """A video that a caller wants indexed: where it is, and what the caller knows of it.
 
     Attributes:
-        uri: A path or URI, as the caller gave it.
+        uri: A path or URI, as the caller gave it. An empty one ends in a failed report, as other bad names do.
         metadata: Whatever the caller wants to filter by; JSON scalars by name.
     """
 
     uri: str
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if not self.uri:
-            raise ValueError("a source needs a path or URI, got an empty one")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from pipeline.cli.questions import evaluate, search
 from pipeline.cli.settings import config
 from pipeline.cli.shelf import doctor, remove, videos
 from pipeline.cli.submit import submit
-from pipeline.errors import ConfigError, MomentseekError, QueryError
+from pipeline.errors import ConfigError, MomentseekError, QueryError, SourceError
 
 __all__ = ["main"]
 
@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MomentseekError as error:
         if os.environ.get("MOMENTSEEK_DEBUG"):
             raise
-        return _complain(f"error: {error}", 2 if isinstance(error, ConfigError | QueryError) else 1)
+        return _complain(f"error: {error}", 2 if isinstance(error, ConfigError | QueryError | SourceError) else 1)
     except Exception as error:
         if os.environ.get("MOMENTSEEK_DEBUG"):
             raise

@@ -75,7 +75,7 @@ def index(
     progress_every: float | None,
     as_json: bool,
 ) -> None:
-    """Put videos, or all videos of folders, into a library.
+    """Put videos, or all videos of folders and manifests, into a library.
 
     Prints a line a video: done, partial (damaged; what could be decoded is kept), skipped or failed, and why. Videos
     that are in the library already are skipped, so a batch that was interrupted is simply run again.
@@ -99,7 +99,10 @@ def index(
     with _ended_by_sigterm(), open_library(library, config, overrides) as opened:
         failed = [failure.source for failure in opened.failures()] if retry_failed else []
         named = {source.uri for source in failed}
-        sources = [*failed, *(source for source in expand(paths) if place_of(source) not in named)]
+        sources = [
+            *failed,
+            *(source for source in expand(paths, opened.config.fetching) if place_of(source) not in named),
+        ]
         count = len(sources)
         with LiveBar(count) if progress_every is None else ProgressLines(count, progress_every) as bar:
             for report in opened.index(sources, on_progress=bar.update):
@@ -114,9 +117,11 @@ def index(
 
 def report_fields(report: VideoReport) -> dict[str, Any]:
     """A report as JSON can hold it."""
+    from pipeline.uris import public_name
+
     fields = asdict(report)
     source = fields.pop("source")
-    return {"uri": source["uri"], **fields, "metadata": source["metadata"]}
+    return {"uri": public_name(source["uri"]), **fields, "metadata": source["metadata"]}
 
 
 def report_of(fields: dict[str, Any]) -> VideoReport:
@@ -135,8 +140,11 @@ def report_line(report: VideoReport) -> str:
     """A report as a line for people."""
     from pipeline.present.text import printable
     from pipeline.timecode import format_seconds
+    from pipeline.uris import public_name
 
-    line = f"{click.style(f'{report.status:<8}', fg=_COLOURS[report.status])}{printable(report.source.uri)}"
+    line = (
+        f"{click.style(f'{report.status:<8}', fg=_COLOURS[report.status])}{printable(public_name(report.source.uri))}"
+    )
     if report.frames_sampled:
         line += f"  {format_seconds(report.duration_seconds)}  {report.frames_sampled} frame"
         line += "s" * (report.frames_sampled > 1)

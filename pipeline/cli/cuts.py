@@ -35,6 +35,7 @@ def cuts(ctx: click.Context, *, paths: Sequence[str], overrides: Sequence[str], 
     from pipeline.errors import VideoError
     from pipeline.present.text import printable
     from pipeline.sampling import CutDetection, find_shots
+    from pipeline.uris import public_name
     from pipeline.video import Decoding, expand, make_decoder
 
     if "" in paths:
@@ -44,6 +45,7 @@ def cuts(ctx: click.Context, *, paths: Sequence[str], overrides: Sequence[str], 
     decoder = make_decoder(Decoding(threads=min(8, len(os.sched_getaffinity(0)))))
     has_failed = False
     for source in expand(paths):
+        name = public_name(source.uri)
         try:
             with decoder.open(source.uri) as stream:
                 shots = find_shots(stream, settings)
@@ -52,11 +54,11 @@ def cuts(ctx: click.Context, *, paths: Sequence[str], overrides: Sequence[str], 
             has_failed = True
             continue
         for damage in shots.damage:
-            click.echo(f"{printable(source.uri)}: {printable(damage)}", err=True)
+            click.echo(f"{printable(name)}: {printable(damage)}", err=True)
         if as_json:
-            print_json(_fields(source.uri, shots))
+            print_json(_fields(name, shots))
         else:
-            _print_shots(source.uri, shots)
+            _print_shots(name, shots)
     ctx.exit(1 if has_failed else 0)
 
 

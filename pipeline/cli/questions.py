@@ -14,7 +14,7 @@ from pipeline.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from pipeline.library import Library
-    from pipeline.types import Moment
+    from pipeline.types import Moment, Scalar
 
 __all__ = ["evaluate", "search"]
 
@@ -23,6 +23,12 @@ __all__ = ["evaluate", "search"]
 @click.argument("text")
 @click.option("--top", "-n", type=click.IntRange(1, 1000), help="Most moments; else the configuration's number.")
 @click.option("--video", "videos", metavar="VIDEO", multiple=True, help="Only in this video: a name, path or id.")
+@click.option(
+    "--where",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Only in videos with this metadata, as camera=gate.",
+)
 @click.option("--sheet", type=click.Path(dir_okay=False, path_type=Path), help="Draw the moments on one PNG picture.")
 @click.option("--clips", type=click.Path(file_okay=False, path_type=Path), help="Write each moment as MP4 here.")
 @configured
@@ -33,6 +39,7 @@ def search(
     text: str,
     top: int | None,
     videos: Sequence[str],
+    where: Sequence[str],
     sheet: Path | None,
     clips: Path | None,
     config: str | None,
@@ -45,8 +52,9 @@ def search(
     Times are on the video's playback clock, as a player shows them. Clips begin and end exactly where the moment does;
     they are encoded anew, without sound. Where nothing is found it says so, and the exit code is 0.
     """
+    metadata = _metadata(where)
     with require_library(library, config, overrides) as opened:
-        moments = opened.search(text, top=top, videos=videos)
+        moments = opened.search(text, top=top, videos=videos, metadata=metadata)
         if as_json:
             for moment in moments:
                 print_json(asdict(moment))
@@ -58,6 +66,19 @@ def search(
             _export(opened, moments, clips)
     if not moments:
         click.echo(f"nothing found for {text!r}", err=True)
+
+
+def _metadata(where: Sequence[str]) -> dict[str, Scalar]:
+    """What `--where` wants; its values read as those of a CSV manifest do."""
+    from pipeline.video import scalar_of
+
+    wanted = {}
+    for condition in where:
+        name, equals, value = condition.partition("=")
+        if not name or not equals or not value:
+            raise click.UsageError(f"--where {condition!r}: expected NAME=VALUE, as camera=gate")
+        wanted[name] = scalar_of(value)
+    return wanted
 
 
 def _print_moments(moments: Sequence[Moment]) -> None:
@@ -81,7 +102,7 @@ def _draw(library: Library, text: str, moments: Sequence[Moment], path: Path) ->
     from pipeline.present import contact_sheet
     from pipeline.video import make_decoder
 
-    picture = contact_sheet(text, moments, make_decoder(library.config.decoding))
+    picture = contact_sheet(text, moments, make_decoder(library.config.decoding, library.config.fetching))
     try:
         picture.save(path, format="PNG")
     except OSError as error:
@@ -94,7 +115,7 @@ def _export(library: Library, moments: Sequence[Moment], folder: Path) -> None:
     from pipeline.present import clip_name, export_clip, printable
     from pipeline.video import make_decoder
 
-    decoder = make_decoder(library.config.decoding)
+    decoder = make_decoder(library.config.decoding, library.config.fetching)
     written = 0
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,8 @@ from pipeline.execution.video_work import (
     sampled_batches,
 )
 from pipeline.types import FrameEmbeddings, Source, VideoReport
-from pipeline.video import content_id
+from pipeline.uris import public_name
+from pipeline.video import Identity, identify
 
 __all__ = ["InProcessExecutor"]
 
@@ -65,15 +66,15 @@ class InProcessExecutor:
 
     def _index(self, source: Source, ledger: Ledger, worker: _Worker) -> None:
         try:
-            video_id = content_id(source.uri)
+            identity = identify(source.uri, self._stages.fetching)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
             ledger.fail(source, failure_of(error, source.uri).problem)
             return
-        if not ledger.admit(source, video_id):
+        if not ledger.admit(source, identity.video_id):
             return
         worker.open()
         try:
-            result = worker.embedded(source, video_id)
+            result = worker.embedded(source, identity)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
             result = failure_of(error, source.uri)
         if not isinstance(result, Failure):
@@ -81,7 +82,7 @@ class InProcessExecutor:
         elif result.fatal is not None:
             raise result.fatal
         else:
-            ledger.fail(source, result.problem, video_id)
+            ledger.fail(source, result.problem, identity.video_id)
 
 
 class _Worker:
@@ -107,21 +108,23 @@ class _Worker:
                 sampler=stages.sampler,
                 preprocessing=preprocessing,
                 batch_frames=self._batch_frames,
+                fetching=stages.fetching,
             )
             self._opened = reading, model
         return self._opened
 
-    def embedded(self, source: Source, video_id: str) -> tuple[FrameEmbeddings, VideoEnd] | Failure:
+    def embedded(self, source: Source, identity: Identity) -> tuple[FrameEmbeddings, VideoEnd] | Failure:
         reading, model = self.open()
         gathered = GatheredEmbeddings()
-        number = self.meter.begin(source.uri)
+        number = self.meter.begin(public_name(source.uri))
         try:
-            with closing(prefetched(sampled_batches(reading, source.uri), ahead=_BATCHES_AHEAD)) as items:
+            batches = sampled_batches(reading, source.uri, identity.state)
+            with closing(prefetched(batches, ahead=_BATCHES_AHEAD)) as items:
                 for item in items:
                     if isinstance(item, Heartbeat):
                         continue
                     if isinstance(item, VideoEnd):
-                        return gathered.assembled(video_id, item), item
+                        return gathered.assembled(identity.video_id, item), item
                     [result] = encoded(model, [item.images])
                     if isinstance(result, Failure):
                         return result

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 from pipeline.errors import ConfigError, FingerprintMismatchError, IndexLockedError, MomentIndexError
 from pipeline.execution.stages import Stages
-from pipeline.execution.video_work import VideoEnd, failure_of, place_of, record_of, report_of
+from pipeline.execution.video_work import VideoEnd, failure_of, name_of, record_of, report_of
 from pipeline.index.arguments import check_metadata
 from pipeline.rows import remove_other_rows, segment_rows
 from pipeline.types import FrameEmbeddings, IndexedSegment, Scalar, Source, Status, VideoRecord, VideoReport
+from pipeline.uris import public_name
 
 __all__ = ["Ledger"]
 
@@ -91,7 +92,7 @@ class Ledger:
         Raises:
             ConfigError: Its rows cannot be made with this segmentation.
         """
-        names = tuple(dict.fromkeys(map(place_of, (source, *self._twins[frames.video_id]))))
+        names = tuple(dict.fromkeys(map(name_of, (source, *self._twins[frames.video_id]))))
         record = record_of(names, source, frames, end)
         try:
             self._stages.store.write(record, frames)
@@ -154,7 +155,7 @@ class Ledger:
     def _revisit(self, source: Source, record: VideoRecord, started: float) -> None:
         """A video that the store holds: note its name and metadata, and see that the index has its rows."""
         stages = self._stages
-        record = stages.store.add_name(record.video_id, place_of(source))
+        record = stages.store.add_name(record.video_id, name_of(source))
         frames = stages.store.read(record.video_id)
         problem = "already indexed"
         renewed = bool(source.metadata) and dict(source.metadata) != dict(record.metadata)
@@ -227,14 +228,17 @@ class Ledger:
             self._settle_twin(twin, report)
 
     def _settle_twin(self, twin: Source, first: VideoReport) -> None:
-        same = f"same content as {first.source.uri!r}" if twin.uri != first.source.uri else "named twice in this batch"
+        is_same_name = twin.uri == first.source.uri
+        same = "named twice in this batch" if is_same_name else f"same content as {public_name(first.source.uri)!r}"
+        if twin.metadata and dict(twin.metadata) != dict(first.source.metadata):
+            same += "; the metadata that came first counts"
         if first.status is Status.FAILED:
             self._reports.append(
                 replace(first, source=twin, problem=f"{same}, which failed: {first.problem}", elapsed_seconds=0.0)
             )
             return
         try:
-            self._stages.store.add_name(str(first.video_id), place_of(twin))
+            self._stages.store.add_name(str(first.video_id), name_of(twin))
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
             self._report_failure(twin, failure_of(error, twin.uri).problem, first.video_id, time.monotonic())
             return

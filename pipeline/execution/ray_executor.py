@@ -24,6 +24,8 @@ from pipeline.execution.video_work import (
     failure_of,
 )
 from pipeline.types import Source, VideoReport
+from pipeline.uris import public_name
+from pipeline.video import Identity
 
 __all__ = ["RayExecutor"]
 
@@ -88,7 +90,7 @@ class _Batch:
         self._shares = shares
         self._meter = meter
         self._ledger = Ledger(stages, rows_per_write=settings.rows_per_write)
-        self._identities = Identities(settings, sources)
+        self._identities = Identities(settings, stages.fetching, sources)
         self._readers: ReaderPool[RayVideo] = ReaderPool(settings, shares)
         self._encoders: EncoderPool[RayPart] = EncoderPool(stages.encoder, shares, settings.retries)
         self._admitted: deque[RayVideo] = deque()
@@ -127,17 +129,17 @@ class _Batch:
         if reference in self._readers:
             self._take_read(reference)
         elif reference in self._identities:
-            for source, video_id in self._identities.collect(reference):
-                self._take_identified(source, video_id)
+            for source, identity in self._identities.collect(reference):
+                self._take_identified(source, identity)
         else:
             for part, result in self._encoders.collect(reference):
                 self._take_encoded(part, result)
 
-    def _take_identified(self, source: Source, video_id: str | Failure) -> None:
-        if isinstance(video_id, Failure):
-            self._ledger.fail(source, video_id.problem)
-        elif self._ledger.admit(source, video_id):
-            self._admitted.append(RayVideo(source, video_id, tries_left=self._settings.retries))
+    def _take_identified(self, source: Source, identity: Identity | Failure) -> None:
+        if isinstance(identity, Failure):
+            self._ledger.fail(source, identity.problem)
+        elif self._ledger.admit(source, identity.video_id):
+            self._admitted.append(RayVideo(source, identity, tries_left=self._settings.retries))
 
     def _read_more(self) -> None:
         if not self._admitted:
@@ -150,12 +152,13 @@ class _Batch:
             sampler=self._stages.sampler,
             preprocessing=self._encoders.preprocessing,
             batch_frames=self._settings.batch_frames,
+            fetching=self._stages.fetching,
         )
         self._readers.prepare(reading)
         while self._admitted and self._readers.has_room:
             video = self._admitted.popleft()
             self._ledger.begin(video.video_id)
-            video.number = self._meter.begin(video.source.uri)
+            video.number = self._meter.begin(public_name(video.source.uri))
             self._readers.submit(video)
 
     def _take_read(self, reference: Any) -> None:
@@ -216,7 +219,7 @@ class _Batch:
     def _fail(self, video: RayVideo, reason: Failure | Lost) -> None:
         """End a video, or begin it again where bad luck alone is to blame."""
         if isinstance(reason, Lost) and video.tries_left > 0:
-            _log.warning("%r is begun again: %s", video.source.uri, reason.problem)
+            _log.warning("%r is begun again: %s", public_name(video.source.uri), reason.problem)
             self._begin_again(video, tries_left=video.tries_left - 1)
             return
         if isinstance(reason, Failure) and reason.fatal is not None:
@@ -226,7 +229,7 @@ class _Batch:
 
     def _begin_again(self, video: RayVideo, *, tries_left: int) -> None:
         self._abandon(video)
-        self._admitted.appendleft(RayVideo(video.source, video.video_id, tries_left=tries_left))
+        self._admitted.appendleft(RayVideo(video.source, video.identity, tries_left=tries_left))
 
     def _abandon(self, video: RayVideo) -> None:
         video.is_over = True

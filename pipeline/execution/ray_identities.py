@@ -16,6 +16,7 @@ from pipeline.execution.ray_workers import identified
 from pipeline.execution.settings import Execution
 from pipeline.execution.video_work import Failure, place_of
 from pipeline.types import Source
+from pipeline.video import Fetching, Identity
 
 __all__ = ["Identities"]
 
@@ -35,14 +36,21 @@ class Identities:
 
     Args:
         settings: How often a task is tried again, and how long it may take.
+        fetching: How remote ones are read.
         sources: What to identify; drawn from as there is room.
         clock: Seconds that only grow.
     """
 
     def __init__(
-        self, settings: Execution, sources: Iterator[Source], *, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: Execution,
+        fetching: Fetching,
+        sources: Iterator[Source],
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
+        self._fetching = fetching
         self._sources = sources
         self._clock = clock
         self._has_more = True
@@ -67,8 +75,8 @@ class Identities:
             if sources:
                 self._submit(sources)
 
-    def collect(self, reference: Any) -> list[tuple[Source, str | Failure]]:
-        """The sources of a task with their ids, or why they have none; empty where they are to be asked again alone.
+    def collect(self, reference: Any) -> list[tuple[Source, Identity | Failure]]:
+        """The sources of a task with what they are, or why nobody knows; none where they are asked again, each alone.
 
         Raises:
             ExecutionError: The cluster is gone.
@@ -109,5 +117,5 @@ class Identities:
             self._submit([source])
 
     def _submit(self, sources: Sequence[Source]) -> None:
-        reference = self._task.remote([place_of(source) for source in sources])
+        reference = self._task.remote([place_of(source) for source in sources], self._fetching)
         self._asked[reference] = _Asked(sources, self._clock())

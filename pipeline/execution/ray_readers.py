@@ -16,6 +16,8 @@ from pipeline.execution.ray_workers import read_video
 from pipeline.execution.settings import Execution
 from pipeline.execution.video_work import BatchTimes, Failure, Heartbeat, Lost, Reading, VideoEnd, failure_of, place_of
 from pipeline.types import Source
+from pipeline.uris import public_name
+from pipeline.video import Identity
 
 __all__ = ["HasSource", "ReaderPool", "lost"]
 
@@ -26,6 +28,10 @@ class HasSource(Protocol):
     @property
     def source(self) -> Source:
         """Where it is."""
+
+    @property
+    def identity(self) -> Identity:
+        """What its content was when it was identified."""
 
 
 V = TypeVar("V", bound=HasSource)
@@ -85,7 +91,7 @@ class ReaderPool(Generic[V]):
             max_retries=self._settings.retries,
             _generator_backpressure_num_objects=2 * self._settings.batches_ahead,
         )
-        self._readers[task.remote(self._reading, place_of(video.source))] = _Reader(video)
+        self._readers[task.remote(self._reading, place_of(video.source), video.identity.state)] = _Reader(video)
 
     def collect(self, reference: Any) -> tuple[V, Any, BatchTimes | VideoEnd | Failure | Lost] | None:
         """Take the next object of a reader: pixels, which are passed on unseen, and then what is known of them.
@@ -185,5 +191,5 @@ def lost(error: RayError, source: Source, *, tries: int) -> Failure | Lost:
         return failure_of(error.cause, source.uri)
     said = " ".join(str(error).split())
     if isinstance(error, RaySystemError):
-        raise ExecutionError(f"Ray lost {source.uri!r} and itself: {said}") from error
+        raise ExecutionError(f"Ray lost {public_name(source.uri)!r} and itself: {said}") from error
     return Lost(f"Ray lost it ({type(error).__name__}: {said})")

@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.execution.gathering import GatheredEmbeddings
 from pipeline.execution.video_work import BatchTimes, Vectors, VideoEnd
 from pipeline.types import Source
+from pipeline.video import Identity
 
 __all__ = ["RayPart", "RayVideo"]
 
@@ -18,7 +19,7 @@ class RayVideo:
 
     Attributes:
         source: What was asked for.
-        video_id: From its content.
+        identity: What its content is, and when that was so.
         tries_left: How often it may be begun again where Ray loses something of it.
         number: Its number in the batch's progress.
         batches_read: How many batches its reader gave.
@@ -28,7 +29,7 @@ class RayVideo:
     """
 
     source: Source
-    video_id: str
+    identity: Identity
     tries_left: int
     number: int = 0
     batches_read: int = 0
@@ -37,6 +38,11 @@ class RayVideo:
     is_over: bool = False
     _times: dict[int, BatchTimes] = field(default_factory=dict)
     _vectors: dict[int, Vectors] = field(default_factory=dict)
+
+    @property
+    def video_id(self) -> str:
+        """From its content."""
+        return self.identity.video_id
 
     @property
     def is_encoded(self) -> bool:

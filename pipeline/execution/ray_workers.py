@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from pipeline.encode.protocol import Encoder, OpenEncoder, Preprocessing
 from pipeline.errors import MomentseekError
@@ -24,30 +25,38 @@ from pipeline.execution.video_work import (
     failure_of,
     sampled_batches,
 )
-from pipeline.video import content_id
+from pipeline.video import Fetching, Identity, identify
 
 __all__ = ["EncoderProcess", "identified", "read_video"]
 
-
-def identified(paths: list[str]) -> list[str | Failure]:
-    """The ids of videos, or why there is none."""
-    return [_identified(path) for path in paths]
+_PLACES_AT_ONCE = 4
 
 
-def _identified(path: str) -> str | Failure:
+def identified(paths: list[str], fetching: Fetching) -> list[Identity | Failure]:
+    """Which videos are at these places, or why that cannot be said.
+
+    Several are asked at once, since remote ones are mostly waited for.
+    """
+    with ThreadPoolExecutor(_PLACES_AT_ONCE) as threads:
+        return list(threads.map(lambda path: _identified(path, fetching), paths))
+
+
+def _identified(path: str, fetching: Fetching) -> Identity | Failure:
     try:
-        return content_id(path)
+        return identify(path, fetching)
     except Exception as error:  # noqa: BLE001 - errors travel as values, so that no retry hides them
         return failure_of(error, path)
 
 
-def read_video(reading: Reading, path: str) -> Iterator[Images | BatchTimes | Heartbeat | VideoEnd | Failure | None]:
+def read_video(
+    reading: Reading, path: str, state: str
+) -> Iterator[Images | BatchTimes | Heartbeat | VideoEnd | Failure | None]:
     """Read a video as pairs: (pixels, times) a batch, (None, heartbeat) in between, at last (None, end or failure)."""
     # Until the first one a task may wait for a processor; from then on it works.
     yield None
     yield Heartbeat()
     try:
-        for item in sampled_batches(reading, path):
+        for item in sampled_batches(reading, path, state):
             if isinstance(item, FrameBatch):
                 yield item.images
                 yield item.times

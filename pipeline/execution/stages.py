@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline.encode.protocol import Encoder
 from pipeline.index.protocol import MomentIndex
 from pipeline.sampling.protocol import FrameSampler
 from pipeline.segment.protocol import Aggregator, Segmenter
 from pipeline.store.protocol import EmbeddingStore
+from pipeline.video import Fetching
 from pipeline.video.protocol import VideoDecoder
 
 __all__ = ["Stages"]
@@ -27,6 +28,7 @@ class Stages:
         aggregator: Makes one embedding of a segment's frames.
         segmentation_fingerprint: Of all that decides what the rows are.
         index: Holds the rows; this process is its one writer.
+        fetching: How remote videos are read to identify them; the decoder has its own.
     """
 
     decoder: VideoDecoder
@@ -37,3 +39,4 @@ class Stages:
     aggregator: Aggregator
     segmentation_fingerprint: str
     index: MomentIndex
+    fetching: Fetching = field(default_factory=Fetching)

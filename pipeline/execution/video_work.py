@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
@@ -17,6 +17,8 @@ from pipeline.errors import ConfigError, EncoderError, MomentseekError, VideoDec
 from pipeline.sampling.protocol import FrameSampler
 from pipeline.sampling.shot_search import Shots, find_shots
 from pipeline.types import Frame, FrameEmbeddings, Source, Status, VideoInfo, VideoRecord, VideoReport
+from pipeline.uris import is_remote, local_path, public_name
+from pipeline.video import Fetching, check_state
 from pipeline.video.protocol import VideoDecoder
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "encoded",
     "failure_of",
     "largest_gap_seconds",
+    "name_of",
     "place_of",
     "record_of",
     "report_of",
@@ -53,12 +56,14 @@ class Reading:
         sampler: Chooses frames.
         preprocessing: Makes the encoder's input of a frame.
         batch_frames: Most frames of a batch.
+        fetching: How remote videos are asked whether they have changed.
     """
 
     decoder: VideoDecoder
     sampler: FrameSampler
     preprocessing: Preprocessing
     batch_frames: int
+    fetching: Fetching = field(default_factory=Fetching)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,8 +159,15 @@ class Failure:
 
 
 def place_of(source: Source) -> str:
-    """Where a video is, whatever the working directory: URIs as they are, paths made absolute."""
-    return source.uri if "://" in source.uri else os.path.abspath(source.uri)  # noqa: PTH100 - Path keeps ".."
+    """Where a video is read, whatever the working directory: URIs as they are, paths made absolute."""
+    path = local_path(source.uri)
+    # An empty path stays one: made absolute, it would be the working directory.
+    return path if not path or is_remote(path) else os.path.abspath(path)  # noqa: PTH100 - Path keeps ".."
+
+
+def name_of(source: Source) -> str:
+    """Where a video is, as the library keeps it: without the credentials that a signed URL carries."""
+    return public_name(place_of(source))
 
 
 def failure_of(error: Exception, name: str) -> Failure:
@@ -167,14 +179,21 @@ def failure_of(error: Exception, name: str) -> Failure:
         return Failure(error.problem)
     if isinstance(error, MomentseekError):
         return Failure(str(error))
-    _log.error("unexpected error while working on %r", name, exc_info=error)
+    _log.error("unexpected error while working on %r", public_name(name), exc_info=error)
     return Failure(f"unexpected {type(error).__name__}: {' '.join(str(error).split()) or 'without a message'}")
 
 
-def sampled_batches(reading: Reading, path: str) -> Iterator[FrameBatch | Heartbeat | VideoEnd]:
+def sampled_batches(
+    reading: Reading, path: str, state: str | None = None
+) -> Iterator[FrameBatch | Heartbeat | VideoEnd]:
     """Decode, sample and preprocess a video: batches in order, then one `VideoEnd`.
 
     Between batches that are long in coming there are heartbeats.
+
+    Args:
+        reading: How.
+        path: The video.
+        state: Of its content when it was identified, which it must still be at the end; None to take what is there.
 
     Raises:
         VideoError: It cannot be used.
@@ -207,6 +226,8 @@ def sampled_batches(reading: Reading, path: str) -> Iterator[FrameBatch | Heartb
             seen_until_seconds=_seconds(sampling.seen_until),
             damage=stream.damage,
         )
+        if state is not None:
+            check_state(path, state, reading.fetching)
         if reading.sampler.cut_searches:
             # They say nothing until they are done; none is slower than the video itself.
             yield Heartbeat(silence_seconds=end.duration_seconds)

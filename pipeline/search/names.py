@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from pipeline.errors import QueryError
 from pipeline.types import VideoRecord
+from pipeline.uris import is_remote, local_path, public_name
 
 __all__ = ["match_videos"]
 
@@ -39,11 +40,13 @@ def match_videos(records: Sequence[VideoRecord], wanted: str) -> tuple[str, ...]
     known = sorted({_file_name(name) for record in records for name in record.names})
     near = difflib.get_close_matches(_file_name(wanted), known, n=3, cutoff=0.4) or known[:3]
     hint = f"nearest: {', '.join(near)}" if near else "the library holds no video yet"
-    raise QueryError(f"no video {wanted!r} in this library; {hint}")
+    raise QueryError(f"no video {public_name(wanted)!r} in this library; {hint}")
 
 
 def _absolute(name: str) -> str:
-    return name if "://" in name else os.path.abspath(name)  # noqa: PTH100 - Path.resolve would follow links
+    """A name as the library keeps it."""
+    path = local_path(name)
+    return public_name(path) if is_remote(path) else os.path.abspath(path)  # noqa: PTH100 - resolve follows links
 
 
 def _file_name(name: str) -> str:

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from pipeline.video.manifests import scalar_of
+from pipeline.video.media import check_state
 from pipeline.video.protocol import VideoDecoder, VideoStream
-from pipeline.video.settings import Decoding, make_decoder
+from pipeline.video.settings import Decoding, Fetching, make_decoder
 from pipeline.video.sources import expand
-from pipeline.video.video_id import content_id
+from pipeline.video.video_id import Identity, content_id, identify
 
-__all__ = ["Decoding", "VideoDecoder", "VideoStream", "content_id", "expand", "make_decoder"]
+__all__ = [
+    "Decoding",
+    "Fetching",
+    "Identity",
+    "VideoDecoder",
+    "VideoStream",
+    "check_state",
+    "content_id",
+    "expand",
+    "identify",
+    "make_decoder",
+    "scalar_of",
+]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import UnsupportedVideoError
 from pipeline.freed_memory import give_back
 from pipeline.types import VideoInfo
-from pipeline.video.files import readable_file
+from pipeline.video.media import Media
 from pipeline.video.orientation import UPRIGHT, Orientation
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ _CONTAINERS = (
     # Sound alone, which is refused by name.
     ",mp3,wav,flac,aac"
 )
-_OPTIONS = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
+# What is read through us needs no protocol of FFmpeg's, so that nothing in it can open anything else.
+_NO_PROTOCOL = "none"
 # A header may claim any size, and the decoder would allocate it: 16384 x 8192 pixels is beyond every video in use.
 _DECODER_OPTIONS = {"max_pixels": str(2**27)}
 _PROBED_PACKETS = 300
@@ -45,7 +46,7 @@ class Probe:
     """What is known of a video before it is decoded.
 
     Attributes:
-        path: Absolute.
+        media: The vetted file, open for as long as it is read.
         info: For callers.
         stream_index: The best video stream's place among all streams.
         stream_start_ticks: The stream's own start, in ticks of its time base.
@@ -54,7 +55,7 @@ class Probe:
         has_other_ends: Whether `expected_end` is of the whole file, of which another stream may be the longest.
     """
 
-    path: str
+    media: Media
     info: VideoInfo
     stream_index: int
     stream_start_ticks: int
@@ -78,18 +79,20 @@ class Probe:
         return 1 / self.info.average_rate if self.info.average_rate else None
 
 
-def probe(uri: str) -> Probe:
-    """Vet a file and look at its best video stream; every backend does so before its library touches the file.
+def probe(media: Media) -> Probe:
+    """Look at a vetted file's best video stream; every backend does so before its library touches the file.
 
     Raises:
-        VideoNotFoundError: There is no readable regular file at `uri`.
+        VideoNotFoundError: The file has gone.
+        VideoReadError: Its place errs or stalls.
         UnsupportedVideoError: It is not a video, has no video stream, or none with a known codec.
     """
-    path = readable_file(uri)
-    with _opened(path, uri) as container:
+    uri = media.uri
+    with _opened(media) as container:
         stream = _best_stream(container, uri)
         time_base = _time_base(stream, uri)
         picture = _first_picture(container, stream)
+        media.raise_failure()
         orientation = _orientation(picture)
         start_time = _start_time(container, picture)
         expected_end, has_other_ends = _expected_end(container, stream, start_time)
@@ -113,7 +116,7 @@ def probe(uri: str) -> Probe:
             duration_seconds=_duration_seconds(stream, expected_end, start_time),
         )
         return Probe(
-            path=path,
+            media=media,
             info=info,
             stream_index=stream.index,
             stream_start_ticks=stream.start_time or 0,
@@ -138,7 +141,7 @@ def open_stream(probed: Probe, *, reads_all: bool) -> Iterator[tuple[InputContai
     from av.stream import Discard
 
     uri = probed.info.uri
-    with _opened(readable_file(uri), uri) as container:
+    with _opened(probed.media) as container:
         streams = [stream for stream in container.streams.video if stream.index == probed.stream_index]
         if not streams:
             raise UnsupportedVideoError(uri, "the file has changed while it was read")
@@ -156,16 +159,23 @@ def reason_of(error: Exception) -> str:
 
 
 @contextmanager
-def _opened(path: str, uri: str) -> Iterator[InputContainer]:
+def _opened(media: Media) -> Iterator[InputContainer]:
     import av
 
+    target = media.target()
+    protocols = "file" if isinstance(target, str) else _NO_PROTOCOL
     try:
         container = av.open(
-            path, "r", container_options=dict(_OPTIONS), options=dict(_DECODER_OPTIONS), metadata_errors="replace"
+            target,
+            "r",
+            container_options={"format_whitelist": _CONTAINERS, "protocol_whitelist": protocols},
+            options=dict(_DECODER_OPTIONS),
+            metadata_errors="replace",
         )
     except (av.FFmpegError, ValueError, OverflowError) as error:
+        media.raise_failure()
         raise UnsupportedVideoError(
-            uri,
+            media.uri,
             f"not a video file that FFmpeg can open ({reason_of(error)}); cut off, damaged or no video: copy it again",
         ) from error
     is_long = any(stream.frames > _MANY_FRAMES for stream in container.streams)

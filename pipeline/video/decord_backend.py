@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,9 +11,11 @@ import numpy as np
 from pipeline.errors import UnsupportedVideoError
 from pipeline.video.account import Account
 from pipeline.video.container import Probe, probe
+from pipeline.video.media import open_media
 from pipeline.video.orientation import UPRIGHT
 from pipeline.video.packet_times import PacketTime, packet_times
 from pipeline.video.scaling import Scaler
+from pipeline.video.settings import Fetching
 from pipeline.video.whole_pictures import Picture, WholePictureStream
 
 if TYPE_CHECKING:
@@ -31,9 +33,11 @@ class DecordDecoder:
 
     Attributes:
         threads: Threads of FFmpeg's decoder.
+        fetching: How remote videos are read; they are copied to the disk.
     """
 
     threads: int = 1
+    fetching: Fetching = field(default_factory=Fetching)
 
     @property
     def name(self) -> str:
@@ -41,14 +45,20 @@ class DecordDecoder:
         return "decord"
 
     def open(self, path: str) -> DecordStream:
-        """Open a regular local file.
+        """Open a file, local or remote.
 
         Raises:
             VideoNotFoundError: There is no readable regular file at `path`.
+            VideoReadError: Its place errs or stalls, or it is too large to be copied.
             UnsupportedVideoError: It is not a video, has no video stream, or decord cannot decode it rightly.
         """
-        stream = DecordStream(probe(path), self.threads)
-        stream.check()
+        media = open_media(path, self.fetching, needs_path=True)
+        try:
+            stream = DecordStream(probe(media), self.threads)
+            stream.check()
+        except BaseException:
+            media.close()
+            raise
         return stream
 
 
@@ -108,7 +118,7 @@ class DecordStream(WholePictureStream):
         decord.logging.set_level(decord.logging.QUIET)
         try:
             return decord.VideoReader(
-                self._probe.path, ctx=decord.cpu(0), num_threads=self._threads, fault_tol=_NO_RECOVERED_SHARE
+                str(self._probe.media.path), ctx=decord.cpu(0), num_threads=self._threads, fault_tol=_NO_RECOVERED_SHARE
             )
         except (decord.DECORDError, RuntimeError, AssertionError, UnicodeError) as error:
             raise UnsupportedVideoError(

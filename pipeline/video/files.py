@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import UnsupportedVideoError, VideoNotFoundError
 
-__all__ = ["SUFFIXES", "readable_file", "videos_within"]
+__all__ = ["HEAD_BYTES", "SUFFIXES", "check_head", "readable_file", "videos_within"]
 
 SUFFIXES = frozenset(
     {
@@ -49,7 +49,9 @@ SUFFIXES = frozenset(
 )
 """Suffixes, in lower case, of the files in a folder that are taken for videos."""
 
-_HEAD_BYTES = 4096
+HEAD_BYTES = 4096
+"""How much of a file's beginning `check_head` wants to see."""
+
 _STILL_IMAGES = {
     b"\xff\xd8\xff": "JPEG",
     b"\x89PNG\r\n\x1a\n": "PNG",
@@ -81,21 +83,34 @@ def readable_file(path: str) -> str:
     absolute = _regular_file(path)
     try:
         with Path(absolute).open("rb") as file:
-            head = file.read(_HEAD_BYTES)
+            head = file.read(HEAD_BYTES)
     except PermissionError as error:
         raise VideoNotFoundError(path, "this user may not read the file; change its permissions") from error
     except OSError as error:
         raise VideoNotFoundError(path, f"the file cannot be read ({error.strerror})") from error
+    check_head(path, head)
+    return absolute
+
+
+def check_head(uri: str, head: bytes) -> None:
+    """Refuse what cannot be a video.
+
+    Args:
+        uri: Where it is.
+        head: Its first `HEAD_BYTES` bytes, or all where there are fewer.
+
+    Raises:
+        UnsupportedVideoError: It is empty, a still image or text.
+    """
     if not head:
-        raise UnsupportedVideoError(path, "the file is empty; copy or download it again")
+        raise UnsupportedVideoError(uri, "the file is empty; copy or download it again")
     image = _still_image(head)
     if image:
-        raise UnsupportedVideoError(path, f"a still image, not a video ({image}); leave it out")
+        raise UnsupportedVideoError(uri, f"a still image, not a video ({image}); leave it out")
     if _is_text(head):
         raise UnsupportedVideoError(
-            path, "a text file (a playlist, subtitles or a list), not a video; name the videos themselves"
+            uri, "a text file (a playlist, subtitles or a list), not a video; name the videos themselves"
         )
-    return absolute
 
 
 def videos_within(folder: str) -> list[str]:
@@ -138,8 +153,6 @@ def _regular_file(path: str) -> str:
 def _why_missing(path: str) -> str:
     if Path(path).is_symlink():
         return f"a broken link to {os.readlink(path)!r}; mend it, or leave it out"  # noqa: PTH115 - as above
-    if "://" in path:
-        return "a URL; only local files are read, so download it and name its path"
     if any(character in path for character in "*?["):
         return "no file matches this pattern; check it and the working directory"
     return "there is no such file; check the path and the working directory"
@@ -167,5 +180,5 @@ def _is_text(head: bytes) -> bool:
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as error:
-        return len(head) == _HEAD_BYTES and error.start > len(head) - 4
+        return len(head) == HEAD_BYTES and error.start > len(head) - 4
     return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,8 +12,10 @@ import numpy as np
 from pipeline.errors import UnsupportedVideoError
 from pipeline.video.account import Account
 from pipeline.video.container import Probe, probe
+from pipeline.video.media import open_media
 from pipeline.video.packet_times import PacketTime, packet_times
 from pipeline.video.scaling import Scaler
+from pipeline.video.settings import Fetching
 from pipeline.video.whole_pictures import Picture, WholePictureStream
 
 if TYPE_CHECKING:
@@ -28,9 +30,11 @@ class OpenCVDecoder:
 
     Attributes:
         threads: Threads of FFmpeg's decoder.
+        fetching: How remote videos are read; they are copied to the disk.
     """
 
     threads: int = 1
+    fetching: Fetching = field(default_factory=Fetching)
 
     @property
     def name(self) -> str:
@@ -38,14 +42,20 @@ class OpenCVDecoder:
         return "opencv"
 
     def open(self, path: str) -> OpenCVStream:
-        """Open a regular local file.
+        """Open a file, local or remote.
 
         Raises:
             VideoNotFoundError: There is no readable regular file at `path`.
+            VideoReadError: Its place errs or stalls, or it is too large to be copied.
             UnsupportedVideoError: It is not a video, has no video stream, or OpenCV cannot decode it rightly.
         """
-        stream = OpenCVStream(probe(path), self.threads)
-        stream.check()
+        media = open_media(path, self.fetching, needs_path=True)
+        try:
+            stream = OpenCVStream(probe(media), self.threads)
+            stream.check()
+        except BaseException:
+            media.close()
+            raise
         return stream
 
 
@@ -112,7 +122,9 @@ class OpenCVStream(WholePictureStream):
         import cv2
 
         try:
-            capture = cv2.VideoCapture(self._probe.path, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, self._threads])
+            capture = cv2.VideoCapture(
+                str(self._probe.media.path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, self._threads]
+            )
         except (TypeError, UnicodeError, cv2.error) as error:
             raise UnsupportedVideoError(
                 self.info.uri, "OpenCV cannot take its name; rename it, or use decoding.backend: pyav"

@@ -61,6 +61,8 @@ class VideoStream(Protocol):
 
         Raises:
             VideoDecodeError: Not one frame could be decoded though the whole stream was wanted.
+            VideoReadError: The place of a remote video errs or stalls, or the content changed before the whole stream
+                was read; then what was given out so far may be of two contents.
         """
 
     def packets(self) -> Packets | None:
@@ -93,9 +95,10 @@ class VideoDecoder(Protocol):
         """The backend's name in the configuration."""
 
     def open(self, path: str) -> VideoStream:
-        """Open a regular local file.
+        """Open a regular local file, or one at a URI that fsspec knows.
 
         Raises:
             VideoNotFoundError: There is no readable regular file at `path`.
+            VideoReadError: It is remote, and its place errs or stalls.
             UnsupportedVideoError: It is not a video, has no video stream, or this backend cannot decode it rightly.
         """

@@ -16,9 +16,11 @@ from pipeline.packets import Packets, Span
 from pipeline.types import Frame, Grid, Skip, VideoInfo
 from pipeline.video.account import Account
 from pipeline.video.container import Probe, open_stream, probe
+from pipeline.video.media import open_media
 from pipeline.video.packet_list import PacketUses, listed_packets, uses_within
 from pipeline.video.reader import PictureReader
 from pipeline.video.scaling import Scaler
+from pipeline.video.settings import Fetching
 from pipeline.video.window import shown_within
 
 if TYPE_CHECKING:
@@ -80,9 +82,11 @@ class PyAVDecoder:
 
     Attributes:
         threads: Threads of FFmpeg's decoder; more than one makes single videos faster and a batch no faster.
+        fetching: How remote videos are read.
     """
 
     threads: int = 1
+    fetching: Fetching = field(default_factory=Fetching)
 
     @property
     def name(self) -> str:
@@ -90,13 +94,19 @@ class PyAVDecoder:
         return "pyav"
 
     def open(self, path: str) -> PyAVStream:
-        """Open a regular local file.
+        """Open a file, local or remote.
 
         Raises:
             VideoNotFoundError: There is no readable regular file at `path`.
+            VideoReadError: Its place errs or stalls.
             UnsupportedVideoError: It is not a video, has no video stream, or none with a known codec.
         """
-        return PyAVStream(probe(path), self.threads)
+        media = open_media(path, self.fetching)
+        try:
+            return PyAVStream(probe(media), self.threads)
+        except BaseException:
+            media.close()
+            raise
 
 
 class PyAVStream:
@@ -158,6 +168,7 @@ class PyAVStream:
 
         Raises:
             VideoDecodeError: Not one frame could be decoded though the whole stream was wanted.
+            VideoReadError: Its place errs or stalls, or the content changed before the whole stream was read.
             ValueError: The stream is closed.
         """
         self._check_open()
@@ -200,6 +211,7 @@ class PyAVStream:
         for one_pass in self._passes:
             one_pass.close()
         self._passes.clear()
+        self._probe.media.close()
 
     def _check_open(self) -> None:
         if self._is_closed:
@@ -225,7 +237,10 @@ class PyAVStream:
         for frame in shown_within(itertools.chain(ahead, decoded), start, end):
             account.give(frame.time, frame.duration)
             yield frame
-        if start is None and end is None and account.is_empty:
+        if start is not None or end is not None:
+            return
+        self._probe.media.check_unchanged()
+        if account.is_empty:
             why = "; ".join(account.damage) or "it holds no picture"
             problem = f"not one frame of its {self.info.codec} stream can be decoded: {why}"
             raise VideoDecodeError(self.info.uri, problem)
@@ -290,6 +305,7 @@ class PyAVStream:
         try:
             container.seek(int(ticks), stream=stream)
         except av.FFmpegError:
+            self._probe.media.raise_failure()
             return False
         return True
 

@@ -181,8 +181,11 @@ class PictureReader:
                         yield packet
                     else:
                         self._measure(packet)
+                # FFmpeg takes some faults of reading for the end of the file.
+                self._probe.media.raise_failure()
                 is_over = True
             except av.FFmpegError as error:
+                self._probe.media.raise_failure()
                 failures += 1
                 is_over = failures >= _READ_ERRORS_IN_A_ROW
                 if failures == 1 or is_over:

@@ -9,7 +9,7 @@ from pydantic import Field
 from pipeline.config import Settings
 from pipeline.video.protocol import VideoDecoder
 
-__all__ = ["Decoding", "make_decoder"]
+__all__ = ["Decoding", "Fetching", "make_decoder"]
 
 
 class Decoding(Settings):
@@ -24,16 +24,44 @@ class Decoding(Settings):
     where videos are few."""
 
 
-def make_decoder(settings: Decoding) -> VideoDecoder:
+class Fetching(Settings):
+    """How videos are read that are not on this machine's file systems: from object stores and web servers.
+
+    Only the parts that are wanted are read, by range requests. What takes no such requests, and all that decord or
+    OpenCV decode, is copied to the disk for as long as it is read.
+    """
+
+    timeout_seconds: float = Field(default=30.0, gt=0)
+    """Longest wait for an answer, or for the next bytes, before a try counts as failed."""
+
+    tries: int = Field(default=3, ge=1)
+    """How often a request is made before the video fails; only faults that may pass are tried again."""
+
+    pause_seconds: float = Field(default=0.5, ge=0)
+    """Pause before the second try; it doubles with each."""
+
+    cache_bytes: int = Field(default=32 * 2**20, ge=8 * 2**20)
+    """Most bytes that are kept of a video that is read by ranges."""
+
+    spool_folder: str | None = Field(default=None, min_length=1)
+    """Where copies are kept; None for the system's folder for temporary files. A copy has no name there, and goes with
+    the process that made it."""
+
+    spool_bytes: int = Field(default=20 * 10**9, ge=1)
+    """Most bytes of one copy; what is larger fails. Each video that is being read may have one."""
+
+
+def make_decoder(settings: Decoding, fetching: Fetching | None = None) -> VideoDecoder:
     """The decoder that settings ask for; its library is loaded when it first opens a video."""
+    fetching = fetching or Fetching()
     if settings.backend == "decord":
         from pipeline.video.decord_backend import DecordDecoder
 
-        return DecordDecoder(settings.threads)
+        return DecordDecoder(settings.threads, fetching)
     if settings.backend == "opencv":
         from pipeline.video.opencv_backend import OpenCVDecoder
 
-        return OpenCVDecoder(settings.threads)
+        return OpenCVDecoder(settings.threads, fetching)
     from pipeline.video.pyav_backend import PyAVDecoder
 
-    return PyAVDecoder(settings.threads)
+    return PyAVDecoder(settings.threads, fetching)

@@ -4,68 +4,145 @@ from __future__ import annotations
 
 import glob
 import os
+import posixpath
 from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
+from pipeline.errors import SourceError, VideoError
 from pipeline.types import Source
-from pipeline.video.files import videos_within
+from pipeline.uris import is_remote, local_path, public_name, suffix_of
+from pipeline.video.files import SUFFIXES, videos_within
+from pipeline.video.manifests import MANIFESTS, manifest_rows
+from pipeline.video.media import open_remote
+from pipeline.video.remote_folders import has_listing, is_pattern, remote_matches, remote_videos_within
+from pipeline.video.settings import Fetching
 
 __all__ = ["expand"]
 
+_LIST = ".txt"
 
-def expand(paths: Iterable[str]) -> Iterator[Source]:
-    """List the videos that paths stand for, in their order; each file once.
+
+def expand(paths: Iterable[str], fetching: Fetching | None = None) -> Iterator[Source]:
+    """List the videos that paths and URIs stand for, in their order; each once, unless more is said of it later.
 
     - A file stands for itself, whatever its suffix.
-    - A folder stands for all videos in it and below, known by suffix, sorted; hidden ones are left out.
-    - A list file (.txt) stands for the paths in it: one a line, relative to the list's own folder; empty lines and
-      lines that begin with # are skipped.
-    - What does not exist is read as a pattern (*, ?, [...], ** for any depth), and stands for its sorted matches.
+    - A folder stands for all videos in it and below, known by suffix, sorted; hidden ones are left out. In an object
+      store its name ends with /, or has no suffix of a video; web servers have no folders.
+    - A manifest (.csv, .jsonl, .parquet) stands for the videos in it, one a row, with the other columns as metadata;
+      see `manifest_rows`.
+    - A list file (.txt) stands for the paths in it: one a line; empty lines and lines that begin with # are skipped.
+    - What does not exist is read as a pattern (*, ?, [...], ** for any depth), and stands for its sorted matches; in an
+      object store it is one if it looks so.
 
-    Nothing raises: what stands for no video, as a folder without any, comes out as it is, and opening it says why.
+    Paths in manifests and lists are relative to the folder of these. What stands for no video, as a folder without any,
+    comes out as it is, and opening it says why.
+
+    Args:
+        paths: Paths and URIs.
+        fetching: How remote manifests and folders are read; None for the defaults.
+
+    Raises:
+        SourceError: A manifest cannot be read, or a row of it is not as it should be; or a remote folder cannot be
+            listed.
     """
+    naming = _Naming(fetching or Fetching())
     seen: set[str] = set()
     for path in paths:
-        for found in _expanded(path, lists=True):
-            place = os.path.abspath(found)  # noqa: PTH100 - Path.absolute keeps ".."
-            if place not in seen:
+        for found in naming.expanded(local_path(path)):
+            place = found.uri if is_remote(found.uri) else os.path.abspath(found.uri)  # noqa: PTH100 - keeps ".."
+            if place not in seen or found.metadata:
                 seen.add(place)
-                yield Source(found)
+                yield found
 
 
-def _expanded(path: str, *, lists: bool) -> Iterator[str]:
-    if not path:
-        return
-    if os.path.isdir(path):  # noqa: PTH112 - Path("") is a folder
-        yield from videos_within(path) or [path]
-    elif not os.path.lexists(path) and glob.has_magic(path):
-        yield from _matches(path)
-    elif lists and path.lower().endswith(".txt") and os.path.isfile(path):  # noqa: PTH113
-        yield from _listed(path)
-    else:
-        yield path
+class _Naming:
+    """Finds what names mean."""
+
+    def __init__(self, fetching: Fetching) -> None:
+        self._fetching = fetching
+
+    def expanded(self, path: str) -> Iterator[Source]:
+        """What a caller's own name stands for: lists and manifests are read, too."""
+        is_there = is_remote(path) or os.path.isfile(path)  # noqa: PTH113 - Path("") is a folder
+        if is_there and suffix_of(path) in MANIFESTS:
+            yield from self._in_manifest(path)
+        elif is_there and suffix_of(path) == _LIST:
+            yield from self._listed(path)
+        elif is_remote(path) and has_listing(path) and suffix_of(path) not in SUFFIXES and not is_pattern(path):
+            yield from map(Source, remote_videos_within(path, self._fetching) or [path])
+        else:
+            yield from self._found(path)
+
+    def _found(self, path: str) -> Iterator[Source]:
+        """What a name stands for that may come from a list: files, folders and patterns, and nothing is asked."""
+        if not path:
+            return
+        if is_remote(path):
+            yield from self._found_remote(path)
+        elif os.path.isdir(path):  # noqa: PTH112 - Path("") is a folder
+            yield from map(Source, videos_within(path) or [path])
+        elif not os.path.lexists(path) and glob.has_magic(path):
+            for match in sorted(glob.glob(path, recursive=True)) or [path]:  # noqa: PTH207
+                yield from map(Source, (os.path.isdir(match) and videos_within(match)) or [match])  # noqa: PTH112
+        else:
+            yield Source(path)
+
+    def _found_remote(self, uri: str) -> Iterator[Source]:
+        found: list[str] = []
+        if has_listing(uri):
+            if is_pattern(uri):
+                found = remote_matches(uri, self._fetching)
+            elif uri.endswith("/"):
+                found = remote_videos_within(uri, self._fetching)
+        yield from map(Source, found or [uri])
+
+    def _in_manifest(self, path: str) -> Iterator[Source]:
+        is_empty = True
+        with self._opened(path) as file:
+            for source in manifest_rows(path, file):
+                is_empty = False
+                yield Source(_beside(path, source.uri), source.metadata)
+        if is_empty:
+            raise SourceError(f"{public_name(path)}: names no video; fill it, or leave it out")
+
+    def _listed(self, path: str) -> Iterator[Source]:
+        with self._opened(path) as file:
+            text = file.read().decode("utf-8-sig", errors="surrogateescape")
+        lines = [line.strip("\r") for line in text.split("\n")]
+        named = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+        if not named:
+            yield Source(path)
+        for line in named:
+            literal = _beside(path, line)
+            yield from self._found(literal if os.path.lexists(literal) else _beside(path, line.strip()))
+
+    @contextmanager
+    def _opened(self, path: str) -> Iterator[BinaryIO]:
+        """A list's bytes."""
+        try:
+            if is_remote(path):
+                with closing(open_remote(path, self._fetching)) as media, media.open() as file:
+                    yield file
+                    media.check_unchanged()
+            else:
+                with Path(path).open("rb") as file:
+                    yield file
+        except VideoError as error:
+            raise SourceError(f"{public_name(path)}: cannot be read: {error.problem}") from None
+        except OSError as error:
+            raise SourceError(f"{path}: cannot be read ({error.strerror or error}); check its permissions") from error
 
 
-def _matches(pattern: str) -> Iterator[str]:
-    matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - keeps the path as it was given
-    if not matches:
-        yield pattern
-    for match in matches:
-        yield from _expanded(match, lists=False)
-
-
-def _listed(path: str) -> Iterator[str]:
-    try:
-        text = Path(path).read_bytes().decode("utf-8-sig", errors="surrogateescape")
-    except OSError:
-        yield path
-        return
-    folder = os.path.dirname(path)  # noqa: PTH120 - keeps the path as it was given
-    lines = [line.strip("\r") for line in text.split("\n")]
-    named = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    if not named:
-        yield path
-    for line in named:
-        literal = os.path.join(folder, line)  # noqa: PTH118
-        stripped = os.path.join(folder, line.strip())  # noqa: PTH118
-        yield from _expanded(literal if os.path.lexists(literal) else stripped, lists=False)
+def _beside(listing: str, name: str) -> str:
+    """Where a list means a video to be."""
+    path = local_path(name)
+    if is_remote(path) or os.path.isabs(path):  # noqa: PTH117 - takes bytes that are not UTF-8, too
+        return path
+    if not is_remote(listing):
+        return os.path.join(os.path.dirname(listing), path)  # noqa: PTH118, PTH120 - keeps the path as it was given
+    scheme, _, rest = listing.partition("://")
+    folder = (rest if has_listing(listing) else rest.partition("?")[0]).rpartition("/")[0]
+    end = "/" if path.endswith("/") else ""
+    return f"{scheme}://{posixpath.normpath(posixpath.join(folder, path))}{end}"

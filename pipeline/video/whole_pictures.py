@@ -125,6 +125,7 @@ class WholePictureStream(ABC):
 
         Raises:
             VideoDecodeError: Not one frame could be decoded though the whole stream was wanted.
+            VideoReadError: The content changed before the whole stream was read.
             UnsupportedVideoError: The library's times cannot be trusted on this file.
             ValueError: The stream is closed.
         """
@@ -154,6 +155,7 @@ class WholePictureStream(ABC):
         for one_pass in self._passes:
             one_pass.close()
         self._passes.clear()
+        self._probe.media.close()
 
     def __enter__(self) -> WholePictureStream:
         return self
@@ -166,7 +168,10 @@ class WholePictureStream(ABC):
         for frame in shown_within(self._timed(account), start, end):
             account.give(frame.time, frame.duration)
             yield frame
-        if start is None and end is None and account.is_empty:
+        if start is not None or end is not None:
+            return
+        self._probe.media.check_unchanged()
+        if account.is_empty:
             why = "; ".join(account.damage) or "the library gives no reason; try decoding.backend: pyav"
             problem = f"not one frame of its {self.info.codec} stream can be decoded: {why}"
             raise VideoDecodeError(self.info.uri, problem)

@@ -72,7 +72,8 @@ def test_a_misspelt_setting_gets_the_nearest(momentseek):
 
 
 def test_index_reports_each_video(momentseek, config, make_video, sound_only, tmp_path):
-    good, twin = make_video("films/good.mp4"), make_video("films/twin.mp4")
+    good, twin = make_video("films/good.mp4"), tmp_path / "films" / "twin.mp4"
+    twin.write_bytes(good.read_bytes())  # an encoder with threads does not always write the same
     odd = make_video("films/o\ndd \x1b[31m видео.mp4", grey=10)
     (tmp_path / "films" / "empty.mp4").touch()
     (tmp_path / "films" / "text.mp4").write_text("dear diary")

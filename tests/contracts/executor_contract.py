@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contracts.fake_videos import FAILS_ENCODER, EveryFrame, FakeDecoder, FakeEncoder, write_video
+from contracts.fake_videos import FAILS_ENCODER, EveryFrame, FakeDecoder, FakeEncoder, GrowingDecoder, write_video
+from video_factory import make_video, steady
+from web_server import WebServer
 
 from pipeline.errors import ConfigError, MomentIndexError, StoreError, WeightsUnavailableError
 from pipeline.execution import Execution, Executor, ProgressEvent, Stages
@@ -18,6 +20,8 @@ from pipeline.sampling import Novelty
 from pipeline.segment import FixedWindows, MeanPooling, Shots
 from pipeline.store import ParquetStore
 from pipeline.types import FrameEmbeddings, IndexedSegment, Source, Status, VideoRecord, VideoReport
+from pipeline.uris import public_name
+from pipeline.video import Decoding, Fetching, make_decoder
 
 MakeExecutor = Callable[..., Executor]
 
@@ -252,6 +256,42 @@ class ExecutorContract:
         assert "metadata 'bad]name'" in report.problem
         assert list(stages.store.records()) == []
         assert not (tmp_path / "calls.log").exists()
+
+    def test_run_fails_a_video_that_changed_since_it_was_identified(self, run, stages, tmp_path):
+        path = write_video(tmp_path / "a.mp4")
+        [report] = run(path, decoder=GrowingDecoder())
+        assert (report.status, list(stages.store.records())) == (Status.FAILED, [])
+        assert "changed while it was read; run it again" in report.problem
+        [again] = run(path)
+        assert again.status is Status.DONE
+
+    def test_run_reads_videos_where_they_are(self, run, stages, tmp_path):
+        made = make_video(tmp_path / "a.mp4", steady(30))
+        fetching = Fetching(timeout_seconds=2, pause_seconds=0.01)
+        remote = {"decoder": make_decoder(Decoding(), fetching), "fetching": fetching}
+        with WebServer({"/a.mp4": made.path.read_bytes(), "/page.mp4": b"<html>"}) as server:
+            wanted = [server.url(name, "?sig=secret") for name in ("a.mp4", "page.mp4", "none.mp4")]
+            ended = run(*map(Source, wanted), **remote)
+            [moved] = run(made.path, **remote)
+        reports = {public_name(report.source.uri).rpartition("/")[2]: report for report in ended}
+        assert (reports["a.mp4"].status, reports["a.mp4"].frames_sampled) == (Status.DONE, 30)
+        assert "a text file" in reports["page.mp4"].problem
+        assert "no such file (404" in reports["none.mp4"].problem
+        assert "already indexed" in moved.problem
+        [record] = stages.store.records()
+        assert record.names == (server.url("a.mp4"), str(made.path))
+        assert "secret" not in repr(record)
+
+    def test_run_fails_an_empty_name_and_goes_on(self, run, tmp_path):
+        empty, other = run(Source(""), write_video(tmp_path / "a.mp4"))
+        assert (empty.status, other.status) == (Status.FAILED, Status.DONE)
+        assert "an empty path" in empty.problem
+
+    def test_run_says_whose_metadata_counts(self, run, tmp_path):
+        path = str(write_video(tmp_path / "a.mp4"))
+        _, other, same = run(Source(path, {"camera": 1}), Source(path, {"camera": 2}), Source(path))
+        assert other.problem == "named twice in this batch; the metadata that came first counts"
+        assert same.problem == "named twice in this batch"
 
     def test_run_refuses_the_metadata_of_one_name_and_takes_the_other(self, run, tmp_path):
         first, second = write_video(tmp_path / "a.mp4"), write_video(tmp_path / "b.mp4")

@@ -152,6 +152,16 @@ class FakeDecoder:
         return FakeStream(path, words)
 
 
+@dataclass(frozen=True)
+class GrowingDecoder(FakeDecoder):
+    """Its videos are still being written: each has changed once it is opened."""
+
+    def open(self, path: str) -> FakeStream:
+        with Path(path).open("ab") as file:
+            file.write(b" ")
+        return super().open(path)
+
+
 class FakePass:
     cuts = None
     held_since = None

@@ -22,6 +22,7 @@ RECORDS = [
     named("v2", "gate.mkv"),
     named("v3", "/other/park.mp4"),
     named("v4", "/films/RoripwjYFp8_360.0_510.0.mp4"),
+    named("v5", "https://x.org/a.mp4"),
 ]
 
 
@@ -32,6 +33,8 @@ RECORDS = [
         ("/films/park.mp4", ("v1",)),
         ("s3://bucket/copy of park.mp4", ("v1",)),
         ("copy of park.mp4", ("v1",)),
+        ("file:///films/park.mp4", ("v1",)),
+        ("https://x.org/a.mp4?sig=secret", ("v5",)),
         ("park.mp4", ("v1", "v3")),
         ("park", ("v1", "v3")),
         ("gate", ("v2",)),

@@ -18,7 +18,6 @@ def test_readable_file_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("path", "problem"),
     [
-        ("https://example.org/a.mp4", "a URL; only local files are read"),
         ("*.mp4", "no file matches this pattern"),
         ("", "an empty path"),
         ("a\0b.mp4", "the path cannot be used"),

@@ -12,7 +12,9 @@ from pipeline.types import Grid
 from pipeline.video import jumps
 from pipeline.video.container import probe
 from pipeline.video.jumps import IndexedKeyframe, Jumps, jumps_of
+from pipeline.video.media import open_media
 from pipeline.video.pyav_backend import PyAVDecoder
+from pipeline.video.settings import Fetching
 
 MEGABYTE = 2**20
 B_FRAMES = {"bf": "2", "x264-params": "scenecut=0:open-gop=0"}
@@ -109,5 +111,5 @@ def test_a_file_that_ends_early_says_so(long_film: Made, tmp_path: Path, monkeyp
 def test_the_index_is_not_looked_through_for_points_that_are_close(long_film: Made) -> None:
     with av.open(str(long_film)) as container:
         stream = container.streams.video[0]
-        assert jumps_of(probe(str(long_film)), stream, Grid(Fraction(1))) is None
-        assert jumps_of(probe(str(long_film)), stream, Grid(Fraction(1, 20))) is not None
+        assert jumps_of(probe(open_media(str(long_film), Fetching())), stream, Grid(Fraction(1))) is None
+        assert jumps_of(probe(open_media(str(long_film), Fetching())), stream, Grid(Fraction(1, 20))) is not None

@@ -1,0 +1,167 @@
+"""Lists of videos with what is known of each: CSV, JSON Lines and Parquet."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
+
+from pipeline.errors import SourceError
+from pipeline.types import Scalar, Source
+from pipeline.uris import public_name, suffix_of
+
+__all__ = ["MANIFESTS", "manifest_rows", "scalar_of"]
+
+_VIDEO_COLUMNS = ("uri", "path", "video", "url")
+_INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})")
+# Without exponents: "12e4" is rather a name.
+_NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})\.\d+")
+_WORDS = {"true": True, "false": False}
+
+Row = tuple[str, Mapping[str, Any]]
+
+
+def manifest_rows(name: str, file: BinaryIO) -> Iterator[Source]:
+    """The videos of a manifest, one a row, in their order; its suffix says what it is.
+
+    The first column of `uri`, `path`, `video` and `url` that is there names the video, as it is written; every other
+    column becomes metadata under its name, and what is empty, null or NaN is left out. Dates and times become text in
+    ISO form. In CSV what reads as a number, true or false is one; numbers with leading zeros stay text.
+
+    Args:
+        name: The manifest's path or URI.
+        file: Its bytes; Parquet needs one that can seek.
+
+    Raises:
+        SourceError: It cannot be read as what its suffix says, no column names the video, or a row is not as it should
+            be: without a video, with other columns than the header, or with a value that is no text or number.
+    """
+    shown = public_name(name)
+    try:
+        for place, row in MANIFESTS[suffix_of(name)](shown, file):
+            yield _source(f"{shown}, {place}", row)
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{shown}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from error
+
+
+def scalar_of(text: str) -> Scalar:
+    """What a text without a type says: an integer, a number, true or false, or itself."""
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    return _WORDS.get(text.lower(), text)
+
+
+def _csv_rows(name: str, file: BinaryIO) -> Iterator[Row]:
+    reader = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""), strict=True)
+    try:
+        header = next(reader, None)
+        if header is None:
+            raise SourceError(f"{name}: empty; the first line of a CSV names its columns, as uri,camera")
+        _check_columns(name, header)
+        for values in reader:
+            if not values:
+                continue
+            place = f"line {reader.line_num}"
+            if len(values) != len(header):
+                raise SourceError(
+                    f"{name}, {place}: {len(values)} values where the header has {len(header)} columns; mend the line,"
+                    " and put values with commas in quotes"
+                )
+            pairs = zip(header, values, strict=True)
+            yield place, {key: value if key in _VIDEO_COLUMNS else scalar_of(value) for key, value in pairs}
+    except csv.Error as error:
+        raise SourceError(f"{name}, line {reader.line_num}: not CSV ({error}); mend it") from error
+
+
+def _json_rows(name: str, file: BinaryIO) -> Iterator[Row]:
+    for number, line in enumerate(io.TextIOWrapper(file, encoding="utf-8-sig"), start=1):
+        if not line.strip():
+            continue
+        place = f"line {number}"
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise SourceError(f"{name}, {place}: not JSON ({error}); each line is one object") from error
+        if not isinstance(row, dict):
+            raise SourceError(f'{name}, {place}: expected an object as {{"uri": "a.mp4"}}, got {str(row)[:60]!r}')
+        yield place, row
+
+
+def _parquet_rows(name: str, file: BinaryIO) -> Iterator[Row]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    number = 0
+    try:
+        table = pq.ParquetFile(file)
+        _check_columns(name, table.schema_arrow.names)
+        for batch in table.iter_batches(batch_size=1024):
+            for row in batch.to_pylist():
+                number += 1
+                yield f"row {number}", row
+    except pa.ArrowException as error:
+        raise SourceError(f"{name}: not a Parquet file that can be read ({error}); write it again") from error
+
+
+MANIFESTS: Mapping[str, Callable[[str, BinaryIO], Iterable[Row]]] = {
+    ".csv": _csv_rows,
+    ".jsonl": _json_rows,
+    ".parquet": _parquet_rows,
+}
+"""The suffixes of manifests, and how each is read: (name, file) to (place, row) pairs."""
+
+
+def _check_columns(name: str, columns: Sequence[str]) -> None:
+    twice = sorted({column for column in columns if columns.count(column) > 1})
+    if twice:
+        raise SourceError(f"{name}: two columns are named {twice[0]!r}; rename one of them")
+    _video_column(name, columns)
+
+
+def _video_column(place: str, columns: Iterable[str]) -> str:
+    found = list(columns)
+    for column in _VIDEO_COLUMNS:
+        if column in found:
+            return column
+    shown = ", ".join(map(repr, found[:12])) + (", ..." if len(found) > 12 else "")
+    raise SourceError(
+        f"{place}: no column names the video; call one of them uri (or path, video, url). Columns found:"
+        f" {shown or 'none'}"
+    )
+
+
+def _source(place: str, row: Mapping[str, Any]) -> Source:
+    column = _video_column(place, row)
+    uri = row[column]
+    if not isinstance(uri, str) or not uri.strip():
+        raise SourceError(f"{place}: {column!r} is {uri!r}, where it names a video; fill it in, or leave the row out")
+    metadata = {}
+    for name, value in row.items():
+        if name != column:
+            known = _scalar(f"{place}, column {name!r}", value)
+            if known is not None:
+                metadata[name] = known
+    return Source(uri, metadata)
+
+
+def _scalar(place: str, value: object) -> Scalar | None:
+    """A value that can be filtered by; None for what says nothing."""
+    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, datetime.datetime | datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, str | bool) or (isinstance(value, int) and abs(value) < 2**63):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    raise SourceError(
+        f"{place}: {str(value)[:60]!r} is no text, finite number within 64 bits, true or false; metadata is filtered by"
+        " such values alone, so flatten it or leave the column out"
+    )
