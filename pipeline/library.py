@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.config import validate, with_overrides
 from pipeline.encode import Encoder, OpenClipEncoder, OpenEncoder
 from pipeline.errors import ConfigError, FingerprintMismatchError, QueryError, StoreError
-from pipeline.index import MomentIndex, open_index
+from pipeline.index import MomentIndex, Owner, open_index
 from pipeline.library_file import LibraryFile, read_library_file, write_library_file
 from pipeline.rows import replace_rows, segment_rows
 from pipeline.run_config import RunConfig
@@ -206,8 +206,7 @@ class Library:
             self._index = open_index(
                 self.config.index,
                 folder=_index_folder(self.config.library),
-                encoder_fingerprint=self._encoder.fingerprint,
-                encoder_description=self._encoder.description,
+                owner=Owner(self._encoder.fingerprint, self._encoder.description),
             )
             if self.config.index.backend == "memory":
                 try:
