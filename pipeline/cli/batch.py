@@ -49,6 +49,11 @@ def index(
 
     if "" in paths:
         raise click.UsageError("one of PATHS is empty; name a file or a folder")
+    for word in ("rebuild", "verify"):
+        if word in paths:
+            raise click.UsageError(
+                f"put the word first, before all options: momentseek index {word}; a folder of that name is ./{word}"
+            )
     if in_process:
         overrides = [*overrides, "execution.executor=in_process"]
     counts: Counter[str] = Counter()

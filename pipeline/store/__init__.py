@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from pipeline.store.erasing import erase, traces
 from pipeline.store.parquet_store import ParquetStore
 from pipeline.store.protocol import EmbeddingStore
 
-__all__ = ["EmbeddingStore", "ParquetStore"]
+__all__ = ["EmbeddingStore", "ParquetStore", "erase", "traces"]

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -107,6 +109,8 @@ def test_a_held_folder_names_its_holder_and_the_ways_out(tmp_path: Path) -> None
         finally:
             process.communicate("")
     assert f"process {process.pid} ({sys.executable} -c" in str(caught.value)
+    [since] = re.findall(r", since (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\)", str(caught.value))
+    assert abs(time.mktime(time.strptime(since, "%Y-%m-%d %H:%M:%S")) - time.time()) < 60
     assert f"kill {process.pid}" in str(caught.value)
     assert f"milvus-lite server --data-dir {tmp_path}" in str(caught.value)
     MilvusIndex(Indexing(), "abc", folder=tmp_path).close()
