@@ -293,3 +293,30 @@ def test_several_processes_write_to_one_new_library(tmp_path: Path, milvus_serve
     with at(tmp_path / "library", settings) as library:
         assert library.moment_index().videos() == {f"{name}{n}": 3 for name in "ab" for n in range(20)}
         assert library.verify_index().differences == ()
+
+
+@pytest.mark.milvus_server
+def test_a_second_rebuild_at_once_is_refused(
+    tmp_path: Path, milvus_server_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with at(tmp_path, f"index.uri={milvus_server_uri}", "index.kind.strategy=flat") as library:
+        library._claim()
+        put(library, "park", *SHOWN["park"])
+        index = library.moment_index()
+        with monkeypatch.context() as patch:
+            patch.setattr("pipeline.index.milvus_collections.os.getpid", os.getppid)
+            other = index.replacement(4)
+        with other:
+            with pytest.raises(MomentIndexError, match=rf"process {os.getppid()} on .* has been rebuilding this index"):
+                library.rebuild_index()
+            assert index.videos() == {"park": 3}
+        library.rebuild_index()
+        assert index.videos() == {"park": 3}
+
+
+def test_the_environment_names_the_server_of_a_new_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOMENTSEEK_MILVUS_URI", "http://127.0.0.1:9")
+    assert at(tmp_path / "new").config.index.uri == "http://127.0.0.1:9"
+    assert at(tmp_path / "new", "index.uri=there").config.index.uri == "there"
+    (tmp_path / "old" / "index").mkdir(parents=True)
+    assert at(tmp_path / "old").config.index.uri is None
