@@ -4,7 +4,9 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,6 +108,32 @@ def test_a_search_never_meets_a_half_built_index(library: Library) -> None:
     index, seen = library.moment_index(), []
     library.rebuild_index(on_video=lambda *_: seen.append(len(index.search(shown("red")[None], top=99)[0])))
     assert [*seen, len(index.search(shown("red")[None], top=99)[0])] == [8, 8, 8, 8]
+
+
+@pytest.mark.milvus_server
+def test_other_clients_find_everything_throughout_a_rebuild(tmp_path: Path, milvus_server_uri: str) -> None:
+    settings = f"index.uri={milvus_server_uri}", "index.kind.strategy=flat", "index.patience_seconds=0.0"
+    seen: list[int] = []
+    is_over = threading.Event()
+
+    def search() -> None:
+        with at(tmp_path, *settings) as reader:
+            while not is_over.is_set():
+                seen.append(len(reader.moment_index().search(shown("red")[None], top=99)[0]))
+
+    with at(tmp_path, *settings) as library, ThreadPoolExecutor(1) as pool:
+        library._claim()
+        for name, shots in SHOWN.items():
+            put(library, name, *shots)
+        searching = pool.submit(search)
+        try:
+            for _ in range(3):
+                library.rebuild_index()
+        finally:
+            is_over.set()
+        searching.result()
+    assert len(seen) > 5
+    assert set(seen) == {8}
 
 
 def test_a_rebuild_that_fails_leaves_the_old_index(library: Library) -> None:

@@ -129,7 +129,11 @@ class MilvusIndex:
             if len(vectors) == 0 or found is None:
                 return [[] for _ in vectors]
             effort = self._built_as(found).effort(top)
-            return self._rows.search(vectors, top=top, where=where or Filter(), effort=effort)
+            hits = self._rows.search(vectors, top=top, where=where or Filter(), effort=effort)
+            if min(map(len, hits)) < top and self._has_moved(found):
+                # Dropped while it was asked, it may have answered with nothing.
+                return self._rows.search(vectors, top=top, where=where or Filter(), effort=effort)
+            return hits
 
         return self._again_if_gone(search)
 
@@ -200,6 +204,13 @@ class MilvusIndex:
 
     def _forget(self) -> None:
         self._found = None
+
+    def _has_moved(self, found: Found) -> bool:
+        """Whether a rebuild has put another collection in the place of the one that was found."""
+        if self._connection.is_in_folder or self._collections.target() in (None, found.collection):
+            return False
+        self._forget()
+        return True
 
     def _again_if_gone(self, work: Callable[[], T]) -> T:
         """A rebuild drops the old collection while requests to it are under way; the new one answers them."""

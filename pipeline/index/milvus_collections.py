@@ -36,6 +36,7 @@ _PLACE = "momentseek.place"
 _BUILDER = "momentseek.builder"
 # Alias not found: 1600 says a server, 100 Lite.
 _NO_ALIAS = (100, 1600)
+_DRAIN_SECONDS = 2.0
 _FORGOTTEN_SECONDS = 6 * 3600.0
 
 
@@ -102,7 +103,14 @@ class MilvusCollections:
         """Let a built collection answer, and drop the one before."""
         before = self._connection.ask("write to", lambda client: self._swap(client, fresh))
         if before is not None:
+            if not self._connection.is_in_folder:
+                # What is being asked of a collection as it is dropped is answered with nothing, and no error.
+                time.sleep(_DRAIN_SECONDS)
             self.drop(before)
+
+    def target(self) -> str | None:
+        """The collection that answers now, looked up by the alias alone; None where there is no alias."""
+        return self._connection.ask("read", self._target)
 
     def drop(self, collection: str) -> None:
         """Drop a collection that doesn't answer."""
