@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 
-.PHONY: help setup demo test unit lint films bench clean
+.PHONY: help setup demo test unit lint films bench milvus-server clean
 help:
 	@echo "make demo    index the sample films through Ray, ask five questions, draw the answers"
 	@echo "make test    run every test that this machine can run"
 	@echo "make unit    run the tests that need no Ray, server, real footage or drawing"
 	@echo "make lint    style, types and import contracts"
+	@echo "make milvus-server  install a Milvus server into build/, on which make test then runs its tests, too"
 	@echo "make bench   run the short form of all benchmarks into build/bench (ten minutes)"
 	@echo "make films   draw the sample films and their labels again (minutes)"
 	@echo "make clean   remove the virtual environment and what the demo wrote"
@@ -37,6 +38,9 @@ lint: $(STAMP)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+milvus-server: $(STAMP)
+	@$(BIN)/python tests/milvus_server.py build/milvus-server
 
 films: $(STAMP)
 	@$(BIN)/python -m sample_videos.generate

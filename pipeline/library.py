@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import logging
+import os
+import uuid
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.config import validate, with_overrides
 from pipeline.encode import Encoder, OpenClipEncoder, OpenEncoder
-from pipeline.errors import ConfigError, FingerprintMismatchError, QueryError, StoreError
-from pipeline.index import MomentIndex, open_index
+from pipeline.errors import QueryError, StoreError
+from pipeline.index import MomentIndex, Owner, open_index
+from pipeline.library_checks import check_encoder, check_sampling
 from pipeline.library_file import LibraryFile, read_library_file, write_library_file
-from pipeline.rows import replace_rows, segment_rows
+from pipeline.library_id import claim_library_id, local_folder, read_library_id
+from pipeline.rows import segment_rows
 from pipeline.run_config import RunConfig
 from pipeline.search import Searcher
 from pipeline.search.names import match_videos
-from pipeline.store import FailureLog, ParquetStore
-from pipeline.types import FailedSource, Moment, Scalar, Source, Status, VideoRecord, VideoReport
+from pipeline.store import FailureLog, ParquetStore, traces
+from pipeline.types import (
+    FailedSource,
+    FrameEmbeddings,
+    IndexedSegment,
+    Moment,
+    Scalar,
+    Source,
+    VideoRecord,
+    VideoReport,
+)
+from pipeline.upkeep import Comparison, OnVideo, Rebuilt, Removed, compare, rebuild, remove
 
 if TYPE_CHECKING:
     from pipeline.execution import Executor, OnProgress, Stages
@@ -29,13 +41,7 @@ __all__ = ["Library", "Removed"]
 
 _log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class Removed:
-    """What `Library.remove` took away: a video and its rows of the index."""
-
-    video_id: str
-    segments: int
+_URI_VARIABLE = "MOMENTSEEK_MILVUS_URI"
 
 
 class Library:
@@ -55,6 +61,7 @@ class Library:
         self._has_own_encoder = encoder is None
         self._open_encoder: OpenEncoder | None = None
         self._index: MomentIndex | None = None
+        self._has_id = False
         self._searcher: Searcher | None = None
         self._records: list[VideoRecord] | None = None
 
@@ -84,8 +91,8 @@ class Library:
             kept = read_library_file(str(location))
             config = kept.config if kept is not None else RunConfig(library=str(location))
         data = with_overrides(config.model_dump(mode="json"), overrides)
-        library = cls(validate(RunConfig, data, "configuration"), encoder=encoder)
-        library._check_encoder()
+        library = cls(_with_server(validate(RunConfig, data, "configuration")), encoder=encoder)
+        check_encoder(library.config, library._encoder, has_own=library._has_own_encoder)
         return library
 
     def __repr__(self) -> str:
@@ -118,9 +125,10 @@ class Library:
             MomentIndexError: The index cannot be used; then the library's file is left as it was.
             StoreError: The library's file cannot be written.
         """
-        self._check_sampling()
+        check_sampling(self.config)
         # All are named before anything is done: a manifest may turn out to be broken at its end.
         batch = [source if isinstance(source, Source) else Source(str(source)) for source in sources]
+        self._claim()
         if executor is None:
             from pipeline.execution import make_executor
 
@@ -131,7 +139,7 @@ class Library:
         reports = executor.run(batch)
         try:
             for report in reports:
-                _note(failures, report)
+                _remember(failures, report)
                 yield report
         finally:
             if isinstance(reports, Generator):
@@ -186,21 +194,38 @@ class Library:
             return ()
         return tuple(dict.fromkeys(video_id for name in names for video_id in self._found(name)))
 
-    def remove(self, name: str) -> Removed:
-        """Remove a video: its rows of the index and its frame embeddings, not its file.
+    def find_removable(self, name: str) -> str:
+        """The id of the one video that goes by a name, or that is known by this id to the index alone.
 
         Raises:
             QueryError: No video goes by this name, or several do.
-            MomentIndexError: The index cannot be written.
-            StoreError: The frame embeddings cannot be removed.
+            MomentIndexError: The index cannot be read.
         """
-        found = self.find(name)
+        try:
+            found = self.find(name)
+        except QueryError:
+            # What a removal that was ended early left behind is known by its id alone.
+            if not self.moment_index().keys_of(name) and not traces(self.store.root_url, name):
+                raise
+            return name
         if len(found) > 1:
             raise QueryError(f"{len(found)} videos go by {name!r}; remove them by their ids: {', '.join(found)}")
-        segments = self.moment_index().delete_video(found[0])
-        self.store.delete(found[0])
+        return found[0]
+
+    def remove(self, name: str) -> Removed:
+        """Remove a video from index and store, not its file, and look whether anything of it is left.
+
+        Where that was ended early, it can be run again by the video's id.
+
+        Raises:
+            QueryError: No video goes by this name, or several do.
+            MomentIndexError: The index cannot be written, or rows are still found.
+            StoreError: A file cannot be removed, or is still there.
+        """
+        video_id = self.find_removable(name)
+        removed = remove(self.moment_index(), self.store, video_id)
         self._forget()
-        return Removed(found[0], segments)
+        return removed
 
     def close(self) -> None:
         """Give index and model back; closing twice is harmless."""
@@ -223,41 +248,52 @@ class Library:
             MomentIndexError: It cannot be opened.
         """
         if self._index is None:
-            self._index = open_index(
-                self.config.index,
-                folder=_index_folder(self.config.library),
-                encoder_fingerprint=self._encoder.fingerprint,
-                encoder_description=self._encoder.description,
-            )
+            self._index = open_index(self.config.index, folder=_index_folder(self.config.library), owner=self._owner())
             if self.config.index.backend == "memory":
                 try:
-                    self.rebuild_index()
+                    rebuild(self._index, self.store, self._rows)
                 except BaseException:
                     # Half an index would answer the next question as if it were whole.
                     self._index = None
                     raise
         return self._index
 
-    def rebuild_index(self) -> int:
-        """Write every video's rows anew, from its frame embeddings, under the present segmentation; how many rows.
+    def rebuild_index(self, *, on_video: OnVideo | None = None) -> Rebuilt:
+        """Make the index anew from the frame embeddings, under the present segmentation and `index.kind`.
+
+        It is made beside the one that answers, which it then replaces in one step; what other processes write meanwhile
+        is caught up with. Where it ends early, the old index goes on answering.
+
+        Args:
+            on_video: Told how many videos are done, of how many.
 
         Raises:
-            ConfigError: The segmentation needs cuts, and a video has none.
-            MomentIndexError: The index cannot be written.
+            ConfigError: The segmentation needs cuts, and a video has none; or the library holds videos that were
+                sampled under another configuration.
+            MomentIndexError: The index cannot be written, or another rebuild is under way.
+            StoreError: Frame embeddings are broken, or the library's file cannot be written.
+        """
+        check_sampling(self.config)
+        self._claim()
+        rebuilt = rebuild(self.moment_index(), self.store, self._rows, on_video=on_video)
+        write_library_file(LibraryFile(self.config, self._encoder.description, self._encoder.fingerprint))
+        self._forget()
+        return rebuilt
+
+    def verify_index(self, *, on_video: OnVideo | None = None) -> Comparison:
+        """Compare the index with what the frame embeddings say that it should be; nothing is changed.
+
+        Args:
+            on_video: Told how many videos are done, of how many.
+
+        Raises:
+            ConfigError: The segmentation needs cuts, and a video has none; or the library's frames were sampled under
+                another configuration.
+            MomentIndexError: The index cannot be read.
             StoreError: Frame embeddings are broken.
         """
-        config, index, written = self.config, self.moment_index(), 0
-        for record in self.store.records():
-            rows = segment_rows(
-                self.store.read(record.video_id),
-                segmenter=config.segmentation,
-                aggregator=config.aggregation,
-                segmentation_fingerprint=config.segmentation_fingerprint,
-                metadata=record.metadata,
-            )
-            replace_rows(index, record.video_id, rows)
-            written += len(rows)
-        return written
+        check_sampling(self.config)
+        return compare(self.moment_index(), self.store, self._rows, on_video=on_video)
 
     def searcher(self) -> Searcher:
         """The searcher, its model loaded.
@@ -269,7 +305,7 @@ class Library:
             MomentIndexError: The index cannot be used.
         """
         if self._searcher is None:
-            self._check_sampling()
+            check_sampling(self.config)
             index = self.moment_index()
             if index.count() == 0:
                 raise QueryError(f"the library {self.config.library!r} holds no video yet; index some first")
@@ -294,6 +330,38 @@ class Library:
             fetching=self.config.fetching,
         )
 
+    def _rows(self, frames: FrameEmbeddings, metadata: Mapping[str, Scalar]) -> list[IndexedSegment]:
+        config = self.config
+        return segment_rows(
+            frames,
+            segmenter=config.segmentation,
+            aggregator=config.aggregation,
+            segmentation_fingerprint=config.segmentation_fingerprint,
+            metadata=metadata,
+        )
+
+    def _owner(self) -> Owner:
+        fingerprint, description = self._encoder.fingerprint, self._encoder.description
+        library, index = self.config.library, self.config.index
+        if index.backend == "memory" or index.uri is None:
+            # Nobody else's index can be there.
+            return Owner(fingerprint, description)
+        known = read_library_id(library)
+        self._has_id = known is not None
+        # One that was never written to has no collection yet, and asking must not leave anything behind.
+        return Owner(fingerprint, description, known.id if known is not None else uuid.uuid4().hex[:12], library)
+
+    def _claim(self) -> None:
+        """See that the library has an identity before its index is written."""
+        index = self.config.index
+        if index.backend == "memory" or index.uri is None or self._has_id:
+            return
+        claim_library_id(self.config.library)
+        if self._index is not None:
+            self._index.close()
+            self._index = None
+        self._forget()
+
     def _forget(self) -> None:
         self._searcher = self._records = None
 
@@ -305,65 +373,26 @@ class Library:
         self._records = self.videos()
         return match_videos(self._records, name)
 
-    def _check_encoder(self) -> None:
-        kept = read_library_file(self.config.library)
-        if kept is None or (self._has_own_encoder and kept.config.encoder == self.config.encoder):
-            return
-        if kept.encoder_fingerprint != self._encoder.fingerprint and _holds_videos(kept):
-            raise FingerprintMismatchError(
-                f"the library {self.config.library!r} was made with encoder {kept.encoder_description}"
-                f" [{kept.encoder_fingerprint}], and this is encoder {self._encoder.description}"
-                f" [{self._encoder.fingerprint}]; their vectors cannot be compared. Open it without a configuration to"
-                " use its own encoder, or choose another library for this one"
-            )
 
-    def _check_sampling(self) -> None:
-        kept = read_library_file(self.config.library)
-        is_same = kept is None or kept.config.sampling_fingerprint == self.config.sampling_fingerprint
-        if kept is not None and not is_same and _holds_videos(kept):
-            raise ConfigError(
-                f"the library {self.config.library!r} was sampled otherwise ({_sampling(kept.config)}) than this"
-                f" configuration says ({_sampling(self.config)}); open it without a configuration, or choose another"
-                " library for this one"
-            )
+def _remember(failures: FailureLog, report: VideoReport) -> None:
+    from pipeline.execution import name_of
 
-
-def _holds_videos(kept: LibraryFile) -> bool:
-    """Whether there are any: a library whose first batch failed, as for want of weights, may still change its model."""
-    store = ParquetStore(kept.config.library, kept.config.sampling_fingerprint, kept.encoder_fingerprint)
-    with suppress(StoreError):
-        return next(store.records(), None) is not None
-    return True
-
-
-def _note(failures: FailureLog, report: VideoReport) -> None:
-    """Remember a source that failed, and forget one that is well again."""
-    from pipeline.execution import place_of
-
-    place = place_of(report.source)
     try:
-        if report.status is not Status.FAILED:
-            failures.clear(place)
-            return
-        failed = FailedSource(
-            source=replace(report.source, uri=place),
-            problem=str(report.problem),
-            video_id=report.video_id,
-            failed_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        )
-        failures.note(failed)
+        failures.remember(report, name_of(report.source))
     except StoreError as error:
         # The report has it; a disk that is full must not end the batch.
         _log.warning("%s", error)
 
 
-def _sampling(config: RunConfig) -> str:
-    return f"{config.sampling!r}, decoded by {config.decoding.backend}"
-
-
 def _index_folder(library: str) -> Path | None:
     """Where Milvus Lite's folder is; None for a library that is no local folder."""
-    scheme, separator, path = library.partition("://")
-    if separator and scheme not in ("file", "local"):
-        return None
-    return Path(path or library).expanduser() / "index"
+    folder = local_folder(library)
+    return None if folder is None else folder / "index"
+
+
+def _with_server(config: RunConfig) -> RunConfig:
+    """The configuration with the server that the environment names, unless it says a place or has its own index."""
+    uri, folder = os.environ.get(_URI_VARIABLE), _index_folder(config.library)
+    if not uri or config.index.uri is not None or (folder is not None and folder.exists()):
+        return config
+    return config.model_copy(update={"index": config.index.model_copy(update={"uri": uri})})

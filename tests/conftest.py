@@ -9,6 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from milvus_server import MilvusServer, problem, running
+
+_SERVER_VARIABLE = "MOMENTSEEK_TEST_MILVUS_URI"
+_running: list[MilvusServer] = []
 
 PROJECT = Path(__file__).resolve().parent.parent
 FOOTAGE = PROJECT.parent / "shared" / "videos"
@@ -28,8 +32,7 @@ def _footage_problem() -> str | None:
 
 
 def _milvus_server_problem() -> str | None:
-    name = "MOMENTSEEK_TEST_MILVUS_URI"
-    return None if os.environ.get(name) else f"{name} names no Milvus server"
+    return None if os.environ.get(_SERVER_VARIABLE) or _running else problem()
 
 
 def _gpu_problem() -> str | None:
@@ -72,9 +75,28 @@ def films() -> Path:
 
 
 @pytest.fixture(scope="session")
-def milvus_server_uri() -> str:
-    """The URI of a real Milvus server; a test that uses it is marked `milvus_server`."""
-    return os.environ["MOMENTSEEK_TEST_MILVUS_URI"]
+def milvus_server_uri() -> Iterator[str]:
+    """The URI of a real Milvus server; a test that uses it is marked `milvus_server`.
+
+    It is the one that the environment names, or one that is started for the session.
+    """
+    named = os.environ.get(_SERVER_VARIABLE)
+    if named:
+        yield named
+        return
+    with running() as server:
+        _running.append(server)
+        yield server.uri
+        _running.clear()
+
+
+@pytest.fixture
+def milvus_server(milvus_server_uri: str) -> Iterator[MilvusServer]:
+    """The session's own server, to be stopped and started; it runs again when the test ends."""
+    if not _running:
+        pytest.skip(f"{_SERVER_VARIABLE} names a server that is not ours to stop")
+    yield _running[0]
+    _running[0].start()
 
 
 @pytest.fixture

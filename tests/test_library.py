@@ -220,11 +220,11 @@ def test_rebuild_index_follows_the_segmentation(tmp_path: Path) -> None:
         "segmentation.overlap_seconds=0.0",
     ]
     with Library.open(tmp_path, overrides=[*overrides, "index.backend=milvus"], encoder=WordModel()) as library:
-        assert library.rebuild_index() == 6
+        assert library.rebuild_index().segments == 6
         assert library.moment_index().count() == 6
     overrides[1] = "segmentation.length_seconds=3.0"
     with Library.open(tmp_path, overrides=[*overrides, "index.backend=milvus"], encoder=WordModel()) as library:
-        assert library.rebuild_index() == 4
+        assert library.rebuild_index().segments == 4
         assert library.moment_index().count() == 4
 
 

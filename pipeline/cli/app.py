@@ -18,6 +18,7 @@ from pipeline.cli.questions import evaluate, search
 from pipeline.cli.settings import config
 from pipeline.cli.shelf import doctor, remove, videos
 from pipeline.cli.submit import submit
+from pipeline.cli.upkeep import rebuild, verify
 from pipeline.errors import ConfigError, MomentseekError, QueryError, SourceError
 
 __all__ = ["main"]
@@ -31,6 +32,11 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        # "index rebuild" and "index verify" are commands of two words, beside "index PATHS..."; a folder of such a name
+        # is written ./rebuild.
+        two = " ".join(args[:2])
+        if len(args) > 1 and two in self.commands:
+            return super().resolve_command(ctx, [two, *args[2:]])
         wanted = args[0] if args else ""
         if wanted and not wanted.startswith("-") and self.get_command(ctx, wanted) is None:
             near = difflib.get_close_matches(wanted, self.list_commands(ctx), n=1, cutoff=0.5)
@@ -65,7 +71,7 @@ def momentseek(*, debug: bool) -> None:
         os.environ["MOMENTSEEK_DEBUG"] = "1"
 
 
-for _command in (index, search, videos, remove, submit, jobs, evaluate, cuts, config, doctor):
+for _command in (index, rebuild, verify, search, videos, remove, submit, jobs, evaluate, cuts, config, doctor):
     momentseek.add_command(_command)
 
 

@@ -83,7 +83,7 @@ def index(
     Exit code 1 if a video failed, 143 if it was told to end (SIGTERM).
     """
     from pipeline.cli.live import LiveBar, ProgressLines
-    from pipeline.execution import place_of
+    from pipeline.execution import name_of
     from pipeline.video import expand
 
     if "" in paths:
@@ -92,6 +92,12 @@ def index(
         raise click.UsageError("name the videos or their folders, or take --retry-failed")
     if progress_every is not None and not as_json:
         raise click.UsageError("--progress-every goes with --json; a terminal shows a bar without it")
+
+    for word in ("rebuild", "verify"):
+        if word in paths:
+            raise click.UsageError(
+                f"put the word first, before all options: momentseek index {word}; a folder of that name is ./{word}"
+            )
     if in_process:
         overrides = [*overrides, "execution.executor=in_process"]
     counts: Counter[str] = Counter()
@@ -101,7 +107,7 @@ def index(
         named = {source.uri for source in failed}
         sources = [
             *failed,
-            *(source for source in expand(paths, opened.config.fetching) if place_of(source) not in named),
+            *(source for source in expand(paths, opened.config.fetching) if name_of(source) not in named),
         ]
         count = len(sources)
         with LiveBar(count) if progress_every is None else ProgressLines(count, progress_every) as bar:

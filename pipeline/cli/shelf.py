@@ -89,14 +89,30 @@ def _fields(record: VideoRecord) -> dict[str, Any]:
 @click.argument("names", nargs=-1, required=True, metavar="VIDEO...")
 @configured
 @in_library
-def remove(*, names: Sequence[str], config: str | None, overrides: Sequence[str], library: str | None) -> None:
-    """Take videos out of a library, by name, path or id; the files themselves are left alone."""
+@as_json
+def remove(
+    *, names: Sequence[str], config: str | None, overrides: Sequence[str], library: str | None, as_json: bool
+) -> None:
+    """Take videos out of a library, by name, path or id; the files themselves are left alone.
+
+    Prints a receipt for each: what was removed, and what was still found of it afterwards, which is nothing. Ended
+    early, it can be run again by the video's id.
+    """
+    from pipeline.present.text import printable
+
     with require_library(library, config, overrides) as opened:
         # All names are looked up first: a wrong one removes nothing.
-        found = [opened.find(name) for name in names]
-        for name, _ in zip(names, found, strict=True):
+        chosen = [(name, opened.find_removable(name)) for name in names]
+        for name, _ in chosen:
             removed = opened.remove(name)
-            click.echo(f"removed {removed.video_id} ({removed.segments} segments)")
+            if as_json:
+                print_json(asdict(removed))
+                continue
+            names_of = f" ({', '.join(map(printable, removed.names))})" if removed.names else ""
+            click.echo(
+                f"removed {removed.video_id}{names_of}: {removed.segments} segments, {removed.frames} frame embeddings,"
+                f" {removed.files} files; {removed.remaining_segments + removed.remaining_files} found afterwards"
+            )
 
 
 @click.command()

@@ -6,34 +6,27 @@ from pathlib import Path
 
 from pipeline.index.memory import MemoryIndex
 from pipeline.index.milvus import MilvusIndex
-from pipeline.index.protocol import Filter, Hit, MomentIndex
+from pipeline.index.protocol import Filter, Hit, MomentIndex, Owner
 from pipeline.index.settings import Indexing
 
-__all__ = ["Filter", "Hit", "Indexing", "MemoryIndex", "MilvusIndex", "MomentIndex", "open_index"]
+__all__ = ["Filter", "Hit", "Indexing", "MemoryIndex", "MilvusIndex", "MomentIndex", "Owner", "open_index"]
 
 
-def open_index(
-    settings: Indexing,
-    *,
-    folder: Path | None,
-    encoder_fingerprint: str,
-    encoder_description: str = "",
-    dimension: int | None = None,
-) -> MomentIndex:
+def open_index(settings: Indexing, *, folder: Path | None, owner: Owner, dimension: int | None = None) -> MomentIndex:
     """Open the index that the settings name.
 
     Args:
         settings: Which, and where.
         folder: For Milvus Lite where `settings.uri` is None.
-        encoder_fingerprint: Whose vectors it holds.
-        encoder_description: The encoder for people.
+        owner: Whose it is.
         dimension: Length of a vector, where it is known.
 
     Raises:
+        ConfigError: `index.kind` is not for Milvus Lite.
         IndexLockedError: Another process holds it.
         FingerprintMismatchError: It holds another encoder's vectors.
         MomentIndexError: It cannot be opened.
     """
     if settings.backend == "memory":
         return MemoryIndex(dimension)
-    return MilvusIndex(settings, encoder_fingerprint, dimension, folder=folder, encoder_description=encoder_description)
+    return MilvusIndex(settings, owner, dimension, folder=folder)

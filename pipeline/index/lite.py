@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def _locked(folder: Path) -> str:
     holder = _holder(lock)
     if holder == os.getpid():
         return f"the index in {str(folder)!r} is open in this process already; close that one first"
-    who = f"process {holder} ({_command(holder)})" if holder else "another process"
+    who = f"process {holder} ({_command(holder)}{_since(holder)})" if holder else "another process"
     stop = f"stop it (kill {holder})" if holder else f"find and stop it (fuser {lock})"
     return (
         f"the index in {str(folder)!r} is held by {who}; Milvus Lite lets one process in at a time. Wait until it ends,"
@@ -98,3 +99,16 @@ def _command(process: int) -> str:
         return "of which nothing is known here"
     text = b" ".join(words).decode(errors="replace").strip()
     return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def _since(process: int) -> str:
+    """When a process began; empty where Linux's tables don't say."""
+    try:
+        # The second field is the command in brackets, which may hold spaces; the start is the twenty-second.
+        fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        ticks = int(fields[19])
+        [booted] = [line for line in Path("/proc/stat").read_text(encoding="ascii").splitlines() if line[:5] == "btime"]
+        began = int(booted.split()[1]) + ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return ""
+    return f", since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(began))}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -64,9 +65,25 @@ class MemoryIndex:
         """The keys of all rows of a video."""
         return frozenset(key for key, row in self._rows.items() if row.segment.video_id == video_id)
 
+    def videos(self) -> Counter[str]:
+        """How many rows there are of each video."""
+        return Counter(row.segment.video_id for row in self._rows.values())
+
+    def rows_of(self, video_ids: Sequence[str]) -> Iterator[IndexedSegment]:
+        """All rows of some videos, in order of their keys."""
+        wanted = set(video_ids)
+        return (row for _, row in sorted(self._rows.items()) if row.segment.video_id in wanted)
+
     def count(self) -> int:
         """How many rows there are."""
         return len(self._rows)
+
+    def replacement(self, dimension: int) -> _MemoryReplacement:
+        """An empty index for vectors of that length, to be filled beside this one and to take over from it."""
+        return _MemoryReplacement(self, dimension)
+
+    def _become(self, other: MemoryIndex) -> None:
+        self._dimension, self._rows, self._sorted = other._dimension, other._rows, None
 
     def close(self) -> None:
         """Forget the rows."""
@@ -87,6 +104,21 @@ class MemoryIndex:
                 matrix[number] = row.vector
             self._sorted = rows, matrix
         return self._sorted
+
+
+class _MemoryReplacement(MemoryIndex):
+    def __init__(self, before: MemoryIndex, dimension: int) -> None:
+        super().__init__(dimension)
+        self._before = before
+
+    def take_over(self) -> None:
+        self._before._become(self)
+
+    def close(self) -> None:
+        """What took over keeps its rows."""
+
+    def __enter__(self) -> _MemoryReplacement:
+        return self
 
 
 def _passes(row: IndexedSegment, where: Filter) -> bool:

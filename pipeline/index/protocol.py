@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pipeline.types import IndexedSegment, Scalar, Segment
 
-__all__ = ["Filter", "Hit", "MomentIndex"]
+__all__ = ["Filter", "Hit", "MomentIndex", "Owner", "Replacement"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,43 @@ class Hit:
     score: float
 
 
+@dataclass(frozen=True)
+class Owner:
+    """Whose index it is; another owner's is refused.
+
+    Attributes:
+        encoder_fingerprint: Whose vectors it holds.
+        encoder_description: The encoder for people.
+        library_id: Which library's rows it holds; empty where that is not told.
+        library_place: Where that library is, for people.
+    """
+
+    encoder_fingerprint: str
+    encoder_description: str = ""
+    library_id: str = ""
+    library_place: str = ""
+
+
+class Replacement(Protocol):
+    """An index that is being built beside the one that answers.
+
+    A context manager: it is dropped unless it took over.
+    """
+
+    def upsert(self, rows: Sequence[IndexedSegment]) -> None:
+        """Write rows by their keys; a key that is there already is replaced."""
+
+    def delete_video(self, video_id: str) -> int:
+        """Remove all rows of a video and return how many there were."""
+
+    def take_over(self) -> None:
+        """Answer from now on, in one step, and drop what answered before; writes then go to what answers."""
+
+    def __enter__(self) -> Replacement: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
 class MomentIndex(Protocol):
     """Holds one vector a segment and finds the nearest. A context manager; closing it twice is harmless.
 
@@ -57,6 +94,9 @@ class MomentIndex(Protocol):
             vectors: float32 (Q, D) of unit length.
             top: How many a query, at least 1.
             where: What a hit must satisfy.
+
+        Raises:
+            QueryError: More are wanted than the index can give.
         """
 
     def delete_video(self, video_id: str) -> int:
@@ -65,8 +105,21 @@ class MomentIndex(Protocol):
     def keys_of(self, video_id: str) -> frozenset[str]:
         """The keys of all rows of a video."""
 
+    def videos(self) -> Mapping[str, int]:
+        """How many rows there are of each video."""
+
+    def rows_of(self, video_ids: Sequence[str]) -> Iterable[IndexedSegment]:
+        """All rows of some videos, vectors included, in no order."""
+
     def count(self) -> int:
         """How many rows there are."""
+
+    def replacement(self, dimension: int) -> Replacement:
+        """An empty index for vectors of that length, to be filled beside this one and to take over from it.
+
+        Raises:
+            MomentIndexError: Another one is being built.
+        """
 
     def close(self) -> None:
         """Give the index back."""

@@ -2,40 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.config import Settings
+from pipeline.index.kinds import Auto, Kind
 
 __all__ = ["Indexing"]
 
+_OF_KIND = ("m", "ef_construction", "ef_search")
+
 
 class Indexing(Settings):
-    """Which index holds the segments, and where.
-
-    The graph is HNSW (Malkov and Yashunin 2016, arXiv:1603.09320): more links and wider searches find more of the true
-    neighbours and cost more. Milvus Lite has none: it compares a query with every segment, which is quick enough up to
-    some 100,000; beyond, take a server.
-    """
+    """Which index holds the segments, and where."""
 
     backend: Literal["milvus", "memory"] = "milvus"
     """Milvus, or an exact search in this process's memory, which is filled from the store whenever a library opens."""
 
     uri: str | None = None
-    """http:// or https:// for a Milvus server, a folder for Milvus Lite; None for a folder in the library's own."""
+    """http:// or https:// for a Milvus server, a folder for Milvus Lite; None for a folder in the library's own, or for
+    the server that the environment names by MOMENTSEEK_MILVUS_URI."""
 
     token_variable: str = "MILVUS_TOKEN"  # noqa: S105 - a variable's name
     """Environment variable that holds the server's token (or user:password), where it wants one; never stored."""
 
-    collection: str = Field(default="segments", pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,254}$")
-    """The collection's name: letters, digits and underscores."""
+    collection: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,200}$")
+    """Name of the collection: letters, digits and underscores. None for one of the library's own, which stays the same
+    when the library moves."""
 
-    m: int = Field(default=16, ge=2, le=2048)
-    """Graph on a server: links of a node."""
+    kind: Kind = Auto()
+    """How Milvus searches."""
 
-    ef_construction: int = Field(default=200, ge=8)
-    """Graph on a server: candidates looked at when a node is put in."""
+    patience_seconds: float = Field(default=120.0, ge=0, le=86_400)
+    """How long a server that is away, or that refuses for now, is asked again before it is an error; 0 for not at all.
+    """
 
-    ef_search: int = Field(default=128, ge=1)
-    """Graph on a server: candidates looked at by a search; never fewer than the hits wanted."""
+    @model_validator(mode="before")
+    @classmethod
+    def _with_kind(cls, data: Any) -> Any:
+        """The graph's parameters stood here once, and do so in the files of older libraries."""
+        old = {name: data[name] for name in _OF_KIND if name in data} if isinstance(data, dict) else {}
+        if not old:
+            return data
+        rest = {name: value for name, value in data.items() if name not in old}
+        kind = rest.get("kind", {"strategy": "auto"})
+        rest["kind"] = {**old, **kind} if isinstance(kind, dict) else kind
+        return rest

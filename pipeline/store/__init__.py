@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from pipeline.store.erasing import erase, traces
 from pipeline.store.failure_log import FailureLog
 from pipeline.store.parquet_store import ParquetStore
 from pipeline.store.protocol import EmbeddingStore
 
-__all__ = ["EmbeddingStore", "FailureLog", "ParquetStore"]
+__all__ = ["EmbeddingStore", "FailureLog", "ParquetStore", "erase", "traces"]

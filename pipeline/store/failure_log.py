@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cached_property
 
 from pipeline.errors import StoreError
 from pipeline.store.places import Place
-from pipeline.types import FailedSource, Source
+from pipeline.types import FailedSource, Source, Status, VideoReport
 
 __all__ = ["FailureLog"]
 
@@ -41,6 +42,27 @@ class FailureLog:
             StoreError: They cannot be listed.
         """
         self._known.update(self._names())
+
+    def remember(self, report: VideoReport, name: str) -> None:
+        """Keep a source that failed, and forget one that is well again.
+
+        Args:
+            report: How it ended.
+            name: Where the source is, as the library keeps it.
+
+        Raises:
+            StoreError: It could not be written or removed.
+        """
+        if report.status is not Status.FAILED:
+            self.clear(name)
+            return
+        failed = FailedSource(
+            source=replace(report.source, uri=name),
+            problem=str(report.problem),
+            video_id=report.video_id,
+            failed_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        )
+        self.note(failed)
 
     def note(self, failed: FailedSource) -> None:
         """Keep a failure in place of an older one of the same source.

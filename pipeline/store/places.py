@@ -74,6 +74,32 @@ class Place:
                 problem = str(error) or type(error).__name__
             raise StoreError(f"{path}: cannot be written: {problem}; nothing of it was kept") from error
 
+    def create(self, name: str, content: bytes) -> bool:
+        """Put a file at `root/name` unless there is one; whether it was put. Of several at once, one succeeds.
+
+        Raises:
+            StoreError: It could not be written.
+        """
+        path = f"{self.root}/{name}"
+        try:
+            if self._is_local:
+                _create_local(Path(path), content)
+            else:
+                self._files.pipe_file(path, content, mode="create")
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be written: {error}") from error
+        return True
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of that name.
+
+        Raises:
+            OSError: It cannot be looked for.
+        """
+        return bool(self._files.exists(f"{self.root}/{name}"))
+
     def open(self, name: str) -> Any:
         """Open a file for reading.
 
@@ -155,6 +181,17 @@ def _local(path: Path, partial: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    _sync_folder(path.parent)
+
+
+def _create_local(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}"
+    try:
+        temporary.write_bytes(content)
+        os.link(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
     _sync_folder(path.parent)
 
 

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
-import uuid
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from contracts.index_contract import DIMENSION, LastingIndexContract, random_rows, row, unit
 
 from pipeline.errors import FingerprintMismatchError, IndexLockedError, MomentIndexError
-from pipeline.index import Indexing, MilvusIndex, MomentIndex, open_index
+from pipeline.index import Indexing, MilvusIndex, MomentIndex, Owner, open_index
 from pipeline.index.lite import LiteFolder, _holder
 
 HOLD = """
@@ -41,29 +42,23 @@ class TestMilvusLite(LastingIndexContract):
 @pytest.mark.milvus_server
 class TestMilvusServer(LastingIndexContract):
     @pytest.fixture
-    def open_it(self, milvus_server_uri: str) -> Iterator[Callable[[], MomentIndex]]:
-        from pymilvus import MilvusClient
-
+    def open_it(self, milvus_collection: Indexing) -> Iterator[Callable[[], MomentIndex]]:
         opened: list[MilvusIndex] = []
-        settings = Indexing(uri=milvus_server_uri, collection=f"test_{uuid.uuid4().hex}")
 
         def open_it() -> MomentIndex:
-            opened.append(MilvusIndex(settings, "abc", DIMENSION))
+            opened.append(MilvusIndex(milvus_collection, "abc", DIMENSION))
             return opened[-1]
 
         yield open_it
         for index in opened:
             index.close()
-        client = MilvusClient(milvus_server_uri)
-        client.drop_collection(settings.collection)
-        client.close()
 
 
 def test_another_encoder_is_refused_and_both_are_named(tmp_path: Path) -> None:
-    with MilvusIndex(Indexing(), "abc", folder=tmp_path, encoder_description="ViT-B-32 (x)") as index:
+    with MilvusIndex(Indexing(), Owner("abc", "ViT-B-32 (x)"), folder=tmp_path) as index:
         index.upsert([row("v", 0, unit(1))])
     with pytest.raises(FingerprintMismatchError, match=r"ViT-B-32 \(x\) \[abc\].*ViT-L-14 \[def\].*another library"):
-        MilvusIndex(Indexing(), "def", folder=tmp_path, encoder_description="ViT-L-14")
+        MilvusIndex(Indexing(), Owner("def", "ViT-L-14"), folder=tmp_path)
     with MilvusIndex(Indexing(), "abc", folder=tmp_path) as index:
         assert index.count() == 1
 
@@ -78,7 +73,10 @@ def test_another_dimension_is_refused_at_opening(tmp_path: Path) -> None:
 def test_rows_name_their_encoder(tmp_path: Path) -> None:
     with MilvusIndex(Indexing(), "abc", folder=tmp_path) as index:
         index.upsert([row("v", 0, unit(1), site="gate")])
-        (kept,) = index._client.query("segments", filter="", output_fields=["model", "metadata"], limit=2)
+        (kept,) = index._connection.ask(
+            "read",
+            lambda client: client.query("segments", filter="", output_fields=["model", "metadata"], limit=2),
+        )
     assert (kept["model"], kept["metadata"]) == ("abc", {"site": "gate"})
 
 
@@ -93,8 +91,7 @@ def test_a_strange_collection_is_refused(tmp_path: Path) -> None:
     from pymilvus import MilvusClient
 
     with MilvusIndex(Indexing(), "abc", folder=tmp_path) as index:
-        assert index._folder is not None
-        client = MilvusClient(index._folder.uri)
+        client = MilvusClient(index._connection.uri)
         client.create_collection("segments", dimension=4)
         client.close()
         with pytest.raises(MomentIndexError, match=r"not made by momentseek.*index\.collection"):
@@ -112,6 +109,8 @@ def test_a_held_folder_names_its_holder_and_the_ways_out(tmp_path: Path) -> None
         finally:
             process.communicate("")
     assert f"process {process.pid} ({sys.executable} -c" in str(caught.value)
+    [since] = re.findall(r", since (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\)", str(caught.value))
+    assert abs(time.mktime(time.strptime(since, "%Y-%m-%d %H:%M:%S")) - time.time()) < 60
     assert f"kill {process.pid}" in str(caught.value)
     assert f"milvus-lite server --data-dir {tmp_path}" in str(caught.value)
     MilvusIndex(Indexing(), "abc", folder=tmp_path).close()
@@ -171,8 +170,7 @@ def test_a_closed_index_says_so(tmp_path: Path) -> None:
 
 def test_the_port_of_lite_is_on_the_loopback(tmp_path: Path) -> None:
     with MilvusIndex(Indexing(), "abc", folder=tmp_path) as index:
-        assert index._folder is not None
-        assert index._folder.uri.startswith("http://127.0.0.1:")
+        assert index._connection.uri.startswith("http://127.0.0.1:")
 
 
 def test_nothing_is_printed(tmp_path: Path) -> None:
@@ -184,7 +182,7 @@ def test_nothing_is_printed(tmp_path: Path) -> None:
 
 
 def test_open_index_follows_the_settings(tmp_path: Path) -> None:
-    with open_index(Indexing(backend="memory"), folder=None, encoder_fingerprint="abc") as index:
+    with open_index(Indexing(backend="memory"), folder=None, owner=Owner("abc")) as index:
         assert repr(index) == "MemoryIndex(0 rows)"
-    with open_index(Indexing(), folder=tmp_path, encoder_fingerprint="abc") as index:
+    with open_index(Indexing(), folder=tmp_path, owner=Owner("abc")) as index:
         assert repr(index) == f"MilvusIndex({tmp_path}, segments)"

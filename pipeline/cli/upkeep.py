@@ -1,0 +1,108 @@
+"""`momentseek index rebuild` and `momentseek index verify`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.options import as_json, configured, in_library, require_library
+from pipeline.cli.output import print_json
+
+if TYPE_CHECKING:
+    from pipeline.upkeep import Difference, OnVideo
+
+__all__ = ["rebuild", "verify"]
+
+_MOST_KEYS = 5
+
+
+@click.command("index rebuild")
+@click.argument("paths", nargs=-1, metavar="")
+@configured
+@in_library
+@as_json
+def rebuild(
+    *, paths: Sequence[str], config: str | None, overrides: Sequence[str], library: str | None, as_json: bool
+) -> None:
+    """Make the index of a library anew from its frame embeddings; no video is read.
+
+    It is made beside the one that answers, which it replaces in one step: a search never meets half an index, and
+    where the rebuild is killed, the old one goes on answering. Also how another index.kind or segmentation is had:
+    --set index.kind=HNSW.
+    """
+    _refuse_paths("rebuild", paths)
+    with require_library(library, config, overrides) as opened, _bar() as on_video:
+        rebuilt = opened.rebuild_index(on_video=on_video)
+    if as_json:
+        print_json(asdict(rebuilt))
+    else:
+        click.echo(f"{rebuilt.videos} videos, {rebuilt.segments} segments in {rebuilt.elapsed_seconds:.1f} s")
+
+
+@click.command("index verify")
+@click.argument("paths", nargs=-1, metavar="")
+@configured
+@in_library
+@as_json
+@click.pass_context
+def verify(
+    ctx: click.Context,
+    *,
+    paths: Sequence[str],
+    config: str | None,
+    overrides: Sequence[str],
+    library: str | None,
+    as_json: bool,
+) -> None:
+    """Compare the index of a library with its frame embeddings, row by row; nothing is changed.
+
+    Names, by video, the rows that are missing, that are too many, and whose times, metadata or vector differ.
+
+    Exit code 1 if there is any.
+    """
+    _refuse_paths("verify", paths)
+    with require_library(library, config, overrides) as opened, _bar() as on_video:
+        comparison = opened.verify_index(on_video=on_video)
+    for difference in comparison.differences:
+        if as_json:
+            print_json(asdict(difference))
+        else:
+            _print(difference)
+    wrong = len(comparison.differences)
+    said = f"{wrong} videos differ; to put it right: momentseek index rebuild" if wrong else "all as it should be"
+    click.echo(f"{comparison.videos} videos, {comparison.segments} segments: {said}", err=True)
+    ctx.exit(1 if wrong else 0)
+
+
+def _print(difference: Difference) -> None:
+    from pipeline.present.text import printable
+
+    names = ", ".join(map(printable, difference.names)) or "not in the library"
+    click.echo(f"{difference.video_id} ({names})")
+    unlike = [f"{key}: {how}" for key, how in (difference.different or {}).items()]
+    for what, rows in (("missing", difference.missing), ("extra", difference.extra), ("different", unlike)):
+        if rows:
+            more = f" and {len(rows) - _MOST_KEYS} more" if len(rows) > _MOST_KEYS else ""
+            click.echo(f"  {what} {len(rows)}: {'; '.join(map(printable, rows[:_MOST_KEYS]))}{more}")
+
+
+def _refuse_paths(word: str, paths: Sequence[str]) -> None:
+    if paths:
+        raise click.UsageError(f"`index {word}` takes no paths; to index a folder of that name, write ./{word}")
+
+
+@contextmanager
+def _bar() -> Iterator[OnVideo]:
+    """Shows on standard error how many videos are done; nothing where that is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = MofNCompleteColumn(), TextColumn("videos"), BarColumn(bar_width=30), TimeRemainingColumn(compact=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -1,0 +1,211 @@
+"""A line to Milvus that outlasts trouble: what will pass is waited for, what won't is an error at once."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from pipeline.errors import MomentIndexError
+from pipeline.index.lite import LiteFolder, silence
+from pipeline.index.settings import Indexing
+
+if TYPE_CHECKING:
+    from pymilvus import MilvusClient
+
+__all__ = ["ONCE", "MilvusConnection", "is_gone", "is_passing"]
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+ONCE = {"retry_times": 0}
+"""For each request: pymilvus would repeat it 75 times in silence, some minutes long."""
+
+_CONNECT_SECONDS = 10.0
+_FIRST_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 5.0
+
+# Milvus's merr numbers (pkg/util/merr/errors.go): service not ready, unavailable, out of memory, too many requests,
+# rate limits, time tick delay; collection, partition or segment not (fully) loaded; replica, channel, segment or node
+# that is not there now, as while a server starts or moves data.
+_PASSING = frozenset({1, 2, 3, 4, 8, 9, 11, 101, 103, 201, 202, 401, 500, 501, 503, 600, 601, 602, 901, 902, 904})
+_GONE = 100
+_PASSING_STATUS = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "ABORTED"})
+# Older servers give all of these one number, 65535.
+_PASSING_WORDS = (
+    "service unavailable",
+    "not ready",
+    "not healthy",
+    "is not serving",
+    "not servcieable",
+    "not serviceable",
+    "node not found",
+    "node offline",
+    "no available",
+    "channel not available",
+    "not loaded",
+    "not fully loaded",
+    "rate limit",
+    "rate exceed",
+    "quota exceed",
+    "connection refused",
+    "recovering",
+)
+_LASTING_WORDS = ("larger than max", "exceeds the maximum", "illegal connection params:")
+
+
+class MilvusConnection:
+    """One client of one Milvus: a server, or Lite in a folder that this process holds until `close`.
+
+    Attributes:
+        place: The server's URI or the folder, for people.
+        is_lite: Whether Milvus Lite answers there, in a folder or behind `milvus-lite server`.
+
+    Args:
+        settings: Where it is, and how long to wait for it.
+        folder: Folder of Milvus Lite where the settings name no place.
+
+    Raises:
+        IndexLockedError: Another process holds the folder.
+        MomentIndexError: There is no place, no server answers there, or it cannot be opened. Nothing is waited for
+            here: an address that never answered is more often wrong than away.
+    """
+
+    def __init__(self, settings: Indexing, folder: Path | None) -> None:
+        silence()
+        self._patience_seconds = settings.patience_seconds
+        self._closed = False
+        self._folder, self._client = _connected(settings, folder)
+        self.place = settings.uri or str(folder)
+        try:
+            self.is_lite = "lite" in _engine(self.ask("open", lambda client: client.get_server_version()))
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def is_in_folder(self) -> bool:
+        """Whether no other process can be at work there."""
+        return self._folder is not None
+
+    @property
+    def uri(self) -> str:
+        """Where this process finds it."""
+        return self._folder.uri if self._folder is not None else self.place
+
+    def ask(self, what: str, request: Callable[[MilvusClient], T]) -> T:
+        """Make a request that may be made twice; again, ever more slowly, while Milvus is away or refuses for now.
+
+        Args:
+            what: What it does to the index, for the message: "open", "read", "search" or "write to".
+            request: Given the client.
+
+        Raises:
+            MomentIndexError: Milvus refused it, or was away for longer than `index.patience_seconds`.
+        """
+        from grpc import RpcError
+        from pymilvus.exceptions import MilvusException
+
+        started, pause = time.monotonic(), _FIRST_PAUSE_SECONDS
+        while True:
+            if self._closed:
+                raise MomentIndexError(f"the index in {self.place!r} is closed; open it again")
+            try:
+                answer = request(self._client)
+            except (MilvusException, RpcError) as error:
+                waited = time.monotonic() - started
+                if not is_passing(error) or waited + pause > self._patience_seconds:
+                    raise MomentIndexError(self._refusal(what, error, waited)) from error
+                if pause == _FIRST_PAUSE_SECONDS:
+                    said = f"cannot {what} the index in {self.place!r} now: {_cause(error)}"
+                    _log.warning("%s; trying again for %.0f s", said, self._patience_seconds)
+                time.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            else:
+                if pause > _FIRST_PAUSE_SECONDS:
+                    _log.warning("the index in %r answers again, after %.1f s", self.place, time.monotonic() - started)
+                return answer
+
+    def close(self) -> None:
+        """Give it back; closing twice is harmless."""
+        if self._closed:
+            return
+        self._closed = True
+        self._client.close()
+        if self._folder is not None:
+            self._folder.close()
+
+    def _refusal(self, what: str, error: Exception, waited: float) -> str:
+        said = f"cannot {what} the index in {self.place!r}: {_cause(error)}"
+        if not is_passing(error):
+            return said
+        ways = "see to the server and run this again, or raise index.patience_seconds"
+        return f"{said}; waited {waited:.0f} s for it to pass ({ways})"
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether what Milvus or gRPC says passes by itself: it is away, starting, loading or has too much to do."""
+    said = str(getattr(error, "message", "") or error).lower()
+    if any(words in said for words in _LASTING_WORDS):
+        return False
+    code = getattr(error, "code", None)
+    code = code() if callable(code) else code
+    if getattr(code, "name", "") in _PASSING_STATUS or getattr(error, "compatible_code", None) == _rate_limit():
+        return True
+    if isinstance(code, int) and code in _PASSING:
+        # Lite says 1 for everything.
+        return code != 1 or any(words in said for words in _PASSING_WORDS)
+    return code != _GONE and any(words in said for words in _PASSING_WORDS)
+
+
+def is_gone(error: BaseException) -> bool:
+    """Whether Milvus says that there is no such collection."""
+    return getattr(error, "code", None) == _GONE
+
+
+def _rate_limit() -> int:
+    from pymilvus.grpc_gen import common_pb2
+
+    return int(common_pb2.RateLimit)
+
+
+def _engine(version: object) -> str:
+    """Lite calls itself "milvus_lite-3.2.2"; a server that was built for one machine may say "v2.3.5-lite"."""
+    text = str(version).lower()
+    return "lite" if text.startswith(("milvus_lite", "milvus-lite")) else "server"
+
+
+def _connected(settings: Indexing, folder: Path | None) -> tuple[LiteFolder | None, MilvusClient]:
+    from pymilvus import MilvusClient
+    from pymilvus.exceptions import MilvusException
+
+    if settings.uri is not None and "://" in settings.uri:
+        token = os.environ.get(settings.token_variable, "")
+        try:
+            return None, MilvusClient(settings.uri, token=token, timeout=_CONNECT_SECONDS)
+        except (MilvusException, ValueError) as error:
+            raise MomentIndexError(
+                f"no Milvus server answers at {settings.uri!r}: {_cause(error)}. Start one there, set index.uri, or set"
+                f" {settings.token_variable} where it wants a token"
+            ) from error
+    place = Path(settings.uri).expanduser() if settings.uri is not None else folder
+    if place is None:
+        raise MomentIndexError("there is no place for the index: set index.uri to a local folder or a Milvus server")
+    lite = LiteFolder(place)
+    try:
+        return lite, MilvusClient(lite.uri, timeout=_CONNECT_SECONDS)
+    except BaseException as error:
+        with suppress(OSError):
+            lite.close()
+        if isinstance(error, MilvusException):
+            raise MomentIndexError(f"the index in {str(place)!r} cannot be opened: {_cause(error)}") from error
+        raise
+
+
+def _cause(error: BaseException) -> str:
+    return " ".join(str(getattr(error, "message", "") or error).split())

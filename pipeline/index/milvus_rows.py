@@ -1,0 +1,231 @@
+"""What is asked of one Milvus collection: its rows written, searched, read and deleted."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import MomentIndexError
+from pipeline.index.milvus_connection import ONCE, MilvusConnection
+from pipeline.index.protocol import Filter, Hit
+from pipeline.types import IndexedSegment, Segment
+
+if TYPE_CHECKING:
+    from pymilvus import CollectionSchema, MilvusClient
+
+__all__ = ["MilvusRows", "schema"]
+
+_ROWS_A_REQUEST = 1000
+# A server takes 64 MiB; a quarter leaves room for what serialising adds.
+_BYTES_A_REQUEST = 16 * 2**20
+_BYTES_BESIDE_VECTOR = 512
+_VIDEOS_A_QUERY = 64
+_TIE = 1e-6
+_SEGMENT_FIELDS = ("video_id", "start_seconds", "end_seconds", "ordinal")
+
+
+class MilvusRows:
+    """The rows of one collection, by its name or an alias. Every request may be made twice.
+
+    Args:
+        connection: Where it is.
+        collection: Which.
+        encoder_fingerprint: Noted in each row that is written.
+    """
+
+    def __init__(self, connection: MilvusConnection, collection: str, encoder_fingerprint: str) -> None:
+        self._connection = connection
+        self._name = collection
+        self._encoder = encoder_fingerprint
+
+    def upsert(self, rows: Sequence[IndexedSegment]) -> None:
+        """Write rows by their keys, some thousand or some mebibytes a request."""
+        for batch in _batches(rows):
+            self._write("upsert", data=[self._entity(row) for row in batch])
+        if rows:
+            self._flush()
+
+    def search(
+        self, vectors: npt.NDArray[np.float32], *, top: int, where: Filter, effort: Mapping[str, Any]
+    ) -> list[list[Hit]]:
+        """The `top` nearest rows of each vector, best first, ties by key."""
+        found = self._connection.ask(
+            "search",
+            lambda client: client.search(
+                self._name,
+                data=list(np.ascontiguousarray(vectors, np.float32)),
+                filter=_expression(where),
+                limit=top,
+                anns_field="embedding",
+                output_fields=["key", *_SEGMENT_FIELDS],
+                search_params={"metric_type": "COSINE", "params": dict(effort)},
+                consistency_level="Strong",
+                **ONCE,
+            ),
+        )
+        return [_ordered(map(_hit, of_query)) for of_query in found]
+
+    def delete_video(self, video_id: str) -> int:
+        """Remove all rows of a video and return how many there were."""
+        keys = sorted(self.keys_of(video_id))
+        for first in range(0, len(keys), _ROWS_A_REQUEST):
+            self._write("delete", ids=keys[first : first + _ROWS_A_REQUEST])
+        if keys:
+            self._flush()
+        return len(keys)
+
+    def keys_of(self, video_id: str) -> frozenset[str]:
+        """The keys of all rows of a video."""
+        return frozenset(row["key"] for row in self._query(_expression(Filter((video_id,))), "key"))
+
+    def count(self) -> int:
+        """How many rows there are."""
+        return int(self._query("", "count(*)")[0]["count(*)"])
+
+    def videos(self) -> Counter[str]:
+        """How many rows there are of each video; read row by row, without vectors."""
+        return Counter(str(row["video_id"]) for row in self._all("", ["video_id"]))
+
+    def rows_of(self, video_ids: Sequence[str]) -> Iterator[IndexedSegment]:
+        """All rows of some videos, in no order.
+
+        Raises:
+            MomentIndexError: A row is not what momentseek writes.
+        """
+        fields = ["key", *_SEGMENT_FIELDS, "metadata", "embedding"]
+        for first in range(0, len(video_ids), _VIDEOS_A_QUERY):
+            where = Filter(tuple(video_ids[first : first + _VIDEOS_A_QUERY]))
+            yield from map(_row, self._all(_expression(where), fields))
+
+    def _write(self, name: str, **what: Any) -> None:
+        self._connection.ask("write to", lambda client: getattr(client, name)(self._name, **what, **ONCE))
+
+    def _query(self, expression: str, field: str) -> list[Mapping[str, Any]]:
+        return list(
+            self._connection.ask(
+                "read",
+                lambda client: client.query(
+                    self._name, filter=expression, output_fields=[field], consistency_level="Strong", **ONCE
+                ),
+            )
+        )
+
+    def _all(self, expression: str, fields: list[str]) -> Iterator[Mapping[str, Any]]:
+        """Rows by the thousand, in order of their keys: a server gives no more than 100 MB at once."""
+        after = ""
+        while True:
+            beyond = f"key > {_literal(after)}"
+            both = f"{beyond} and {expression}" if expression else beyond
+            page = self._connection.ask("read", partial(self._page, expression=both, fields=fields))
+            yield from page
+            if len(page) < _ROWS_A_REQUEST:
+                return
+            after = str(page[-1]["key"])
+
+    def _page(self, client: MilvusClient, *, expression: str, fields: list[str]) -> list[Mapping[str, Any]]:
+        pages = client.query_iterator(
+            self._name,
+            batch_size=_ROWS_A_REQUEST,
+            limit=_ROWS_A_REQUEST,
+            filter=expression,
+            output_fields=sorted({"key", *fields}),
+            consistency_level="Strong",
+        )
+        try:
+            return sorted(pages.next(), key=lambda row: str(row["key"]).encode())
+        finally:
+            pages.close()
+
+    def _entity(self, row: IndexedSegment) -> dict[str, Any]:
+        return {
+            "key": row.key,
+            "video_id": row.segment.video_id,
+            "start_seconds": float(row.segment.start_seconds),
+            "end_seconds": float(row.segment.end_seconds),
+            "ordinal": row.segment.ordinal,
+            "model": self._encoder,
+            "metadata": dict(row.metadata),
+            "embedding": np.ascontiguousarray(row.vector, np.float32),
+        }
+
+    def _flush(self) -> None:
+        """Lite searches rows that are not flushed slowly: 360 ms instead of 6 at 10,000 rows."""
+        if self._connection.is_lite:
+            self._connection.ask("write to", lambda client: client.flush(self._name))
+
+
+def schema(dimension: int) -> CollectionSchema:
+    """The fields of a row whose vector has that many numbers."""
+    from pymilvus import DataType, MilvusClient
+
+    fields = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+    fields.add_field("key", DataType.VARCHAR, is_primary=True, max_length=256)
+    fields.add_field("video_id", DataType.VARCHAR, max_length=128)
+    fields.add_field("start_seconds", DataType.DOUBLE)
+    fields.add_field("end_seconds", DataType.DOUBLE)
+    fields.add_field("ordinal", DataType.INT64)
+    fields.add_field("model", DataType.VARCHAR, max_length=64)
+    fields.add_field("metadata", DataType.JSON)
+    fields.add_field("embedding", DataType.FLOAT_VECTOR, dim=dimension)
+    return fields
+
+
+def _batches(rows: Sequence[IndexedSegment]) -> Iterator[list[IndexedSegment]]:
+    batch: list[IndexedSegment] = []
+    size = 0
+    for row in rows:
+        added = 4 * len(row.vector) + len(json.dumps(dict(row.metadata))) + _BYTES_BESIDE_VECTOR
+        if batch and (len(batch) == _ROWS_A_REQUEST or size + added > _BYTES_A_REQUEST):
+            yield batch
+            batch, size = [], 0
+        batch.append(row)
+        size += added
+    if batch:
+        yield batch
+
+
+def _expression(where: Filter) -> str:
+    """Milvus's filter expression; literals are escaped, since Lite takes no filter templates."""
+    parts = [f"metadata[{_literal(name)}] == {_literal(value)}" for name, value in where.metadata.items()]
+    if where.video_ids:
+        parts.insert(0, f"video_id in [{', '.join(map(_literal, where.video_ids))}]")
+    return " and ".join(parts)
+
+
+def _literal(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _row(entity: Mapping[str, Any]) -> IndexedSegment:
+    try:
+        segment = Segment(*(entity[name] for name in _SEGMENT_FIELDS))
+        vector = np.asarray(entity["embedding"], np.float32)
+        return IndexedSegment(str(entity["key"]), segment, vector, dict(entity["metadata"] or {}))
+    except (KeyError, TypeError, ValueError) as error:
+        raise MomentIndexError(
+            f"the row {entity.get('key')!r} of the index is broken ({error}); build it anew: momentseek index rebuild"
+        ) from error
+
+
+def _hit(found: Mapping[str, Any]) -> Hit:
+    entity = found["entity"]
+    segment = Segment(*(entity[name] for name in _SEGMENT_FIELDS))
+    return Hit(str(entity["key"]), segment, float(found["distance"]))
+
+
+def _ordered(hits: Iterable[Hit]) -> list[Hit]:
+    """Best first; scores of equal vectors differ in the last digits, so those within 1e-6 of the first are a tie."""
+    ordered: list[Hit] = []
+    tied: list[Hit] = []
+    for hit in sorted(hits, key=lambda hit: -hit.score):
+        if tied and tied[0].score - hit.score > _TIE:
+            ordered += sorted(tied, key=lambda hit: hit.key)
+            tied = []
+        tied.append(hit)
+    return ordered + sorted(tied, key=lambda hit: hit.key)

@@ -1,0 +1,64 @@
+"""Whether a configuration fits the library that it names."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from pipeline.encode import Encoder
+from pipeline.errors import ConfigError, FingerprintMismatchError, StoreError
+from pipeline.library_file import LibraryFile, read_library_file
+from pipeline.run_config import RunConfig
+from pipeline.store import ParquetStore
+
+__all__ = ["check_encoder", "check_sampling"]
+
+
+def check_encoder(config: RunConfig, encoder: Encoder, *, has_own: bool) -> None:
+    """Refuse another encoder than the library's videos were made with.
+
+    Args:
+        config: Names the library.
+        encoder: The one that is to be used.
+        has_own: Whether the configuration says it.
+
+    Raises:
+        FingerprintMismatchError: The library holds another encoder's vectors; both are named.
+    """
+    kept = read_library_file(config.library)
+    if kept is None or (has_own and kept.config.encoder == config.encoder):
+        return
+    if kept.encoder_fingerprint != encoder.fingerprint and _holds_videos(kept):
+        raise FingerprintMismatchError(
+            f"the library {config.library!r} was made with encoder {kept.encoder_description}"
+            f" [{kept.encoder_fingerprint}], and this is encoder {encoder.description}"
+            f" [{encoder.fingerprint}]; their vectors cannot be compared. Open it without a configuration to"
+            " use its own encoder, or choose another library for this one"
+        )
+
+
+def check_sampling(config: RunConfig) -> None:
+    """Refuse another sampling than the library's videos were made with.
+
+    Raises:
+        ConfigError: The library holds videos that were sampled otherwise.
+    """
+    kept = read_library_file(config.library)
+    is_same = kept is None or kept.config.sampling_fingerprint == config.sampling_fingerprint
+    if kept is not None and not is_same and _holds_videos(kept):
+        raise ConfigError(
+            f"the library {config.library!r} was sampled otherwise ({_sampling(kept.config)}) than this"
+            f" configuration says ({_sampling(config)}); open it without a configuration, or choose another"
+            " library for this one"
+        )
+
+
+def _holds_videos(kept: LibraryFile) -> bool:
+    """Whether there are any: a library whose first batch failed, as for want of weights, may still change its model."""
+    store = ParquetStore(kept.config.library, kept.config.sampling_fingerprint, kept.encoder_fingerprint)
+    with suppress(StoreError):
+        return next(store.records(), None) is not None
+    return True
+
+
+def _sampling(config: RunConfig) -> str:
+    return f"{config.sampling!r}, decoded by {config.decoding.backend}"

@@ -1,0 +1,58 @@
+"""All files of one video, in whichever store below a root they are."""
+
+from __future__ import annotations
+
+import re
+
+from pipeline.errors import StoreError
+from pipeline.store.places import Place
+
+__all__ = ["erase", "traces"]
+
+_VIDEO_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+def traces(root_url: str, video_id: str) -> tuple[str, ...]:
+    """The files of a video, below the root: embeddings of every sampling and encoder, names, unfinished writes.
+
+    Raises:
+        StoreError: The stores cannot be listed.
+    """
+    return tuple(_found(Place(root_url), root_url, video_id))
+
+
+def erase(root_url: str, video_id: str) -> tuple[str, ...]:
+    """Remove all files of a video; their names, below the root.
+
+    Raises:
+        StoreError: One cannot be removed; the others may be gone already.
+    """
+    place = Place(root_url)
+    files = _found(place, root_url, video_id)
+    for name in files:
+        try:
+            place.delete(name)
+        except OSError as error:
+            raise StoreError(f"{place.root}/{name}: cannot be removed: {error}") from error
+    for folder in {name.rpartition("/")[0] for name in files if "/names/" in name}:
+        try:
+            place.delete_folder(folder)
+        except OSError as error:
+            raise StoreError(f"{place.root}/{folder}: cannot be removed: {error}") from error
+    return tuple(files)
+
+
+def _found(place: Place, root_url: str, video_id: str) -> list[str]:
+    if not _VIDEO_ID.fullmatch(video_id):
+        return []
+    found = []
+    try:
+        for store in place.list("frames", ""):
+            found += place.list(f"{store}/names/{video_id}", ".json")
+            unfinished = place.list(f"{store}/.partial", "")
+            found += [name for name in unfinished if name.rpartition("/")[2].startswith(f"{video_id}.parquet.")]
+            # The embeddings go last: as long as they are there, the video is found by its name.
+            found += [name for name in (f"{store}/{video_id}.parquet",) if place.exists(name)]
+    except OSError as error:
+        raise StoreError(f"{root_url}: cannot be listed: {error}") from error
+    return found

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from contracts.index_contract import DIMENSION, random_rows, unit
+
+from pipeline.errors import ConfigError
+from pipeline.index import Indexing, MilvusIndex
+from pipeline.run_config import load_run_config
+
+KINDS = {
+    "flat": ("FLAT", {}, {}),
+    "hnsw": ("HNSW", {"M": 16, "efConstruction": 200}, {"ef": 500}),
+    "ivf_flat": ("IVF_FLAT", {"nlist": 128}, {"nprobe": 16}),
+    "ivf_sq8": ("IVF_SQ8", {"nlist": 128}, {"nprobe": 16}),
+    "scann": ("SCANN", {"nlist": 128, "with_raw_data": True}, {"nprobe": 16, "reorder_k": 500}),
+    "diskann": ("DISKANN", {}, {"search_list": 500}),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_kind_says_what_milvus_is_told(name: str) -> None:
+    kind = load_run_config(overrides=[f"index.kind={name.upper()}"]).index.kind
+    assert (*kind.described(), kind.effort(500)) == KINDS[name]
+
+
+def test_another_kind_is_passed_on_by_its_name() -> None:
+    said = "index.kind={strategy: other, name: IVF_PQ, build: {m: 4}, search: {nprobe: 8}}"
+    kind = load_run_config(overrides=[said]).index.kind
+    assert (kind.described(), kind.effort(500)) == (("IVF_PQ", {"m": 4}), {"nprobe": 8})
+
+
+@pytest.mark.parametrize("override", ["index.m=32", "index.kind.m=32"])
+def test_the_old_place_of_the_graphs_parameters_still_holds(override: str) -> None:
+    kind = load_run_config(overrides=[override, "index.ef_search=64"]).index.kind
+    assert kind.described() == ("HNSW", {"M": 32, "efConstruction": 200})
+    assert kind.effort(10) == {"ef": 64}
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("index.kind=HNWS", "index.kind.strategy: unknown strategy 'hnws'; did you mean 'hnsw'"),
+        ("index.kind.m=1", r"index\.kind\.m: .*greater than or equal to 2"),
+        ("index.kind={strategy: ivf_flat, m: 3}", r"index\.kind\.m: unknown setting.*nlist, nprobe"),
+        ("index.patience_seconds=-1", "index.patience_seconds"),
+    ],
+)
+def test_a_wrong_setting_is_named(override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_run_config(overrides=[override])
+
+
+@pytest.mark.parametrize("name", ["hnsw", "ivf_flat"])
+def test_lite_takes_no_kind_that_loses_rows(tmp_path: Path, name: str) -> None:
+    settings = load_run_config(overrides=[f"index.kind={name}"]).index
+    with pytest.raises(ConfigError, match=rf"index\.kind: {name.upper()} is not for Milvus Lite, which loses rows"):
+        MilvusIndex(settings, "abc", folder=tmp_path)
+    with MilvusIndex(Indexing(), "abc", folder=tmp_path) as index:
+        assert index.count() == 0
+
+
+@pytest.mark.milvus_server
+@pytest.mark.parametrize("name", KINDS)
+def test_a_server_builds_every_kind_and_finds_the_nearest(milvus_collection: Indexing, name: str) -> None:
+    kind = load_run_config(overrides=[f"index.kind={name}"]).index.kind
+    with MilvusIndex(milvus_collection.model_copy(update={"kind": kind}), "abc", DIMENSION) as index:
+        rows = random_rows(300)
+        index.upsert(rows)
+        assert index._collections.find().kind == KINDS[name][0]
+        assert [hit.key for hit in index.search(rows[7].vector[None], top=1)[0]] == [rows[7].key]
+        assert len(index.search(unit(1)[None], top=300)[0]) > 30
