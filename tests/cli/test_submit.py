@@ -136,14 +136,14 @@ def test_the_rebuild_job_writes_the_rows_anew(capsys, config, make_video, tmp_pa
     with Library.open(library) as opened:
         before = opened.moment_index().count()
     smaller = ["segmentation.length_seconds=2", "segmentation.overlap_seconds=0"]
-    assert rebuild_job([str(library), "--set", smaller[0], "--set", smaller[1]]) == 0
-    assert json.loads(capsys.readouterr().out)["rows"] == 4 != before
+    assert rebuild_job(["--library", str(library), "--set", smaller[0], "--set", smaller[1]]) == 0
+    assert json.loads(capsys.readouterr().out)["segments"] == 4 != before
     with Library.open(library, overrides=smaller) as opened:
         assert opened.moment_index().count() == 4
 
 
 def test_the_rebuild_job_makes_no_library(capsys, tmp_path):
-    assert rebuild_job([str(tmp_path / "none")]) == 2
+    assert rebuild_job(["--library", str(tmp_path / "none")]) == 2
     assert "there is no library" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
 
