@@ -23,7 +23,7 @@ __all__ = ["CHARTS", "Bar", "Chart", "Panel", "draw", "lines_of"]
 OURS, PEER, MARK = "#2f6f9f", "#a9b4bd", "#d98c3f"
 INK, FAINT = "#22303a", "#6b7780"
 _WIDTH_INCHES, _DOTS_PER_INCH = 9.0, 150
-_BAR_INCHES, _TITLE_INCHES = 0.3, 0.9
+_BAR_INCHES, _CURVE_INCHES, _TITLE_INCHES = 0.3, 1.2, 0.9
 
 # The goal of keyframe sampling is meant for long films.
 _LONG_SECONDS = 600
@@ -50,19 +50,21 @@ class Bar:
 
 @dataclass(frozen=True)
 class Panel:
-    """Bars of one measure.
+    """Bars of one measure, or how it went while something else grew.
 
     Attributes:
         title: What is shown, and for what.
         good: Which way is better, in words.
         bars: From top to bottom.
         form: How a value is written.
+        curve: In place of bars, points from left to right.
     """
 
     title: str
     good: str
-    bars: tuple[Bar, ...]
+    bars: tuple[Bar, ...] = ()
     form: str = "{:.2f}"
+    curve: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -226,6 +228,34 @@ def sampling_chart(result: Result) -> Chart:
     return Chart("What a sampling finds, and what it costs", tuple(panels))
 
 
+def scaling_chart(result: Result) -> Chart:
+    """Seconds with one reader and with two."""
+    middle = result["median_seconds"]
+    bars = tuple(Bar(f"{name.rpartition('_')[2]} at once", seconds) for name, seconds in middle.items())
+    faster = Bar("two readers against one", result["times_faster_with_two_readers"], goal=1.8)
+    length = f"{result['pieces']} videos, {result['video_seconds'] / 60:.0f} minutes in all"
+    panels = (
+        Panel(length, "seconds, shorter is better", bars, "{:.1f} s"),
+        Panel("", "longer is better", (faster,), "{:.2f}x"),
+    )
+    return Chart("Videos read at once", panels)
+
+
+def simulation_chart(result: Result) -> Chart:
+    """What a video took, and what the driver held, while the batch went on."""
+    measures = {
+        "ms_a_video": ("milliseconds a video", "{:.1f} ms"),
+        "driver_mib": ("memory of the driver", "{:,.0f} MiB"),
+        "object_store_mib": ("Ray's object store", "{:,.1f} MiB"),
+        "most_being_read": ("videos being read, at most", "{:.0f}"),
+    }
+    panels = [
+        Panel(title, "flat is good", form=form, curve=tuple((note["videos"], note[name]) for note in result["notes"]))
+        for name, (title, form) in measures.items()
+    ]
+    return Chart(f"{result['work']['videos']:,} videos in one batch", tuple(panels))
+
+
 CHARTS: dict[str, Callable[[Result], Chart]] = {
     "pipeline": pipeline_chart,
     "decode": decode_chart,
@@ -234,6 +264,8 @@ CHARTS: dict[str, Callable[[Result], Chart]] = {
     "memory": memory_chart,
     "executors": executors_chart,
     "sampling": sampling_chart,
+    "scaling": scaling_chart,
+    "simulation": simulation_chart,
 }
 
 
@@ -245,7 +277,9 @@ def draw(chart: Chart, path: Path) -> None:
     from matplotlib import pyplot as plt
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    heights = [_TITLE_INCHES + _BAR_INCHES * len(panel.bars) for panel in chart.panels]
+    heights = [
+        _TITLE_INCHES + (_CURVE_INCHES if panel.curve else _BAR_INCHES * len(panel.bars)) for panel in chart.panels
+    ]
     style: dict[Any, Any] = {"font.family": "DejaVu Sans", "font.size": 10, "text.color": INK, "ytick.labelcolor": INK}
     with mpl.rc_context(style):
         figure, axes = plt.subplots(
@@ -261,7 +295,10 @@ def draw(chart: Chart, path: Path) -> None:
             figure.text(0.98, 0.97, "| goal", color=MARK, ha="right", va="top", fontsize=10, fontweight="bold")
         most = max(map(longest, chart.panels), default=1.0)
         for panel, row in zip(chart.panels, axes, strict=True):
-            _draw_panel(row[0], panel, most if chart.has_one_scale else longest(panel))
+            if panel.curve:
+                _draw_curve(row[0], panel)
+            else:
+                _draw_panel(row[0], panel, most if chart.has_one_scale else longest(panel))
         figure.savefig(path, dpi=_DOTS_PER_INCH, facecolor="white")
         plt.close(figure)
 
@@ -290,6 +327,25 @@ def _draw_panel(axes: Axes, panel: Panel, most: float) -> None:
     for side in ("top", "right", "bottom"):
         axes.spines[side].set_visible(False)
     axes.spines["left"].set_color(FAINT)
+    _write_titles(axes, panel)
+
+
+def _draw_curve(axes: Axes, panel: Panel) -> None:
+    across, values = zip(*panel.curve, strict=True)
+    axes.plot(across, values, color=OURS, linewidth=1.8)
+    axes.set_xlim(0, across[-1])
+    axes.set_ylim(0, max(max(values) * 1.25, 1e-9))
+    axes.text(across[-1], values[-1], f" {panel.form.format(values[-1])}", va="center")
+    axes.tick_params(length=0, colors=FAINT, labelsize=8)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(FAINT)
+    _write_titles(axes, panel)
+
+
+def _write_titles(axes: Axes, panel: Panel) -> None:
     axes.set_title(panel.title, loc="left", fontsize=11, fontweight="bold", pad=8)
     axes.set_title(panel.good, loc="right", fontsize=9, color=FAINT, pad=8)
 
@@ -302,6 +358,8 @@ def lines_of(chart: Chart) -> list[str]:
         for bar in panel.bars:
             goal = "" if bar.goal is None else f"   goal {panel.form.format(bar.goal)}"
             lines.append(f"    {bar.label:<44} {panel.form.format(bar.value):>12}{goal}")
+        for across, value in (panel.curve[0], panel.curve[-1]) if panel.curve else ():
+            lines.append(f"    {f'at {across:,.0f}':<44} {panel.form.format(value):>12}")
     return lines
 
 

@@ -47,17 +47,26 @@ def replace_rows(index: MomentIndex, video_id: str, rows: Sequence[IndexedSegmen
     Raises:
         MomentIndexError: The index cannot be written.
     """
-    remove_other_rows(index, video_id, rows)
+    remove_other_rows(index, {video_id: rows})
     index.upsert(rows)
 
 
-def remove_other_rows(index: MomentIndex, video_id: str, rows: Sequence[IndexedSegment]) -> None:
-    """Remove a video's rows where any is not among `rows`, which are about to be written.
+def remove_other_rows(index: MomentIndex, rows_of: Mapping[str, Sequence[IndexedSegment]]) -> None:
+    """Remove the rows of videos of which the index holds any that is not about to be written.
 
-    A search in between does not see the video.
+    A search in between does not see such a video.
+
+    Args:
+        index: Where.
+        rows_of: By video id, the rows that are about to be written.
 
     Raises:
         MomentIndexError: The index cannot be written.
     """
-    if index.keys_of(video_id) - {row.key for row in rows}:
-        index.delete_video(video_id)
+    # One question for all: an embedded Milvus walks all its rows for each.
+    kept = {row.key for rows in rows_of.values() for row in rows}
+    if index.keys_of(*rows_of) <= kept:
+        return
+    for video_id, rows in rows_of.items():
+        if index.keys_of(video_id) - {row.key for row in rows}:
+            index.delete_video(video_id)

@@ -22,7 +22,7 @@ from pipeline.video import Decoding, Fetching
 __all__ = ["RunConfig", "json_schema", "load_run_config", "to_yaml", "with_absolute_paths"]
 
 # Raised by hand when the code of a stage changes so that its results differ; a new version of a package does not do so.
-_SAMPLING_REVISION = "1"
+_SAMPLING_REVISION = "2"
 _SEGMENTATION_REVISION = "1"
 
 

@@ -31,7 +31,7 @@ MEASURED = Rates(
     pixel_seconds_per_second=139.4 * 768 * 432 / 0.407,
     frames_per_second=140 / 1.882,
     overlap=0.781,
-    source="ViT-B-32 in bfloat16 on 2 processors with AMX, without a GPU: benchmarks/results/pipeline.json",
+    source="ViT-B-32 in bfloat16 on 2 processors with AVX512-BF16, without a GPU: benchmarks/results/pipeline.json",
 )
 
 

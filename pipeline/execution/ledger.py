@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from pipeline.errors import ConfigError, FingerprintMismatchError, IndexLockedError, MomentIndexError
 from pipeline.execution.stages import Stages
@@ -16,6 +17,8 @@ from pipeline.uris import public_name
 
 __all__ = ["Ledger"]
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class _Written:
@@ -25,11 +28,24 @@ class _Written:
     rows: list[IndexedSegment]
 
 
+@dataclass(frozen=True)
+class _Known:
+    """A video that the store holds, of which the index is to be asked for these rows."""
+
+    report: VideoReport
+    metadata: Mapping[str, Scalar]
+    keys: frozenset[str]
+
+
+# Known videos whose rows are looked for in one go.
+_KNOWN_AT_ONCE = 64
+
+
 class Ledger:
     """Keeps the books of one batch: every source that is entered leaves as exactly one report.
 
     A source is entered by `admit` or `fail`. One that was admitted must end by `finish` or `fail`. Reports come out of
-    `reports`, those of written videos after their rows are in the index, which is written in batches.
+    `reports`, those of written videos after their rows are in the index, which is asked and written in batches.
 
     Args:
         stages: Store, index and what makes rows.
@@ -43,7 +59,10 @@ class Ledger:
         self._patience_seconds = patience_seconds
         self._started: dict[str, float] = {}
         self._twins: dict[str, list[Source]] = {}
-        self._ended: dict[str, VideoReport] = {}
+        # Of a hundred thousand videos that are well, no more is kept than who came first.
+        self._well: dict[str, Source] = {}
+        self._failed: dict[str, VideoReport] = {}
+        self._known: list[_Known] = []
         self._written: list[_Written] = []
         self._oldest = 0.0
         self._reports: list[VideoReport] = []
@@ -65,18 +84,7 @@ class Ledger:
         if video_id in self._twins:
             self._twins[video_id].append(source)
             return False
-        if video_id in self._ended:
-            self._settle_twin(source, self._ended[video_id])
-            return False
-        try:
-            record = self._stages.store.record(video_id)
-            if record is not None:
-                self._revisit(source, record, started)
-                return False
-        except ConfigError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
-            self._report_failure(source, failure_of(error, source.uri).problem, video_id, started)
+        if self._is_known(source, video_id, started):
             return False
         self._started[video_id] = started
         self._twins[video_id] = []
@@ -144,13 +152,33 @@ class Ledger:
         Raises:
             MomentIndexError: The index cannot be used.
         """
-        rows = sum(len(each.rows) for each in self._written)
-        is_due = rows >= self._rows_per_write or time.monotonic() - self._oldest > self._patience_seconds
-        if self._written and (all_written or is_due):
+        is_due = all_written or time.monotonic() - self._oldest > self._patience_seconds
+        if self._known and (is_due or len(self._known) >= _KNOWN_AT_ONCE):
+            self._ask_for_known()
+        if is_due or sum(len(each.rows) for each in self._written) >= self._rows_per_write:
             self.flush()
         ready, self._reports = self._reports, []
         self.ended_count += len(ready)
         yield from ready
+
+    def _is_known(self, source: Source, video_id: str, started: float) -> bool:
+        """Whether a source needs no work, as its content has ended in this batch or is in the store."""
+        if video_id in self._failed:
+            self._settle_twin(source, self._failed[video_id])
+            return True
+        try:
+            record = self._stages.store.record(video_id)
+            if record is None:
+                return False
+            if video_id in self._well:
+                self._settle_twin(source, _as_before(self._well[video_id], record))
+            else:
+                self._revisit(source, record, started)
+        except ConfigError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
+            self._report_failure(source, failure_of(error, source.uri).problem, video_id, started)
+        return True
 
     def _revisit(self, source: Source, record: VideoRecord, started: float) -> None:
         """A video that the store holds: note its name and metadata, and see that the index has its rows."""
@@ -166,19 +194,39 @@ class Ledger:
             stages.store.write(record, frames)
             problem += "; its metadata was replaced"
         rows = self._rows(frames, record.metadata)
-        missing = stages.index.keys_of(record.video_id) != {row.key for row in rows}
-        if missing:
-            problem += f"; its {len(rows)} rows were missing from the index and were written again"
         if record.status is Status.PARTIAL:
             problem += f" (damaged: {record.problem})"
         report = report_of(source, record, frames, end=None, segments=0, elapsed_seconds=time.monotonic() - started)
-        is_written = missing or renewed
-        report = replace(report, status=Status.SKIPPED, problem=problem, segments=len(rows) if is_written else 0)
-        if is_written:
-            self._twins[record.video_id] = []
-            self._await_write(report, rows)
+        report = replace(report, status=Status.SKIPPED, problem=problem)
+        self._twins[record.video_id] = []
+        if renewed:
+            self._await_write(replace(report, segments=len(rows)), rows)
         else:
-            self._conclude(report)
+            self._await(self._known, _Known(report, record.metadata, frozenset(row.key for row in rows)))
+
+    def _ask_for_known(self) -> None:
+        """Let out the reports of known videos whose rows the index has, and write those that it misses."""
+        known, self._known = self._known, []
+        index = self._stages.index
+        found = index.keys_of(*(str(each.report.video_id) for each in known))
+        has_others = bool(found - frozenset[str]().union(*(each.keys for each in known)))
+        for each in known:
+            video_id = str(each.report.video_id)
+            if (index.keys_of(video_id) == each.keys) if has_others else (each.keys <= found):
+                self._conclude(each.report)
+            else:
+                self._write_again(each)
+
+    def _write_again(self, known: _Known) -> None:
+        report = known.report
+        try:
+            rows = self._rows(self._stages.store.read(str(report.video_id)), known.metadata)
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
+            problem = failure_of(error, report.source.uri).problem
+            self._report_failure(report.source, problem, report.video_id, time.monotonic() - report.elapsed_seconds)
+            return
+        missing = f"{report.problem}; its {len(rows)} rows were missing from the index and were written again"
+        self._await_write(replace(report, problem=missing, segments=len(rows)), rows)
 
     def _rows(self, frames: FrameEmbeddings, metadata: Mapping[str, Scalar]) -> list[IndexedSegment]:
         stages = self._stages
@@ -191,14 +239,16 @@ class Ledger:
         )
 
     def _await_write(self, report: VideoReport, rows: list[IndexedSegment]) -> None:
-        if not self._written:
+        self._await(self._written, _Written(report, rows))
+
+    def _await(self, waiting: list[T], one: T) -> None:
+        if not (self._known or self._written):
             self._oldest = time.monotonic()
-        self._written.append(_Written(report, rows))
+        waiting.append(one)
 
     def _write(self, written: list[_Written]) -> None:
         index = self._stages.index
-        for each in written:
-            remove_other_rows(index, str(each.report.video_id), each.rows)
+        remove_other_rows(index, {str(each.report.video_id): each.rows for each in written})
         index.upsert([row for each in written for row in each.rows])
 
     def _write_alone(self, written: _Written) -> None:
@@ -223,7 +273,10 @@ class Ledger:
         if report.video_id is None:
             return
         self._started.pop(report.video_id, None)
-        self._ended.setdefault(report.video_id, report)
+        if report.status is Status.FAILED:
+            self._failed.setdefault(report.video_id, report)
+        else:
+            self._well.setdefault(report.video_id, report.source)
         for twin in self._twins.pop(report.video_id, []):
             self._settle_twin(twin, report)
 
@@ -254,3 +307,15 @@ class Ledger:
                 elapsed_seconds=0.0,
             )
         )
+
+
+def _as_before(first: Source, record: VideoRecord) -> VideoReport:
+    """The report of the source of this batch by which a video came to be known, as far as its record tells."""
+    return VideoReport(
+        source=first,
+        status=Status.DONE,
+        video_id=record.video_id,
+        duration_seconds=record.duration_seconds,
+        covered_seconds=record.covered_seconds,
+        frames_sampled=record.frame_count,
+    )

@@ -20,6 +20,8 @@ __all__ = ["Shares", "check_reachable", "connected", "current_shares", "quieten"
 _log = logging.getLogger(__name__)
 
 _CONNECT_SECONDS = 5.0
+# Of the object store; the rest is for what is being encoded, and for others.
+_STORE_SHARE = 0.4
 # Ray reads these when it is imported or started: no notice about GPUs, no statistics sent to its makers, and no
 # accounts of dead workers in the midst of standard output (the reports say what they meant for a video).
 _QUIET = {
@@ -40,6 +42,7 @@ class Shares:
         encoder_gpus: Share of a GPU that each of them holds.
         readers: Videos being decoded at once; with the encoders they fit the cluster.
         reader_cpus: Processors that each of them holds.
+        reader_bytes: Most that each of them may have in the object store, so that it never spills to the disk.
     """
 
     encoders: int
@@ -47,13 +50,23 @@ class Shares:
     encoder_gpus: float
     readers: int
     reader_cpus: float
+    reader_bytes: float = math.inf
 
 
-def shares(settings: Execution, *, cpus: float, gpus: float) -> Shares:
+def shares(settings: Execution, *, cpus: float, gpus: float, nodes: int = 1, memory_bytes: float = math.inf) -> Shares:
     """Divide a cluster so that encoders never keep the last reader from running, not even on one processor.
 
-    Encoders take at most half of the processors, and one each where there are enough. There are never more readers than
-    fit beside them: one that waits in Ray's queue would take the place of an encoder that died, and then wait for it.
+    Without GPUs there is an encoder a node, which computes with all its processors, as long as that leaves half of them
+    to readers. Encoders hold at most half of the processors, and one each where there are enough. There are never more
+    readers than fit beside them: one that waits in Ray's queue would take the place of an encoder that died, and then
+    wait for it.
+
+    Args:
+        settings: What is wanted.
+        cpus: Processors of the cluster.
+        gpus: Its GPUs.
+        nodes: Its machines that have processors.
+        memory_bytes: Of its object store.
 
     Raises:
         ExecutionError: There is no processor, or there are not enough GPUs for the encoders that are wanted.
@@ -61,7 +74,7 @@ def shares(settings: Execution, *, cpus: float, gpus: float) -> Shares:
     if cpus <= 0:
         raise ExecutionError("the Ray cluster has no processors to decode with; start a node with --num-cpus")
     encoder_gpus = settings.gpus_per_encoder if gpus > 0 else 0.0
-    fitting = _fitting(gpus, encoder_gpus) if encoder_gpus else 1
+    fitting = _fitting(gpus, encoder_gpus) if encoder_gpus else min(nodes, int(cpus / 2))
     encoders = settings.encoders or max(1, fitting)
     if encoder_gpus and encoders > fitting:
         raise ExecutionError(
@@ -72,23 +85,35 @@ def shares(settings: Execution, *, cpus: float, gpus: float) -> Shares:
     left = cpus - encoders * encoder_cpus
     reader_cpus = _ray_share(min(1.0, left))
     most_readers = max(1, int(left / reader_cpus))
+    readers = min(settings.videos_at_once or most_readers, most_readers)
     return Shares(
         encoders=encoders,
         encoder_cpus=encoder_cpus,
         encoder_gpus=encoder_gpus,
-        readers=min(settings.videos_at_once or most_readers, most_readers),
+        readers=readers,
         reader_cpus=reader_cpus,
+        reader_bytes=_STORE_SHARE * memory_bytes / readers,
     )
 
 
 def current_shares(settings: Execution) -> Shares | None:
     """The shares of the cluster that this process has joined, as it is now; None while a batch would not fit it."""
+    with suppress(ExecutionError):
+        return _shares_now(settings)
+    return None
+
+
+def _shares_now(settings: Execution) -> Shares:
     import ray
 
     resources = ray.cluster_resources()
-    with suppress(ExecutionError):
-        return shares(settings, cpus=resources.get("CPU", 0.0), gpus=resources.get("GPU", 0.0))
-    return None
+    return shares(
+        settings,
+        cpus=resources.get("CPU", 0.0),
+        gpus=resources.get("GPU", 0.0),
+        nodes=sum(bool(node["Alive"] and node["Resources"].get("CPU")) for node in ray.nodes()),
+        memory_bytes=resources.get("object_store_memory", math.inf),
+    )
 
 
 def _fitting(gpus: float, each: float) -> int:
@@ -123,8 +148,7 @@ def connected(settings: Execution) -> Iterator[Shares]:
     if not was_connected:
         _connect(settings)
     try:
-        resources = ray.cluster_resources()
-        yield shares(settings, cpus=resources.get("CPU", 0.0), gpus=resources.get("GPU", 0.0))
+        yield _shares_now(settings)
     finally:
         if not was_connected:
             ray.shutdown()

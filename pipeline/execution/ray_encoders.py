@@ -138,6 +138,7 @@ class EncoderPool(Generic[P]):
         actor = ray.remote(EncoderProcess).options(
             num_cpus=self.shares.encoder_cpus,
             num_gpus=self.shares.encoder_gpus,
+            scheduling_strategy="SPREAD",
             max_restarts=self.retries,
             max_task_retries=self.retries,
         )

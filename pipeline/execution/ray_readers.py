@@ -63,12 +63,15 @@ class ReaderPool(Generic[V]):
         self._shares = shares
         self._clock = clock
         self._reading: Any = None
+        self._batch_bytes = 1
         self._readers: dict[Any, _Reader[V]] = {}
 
     def prepare(self, reading: Reading) -> None:
         """Say how videos are read, before the first `submit`; saying it twice changes nothing."""
         if self._reading is None:
             self._reading = ray.put(reading)
+            picture_bytes = reading.preprocessing.image_height * reading.preprocessing.image_width * 3
+            self._batch_bytes = reading.batch_frames * picture_bytes
 
     def __contains__(self, reference: Any) -> bool:
         return reference in self._readers
@@ -85,11 +88,12 @@ class ReaderPool(Generic[V]):
 
     def submit(self, video: V) -> None:
         """Begin to read a video."""
+        fitting = min(self._settings.batches_ahead, self._shares.reader_bytes / self._batch_bytes)
         task = ray.remote(read_video).options(
             num_cpus=self._shares.reader_cpus,
             num_returns="streaming",
             max_retries=self._settings.retries,
-            _generator_backpressure_num_objects=2 * self._settings.batches_ahead,
+            _generator_backpressure_num_objects=2 * max(1, int(fitting)),
         )
         self._readers[task.remote(self._reading, place_of(video.source), video.identity.state)] = _Reader(video)
 

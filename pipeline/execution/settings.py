@@ -15,7 +15,8 @@ class Execution(Settings):
     """Where a batch runs, and how much of it at once.
 
     What travels from a decoding task to an encoder is `batch_frames` preprocessed frames (150 kB each at 224 x 224),
-    and at most `videos_at_once * (batches_ahead + 1)` such batches wait at any time.
+    and at most `videos_at_once * (batches_ahead + 1)` such batches wait at any time; fewer where they would fill the
+    cluster's object store.
     """
 
     executor: Literal["ray", "in_process"] = "ray"
@@ -36,7 +37,7 @@ class Execution(Settings):
     """Batches that a video's decoder may be ahead of the encoder before it waits."""
 
     encoders: int | None = Field(default=None, ge=1)
-    """Encoders that run side by side; None for one a GPU, or one where there is none."""
+    """Encoders that run side by side; None for one a GPU, or one a machine where there is none."""
 
     gpus_per_encoder: float = Field(default=1.0, gt=0)
     """Share of a GPU that an encoder holds, where the cluster has GPUs; 0.5 puts two on each."""

@@ -61,9 +61,9 @@ class MemoryIndex:
         self._sorted = None
         return len(keys)
 
-    def keys_of(self, video_id: str) -> frozenset[str]:
-        """The keys of all rows of a video."""
-        return frozenset(key for key, row in self._rows.items() if row.segment.video_id == video_id)
+    def keys_of(self, *video_ids: str) -> frozenset[str]:
+        """The keys of all rows of these videos."""
+        return frozenset(key for key, row in self._rows.items() if row.segment.video_id in video_ids)
 
     def videos(self) -> Counter[str]:
         """How many rows there are of each video."""

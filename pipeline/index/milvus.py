@@ -141,9 +141,9 @@ class MilvusIndex:
         """Remove all rows of a video and return how many there were."""
         return self._again_if_gone(lambda: self._rows.delete_video(video_id) if self._find(anew=True) else 0)
 
-    def keys_of(self, video_id: str) -> frozenset[str]:
-        """The keys of all rows of a video."""
-        return self._again_if_gone(lambda: self._rows.keys_of(video_id) if self._find() else frozenset())
+    def keys_of(self, *video_ids: str) -> frozenset[str]:
+        """The keys of all rows of these videos."""
+        return self._again_if_gone(lambda: self._rows.keys_of(*video_ids) if self._find() else frozenset())
 
     def videos(self) -> Counter[str]:
         """How many rows there are of each video."""

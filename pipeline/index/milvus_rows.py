@@ -80,9 +80,13 @@ class MilvusRows:
             self._flush()
         return len(keys)
 
-    def keys_of(self, video_id: str) -> frozenset[str]:
-        """The keys of all rows of a video."""
-        return frozenset(row["key"] for row in self._query(_expression(Filter((video_id,))), "key"))
+    def keys_of(self, *video_ids: str) -> frozenset[str]:
+        """The keys of all rows of these videos."""
+        keys: set[str] = set()
+        for first in range(0, len(video_ids), _VIDEOS_A_QUERY):
+            where = Filter(video_ids[first : first + _VIDEOS_A_QUERY])
+            keys.update(str(row["key"]) for row in self._query(_expression(where), "key"))
+        return frozenset(keys)
 
     def count(self) -> int:
         """How many rows there are."""

@@ -102,8 +102,8 @@ class MomentIndex(Protocol):
     def delete_video(self, video_id: str) -> int:
         """Remove all rows of a video and return how many there were."""
 
-    def keys_of(self, video_id: str) -> frozenset[str]:
-        """The keys of all rows of a video."""
+    def keys_of(self, *video_ids: str) -> frozenset[str]:
+        """The keys of all rows of these videos."""
 
     def videos(self) -> Mapping[str, int]:
         """How many rows there are of each video."""

@@ -37,7 +37,8 @@ class FixedRate(Settings):
 
     tolerance_seconds: float = Field(default=0.0, ge=0)
     """By how much a frame may miss its point, up to half of the time between two: the nearest frame that costs little
-    decoding is taken then. 0 takes the frame on screen."""
+    decoding is taken then, and decoded without its loop filter, of which little is left in a small picture (cosine of
+    embeddings 0.9998 in the middle, 0.98 at least, on films and footage). 0 takes the frame on screen."""
 
     @model_validator(mode="after")
     def _within_half_a_step(self) -> Self:

@@ -277,7 +277,7 @@ class PyAVStream:
             stream.codec_context.thread_type = "SLICE" if self._threads == 1 else "AUTO"
             if skip in _SKIPS:
                 stream.codec_context.skip_frame = _SKIPS[skip]
-            if skip is Skip.DRAFT:
+            if skip is Skip.DRAFT or (grid is not None and grid.tolerance > 0):
                 stream.codec_context.options |= {"skip_loop_filter": "all"}
             if seek_to is not None and not self._has_sought(container, stream, seek_to):
                 return

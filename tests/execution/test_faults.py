@@ -149,36 +149,38 @@ def test_a_full_disk_fails_videos_clearly_and_keeps_nothing_partial(run, tmp_pat
 
 
 _BATCH = """
+    import json
     import sys
     from pathlib import Path
     from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder
     from pipeline.execution import Execution, Stages, make_executor
-    from pipeline.index import Indexing, open_index
+    from pipeline.index import Indexing, Owner, open_index
     from pipeline.segment import FixedWindows, MeanPooling
     from pipeline.store import ParquetStore
     from pipeline.types import Source
 
     if __name__ == "__main__":
-        index = open_index(Indexing(), folder=Path("library/index"), encoder_fingerprint="e", encoder_description="e")
+        executor, uri = sys.argv[1:]
+        settings = Indexing(uri=uri or None)
+        owner = Owner("e", library_id="faults", library_place="library")
+        index = open_index(settings, folder=Path("library/index"), owner=owner)
         stages = Stages(decoder=FakeDecoder(), sampler=EveryFrame(), encoder=FakeEncoder(),
             store=ParquetStore("library", "s", "e"), segmenter=FixedWindows(), aggregator=MeanPooling(),
             segmentation_fingerprint="w", index=index)
         sources = [Source(str(path)) for path in sorted(Path("../films").glob("*.mp4"))]
-        settings = Execution(executor="ray", batch_frames=4)
-        for report in make_executor(settings, stages).run(sources):
+        for report in make_executor(Execution(executor=executor, batch_frames=4), stages).run(sources):
             print(report.source.uri, report.status, report.frames_decoded, flush=True)
         keys = {record.video_id: sorted(index.keys_of(record.video_id)) for record in stages.store.records()}
-        import json
         print(json.dumps({"rows": index.count(), "keys": keys}), flush=True)
 """
 
 
-def start(script: str, folder: Path) -> subprocess.Popen[str]:
+def start(script: str, folder: Path, *arguments: str) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
     environment["PYTHONPATH"] = os.pathsep.join([str(TESTS), str(TESTS.parent)])
     folder.mkdir(exist_ok=True)
     return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(script)],
+        [sys.executable, "-c", textwrap.dedent(script), *arguments],
         cwd=folder,
         env=environment,
         text=True,
@@ -192,21 +194,41 @@ def test_a_batch_whose_driver_was_killed_goes_on_where_it_was(tmp_path):
     (tmp_path / "films").mkdir()
     for grey in range(10, 130, 10):
         write_video(tmp_path / "films" / f"{grey:03}.mp4", frames=9, grey=grey, slow=0.03)
-    out, err = start(_BATCH, tmp_path / "undisturbed").communicate(timeout=120)
+    out, err = start(_BATCH, tmp_path / "undisturbed", "ray", "").communicate(timeout=120)
     *_, whole = out.splitlines()
     assert len(json.loads(whole)["keys"]) == 12, err
 
-    killed = start(_BATCH, tmp_path / "killed")
+    killed = start(_BATCH, tmp_path / "killed", "ray", "")
     assert killed.stdout is not None
     first = [killed.stdout.readline().split() for _ in range(4)]
     os.killpg(killed.pid, signal.SIGKILL)
     killed.communicate()
-    out, err = start(_BATCH, tmp_path / "killed").communicate(timeout=120)
+    out, err = start(_BATCH, tmp_path / "killed", "ray", "").communicate(timeout=120)
     *reports, again = out.splitlines()
     assert json.loads(again) == json.loads(whole), err
     second = {uri: (status, int(decoded)) for uri, status, decoded in map(str.split, reports)}
     assert len(second) == 12
     assert {second[uri] for uri, *_ in first} == {("skipped", 0)}
+
+
+@pytest.mark.milvus_server
+def test_two_runs_of_one_batch_at_once_do_what_one_does(tmp_path, milvus_server_uri):
+    (tmp_path / "films").mkdir()
+    for grey in range(10, 90, 10):
+        write_video(tmp_path / "films" / f"{grey:03}.mp4", frames=9, grey=grey, slow=0.05)
+    one, other = (start(_BATCH, tmp_path / "both", "in_process", milvus_server_uri) for _ in range(2))
+    outs = [process.communicate(timeout=240) for process in (one, other)]
+    (*reports, said), (*others, other_said) = (out.splitlines() for out, _ in outs)
+    assert (len(reports), len(others)) == (8, 8), outs
+    assert not any("failed" in line for line in (*reports, *others))
+    assert json.loads(said) == json.loads(other_said)
+    assert json.loads(said)["rows"] == sum(map(len, json.loads(said)["keys"].values()))
+    assert len(json.loads(said)["keys"]) == 8
+    assert not [
+        path
+        for path in (tmp_path / "both").rglob("*")
+        if path.is_file() and ("lock" in path.name or ".partial" in str(path))
+    ]
 
 
 _CLUSTER = """

@@ -96,6 +96,17 @@ def test_shares_fit_the_cluster(cpus, gpus, changes, encoders, readers):
     assert min(found.encoder_cpus, found.reader_cpus) > 0
 
 
+@pytest.mark.parametrize(("cpus", "nodes", "encoders", "readers"), [(3, 3, 1, 2), (8, 2, 2, 6), (64, 8, 8, 56)])
+def test_shares_without_gpus_have_an_encoder_a_node(cpus, nodes, encoders, readers):
+    found = shares(settings(), cpus=cpus, gpus=0, nodes=nodes)
+    assert (found.encoders, found.readers) == (encoders, readers)
+
+
+def test_shares_of_the_object_store_are_for_all_readers():
+    found = shares(settings(), cpus=9, gpus=0, memory_bytes=1000)
+    assert found.readers * found.reader_bytes == pytest.approx(400)
+
+
 def test_shares_refuse_more_encoders_than_the_gpus_hold():
     with pytest.raises(ExecutionError, match="do not fit the cluster's 1 GPUs"):
         shares(settings(encoders=2), cpus=4, gpus=1)
