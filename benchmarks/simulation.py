@@ -28,7 +28,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from statistics import median
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -42,6 +41,7 @@ from pipeline.sampling import FixedRate
 from pipeline.segment import FixedWindows, MeanPooling
 from pipeline.store import ParquetStore
 from pipeline.types import Frame, Grid, Skip, Source, VideoInfo
+from pipeline.video.protocol import VideoStream
 
 CLIP_SECONDS = 10
 DECODE_SECONDS = 0.52
@@ -83,14 +83,13 @@ class SimulatedStream:
         seconds: How long it takes to decode.
     """
 
-    damage: tuple[str, ...] = ()
-    covered_seconds = float(CLIP_SECONDS)
-    end_time = Fraction(CLIP_SECONDS)
-    frames_decoded = 30 * CLIP_SECONDS
-
     def __init__(self, path: str, seconds: float) -> None:
         self._path = path
         self._seconds = seconds
+        self.damage: tuple[str, ...] = ()
+        self.covered_seconds = float(CLIP_SECONDS)
+        self.end_time = Fraction(CLIP_SECONDS)
+        self.frames_decoded = 30 * CLIP_SECONDS
 
     @property
     def info(self) -> VideoInfo:
@@ -140,9 +139,7 @@ class SimulatedStream:
     def __enter__(self) -> SimulatedStream:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         self.close()
 
 
@@ -153,7 +150,7 @@ class SimulatedDecoder:
     seconds: float
     name: str = "simulated"
 
-    def open(self, path: str) -> SimulatedStream:
+    def open(self, path: str) -> VideoStream:
         """A clip."""
         return SimulatedStream(path, self.seconds)
 
@@ -189,7 +186,8 @@ class SimulatedModel:
         """float32 (N, 512) of unit length."""
         time.sleep(self._seconds * len(images))
         vectors = self._random.standard_normal((len(images), DIMENSION), np.float32)
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        return vectors
 
     def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """float32 (N, 512) of unit length."""

@@ -52,8 +52,8 @@ class Grid:
 
     Attributes:
         rate: Points a second.
-        tolerance: Seconds by which a frame may miss its point where that saves decoding, and look a little coarser; 0 for
-            the frame on screen.
+        tolerance: Seconds by which a frame may miss its point where that saves decoding, and look a little coarser; 0
+            for the frame on screen.
     """
 
     rate: Fraction
