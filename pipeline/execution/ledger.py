@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from pipeline.errors import ConfigError, FingerprintMismatchError, IndexLockedError, MomentIndexError
+from pipeline.execution.stage_times import Stopwatch
 from pipeline.execution.stages import Stages
 from pipeline.execution.video_work import VideoEnd, failure_of, place_of, record_of, report_of
 from pipeline.index.arguments import check_metadata
 from pipeline.rows import remove_other_rows, segment_rows
 from pipeline.types import FrameEmbeddings, IndexedSegment, Scalar, Source, Status, VideoRecord, VideoReport
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "LedgerCounts"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,25 @@ class _Written:
 
     report: VideoReport
     rows: list[IndexedSegment]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerCounts:
+    """What the ledger has seen so far.
+
+    Attributes:
+        ended: Sources that have their report.
+        failed: Those of them that failed.
+        skipped: Those of them that needed no work.
+        store_seconds: Time spent writing embeddings.
+        index_seconds: Time spent writing rows.
+    """
+
+    ended: int = 0
+    failed: int = 0
+    skipped: int = 0
+    store_seconds: float = 0.0
+    index_seconds: float = 0.0
 
 
 class Ledger:
@@ -46,7 +67,19 @@ class Ledger:
         self._written: list[_Written] = []
         self._oldest = 0.0
         self._reports: list[VideoReport] = []
-        self.ended_count = 0
+        self._counts = Counter[Status]()
+        self._store_watch, self._index_watch = Stopwatch(), Stopwatch()
+
+    @property
+    def counts(self) -> LedgerCounts:
+        """How far the batch is."""
+        return LedgerCounts(
+            ended=self._counts.total(),
+            failed=self._counts[Status.FAILED],
+            skipped=self._counts[Status.SKIPPED],
+            store_seconds=self._store_watch.seconds,
+            index_seconds=self._index_watch.seconds,
+        )
 
     def admit(self, source: Source, video_id: str) -> bool:
         """Enter a source whose content is known; whether it must be worked on now.
@@ -94,7 +127,8 @@ class Ledger:
         names = tuple(dict.fromkeys(map(place_of, (source, *self._twins[frames.video_id]))))
         record = record_of(names, source, frames, end)
         try:
-            self._stages.store.write(record, frames)
+            with self._store_watch:
+                self._stages.store.write(record, frames)
             rows = self._rows(frames, record.metadata)
         except ConfigError:
             raise
@@ -148,7 +182,7 @@ class Ledger:
         if self._written and (all_written or is_due):
             self.flush()
         ready, self._reports = self._reports, []
-        self.ended_count += len(ready)
+        self._counts.update(report.status for report in ready)
         yield from ready
 
     def _revisit(self, source: Source, record: VideoRecord, started: float) -> None:
@@ -196,9 +230,10 @@ class Ledger:
 
     def _write(self, written: list[_Written]) -> None:
         index = self._stages.index
-        for each in written:
-            remove_other_rows(index, str(each.report.video_id), each.rows)
-        index.upsert([row for each in written for row in each.rows])
+        with self._index_watch:
+            for each in written:
+                remove_other_rows(index, str(each.report.video_id), each.rows)
+            index.upsert([row for each in written for row in each.rows])
 
     def _write_alone(self, written: _Written) -> None:
         try:
