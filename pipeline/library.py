@@ -24,6 +24,7 @@ from pipeline.types import FailedSource, Moment, Scalar, Source, Status, VideoRe
 
 if TYPE_CHECKING:
     from pipeline.execution import Executor, OnProgress, Stages
+    from pipeline.run_log import RunLog
 
 __all__ = ["Library", "Removed"]
 
@@ -47,6 +48,9 @@ class Library:
     Args:
         config: What the library is and does; `Library.open` finds it for a folder.
         encoder: In place of the configuration's.
+
+    Attributes:
+        last_run_id: Of the latest run that `index` began here; None where it has begun none.
     """
 
     def __init__(self, config: RunConfig, *, encoder: Encoder | None = None) -> None:
@@ -57,6 +61,7 @@ class Library:
         self._index: MomentIndex | None = None
         self._searcher: Searcher | None = None
         self._records: list[VideoRecord] | None = None
+        self.last_run_id: str | None = None
 
     @classmethod
     def open(
@@ -118,24 +123,31 @@ class Library:
             MomentIndexError: The index cannot be used; then the library's file is left as it was.
             StoreError: The library's file cannot be written.
         """
+        from pipeline.run_log import begin_run
+
         self._check_sampling()
+        batch = [source if isinstance(source, Source) else Source(str(source)) for source in sources]
+        recorder = begin_run(self.config, self._encoder, batch, on_progress)
+        self.last_run_id = recorder.run_id
         if executor is None:
             from pipeline.execution import make_executor
 
-            executor = make_executor(self.config.execution, self.stages(), on_progress=on_progress)
+            executor = make_executor(self.config.execution, self.stages(), on_progress=recorder.progress)
         write_library_file(LibraryFile(self.config, self._encoder.description, self._encoder.fingerprint))
-        batch = [source if isinstance(source, Source) else Source(str(source)) for source in sources]
         failures = FailureLog(self.config.library)
         failures.open()
-        reports = executor.run(batch)
-        try:
-            for report in reports:
-                _note(failures, report)
-                yield report
-        finally:
-            if isinstance(reports, Generator):
-                reports.close()
-            self._forget()
+        with recorder:
+            reports = executor.run(batch)
+            try:
+                for report in reports:
+                    _note(failures, report)
+                    _tell(report)
+                    recorder.ended(report)
+                    yield report
+            finally:
+                if isinstance(reports, Generator):
+                    reports.close()
+                self._forget()
 
     def search(
         self,
@@ -174,6 +186,12 @@ class Library:
             StoreError: They cannot be read.
         """
         return list(FailureLog(self.config.library))
+
+    def runs(self) -> RunLog:
+        """The reports of this library's runs, that of one which is under way included."""
+        from pipeline.run_log import RunLog
+
+        return RunLog(self.config.library)
 
     def find(self, *names: str) -> tuple[str, ...]:
         """The ids of the videos that go by these names: file names, paths, URIs or ids.
@@ -332,6 +350,14 @@ def _holds_videos(kept: LibraryFile) -> bool:
     with suppress(StoreError):
         return next(store.records(), None) is not None
     return True
+
+
+def _tell(report: VideoReport) -> None:
+    """Write a report to the log."""
+    level = logging.WARNING if report.status is Status.FAILED else logging.INFO
+    about = {"uri": report.source.uri, "video_id": report.video_id, "status": report.status}
+    why = f": {report.problem}" if report.problem else ""
+    _log.log(level, "%r is %s%s", report.source.uri, report.status, why, extra=about)
 
 
 def _note(failures: FailureLog, report: VideoReport) -> None:
