@@ -124,7 +124,7 @@ def columns(
         )
     y = frame.y(average[0])
     parts.append(tag("line", class_="average", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=y, y2=y))
-    parts.append(tag("text", average[1], class_="said", x=_WIDTH - _RIGHT - 4, y=y - 6, text_anchor="end"))
+    parts.append(tag("text", average[1], class_="said", x=_LEFT + 4, y=y - 6))
     return _picture(caption, frame.height, joined(parts))
 
 

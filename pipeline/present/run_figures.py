@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ TIMES = "\u00d7"
 
 _COLUMNS = 100
 # Work is told when a batch of frames is done, so a short period holds none of it, or much more than its own.
+_LEAST_SECONDS = 5.0
 _SMOOTHED_SECONDS = 15.0
 
 
@@ -83,7 +85,8 @@ def _share_near(work: Sequence[float], place: int, reach: int, width: float, ela
 
 
 def _columns(report: RunReport) -> tuple[list[Sequence[Period]], float]:
-    joined = -(-len(report.periods) // _COLUMNS) or 1
+    least_seconds = _LEAST_SECONDS if report.elapsed_seconds >= 6 * _LEAST_SECONDS else 0.0
+    joined = max(1, -(-len(report.periods) // _COLUMNS), math.ceil(least_seconds / report.period_seconds))
     groups: list[Sequence[Period]] = [
         report.periods[start : start + joined] for start in range(0, len(report.periods), joined)
     ]

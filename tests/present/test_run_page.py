@@ -157,14 +157,20 @@ def test_rates_leave_no_column_to_a_moment():
 
 
 def test_rates_join_periods_where_there_are_many():
-    found = rates(report(periods=(Period(seconds_decoded=20),) * 150, elapsed_seconds=150.0))
-    assert (len(found.values), set(found.values), found.width_seconds) == (75, {20.0}, 2.0)
+    found = rates(report(periods=(Period(seconds_decoded=20),) * 150, period_seconds=8.0, elapsed_seconds=1200.0))
+    assert (len(found.values), set(found.values), found.width_seconds) == (75, {2.5}, 16.0)
+
+
+def test_rates_even_out_the_lumps_in_which_work_is_told():
+    lumps = tuple(Period(seconds_decoded=15.0 if number % 3 == 0 else 0.0) for number in range(60))
+    found = rates(report(periods=lumps, elapsed_seconds=60.0))
+    assert (found.width_seconds, set(found.values)) == (5.0, {3.0, 6.0})
 
 
 def test_busy_shares_are_smoothed_and_bounded():
     lumps = tuple(Period(decode_seconds=10.0 if number % 10 == 0 else 0.0) for number in range(60))
     readers, encoders = busy_shares(report(periods=lumps))
-    assert all(0.2 < share <= 1 for share in readers[10:50])
+    assert all(0.2 < share <= 1 for share in readers[2:10])
     assert set(encoders) == {0.0}
 
 
