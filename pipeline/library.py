@@ -36,6 +36,7 @@ from pipeline.upkeep import Comparison, OnVideo, Rebuilt, Removed, compare, rebu
 
 if TYPE_CHECKING:
     from pipeline.execution import Executor, OnProgress, Stages
+    from pipeline.run_log import RunLog
 
 __all__ = ["Library", "Removed"]
 
@@ -53,6 +54,9 @@ class Library:
     Args:
         config: What the library is and does; `Library.open` finds it for a folder.
         encoder: In place of the configuration's.
+
+    Attributes:
+        last_run_id: Of the latest run that `index` began here; None where it has begun none.
     """
 
     def __init__(self, config: RunConfig, *, encoder: Encoder | None = None) -> None:
@@ -64,6 +68,7 @@ class Library:
         self._has_id = False
         self._searcher: Searcher | None = None
         self._records: list[VideoRecord] | None = None
+        self.last_run_id: str | None = None
 
     @classmethod
     def open(
@@ -125,26 +130,32 @@ class Library:
             MomentIndexError: The index cannot be used; then the library's file is left as it was.
             StoreError: The library's file cannot be written.
         """
+        from pipeline.run_log import begin_run
+
         check_sampling(self.config)
         # All are named before anything is done: a manifest may turn out to be broken at its end.
         batch = [source if isinstance(source, Source) else Source(str(source)) for source in sources]
         self._claim()
+        recorder = begin_run(self.config, self._encoder, batch, on_progress)
+        self.last_run_id = recorder.run_id
         if executor is None:
             from pipeline.execution import make_executor
 
-            executor = make_executor(self.config.execution, self.stages(), on_progress=on_progress)
+            executor = make_executor(self.config.execution, self.stages(), on_progress=recorder.progress)
         write_library_file(LibraryFile(self.config, self._encoder.description, self._encoder.fingerprint))
         failures = FailureLog(self.config.library)
         failures.open()
-        reports = executor.run(batch)
-        try:
-            for report in reports:
-                _remember(failures, report)
-                yield report
-        finally:
-            if isinstance(reports, Generator):
-                reports.close()
-            self._forget()
+        with recorder:
+            reports = executor.run(batch)
+            try:
+                for report in reports:
+                    _remember(failures, report)
+                    recorder.ended(report)
+                    yield report
+            finally:
+                if isinstance(reports, Generator):
+                    reports.close()
+                self._forget()
 
     def search(
         self,
@@ -183,6 +194,12 @@ class Library:
             StoreError: They cannot be read.
         """
         return list(FailureLog(self.config.library))
+
+    def runs(self) -> RunLog:
+        """The reports of this library's runs, that of one which is under way included."""
+        from pipeline.run_log import RunLog
+
+        return RunLog(self.config.library)
 
     def find(self, *names: str) -> tuple[str, ...]:
         """The ids of the videos that go by these names: file names, paths, URIs or ids.

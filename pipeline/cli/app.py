@@ -14,7 +14,9 @@ import click
 from pipeline.cli.batch import index
 from pipeline.cli.cuts import cuts
 from pipeline.cli.jobs import jobs
+from pipeline.cli.json_log import JsonFormatter, is_wanted, say
 from pipeline.cli.questions import evaluate, search
+from pipeline.cli.runs import runs
 from pipeline.cli.settings import config
 from pipeline.cli.shelf import doctor, remove, videos
 from pipeline.cli.submit import submit
@@ -57,21 +59,40 @@ def _show_version(ctx: click.Context, _option: click.Parameter, wanted: bool) ->
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Say which.")
 @click.option("--debug", is_flag=True, envvar="MOMENTSEEK_DEBUG", help="Show tracebacks and the library's log.")
-def momentseek(*, debug: bool) -> None:
+@click.option("--log-json", is_flag=True, help="Log as JSON, as MOMENTSEEK_LOG_FORMAT=json does.")
+def momentseek(*, debug: bool, log_json: bool) -> None:
     """Search video by describing the moment.
 
     \b
     momentseek index videos/              put videos into a library
     momentseek search "a red car turns"   find moments in it
     """  # noqa: D301 - click knows the character itself, not a backslash and a b
-    level = logging.DEBUG if debug else logging.ERROR
+    is_json = is_wanted(asked=log_json)
+    level = logging.DEBUG if debug else logging.INFO if is_json else logging.ERROR
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     logging.getLogger("pipeline").setLevel(level)
+    if is_json:
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(JsonFormatter())
     if debug:
         os.environ["MOMENTSEEK_DEBUG"] = "1"
 
 
-for _command in (index, rebuild, verify, search, videos, remove, submit, jobs, evaluate, cuts, config, doctor):
+for _command in (
+    index,
+    rebuild,
+    verify,
+    search,
+    videos,
+    remove,
+    runs,
+    submit,
+    jobs,
+    evaluate,
+    cuts,
+    config,
+    doctor,
+):
     momentseek.add_command(_command)
 
 
@@ -120,5 +141,5 @@ def _hint_at_files(arguments: Sequence[str]) -> None:
 def _complain(message: str, code: int) -> int:
     from pipeline.cli.output import printable_lines
 
-    click.echo(printable_lines(message), err=True)
+    say(printable_lines(message), level=logging.ERROR)
     return code

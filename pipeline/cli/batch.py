@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.cli.json_log import say
 from pipeline.cli.options import as_json, configured, in_library, open_library
 from pipeline.cli.output import print_json
 
@@ -84,6 +85,7 @@ def index(
     """
     from pipeline.cli.live import LiveBar, ProgressLines
     from pipeline.execution import name_of
+    from pipeline.present.text import printable
     from pipeline.video import expand
 
     if "" in paths:
@@ -117,7 +119,10 @@ def index(
                 with bar.aside():
                     print_json(report_fields(report)) if as_json else click.echo(report_line(report))
         place = opened.config.library
-    click.echo(_summary(counts, seconds, bar.elapsed_seconds, place), err=True)
+        page = opened.runs().page_of(opened.last_run_id) if sources and opened.last_run_id else None
+    say(_summary(counts, seconds, bar.elapsed_seconds, place))
+    if page is not None:
+        say(f"report: {printable(page)}")
     ctx.exit(1 if counts["failed"] else 0)
 
 

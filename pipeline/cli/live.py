@@ -10,20 +10,24 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from rich.text import Text
 
+from pipeline.cli.json_log import is_on
 from pipeline.cli.output import print_json
+from pipeline.cli.progress_line import PlainLines, clock_time, seconds_left, utilisation
 from pipeline.present.text import file_name
-from pipeline.timecode import format_seconds
 
 if TYPE_CHECKING:
     from pipeline.execution import ProgressEvent
 
 __all__ = ["LiveBar", "ProgressLines", "progress_event"]
 
+_BAR_WIDTH = 12
+
 
 class LiveBar:
-    """Shows on standard error how far a batch is; nothing where that is no terminal. A context manager.
+    """Shows on standard error how far a batch is; a line now and then where that is no terminal. A context manager.
 
     Args:
         videos: How many there are.
@@ -31,24 +35,21 @@ class LiveBar:
 
     def __init__(self, videos: int) -> None:
         console = Console(stderr=True)
+        is_plain = not console.is_terminal or is_on()
         self._videos = videos
+        self._console = console
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.fields[ended]}/{task.fields[videos]} videos"),
-            BarColumn(bar_width=30),
-            TextColumn("{task.fields[seconds]} of video"),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[name]}", markup=False),
+            BarColumn(bar_width=_BAR_WIDTH),
+            TextColumn("{task.fields[said]}", markup=False),
             console=console,
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,
-            disable=not console.is_terminal,
+            disable=is_plain,
         )
-        self._task = self._progress.add_task(
-            "", total=videos, ended=0, videos=videos, seconds=format_seconds(0), rate="", name="starting"
-        )
+        self._lines = PlainLines(videos) if is_plain else None
+        self._task = self._progress.add_task("", total=videos, said=f"0/{videos} videos  starting")
         self._started = time.monotonic()
         self.elapsed_seconds = 0.0
 
@@ -59,6 +60,8 @@ class LiveBar:
     def __exit__(self, *exc: object) -> None:
         self.elapsed_seconds = time.monotonic() - self._started
         self._progress.stop()
+        if self._lines is not None:
+            self._lines.close()
 
     def of(self, videos: int) -> None:
         """There are so many videos, which was not known when this was made."""
@@ -67,16 +70,28 @@ class LiveBar:
 
     def update(self, event: ProgressEvent) -> None:
         """Show how far the batch is."""
-        elapsed = time.monotonic() - self._started
-        more = f" and {len(event.active) - 1} more" if len(event.active) > 1 else ""
-        self._progress.update(
-            self._task,
-            completed=min(self._videos, event.videos_ended + event.active_share),
-            ended=event.videos_ended,
-            seconds=format_seconds(event.seconds_decoded),
-            rate=f"{event.seconds_decoded / elapsed:.1f} x real time" if event.seconds_decoded else "",
-            name=f"{file_name(event.active[0])}{more}" if event.active else "",
-        )
+        if self._lines is not None:
+            self._lines.update(event)
+            return
+        said = Text("  ".join(self._said(event, time.monotonic() - self._started)))
+        said.truncate(max(1, self._console.width - _BAR_WIDTH - 4), overflow="ellipsis")
+        completed = min(self._videos, event.videos_ended + event.active_share)
+        self._progress.update(self._task, completed=completed, said=said.plain)
+
+    def _said(self, event: ProgressEvent, elapsed: float) -> Iterator[str]:
+        """What is said beside the bar, the least important last: a terminal may be too narrow for all."""
+        failed = f", {event.videos_failed} failed" if event.videos_failed else ""
+        yield f"{event.videos_ended}/{self._videos} videos{failed}"
+        yield f"{clock_time(event.seconds_decoded)} of video"
+        if event.seconds_decoded and elapsed:
+            yield f"{event.seconds_decoded / elapsed:.1f} x"
+        left = seconds_left(event, videos=self._videos, elapsed_seconds=elapsed)
+        if left is not None:
+            yield f"{clock_time(left)} left"
+        if event.active:
+            yield utilisation(event)
+            more = f" and {len(event.active) - 1} more" if len(event.active) > 1 else ""
+            yield f"{file_name(event.active[0])}{more}"
 
     @contextmanager
     def aside(self, *, is_error: bool = False) -> Iterator[None]:

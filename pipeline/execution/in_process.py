@@ -10,8 +10,9 @@ from pipeline.errors import ExecutionError, MomentseekError
 from pipeline.execution.gathering import GatheredEmbeddings
 from pipeline.execution.ledger import Ledger
 from pipeline.execution.prefetch import prefetched
-from pipeline.execution.progress import OnProgress, ProgressMeter
+from pipeline.execution.progress import EncoderTimes, OnProgress, ProgressMeter
 from pipeline.execution.settings import Execution
+from pipeline.execution.stage_times import Stopwatch
 from pipeline.execution.stages import Stages
 from pipeline.execution.video_work import (
     Failure,
@@ -62,7 +63,7 @@ class InProcessExecutor:
         for source in sources:
             self._index(source, ledger, worker)
             yield from ledger.reports(all_written=True)
-            worker.meter.ended(ledger.ended_count)
+            worker.meter.ended(ledger.counts, encoders=worker.times)
 
     def _index(self, source: Source, ledger: Ledger, worker: _Worker) -> None:
         try:
@@ -92,13 +93,20 @@ class _Worker:
         self._stages = stages
         self._batch_frames = batch_frames
         self._opened: tuple[Reading, OpenEncoder] | None = None
+        self._encode_watch, self._load_watch = Stopwatch(), Stopwatch()
         self.meter = meter
+        meter.resize(readers=1, encoders=1)
+
+    @property
+    def times(self) -> EncoderTimes:
+        return EncoderTimes(load_seconds=self._load_watch.seconds, busy_seconds=self._encode_watch.seconds)
 
     def open(self) -> tuple[Reading, OpenEncoder]:
         if self._opened is None:
             stages = self._stages
             try:
-                preprocessing, model = stages.encoder.preprocessing(), stages.encoder.open()
+                with self._load_watch:
+                    preprocessing, model = stages.encoder.preprocessing(), stages.encoder.open()
             except MomentseekError:
                 raise
             except Exception as error:
@@ -124,12 +132,14 @@ class _Worker:
                     if isinstance(item, Heartbeat):
                         continue
                     if isinstance(item, VideoEnd):
+                        self.meter.add_reading(number, item)
                         return gathered.assembled(identity.video_id, item), item
-                    [result] = encoded(model, [item.images])
+                    with self._encode_watch:
+                        [result] = encoded(model, [item.images])
                     if isinstance(result, Failure):
                         return result
                     gathered.add(item.times, result)
-                    self.meter.advance(number, item.times)
+                    self.meter.advance(number, item.times, encoders=self.times)
         finally:
             self.meter.end(number)
         raise AssertionError("sampled_batches ends with a VideoEnd")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from pipeline.errors import ConfigError, FingerprintMismatchError, IndexLockedError, MomentIndexError
+from pipeline.execution.stage_times import Stopwatch
 from pipeline.execution.stages import Stages
 from pipeline.execution.video_work import VideoEnd, failure_of, name_of, record_of, report_of
 from pipeline.index.arguments import check_metadata
@@ -15,7 +17,7 @@ from pipeline.rows import remove_other_rows, segment_rows
 from pipeline.types import FrameEmbeddings, IndexedSegment, Scalar, Source, Status, VideoRecord, VideoReport
 from pipeline.uris import public_name
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "LedgerCounts"]
 
 T = TypeVar("T")
 
@@ -39,6 +41,25 @@ class _Known:
 
 # Known videos whose rows are looked for in one go.
 _KNOWN_AT_ONCE = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerCounts:
+    """What the ledger has seen so far.
+
+    Attributes:
+        ended: Sources that have their report.
+        failed: Those of them that failed.
+        skipped: Those of them that needed no work.
+        store_seconds: Time spent writing embeddings.
+        index_seconds: Time spent writing rows.
+    """
+
+    ended: int = 0
+    failed: int = 0
+    skipped: int = 0
+    store_seconds: float = 0.0
+    index_seconds: float = 0.0
 
 
 class Ledger:
@@ -66,7 +87,19 @@ class Ledger:
         self._written: list[_Written] = []
         self._oldest = 0.0
         self._reports: list[VideoReport] = []
-        self.ended_count = 0
+        self._counts = Counter[Status]()
+        self._store_watch, self._index_watch = Stopwatch(), Stopwatch()
+
+    @property
+    def counts(self) -> LedgerCounts:
+        """How far the batch is."""
+        return LedgerCounts(
+            ended=self._counts.total(),
+            failed=self._counts[Status.FAILED],
+            skipped=self._counts[Status.SKIPPED],
+            store_seconds=self._store_watch.seconds,
+            index_seconds=self._index_watch.seconds,
+        )
 
     def admit(self, source: Source, video_id: str) -> bool:
         """Enter a source whose content is known; whether it must be worked on now.
@@ -103,7 +136,8 @@ class Ledger:
         names = tuple(dict.fromkeys(map(name_of, (source, *self._twins[frames.video_id]))))
         record = record_of(names, source, frames, end)
         try:
-            self._stages.store.write(record, frames)
+            with self._store_watch:
+                self._stages.store.write(record, frames)
             rows = self._rows(frames, record.metadata)
         except ConfigError:
             raise
@@ -158,7 +192,7 @@ class Ledger:
         if is_due or sum(len(each.rows) for each in self._written) >= self._rows_per_write:
             self.flush()
         ready, self._reports = self._reports, []
-        self.ended_count += len(ready)
+        self._counts.update(report.status for report in ready)
         yield from ready
 
     def _is_known(self, source: Source, video_id: str, started: float) -> bool:
@@ -248,8 +282,9 @@ class Ledger:
 
     def _write(self, written: list[_Written]) -> None:
         index = self._stages.index
-        remove_other_rows(index, {str(each.report.video_id): each.rows for each in written})
-        index.upsert([row for each in written for row in each.rows])
+        with self._index_watch:
+            remove_other_rows(index, {str(each.report.video_id): each.rows for each in written})
+            index.upsert([row for each in written for row in each.rows])
 
     def _write_alone(self, written: _Written) -> None:
         try:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from pipeline.execution.video_work import BatchTimes
+from pipeline.execution.ledger import LedgerCounts
+from pipeline.execution.stage_times import StageSeconds, no_seconds
+from pipeline.execution.video_work import BatchTimes, VideoEnd
 
-__all__ = ["OnProgress", "ProgressEvent", "ProgressMeter"]
+__all__ = ["EncoderTimes", "OnProgress", "ProgressEvent", "ProgressMeter"]
 
 _INTERVAL_SECONDS = 0.1
+_WINDOW_SECONDS = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +28,12 @@ class ProgressEvent:
         active_share: Sum, over the active videos, of the share that is decoded; a video of unknown length counts 0.
         frames_sampled: Frames handed to the encoder.
         seconds_decoded: Seconds of video decoded.
+        videos_failed: Those of `videos_ended` that failed.
+        videos_skipped: Those of `videos_ended` that needed no work.
+        frames_waiting: Frames that wait for an encoder.
+        readers_busy: Share, 0 to 1, of the readers' time of the last half minute in which they decoded.
+        encoders_busy: Share, 0 to 1, of the encoders' time of the last half minute in which they encoded.
+        stages: What each stage took since the batch began.
     """
 
     videos_ended: int
@@ -30,9 +41,47 @@ class ProgressEvent:
     active_share: float
     frames_sampled: int
     seconds_decoded: float
+    videos_failed: int = 0
+    videos_skipped: int = 0
+    frames_waiting: int = 0
+    readers_busy: float = 0.0
+    encoders_busy: float = 0.0
+    stages: StageSeconds = field(default_factory=no_seconds)
 
 
 OnProgress = Callable[[ProgressEvent], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderTimes:
+    """What all encoders together have spent.
+
+    Attributes:
+        load_seconds: From when they were asked to open their model until they had.
+        busy_seconds: Time in the model.
+    """
+
+    load_seconds: float = 0.0
+    busy_seconds: float = 0.0
+
+
+@dataclass
+class _Active:
+    """A video being worked on, and what of it is counted already."""
+
+    name: str
+    share: float = 0.0
+    decoded_seconds: float = 0.0
+    busy_seconds: float = 0.0
+    waited_seconds: float = 0.0
+
+
+class _Sample(NamedTuple):
+    taken: float
+    decode: float
+    encode: float
+    reader_slots: float
+    encoder_slots: float
 
 
 class ProgressMeter:
@@ -40,56 +89,114 @@ class ProgressMeter:
 
     Args:
         on_progress: Who is told; None for nobody.
+        clock: Seconds that only grow.
     """
 
-    def __init__(self, on_progress: OnProgress | None) -> None:
+    def __init__(self, on_progress: OnProgress | None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._on_progress = on_progress
-        self._shares: dict[int, tuple[str, float]] = {}
-        self._seconds: dict[int, float] = {}
+        self._clock = clock
+        self._active: dict[int, _Active] = {}
         self._frames_sampled = 0
         self._seconds_decoded = 0.0
-        self._told = 0.0
+        self._frames_waiting = 0
+        self._counts = LedgerCounts()
+        self._stages = no_seconds()
+        self._readers = self._encoders = 0
+        self._resized = clock()
+        self._samples: deque[_Sample] = deque()
+        self._told = float("-inf")
         self._begun = 0
-        self.videos_ended = 0
+
+    def resize(self, *, readers: int, encoders: int) -> None:
+        """So many videos can be read, and so many batches encoded, at once from now on."""
+        self._count_slots()
+        self._readers, self._encoders = readers, encoders
 
     def begin(self, name: str) -> int:
         """A video is begun; the number by which it goes on."""
         self._begun += 1
-        self._shares[self._begun] = (name, 0.0)
-        self._seconds[self._begun] = 0.0
+        self._active[self._begun] = _Active(name)
         self._tell()
         return self._begun
 
-    def advance(self, number: int, times: BatchTimes) -> None:
+    def advance(self, number: int, times: BatchTimes, *, encoders: EncoderTimes | None = None) -> None:
         """A batch of a video is decoded."""
-        name, share = self._shares[number]
+        video = self._active[number]
         if times.duration_seconds:
-            share = min(1.0, times.decoded_seconds / times.duration_seconds)
-        self._shares[number] = (name, share)
+            video.share = min(1.0, times.decoded_seconds / times.duration_seconds)
         self._frames_sampled += len(times)
-        self._seconds_decoded += max(0.0, times.decoded_seconds - self._seconds[number])
-        self._seconds[number] = times.decoded_seconds
+        self._seconds_decoded += max(0.0, times.decoded_seconds - video.decoded_seconds)
+        video.decoded_seconds = times.decoded_seconds
+        self.add_reading(number, times)
+        self._note(encoders)
         self._tell()
+
+    def add_reading(self, number: int, read: BatchTimes | VideoEnd) -> None:
+        """A reader says how long it worked and waited until now."""
+        video = self._active[number]
+        self._stages["decode"] += read.busy_seconds - video.busy_seconds
+        self._stages["wait"] += read.waited_seconds - video.waited_seconds
+        video.busy_seconds, video.waited_seconds = read.busy_seconds, read.waited_seconds
 
     def end(self, number: int) -> None:
         """A video is no longer worked on."""
-        del self._shares[number], self._seconds[number]
+        del self._active[number]
 
-    def ended(self, videos: int) -> None:
+    def ended(self, counts: LedgerCounts, *, encoders: EncoderTimes | None = None, frames_waiting: int = 0) -> None:
         """So many sources have their report by now."""
-        self.videos_ended = videos
-        self._tell(at_once=True)
+        is_news = counts.ended != self._counts.ended
+        self._counts = counts
+        self._stages["store"], self._stages["index"] = counts.store_seconds, counts.index_seconds
+        self._frames_waiting = frames_waiting
+        self._note(encoders)
+        self._tell(at_once=is_news)
+
+    def _note(self, encoders: EncoderTimes | None) -> None:
+        if encoders is not None:
+            self._stages["load"], self._stages["encode"] = encoders.load_seconds, encoders.busy_seconds
+
+    def _count_slots(self) -> None:
+        now = self._clock()
+        self._stages["reader_slots"] += (now - self._resized) * self._readers
+        self._stages["encoder_slots"] += (now - self._resized) * self._encoders
+        self._resized = now
 
     def _tell(self, *, at_once: bool = False) -> None:
-        now = time.monotonic()
+        now = self._clock()
         if self._on_progress is None or (now - self._told < _INTERVAL_SECONDS and not at_once):
             return
         self._told = now
+        self._count_slots()
+        readers_busy, encoders_busy = self._shares_busy(now)
         event = ProgressEvent(
-            videos_ended=self.videos_ended,
-            active=tuple(name for name, _ in self._shares.values()),
-            active_share=sum(share for _, share in self._shares.values()),
+            videos_ended=self._counts.ended,
+            active=tuple(video.name for video in self._active.values()),
+            active_share=sum(video.share for video in self._active.values()),
             frames_sampled=self._frames_sampled,
             seconds_decoded=self._seconds_decoded,
+            videos_failed=self._counts.failed,
+            videos_skipped=self._counts.skipped,
+            frames_waiting=self._frames_waiting,
+            readers_busy=readers_busy,
+            encoders_busy=encoders_busy,
+            stages=self._stages.copy(),
         )
         self._on_progress(event)
+
+    def _shares_busy(self, now: float) -> tuple[float, float]:
+        """Work in proportion to the time there was for it, lately: it is told in pieces, which can be long."""
+        stages = self._stages
+        current = _Sample(now, stages["decode"], stages["encode"], stages["reader_slots"], stages["encoder_slots"])
+        if not self._samples or now - self._samples[-1].taken >= 1.0:
+            self._samples.append(current)
+        while len(self._samples) > 1 and now - self._samples[1].taken >= _WINDOW_SECONDS:
+            self._samples.popleft()
+        first = self._samples[0]
+        return (
+            _share(current.decode - first.decode, current.reader_slots - first.reader_slots),
+            _share(current.encode - first.encode, current.encoder_slots - first.encoder_slots),
+        )
+
+
+def _share(part: float, whole: float) -> float:
+    return min(1.0, max(0.0, part / whole)) if whole > 0 else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
@@ -11,6 +12,7 @@ from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskErr
 
 from pipeline.encode.protocol import Encoder, Preprocessing
 from pipeline.errors import ExecutionError, MomentseekError
+from pipeline.execution.progress import EncoderTimes
 from pipeline.execution.ray_cluster import Shares
 from pipeline.execution.ray_workers import EncoderProcess
 from pipeline.execution.video_work import Failure, Lost, Vectors
@@ -42,6 +44,7 @@ class _Member:
     actor: Any
     is_open: bool = False
     calls: int = 0
+    asked_at: float = field(default_factory=time.monotonic)
     is_reserved: bool = False
 
     def takes(self, *, alone: bool) -> bool:
@@ -71,6 +74,8 @@ class EncoderPool(Generic[P]):
     _opening: dict[Any, _Member] = field(default_factory=dict)
     _calls: dict[Any, _Call[P]] = field(default_factory=dict)
     _deaths: int = 0
+    _load_seconds: float = 0.0
+    _busy_seconds: float = 0.0
 
     def start(self) -> None:
         """Start the encoders; starting twice changes nothing."""
@@ -86,6 +91,11 @@ class EncoderPool(Generic[P]):
         """References that something is expected of."""
         asked = [] if self._asked is None else [self._asked]
         return [*self._calls, *asked, *self._opening]
+
+    @property
+    def times(self) -> EncoderTimes:
+        """What the encoders have spent so far, a process's start with its loading."""
+        return EncoderTimes(load_seconds=self._load_seconds, busy_seconds=self._busy_seconds)
 
     def room(self, *, alone: bool = False) -> bool:
         """Whether an encoder takes another call now, or one that is to be alone."""
@@ -125,7 +135,9 @@ class EncoderPool(Generic[P]):
         if reference is self._asked:
             self._asked, self.preprocessing = None, answer
         else:
-            self._opening.pop(reference).is_open = True
+            member = self._opening.pop(reference)
+            member.is_open = True
+            self._load_seconds += time.monotonic() - member.asked_at
         return []
 
     def close(self) -> None:
@@ -168,7 +180,7 @@ class EncoderPool(Generic[P]):
         call.member.calls -= 1
         call.member.is_reserved = False
         try:
-            results = ray.get(reference)
+            results, busy_seconds = ray.get(reference)
         except (RayActorError, OutOfMemoryError) as error:
             # Ray has an error of its own for an actor that it stopped for want of memory.
             return self._bereaved(call, error)
@@ -179,6 +191,7 @@ class EncoderPool(Generic[P]):
         except RayError as error:
             return self._gone(call, error)
         self._deaths = 0
+        self._busy_seconds += busy_seconds
         return list(zip(call.parts, results, strict=True))
 
     def _gone(self, call: _Call[P], error: RayError) -> list[tuple[P, Vectors | Failure | Lost | None]]:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 from pipeline.execution.ledger import Ledger
@@ -64,12 +65,18 @@ class RayExecutor:
             EncoderError: The model cannot be used; WeightsUnavailableError among them.
             MomentIndexError: The index cannot be used.
         """
-        with connected(self._settings) as shares:
-            batch = _Batch(self._settings, self._stages, shares, ProgressMeter(self._on_progress), iter(sources))
+        with connected(self._settings) as shares, _published(self._on_progress) as on_progress:
+            batch = _Batch(self._settings, self._stages, shares, ProgressMeter(on_progress), iter(sources))
             try:
                 yield from batch.reports()
             finally:
                 batch.close()
+
+
+def _published(on_progress: OnProgress | None) -> AbstractContextManager[OnProgress]:
+    from pipeline.execution.ray_metrics import published
+
+    return published(on_progress)
 
 
 class _Batch:
@@ -96,6 +103,7 @@ class _Batch:
         self._admitted: deque[RayVideo] = deque()
         self._parts: deque[RayPart] = deque()
         self._looked_at_cluster = time.monotonic()
+        meter.resize(readers=shares.readers, encoders=shares.encoders)
 
     def reports(self) -> Iterator[VideoReport]:
         while True:
@@ -107,7 +115,8 @@ class _Batch:
             self._end_silent(is_listening=is_listening)
             waitables = self._waitables(is_listening=is_listening)
             yield from self._ledger.reports(all_written=not waitables)
-            self._meter.ended(self._ledger.ended_count)
+            waiting = sum(part.frames for part in self._parts)
+            self._meter.ended(self._ledger.counts, encoders=self._encoders.times, frames_waiting=waiting)
             if not (waitables or self._admitted):
                 return
             ready, _ = self._ray.wait(waitables, num_returns=1, timeout=_TICK_SECONDS, fetch_local=False)
@@ -171,6 +180,7 @@ class _Batch:
             self._meter.advance(video.number, item)
         elif isinstance(item, VideoEnd):
             video.end = item
+            self._meter.add_reading(video.number, item)
             self._finish_if_complete(video)
         else:
             self._fail(video, item)
@@ -219,7 +229,9 @@ class _Batch:
     def _fail(self, video: RayVideo, reason: Failure | Lost) -> None:
         """End a video, or begin it again where bad luck alone is to blame."""
         if isinstance(reason, Lost) and video.tries_left > 0:
-            _log.warning("%r is begun again: %s", public_name(video.source.uri), reason.problem)
+            name = public_name(video.source.uri)
+            about = {"uri": name, "video_id": video.video_id}
+            _log.warning("%r is begun again: %s", name, reason.problem, extra=about)
             self._begin_again(video, tries_left=video.tries_left - 1)
             return
         if isinstance(reason, Failure) and reason.fatal is not None:
@@ -252,6 +264,7 @@ class _Batch:
             return
         _log.info("the cluster has changed: %s", found)
         self._shares = found
+        self._meter.resize(readers=found.readers, encoders=found.encoders)
         self._encoders.resize(found)
         for video in self._readers.resize(found):
             self._begin_again(video, tries_left=video.tries_left)

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from pipeline.encode.protocol import Encoder, OpenEncoder, Preprocessing
 from pipeline.errors import MomentseekError
+from pipeline.execution.stage_times import Stopwatch
 from pipeline.execution.video_work import (
     BatchTimes,
     Failure,
@@ -98,9 +99,12 @@ class EncoderProcess:
             return error
         return None
 
-    def encode(self, *parts: Images) -> list[Vectors | Failure]:
-        """Embed the batches of several videos, views of Ray's shared memory, in one call."""
-        return encoded(self._opened(), parts)
+    def encode(self, *parts: Images) -> tuple[list[Vectors | Failure], float]:
+        """Embed the batches of several videos, views of Ray's shared memory, in one call; and the seconds it took."""
+        model, watch = self._opened(), Stopwatch()
+        with watch:
+            results = encoded(model, parts)
+        return results, watch.seconds
 
     def _opened(self) -> OpenEncoder:
         if self._model is None:

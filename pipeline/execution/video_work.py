@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from pipeline.encode.protocol import OpenEncoder, Preprocessing
 from pipeline.errors import ConfigError, EncoderError, MomentseekError, VideoDecodeError, VideoError
+from pipeline.execution.stage_times import timed
 from pipeline.sampling.protocol import FrameSampler
 from pipeline.sampling.shot_search import Shots, find_shots
 from pipeline.types import Frame, FrameEmbeddings, Source, Status, VideoInfo, VideoRecord, VideoReport
@@ -75,12 +76,16 @@ class BatchTimes:
         times_seconds: float64 (N,) on the playback clock.
         decoded_seconds: How far the decoder is.
         duration_seconds: Length of the video, where its container says.
+        busy_seconds: Time that its reader has worked on the video until now.
+        waited_seconds: Time that its reader has waited until somebody took what it had.
     """
 
     pts: npt.NDArray[np.int64]
     times_seconds: npt.NDArray[np.float64]
     decoded_seconds: float
     duration_seconds: float | None
+    busy_seconds: float = 0.0
+    waited_seconds: float = 0.0
 
     def __len__(self) -> int:
         return len(self.pts)
@@ -92,6 +97,11 @@ class FrameBatch:
 
     images: Images
     times: BatchTimes
+
+    def timed(self, *, busy_seconds: float, waited_seconds: float) -> FrameBatch:
+        """The same, with its reader's times."""
+        times = replace(self.times, busy_seconds=busy_seconds, waited_seconds=waited_seconds)
+        return FrameBatch(images=self.images, times=times)
 
     def __repr__(self) -> str:
         return f"FrameBatch(images{self.images.shape})"
@@ -111,6 +121,8 @@ class VideoEnd:
         seen_until_seconds: For each sampled frame the last time at which the picture was the same; None where the
             sampling does not tell.
         damage: What could not be decoded, a sentence each.
+        busy_seconds: Time that its reader worked on it, the search for cuts included.
+        waited_seconds: Time that its reader waited until somebody took what it had.
     """
 
     info: VideoInfo
@@ -121,6 +133,12 @@ class VideoEnd:
     cuts_seconds: tuple[float, ...] | None
     seen_until_seconds: tuple[float, ...] | None
     damage: tuple[str, ...]
+    busy_seconds: float = 0.0
+    waited_seconds: float = 0.0
+
+    def timed(self, *, busy_seconds: float, waited_seconds: float) -> VideoEnd:
+        """The same, with its reader's times."""
+        return replace(self, busy_seconds=busy_seconds, waited_seconds=waited_seconds)
 
 
 @dataclass(frozen=True)
@@ -132,6 +150,10 @@ class Heartbeat:
     """
 
     silence_seconds: float = 0.0
+
+    def timed(self, *, busy_seconds: float, waited_seconds: float) -> Heartbeat:  # noqa: ARG002 - a contract's names
+        """The same: the next batch has the times."""
+        return self
 
 
 @dataclass(frozen=True)
@@ -179,10 +201,13 @@ def failure_of(error: Exception, name: str) -> Failure:
         return Failure(error.problem)
     if isinstance(error, MomentseekError):
         return Failure(str(error))
-    _log.error("unexpected error while working on %r", public_name(name), exc_info=error)
+    _log.error(
+        "unexpected error while working on %r", public_name(name), exc_info=error, extra={"uri": public_name(name)}
+    )
     return Failure(f"unexpected {type(error).__name__}: {' '.join(str(error).split()) or 'without a message'}")
 
 
+@timed
 def sampled_batches(
     reading: Reading, path: str, state: str | None = None
 ) -> Iterator[FrameBatch | Heartbeat | VideoEnd]:

@@ -92,13 +92,14 @@ def submitted(pool: EncoderPool[FakePart], *parts: FakePart) -> Any:
 
 
 def collected(pool: EncoderPool[FakePart], call: Any, answer: Any) -> list[Any]:
-    call.answer = answer
+    call.answer = answer if isinstance(answer, Exception) else (answer, 0.5)
     return [result for _, result in pool.collect(call)]
 
 
 def test_a_call_is_answered_part_by_part(pool):
     call = submitted(pool, FakePart(), FakePart())
     assert collected(pool, call, [VECTORS, Failure("bad")]) == [VECTORS, Failure("bad")]
+    assert pool.times.busy_seconds == 0.5
 
 
 @pytest.mark.parametrize("error", [ActorDiedError(), OutOfMemoryError("no memory left")])

@@ -1,0 +1,65 @@
+"""The log as lines of JSON, for programs that gather the logs of many machines."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from pipeline.run_identity import current_run_id
+
+__all__ = ["JsonFormatter", "is_on", "is_wanted", "say"]
+
+_VARIABLE = "MOMENTSEEK_LOG_FORMAT"
+_FORMATS = ("plain", "json")
+_log = logging.getLogger(__name__)
+_ABOUT_A_VIDEO = ("video_id", "uri", "status")
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as one JSON object in ASCII: time (UTC), level, logger, message, and the run and video it is about."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        fields: dict[str, Any] = {
+            "time": f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%S}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            "run_id": current_run_id(),
+        }
+        for name in _ABOUT_A_VIDEO:
+            if (value := getattr(record, name, None)) is not None:
+                fields[name] = str(value)
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        return json.dumps({name: value for name, value in fields.items() if value is not None})
+
+
+def is_wanted(*, asked: bool) -> bool:
+    """Whether the log is to be JSON: by the option, or by MOMENTSEEK_LOG_FORMAT.
+
+    Raises:
+        click.UsageError: The variable names another format.
+    """
+    named = os.environ.get(_VARIABLE) or _FORMATS[0]
+    if named not in _FORMATS:
+        raise click.UsageError(f"{_VARIABLE} is {' or '.join(_FORMATS)}, got {named!r}")
+    return asked or named == "json"
+
+
+def is_on() -> bool:
+    """Whether the log is JSON: then nothing else may be written to standard error."""
+    return any(isinstance(handler.formatter, JsonFormatter) for handler in logging.getLogger().handlers)
+
+
+def say(message: str, *, level: int = logging.INFO) -> None:
+    """Tell people on standard error; where the log is JSON, as a record of it."""
+    if is_on():
+        _log.log(level, "%s", message)
+    else:
+        click.echo(message, err=True)

@@ -1,0 +1,87 @@
+"""How far a batch is, in one line."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pipeline.cli.json_log import say
+
+if TYPE_CHECKING:
+    from pipeline.execution import ProgressEvent
+
+__all__ = ["PlainLines", "clock_time", "progress_line", "seconds_left", "utilisation"]
+
+_INTERVAL_SECONDS = 30.0
+
+
+def progress_line(event: ProgressEvent, *, videos: int, elapsed_seconds: float) -> str:
+    """As "12/340 videos, 1 failed | 0:42:10 of video, 31.0 x real time | decoding 97 %, encoding 64 % | 0:12:30 left".
+
+    The time gone stands before the time left.
+    """
+    said = f"{event.videos_ended}/{videos} videos"
+    if event.videos_failed:
+        said += f", {event.videos_failed} failed"
+    said += f" | {clock_time(event.seconds_decoded)} of video"
+    if event.seconds_decoded and elapsed_seconds > 0:
+        said += f", {event.seconds_decoded / elapsed_seconds:.1f} x real time"
+    if event.active:
+        said += f" | {utilisation(event)}"
+    left = seconds_left(event, videos=videos, elapsed_seconds=elapsed_seconds)
+    return f"{said} | {clock_time(elapsed_seconds)} gone" + ("" if left is None else f", {clock_time(left)} left")
+
+
+def utilisation(event: ProgressEvent) -> str:
+    """As "decoding 97 %, encoding 64 %": the shares of the workers' time, lately."""
+    return f"decoding {event.readers_busy:.0%}, encoding {event.encoders_busy:.0%}".replace("%", " %")
+
+
+def seconds_left(event: ProgressEvent, *, videos: int, elapsed_seconds: float) -> float | None:
+    """How long the rest takes if its videos are like those that were worked on; None before that can be said.
+
+    Videos that needed no work say nothing of the others.
+    """
+    worked = event.videos_ended - event.videos_skipped + event.active_share
+    left = videos - event.videos_ended - event.active_share
+    if worked <= 0 or left <= 0:
+        return None
+    return elapsed_seconds * left / worked
+
+
+def clock_time(seconds: float) -> str:
+    """As "0:42:10", rounded to seconds."""
+    minutes, whole = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{whole:02d}"
+
+
+class PlainLines:
+    """Says on standard error every half minute how far a batch is, for logs and pipes.
+
+    Args:
+        videos: How many there are.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(self, videos: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._videos = videos
+        self._clock = clock
+        self._started = self._told = clock()
+        self._last: ProgressEvent | None = None
+
+    def update(self, event: ProgressEvent) -> None:
+        """Say how far the batch is, unless that was said a moment ago."""
+        self._last = event
+        if self._clock() - self._told >= _INTERVAL_SECONDS:
+            self._say(event)
+
+    def close(self) -> None:
+        """Say how far the batch came."""
+        if self._last is not None:
+            self._say(self._last)
+
+    def _say(self, event: ProgressEvent) -> None:
+        self._told = self._clock()
+        line = progress_line(event, videos=self._videos, elapsed_seconds=self._told - self._started)
+        say(line)

@@ -1,0 +1,90 @@
+"""How long the stages of a batch work, and how long they wait for each other."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing
+from typing import ParamSpec, Protocol, Self, TypedDict, TypeVar
+
+__all__ = ["StageSeconds", "Stopwatch", "Timed", "no_seconds", "timed"]
+
+
+class StageSeconds(TypedDict):
+    """Seconds that stages took, all workers added up, since the batch began.
+
+    A plain dictionary, since it is told as JSON too. `reader_slots` and `encoder_slots` are the seconds that there were
+    for the work: those of the batch times the workers that there were. A reader decodes, waits for room ahead of the
+    encoder, or has nothing to do; an encoder loads the model, encodes, or has nothing to do; the driver writes.
+    """
+
+    decode: float
+    wait: float
+    load: float
+    encode: float
+    store: float
+    index: float
+    reader_slots: float
+    encoder_slots: float
+
+
+def no_seconds() -> StageSeconds:
+    """Before anything was done."""
+    return StageSeconds(
+        decode=0.0, wait=0.0, load=0.0, encode=0.0, store=0.0, index=0.0, reader_slots=0.0, encoder_slots=0.0
+    )
+
+
+class Timed(Protocol):
+    """What a stage hands on, and what can carry how long it took."""
+
+    def timed(self, *, busy_seconds: float, waited_seconds: float) -> Self:
+        """The same, made in so many seconds of work and of waiting since its video was begun."""
+
+
+P = ParamSpec("P")
+T = TypeVar("T", bound=Timed)
+
+
+def timed(stage: Callable[P, Iterator[T]]) -> Callable[P, Generator[T]]:
+    """Have what a generator yields say how long the generator worked on it.
+
+    Work is the time inside of the generator; waiting is the time until it is asked for the next thing, which is what
+    whoever takes them leaves it to wait.
+    """
+
+    @functools.wraps(stage)
+    def with_times(*arguments: P.args, **keywords: P.kwargs) -> Generator[T]:
+        busy = waited = 0.0
+        with ExitStack() as stack:
+            items = stage(*arguments, **keywords)
+            if isinstance(items, Generator):
+                stack.enter_context(closing(items))
+            resumed = time.perf_counter()
+            for item in items:
+                left = time.perf_counter()
+                busy += left - resumed
+                yield item.timed(busy_seconds=busy, waited_seconds=waited)
+                resumed = time.perf_counter()
+                waited += resumed - left
+
+    return with_times
+
+
+class Stopwatch:
+    """Adds up the time spent in its `with` blocks, which must not be nested.
+
+    Attributes:
+        seconds: Sum of all blocks that have ended.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._started = 0.0
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __exit__(self, *exc: object) -> None:
+        self.seconds += time.perf_counter() - self._started

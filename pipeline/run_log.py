@@ -1,0 +1,228 @@
+"""What a library keeps of its runs: `runs/{run id}.json`, and the same as a page beside it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from pipeline.errors import QueryError, StoreError
+from pipeline.execution.run_account import RunAccount, RunFacts
+from pipeline.execution.run_report import Outcome, RunReport
+from pipeline.run_identity import job_id, new_run_id, running
+from pipeline.store.places import Place
+from pipeline.types import Status, VideoReport
+from pipeline.uris import public_name
+
+if TYPE_CHECKING:
+    from pipeline.encode import Encoder
+    from pipeline.execution import OnProgress, ProgressEvent
+    from pipeline.run_config import RunConfig
+    from pipeline.types import Source
+
+__all__ = ["RunLog", "RunRecorder", "begin_run"]
+
+_log = logging.getLogger(__name__)
+
+_FOLDER = "runs"
+_INTERVAL_SECONDS = 60.0
+_SOURCES_NAMED = 20
+
+
+class RunLog:
+    """The reports of a library's runs, below `{root_url}/runs/`. Constructing it touches nothing.
+
+    Args:
+        root_url: The library's folder or URL.
+    """
+
+    def __init__(self, root_url: str) -> None:
+        self._root_url = root_url
+
+    def write(self, report: RunReport) -> None:
+        """Keep a report, in place of an older one of the same run.
+
+        Raises:
+            StoreError: It could not be written.
+        """
+        from pipeline.present.run_page import run_page
+
+        place = Place(self._root_url)
+        place.write(_file(report.run_id, "json"), report.model_dump_json(indent=1).encode())
+        place.write(_file(report.run_id, "html"), run_page(report).encode())
+
+    def free_id(self, run_id: str) -> str:
+        """This id, or with a number behind it where there is such a run already.
+
+        Raises:
+            StoreError: The runs cannot be listed.
+        """
+        known, free, number = set(self._ids()), run_id, 1
+        while free in known:
+            number += 1
+            free = f"{run_id}-{number}"
+        return free
+
+    def page_of(self, run_id: str) -> str:
+        """Where the page of a run is."""
+        return f"{self._root_url.rstrip('/')}/{_file(run_id, 'html')}"
+
+    def read(self, run_id: str) -> RunReport:
+        """The report of a run.
+
+        Raises:
+            QueryError: There is no such run.
+            StoreError: It cannot be read.
+        """
+        known = self._ids()
+        if run_id not in known:
+            latest = f"the latest is {max(known)}" if known else "it has none yet"
+            raise QueryError(f"the library {self._root_url!r} has no run {run_id!r}; {latest}")
+        return self._read(run_id)
+
+    def latest(self) -> RunReport:
+        """The report of the run that was begun last.
+
+        Raises:
+            QueryError: There is none.
+            StoreError: One cannot be read.
+        """
+        reports = list(self)
+        if not reports:
+            raise QueryError(f"the library {self._root_url!r} has no run yet")
+        return reports[-1]
+
+    def __iter__(self) -> Iterator[RunReport]:
+        """All reports, oldest first.
+
+        Raises:
+            StoreError: They cannot be listed, or one cannot be read.
+        """
+        yield from sorted(map(self._read, self._ids()), key=lambda report: (report.started_at, report.run_id))
+
+    def _ids(self) -> list[str]:
+        try:
+            names = Place(self._root_url).list(_FOLDER, ".json")
+        except OSError as error:
+            raise StoreError(f"{self._root_url}/{_FOLDER}: cannot be listed: {error}") from error
+        return [name.removeprefix(f"{_FOLDER}/").removesuffix(".json") for name in names]
+
+    def _read(self, run_id: str) -> RunReport:
+        name = _file(run_id, "json")
+        try:
+            return RunReport.model_validate_json(Place(self._root_url).read(name))
+        except (OSError, ValidationError) as error:
+            said = f"{error.error_count()} faults" if isinstance(error, ValidationError) else str(error)
+            raise StoreError(f"{self._root_url}/{name}: is broken or of another version ({said}); delete it") from error
+
+
+def begin_run(
+    config: RunConfig, encoder: Encoder, batch: Sequence[Source], on_progress: OnProgress | None = None
+) -> RunRecorder:
+    """What keeps the books of a run over a batch.
+
+    Raises:
+        ConfigError: MOMENTSEEK_RUN_ID is no id.
+        StoreError: The library's runs cannot be listed.
+    """
+    log = RunLog(config.library)
+    facts = RunFacts(
+        run_id=log.free_id(new_run_id()),
+        job_id=job_id(),
+        momentseek=version("momentseek"),
+        library=config.library,
+        encoder=encoder.description,
+        fingerprints={
+            "sampling": config.sampling_fingerprint,
+            "encoder": encoder.fingerprint,
+            "segmentation": config.segmentation_fingerprint,
+        },
+        configuration=config.model_dump(mode="json"),
+        sources=len(batch),
+        first_sources=tuple(source.uri for source in batch[:_SOURCES_NAMED]),
+    )
+    return RunRecorder(facts, log, on_progress=on_progress)
+
+
+class RunRecorder:
+    """Writes a run's report when it begins, every minute, and at its end, however it ends. A context manager.
+
+    A report that cannot be written is noted in the log, and the run goes on. A run of no source leaves none.
+
+    Args:
+        facts: What is known of the run.
+        log: Where reports are kept.
+        on_progress: Told what `progress` is told.
+
+    Attributes:
+        run_id: By which the run is told from others.
+    """
+
+    def __init__(
+        self,
+        facts: RunFacts,
+        log: RunLog,
+        *,
+        on_progress: OnProgress | None = None,
+    ) -> None:
+        self.run_id = facts.run_id
+        self._is_empty = facts.sources == 0
+        self._account = RunAccount(facts, name_of=public_name)
+        self._runs = log
+        self._running = running(facts.run_id)
+        self._on_progress = on_progress
+        self._written = 0.0
+
+    def progress(self, event: ProgressEvent) -> None:
+        """The batch says how far it is."""
+        self._account.take_progress(event)
+        self._write_if_due()
+        if self._on_progress is not None:
+            self._on_progress(event)
+
+    def ended(self, report: VideoReport) -> None:
+        """A source has ended."""
+        name = public_name(report.source.uri)
+        level = logging.WARNING if report.status is Status.FAILED else logging.INFO
+        about = {"uri": name, "video_id": report.video_id, "status": report.status}
+        why = f": {report.problem}" if report.problem else ""
+        _log.log(level, "%r is %s%s", name, report.status, why, extra=about)
+        self._account.take_report(report)
+        self._write_if_due()
+
+    def __enter__(self) -> RunRecorder:
+        self._running.__enter__()
+        self._write("running")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if kind is None:
+            self._write("finished")
+        elif issubclass(kind, Exception):
+            self._write("failed", " ".join(str(error).split()) or kind.__name__)
+        else:
+            self._write("interrupted")
+        self._running.__exit__(None, None, None)
+
+    def _write_if_due(self) -> None:
+        if time.monotonic() - self._written >= _INTERVAL_SECONDS:
+            self._write("running")
+
+    def _write(self, outcome: Outcome, problem: str | None = None) -> None:
+        if self._is_empty:
+            return
+        try:
+            self._runs.write(self._account.report(outcome, problem))
+        except (StoreError, ValueError) as error:
+            # Text that is no text is the one ValueError: a library whose path is no UTF-8.
+            level = logging.WARNING if outcome == "running" else logging.ERROR
+            _log.log(level, "the report of run %s: %s", self.run_id, error)
+        self._written = time.monotonic()
+
+
+def _file(run_id: str, suffix: str) -> str:
+    return f"{_FOLDER}/{run_id}.{suffix}"

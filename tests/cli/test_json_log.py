@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli.json_log import JsonFormatter
+from pipeline.run_identity import running
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    code = f"import sys; from pipeline.cli import main; sys.exit(main({[str(argument) for argument in arguments]!r}))"
+    return subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, timeout=60, check=False)
+
+
+def record(message: str = "read %d frames", *arguments: object, **extra: object) -> logging.LogRecord:
+    made = logging.LogRecord("pipeline.x", logging.WARNING, "x.py", 1, message, arguments, None)
+    made.__dict__.update(extra)
+    return made
+
+
+def test_a_record_is_a_line_of_json():
+    with running("r1"):
+        line = JsonFormatter().format(record("read %d\nframes", 3, uri="/v/\udc80.mp4", video_id="v1", other=1))
+    fields = json.loads(line)
+    assert line.isascii()
+    assert "\n" not in line
+    assert fields.pop("time").endswith("Z")
+    assert fields == {
+        "level": "warning",
+        "logger": "pipeline.x",
+        "message": "read 3\nframes",
+        "run_id": "r1",
+        "uri": "/v/\udc80.mp4",
+        "video_id": "v1",
+    }
+
+
+def test_a_record_has_its_traceback():
+    try:
+        raise ValueError("no")
+    except ValueError:
+        made = record("broke")
+        made.exc_info = sys.exc_info()
+    fields = json.loads(JsonFormatter().format(made))
+    assert fields["exception"].endswith("ValueError: no")
+    assert "run_id" not in fields
+
+
+@pytest.mark.parametrize("by", ["option", "variable"])
+def test_all_of_standard_error_is_json(config, make_video, tmp_path: Path, monkeypatch, by):
+    monkeypatch.setenv("MOMENTSEEK_RUN_ID", "r7")
+    if by == "variable":
+        monkeypatch.setenv("MOMENTSEEK_LOG_FORMAT", "json")
+    options = ["--log-json"] if by == "option" else []
+    path, missing = make_video(), tmp_path / "none.mp4"
+    result = run(*options, "index", path, missing, "-c", config, "--json")
+    assert result.returncode == 1
+    assert [json.loads(line)["status"] for line in result.stdout.splitlines()] == ["done", "failed"]
+    records = [json.loads(line) for line in result.stderr.splitlines()]
+    about = {each["uri"]: each for each in records if "uri" in each}
+    assert {uri: (each["run_id"], each["level"], each["status"]) for uri, each in about.items()} == {
+        str(path): ("r7", "info", "done"),
+        str(missing): ("r7", "warning", "failed"),
+    }
+    assert about[str(path)]["video_id"]
+    assert any("2/2 videos, 1 failed" in each["message"] for each in records)
+
+
+def test_an_error_is_json_too(tmp_path: Path):
+    result = run("--log-json", "search", "x", "--library", tmp_path / "none")
+    [fields] = [json.loads(line) for line in result.stderr.splitlines()]
+    assert (fields["level"], "there is no library" in fields["message"]) == ("error", True)
+
+
+def test_an_unknown_format_is_refused(monkeypatch):
+    monkeypatch.setenv("MOMENTSEEK_LOG_FORMAT", "xml")
+    result = run("doctor")
+    assert (result.returncode, "MOMENTSEEK_LOG_FORMAT is plain or json, got 'xml'" in result.stderr) == (2, True)

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+
+from pipeline.cli.progress_line import PlainLines, clock_time, progress_line, seconds_left
+from pipeline.execution import ProgressEvent
+
+
+def event(**changes: object) -> ProgressEvent:
+    fields = {
+        "videos_ended": 12,
+        "active": ("a.mp4",),
+        "active_share": 0.5,
+        "frames_sampled": 9,
+        "seconds_decoded": 2530.0,
+    }
+    return ProgressEvent(**(fields | changes))
+
+
+def test_a_line_says_it_all():
+    said = progress_line(
+        event(videos_failed=1, readers_busy=0.97, encoders_busy=0.64), videos=340, elapsed_seconds=81.6
+    )
+    assert said == (
+        "12/340 videos, 1 failed | 0:42:10 of video, 31.0 x real time | decoding 97 %, encoding 64 %"
+        " | 0:01:22 gone, 0:35:38 left"
+    )
+
+
+def test_a_line_says_nothing_of_what_is_not_known():
+    said = progress_line(
+        event(videos_ended=0, active=(), active_share=0, seconds_decoded=0.0), videos=3, elapsed_seconds=0
+    )
+    assert said == "0/3 videos | 0:00:00 of video | 0:00:00 gone"
+
+
+def test_skipped_videos_promise_nothing_of_the_others():
+    left = seconds_left(event(videos_ended=90, videos_skipped=80, active_share=0), videos=100, elapsed_seconds=50)
+    assert left == 50
+
+
+@pytest.mark.parametrize("changes", [{"videos_ended": 5, "active_share": 0}, {"videos_ended": 0, "active_share": 0}])
+def test_there_is_no_time_left_to_tell_at_the_end_and_the_beginning(changes):
+    assert seconds_left(event(**changes), videos=5, elapsed_seconds=9) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0, "0:00:00"), (59.6, "0:01:00"), (3725, "1:02:05"), (360_000, "100:00:00")]
+)
+def test_clock_time(seconds, said):
+    assert clock_time(seconds) == said
+
+
+def test_plain_lines_come_every_half_minute_and_at_the_end(capsys):
+    now = [0.0]
+    lines = PlainLines(340, clock=lambda: now[0])
+    for second in range(100):
+        now[0] = float(second)
+        lines.update(event(videos_ended=second))
+    lines.close()
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert [line.split()[0] for line in err.splitlines()] == ["30/340", "60/340", "90/340", "99/340"]
+
+
+def test_a_batch_that_said_nothing_has_no_last_line(capsys):
+    PlainLines(0).close()
+    assert capsys.readouterr().err == ""

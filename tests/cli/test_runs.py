@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def two_runs(momentseek, config, make_video, tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("MOMENTSEEK_RUN_ID", "first")
+    momentseek("index", make_video(), tmp_path / "none.mp4", "-c", config)
+    monkeypatch.setenv("MOMENTSEEK_RUN_ID", "second")
+    momentseek("index", make_video(), "-c", config)
+    return tmp_path / "library"
+
+
+def test_index_names_the_report_and_how_far_it_came(momentseek, config, make_video, tmp_path, monkeypatch):
+    monkeypatch.setenv("MOMENTSEEK_RUN_ID", "first")
+    result = momentseek("index", make_video(), "-c", config, "--json")
+    page = tmp_path / "library" / "runs" / "first.html"
+    assert page.is_file()
+    assert f"report: {page}" in result.err
+    assert "1/1 videos | 0:00:03 of video" in result.err
+    assert len(result.objects()) == 1
+
+
+def test_the_report_says_what_the_stages_took(momentseek, config, make_video):
+    momentseek("index", make_video(seconds=20.0), "-c", config)
+    [report] = momentseek("runs", "show", "-c", config, "--json").objects()
+    stages = report["stages"]
+    assert all(stages[name] > 0 for name in ("decode", "load", "encode", "store", "index", "reader_slots"))
+    assert stages["decode"] < stages["reader_slots"] <= report["elapsed_seconds"]
+    assert stages["encode"] + stages["load"] < stages["encoder_slots"]
+    assert sum(period["seconds_decoded"] for period in report["periods"]) == pytest.approx(20, abs=1)
+    assert report["video_seconds"] == pytest.approx(20)
+
+
+def test_runs_lists_them_oldest_first(momentseek, two_runs):
+    result = momentseek("runs", "--library", two_runs)
+    lines = [line.split() for line in result.out.splitlines()]
+    assert [line[0] for line in lines] == ["run", "first", "second"]
+    assert (lines[1][2], lines[1][4:9]) == ("finished", ["2", "1", "0", "0", "1"])
+    assert lines[2][4:9] == ["1", "0", "0", "1", "0"]
+    assert result.err == "2 runs\n"
+
+
+def test_runs_as_json(momentseek, two_runs):
+    first, second = momentseek("runs", "--library", two_runs, "--json").objects()
+    assert (first["run_id"], first["counts"]["failed"], first["rate"] > 0) == ("first", 1, True)
+    assert (second["run_id"], second["rate"]) == ("second", None)
+
+
+def test_show_tells_one_run(momentseek, two_runs):
+    result = momentseek("runs", "show", "first", "--library", two_runs)
+    assert "finished" in result.out
+    assert "2 named: 1 done, 1 failed" in result.out
+    assert "failed    1 x there is no such file; " in result.out
+    assert str(two_runs / "runs" / "first.html") in result.out
+
+
+def test_show_without_an_id_tells_the_latest(momentseek, two_runs):
+    assert momentseek("runs", "--library", two_runs, "show").out.startswith("run       second\n")
+
+
+def test_show_of_a_run_that_is_not_there(momentseek, two_runs):
+    result = momentseek("runs", "show", "third", "--library", two_runs)
+    assert (result.code, "no run 'third'; the latest is second" in result.err) == (2, True)
+
+
+def test_a_library_without_runs(momentseek, two_runs):
+    for file in (two_runs / "runs").iterdir():
+        file.unlink()
+    assert momentseek("runs", "--library", two_runs).err == "0 runs\n"
+    assert momentseek("runs", "show", "--library", two_runs).code == 2
+
+
+def test_a_killed_batch_leaves_a_report(config, make_video, tmp_path):
+    code = (
+        "import os, signal; from pipeline.execution.ledger import Ledger; from pipeline.cli import main;"
+        " Ledger.finish = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
+        f" main(['index', {str(make_video())!r}, '-c', {config!r}])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == -9
+    [path] = (tmp_path / "library" / "runs").glob("*.json")
+    assert json.loads(path.read_text())["outcome"] == "running"
