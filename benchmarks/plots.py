@@ -258,6 +258,7 @@ def simulation_chart(result: Result) -> Chart:
 
 CHARTS: dict[str, Callable[[Result], Chart]] = {
     "pipeline": pipeline_chart,
+    "pipeline_peer": pipeline_chart,
     "decode": decode_chart,
     "scenes": scenes_chart,
     "encode": encode_chart,
