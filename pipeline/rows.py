@@ -8,7 +8,7 @@ from pipeline.index.protocol import MomentIndex
 from pipeline.segment import Aggregator, Segmenter, segment_key, segment_vectors
 from pipeline.types import FrameEmbeddings, IndexedSegment, Scalar
 
-__all__ = ["remove_other_rows", "replace_rows", "segment_rows"]
+__all__ = ["remove_other_rows", "replace_rows", "segment_keys", "segment_rows"]
 
 
 def segment_rows(
@@ -39,6 +39,18 @@ def segment_rows(
         )
         for segment, vector in zip(segments, vectors, strict=True)
     ]
+
+
+def segment_keys(frames: FrameEmbeddings, *, segmenter: Segmenter, segmentation_fingerprint: str) -> frozenset[str]:
+    """The keys of the rows that stand for a video, without making the rows.
+
+    Raises:
+        ConfigError: The segmenter needs cuts, and `frames` has none.
+    """
+    return frozenset(
+        segment_key(frames.video_id, segmentation_fingerprint, segment.ordinal)
+        for segment in segmenter.segments(frames)
+    )
 
 
 def replace_rows(index: MomentIndex, video_id: str, rows: Sequence[IndexedSegment]) -> None:

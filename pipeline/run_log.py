@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from pipeline.errors import QueryError, StoreError
-from pipeline.execution.run_account import RunAccount, RunFacts
-from pipeline.execution.run_report import Outcome, RunReport
+from pipeline.execution.run_account import RunAccount
+from pipeline.execution.run_report import Outcome, RunFacts, RunReport
 from pipeline.run_identity import job_id, new_run_id, running
 from pipeline.store.places import Place
 from pipeline.types import Status, VideoReport

@@ -13,7 +13,7 @@ from pipeline.execution.stage_times import Stopwatch
 from pipeline.execution.stages import Stages
 from pipeline.execution.video_work import VideoEnd, failure_of, name_of, record_of, report_of
 from pipeline.index.arguments import check_metadata
-from pipeline.rows import remove_other_rows, segment_rows
+from pipeline.rows import remove_other_rows, segment_keys, segment_rows
 from pipeline.types import FrameEmbeddings, IndexedSegment, Scalar, Source, Status, VideoRecord, VideoReport
 from pipeline.uris import public_name
 
@@ -152,7 +152,7 @@ class Ledger:
             segments=len(rows),
             elapsed_seconds=time.monotonic() - self._started[frames.video_id],
         )
-        self._await_write(report, rows)
+        self._await(self._written, _Written(report, rows))
 
     def fail(self, source: Source, problem: str, video_id: str | None = None) -> None:
         """End a source that could not be worked on, and those that turned out to be the same."""
@@ -227,16 +227,19 @@ class Ledger:
             stages.index.delete_video(record.video_id)
             stages.store.write(record, frames)
             problem += "; its metadata was replaced"
-        rows = self._rows(frames, record.metadata)
         if record.status is Status.PARTIAL:
             problem += f" (damaged: {record.problem})"
         report = report_of(source, record, frames, end=None, segments=0, elapsed_seconds=time.monotonic() - started)
         report = replace(report, status=Status.SKIPPED, problem=problem)
-        self._twins[record.video_id] = []
         if renewed:
-            self._await_write(replace(report, segments=len(rows)), rows)
+            rows = self._rows(frames, record.metadata)
+            self._await(self._written, _Written(replace(report, segments=len(rows)), rows))
         else:
-            self._await(self._known, _Known(report, record.metadata, frozenset(row.key for row in rows)))
+            keys = segment_keys(
+                frames, segmenter=stages.segmenter, segmentation_fingerprint=stages.segmentation_fingerprint
+            )
+            self._await(self._known, _Known(report, record.metadata, keys))
+        self._twins[record.video_id] = []
 
     def _ask_for_known(self) -> None:
         """Let out the reports of known videos whose rows the index has, and write those that it misses."""
@@ -260,7 +263,7 @@ class Ledger:
             self._report_failure(report.source, problem, report.video_id, time.monotonic() - report.elapsed_seconds)
             return
         missing = f"{report.problem}; its {len(rows)} rows were missing from the index and were written again"
-        self._await_write(replace(report, problem=missing, segments=len(rows)), rows)
+        self._await(self._written, _Written(replace(report, problem=missing, segments=len(rows)), rows))
 
     def _rows(self, frames: FrameEmbeddings, metadata: Mapping[str, Scalar]) -> list[IndexedSegment]:
         stages = self._stages
@@ -271,9 +274,6 @@ class Ledger:
             segmentation_fingerprint=stages.segmentation_fingerprint,
             metadata=metadata,
         )
-
-    def _await_write(self, report: VideoReport, rows: list[IndexedSegment]) -> None:
-        self._await(self._written, _Written(report, rows))
 
     def _await(self, waiting: list[T], one: T) -> None:
         if not (self._known or self._written):

@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.execution.progress import ProgressEvent
-from pipeline.execution.run_report import Cause, Example, Outcome, Period, RunReport, SlowVideo, Stages
+from pipeline.execution.run_report import Cause, Example, Outcome, Period, RunFacts, RunReport, SlowVideo, Stages
 from pipeline.execution.stage_times import no_seconds
 from pipeline.types import Status, VideoReport
 
-__all__ = ["RunAccount", "RunFacts", "cause_of"]
+__all__ = ["RunAccount", "cause_of"]
 
 _PERIODS = 200
 _SLOWEST = 20
@@ -26,33 +26,6 @@ _CAUSES = 50
 _EXAMPLES = 5
 _OTHER_CAUSES = "other causes"
 _LONGEST_PROBLEM = 1000
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunFacts:
-    """What is known of a run when it begins.
-
-    Attributes:
-        run_id: By which it is told from others.
-        job_id: The Ray job that it is, where it is one.
-        momentseek: Version.
-        library: Its folder or URL.
-        encoder: For people.
-        fingerprints: Of sampling, encoder and segmentation.
-        configuration: With every default, as JSON can hold it.
-        sources: How many are named.
-        first_sources: The names of the first few.
-    """
-
-    run_id: str
-    job_id: str | None
-    momentseek: str
-    library: str
-    encoder: str
-    fingerprints: dict[str, str]
-    configuration: dict[str, Any]
-    sources: int
-    first_sources: tuple[str, ...]
 
 
 class RunAccount:
@@ -125,22 +98,16 @@ class RunAccount:
             outcome: How the run stands.
             problem: Why it failed.
         """
-        facts, elapsed = self._facts, self._clock() - self._started
+        elapsed = self._clock() - self._started
+        first = tuple(map(self._name, self._facts.first_sources))
+        facts = self._facts.model_copy(update={"first_sources": first})
         return RunReport(
-            run_id=facts.run_id,
-            job_id=facts.job_id,
-            momentseek=facts.momentseek,
+            **facts.model_dump(),
             outcome=outcome,
             problem=problem,
             started_at=self._started_at,
             updated_at=_now(),
             elapsed_seconds=elapsed,
-            library=facts.library,
-            encoder=facts.encoder,
-            fingerprints=facts.fingerprints,
-            configuration=facts.configuration,
-            sources=facts.sources,
-            first_sources=tuple(map(self._name, facts.first_sources)),
             counts={status.value: self._counts[status.value] for status in Status},
             video_seconds=self._video_seconds,
             frames_decoded=self._sums["frames_decoded"],

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Cause", "Example", "Outcome", "Period", "RunReport", "SlowVideo", "Stages"]
+__all__ = ["Cause", "Example", "Outcome", "Period", "RunFacts", "RunReport", "SlowVideo", "Stages"]
 
 Outcome = Literal["running", "finished", "interrupted", "failed"]
 
@@ -80,15 +80,33 @@ class Cause(_Kept):
     """The first few."""
 
 
-class RunReport(_Kept):
+class RunFacts(_Kept):
+    """What is known of a run when it begins."""
+
+    run_id: str
+    """By which it is told from others."""
+    job_id: str | None = None
+    """The Ray job that it is, where it is one."""
+    momentseek: str
+    """Version."""
+    library: str
+    """Its folder or URL."""
+    encoder: str
+    """For people."""
+    fingerprints: dict[str, str]
+    """Of sampling, encoder and segmentation."""
+    configuration: dict[str, Any]
+    """With every default, as JSON can hold it."""
+    sources: int
+    """How many were named."""
+    first_sources: tuple[str, ...]
+    """The names of the first few."""
+
+
+class RunReport(RunFacts):
     """A run: one pass over a batch under one configuration. Times are UTC, as "2026-11-21T17:30:00Z"."""
 
     format: Literal[1] = 1
-    run_id: str
-    job_id: str | None = None
-    """The Ray job that it was, where it was one."""
-    momentseek: str
-    """Version."""
     outcome: Outcome
     problem: str | None = None
     """Why it failed."""
@@ -96,17 +114,6 @@ class RunReport(_Kept):
     updated_at: str
     """When this was written; the end, where the run has ended."""
     elapsed_seconds: float
-    library: str
-    encoder: str
-    """For people."""
-    fingerprints: dict[str, str]
-    """Of sampling, encoder and segmentation."""
-    configuration: dict[str, Any]
-    """With every default."""
-    sources: int
-    """How many were named."""
-    first_sources: tuple[str, ...]
-    """The first few of them."""
     counts: dict[str, int]
     """Sources by how they ended."""
     video_seconds: float

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from pipeline.execution.progress import ProgressEvent
-from pipeline.execution.run_account import RunAccount, RunFacts, cause_of
-from pipeline.execution.run_report import RunReport
+from pipeline.execution.run_account import RunAccount, cause_of
+from pipeline.execution.run_report import RunFacts, RunReport
 from pipeline.execution.stage_times import no_seconds
 from pipeline.types import Source, Status, VideoReport
 
