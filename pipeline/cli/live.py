@@ -66,7 +66,9 @@ class LiveBar:
     def of(self, videos: int) -> None:
         """There are so many videos, which was not known when this was made."""
         self._videos = videos
-        self._progress.update(self._task, total=videos, videos=videos)
+        self._progress.update(self._task, total=videos)
+        if self._lines is not None:
+            self._lines.videos = videos
 
     def update(self, event: ProgressEvent) -> None:
         """Show how far the batch is."""

@@ -62,10 +62,13 @@ class PlainLines:
     Args:
         videos: How many there are.
         clock: Seconds that only grow.
+
+    Attributes:
+        videos: How many there are, once that is known better.
     """
 
     def __init__(self, videos: int, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._videos = videos
+        self.videos = videos
         self._clock = clock
         self._started = self._told = clock()
         self._last: ProgressEvent | None = None
@@ -83,5 +86,5 @@ class PlainLines:
 
     def _say(self, event: ProgressEvent) -> None:
         self._told = self._clock()
-        line = progress_line(event, videos=self._videos, elapsed_seconds=self._told - self._started)
+        line = progress_line(event, videos=self.videos, elapsed_seconds=self._told - self._started)
         say(line)

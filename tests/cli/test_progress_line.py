@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.cli.live import LiveBar
 from pipeline.cli.progress_line import PlainLines, clock_time, progress_line, seconds_left
 from pipeline.execution import ProgressEvent
 
@@ -66,3 +67,10 @@ def test_plain_lines_come_every_half_minute_and_at_the_end(capsys):
 def test_a_batch_that_said_nothing_has_no_last_line(capsys):
     PlainLines(0).close()
     assert capsys.readouterr().err == ""
+
+
+def test_a_bar_that_learns_later_how_many_there_are_says_so_without_a_terminal(capsys):
+    with LiveBar(0) as bar:
+        bar.of(340)
+        bar.update(event())
+    assert capsys.readouterr().err.startswith("12/340 videos")
