@@ -23,10 +23,12 @@ def silence() -> None:
     Their errors reach the caller as exceptions anyway.
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    for name in ("grpc", "pymilvus", "milvus_lite"):
-        logger = logging.getLogger(name)
-        if logger.level == logging.NOTSET:
-            logger.setLevel(logging.CRITICAL)
+    levels = {name: logging.getLogger(name).level for name in ("grpc", "pymilvus", "milvus_lite")}
+    # Its first import sets the level of its logger, over what anyone chose before.
+    import pymilvus  # noqa: F401
+
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(logging.CRITICAL if level == logging.NOTSET else level)
 
 
 class LiteFolder:
