@@ -180,6 +180,7 @@ class SimulatedModel:
     dimension = DIMENSION
     device = "cpu"
     precision = "fp32"
+    logit_scale = 20.0
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds

@@ -19,7 +19,7 @@ from pipeline.library_file import LibraryFile, read_library_file, write_library_
 from pipeline.library_id import claim_library_id, local_folder, read_library_id
 from pipeline.rows import segment_rows
 from pipeline.run_config import RunConfig
-from pipeline.search import Searcher
+from pipeline.search import Answer, Pictures, Query, Searcher, as_query
 from pipeline.search.names import match_videos
 from pipeline.store import FailureLog, ParquetStore, traces
 from pipeline.types import (
@@ -27,6 +27,7 @@ from pipeline.types import (
     FrameEmbeddings,
     IndexedSegment,
     Moment,
+    Provenance,
     Scalar,
     Source,
     VideoRecord,
@@ -157,31 +158,52 @@ class Library:
                     reports.close()
                 self._forget()
 
-    def search(
-        self,
-        text: str,
-        *,
-        top: int | None = None,
-        videos: Iterable[str] = (),
-        metadata: Mapping[str, Scalar] | None = None,
-    ) -> list[Moment]:
-        """The moments that answer a text, best first; ties by video id and start.
+    def ask(self, question: str | Query) -> Answer:
+        """Answer a question: what is asked for, and the moments that answer it, how many, and why these.
 
         Args:
-            text: What the moment shows, as "a person in a hard hat".
-            top: Most moments; None for the configuration's number.
-            videos: Only these: file names, paths, URIs or ids; empty for all.
-            metadata: Only videos whose metadata has these entries.
+            question: A text, or all that can be said of a question.
 
         Raises:
-            QueryError: The text is empty, no video goes by a name, or the library holds no video yet.
-            TextTooLongError: The text does not fit the model's context.
+            QueryError: The question is empty, no video goes by a name in it, or the library holds no video yet.
+            TextTooLongError: A text does not fit the model's context.
+            VideoError: A picture or video that it names cannot be read.
             WeightsUnavailableError: The model cannot be had.
             MomentIndexError: The index cannot be used.
             StoreError: Frame embeddings are broken.
         """
-        video_ids = self.find(*videos)
-        return self.searcher().search(text, top=top, video_ids=video_ids, metadata=metadata)
+        return self.searcher().ask(as_query(question))
+
+    def search(
+        self,
+        question: str | Query,
+        *,
+        top: int | None = None,
+        videos: Iterable[str] = (),
+        metadata: Mapping[str, Scalar] | None = None,
+        min_score: float | None = None,
+    ) -> list[Moment]:
+        """The moments that answer a question, best first; ties by video id and start.
+
+        Args:
+            question: What the moment shows, as "a person in a hard hat"; or all that can be said of a question.
+            top: Most moments; None for the configuration's number.
+            videos: Only these: file names, paths, URIs or ids; empty for all.
+            metadata: Only videos whose metadata has these entries.
+            min_score: Moments with a lower score are no answer; None for the configuration's.
+
+        Raises:
+            QueryError: The question is empty or asks for fewer than one moment, no video goes by a name, or the library
+                holds no video yet.
+            TextTooLongError: A text does not fit the model's context.
+            VideoError: A picture or video that it names cannot be read.
+            WeightsUnavailableError: The model cannot be had.
+            MomentIndexError: The index cannot be used.
+            StoreError: Frame embeddings are broken.
+        """
+        said = {"top": top, "videos": tuple(videos), "where": dict(metadata or {}), "min_score": min_score}
+        given = {name: value for name, value in said.items() if value not in (None, (), {})}
+        return list(self.ask(as_query(question, given)).moments)
 
     def videos(self) -> list[VideoRecord]:
         """What is known of each video, ordered by id."""
@@ -327,7 +349,19 @@ class Library:
             if index.count() == 0:
                 raise QueryError(f"the library {self.config.library!r} holds no video yet; index some first")
             self._open_encoder = self._open_encoder or self._encoder.open()
-            self._searcher = Searcher(self._open_encoder, index, self.store, self.config.search)
+            self._searcher = Searcher(
+                self._open_encoder,
+                index,
+                self.store,
+                self.config.search,
+                find=self._found,
+                pictures=self._pictures,
+                provenance=Provenance(
+                    sampling=self.config.sampling_fingerprint,
+                    encoder=self._encoder.fingerprint,
+                    segmentation=self.config.segmentation_fingerprint,
+                ),
+            )
         return self._searcher
 
     def stages(self) -> Stages:
@@ -346,6 +380,12 @@ class Library:
             index=self.moment_index(),
             fetching=self.config.fetching,
         )
+
+    def _pictures(self) -> Pictures:
+        from pipeline.video import make_decoder
+
+        decoder = make_decoder(self.config.decoding, self.config.fetching)
+        return Pictures(decoder, self._encoder.preprocessing())
 
     def _rows(self, frames: FrameEmbeddings, metadata: Mapping[str, Scalar]) -> list[IndexedSegment]:
         config = self.config

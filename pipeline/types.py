@@ -23,6 +23,7 @@ __all__ = [
     "Grid",
     "IndexedSegment",
     "Moment",
+    "Provenance",
     "Scalar",
     "Segment",
     "Skip",
@@ -265,6 +266,21 @@ class IndexedSegment:
         return f"IndexedSegment({self.key}, {self.segment}, vector{self.vector.shape})"
 
 
+@dataclass(frozen=True)
+class Provenance:
+    """What a result was computed from.
+
+    Attributes:
+        sampling: Fingerprint of the sampling whose frames were looked at.
+        encoder: Of the encoder whose embeddings they are.
+        segmentation: Of what made the index's rows of them.
+    """
+
+    sampling: str
+    encoder: str
+    segmentation: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Moment:
     """What a search returns: an interval of a video, its best frame and how well it answers.
@@ -275,7 +291,16 @@ class Moment:
         start_seconds: Where it begins, included.
         end_seconds: Where it ends, not included.
         best_seconds: Time of its best frame.
-        score: Cosine of the best frame and the question, -1 to 1.
+        score: How likely its best frame shows what was asked for, 0 to 1; comparable between questions and libraries.
+        cosine: Of the best frame with what was asked for, -1 to 1; of several things, the least.
+        start_uncertainty_seconds: How far its true start may be away, either way, if its frames were judged rightly.
+        end_uncertainty_seconds: The same of its end.
+        best_pts: The best frame's presentation timestamp.
+        time_base: Seconds a unit of it.
+        provenance: What its frames and rows are of.
+        steps: Where things were asked for one after another, the moments of these; this one spans them all, and its
+            best frame is that of the first.
+        copies: The same pictures in other videos, which were left out in favour of this one.
     """
 
     video_id: str
@@ -284,6 +309,14 @@ class Moment:
     end_seconds: float
     best_seconds: float
     score: float
+    cosine: float = 0.0
+    start_uncertainty_seconds: float = 0.0
+    end_uncertainty_seconds: float = 0.0
+    best_pts: int = 0
+    time_base: Fraction = Fraction(1)
+    provenance: Provenance | None = None
+    steps: tuple[Moment, ...] = ()
+    copies: tuple[Moment, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -161,7 +161,7 @@ def test_a_library_knows_its_own_configuration(tmp_path: Path) -> None:
         assert library.config.search.top == 3
         assert library.config.segmentation.strategy == "shots"
         assert library.config.library == str(tmp_path)
-        assert len(library.search("green")) == 3
+        assert len(library.search("green", min_score=0)) == 3
 
 
 def test_a_moved_library_is_found_where_it_is(tmp_path: Path) -> None:

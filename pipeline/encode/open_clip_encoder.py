@@ -126,6 +126,7 @@ class OpenClipModel:
         self._batch_size = settings.batch_size
         tokenizer = _tokenizer(settings, architecture)
         self._texts = PromptedTexts(settings, tokenizer, int(network.context_length))
+        self._logit_scale = float(network.logit_scale.exp())
         self._dimension = int(self._text_features(tokenizer(["a"])).shape[1])
 
     @property
@@ -142,6 +143,11 @@ class OpenClipModel:
     def precision(self) -> str:
         """Number format of the image tower: "fp32", "bf16" or "fp16"."""
         return self._precision
+
+    @property
+    def logit_scale(self) -> float:
+        """By what the model was trained to multiply cosines; some 100 in most."""
+        return self._logit_scale
 
     def encode_images(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Embed preprocessed images.

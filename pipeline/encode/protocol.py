@@ -43,6 +43,10 @@ class OpenEncoder(Protocol):
     def precision(self) -> str:
         """Number format it computes in: "fp32", "bf16" or "fp16"."""
 
+    @property
+    def logit_scale(self) -> float:
+        """By what the model was trained to multiply cosines before a softmax or sigmoid: 100 in most CLIPs."""
+
     def encode_images(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Embed preprocessed images: uint8 (N, H, W, 3) RGB in, float32 (N, D) of unit length out."""
 

@@ -17,8 +17,10 @@ __all__ = ["Answer", "Evaluation", "SearchableLibrary", "evaluate"]
 class SearchableLibrary(Protocol):
     """What a library must be able to do to be scored."""
 
-    def search(self, text: str, *, top: int | None = None, videos: Iterable[str] = ()) -> list[Moment]:
-        """The moments that answer a text, best first."""
+    def search(
+        self, question: str, *, top: int | None = None, videos: Iterable[str] = (), min_score: float | None = None
+    ) -> list[Moment]:
+        """The moments that answer a text, best first, none with a lower score than `min_score`."""
 
     def find(self, *names: str) -> tuple[str, ...]:
         """The ids of the videos that go by these names; QueryError where none does."""
@@ -91,7 +93,8 @@ def _check_videos(library: SearchableLibrary, queries: Sequence[LabelledQuery]) 
 
 
 def _answer(library: SearchableLibrary, query: LabelledQuery, top: int) -> Answer:
-    moments = library.search(query.text, top=top, videos=[query.video])
+    # The ranking is scored, whatever the least score of an answer is.
+    moments = library.search(query.text, top=top, videos=[query.video], min_score=0.0)
     found = tuple((moment.start_seconds, moment.end_seconds, moment.score) for moment in moments)
     ious = window_ious([(start, end) for start, end, _ in found[:1]], query.windows)
     return Answer(query.query_id, query.text, query.video, query.windows, found, float(ious.max(initial=0.0)))

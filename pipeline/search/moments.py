@@ -36,12 +36,18 @@ _MOST_REPEATS = 86_400
 
 @dataclass(frozen=True)
 class Span:
-    """A moment of one video: [start, end), the time of its best frame, and that frame's score."""
+    """A moment of one video: [start, end), the time of its best frame, and that frame's score.
+
+    The uncertainties are how far the true start and end may be away, either way: half the time between the frames on
+    both sides, and nothing at a cut, or where the video begins and ends.
+    """
 
     start_seconds: float
     end_seconds: float
     best_seconds: float
     score: float
+    start_uncertainty_seconds: float = 0.0
+    end_uncertainty_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -191,14 +197,18 @@ def _is_slope(shots: Sequence[int], taken: npt.NDArray[np.bool_], first: int, af
 
 def _span(curve: Curve, seed: int, first: int, after: int) -> Span:
     times = curve.times_seconds
-    start = _boundary(curve, first) if first > 0 else 0.0
-    end = curve.end_seconds if after == len(times) else _boundary(curve, after)
-    return Span(start, end, float(times[seed]), float(curve.scores[seed]))
+    start, before = _boundary(curve, first) if first > 0 else (0.0, 0.0)
+    end, behind = _boundary(curve, after) if after < len(times) else (curve.end_seconds, 0.0)
+    return Span(start, end, float(times[seed]), float(curve.scores[seed]), before, behind)
 
 
-def _boundary(curve: Curve, row: int) -> float:
-    """The cut between a row's frame and the one before it, the last of several; midway where there is none."""
+def _boundary(curve: Curve, row: int) -> tuple[float, float]:
+    """Where the boundary between a row's frame and the one before it is, and how far it may be away from there.
+
+    The cut between them, the last of several; midway where there is none.
+    """
     before, behind = float(curve.times_seconds[row - 1]), float(curve.times_seconds[row])
     number = int(np.searchsorted(curve.cuts_seconds, behind, side="right")) - 1
-    is_between = number >= 0 and curve.cuts_seconds[number] > before
-    return float(curve.cuts_seconds[number]) if is_between else (before + behind) / 2
+    if number >= 0 and curve.cuts_seconds[number] > before:
+        return float(curve.cuts_seconds[number]), 0.0
+    return (before + behind) / 2, (behind - before) / 2

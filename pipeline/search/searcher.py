@@ -3,130 +3,166 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.encode.protocol import OpenEncoder
-from pipeline.errors import QueryError
-from pipeline.index.protocol import Filter, Hit, MomentIndex
+from pipeline.index.protocol import Filter, MomentIndex
+from pipeline.search.answer import Answer, Candidate, Explanation, TermMeaning
+from pipeline.search.background import Background, probability
+from pipeline.search.evidence import JudgedStep, SeenVideo, curve_of, found_in
 from pipeline.search.frames import FramesCache
-from pipeline.search.moments import Curve, Levels, Span, base_level, find_spans, unrolled
+from pipeline.search.names import match_videos
+from pipeline.search.pictures import Pictures
+from pipeline.search.query import Query, Step
+from pipeline.search.ranking import Ranking, rank
 from pipeline.search.settings import Searching
-from pipeline.segment.intervals import end_of
+from pipeline.search.terms import Terms
 from pipeline.store.protocol import EmbeddingStore
-from pipeline.types import FrameEmbeddings, Moment, Scalar, VideoRecord
+from pipeline.types import Provenance
 
 __all__ = ["Searcher"]
 
 _log = logging.getLogger(__name__)
 
+_DEEPER = 4
+_DEEPEST = 16_384
+"""Candidates of one request that a Milvus server allows."""
+
 
 class Searcher:
     """Turns a question into moments.
 
-    Moments are ranked by the cosine of their best frame, which is also their score: what a person is shown first is the
-    frame that answers best. Segments only nominate: their pooled vectors decide which videos and stretches are looked
-    at.
+    Segments nominate: their pooled vectors decide which videos are looked at. There the frames are judged, one by one,
+    and moments are ranked by their best frame: what a person is shown first is the frame that answers best.
 
     Args:
         encoder: The open encoder that made the index's vectors.
         index: Where segments are looked for.
         store: Where the frame embeddings of their videos are.
         settings: How hits become moments.
+        pictures: Makes what reads files that a question names; None where it may name none.
+        find: The ids of the videos that go by a name; None to look through the store's records.
+        provenance: Of what the library holds; each moment gets it.
     """
 
-    def __init__(self, encoder: OpenEncoder, index: MomentIndex, store: EmbeddingStore, settings: Searching) -> None:
-        self._encoder = encoder
+    def __init__(
+        self,
+        encoder: OpenEncoder,
+        index: MomentIndex,
+        store: EmbeddingStore,
+        settings: Searching,
+        *,
+        pictures: Callable[[], Pictures] | None = None,
+        find: Callable[[str], tuple[str, ...]] | None = None,
+        provenance: Provenance | None = None,
+    ) -> None:
         self._index = index
         self._settings = settings
+        self._provenance = provenance
         self._frames = FramesCache(store, settings.cache_mebibytes * 2**20)
+        self._find = find or (lambda name: match_videos(list(store.records()), name))
+        background = Background(
+            store.background(index.count()),
+            encoder.encode_texts,
+            texts=settings.background,
+            logit_scale=encoder.logit_scale,
+            odds=settings.odds,
+        )
+        self._terms = Terms(encoder, pictures, self._frames, self._find, background)
 
-    def search(
-        self,
-        text: str,
-        *,
-        top: int | None = None,
-        video_ids: Sequence[str] = (),
-        metadata: Mapping[str, Scalar] | None = None,
-    ) -> list[Moment]:
-        """The moments that answer a text, best first; ties by video id and start.
-
-        Args:
-            text: What the moment shows.
-            top: Most moments; None for the settings' number.
-            video_ids: Only these videos; empty for all.
-            metadata: Only videos whose metadata has these entries.
+    def ask(self, query: Query) -> Answer:
+        """Answer a question.
 
         Raises:
-            QueryError: The text is empty, or `top` is below 1.
-            TextTooLongError: The text does not fit the model's context.
+            QueryError: No video goes by a name in it, or a part of a video that it names has no frame.
+            TextTooLongError: A text does not fit the model's context.
+            VideoError: A file that it names cannot be read.
             MomentIndexError: The index cannot be asked.
             StoreError: A video's frame embeddings are broken.
         """
-        if not text.strip():
-            raise QueryError("the question is empty; describe what the moment shows, as 'a person in a hard hat'")
-        vector = self._encoder.encode_texts([text.strip()])[0]
-        return self.search_vector(vector, top=top, video_ids=video_ids, metadata=metadata)
+        steps = tuple(self._judged(step) for step in (query, *query.then))
+        where = Filter(self._ids(query.videos), dict(query.where))
+        min_score = self._settings.min_score if query.min_score is None else query.min_score
+        top = query.top or self._settings.top
+        gaps = [then.within for then in query.then]
+        asked = max(top, self._settings.candidates)
+        while True:
+            candidates, is_all = self._nominated(steps, asked, where)
+            seen = self._looked_at(steps, candidates)
+            found = found_in(seen.values(), steps, gaps, self._settings, min_score)
+            ranking = rank(found, query, min_score=min_score, same_picture=self._settings.same_picture)
+            if is_all or len(ranking.moments) >= top * query.page or not _is_selective(query) or asked >= _DEEPEST:
+                break
+            asked = min(asked * _DEEPER, _DEEPEST)
+        shown = ranking.moments[top * (query.page - 1) : top * query.page]
+        return Answer(
+            query=query,
+            moments=shown,
+            found=len(ranking.moments),
+            min_score=min_score,
+            nearest=ranking.nearest,
+            curves={moment.video_id: seen[moment.video_id].curves[0] for moment in shown},
+            explanation=_explained(steps, where, candidates, ranking),
+        )
 
-    def search_vector(
-        self,
-        vector: npt.NDArray[np.float32],
-        *,
-        top: int | None = None,
-        video_ids: Sequence[str] = (),
-        metadata: Mapping[str, Scalar] | None = None,
-    ) -> list[Moment]:
-        """The moments that answer a float32 (D,) unit vector of the encoder's space; all else as in `search`."""
-        wanted = self._settings.top if top is None else top
-        if wanted < 1:
-            raise QueryError(f"an answer has at least 1 moment, got top={wanted}")
-        where = Filter(tuple(video_ids), dict(metadata or {}))
-        (hits,) = self._index.search(vector[None], top=max(wanted, self._settings.candidates), where=where)
-        found = self._moments(vector, hits)
-        least = self._settings.min_score
-        kept = [moment for moment in found if least is None or moment.score >= least]
-        return sorted(kept, key=lambda m: (-m.score, m.video_id, m.start_seconds))[:wanted]
+    def _judged(self, step: Step) -> JudgedStep:
+        return JudgedStep(tuple(map(self._terms.judged, step.shows)), tuple(map(self._terms.judged, step.without)))
 
-    def _moments(self, vector: npt.NDArray[np.float32], hits: Sequence[Hit]) -> list[Moment]:
-        videos: dict[str, list[tuple[float, float]]] = {}
-        for hit in hits:
-            segment = hit.segment
-            videos.setdefault(segment.video_id, []).append((segment.start_seconds, segment.end_seconds))
-        scored = {}
-        for video_id in videos:
+    def _ids(self, names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(video_id for name in names for video_id in self._find(name)))
+
+    def _nominated(self, steps: Sequence[JudgedStep], asked: int, where: Filter) -> tuple[tuple[Candidate, ...], bool]:
+        """Segments near what the steps want to be shown, and whether the index has no more of them."""
+        terms = [term for step in steps for term in step.shows]
+        answers = self._index.search(np.stack([term.vector for term in terms]), top=asked, where=where)
+        candidates = tuple(
+            Candidate(
+                str(term.term),
+                hit.segment.video_id,
+                hit.segment.start_seconds,
+                hit.segment.end_seconds,
+                hit.score,
+                probability(float(term.judge(np.asarray([hit.score]))[0])),
+            )
+            for term, hits in zip(terms, answers, strict=True)
+            for hit in hits
+        )
+        return candidates, all(len(hits) < asked for hits in answers)
+
+    def _looked_at(self, steps: Sequence[JudgedStep], candidates: Sequence[Candidate]) -> dict[str, SeenVideo]:
+        places: dict[str, list[tuple[float, float]]] = {}
+        for candidate in candidates:
+            places.setdefault(candidate.video_id, []).append((candidate.start_seconds, candidate.end_seconds))
+        seen = {}
+        for video_id, of_video in places.items():
             kept = self._frames.get(video_id)
             if kept is None:
                 _log.warning("%s is in the index and not in the store; index it again, or remove it", video_id)
                 continue
             record, frames = kept
-            scored[video_id] = record, _curve(frames, (frames.vectors @ vector).astype(np.float64))
-        if not scored:
-            return []
-        base = base_level((curve.scores for _, curve in scored.values()), self._settings.base_quantile)
-        levels = Levels(base, self._settings.merge_ratio, self._settings.edge_ratio)
-        return [
-            _moment(record, span)
-            for video_id, (record, curve) in scored.items()
-            for span in find_spans(videos[video_id], curve, levels)
-        ]
+            curves = tuple(curve_of(frames, step) for step in steps)
+            seen[video_id] = SeenVideo(record, frames, curves, tuple(dict.fromkeys(of_video)), self._provenance)
+        return seen
 
 
-def _curve(frames: FrameEmbeddings, scores: npt.NDArray[np.float64]) -> Curve:
-    cuts = np.asarray(frames.cuts_seconds or (), np.float64)
-    times = frames.times_seconds
-    if frames.seen_until_seconds is not None:
-        times, scores = unrolled(times, scores, frames.seen_until_seconds)
-    return Curve(times, scores, cuts, end_of(frames))
+def _is_selective(query: Query) -> bool:
+    """Whether more candidates may give moments where fewer gave too few.
+
+    They score less than those before, but for what the index was not asked.
+    """
+    is_filtered = query.after is not None or query.before is not None or query.per_video is not None
+    return bool(query.without or len(query.shows) > 1 or query.then or query.at_least > 1 or is_filtered)
 
 
-def _moment(record: VideoRecord, span: Span) -> Moment:
-    return Moment(
-        video_id=record.video_id,
-        uri=record.names[-1],
-        start_seconds=span.start_seconds,
-        end_seconds=span.end_seconds,
-        best_seconds=span.best_seconds,
-        score=span.score,
+def _explained(
+    steps: Sequence[JudgedStep], where: Filter, candidates: tuple[Candidate, ...], ranking: Ranking
+) -> Explanation:
+    terms = [term for step in steps for term in (*step.shows, *step.without)]
+    meanings = tuple(
+        TermMeaning(str(term.term), term.judge.level, term.judge.scale, term.judge.log_odds) for term in terms
     )
+    filters = [f"video {video_id}" for video_id in where.video_ids]
+    filters += [f"{name} = {value!r}" for name, value in where.metadata.items()]
+    return Explanation(meanings, "; ".join(filters), candidates, ranking.dropped)

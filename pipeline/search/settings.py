@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pipeline.config import Settings
 
@@ -18,9 +18,31 @@ class Searching(Settings):
     candidates: int = Field(default=100, ge=1, le=16_384)
     """Segments that the index is asked for; several may make one moment. At least `top` are asked for."""
 
-    min_score: float | None = Field(default=None, ge=-1, le=1)
-    """Moments whose best frame has a lower cosine are left out; None keeps all. Each model has its own scale: ViT-B-32
-    gives about 0.3 to a good answer."""
+    min_score: float = Field(default=0.5, ge=0, le=1)
+    """Moments with a lower score are no answer; 0 keeps all. `pipeline.search.background` says what scores mean."""
+
+    @field_validator("min_score", mode="before")
+    @classmethod
+    def _without_one(cls, score: object) -> object:
+        """Files of older libraries say that there is none."""
+        return cls.model_fields["min_score"].default if score is None else score
+
+    odds: float = Field(default=1000.0, ge=1)
+    """Among how many pictures that have nothing to do with the question one that answers it is looked for: the more,
+    the further it must stand out for the same score."""
+
+    background: tuple[str, ...] = (
+        "a goldfish", "a violin", "a birthday cake", "a page of a book", "a sandy beach", "an elephant",
+        "a basketball game", "a cat on a sofa", "a mountain lake", "a wedding", "a plate of food", "an aeroplane",
+        "a bedroom", "a flower in a vase", "a swimming pool", "a fireworks display", "a sailing boat", "a sheep",
+        "a cup of coffee", "a woman playing tennis", "an old castle", "a dinosaur skeleton", "a snowman", "a giraffe",
+    )  # fmt: skip
+    """Things that hardly any video shows. What they score stands in for what a question scores on pictures that have
+    nothing to do with it, as far as a library is too small to tell."""
+
+    same_picture: float | None = Field(default=0.99, gt=0, le=1)
+    """Of moments of different videos, of about the same length, whose best frames have at least this cosine, only the
+    best is listed, with the others as its copies: the same recording twice. None lists all."""
 
     base_quantile: float = Field(default=0.25, ge=0, lt=1)
     """Quantile of all frames' scores, in the videos that have candidates, that counts as "does not show it"."""

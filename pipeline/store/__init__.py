@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pipeline.store.background import FrameSample
 from pipeline.store.erasing import erase, traces
 from pipeline.store.failure_log import FailureLog
 from pipeline.store.parquet_store import ParquetStore
 from pipeline.store.protocol import EmbeddingStore
 
-__all__ = ["EmbeddingStore", "FailureLog", "ParquetStore", "erase", "traces"]
+__all__ = ["EmbeddingStore", "FailureLog", "FrameSample", "ParquetStore", "erase", "traces"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from pipeline.errors import StoreError
+from pipeline.store.background import BACKGROUND_FILE, kept_sample
 from pipeline.store.places import Place
 
 __all__ = ["erase", "traces"]
@@ -13,7 +14,9 @@ _VIDEO_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def traces(root_url: str, video_id: str) -> tuple[str, ...]:
-    """The files of a video, below the root: embeddings of every sampling and encoder, names, unfinished writes.
+    """The files of a video, below the root, of every sampling and encoder.
+
+    Its embeddings, names and unfinished writes, and samples of several videos' frames that hold some of it.
 
     Raises:
         StoreError: The stores cannot be listed.
@@ -51,6 +54,8 @@ def _found(place: Place, root_url: str, video_id: str) -> list[str]:
             found += place.list(f"{store}/names/{video_id}", ".json")
             unfinished = place.list(f"{store}/.partial", "")
             found += [name for name in unfinished if name.rpartition("/")[2].startswith(f"{video_id}.parquet.")]
+            sample = kept_sample(place, f"{store}/")
+            found += [f"{store}/{BACKGROUND_FILE}"] if sample is not None and video_id in sample.video_ids else []
             # The embeddings go last: as long as they are there, the video is found by its name.
             found += [name for name in (f"{store}/{video_id}.parquet",) if place.exists(name)]
     except OSError as error:

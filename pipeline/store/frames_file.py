@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from pipeline.types import FrameEmbeddings
 
-__all__ = ["Columns", "read_columns", "write_frames"]
+__all__ = ["Columns", "read_columns", "read_some_vectors", "write_frames"]
 
 # Eight mebibytes of vectors of 512 numbers. Fewer rows a group make the file no smaller, more of them only cost memory.
 _GROUP_ROWS = 4096
@@ -105,6 +105,25 @@ def read_columns(parquet: pq.ParquetFile) -> Columns:
     if first != count:
         raise ValueError(f"it has {first} rows instead of {count}")
     return columns
+
+
+def read_some_vectors(parquet: pq.ParquetFile, most: int, seed: int) -> npt.NDArray[np.float32]:
+    """Vectors of up to `most` frames, evenly spread over one group of rows: that of the seed's number.
+
+    Returns:
+        float32 (M, D).
+
+    Raises:
+        KeyError, ArrowException, OSError: The file is damaged, or cannot be read.
+    """
+    width = parquet.schema_arrow.field("embedding").type.list_size
+    if not parquet.num_row_groups:
+        return np.empty((0, width), np.float32)
+    column = parquet.read_row_group(seed % parquet.num_row_groups, columns=["embedding"])["embedding"]
+    rows = np.unique(np.linspace(0, len(column) - 1, most).round().astype(np.int64))
+    taken = column.take(pa.array(rows)).combine_chunks()
+    vectors: npt.NDArray[np.float32] = taken.flatten().to_numpy().reshape(len(rows), width)
+    return vectors
 
 
 def _give_back() -> None:

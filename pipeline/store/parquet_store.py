@@ -13,11 +13,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
-from pipeline.store.frames_file import Columns, read_columns, write_frames
+from pipeline.store.background import FRAMES_OF_A_VIDEO, FrameSample, draw_sample, keep_sample, kept_sample
+from pipeline.store.frames_file import Columns, read_columns, read_some_vectors, write_frames
 from pipeline.store.places import Place
 from pipeline.store.record_json import fraction_from, fraction_text, record_from, record_mapping
 from pipeline.types import FrameEmbeddings, VideoRecord
@@ -39,6 +42,7 @@ class ParquetStore:
       where the sampling tells, seen_until_seconds (float64). All else is JSON in the file's metadata, "momentseek": the
       record, cuts, duration, time base, both fingerprints, the versions that wrote it and the format's number. Pages
       carry checksums.
+    - `background.npz`: a sample of all of them; see `background`.
     - `names/{video_id}/{hash of the name}.json`: a name that was added later. One small file a name, so that adding
       needs no lock, rewrites no vectors and loses nothing where two workers add at once. Writing the video anew or
       deleting it removes them.
@@ -136,14 +140,44 @@ class ParquetStore:
         Raises:
             StoreError: The store cannot be listed, or a file is broken.
         """
+        for video_id in self._video_ids():
+            record = self.record(video_id)
+            if record is not None:
+                yield record
+
+    def background(self, rows: int) -> FrameSample:
+        """A few frame embeddings of many videos; kept here, and drawn anew as the library grows or shrinks.
+
+        Args:
+            rows: Rows of the index now, by which growth is told.
+
+        Raises:
+            StoreError: The store cannot be listed, or a file is broken.
+        """
+        kept = kept_sample(self._place)
+        if kept is not None and kept.is_fresh(rows):
+            return kept
+        sample = draw_sample(self._video_ids(), self._some_vectors, rows)
+        if len(sample.vectors):
+            keep_sample(self._place, sample)
+        return sample
+
+    def _video_ids(self) -> list[str]:
         try:
             names = self._place.list("", ".parquet")
         except OSError as error:
             raise StoreError(f"{self._place.root}: cannot be listed: {error}") from error
-        for video_id in sorted(name.removesuffix(".parquet") for name in names):
-            record = self.record(video_id)
-            if record is not None:
-                yield record
+        return sorted(name.removesuffix(".parquet") for name in names)
+
+    def _some_vectors(self, video_id: str) -> npt.NDArray[np.float32] | None:
+        try:
+            with self._place.open(_file_of(video_id)) as file:
+                seed = int.from_bytes(hashlib.sha256(video_id.encode()).digest()[:4])
+                return read_some_vectors(pq.ParquetFile(file), FRAMES_OF_A_VIDEO, seed)
+        except FileNotFoundError:
+            return None
+        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+            raise self._broken(video_id, error) from error
 
     def add_name(self, video_id: str, name: str) -> VideoRecord:
         """Note another name of the same content; a name that is known already changes nothing.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
+from pipeline.store.background import FrameSample
 from pipeline.types import FrameEmbeddings, VideoRecord
 
 __all__ = ["EmbeddingStore"]
@@ -35,6 +36,9 @@ class EmbeddingStore(Protocol):
 
     def records(self) -> Iterator[VideoRecord]:
         """All records, ordered by video id."""
+
+    def background(self, rows: int) -> FrameSample:
+        """A few frame embeddings of many videos, drawn anew as the library grows; `rows` is the index's size now."""
 
     def add_name(self, video_id: str, name: str) -> VideoRecord:
         """Note another name of the same content; a name that is known already changes nothing."""

@@ -197,6 +197,7 @@ class FakeModel:
     dimension = 4
     device = "cpu"
     precision = "fp32"
+    logit_scale = 20.0
 
     def __init__(self, log: str | None, seconds_a_call: float) -> None:
         self._log = log

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.encode import Preprocessing
+from pipeline.store import FrameSample
 from pipeline.types import FrameEmbeddings, Status, VideoInfo, VideoRecord
 
 WORDS = {"red": 0, "green": 1, "blue": 2}
@@ -21,12 +22,13 @@ class WordEncoder:
     dimension = 4
     device = "cpu"
     precision = "fp32"
+    logit_scale = 40.0
 
     def encode_images(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         raise NotImplementedError
 
     def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        return np.stack([shown(*text.split()) for text in texts])
+        return np.stack([shown(*(word for word in text.split() if word in WORDS)) for text in texts])
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,10 @@ class DictStore:
 
     def records(self) -> Iterator[VideoRecord]:
         return (self.kept[video_id][0] for video_id in sorted(self.kept))
+
+    def background(self, rows: int) -> FrameSample:
+        vectors = [frames.vectors for _, frames in self.kept.values()]
+        return FrameSample(np.concatenate(vectors) if vectors else np.empty((0, 4), np.float32), tuple(self.kept), rows)
 
     def add_name(self, video_id: str, name: str) -> VideoRecord:
         raise NotImplementedError

@@ -17,9 +17,12 @@ class FixedLibrary:
         self.windows = windows
         self.asked: list[tuple[str, int | None, tuple[str, ...]]] = []
 
-    def search(self, text: str, *, top: int | None = None, videos: Iterable[str] = ()) -> list[Moment]:
+    def search(
+        self, question: str, *, top: int | None = None, videos: Iterable[str] = (), min_score: float | None = None
+    ) -> list[Moment]:
         names = tuple(videos)
-        self.asked.append((text, top, names))
+        assert min_score == 0, "the whole ranking is scored"
+        self.asked.append((question, top, names))
         return [
             Moment(video_id=names[0], uri="x", start_seconds=a, end_seconds=b, best_seconds=a, score=1 - n / 10)
             for n, (a, b) in enumerate(self.windows)

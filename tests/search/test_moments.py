@@ -48,7 +48,7 @@ def test_a_video_whose_every_shot_was_nominated_is_not_swallowed() -> None:
 
 
 def test_a_long_shot_is_cut_at_half_height_midway_between_frames() -> None:
-    assert found(WHOLE, [0.2, 0.2, 0.24, 0.27, 0.3, 0.26, 0.2, 0.2]) == [Span(2.5, 5.5, 4.0, 0.3)]
+    assert found(WHOLE, [0.2, 0.2, 0.24, 0.27, 0.3, 0.26, 0.2, 0.2]) == [Span(2.5, 5.5, 4.0, 0.3, 0.5, 0.5)]
 
 
 def test_a_picture_that_stayed_the_same_counts_until_it_changed() -> None:
@@ -91,7 +91,7 @@ def test_windows_that_share_an_event_make_one_moment() -> None:
     scores = [0.2] * 20
     scores[9:12] = [0.29, 0.3, 0.29]
     spans = found(windows, scores)
-    assert spans[0] == Span(8.5, 11.5, 10.0, 0.3)
+    assert spans[0] == Span(8.5, 11.5, 10.0, 0.3, 0.5, 0.5)
     assert [span for span in spans if span.score > 0.2] == spans[:1]
 
 

@@ -1,0 +1,92 @@
+"""What a search answers, and how it came to that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pipeline.search.moments import Curve
+from pipeline.search.query import Query
+from pipeline.types import Moment
+
+__all__ = ["Answer", "Candidate", "Dropped", "Explanation", "TermMeaning"]
+
+
+@dataclass(frozen=True)
+class TermMeaning:
+    """What cosines with a term mean: log-odds = scale * (cosine - level) - log_odds."""
+
+    term: str
+    level: float
+    scale: float
+    log_odds: float
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A segment that the index nominated.
+
+    Attributes:
+        term: By which term.
+        video_id: Of which video.
+        start_seconds: Where it begins.
+        end_seconds: Where it ends, not included.
+        cosine: Of its embedding with the term.
+        score: What that cosine would mean of a frame, 0 to 1.
+    """
+
+    term: str
+    video_id: str
+    start_seconds: float
+    end_seconds: float
+    cosine: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A moment that was found and is not in the answer."""
+
+    moment: Moment
+    why: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """How an answer came to be.
+
+    Attributes:
+        terms: What cosines with each term mean.
+        filters: What the index was told to leave out, for people; empty where nothing.
+        candidates: Segments that the index nominated, best first within a term.
+        dropped: Moments that were found and left out.
+    """
+
+    terms: tuple[TermMeaning, ...]
+    filters: str
+    candidates: tuple[Candidate, ...]
+    dropped: tuple[Dropped, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """The answer to a question.
+
+    Attributes:
+        query: The question.
+        moments: This page of those that answer it, best first, ties by video id and start.
+        found: How many do, on all pages.
+        min_score: The score that it takes.
+        nearest: The best of the moments that fell short, where there is any; what to show when nothing answers.
+        curves: Of each video with a moment here, the log-odds over time that its frames answer (of the first step,
+            where the question has several).
+        explanation: How it came to be.
+    """
+
+    query: Query
+    moments: tuple[Moment, ...]
+    found: int
+    min_score: float
+    nearest: Moment | None
+    curves: Mapping[str, Curve] = field(repr=False)
+    explanation: Explanation = field(repr=False)

@@ -1,0 +1,87 @@
+"""Pictures for the encoder: from picture files, and from parts of videos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.encode.protocol import Preprocessing
+from pipeline.errors import QueryError
+from pipeline.video.protocol import VideoDecoder
+
+__all__ = ["Pictures"]
+
+_OF_A_CLIP = 32
+"""Pictures of a clip at most, evenly spread: their mean hardly moves with more."""
+
+
+class Pictures:
+    """Decodes and preprocesses.
+
+    Args:
+        decoder: Opens videos, and picture files as videos of one frame.
+        preprocessing: The encoder's.
+    """
+
+    def __init__(self, decoder: VideoDecoder, preprocessing: Preprocessing) -> None:
+        self._decoder = decoder
+        self._preprocessing = preprocessing
+
+    def first(self, uri: str) -> npt.NDArray[np.uint8]:
+        """The picture in a file, or the first frame of a video: uint8 (1, H, W, 3).
+
+        Raises:
+            VideoError: It cannot be read.
+        """
+        with self._decoder.open(uri) as stream:
+            return self._preprocessing(next(iter(stream.frames())))[None]
+
+    def within(self, uri: str, start: float | None, end: float | None) -> npt.NDArray[np.uint8]:
+        """Pictures of a part of a video, evenly spread: uint8 (N, H, W, 3), N at most 32.
+
+        Args:
+            uri: The video.
+            start: Seconds; None for its beginning.
+            end: Seconds, not included; None for its end.
+
+        Raises:
+            VideoError: It cannot be read.
+            QueryError: No frame lies there.
+        """
+        with self._decoder.open(uri) as stream:
+            bounds = [None if seconds is None else Fraction(seconds) for seconds in (start, end)]
+            frames = stream.frames(start=bounds[0], end=bounds[1])
+            pictures = _evenly(map(self._preprocessing, frames))
+        if not pictures:
+            raise QueryError(f"{uri!r}: no frame lies there; look at its length")
+        return np.stack(pictures)
+
+    def every(self, uri: str, start: Fraction, end: Fraction) -> tuple[list[float], npt.NDArray[np.uint8]]:
+        """All frames of [start, end) of a video: their times in seconds, and uint8 (N, H, W, 3).
+
+        Raises:
+            VideoError: It cannot be read.
+        """
+        times, prepared = [], []
+        with self._decoder.open(uri) as stream:
+            for frame in stream.frames(start=start, end=end):
+                times.append(float(frame.time))
+                prepared.append(self._preprocessing(frame))
+        height, width = self._preprocessing.image_height, self._preprocessing.image_width
+        return times, np.stack(prepared) if prepared else np.empty((0, height, width, 3), np.uint8)
+
+
+def _evenly(pictures: Iterable[npt.NDArray[np.uint8]]) -> list[npt.NDArray[np.uint8]]:
+    """At most `_OF_A_CLIP` of them, evenly spread; twice as many are held at most."""
+    kept: list[npt.NDArray[np.uint8]] = []
+    step = 1
+    for number, picture in enumerate(pictures):
+        if number % step:
+            continue
+        kept.append(picture)
+        if len(kept) == 2 * _OF_A_CLIP:
+            kept, step = kept[::2], 2 * step
+    return kept if len(kept) <= _OF_A_CLIP else kept[::2]

@@ -1,0 +1,191 @@
+"""A question as one object: Python, the command line and JSON all make this."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from pipeline.config import Settings, validate
+from pipeline.errors import ConfigError, QueryError
+from pipeline.types import Scalar
+
+__all__ = ["Query", "Step", "Term", "Then", "as_query", "read_query"]
+
+
+class Term(Settings):
+    """One thing that a moment shows, said in one of four ways.
+
+    `text`; or `image`, a picture; or `clip`, a video of which `start` and `end` may be given; or `like`, a video of the
+    library and the second `at` which, or the interval from `start` to `end` in which, it shows the thing.
+    """
+
+    text: str | None = None
+    """What it is, as "a person in a hard hat"."""
+
+    image: str | None = None
+    """A picture file: path or URI."""
+
+    clip: str | None = None
+    """A video file, in the library or not: path or URI."""
+
+    like: str | None = None
+    """A video of the library: name, path or id."""
+
+    start: float | None = Field(default=None, ge=0)
+    """Seconds where the clip's part begins; None for its beginning."""
+
+    end: float | None = Field(default=None, gt=0)
+    """Seconds where it ends, not included; None for its end."""
+
+    at: float | None = Field(default=None, ge=0)
+    """With `like`: the second."""
+
+    @model_validator(mode="after")
+    def _check_kind(self) -> Term:
+        kinds = [name for name in ("text", "image", "clip", "like") if getattr(self, name) is not None]
+        if len(kinds) != 1:
+            raise ValueError(f"a term is one of text, image, clip and like; this one has {', '.join(kinds) or 'none'}")
+        if not getattr(self, kinds[0]).strip():
+            raise ValueError(f"{kinds[0]} is empty; say what the moment shows, as 'a person in a hard hat'")
+        if kinds[0] in ("text", "image") and (self.start, self.end, self.at) != (None, None, None):
+            raise ValueError(f"{kinds[0]} has no start, end or at; they are for clip and like")
+        if self.at is not None and (kinds[0] != "like" or (self.start, self.end) != (None, None)):
+            raise ValueError("`at` is for `like` alone, in place of start and end")
+        if self.start is not None and self.end is not None and not self.start < self.end:
+            raise ValueError(f"it ends at {self.end}, not after its start at {self.start}")
+        return self
+
+    def __str__(self) -> str:
+        if self.text is not None:
+            return self.text
+        name = self.image or self.clip or self.like or ""
+        if self.at is not None:
+            return f"{name} at {self.at:g} s"
+        if (self.start, self.end) != (None, None):
+            return f"{name} from {self.start or 0:g} s to {'its end' if self.end is None else f'{self.end:g} s'}"
+        return name
+
+
+def _term(value: Any) -> Any:
+    return {"text": value} if isinstance(value, str) else value
+
+
+def _terms(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(value)
+    return (value,) if isinstance(value, str | Mapping | Term) else value
+
+
+_Term = Annotated[Term, BeforeValidator(_term)]
+_Terms = Annotated[tuple[_Term, ...], BeforeValidator(_terms)]
+
+
+class Step(Settings):
+    """What one moment shows, and what it doesn't."""
+
+    shows: _Terms
+    """All of these, in one picture. A text may be written for a list of one term, and a string for a term of text."""
+
+    without: _Terms = ()
+    """None of these. This is arithmetic on scores: text towers hardly know what "without" means."""
+
+    @model_validator(mode="after")
+    def _check_shows(self) -> Step:
+        if not self.shows:
+            raise ValueError("`shows` is empty; name at least one thing that the moment shows")
+        return self
+
+    def __str__(self) -> str:
+        said = " and ".join(map(str, self.shows))
+        return " without ".join([said, *map(str, self.without)])
+
+
+class Then(Step):
+    """What comes after the step before, in the same video."""
+
+    within: float = Field(default=60.0, gt=0)
+    """Most seconds from the end of the step before to the beginning of this one; they may touch, and where one runs
+    into the other, this one must begin, and end, later."""
+
+
+class Query(Step):
+    """A question."""
+
+    then: tuple[Then, ...] = ()
+    """One after another; the answer's moments span all steps."""
+
+    at_least: int = Field(default=1, ge=1)
+    """Only videos with so many such moments."""
+
+    videos: tuple[str, ...] = ()
+    """Only these: names, paths, URIs or ids; empty for all."""
+
+    where: dict[str, Scalar] = Field(default_factory=dict)
+    """Only videos whose metadata has these entries."""
+
+    after: float | None = Field(default=None, ge=0)
+    """Only moments whose best frame is at this second of its video or later."""
+
+    before: float | None = Field(default=None, gt=0)
+    """Only moments whose best frame is before this second of its video."""
+
+    top: int | None = Field(default=None, ge=1, le=1000)
+    """Most moments of a page; None for the configuration's number."""
+
+    page: int = Field(default=1, ge=1)
+    """Which page, counted from 1."""
+
+    per_video: int | None = Field(default=None, ge=1)
+    """Most moments of one video; None for any number."""
+
+    min_score: float | None = Field(default=None, ge=0, le=1)
+    """Moments with a lower score are no answer; None for the configuration's."""
+
+    def __str__(self) -> str:
+        return ", then ".join([super().__str__(), *map(str, self.then)])
+
+
+def as_query(question: str | Query, given: Mapping[str, Any] | None = None) -> Query:
+    """A question from a text, or from one that is a `Query` already, with further fields laid over.
+
+    Args:
+        question: What the moment shows, or a whole question.
+        given: Fields of `Query` that replace the question's own.
+
+    Raises:
+        QueryError: The text is empty, or a field is unknown, of the wrong kind or out of range.
+    """
+    if isinstance(question, str) and not question.strip():
+        raise QueryError("the question is empty; describe what the moment shows, as 'a person in a hard hat'")
+    data = {"shows": question} if isinstance(question, str) else question.model_dump(mode="json")
+    try:
+        return validate(Query, {**data, **(given or {})}, "the question")
+    except ConfigError as error:
+        raise QueryError(str(error)) from error
+
+
+def read_query(text: str | bytes, origin: str = "the question") -> Query:
+    """A question from JSON: an object with the fields of `Query`, or a string for a text alone.
+
+    Args:
+        text: JSON.
+        origin: What to call it in errors.
+
+    Raises:
+        QueryError: It is no JSON, or a field is unknown, of the wrong kind or out of range.
+    """
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise QueryError(f'{origin} is not JSON ({error}); write {{"shows": "a person in a hard hat"}}') from error
+    if isinstance(data, str):
+        data = {"shows": data}
+    if not isinstance(data, dict):
+        raise QueryError(f"{origin}: expected an object or a string, got {text[:60]!r}")
+    try:
+        return validate(Query, data, origin)
+    except ConfigError as error:
+        raise QueryError(str(error)) from error

@@ -1,0 +1,119 @@
+"""From the terms of a question to vectors of the encoder's space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.encode.protocol import OpenEncoder
+from pipeline.errors import QueryError
+from pipeline.search.background import Background, Judge
+from pipeline.search.frames import FramesCache
+from pipeline.search.pictures import Pictures
+from pipeline.search.query import Term
+
+__all__ = ["JudgedTerm", "Terms"]
+
+Vector = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class JudgedTerm:
+    """A term as search uses it.
+
+    Attributes:
+        term: What was said.
+        vector: float32 (D,), of unit length.
+        judge: What cosines with it mean.
+    """
+
+    term: Term
+    vector: Vector
+    judge: Judge
+
+    def log_odds(self, vectors: npt.NDArray[np.float32]) -> Floats:
+        """That frames with these float32 (N, D) embeddings show it: float64 (N,)."""
+        return self.judge(vectors @ self.vector)
+
+
+class Terms:
+    """Embeds terms.
+
+    Args:
+        encoder: The open encoder.
+        pictures: Makes what reads picture files and parts of videos; None where these cannot be asked for.
+        frames: Frame embeddings of the library.
+        find: The ids of the videos that go by a name.
+        background: What scores mean.
+    """
+
+    def __init__(
+        self,
+        encoder: OpenEncoder,
+        pictures: Callable[[], Pictures] | None,
+        frames: FramesCache,
+        find: Callable[[str], tuple[str, ...]],
+        background: Background,
+    ) -> None:
+        self._encoder = encoder
+        self._pictures = pictures
+        self._frames = frames
+        self._find = find
+        self._background = background
+
+    def judged(self, term: Term) -> JudgedTerm:
+        """A term with its vector and what cosines with it mean.
+
+        Raises:
+            QueryError: A video of the library that it names is not there, or not alone, or has no frame there.
+            VideoError: A file that it names cannot be read.
+            TextTooLongError: Its text does not fit the model's context.
+        """
+        if term.text is not None:
+            vector = self._encoder.encode_texts([term.text.strip()])[0]
+        elif term.like is not None:
+            vector = self._of_library(term)
+        else:
+            vector = self._of_file(term)
+        return JudgedTerm(term, vector, self._background.judge(vector, is_picture=term.text is None))
+
+    def _of_library(self, term: Term) -> Vector:
+        name = str(term.like)
+        found = self._find(name)
+        if len(found) > 1:
+            raise QueryError(f"{len(found)} videos go by {name!r}; name one by its id: {', '.join(found)}")
+        kept = self._frames.get(found[0])
+        if kept is None:
+            raise QueryError(f"{name!r} has no frame embeddings in this library; index it again")
+        frames = kept[1]
+        times = frames.times_seconds
+        if term.at is not None:
+            if not len(times) or term.at > frames.duration_seconds:
+                raise QueryError(f"{name!r} ends at {frames.duration_seconds:.3f} s; it has no second {term.at:g}")
+            return np.asarray(frames.vectors[int(np.abs(times - term.at).argmin())], np.float32)
+        end = np.inf if term.end is None else term.end
+        rows = (times >= (term.start or 0.0)) & (times < end)
+        if not rows.any():
+            raise QueryError(f"{term}: no sampled frame lies there; the video ends at {frames.duration_seconds:.3f} s")
+        return _mean(frames.vectors[rows], str(term))
+
+    def _of_file(self, term: Term) -> Vector:
+        if self._pictures is None:
+            raise QueryError(f"{term}: this search reads no files; ask by text, or by `like`")
+        if term.image is not None:
+            pictures = self._pictures().first(term.image)
+        else:
+            pictures = self._pictures().within(str(term.clip), term.start, term.end)
+        return _mean(self._encoder.encode_images(pictures), str(term))
+
+
+def _mean(vectors: npt.NDArray[np.float32], name: str) -> Vector:
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    length = float(np.linalg.norm(mean))
+    if length == 0:
+        raise QueryError(f"{name}: its pictures have nothing in common; name a shorter part")
+    return np.asarray(mean / length, np.float32)

@@ -1,0 +1,99 @@
+"""A sample of a store's frame embeddings, kept beside them: what the library's pictures look like on the whole."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import zipfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import StoreError
+from pipeline.store.places import Place
+
+__all__ = ["BACKGROUND_FILE", "FRAMES_OF_A_VIDEO", "FrameSample", "draw_sample", "keep_sample", "kept_sample"]
+
+_log = logging.getLogger(__name__)
+
+BACKGROUND_FILE = "background.npz"
+VIDEOS = 256
+FRAMES_OF_A_VIDEO = 16
+_GROWTH = 1.2
+"""A sample is drawn anew once the index has grown, or shrunk, so many times."""
+
+
+@dataclass(frozen=True)
+class FrameSample:
+    """Frame embeddings of many videos, a few of each.
+
+    Attributes:
+        vectors: float32 (N, D) of unit length; N may be 0.
+        video_ids: Whose they are.
+        rows: Rows of the index when it was drawn.
+    """
+
+    vectors: npt.NDArray[np.float32]
+    video_ids: tuple[str, ...]
+    rows: int
+
+    def is_fresh(self, rows: int) -> bool:
+        """Whether it still stands for a library whose index has so many rows: all of a small one, most of a large."""
+        if len(self.video_ids) < VIDEOS:
+            return rows == self.rows
+        return self.rows / _GROWTH <= rows <= self.rows * _GROWTH
+
+
+def draw_sample(
+    video_ids: Iterable[str], read: Callable[[str], npt.NDArray[np.float32] | None], rows: int
+) -> FrameSample:
+    """Draw a sample: the videos with the least hashes of their ids.
+
+    So the same library gives the same sample, and one that grows keeps most of it (a bottom-k sample: Cohen and Kaplan
+    2007, doi:10.1145/1281100.1281133).
+
+    Args:
+        video_ids: Of all videos.
+        read: A few vectors of a video, float32 (M, D); None where it has gone.
+        rows: Rows of the index now.
+
+    Raises:
+        StoreError: A video cannot be read.
+    """
+    chosen = sorted(video_ids, key=lambda video_id: hashlib.sha256(video_id.encode()).digest())[:VIDEOS]
+    found = {video_id: vectors for video_id in chosen if (vectors := read(video_id)) is not None and len(vectors)}
+    vectors = np.concatenate(list(found.values())) if found else np.empty((0, 0), np.float32)
+    return FrameSample(vectors, tuple(found), rows)
+
+
+def kept_sample(place: Place, folder: str = "") -> FrameSample | None:
+    """The sample that was kept in a folder of a place; None where there is none, or it cannot be read."""
+    try:
+        content = place.read(f"{folder}{BACKGROUND_FILE}")
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            ids = tuple(arrays["video_ids"].tolist())
+            return FrameSample(arrays["vectors"], ids, int(arrays["rows"]))
+    except FileNotFoundError:
+        return None
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        _log.warning("%s/%s%s cannot be read (%s) and is made anew", place.root, folder, BACKGROUND_FILE, error)
+        return None
+
+
+def keep_sample(place: Place, sample: FrameSample) -> None:
+    """Keep a sample; where that cannot be written, as in a library that is only read, the next search draws again."""
+    content = io.BytesIO()
+    arrays: dict[str, Any] = {
+        "vectors": sample.vectors,
+        "video_ids": np.asarray(sample.video_ids, np.str_),
+        "rows": np.asarray(sample.rows),
+    }
+    np.savez(content, **arrays)
+    try:
+        place.write(BACKGROUND_FILE, content.getvalue())
+    except StoreError as error:
+        _log.info("a sample of the frames cannot be kept: %s", error)

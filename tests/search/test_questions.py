@@ -1,0 +1,227 @@
+"""Whole questions on the world of three words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from contracts.word_world import WordEncoder, shown, video
+from test_searcher import searcher_of
+
+from pipeline.errors import QueryError
+from pipeline.search import Answer, Searcher, Searching, Term, as_query, read_query
+from pipeline.search.background import PRIOR_VIDEOS, Background, probability
+from pipeline.search.moments import Span
+from pipeline.search.sequences import chains
+from pipeline.segment import FixedWindows
+from pipeline.store import FrameSample
+
+OFFICE = "red", "", "red green", "green", "", "blue"
+
+
+def places(answer: Answer) -> list[tuple[str, float, float]]:
+    return [(m.video_id, m.start_seconds, m.end_seconds) for m in answer.moments]
+
+
+def office(*more: tuple[str, Sequence[str]]) -> Searcher:
+    searcher, _ = searcher_of(video("v1", *OFFICE), *(video(name, *shots) for name, shots in more))
+    return searcher
+
+
+def ask(searcher: Searcher, **fields: object) -> Answer:
+    shows = fields.pop("shows")
+    return searcher.ask(as_query("placeholder", {"shows": shows, **fields}))
+
+
+def test_what_no_frame_shows_is_answered_by_nothing_and_the_nearest_is_told() -> None:
+    searcher, _ = searcher_of(video("v1", "red", "", "green"), video("v2", "green", "red", ""))
+    answer = ask(searcher, shows=["blue"])
+    assert answer.moments == ()
+    assert answer.found == 0
+    assert answer.nearest is not None
+    assert answer.nearest.score < answer.min_score == 0.5
+    assert {dropped.why for dropped in answer.explanation.dropped} == {"its score is below 0.5"}
+
+
+def test_all_of_several_in_one_picture() -> None:
+    assert places(ask(office(), shows=["red", "green"])) == [("v1", 4, 6)]
+
+
+def test_without_is_set_algebra() -> None:
+    both = ask(office(), shows=["red"], min_score=0.2)
+    assert [start for _, start, _ in places(both)] == [0, 4]
+    assert places(ask(office(), shows=["red"], without=["green"], min_score=0.2)) == [("v1", 0, 2)]
+
+
+def test_what_is_left_out_does_not_hide_what_comes_after_it_in_the_index() -> None:
+    crowd = [(f"w{number}", ["red green"] * 3) for number in range(10)]
+    settings = Searching(candidates=5, top=5, same_picture=None)
+    videos = [video(name, *shots) for name, shots in crowd]
+    searcher, _ = searcher_of(*videos, video("v1", "red"), settings=settings)
+    assert {video_id for video_id, _, _ in places(ask(searcher, shows=["red"], without=["green"]))} == {"v1"}
+
+
+def test_one_after_another_within_a_time() -> None:
+    answer = ask(office(("v2", ("blue", "", "red"))), shows=["red"], then=[{"shows": "blue", "within": 9}])
+    assert [(m.start_seconds, m.end_seconds) for m in answer.moments] == [(4, 12)]
+    (moment,) = answer.moments
+    assert [(step.start_seconds, step.end_seconds) for step in moment.steps] == [(4, 6), (10, 12)]
+    assert moment.score == min(step.score for step in moment.steps)
+    assert ask(office(), shows=["red"], then=[{"shows": "blue", "within": 3}]).moments == ()
+
+
+def test_at_least_so_many_times() -> None:
+    searcher = office(("v2", ("red", "", "blue")))
+    assert {name for name, _, _ in places(ask(searcher, shows=["red"], at_least=2, min_score=0.2))} == {"v1"}
+    why = {d.why for d in ask(searcher, shows=["red"], at_least=2, min_score=0.2).explanation.dropped}
+    assert "its video has 1 of 2 such moments" in why
+
+
+def test_only_a_part_of_each_video() -> None:
+    searcher, _ = searcher_of(video("v1", "red", "", "red", "", "red"))
+    assert [start for _, start, _ in places(ask(searcher, shows=["red"], after=3, before=8))] == [4]
+
+
+def test_pages_follow_each_other() -> None:
+    searcher, _ = searcher_of(*(video(f"v{number}", "red", "") for number in range(5)))
+    pages = [ask(searcher, shows=["red"], top=2, page=page) for page in (1, 2, 3, 4)]
+    assert [[name for name, _, _ in places(page)] for page in pages] == [["v0", "v1"], ["v2", "v3"], ["v4"], []]
+    assert {page.found for page in pages} == {5}
+
+
+def test_spread_over_videos() -> None:
+    searcher, _ = searcher_of(video("v1", "red", "", "red", "", "red"), video("v2", "", "red"))
+    answer = ask(searcher, shows=["red"], per_video=1)
+    assert [name for name, _, _ in places(answer)] == ["v1", "v2"]
+    assert [d.why for d in answer.explanation.dropped if "better" in d.why] == ["its video has 1 better ones"] * 2
+
+
+def test_copies_are_listed_once_and_kept_with_the_one_that_is_shown() -> None:
+    videos = video("v1", "red", ""), video("v2", "red", ""), video("v3", "red green", "")
+    searcher, _ = searcher_of(*videos, settings=Searching(min_score=0.0))
+    answer = ask(searcher, shows=["red"])
+    assert [name for name, _, _ in places(answer) if name != "v3"] == ["v1"] * 2
+    assert [copy.video_id for copy in answer.moments[0].copies] == ["v2"]
+
+
+def test_more_like_a_second_of_a_video_of_the_library() -> None:
+    searcher = office(("v2", ("blue", "", "green")))
+    answer = ask(searcher, shows=[{"like": "v1", "at": 11.0}], min_score=0.2)
+    assert places(answer)[:2] == [("v1", 10, 12), ("v2", 0, 2)]
+
+
+@pytest.mark.parametrize(
+    ("term", "problem"),
+    [
+        ({"like": "v1", "at": 99.0}, "has no second 99"),
+        ({"like": "v1", "start": 50.0}, "no sampled frame lies there"),
+        ({"like": "v7"}, "no video 'v7'"),
+        ({"image": "a.png"}, "reads no files"),
+    ],
+)
+def test_terms_that_cannot_be_embedded_say_why(term: dict[str, object], problem: str) -> None:
+    with pytest.raises(QueryError, match=problem):
+        ask(office(), shows=[term])
+
+
+def test_an_answer_has_curves_and_provenance_of_its_moments() -> None:
+    answer = ask(office(), shows=["blue"])
+    curve = answer.curves["v1"]
+    assert len(curve.scores) == len(curve.times_seconds) == 24
+    (moment,) = answer.moments
+    assert curve.times_seconds[curve.scores.argmax()] == moment.best_seconds
+    assert moment.best_pts * moment.time_base == moment.best_seconds
+    assert moment.start_uncertainty_seconds == moment.end_uncertainty_seconds == 0
+
+
+def test_an_end_between_two_frames_is_uncertain_by_half_their_distance() -> None:
+    record, frames = video("v1", "red", "green")
+    object.__setattr__(frames, "cuts_seconds", None)
+    searcher, _ = searcher_of((record, frames), segmenter=FixedWindows())
+    (moment, *_) = ask(searcher, shows=["red"]).moments
+    assert (moment.end_seconds, moment.end_uncertainty_seconds) == (1.75, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{", "is not JSON"),
+        ("[1]", "expected an object"),
+        ('{"show": "red"}', "did you mean 'shows'"),
+        ('{"shows": []}', "`shows` is empty"),
+        ('{"shows": [{"text": "red", "image": "a.png"}]}', "this one has text, image"),
+        ('{"shows": [{"text": "red", "at": 3}]}', "text has no start, end or at"),
+        ('{"shows": "red", "then": [{"shows": "blue", "within": 0}]}', "greater than 0"),
+        ('{"shows": [{"clip": "a.mp4", "start": 5, "end": 4}]}', "not after its start"),
+    ],
+)
+def test_questions_that_make_no_sense_are_refused(text: str, problem: str) -> None:
+    with pytest.raises(QueryError, match=problem):
+        read_query(text)
+
+
+def test_a_question_survives_json() -> None:
+    query = read_query(
+        '{"shows": ["a truck", {"image": "a.png"}], "without": "a person",'
+        ' "then": [{"shows": {"clip": "b.mp4", "start": 1, "end": 2.5}, "within": 30}], "where": {"camera": "gate"}}'
+    )
+    assert read_query(query.model_dump_json()) == query
+    assert str(query) == "a truck and a.png without a person, then b.mp4 from 1 s to 2.5 s"
+    assert query.shows[0] == Term(text="a truck")
+
+
+def background(vectors: np.ndarray, videos: int, texts: tuple[str, ...] = ("nothing",)) -> Background:
+    sample = FrameSample(vectors.astype(np.float32), tuple(map(str, range(videos))), 1)
+    return Background(sample, WordEncoder().encode_texts, texts=texts, logit_scale=20.0, odds=1000.0)
+
+
+def test_a_score_is_the_softmax_among_pictures_at_the_level() -> None:
+    judge = background(np.stack([shown("red")] * 3 + [shown("green")] * 2), 10_000).judge(shown("green"))
+    cosine = 0.7
+    expected = math.exp(20 * cosine) / (math.exp(20 * cosine) + 1000 * math.exp(20 * judge.level))
+    assert judge.level == pytest.approx(float(shown("red") @ shown("green")), abs=1e-6)
+    assert probability(float(judge(np.asarray([cosine]))[0])) == pytest.approx(expected)
+
+
+def test_few_videos_draw_the_level_to_that_of_other_things() -> None:
+    frames = np.stack([shown("green")] * 5)
+    own, others = 1.0, float(shown() @ shown("green"))
+    for videos in (1, 3, 12):
+        weight = PRIOR_VIDEOS / (PRIOR_VIDEOS + videos)
+        level = background(frames, videos).judge(shown("green")).level
+        assert level == pytest.approx((1 - weight) * own + weight * others, abs=1e-6)
+
+
+def test_pictures_are_judged_on_a_wider_scale_than_texts() -> None:
+    rng = np.random.default_rng(3)
+    # Pictures of ten things lie in one cone of the space, texts in another.
+    frames = np.eye(64)[0] + 0.5 * np.eye(64)[2 + np.arange(300) % 10]
+    texts = np.eye(64)[1] + 0.1 * rng.normal(size=(20, 64))
+    frames, texts = (np.float32(rows / np.linalg.norm(rows, axis=1, keepdims=True)) for rows in (frames, texts))
+    sample = FrameSample(frames, tuple(map(str, range(50))), 1)
+    made = Background(sample, lambda _: texts, texts=["thing"], logit_scale=100.0, odds=1000.0)
+    pictures, words = made.judge(frames[0], is_picture=True), made.judge(texts[0])
+    assert words.scale == 100
+    assert pictures.level == pytest.approx(1 / 1.25)
+    assert 50 < pictures.scale < 80
+
+
+def test_chains_take_the_strongest_then_the_nearest_and_share_no_span() -> None:
+    first = [Span(0, 2, 1, 5.0), Span(6, 8, 7, 5.0), Span(20, 22, 21, 1.0)]
+    second = [Span(10, 12, 11, 3.0), Span(30, 31, 30, 9.0)]
+    found = chains([first, second], [20.0])
+    starts = [[span.start_seconds for span in chain.spans] for chain in found]
+    assert starts == [[6, 10], [20, 30]]
+    assert [chain.score for chain in found] == [3.0, 1.0]
+
+
+def test_of_certain_chains_the_one_with_the_shortest_wait_is_taken() -> None:
+    (chain,) = chains([[Span(0, 2, 1, 12.0), Span(6, 8, 7, 9.0)], [Span(10, 12, 11, 30.0)]], [20.0])
+    assert chain.spans[0].start_seconds == 6
+
+
+def test_a_step_must_begin_and_end_later_than_the_one_before() -> None:
+    assert chains([[Span(0, 10, 5, 1.0)], [Span(2, 8, 5, 1.0)]], [60.0]) == []
+    assert len(chains([[Span(0, 10, 5, 1.0)], [Span(8, 12, 9, 1.0)]], [60.0])) == 1
