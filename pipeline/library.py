@@ -384,8 +384,8 @@ class Library:
     def _pictures(self) -> Pictures:
         from pipeline.video import make_decoder
 
-        decoder = make_decoder(self.config.decoding, self.config.fetching)
-        return Pictures(decoder, self._encoder.preprocessing())
+        fetching = self.config.fetching
+        return Pictures(make_decoder(self.config.decoding, fetching), self._encoder.preprocessing(), fetching)
 
     def _rows(self, frames: FrameEmbeddings, metadata: Mapping[str, Scalar]) -> list[IndexedSegment]:
         config = self.config

@@ -18,7 +18,7 @@ from pipeline.search.terms import JudgedTerm
 from pipeline.segment.intervals import end_of
 from pipeline.types import FrameEmbeddings, Moment, Provenance, VideoRecord
 
-__all__ = ["JudgedStep", "SeenVideo", "curve_of", "found_in", "likely_runs"]
+__all__ = ["JudgedStep", "SeenVideo", "curve_of", "found_in", "likely_runs", "moment_of"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -132,20 +132,24 @@ def found_in(
 
 
 def _found(video: SeenVideo, chain: Chain, steps: Sequence[JudgedStep]) -> Found:
-    moments = [_moment(video, span, step) for span, step in zip(chain.spans, steps, strict=True)]
-    picture = video.frames.vectors[_row_at(video.frames, moments[0].best_seconds)]
+    moment = moment_of(video, chain.spans, steps)
+    picture = video.frames.vectors[_row_at(video.frames, moment.best_seconds)]
+    return Found(moment, chain.score, picture, chain.spans)
+
+
+def moment_of(video: SeenVideo, spans: Sequence[Span], steps: Sequence[JudgedStep]) -> Moment:
+    """The moment that spans make, one a step; of several it spans all, and is as good as the weakest."""
+    moments = [_moment(video, span, step) for span, step in zip(spans, steps, strict=True)]
     if len(moments) == 1:
-        return Found(moments[0], chain.score, picture)
-    last = moments[-1]
-    whole = replace(
+        return moments[0]
+    return replace(
         moments[0],
-        end_seconds=last.end_seconds,
-        end_uncertainty_seconds=last.end_uncertainty_seconds,
+        end_seconds=moments[-1].end_seconds,
+        end_uncertainty_seconds=moments[-1].end_uncertainty_seconds,
         score=min(moment.score for moment in moments),
         cosine=min(moment.cosine for moment in moments),
         steps=tuple(moments),
     )
-    return Found(whole, chain.score, picture)
 
 
 def _moment(video: SeenVideo, span: Span, step: JudgedStep) -> Moment:

@@ -21,7 +21,7 @@ level of ratio r is base + r * (peak - base).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +39,8 @@ class Span:
     """A moment of one video: [start, end), the time of its best frame, and that frame's score.
 
     The uncertainties are how far the true start and end may be away, either way: half the time between the frames on
-    both sides, and nothing at a cut, or where the video begins and ends.
+    both sides, and nothing at a cut, or where the video begins and ends. `edge_level` is the score around which its
+    frames were summed.
     """
 
     start_seconds: float
@@ -48,6 +49,7 @@ class Span:
     score: float
     start_uncertainty_seconds: float = 0.0
     end_uncertainty_seconds: float = 0.0
+    edge_level: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -146,9 +148,10 @@ def find_spans(intervals: Iterable[tuple[float, float]], curve: Curve, levels: L
         peak = float(curve.scores[seed])
         near = _grown(shots, curve.scores, seed, levels.at(levels.merge_ratio, peak))
         first, after = _free(taken, seed, *near)
-        first, after = _stretch(curve.scores, seed, first, after, levels.at(levels.edge_ratio, peak))
+        edge_level = levels.at(levels.edge_ratio, peak)
+        first, after = _stretch(curve.scores, seed, first, after, edge_level)
         if not _is_slope(shots, taken, first, after):
-            found.append(_span(curve, seed, first, after))
+            found.append(replace(_span(curve, seed, first, after), edge_level=edge_level))
             taken[first:after] = True
     return sorted(found, key=lambda span: (-span.score, span.start_seconds))
 

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.encode.protocol import Preprocessing
-from pipeline.errors import QueryError
+from pipeline.errors import QueryError, VideoReadError
+from pipeline.video import Fetching, identify, read_still
 from pipeline.video.protocol import VideoDecoder
 
 __all__ = ["Pictures"]
@@ -22,13 +23,15 @@ class Pictures:
     """Decodes and preprocesses.
 
     Args:
-        decoder: Opens videos, and picture files as videos of one frame.
+        decoder: Opens videos.
         preprocessing: The encoder's.
+        fetching: How remote files are read.
     """
 
-    def __init__(self, decoder: VideoDecoder, preprocessing: Preprocessing) -> None:
+    def __init__(self, decoder: VideoDecoder, preprocessing: Preprocessing, fetching: Fetching) -> None:
         self._decoder = decoder
         self._preprocessing = preprocessing
+        self._fetching = fetching
 
     def first(self, uri: str) -> npt.NDArray[np.uint8]:
         """The picture in a file, or the first frame of a video: uint8 (1, H, W, 3).
@@ -36,6 +39,9 @@ class Pictures:
         Raises:
             VideoError: It cannot be read.
         """
+        still = read_still(uri, self._fetching)
+        if still is not None:
+            return self._preprocessing(still)[None]
         with self._decoder.open(uri) as stream:
             return self._preprocessing(next(iter(stream.frames())))[None]
 
@@ -59,19 +65,39 @@ class Pictures:
             raise QueryError(f"{uri!r}: no frame lies there; look at its length")
         return np.stack(pictures)
 
-    def every(self, uri: str, start: Fraction, end: Fraction) -> tuple[list[float], npt.NDArray[np.uint8]]:
-        """All frames of [start, end) of a video: their times in seconds, and uint8 (N, H, W, 3).
+    def between(
+        self, uri: str, after: Fraction, before: Fraction, most: int
+    ) -> tuple[list[float], npt.NDArray[np.uint8], bool]:
+        """Pictures of a video between two times, neither included; at most so many, evenly spread.
+
+        Returns:
+            Their times in seconds, uint8 (N, H, W, 3), and whether these are all there are.
 
         Raises:
             VideoError: It cannot be read.
         """
-        times, prepared = [], []
         with self._decoder.open(uri) as stream:
-            for frame in stream.frames(start=start, end=end):
-                times.append(float(frame.time))
-                prepared.append(self._preprocessing(frame))
+            times = [frame.time for frame in stream.frames(start=after, end=before) if frame.time > after]
+        every = max(1, -(-len(times) // most))
+        chosen = set(times[every // 2 :: every])
+        with self._decoder.open(uri) as stream:
+            found = [
+                (float(frame.time), self._preprocessing(frame))
+                for frame in stream.frames(start=after, end=before)
+                if frame.time in chosen
+            ]
         height, width = self._preprocessing.image_height, self._preprocessing.image_width
-        return times, np.stack(prepared) if prepared else np.empty((0, height, width, 3), np.uint8)
+        pictures = np.stack([picture for _, picture in found]) if found else np.empty((0, height, width, 3), np.uint8)
+        return [seconds for seconds, _ in found], pictures, len(chosen) == len(times)
+
+    def check(self, uri: str, video_id: str) -> None:
+        """See that a video is still the one that was indexed.
+
+        Raises:
+            VideoError: It is another, or cannot be read.
+        """
+        if (found := identify(uri, self._fetching).video_id) != video_id:
+            raise VideoReadError(uri, f"holds another video by now ({found} instead of {video_id}); index it again")
 
 
 def _evenly(pictures: Iterable[npt.NDArray[np.uint8]]) -> list[npt.NDArray[np.uint8]]:

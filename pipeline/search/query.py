@@ -141,6 +141,9 @@ class Query(Step):
     per_video: int | None = Field(default=None, ge=1)
     """Most moments of one video; None for any number."""
 
+    refine: bool = False
+    """Decode the videos of the page's moments again around uncertain ends, and say these to the frame."""
+
     min_score: float | None = Field(default=None, ge=0, le=1)
     """Moments with a lower score are no answer; None for the configuration's."""
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.search.answer import Dropped
+from pipeline.search.moments import Span
 from pipeline.search.query import Query
 from pipeline.types import Moment
 
@@ -24,11 +25,13 @@ class Found:
         moment: As it will be shown.
         log_odds: What it is ranked by; scores of the best are all nearly 1.
         picture: float32 (D,) embedding of its best frame.
+        spans: What it is made of, one a step of the question.
     """
 
     moment: Moment
     log_odds: float
     picture: npt.NDArray[np.float32]
+    spans: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,12 @@ class Ranking:
     """A list of moments, and what was left out of it.
 
     Attributes:
-        moments: Best first, ties by video id and start.
+        found: Best first, ties by video id and start.
         dropped: The others, with reasons.
         nearest: The best that fell short of the score alone.
     """
 
-    moments: tuple[Moment, ...]
+    found: tuple[Found, ...]
     dropped: tuple[Dropped, ...]
     nearest: Moment | None
 
@@ -69,7 +72,7 @@ def rank(found: Iterable[Found], query: Query, *, min_score: float, same_picture
     if same_picture is not None:
         rest = _without_copies(rest, same_picture, dropped)
     rest = _spread(rest, query.per_video, dropped)
-    return Ranking(tuple(f.moment for f in rest), tuple(dropped), short[0] if short else None)
+    return Ranking(tuple(rest), tuple(dropped), short[0] if short else None)
 
 
 def _kept(found: Sequence[Found], problem_of: Callable[[Moment], str | None], dropped: list[Dropped]) -> list[Found]:

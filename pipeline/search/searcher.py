@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from pipeline.encode.protocol import OpenEncoder
+from pipeline.errors import QueryError
 from pipeline.index.protocol import Filter, MomentIndex
 from pipeline.search.answer import Answer, Candidate, Explanation, TermMeaning
 from pipeline.search.background import Background, probability
-from pipeline.search.evidence import JudgedStep, SeenVideo, curve_of, found_in
+from pipeline.search.evidence import JudgedStep, SeenVideo, curve_of, found_in, moment_of
 from pipeline.search.frames import FramesCache
 from pipeline.search.names import match_videos
 from pipeline.search.pictures import Pictures
 from pipeline.search.query import Query, Step
-from pipeline.search.ranking import Ranking, rank
+from pipeline.search.ranking import Found, Ranking, rank
+from pipeline.search.refine import Refiner
 from pipeline.search.settings import Searching
 from pipeline.search.terms import Terms
 from pipeline.store.protocol import EmbeddingStore
-from pipeline.types import Provenance
+from pipeline.types import Moment, Provenance
 
 __all__ = ["Searcher"]
 
@@ -58,6 +61,8 @@ class Searcher:
         find: Callable[[str], tuple[str, ...]] | None = None,
         provenance: Provenance | None = None,
     ) -> None:
+        self._encoder = encoder
+        self._pictures = pictures
         self._index = index
         self._settings = settings
         self._provenance = provenance
@@ -93,19 +98,36 @@ class Searcher:
             seen = self._looked_at(steps, candidates)
             found = found_in(seen.values(), steps, gaps, self._settings, min_score)
             ranking = rank(found, query, min_score=min_score, same_picture=self._settings.same_picture)
-            if is_all or len(ranking.moments) >= top * query.page or not _is_selective(query) or asked >= _DEEPEST:
+            if is_all or len(ranking.found) >= top * query.page or not _is_selective(query) or asked >= _DEEPEST:
                 break
             asked = min(asked * _DEEPER, _DEEPEST)
-        shown = ranking.moments[top * (query.page - 1) : top * query.page]
+        page = ranking.found[top * (query.page - 1) : top * query.page]
+        shown = self._refined(page, seen, steps) if query.refine else tuple(found.moment for found in page)
         return Answer(
             query=query,
             moments=shown,
-            found=len(ranking.moments),
+            found=len(ranking.found),
             min_score=min_score,
             nearest=ranking.nearest,
             curves={moment.video_id: seen[moment.video_id].curves[0] for moment in shown},
             explanation=_explained(steps, where, candidates, ranking),
         )
+
+    def _refined(
+        self, page: Sequence[Found], seen: Mapping[str, SeenVideo], steps: Sequence[JudgedStep]
+    ) -> tuple[Moment, ...]:
+        if self._pictures is None:
+            raise QueryError("this search reads no files, and can refine no moment")
+        refiner = Refiner(self._encoder, self._pictures())
+        moments = []
+        for found in page:
+            moment = found.moment
+            spans = [
+                refiner.refined(moment.uri, moment.video_id, span, step.log_odds)
+                for span, step in zip(found.spans, steps, strict=True)
+            ]
+            moments.append(replace(moment_of(seen[moment.video_id], spans, steps), copies=moment.copies))
+        return tuple(moments)
 
     def _judged(self, step: Step) -> JudgedStep:
         return JudgedStep(tuple(map(self._terms.judged, step.shows)), tuple(map(self._terms.judged, step.without)))

@@ -7,6 +7,7 @@ from pipeline.video.media import check_state
 from pipeline.video.protocol import VideoDecoder, VideoStream
 from pipeline.video.settings import Decoding, Fetching, make_decoder
 from pipeline.video.sources import expand
+from pipeline.video.still import read_still
 from pipeline.video.video_id import Identity, content_id, identify
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "expand",
     "identify",
     "make_decoder",
+    "read_still",
     "scalar_of",
 ]
