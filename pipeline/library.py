@@ -17,15 +17,12 @@ from pipeline.index import MomentIndex, Owner, open_index
 from pipeline.library_checks import check_encoder, check_sampling
 from pipeline.library_file import LibraryFile, read_library_file, write_library_file
 from pipeline.library_id import claim_library_id, local_folder, read_library_id
-from pipeline.rows import segment_rows
 from pipeline.run_config import RunConfig
 from pipeline.search import Searcher
 from pipeline.search.names import match_videos
 from pipeline.store import FailureLog, ParquetStore, traces
 from pipeline.types import (
     FailedSource,
-    FrameEmbeddings,
-    IndexedSegment,
     Moment,
     Scalar,
     Source,
@@ -268,7 +265,7 @@ class Library:
             self._index = open_index(self.config.index, folder=_index_folder(self.config.library), owner=self._owner())
             if self.config.index.backend == "memory":
                 try:
-                    rebuild(self._index, self.store, self._rows)
+                    rebuild(self._index, self.store, self.config.row_recipe)
                 except BaseException:
                     # Half an index would answer the next question as if it were whole.
                     self._index = None
@@ -292,7 +289,7 @@ class Library:
         """
         check_sampling(self.config)
         self._claim()
-        rebuilt = rebuild(self.moment_index(), self.store, self._rows, on_video=on_video)
+        rebuilt = rebuild(self.moment_index(), self.store, self.config.row_recipe, on_video=on_video)
         write_library_file(LibraryFile(self.config, self._encoder.description, self._encoder.fingerprint))
         self._forget()
         return rebuilt
@@ -310,7 +307,7 @@ class Library:
             StoreError: Frame embeddings are broken.
         """
         check_sampling(self.config)
-        return compare(self.moment_index(), self.store, self._rows, on_video=on_video)
+        return compare(self.moment_index(), self.store, self.config.row_recipe, on_video=on_video)
 
     def searcher(self) -> Searcher:
         """The searcher, its model loaded.
@@ -340,21 +337,9 @@ class Library:
             sampler=self.config.sampling,
             encoder=self._encoder,
             store=self.store,
-            segmenter=self.config.segmentation,
-            aggregator=self.config.aggregation,
-            segmentation_fingerprint=self.config.segmentation_fingerprint,
+            recipe=self.config.row_recipe,
             index=self.moment_index(),
             fetching=self.config.fetching,
-        )
-
-    def _rows(self, frames: FrameEmbeddings, metadata: Mapping[str, Scalar]) -> list[IndexedSegment]:
-        config = self.config
-        return segment_rows(
-            frames,
-            segmenter=config.segmentation,
-            aggregator=config.aggregation,
-            segmentation_fingerprint=config.segmentation_fingerprint,
-            metadata=metadata,
         )
 
     def _owner(self) -> Owner:

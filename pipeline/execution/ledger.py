@@ -13,7 +13,7 @@ from pipeline.execution.stage_times import Stopwatch
 from pipeline.execution.stages import Stages
 from pipeline.execution.video_work import VideoEnd, failure_of, name_of, record_of, report_of
 from pipeline.index.arguments import check_metadata
-from pipeline.rows import remove_other_rows, segment_keys, segment_rows
+from pipeline.rows import remove_other_rows
 from pipeline.types import FrameEmbeddings, IndexedSegment, Scalar, Source, Status, VideoRecord, VideoReport
 from pipeline.uris import public_name
 
@@ -138,7 +138,7 @@ class Ledger:
         try:
             with self._store_watch:
                 self._stages.store.write(record, frames)
-            rows = self._rows(frames, record.metadata)
+            rows = self._stages.recipe.rows(frames, record.metadata)
         except ConfigError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
@@ -232,13 +232,10 @@ class Ledger:
         report = report_of(source, record, frames, end=None, segments=0, elapsed_seconds=time.monotonic() - started)
         report = replace(report, status=Status.SKIPPED, problem=problem)
         if renewed:
-            rows = self._rows(frames, record.metadata)
+            rows = stages.recipe.rows(frames, record.metadata)
             self._await(self._written, _Written(replace(report, segments=len(rows)), rows))
         else:
-            keys = segment_keys(
-                frames, segmenter=stages.segmenter, segmentation_fingerprint=stages.segmentation_fingerprint
-            )
-            self._await(self._known, _Known(report, record.metadata, keys))
+            self._await(self._known, _Known(report, record.metadata, stages.recipe.keys(frames)))
         self._twins[record.video_id] = []
 
     def _ask_for_known(self) -> None:
@@ -257,23 +254,13 @@ class Ledger:
     def _write_again(self, known: _Known) -> None:
         report = known.report
         try:
-            rows = self._rows(self._stages.store.read(str(report.video_id)), known.metadata)
+            rows = self._stages.recipe.rows(self._stages.store.read(str(report.video_id)), known.metadata)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
             problem = failure_of(error, report.source.uri).problem
             self._report_failure(report.source, problem, report.video_id, time.monotonic() - report.elapsed_seconds)
             return
         missing = f"{report.problem}; its {len(rows)} rows were missing from the index and were written again"
         self._await(self._written, _Written(replace(report, problem=missing, segments=len(rows)), rows))
-
-    def _rows(self, frames: FrameEmbeddings, metadata: Mapping[str, Scalar]) -> list[IndexedSegment]:
-        stages = self._stages
-        return segment_rows(
-            frames,
-            segmenter=stages.segmenter,
-            aggregator=stages.aggregator,
-            segmentation_fingerprint=stages.segmentation_fingerprint,
-            metadata=metadata,
-        )
 
     def _await(self, waiting: list[T], one: T) -> None:
         if not (self._known or self._written):

@@ -23,6 +23,7 @@ from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder, write_vi
 
 from pipeline.execution import Stages, make_executor
 from pipeline.index import MemoryIndex
+from pipeline.rows import RowRecipe
 from pipeline.segment import FixedWindows, MeanPooling
 from pipeline.store import ParquetStore
 from pipeline.types import Source, Status, VideoReport
@@ -39,9 +40,9 @@ def make_stages(folder: Path, **changes: object) -> Stages:
         sampler=EveryFrame(),
         encoder=FakeEncoder(),
         store=ParquetStore(str(folder / "library"), "s", "e"),
-        segmenter=FixedWindows(length_seconds=2.0, overlap_seconds=0.0),
-        aggregator=MeanPooling(),
-        segmentation_fingerprint="w",
+        recipe=RowRecipe(
+            segmenter=FixedWindows(length_seconds=2.0, overlap_seconds=0.0), aggregator=MeanPooling(), fingerprint="w"
+        ),
         index=MemoryIndex(),
     )
     return replace(stages, **changes)  # type: ignore[arg-type]
@@ -155,6 +156,7 @@ _BATCH = """
     from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder
     from pipeline.execution import Execution, Stages, make_executor
     from pipeline.index import Indexing, Owner, open_index
+    from pipeline.rows import RowRecipe
     from pipeline.segment import FixedWindows, MeanPooling
     from pipeline.store import ParquetStore
     from pipeline.types import Source
@@ -165,8 +167,9 @@ _BATCH = """
         owner = Owner("e", library_id="faults", library_place="library")
         index = open_index(settings, folder=Path("library/index"), owner=owner)
         stages = Stages(decoder=FakeDecoder(), sampler=EveryFrame(), encoder=FakeEncoder(),
-            store=ParquetStore("library", "s", "e"), segmenter=FixedWindows(), aggregator=MeanPooling(),
-            segmentation_fingerprint="w", index=index)
+            store=ParquetStore("library", "s", "e"),
+            recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="w"),
+            index=index)
         sources = [Source(str(path)) for path in sorted(Path("../films").glob("*.mp4"))]
         for report in make_executor(Execution(executor=executor, batch_frames=4), stages).run(sources):
             print(report.source.uri, report.status, report.frames_decoded, flush=True)
@@ -239,6 +242,7 @@ _CLUSTER = """
     from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder
     from pipeline.execution import Execution, Stages, make_executor
     from pipeline.index import MemoryIndex
+    from pipeline.rows import RowRecipe
     from pipeline.segment import FixedWindows, MeanPooling
     from pipeline.store import ParquetStore
     from pipeline.types import Source
@@ -247,8 +251,9 @@ _CLUSTER = """
     second, third = (cluster.add_node(num_cpus=1) for _ in range(2))
     cluster.wait_for_nodes()
     stages = Stages(decoder=FakeDecoder(), sampler=EveryFrame(), encoder=FakeEncoder(),
-        store=ParquetStore("library", "s", "e"), segmenter=FixedWindows(), aggregator=MeanPooling(),
-        segmentation_fingerprint="w", index=MemoryIndex())
+        store=ParquetStore("library", "s", "e"),
+        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="w"),
+        index=MemoryIndex())
     sources = [Source(str(path)) for path in sorted(Path("../films").glob("*.mp4"))]
     executor = make_executor(Execution(executor="ray", address=cluster.address, batch_frames=4), stages)
     for number, report in enumerate(executor.run(sources)):

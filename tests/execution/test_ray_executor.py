@@ -124,13 +124,15 @@ _SCRIPT = """
     from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder
     from pipeline.execution import Execution, Stages, make_executor
     from pipeline.index import MemoryIndex
+    from pipeline.rows import RowRecipe
     from pipeline.segment import FixedWindows, MeanPooling
     from pipeline.store import ParquetStore
     from pipeline.types import Source
 
     stages = Stages(decoder=FakeDecoder(), sampler=EveryFrame(), encoder=FakeEncoder(patience_seconds={patience}),
-        store=ParquetStore("library", "s", "e"), segmenter=FixedWindows(), aggregator=MeanPooling(),
-        segmentation_fingerprint="w", index=MemoryIndex())
+        store=ParquetStore("library", "s", "e"),
+        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="w"),
+        index=MemoryIndex())
     settings = Execution(executor="ray", address={address!r})
     def tell(event):
         print(event.videos_ended, event.active, flush=True)
