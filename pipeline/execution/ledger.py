@@ -11,11 +11,11 @@ from typing import TypeVar
 from pipeline.errors import ConfigError, FingerprintMismatchError, IndexLockedError, MomentIndexError
 from pipeline.execution.stage_times import Stopwatch
 from pipeline.execution.stages import Stages
-from pipeline.execution.video_work import VideoEnd, failure_of, name_of, record_of, report_of
+from pipeline.execution.video_work import VideoEnd, failure_of, record_of, report_of
 from pipeline.index.arguments import check_metadata
 from pipeline.rows import remove_other_rows
 from pipeline.types import FrameEmbeddings, IndexedSegment, Scalar, Source, Status, VideoRecord, VideoReport
-from pipeline.uris import public_name
+from pipeline.uris import kept_name, public_name
 
 __all__ = ["Ledger", "LedgerCounts"]
 
@@ -133,7 +133,7 @@ class Ledger:
         Raises:
             ConfigError: Its rows cannot be made with this segmentation.
         """
-        names = tuple(dict.fromkeys(map(name_of, (source, *self._twins[frames.video_id]))))
+        names = tuple(dict.fromkeys(kept_name(each.uri) for each in (source, *self._twins[frames.video_id])))
         record = record_of(names, source, frames, end)
         try:
             with self._store_watch:
@@ -217,7 +217,7 @@ class Ledger:
     def _revisit(self, source: Source, record: VideoRecord, started: float) -> None:
         """A video that the store holds: note its name and metadata, and see that the index has its rows."""
         stages = self._stages
-        record = stages.store.add_name(record.video_id, name_of(source))
+        record = stages.store.add_name(record.video_id, kept_name(source.uri))
         frames = stages.store.read(record.video_id)
         problem = "already indexed"
         renewed = bool(source.metadata) and dict(source.metadata) != dict(record.metadata)
@@ -313,7 +313,7 @@ class Ledger:
             )
             return
         try:
-            self._stages.store.add_name(str(first.video_id), name_of(twin))
+            self._stages.store.add_name(str(first.video_id), kept_name(twin.uri))
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
             self._report_failure(twin, failure_of(error, twin.uri).problem, first.video_id, time.monotonic())
             return

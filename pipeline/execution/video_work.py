@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ from pipeline.execution.stage_times import timed
 from pipeline.sampling.protocol import FrameSampler
 from pipeline.sampling.shot_search import Shots, find_shots
 from pipeline.types import Frame, FrameEmbeddings, Source, Status, VideoInfo, VideoRecord, VideoReport
-from pipeline.uris import is_remote, local_path, public_name
+from pipeline.uris import public_name
 from pipeline.video import Fetching, check_state
 from pipeline.video.protocol import VideoDecoder
 
@@ -33,8 +32,6 @@ __all__ = [
     "encoded",
     "failure_of",
     "largest_gap_seconds",
-    "name_of",
-    "place_of",
     "record_of",
     "report_of",
     "sampled_batches",
@@ -178,18 +175,6 @@ class Failure:
 
     problem: str
     fatal: MomentseekError | None = None
-
-
-def place_of(source: Source) -> str:
-    """Where a video is read, whatever the working directory: URIs as they are, paths made absolute."""
-    path = local_path(source.uri)
-    # An empty path stays one: made absolute, it would be the working directory.
-    return path if not path or is_remote(path) else os.path.abspath(path)  # noqa: PTH100 - Path keeps ".."
-
-
-def name_of(source: Source) -> str:
-    """Where a video is, as the library keeps it: without the credentials that a signed URL carries."""
-    return public_name(place_of(source))
 
 
 def failure_of(error: Exception, name: str) -> Failure:
