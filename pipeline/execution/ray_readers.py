@@ -13,8 +13,9 @@ from ray.exceptions import OutOfMemoryError, RayError, RaySystemError, RayTaskEr
 from pipeline.errors import ExecutionError
 from pipeline.execution.ray_cluster import Shares
 from pipeline.execution.ray_workers import read_video
+from pipeline.execution.reading import Reading
 from pipeline.execution.settings import Execution
-from pipeline.execution.video_work import BatchTimes, Failure, Heartbeat, Lost, Reading, VideoEnd, failure_of
+from pipeline.execution.video_work import BatchTimes, Failure, Heartbeat, Lost, VideoEnd, failure_of
 from pipeline.types import Source
 from pipeline.uris import place_of, public_name
 from pipeline.video import Identity
