@@ -10,7 +10,7 @@ from pipeline.encode import Encoder, OpenClipEncoder, OpenEncoder
 from pipeline.errors import QueryError
 from pipeline.index import MomentIndex
 from pipeline.library_checks import check_encoder, check_sampling
-from pipeline.library_config import library_config
+from pipeline.library_config import config_of
 from pipeline.library_file import LibraryFile, write_library_file
 from pipeline.library_index import LibraryIndex
 from pipeline.run_config import RunConfig
@@ -70,7 +70,7 @@ class Library:
             ConfigError: A setting is wrong, or the library's file was written by another version.
             FingerprintMismatchError: The library was made with another encoder.
         """
-        library = cls(library_config(location, overrides), encoder=encoder)
+        library = cls(config_of(location, overrides), encoder=encoder)
         check_encoder(library.config, library._encoder, has_own=encoder is None)
         return library
 

@@ -11,12 +11,12 @@ from pipeline.library_file import read_library_file
 from pipeline.library_index import index_folder
 from pipeline.run_config import RunConfig
 
-__all__ = ["library_config"]
+__all__ = ["config_of"]
 
 _URI_VARIABLE = "MOMENTSEEK_MILVUS_URI"
 
 
-def library_config(location: str | Path | RunConfig | None, overrides: Iterable[str]) -> RunConfig:
+def config_of(location: str | Path | RunConfig | None, overrides: Iterable[str]) -> RunConfig:
     """What a library is and does: what it knows of itself or is told, with the server that the environment names.
 
     Args:
