@@ -370,6 +370,14 @@ def test_cuts_lists_shots(momentseek, tmp_path):
     ]
 
 
+def test_cuts_of_several_videos_stand_under_one_header(momentseek, tmp_path):
+    for name in ("two.mp4", "a longer name.mp4"):
+        make_two_shots(tmp_path / name)
+    lines = momentseek("cuts", tmp_path).out.splitlines()
+    assert [line.split()[0] for line in lines] == ["video", "a", "a", "two.mp4", "two.mp4"]
+    assert len({len(line) for line in lines}) == 1
+
+
 def test_cuts_goes_on_after_a_file_that_is_no_video(momentseek, tmp_path):
     (tmp_path / "text.mp4").write_text("dear diary")
     path = make_two_shots(tmp_path / "two.mp4")
