@@ -288,6 +288,23 @@ def test_config_check_says_what_is_wrong(momentseek, tmp_path):
     assert momentseek("config", "check").code == 0
 
 
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("encoder.model=ViT-B32", "encoder.model: unknown model 'ViT-B32'; did you mean 'ViT-B-32'?"),
+        ("encoder.pretrained=laion2b", "encoder.pretrained: ViT-B-32 has no weights named 'laion2b'; did you mean"),
+    ],
+)
+def test_config_check_refuses_a_model_that_nobody_knows(momentseek, setting, said):
+    result = momentseek("config", "check", "--set", setting)
+    assert (result.code, result.out, said in result.err) == (2, "", True)
+
+
+def test_config_check_takes_a_model_of_ones_own_and_looks_at_no_file(momentseek):
+    own = ("encoder.model=mine", "encoder.architecture=/none.json", "encoder.checkpoint=/none.safetensors")
+    assert momentseek("config", "check", *(word for setting in own for word in ("--set", setting))).code == 0
+
+
 def test_doctor_finds_all_well_with_a_model(momentseek, config, tmp_path):
     result = momentseek("doctor", "-c", config, "--json")
     states = {str(finding["what"]): finding["state"] for finding in result.objects()}
