@@ -26,6 +26,7 @@ __all__ = [
     "Provenance",
     "Scalar",
     "Segment",
+    "Share",
     "Skip",
     "Source",
     "Status",
@@ -166,6 +167,23 @@ class Frame(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Share:
+    """The frames of one of several samplings that a video was decoded for at once.
+
+    Attributes:
+        pts: int64 (M,) ticks, increasing.
+        times_seconds: float64 (M,) seconds on the playback clock.
+        cuts_seconds: First frame of each new shot; None where cuts were not looked for.
+        seen_until_seconds: float64 (M,), as of `FrameEmbeddings`; None where frames stand for their own time alone.
+    """
+
+    pts: npt.NDArray[np.int64]
+    times_seconds: npt.NDArray[np.float64]
+    cuts_seconds: tuple[float, ...] | None
+    seen_until_seconds: npt.NDArray[np.float64] | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class FrameEmbeddings:
     """The embeddings of one video's sampled frames: the record from which all else is rebuilt.
 
@@ -179,6 +197,7 @@ class FrameEmbeddings:
         duration_seconds: End of the last frame that could be decoded, on the playback clock.
         seen_until_seconds: float64 (N,), for each frame the last time at which the picture was seen to be still the
             same, no earlier than the frame and before the next one; None where frames stand for their own time alone.
+        shares: What each of several samplings took, where several were done at once; nothing that is kept.
     """
 
     video_id: str
@@ -189,6 +208,7 @@ class FrameEmbeddings:
     cuts_seconds: tuple[float, ...] | None
     duration_seconds: float
     seen_until_seconds: npt.NDArray[np.float64] | None = None
+    shares: tuple[Share, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.pts)

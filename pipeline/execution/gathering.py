@@ -90,6 +90,7 @@ class GatheredEmbeddings:
             cuts_seconds=end.cuts_seconds,
             duration_seconds=end.duration_seconds,
             seen_until_seconds=None if end.seen_until_seconds is None else np.array(end.seen_until_seconds, np.float64),
+            shares=end.shares,
         )
 
     def _begin_block(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -13,9 +13,10 @@ from pipeline.encode.protocol import Preprocessing
 from pipeline.errors import VideoDecodeError
 from pipeline.execution.stage_times import timed
 from pipeline.execution.video_work import BatchTimes, FrameBatch, Heartbeat, Images, VideoEnd
-from pipeline.sampling.protocol import FrameSampler
+from pipeline.sampling.cuts import CutDetection
+from pipeline.sampling.protocol import FrameSampler, SamplingShare, SharingPass
 from pipeline.sampling.shot_search import Shots, find_shots
-from pipeline.types import Frame, VideoInfo
+from pipeline.types import Frame, Share, VideoInfo
 from pipeline.video import Fetching, check_state
 from pipeline.video.protocol import VideoDecoder
 
@@ -83,7 +84,7 @@ def sampled_batches(
             covered_seconds=stream.covered_seconds,
             frames_decoded=stream.frames_decoded,
             frames_seen=frames_seen,
-            cuts_seconds=_seconds(sampling.cuts),
+            cuts_seconds=None,
             seen_until_seconds=_seconds(sampling.seen_until),
             damage=stream.damage,
         )
@@ -93,15 +94,30 @@ def sampled_batches(
             # They say nothing until they are done; none is slower than the video itself.
             yield Heartbeat(silence_seconds=end.duration_seconds)
         # Last, so that the encoder has all frames meanwhile.
-        yield _with_cuts(end, [find_shots(stream, search) for search in reading.sampler.cut_searches])
+        found = {search: find_shots(stream, search) for search in reading.sampler.cut_searches}
+        shares = sampling.shares if isinstance(sampling, SharingPass) else ()
+        yield replace(
+            end,
+            cuts_seconds=_cuts(sampling.cuts, found.values()),
+            frames_decoded=end.frames_decoded + sum(shots.frames_decoded for shots in found.values()),
+            shares=tuple(_share(share, found) for share in shares),
+        )
 
 
-def _with_cuts(end: VideoEnd, searches: Sequence[Shots]) -> VideoEnd:
-    if not searches:
-        return end
-    cuts = {*(end.cuts_seconds or ()), *(float(cut) for shots in searches for cut in shots.cuts)}
-    decoded = end.frames_decoded + sum(shots.frames_decoded for shots in searches)
-    return replace(end, cuts_seconds=tuple(sorted(cuts)), frames_decoded=decoded)
+def _cuts(cuts: Sequence[Fraction] | None, found: Collection[Shots]) -> tuple[float, ...] | None:
+    """The cuts that a sampling came upon, and those that were looked for."""
+    if cuts is None and not found:
+        return None
+    return tuple(sorted({float(cut) for some in (cuts or (), *(shots.cuts for shots in found)) for cut in some}))
+
+
+def _share(share: SamplingShare, found: Mapping[CutDetection, Shots]) -> Share:
+    return Share(
+        pts=np.array(share.pts, np.int64),
+        times_seconds=np.array([float(time) for time in share.times], np.float64),
+        cuts_seconds=_cuts(share.cuts, [found[search] for search in share.cut_searches]),
+        seen_until_seconds=None if share.seen_until is None else np.array([float(t) for t in share.seen_until]),
+    )
 
 
 def _seconds(times: Sequence[Fraction] | None) -> tuple[float, ...] | None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pipeline.encode.protocol import OpenEncoder
 from pipeline.errors import ConfigError, EncoderError, MomentseekError, VideoError
-from pipeline.types import VideoInfo
+from pipeline.types import Share, VideoInfo
 from pipeline.uris import public_name
 
 __all__ = [
@@ -85,6 +85,7 @@ class VideoEnd:
         seen_until_seconds: For each sampled frame the last time at which the picture was the same; None where the
             sampling does not tell.
         damage: What could not be decoded, a sentence each.
+        shares: What each of several samplings took, where there are several.
         busy_seconds: Time that its reader worked on it, the search for cuts included.
         waited_seconds: Time that its reader waited until somebody took what it had.
     """
@@ -97,6 +98,7 @@ class VideoEnd:
     cuts_seconds: tuple[float, ...] | None
     seen_until_seconds: tuple[float, ...] | None
     damage: tuple[str, ...]
+    shares: tuple[Share, ...] = ()
     busy_seconds: float = 0.0
     waited_seconds: float = 0.0
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pipeline.sampling.cuts import CutDetection
 from pipeline.types import Frame, Grid, Skip, VideoInfo
 
-__all__ = ["FrameSampler", "SamplingPass"]
+__all__ = ["FrameSampler", "SamplingPass", "SamplingShare", "SharingPass"]
 
 
 class SamplingPass(Protocol):
@@ -38,6 +39,34 @@ class SamplingPass(Protocol):
 
         None where a chosen frame stands for its own time alone.
         """
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingShare:
+    """What one of several samplings took of a video that was decoded once for all.
+
+    Attributes:
+        pts: Ticks of its frames, increasing.
+        times: Seconds of the same.
+        cuts: As of a pass.
+        seen_until: As of a pass.
+        cut_searches: As of a sampler.
+    """
+
+    pts: tuple[int, ...]
+    times: tuple[Fraction, ...]
+    cuts: tuple[Fraction, ...] | None
+    seen_until: tuple[Fraction, ...] | None
+    cut_searches: tuple[CutDetection, ...]
+
+
+@runtime_checkable
+class SharingPass(SamplingPass, Protocol):
+    """A pass of several samplings, each of which has its own result."""
+
+    @property
+    def shares(self) -> tuple[SamplingShare, ...]:
+        """What each of them took, complete after `finish`."""
 
 
 class FrameSampler(Protocol):

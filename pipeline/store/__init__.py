@@ -7,5 +7,6 @@ from pipeline.store.erasing import erase, traces
 from pipeline.store.failure_log import FailureLog
 from pipeline.store.parquet_store import ParquetStore
 from pipeline.store.protocol import EmbeddingStore
+from pipeline.store.shared import SharedStore
 
-__all__ = ["EmbeddingStore", "FailureLog", "FrameSample", "ParquetStore", "erase", "traces"]
+__all__ = ["EmbeddingStore", "FailureLog", "FrameSample", "ParquetStore", "SharedStore", "erase", "traces"]

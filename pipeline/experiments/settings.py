@@ -1,0 +1,169 @@
+"""What an experiment is told: a YAML file."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+
+from pipeline.config import Settings, fingerprint, load_mapping, merged, validate
+from pipeline.errors import ConfigError
+from pipeline.run_config import RunConfig, load_run_config
+
+__all__ = ["Experiment", "Variant", "load_experiment"]
+
+_MOST_VARIANTS = 200
+_ABSOLUTE = ("library", "index", "execution")
+
+
+class Experiment(Settings):
+    """Several configurations over the same videos, scored on the same labelled moments."""
+
+    title: str = Field(min_length=1)
+    """What is asked, in a line."""
+
+    base: str = "default"
+    """The configuration that the variants change: a file, relative to this one, or a name as "default"."""
+
+    videos: tuple[str, ...] = Field(min_length=1)
+    """Files, folders, patterns and manifests, relative to this file."""
+
+    labelled: tuple[str, ...] = Field(min_length=1)
+    """Labelled sets, relative to this file; together they are one."""
+
+    variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """By name, what each changes: settings as in a configuration, or under dotted names."""
+
+    grid: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+    """By dotted name, the values of a setting: a variant for each combination."""
+
+    cost_videos: int = Field(default=1, ge=0)
+    """Of so many videos, the longest first, each sampling's own decoding is measured; 0 for none."""
+
+    @field_validator("variants")
+    @classmethod
+    def _check_names(cls, variants: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        for name in variants:
+            if not re.fullmatch(r"[\w.,+=@%: -]{1,80}", name):
+                raise ValueError(f"a variant is named by up to 80 letters, digits and -_.,+=@%: , not {name!r}")
+        return variants
+
+    @model_validator(mode="after")
+    def _check_some(self) -> Experiment:
+        if not self.variants and not self.grid:
+            raise ValueError("there is nothing to compare; name `variants`, or settings and their values in `grid`")
+        return self
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of the configurations.
+
+    Attributes:
+        name: Its name in the experiment.
+        changes: What it changes of the base, by dotted names.
+        config: The whole of it.
+    """
+
+    name: str
+    changes: Mapping[str, Any]
+    config: RunConfig
+
+    @property
+    def encoder_fingerprint(self) -> str:
+        """Identity of its embedding space."""
+        from pipeline.encode import OpenClipEncoder
+
+        return OpenClipEncoder(self.config.encoder).fingerprint
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of all that its result depends on, but for the videos and the labels."""
+        config = self.config.model_dump(mode="json", exclude=set(_ABSOLUTE))
+        return fingerprint({"config": config, "encoder": self.encoder_fingerprint})
+
+
+def load_experiment(path: str | Path, library: str) -> tuple[Experiment, tuple[Variant, ...]]:
+    """Read an experiment's file, and make its variants.
+
+    Args:
+        path: YAML.
+        library: Where the variants' frame embeddings are kept.
+
+    Raises:
+        ConfigError: A setting of it or of a variant is unknown, of the wrong kind or out of range; or two variants are
+            the same, or there are too many.
+    """
+    data = load_mapping(path)
+    folder = Path(path).resolve().parent
+    given = validate(Experiment, data, str(path))
+    experiment = given.model_copy(
+        update={
+            "base": _beside(folder, given.base),
+            "videos": tuple(_beside(folder, name) for name in given.videos),
+            "labelled": tuple(_beside(folder, name) for name in given.labelled),
+        }
+    )
+    base = load_run_config(experiment.base).model_dump(mode="json")
+    base |= {"library": library, "index": {"backend": "memory"}}
+    variants = []
+    for name, changes in _changes(given):
+        config = validate(RunConfig, merged(base, _nested(changes)), f"{path}: variant {name!r}")
+        variants.append(Variant(name, changes, config))
+    _check_different(variants, str(path))
+    return experiment, tuple(variants)
+
+
+def _beside(folder: Path, name: str) -> str:
+    """A path as the file means it; bare names of configurations and URIs stay."""
+    if "://" in name or (not (folder / name).exists() and not any(sign in name for sign in "*?[")):
+        return name
+    return str(folder / name)
+
+
+def _changes(experiment: Experiment) -> Iterator[tuple[str, dict[str, Any]]]:
+    combinations = list(itertools.product(*experiment.grid.values())) if experiment.grid else [()]
+    count = len(combinations) * max(1, len(experiment.variants))
+    if count > _MOST_VARIANTS:
+        raise ConfigError(f"{count} variants; {_MOST_VARIANTS} are the most: leave out values of the grid")
+    for name, changes in (experiment.variants or {"": {}}).items():
+        for values in combinations:
+            point = dict(zip(experiment.grid, values, strict=True))
+            said = [f"{setting.rpartition('.')[2]}={_short(value)}" for setting, value in point.items()]
+            yield " ".join(filter(None, [name, *said])), {**_dotted(changes), **_dotted(point)}
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ",".join(_short(inner) for inner in value.values())
+    return "+".join(map(_short, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _dotted(changes: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for name, value in changes.items():
+        path = f"{above}{name}"
+        result |= _dotted(value, f"{path}.") if isinstance(value, Mapping) else {path: value}
+    return result
+
+
+def _nested(changes: Mapping[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for path, value in changes.items():
+        for part in reversed(path.split(".")):
+            value = {part: value}
+        result = merged(result, value)
+    return result
+
+
+def _check_different(variants: list[Variant], path: str) -> None:
+    seen: dict[str, str] = {}
+    for variant in variants:
+        twin = seen.setdefault(variant.fingerprint, variant.name)
+        if twin != variant.name:
+            raise ConfigError(f"{path}: the variants {twin!r} and {variant.name!r} are the same; leave one out")
