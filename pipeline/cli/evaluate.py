@@ -22,6 +22,7 @@ __all__ = ["evaluate"]
 @click.argument("moments", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="LABELS")
 @click.option("--top", "-n", type=click.IntRange(1, 1000), default=10, show_default=True, help="Moments a question.")
 @click.option("--ranking/--no-ranking", default=True, help="Also ask each text of the whole library, to rank videos.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with plots and pictures.")
 @click.option(
     "--convert",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -36,6 +37,7 @@ def evaluate(
     moments: Path,
     top: int,
     ranking: bool,
+    report: Path | None,
     convert: Path | None,
     config: str | None,
     overrides: Sequence[str],
@@ -58,10 +60,12 @@ def evaluate(
     with require_library(library, config, overrides) as opened:
         saliency = _saliency(opened, labels.queries)
         evaluation = score(opened, labels.queries, top=top, ranks_videos=ranking, saliency=saliency)
-    if as_json:
-        print_json(evaluation.as_json())
-    else:
-        _print(evaluation)
+        if as_json:
+            print_json(evaluation.as_json())
+        else:
+            _print(evaluation)
+        if report is not None:
+            _write_report(opened, evaluation, moments, report)
 
 
 def _say_left_out(labels: LabelledSet) -> None:
@@ -121,3 +125,21 @@ def _operating(evaluation: Evaluation) -> str:
         f"{where}, {point.absent_rejected:.0%} of the absent questions are answered with nothing,"
         f" and {point.true_lost:.0%} of the true ones"
     ).replace("%", " %")
+
+
+def _write_report(library: Library, evaluation: Evaluation, labels: Path, path: Path) -> None:
+    from pipeline.present.evaluation_page import evaluation_page
+    from pipeline.video import make_decoder
+
+    page = evaluation_page(
+        evaluation,
+        labels=str(labels),
+        library=library.config.library,
+        places={record.video_id: record.names[-1] for record in library.videos()},
+        decoder=make_decoder(library.config.decoding, library.config.fetching),
+    )
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"the report cannot be written: {error}") from error
+    click.echo(f"wrote {path}", err=True)

@@ -97,3 +97,16 @@ def test_evaluate_of_an_empty_library_is_an_error(
 def test_evaluate_names_a_broken_line(momentseek: Run, library: str, tmp_path: Path) -> None:
     result = momentseek("evaluate", labelled(tmp_path, TRUE, {**ABSENT, "query": ""}), "-c", library)
     assert (result.code, "moments.jsonl, line 2: expected a text as query" in result.err) == (2, True)
+
+
+def test_evaluate_writes_a_page_with_pictures(momentseek: Run, library: str, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    result = momentseek("evaluate", labelled(tmp_path, TRUE, ABSENT), "-c", library, "--report", page)
+    assert (result.code, f"wrote {page}" in result.err) == (0, True)
+    assert page.read_text(encoding="utf-8").count("data:image/jpeg;base64,") >= 2
+
+
+def test_evaluate_says_where_a_page_cannot_be_written(momentseek: Run, library: str, tmp_path: Path) -> None:
+    page = tmp_path / "nowhere" / "report.html"
+    result = momentseek("evaluate", labelled(tmp_path, TRUE), "-c", library, "--report", page)
+    assert (result.code, "the report cannot be written" in result.err) == (1, True)
