@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from contracts.word_world import DictStore, WordModel, video
+from contracts.word_world import DictStore, WordModel, shown, video
 
 from pipeline.evaluate import ClipSaliency, FrameSaliency, highlight_scores
 
@@ -39,6 +41,18 @@ def test_predictions_beyond_the_labels_do_not_count_and_missing_ones_are_zero() 
     assert highlight_scores([0, 3, 2, 1, 1, 9], LABELS)["HL-min-Fair-Hit1"] == 0
     assert highlight_scores([0, 3], LABELS)["HL-min-Good-mAP"] == 0.5
     assert highlight_scores([], LABELS)["HL-min-Fair-Hit1"] == 0
+
+
+def test_a_clip_without_a_frame_has_the_saliency_of_the_nearest() -> None:
+    store = DictStore()
+    record, frames = video("park", "red")
+    times = np.array([0.5, 9.0, 13.0, 13.5])
+    vectors = np.stack([shown("red"), shown("green"), shown("blue"), shown("blue")])
+    store.write(record, replace(frames, times_seconds=times, vectors=vectors))
+    found = FrameSaliency(WordModel().open(), store)("red", "park", 7)
+    best, other = found[0], found[6]
+    assert found == pytest.approx([best, best, other, other, other, other, other])
+    assert best > other
 
 
 def test_a_clip_is_as_salient_as_its_best_frame() -> None:

@@ -37,6 +37,13 @@ def test_more_moments_are_asked_for_until_there_are_ten_videos() -> None:
     assert [top for _, top, videos in library.asked if not videos] == [100, 1000, 100, 1000]
 
 
+def test_an_answer_that_is_all_there_is_is_not_asked_for_again() -> None:
+    library = FixedLibrary((0, 4), indexed=[f"park{number}" for number in range(12)])
+    library.search = lambda text, *, top=None, videos=(), ask=library.search: ask(text, top=top, videos=videos)[:3]  # type: ignore[method-assign]
+    evaluate(library, QUERIES)
+    assert [top for _, top, videos in library.asked if not videos] == [100, 100]
+
+
 @pytest.mark.parametrize(("indexed", "ranks"), [(("park1", "park2"), False), (("park1",), True)])
 def test_videos_are_not_ranked_where_that_is_not_wanted_or_there_is_one(indexed: tuple[str, ...], ranks: bool) -> None:
     library = FixedLibrary((0, 4), indexed=indexed)
@@ -93,6 +100,13 @@ def test_nothing_is_the_right_answer_to_an_absent_query() -> None:
     assert result.rejection.operating is None
 
 
+def test_right_is_an_iou_of_a_half() -> None:
+    result = evaluate(FixedLibrary(of_text={"a dog": [(0, 2)], "a cat": [(2.5, 3)]}), [*QUERIES, ABSENT])
+    assert [answer.first_iou for answer in result.answers] == [0.5, 0.25, 0]
+    assert result.rejection is not None
+    assert result.rejection.points[0].recall == 0.5
+
+
 def test_a_set_of_absent_queries_has_no_moment_metrics() -> None:
     result = evaluate(FixedLibrary(), [ABSENT])
     assert result.metrics == {"absent-rejected": 100.0}
@@ -118,6 +132,11 @@ def test_the_worst_are_the_true_queries_of_least_precision() -> None:
     queries = [ABSENT, *QUERIES, LabelledQuery(9, "a bird", "park1", ((0, 3),))]
     result = evaluate(FixedLibrary(of_text={"a dog": [(0, 4)], "a cat": [(20, 21)], "a bird": [(2.5, 9)]}), queries)
     assert [answer.query_id for answer in result.worst(2)] == ["b", 9]
+    # The first moment of one is nearer than the other's, and its precision is less, for what comes later.
+    answers = {"a dog": [(20, 21), (0, 4)], "a cat": [(2, 3.5)], "a bird": [(0, 1.9)]}
+    nearer = evaluate(FixedLibrary(of_text=answers), [QUERIES[0], QUERIES[1], queries[-1]])
+    assert [answer.query_id for answer in nearer.worst()] == [9, "b", 1]
+    assert [round(answer.first_iou, 2) for answer in nearer.worst()] == [0.63, 0.75, 0]
 
 
 def test_videos_that_are_missing_are_named_before_anything_is_asked() -> None:

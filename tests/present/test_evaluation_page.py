@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import base64
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import av
+import numpy as np
 import pytest
 from contracts.fake_videos import FakeDecoder, write_video
 from contracts.index_contract import row, unit
 from page_reader import read
+from PIL import Image
 
 from pipeline.evaluate import Evaluation, LabelledQuery, evaluate
 from pipeline.index import MemoryIndex
@@ -17,7 +22,9 @@ from pipeline.present.evaluation_page import evaluation_page
 from pipeline.present.metric_names import meaning_of
 from pipeline.present.plot_frame import Caption
 from pipeline.present.score_plots import Bar, Share, score_bars, shares
+from pipeline.present.thumbnails import thumbnail
 from pipeline.types import Moment
+from pipeline.video import Decoding, make_decoder
 
 EVIL = "<script>alert('1')</script>&\"\x1b[31m"
 CAPTION = Caption("a", "b", "c")
@@ -112,6 +119,31 @@ def test_pictures_are_of_true_and_found_moments(library: TwoVideos) -> None:
     reader = read(page)
     assert reader.tags.count("img") == 3
     assert {value for name, value in reader.attributes if name == "alt"} == {"true: a red car", "found 1", "found 2"}
+
+
+def test_false_alarms_are_the_surest_first(library: TwoVideos) -> None:
+    found = evaluate(library, [*QUERIES, query(7, "a tiger", video="gate")])
+    lower = replace(found.answers[4], moments=tuple(replace(moment, score=0.1) for moment in found.answers[4].moments))
+    answers = (*found.answers[:4], lower, *found.answers[5:])
+    text = read(page_of(library, replace(found, answers=answers))).text
+    assert text.index("“a tiger”") < text.index("“a lion”")
+    assert "“no lions”" not in text
+
+
+def test_pictures_are_small(tmp_path: Path) -> None:
+    path = tmp_path / "big.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
+        for _ in range(5):
+            frame = av.VideoFrame.from_ndarray(np.full((720, 1280, 3), 90, np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    element = thumbnail(make_decoder(Decoding()), str(path), 0.4, 'a "b"')
+    assert 'alt="a &quot;b&quot;"' in element
+    data = re.search(r"base64,([^\"]+)", element)
+    assert data is not None
+    assert Image.open(io.BytesIO(base64.b64decode(data[1]))).size == (432, 243)
 
 
 def test_no_name_becomes_markup(library: TwoVideos) -> None:
