@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.cli.count_bar import count_bar
 from pipeline.cli.options import configured, in_library, require_library
 from pipeline.cli.output import print_json, print_table
 
@@ -22,6 +23,7 @@ __all__ = ["evaluate"]
 @click.argument("moments", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="LABELS")
 @click.option("--top", "-n", type=click.IntRange(1, 1000), default=10, show_default=True, help="Moments a question.")
 @click.option("--ranking/--no-ranking", default=True, help="Also ask each text of the whole library, to rank videos.")
+@click.option("--skip-missing", is_flag=True, help="Leave out questions about videos that the library does not hold.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with plots and pictures.")
 @click.option(
     "--convert",
@@ -37,6 +39,7 @@ def evaluate(
     moments: Path,
     top: int,
     ranking: bool,
+    skip_missing: bool,
     report: Path | None,
     convert: Path | None,
     config: str | None,
@@ -58,8 +61,10 @@ def evaluate(
         _convert(labels, convert)
         return
     with require_library(library, config, overrides) as opened:
-        saliency = _saliency(opened, labels.queries)
-        evaluation = score(opened, labels.queries, top=top, ranks_videos=ranking, saliency=saliency)
+        queries = _held(opened, labels.queries) if skip_missing else labels.queries
+        saliency = _saliency(opened, queries)
+        with count_bar("searches") as on_search:
+            evaluation = score(opened, queries, top=top, ranks_videos=ranking, saliency=saliency, on_search=on_search)
         if as_json:
             print_json(evaluation.as_json())
         else:
@@ -82,6 +87,17 @@ def _convert(labels: LabelledSet, path: Path) -> None:
 
     write_labelled(labels.queries, path)
     click.echo(f"wrote {len(labels.queries)} queries of {labels.form} to {path}", err=True)
+
+
+def _held(library: Library, queries: Sequence[LabelledQuery]) -> Sequence[LabelledQuery]:
+    """The questions about videos that the library holds; all where it holds none, which is an error to come."""
+    from pipeline.evaluate import split_missing
+
+    held, missing = split_missing(library, queries)
+    if missing and held:
+        videos = len({query.video for query in missing})
+        click.echo(f"left out {len(missing)} questions about {videos} videos that the library does not hold", err=True)
+    return held or queries
 
 
 def _saliency(library: Library, queries: Sequence[LabelledQuery]) -> Saliency | None:

@@ -11,7 +11,7 @@ from pipeline.evaluate.labelled import ClipSaliency, LabelledQuery, write_labell
 from pipeline.evaluate.metrics import MATCHING_RULE, average_precision, moment_metrics, moment_scores, window_ious
 from pipeline.evaluate.rejection import RejectionCurve, RejectionPoint, TopAnswer, rejection_curve
 from pipeline.evaluate.resampling import Resampling
-from pipeline.evaluate.run import SearchableLibrary, evaluate
+from pipeline.evaluate.run import OnSearch, SearchableLibrary, evaluate, split_missing
 from pipeline.evaluate.video_ranking import ndcg
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "FrameSaliency",
     "LabelledQuery",
     "LabelledSet",
+    "OnSearch",
     "RejectionCurve",
     "RejectionPoint",
     "Resampling",
@@ -40,6 +41,7 @@ __all__ = [
     "read_labelled",
     "read_labelled_set",
     "rejection_curve",
+    "split_missing",
     "window_ious",
     "write_labelled",
 ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +19,17 @@ from pipeline.evaluate.labelled import LabelledQuery
 from pipeline.evaluate.metrics import as_columns, means, moment_scores, window_ious
 from pipeline.evaluate.rejection import TopAnswer, rejection_curve
 from pipeline.evaluate.resampling import intervals, resampling_of
-from pipeline.evaluate.video_ranking import DEPTH, VIDEO_RANKING, ranking_column
+from pipeline.evaluate.video_ranking import DEPTH, VIDEO_RANKING, ranking_column, texts_of
 from pipeline.index.protocol import MomentIndex
 from pipeline.types import Moment
 
-__all__ = ["SearchableLibrary", "evaluate"]
+__all__ = ["OnSearch", "SearchableLibrary", "evaluate", "split_missing"]
 
 Floats = npt.NDArray[np.float64]
+
+OnSearch = Callable[[int, int], None]
+"""Told how many searches are done, of how many."""
+T = TypeVar("T")
 
 _FIRST_MOMENTS, _MOST_MOMENTS = 100, 1000
 
@@ -48,6 +54,7 @@ def evaluate(
     top: int = 10,
     ranks_videos: bool = True,
     saliency: Saliency | None = None,
+    on_search: OnSearch | None = None,
 ) -> Evaluation:
     """Ask every query within its video, and every text of the whole library, and score the answers.
 
@@ -57,6 +64,7 @@ def evaluate(
         top: Most moments of an answer within a video; metrics take ten at most.
         ranks_videos: Whether texts are asked of the whole library, too, which costs a search each.
         saliency: Predicts how good clips are, where queries have saliency labels; without it, they aren't scored.
+        on_search: Told how many searches are done, of how many.
 
     Raises:
         QueryError: There is no query, or the library or its index misses videos of the set or has several by one name;
@@ -68,16 +76,44 @@ def evaluate(
     video_ids = [ids[query.video] for query in queries]
     indexed = library.moment_index().videos()
     _check_indexed(indexed, ids)
+    ranks_videos = ranks_videos and len(indexed) > 1
+    told = _told(on_search, len(queries) + (len(texts_of(queries)) if ranks_videos else 0))
     moments = [
-        tuple(library.search(query.text, top=top, videos=[video_id]))
+        told(tuple(library.search(query.text, top=top, videos=[video_id])))
         for query, video_id in zip(queries, video_ids, strict=True)
     ]
     columns = _moment_columns(queries, moments)
-    if ranks_videos and len(indexed) > 1:
-        columns[VIDEO_RANKING] = ranking_column(queries, video_ids, lambda text: _ranked(library, text, len(indexed)))
+    if ranks_videos:
+        columns[VIDEO_RANKING] = ranking_column(
+            queries, video_ids, lambda text: told(_ranked(library, text, len(indexed)))
+        )
     if saliency is not None:
         columns |= _highlight_columns(queries, video_ids, saliency)
     return _evaluation(queries, video_ids, moments, columns)
+
+
+def _told(on_search: OnSearch | None, total: int) -> Callable[[T], T]:
+    """Gives back what it is given, and counts."""
+    counted = itertools.count(1)
+
+    def tell(found: T) -> T:
+        if on_search is not None:
+            on_search(next(counted), total)
+        return found
+
+    return tell
+
+
+def split_missing(
+    library: SearchableLibrary, queries: Sequence[LabelledQuery]
+) -> tuple[list[LabelledQuery], list[LabelledQuery]]:
+    """The queries about videos that the library holds, and those about others."""
+    held = set()
+    for video in dict.fromkeys(query.video for query in queries):
+        with suppress(QueryError):
+            library.find(video)
+            held.add(video)
+    return [query for query in queries if query.video in held], [query for query in queries if query.video not in held]
 
 
 def _video_ids(library: SearchableLibrary, queries: Sequence[LabelledQuery]) -> dict[str, str]:
@@ -96,7 +132,10 @@ def _video_ids(library: SearchableLibrary, queries: Sequence[LabelledQuery]) -> 
             )
         ids[video] = found[0]
     if missing:
-        raise QueryError(f"{len(missing)} videos of the labelled set are not in the library, first: {missing[0]}")
+        raise QueryError(
+            f"{len(missing)} videos of the labelled set are not in the library, first: {missing[0]}; index them,"
+            " or leave their questions out (--skip-missing)"
+        )
     return ids
 
 

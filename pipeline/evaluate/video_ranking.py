@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from pipeline.evaluate.labelled import LabelledQuery
 
-__all__ = ["VIDEO_RANKING", "ndcg", "ranking_column"]
+__all__ = ["VIDEO_RANKING", "ndcg", "ranking_column", "texts_of"]
 
 VIDEO_RANKING = "VR-nDCG@10"
 DEPTH = 10
@@ -51,14 +51,17 @@ def ranking_column(
         video_ids: The library's id of each query's video.
         ranked: The video ids that a text brings, best first, at least ten where there are so many.
     """
-    relevant: dict[str, set[str]] = {}
-    first: dict[str, int] = {}
-    for number, (query, video_id) in enumerate(zip(queries, video_ids, strict=True)):
-        if not query.is_absent:
-            key = query.text.casefold()
-            first.setdefault(key, number)
-            relevant.setdefault(key, set()).add(video_id)
     column = np.full(len(queries), np.nan)
-    for key, number in first.items():
-        column[number] = ndcg(ranked(queries[number].text), relevant[key])
+    for numbers in texts_of(queries).values():
+        relevant = {video_ids[number] for number in numbers}
+        column[numbers[0]] = ndcg(ranked(queries[numbers[0]].text), relevant)
     return column
+
+
+def texts_of(queries: Sequence[LabelledQuery]) -> dict[str, list[int]]:
+    """The distinct texts, in small letters, that are true of a video, each with the numbers of its queries."""
+    found: dict[str, list[int]] = {}
+    for number, query in enumerate(queries):
+        if not query.is_absent:
+            found.setdefault(query.text.casefold(), []).append(number)
+    return found

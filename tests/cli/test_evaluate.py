@@ -94,6 +94,18 @@ def test_evaluate_of_an_empty_library_is_an_error(
     assert "holds no video yet" in result.err
 
 
+def test_evaluate_can_skip_videos_that_are_missing(momentseek: Run, library: str, tmp_path: Path) -> None:
+    missing = {**TRUE, "qid": 9, "vid": "c.mp4"}
+    labels = labelled(tmp_path, TRUE, missing)
+    refused = momentseek("evaluate", labels, "-c", library)
+    assert (refused.code, "'c.mp4'" in refused.err, "--skip-missing" in refused.err) == (2, True, True)
+    result = momentseek("evaluate", labels, "-c", library, "--skip-missing")
+    assert (result.code, result.out.splitlines()[0].split()[:2]) == (0, ["1", "question"])
+    assert "left out 1 questions about 1 videos that the library does not hold" in result.err
+    nothing = momentseek("evaluate", labelled(tmp_path, missing), "-c", library, "--skip-missing")
+    assert (nothing.code, "1 videos of the labelled set are not in the library" in nothing.err) == (2, True)
+
+
 def test_evaluate_names_a_broken_line(momentseek: Run, library: str, tmp_path: Path) -> None:
     result = momentseek("evaluate", labelled(tmp_path, TRUE, {**ABSENT, "query": ""}), "-c", library)
     assert (result.code, "moments.jsonl, line 2: expected a text as query" in result.err) == (2, True)

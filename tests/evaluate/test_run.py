@@ -9,7 +9,7 @@ from contracts.word_world import WordModel, video
 from fixed_library import ABSENT, QUERIES, FixedLibrary
 
 from pipeline.errors import QueryError
-from pipeline.evaluate import MATCHING_RULE, ClipSaliency, LabelledQuery, evaluate
+from pipeline.evaluate import MATCHING_RULE, ClipSaliency, LabelledQuery, evaluate, split_missing
 from pipeline.library import Library
 from pipeline.rows import replace_rows, segment_rows
 
@@ -151,6 +151,18 @@ def test_a_name_of_several_videos_is_refused_before_anything_is_asked() -> None:
     with pytest.raises(QueryError, match=r"2 videos of the library go by 'park'.*park1, park2"):
         evaluate(library, [*QUERIES, LabelledQuery(3, "a lion", "park", ((0, 1),))])
     assert library.asked == []
+
+
+def test_questions_about_missing_videos_can_be_told_apart() -> None:
+    missing = [LabelledQuery(number, "a lion", "zoo", ((0, 1),)) for number in (3, 4)]
+    assert split_missing(FixedLibrary(), [missing[0], *QUERIES, missing[1]]) == (QUERIES, missing)
+
+
+@pytest.mark.parametrize(("ranks", "total"), [(True, 4), (False, 2)])
+def test_it_is_told_how_many_searches_are_done(ranks: bool, total: int) -> None:
+    told = []
+    evaluate(FixedLibrary(), QUERIES, ranks_videos=ranks, on_search=lambda done, of: told.append((done, of)))
+    assert told == [(done, total) for done in range(1, total + 1)]
 
 
 def test_no_query_is_refused() -> None:
