@@ -51,7 +51,7 @@ def measured(folder: Path, config: RunConfig, sampler: FrameSampler) -> dict[str
         "encoded": sum(report.frames_sampled for report in reports),
         "hours": sum(report.duration_seconds for report in reports) / 3600,
         "largest_gap_seconds": max(report.largest_gap_seconds for report in reports),
-        "questions": len(queries),
+        "questions": sum(not query.is_absent for query in queries),
         **{name: metrics[name] for name in METRICS},
     }
 

@@ -13,14 +13,15 @@ import numpy.typing as npt
 
 from sample_videos.films import Film, JoinKind
 from sample_videos.phrasing import phrase
-from sample_videos.statements import CONCEPTS, describe
+from sample_videos.statements import CONCEPTS, concepts_of, describe, near_miss
 from sample_videos.truth import Facts, Statement, facts, truth_matrix
 
-__all__ = ["cut_labels", "film_queries", "film_truth", "true_windows", "write_labels"]
+__all__ = ["absent_queries", "cut_labels", "film_queries", "film_truth", "true_windows", "write_labels"]
 
 QUERIES_PER_FILM = 7
 LEAST_SECONDS = 2.0
 GREATEST_SHARE = 0.6
+ABSENT_PER_FILM = 3
 _ALWAYS = (
     ("person in hard hat", CONCEPTS["person in hard hat"]),
     ("person without a hard hat", CONCEPTS["person without a hard hat"]),
@@ -71,7 +72,7 @@ def film_queries(film: Film, rng: random.Random) -> Iterator[dict[str, Any]]:
     candidates.sort(key=lambda candidate: candidate not in _ALWAYS)
     matrix = truth_matrix([statement for _, statement in candidates], known)
     found: list[str] = []
-    for (text, _), truth in zip(candidates, matrix, strict=True):
+    for (text, statement), truth in zip(candidates, matrix, strict=True):
         windows = true_windows(truth, times, film.duration_seconds)
         length = sum(end - start for start, end in windows or ())
         answer = json.dumps(windows)
@@ -85,9 +86,36 @@ def film_queries(film: Film, rng: random.Random) -> Iterator[dict[str, Any]]:
             "vid": film.name,
             "duration": round(film.duration_seconds, 3),
             "relevant_windows": windows,
+            "concepts": concepts_of(statement),
         }
         if len(found) == max(QUERIES_PER_FILM, len(film.shots)):
             return
+
+
+def absent_queries(film: Film, rng: random.Random) -> Iterator[dict[str, Any]]:
+    """Queries that no frame of a film may be said to answer, without a qid.
+
+    The first is the lack of something by itself; the others miss what the film shows by one thing.
+    """
+    known = _film_facts(film, [float(time) for time in film.frame_times()])
+    concepts = rng.sample(list(CONCEPTS.values()), len(CONCEPTS))
+    shots = (facts(shot.scene, 0.0) for shot in film.shots)
+    misses = [near_miss(describe(shot, rng), rng) for shot in shots for _ in range(4)]
+    rng.shuffle(misses)
+    found = [_never_true(statements, known) for statements in (concepts, misses)]
+    for statement in [*found[0][:1], *found[1], *found[0][1:]][:ABSENT_PER_FILM]:
+        yield {
+            "query": phrase(statement, rng),
+            "vid": film.name,
+            "duration": round(film.duration_seconds, 3),
+            "relevant_windows": [],
+            "concepts": concepts_of(statement),
+        }
+
+
+def _never_true(statements: Sequence[Statement], known: Sequence[Facts]) -> list[Statement]:
+    matrix = truth_matrix(statements, known)
+    return [statement for statement, truth in zip(statements, matrix, strict=True) if bool((truth == -1).all())]
 
 
 def film_truth(film: Film, statement: Statement) -> tuple[list[list[float]], bool]:
@@ -112,6 +140,9 @@ def write_labels(films: Sequence[Film], folder: Path, seed: int) -> int:
     lines: list[str] = []
     for film in films:
         for query in film_queries(film, random.Random(f"momentseek queries {seed} {film.name}")):
+            lines.append(json.dumps({"qid": len(lines), **query}, ensure_ascii=False))
+    for film in films:
+        for query in absent_queries(film, random.Random(f"momentseek absent {seed} {film.name}")):
             lines.append(json.dumps({"qid": len(lines), **query}, ensure_ascii=False))
     (folder / "moments.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     cuts = {film.name: cut_labels(film) for film in films}

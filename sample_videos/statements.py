@@ -8,7 +8,7 @@ from sample_videos.truth import ACTOR_BITS, NOBODY, SCENE_BITS, Facts, Statement
 from sample_videos.vocabulary import KINDS
 from sample_videos.world.scene import Action, Colour, Light, PlaceKind, VehicleKind
 
-__all__ = ["CONCEPTS", "describe", "near_miss", "random_statement"]
+__all__ = ["CONCEPTS", "concepts_of", "describe", "near_miss", "random_statement"]
 
 HATS = (Colour.YELLOW, Colour.WHITE, Colour.ORANGE, Colour.RED, Colour.BLUE, Colour.GREEN)
 VESTS = (Colour.YELLOW, Colour.ORANGE, Colour.GREEN)
@@ -43,6 +43,17 @@ def _concepts() -> dict[str, Statement]:
 
 CONCEPTS = _concepts()
 """Everything that can be said of a picture by itself, by name; sentences combine these."""
+
+
+def concepts_of(statement: Statement) -> list[str]:
+    """The concepts that a statement says, by name, as "night", "person" and "person in hard hat"."""
+    return [
+        name.removeprefix("weather ")
+        for name, concept in CONCEPTS.items()
+        if concept.scene & statement.scene == concept.scene
+        and all(any(word & said == word for said in statement.some) for word in concept.some)
+        and set(concept.none) <= set(statement.none)
+    ]
 
 
 def describe(known: Facts, rng: random.Random) -> Statement:

@@ -13,9 +13,10 @@ import click
 
 from pipeline.cli.batch import index
 from pipeline.cli.cuts import cuts
+from pipeline.cli.evaluate import evaluate
 from pipeline.cli.jobs import jobs
 from pipeline.cli.json_log import JsonFormatter, is_wanted, say
-from pipeline.cli.questions import evaluate, search
+from pipeline.cli.questions import search
 from pipeline.cli.runs import runs
 from pipeline.cli.settings import config
 from pipeline.cli.shelf import doctor, remove, videos

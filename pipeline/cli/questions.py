@@ -1,4 +1,4 @@
-"""`momentseek search` and `momentseek evaluate`."""
+"""`momentseek search`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.library import Library
     from pipeline.types import Moment, Scalar
 
-__all__ = ["evaluate", "search"]
+__all__ = ["search"]
 
 
 @click.command()
@@ -131,36 +131,3 @@ def _export(library: Library, moments: Sequence[Moment], folder: Path) -> None:
     click.echo(f"wrote {written} clips to {folder}", err=True)
     if written < len(moments):
         raise click.exceptions.Exit(1)
-
-
-@click.command()
-@click.argument("moments", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="MOMENTS.jsonl")
-@click.option("--top", "-n", type=click.IntRange(1, 1000), default=10, show_default=True, help="Moments a question.")
-@configured
-@in_library
-@click.option("--json", "as_json", is_flag=True, help="Print metrics and answers as one JSON object.")
-def evaluate(
-    *,
-    moments: Path,
-    top: int,
-    config: str | None,
-    overrides: Sequence[str],
-    library: str | None,
-    as_json: bool,
-) -> None:
-    """Score a library on labelled moments.
-
-    Each question of MOMENTS.jsonl (QVHighlights' format) is asked within its video; docs/evaluation.md says what the
-    metrics mean.
-    """
-    from pipeline.evaluate import evaluate as score
-    from pipeline.evaluate import read_labelled
-
-    queries = read_labelled(moments)
-    with require_library(library, config, overrides) as opened:
-        evaluation = score(opened, queries, top=top)
-    if as_json:
-        print_json(evaluation.as_json())
-    else:
-        rows = [[name, f"{value:.1f}"] for name, value in evaluation.metrics.items()]
-        print_table([f"{len(queries)} questions", "per cent"], rows, right=(1,))

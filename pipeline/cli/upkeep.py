@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.cli.count_bar import count_bar
 from pipeline.cli.options import as_json, configured, in_library, require_library
 from pipeline.cli.output import print_json
 
 if TYPE_CHECKING:
-    from pipeline.upkeep import Difference, OnVideo
+    from pipeline.upkeep import Difference
 
 __all__ = ["rebuild", "verify"]
 
@@ -35,7 +35,7 @@ def rebuild(
     --set index.kind=HNSW.
     """
     _refuse_paths("rebuild", paths)
-    with require_library(library, config, overrides) as opened, _bar() as on_video:
+    with require_library(library, config, overrides) as opened, count_bar("videos") as on_video:
         rebuilt = opened.rebuild_index(on_video=on_video)
     if as_json:
         print_json(asdict(rebuilt))
@@ -65,7 +65,7 @@ def verify(
     Exit code 1 if there is any.
     """
     _refuse_paths("verify", paths)
-    with require_library(library, config, overrides) as opened, _bar() as on_video:
+    with require_library(library, config, overrides) as opened, count_bar("videos") as on_video:
         comparison = opened.verify_index(on_video=on_video)
     for difference in comparison.differences:
         if as_json:
@@ -93,16 +93,3 @@ def _print(difference: Difference) -> None:
 def _refuse_paths(word: str, paths: Sequence[str]) -> None:
     if paths:
         raise click.UsageError(f"`index {word}` takes no paths; to index a folder of that name, write ./{word}")
-
-
-@contextmanager
-def _bar() -> Iterator[OnVideo]:
-    """Shows on standard error how many videos are done; nothing where that is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = MofNCompleteColumn(), TextColumn("videos"), BarColumn(bar_width=30), TimeRemainingColumn(compact=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
-from pipeline.evaluate.labelled import LabelledQuery, read_labelled
-from pipeline.evaluate.metrics import average_precision, moment_metrics, window_ious
-from pipeline.evaluate.run import Answer, Evaluation, SearchableLibrary, evaluate
+from pipeline.evaluate.comparison import Difference, compare
+from pipeline.evaluate.concepts import ConceptScore
+from pipeline.evaluate.evaluation import Answer, Evaluation
+from pipeline.evaluate.highlights import FrameSaliency, Saliency, highlight_scores
+from pipeline.evaluate.label_files import LabelledSet, read_labelled, read_labelled_set
+from pipeline.evaluate.labelled import ClipSaliency, LabelledQuery, write_labelled
+from pipeline.evaluate.metrics import MATCHING_RULE, average_precision, moment_metrics, moment_scores, window_ious
+from pipeline.evaluate.rejection import RejectionCurve, RejectionPoint, TopAnswer, rejection_curve
+from pipeline.evaluate.resampling import Resampling
+from pipeline.evaluate.run import OnSearch, SearchableLibrary, evaluate, split_missing
+from pipeline.evaluate.video_ranking import ndcg
 
 __all__ = [
+    "MATCHING_RULE",
     "Answer",
+    "ClipSaliency",
+    "ConceptScore",
+    "Difference",
     "Evaluation",
+    "FrameSaliency",
     "LabelledQuery",
+    "LabelledSet",
+    "OnSearch",
+    "RejectionCurve",
+    "RejectionPoint",
+    "Resampling",
+    "Saliency",
     "SearchableLibrary",
+    "TopAnswer",
     "average_precision",
+    "compare",
     "evaluate",
+    "highlight_scores",
     "moment_metrics",
+    "moment_scores",
+    "ndcg",
     "read_labelled",
+    "read_labelled_set",
+    "rejection_curve",
+    "split_missing",
     "window_ious",
+    "write_labelled",
 ]

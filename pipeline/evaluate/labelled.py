@@ -3,14 +3,42 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from pipeline.errors import ConfigError
 
-__all__ = ["LabelledQuery", "read_labelled"]
+__all__ = ["CLIP_SECONDS", "ClipSaliency", "LabelledQuery", "query_of_line", "write_labelled"]
+
+CLIP_SECONDS = 2.0
+"""Length of the clips that saliency is told of, from the video's start."""
+
+
+@dataclass(frozen=True)
+class ClipSaliency:
+    """How good each clip of two seconds is as an answer.
+
+    Attributes:
+        clips: Clips of the video.
+        clip_ids: Those that were labelled; "relevant_clip_ids" in the file.
+        scores: For each of these what each annotator gave, 0 to 4; "saliency_scores" in the file.
+    """
+
+    clips: int
+    clip_ids: tuple[int, ...]
+    scores: tuple[tuple[float, ...], ...]
+
+    def by_clip(self) -> npt.NDArray[np.float64]:
+        """Scores of all clips, float64 (clips, annotators); 0 where a clip was not labelled."""
+        found = np.zeros((self.clips, len(self.scores[0])))
+        found[list(self.clip_ids)] = self.scores
+        return found
 
 
 @dataclass(frozen=True)
@@ -21,54 +49,83 @@ class LabelledQuery:
         query_id: Unique in its set; "qid" in the file.
         text: The question; "query" in the file.
         video: The video's name, file name, path or id; "vid" in the file.
-        windows: True [start, end) in seconds, at least one; "relevant_windows" in the file.
+        windows: True [start, end) in seconds; "relevant_windows" in the file. None at all for an absent query: the
+            video does not show it, and the right answer is nothing.
+        duration_seconds: The video's length, where it is told; "duration" in the file.
+        concepts: What it is about, for a break-down; "concepts" in the file.
+        saliency: Where it was labelled.
     """
 
     query_id: int | str
     text: str
     video: str
     windows: tuple[tuple[float, float], ...]
+    duration_seconds: float | None = None
+    concepts: tuple[str, ...] = ()
+    saliency: ClipSaliency | None = None
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether the right answer is nothing."""
+        return not self.windows
 
 
-def read_labelled(path: str | Path) -> list[LabelledQuery]:
-    """Read a set of labelled queries; other keys of a line are ignored.
+def query_of_line(line: str) -> LabelledQuery:
+    """A labelled query from one line; keys that are not known are ignored.
 
     Raises:
-        ConfigError: The file cannot be read or holds no query, or a line is not as it should be; it names the line.
+        ValueError: It is not as it should be; the message says what was expected.
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the labelled set {str(path)!r} cannot be read: {error}") from error
-    queries: dict[int | str, LabelledQuery] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            query = _query(json.loads(line))
-        except ValueError as error:
-            raise ConfigError(f"{path}, line {number}: {error}") from error
-        if query.query_id in queries:
-            raise ConfigError(f"{path}, line {number}: qid {query.query_id!r} was there before; each is given once")
-        queries[query.query_id] = query
-    if not queries:
-        raise ConfigError(
-            f"{path}: holds no query; expected lines as"
-            ' {"qid": 1, "query": "a dog runs", "vid": "park", "relevant_windows": [[3.0, 7.5]]}'
-        )
-    return list(queries.values())
-
-
-def _query(data: object) -> LabelledQuery:
+    data = json.loads(line)
     if not isinstance(data, dict):
         raise ValueError(f"expected a JSON object, got {data!r}")  # noqa: TRY004 - one kind of fault for the caller
     query_id = data.get("qid")
     if isinstance(query_id, bool) or not isinstance(query_id, int | str):
         raise ValueError(f"expected a number or text as qid, got {query_id!r}")  # noqa: TRY004 - as above
     windows = data.get("relevant_windows")
-    if not isinstance(windows, list) or not windows:
-        raise ValueError(f"expected at least one [start, end] in relevant_windows, got {windows!r}")
-    return LabelledQuery(query_id, _text(data, "query"), _text(data, "vid"), tuple(map(_window, windows)))
+    if not isinstance(windows, list):
+        raise ValueError(  # noqa: TRY004 - as above
+            "expected a list of [start, end] in relevant_windows, empty where the video does not show it, got"
+            f" {windows!r}"
+        )
+    duration = data.get("duration")
+    if duration is not None and not (_is_number(duration) and 0 < duration < math.inf):
+        raise ValueError(f"expected a duration in seconds, more than 0, got {duration!r}")
+    return LabelledQuery(
+        query_id,
+        _text(data, "query"),
+        _text(data, "vid"),
+        tuple(map(_window, windows)),
+        None if duration is None else float(duration),
+        _concepts(data.get("concepts", [])),
+        _saliency(data, duration),
+    )
+
+
+def write_labelled(queries: Iterable[LabelledQuery], path: str | Path) -> None:
+    """Write a set in the same form.
+
+    Raises:
+        ConfigError: The file cannot be written.
+    """
+    try:
+        with Path(path).open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps(_fields(query), ensure_ascii=False) + "\n" for query in queries)
+    except OSError as error:
+        raise ConfigError(f"the labelled set {str(path)!r} cannot be written: {error}") from error
+
+
+def _fields(query: LabelledQuery) -> dict[str, Any]:
+    fields: dict[str, Any] = {"qid": query.query_id, "query": query.text, "vid": query.video}
+    if query.duration_seconds is not None:
+        fields["duration"] = query.duration_seconds
+    fields["relevant_windows"] = [list(window) for window in query.windows]
+    if query.saliency is not None:
+        fields["relevant_clip_ids"] = list(query.saliency.clip_ids)
+        fields["saliency_scores"] = [list(scores) for scores in query.saliency.scores]
+    if query.concepts:
+        fields["concepts"] = list(query.concepts)
+    return fields
 
 
 def _text(data: Mapping[str, Any], key: str) -> str:
@@ -81,9 +138,36 @@ def _text(data: Mapping[str, Any], key: str) -> str:
 def _window(window: object) -> tuple[float, float]:
     if isinstance(window, list) and len(window) == 2 and all(_is_number(bound) for bound in window):
         start, end = float(window[0]), float(window[1])
-        if 0 <= start < end < float("inf"):
+        if 0 <= start < end < math.inf:
             return start, end
     raise ValueError(f"expected [start, end] in seconds with 0 <= start < end, got {window!r}")
+
+
+def _concepts(concepts: object) -> tuple[str, ...]:
+    if isinstance(concepts, list) and all(isinstance(concept, str) and concept.strip() for concept in concepts):
+        return tuple(dict.fromkeys(concept.strip() for concept in concepts))
+    raise ValueError(f'expected a list of texts as concepts, as ["forklift", "night"], got {concepts!r}')
+
+
+def _saliency(data: Mapping[str, Any], duration: float | None) -> ClipSaliency | None:
+    ids, scores = data.get("relevant_clip_ids"), data.get("saliency_scores")
+    if not scores:
+        return None
+    if duration is None:
+        raise ValueError("saliency_scores need the video's duration; give it in seconds, or leave them out")
+    # The clip that the end cuts short does not count.
+    clips = int(duration / CLIP_SECONDS)
+    if not isinstance(ids, list) or not all(_is_number(clip) and clip in range(clips) for clip in ids):
+        raise ValueError(f"expected clips from 0 to {clips - 1} as relevant_clip_ids, got {ids!r}")
+    if not isinstance(scores, list) or len(scores) != len(ids) or not all(map(_are_scores, scores)):
+        raise ValueError(f"expected the scores of each of {len(ids)} clips, 0 to 4, as saliency_scores, got {scores!r}")
+    if len({len(of_clip) for of_clip in scores}) != 1:
+        raise ValueError(f"expected as many saliency_scores for one clip as for another, got {scores!r}")
+    return ClipSaliency(clips, tuple(map(int, ids)), tuple(tuple(map(float, of_clip)) for of_clip in scores))
+
+
+def _are_scores(scores: object) -> bool:
+    return isinstance(scores, Sequence) and bool(scores) and all(_is_number(s) and 0 <= s <= 4 for s in scores)
 
 
 def _is_number(value: object) -> bool:

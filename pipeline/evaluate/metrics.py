@@ -1,29 +1,46 @@
 """Moment-retrieval metrics as QVHighlights defines them (Lei et al. 2021, arXiv:2107.09609).
 
-The rules are those of `standalone_eval/eval.py` in jayleicn/moment_detr:
+The rules are those of `standalone_eval/eval.py` in jayleicn/moment_detr, named `qvhighlights/1` in every result:
 
-- IoU of two windows: what they share over what they cover together.
-- R1@t: share of queries whose first prediction has an IoU of at least t with the true window nearest to it. R5@t takes
-  the best of the first five. mIoU: mean over queries of the first prediction's IoU with the nearest true window.
-- mAP@t: mean over queries of the average precision of at most ten predictions. In order of score, a prediction takes
-  the free true window of greatest IoU, if that is at least t, and is wrong otherwise; a true window is taken once. The
-  average precision is interpolated: precision at a recall is the greatest at that or any higher recall. mAP is the mean
-  of mAP@t over t = 0.5, 0.55, ..., 0.95.
+- IoU of two windows: what they share over what they cover together; windows that touch share nothing.
+- R1@t: share of queries whose first prediction has an IoU of at least t with the true window nearest to it, the one of
+  greatest IoU. R5@t takes the best of the first five. mIoU: mean over queries of the first prediction's IoU with the
+  nearest true window.
+- mAP@t: mean over queries of the average precision of the first ten predictions. In order of score, a prediction takes
+  the free true window of greatest IoU (of equal ones the last), if that is at least t, and is wrong otherwise; a true
+  window is taken once. The average precision is interpolated: precision at a recall is the greatest at that or any
+  higher recall. mAP is the mean of mAP@t over t = 0.5, 0.55, ..., 0.95.
 - short, middle and long: true windows of at most 10 s, at most 30 s, and longer ones, alone; queries without any are
-  left out.
+  left out. The original's long ones end at 150 s, the longest video of its set; here they have no end.
 
-All are per cent with two decimals. Where the original stops at a query without a prediction, here it scores 0.
+Of our own: R5, mIoU, and the mean absolute errors in seconds of the first prediction's start and end, against the true
+window nearest to it, over the queries where it shares anything with one; `MR-full-overlap` is their share.
+
+Where the original stops at a query without a prediction, here it scores 0. Queries without a true window have no such
+score at all.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["average_precision", "moment_metrics", "window_ious"]
+__all__ = [
+    "MATCHING_RULE",
+    "as_columns",
+    "average_precision",
+    "means",
+    "moment_metrics",
+    "moment_scores",
+    "scale_of",
+    "window_ious",
+]
+
+MATCHING_RULE = "qvhighlights/1"
+"""Names the rules above; another number wherever the same answers would score otherwise."""
 
 Floats = npt.NDArray[np.float64]
 Window = tuple[float, float]
@@ -31,6 +48,7 @@ Prediction = tuple[float, float, float]
 
 _AP_THRESHOLDS = tuple(round(0.5 + 0.05 * k, 2) for k in range(10))
 _RECALL_THRESHOLDS = (0.3, 0.5, 0.7)
+_RECALL_DEPTHS = (1, 5)
 _MOST_PREDICTIONS = 10
 _LENGTHS = {"short": (0.0, 10.0), "middle": (10.0, 30.0), "long": (30.0, math.inf)}
 
@@ -40,52 +58,60 @@ def moment_metrics(predictions: Sequence[Sequence[Prediction]], truths: Sequence
 
     Args:
         predictions: For each query (start, end, score) in seconds, best first.
-        truths: For each query the true windows (start, end), at least one.
+        truths: For each query the true windows (start, end); those without any don't count.
 
     Returns:
-        Per cent by name: "MR-full-mAP", "MR-full-R1@0.5", ...; "MR-short-mAP" and so on where there are such windows.
+        Per cent by name, as "MR-full-mAP", and seconds where the name ends so. What no query has is left out, as
+        "MR-short-mAP" where no true window is short.
 
     Raises:
-        ValueError: There is no query, or one has no true window, or the two differ in length.
+        ValueError: No query has a true window, or the two differ in length.
     """
-    if not truths or not all(truths) or len(predictions) != len(truths):
+    if not any(truths) or len(predictions) != len(truths):
         raise ValueError(
-            f"{len(predictions)} answers to {len(truths)} queries, {sum(not truth for truth in truths)} of them without"
-            " a true window: nothing to score"
+            f"{len(predictions)} answers to {len(truths)} queries, of which {sum(map(bool, truths))} have a"
+            " true window: nothing to score"
         )
-    result = _average_precisions("full", predictions, truths)
-    best = [_best_ious(answer, truth) for answer, truth in zip(predictions, truths, strict=True)]
-    for depth in (1, 5):
-        tops = np.asarray([ious[:depth].max(initial=0.0) for ious in best])
-        for threshold in _RECALL_THRESHOLDS:
-            result[f"MR-full-R{depth}@{threshold}"] = _per_cent(float(np.mean(tops >= threshold)))
-    result["MR-full-mIoU"] = _per_cent(float(np.mean([ious[:1].max(initial=0.0) for ious in best])))
-    for name, (shortest, longest) in _LENGTHS.items():
-        kept = [[window for window in truth if shortest < window[1] - window[0] <= longest] for truth in truths]
-        of_length = [number for number, windows in enumerate(kept) if windows]
-        if of_length:
-            answers = [predictions[number] for number in of_length]
-            found = _average_precisions(name, answers, [kept[number] for number in of_length])
-            result[f"MR-{name}-mAP"] = found[f"MR-{name}-mAP"]
-    return result
+    return means(moment_scores(predictions, truths))
+
+
+def moment_scores(predictions: Sequence[Sequence[Prediction]], truths: Sequence[Sequence[Window]]) -> dict[str, Floats]:
+    """The same for each query by itself.
+
+    Returns:
+        By metric a float64 (Q,) column, whose mean over the queries that have it is the metric: 0 to 1, or seconds
+        where the name ends so; NaN where a query has none.
+    """
+    return as_columns([_query_scores(*pair) if pair[1] else {} for pair in zip(predictions, truths, strict=True)])
+
+
+def as_columns(rows: Sequence[Mapping[str, float]]) -> dict[str, Floats]:
+    """Scores of queries, each by name, as columns: NaN where a query has none."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: np.asarray([row.get(name, math.nan) for row in rows], np.float64) for name in names}
+
+
+def means(columns: Mapping[str, Floats]) -> dict[str, float]:
+    """The metrics of columns of scores: per cent, or seconds where the name ends so, with two decimals.
+
+    A column that no query has a score in is left out: what does not apply is not 0.
+    """
+    found = {}
+    for name, column in columns.items():
+        scores = column[~np.isnan(column)]
+        if len(scores):
+            found[name] = round(scale_of(name) * float(np.mean(scores)), 2)
+    return found
+
+
+def scale_of(name: str) -> float:
+    """What a score is multiplied by where it is told: 100 for shares, 1 for seconds."""
+    return 1.0 if name.endswith("seconds") else 100.0
 
 
 def average_precision(predictions: Sequence[Prediction], truth: Sequence[Window], threshold: float) -> float:
     """Interpolated average precision of one query's answers at an IoU threshold, 0 to 1."""
-    ordered = sorted(predictions[:_MOST_PREDICTIONS], key=lambda prediction: -prediction[2])
-    if not ordered:
-        return 0.0
-    right = np.zeros(len(ordered))
-    taken: set[int] = set()
-    for number, ious in enumerate(window_ious([(start, end) for start, end, _ in ordered], truth)):
-        free = [window for window in np.argsort(ious)[::-1].tolist() if window not in taken]
-        if free and ious[free[0]] >= threshold:
-            taken.add(free[0])
-            right[number] = 1
-    precision = np.cumsum(right) / np.arange(1, len(right) + 1)
-    best_later = np.maximum.accumulate(precision[::-1])[::-1]
-    # Recall rises by 1 / len(truth) at each right answer and nowhere else.
-    return float(np.sum(best_later * right) / len(truth))
+    return _average_precision(_ious_by_score(predictions, truth), threshold)
 
 
 def window_ious(ones: Sequence[Window], others: Sequence[Window]) -> Floats:
@@ -99,23 +125,54 @@ def window_ious(ones: Sequence[Window], others: Sequence[Window]) -> Floats:
     return ious
 
 
-def _average_precisions(
-    name: str, predictions: Sequence[Sequence[Prediction]], truths: Sequence[Sequence[Window]]
-) -> dict[str, float]:
-    pairs = list(zip(predictions, truths, strict=True))
-    means = {t: float(np.mean([average_precision(*pair, t) for pair in pairs])) for t in _AP_THRESHOLDS}
+def _query_scores(predictions: Sequence[Prediction], truth: Sequence[Window]) -> dict[str, float]:
+    """What one query scores; `truth` has a window."""
+    ious = window_ious([(start, end) for start, end, _ in predictions], truth)
+    by_score = _ious_by_score(predictions, truth)
+    at = [_average_precision(by_score, threshold) for threshold in _AP_THRESHOLDS]
+    scores = {
+        "MR-full-mAP": float(np.mean(at)),
+        "MR-full-mAP@0.5": at[_AP_THRESHOLDS.index(0.5)],
+        "MR-full-mAP@0.75": at[_AP_THRESHOLDS.index(0.75)],
+    }
+    for depth in _RECALL_DEPTHS:
+        best = float(ious[:depth].max(initial=0.0))
+        scores |= {f"MR-full-R{depth}@{threshold}": float(best >= threshold) for threshold in _RECALL_THRESHOLDS}
+    scores["MR-full-mIoU"] = float(ious[:1].max(initial=0.0))
+    for name, (shortest, longest) in _LENGTHS.items():
+        kept = [place for place, (start, end) in enumerate(truth) if shortest < end - start <= longest]
+        precisions = [_average_precision(by_score[:, kept], threshold) for threshold in _AP_THRESHOLDS]
+        scores[f"MR-{name}-mAP"] = float(np.mean(precisions)) if kept else math.nan
+    return scores | _edge_errors(predictions, truth, ious)
+
+
+def _edge_errors(predictions: Sequence[Prediction], truth: Sequence[Window], ious: Floats) -> dict[str, float]:
+    overlaps = bool(ious[:1].max(initial=0.0) > 0)
+    start, end = truth[int(ious[0].argmax())] if overlaps else (math.nan, math.nan)
     return {
-        f"MR-{name}-mAP": _per_cent(float(np.mean(list(means.values())))),
-        f"MR-{name}-mAP@0.5": _per_cent(means[0.5]),
-        f"MR-{name}-mAP@0.75": _per_cent(means[0.75]),
+        "MR-full-overlap": float(overlaps),
+        "MR-full-start-error-seconds": abs(predictions[0][0] - start) if overlaps else math.nan,
+        "MR-full-end-error-seconds": abs(predictions[0][1] - end) if overlaps else math.nan,
     }
 
 
-def _best_ious(predictions: Sequence[Prediction], truth: Sequence[Window]) -> Floats:
-    """IoU of each prediction with the true window nearest to it."""
-    best: Floats = window_ious([(start, end) for start, end, _ in predictions], truth).max(axis=1, initial=0.0)
-    return best
+def _ious_by_score(predictions: Sequence[Prediction], truth: Sequence[Window]) -> Floats:
+    """IoU of the predictions that count, in order of score, with the true windows."""
+    ordered = sorted(predictions[:_MOST_PREDICTIONS], key=lambda prediction: -prediction[2])
+    return window_ious([(start, end) for start, end, _ in ordered], truth)
 
 
-def _per_cent(share: float) -> float:
-    return round(100 * share, 2)
+def _average_precision(ious: Floats, threshold: float) -> float:
+    right = np.zeros(len(ious))
+    taken: set[int] = set()
+    for number, nearest_first in enumerate(np.argsort(ious, axis=1, kind="stable")[:, ::-1].tolist()):
+        free = next((window for window in nearest_first if window not in taken), None)
+        if free is not None and ious[number, free] >= threshold:
+            taken.add(free)
+            right[number] = 1
+    if not taken:
+        return 0.0
+    precision = np.cumsum(right) / np.arange(1, len(right) + 1)
+    best_later = np.maximum.accumulate(precision[::-1])[::-1]
+    # Recall rises by one window's share at each right answer and nowhere else.
+    return float(np.sum(best_later * right) / ious.shape[1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from pipeline.run_config import RunConfig, load_run_config
 __all__ = ["Experiment", "Variant", "load_experiment"]
 
 _MOST_VARIANTS = 200
+_LONGEST_NAME = 80
 _ABSOLUTE = ("library", "index", "execution")
 
 
@@ -49,8 +49,8 @@ class Experiment(Settings):
     @classmethod
     def _check_names(cls, variants: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         for name in variants:
-            if not re.fullmatch(r"[\w.,+=@%: -]{1,80}", name):
-                raise ValueError(f"a variant is named by up to 80 letters, digits and -_.,+=@%: , not {name!r}")
+            if not (name.isprintable() and 1 <= len(name) <= _LONGEST_NAME):
+                raise ValueError(f"a variant's name has 1 to {_LONGEST_NAME} printable characters, not {name[:99]!r}")
         return variants
 
     @model_validator(mode="after")
@@ -155,9 +155,10 @@ def _dotted(changes: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 def _nested(changes: Mapping[str, Any]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for path, value in changes.items():
+        inner = value
         for part in reversed(path.split(".")):
-            value = {part: value}
-        result = merged(result, value)
+            inner = {part: inner}
+        result = merged(result, inner)
     return result
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import yaml
 
 from pipeline.execution.run_report import Cause, RunReport
 from pipeline.present.markup import Markup, joined, tag
-from pipeline.present.plots import Caption, Line, bars, columns, lines, stacked
+from pipeline.present.page import cards, folded, legend, page, section, table
+from pipeline.present.plot_frame import Caption, percent
+from pipeline.present.plots import Line, bars, columns, lines, stacked
 from pipeline.present.run_figures import (
     TIMES,
     busy_shares,
@@ -22,32 +24,24 @@ from pipeline.present.run_figures import (
     stage_parts,
     workers,
 )
-from pipeline.present.run_style import STYLE
+from pipeline.present.run_style import RUN_STYLE
 from pipeline.present.text import file_name
 
 __all__ = ["run_page"]
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _STATUSES = ("done", "partial", "skipped", "failed")
 _REFRESH_SECONDS = 60
 
 
 def run_page(report: RunReport) -> str:
     """One HTML document: headline, plots with their figures as tables, causes of failures, configuration."""
-    refresh = _void("meta", http_equiv="refresh", content=str(_REFRESH_SECONDS)) if report.outcome == "running" else ""
-    head = tag(
-        "head",
-        _void("meta", charset="utf-8"),
-        _void("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        _void("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        _void("meta", name="color-scheme", content="light dark"),
-        refresh,
-        tag("title", f"Run {report.run_id} - momentseek"),
-        tag("style", Markup(STYLE)),
-    )
     sections = [_throughput(report), _stages(report), _failures(report), _damage(report), _slowest(report)]
-    content = tag("main", _header(report), _tiles(report), *sections, _details(report), _footer(report))
-    return f"<!doctype html>\n{tag('html', head, tag('body', content), lang='en')}\n"
+    return page(
+        f"Run {report.run_id}",
+        [_header(report), _tiles(report), *sections, _details(report), _footer(report)],
+        style=RUN_STYLE,
+        refresh_seconds=_REFRESH_SECONDS if report.outcome == "running" else None,
+    )
 
 
 def _header(report: RunReport) -> Markup:
@@ -81,11 +75,7 @@ def _tiles(report: RunReport) -> Markup:
         ("segments", number(report.segments), "written to the index", Markup()),
         ("memory", megabytes(report.peak_memory_bytes), "of the driver, at most", Markup()),
     ]
-    cards = [
-        tag("div", tag("dt", name), tag("dd", value), tag("p", said), more, class_="tile")
-        for name, value, said, more in tiles
-    ]
-    return tag("dl", *cards, class_="tiles")
+    return cards(tiles)
 
 
 def _status_bar(report: RunReport) -> Markup:
@@ -98,7 +88,7 @@ def _status_bar(report: RunReport) -> Markup:
 def _throughput(report: RunReport) -> Markup:
     found = rates(report)
     if not found.values or not any(found.values):
-        return _section("Throughput", tag("p", "No video was decoded.", class_="quiet"))
+        return section("Throughput", tag("p", "No video was decoded.", class_="quiet"))
     average = sum(period.seconds_decoded for period in report.periods) / max(report.elapsed_seconds, 1e-3)
     lowest, highest = min(found.values), max(found.values)
     said = f"Seconds of video a second: from {lowest:.1f} to {highest:.1f}, {average:.1f} on average."
@@ -119,23 +109,23 @@ def _throughput(report: RunReport) -> Markup:
     )
     starts = [number * found.width_seconds for number in range(len(found.values))]
     rows = [
-        [clock(start), f"{value:.1f} {TIMES}", str(videos), _percent(reading), _percent(encoding)]
+        [clock(start), f"{value:.1f} {TIMES}", str(videos), percent(reading), percent(encoding)]
         for start, value, videos, reading, encoding in zip(
             starts, found.values, found.videos, readers, encoders, strict=True
         )
     ]
-    return _section(
+    return section(
         "Throughput",
         tag("p", "Seconds of video decoded in a second, over the time since the run began.", class_="quiet"),
         plot,
         tag("h3", "How busy the workers were"),
-        _legend(("decode", "readers"), ("encode", "encoders")),
+        legend(("decode", "readers"), ("encode", "encoders")),
         busy,
-        _table(
+        table(
             ["from", "of real time", "videos ended", "readers busy", "encoders busy"],
             rows,
             right=(1, 2, 3, 4),
-            folded=True,
+            is_folded=True,
         ),
     )
 
@@ -146,22 +136,22 @@ def _stages(report: RunReport) -> Markup:
     said = " ".join(f"{row}: {share}." for row, share in shares)
     plot = stacked(Caption("stages", "Where the time went", said), rows=rows)
     kinds = {part.colour: part.name for _, parts in rows for part in parts if part.value > 0}
-    table = [[row, part.name, clock(part.value), share_of_time(part, parts)] for row, parts in rows for part in parts]
-    return _section(
+    cells = [[row, part.name, clock(part.value), share_of_time(part, parts)] for row, parts in rows for part in parts]
+    return section(
         "Where the time went",
         tag("p", limit_of(report), class_="verdict"),
         plot,
-        _legend(*kinds.items()),
-        _table(["who", "what", "time", "share"], table, right=(2, 3), folded=True),
+        legend(*kinds.items()),
+        table(["who", "what", "time", "share"], cells, right=(2, 3), is_folded=True),
     )
 
 
 def _failures(report: RunReport) -> Markup:
     failed = report.counts.get("failed", 0)
     if not report.failures:
-        return _section("Failures", tag("p", "No video failed.", class_="quiet"))
+        return section("Failures", tag("p", "No video failed.", class_="quiet"))
     command = f"momentseek index --retry-failed --library {shlex.quote(report.library)}"
-    return _section(
+    return section(
         "Failures by cause",
         tag("p", f"{number(failed)} of {number(report.ended)} videos failed. This tries them again:"),
         tag("pre", command),
@@ -173,7 +163,7 @@ def _failures(report: RunReport) -> Markup:
 def _damage(report: RunReport) -> Markup:
     if not report.damage:
         return Markup()
-    return _section(
+    return section(
         "Damaged videos",
         tag("p", "Of these, all that could be decoded is in the library.", class_="quiet"),
         _cause_plot("damage", "Damage by cause", report.damage, "partial"),
@@ -197,7 +187,7 @@ def _cause_table(causes: Sequence[Cause]) -> Markup:
         ]
         for cause in causes
     ]
-    return _table(["videos", "why", "for example"], rows, right=(0,))
+    return table(["videos", "why", "for example"], rows, right=(0,))
 
 
 def _slowest(report: RunReport) -> Markup:
@@ -205,7 +195,7 @@ def _slowest(report: RunReport) -> Markup:
         return Markup()
     rows = [(file_name(video.uri), video.elapsed_seconds, clock(video.elapsed_seconds)) for video in report.slowest]
     said = "; ".join(f"{label}: {time}" for label, _, time in rows[:5])
-    table = [
+    cells = [
         [
             tag("span", video.uri, class_="name"),
             video.status,
@@ -215,11 +205,11 @@ def _slowest(report: RunReport) -> Markup:
         ]
         for video in report.slowest
     ]
-    return _section(
+    return section(
         "Slowest videos",
         tag("p", "From the first read to the last write; several are worked on at once.", class_="quiet"),
         bars(Caption("slowest", "Slowest videos", said), rows=rows[:10], colour="pace"),
-        _table(["video", "status", "took", "length", "frames"], table, right=(2, 3, 4), folded=True),
+        table(["video", "status", "took", "length", "frames"], cells, right=(2, 3, 4), is_folded=True),
     )
 
 
@@ -228,53 +218,17 @@ def _details(report: RunReport) -> Markup:
     prints = [[name, tag("code", value)] for name, value in report.fingerprints.items()]
     more = report.sources - len(report.first_sources)
     sources = "\n".join(report.first_sources) + (f"\nand {number(more)} more" if more > 0 else "")
-    return _section(
+    return section(
         "What was run",
-        _folded("Configuration, with every default", tag("pre", settings)),
-        _folded(f"Sources ({number(report.sources)})", tag("pre", sources)),
-        _folded("Fingerprints", _table(["of", "fingerprint"], prints)),
+        folded("Configuration, with every default", tag("pre", settings)),
+        folded(f"Sources ({number(report.sources)})", tag("pre", sources)),
+        folded("Fingerprints", table(["of", "fingerprint"], prints)),
     )
 
 
 def _footer(report: RunReport) -> Markup:
     command = f"momentseek runs show {shlex.quote(report.run_id)} --json --library {shlex.quote(report.library)}"
     return tag("footer", "The same for programs: ", tag("code", command))
-
-
-def _section(title: str, *content: str) -> Markup:
-    return tag("section", tag("h2", title), *content)
-
-
-def _folded(title: str, *content: str) -> Markup:
-    return tag("details", tag("summary", title), *content)
-
-
-def _legend(*kinds: tuple[str, str]) -> Markup:
-    return tag("p", *(tag("span", name, class_=f"dot {colour}") for colour, name in kinds), class_="legend")
-
-
-def _table(
-    header: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = (), folded: bool = False
-) -> Markup:
-    def cells(kind: str, row: Sequence[str]) -> Markup:
-        return joined(tag(kind, cell, class_="right" if column in right else None) for column, cell in enumerate(row))
-
-    table = tag(
-        "table",
-        tag("thead", tag("tr", cells("th", header))),
-        tag("tbody", *(tag("tr", cells("td", row)) for row in rows)),
-    )
-    scrolled = tag("div", table, class_="wide")
-    return _folded("The same as a table", scrolled) if folded else scrolled
-
-
-def _void(name: str, /, **attributes: str) -> Markup:
-    """An element that has no content and no end."""
-    return Markup(tag(name, **attributes).removesuffix(f"</{name}>"))
-
-
-def _percent(share: float) -> str:
-    return f"{share:.0%}".replace("%", " %")
 
 
 def _time(text: str) -> str:

@@ -1,70 +1,21 @@
-"""The style of a run's page, light and dark."""
+"""What a run's page adds to the style of all pages: the colours of its stages and outcomes."""
 
 from __future__ import annotations
 
-__all__ = ["STYLE"]
+__all__ = ["RUN_STYLE"]
 
-STYLE = """
-:root{color-scheme:light dark;--ground:#f6f7f9;--card:#fff;--line:#e4e7ec;--text:#14171c;--quiet:#667085;
---accent:#2f6fed;--decode:#2f6fed;--wait:#e2a33b;--idle:#e9ecf1;--encode:#7c5cdb;--load:#c3b4f2;--store:#0f9f9a;--index:#57b94c;
---done:#2f9e5d;--partial:#e2a33b;--skipped:#8fa3bf;--failed:#d64545;--on:#fff;--on-idle:#667085}
-@media (prefers-color-scheme:dark){:root{--ground:#101216;--card:#191c22;--line:#2a2e37;--text:#f2f3f5;--quiet:#949aa6;
---accent:#6ea8fe;--decode:#5b96f7;--wait:#d99a35;--idle:#2a2e37;--encode:#9a7ff0;--load:#5a4a91;--store:#2bb3ad;
---index:#5fbf55;--done:#4ade80;--partial:#e5ab4a;--skipped:#7487a3;--failed:#f0716f;--on:#0d0f13;--on-idle:#949aa6}}
-*{box-sizing:border-box}
-body{margin:0;background:var(--ground);color:var(--text);
-font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
-main{max-width:1040px;margin:0 auto;padding:40px 20px 64px}
-header p{margin:2px 0;color:var(--quiet);overflow-wrap:anywhere}
-.kicker{text-transform:uppercase;letter-spacing:.08em;font-size:12px;font-weight:600}
-h1{font-size:28px;line-height:1.25;margin:2px 0 8px;display:flex;flex-wrap:wrap;gap:12px;align-items:center;
-font-variant-numeric:tabular-nums}
-h2{font-size:18px;margin:0 0 10px}h3{font-size:14px;margin:22px 0 2px}
-.badge{font-size:13px;font-weight:600;padding:3px 12px;border-radius:99px;color:var(--on);background:var(--skipped)}
-.badge.finished{background:var(--done)}.badge.failed{background:var(--failed)}.badge.interrupted{background:var(--partial)}
+RUN_STYLE = """
+:root{--decode:#2f6fed;--wait:#e2a33b;--encode:#7c5cdb;--load:#c3b4f2;--store:#0f9f9a;--index:#57b94c;--on-idle:#667085}
+@media (prefers-color-scheme:dark){:root{--decode:#5b96f7;--wait:#d99a35;--encode:#9a7ff0;--load:#5a4a91;
+--store:#2bb3ad;--index:#5fbf55;--on-idle:#949aa6}}
+.badge.finished{background:var(--done)}.badge.failed{background:var(--failed)}
+.badge.interrupted{background:var(--partial)}
 .badge.running{background:var(--accent)}
-header .problem{color:var(--failed);font-weight:600;margin-top:10px}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(200px,1fr));gap:14px;margin:26px 0 14px}
-.tile,section{background:var(--card);border:1px solid var(--line);border-radius:12px}
-.tile{padding:16px 18px}.tile:first-child{grid-row:span 2}
-dt{color:var(--quiet);font-size:13px}
-dd{margin:0;font-size:28px;font-weight:650;line-height:1.25;letter-spacing:-.01em;font-variant-numeric:tabular-nums}
-.tile p{margin:0;color:var(--quiet);font-size:13px}
-.share{display:flex;gap:2px;height:10px;margin:22px 0 10px}
-.share i{border-radius:3px;min-width:4px}
-section{padding:22px 24px;margin:14px 0}
-section>p{margin:0 0 12px}
-.quiet{color:var(--quiet)}.verdict{font-weight:500}
-svg{display:block;width:100%;height:auto;overflow:visible;
-font:12px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
-svg .grid{stroke:var(--line)}svg .tick,svg .said{fill:var(--quiet);font-variant-numeric:tabular-nums}
-svg .row{fill:var(--text);font-size:13px}
-svg .average{stroke:var(--text);stroke-dasharray:5 4;opacity:.55}
-svg .average+.said{fill:var(--text);font-weight:600;paint-order:stroke;stroke:var(--card);stroke-width:4px}
-svg .line{fill:none;stroke-width:2.2;stroke-linejoin:round}
-svg rect.pace{fill:var(--accent)}
 svg .line.decode{stroke:var(--decode)}svg .line.encode{stroke:var(--encode)}
-svg text.on{fill:var(--on);font-weight:600}svg text.on.idle{fill:var(--on-idle)}svg text.on.load{fill:var(--text)}
-rect.decode{fill:var(--decode)}rect.wait{fill:var(--wait)}rect.idle{fill:var(--idle)}rect.encode{fill:var(--encode)}
-rect.load{fill:var(--load)}rect.store{fill:var(--store)}rect.index{fill:var(--index)}rect.failed{fill:var(--failed)}
-rect.partial{fill:var(--partial)}
-.legend{display:flex;flex-wrap:wrap;gap:4px 18px;margin:8px 0;color:var(--quiet);font-size:13px}
-.dot::before{content:"";display:inline-block;width:10px;height:10px;border-radius:3px;margin-right:7px;background:var(--idle)}
-.dot.decode::before{background:var(--decode)}.dot.wait::before{background:var(--wait)}.dot.encode::before{background:var(--encode)}
-.dot.load::before{background:var(--load)}.dot.store::before{background:var(--store)}.dot.index::before{background:var(--index)}
-.dot.done::before,i.done{background:var(--done)}.dot.partial::before,i.partial{background:var(--partial)}
-.dot.skipped::before,i.skipped{background:var(--skipped)}.dot.failed::before,i.failed{background:var(--failed)}
-.tile .legend{flex-direction:column}
-.wide{overflow-x:auto}
-table{border-collapse:collapse;width:100%;font-size:13px;margin-top:12px;font-variant-numeric:tabular-nums}
-th{text-align:left;color:var(--quiet);font-weight:500}
-th,td{padding:6px 14px 6px 0;border-bottom:1px solid var(--line);vertical-align:top}
-.right{text-align:right}.name{overflow-wrap:anywhere;min-width:320px}
-pre,code{font:12.5px/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
-pre{background:var(--ground);border:1px solid var(--line);border-radius:8px;padding:12px 14px;
-overflow-x:auto;margin:10px 0 18px}
-details{margin-top:10px}summary{cursor:pointer;color:var(--quiet);font-size:13px}
-summary:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
-footer{color:var(--quiet);font-size:13px;margin-top:22px;overflow-wrap:anywhere}
-@media print{section,.tile{break-inside:avoid}}
+svg text.on.idle{fill:var(--on-idle)}svg text.on.load{fill:var(--text)}
+rect.decode{fill:var(--decode)}rect.wait{fill:var(--wait)}rect.encode{fill:var(--encode)}
+rect.load{fill:var(--load)}rect.store{fill:var(--store)}rect.index{fill:var(--index)}
+.dot.decode::before{background:var(--decode)}.dot.wait::before{background:var(--wait)}
+.dot.encode::before{background:var(--encode)}.dot.load::before{background:var(--load)}
+.dot.store::before{background:var(--store)}.dot.index::before{background:var(--index)}
 """

@@ -63,11 +63,13 @@ class SharedStore:
 
     def add_name(self, video_id: str, name: str) -> VideoRecord:
         """Note another name of the same content in all stores."""
-        return [store.add_name(video_id, name) for store in self.stores][0]
+        records = [store.add_name(video_id, name) for store in self.stores]
+        return records[0]
 
     def delete(self, video_id: str) -> bool:
         """Forget a video in all stores; whether one of them held it."""
-        return any([store.delete(video_id) for store in self.stores])
+        deleted = [store.delete(video_id) for store in self.stores]
+        return any(deleted)
 
     def background(self, rows: int) -> FrameSample:
         """Of the first store."""

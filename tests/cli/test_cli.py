@@ -321,16 +321,6 @@ def test_doctor_names_the_way_out_where_weights_are_missing(momentseek, config):
     assert "Ways out" in result.out
 
 
-def test_evaluate_scores_a_library(momentseek, config, make_video, tmp_path):
-    momentseek("index", make_video("a.mp4"), "-c", config)
-    labels = tmp_path / "moments.jsonl"
-    labels.write_text(json.dumps({"qid": 1, "query": "it", "vid": "a.mp4", "relevant_windows": [[0, 3]]}) + "\n")
-    result = momentseek("evaluate", labels, "-c", config)
-    assert (result.code, result.out.splitlines()[0].split()) == (0, ["1", "questions", "per", "cent"])
-    [scores] = momentseek("evaluate", labels, "-c", config, "--json").objects()
-    assert scores["queries"] == 1
-
-
 def test_a_reader_that_leaves_early_brings_no_complaint():
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
     code = "import sys; from pipeline.cli import main; sys.exit(main(['config', 'schema']))"

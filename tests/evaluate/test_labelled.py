@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.evaluate import LabelledQuery, read_labelled
+from pipeline.evaluate import ClipSaliency, LabelledQuery, read_labelled, write_labelled
 
 GOOD = {"qid": 7803, "query": "A dog runs.", "vid": "park", "relevant_windows": [[3, 7.5], [9, 12]]}
+
+
+SALIENT = {"duration": 9, "relevant_clip_ids": [1, 3], "saliency_scores": [[1, 2, 3], [4, 0, 0]]}
 
 
 def write(path: Path, *lines: Any) -> Path:
@@ -19,11 +22,43 @@ def write(path: Path, *lines: Any) -> Path:
 
 
 def test_read_labelled_takes_what_it_needs_of_a_line(tmp_path: Path) -> None:
-    other = {**GOOD, "qid": "b", "query": " eine Straße ", "duration": 150, "saliency_scores": [[1, 2, 3]]}
+    other = {**GOOD, **SALIENT, "qid": "b", "query": " eine Straße ", "concepts": ["dog", " dog "], "other": 1}
     assert read_labelled(write(tmp_path, GOOD, "", other)) == [
         LabelledQuery(7803, "A dog runs.", "park", ((3.0, 7.5), (9.0, 12.0))),
-        LabelledQuery("b", "eine Straße", "park", ((3.0, 7.5), (9.0, 12.0))),
+        LabelledQuery(
+            "b",
+            "eine Straße",
+            "park",
+            ((3.0, 7.5), (9.0, 12.0)),
+            duration_seconds=9.0,
+            concepts=("dog",),
+            saliency=ClipSaliency(4, (1, 3), ((1.0, 2.0, 3.0), (4.0, 0.0, 0.0))),
+        ),
     ]
+
+
+def test_saliency_of_clips_that_were_not_labelled_is_zero(tmp_path: Path) -> None:
+    [query] = read_labelled(write(tmp_path, {**GOOD, **SALIENT}))
+    assert query.saliency is not None
+    assert query.saliency.by_clip().tolist() == [[0, 0, 0], [1, 2, 3], [0, 0, 0], [4, 0, 0]]
+
+
+def test_a_query_without_windows_is_absent(tmp_path: Path) -> None:
+    [absent, true] = read_labelled(write(tmp_path, {**GOOD, "qid": 1, "relevant_windows": []}, GOOD))
+    assert (absent.is_absent, true.is_absent) == (True, False)
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    queries = read_labelled(
+        write(tmp_path, {**GOOD, **SALIENT, "concepts": ["dog"]}, {**GOOD, "qid": "ä", "relevant_windows": []})
+    )
+    write_labelled(queries, tmp_path / "again.jsonl")
+    assert read_labelled(tmp_path / "again.jsonl") == queries
+
+
+def test_a_set_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere.*cannot be written"):
+        write_labelled([], tmp_path / "nowhere" / "labels.jsonl")
 
 
 @pytest.mark.parametrize(
@@ -33,13 +68,21 @@ def test_read_labelled_takes_what_it_needs_of_a_line(tmp_path: Path) -> None:
         ({"qid": True}, "qid, got True"),
         ({"query": " "}, "query, got ' '"),
         ({"vid": 3}, "vid, got 3"),
-        ({"relevant_windows": []}, "at least one"),
+        ({"relevant_windows": None}, "empty where the video does not show it, got None"),
         ({"relevant_windows": [[5, 5]]}, r"0 <= start < end, got \[5, 5\]"),
         ({"relevant_windows": [[-1, 5]]}, "0 <= start < end"),
         ({"relevant_windows": [[1, "2"]]}, "0 <= start < end"),
         ({"relevant_windows": [[1, 2, 3]]}, "0 <= start < end"),
         ({"relevant_windows": [[1, float("inf")]]}, "0 <= start < end"),
-        ({"relevant_windows": "1-2"}, "at least one"),
+        ({"relevant_windows": "1-2"}, "expected a list of"),
+        ({"duration": 0}, "duration in seconds, more than 0, got 0"),
+        ({"concepts": "dog"}, "list of texts as concepts.*'dog'"),
+        ({**SALIENT, "duration": None}, "saliency_scores need the video's duration"),
+        ({**SALIENT, "relevant_clip_ids": None}, "clips from 0 to 3 as relevant_clip_ids, got None"),
+        ({**SALIENT, "relevant_clip_ids": [1, 4]}, "clips from 0 to 3"),
+        ({**SALIENT, "saliency_scores": [[1, 2, 3]]}, "scores of each of 2 clips"),
+        ({**SALIENT, "saliency_scores": [[1, 2, 3], [5, 1, 1]]}, "0 to 4"),
+        ({**SALIENT, "saliency_scores": [[1, 2, 3], [1, 1]]}, "as many saliency_scores"),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path: Path, change: dict[str, Any], problem: str) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.evaluate import average_precision, moment_metrics, window_ious
+from pipeline.evaluate import average_precision, moment_metrics, moment_scores, window_ious
 from pipeline.evaluate.metrics import Prediction, Window
 
 
@@ -18,7 +18,8 @@ def test_window_ious() -> None:
 def test_perfect_answers_score_everything() -> None:
     windows = [(1.0, 5.0)], [(0.0, 20.0), (40.0, 60.0)], [(30.0, 90.0)]
     metrics = moment_metrics([[(*window, 0.9) for window in of_query] for of_query in windows], windows)
-    assert set(metrics.values()) == {100.0}
+    errors = [metrics.pop(f"MR-full-{edge}-error-seconds") for edge in ("start", "end")]
+    assert (set(metrics.values()), errors) == ({100.0}, [0.0, 0.0])
     assert sorted(metrics) == [
         "MR-full-R1@0.3",
         "MR-full-R1@0.5",
@@ -30,6 +31,7 @@ def test_perfect_answers_score_everything() -> None:
         "MR-full-mAP@0.5",
         "MR-full-mAP@0.75",
         "MR-full-mIoU",
+        "MR-full-overlap",
         "MR-long-mAP",
         "MR-middle-mAP",
         "MR-short-mAP",
@@ -98,6 +100,30 @@ def test_lengths_count_their_own_windows_alone() -> None:
     assert metrics["MR-short-mAP"] == 50
     assert metrics["MR-long-mAP"] == 0
     assert "MR-middle-mAP" not in metrics
+
+
+def test_edge_errors_are_those_of_the_first_moment_where_it_overlaps_a_true_window() -> None:
+    # Off by 1 and 2 s from the window that is nearest by IoU; the second touches its window only; the third finds
+    # nothing.
+    answers: list[list[Prediction]] = [[(11, 22, 0.9), (0, 4, 0.8)], [(4, 8, 0.9)], []]
+    metrics = moment_metrics(answers, [[(0, 12), (10, 20)], [(0, 4)], [(0, 4)]])
+    assert metrics["MR-full-start-error-seconds"] == 1
+    assert metrics["MR-full-end-error-seconds"] == 2
+    assert metrics["MR-full-overlap"] == 33.33
+
+
+def test_edge_errors_are_absent_where_nothing_overlaps() -> None:
+    metrics = moment_metrics([[(4, 8, 0.9)]], [[(0, 4)]])
+    assert metrics["MR-full-overlap"] == 0
+    assert "MR-full-start-error-seconds" not in metrics
+
+
+def test_queries_without_a_true_window_do_not_count() -> None:
+    metrics = moment_metrics([[(0, 4, 0.9)], [(0, 4, 0.9)], []], [[(0, 4)], [], []])
+    assert metrics["MR-full-R1@0.7"] == metrics["MR-full-mAP"] == 100
+    scores = moment_scores([[(0, 4, 0.9)], []], [[(0, 4)], []])
+    assert scores["MR-full-mAP"][0] == 1
+    assert all(np.isnan(column[1]) for column in scores.values())
 
 
 @pytest.mark.parametrize(("predictions", "truths"), [([], []), ([[]], [[]]), ([[]], [[(0, 1)], [(0, 1)]])])

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
+from page_reader import read
 
 from pipeline.execution.run_report import Cause, Example, Period, RunReport, SlowVideo
 from pipeline.execution.stage_times import StageSeconds
@@ -13,7 +13,6 @@ from pipeline.present.run_figures import busy_shares, clock, limit_of, rates, sh
 from pipeline.present.run_page import run_page
 
 EVIL = "<script>alert('1')</script>&\"\x1b[31m.mp4"
-VOID = {"meta"}
 
 
 def report(**changes: object) -> RunReport:
@@ -50,36 +49,6 @@ def report(**changes: object) -> RunReport:
         "peak_memory_bytes": 300_000_000,
     }
     return RunReport(**(fields | changes))
-
-
-class Reader(HTMLParser):
-    """Checks that elements are closed in order, and gathers what they are, their attributes and the text."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.text = ""
-
-    def handle_starttag(self, name: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.tags.append(name)
-        self.attributes += attributes
-        if name not in VOID:
-            self.open.append(name)
-
-    def handle_endtag(self, name: str) -> None:
-        assert self.open.pop() == name
-
-    def handle_data(self, text: str) -> None:
-        self.text += text
-
-
-def read(page: str) -> Reader:
-    reader = Reader()
-    reader.feed(page)
-    assert reader.open == []
-    return reader
 
 
 def test_a_page_tells_the_run():

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import av
 import pytest
 
+from pipeline.evaluate import read_labelled
 from pipeline.sampling import SceneChange
 from pipeline.video import Decoding, make_decoder
 from sample_videos.films import Film, write_scripts, write_watch_script
 from sample_videos.generate import main
-from sample_videos.labels import write_labels
+from sample_videos.labels import film_truth, write_labels
+from sample_videos.statements import CONCEPTS, concepts_of
+from sample_videos.truth import Statement, bits
 from sample_videos.world.scene import Person
 
 FOLDER = Path(__file__).resolve().parents[2] / "sample_videos"
@@ -29,6 +33,24 @@ def test_write_labels_gives_the_committed_bytes(tmp_path: Path) -> None:
     assert count >= 60
     for name in ("moments.jsonl", "cuts.json"):
         assert (tmp_path / name).read_bytes() == (FOLDER / name).read_bytes()
+
+
+def test_absent_queries_are_of_what_the_film_never_shows() -> None:
+    queries = read_labelled(FOLDER / "moments.jsonl")
+    absent = [query for query in queries if query.is_absent]
+    assert Counter(query.video for query in absent) == dict.fromkeys(SCRIPTS, 3)
+    said = {name.removeprefix("weather "): statement for name, statement in CONCEPTS.items()}
+    by_one_concept = [query for query in absent if len(query.concepts) == 1]
+    assert len(by_one_concept) >= 8
+    for query in by_one_concept:
+        assert film_truth(SCRIPTS[query.video], said[query.concepts[0]]) == ([], True)
+
+
+def test_concepts_of_a_statement_are_all_that_it_says() -> None:
+    worker = Statement(scene=CONCEPTS["night"].scene, some=(bits("person", "hat", "red hat"), bits("dog")))
+    names = ["person", "dog", "night", "person in hard hat", "person in red hard hat"]
+    assert sorted(concepts_of(worker)) == sorted(names)
+    assert concepts_of(CONCEPTS["nobody"]) == ["nobody"]
 
 
 def test_generate_another_seed_gives_other_films(tmp_path: Path) -> None:

@@ -1,0 +1,110 @@
+"""Whether one evaluation is better than another of the same questions, or only luckier.
+
+Scores are compared question by question. The interval of the mean difference is a bootstrap's, and the p-value that of
+a two-sided randomisation test: had it not mattered which of the two gave which answer, how often would the mean
+difference be as great? The signs of differences are flipped at random for that (Smucker, Allan and Carterette 2007,
+doi:10.1145/1321440.1321528). As in `pipeline.evaluate.resampling`, the questions of a video are drawn, and flipped,
+together where there are ten videos or more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import ConfigError
+from pipeline.evaluate.evaluation import Answer, Evaluation
+from pipeline.evaluate.metrics import scale_of
+from pipeline.evaluate.resampling import Resampling, drawn_means, grouped, resampling_of
+
+__all__ = ["Difference", "compare"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How a metric differs between two evaluations, over the questions that have it in both.
+
+    Attributes:
+        queries: How many questions those are.
+        before: The metric of the first, per cent or seconds.
+        after: The metric of the second.
+        difference: `after - before`.
+        interval: Of the difference, 95 %.
+        p_value: How likely a difference as great would be if the two were equally good.
+        better: Questions whose score rose.
+        worse: Questions whose score fell. For metrics in seconds a rise is a loss.
+    """
+
+    queries: int
+    before: float
+    after: float
+    difference: float
+    interval: tuple[float, float]
+    p_value: float
+    better: int
+    worse: int
+
+
+def compare(before: Evaluation, after: Evaluation) -> dict[str, Difference]:
+    """Compare two evaluations of the same labelled set, by metric.
+
+    The first moment's IoU is "MR-full-mIoU", the average precision "MR-full-mAP".
+
+    Raises:
+        ConfigError: They were matched by different rules, or are not about the same questions; the message names the
+            first that differs.
+    """
+    if before.rule != after.rule:
+        raise ConfigError(f"matched by {before.rule!r} and by {after.rule!r}: evaluate both by the same version")
+    one, other = ({answer.query_id: answer for answer in side.answers} for side in (before, after))
+    differing = [key for key in one.keys() | other.keys() if not _is_same(one.get(key), other.get(key))]
+    if differing or not one:
+        raise ConfigError(
+            f"{len(differing)} questions are not the same in both evaluations, first: qid"
+            f" {min(differing, key=str, default=None)!r}; compare evaluations of one labelled set"
+        )
+    pairs = [(answer, other[key]) for key, answer in one.items()]
+    names = dict.fromkeys(name for answer in before.answers for name in answer.scores)
+    found = {}
+    for name in names:
+        kept = [(a, b) for a, b in pairs if name in a.scores and name in b.scores]
+        if kept:
+            how = resampling_of([answer.video_id for answer, _ in kept])
+            scores = np.asarray([(a.scores[name], b.scores[name]) for a, b in kept], np.float64)
+            found[name] = _difference(scores, how, scale_of(name))
+    return found
+
+
+def _is_same(one: Answer | None, other: Answer | None) -> bool:
+    if one is None or other is None:
+        return False
+    return (one.text, one.video, one.truth) == (other.text, other.video, other.truth)
+
+
+def _difference(scores: Floats, how: Resampling, scale: float) -> Difference:
+    differences = scores[:, 1] - scores[:, 0]
+    edges = 50 * (1 - how.level), 50 * (1 + how.level)
+    low, high = np.nanpercentile(drawn_means(differences[:, None], how)[:, 0], edges)
+    before, after = scores.mean(axis=0)
+    return Difference(
+        queries=len(scores),
+        before=round(scale * float(before), 2),
+        after=round(scale * float(after), 2),
+        difference=round(scale * float(after - before), 2),
+        interval=(round(scale * float(low), 2), round(scale * float(high), 2)),
+        p_value=_p_value(differences, how),
+        better=int((differences > 0).sum()),
+        worse=int((differences < 0).sum()),
+    )
+
+
+def _p_value(differences: Floats, how: Resampling, draws: int = 10_000) -> float:
+    """Share of sign flips with as great a sum, what was seen among them."""
+    sums = grouped(differences[:, None], how)[0][:, 0]
+    signs = np.random.default_rng(how.seed).integers(0, 2, size=(draws, len(sums))) * 2.0 - 1.0
+    as_great = np.abs(signs @ sums) >= abs(float(sums.sum())) - 1e-12
+    return float((1 + as_great.sum()) / (1 + draws))

@@ -1,0 +1,84 @@
+"""Which kinds of questions a library answers well: scores by concept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.evaluate.labelled import LabelledQuery
+from pipeline.evaluate.metrics import means
+from pipeline.evaluate.resampling import intervals, resampling_of
+
+__all__ = ["CONCEPT_METRICS", "ConceptScore", "concept_scores", "words_of"]
+
+Floats = npt.NDArray[np.float64]
+
+CONCEPT_METRICS = ("MR-full-mAP", "MR-full-R1@0.5")
+_LEAST_QUERIES = 3
+_STOP_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """a an the of in on at to into onto from by for with without and or not no is are was were be being it its this
+        that there who which where while as then up down out off over his her their he she they him them some someone
+        somebody something one two other another video picture photo footage shot scene image person people""",
+    )
+)
+
+
+@dataclass(frozen=True)
+class ConceptScore:
+    """How queries about a concept score.
+
+    Attributes:
+        concept: As the labelled set names it, or a word of the questions.
+        queries: True queries about it.
+        metrics: Per cent by name, those of `CONCEPT_METRICS`.
+        intervals: (low, high) of these.
+    """
+
+    concept: str
+    queries: int
+    metrics: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]]
+
+
+def concept_scores(
+    queries: Sequence[LabelledQuery], videos: Sequence[str], columns: Mapping[str, Floats]
+) -> tuple[ConceptScore, ...]:
+    """Scores of each concept that three or more true queries are about, best mAP first, ties by name.
+
+    Where no query of the set names its concepts, they are the words of the questions.
+
+    Args:
+        queries: The labelled set.
+        videos: The id of each query's video.
+        columns: Scores by metric, float64 (Q,).
+    """
+    are_named = any(query.concepts for query in queries)
+    members: dict[str, list[int]] = {}
+    for number, query in enumerate(queries):
+        if not query.is_absent:
+            for concept in query.concepts if are_named else words_of(query.text):
+                members.setdefault(concept, []).append(number)
+    found = [
+        _scored(concept, numbers, videos, columns)
+        for concept, numbers in members.items()
+        if len(numbers) >= _LEAST_QUERIES
+    ]
+    return tuple(sorted(found, key=lambda score: (-score.metrics[CONCEPT_METRICS[0]], score.concept)))
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """The words of a question that tell it from others, in small letters, each once."""
+    words: Iterable[str] = re.findall(r"[^\W\d_]+(?:['-][^\W\d_]+)*", text.lower())
+    return tuple(dict.fromkeys(word for word in words if len(word) > 1 and word not in _STOP_WORDS))
+
+
+def _scored(concept: str, numbers: Sequence[int], videos: Sequence[str], columns: Mapping[str, Floats]) -> ConceptScore:
+    own = {name: columns[name][list(numbers)] for name in CONCEPT_METRICS}
+    how = resampling_of([videos[number] for number in numbers])
+    return ConceptScore(concept, len(numbers), means(own), intervals(own, how))

@@ -1,0 +1,118 @@
+"""What an evaluation found, with the answers it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pipeline.evaluate.concepts import ConceptScore
+from pipeline.evaluate.metrics import MATCHING_RULE
+from pipeline.evaluate.rejection import RejectionCurve
+from pipeline.evaluate.resampling import Resampling
+from pipeline.types import Moment
+
+__all__ = ["Answer", "Evaluation"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a library answered to one labelled query.
+
+    Attributes:
+        query_id: The query's id.
+        text: The question.
+        video: The video it is about, as the labelled set names it.
+        video_id: The same, as the library does.
+        truth: True windows (start, end) in seconds; none where the video does not show it.
+        moments: What was found in that video, best first.
+        first_iou: IoU of the first moment with the true window nearest to it; 0 where there is none.
+        duration_seconds: The video's length, where the labelled set tells it.
+        scores: By metric what this query scores, 0 to 1 or seconds; without those that do not apply to it.
+    """
+
+    query_id: int | str
+    text: str
+    video: str
+    video_id: str
+    truth: tuple[tuple[float, float], ...]
+    moments: tuple[Moment, ...]
+    first_iou: float
+    duration_seconds: float | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def found(self) -> tuple[tuple[float, float, float], ...]:
+        """(start, end, score) of the moments, best first."""
+        return tuple((moment.start_seconds, moment.end_seconds, moment.score) for moment in self.moments)
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether the right answer is nothing."""
+        return not self.truth
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as JSON can hold it, moments as (start, end, score)."""
+        return {
+            "query_id": self.query_id,
+            "text": self.text,
+            "video": self.video,
+            "video_id": self.video_id,
+            "truth": self.truth,
+            "found": self.found,
+            "first_iou": self.first_iou,
+            "scores": {name: round(score, 6) for name, score in self.scores.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How well a library answers a labelled set.
+
+    Attributes:
+        metrics: By name: per cent, or seconds where the name ends so; without what does not apply.
+        intervals: 95 % intervals of these.
+        counts: How many queries each metric is the mean of.
+        resampling: How the intervals were drawn.
+        rejection: What thresholds on the score are worth; None unless there are both absent and true queries.
+        concepts: Scores by concept, best first.
+        concepts_are_named: Whether the labelled set names them; they are words of the questions otherwise.
+        answers: In the labelled set's order.
+        rule: By which moments were matched with true windows.
+    """
+
+    metrics: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]]
+    counts: Mapping[str, int]
+    resampling: Resampling
+    rejection: RejectionCurve | None
+    concepts: tuple[ConceptScore, ...]
+    concepts_are_named: bool
+    answers: tuple[Answer, ...]
+    rule: str = MATCHING_RULE
+
+    @property
+    def absent(self) -> int:
+        """How many queries have nothing as their right answer."""
+        return sum(answer.is_absent for answer in self.answers)
+
+    def worst(self, count: int = 10) -> tuple[Answer, ...]:
+        """The true queries of least average precision, then least IoU of the first moment, then in their order."""
+        true = [answer for answer in self.answers if not answer.is_absent]
+        return tuple(sorted(true, key=lambda answer: (answer.scores["MR-full-mAP"], answer.first_iou))[:count])
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as JSON can hold it."""
+        return {
+            "rule": self.rule,
+            "queries": len(self.answers),
+            "absent": self.absent,
+            "metrics": dict(self.metrics),
+            "intervals": dict(self.intervals),
+            "counts": dict(self.counts),
+            "resampling": self.resampling.as_json(),
+            "rejection": None if self.rejection is None else self.rejection.as_json(),
+            "concepts_are_named": self.concepts_are_named,
+            "concepts": [asdict(concept) for concept in self.concepts],
+            "answers": [answer.as_json() for answer in self.answers],
+        }

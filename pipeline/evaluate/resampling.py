@@ -1,0 +1,114 @@
+"""How far metrics would move with another set of queries: bootstrap intervals.
+
+What is drawn again are videos, with all of their queries, since queries about one video share what makes it easy or
+hard: its light, its cuts, what else it shows. Drawing queries alone would take seven of one film for seven witnesses,
+and give intervals that are too narrow. (This is the cluster bootstrap: Davison and Hinkley 1997, Bootstrap Methods and
+their Application, 3.8; Field and Welsh 2007, doi:10.1111/j.1467-9868.2007.00593.x.) With less than ten videos there is
+too little to draw from, and queries are drawn; such intervals say nothing of other videos. Which it was is in the
+result.
+
+Intervals are percentiles (Efron and Tibshirani 1993, An Introduction to the Bootstrap, 13). Where all queries score the
+same, an interval has no width: it cannot know of what was never seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.evaluate.metrics import scale_of
+
+__all__ = ["Resampling", "intervals", "resampling_of"]
+
+Floats = npt.NDArray[np.float64]
+
+_LEAST_VIDEOS = 10
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How queries are drawn again.
+
+    Attributes:
+        unit: What is drawn: "videos" with all of their queries, or "queries".
+        groups: For each query the number of what it is drawn with, from 0.
+        draws: How often.
+        seed: Of the draws.
+        level: Share of the draws that an interval holds.
+    """
+
+    unit: str
+    groups: tuple[int, ...]
+    draws: int = 2000
+    seed: int = 20210720
+    level: float = 0.95
+
+    @property
+    def count(self) -> int:
+        """How many units there are."""
+        return len(set(self.groups))
+
+    def as_json(self) -> dict[str, object]:
+        """All but the groups."""
+        return {"unit": self.unit, "units": self.count, "draws": self.draws, "seed": self.seed, "level": self.level}
+
+
+def resampling_of(videos: Sequence[str]) -> Resampling:
+    """How to draw queries again, given the video of each."""
+    names = list(dict.fromkeys(videos))
+    if len(names) < _LEAST_VIDEOS:
+        return Resampling("queries", tuple(range(len(videos))))
+    number_of = {name: number for number, name in enumerate(names)}
+    return Resampling("videos", tuple(number_of[video] for video in videos))
+
+
+def intervals(columns: Mapping[str, Floats], how: Resampling) -> dict[str, tuple[float, float]]:
+    """Intervals of the metrics of columns of scores, in their units, with two decimals.
+
+    Args:
+        columns: By metric float64 (Q,), NaN where a query has no score.
+        how: How the Q queries are drawn again.
+
+    Returns:
+        (low, high) for each column that has a score.
+    """
+    kept = {name: column for name, column in columns.items() if not np.isnan(column).all()}
+    if not kept:
+        return {}
+    drawn = drawn_means(np.stack(list(kept.values()), axis=1), how)
+    edges = 50 * (1 - how.level), 50 * (1 + how.level)
+    lows, highs = np.nanpercentile(drawn, edges, axis=0)
+    return {
+        name: (round(scale_of(name) * float(low), 2), round(scale_of(name) * float(high), 2))
+        for name, low, high in zip(kept, lows, highs, strict=True)
+    }
+
+
+def drawn_means(scores: Floats, how: Resampling) -> Floats:
+    """Means of columns over the queries of each draw.
+
+    Args:
+        scores: float64 (Q, M), NaN where there is none.
+        how: How queries are drawn.
+
+    Returns:
+        float64 (draws, M); NaN where a draw has no score.
+    """
+    sums, counts = grouped(scores, how)
+    rng = np.random.default_rng(how.seed)
+    times = rng.multinomial(how.count, np.full(how.count, 1 / how.count), size=how.draws).astype(np.float64)
+    totals = times @ counts
+    means: Floats = np.divide(times @ sums, totals, out=np.full_like(totals, np.nan), where=totals > 0)
+    return means
+
+
+def grouped(scores: Floats, how: Resampling) -> tuple[Floats, Floats]:
+    """Sum and number of the scores of each unit, each float64 (units, M)."""
+    there = ~np.isnan(scores)
+    sums, counts = (np.zeros((how.count, scores.shape[1])) for _ in range(2))
+    np.add.at(sums, list(how.groups), np.where(there, scores, 0.0))
+    np.add.at(counts, list(how.groups), there)
+    return sums, counts

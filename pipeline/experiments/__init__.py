@@ -1,0 +1,9 @@
+"""Several configurations over the same videos, scored on the same labelled moments."""
+
+from __future__ import annotations
+
+from pipeline.experiments.results import ExperimentResult, VariantResult
+from pipeline.experiments.run import run_experiment
+from pipeline.experiments.settings import Experiment, Variant, load_experiment
+
+__all__ = ["Experiment", "ExperimentResult", "Variant", "VariantResult", "load_experiment", "run_experiment"]

@@ -1,0 +1,83 @@
+"""What a sampling costs by itself, which a shared pass cannot tell."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.encode import OpenClipEncoder
+from pipeline.execution.reading import Reading, sampled_batches
+from pipeline.execution.video_work import VideoEnd
+from pipeline.experiments.embedding import store_of
+from pipeline.run_config import RunConfig
+from pipeline.video import make_decoder
+
+__all__ = ["DecodingCost", "Kept", "decoding_cost", "kept"]
+
+
+@dataclass(frozen=True)
+class DecodingCost:
+    """What decoding, sampling and preprocessing take for one sampling alone, without the encoder.
+
+    Attributes:
+        seconds_an_hour: Of one reader, for an hour of video.
+        frames_an_hour: Pictures that are decoded for an hour of video.
+    """
+
+    seconds_an_hour: float
+    frames_an_hour: float
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a sampling keeps.
+
+    Attributes:
+        video_seconds: Length of all videos.
+        frames: Sampled frames.
+        bytes: Of their embeddings, uncompressed.
+    """
+
+    video_seconds: float
+    frames: int
+    bytes: int
+
+
+def decoding_cost(config: RunConfig, places: Sequence[str]) -> DecodingCost | None:
+    """Read some videos for one sampling alone; None where there are none to read.
+
+    Raises:
+        VideoError: A video cannot be read.
+    """
+    reading = Reading(
+        decoder=make_decoder(config.decoding, config.fetching),
+        sampler=config.sampling,
+        preprocessing=OpenClipEncoder(config.encoder).preprocessing(),
+        batch_frames=config.execution.batch_frames,
+        fetching=config.fetching,
+    )
+    seconds, video_seconds, frames = 0.0, 0.0, 0
+    for place in places:
+        started = time.perf_counter()
+        for item in sampled_batches(reading, place):
+            if isinstance(item, VideoEnd):
+                video_seconds += item.duration_seconds
+                frames += item.frames_decoded
+        seconds += time.perf_counter() - started
+    if not video_seconds:
+        return None
+    return DecodingCost(seconds / video_seconds * 3600, frames / video_seconds * 3600)
+
+
+def kept(config: RunConfig, video_ids: Sequence[str]) -> Kept:
+    """What a sampling keeps of videos.
+
+    Raises:
+        StoreError: A video's file is broken.
+    """
+    store = store_of(config)
+    records = [record for video_id in video_ids if (record := store.record(video_id)) is not None]
+    frames = sum(record.frame_count for record in records)
+    width = store.read(records[0].video_id).vectors.shape[1] if records else 0
+    return Kept(sum(record.duration_seconds for record in records), frames, frames * width * 4)

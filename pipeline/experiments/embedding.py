@@ -1,0 +1,169 @@
+"""Frame embeddings for all variants: every video decoded once, and every frame encoded once an encoder.
+
+What is one: variants that differ in segmentation, aggregation, search or prompts share their embeddings; those that
+differ in sampling share one pass over a video (`pipeline.sampling.shared`), and the embeddings of the frames that they
+have in common. What the stores hold already is neither decoded nor encoded again, so that a variant that comes later
+costs the frames that nobody had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.encode import OpenClipEncoder
+from pipeline.errors import ConfigError, ExecutionError
+from pipeline.execution import Execution, OnProgress, Stages, make_executor
+from pipeline.execution.stage_times import Stopwatch
+from pipeline.experiments.settings import Variant
+from pipeline.index import MemoryIndex
+from pipeline.rows import RowRecipe
+from pipeline.run_config import RunConfig
+from pipeline.sampling import SceneChange
+from pipeline.sampling.shared import Shared
+from pipeline.segment import FixedWindows, MeanPooling
+from pipeline.store import ParquetStore, SharedStore
+from pipeline.types import Source, Status
+from pipeline.uris import place_of
+from pipeline.video import identify, make_decoder
+
+__all__ = ["Embedded", "embed_all", "store_of"]
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """What it took to have all embeddings.
+
+    Attributes:
+        video_ids: Of the experiment's videos, by source.
+        seconds: Wall time.
+        frames_decoded: Pictures that were decoded.
+        frames_encoded: Frames that were encoded.
+        videos_read: Videos that were decoded; the others were known.
+    """
+
+    video_ids: Mapping[str, str]
+    seconds: float = 0.0
+    frames_decoded: int = 0
+    frames_encoded: int = 0
+    videos_read: int = 0
+
+
+def store_of(config: RunConfig) -> ParquetStore:
+    """Where a configuration's frame embeddings are."""
+    return ParquetStore(config.library, config.sampling_fingerprint, OpenClipEncoder(config.encoder).fingerprint)
+
+
+def embed_all(
+    variants: Sequence[Variant],
+    sources: Sequence[Source],
+    execution: Execution,
+    *,
+    on_progress: OnProgress | None = None,
+) -> Embedded:
+    """Make the frame embeddings of all variants that are not there yet.
+
+    Args:
+        variants: All of the experiment's.
+        sources: The videos.
+        execution: How the batch is run.
+        on_progress: Told how far it is.
+
+    Raises:
+        ConfigError: A sampling cannot share a pass.
+        ExecutionError: A video failed; the message has the causes, and what is done stays done.
+        VideoError: A video cannot be read at all.
+        WeightsUnavailableError: A model cannot be had.
+    """
+    fetching = variants[0].config.fetching
+    video_ids = {source.uri: identify(source.uri, fetching).video_id for source in sources}
+    embedded = Embedded(video_ids)
+    watch = Stopwatch()
+    with watch:
+        for group in _groups(variants):
+            embedded = _embed_group(group, sources, execution, embedded, on_progress)
+    return replace(embedded, seconds=watch.seconds)
+
+
+def _groups(variants: Sequence[Variant]) -> list[list[RunConfig]]:
+    """Configurations that one pass serves, one a sampling: those of the same encoder and decoder."""
+    groups: dict[str, dict[str, RunConfig]] = {}
+    for variant in variants:
+        config = variant.config
+        key = f"{variant.encoder_fingerprint} {config.decoding.model_dump_json()}"
+        groups.setdefault(key, {}).setdefault(config.sampling_fingerprint, config)
+    return [list(group.values()) for group in groups.values()]
+
+
+def _embed_group(
+    group: Sequence[RunConfig],
+    sources: Sequence[Source],
+    execution: Execution,
+    embedded: Embedded,
+    on_progress: OnProgress | None,
+) -> Embedded:
+    wanted = set(embedded.video_ids.values())
+    held = {config.sampling_fingerprint: _held(store_of(config)) for config in group}
+    missing = [config for config in group if not wanted <= held[config.sampling_fingerprint]]
+    if not missing:
+        return embedded
+    if len(missing) > 1:
+        _check_bounded(missing)
+    stores = tuple(store_of(config) for config in missing)
+    others = tuple(store_of(config) for config in group if config not in missing)
+    known = _known_pts((*others, *stores), wanted)
+    config = missing[0]
+    stages = Stages(
+        decoder=make_decoder(config.decoding, config.fetching),
+        sampler=Shared(tuple(each.sampling for each in missing), known),
+        encoder=OpenClipEncoder(config.encoder),
+        store=SharedStore(stores, others),
+        # Rows are made of each sampling's own frames later on; an executor wants to write some.
+        recipe=RowRecipe(segmenter=FixedWindows(length_seconds=3600.0), aggregator=MeanPooling(), fingerprint="none"),
+        index=MemoryIndex(),
+        fetching=config.fetching,
+    )
+    failed = []
+    for report in make_executor(execution, stages, on_progress=on_progress).run(sources):
+        if report.status is Status.FAILED:
+            failed.append(f"{place_of(report.source.uri)}: {report.problem}")
+        elif report.status is not Status.SKIPPED:
+            embedded = replace(
+                embedded,
+                frames_decoded=embedded.frames_decoded + report.frames_decoded,
+                frames_encoded=embedded.frames_encoded + report.frames_sampled,
+                videos_read=embedded.videos_read + 1,
+            )
+    if failed:
+        some = "; ".join(failed[:3])
+        raise ExecutionError(
+            f"{len(failed)} of {len(sources)} videos failed: {some}; mend them or leave them out, and run the"
+            " experiment again: what is done is not done again"
+        )
+    return embedded
+
+
+def _check_bounded(configs: Sequence[RunConfig]) -> None:
+    for config in configs:
+        if isinstance(config.sampling, SceneChange) and config.sampling.max_gap_seconds is None:
+            raise ConfigError(
+                "sampling.max_gap_seconds: scene_change without it waits for the end of a shot, however long, and the"
+                " frames of the other variants wait with it; set it, as to 60"
+            )
+
+
+def _held(store: ParquetStore) -> set[str]:
+    return {record.video_id for record in store.records()}
+
+
+def _known_pts(stores: Sequence[ParquetStore], wanted: set[str]) -> dict[str, npt.NDArray[np.int64]]:
+    """By the URI of a video, the frames of which some store has the embeddings."""
+    found: dict[str, list[npt.NDArray[np.int64]]] = {}
+    for store in stores:
+        for record in store.records():
+            if record.video_id in wanted:
+                found.setdefault(record.info.uri, []).append(store.read(record.video_id).pts)
+    return {uri: np.unique(np.concatenate(parts)) for uri, parts in found.items()}

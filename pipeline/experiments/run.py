@@ -1,0 +1,151 @@
+"""An experiment, from its file to its results."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from pipeline.config import fingerprint
+from pipeline.errors import ExecutionError
+from pipeline.evaluate import LabelledQuery, OnSearch, evaluate, read_labelled
+from pipeline.execution import Execution, OnProgress
+from pipeline.experiments.costs import DecodingCost, decoding_cost, kept
+from pipeline.experiments.embedding import Embedded, embed_all, store_of
+from pipeline.experiments.results import ExperimentResult, VariantResult, read_result, write_result
+from pipeline.experiments.settings import Experiment, Variant
+from pipeline.library import Library
+from pipeline.types import Source
+from pipeline.video import expand
+
+__all__ = ["OnVariant", "run_experiment"]
+
+_PACKAGES = ("momentseek", "av", "open_clip_torch", "torch", "numpy")
+
+OnVariant = Callable[[str, int, int], None]
+"""Told which variant is scored, how many are done, of how many."""
+
+
+def run_experiment(
+    experiment: Experiment,
+    variants: Sequence[Variant],
+    work: str | Path,
+    *,
+    execution: Execution | None = None,
+    on_progress: OnProgress | None = None,
+    on_variant: OnVariant | None = None,
+) -> ExperimentResult:
+    """Embed what is not embedded yet, and score every variant that was not scored over the same data.
+
+    It can be ended and begun again: videos and variants that are done are not done again.
+
+    Args:
+        experiment: What is asked.
+        variants: The configurations, from `load_experiment`.
+        work: Folder of the results; the variants' configurations say where embeddings are.
+        execution: How videos are read and encoded; None for the first variant's.
+        on_progress: Told how far the embedding is.
+        on_variant: Told how far the scoring is.
+
+    Raises:
+        ConfigError: A setting is wrong.
+        QueryError: A labelled set cannot be read, or is about other videos.
+        SourceError: A list of videos cannot be read.
+        ExecutionError: Videos failed, or there are none.
+        StoreError: Embeddings or a result cannot be read or written.
+    """
+    started = time.perf_counter()
+    config = variants[0].config
+    sources = list(expand(experiment.videos, config.fetching))
+    if not sources:
+        raise ExecutionError(f"there are no videos in {', '.join(experiment.videos)}")
+    queries = _labelled(experiment.labelled)
+    embedded = embed_all(variants, sources, execution or config.execution, on_progress=on_progress)
+    data = data_fingerprint(embedded, queries)
+    scorer = _Scorer(sources, embedded, queries, experiment.cost_videos)
+    results = []
+    for number, variant in enumerate(variants):
+        if on_variant is not None:
+            on_variant(variant.name, number, len(variants))
+        result = read_result(Path(work), variant, data)
+        if result is None:
+            result = scorer.scored(variant)
+            write_result(Path(work), variant, data, result)
+        results.append(result)
+    return ExperimentResult(experiment, tuple(results), embedded, time.perf_counter() - started, data)
+
+
+def data_fingerprint(embedded: Embedded, queries: Sequence[LabelledQuery]) -> str:
+    """Identity of the videos' contents and of the labels."""
+    labels = [[str(q.query_id), q.text, q.video, [list(window) for window in q.windows]] for q in queries]
+    return fingerprint({"videos": sorted(set(embedded.video_ids.values())), "labels": labels})
+
+
+def _labelled(paths: Sequence[str]) -> list[LabelledQuery]:
+    """All sets as one; ids that two sets share are told apart by the set's number."""
+    sets = [read_labelled(path) for path in paths]
+    if len(sets) == 1:
+        return sets[0]
+    return [replace(q, query_id=f"{number}:{q.query_id}") for number, one in enumerate(sets, 1) for q in one]
+
+
+class _Scorer:
+    """Scores variants; what a sampling costs is measured once."""
+
+    def __init__(
+        self, sources: Sequence[Source], embedded: Embedded, queries: Sequence[LabelledQuery], cost_videos: int
+    ) -> None:
+        self._sources = sources
+        self._video_ids = tuple(dict.fromkeys(embedded.video_ids.values()))
+        self._embedded = embedded
+        self._queries = queries
+        self._cost_videos = cost_videos
+        self._costs: dict[str, DecodingCost | None] = {}
+
+    def scored(self, variant: Variant) -> VariantResult:
+        """Build the variant's index in memory, and ask it everything."""
+        config = variant.config
+        searches: list[float] = []
+        with Library(config) as library:
+            segments = library.moment_index().count()
+            library.searcher()
+            evaluation = evaluate(
+                library,
+                self._queries,
+                min_score=config.search.min_score,
+                on_search=_timed(searches),
+            )
+        return VariantResult(
+            name=variant.name,
+            changes=variant.changes,
+            config=config.model_dump(mode="json"),
+            evaluation=evaluation,
+            kept=kept(config, self._video_ids),
+            decoding=self._cost(variant),
+            segments=segments,
+            search_seconds=(searches[-1] - searches[0]) / max(1, len(searches) - 1) if searches else 0.0,
+            versions={name: version(name) for name in _PACKAGES},
+            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+    def _cost(self, variant: Variant) -> DecodingCost | None:
+        config = variant.config
+        key = config.sampling_fingerprint
+        if key not in self._costs:
+            store = store_of(config)
+            records = {vid: record for vid in self._video_ids if (record := store.record(vid)) is not None}
+            longest = sorted(
+                self._sources, key=lambda source: -records[self._embedded.video_ids[source.uri]].duration_seconds
+            )
+            self._costs[key] = decoding_cost(config, [source.uri for source in longest[: self._cost_videos]])
+        return self._costs[key]
+
+
+def _timed(moments: list[float]) -> OnSearch:
+    def note(done: int, total: int) -> None:  # noqa: ARG001 - of the protocol
+        moments.append(time.perf_counter())
+
+    return note
