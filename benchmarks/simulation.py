@@ -40,6 +40,7 @@ from pipeline.execution import Execution, Stages, make_executor
 from pipeline.index import Indexing, Owner, open_index
 from pipeline.index.protocol import MomentIndex
 from pipeline.packets import Packets, Span
+from pipeline.rows import RowRecipe
 from pipeline.sampling import FixedRate
 from pipeline.segment import FixedWindows, MeanPooling
 from pipeline.store import ParquetStore
@@ -273,9 +274,7 @@ def simulated(
         sampler=FixedRate(fps=1.0),
         encoder=SimulatedEncoder(ENCODE_SECONDS / CLIP_SECONDS / hurry),
         store=ParquetStore(str(folder / "library"), "simulated", "simulated"),
-        segmenter=FixedWindows(),
-        aggregator=MeanPooling(),
-        segmentation_fingerprint="simulated",
+        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="simulated"),
         index=index,
     )
     being_read: list[int] = []
