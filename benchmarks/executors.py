@@ -34,13 +34,12 @@ from pipeline.encode import OpenClipEncoder
 from pipeline.execution import Execution, Stages, make_executor
 from pipeline.execution.gathering import GatheredEmbeddings
 from pipeline.execution.ledger import Ledger
+from pipeline.execution.reading import Reading, sampled_batches
 from pipeline.execution.video_work import (
     BatchTimes,
     FrameBatch,
     Heartbeat,
-    Reading,
     VideoEnd,
-    sampled_batches,
 )
 from pipeline.sampling import FixedRate
 from pipeline.types import Source

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from pipeline.encode import Encoder, Encoding
 from pipeline.execution import Stages
 from pipeline.index import MemoryIndex
+from pipeline.rows import RowRecipe
 from pipeline.sampling import FrameSampler
 from pipeline.segment import FixedWindows, MeanPooling
 from pipeline.store import ParquetStore
@@ -85,9 +86,7 @@ def stages_in(folder: str, encoder: Encoder, sampler: FrameSampler) -> Stages:
         sampler=sampler,
         encoder=encoder,
         store=ParquetStore(folder, "benchmark", "benchmark"),
-        segmenter=FixedWindows(),
-        aggregator=MeanPooling(),
-        segmentation_fingerprint="benchmark",
+        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="benchmark"),
         index=MemoryIndex(),
     )
 

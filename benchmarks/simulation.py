@@ -1,15 +1,15 @@
 """A batch of a hundred thousand videos: does anything grow, and what does a video cost beside its stages?
 
-    python -m benchmarks.simulation [--videos 100000] [--readers 4] [--hurry 100]
+    python -m benchmarks.simulation [--videos 100000] [--readers 4] [--hurry 100] [--uri http://host:19530]
                                     [--output benchmarks/results/simulation.json]
 
 Simulated are decoding and encoding alone: they sleep as long as a clip of ten seconds was measured to take (see
 `DECODE_SECONDS` and `ENCODE_SECONDS`), divided by `--hurry`. All else is real: a file for each video, which is
 identified; Ray with a process a reader and one encoder, through which ten pictures of 224 x 224 a video travel; the
-store, which gets a Parquet file a video; and Milvus Lite, which gets its rows. So a video leaves behind what a clip of
-ten seconds leaves behind.
+store, which gets a Parquet file a video; and Milvus, which gets its rows: the server at `--uri`, in a collection that
+is dropped at the end, or else Milvus Lite. So a video leaves behind what a clip of ten seconds leaves behind.
 
-Every `--every` videos is noted how long they took, the resident memory of this process (the driver, with Milvus Lite in
+Every `--every` videos is noted how long they took, the resident memory of this process (the driver; Milvus Lite is in
 it), the bytes in Ray's object store, how many videos were being read, and the rows of the index. `overhead_ms` is the
 time a video on the wall less what readers and encoder slept for it, which pass side by side: of the two the longer one.
 Writing store and index counts as overhead.
@@ -23,7 +23,9 @@ import os
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -36,7 +38,9 @@ import numpy.typing as npt
 from benchmarks.setting import rounded, write_result
 from pipeline.execution import Execution, Stages, make_executor
 from pipeline.index import Indexing, Owner, open_index
+from pipeline.index.protocol import MomentIndex
 from pipeline.packets import Packets, Span
+from pipeline.rows import RowRecipe
 from pipeline.sampling import FixedRate
 from pipeline.segment import FixedWindows, MeanPooling
 from pipeline.store import ParquetStore
@@ -236,17 +240,41 @@ def object_store_bytes() -> float:
     return float(held - ray.available_resources().get("object_store_memory", 0.0))
 
 
-def simulated(folder: Path, sources: Sequence[Source], *, readers: int, hurry: float, every: int) -> dict[str, Any]:
+@contextmanager
+def opened_index(folder: Path, uri: str | None) -> Iterator[MomentIndex]:
+    """An empty index: Milvus Lite in a folder, or a collection of a server, which is dropped afterwards."""
+    library_id = uuid.uuid4().hex[:12]
+    index = open_index(Indexing(uri=uri), folder=folder, owner=Owner("simulated", library_id=library_id))
+    try:
+        yield index
+    finally:
+        index.close()
+        if uri is not None:
+            drop_collections(uri, library_id)
+
+
+def drop_collections(uri: str, library_id: str) -> None:
+    """Drop what a server holds of a library."""
+    from pymilvus import MilvusClient
+
+    with closing(MilvusClient(uri)) as client:
+        for collection in client.list_collections():
+            if library_id in collection:
+                for alias in client.list_aliases(collection)["aliases"]:
+                    client.drop_alias(alias)
+                client.drop_collection(collection)
+
+
+def simulated(
+    folder: Path, sources: Sequence[Source], index: MomentIndex, *, readers: int, hurry: float, every: int
+) -> dict[str, Any]:
     """Index all clips, and note how it went every so many."""
-    index = open_index(Indexing(), folder=folder / "library" / "index", owner=Owner("simulated"))
     stages = Stages(
         decoder=SimulatedDecoder(DECODE_SECONDS / hurry),
         sampler=FixedRate(fps=1.0),
         encoder=SimulatedEncoder(ENCODE_SECONDS / CLIP_SECONDS / hurry),
         store=ParquetStore(str(folder / "library"), "simulated", "simulated"),
-        segmenter=FixedWindows(),
-        aggregator=MeanPooling(),
-        segmentation_fingerprint="simulated",
+        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="simulated"),
         index=index,
     )
     being_read: list[int] = []
@@ -275,9 +303,7 @@ def simulated(folder: Path, sources: Sequence[Source], *, readers: int, hurry: f
         print(json.dumps(rounded(notes[-1], 1)), flush=True, file=sys.stderr)
         before = time.perf_counter()
     seconds = time.perf_counter() - began
-    rows = index.count()
-    index.close()
-    return {"seconds": seconds, "rows": rows, "notes": notes}
+    return {"seconds": seconds, "rows": index.count(), "notes": notes}
 
 
 def main() -> None:
@@ -287,6 +313,7 @@ def main() -> None:
     parser.add_argument("--readers", type=int, default=4)
     parser.add_argument("--hurry", type=float, default=100.0)
     parser.add_argument("--every", type=int, default=1000)
+    parser.add_argument("--uri", help="a Milvus server in place of Milvus Lite")
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/simulation.json"))
     arguments = parser.parse_args()
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -294,15 +321,20 @@ def main() -> None:
 
     readers = arguments.readers
     ray.init(num_cpus=readers + 1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, opened_index(Path(name) / "index", arguments.uri) as index:
         sources = write_clips(Path(name), arguments.videos)
-        found = simulated(Path(name), sources, readers=readers, hurry=arguments.hurry, every=arguments.every)
+        found = simulated(Path(name), sources, index, readers=readers, hurry=arguments.hurry, every=arguments.every)
     notes = found["notes"]
     slept = max(DECODE_SECONDS / readers, ENCODE_SECONDS) / arguments.hurry * 1000
     tenth = max(1, len(notes) // 10)
     first, last = notes[tenth : 2 * tenth] or notes, notes[-tenth:]
     content = {
-        "work": {"videos": arguments.videos, "readers": readers, "hurry": arguments.hurry},
+        "work": {
+            "videos": arguments.videos,
+            "readers": readers,
+            "hurry": arguments.hurry,
+            "index": "Milvus Lite" if arguments.uri is None else "Milvus server",
+        },
         "slept_ms_a_video": slept,
         "overhead_ms": median(note["ms_a_video"] for note in notes) - slept,
         "last_over_second_tenth": {

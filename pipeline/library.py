@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import uuid
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.config import validate, with_overrides
 from pipeline.encode import Encoder, OpenClipEncoder, OpenEncoder
-from pipeline.errors import QueryError, StoreError
-from pipeline.index import MomentIndex, Owner, open_index
+from pipeline.errors import QueryError
+from pipeline.index import MomentIndex
 from pipeline.library_checks import check_encoder, check_sampling
-from pipeline.library_file import LibraryFile, read_library_file, write_library_file
-from pipeline.library_id import claim_library_id, local_folder, read_library_id
-from pipeline.rows import segment_rows
+from pipeline.library_config import config_of
+from pipeline.library_file import LibraryFile, write_library_file
+from pipeline.library_index import LibraryIndex
 from pipeline.run_config import RunConfig
 from pipeline.search import Searcher
-from pipeline.search.names import match_videos
+from pipeline.search.names import VideoNames
 from pipeline.store import FailureLog, ParquetStore, traces
-from pipeline.types import (
-    FailedSource,
-    FrameEmbeddings,
-    IndexedSegment,
-    Moment,
-    Scalar,
-    Source,
-    VideoRecord,
-    VideoReport,
-)
+from pipeline.types import FailedSource, Moment, Scalar, Source, VideoRecord, VideoReport
 from pipeline.upkeep import Comparison, OnVideo, Rebuilt, Removed, compare, rebuild, remove
 
 if TYPE_CHECKING:
@@ -39,10 +25,6 @@ if TYPE_CHECKING:
     from pipeline.run_log import RunLog
 
 __all__ = ["Library", "Removed"]
-
-_log = logging.getLogger(__name__)
-
-_URI_VARIABLE = "MOMENTSEEK_MILVUS_URI"
 
 
 class Library:
@@ -62,12 +44,10 @@ class Library:
     def __init__(self, config: RunConfig, *, encoder: Encoder | None = None) -> None:
         self.config = config
         self._encoder: Encoder = encoder or OpenClipEncoder(config.encoder)
-        self._has_own_encoder = encoder is None
         self._open_encoder: OpenEncoder | None = None
-        self._index: MomentIndex | None = None
-        self._has_id = False
+        self._index = LibraryIndex(config, self._encoder)
         self._searcher: Searcher | None = None
-        self._records: list[VideoRecord] | None = None
+        self._names = VideoNames()
         self.last_run_id: str | None = None
 
     @classmethod
@@ -90,14 +70,8 @@ class Library:
             ConfigError: A setting is wrong, or the library's file was written by another version.
             FingerprintMismatchError: The library was made with another encoder.
         """
-        if location is None or isinstance(location, RunConfig):
-            config = location or RunConfig()
-        else:
-            kept = read_library_file(str(location))
-            config = kept.config if kept is not None else RunConfig(library=str(location))
-        data = with_overrides(config.model_dump(mode="json"), overrides)
-        library = cls(_with_server(validate(RunConfig, data, "configuration")), encoder=encoder)
-        check_encoder(library.config, library._encoder, has_own=library._has_own_encoder)
+        library = cls(config_of(location, overrides), encoder=encoder)
+        check_encoder(library.config, library._encoder, has_own=encoder is None)
         return library
 
     def __repr__(self) -> str:
@@ -130,6 +104,8 @@ class Library:
             MomentIndexError: The index cannot be used; then the library's file is left as it was.
             StoreError: The library's file cannot be written.
         """
+        from pipeline.execution import make_executor
+        from pipeline.library_batch import recorded
         from pipeline.run_log import begin_run
 
         check_sampling(self.config)
@@ -138,24 +114,12 @@ class Library:
         self._claim()
         recorder = begin_run(self.config, self._encoder, batch, on_progress)
         self.last_run_id = recorder.run_id
-        if executor is None:
-            from pipeline.execution import make_executor
-
-            executor = make_executor(self.config.execution, self.stages(), on_progress=recorder.progress)
+        executor = executor or make_executor(self.config.execution, self.stages(), on_progress=recorder.progress)
         write_library_file(LibraryFile(self.config, self._encoder.description, self._encoder.fingerprint))
-        failures = FailureLog(self.config.library)
-        failures.open()
-        with recorder:
-            reports = executor.run(batch)
-            try:
-                for report in reports:
-                    _remember(failures, report)
-                    recorder.ended(report)
-                    yield report
-            finally:
-                if isinstance(reports, Generator):
-                    reports.close()
-                self._forget()
+        try:
+            yield from recorded(executor, batch, recorder, FailureLog(self.config.library))
+        finally:
+            self._forget()
 
     def search(
         self,
@@ -207,9 +171,7 @@ class Library:
         Raises:
             QueryError: No video goes by one of them; the message has the nearest names.
         """
-        if not names:
-            return ()
-        return tuple(dict.fromkeys(video_id for name in names for video_id in self._found(name)))
+        return self._names.find(names, self.videos)
 
     def find_removable(self, name: str) -> str:
         """The id of the one video that goes by a name, or that is known by this id to the index alone.
@@ -246,9 +208,8 @@ class Library:
 
     def close(self) -> None:
         """Give index and model back; closing twice is harmless."""
-        if self._index is not None:
-            self._index.close()
-        self._index = self._open_encoder = None
+        self._index.close()
+        self._open_encoder = None
         self._forget()
 
     @property
@@ -264,16 +225,7 @@ class Library:
             FingerprintMismatchError: It holds another encoder's vectors.
             MomentIndexError: It cannot be opened.
         """
-        if self._index is None:
-            self._index = open_index(self.config.index, folder=_index_folder(self.config.library), owner=self._owner())
-            if self.config.index.backend == "memory":
-                try:
-                    rebuild(self._index, self.store, self._rows)
-                except BaseException:
-                    # Half an index would answer the next question as if it were whole.
-                    self._index = None
-                    raise
-        return self._index
+        return self._index.open(fill=lambda index: rebuild(index, self.store, self.config.row_recipe))
 
     def rebuild_index(self, *, on_video: OnVideo | None = None) -> Rebuilt:
         """Make the index anew from the frame embeddings, under the present segmentation and `index.kind`.
@@ -292,7 +244,7 @@ class Library:
         """
         check_sampling(self.config)
         self._claim()
-        rebuilt = rebuild(self.moment_index(), self.store, self._rows, on_video=on_video)
+        rebuilt = rebuild(self.moment_index(), self.store, self.config.row_recipe, on_video=on_video)
         write_library_file(LibraryFile(self.config, self._encoder.description, self._encoder.fingerprint))
         self._forget()
         return rebuilt
@@ -310,7 +262,7 @@ class Library:
             StoreError: Frame embeddings are broken.
         """
         check_sampling(self.config)
-        return compare(self.moment_index(), self.store, self._rows, on_video=on_video)
+        return compare(self.moment_index(), self.store, self.config.row_recipe, on_video=on_video)
 
     def searcher(self) -> Searcher:
         """The searcher, its model loaded.
@@ -332,84 +284,14 @@ class Library:
 
     def stages(self) -> Stages:
         """What a batch is run with."""
-        from pipeline.execution import Stages
-        from pipeline.video import make_decoder
+        from pipeline.library_batch import stages_of
 
-        return Stages(
-            decoder=make_decoder(self.config.decoding, self.config.fetching),
-            sampler=self.config.sampling,
-            encoder=self._encoder,
-            store=self.store,
-            segmenter=self.config.segmentation,
-            aggregator=self.config.aggregation,
-            segmentation_fingerprint=self.config.segmentation_fingerprint,
-            index=self.moment_index(),
-            fetching=self.config.fetching,
-        )
-
-    def _rows(self, frames: FrameEmbeddings, metadata: Mapping[str, Scalar]) -> list[IndexedSegment]:
-        config = self.config
-        return segment_rows(
-            frames,
-            segmenter=config.segmentation,
-            aggregator=config.aggregation,
-            segmentation_fingerprint=config.segmentation_fingerprint,
-            metadata=metadata,
-        )
-
-    def _owner(self) -> Owner:
-        fingerprint, description = self._encoder.fingerprint, self._encoder.description
-        library, index = self.config.library, self.config.index
-        if index.backend == "memory" or index.uri is None:
-            # Nobody else's index can be there.
-            return Owner(fingerprint, description)
-        known = read_library_id(library)
-        self._has_id = known is not None
-        # One that was never written to has no collection yet, and asking must not leave anything behind.
-        return Owner(fingerprint, description, known.id if known is not None else uuid.uuid4().hex[:12], library)
+        return stages_of(self.config, self._encoder, self.store, self.moment_index())
 
     def _claim(self) -> None:
-        """See that the library has an identity before its index is written."""
-        index = self.config.index
-        if index.backend == "memory" or index.uri is None or self._has_id:
-            return
-        claim_library_id(self.config.library)
-        if self._index is not None:
-            self._index.close()
-            self._index = None
-        self._forget()
+        if self._index.claim():
+            self._forget()
 
     def _forget(self) -> None:
-        self._searcher = self._records = None
-
-    def _found(self, name: str) -> tuple[str, ...]:
-        """The videos that go by a name; the store is listed anew only where those known don't."""
-        if self._records is not None:
-            with suppress(QueryError):
-                return match_videos(self._records, name)
-        self._records = self.videos()
-        return match_videos(self._records, name)
-
-
-def _remember(failures: FailureLog, report: VideoReport) -> None:
-    from pipeline.execution import name_of
-
-    try:
-        failures.remember(report, name_of(report.source))
-    except StoreError as error:
-        # The report has it; a disk that is full must not end the batch.
-        _log.warning("%s", error)
-
-
-def _index_folder(library: str) -> Path | None:
-    """Where Milvus Lite's folder is; None for a library that is no local folder."""
-    folder = local_folder(library)
-    return None if folder is None else folder / "index"
-
-
-def _with_server(config: RunConfig) -> RunConfig:
-    """The configuration with the server that the environment names, unless it says a place or has its own index."""
-    uri, folder = os.environ.get(_URI_VARIABLE), _index_folder(config.library)
-    if not uri or config.index.uri is not None or (folder is not None and folder.exists()):
-        return config
-    return config.model_copy(update={"index": config.index.model_copy(update={"uri": uri})})
+        self._searcher = None
+        self._names.forget()

@@ -3,54 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pipeline.index.protocol import MomentIndex
 from pipeline.segment import Aggregator, Segmenter, segment_key, segment_vectors
-from pipeline.types import FrameEmbeddings, IndexedSegment, Scalar
+from pipeline.types import FrameEmbeddings, IndexedSegment, Scalar, Segment
 
-__all__ = ["remove_other_rows", "replace_rows", "segment_keys", "segment_rows"]
+__all__ = ["RowRecipe", "remove_other_rows", "replace_rows"]
 
 
-def segment_rows(
-    frames: FrameEmbeddings,
-    *,
-    segmenter: Segmenter,
-    aggregator: Aggregator,
-    segmentation_fingerprint: str,
-    metadata: Mapping[str, Scalar],
-) -> list[IndexedSegment]:
-    """The rows that stand for a video, in order of their segments.
+@dataclass(frozen=True, kw_only=True)
+class RowRecipe:
+    """How a video's frame embeddings become its rows.
 
-    Args:
-        frames: The video's frame embeddings.
+    Attributes:
         segmenter: Divides the video.
         aggregator: Makes one embedding of a segment's frames.
-        segmentation_fingerprint: Of all that decides what the rows are: sampling, segmenter and aggregator.
-        metadata: What the caller said of the video.
-
-    Raises:
-        ConfigError: The segmenter needs cuts, and `frames` has none.
+        fingerprint: Of all that decides what the rows are: sampling, segmenter and aggregator.
     """
-    segments = segmenter.segments(frames)
-    vectors = segment_vectors(frames, segments, aggregator)
-    return [
-        IndexedSegment(
-            segment_key(frames.video_id, segmentation_fingerprint, segment.ordinal), segment, vector, metadata
-        )
-        for segment, vector in zip(segments, vectors, strict=True)
-    ]
 
+    segmenter: Segmenter
+    aggregator: Aggregator
+    fingerprint: str
 
-def segment_keys(frames: FrameEmbeddings, *, segmenter: Segmenter, segmentation_fingerprint: str) -> frozenset[str]:
-    """The keys of the rows that stand for a video, without making the rows.
+    def rows(self, frames: FrameEmbeddings, metadata: Mapping[str, Scalar]) -> list[IndexedSegment]:
+        """The rows that stand for a video, in order of their segments.
 
-    Raises:
-        ConfigError: The segmenter needs cuts, and `frames` has none.
-    """
-    return frozenset(
-        segment_key(frames.video_id, segmentation_fingerprint, segment.ordinal)
-        for segment in segmenter.segments(frames)
-    )
+        Args:
+            frames: The video's frame embeddings.
+            metadata: What the caller said of the video.
+
+        Raises:
+            ConfigError: The segmenter needs cuts, and `frames` has none.
+        """
+        segments = self.segmenter.segments(frames)
+        vectors = segment_vectors(frames, segments, self.aggregator)
+        return [
+            IndexedSegment(self._key(segment), segment, vector, metadata)
+            for segment, vector in zip(segments, vectors, strict=True)
+        ]
+
+    def keys(self, frames: FrameEmbeddings) -> frozenset[str]:
+        """The keys of the rows that stand for a video, without making the rows.
+
+        Raises:
+            ConfigError: The segmenter needs cuts, and `frames` has none.
+        """
+        return frozenset(map(self._key, self.segmenter.segments(frames)))
+
+    def _key(self, segment: Segment) -> str:
+        return segment_key(segment.video_id, self.fingerprint, segment.ordinal)
 
 
 def replace_rows(index: MomentIndex, video_id: str, rows: Sequence[IndexedSegment]) -> None:

@@ -14,6 +14,7 @@ from pipeline.encode.architecture import resolved
 from pipeline.encode.settings import Encoding
 from pipeline.execution.settings import Execution
 from pipeline.index.settings import Indexing
+from pipeline.rows import RowRecipe
 from pipeline.sampling import FixedRate, SamplingSettings
 from pipeline.search.settings import Searching
 from pipeline.segment import AggregationSettings, FixedWindows, MeanPooling, SegmentationSettings
@@ -69,6 +70,13 @@ class RunConfig(Settings):
     def segmentation_fingerprint(self) -> str:
         """Identity of a video's rows, within one encoder: sampling, segmentation and aggregation."""
         return fingerprint(self.sampling_fingerprint, self.segmentation, self.aggregation, _SEGMENTATION_REVISION)
+
+    @property
+    def row_recipe(self) -> RowRecipe:
+        """How frame embeddings become rows of the index."""
+        return RowRecipe(
+            segmenter=self.segmentation, aggregator=self.aggregation, fingerprint=self.segmentation_fingerprint
+        )
 
 
 def load_run_config(path_or_name: str | Path | None = None, overrides: Iterable[str] = ()) -> RunConfig:

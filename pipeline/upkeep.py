@@ -11,15 +11,13 @@ import numpy as np
 
 from pipeline.errors import MomentIndexError, StoreError
 from pipeline.index.protocol import MomentIndex, Replacement
+from pipeline.rows import RowRecipe
 from pipeline.store import ParquetStore, erase, traces
-from pipeline.types import FrameEmbeddings, IndexedSegment, Scalar, VideoRecord
+from pipeline.types import IndexedSegment, Scalar, VideoRecord
 
-__all__ = ["Comparison", "Difference", "OnVideo", "Rebuilt", "Removed", "RowMaker", "compare", "rebuild", "remove"]
+__all__ = ["Comparison", "Difference", "OnVideo", "Rebuilt", "Removed", "compare", "rebuild", "remove"]
 
 _log = logging.getLogger(__name__)
-
-RowMaker = Callable[[FrameEmbeddings, Mapping[str, Scalar]], list[IndexedSegment]]
-"""A video's rows, from its frame embeddings and its metadata."""
 
 OnVideo = Callable[[int, int], None]
 """Told how many videos are done, of how many."""
@@ -93,9 +91,7 @@ class Removed:
     remaining_files: int
 
 
-def rebuild(
-    index: MomentIndex, store: ParquetStore, make_rows: RowMaker, *, on_video: OnVideo | None = None
-) -> Rebuilt:
+def rebuild(index: MomentIndex, store: ParquetStore, recipe: RowRecipe, *, on_video: OnVideo | None = None) -> Rebuilt:
     """Make the index anew of what the store has, beside the one that answers, which it then replaces in one step.
 
     What others write to the store meanwhile is caught up with, before and after that step. Where it ends early, the old
@@ -107,7 +103,7 @@ def rebuild(
         ConfigError: The segmentation needs cuts, and a video has none.
     """
     started = time.monotonic()
-    work = _Rebuild(store, make_rows)
+    work = _Rebuild(store, recipe)
     records = list(store.records())
     if not records:
         for video_id in index.videos():
@@ -125,9 +121,9 @@ def rebuild(
 class _Rebuild:
     """What was written so far: videos, their rows and the metadata that these carry."""
 
-    def __init__(self, store: ParquetStore, make_rows: RowMaker) -> None:
+    def __init__(self, store: ParquetStore, recipe: RowRecipe) -> None:
         self._store = store
-        self._make_rows = make_rows
+        self._recipe = recipe
         self._metadata: dict[str, Mapping[str, Scalar]] = {}
         self.written: dict[str, int] = {}
 
@@ -162,13 +158,13 @@ class _Rebuild:
                 raise
             # It was removed since the store was listed.
             return []
-        rows = self._make_rows(frames, record.metadata)
+        rows = self._recipe.rows(frames, record.metadata)
         self.written[record.video_id], self._metadata[record.video_id] = len(rows), dict(record.metadata)
         return rows
 
 
 def compare(
-    index: MomentIndex, store: ParquetStore, make_rows: RowMaker, *, on_video: OnVideo | None = None
+    index: MomentIndex, store: ParquetStore, recipe: RowRecipe, *, on_video: OnVideo | None = None
 ) -> Comparison:
     """Hold every row of the index against what the store says it should be; neither is changed.
 
@@ -188,7 +184,7 @@ def compare(
         for row in index.rows_of([*kept]):
             kept[row.segment.video_id][row.key] = row
         for record in some:
-            rows = make_rows(store.read(record.video_id), record.metadata)
+            rows = recipe.rows(store.read(record.video_id), record.metadata)
             segments += len(rows)
             differences.append(_difference(record, {row.key: row for row in rows}, kept[record.video_id]))
         done += len(some)

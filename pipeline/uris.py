@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["is_remote", "local_path", "public_name", "suffix_of"]
+__all__ = ["is_remote", "kept_name", "local_path", "place_of", "public_name", "suffix_of"]
 
 _WEB = ("http", "https")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -43,6 +44,18 @@ def public_name(uri: str) -> str:
         return f"{uri[:start]}{host}{slash}{re.split(r'[?#]', path)[0]}"
     user, at, host = host.rpartition("@")
     return f"{uri[:start]}{user.partition(':')[0]}{at}{host}{slash}{path}"
+
+
+def place_of(uri: str) -> str:
+    """Where a video is read, whatever the working directory: URIs as they are, paths made absolute."""
+    path = local_path(uri)
+    # An empty path stays one: made absolute, it would be the working directory.
+    return path if not path or is_remote(path) else os.path.abspath(path)  # noqa: PTH100 - Path keeps ".."
+
+
+def kept_name(uri: str) -> str:
+    """Where a video is, as the library keeps it: without the credentials that a signed URL carries."""
+    return public_name(place_of(uri))
 
 
 def suffix_of(uri: str) -> str:

@@ -16,7 +16,7 @@ from pipeline.errors import (
     StoreError,
 )
 from pipeline.library import Library
-from pipeline.rows import replace_rows, segment_rows
+from pipeline.rows import replace_rows
 from pipeline.run_config import RunConfig, load_run_config
 from pipeline.types import Source, Status, VideoReport
 
@@ -30,7 +30,6 @@ class ShotsExecutor:
         self._library = library
 
     def run(self, sources: Iterable[Source]) -> Iterator[VideoReport]:
-        config = self._library.config
         for source in sources:
             name = Path(source.uri).name
             if name not in SHOWN:
@@ -38,13 +37,7 @@ class ShotsExecutor:
                 continue
             record, frames = video(Path(name).stem, *SHOWN[name], metadata=dict(source.metadata))
             self._library.store.write(record, frames)
-            rows = segment_rows(
-                frames,
-                segmenter=config.segmentation,
-                aggregator=config.aggregation,
-                segmentation_fingerprint=config.segmentation_fingerprint,
-                metadata=record.metadata,
-            )
+            rows = self._library.config.row_recipe.rows(frames, record.metadata)
             replace_rows(self._library.moment_index(), record.video_id, rows)
             yield VideoReport(source=source, status=Status.DONE, video_id=record.video_id, segments=len(rows))
 

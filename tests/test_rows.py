@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 
 from pipeline.index import MemoryIndex
-from pipeline.rows import replace_rows, segment_rows
+from pipeline.rows import RowRecipe, replace_rows
 from pipeline.segment import FixedWindows, MeanPooling
 from pipeline.types import FrameEmbeddings, IndexedSegment
 
@@ -22,22 +22,25 @@ def frames() -> FrameEmbeddings:
     )
 
 
+def recipe(length_seconds: float, fingerprint: str) -> RowRecipe:
+    windows = FixedWindows(length_seconds=length_seconds, overlap_seconds=0)
+    return RowRecipe(segmenter=windows, aggregator=MeanPooling(), fingerprint=fingerprint)
+
+
 def rows(length_seconds: float, fingerprint: str) -> list[IndexedSegment]:
-    return segment_rows(
-        frames(),
-        segmenter=FixedWindows(length_seconds=length_seconds, overlap_seconds=0),
-        aggregator=MeanPooling(),
-        segmentation_fingerprint=fingerprint,
-        metadata={"site": "gate"},
-    )
+    return recipe(length_seconds, fingerprint).rows(frames(), {"site": "gate"})
 
 
-def test_segment_rows_are_the_segments_with_their_vectors_and_metadata() -> None:
+def test_rows_are_the_segments_with_their_vectors_and_metadata() -> None:
     made = rows(5, "abc")
     assert [row.key for row in made] == ["v1-abc-0", "v1-abc-1"]
     assert [(row.segment.start_seconds, row.segment.end_seconds) for row in made] == [(0, 5), (5, 10)]
     assert made[0].metadata == {"site": "gate"}
     assert np.flatnonzero(made[1].vector).tolist() == [5, 6, 7, 8, 9]
+
+
+def test_keys_are_those_of_the_rows() -> None:
+    assert recipe(2, "abc").keys(frames()) == {row.key for row in rows(2, "abc")}
 
 
 def test_replace_rows_leaves_nothing_of_another_segmentation() -> None:

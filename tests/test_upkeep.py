@@ -55,7 +55,7 @@ def at(folder: Path | str, *overrides: str) -> Library:
 def put(library: Library, name: str, *shots: str, metadata: dict[str, str] | None = None) -> None:
     record, frames = video(name, *shots, metadata=metadata)
     library.store.write(record, frames)
-    replace_rows(library.moment_index(), name, library._rows(frames, record.metadata))
+    replace_rows(library.moment_index(), name, library.config.row_recipe.rows(frames, record.metadata))
 
 
 @pytest.fixture(params=["lite", pytest.param("server", marks=pytest.mark.milvus_server)])

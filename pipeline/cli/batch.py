@@ -84,8 +84,8 @@ def index(
     Exit code 1 if a video failed, 143 if it was told to end (SIGTERM).
     """
     from pipeline.cli.live import LiveBar, ProgressLines
-    from pipeline.execution import name_of
     from pipeline.present.text import printable
+    from pipeline.uris import kept_name
     from pipeline.video import expand
 
     if "" in paths:
@@ -109,7 +109,7 @@ def index(
         named = {source.uri for source in failed}
         sources = [
             *failed,
-            *(source for source in expand(paths, opened.config.fetching) if name_of(source) not in named),
+            *(source for source in expand(paths, opened.config.fetching) if kept_name(source.uri) not in named),
         ]
         count = len(sources)
         with LiveBar(count) if progress_every is None else ProgressLines(count, progress_every) as bar:

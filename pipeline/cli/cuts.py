@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["cuts"]
 
+# Of what is longer than an hour: the columns of all videos stand below each other.
+_TIME_WIDTH = len("0:00:00.000")
+
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATHS...")
@@ -33,7 +36,7 @@ def cuts(ctx: click.Context, *, paths: Sequence[str], overrides: Sequence[str], 
     """
     from pipeline.config import validate, with_overrides
     from pipeline.errors import VideoError
-    from pipeline.present.text import printable
+    from pipeline.present.text import file_name, printable
     from pipeline.sampling import CutDetection, find_shots
     from pipeline.uris import public_name
     from pipeline.video import Decoding, expand, make_decoder
@@ -43,8 +46,10 @@ def cuts(ctx: click.Context, *, paths: Sequence[str], overrides: Sequence[str], 
     settings = validate(CutDetection, with_overrides({}, overrides))
     # One video after another, so all processors are for the one.
     decoder = make_decoder(Decoding(threads=min(8, len(os.sched_getaffinity(0)))))
-    has_failed = False
-    for source in expand(paths):
+    has_failed = has_table = False
+    sources = list(expand(paths))
+    name_width = max((len(file_name(public_name(source.uri))) for source in sources), default=0)
+    for source in sources:
         name = public_name(source.uri)
         try:
             with decoder.open(source.uri) as stream:
@@ -58,7 +63,8 @@ def cuts(ctx: click.Context, *, paths: Sequence[str], overrides: Sequence[str], 
         if as_json:
             print_json(_fields(name, shots))
         else:
-            _print_shots(name, shots)
+            _print_shots(name, shots, name_width=name_width, goes_on=has_table)
+            has_table = True
     ctx.exit(1 if has_failed else 0)
 
 
@@ -66,11 +72,12 @@ def _fields(uri: str, shots: Shots) -> dict[str, Any]:
     return {"uri": uri, "cuts_seconds": [*map(float, shots.cuts)], "duration_seconds": float(shots.end)}
 
 
-def _print_shots(uri: str, shots: Shots) -> None:
+def _print_shots(uri: str, shots: Shots, *, name_width: int, goes_on: bool) -> None:
     from pipeline.present.text import file_name
     from pipeline.timecode import format_seconds
 
     name = file_name(uri)
     times = ["0:00.000", *(format_seconds(float(time)) for time in (*shots.cuts, shots.end))]
     rows = [[name, str(number), *of_shot] for number, of_shot in enumerate(pairwise(times), 1)]
-    print_table(["video", "shot", "from", "to"], rows, right=(1, 2, 3))
+    header, least = ["video", "shot", "from", "to"], (name_width, 0, _TIME_WIDTH, _TIME_WIDTH)
+    print_table(header, rows, right=(1, 2, 3), least=least, goes_on=goes_on)

@@ -23,10 +23,28 @@ def print_json(fields: Mapping[str, Any]) -> None:
     click.echo(json.dumps(fields))
 
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
-    """Columns padded with spaces; those in `right` are aligned to the right."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+def print_table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: Sequence[int] = (),
+    least: Sequence[int] = (),
+    goes_on: bool = False,
+) -> None:
+    """Columns padded with spaces.
+
+    Args:
+        header: Printed in bold.
+        rows: As many cells each as the header has.
+        right: Columns that are aligned to the right.
+        least: Widths that columns have at least, for a table that is printed in parts.
+        goes_on: This is a further part, so the header is there already.
+    """
+    room = [" " * width for width in least or [0] * len(header)]
+    widths = [max(map(len, column)) for column in zip(header, room, *rows, strict=True)]
     for number, row in enumerate([header, *rows]):
+        if number == 0 and goes_on:
+            continue
         cells = [
             cell.rjust(width) if column in right else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))

@@ -29,8 +29,14 @@ def show(*, config: str | None, overrides: Sequence[str]) -> None:
 @config.command()
 @configured
 def check(*, config: str | None, overrides: Sequence[str]) -> None:
-    """Say whether a configuration is right, or what is wrong in it; no video is touched."""
-    run_config(config, overrides)
+    """Say whether a configuration is right, or what is wrong in it.
+
+    That includes the names of the model and its weights, for which open_clip is asked (some seconds). No video is
+    touched, and no file that is named: what is there and what is not, `momentseek doctor` says.
+    """
+    from pipeline.encode.architecture import check_model
+
+    check_model(run_config(config, overrides).encoder)
     click.echo(f"{config or 'the default configuration'}: right", err=True)
 
 

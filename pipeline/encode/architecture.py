@@ -16,7 +16,7 @@ from pipeline.encode.preprocess import ClipPreprocessing
 from pipeline.encode.settings import Encoding
 from pipeline.errors import ConfigError
 
-__all__ = ["Architecture", "architecture_of", "content_hash", "resolved"]
+__all__ = ["Architecture", "architecture_of", "check_model", "content_hash", "resolved"]
 
 _PROJECT = Path(__file__).resolve().parent.parent.parent
 _OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -53,6 +53,16 @@ def architecture_of(settings: Encoding) -> Architecture:
     if settings.architecture is not None:
         return _from_file(resolved(settings.architecture))
     return _from_registry(settings.model, settings.pretrained)
+
+
+def check_model(settings: Encoding) -> None:
+    """Refuse a model or a tag that open_clip does not know; files that are named are not looked at.
+
+    Raises:
+        ConfigError: There is no such model or tag; the message has the nearest names.
+    """
+    if settings.architecture is None:
+        _from_registry(settings.model, settings.pretrained)
 
 
 def resolved(path: str) -> Path:

@@ -7,7 +7,6 @@ from pipeline.execution.progress import OnProgress, ProgressEvent
 from pipeline.execution.protocol import Executor
 from pipeline.execution.settings import Execution
 from pipeline.execution.stages import Stages
-from pipeline.execution.video_work import name_of
 
 __all__ = [
     "Execution",
@@ -17,7 +16,6 @@ __all__ = [
     "ProgressEvent",
     "Stages",
     "make_executor",
-    "name_of",
 ]
 
 

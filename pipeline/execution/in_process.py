@@ -11,17 +11,16 @@ from pipeline.execution.gathering import GatheredEmbeddings
 from pipeline.execution.ledger import Ledger
 from pipeline.execution.prefetch import prefetched
 from pipeline.execution.progress import EncoderTimes, OnProgress, ProgressMeter
+from pipeline.execution.reading import Reading, sampled_batches
 from pipeline.execution.settings import Execution
 from pipeline.execution.stage_times import Stopwatch
 from pipeline.execution.stages import Stages
 from pipeline.execution.video_work import (
     Failure,
     Heartbeat,
-    Reading,
     VideoEnd,
     encoded,
     failure_of,
-    sampled_batches,
 )
 from pipeline.types import FrameEmbeddings, Source, VideoReport
 from pipeline.uris import public_name

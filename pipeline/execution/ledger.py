@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
-from pipeline.errors import ConfigError, FingerprintMismatchError, IndexLockedError, MomentIndexError
+from pipeline.errors import ConfigError, MomentIndexError
+from pipeline.execution.row_writer import RowWriter
 from pipeline.execution.stage_times import Stopwatch
 from pipeline.execution.stages import Stages
-from pipeline.execution.video_work import VideoEnd, failure_of, name_of, record_of, report_of
+from pipeline.execution.video_report import record_of, report_as_before, report_of, twin_report
+from pipeline.execution.video_work import VideoEnd, failure_of
 from pipeline.index.arguments import check_metadata
-from pipeline.rows import remove_other_rows, segment_keys, segment_rows
 from pipeline.types import FrameEmbeddings, IndexedSegment, Scalar, Source, Status, VideoRecord, VideoReport
-from pipeline.uris import public_name
+from pipeline.uris import kept_name
 
 __all__ = ["Ledger", "LedgerCounts"]
 
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class _Written:
-    """A video that is in the store and whose rows are not in the index yet."""
-
-    report: VideoReport
-    rows: list[IndexedSegment]
+# Known videos whose rows are looked for in one go.
+_KNOWN_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -37,10 +30,6 @@ class _Known:
     report: VideoReport
     metadata: Mapping[str, Scalar]
     keys: frozenset[str]
-
-
-# Known videos whose rows are looked for in one go.
-_KNOWN_AT_ONCE = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,11 +73,11 @@ class Ledger:
         self._well: dict[str, Source] = {}
         self._failed: dict[str, VideoReport] = {}
         self._known: list[_Known] = []
-        self._written: list[_Written] = []
+        self._writer = RowWriter(stages.index)
         self._oldest = 0.0
         self._reports: list[VideoReport] = []
         self._counts = Counter[Status]()
-        self._store_watch, self._index_watch = Stopwatch(), Stopwatch()
+        self._store_watch = Stopwatch()
 
     @property
     def counts(self) -> LedgerCounts:
@@ -98,7 +87,7 @@ class Ledger:
             failed=self._counts[Status.FAILED],
             skipped=self._counts[Status.SKIPPED],
             store_seconds=self._store_watch.seconds,
-            index_seconds=self._index_watch.seconds,
+            index_seconds=self._writer.seconds,
         )
 
     def admit(self, source: Source, video_id: str) -> bool:
@@ -133,12 +122,12 @@ class Ledger:
         Raises:
             ConfigError: Its rows cannot be made with this segmentation.
         """
-        names = tuple(dict.fromkeys(map(name_of, (source, *self._twins[frames.video_id]))))
+        names = tuple(dict.fromkeys(kept_name(each.uri) for each in (source, *self._twins[frames.video_id])))
         record = record_of(names, source, frames, end)
         try:
             with self._store_watch:
                 self._stages.store.write(record, frames)
-            rows = self._rows(frames, record.metadata)
+            rows = self._stages.recipe.rows(frames, record.metadata)
         except ConfigError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
@@ -152,7 +141,7 @@ class Ledger:
             segments=len(rows),
             elapsed_seconds=time.monotonic() - self._started[frames.video_id],
         )
-        self._await(self._written, _Written(report, rows))
+        self._await_writing(report, rows)
 
     def fail(self, source: Source, problem: str, video_id: str | None = None) -> None:
         """End a source that could not be worked on, and those that turned out to be the same."""
@@ -164,21 +153,12 @@ class Ledger:
         Raises:
             MomentIndexError: The index cannot be used.
         """
-        written, self._written = self._written, []
-        if not written:
-            return
-        try:
-            self._write(written)
-        except (FingerprintMismatchError, IndexLockedError):
-            raise
-        except MomentIndexError:
-            # One video's rows may be to blame; an index that does not even count is to blame itself.
-            self._stages.index.count()
-            for each in written:
-                self._write_alone(each)
-        else:
-            for each in written:
-                self._conclude(each.report)
+        for report, problem in self._writer.write():
+            if problem is None:
+                self._conclude(report)
+            else:
+                began = time.monotonic() - report.elapsed_seconds
+                self._report_failure(report.source, problem, report.video_id, began)
 
     def reports(self, *, all_written: bool = False) -> Iterator[VideoReport]:
         """The reports that are ready since the last call; with `all_written` the index is written first.
@@ -189,7 +169,7 @@ class Ledger:
         is_due = all_written or time.monotonic() - self._oldest > self._patience_seconds
         if self._known and (is_due or len(self._known) >= _KNOWN_AT_ONCE):
             self._ask_for_known()
-        if is_due or sum(len(each.rows) for each in self._written) >= self._rows_per_write:
+        if is_due or len(self._writer) >= self._rows_per_write:
             self.flush()
         ready, self._reports = self._reports, []
         self._counts.update(report.status for report in ready)
@@ -205,7 +185,7 @@ class Ledger:
             if record is None:
                 return False
             if video_id in self._well:
-                self._settle_twin(source, _as_before(self._well[video_id], record))
+                self._settle_twin(source, report_as_before(self._well[video_id], record))
             else:
                 self._revisit(source, record, started)
         except ConfigError:
@@ -217,7 +197,7 @@ class Ledger:
     def _revisit(self, source: Source, record: VideoRecord, started: float) -> None:
         """A video that the store holds: note its name and metadata, and see that the index has its rows."""
         stages = self._stages
-        record = stages.store.add_name(record.video_id, name_of(source))
+        record = stages.store.add_name(record.video_id, kept_name(source.uri))
         frames = stages.store.read(record.video_id)
         problem = "already indexed"
         renewed = bool(source.metadata) and dict(source.metadata) != dict(record.metadata)
@@ -232,13 +212,11 @@ class Ledger:
         report = report_of(source, record, frames, end=None, segments=0, elapsed_seconds=time.monotonic() - started)
         report = replace(report, status=Status.SKIPPED, problem=problem)
         if renewed:
-            rows = self._rows(frames, record.metadata)
-            self._await(self._written, _Written(replace(report, segments=len(rows)), rows))
+            rows = stages.recipe.rows(frames, record.metadata)
+            self._await_writing(replace(report, segments=len(rows)), rows)
         else:
-            keys = segment_keys(
-                frames, segmenter=stages.segmenter, segmentation_fingerprint=stages.segmentation_fingerprint
-            )
-            self._await(self._known, _Known(report, record.metadata, keys))
+            self._note_wait()
+            self._known.append(_Known(report, record.metadata, stages.recipe.keys(frames)))
         self._twins[record.video_id] = []
 
     def _ask_for_known(self) -> None:
@@ -257,43 +235,21 @@ class Ledger:
     def _write_again(self, known: _Known) -> None:
         report = known.report
         try:
-            rows = self._rows(self._stages.store.read(str(report.video_id)), known.metadata)
+            rows = self._stages.recipe.rows(self._stages.store.read(str(report.video_id)), known.metadata)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
             problem = failure_of(error, report.source.uri).problem
             self._report_failure(report.source, problem, report.video_id, time.monotonic() - report.elapsed_seconds)
             return
         missing = f"{report.problem}; its {len(rows)} rows were missing from the index and were written again"
-        self._await(self._written, _Written(replace(report, problem=missing, segments=len(rows)), rows))
+        self._await_writing(replace(report, problem=missing, segments=len(rows)), rows)
 
-    def _rows(self, frames: FrameEmbeddings, metadata: Mapping[str, Scalar]) -> list[IndexedSegment]:
-        stages = self._stages
-        return segment_rows(
-            frames,
-            segmenter=stages.segmenter,
-            aggregator=stages.aggregator,
-            segmentation_fingerprint=stages.segmentation_fingerprint,
-            metadata=metadata,
-        )
+    def _await_writing(self, report: VideoReport, rows: Sequence[IndexedSegment]) -> None:
+        self._note_wait()
+        self._writer.add(report, rows)
 
-    def _await(self, waiting: list[T], one: T) -> None:
-        if not (self._known or self._written):
+    def _note_wait(self) -> None:
+        if not self._known and self._writer.is_empty:
             self._oldest = time.monotonic()
-        waiting.append(one)
-
-    def _write(self, written: list[_Written]) -> None:
-        index = self._stages.index
-        with self._index_watch:
-            remove_other_rows(index, {str(each.report.video_id): each.rows for each in written})
-            index.upsert([row for each in written for row in each.rows])
-
-    def _write_alone(self, written: _Written) -> None:
-        try:
-            self._write([written])
-        except MomentIndexError as error:
-            report = written.report
-            self._report_failure(report.source, str(error), report.video_id, time.monotonic() - report.elapsed_seconds)
-        else:
-            self._conclude(written.report)
 
     def _report_failure(self, source: Source, problem: str, video_id: str | None, started: float) -> None:
         elapsed = time.monotonic() - started
@@ -316,41 +272,10 @@ class Ledger:
             self._settle_twin(twin, report)
 
     def _settle_twin(self, twin: Source, first: VideoReport) -> None:
-        is_same_name = twin.uri == first.source.uri
-        same = "named twice in this batch" if is_same_name else f"same content as {public_name(first.source.uri)!r}"
-        if twin.metadata and dict(twin.metadata) != dict(first.source.metadata):
-            same += "; the metadata that came first counts"
-        if first.status is Status.FAILED:
-            self._reports.append(
-                replace(first, source=twin, problem=f"{same}, which failed: {first.problem}", elapsed_seconds=0.0)
-            )
-            return
-        try:
-            self._stages.store.add_name(str(first.video_id), name_of(twin))
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
-            self._report_failure(twin, failure_of(error, twin.uri).problem, first.video_id, time.monotonic())
-            return
-        self._reports.append(
-            replace(
-                first,
-                source=twin,
-                status=Status.SKIPPED,
-                problem=same,
-                frames_decoded=0,
-                frames_seen=0,
-                segments=0,
-                elapsed_seconds=0.0,
-            )
-        )
-
-
-def _as_before(first: Source, record: VideoRecord) -> VideoReport:
-    """The report of the source of this batch by which a video came to be known, as far as its record tells."""
-    return VideoReport(
-        source=first,
-        status=Status.DONE,
-        video_id=record.video_id,
-        duration_seconds=record.duration_seconds,
-        covered_seconds=record.covered_seconds,
-        frames_sampled=record.frame_count,
-    )
+        if first.status is not Status.FAILED:
+            try:
+                self._stages.store.add_name(str(first.video_id), kept_name(twin.uri))
+            except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
+                self._report_failure(twin, failure_of(error, twin.uri).problem, first.video_id, time.monotonic())
+                return
+        self._reports.append(twin_report(twin, first))

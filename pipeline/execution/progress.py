@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from pipeline.execution.ledger import LedgerCounts
-from pipeline.execution.stage_times import StageSeconds, no_seconds
+from pipeline.execution.stage_times import StageSeconds
 from pipeline.execution.video_work import BatchTimes, VideoEnd
 
 __all__ = ["EncoderTimes", "OnProgress", "ProgressEvent", "ProgressMeter"]
@@ -46,7 +46,7 @@ class ProgressEvent:
     frames_waiting: int = 0
     readers_busy: float = 0.0
     encoders_busy: float = 0.0
-    stages: StageSeconds = field(default_factory=no_seconds)
+    stages: StageSeconds = field(default_factory=StageSeconds)
 
 
 OnProgress = Callable[[ProgressEvent], None]
@@ -78,10 +78,7 @@ class _Active:
 
 class _Sample(NamedTuple):
     taken: float
-    decode: float
-    encode: float
-    reader_slots: float
-    encoder_slots: float
+    stages: StageSeconds
 
 
 class ProgressMeter:
@@ -100,7 +97,7 @@ class ProgressMeter:
         self._seconds_decoded = 0.0
         self._frames_waiting = 0
         self._counts = LedgerCounts()
-        self._stages = no_seconds()
+        self._stages = StageSeconds()
         self._readers = self._encoders = 0
         self._resized = clock()
         self._samples: deque[_Sample] = deque()
@@ -134,8 +131,11 @@ class ProgressMeter:
     def add_reading(self, number: int, read: BatchTimes | VideoEnd) -> None:
         """A reader says how long it worked and waited until now."""
         video = self._active[number]
-        self._stages["decode"] += read.busy_seconds - video.busy_seconds
-        self._stages["wait"] += read.waited_seconds - video.waited_seconds
+        self._stages = replace(
+            self._stages,
+            decode=self._stages.decode + (read.busy_seconds - video.busy_seconds),
+            wait=self._stages.wait + (read.waited_seconds - video.waited_seconds),
+        )
         video.busy_seconds, video.waited_seconds = read.busy_seconds, read.waited_seconds
 
     def end(self, number: int) -> None:
@@ -146,20 +146,23 @@ class ProgressMeter:
         """So many sources have their report by now."""
         is_news = counts.ended != self._counts.ended
         self._counts = counts
-        self._stages["store"], self._stages["index"] = counts.store_seconds, counts.index_seconds
+        self._stages = replace(self._stages, store=counts.store_seconds, index=counts.index_seconds)
         self._frames_waiting = frames_waiting
         self._note(encoders)
         self._tell(at_once=is_news)
 
     def _note(self, encoders: EncoderTimes | None) -> None:
         if encoders is not None:
-            self._stages["load"], self._stages["encode"] = encoders.load_seconds, encoders.busy_seconds
+            self._stages = replace(self._stages, load=encoders.load_seconds, encode=encoders.busy_seconds)
 
     def _count_slots(self) -> None:
         now = self._clock()
-        self._stages["reader_slots"] += (now - self._resized) * self._readers
-        self._stages["encoder_slots"] += (now - self._resized) * self._encoders
-        self._resized = now
+        elapsed, self._resized = now - self._resized, now
+        self._stages = replace(
+            self._stages,
+            reader_slots=self._stages.reader_slots + elapsed * self._readers,
+            encoder_slots=self._stages.encoder_slots + elapsed * self._encoders,
+        )
 
     def _tell(self, *, at_once: bool = False) -> None:
         now = self._clock()
@@ -179,19 +182,17 @@ class ProgressMeter:
             frames_waiting=self._frames_waiting,
             readers_busy=readers_busy,
             encoders_busy=encoders_busy,
-            stages=self._stages.copy(),
+            stages=self._stages,
         )
         self._on_progress(event)
 
     def _shares_busy(self, now: float) -> tuple[float, float]:
         """Work in proportion to the time there was for it, lately: it is told in pieces, which can be long."""
-        stages = self._stages
-        current = _Sample(now, stages["decode"], stages["encode"], stages["reader_slots"], stages["encoder_slots"])
         if not self._samples or now - self._samples[-1].taken >= 1.0:
-            self._samples.append(current)
+            self._samples.append(_Sample(now, self._stages))
         while len(self._samples) > 1 and now - self._samples[1].taken >= _WINDOW_SECONDS:
             self._samples.popleft()
-        first = self._samples[0]
+        first, current = self._samples[0].stages, self._stages
         return (
             _share(current.decode - first.decode, current.reader_slots - first.reader_slots),
             _share(current.encode - first.encode, current.encoder_slots - first.encoder_slots),

@@ -13,13 +13,13 @@ from pipeline.execution.ledger import Ledger
 from pipeline.execution.progress import OnProgress, ProgressMeter
 from pipeline.execution.ray_cluster import Shares, connected, current_shares
 from pipeline.execution.ray_videos import RayPart, RayVideo
+from pipeline.execution.reading import Reading
 from pipeline.execution.settings import Execution
 from pipeline.execution.stages import Stages
 from pipeline.execution.video_work import (
     BatchTimes,
     Failure,
     Lost,
-    Reading,
     Vectors,
     VideoEnd,
     failure_of,

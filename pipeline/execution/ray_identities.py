@@ -14,8 +14,9 @@ from ray.exceptions import RayError
 from pipeline.execution.ray_readers import lost
 from pipeline.execution.ray_workers import identified
 from pipeline.execution.settings import Execution
-from pipeline.execution.video_work import Failure, place_of
+from pipeline.execution.video_work import Failure
 from pipeline.types import Source
+from pipeline.uris import place_of
 from pipeline.video import Fetching, Identity
 
 __all__ = ["Identities"]
@@ -117,5 +118,5 @@ class Identities:
             self._submit([source])
 
     def _submit(self, sources: Sequence[Source]) -> None:
-        reference = self._task.remote([place_of(source) for source in sources], self._fetching)
+        reference = self._task.remote([place_of(source.uri) for source in sources], self._fetching)
         self._asked[reference] = _Asked(sources, self._clock())

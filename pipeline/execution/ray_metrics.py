@@ -64,7 +64,7 @@ class RunMetrics:
         self._count(self._seconds, event.seconds_decoded)
         self._count(self._frames, event.frames_sampled)
         for stage in _STAGES:
-            self._count(self._stages, float(event.stages[stage]), stage=stage)  # type: ignore[literal-required] # of _STAGES
+            self._count(self._stages, getattr(event.stages, stage), stage=stage)
         for stage, share in (("decode", event.readers_busy), ("encode", event.encoders_busy)):
             self._busy.set(share, {**self._run, "stage": stage})
         self._active.set(len(event.active), self._run)

@@ -13,10 +13,11 @@ from ray.exceptions import OutOfMemoryError, RayError, RaySystemError, RayTaskEr
 from pipeline.errors import ExecutionError
 from pipeline.execution.ray_cluster import Shares
 from pipeline.execution.ray_workers import read_video
+from pipeline.execution.reading import Reading
 from pipeline.execution.settings import Execution
-from pipeline.execution.video_work import BatchTimes, Failure, Heartbeat, Lost, Reading, VideoEnd, failure_of, place_of
+from pipeline.execution.video_work import BatchTimes, Failure, Heartbeat, Lost, VideoEnd, failure_of
 from pipeline.types import Source
-from pipeline.uris import public_name
+from pipeline.uris import place_of, public_name
 from pipeline.video import Identity
 
 __all__ = ["HasSource", "ReaderPool", "lost"]
@@ -95,7 +96,7 @@ class ReaderPool(Generic[V]):
             max_retries=self._settings.retries,
             _generator_backpressure_num_objects=2 * max(1, int(fitting)),
         )
-        self._readers[task.remote(self._reading, place_of(video.source), video.identity.state)] = _Reader(video)
+        self._readers[task.remote(self._reading, place_of(video.source.uri), video.identity.state)] = _Reader(video)
 
     def collect(self, reference: Any) -> tuple[V, Any, BatchTimes | VideoEnd | Failure | Lost] | None:
         """Take the next object of a reader: pixels, which are passed on unseen, and then what is known of them.

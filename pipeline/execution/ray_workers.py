@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from pipeline.encode.protocol import Encoder, OpenEncoder, Preprocessing
 from pipeline.errors import MomentseekError
+from pipeline.execution.reading import Reading, sampled_batches
 from pipeline.execution.stage_times import Stopwatch
 from pipeline.execution.video_work import (
     BatchTimes,
@@ -19,12 +20,10 @@ from pipeline.execution.video_work import (
     FrameBatch,
     Heartbeat,
     Images,
-    Reading,
     Vectors,
     VideoEnd,
     encoded,
     failure_of,
-    sampled_batches,
 )
 from pipeline.video import Fetching, Identity, identify
 

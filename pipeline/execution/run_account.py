@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.execution.progress import ProgressEvent
-from pipeline.execution.run_report import Cause, Example, Outcome, Period, RunFacts, RunReport, SlowVideo, Stages
-from pipeline.execution.stage_times import no_seconds
+from pipeline.execution.run_report import Cause, Example, Outcome, Period, RunFacts, RunReport, SlowVideo
+from pipeline.execution.stage_times import StageSeconds
 from pipeline.types import Status, VideoReport
 
 __all__ = ["RunAccount", "cause_of"]
@@ -60,14 +60,14 @@ class RunAccount:
     def take_progress(self, event: ProgressEvent) -> None:
         """The batch says how far it is."""
         before, self._progress = self._progress, event
-        stages = no_seconds() if before is None else before.stages
+        stages = StageSeconds() if before is None else before.stages
         self._periods.add(
             self._clock() - self._started,
             Period(
                 seconds_decoded=event.seconds_decoded - (0.0 if before is None else before.seconds_decoded),
                 frames_sampled=event.frames_sampled - (0 if before is None else before.frames_sampled),
-                decode_seconds=event.stages["decode"] - stages["decode"],
-                encode_seconds=event.stages["encode"] - stages["encode"],
+                decode_seconds=event.stages.decode - stages.decode,
+                encode_seconds=event.stages.encode - stages.encode,
             ),
         )
 
@@ -114,7 +114,7 @@ class RunAccount:
             frames_seen=self._sums["frames_seen"],
             frames_sampled=self._sums["frames_sampled"],
             segments=self._sums["segments"],
-            stages=Stages() if self._progress is None else Stages(**self._progress.stages),
+            stages=StageSeconds() if self._progress is None else self._progress.stages,
             period_seconds=self._periods.length_seconds,
             periods=tuple(self._periods.until(elapsed)),
             slowest=tuple(self._slowest),

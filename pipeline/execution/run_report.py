@@ -6,7 +6,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Cause", "Example", "Outcome", "Period", "RunFacts", "RunReport", "SlowVideo", "Stages"]
+from pipeline.execution.stage_times import StageSeconds
+
+__all__ = ["Cause", "Example", "Outcome", "Period", "RunFacts", "RunReport", "SlowVideo"]
 
 Outcome = Literal["running", "finished", "interrupted", "failed"]
 
@@ -28,27 +30,6 @@ class Period(_Kept):
     """Work of readers."""
     encode_seconds: float = 0.0
     """Work of encoders."""
-
-
-class Stages(_Kept):
-    """Seconds that stages took, all workers of a kind added up; see `StageSeconds`."""
-
-    decode: float = 0.0
-    """Readers decoded, sampled and preprocessed."""
-    wait: float = 0.0
-    """Readers were ahead of the encoder, and waited for it."""
-    load: float = 0.0
-    """Encoders started and loaded the model."""
-    encode: float = 0.0
-    """Encoders encoded."""
-    store: float = 0.0
-    """The driver wrote frame embeddings."""
-    index: float = 0.0
-    """The driver wrote rows of the index."""
-    reader_slots: float = 0.0
-    """Time that there was for readers: the batch's, times how many there were."""
-    encoder_slots: float = 0.0
-    """Time that there was for encoders."""
 
 
 class SlowVideo(_Kept):
@@ -122,7 +103,7 @@ class RunReport(RunFacts):
     frames_seen: int
     frames_sampled: int
     segments: int
-    stages: Stages
+    stages: StageSeconds
     """What each stage took."""
     period_seconds: float
     """Length of a period."""

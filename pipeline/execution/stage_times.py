@@ -6,34 +6,38 @@ import functools
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing
-from typing import ParamSpec, Protocol, Self, TypedDict, TypeVar
+from dataclasses import dataclass
+from typing import ParamSpec, Protocol, Self, TypeVar
 
-__all__ = ["StageSeconds", "Stopwatch", "Timed", "no_seconds", "timed"]
+__all__ = ["StageSeconds", "Stopwatch", "Timed", "timed"]
 
 
-class StageSeconds(TypedDict):
-    """Seconds that stages took, all workers added up, since the batch began.
+@dataclass(frozen=True, kw_only=True)
+class StageSeconds:
+    """Seconds that stages took since the batch began, all workers of a kind added up.
 
-    A plain dictionary, since it is told as JSON too. `reader_slots` and `encoder_slots` are the seconds that there were
-    for the work: those of the batch times the workers that there were. A reader decodes, waits for room ahead of the
-    encoder, or has nothing to do; an encoder loads the model, encodes, or has nothing to do; the driver writes.
+    A reader decodes, waits for room ahead of the encoder, or has nothing to do; an encoder loads the model, encodes, or
+    has nothing to do; the driver writes.
+
+    Attributes:
+        decode: Readers decoded, sampled and preprocessed.
+        wait: Readers were ahead of the encoder, and waited for it.
+        load: Encoders started and loaded the model.
+        encode: Encoders encoded.
+        store: The driver wrote frame embeddings.
+        index: The driver wrote rows of the index.
+        reader_slots: Time that there was for readers: the batch's, times how many there were.
+        encoder_slots: Time that there was for encoders.
     """
 
-    decode: float
-    wait: float
-    load: float
-    encode: float
-    store: float
-    index: float
-    reader_slots: float
-    encoder_slots: float
-
-
-def no_seconds() -> StageSeconds:
-    """Before anything was done."""
-    return StageSeconds(
-        decode=0.0, wait=0.0, load=0.0, encode=0.0, store=0.0, index=0.0, reader_slots=0.0, encoder_slots=0.0
-    )
+    decode: float = 0.0
+    wait: float = 0.0
+    load: float = 0.0
+    encode: float = 0.0
+    store: float = 0.0
+    index: float = 0.0
+    reader_slots: float = 0.0
+    encoder_slots: float = 0.0
 
 
 class Timed(Protocol):

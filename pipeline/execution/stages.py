@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from pipeline.encode.protocol import Encoder
 from pipeline.index.protocol import MomentIndex
+from pipeline.rows import RowRecipe
 from pipeline.sampling.protocol import FrameSampler
-from pipeline.segment.protocol import Aggregator, Segmenter
 from pipeline.store.protocol import EmbeddingStore
 from pipeline.video import Fetching
 from pipeline.video.protocol import VideoDecoder
@@ -24,9 +24,7 @@ class Stages:
         sampler: Chooses the frames that are encoded.
         encoder: Makes their embeddings; opened only when a video needs it.
         store: Keeps frame embeddings.
-        segmenter: Divides a video into the rows of the index.
-        aggregator: Makes one embedding of a segment's frames.
-        segmentation_fingerprint: Of all that decides what the rows are.
+        recipe: Makes the rows of the index.
         index: Holds the rows; this process is its one writer.
         fetching: How remote videos are read to identify them; the decoder has its own.
     """
@@ -35,8 +33,6 @@ class Stages:
     sampler: FrameSampler
     encoder: Encoder
     store: EmbeddingStore
-    segmenter: Segmenter
-    aggregator: Aggregator
-    segmentation_fingerprint: str
+    recipe: RowRecipe
     index: MomentIndex
     fetching: Fetching = field(default_factory=Fetching)

@@ -1,26 +1,18 @@
-"""The story of one video, in plain functions: what a worker does, and what is made of it afterwards."""
+"""What is told of a video while it is worked on, and the one call that embeds frames of several."""
 
 from __future__ import annotations
 
 import logging
-import os
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.encode.protocol import OpenEncoder, Preprocessing
-from pipeline.errors import ConfigError, EncoderError, MomentseekError, VideoDecodeError, VideoError
-from pipeline.execution.stage_times import timed
-from pipeline.sampling.protocol import FrameSampler
-from pipeline.sampling.shot_search import Shots, find_shots
-from pipeline.types import Frame, FrameEmbeddings, Source, Status, VideoInfo, VideoRecord, VideoReport
-from pipeline.uris import is_remote, local_path, public_name
-from pipeline.video import Fetching, check_state
-from pipeline.video.protocol import VideoDecoder
+from pipeline.encode.protocol import OpenEncoder
+from pipeline.errors import ConfigError, EncoderError, MomentseekError, VideoError
+from pipeline.types import VideoInfo
+from pipeline.uris import public_name
 
 __all__ = [
     "BatchTimes",
@@ -28,43 +20,15 @@ __all__ = [
     "FrameBatch",
     "Heartbeat",
     "Lost",
-    "Reading",
     "VideoEnd",
     "encoded",
     "failure_of",
-    "largest_gap_seconds",
-    "name_of",
-    "place_of",
-    "record_of",
-    "report_of",
-    "sampled_batches",
 ]
 
 _log = logging.getLogger(__name__)
 
-_HEARTBEAT_SECONDS = 5.0
-
 Images = npt.NDArray[np.uint8]
 Vectors = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reading:
-    """What a worker needs to turn a video into batches of frames.
-
-    Attributes:
-        decoder: Opens it.
-        sampler: Chooses frames.
-        preprocessing: Makes the encoder's input of a frame.
-        batch_frames: Most frames of a batch.
-        fetching: How remote videos are asked whether they have changed.
-    """
-
-    decoder: VideoDecoder
-    sampler: FrameSampler
-    preprocessing: Preprocessing
-    batch_frames: int
-    fetching: Fetching = field(default_factory=Fetching)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,18 +144,6 @@ class Failure:
     fatal: MomentseekError | None = None
 
 
-def place_of(source: Source) -> str:
-    """Where a video is read, whatever the working directory: URIs as they are, paths made absolute."""
-    path = local_path(source.uri)
-    # An empty path stays one: made absolute, it would be the working directory.
-    return path if not path or is_remote(path) else os.path.abspath(path)  # noqa: PTH100 - Path keeps ".."
-
-
-def name_of(source: Source) -> str:
-    """Where a video is, as the library keeps it: without the credentials that a signed URL carries."""
-    return public_name(place_of(source))
-
-
 def failure_of(error: Exception, name: str) -> Failure:
     """What an exception means for the video; one that nobody foresaw is logged with its traceback."""
     # A model or a setting that cannot be used is the same for every video.
@@ -207,108 +159,6 @@ def failure_of(error: Exception, name: str) -> Failure:
     return Failure(f"unexpected {type(error).__name__}: {' '.join(str(error).split()) or 'without a message'}")
 
 
-@timed
-def sampled_batches(
-    reading: Reading, path: str, state: str | None = None
-) -> Iterator[FrameBatch | Heartbeat | VideoEnd]:
-    """Decode, sample and preprocess a video: batches in order, then one `VideoEnd`.
-
-    Between batches that are long in coming there are heartbeats.
-
-    Args:
-        reading: How.
-        path: The video.
-        state: Of its content when it was identified, which it must still be at the end; None to take what is there.
-
-    Raises:
-        VideoError: It cannot be used.
-        ConfigError: The sampler cannot work so.
-    """
-    with reading.decoder.open(path) as stream:
-        sampling = reading.sampler.begin(stream.info)
-        gathered = _Gathered(reading, stream.info)
-        frames_seen = 0
-        heard = time.monotonic()
-        for frame in stream.frames(skip=reading.sampler.skip, grid=reading.sampler.grid):
-            frames_seen += 1
-            if time.monotonic() - heard > _HEARTBEAT_SECONDS:
-                heard = time.monotonic()
-                yield Heartbeat()
-            for chosen in sampling.feed(frame):
-                yield from gathered.add(chosen, decoded=frame.time)
-        for chosen in sampling.finish():
-            yield from gathered.add(chosen, decoded=stream.end_time)
-        yield from gathered.rest(decoded=stream.end_time)
-        if gathered.count == 0:
-            raise VideoDecodeError(path, f"{frames_seen} frames were decoded and none was sampled")
-        end = VideoEnd(
-            info=stream.info,
-            duration_seconds=float(stream.end_time),
-            covered_seconds=stream.covered_seconds,
-            frames_decoded=stream.frames_decoded,
-            frames_seen=frames_seen,
-            cuts_seconds=_seconds(sampling.cuts),
-            seen_until_seconds=_seconds(sampling.seen_until),
-            damage=stream.damage,
-        )
-        if state is not None:
-            check_state(path, state, reading.fetching)
-        if reading.sampler.cut_searches:
-            # They say nothing until they are done; none is slower than the video itself.
-            yield Heartbeat(silence_seconds=end.duration_seconds)
-        # Last, so that the encoder has all frames meanwhile.
-        yield _with_cuts(end, [find_shots(stream, search) for search in reading.sampler.cut_searches])
-
-
-def _with_cuts(end: VideoEnd, searches: Sequence[Shots]) -> VideoEnd:
-    if not searches:
-        return end
-    cuts = {*(end.cuts_seconds or ()), *(float(cut) for shots in searches for cut in shots.cuts)}
-    decoded = end.frames_decoded + sum(shots.frames_decoded for shots in searches)
-    return replace(end, cuts_seconds=tuple(sorted(cuts)), frames_decoded=decoded)
-
-
-def _seconds(times: Sequence[Fraction] | None) -> tuple[float, ...] | None:
-    return None if times is None else tuple(map(float, times))
-
-
-class _Gathered:
-    """Sampled frames on their way into a batch; `count` is how many there were in all."""
-
-    def __init__(self, reading: Reading, info: VideoInfo) -> None:
-        self._reading = reading
-        self._info = info
-        self._images: Images | None = None
-        self._pts: list[int] = []
-        self._times: list[Fraction] = []
-        self.count = 0
-
-    def add(self, frame: Frame, *, decoded: Fraction) -> Iterator[FrameBatch]:
-        image = self._reading.preprocessing(frame)
-        if self._images is None:
-            # Pictures that were kept one by one until the batch is full would be in memory twice.
-            self._images = np.empty((self._reading.batch_frames, *image.shape), np.uint8)
-        self._images[len(self._pts)] = image
-        self._pts.append(frame.pts)
-        self._times.append(frame.time)
-        self.count += 1
-        if len(self._pts) == self._reading.batch_frames:
-            yield from self.rest(decoded=decoded)
-
-    def rest(self, *, decoded: Fraction) -> Iterator[FrameBatch]:
-        if self._images is None:
-            return
-        times = BatchTimes(
-            pts=np.array(self._pts, np.int64),
-            times_seconds=np.array([float(time) for time in self._times], np.float64),
-            decoded_seconds=float(decoded),
-            duration_seconds=self._info.duration_seconds,
-        )
-        batch = FrameBatch(images=self._images[: len(times)], times=times)
-        self._images, self._pts, self._times = None, [], []
-        yield batch
-
-
 def encoded(model: OpenEncoder, parts: Sequence[Images]) -> list[Vectors | Failure]:
     """Embed the batches of several videos in one call; where that fails, each alone, so that only the bad one does."""
     images = parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -320,60 +170,3 @@ def encoded(model: OpenEncoder, parts: Sequence[Images]) -> list[Vectors | Failu
         return [result for part in parts for result in encoded(model, [part])]
     ends = np.cumsum([len(part) for part in parts])
     return list(np.split(vectors, ends[:-1]))
-
-
-def largest_gap_seconds(frames: FrameEmbeddings) -> float:
-    """Longest stretch of the video that no sampled frame stands for, its beginning and its end included."""
-    until = frames.times_seconds if frames.seen_until_seconds is None else frames.seen_until_seconds
-    starts = np.concatenate([[0.0], until])
-    ends = np.concatenate([frames.times_seconds, [frames.duration_seconds]])
-    return float(max(0.0, (ends - starts).max()))
-
-
-def record_of(names: tuple[str, ...], source: Source, frames: FrameEmbeddings, end: VideoEnd) -> VideoRecord:
-    """What the library keeps of a video beside its embeddings."""
-    return VideoRecord(
-        video_id=frames.video_id,
-        names=names,
-        status=Status.PARTIAL if end.damage else Status.DONE,
-        info=end.info,
-        duration_seconds=end.duration_seconds,
-        covered_seconds=end.covered_seconds,
-        frame_count=len(frames),
-        problem=_damage(end) if end.damage else None,
-        metadata=source.metadata,
-    )
-
-
-def report_of(
-    source: Source,
-    record: VideoRecord,
-    frames: FrameEmbeddings,
-    *,
-    end: VideoEnd | None,
-    segments: int,
-    elapsed_seconds: float,
-) -> VideoReport:
-    """The report on a video; `end` is None where it was not decoded this time."""
-    return VideoReport(
-        source=source,
-        status=record.status,
-        problem=record.problem,
-        video_id=record.video_id,
-        duration_seconds=record.duration_seconds,
-        covered_seconds=record.covered_seconds,
-        frames_decoded=0 if end is None else end.frames_decoded,
-        frames_seen=0 if end is None else end.frames_seen,
-        frames_sampled=len(frames),
-        largest_gap_seconds=largest_gap_seconds(frames),
-        segments=segments,
-        elapsed_seconds=elapsed_seconds,
-    )
-
-
-def _damage(end: VideoEnd) -> str:
-    shown = "; ".join(end.damage[:3])
-    more = f"; and {len(end.damage) - 3} more" if len(end.damage) > 3 else ""
-    covered, whole = f"{end.covered_seconds:.3f} s", f"{end.duration_seconds:.3f} s"
-    # Where nothing is missing before the last frame, the file's own end is the damage, which `shown` tells.
-    return f"{covered if covered == whole else f'{covered} of {whole}'} could be decoded: {shown}{more}"

@@ -3,17 +3,48 @@
 from __future__ import annotations
 
 import difflib
-import os
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import PurePosixPath
 
 from pipeline.errors import QueryError
 from pipeline.types import VideoRecord
-from pipeline.uris import is_remote, local_path, public_name
+from pipeline.uris import kept_name, public_name
 
-__all__ = ["match_videos"]
+__all__ = ["VideoNames", "match_videos"]
 
 _Names = Callable[[VideoRecord], Iterable[str]]
+_Lister = Callable[[], Sequence[VideoRecord]]
+
+
+class VideoNames:
+    """Finds videos by name; they are listed when it is first asked, and again only for a name that is not known."""
+
+    def __init__(self) -> None:
+        self._records: Sequence[VideoRecord] | None = None
+
+    def find(self, names: Iterable[str], list_records: _Lister) -> tuple[str, ...]:
+        """The ids of the videos that go by these names, each once.
+
+        Args:
+            names: File names, paths, URIs or ids.
+            list_records: Lists the videos.
+
+        Raises:
+            QueryError: No video goes by one of them; the message has the nearest names.
+        """
+        return tuple(dict.fromkeys(video_id for name in names for video_id in self._found(name, list_records)))
+
+    def forget(self) -> None:
+        """The videos may have changed."""
+        self._records = None
+
+    def _found(self, name: str, list_records: _Lister) -> tuple[str, ...]:
+        if self._records is not None:
+            with suppress(QueryError):
+                return match_videos(self._records, name)
+        self._records = list_records()
+        return match_videos(self._records, name)
 
 
 def match_videos(records: Sequence[VideoRecord], wanted: str) -> tuple[str, ...]:
@@ -28,12 +59,12 @@ def match_videos(records: Sequence[VideoRecord], wanted: str) -> tuple[str, ...]
     ways: tuple[_Names, ...] = (
         lambda record: (record.video_id,),
         lambda record: record.names,
-        lambda record: map(_absolute, record.names),
+        lambda record: map(kept_name, record.names),
         lambda record: map(_file_name, record.names),
         lambda record: (_file_name(name).rpartition(".")[0] for name in record.names),
     )
     for number, names in enumerate(ways):
-        spelled = _absolute(wanted) if number == 2 else wanted
+        spelled = kept_name(wanted) if number == 2 else wanted
         found = tuple(record.video_id for record in records if spelled and spelled in names(record))
         if found:
             return found
@@ -41,12 +72,6 @@ def match_videos(records: Sequence[VideoRecord], wanted: str) -> tuple[str, ...]
     near = difflib.get_close_matches(_file_name(wanted), known, n=3, cutoff=0.4) or known[:3]
     hint = f"nearest: {', '.join(near)}" if near else "the library holds no video yet"
     raise QueryError(f"no video {public_name(wanted)!r} in this library; {hint}")
-
-
-def _absolute(name: str) -> str:
-    """A name as the library keeps it."""
-    path = local_path(name)
-    return public_name(path) if is_remote(path) else os.path.abspath(path)  # noqa: PTH100 - resolve follows links
 
 
 def _file_name(name: str) -> str:

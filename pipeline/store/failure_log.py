@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -12,10 +13,12 @@ from functools import cached_property
 from pipeline.errors import StoreError
 from pipeline.store.places import Place
 from pipeline.types import FailedSource, Source, Status, VideoReport
+from pipeline.uris import kept_name
 
 __all__ = ["FailureLog"]
 
 _FOLDER = "failures"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,16 +46,16 @@ class FailureLog:
         """
         self._known.update(self._names())
 
-    def remember(self, report: VideoReport, name: str) -> None:
-        """Keep a source that failed, and forget one that is well again.
+    def remember(self, report: VideoReport) -> None:
+        """Keep a source that failed, and forget one that is well again; where the disk refuses, the log says so."""
+        try:
+            self._remember(report)
+        except StoreError as error:
+            # The report has it; a disk that is full must not end the batch.
+            _log.warning("%s", error)
 
-        Args:
-            report: How it ended.
-            name: Where the source is, as the library keeps it.
-
-        Raises:
-            StoreError: It could not be written or removed.
-        """
+    def _remember(self, report: VideoReport) -> None:
+        name = kept_name(report.source.uri)
         if report.status is not Status.FAILED:
             self.clear(name)
             return

@@ -288,6 +288,23 @@ def test_config_check_says_what_is_wrong(momentseek, tmp_path):
     assert momentseek("config", "check").code == 0
 
 
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("encoder.model=ViT-B32", "encoder.model: unknown model 'ViT-B32'; did you mean 'ViT-B-32'?"),
+        ("encoder.pretrained=laion2b", "encoder.pretrained: ViT-B-32 has no weights named 'laion2b'; did you mean"),
+    ],
+)
+def test_config_check_refuses_a_model_that_nobody_knows(momentseek, setting, said):
+    result = momentseek("config", "check", "--set", setting)
+    assert (result.code, result.out, said in result.err) == (2, "", True)
+
+
+def test_config_check_takes_a_model_of_ones_own_and_looks_at_no_file(momentseek):
+    own = ("encoder.model=mine", "encoder.architecture=/none.json", "encoder.checkpoint=/none.safetensors")
+    assert momentseek("config", "check", *(word for setting in own for word in ("--set", setting))).code == 0
+
+
 def test_doctor_finds_all_well_with_a_model(momentseek, config, tmp_path):
     result = momentseek("doctor", "-c", config, "--json")
     states = {str(finding["what"]): finding["state"] for finding in result.objects()}
@@ -358,6 +375,14 @@ def test_cuts_lists_shots(momentseek, tmp_path):
         ["two.mp4", "1", "0:00.000", "0:02.500"],
         ["two.mp4", "2", "0:02.500", "0:04.000"],
     ]
+
+
+def test_cuts_of_several_videos_stand_under_one_header(momentseek, tmp_path):
+    for name in ("two.mp4", "a longer name.mp4"):
+        make_two_shots(tmp_path / name)
+    lines = momentseek("cuts", tmp_path).out.splitlines()
+    assert [line.split()[0] for line in lines] == ["video", "a", "a", "two.mp4", "two.mp4"]
+    assert len({len(line) for line in lines}) == 1
 
 
 def test_cuts_goes_on_after_a_file_that_is_no_video(momentseek, tmp_path):

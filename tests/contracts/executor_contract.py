@@ -16,6 +16,7 @@ from web_server import WebServer
 from pipeline.errors import ConfigError, MomentIndexError, StoreError, WeightsUnavailableError
 from pipeline.execution import Execution, Executor, ProgressEvent, Stages
 from pipeline.index import MemoryIndex
+from pipeline.rows import RowRecipe
 from pipeline.sampling import Novelty
 from pipeline.segment import FixedWindows, MeanPooling, Shots
 from pipeline.store import ParquetStore
@@ -76,9 +77,11 @@ class ExecutorContract:
             sampler=EveryFrame(),
             encoder=FakeEncoder(log=str(tmp_path / "calls.log")),
             store=ParquetStore(str(tmp_path / "library"), "s", "e"),
-            segmenter=FixedWindows(length_seconds=2.0, overlap_seconds=0.0),
-            aggregator=MeanPooling(),
-            segmentation_fingerprint="w",
+            recipe=RowRecipe(
+                segmenter=FixedWindows(length_seconds=2.0, overlap_seconds=0.0),
+                aggregator=MeanPooling(),
+                fingerprint="w",
+            ),
             index=MemoryIndex(),
         )
 
@@ -223,9 +226,8 @@ class ExecutorContract:
     def test_run_replaces_the_rows_of_another_segmentation(self, run, stages, tmp_path):
         path = write_video(tmp_path / "a.mp4")
         run(path)
-        [report] = run(
-            path, segmenter=FixedWindows(length_seconds=1.0, overlap_seconds=0.0), segmentation_fingerprint="x"
-        )
+        shorter = FixedWindows(length_seconds=1.0, overlap_seconds=0.0)
+        [report] = run(path, recipe=RowRecipe(segmenter=shorter, aggregator=MeanPooling(), fingerprint="x"))
         assert report.segments == 5
         assert stages.index.count() == 5
 
@@ -320,9 +322,9 @@ class ExecutorContract:
         with pytest.raises(WeightsUnavailableError, match="set has_weights"):
             run(*paths, encoder=FakeEncoder(has_weights=False))
 
-    def test_run_ends_the_batch_where_two_settings_do_not_fit(self, run, tmp_path):
+    def test_run_ends_the_batch_where_two_settings_do_not_fit(self, run, stages, tmp_path):
         with pytest.raises(ConfigError, match="cuts"):
-            run(write_video(tmp_path / "a.mp4"), segmenter=Shots())
+            run(write_video(tmp_path / "a.mp4"), recipe=replace(stages.recipe, segmenter=Shots()))
 
     def test_run_takes_unusual_names(self, run, tmp_path):
         names = ["a\nb.mp4", "\x1b[31mred.mp4", "видео 视频.mp4", "--help", "a'b\"c.mp4"]

@@ -11,7 +11,7 @@ from fixed_library import ABSENT, QUERIES, FixedLibrary
 from pipeline.errors import QueryError
 from pipeline.evaluate import MATCHING_RULE, ClipSaliency, LabelledQuery, evaluate, split_missing
 from pipeline.library import Library
-from pipeline.rows import replace_rows, segment_rows
+from pipeline.rows import replace_rows
 
 
 def test_evaluate_asks_each_query_within_its_video() -> None:
@@ -192,15 +192,7 @@ def test_a_real_library_is_scored(tmp_path: Path) -> None:
         for name, shots in {"park": ("red", "green", "blue"), "gate": ("blue", "", "red green")}.items():
             record, frames = video(name, *shots)
             library.store.write(record, frames)
-            config = library.config
-            rows = segment_rows(
-                frames,
-                segmenter=config.segmentation,
-                aggregator=config.aggregation,
-                segmentation_fingerprint=config.segmentation_fingerprint,
-                metadata={},
-            )
-            replace_rows(library.moment_index(), record.video_id, rows)
+            replace_rows(library.moment_index(), record.video_id, library.config.row_recipe.rows(frames, {}))
         queries = [
             LabelledQuery(1, "red", "park", ((0, 2),)),
             LabelledQuery(2, "blue", "gate", ((0, 2),)),

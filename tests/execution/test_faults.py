@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
-import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,16 +17,17 @@ import numpy as np
 import pytest
 from contracts.executor_contract import by_name, settings
 from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder, write_video
+from own_process import start_script
 
 from pipeline.execution import Stages, make_executor
 from pipeline.index import MemoryIndex
+from pipeline.rows import RowRecipe
 from pipeline.segment import FixedWindows, MeanPooling
 from pipeline.store import ParquetStore
 from pipeline.types import Source, Status, VideoReport
 
 pytestmark = pytest.mark.ray
 
-TESTS = Path(__file__).resolve().parent.parent
 PATIENCE_SECONDS = 60
 
 
@@ -39,9 +37,9 @@ def make_stages(folder: Path, **changes: object) -> Stages:
         sampler=EveryFrame(),
         encoder=FakeEncoder(),
         store=ParquetStore(str(folder / "library"), "s", "e"),
-        segmenter=FixedWindows(length_seconds=2.0, overlap_seconds=0.0),
-        aggregator=MeanPooling(),
-        segmentation_fingerprint="w",
+        recipe=RowRecipe(
+            segmenter=FixedWindows(length_seconds=2.0, overlap_seconds=0.0), aggregator=MeanPooling(), fingerprint="w"
+        ),
         index=MemoryIndex(),
     )
     return replace(stages, **changes)  # type: ignore[arg-type]
@@ -155,6 +153,7 @@ _BATCH = """
     from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder
     from pipeline.execution import Execution, Stages, make_executor
     from pipeline.index import Indexing, Owner, open_index
+    from pipeline.rows import RowRecipe
     from pipeline.segment import FixedWindows, MeanPooling
     from pipeline.store import ParquetStore
     from pipeline.types import Source
@@ -165,8 +164,9 @@ _BATCH = """
         owner = Owner("e", library_id="faults", library_place="library")
         index = open_index(settings, folder=Path("library/index"), owner=owner)
         stages = Stages(decoder=FakeDecoder(), sampler=EveryFrame(), encoder=FakeEncoder(),
-            store=ParquetStore("library", "s", "e"), segmenter=FixedWindows(), aggregator=MeanPooling(),
-            segmentation_fingerprint="w", index=index)
+            store=ParquetStore("library", "s", "e"),
+            recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="w"),
+            index=index)
         sources = [Source(str(path)) for path in sorted(Path("../films").glob("*.mp4"))]
         for report in make_executor(Execution(executor=executor, batch_frames=4), stages).run(sources):
             print(report.source.uri, report.status, report.frames_decoded, flush=True)
@@ -175,35 +175,20 @@ _BATCH = """
 """
 
 
-def start(script: str, folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    environment["PYTHONPATH"] = os.pathsep.join([str(TESTS), str(TESTS.parent)])
-    folder.mkdir(exist_ok=True)
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(script), *arguments],
-        cwd=folder,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-
-
 def test_a_batch_whose_driver_was_killed_goes_on_where_it_was(tmp_path):
     (tmp_path / "films").mkdir()
     for grey in range(10, 130, 10):
         write_video(tmp_path / "films" / f"{grey:03}.mp4", frames=9, grey=grey, slow=0.03)
-    out, err = start(_BATCH, tmp_path / "undisturbed", "ray", "").communicate(timeout=120)
+    out, err = start_script(_BATCH, tmp_path / "undisturbed", "ray", "").communicate(timeout=120)
     *_, whole = out.splitlines()
     assert len(json.loads(whole)["keys"]) == 12, err
 
-    killed = start(_BATCH, tmp_path / "killed", "ray", "")
+    killed = start_script(_BATCH, tmp_path / "killed", "ray", "")
     assert killed.stdout is not None
     first = [killed.stdout.readline().split() for _ in range(4)]
     os.killpg(killed.pid, signal.SIGKILL)
     killed.communicate()
-    out, err = start(_BATCH, tmp_path / "killed", "ray", "").communicate(timeout=120)
+    out, err = start_script(_BATCH, tmp_path / "killed", "ray", "").communicate(timeout=120)
     *reports, again = out.splitlines()
     assert json.loads(again) == json.loads(whole), err
     second = {uri: (status, int(decoded)) for uri, status, decoded in map(str.split, reports)}
@@ -216,7 +201,7 @@ def test_two_runs_of_one_batch_at_once_do_what_one_does(tmp_path, milvus_server_
     (tmp_path / "films").mkdir()
     for grey in range(10, 90, 10):
         write_video(tmp_path / "films" / f"{grey:03}.mp4", frames=9, grey=grey, slow=0.05)
-    one, other = (start(_BATCH, tmp_path / "both", "in_process", milvus_server_uri) for _ in range(2))
+    one, other = (start_script(_BATCH, tmp_path / "both", "in_process", milvus_server_uri) for _ in range(2))
     outs = [process.communicate(timeout=240) for process in (one, other)]
     (*reports, said), (*others, other_said) = (out.splitlines() for out, _ in outs)
     assert (len(reports), len(others)) == (8, 8), outs
@@ -239,6 +224,7 @@ _CLUSTER = """
     from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder
     from pipeline.execution import Execution, Stages, make_executor
     from pipeline.index import MemoryIndex
+    from pipeline.rows import RowRecipe
     from pipeline.segment import FixedWindows, MeanPooling
     from pipeline.store import ParquetStore
     from pipeline.types import Source
@@ -247,8 +233,9 @@ _CLUSTER = """
     second, third = (cluster.add_node(num_cpus=1) for _ in range(2))
     cluster.wait_for_nodes()
     stages = Stages(decoder=FakeDecoder(), sampler=EveryFrame(), encoder=FakeEncoder(),
-        store=ParquetStore("library", "s", "e"), segmenter=FixedWindows(), aggregator=MeanPooling(),
-        segmentation_fingerprint="w", index=MemoryIndex())
+        store=ParquetStore("library", "s", "e"),
+        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="w"),
+        index=MemoryIndex())
     sources = [Source(str(path)) for path in sorted(Path("../films").glob("*.mp4"))]
     executor = make_executor(Execution(executor="ray", address=cluster.address, batch_frames=4), stages)
     for number, report in enumerate(executor.run(sources)):
@@ -269,7 +256,7 @@ def test_a_node_that_leaves_is_done_without_and_one_that_joins_is_used(tmp_path)
     log = tmp_path / "nodes.log"
     for grey in range(10, 250, 6):
         write_video(tmp_path / "films" / f"{grey:03}.mp4", frames=8, grey=grey, slow=0.1, nodes=log)
-    process = start(_CLUSTER, tmp_path / "batch")
+    process = start_script(_CLUSTER, tmp_path / "batch")
     try:
         out, err = process.communicate(timeout=240)
     finally:

@@ -51,7 +51,7 @@ def test_videos_are_added_up(meter, events, clock):
     last = events[-1]
     assert (last.active, last.active_share) == (("a", "b"), pytest.approx(1.3))
     assert (last.seconds_decoded, last.frames_sampled) == (13, 6)
-    assert (last.stages["decode"], last.stages["wait"]) == (5, 0)
+    assert (last.stages.decode, last.stages.wait) == (5, 0)
 
 
 def test_a_worker_is_busy_in_proportion_to_the_time_it_had(meter, events, clock):
@@ -59,7 +59,7 @@ def test_a_worker_is_busy_in_proportion_to_the_time_it_had(meter, events, clock)
     clock.now += 10
     meter.advance(number, batch(4, busy=5), encoders=EncoderTimes(load_seconds=1, busy_seconds=8))
     last = events[-1]
-    assert (last.stages["reader_slots"], last.stages["encoder_slots"]) == (20, 10)
+    assert (last.stages.reader_slots, last.stages.encoder_slots) == (20, 10)
     assert (last.readers_busy, last.encoders_busy) == (0.25, 0.8)
 
 
@@ -78,8 +78,8 @@ def test_a_cluster_that_grows_has_more_time(meter, events, clock):
     clock.now += 10
     meter.ended(LedgerCounts(ended=1, failed=1, store_seconds=0.5), frames_waiting=7)
     last = events[-1]
-    assert (last.stages["reader_slots"], last.stages["encoder_slots"]) == (80, 40)
-    assert (last.videos_ended, last.videos_failed, last.frames_waiting, last.stages["store"]) == (1, 1, 7, 0.5)
+    assert (last.stages.reader_slots, last.stages.encoder_slots) == (80, 40)
+    assert (last.videos_ended, last.videos_failed, last.frames_waiting, last.stages.store) == (1, 1, 7, 0.5)
 
 
 def test_it_tells_at_most_ten_times_a_second_but_every_video(meter, events, clock):

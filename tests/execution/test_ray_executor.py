@@ -4,8 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
-import textwrap
 import time
 from collections import Counter
 from dataclasses import replace
@@ -15,6 +13,7 @@ import contracts.fake_videos
 import pytest
 from contracts.executor_contract import ExecutorContract, MakeExecutor, by_name, settings
 from contracts.fake_videos import KILLS_ENCODER, FakeEncoder, write_video
+from own_process import start_script
 
 from pipeline.errors import ExecutionError
 from pipeline.execution import make_executor
@@ -124,13 +123,15 @@ _SCRIPT = """
     from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder
     from pipeline.execution import Execution, Stages, make_executor
     from pipeline.index import MemoryIndex
+    from pipeline.rows import RowRecipe
     from pipeline.segment import FixedWindows, MeanPooling
     from pipeline.store import ParquetStore
     from pipeline.types import Source
 
     stages = Stages(decoder=FakeDecoder(), sampler=EveryFrame(), encoder=FakeEncoder(patience_seconds={patience}),
-        store=ParquetStore("library", "s", "e"), segmenter=FixedWindows(), aggregator=MeanPooling(),
-        segmentation_fingerprint="w", index=MemoryIndex())
+        store=ParquetStore("library", "s", "e"),
+        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="w"),
+        index=MemoryIndex())
     settings = Execution(executor="ray", address={address!r})
     def tell(event):
         print(event.videos_ended, event.active, flush=True)
@@ -141,27 +142,15 @@ _SCRIPT = """
 """
 
 
-def start_script(folder: Path, *, address: str | None = None, patience: float = 0.0) -> subprocess.Popen[str]:
-    script = textwrap.dedent(_SCRIPT).format(address=address, patience=patience)
-    tests = Path(__file__).resolve().parent.parent
-    paths = os.pathsep.join(filter(None, [str(tests), os.environ.get("PYTHONPATH")]))
-    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"} | {"PYTHONPATH": paths}
-    return subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", script],
-        cwd=folder,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+def start(folder: Path, *, address: str | None = None, patience: float = 0.0) -> subprocess.Popen[str]:
+    return start_script(_SCRIPT.format(address=address, patience=patience), folder)
 
 
 @pytest.mark.ray
 def test_run_starts_a_ray_of_its_own_quietly_and_ends_it(tmp_path):
     write_video(tmp_path / "a.mp4")
     write_video(tmp_path / "b.mp4", kill=0)
-    out, err = start_script(tmp_path).communicate(timeout=60)
+    out, err = start(tmp_path).communicate(timeout=60)
     assert err == ""
     lines = out.splitlines()
     assert "a.mp4 done None" in lines
@@ -173,7 +162,7 @@ def test_run_starts_a_ray_of_its_own_quietly_and_ends_it(tmp_path):
 @pytest.mark.ray
 def test_run_ends_on_an_interrupt_and_leaves_no_process(tmp_path):
     write_video(tmp_path / "a.mp4")
-    process = start_script(tmp_path, patience=60)
+    process = start(tmp_path, patience=60)
     assert process.stdout is not None
     while "a.mp4" not in process.stdout.readline():
         pass

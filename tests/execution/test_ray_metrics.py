@@ -11,6 +11,7 @@ from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder, write_vi
 
 from pipeline.execution import Stages, make_executor
 from pipeline.index import MemoryIndex
+from pipeline.rows import RowRecipe
 from pipeline.run_identity import running
 from pipeline.segment import FixedWindows, MeanPooling
 from pipeline.store import ParquetStore
@@ -48,9 +49,7 @@ def test_prometheus_sees_what_a_run_did(ray_cluster: None, tmp_path: Path) -> No
         sampler=EveryFrame(),
         encoder=FakeEncoder(seconds_a_call=0.05),
         store=ParquetStore(str(tmp_path / "library"), "s", "e"),
-        segmenter=FixedWindows(),
-        aggregator=MeanPooling(),
-        segmentation_fingerprint="w",
+        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="w"),
         index=MemoryIndex(),
     )
     paths = [write_video(tmp_path / f"{grey}.mp4", frames=8, grey=grey) for grey in range(3)]

@@ -5,7 +5,7 @@ import pytest
 from pipeline.execution.progress import ProgressEvent
 from pipeline.execution.run_account import RunAccount, cause_of
 from pipeline.execution.run_report import RunFacts, RunReport
-from pipeline.execution.stage_times import no_seconds
+from pipeline.execution.stage_times import StageSeconds
 from pipeline.types import Source, Status, VideoReport
 
 FACTS = RunFacts(
@@ -51,7 +51,7 @@ def event(decoded: float, **stages: float) -> ProgressEvent:
         active_share=0,
         frames_sampled=int(decoded),
         seconds_decoded=decoded,
-        stages=no_seconds() | stages,
+        stages=StageSeconds(**stages),
     )
 
 

@@ -6,7 +6,8 @@ from xml.etree import ElementTree
 import pytest
 from page_reader import read
 
-from pipeline.execution.run_report import Cause, Example, Period, RunReport, SlowVideo, Stages
+from pipeline.execution.run_report import Cause, Example, Period, RunReport, SlowVideo
+from pipeline.execution.stage_times import StageSeconds
 from pipeline.present.markup import Markup, joined, tag
 from pipeline.present.run_figures import busy_shares, clock, limit_of, rates, share_of_time, stage_parts
 from pipeline.present.run_page import run_page
@@ -34,7 +35,9 @@ def report(**changes: object) -> RunReport:
         "frames_seen": 1200,
         "frames_sampled": 1200,
         "segments": 300,
-        "stages": Stages(decode=100, wait=10, load=6, encode=30, store=1, index=2, reader_slots=120, encoder_slots=60),
+        "stages": StageSeconds(
+            decode=100, wait=10, load=6, encode=30, store=1, index=2, reader_slots=120, encoder_slots=60
+        ),
         "period_seconds": 1.0,
         "periods": tuple(
             Period(seconds_decoded=20, videos_ended=1, decode_seconds=1.5, encode_seconds=0.5) for _ in range(60)
@@ -82,7 +85,7 @@ def test_no_name_becomes_markup():
 @pytest.mark.parametrize(
     "changes",
     [
-        {"periods": (), "counts": {}, "video_seconds": 0.0, "slowest": (), "failures": (), "stages": Stages()},
+        {"periods": (), "counts": {}, "video_seconds": 0.0, "slowest": (), "failures": (), "stages": StageSeconds()},
         {"periods": (Period(seconds_decoded=3.0),), "elapsed_seconds": 0.2},
         {"periods": (Period(),) * 200, "period_seconds": 4096.0, "elapsed_seconds": 800_000.0},
         {"elapsed_seconds": 0.0},
@@ -152,11 +155,14 @@ def test_the_parts_of_each_worker_add_up_to_its_time():
 @pytest.mark.parametrize(
     ("stages", "said"),
     [
-        (Stages(decode=95, encode=20, reader_slots=100, encoder_slots=100), "Decoding set the pace"),
-        (Stages(decode=20, encode=95, reader_slots=100, encoder_slots=100), "Encoding set the pace"),
-        (Stages(decode=20, encode=30, reader_slots=100, encoder_slots=100), "No stage was at its limit"),
-        (Stages(decode=2, encode=3, load=80, reader_slots=100, encoder_slots=100), "Loading the model took longest"),
-        (Stages(), "Nothing had to be"),
+        (StageSeconds(decode=95, encode=20, reader_slots=100, encoder_slots=100), "Decoding set the pace"),
+        (StageSeconds(decode=20, encode=95, reader_slots=100, encoder_slots=100), "Encoding set the pace"),
+        (StageSeconds(decode=20, encode=30, reader_slots=100, encoder_slots=100), "No stage was at its limit"),
+        (
+            StageSeconds(decode=2, encode=3, load=80, reader_slots=100, encoder_slots=100),
+            "Loading the model took longest",
+        ),
+        (StageSeconds(), "Nothing had to be"),
     ],
 )
 def test_the_page_says_what_set_the_pace(stages, said):

@@ -7,7 +7,7 @@ import pytest
 from contracts.store_contract import made_record
 
 from pipeline.errors import QueryError
-from pipeline.search.names import match_videos
+from pipeline.search.names import VideoNames, match_videos
 from pipeline.types import VideoRecord
 
 
@@ -70,3 +70,19 @@ def test_a_name_like_no_other_has_some(wanted: str) -> None:
 def test_an_empty_library_says_so() -> None:
     with pytest.raises(QueryError, match="holds no video yet"):
         match_videos([], "park.mp4")
+
+
+def test_videos_are_listed_again_only_for_a_name_that_is_not_known_or_when_they_may_have_changed() -> None:
+    listings = [RECORDS[:2], RECORDS, RECORDS[1:]]
+    names = VideoNames()
+
+    def list_records() -> list[VideoRecord]:
+        return listings.pop(0)
+
+    assert names.find(["park", "gate.mkv", "v1"], list_records) == ("v1", "v2")
+    assert len(listings) == 2
+    assert names.find(["v3"], list_records) == ("v3",)
+    assert names.find(["v1"], list_records) == ("v1",)
+    assert len(listings) == 1
+    names.forget()
+    assert names.find(["park.mp4"], list_records) == ("v3",)

@@ -7,7 +7,7 @@ from contracts.word_world import DictStore, WordEncoder, video
 
 from pipeline.errors import QueryError
 from pipeline.index import MemoryIndex
-from pipeline.rows import replace_rows, segment_rows
+from pipeline.rows import RowRecipe, replace_rows
 from pipeline.search import Searcher, Searching
 from pipeline.search.frames import FramesCache
 from pipeline.segment import FixedWindows, MeanPooling, Segmenter, Shots
@@ -18,16 +18,10 @@ def searcher_of(
     *videos: tuple[VideoRecord, FrameEmbeddings], settings: Searching | None = None, segmenter: Segmenter | None = None
 ) -> tuple[Searcher, DictStore]:
     store, index = DictStore(), MemoryIndex()
+    recipe = RowRecipe(segmenter=segmenter or Shots(), aggregator=MeanPooling(), fingerprint="s")
     for record, frames in videos:
         store.write(record, frames)
-        rows = segment_rows(
-            frames,
-            segmenter=segmenter or Shots(),
-            aggregator=MeanPooling(),
-            segmentation_fingerprint="s",
-            metadata=record.metadata,
-        )
-        replace_rows(index, record.video_id, rows)
+        replace_rows(index, record.video_id, recipe.rows(frames, record.metadata))
     return Searcher(WordEncoder(), index, store, settings or Searching()), store
 
 

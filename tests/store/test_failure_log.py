@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.errors import StoreError
 from pipeline.store import FailureLog
-from pipeline.types import FailedSource, Source
+from pipeline.types import FailedSource, Source, Status, VideoReport
 
 
 def failed(uri: str, *, at: str = "2026-01-01T00:00:00Z", problem: str = "it broke", **metadata: str) -> FailedSource:
@@ -52,3 +52,20 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
     file.write_text("{")
     with pytest.raises(StoreError, match=rf"{file.name}: is broken .*delete it"):
         list(log)
+
+
+def test_remember_keeps_a_failure_by_the_name_that_the_library_has_until_the_source_is_well(tmp_path: Path) -> None:
+    log, source = FailureLog(str(tmp_path)), Source("https://user:secret@host/a.mp4?key=secret")
+    log.remember(VideoReport(source=source, status=Status.FAILED, problem="it broke"))
+    assert [kept.source.uri for kept in log] == ["https://host/a.mp4"]
+    log.remember(VideoReport(source=source, status=Status.DONE, video_id="v1"))
+    assert list(log) == []
+
+
+def test_remember_says_in_the_log_that_it_cannot_and_lets_the_batch_go_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "failures").write_text("a file where the folder should be")
+    FailureLog(str(tmp_path)).remember(VideoReport(source=Source("/a.mp4"), status=Status.FAILED, problem="it broke"))
+    [record] = caplog.records
+    assert (record.levelname, "failures" in record.message) == ("WARNING", True)

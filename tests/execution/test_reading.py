@@ -7,33 +7,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from contracts.word_world import video
 
-from pipeline.execution.video_work import FrameBatch, Reading, VideoEnd, record_of, sampled_batches
+from pipeline.execution.reading import Reading, sampled_batches
+from pipeline.execution.video_work import FrameBatch, VideoEnd
 from pipeline.sampling import CutDetection, FixedRate, SceneChange
-from pipeline.types import Frame, Source
+from pipeline.types import Frame
 from pipeline.video import Decoding, make_decoder
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_videos"
-
-
-@pytest.mark.parametrize(
-    ("covered_seconds", "said"),
-    [(5.9, "5.900 s could be decoded: it ends early"), (4.9, "4.900 s of 5.900 s could be decoded: it ends early")],
-)
-def test_a_damaged_video_says_how_much_of_it_is_covered(covered_seconds: float, said: str) -> None:
-    record, frames = video("park", "red", "green")
-    end = VideoEnd(
-        info=record.info,
-        duration_seconds=5.9,
-        covered_seconds=covered_seconds,
-        frames_decoded=59,
-        frames_seen=59,
-        cuts_seconds=None,
-        seen_until_seconds=None,
-        damage=("it ends early",),
-    )
-    assert record_of(("park.mp4",), Source("park.mp4"), frames, end).problem == said
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,145 @@
+"""A video read: decoded, sampled, and made ready for the encoder batch by batch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+import numpy as np
+
+from pipeline.encode.protocol import Preprocessing
+from pipeline.errors import VideoDecodeError
+from pipeline.execution.stage_times import timed
+from pipeline.execution.video_work import BatchTimes, FrameBatch, Heartbeat, Images, VideoEnd
+from pipeline.sampling.protocol import FrameSampler
+from pipeline.sampling.shot_search import Shots, find_shots
+from pipeline.types import Frame, VideoInfo
+from pipeline.video import Fetching, check_state
+from pipeline.video.protocol import VideoDecoder
+
+__all__ = ["Reading", "sampled_batches"]
+
+_HEARTBEAT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What a worker needs to turn a video into batches of frames.
+
+    Attributes:
+        decoder: Opens it.
+        sampler: Chooses frames.
+        preprocessing: Makes the encoder's input of a frame.
+        batch_frames: Most frames of a batch.
+        fetching: How remote videos are asked whether they have changed.
+    """
+
+    decoder: VideoDecoder
+    sampler: FrameSampler
+    preprocessing: Preprocessing
+    batch_frames: int
+    fetching: Fetching = field(default_factory=Fetching)
+
+
+@timed
+def sampled_batches(
+    reading: Reading, path: str, state: str | None = None
+) -> Iterator[FrameBatch | Heartbeat | VideoEnd]:
+    """Decode, sample and preprocess a video: batches in order, then one `VideoEnd`.
+
+    Between batches that are long in coming there are heartbeats.
+
+    Args:
+        reading: How.
+        path: The video.
+        state: Of its content when it was identified, which it must still be at the end; None to take what is there.
+
+    Raises:
+        VideoError: It cannot be used.
+        ConfigError: The sampler cannot work so.
+    """
+    with reading.decoder.open(path) as stream:
+        sampling = reading.sampler.begin(stream.info)
+        gathered = _Gathered(reading, stream.info)
+        frames_seen = 0
+        heard = time.monotonic()
+        for frame in stream.frames(skip=reading.sampler.skip, grid=reading.sampler.grid):
+            frames_seen += 1
+            if time.monotonic() - heard > _HEARTBEAT_SECONDS:
+                heard = time.monotonic()
+                yield Heartbeat()
+            for chosen in sampling.feed(frame):
+                yield from gathered.add(chosen, decoded=frame.time)
+        for chosen in sampling.finish():
+            yield from gathered.add(chosen, decoded=stream.end_time)
+        yield from gathered.rest(decoded=stream.end_time)
+        if gathered.count == 0:
+            raise VideoDecodeError(path, f"{frames_seen} frames were decoded and none was sampled")
+        end = VideoEnd(
+            info=stream.info,
+            duration_seconds=float(stream.end_time),
+            covered_seconds=stream.covered_seconds,
+            frames_decoded=stream.frames_decoded,
+            frames_seen=frames_seen,
+            cuts_seconds=_seconds(sampling.cuts),
+            seen_until_seconds=_seconds(sampling.seen_until),
+            damage=stream.damage,
+        )
+        if state is not None:
+            check_state(path, state, reading.fetching)
+        if reading.sampler.cut_searches:
+            # They say nothing until they are done; none is slower than the video itself.
+            yield Heartbeat(silence_seconds=end.duration_seconds)
+        # Last, so that the encoder has all frames meanwhile.
+        yield _with_cuts(end, [find_shots(stream, search) for search in reading.sampler.cut_searches])
+
+
+def _with_cuts(end: VideoEnd, searches: Sequence[Shots]) -> VideoEnd:
+    if not searches:
+        return end
+    cuts = {*(end.cuts_seconds or ()), *(float(cut) for shots in searches for cut in shots.cuts)}
+    decoded = end.frames_decoded + sum(shots.frames_decoded for shots in searches)
+    return replace(end, cuts_seconds=tuple(sorted(cuts)), frames_decoded=decoded)
+
+
+def _seconds(times: Sequence[Fraction] | None) -> tuple[float, ...] | None:
+    return None if times is None else tuple(map(float, times))
+
+
+class _Gathered:
+    """Sampled frames on their way into a batch; `count` is how many there were in all."""
+
+    def __init__(self, reading: Reading, info: VideoInfo) -> None:
+        self._reading = reading
+        self._info = info
+        self._images: Images | None = None
+        self._pts: list[int] = []
+        self._times: list[Fraction] = []
+        self.count = 0
+
+    def add(self, frame: Frame, *, decoded: Fraction) -> Iterator[FrameBatch]:
+        image = self._reading.preprocessing(frame)
+        if self._images is None:
+            # Pictures that were kept one by one until the batch is full would be in memory twice.
+            self._images = np.empty((self._reading.batch_frames, *image.shape), np.uint8)
+        self._images[len(self._pts)] = image
+        self._pts.append(frame.pts)
+        self._times.append(frame.time)
+        self.count += 1
+        if len(self._pts) == self._reading.batch_frames:
+            yield from self.rest(decoded=decoded)
+
+    def rest(self, *, decoded: Fraction) -> Iterator[FrameBatch]:
+        if self._images is None:
+            return
+        times = BatchTimes(
+            pts=np.array(self._pts, np.int64),
+            times_seconds=np.array([float(time) for time in self._times], np.float64),
+            decoded_seconds=float(decoded),
+            duration_seconds=self._info.duration_seconds,
+        )
+        batch = FrameBatch(images=self._images[: len(times)], times=times)
+        self._images, self._pts, self._times = None, [], []
+        yield batch

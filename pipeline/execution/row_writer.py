@@ -1,0 +1,83 @@
+"""Rows on their way into the index, those of many videos in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.errors import FingerprintMismatchError, IndexLockedError, MomentIndexError
+from pipeline.execution.stage_times import Stopwatch
+from pipeline.index.protocol import MomentIndex
+from pipeline.rows import remove_other_rows
+from pipeline.types import IndexedSegment, VideoReport
+
+__all__ = ["RowWriter"]
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A video that is in the store and whose rows are not in the index yet."""
+
+    report: VideoReport
+    rows: Sequence[IndexedSegment]
+
+
+class RowWriter:
+    """Gathers the rows of videos until they are to be written; its length is the number of rows that wait.
+
+    Args:
+        index: Where they go.
+    """
+
+    def __init__(self, index: MomentIndex) -> None:
+        self._index = index
+        self._waiting: list[_Waiting] = []
+        self._watch = Stopwatch()
+
+    def __len__(self) -> int:
+        return sum(len(each.rows) for each in self._waiting)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no video waits; one may have no rows."""
+        return not self._waiting
+
+    @property
+    def seconds(self) -> float:
+        """Time spent writing."""
+        return self._watch.seconds
+
+    def add(self, report: VideoReport, rows: Sequence[IndexedSegment]) -> None:
+        """Have a video wait, with the report that it gets when its rows are written."""
+        self._waiting.append(_Waiting(report, rows))
+
+    def write(self) -> list[tuple[VideoReport, str | None]]:
+        """Write all that waits: the report of each video, and why its rows could not be written; None where they were.
+
+        Raises:
+            MomentIndexError: The index cannot be used.
+        """
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return []
+        try:
+            self._write(waiting)
+        except (FingerprintMismatchError, IndexLockedError):
+            raise
+        except MomentIndexError:
+            # One video's rows may be to blame; an index that does not even count is to blame itself.
+            self._index.count()
+            return [(each.report, self._problem_alone(each)) for each in waiting]
+        return [(each.report, None) for each in waiting]
+
+    def _problem_alone(self, video: _Waiting) -> str | None:
+        try:
+            self._write([video])
+        except MomentIndexError as error:
+            return str(error)
+        return None
+
+    def _write(self, videos: Sequence[_Waiting]) -> None:
+        with self._watch:
+            remove_other_rows(self._index, {str(each.report.video_id): each.rows for each in videos})
+            self._index.upsert([row for each in videos for row in each.rows])

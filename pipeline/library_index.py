@@ -1,0 +1,90 @@
+"""The index of a library: where it is, whose it is, and that it is open once."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.encode import Encoder
+from pipeline.index import MomentIndex, Owner, open_index
+from pipeline.library_id import claim_library_id, local_folder, read_library_id
+from pipeline.run_config import RunConfig
+
+__all__ = ["LibraryIndex", "index_folder"]
+
+
+class LibraryIndex:
+    """Opens a library's index when it is first asked for, and holds it until `close`.
+
+    Args:
+        config: What the library is.
+        encoder: Whose vectors the index holds.
+    """
+
+    def __init__(self, config: RunConfig, encoder: Encoder) -> None:
+        self._config = config
+        self._encoder = encoder
+        self._index: MomentIndex | None = None
+        self._has_id = False
+
+    def open(self, fill: Callable[[MomentIndex], object]) -> MomentIndex:
+        """The open index.
+
+        Args:
+            fill: Puts all that the library has into one that is in memory, and new.
+
+        Raises:
+            IndexLockedError: Another process holds it.
+            FingerprintMismatchError: It holds another encoder's vectors.
+            MomentIndexError: It cannot be opened.
+        """
+        if self._index is None:
+            config = self._config
+            index = open_index(config.index, folder=index_folder(config.library), owner=self._owner())
+            if config.index.backend == "memory":
+                # It is kept when it is full: half an index would answer the next question as if it were whole.
+                fill(index)
+            self._index = index
+        return self._index
+
+    def claim(self) -> bool:
+        """See that the library has an identity before its index is written; whether it was given one now.
+
+        One that is open is closed then: it was opened for nobody.
+
+        Raises:
+            ConfigError: The library is a copy, and the one that it was copied from is still there.
+            StoreError: The identity cannot be read or written.
+        """
+        if not self._is_elsewhere() or self._has_id:
+            return False
+        claim_library_id(self._config.library)
+        self.close()
+        return True
+
+    def close(self) -> None:
+        """Give the index back; closing twice is harmless."""
+        if self._index is not None:
+            self._index.close()
+            self._index = None
+
+    def _owner(self) -> Owner:
+        fingerprint, description = self._encoder.fingerprint, self._encoder.description
+        if not self._is_elsewhere():
+            return Owner(fingerprint, description)
+        library = self._config.library
+        known = read_library_id(library)
+        self._has_id = known is not None
+        # One that was never written to has no collection yet, and asking must not leave anything behind.
+        return Owner(fingerprint, description, known.id if known is not None else uuid.uuid4().hex[:12], library)
+
+    def _is_elsewhere(self) -> bool:
+        """Whether it lies outside of the library, where those of other libraries can be too."""
+        return self._config.index.backend != "memory" and self._config.index.uri is not None
+
+
+def index_folder(library: str) -> Path | None:
+    """Where Milvus Lite's folder is; None for a library that is no local folder."""
+    folder = local_folder(library)
+    return None if folder is None else folder / "index"

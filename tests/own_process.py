@@ -1,0 +1,32 @@
+"""Scripts that tests run in a process of their own, in which any warning is an error."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+__all__ = ["start_script"]
+
+_TESTS = Path(__file__).resolve().parent
+
+
+def start_script(script: str, folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start a script in a folder, which is made; it finds the project and the tests' folder, and no cluster of others.
+
+    It leads a process group, so that it can be ended with all that it started.
+    """
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(_TESTS), str(_TESTS.parent)])
+    folder.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(script), *arguments],
+        cwd=folder,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
