@@ -74,7 +74,8 @@ def evaluate(
                 on_search=on_search,
             )
         if as_json:
-            print_json(evaluation.as_json())
+            left_out = len(labels.left_out) + len(labels.queries) - len(queries)
+            print_json({"labels": str(moments), "left_out": left_out, **evaluation.as_json()})
         else:
             _print(evaluation)
         if report is not None:
@@ -144,7 +145,7 @@ def _operating(evaluation: Evaluation) -> str:
     point = evaluation.rejection.operating if evaluation.rejection is not None else None
     if point is None:
         return "no threshold on the score loses at most 10 % of the true questions: the search answers fewer by itself"
-    where = "without a threshold" if point.threshold is None else f"at a score of {point.threshold:.4f} or more"
+    where = "as the search stands" if point.threshold is None else f"at a score of {point.threshold:.4f} or more"
     return (
         f"{where}, {point.absent_rejected:.0%} of the absent questions are answered with nothing,"
         f" and {point.true_lost:.0%} of the true ones"

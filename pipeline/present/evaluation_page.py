@@ -120,11 +120,11 @@ def _metrics(evaluation: Evaluation) -> Markup:
         rows.append(
             [
                 tag("code", name),
-                meaning_of(name),
                 tag("b", _figure(name, value)),
                 mark,
                 _interval(name, (low, high)),
                 f"{evaluation.counts[name]:,}",
+                tag("span", meaning_of(name), class_="meaning"),
             ]
         )
     how = evaluation.resampling
@@ -134,7 +134,7 @@ def _metrics(evaluation: Evaluation) -> Markup:
     return section(
         "Metrics",
         tag("p", said.replace("%", " %"), class_="quiet"),
-        table(["metric", "", "value", "", "interval", "questions"], rows, right=(2, 4, 5)),
+        table(["metric", "value", "", "interval", "questions", "meaning"], rows, right=(1, 3, 4)),
     )
 
 
@@ -184,14 +184,14 @@ def _verdict(curve: RejectionCurve) -> str:
     point = curve.operating
     if point is None:
         return "The search as it stands answers more than 10 % of the true questions with nothing."
-    where = "Without a threshold" if point.threshold is None else f"At a score of {point.threshold:.4f} or more"
+    where = "As the search stands" if point.threshold is None else f"At a score of {point.threshold:.4f} or more"
+    why = "No threshold rejects more" if point.threshold is None else "It is the threshold that rejects most"
     right = (
         "" if point.right_lost is None else f", and {percent(point.right_lost)} of those whose first moment is right"
     )
     return (
         f"{where}, {percent(point.absent_rejected)} of the absent questions are answered with nothing; this loses"
-        f" {percent(point.true_lost)} of the true ones{right}. It is the threshold that rejects most while losing 10 %"
-        " at most."
+        f" {percent(point.true_lost)} of the true ones{right}. {why} while losing 10 % at most."
     )
 
 

@@ -20,7 +20,7 @@ rect.true{fill:var(--true)}rect.found{fill:var(--found)}rect.later{fill:var(--la
 .score{fill:var(--accent)}rect.band{fill:var(--band)}
 .whisker{stroke:var(--text);stroke-width:1.6;opacity:.6}
 .mark{width:160px;display:inline-block;vertical-align:middle}
-td code,td.right{white-space:nowrap}
+td code,td.right{white-space:nowrap}.meaning{white-space:nowrap;color:var(--quiet)}
 .case{border-top:1px solid var(--line);padding-top:18px;margin-top:22px}
 .case:first-of-type{border-top:0;padding-top:4px;margin-top:8px}
 .case h3{margin:0;font-size:16px}.case>p{margin:1px 0 10px;color:var(--quiet);font-size:13px}

@@ -102,6 +102,8 @@ def test_evaluate_can_skip_videos_that_are_missing(momentseek: Run, library: str
     result = momentseek("evaluate", labels, "-c", library, "--skip-missing")
     assert (result.code, result.out.splitlines()[0].split()[:2]) == (0, ["1", "question"])
     assert "left out 1 questions about 1 videos that the library does not hold" in result.err
+    [scores] = momentseek("evaluate", labels, "-c", library, "--skip-missing", "--json").objects()
+    assert (scores["queries"], scores["left_out"]) == (1, 1)
     nothing = momentseek("evaluate", labelled(tmp_path, missing), "-c", library, "--skip-missing")
     assert (nothing.code, "1 videos of the labelled set are not in the library" in nothing.err) == (2, True)
 

@@ -192,8 +192,7 @@ def test_a_real_library_is_scored(tmp_path: Path) -> None:
         for name, shots in {"park": ("red", "green", "blue"), "gate": ("blue", "", "red green")}.items():
             record, frames = video(name, *shots)
             library.store.write(record, frames)
-            rows = library.config.row_recipe.rows(frames, record.metadata)
-            replace_rows(library.moment_index(), record.video_id, rows)
+            replace_rows(library.moment_index(), record.video_id, library.config.row_recipe.rows(frames, {}))
         queries = [
             LabelledQuery(1, "red", "park", ((0, 2),)),
             LabelledQuery(2, "blue", "gate", ((0, 2),)),

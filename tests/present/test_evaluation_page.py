@@ -166,6 +166,7 @@ def test_no_name_becomes_markup(library: TwoVideos) -> None:
         (QUERIES[4:], "The set has no true questions"),
         ([QUERIES[3], QUERIES[5]], "No question was answered with anything"),
         ([QUERIES[3], QUERIES[0], QUERIES[4]], "answers more than 10 % of the true questions with nothing"),
+        ([QUERIES[0], QUERIES[5]], "As the search stands, 100 % of the absent questions are answered with nothing"),
         ([QUERIES[0], QUERIES[4]], "are answered with nothing; this loses 0 % of the true ones"),
     ],
 )
