@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 import yaml
+from command_result import Result
 
 from pipeline.cli import main
 
@@ -47,16 +47,6 @@ def config(tiny_model: dict[str, str], tmp_path: Path) -> str:
     }
     path.write_text(yaml.safe_dump(settings))
     return str(path)
-
-
-@dataclass(frozen=True)
-class Result:
-    code: int
-    out: str
-    err: str
-
-    def objects(self) -> list[dict[str, object]]:
-        return [json.loads(line) for line in self.out.splitlines()]
 
 
 @pytest.fixture

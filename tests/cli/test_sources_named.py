@@ -20,12 +20,12 @@ def test_a_manifests_columns_can_be_searched_by(momentseek, config, make_video, 
         (["camera=yard", "take=1"], set()),
     ):
         options = [part for condition in conditions for part in ("--where", condition)]
-        found = momentseek("search", "it", "-c", config, "--json", *options)
+        found = momentseek("search", "it", "-c", config, "--set", "search.min_score=0", "--json", *options)
         assert {str(moment["uri"]).rpartition("/")[2] for moment in found.objects()} == names
 
 
 def test_a_condition_that_is_none_is_a_usage_error(momentseek, config):
-    result = momentseek("search", "it", "-c", config, "--where", "gate")
+    result = momentseek("search", "it", "-c", config, "--set", "search.min_score=0", "--where", "gate")
     assert (result.code, "expected NAME=VALUE" in result.err) == (2, True)
 
 
@@ -47,6 +47,8 @@ def test_urls_are_indexed_searched_and_shown(momentseek, config, make_video, tmp
             "it",
             "-c",
             config,
+            "--set",
+            "search.min_score=0",
             "--json",
             "-n",
             1,
