@@ -21,6 +21,7 @@ def test_a_manifests_columns_can_be_searched_by(momentseek, config, make_video, 
     ):
         options = [part for condition in conditions for part in ("--where", condition)]
         found = momentseek("search", "it", "-c", config, "--set", "search.min_score=0", "--json", *options)
+        assert found.code == 0, found.err
         assert {str(moment["uri"]).rpartition("/")[2] for moment in found.objects()} == names
 
 
