@@ -38,10 +38,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         take_sent_variables()
         config = str(folder / "config.yaml")
         # Behind "--" nothing is an option, whatever a file is called.
-        given = ["--progress-every", str(_PROGRESS_SECONDS), "--config", config, "--", *batch["sources"]]
+        given = [
+            "--progress-every",
+            str(_PROGRESS_SECONDS),
+            "--config",
+            config,
+            "--",
+            *_names(batch["sources"], folder),
+        ]
     from pipeline.cli import main as momentseek
 
     return momentseek(["index", "--json", *given])
+
+
+def _names(sources: Sequence[str | dict[str, str]], folder: Path) -> list[str]:
+    """What `momentseek index` is told: names as they were given, lists and manifests by the batch's files."""
+    return [source if isinstance(source, str) else str(folder / source["file"]) for source in sources]
 
 
 def _said(version: str, faults: Sequence[str]) -> str:

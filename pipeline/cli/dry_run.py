@@ -28,18 +28,28 @@ _USUAL_ROWS_PER_SECOND = 0.25
 def show_dry_run(config: RunConfig, batch: JobBatch, *, real_time: float | None, as_json: bool) -> None:
     """Print what would be sent, how much video it is as far as it is here, and what it may take."""
     from pipeline.execution.estimate import MEASURED
-    from pipeline.video import expand
 
-    found = [source.uri for source in expand(batch.sources)]
-    here = [path for path in found if os.path.isfile(path)]  # noqa: PTH113 - one call a video
+    here, elsewhere = _found(batch)
     looked_at = _looked_at(config, here[:: max(1, len(here) // _LOOKED_AT)][:_LOOKED_AT])
     estimate = _estimate(config, looked_at, videos=len(here), real_time=real_time)
     basis = f"--rate {real_time:g}" if real_time else MEASURED.source
     if as_json:
-        print_json({**_sent(batch), "estimate": asdict(estimate), "rates": basis, "not_here": len(found) - len(here)})
+        print_json({**_sent(batch), "estimate": asdict(estimate), "rates": basis, "not_here": elsewhere})
         return
     _print_sent(batch)
-    _print_estimate(estimate, basis, looked_at=len(looked_at), not_here=len(found) - len(here))
+    _print_estimate(estimate, basis, looked_at=len(looked_at), not_here=elsewhere)
+
+
+def _found(batch: JobBatch) -> tuple[list[str], int]:
+    """The videos that are on this machine, and how many names stand for what is not; the network isn't asked."""
+    from pipeline.uris import is_remote
+    from pipeline.video import expand
+
+    names = list(batch.names())
+    near = [name for name in names if not is_remote(name)]
+    found = [source.uri for source in expand(near)]
+    here = [path for path in found if os.path.isfile(path)]  # noqa: PTH113 - one call a video
+    return here, len(names) - len(near) + len(found) - len(here)
 
 
 def _looked_at(config: RunConfig, paths: Sequence[str]) -> list[Measured]:
@@ -101,8 +111,8 @@ def _sent(batch: JobBatch) -> dict[str, Any]:
         "id": batch.base_id,
         "entrypoint": batch.entrypoint,
         "library": batch.library,
-        "sources": len(batch.sources),
-        "files": {name: len(text.encode()) for name, text in batch.files().items()},
+        "sources": batch.named,
+        "files": {name: len(content) for name, content in batch.files().items()},
         "environment": sorted(batch.environment),
         "pip": list(batch.requirements) if batch.installs else [],
     }
@@ -111,12 +121,12 @@ def _sent(batch: JobBatch) -> dict[str, Any]:
 def _print_sent(batch: JobBatch) -> None:
     from pipeline.present.text import printable
 
-    files = ", ".join(f"{name} ({_size(len(text.encode()))})" for name, text in batch.files().items())
+    files = ", ".join(f"{name} ({_size(len(content))})" for name, content in batch.files().items())
     lines = {
         "id": batch.base_id,
         "runs": batch.entrypoint,
         "library": f"{printable(batch.library)}, as the cluster sees it",
-        "sources": f"{len(batch.sources)} named",
+        "sources": f"{batch.named} named",
         "code": f"momentseek {batch.version} (pipeline, jobs)",
         "files": files,
         "env": ", ".join(sorted(batch.environment)) or "none",

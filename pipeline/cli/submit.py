@@ -80,8 +80,9 @@ def submit(
 def _batch(config: RunConfig, sources: Sequence[str], variables: Sequence[str], *, installs: bool) -> JobBatch:
     from importlib.metadata import requires, version
 
-    from pipeline.execution.job_batch import JobBatch, named_sources
+    from pipeline.execution.job_batch import JobBatch
     from pipeline.run_config import to_yaml, with_absolute_paths
+    from pipeline.video import read_listings
 
     # A job joins the cluster that runs it, whatever cluster the configuration is used with elsewhere.
     own = config.execution.model_copy(update={"address": None})
@@ -90,7 +91,7 @@ def _batch(config: RunConfig, sources: Sequence[str], variables: Sequence[str], 
         config_yaml=to_yaml(config),
         identity=config.model_dump(mode="json", exclude={"execution", "search"}),
         library=config.library,
-        sources=named_sources(sources),
+        sources=tuple(read_listings(sources)),
         version=version("momentseek"),
         requirements=tuple(text for text in requires("momentseek") or () if "extra ==" not in text),
         installs=installs,

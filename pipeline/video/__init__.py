@@ -6,13 +6,14 @@ from pipeline.video.manifests import scalar_of
 from pipeline.video.media import check_state
 from pipeline.video.protocol import VideoDecoder, VideoStream
 from pipeline.video.settings import Decoding, Fetching, make_decoder
-from pipeline.video.sources import expand
+from pipeline.video.sources import Listed, expand, read_listings
 from pipeline.video.video_id import Identity, content_id, identify
 
 __all__ = [
     "Decoding",
     "Fetching",
     "Identity",
+    "Listed",
     "VideoDecoder",
     "VideoStream",
     "check_state",
@@ -20,5 +21,6 @@ __all__ = [
     "expand",
     "identify",
     "make_decoder",
+    "read_listings",
     "scalar_of",
 ]

@@ -15,9 +15,11 @@ from jobs.index_videos import main as index_job
 from jobs.rebuild_index import main as rebuild_job
 from pipeline.cli.batch import report_fields, report_of
 from pipeline.config import with_overrides
+from pipeline.execution.job_batch import JobBatch
 from pipeline.library import Library
 from pipeline.run_config import load_run_config, with_absolute_paths
 from pipeline.types import Source, Status, VideoReport
+from pipeline.video import read_listings
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +72,37 @@ def test_the_id_is_the_batchs_and_not_that_of_how_it_is_run(momentseek, config, 
     assert (len(same), len(same | other)) == (1, 3)
 
 
+def test_a_manifest_is_read_where_one_submits_and_goes_along_with_what_it_says(
+    momentseek, config, make_video, tmp_path
+):
+    make_video("films/a.mp4", seconds=4)
+    make_video("films/b b.mp4", seconds=6, grey=30)
+    manifest = tmp_path / "films" / "m.csv"
+    manifest.write_text("uri,camera\na.mp4,gate\nb b.mp4,yard\n")
+    said = dry(momentseek, config, manifest)
+    assert (said["sources"], said["estimate"]["videos"], said["not_here"]) == (2, 2, 0)
+    assert "sources-1.jsonl" in said["files"]
+    manifest.write_text("uri,camera\nb b.mp4,yard\na.mp4,gate\n")
+    assert dry(momentseek, config, manifest)["id"] == said["id"]
+    manifest.write_text("uri,camera\nb b.mp4,yard\na.mp4,dock\n")
+    assert dry(momentseek, config, manifest)["id"] != said["id"]
+    manifest.write_text("uri,camera\nb b.mp4,\na.mp4,\n")
+    assert (
+        dry(momentseek, config, manifest)["id"] == dry(momentseek, config, *sorted(tmp_path.glob("films/*.mp4")))["id"]
+    )
+
+
+def test_a_broken_manifest_is_refused_before_anybody_is_asked(momentseek, config, tmp_path):
+    (tmp_path / "m.csv").write_text("uri,n\na.mp4,1\n,2\n")
+    result = momentseek("submit", config, tmp_path / "m.csv", "--address", "http://127.0.0.1:1")
+    assert (result.code, "m.csv, line 3: 'uri' is ''" in result.err) == (2, True)
+
+
+def test_remote_names_are_not_asked_for_by_a_dry_run(momentseek, config):
+    said = dry(momentseek, config, "s3://bucket/m.csv", "http://127.0.0.1:1/m.jsonl")
+    assert (said["sources"], said["not_here"], said["estimate"]["videos"]) == (2, 2, 0)
+
+
 def test_a_passed_variable_is_named_and_not_shown(momentseek, config, make_video, monkeypatch):
     monkeypatch.setenv("MILVUS_TOKEN", "hunter2")
     for form in ([], ["--json"]):
@@ -109,9 +142,15 @@ def test_with_absolute_paths_is_the_same_from_anywhere(tmp_path, monkeypatch):
 
 def write_batch(folder: Path, config: str, *sources: Path, requirements: tuple[str, ...] = ()) -> Path:
     folder.mkdir()
-    (folder / "config.yaml").write_text(Path(config).read_text())
-    told = {"momentseek": "0.1.0", "requirements": requirements, "sources": [str(source) for source in sources]}
-    (folder / "batch.json").write_text(json.dumps(told))
+    batch = JobBatch(
+        config_yaml=Path(config).read_text(),
+        identity={},
+        library="",
+        sources=tuple(read_listings(map(str, sources))),
+        version="0.1.0",
+        requirements=requirements,
+    )
+    batch.write(folder)
     return folder
 
 
@@ -121,6 +160,24 @@ def test_the_job_reads_its_batch_from_its_folder(capsys, config, make_video, tmp
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == {"progress": {"videos": 2}}
     assert [line["status"] for line in lines if "uri" in line] == ["done", "done"]
+
+
+def test_the_job_indexes_with_what_a_manifest_says(capsys, config, make_video, tmp_path, monkeypatch):
+    make_video("in/a [1].mp4")
+    make_video("in/b.mp4", grey=10)
+    (tmp_path / "in" / "m.csv").write_text("uri,camera,take\na [1].mp4,gate,1\nb.mp4,007,2.5\n")
+    (tmp_path / "in" / "l.txt").write_text("b.mp4\nnone?.mp4\n")
+    batch = write_batch(tmp_path / "batch", config, tmp_path / "in" / "m.csv", tmp_path / "in" / "l.txt")
+    for listing in (tmp_path / "in").glob("[ml].*"):
+        listing.unlink()
+    monkeypatch.chdir(batch)
+    assert index_job(["--batch", "."]) == 1
+    reports = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"uri"' in line]
+    assert {(report["uri"], str(report["metadata"]), report["status"]) for report in reports} == {
+        (f"{tmp_path}/in/a [1].mp4", "{'camera': 'gate', 'take': 1}", "done"),
+        (f"{tmp_path}/in/b.mp4", "{'camera': '007', 'take': 2.5}", "done"),
+        (f"{tmp_path}/in/none?.mp4", "{}", "failed"),
+    }
 
 
 def test_the_job_refuses_a_cluster_that_lacks_packages(capsys, config, make_video, tmp_path):
