@@ -44,6 +44,7 @@ class JobBatch:
         installs: Whether Ray installs them for the job; otherwise the cluster must have them.
         environment: Variables for the job and its workers, secrets among them.
         model: Files of the model that go along, by their names in the working directory.
+        needed: Files of the model that the cluster must have.
     """
 
     config_yaml: str
@@ -55,6 +56,7 @@ class JobBatch:
     installs: bool = False
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     model: Mapping[str, Path] = field(default_factory=dict)
+    needed: tuple[str, ...] = ()
 
     @property
     def base_id(self) -> str:
@@ -109,19 +111,26 @@ class JobBatch:
             files["environment.json"] = json.dumps(dict(self.environment)).encode()
         return files
 
+    def sizes(self) -> dict[str, int]:
+        """Bytes of the files of the job's working directory, those of the model included, by name.
+
+        Raises:
+            OSError: A file of the model is gone.
+        """
+        model = {name: path.stat().st_size for name, path in self.model.items()}
+        return {**{name: len(content) for name, content in self.files().items()}, **model}
+
     def write(self, folder: Path) -> None:
         """Write these files, readable by their owner alone, as they will be on the cluster, and the model's.
 
         Raises:
             ExecutionError: They are more than Ray takes; or a file of the model is gone.
         """
-        files = self.files()
-        size_bytes = sum(map(len, files.values()))
         try:
-            size_bytes += sum(path.stat().st_size for path in self.model.values())
-            if size_bytes > _MOST_BYTES:
-                raise ExecutionError(_too_large(size_bytes, files))
-            for name, content in files.items():
+            sizes = self.sizes()
+            if sum(sizes.values()) > _MOST_BYTES:
+                raise ExecutionError(_too_large(sizes))
+            for name, content in self.files().items():
                 path = folder / name
                 path.touch(mode=0o600)
                 path.write_bytes(content)
@@ -157,11 +166,11 @@ def _identity(source: Source) -> str:
     return json.dumps([source.uri, dict(source.metadata)], sort_keys=True) if source.metadata else source.uri
 
 
-def _too_large(size_bytes: int, files: Mapping[str, bytes]) -> str:
-    largest = max(files, key=lambda name: len(files[name]))
-    most = f"{largest}: {len(files[largest]) / 2**20:.0f} MiB"
+def _too_large(sizes: Mapping[str, int]) -> str:
+    largest = max(sizes, key=lambda name: sizes[name])
+    whole, most = (f"{size / 2**20:.0f} MiB" for size in (sum(sizes.values()), sizes[largest]))
     return (
-        f"the batch's files come to {size_bytes / 2**20:.0f} MiB ({most}), and"
-        " Ray's Jobs API takes less than 100 MiB: submit the manifest in parts, or put it where the cluster reads it,"
-        " and name it by its URI (s3://...) or by a path that is not on this machine"
+        f"the batch's files come to {whole} ({largest}: {most}), and Ray's Jobs API takes less than 100 MiB: submit the"
+        " manifest in parts, or put it where the cluster reads it, and name it by its URI (s3://...) or by a path that"
+        " is not on this machine"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.video.files import NO_SUCH_FILE
 from pipeline.video.manifests import scalar_of
 from pipeline.video.media import check_state
 from pipeline.video.protocol import VideoDecoder, VideoStream
@@ -10,6 +11,7 @@ from pipeline.video.sources import Listed, expand, read_listings
 from pipeline.video.video_id import Identity, content_id, identify
 
 __all__ = [
+    "NO_SUCH_FILE",
     "Decoding",
     "Fetching",
     "Identity",

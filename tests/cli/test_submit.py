@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,12 +15,14 @@ import yaml
 from jobs.index_videos import main as index_job
 from jobs.rebuild_index import main as rebuild_job
 from pipeline.cli.batch import report_fields, report_of
+from pipeline.cli.dry_run import _caveats
+from pipeline.cli.jobs import _Reports, _why
 from pipeline.config import with_overrides
 from pipeline.execution.job_batch import JobBatch
 from pipeline.library import Library
 from pipeline.run_config import load_run_config, with_absolute_paths
 from pipeline.types import Source, Status, VideoReport
-from pipeline.video import read_listings
+from pipeline.video import NO_SUCH_FILE, read_listings
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +50,98 @@ def test_dry_run_counts_what_is_here(momentseek, config, make_video, tmp_path):
 def test_dry_run_reckons_by_the_users_rate(momentseek, config, make_video):
     said = dry(momentseek, config, make_video(seconds=4), "--rate", "8")
     assert (said["estimate"]["work_seconds"], said["rates"]) == (0.5, "--rate 8")
+
+
+def test_dry_run_reckons_by_the_largest_earlier_run_of_the_library(momentseek, config, make_video, tmp_path):
+    video = make_video(seconds=4)
+    assert momentseek("index", video, "-c", config).code == 0
+    with Library.open(tmp_path / "library") as opened:
+        run = opened.runs().latest()
+    said = dry(momentseek, config, video)
+    assert run.rate is not None
+    assert said["estimate"]["work_seconds"] == pytest.approx(4 / run.rate)
+    assert (run.run_id in said["rates"], said["caveats"]) == (True, [])
+    assert run.run_id not in dry(momentseek, config, video, "--set", "sampling.fps=3")["rates"]
+    assert dry(momentseek, config, video, "--rate", "8")["estimate"]["work_seconds"] == 0.5
+
+
+def test_dry_run_says_of_which_model_and_machine_the_shipped_rate_is(momentseek, config, make_video):
+    result = momentseek("submit", config, make_video(), "--dry-run")
+    assert "ViT-B-32 in bfloat16 on one machine of 2 processors" in result.out
+    assert "none was measured for tiny" in result.out
+    assert "no earlier run here" in result.out
+
+
+def test_a_cluster_with_gpus_is_told_that_no_rate_was_measured_on_one():
+    config = load_run_config()
+    assert not any("GPU" in caveat for caveat in _caveats(config, None, gpus=0.0))
+    assert [caveat for caveat in _caveats(config, None, gpus=4.0) if "4 GPUs, and no rate was measured" in caveat]
+    assert list(_caveats(config, 12.3, gpus=4.0)) == []
+
+
+def test_dry_run_says_that_a_cluster_could_not_be_asked(momentseek, config, make_video):
+    result = momentseek("submit", config, make_video(), "--dry-run", "--address", "http://127.0.0.1:1")
+    assert (result.code, "could not be asked for its GPUs" in result.err) == (0, True)
+
+
+def test_a_small_model_goes_along_and_the_id_is_the_same_from_anywhere(momentseek, config, make_video, tmp_path):
+    video = make_video()
+    said = dry(momentseek, config, video)
+    assert {name.rpartition("/")[2] for name in said["files"]} >= {"tiny-cli.safetensors", "tiny-cli.json"}
+    settings = yaml.safe_load(Path(config).read_text())
+    moved = {}
+    for name in ("checkpoint", "architecture"):
+        here = Path(settings["encoder"][name])
+        moved[name] = str(shutil.copy(here, tmp_path / here.name))
+    settings["encoder"].update(moved)
+    Path(config).write_text(yaml.safe_dump(settings))
+    assert dry(momentseek, config, video)["id"] == said["id"]
+
+
+def test_a_model_that_is_not_sent_is_named(momentseek, config, make_video):
+    missing = ("--set", "encoder.checkpoint=/models/none.pt")
+    assert "/models/none.pt" in dry(momentseek, config, make_video(), *missing)["needed"]
+    assert "to be there on the cluster's machines: /models/none.pt" in (
+        momentseek("submit", config, make_video(), "--dry-run", *missing).out
+    )
+
+
+def test_the_job_refuses_at_once_a_model_that_is_not_there(capsys, config, make_video, tmp_path):
+    batch = write_batch(tmp_path / "batch", config, make_video())
+    settings = with_overrides(yaml.safe_load(Path(config).read_text()), ["encoder.checkpoint=/models/none.pt"])
+    (batch / "config.yaml").write_text(yaml.safe_dump(settings))
+    assert index_job(["--batch", str(batch)]) == 1
+    assert "encoder.checkpoint: '/models/none.pt' is not on" in capsys.readouterr().err
+    assert not (tmp_path / "library").exists()
+
+
+def test_the_job_writes_into_the_batchs_library_whatever_the_machine_says(config, make_video, tmp_path, monkeypatch):
+    batch = write_batch(tmp_path / "batch", config, make_video())
+    monkeypatch.setenv("MOMENTSEEK_LIBRARY", str(tmp_path / "other"))
+    assert index_job(["--batch", str(batch)]) == 0
+    assert ((tmp_path / "library").is_dir(), (tmp_path / "other").exists()) == (True, False)
+
+
+def test_why_a_job_failed_leaves_out_reports_and_what_ray_says_of_itself():
+    log = [
+        "Job entrypoint command failed with exit code 1, last available logs (truncated to 20,000 chars):",
+        "2026-11-21 20:17:57,138\tINFO job_manager.py:581 -- Runtime env is setting up.",
+        "Running entrypoint for job momentseek-1: python -m jobs.index_videos --batch .",
+        '{"progress": {"videos": 1}}',
+        "error: the disk is full",
+    ]
+    assert _why("\n".join(log)) == "Job entrypoint command failed with exit code 1\nerror: the disk is full"
+    cut = [log[0], '"uri": "/a.mp4"}', log[4] + " " * 20_000]
+    assert _why("\n".join(cut)).splitlines()[1].rstrip() == "error: the disk is full"
+
+
+def test_names_that_are_here_and_not_on_the_cluster_are_counted(capsys, make_video):
+    shown = _Reports(None, as_json=False)
+    for uri in (make_video(), "/far/away.mp4"):
+        problem = f"{NO_SUCH_FILE}; check the path"
+        report = VideoReport(source=Source(str(uri)), status=Status.FAILED, problem=problem)
+        shown.take(json.dumps(report_fields(report)))
+    assert (shown.missed, capsys.readouterr().out.count("failed ")) == (1, 2)
 
 
 def test_dry_run_for_people_names_the_id_and_the_source_of_its_rates(momentseek, config, make_video):
@@ -193,10 +288,18 @@ def test_the_rebuild_job_writes_the_rows_anew(capsys, config, make_video, tmp_pa
     with Library.open(library) as opened:
         before = opened.moment_index().count()
     smaller = ["segmentation.length_seconds=2", "segmentation.overlap_seconds=0"]
-    assert rebuild_job(["--library", str(library), "--set", smaller[0], "--set", smaller[1]]) == 0
+    assert rebuild_job(["--json", "--library", str(library), "--set", smaller[0], "--set", smaller[1]]) == 0
     assert json.loads(capsys.readouterr().out)["segments"] == 4 != before
     with Library.open(library, overrides=smaller) as opened:
         assert opened.moment_index().count() == 4
+
+
+def test_a_job_of_rays_own_command_speaks_to_people_unless_told_otherwise(capsys, config, make_video):
+    video = str(make_video())
+    assert index_job([video, "--config", config]) == 0
+    assert capsys.readouterr().out.startswith(f"done    {video}")
+    assert index_job([video, "--config", config, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["status"] == "skipped"
 
 
 def test_the_rebuild_job_makes_no_library(capsys, tmp_path):
