@@ -89,12 +89,17 @@ def write_library_file(file: LibraryFile) -> None:
 
 def _own_model(content: Mapping[str, Any], library: str) -> dict[str, Any]:
     """Where the model's files are that the library keeps itself; empty where it keeps none."""
-    if is_remote(library):
+    folder = _folder(library)
+    if folder is None:
         return {}
-    folder = Path(local_path(library)).expanduser().absolute()
     named = {name: content["configuration"]["encoder"].get(name) for name in _MODEL_FILES}
     kept = {name: str(folder / path) for name, path in named.items() if path and (folder / path).is_file()}
     return {"encoder": kept} if kept else {}
+
+
+def _folder(library: str) -> Path | None:
+    """A library's folder; None where it is not on a disk."""
+    return None if is_remote(library) else Path(local_path(library)).expanduser().absolute()
 
 
 def _portable(config: RunConfig) -> dict[str, Any]:
@@ -103,15 +108,19 @@ def _portable(config: RunConfig) -> dict[str, Any]:
     Files of the model that are in the library itself are named from there: they go where it goes.
     """
     data = config.model_dump(mode="json", exclude={"library", "execution"})
-    folder = None if is_remote(config.library) else Path(local_path(config.library)).expanduser().resolve()
     for name in _MODEL_FILES:
         path = data["encoder"][name]
-        if path is not None and Path(path).expanduser().is_file():
-            place = Path(path).expanduser().resolve()
-            if folder is not None and place.is_relative_to(folder):
-                place = place.relative_to(folder)
-            data["encoder"][name] = str(place)
+        data["encoder"][name] = path and _lasting(path, _folder(config.library))
     for settings, name in ((data["encoder"], "cache_dir"), (data["index"], "uri")):
         if settings[name] is not None and "://" not in settings[name]:
             settings[name] = str(Path(settings[name]).expanduser().absolute())
     return data
+
+
+def _lasting(path: str, library: Path | None) -> str:
+    """A file's path that holds in any working directory; one in the library is named from there, so it may move."""
+    given = Path(path).expanduser()
+    if library is not None and (library / given).is_file():
+        own = (library / given).resolve()
+        return str(own.relative_to(library.resolve()) if own.is_relative_to(library.resolve()) else own)
+    return str(given.resolve()) if given.is_file() else path

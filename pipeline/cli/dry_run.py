@@ -32,8 +32,8 @@ def show_dry_run(
     """Print what would be sent, how much video it is as far as it is here, and what it may take.
 
     Args:
-        config: As the cluster gets it.
-        batch: Of that configuration.
+        config: As it is here.
+        batch: Made of it.
         real_time: Seconds of video that are worked off in a second; None for what is known here.
         gpus: How many the cluster has; None where that is not known.
         as_json: For programs.
@@ -41,7 +41,7 @@ def show_dry_run(
     here, elsewhere = _found(batch)
     looked_at = _looked_at(config, here[:: max(1, len(here) // _LOOKED_AT)][:_LOOKED_AT])
     known, basis = _rate(config, real_time)
-    estimate = _estimate(config, batch, looked_at, videos=len(here), real_time=known)
+    estimate = _estimate(config, looked_at, videos=len(here), real_time=known)
     caveats = [] if real_time else list(_caveats(config, known, gpus))
     if as_json:
         said = {"estimate": asdict(estimate), "rates": basis, "caveats": caveats, "not_here": elsewhere}
@@ -88,7 +88,8 @@ def _caveats(config: RunConfig, known: float | None, gpus: float | None) -> Iter
     if config.encoder.model != MEASURED.model:
         yield f"the rate is that of {MEASURED.model}; none was measured for {config.encoder.model}"
     if gpus:
-        yield f"the cluster has {gpus:g} GPUs, and no rate was measured on one: the time is that without them"
+        have = "a GPU" if gpus == 1 else f"{gpus:g} GPUs"
+        yield f"the cluster has {have}, and no rate was measured on one: the time is that without"
 
 
 def _found(batch: JobBatch) -> tuple[list[str], int]:
@@ -122,9 +123,7 @@ def _looked_at(config: RunConfig, paths: Sequence[str]) -> list[Measured]:
     return measured
 
 
-def _estimate(
-    config: RunConfig, batch: JobBatch, looked_at: Sequence[Measured], *, videos: int, real_time: float | None
-) -> Estimate:
+def _estimate(config: RunConfig, looked_at: Sequence[Measured], *, videos: int, real_time: float | None) -> Estimate:
     from pipeline.execution.estimate import estimate
 
     return estimate(
@@ -132,7 +131,7 @@ def _estimate(
         looked_at,
         frames_per_second=_frames_per_second(config.sampling),
         rows_per_second=_rows_per_second(config.segmentation),
-        dimension=_dimension(config, batch),
+        dimension=_dimension(config),
         real_time=real_time,
     )
 
@@ -148,15 +147,13 @@ def _rows_per_second(segmentation: Any) -> float:
     return 1 / float(segmentation.length_seconds - segmentation.overlap_seconds)
 
 
-def _dimension(config: RunConfig, batch: JobBatch) -> int:
+def _dimension(config: RunConfig) -> int:
     """Length of the model's embeddings; the usual one where its files are the cluster's alone."""
     from pipeline.encode.architecture import architecture_of
     from pipeline.errors import ConfigError
 
-    kept = config.encoder.architecture
-    sent = [str(path) for name, path in batch.model.items() if kept is not None and kept.endswith(f"/{name}")]
     try:
-        return architecture_of(config.encoder.model_copy(update={"architecture": sent[0] if sent else kept})).dimension
+        return architecture_of(config.encoder).dimension
     except ConfigError:
         return _USUAL_DIMENSION
 

@@ -1,7 +1,8 @@
 """The files of a model that a configuration names: small ones go along with a batch, and the library keeps them.
 
-A job's working directory ends with the job, and a search needs the model again. So the files are put into the library,
-under a name that says their content, before anything else is done.
+The job's processes find them by relative paths: Ray brings the job's working directory to every machine. It ends with
+the job, and a search needs the model again, so before anything else is done the library gets them, too, under the same
+names.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pipeline.encode.architecture import content_hash, resolved
 from pipeline.encode.settings import Encoding
 from pipeline.errors import ConfigError, ExecutionError
 from pipeline.store.places import Place
-from pipeline.uris import is_remote, local_path
+from pipeline.uris import is_remote
 
 __all__ = ["MOST_BYTES", "JobModel", "check_model", "job_model", "keep_model"]
 
@@ -63,8 +64,7 @@ def job_model(encoder: Encoding, library: str) -> JobModel:
         return JobModel(encoder, needed=tuple(named.values()))
     except OSError as error:
         raise ExecutionError(f"a file of the model cannot be read: {error}") from error
-    kept = {name: f"{local_path(library)}/{place}" for name, place in names.items()}
-    return JobModel(encoder.model_copy(update=kept), {names[name]: Path(path) for name, path in named.items()})
+    return JobModel(encoder.model_copy(update=names), {names[name]: Path(path) for name, path in named.items()})
 
 
 def keep_model(folder: Path, library: str) -> None:
