@@ -184,7 +184,9 @@ def _print_sent(batch: JobBatch) -> None:
         "files": files,
         "model": _model(batch),
         "env": ", ".join(sorted(batch.environment)) or "none",
-        "packages": f"{len(batch.requirements)} installed by Ray" if batch.installs else "the cluster's own, checked",
+        "packages": f"installed by Ray: {', '.join(batch.requirements)}"
+        if batch.installs
+        else "the cluster's own, checked",
     }
     for name, said in lines.items():
         click.echo(f"{name:<10}{said}")

@@ -7,7 +7,7 @@ import os
 import re
 import time
 from collections import Counter
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +16,7 @@ from pipeline.cli.batch import BATCH_ENDED, report_fields, report_line, report_o
 from pipeline.cli.json_log import is_on, say
 from pipeline.cli.options import as_json
 from pipeline.cli.output import print_json, print_table, printable_lines
+from pipeline.cli.progress_line import progress_line
 
 if TYPE_CHECKING:
     from pipeline.cli.live import LiveBar
@@ -69,17 +70,19 @@ def list_jobs(*, address: str | None, as_json: bool) -> None:
 @as_json
 @click.pass_context
 def status(ctx: click.Context, *, job_id: str, address: str | None, as_json: bool) -> None:
-    """Say how a batch is doing: its state, and its reports so far.
+    """Say how a batch is doing: its state, its reports so far, and how far it is.
 
     Exit code 0 while it runs and where all went well; otherwise that of the batch.
     """
     opened = _open(address)
     job = opened.job(job_id)
-    counts = _counts(opened.log(job_id))
+    told = [fields for line in opened.log(job_id).splitlines() if (fields := _json_object(line))]
+    counts = dict(Counter(fields["status"] for fields in told if "segments" in fields))
+    progress: dict[str, Any] = next((fields["progress"] for fields in reversed(told) if "progress" in fields), {})
     if as_json:
-        print_json({**_fields(job), "reports": counts})
+        print_json({**_fields(job), "reports": counts, "progress": progress})
     else:
-        _print_status(job, counts)
+        _print_status(job, counts, progress)
     ctx.exit(_exit_code(job) if job.has_ended else 0)
 
 
@@ -231,10 +234,15 @@ def _why(message: str) -> str:
     return "\n".join([first.partition(", last available logs")[0], *said])
 
 
-def _counts(log: str) -> dict[str, int]:
-    """How many reports there are of each kind."""
-    found = [fields["status"] for line in log.splitlines() if "uri" in (fields := _json_object(line))]
-    return dict(Counter(found))
+def _how_far(progress: dict[str, Any]) -> str:
+    from pipeline.cli.live import progress_event
+
+    # A job of another version may say other things.
+    with suppress(KeyError, TypeError):
+        event = progress_event(progress)
+        if event is not None:
+            return progress_line(event, videos=progress["videos"], elapsed_seconds=progress["elapsed_seconds"])
+    return "-"
 
 
 def _fields(job: Job) -> dict[str, Any]:
@@ -251,7 +259,7 @@ def _fields(job: Job) -> dict[str, Any]:
     }
 
 
-def _print_status(job: Job, counts: dict[str, int]) -> None:
+def _print_status(job: Job, counts: dict[str, int], progress: dict[str, Any]) -> None:
     from pipeline.present.text import printable
 
     lines = {
@@ -261,6 +269,7 @@ def _print_status(job: Job, counts: dict[str, int]) -> None:
         "library": printable(job.metadata.get("library", "-")),
         "sources": f"{job.metadata.get('sources', '-')} named",
         "reports": summary(counts),
+        "progress": _how_far(progress),
         "version": f"momentseek {job.metadata.get('momentseek')}",
     }
     click.echo(job.id)

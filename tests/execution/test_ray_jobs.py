@@ -81,7 +81,8 @@ def test_a_batch_is_followed_and_searched_from_another_machine(head, make_batch,
     [job] = [json.loads(line) for line in head.momentseek("jobs", "list", "--json", *at(head))[0].splitlines()][-1:]
     assert (job["status"], job["library"], job["exit_code"]) == ("SUCCEEDED", str(tmp_path / "library"), 0)
     status = json.loads(head.momentseek("jobs", "status", job["id"], "--json", *at(head))[0])
-    assert status["reports"] == {"done": 2}
+    assert (status["reports"], status["progress"]["videos_ended"]) == ({"done": 2}, 2)
+    assert "2/2 videos | " in head.momentseek("jobs", "status", job["id"], *at(head))[0]
     logged, rest = head.momentseek("jobs", "logs", job["id"], "--json", *at(head))
     assert {json.loads(line)["status"] for line in logged.splitlines()} == {"done"}
     assert SECRET not in out + err + logged + rest + json.dumps(status)
