@@ -54,7 +54,8 @@ def submit(
 ) -> None:
     """Index videos on a Ray cluster, by its Jobs API; CONFIG is a file or a name, as "default".
 
-    Videos, library and model are named as the cluster's machines see them; relative paths are made absolute here.
+    Videos and library are named as the cluster's machines see them; relative paths are made absolute here. Lists,
+    manifests and a small model's files are read here, and go along.
     Prints the job's id, which is always the same for the same batch: what runs already is not started twice, and with
     --follow is followed.
 
