@@ -3,8 +3,7 @@
     ray job submit --working-dir . -- python -m jobs.rebuild_index --library /data/library
 
 Nothing is decoded or encoded. The segmentation is the library's own, or what --set says: `--set
-segmentation.length_seconds=8`. Arguments and exit code are those of `momentseek index rebuild`; what was written is
-printed as a line of JSON.
+segmentation.length_seconds=8`. Arguments, output and exit code are those of `momentseek index rebuild`.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `momentseek index rebuild --json` with these arguments, or those of the command line; its exit code."""
+    """Run `momentseek index rebuild` with these arguments, or those of the command line; its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
-    return momentseek(["index", "rebuild", "--json", *given])
+    return momentseek(["index", "rebuild", *given])
 
 
 if __name__ == "__main__":

@@ -13,11 +13,13 @@ from pipeline.config import merged, validate
 from pipeline.errors import ConfigError, StoreError
 from pipeline.run_config import RunConfig
 from pipeline.store.places import Place
+from pipeline.uris import is_remote, local_path
 
 __all__ = ["LibraryFile", "read_library_file", "write_library_file"]
 
 _NAME = "library.yaml"
 _FORMAT = 1
+_MODEL_FILES = ("checkpoint", "architecture")
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,9 @@ def read_library_file(library: str) -> LibraryFile | None:
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise ConfigError(f"{place}: not of format {_FORMAT}, which this version of momentseek reads")
     try:
-        config: Mapping[str, Any] = merged(content["configuration"], {"library": library})
+        config: Mapping[str, Any] = merged(
+            content["configuration"], {"library": library, **_own_model(content, library)}
+        )
         return LibraryFile(
             validate(RunConfig, config, place), content["encoder_description"], content["encoder_fingerprint"]
         )
@@ -83,14 +87,40 @@ def write_library_file(file: LibraryFile) -> None:
     Place(file.config.library).write(_NAME, text.encode())
 
 
+def _own_model(content: Mapping[str, Any], library: str) -> dict[str, Any]:
+    """Where the model's files are that the library keeps itself; empty where it keeps none."""
+    folder = _folder(library)
+    if folder is None:
+        return {}
+    named = {name: content["configuration"]["encoder"].get(name) for name in _MODEL_FILES}
+    kept = {name: str(folder / path) for name, path in named.items() if path and (folder / path).is_file()}
+    return {"encoder": kept} if kept else {}
+
+
+def _folder(library: str) -> Path | None:
+    """A library's folder; None where it is not on a disk."""
+    return None if is_remote(library) else Path(local_path(library)).expanduser().absolute()
+
+
 def _portable(config: RunConfig) -> dict[str, Any]:
-    """The configuration without its own place and how batches are run, all that is on this disk by absolute paths."""
+    """The configuration without its own place and how batches are run, all that is on this disk by absolute paths.
+
+    Files of the model that are in the library itself are named from there: they go where it goes.
+    """
     data = config.model_dump(mode="json", exclude={"library", "execution"})
-    for name in ("checkpoint", "architecture"):
+    for name in _MODEL_FILES:
         path = data["encoder"][name]
-        if path is not None and Path(path).expanduser().is_file():
-            data["encoder"][name] = str(Path(path).expanduser().resolve())
+        data["encoder"][name] = path and _lasting(path, _folder(config.library))
     for settings, name in ((data["encoder"], "cache_dir"), (data["index"], "uri")):
         if settings[name] is not None and "://" not in settings[name]:
             settings[name] = str(Path(settings[name]).expanduser().absolute())
     return data
+
+
+def _lasting(path: str, library: Path | None) -> str:
+    """A file's path that holds in any working directory; one in the library is named from there, so it may move."""
+    given = Path(path).expanduser()
+    if library is not None and (library / given).is_file():
+        own = (library / given).resolve()
+        return str(own.relative_to(library.resolve()) if own.is_relative_to(library.resolve()) else own)
+    return str(given.resolve()) if given.is_file() else path

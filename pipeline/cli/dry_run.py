@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from pipeline.cli.output import print_json
 if TYPE_CHECKING:
     from pipeline.execution.estimate import Estimate, Measured
     from pipeline.execution.job_batch import JobBatch
+    from pipeline.execution.run_report import RunReport
     from pipeline.run_config import RunConfig
 
 __all__ = ["show_dry_run"]
@@ -25,21 +26,82 @@ _USUAL_FRAMES_PER_SECOND = 1.0
 _USUAL_ROWS_PER_SECOND = 0.25
 
 
-def show_dry_run(config: RunConfig, batch: JobBatch, *, real_time: float | None, as_json: bool) -> None:
-    """Print what would be sent, how much video it is as far as it is here, and what it may take."""
-    from pipeline.execution.estimate import MEASURED
-    from pipeline.video import expand
+def show_dry_run(
+    config: RunConfig, batch: JobBatch, *, real_time: float | None, gpus: float | None, as_json: bool
+) -> None:
+    """Print what would be sent, how much video it is as far as it is here, and what it may take.
 
-    found = [source.uri for source in expand(batch.sources)]
-    here = [path for path in found if os.path.isfile(path)]  # noqa: PTH113 - one call a video
+    Args:
+        config: As it is here.
+        batch: Made of it.
+        real_time: Seconds of video that are worked off in a second; None for what is known here.
+        gpus: How many the cluster has; None where that is not known.
+        as_json: For programs.
+    """
+    here, elsewhere = _found(batch)
     looked_at = _looked_at(config, here[:: max(1, len(here) // _LOOKED_AT)][:_LOOKED_AT])
-    estimate = _estimate(config, looked_at, videos=len(here), real_time=real_time)
-    basis = f"--rate {real_time:g}" if real_time else MEASURED.source
+    known, basis = _rate(config, real_time)
+    estimate = _estimate(config, looked_at, videos=len(here), real_time=known)
+    caveats = [] if real_time else list(_caveats(config, known, gpus))
     if as_json:
-        print_json({**_sent(batch), "estimate": asdict(estimate), "rates": basis, "not_here": len(found) - len(here)})
+        said = {"estimate": asdict(estimate), "rates": basis, "caveats": caveats, "not_here": elsewhere}
+        print_json({**_sent(batch), **said})
         return
     _print_sent(batch)
-    _print_estimate(estimate, basis, looked_at=len(looked_at), not_here=len(found) - len(here))
+    _print_estimate(estimate, basis, looked_at=len(looked_at), not_here=elsewhere)
+    for caveat in caveats if looked_at else ():
+        click.echo(f"{'':<10}{caveat}")
+
+
+def _rate(config: RunConfig, real_time: float | None) -> tuple[float | None, str]:
+    """How many times real time, where somebody has said it or a run of the library has shown it, and which of these."""
+    from pipeline.execution.estimate import MEASURED
+
+    if real_time:
+        return real_time, f"--rate {real_time:g}"
+    run = _largest_run(config)
+    if run is not None and run.rate is not None:
+        return run.rate, f"run {run.run_id} of this library, {run.rate:.1f} x real time on the machines that it had"
+    return None, MEASURED.source
+
+
+def _largest_run(config: RunConfig) -> RunReport | None:
+    """Of the library's finished runs with this sampling, that of most video: starting up counts least in it."""
+    from pipeline.errors import StoreError
+    from pipeline.run_log import RunLog
+
+    try:
+        runs = [run for run in RunLog(config.library) if run.outcome == "finished" and run.rate is not None]
+    except StoreError:
+        return None
+    same = [run for run in runs if run.fingerprints.get("sampling") == config.sampling_fingerprint]
+    return max(same, key=lambda run: run.video_seconds, default=None)
+
+
+def _caveats(config: RunConfig, known: float | None, gpus: float | None) -> Iterator[str]:
+    """What a measured rate does not say of this batch."""
+    from pipeline.execution.estimate import MEASURED
+
+    if known is not None:
+        return
+    yield "the library has no earlier run here to go by; after one, or with --rate, the time is that of your machines"
+    if config.encoder.model != MEASURED.model:
+        yield f"the rate is that of {MEASURED.model}; none was measured for {config.encoder.model}"
+    if gpus:
+        have = "a GPU" if gpus == 1 else f"{gpus:g} GPUs"
+        yield f"the cluster has {have}, and no rate was measured on one: the time is that without"
+
+
+def _found(batch: JobBatch) -> tuple[list[str], int]:
+    """The videos that are on this machine, and how many names stand for what is not; the network isn't asked."""
+    from pipeline.uris import is_remote
+    from pipeline.video import expand
+
+    names = list(batch.names())
+    near = [name for name in names if not is_remote(name)]
+    found = [source.uri for source in expand(near)]
+    here = [path for path in found if os.path.isfile(path)]  # noqa: PTH113 - one call a video
+    return here, len(names) - len(near) + len(found) - len(here)
 
 
 def _looked_at(config: RunConfig, paths: Sequence[str]) -> list[Measured]:
@@ -101,8 +163,9 @@ def _sent(batch: JobBatch) -> dict[str, Any]:
         "id": batch.base_id,
         "entrypoint": batch.entrypoint,
         "library": batch.library,
-        "sources": len(batch.sources),
-        "files": {name: len(text.encode()) for name, text in batch.files().items()},
+        "sources": batch.named,
+        "files": batch.sizes(),
+        "needed": list(batch.needed),
         "environment": sorted(batch.environment),
         "pip": list(batch.requirements) if batch.installs else [],
     }
@@ -111,19 +174,30 @@ def _sent(batch: JobBatch) -> dict[str, Any]:
 def _print_sent(batch: JobBatch) -> None:
     from pipeline.present.text import printable
 
-    files = ", ".join(f"{name} ({_size(len(text.encode()))})" for name, text in batch.files().items())
+    files = ", ".join(f"{name} ({_size(size)})" for name, size in batch.sizes().items())
     lines = {
         "id": batch.base_id,
         "runs": batch.entrypoint,
         "library": f"{printable(batch.library)}, as the cluster sees it",
-        "sources": f"{len(batch.sources)} named",
+        "sources": f"{batch.named} named",
         "code": f"momentseek {batch.version} (pipeline, jobs)",
         "files": files,
+        "model": _model(batch),
         "env": ", ".join(sorted(batch.environment)) or "none",
-        "packages": f"{len(batch.requirements)} installed by Ray" if batch.installs else "the cluster's own, checked",
+        "packages": f"installed by Ray: {', '.join(batch.requirements)}"
+        if batch.installs
+        else "the cluster's own, checked",
     }
     for name, said in lines.items():
         click.echo(f"{name:<10}{said}")
+
+
+def _model(batch: JobBatch) -> str:
+    from pipeline.present.text import printable
+
+    if batch.needed:
+        return f"not sent, and to be there on the cluster's machines: {printable(', '.join(batch.needed))}"
+    return "sent along, and kept in the library" if batch.model else "the cluster's own, or downloaded there"
 
 
 def _print_estimate(estimate: Estimate, basis: str, *, looked_at: int, not_here: int) -> None:
@@ -140,7 +214,7 @@ def _print_estimate(estimate: Estimate, basis: str, *, looked_at: int, not_here:
     if looked_at < estimate.videos:
         whole += f", reckoned from the {looked_at} that were looked at"
     click.echo(f"{'length':<10}{whole}")
-    click.echo(f"{'time':<10}{format_seconds(round(estimate.work_seconds))[:-4]} on one machine, by {basis}")
+    click.echo(f"{'time':<10}{format_seconds(round(estimate.work_seconds))[:-4]} by {basis}")
     click.echo(f"{'storage':<10}{_size(estimate.store_bytes)} of embeddings, {_size(estimate.index_bytes)} of index")
 
 

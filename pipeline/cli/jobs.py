@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import time
 from collections import Counter
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.cli.batch import BATCH_ENDED, report_fields, report_line, report_of, summary
+from pipeline.cli.json_log import is_on, say
 from pipeline.cli.options import as_json
 from pipeline.cli.output import print_json, print_table, printable_lines
+from pipeline.cli.progress_line import progress_line
 
 if TYPE_CHECKING:
     from pipeline.cli.live import LiveBar
@@ -20,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["at_address", "clock", "follow_job", "jobs"]
 
 _NO_COMMAND = 127
+_LOG_END_LENGTH = 20_000
+# How Ray begins a job's log; it says nothing of the batch.
+_RAYS_OWN = re.compile(r"Running entrypoint for job |[\d :,-]+\tINFO job_manager\.py:")
 _COLOURS = {"SUCCEEDED": "green", "FAILED": "red", "STOPPED": "yellow"}
 
 at_address = click.option(
@@ -53,7 +61,7 @@ def list_jobs(*, address: str | None, as_json: bool) -> None:
     ]
     if rows:
         print_table(["id", "status", "started", "took", "library"], rows, right=(3,))
-    click.echo(f"{len(rows)} {'job' if len(rows) == 1 else 'jobs'}", err=True)
+    say(f"{len(rows)} {'job' if len(rows) == 1 else 'jobs'}")
 
 
 @jobs.command()
@@ -62,17 +70,19 @@ def list_jobs(*, address: str | None, as_json: bool) -> None:
 @as_json
 @click.pass_context
 def status(ctx: click.Context, *, job_id: str, address: str | None, as_json: bool) -> None:
-    """Say how a batch is doing: its state, and its reports so far.
+    """Say how a batch is doing: its state, its reports so far, and how far it is.
 
     Exit code 0 while it runs and where all went well; otherwise that of the batch.
     """
     opened = _open(address)
     job = opened.job(job_id)
-    counts = _counts(opened.log(job_id))
+    told = [fields for line in opened.log(job_id).splitlines() if (fields := _json_object(line))]
+    counts = dict(Counter(fields["status"] for fields in told if "segments" in fields))
+    progress: dict[str, Any] = next((fields["progress"] for fields in reversed(told) if "progress" in fields), {})
     if as_json:
-        print_json({**_fields(job), "reports": counts})
+        print_json({**_fields(job), "reports": counts, "progress": progress})
     else:
-        _print_status(job, counts)
+        _print_status(job, counts, progress)
     ctx.exit(_exit_code(job) if job.has_ended else 0)
 
 
@@ -99,9 +109,9 @@ def stop(*, job_id: str, address: str | None) -> None:
     """Stop a batch. Videos that are done are kept; submitted again, it goes on with the rest."""
     opened = _open(address)
     if (job := opened.job(job_id)).has_ended:
-        click.echo(f"{job_id} has ended already: {job.status}", err=True)
+        say(f"{job_id} has ended already: {job.status}")
         return
-    click.echo(f"{job_id} is {opened.stop(job_id).status}", err=True)
+    say(f"{job_id} is {opened.stop(job_id).status}")
 
 
 def follow_job(opened: RayJobs, job_id: str, *, as_json: bool) -> int:
@@ -113,30 +123,43 @@ def follow_job(opened: RayJobs, job_id: str, *, as_json: bool) -> int:
             shown = _Reports(bar, as_json=as_json)
             job = opened.follow(job_id, shown.take)
     except KeyboardInterrupt:
-        click.echo(
-            f"\n{job_id} goes on; follow it again: momentseek jobs logs {job_id} --follow; end it: momentseek jobs stop"
-            f" {job_id}",
-            err=True,
+        if not is_on():
+            click.echo(err=True)
+        say(
+            f"{job_id} goes on; follow it again: momentseek jobs logs {job_id} --follow; end it: momentseek jobs stop"
+            f" {job_id}"
         )
         raise
     code = _exit_code(job)
-    click.echo(f"{job_id} {job.status} after {_took(job)}", err=True)
+    say(f"{job_id} {job.status} after {_took(job)}")
+    if shown.missed:
+        say(
+            f"{shown.missed} of the failed are on this machine and not on the cluster's, where they have to be, at the"
+            " same path"
+        )
     if job.status == "FAILED" and job.exit_code is None:
         # It did not come to run; what it wrote says nothing of why.
-        click.echo(printable_lines(job.message), err=True)
+        say(printable_lines(job.message))
     elif job.exit_code == _NO_COMMAND:
-        click.echo("the cluster finds no `python`; start Ray from an activated environment (docs/jobs.md)", err=True)
+        say("the cluster finds no `python`; start Ray from an activated environment (docs/jobs.md)")
     return code
 
 
 class _Reports:
-    """Shows the lines of a job's log as `momentseek index` would."""
+    """Shows the lines of a job's log as `momentseek index` would.
+
+    Attributes:
+        missed: How many names stand for something on this machine, and for nothing on the cluster's.
+    """
 
     def __init__(self, bar: LiveBar | None, *, as_json: bool) -> None:
         self._bar = bar
         self._as_json = as_json
+        self.missed = 0
 
     def take(self, line: str) -> None:
+        from pipeline.video import NO_SUCH_FILE
+
         fields = _json_object(line)
         try:
             if "progress" in fields:
@@ -144,9 +167,14 @@ class _Reports:
                 return
             report = report_of(fields)
         except (KeyError, TypeError, ValueError):
-            self._echo(printable_lines(line), err=True)
+            if not _RAYS_OWN.match(line):
+                with self._aside(is_error=True):
+                    say(printable_lines(line))
             return
-        self._echo(json.dumps(report_fields(report)) if self._as_json else report_line(report), err=False)
+        if (report.problem or "").startswith(NO_SUCH_FILE):
+            self.missed += os.path.exists(report.source.uri)  # noqa: PTH110 - takes any text
+        with self._aside(is_error=False):
+            click.echo(json.dumps(report_fields(report)) if self._as_json else report_line(report))
 
     def _progress(self, fields: dict[str, Any]) -> None:
         from pipeline.cli.live import progress_event
@@ -155,14 +183,12 @@ class _Reports:
         if self._bar is not None:
             self._bar.of(int(fields["videos"]))
             if event is not None:
-                self._bar.update(event)
+                self._bar.update(event, elapsed_seconds=fields.get("elapsed_seconds"))
+                if event.videos_ended >= fields["videos"]:
+                    self._bar.finish()
 
-    def _echo(self, text: str, *, err: bool) -> None:
-        if self._bar is None:
-            click.echo(text, err=err)
-            return
-        with self._bar.aside(is_error=err):
-            click.echo(text, err=err)
+    def _aside(self, *, is_error: bool) -> AbstractContextManager[None]:
+        return nullcontext() if self._bar is None else self._bar.aside(is_error=is_error)
 
 
 def clock(seconds: float | None) -> str:
@@ -199,10 +225,24 @@ def _json_object(line: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _counts(log: str) -> dict[str, int]:
-    """How many reports there are of each kind."""
-    found = [fields["status"] for line in log.splitlines() if "uri" in (fields := _json_object(line))]
-    return dict(Counter(found))
+def _why(message: str) -> str:
+    """What Ray says of a job that failed, with the end of its log, of which reports and progress are left out."""
+    first, *log = message.splitlines() or [""]
+    # A log that was cut may begin within a line.
+    log = log[1:] if len(message) >= _LOG_END_LENGTH else log
+    said = [line for line in log if line.strip() and not _json_object(line) and not _RAYS_OWN.match(line)]
+    return "\n".join([first.partition(", last available logs")[0], *said])
+
+
+def _how_far(progress: dict[str, Any]) -> str:
+    from pipeline.cli.live import progress_event
+
+    # A job of another version may say other things.
+    with suppress(KeyError, TypeError):
+        event = progress_event(progress)
+        if event is not None:
+            return progress_line(event, videos=progress["videos"], elapsed_seconds=progress["elapsed_seconds"])
+    return "-"
 
 
 def _fields(job: Job) -> dict[str, Any]:
@@ -219,7 +259,7 @@ def _fields(job: Job) -> dict[str, Any]:
     }
 
 
-def _print_status(job: Job, counts: dict[str, int]) -> None:
+def _print_status(job: Job, counts: dict[str, int], progress: dict[str, Any]) -> None:
     from pipeline.present.text import printable
 
     lines = {
@@ -227,12 +267,13 @@ def _print_status(job: Job, counts: dict[str, int]) -> None:
         "started": clock(job.started_seconds),
         "took" if job.has_ended else "for": _took(job),
         "library": printable(job.metadata.get("library", "-")),
-        "named": f"{job.metadata.get('sources', '-')} sources",
+        "sources": f"{job.metadata.get('sources', '-')} named",
         "reports": summary(counts),
+        "progress": _how_far(progress),
         "version": f"momentseek {job.metadata.get('momentseek')}",
     }
     click.echo(job.id)
     for name, said in lines.items():
         click.echo(f"  {name:<9}{said}")
     if job.status == "FAILED":
-        click.echo(printable_lines(job.message), err=True)
+        say(printable_lines(_why(job.message)))

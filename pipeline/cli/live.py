@@ -70,12 +70,18 @@ class LiveBar:
         if self._lines is not None:
             self._lines.videos = videos
 
-    def update(self, event: ProgressEvent) -> None:
-        """Show how far the batch is."""
+    def update(self, event: ProgressEvent, *, elapsed_seconds: float | None = None) -> None:
+        """Show how far the batch is.
+
+        Args:
+            event: What is known.
+            elapsed_seconds: Since the batch began; None where it began when this was made.
+        """
         if self._lines is not None:
-            self._lines.update(event)
+            self._lines.update(event, elapsed_seconds=elapsed_seconds)
             return
-        said = Text("  ".join(self._said(event, time.monotonic() - self._started)))
+        elapsed = time.monotonic() - self._started if elapsed_seconds is None else elapsed_seconds
+        said = Text("  ".join(self._said(event, elapsed)))
         said.truncate(max(1, self._console.width - _BAR_WIDTH - 4), overflow="ellipsis")
         completed = min(self._videos, event.videos_ended + event.active_share)
         self._progress.update(self._task, completed=completed, said=said.plain)
@@ -94,6 +100,11 @@ class LiveBar:
             yield utilisation(event)
             more = f" and {len(event.active) - 1} more" if len(event.active) > 1 else ""
             yield f"{file_name(event.active[0])}{more}"
+
+    def finish(self) -> None:
+        """Nothing more will be shown: the last line is said before what others say of the batch's end."""
+        if self._lines is not None:
+            self._lines.close()
 
     @contextmanager
     def aside(self, *, is_error: bool = False) -> Iterator[None]:
@@ -124,6 +135,7 @@ class ProgressLines:
         self._videos = videos
         self._interval_seconds = interval_seconds
         self._started = self._told = time.monotonic()
+        self._untold: ProgressEvent | None = None
         self.elapsed_seconds = 0.0
 
     def __enter__(self) -> ProgressLines:
@@ -132,12 +144,21 @@ class ProgressLines:
 
     def __exit__(self, *exc: object) -> None:
         self.elapsed_seconds = time.monotonic() - self._started
+        self._tell()
 
     def update(self, event: ProgressEvent) -> None:
-        """Print how far the batch is, unless that was done a moment ago."""
+        """Print how far the batch is, unless that was done a moment ago; the last time, when the batch ends."""
+        self._untold = event
         if time.monotonic() - self._told >= self._interval_seconds:
-            self._told = time.monotonic()
-            print_json({"progress": {"videos": self._videos, **asdict(event)}})
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._untold is None:
+            return
+        self._told = time.monotonic()
+        fields = {"videos": self._videos, "elapsed_seconds": self._told - self._started, **asdict(self._untold)}
+        self._untold = None
+        print_json({"progress": fields})
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -153,5 +174,5 @@ def progress_event(fields: dict[str, Any]) -> ProgressEvent | None:
     """
     from pipeline.execution import ProgressEvent
 
-    told = {name: value for name, value in fields.items() if name != "videos"}
+    told = {name: value for name, value in fields.items() if name not in ("videos", "elapsed_seconds")}
     return ProgressEvent(**{**told, "active": tuple(told["active"])}) if told else None

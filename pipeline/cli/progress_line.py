@@ -71,20 +71,24 @@ class PlainLines:
         self.videos = videos
         self._clock = clock
         self._started = self._told = clock()
-        self._last: ProgressEvent | None = None
+        self._unsaid: tuple[ProgressEvent, float] | None = None
 
-    def update(self, event: ProgressEvent) -> None:
-        """Say how far the batch is, unless that was said a moment ago."""
-        self._last = event
-        if self._clock() - self._told >= _INTERVAL_SECONDS:
-            self._say(event)
+    def update(self, event: ProgressEvent, *, elapsed_seconds: float | None = None) -> None:
+        """Say how far the batch is, unless that was said a moment ago.
+
+        Args:
+            event: What is known.
+            elapsed_seconds: Since the batch began; None where it began when this was made.
+        """
+        now = self._clock()
+        self._unsaid = event, now - self._started if elapsed_seconds is None else elapsed_seconds
+        if now - self._told >= _INTERVAL_SECONDS:
+            self.close()
 
     def close(self) -> None:
-        """Say how far the batch came."""
-        if self._last is not None:
-            self._say(self._last)
-
-    def _say(self, event: ProgressEvent) -> None:
-        self._told = self._clock()
-        line = progress_line(event, videos=self.videos, elapsed_seconds=self._told - self._started)
-        say(line)
+        """Say how far the batch came, unless that was said."""
+        if self._unsaid is None:
+            return
+        event, elapsed = self._unsaid
+        self._unsaid, self._told = None, self._clock()
+        say(progress_line(event, videos=self.videos, elapsed_seconds=elapsed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.jobs import at_address, follow_job
+from pipeline.cli.json_log import say
 from pipeline.cli.options import as_json, in_library, run_config
 from pipeline.cli.output import print_json
 
@@ -52,7 +54,8 @@ def submit(
 ) -> None:
     """Index videos on a Ray cluster, by its Jobs API; CONFIG is a file or a name, as "default".
 
-    Videos, library and model are named as the cluster's machines see them; relative paths are made absolute here.
+    Videos and library are named as the cluster's machines see them; relative paths are made absolute here. Lists,
+    manifests and a small model's files are read here, and go along.
     Prints the job's id, which is always the same for the same batch: what runs already is not started twice, and with
     --follow is followed.
 
@@ -67,7 +70,7 @@ def submit(
     if dry_run:
         from pipeline.cli.dry_run import show_dry_run
 
-        show_dry_run(settings, batch, real_time=rate, as_json=as_json)
+        show_dry_run(settings, batch, real_time=rate, gpus=_gpus(address), as_json=as_json)
         return
     from pipeline.execution.ray_jobs import RayJobs
 
@@ -77,24 +80,46 @@ def submit(
         ctx.exit(follow_job(jobs, job_id, as_json=as_json))
 
 
+def _gpus(address: str | None) -> float | None:
+    """How many GPUs the cluster has; None where none is named, or it does not say."""
+    from pipeline.errors import ConfigError, ExecutionError
+    from pipeline.execution.job_address import address_of
+    from pipeline.execution.ray_jobs import RayJobs
+
+    try:
+        return RayJobs(address_of(address)).gpus()
+    except ConfigError:
+        if address is not None:
+            raise
+    except ExecutionError as error:
+        say(f"the cluster could not be asked for its GPUs: {error}", level=logging.WARNING)
+    return None
+
+
 def _batch(config: RunConfig, sources: Sequence[str], variables: Sequence[str], *, installs: bool) -> JobBatch:
     from importlib.metadata import requires, version
 
-    from pipeline.execution.job_batch import JobBatch, named_sources
+    from pipeline.execution.job_batch import JobBatch
+    from pipeline.execution.job_model import job_model
     from pipeline.run_config import to_yaml, with_absolute_paths
+    from pipeline.video import read_listings
 
     # A job joins the cluster that runs it, whatever cluster the configuration is used with elsewhere.
     own = config.execution.model_copy(update={"address": None})
     config = with_absolute_paths(config.model_copy(update={"execution": own}))
+    model = job_model(config.encoder, config.library)
+    config = config.model_copy(update={"encoder": model.encoder})
     return JobBatch(
         config_yaml=to_yaml(config),
         identity=config.model_dump(mode="json", exclude={"execution", "search"}),
         library=config.library,
-        sources=named_sources(sources),
+        sources=tuple(read_listings(sources)),
         version=version("momentseek"),
         requirements=tuple(text for text in requires("momentseek") or () if "extra ==" not in text),
         installs=installs,
         environment=dict(map(_variable, variables)),
+        model=model.sent,
+        needed=model.needed,
     )
 
 
@@ -108,6 +133,7 @@ def _variable(text: str) -> tuple[str, str]:
 def _submitted(jobs: RayJobs, batch: JobBatch, config: RunConfig, *, is_quiet: bool, as_json: bool) -> str:
     """Submit, say so, and return the job's id."""
     from pipeline.cli.jobs import clock
+    from pipeline.present.text import printable
 
     _check_writer(jobs, batch, config)
     submitted = jobs.submit(batch)
@@ -118,9 +144,13 @@ def _submitted(jobs: RayJobs, batch: JobBatch, config: RunConfig, *, is_quiet: b
         click.echo(job.id)
     if submitted.is_new:
         said = f"submitted {job.id} to {jobs.address}"
+        if batch.needed:
+            said += f"; not sent, and to be there on its machines: {printable(', '.join(batch.needed))}"
+        if batch.installs:
+            said += "; Ray installs the packages first, which takes minutes"
     else:
         said = f"{job.id} is running already, since {clock(job.started_seconds)}; nothing was submitted"
-    click.echo(said if is_quiet else f"{said}; follow it: momentseek jobs logs {job.id} --follow", err=True)
+    say(said if is_quiet else f"{said}; follow it: momentseek jobs logs {job.id} --follow")
     return job.id
 
 

@@ -16,22 +16,26 @@ class Rates:
         pixel_seconds_per_second: Video decoded in a second, its seconds times its pixels in a picture.
         frames_per_second: Frames encoded in a second.
         overlap: Share of the whole time that the slower of the two takes; the rest is start-up and writing.
+        model: Of which model.
         source: Where this was measured.
     """
 
     pixel_seconds_per_second: float
     frames_per_second: float
     overlap: float
+    model: str
     source: str
 
 
-# One clip of 139.4 s and 768 x 432 pixels at one frame a second: decoding alone took 0.407 s, encoding its 140 frames
-# 1.882 s, both together 2.41 s (medians of five).
+# One clip of 139.4 s and 768 x 432 pixels at one frame a second: decoding alone took 0.466 s, encoding its 140 frames
+# 2.136 s, both together 2.492 s (medians of five).
 MEASURED = Rates(
-    pixel_seconds_per_second=139.4 * 768 * 432 / 0.407,
-    frames_per_second=140 / 1.882,
-    overlap=0.781,
-    source="ViT-B-32 in bfloat16 on 2 processors with AVX512-BF16, without a GPU: benchmarks/results/pipeline.json",
+    pixel_seconds_per_second=139.4 * 768 * 432 / 0.466,
+    frames_per_second=140 / 2.136,
+    overlap=0.857,
+    model="ViT-B-32",
+    source="ViT-B-32 in bfloat16 on one machine of 2 processors with AVX512-BF16, without a GPU"
+    " (benchmarks/results/pipeline.json)",
 )
 
 

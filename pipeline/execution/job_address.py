@@ -12,11 +12,11 @@ from urllib.request import getproxies, proxy_bypass
 
 from pipeline.errors import ConfigError, ExecutionError
 
-__all__ = ["HOW_TO_SEND_IT", "address_of", "check_answers", "no_addresses", "token_header"]
+__all__ = ["FORM", "HOW_TO_SEND_IT", "address_of", "check_answers", "no_addresses", "token_header"]
 
 _CONNECT_SECONDS = 5.0
 _VARIABLES = ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")
-_FORM = "give the address of the cluster's dashboard, as http://head:8265"
+FORM = "give the address of the cluster's dashboard, as http://head:8265"
 HOW_TO_SEND_IT = (
     "print the cluster's token on its head with `ray get-auth-token`, and keep it here in ~/.ray/auth_token, in the"
     " file that RAY_AUTH_TOKEN_PATH names, or in RAY_AUTH_TOKEN"
@@ -33,10 +33,10 @@ def address_of(given: str | None) -> str:
     urls = [text for text in kept if text.startswith(("http://", "https://"))]
     address = given or (urls[0] if urls else "")
     if not address:
-        raise ConfigError(f"no cluster is named; {_FORM}, by --address or in {_VARIABLES[0]}")
+        raise ConfigError(f"no cluster is named; {FORM}, by --address or in {_VARIABLES[0]}")
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"{address!r} is no address of a Jobs API; {_FORM}")
+        raise ConfigError(f"{address!r} is no address of a Jobs API; {FORM}")
     return address.rstrip("/")
 
 

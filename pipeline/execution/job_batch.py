@@ -8,21 +8,26 @@ environment and writes them to its logs, and does neither with files.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterable, Mapping
+import shutil
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pipeline.config import fingerprint
+from pipeline.errors import ExecutionError
+from pipeline.types import Source
+from pipeline.video import Listed
 
-__all__ = ["JOB_PREFIX", "JobBatch", "named_sources"]
+__all__ = ["JOB_PREFIX", "JobBatch"]
 
 JOB_PREFIX = "momentseek-"
 _PROJECT = Path(__file__).resolve().parent.parent.parent
 _CODE = ("pipeline", "jobs")
 # Ray kills a job three seconds after it asked it to end; writing what is finished and closing the index takes longer.
 _STOP_SECONDS = 30
+# Ray's dashboard takes no request above 100 MiB, and packs a folder without compressing it.
+_MOST_BYTES = 99 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,26 +38,50 @@ class JobBatch:
         config_yaml: The whole configuration; its paths are the cluster's.
         identity: What of the configuration makes it this batch and no other, as JSON can hold it.
         library: Where the library is, for people.
-        sources: What the user named, as `named_sources` gives it.
+        sources: What the user named, as `read_listings` gives it.
         version: Of momentseek.
         requirements: Packages that the job needs, as pip writes them.
         installs: Whether Ray installs them for the job; otherwise the cluster must have them.
         environment: Variables for the job and its workers, secrets among them.
+        model: Files of the model that go along, by their names in the working directory.
+        needed: Files of the model that the cluster must have.
     """
 
     config_yaml: str
     identity: Mapping[str, Any]
     library: str
-    sources: tuple[str, ...]
+    sources: tuple[str | Listed, ...]
     version: str
     requirements: tuple[str, ...] = ()
     installs: bool = False
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    model: Mapping[str, Path] = field(default_factory=dict)
+    needed: tuple[str, ...] = ()
 
     @property
     def base_id(self) -> str:
-        """The job's id: the same for the same batch, in whatever order its sources are named."""
-        return f"{JOB_PREFIX}{fingerprint(self.identity, json.dumps(sorted(self.sources)))}"
+        """The job's id: the same for the same batch, in whatever order its sources are named.
+
+        What a list or a manifest names counts as if it had been named itself.
+        """
+        identities = {_identity(source) for source in self._named()}
+        return f"{JOB_PREFIX}{fingerprint(self.identity, json.dumps(sorted(identities)))}"
+
+    @property
+    def named(self) -> int:
+        """How many sources are named, lists and manifests counted by what is in them."""
+        return sum(1 for _ in self._named())
+
+    def names(self) -> Iterator[str]:
+        """What is named, and what lists and manifests name."""
+        return (source.uri for source in self._named())
+
+    def _named(self) -> Iterator[Source]:
+        for source in self.sources:
+            if isinstance(source, str):
+                yield Source(source)
+            else:
+                yield from source.sources
 
     @property
     def entrypoint(self) -> str:
@@ -62,22 +91,54 @@ class JobBatch:
     @property
     def metadata(self) -> dict[str, str]:
         """What `momentseek jobs` shows of a job; everybody who may list jobs reads it."""
-        return {"momentseek": self.version, "library": self.library, "sources": str(len(self.sources))}
+        return {"momentseek": self.version, "library": self.library, "sources": str(self.named)}
 
-    def files(self) -> dict[str, str]:
-        """The files of the job's working directory, by name."""
-        told = {"momentseek": self.version, "requirements": list(self.requirements), "sources": list(self.sources)}
-        files = {"config.yaml": self.config_yaml, "batch.json": json.dumps(told, indent=1)}
+    def files(self) -> dict[str, bytes]:
+        """The files of the job's working directory, by name; those of the model are left out."""
+        files: dict[str, bytes] = {}
+        sources: list[str | dict[str, str]] = []
+        for source in self.sources:
+            if isinstance(source, str):
+                sources.append(source)
+            else:
+                suffix, content = source.as_file()
+                name = f"sources-{len(files) + 1}{suffix}"
+                files[name] = content
+                sources.append({"file": name})
+        told = {"momentseek": self.version, "requirements": list(self.requirements), "sources": sources}
+        files = {"config.yaml": self.config_yaml.encode(), "batch.json": json.dumps(told, indent=1).encode(), **files}
         if self.environment:
-            files["environment.json"] = json.dumps(dict(self.environment))
+            files["environment.json"] = json.dumps(dict(self.environment)).encode()
         return files
 
+    def sizes(self) -> dict[str, int]:
+        """Bytes of the files of the job's working directory, those of the model included, by name.
+
+        Raises:
+            OSError: A file of the model is gone.
+        """
+        model = {name: path.stat().st_size for name, path in self.model.items()}
+        return {**{name: len(content) for name, content in self.files().items()}, **model}
+
     def write(self, folder: Path) -> None:
-        """Write these files, readable by their owner alone, as they will be on the cluster."""
-        for name, text in self.files().items():
-            path = folder / name
-            path.touch(mode=0o600)
-            path.write_text(text, encoding="utf-8")
+        """Write these files, readable by their owner alone, as they will be on the cluster, and the model's.
+
+        Raises:
+            ExecutionError: They are more than Ray takes; or a file of the model is gone.
+        """
+        try:
+            sizes = self.sizes()
+            if sum(sizes.values()) > _MOST_BYTES:
+                raise ExecutionError(_too_large(sizes))
+            for name, content in self.files().items():
+                path = folder / name
+                path.touch(mode=0o600)
+                path.write_bytes(content)
+            for name, path in self.model.items():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, folder / name)
+        except OSError as error:
+            raise ExecutionError(f"the batch's files cannot be put together: {error}") from error
 
     def runtime_env(self, folder: str) -> dict[str, Any]:
         """Ray's runtime environment: the code and the batch's files, and packages where Ray is to install them.
@@ -100,24 +161,16 @@ class JobBatch:
         return env
 
 
-def named_sources(paths: Iterable[str]) -> tuple[str, ...]:
-    """What a user named, as a machine with another working directory understands it.
-
-    URIs stay, paths and patterns become absolute; folders and patterns are opened out where the videos are. A list file
-    (.txt) that exists here is read here: one path a line, relative to its folder; empty lines and lines that begin with
-    # are skipped.
-    """
-    found: list[str] = []
-    for path in paths:
-        if path.lower().endswith(".txt") and os.path.isfile(path):  # noqa: PTH113 - Path("") is a folder
-            folder = os.path.dirname(path)  # noqa: PTH120
-            lines = Path(path).read_bytes().decode("utf-8-sig", errors="surrogateescape").splitlines()
-            named = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-            found += [_absolute(line if "://" in line else os.path.join(folder, line)) for line in named]  # noqa: PTH118
-        else:
-            found.append(_absolute(path))
-    return tuple(dict.fromkeys(found))
+def _identity(source: Source) -> str:
+    """What makes this source this one: its name, and what is said of it."""
+    return json.dumps([source.uri, dict(source.metadata)], sort_keys=True) if source.metadata else source.uri
 
 
-def _absolute(path: str) -> str:
-    return path if "://" in path else os.path.abspath(path)  # noqa: PTH100 - Path.absolute keeps ".."
+def _too_large(sizes: Mapping[str, int]) -> str:
+    largest = max(sizes, key=lambda name: sizes[name])
+    whole, most = (f"{size / 2**20:.0f} MiB" for size in (sum(sizes.values()), sizes[largest]))
+    return (
+        f"the batch's files come to {whole} ({largest}: {most}), and Ray's Jobs API takes less than 100 MiB: submit the"
+        " manifest in parts, or put it where the cluster reads it, and name it by its URI (s3://...) or by a path that"
+        " is not on this machine"
+    )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ExecutionError, QueryError
-from pipeline.execution.job_address import HOW_TO_SEND_IT, check_answers, no_addresses, token_header
+from pipeline.execution.job_address import FORM, HOW_TO_SEND_IT, check_answers, no_addresses, token_header
 from pipeline.execution.job_batch import JobBatch
 from pipeline.execution.ray_cluster import quieten
 
@@ -198,6 +198,17 @@ class RayJobs:
         async for text in self._client.tail_job_logs(job_id):
             lines.take(text)
 
+    def gpus(self) -> float:
+        """How many GPUs the cluster's machines have, all together.
+
+        Raises:
+            ExecutionError: The cluster cannot be reached, or refuses.
+        """
+        with self._translated():
+            answer = self._client._do_request("GET", "/api/v0/nodes").json()
+            nodes = answer["data"]["result"]["result"]
+            return float(sum(node["resources_total"].get("GPU", 0) for node in nodes if node["state"] == "ALIVE"))
+
     def stop(self, job_id: str) -> Job:
         """Ask a job to end, and wait until it has; what it has finished by then is kept.
 
@@ -230,7 +241,7 @@ class RayJobs:
         except ray.exceptions.AuthenticationError as error:
             raise ExecutionError(_refused(self.address, str(error))) from error
         except (requests.RequestException, aiohttp.ClientError, OSError) as error:
-            raise ExecutionError(f"{self.address}: no answer that makes sense: {_brief(error)}") from error
+            raise ExecutionError(f"{self.address}: no answer that makes sense ({_brief(error)}); {FORM}") from error
         except (RuntimeError, ValueError, KeyError) as error:
             raise ExecutionError(f"{self.address}: {_brief(error)}") from error
 
@@ -292,4 +303,4 @@ def _refused(address: str, said: str) -> str:
 def _brief(error: BaseException) -> str:
     """The last line that says something: what a server answers may be a whole traceback."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip(" .")]
-    return f"{type(error).__name__}: {lines[-1][:500]}" if lines else type(error).__name__
+    return f"{type(error).__name__}: {lines[-1].rstrip('.')[:500]}" if lines else type(error).__name__

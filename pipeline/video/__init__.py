@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from pipeline.video.files import NO_SUCH_FILE
 from pipeline.video.manifests import scalar_of
 from pipeline.video.media import check_state
 from pipeline.video.protocol import VideoDecoder, VideoStream
 from pipeline.video.settings import Decoding, Fetching, make_decoder
-from pipeline.video.sources import expand
+from pipeline.video.sources import Listed, expand, read_listings
 from pipeline.video.still import read_still
 from pipeline.video.video_id import Identity, content_id, identify
 
 __all__ = [
+    "NO_SUCH_FILE",
     "Decoding",
     "Fetching",
     "Identity",
+    "Listed",
     "VideoDecoder",
     "VideoStream",
     "check_state",
@@ -21,6 +24,7 @@ __all__ = [
     "expand",
     "identify",
     "make_decoder",
+    "read_listings",
     "read_still",
     "scalar_of",
 ]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import UnsupportedVideoError, VideoNotFoundError
 
-__all__ = ["HEAD_BYTES", "SUFFIXES", "check_head", "readable_file", "videos_within"]
+__all__ = ["HEAD_BYTES", "NO_SUCH_FILE", "SUFFIXES", "check_head", "readable_file", "videos_within"]
 
 SUFFIXES = frozenset(
     {
@@ -48,6 +48,9 @@ SUFFIXES = frozenset(
     }
 )
 """Suffixes, in lower case, of the files in a folder that are taken for videos."""
+
+NO_SUCH_FILE = "there is no such file"
+"""How the problem begins that a report has of a path with nothing there."""
 
 HEAD_BYTES = 4096
 """How much of a file's beginning `check_head` wants to see."""
@@ -155,7 +158,7 @@ def _why_missing(path: str) -> str:
         return f"a broken link to {os.readlink(path)!r}; mend it, or leave it out"  # noqa: PTH115 - as above
     if any(character in path for character in "*?["):
         return "no file matches this pattern; check it and the working directory"
-    return "there is no such file; check the path and the working directory"
+    return f"{NO_SUCH_FILE}; check the path and the working directory"
 
 
 def _kind(mode: int) -> str:

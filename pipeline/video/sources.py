@@ -5,8 +5,9 @@ from __future__ import annotations
 import glob
 import os
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,14 +15,34 @@ from pipeline.errors import SourceError, VideoError
 from pipeline.types import Source
 from pipeline.uris import is_remote, local_path, public_name, suffix_of
 from pipeline.video.files import SUFFIXES, videos_within
-from pipeline.video.manifests import MANIFESTS, manifest_rows
+from pipeline.video.manifests import MANIFESTS, json_manifest, manifest_rows
 from pipeline.video.media import open_remote
 from pipeline.video.remote_folders import has_listing, is_pattern, remote_matches, remote_videos_within
 from pipeline.video.settings import Fetching
 
-__all__ = ["expand"]
+__all__ = ["Listed", "expand", "read_listings"]
 
 _LIST = ".txt"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What a list or a manifest names, by absolute paths and URIs that are not looked for.
+
+    Attributes:
+        sources: Its entries, in their order; the lines of a list have no metadata.
+        are_videos: Whether each entry is one video, as in a manifest; an entry of a list may be a folder or a pattern.
+    """
+
+    sources: tuple[Source, ...]
+    are_videos: bool
+
+    def as_file(self) -> tuple[str, bytes]:
+        """The suffix and the content of a file that `expand` reads as the same."""
+        if self.are_videos:
+            return ".jsonl", json_manifest(self.sources).encode()
+        lines = [f"{source.uri}\n" for source in self.sources]
+        return _LIST, "".join(lines).encode(errors="surrogateescape")
 
 
 def expand(paths: Iterable[str], fetching: Fetching | None = None) -> Iterator[Source]:
@@ -57,6 +78,29 @@ def expand(paths: Iterable[str], fetching: Fetching | None = None) -> Iterator[S
                 yield found
 
 
+def read_listings(paths: Iterable[str]) -> Iterator[str | Listed]:
+    """Read the lists and manifests that are on this machine, for another one that will `expand` what is left.
+
+    All else, as folders, patterns, videos and whatever is remote, stays a name; paths become absolute, each name comes
+    once. A list that names nothing stays a name, too.
+
+    Args:
+        paths: Paths and URIs, as for `expand`.
+
+    Raises:
+        SourceError: A manifest cannot be read, or a row of it is not as it should be.
+    """
+    naming = _Naming(Fetching())
+    seen: set[str] = set()
+    for path in map(local_path, paths):
+        listed = None if is_remote(path) else naming.listed(path)
+        if listed is not None:
+            yield listed
+        elif (name := _absolute(path)) not in seen:
+            seen.add(name)
+            yield name
+
+
 class _Naming:
     """Finds what names mean."""
 
@@ -65,15 +109,26 @@ class _Naming:
 
     def expanded(self, path: str) -> Iterator[Source]:
         """What a caller's own name stands for: lists and manifests are read, too."""
-        is_there = is_remote(path) or os.path.isfile(path)  # noqa: PTH113 - Path("") is a folder
-        if is_there and suffix_of(path) in MANIFESTS:
+        if _is_listing(path, MANIFESTS):
             yield from self._in_manifest(path)
-        elif is_there and suffix_of(path) == _LIST:
-            yield from self._listed(path)
+        elif _is_listing(path, (_LIST,)):
+            names = self._in_list(path)
+            for name in names:
+                yield from self._found(name)
+            if not names:
+                yield Source(path)
         elif is_remote(path) and has_listing(path) and suffix_of(path) not in SUFFIXES and not is_pattern(path):
             yield from map(Source, remote_videos_within(path, self._fetching) or [path])
         else:
             yield from self._found(path)
+
+    def listed(self, path: str) -> Listed | None:
+        """What a list or manifest on this machine names; None where the path is that of neither, or a list is empty."""
+        if _is_listing(path, MANIFESTS):
+            rows = self._in_manifest(path)
+            return Listed(tuple(Source(_absolute(row.uri), row.metadata) for row in rows), are_videos=True)
+        names = self._in_list(path) if _is_listing(path, (_LIST,)) else []
+        return Listed(tuple(Source(_absolute(name)) for name in names), are_videos=False) if names else None
 
     def _found(self, path: str) -> Iterator[Source]:
         """What a name stands for that may come from a list: files, folders and patterns, and nothing is asked."""
@@ -107,16 +162,17 @@ class _Naming:
         if is_empty:
             raise SourceError(f"{public_name(path)}: names no video; fill it, or leave it out")
 
-    def _listed(self, path: str) -> Iterator[Source]:
+    def _in_list(self, path: str) -> list[str]:
+        """The names in a list; spaces at the ends of a line are a name's own only where such a file is there."""
         with self._opened(path) as file:
             text = file.read().decode("utf-8-sig", errors="surrogateescape")
         lines = [line.strip("\r") for line in text.split("\n")]
         named = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
-        if not named:
-            yield Source(path)
-        for line in named:
-            literal = _beside(path, line)
-            yield from self._found(literal if os.path.lexists(literal) else _beside(path, line.strip()))
+        literal = [_beside(path, line) for line in named]
+        return [
+            place if os.path.lexists(place) else _beside(path, line.strip())
+            for place, line in zip(literal, named, strict=True)
+        ]
 
     @contextmanager
     def _opened(self, path: str) -> Iterator[BinaryIO]:
@@ -133,6 +189,14 @@ class _Naming:
             raise SourceError(f"{public_name(path)}: cannot be read: {error.problem}") from None
         except OSError as error:
             raise SourceError(f"{path}: cannot be read ({error.strerror or error}); check its permissions") from error
+
+
+def _is_listing(path: str, suffixes: Container[str]) -> bool:
+    return suffix_of(path) in suffixes and (is_remote(path) or os.path.isfile(path))  # noqa: PTH113 - Path("") is a folder
+
+
+def _absolute(path: str) -> str:
+    return path if is_remote(path) else os.path.abspath(path)  # noqa: PTH100 - so that ./a.mp4 and a.mp4 are one name
 
 
 def _beside(listing: str, name: str) -> str:

@@ -13,8 +13,6 @@ import pytest
 import yaml
 from PIL import Image
 
-from jobs.index_videos import main as job
-
 HEAVY = ("torch", "open_clip", "ray", "pymilvus", "av", "cv2", "decord", "numpy", "pydantic", "rich", "PIL", "pyarrow")
 
 
@@ -347,12 +345,6 @@ def test_an_unexpected_error_is_one_line(momentseek, monkeypatch):
     result = momentseek("config", "check")
     assert (result.code, result.err.count("\n")) == (1, 1)
     assert "unexpected TypeError: oops" in result.err
-
-
-def test_the_job_is_index_with_json(capsys, config, make_video):
-    assert job([str(make_video()), "-c", config]) == 0
-    [line] = capsys.readouterr().out.splitlines()
-    assert json.loads(line)["status"] == "done"
 
 
 def make_two_shots(path: Path) -> Path:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from pipeline.cli.live import LiveBar
+from pipeline.cli.live import LiveBar, ProgressLines, progress_event
 from pipeline.cli.progress_line import PlainLines, clock_time, progress_line, seconds_left
 from pipeline.execution import ProgressEvent
 
@@ -62,6 +64,30 @@ def test_plain_lines_come_every_half_minute_and_at_the_end(capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert [line.split()[0] for line in err.splitlines()] == ["30/340", "60/340", "90/340", "99/340"]
+
+
+def test_a_line_is_not_said_twice(capsys):
+    lines = PlainLines(12)
+    lines.update(event())
+    lines.close()
+    lines.close()
+    assert capsys.readouterr().err.count("12/12 videos") == 1
+
+
+def test_the_time_gone_is_the_batchs_where_that_is_known(capsys):
+    lines = PlainLines(24)
+    lines.update(event(active_share=0.0), elapsed_seconds=3600.0)
+    lines.close()
+    assert "1:00:00 gone, 1:00:00 left" in capsys.readouterr().err
+
+
+def test_progress_as_json_ends_with_how_far_the_batch_came(capsys):
+    with ProgressLines(12, interval_seconds=60) as lines:
+        lines.update(event(videos_ended=3))
+        lines.update(event())
+    first, last = (json.loads(line)["progress"] for line in capsys.readouterr().out.splitlines())
+    assert (first, last["videos_ended"], progress_event(last)) == ({"videos": 12}, 12, event())
+    assert last["elapsed_seconds"] >= 0
 
 
 def test_a_batch_that_said_nothing_has_no_last_line(capsys):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,10 +15,14 @@ import yaml
 from jobs.index_videos import main as index_job
 from jobs.rebuild_index import main as rebuild_job
 from pipeline.cli.batch import report_fields, report_of
+from pipeline.cli.dry_run import _caveats
+from pipeline.cli.jobs import _Reports, _why
 from pipeline.config import with_overrides
+from pipeline.execution.job_batch import JobBatch
 from pipeline.library import Library
 from pipeline.run_config import load_run_config, with_absolute_paths
 from pipeline.types import Source, Status, VideoReport
+from pipeline.video import NO_SUCH_FILE, read_listings
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +52,98 @@ def test_dry_run_reckons_by_the_users_rate(momentseek, config, make_video):
     assert (said["estimate"]["work_seconds"], said["rates"]) == (0.5, "--rate 8")
 
 
+def test_dry_run_reckons_by_the_largest_earlier_run_of_the_library(momentseek, config, make_video, tmp_path):
+    video = make_video(seconds=4)
+    assert momentseek("index", video, "-c", config).code == 0
+    with Library.open(tmp_path / "library") as opened:
+        run = opened.runs().latest()
+    said = dry(momentseek, config, video)
+    assert run.rate is not None
+    assert said["estimate"]["work_seconds"] == pytest.approx(4 / run.rate)
+    assert (run.run_id in said["rates"], said["caveats"]) == (True, [])
+    assert run.run_id not in dry(momentseek, config, video, "--set", "sampling.fps=3")["rates"]
+    assert dry(momentseek, config, video, "--rate", "8")["estimate"]["work_seconds"] == 0.5
+
+
+def test_dry_run_says_of_which_model_and_machine_the_shipped_rate_is(momentseek, config, make_video):
+    result = momentseek("submit", config, make_video(), "--dry-run")
+    assert "ViT-B-32 in bfloat16 on one machine of 2 processors" in result.out
+    assert "none was measured for tiny" in result.out
+    assert "no earlier run here" in result.out
+
+
+def test_a_cluster_with_gpus_is_told_that_no_rate_was_measured_on_one():
+    config = load_run_config()
+    assert not any("GPU" in caveat for caveat in _caveats(config, None, gpus=0.0))
+    assert [caveat for caveat in _caveats(config, None, gpus=4.0) if "4 GPUs, and no rate was measured" in caveat]
+    assert list(_caveats(config, 12.3, gpus=4.0)) == []
+
+
+def test_dry_run_says_that_a_cluster_could_not_be_asked(momentseek, config, make_video):
+    result = momentseek("submit", config, make_video(), "--dry-run", "--address", "http://127.0.0.1:1")
+    assert (result.code, "could not be asked for its GPUs" in result.err) == (0, True)
+
+
+def test_a_small_model_goes_along_and_the_id_is_the_same_from_anywhere(momentseek, config, make_video, tmp_path):
+    video = make_video()
+    said = dry(momentseek, config, video)
+    assert {name.rpartition("/")[2] for name in said["files"]} >= {"tiny-cli.safetensors", "tiny-cli.json"}
+    settings = yaml.safe_load(Path(config).read_text())
+    moved = {}
+    for name in ("checkpoint", "architecture"):
+        here = Path(settings["encoder"][name])
+        moved[name] = str(shutil.copy(here, tmp_path / here.name))
+    settings["encoder"].update(moved)
+    Path(config).write_text(yaml.safe_dump(settings))
+    assert dry(momentseek, config, video)["id"] == said["id"]
+
+
+def test_a_model_that_is_not_sent_is_named(momentseek, config, make_video):
+    missing = ("--set", "encoder.checkpoint=/models/none.pt")
+    assert "/models/none.pt" in dry(momentseek, config, make_video(), *missing)["needed"]
+    assert "to be there on the cluster's machines: /models/none.pt" in (
+        momentseek("submit", config, make_video(), "--dry-run", *missing).out
+    )
+
+
+def test_the_job_refuses_at_once_a_model_that_is_not_there(capsys, config, make_video, tmp_path):
+    batch = write_batch(tmp_path / "batch", config, make_video())
+    settings = with_overrides(yaml.safe_load(Path(config).read_text()), ["encoder.checkpoint=/models/none.pt"])
+    (batch / "config.yaml").write_text(yaml.safe_dump(settings))
+    assert index_job(["--batch", str(batch)]) == 1
+    assert "encoder.checkpoint: '/models/none.pt' is not on" in capsys.readouterr().err
+    assert not (tmp_path / "library").exists()
+
+
+def test_the_job_writes_into_the_batchs_library_whatever_the_machine_says(config, make_video, tmp_path, monkeypatch):
+    batch = write_batch(tmp_path / "batch", config, make_video())
+    monkeypatch.setenv("MOMENTSEEK_LIBRARY", str(tmp_path / "other"))
+    assert index_job(["--batch", str(batch)]) == 0
+    assert ((tmp_path / "library").is_dir(), (tmp_path / "other").exists()) == (True, False)
+
+
+def test_why_a_job_failed_leaves_out_reports_and_what_ray_says_of_itself():
+    log = [
+        "Job entrypoint command failed with exit code 1, last available logs (truncated to 20,000 chars):",
+        "2026-11-21 20:17:57,138\tINFO job_manager.py:581 -- Runtime env is setting up.",
+        "Running entrypoint for job momentseek-1: python -m jobs.index_videos --batch .",
+        '{"progress": {"videos": 1}}',
+        "error: the disk is full",
+    ]
+    assert _why("\n".join(log)) == "Job entrypoint command failed with exit code 1\nerror: the disk is full"
+    cut = [log[0], '"uri": "/a.mp4"}', log[4] + " " * 20_000]
+    assert _why("\n".join(cut)).splitlines()[1].rstrip() == "error: the disk is full"
+
+
+def test_names_that_are_here_and_not_on_the_cluster_are_counted(capsys, make_video):
+    shown = _Reports(None, as_json=False)
+    for uri in (make_video(), "/far/away.mp4"):
+        problem = f"{NO_SUCH_FILE}; check the path"
+        report = VideoReport(source=Source(str(uri)), status=Status.FAILED, problem=problem)
+        shown.take(json.dumps(report_fields(report)))
+    assert (shown.missed, capsys.readouterr().out.count("failed ")) == (1, 2)
+
+
 def test_dry_run_for_people_names_the_id_and_the_source_of_its_rates(momentseek, config, make_video):
     video = make_video()
     result = momentseek("submit", config, video, "--dry-run")
@@ -68,6 +165,37 @@ def test_the_id_is_the_batchs_and_not_that_of_how_it_is_run(momentseek, config, 
     }
     other = {dry(momentseek, config, a, b, "--set", "sampling.fps=3")["id"], dry(momentseek, config, a)["id"]}
     assert (len(same), len(same | other)) == (1, 3)
+
+
+def test_a_manifest_is_read_where_one_submits_and_goes_along_with_what_it_says(
+    momentseek, config, make_video, tmp_path
+):
+    make_video("films/a.mp4", seconds=4)
+    make_video("films/b b.mp4", seconds=6, grey=30)
+    manifest = tmp_path / "films" / "m.csv"
+    manifest.write_text("uri,camera\na.mp4,gate\nb b.mp4,yard\n")
+    said = dry(momentseek, config, manifest)
+    assert (said["sources"], said["estimate"]["videos"], said["not_here"]) == (2, 2, 0)
+    assert "sources-1.jsonl" in said["files"]
+    manifest.write_text("uri,camera\nb b.mp4,yard\na.mp4,gate\n")
+    assert dry(momentseek, config, manifest)["id"] == said["id"]
+    manifest.write_text("uri,camera\nb b.mp4,yard\na.mp4,dock\n")
+    assert dry(momentseek, config, manifest)["id"] != said["id"]
+    manifest.write_text("uri,camera\nb b.mp4,\na.mp4,\n")
+    assert (
+        dry(momentseek, config, manifest)["id"] == dry(momentseek, config, *sorted(tmp_path.glob("films/*.mp4")))["id"]
+    )
+
+
+def test_a_broken_manifest_is_refused_before_anybody_is_asked(momentseek, config, tmp_path):
+    (tmp_path / "m.csv").write_text("uri,n\na.mp4,1\n,2\n")
+    result = momentseek("submit", config, tmp_path / "m.csv", "--address", "http://127.0.0.1:1")
+    assert (result.code, "m.csv, line 3: 'uri' is ''" in result.err) == (2, True)
+
+
+def test_remote_names_are_not_asked_for_by_a_dry_run(momentseek, config):
+    said = dry(momentseek, config, "s3://bucket/m.csv", "http://127.0.0.1:1/m.jsonl")
+    assert (said["sources"], said["not_here"], said["estimate"]["videos"]) == (2, 2, 0)
 
 
 def test_a_passed_variable_is_named_and_not_shown(momentseek, config, make_video, monkeypatch):
@@ -109,9 +237,15 @@ def test_with_absolute_paths_is_the_same_from_anywhere(tmp_path, monkeypatch):
 
 def write_batch(folder: Path, config: str, *sources: Path, requirements: tuple[str, ...] = ()) -> Path:
     folder.mkdir()
-    (folder / "config.yaml").write_text(Path(config).read_text())
-    told = {"momentseek": "0.1.0", "requirements": requirements, "sources": [str(source) for source in sources]}
-    (folder / "batch.json").write_text(json.dumps(told))
+    batch = JobBatch(
+        config_yaml=Path(config).read_text(),
+        identity={},
+        library="",
+        sources=tuple(read_listings(map(str, sources))),
+        version="0.1.0",
+        requirements=requirements,
+    )
+    batch.write(folder)
     return folder
 
 
@@ -121,6 +255,24 @@ def test_the_job_reads_its_batch_from_its_folder(capsys, config, make_video, tmp
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == {"progress": {"videos": 2}}
     assert [line["status"] for line in lines if "uri" in line] == ["done", "done"]
+
+
+def test_the_job_indexes_with_what_a_manifest_says(capsys, config, make_video, tmp_path, monkeypatch):
+    make_video("in/a [1].mp4")
+    make_video("in/b.mp4", grey=10)
+    (tmp_path / "in" / "m.csv").write_text("uri,camera,take\na [1].mp4,gate,1\nb.mp4,007,2.5\n")
+    (tmp_path / "in" / "l.txt").write_text("b.mp4\nnone?.mp4\n")
+    batch = write_batch(tmp_path / "batch", config, tmp_path / "in" / "m.csv", tmp_path / "in" / "l.txt")
+    for listing in (tmp_path / "in").glob("[ml].*"):
+        listing.unlink()
+    monkeypatch.chdir(batch)
+    assert index_job(["--batch", "."]) == 1
+    reports = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"uri"' in line]
+    assert {(report["uri"], str(report["metadata"]), report["status"]) for report in reports} == {
+        (f"{tmp_path}/in/a [1].mp4", "{'camera': 'gate', 'take': 1}", "done"),
+        (f"{tmp_path}/in/b.mp4", "{'camera': '007', 'take': 2.5}", "done"),
+        (f"{tmp_path}/in/none?.mp4", "{}", "failed"),
+    }
 
 
 def test_the_job_refuses_a_cluster_that_lacks_packages(capsys, config, make_video, tmp_path):
@@ -136,10 +288,18 @@ def test_the_rebuild_job_writes_the_rows_anew(capsys, config, make_video, tmp_pa
     with Library.open(library) as opened:
         before = opened.moment_index().count()
     smaller = ["segmentation.length_seconds=2", "segmentation.overlap_seconds=0"]
-    assert rebuild_job(["--library", str(library), "--set", smaller[0], "--set", smaller[1]]) == 0
+    assert rebuild_job(["--json", "--library", str(library), "--set", smaller[0], "--set", smaller[1]]) == 0
     assert json.loads(capsys.readouterr().out)["segments"] == 4 != before
     with Library.open(library, overrides=smaller) as opened:
         assert opened.moment_index().count() == 4
+
+
+def test_a_job_of_rays_own_command_speaks_to_people_unless_told_otherwise(capsys, config, make_video):
+    video = str(make_video())
+    assert index_job([video, "--config", config]) == 0
+    assert capsys.readouterr().out.startswith(f"done    {video}")
+    assert index_job([video, "--config", config, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["status"] == "skipped"
 
 
 def test_the_rebuild_job_makes_no_library(capsys, tmp_path):

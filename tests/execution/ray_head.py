@@ -47,12 +47,13 @@ class Head:
     home: Path
     logs: Path
 
-    def client(self, *arguments: object, **changes: str) -> subprocess.Popen[str]:
+    def client(self, *arguments: object, cwd: Path | None = None, **changes: str) -> subprocess.Popen[str]:
         """Start `momentseek` in a process that knows nothing of the cluster but what its home holds."""
         environment = _bare_environment() | {"HOME": str(self.home), "PYTHONPATH": str(PROJECT)} | changes
         return subprocess.Popen(
             [sys.executable, "-c", _MAIN, *map(str, arguments)],
             env=environment,
+            cwd=cwd,
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

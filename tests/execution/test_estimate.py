@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from pipeline.execution.estimate import MEASURED, Measured, Rates, estimate
 
 # Decoding an hour of 100 pixels takes 36 s, encoding its 3600 frames 360 s.
-RATES = Rates(pixel_seconds_per_second=10_000, frames_per_second=10, overlap=0.5, source="a test")
+RATES = Rates(pixel_seconds_per_second=10_000, frames_per_second=10, overlap=0.5, model="any", source="a test")
 HOUR = Measured(3600.0, 100)
 
 
@@ -38,7 +41,15 @@ def test_estimate_of_nothing_is_nothing():
 
 
 def test_measured_rates_give_back_the_benchmark_that_they_are_of():
+    results = Path(__file__).resolve().parent.parent.parent / "benchmarks" / "results" / "pipeline.json"
+    clip = json.loads(results.read_text())["results"]["one-by-one-person-detection.mp4"]
     found = estimate(
-        1, [Measured(139.4, 768 * 432)], frames_per_second=1.0, rows_per_second=0.5, dimension=512, rates=MEASURED
+        1,
+        [Measured(clip["duration_seconds"], 768 * 432)],
+        frames_per_second=1.0,
+        rows_per_second=0.5,
+        dimension=512,
+        rates=MEASURED,
     )
-    assert found.work_seconds == pytest.approx(2.41, rel=0.02)
+    assert found.work_seconds == pytest.approx(clip["median_seconds"]["fixed_rate"], rel=0.02)
+    assert MEASURED.frames_per_second == pytest.approx(140 / clip["median_seconds"]["encode_alone"])

@@ -4,7 +4,12 @@ import json
 import stat
 from dataclasses import replace
 
-from pipeline.execution.job_batch import JOB_PREFIX, JobBatch, named_sources
+import pytest
+
+from pipeline.errors import ExecutionError
+from pipeline.execution.job_batch import JOB_PREFIX, JobBatch
+from pipeline.types import Source
+from pipeline.video import Listed, read_listings
 
 BATCH = JobBatch(
     config_yaml="library: /data/library\n",
@@ -52,18 +57,40 @@ def test_a_hundred_thousand_sources_are_a_file_and_no_command(tmp_path):
     assert many.entrypoint == BATCH.entrypoint
 
 
-def test_named_sources_are_absolute_and_named_once(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    named = named_sources(["a.mp4", "films/*.mp4", "s3://bucket/b.mp4", "./a.mp4", "/c.mp4"])
-    assert named == (f"{tmp_path}/a.mp4", f"{tmp_path}/films/*.mp4", "s3://bucket/b.mp4", "/c.mp4")
+def test_base_id_counts_what_a_list_names_as_if_it_were_named(tmp_path):
+    listed = Listed(tuple(map(Source, BATCH.sources)), are_videos=False)
+    manifest = Listed(tuple(Source(uri) for uri in BATCH.sources[::-1]), are_videos=True)
+    assert {replace(BATCH, sources=(each,)).base_id for each in (listed, manifest)} == {BATCH.base_id}
 
 
-def test_named_sources_reads_a_list_that_is_here_and_leaves_one_that_is_not(tmp_path):
-    listed = tmp_path / "list.txt"
-    listed.write_text("# films\na.mp4\n\n  s3://bucket/b.mp4  \n/c.mp4\n")
-    assert named_sources([str(listed), "/far/away.txt"]) == (
-        f"{tmp_path}/a.mp4",
-        "s3://bucket/b.mp4",
-        "/c.mp4",
-        "/far/away.txt",
+def test_base_id_differs_by_what_is_said_of_a_video():
+    said = [{}, {"camera": "gate"}, {"camera": "yard"}, {"camera": "gate", "take": 1}, {"take": 1, "camera": "gate"}]
+    ids = [replace(BATCH, sources=(Listed((Source("/a.mp4", each),), are_videos=True),)).base_id for each in said]
+    assert len(set(ids)) == 4
+    assert ids[3] == ids[4]
+
+
+def test_the_id_of_a_batch_without_metadata_is_what_it_always_was():
+    # Jobs that run while momentseek is replaced must be known again.
+    assert BATCH.base_id == "momentseek-52053af5801a"
+
+
+def test_lists_and_manifests_travel_as_files_that_are_read_as_the_same(tmp_path):
+    rows = tuple(
+        Source(f"/v/{n} [x].mp4", {"n": n, "café": "\ud83d", "is_new": n % 2 == 0, "x": n / 3}) for n in range(5)
     )
+    lines = tuple(map(Source, ("/v/a b.mp4", "s3://bucket/cam*.mp4", "/v/\udce9.mp4")))
+    batch = replace(BATCH, sources=("/v/0.mp4", Listed(rows, are_videos=True), Listed(lines, are_videos=False)))
+    batch.write(tmp_path)
+    names = json.loads((tmp_path / "batch.json").read_text())["sources"]
+    assert names[0] == "/v/0.mp4"
+    read = [found for name in names[1:] for found in read_listings([str(tmp_path / name["file"])])]
+    assert read == list(batch.sources[1:])
+    assert (batch.named, batch.metadata["sources"]) == (9, "9")
+
+
+def test_a_batch_that_ray_would_refuse_is_refused_before_it_is_sent(tmp_path):
+    rows = tuple(Source(f"/videos/{number}.mp4", {"note": "x" * 1000}) for number in range(100_000))
+    with pytest.raises(ExecutionError, match=r"sources-1.jsonl: \d+ MiB.*in parts"):
+        replace(BATCH, sources=(Listed(rows, are_videos=True),)).write(tmp_path)
+    assert list(tmp_path.iterdir()) == []

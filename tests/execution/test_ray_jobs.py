@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ import av
 import numpy as np
 import pytest
 import yaml
-from ray_head import Head, ray_head
+from ray_head import PROJECT, Head, ray_head
 
 from pipeline.execution.job_batch import JobBatch
 from pipeline.execution.ray_jobs import RayJobs, _Lines, _number
@@ -49,7 +50,7 @@ def make_batch(tmp_path: Path) -> Callable[..., list[str]]:
             write_video(tmp_path / "films" / f"{number:03}.mp4", seconds, grey=4 * number)
         config = tmp_path / "config.yaml"
         base = {"library": str(tmp_path / "library"), "execution": {"rows_per_write": 1, "batch_frames": 4}}
-        extends = str(Path(__file__).resolve().parent.parent.parent / "configs" / "demo.yaml")
+        extends = str(PROJECT / "configs" / "demo.yaml")
         config.write_text(yaml.safe_dump({"extends": extends, **base, **settings}))
         return [str(config), str(tmp_path / "films")]
 
@@ -80,7 +81,8 @@ def test_a_batch_is_followed_and_searched_from_another_machine(head, make_batch,
     [job] = [json.loads(line) for line in head.momentseek("jobs", "list", "--json", *at(head))[0].splitlines()][-1:]
     assert (job["status"], job["library"], job["exit_code"]) == ("SUCCEEDED", str(tmp_path / "library"), 0)
     status = json.loads(head.momentseek("jobs", "status", job["id"], "--json", *at(head))[0])
-    assert status["reports"] == {"done": 2}
+    assert (status["reports"], status["progress"]["videos_ended"]) == ({"done": 2}, 2)
+    assert "2/2 videos | " in head.momentseek("jobs", "status", job["id"], *at(head))[0]
     logged, rest = head.momentseek("jobs", "logs", job["id"], "--json", *at(head))
     assert {json.loads(line)["status"] for line in logged.splitlines()} == {"done"}
     assert SECRET not in out + err + logged + rest + json.dumps(status)
@@ -88,6 +90,31 @@ def test_a_batch_is_followed_and_searched_from_another_machine(head, make_batch,
     assert json.loads(found.splitlines()[0])["uri"].startswith(str(tmp_path / "films"))
     holders = {path.name for path in head.logs.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()}
     assert holders <= {"environment.json"}
+
+
+@pytest.mark.ray
+def test_model_and_manifest_travel_from_a_folder_that_the_cluster_does_not_share(head, make_batch, tmp_path):
+    films = make_batch(2)[1]
+    laptop = tmp_path / "laptop"
+    laptop.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(PROJECT / "sample_videos" / "demo_model" / f"open_clip_{name}", laptop / name)
+    encoder = {"model": "mine", "checkpoint": "model.safetensors", "architecture": "config.json"}
+    (laptop / "mine.yaml").write_text(yaml.safe_dump({"encoder": encoder, "library": str(tmp_path / "library")}))
+    (laptop / "m.csv").write_text(f"uri,camera\n{films}/000.mp4,gate\n{films}/001.mp4,yard\n{laptop}/x.mp4,none\n")
+    (laptop / "x.mp4").touch()
+    submitting = head.client("submit", "mine.yaml", "m.csv", *at(head), cwd=laptop)
+    out, err = submitting.communicate(timeout=120)
+    assert submitting.returncode == 0, err
+    for path in laptop.iterdir():
+        path.unlink()
+    out, err = head.momentseek("jobs", "logs", out.strip(), "--follow", *at(head), code=1)
+    assert sorted(line.split()[0] for line in out.splitlines()) == ["done", "done", "failed"], err
+    assert [line for line in err.splitlines() if "3/3 videos" in line] == err.splitlines()[:1]
+    assert ("job_manager" in err, "{" in err) == (False, False)
+    library = (tmp_path / "library").rename(tmp_path / "moved")
+    found, _ = head.momentseek("search", "a person", "--library", library, "--where", "camera=yard", "--json")
+    assert {json.loads(line)["uri"] for line in found.splitlines()} == {f"{films}/001.mp4"}
 
 
 @pytest.mark.ray

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.video import expand
+from pipeline.errors import SourceError
+from pipeline.types import Source
+from pipeline.video import Listed, expand, read_listings
 
 
 def uris(*paths: str) -> list[str]:
@@ -77,3 +79,52 @@ def test_an_empty_list_comes_out_as_it_is(tree: Path) -> None:
 def test_any_name_works(tree: Path, name: str) -> None:
     (tree / "empty" / name).touch()
     assert uris(f"empty/{name}") == uris("empty") == [f"empty/{name}"]
+
+
+def test_read_listings_leaves_names_that_another_machine_opens_out(tree: Path) -> None:
+    names = ["folder", "./folder", "none*.mp4", "file:///c%20d.mp4", "s3://bucket/m.csv", "far.csv", "far.txt"]
+    assert list(read_listings(names)) == [
+        f"{tree}/folder",
+        f"{tree}/none*.mp4",
+        "/c d.mp4",
+        "s3://bucket/m.csv",
+        f"{tree}/far.csv",
+        f"{tree}/far.txt",
+    ]
+
+
+def test_read_listings_reads_a_list_as_expand_does_and_opens_nothing_out(tree: Path) -> None:
+    (tree / "folder" / " b.mp4").touch()
+    (tree / "folder" / "list.txt").write_bytes(
+        b"# films\r\n b.mp4\r\n  far [1].mp4 \r\n\n../a.mp4\ns3://bucket/*.mp4\ncaf\xe9.mp4\nother.csv\n"
+    )
+    found = [
+        f"{tree}/folder/ b.mp4",
+        f"{tree}/folder/far [1].mp4",
+        f"{tree}/a.mp4",
+        "s3://bucket/*.mp4",
+        f"{tree}/folder/caf\udce9.mp4",
+        f"{tree}/folder/other.csv",
+    ]
+    assert list(read_listings(["folder/list.txt"])) == [Listed(tuple(map(Source, found)), are_videos=False)]
+
+
+def test_read_listings_reads_manifests_with_what_they_say(tree: Path) -> None:
+    (tree / "folder" / "m.csv").write_text("path,camera,take\nx [1].mp4,gate,3\nhttps://x.org/b.mp4,,4\n")
+    rows = (
+        Source(f"{tree}/folder/x [1].mp4", {"camera": "gate", "take": 3}),
+        Source("https://x.org/b.mp4", {"take": 4}),
+    )
+    assert list(read_listings(["a.mp4", "folder/m.csv"])) == [f"{tree}/a.mp4", Listed(rows, are_videos=True)]
+
+
+def test_read_listings_refuses_a_broken_manifest(tree: Path) -> None:
+    (tree / "m.jsonl").write_text('{"uri": "a.mp4"}\n{"name": "b.mp4"}\n')
+    with pytest.raises(SourceError, match=r"m\.jsonl, line 2: no column names the video"):
+        list(read_listings(["m.jsonl"]))
+
+
+def test_a_list_that_names_nothing_stays_a_name(tree: Path) -> None:
+    (tree / "empty.txt").write_text("# nothing\n")
+    assert list(read_listings(["empty.txt"])) == [f"{tree}/empty.txt"]
+    assert uris("empty.txt") == ["empty.txt"]

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.encode import Encoding
+from pipeline.library_file import LibraryFile, read_library_file, write_library_file
+from pipeline.run_config import RunConfig
+
+
+def kept_checkpoint(library: Path, checkpoint: Path, named: str | None = None) -> str | None:
+    """What is read of a library's checkpoint after the library was moved."""
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_bytes(b"weights")
+    config = RunConfig(library=str(library), encoder=Encoding(checkpoint=named or str(checkpoint)))
+    write_library_file(LibraryFile(config, "a model", "0123"))
+    moved = library.rename(library.with_name("moved"))
+    found = read_library_file(str(moved))
+    assert found is not None
+    return found.config.encoder.checkpoint
+
+
+def test_a_model_in_the_library_goes_where_the_library_goes(tmp_path):
+    checkpoint = tmp_path / "library" / "models" / "0123" / "small.pt"
+    assert kept_checkpoint(tmp_path / "library", checkpoint) == f"{tmp_path}/moved/models/0123/small.pt"
+
+
+def test_a_model_that_came_with_a_job_is_found_in_the_library(tmp_path, monkeypatch):
+    (tmp_path / "job" / "models").mkdir(parents=True)
+    (tmp_path / "job" / "models" / "small.pt").touch()
+    monkeypatch.chdir(tmp_path / "job")
+    checkpoint = tmp_path / "library" / "models" / "small.pt"
+    found = kept_checkpoint(tmp_path / "library", checkpoint, "models/small.pt")
+    assert found == f"{tmp_path}/moved/models/small.pt"
+
+
+def test_a_model_elsewhere_stays_where_it_is(tmp_path):
+    checkpoint = tmp_path / "models" / "small.pt"
+    assert kept_checkpoint(tmp_path / "library", checkpoint) == str(checkpoint)
