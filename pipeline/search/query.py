@@ -147,6 +147,12 @@ class Query(Step):
     min_score: float | None = Field(default=None, ge=0, le=1)
     """Moments with a lower score are no answer; None for the configuration's."""
 
+    @model_validator(mode="after")
+    def _check_part(self) -> Query:
+        if self.after is not None and self.before is not None and self.before <= self.after:
+            raise ValueError(f"`before` is {self.before:g} s, not later than `after` at {self.after:g} s")
+        return self
+
     def __str__(self) -> str:
         return ", then ".join([super().__str__(), *map(str, self.then)])
 
