@@ -15,8 +15,9 @@ from pipeline.cli.batch import index
 from pipeline.cli.cuts import cuts
 from pipeline.cli.jobs import jobs
 from pipeline.cli.json_log import JsonFormatter, is_wanted, say
-from pipeline.cli.questions import evaluate, search
+from pipeline.cli.questions import evaluate
 from pipeline.cli.runs import runs
+from pipeline.cli.searching import search
 from pipeline.cli.settings import config
 from pipeline.cli.shelf import doctor, remove, videos
 from pipeline.cli.submit import submit

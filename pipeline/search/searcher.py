@@ -110,6 +110,7 @@ class Searcher:
             query=query,
             moments=shown,
             found=len(ranking.found),
+            top=top,
             min_score=min_score,
             nearest=ranking.nearest,
             curves={moment.video_id: seen[moment.video_id].curves for moment in shown or _only(ranking.nearest)},

@@ -89,6 +89,7 @@ def test_pages_follow_each_other() -> None:
     pages = [ask(searcher, shows=["red"], top=2, page=page) for page in (1, 2, 3, 4)]
     assert [[name for name, _, _ in places(page)] for page in pages] == [["v0", "v1"], ["v2", "v3"], ["v4"], []]
     assert {page.found for page in pages} == {5}
+    assert [page.first_rank for page in pages] == [1, 3, 5, 7]
 
 
 def test_spread_over_videos() -> None:
