@@ -95,8 +95,9 @@ def make_video(
     first_number: int = 1,
     noise: int = 0,
     sound_first: bool = False,
+    shown: Sequence[Picture] | None = None,
 ) -> Made:
-    """Encode numbered pictures.
+    """Encode numbered pictures, or others.
 
     Args:
         path: The suffix names the container.
@@ -116,9 +117,11 @@ def make_video(
         first_number: What the first picture carries.
         noise: Grey levels of noise, which makes packets large.
         sound_first: Whether the sound is the file's first stream.
+        shown: uint8 (H, W, 3) each, in place of numbered ones.
     """
     numbers = tuple(range(first_number, first_number + len(times)))
-    pictures = [_as_coded(_noisy(numbered(number, *size), noise), rotation, mirrored) for number in numbers]
+    plain = [numbered(number, *size) for number in numbers] if shown is None else shown
+    pictures = [_as_coded(_noisy(picture, noise), rotation, mirrored) for picture in plain]
     ticks = [round(time / time_base) for time in times]
     steps = [after - before for before, after in pairwise(ticks)]
     last = steps[-1] if steps else round(Fraction(1, 10) / time_base)

@@ -79,7 +79,7 @@ def kept_sample(place: Place, folder: str = "") -> FrameSample | None:
             return FrameSample(arrays["vectors"], ids, int(arrays["rows"]))
     except FileNotFoundError:
         return None
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         _log.warning("%s/%s%s cannot be read (%s) and is made anew", place.root, folder, BACKGROUND_FILE, error)
         return None
 
