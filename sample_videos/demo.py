@@ -12,7 +12,8 @@ from pathlib import Path
 from pipeline.cli import main as momentseek
 from pipeline.errors import MomentseekError
 from pipeline.library import Library
-from pipeline.present import contact_sheet
+from pipeline.present import contact_sheet, score_text
+from pipeline.search import as_query
 from pipeline.timecode import format_seconds
 from pipeline.types import Moment
 from pipeline.video import make_decoder
@@ -61,10 +62,11 @@ def _truth(film: Film, statement: Statement) -> Windows | None:
 
 
 def _answer(library: Library, number: int, question: str, truth: dict[str, Windows | None]) -> None:
-    moments = library.search(question, top=TOP)
+    answer = library.ask(as_query(question, {"top": TOP}))
+    moments = answer.moments
     rights = [_is_right(moment, truth) for moment in moments]
     print(
-        f"\n{question!r}\n   {'video':<28}{'from':>10}{'to':>10}{'best':>10}{'score':>8}   labelled truth in that film"
+        f"\n{question!r}\n   {'video':<30}{'from':>10}{'to':>10}{'best':>10}{'score':>8}   labelled truth in that film"
     )
     for moment, is_right in zip(moments, rights, strict=True):
         times = "".join(
@@ -73,9 +75,11 @@ def _answer(library: Library, number: int, question: str, truth: dict[str, Windo
         )
         name = Path(moment.uri).name
         shown = _shown(truth.get(Path(name).stem))
-        print(f" {_MARKS[is_right]} {name:<28}{times}{moment.score:>8.3f}   {shown}")
+        print(f" {_MARKS[is_right]} {name:<30}{times}{score_text(moment.score):>8}   {shown}")
+    if not moments:
+        print("   nothing matches")
     path = OUTPUT / f"{number}-{question.replace(' ', '-')}.png"
-    sheet = contact_sheet(question, moments, make_decoder(library.config.decoding), is_right=rights)
+    sheet = contact_sheet(answer, make_decoder(library.config.decoding), is_right=rights)
     sheet.save(path, format="PNG")
     print(f"   picture: {path.relative_to(FILMS.parent)}")
 

@@ -16,8 +16,8 @@ from pipeline.cli.cuts import cuts
 from pipeline.cli.evaluate import evaluate
 from pipeline.cli.jobs import jobs
 from pipeline.cli.json_log import JsonFormatter, is_wanted, say
-from pipeline.cli.questions import search
 from pipeline.cli.runs import runs
+from pipeline.cli.searching import search
 from pipeline.cli.settings import config
 from pipeline.cli.shelf import doctor, remove, videos
 from pipeline.cli.submit import submit

@@ -1,9 +1,21 @@
-"""What people look at: pictures of moments, clips, and text that is safe to print."""
+"""What people look at: pictures of moments, clips, and text that is safe to print; and answers as JSON for programs."""
 
 from __future__ import annotations
 
+from pipeline.present.answer_json import answer_json, moment_json
 from pipeline.present.clips import clip_name, export_clip
 from pipeline.present.contact_sheet import contact_sheet, frame_at
-from pipeline.present.text import file_name, printable
+from pipeline.present.text import file_name, printable, score_text, time_text
 
-__all__ = ["clip_name", "contact_sheet", "export_clip", "file_name", "frame_at", "printable"]
+__all__ = [
+    "answer_json",
+    "clip_name",
+    "contact_sheet",
+    "export_clip",
+    "file_name",
+    "frame_at",
+    "moment_json",
+    "printable",
+    "score_text",
+    "time_text",
+]

@@ -1,10 +1,16 @@
-"""Names as they can be shown."""
+"""Names and numbers as they can be shown."""
 
 from __future__ import annotations
 
+import math
 from pathlib import PurePosixPath
 
-__all__ = ["file_name", "printable"]
+from pipeline.timecode import format_seconds
+
+__all__ = ["file_name", "printable", "score_text", "time_text"]
+
+_WORTH_SAYING = 0.5
+"""Seconds of uncertainty that few want to read of: half of what lies between frames, at one a second."""
 
 
 def printable(text: str) -> str:
@@ -21,3 +27,15 @@ def printable(text: str) -> str:
 def file_name(uri: str) -> str:
     """The last part of a path or URI, printable."""
     return printable(PurePosixPath(uri).name or uri)
+
+
+def score_text(score: float) -> str:
+    """A score of 0 to 1 as "0.97", rounded down: what is shown as 0.50 reaches a least score of 0.5."""
+    # A score that was said in two decimals is a hair below or above them as a binary number.
+    return f"{math.floor(round(score * 100, 6)) / 100:.2f}"
+
+
+def time_text(seconds: float, uncertainty_seconds: float = 0.0) -> str:
+    """A time as "1:15.500", or as "1:15.500 ±2.0" where it is uncertain by more than half a second."""
+    shown = format_seconds(max(0.0, seconds))
+    return f"{shown} ±{uncertainty_seconds:.1f}" if uncertainty_seconds > _WORTH_SAYING else shown

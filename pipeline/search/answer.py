@@ -75,18 +75,25 @@ class Answer:
     Attributes:
         query: The question.
         moments: This page of those that answer it, best first, ties by video id and start.
-        found: How many do, on all pages.
+        found: How many do, on all pages, among the segments that the index was asked for.
+        top: Most moments of a page.
         min_score: The score that it takes.
         nearest: The best of the moments that fell short, where there is any; what to show when nothing answers.
-        curves: Of each video with a moment here, the log-odds over time that its frames answer (of the first step,
-            where the question has several).
+        curves: Of each video with a moment here, or of that of the nearest where there is none: the log-odds over time
+            that its frames answer, a curve a step of the question.
         explanation: How it came to be.
     """
 
     query: Query
     moments: tuple[Moment, ...]
     found: int
+    top: int
     min_score: float
     nearest: Moment | None
-    curves: Mapping[str, Curve] = field(repr=False)
+    curves: Mapping[str, tuple[Curve, ...]] = field(repr=False)
     explanation: Explanation = field(repr=False)
+
+    @property
+    def first_rank(self) -> int:
+        """The rank of this page's first moment among all, from 1."""
+        return self.top * (self.query.page - 1) + 1

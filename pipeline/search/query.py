@@ -111,16 +111,20 @@ class Then(Step):
     into the other, this one must begin, and end, later."""
 
 
+def _many(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
 class Query(Step):
     """A question."""
 
-    then: tuple[Then, ...] = ()
+    then: Annotated[tuple[Then, ...], BeforeValidator(_many)] = ()
     """One after another; the answer's moments span all steps."""
 
     at_least: int = Field(default=1, ge=1)
     """Only videos with so many such moments."""
 
-    videos: tuple[str, ...] = ()
+    videos: Annotated[tuple[str, ...], BeforeValidator(_many)] = ()
     """Only these: names, paths, URIs or ids; empty for all."""
 
     where: dict[str, Scalar] = Field(default_factory=dict)
@@ -147,15 +151,26 @@ class Query(Step):
     min_score: float | None = Field(default=None, ge=0, le=1)
     """Moments with a lower score are no answer; None for the configuration's."""
 
+    @model_validator(mode="after")
+    def _check_part(self) -> Query:
+        if self.after is not None and self.before is not None and self.before <= self.after:
+            raise ValueError(f"`before` is {self.before:g} s, not later than `after` at {self.after:g} s")
+        return self
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What is asked for one after another; of most questions one."""
+        return Step(shows=self.shows, without=self.without), *self.then
+
     def __str__(self) -> str:
-        return ", then ".join([super().__str__(), *map(str, self.then)])
+        return ", then ".join(map(str, self.steps))
 
 
-def as_query(question: str | Query, given: Mapping[str, Any] | None = None) -> Query:
-    """A question from a text, or from one that is a `Query` already, with further fields laid over.
+def as_query(question: str | Mapping[str, Any] | Query, given: Mapping[str, Any] | None = None) -> Query:
+    """A question from a text, from fields, or from one that is a `Query` already, with further fields laid over.
 
     Args:
-        question: What the moment shows, or a whole question.
+        question: What the moment shows; or the fields of a whole question, as JSON has them; or a whole question.
         given: Fields of `Query` that replace the question's own.
 
     Raises:
@@ -163,11 +178,9 @@ def as_query(question: str | Query, given: Mapping[str, Any] | None = None) -> Q
     """
     if isinstance(question, str) and not question.strip():
         raise QueryError("the question is empty; describe what the moment shows, as 'a person in a hard hat'")
-    data = {"shows": question} if isinstance(question, str) else question.model_dump(mode="json")
-    try:
-        return validate(Query, {**data, **(given or {})}, "the question")
-    except ConfigError as error:
-        raise QueryError(str(error)) from error
+    data = {"shows": question} if isinstance(question, str) else question
+    fields = data.model_dump(mode="json") if isinstance(data, Query) else data
+    return _validated({**fields, **(given or {})}, "the question")
 
 
 def read_query(text: str | bytes, origin: str = "the question") -> Query:
@@ -188,7 +201,11 @@ def read_query(text: str | bytes, origin: str = "the question") -> Query:
         data = {"shows": data}
     if not isinstance(data, dict):
         raise QueryError(f"{origin}: expected an object or a string, got {text[:60]!r}")
+    return _validated(data, origin)
+
+
+def _validated(fields: Mapping[str, Any], origin: str) -> Query:
     try:
-        return validate(Query, data, origin)
+        return validate(Query, fields, origin)
     except ConfigError as error:
         raise QueryError(str(error)) from error

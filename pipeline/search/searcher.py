@@ -98,7 +98,10 @@ class Searcher:
             seen = self._looked_at(steps, candidates)
             found = found_in(seen.values(), steps, gaps, self._settings, min_score)
             ranking = rank(found, query, min_score=min_score, same_picture=self._settings.same_picture)
-            if is_all or len(ranking.found) >= top * query.page or not _is_selective(query) or asked >= _DEEPEST:
+            is_enough = len(ranking.found) >= top * query.page
+            # Of what the index did not tell yet, the best scores no more than the worst that it told.
+            is_spent = not _is_selective(query) and min((c.score for c in candidates), default=0.0) < min_score
+            if is_all or is_enough or is_spent or asked >= _DEEPEST:
                 break
             asked = min(asked * _DEEPER, _DEEPEST)
         page = ranking.found[top * (query.page - 1) : top * query.page]
@@ -107,9 +110,10 @@ class Searcher:
             query=query,
             moments=shown,
             found=len(ranking.found),
+            top=top,
             min_score=min_score,
             nearest=ranking.nearest,
-            curves={moment.video_id: seen[moment.video_id].curves[0] for moment in shown},
+            curves={moment.video_id: seen[moment.video_id].curves for moment in shown or _only(ranking.nearest)},
             explanation=_explained(steps, where, candidates, ranking),
         )
 
@@ -176,6 +180,10 @@ def _is_selective(query: Query) -> bool:
     """
     is_filtered = query.after is not None or query.before is not None or query.per_video is not None
     return bool(query.without or len(query.shows) > 1 or query.then or query.at_least > 1 or is_filtered)
+
+
+def _only(moment: Moment | None) -> tuple[Moment, ...]:
+    return () if moment is None else (moment,)
 
 
 def _explained(

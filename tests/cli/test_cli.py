@@ -161,7 +161,7 @@ def test_index_says_once_that_weights_are_missing(momentseek, config, make_video
 
 def test_search_prints_moments_best_first(momentseek, config, make_video):
     momentseek("index", make_video("a.mp4"), make_video("b.mp4", grey=10), "-c", config)
-    result = momentseek("search", "something", "-c", config, "--top", 2)
+    result = momentseek("search", "something", "-c", config, "--top", 2, "--min-score", 0)
     lines = result.out.splitlines()
     assert lines[0].split() == ["#", "video", "from", "to", "best", "score"]
     assert [line.split()[0] for line in lines[1:]] == ["1", "2"]
@@ -172,7 +172,7 @@ def test_search_prints_moments_best_first(momentseek, config, make_video):
 
 def test_search_prints_json_lines_that_name_one_video(momentseek, config, make_video):
     momentseek("index", make_video("a.mp4"), make_video("b.mp4", grey=10), "-c", config)
-    result = momentseek("search", "something", "-c", config, "--video", "b.mp4", "--json")
+    result = momentseek("search", "something", "-c", config, "--video", "b.mp4", "--json", "--min-score", 0)
     assert result.objects()
     for moment in result.objects():
         assert str(moment["uri"]).endswith("b.mp4")
@@ -183,13 +183,15 @@ def test_search_that_finds_nothing_says_so_and_is_well(momentseek, config, make_
     momentseek("index", make_video(), "-c", config)
     result = momentseek("search", "something", "-c", config, "--set", "search.min_score=0.999")
     assert (result.code, result.out) == (0, "")
-    assert "nothing found" in result.err
+    assert 'nothing matches "something"' in result.err
 
 
 def test_search_draws_a_sheet_and_writes_clips(momentseek, config, make_video, tmp_path):
     momentseek("index", make_video(), "-c", config)
     sheet, clips = tmp_path / "sheet.png", tmp_path / "new" / "clips"
-    result = momentseek("search", "it", "-c", config, "-n", 1, "--sheet", sheet, "--clips", clips, "--json")
+    result = momentseek(
+        "search", "it", "-c", config, "-n", 1, "--min-score", 0, "--sheet", sheet, "--clips", clips, "--json"
+    )
     [moment] = result.objects()
     with Image.open(sheet) as picture:
         assert picture.format == "PNG"
@@ -233,7 +235,7 @@ def test_search_whose_clips_cannot_be_made_fails(momentseek, config, make_video,
     path = make_video()
     momentseek("index", path, "-c", config)
     path.unlink()
-    result = momentseek("search", "it", "-c", config, "-n", 1, "--clips", tmp_path / "clips")
+    result = momentseek("search", "it", "-c", config, "-n", 1, "--min-score", 0, "--clips", tmp_path / "clips")
     assert (result.code, "no clip of moment 1" in result.err) == (1, True)
 
 

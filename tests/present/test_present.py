@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 
 import av
-import numpy as np
 import pytest
 from contracts.fake_videos import FakeDecoder, write_video
 
 from pipeline.errors import VideoError
-from pipeline.present import clip_name, contact_sheet, export_clip, file_name, frame_at, printable
+from pipeline.present import clip_name, export_clip, file_name, printable, score_text, time_text
 from pipeline.types import Moment
 
 MakeMoment = Callable[..., Moment]
@@ -47,69 +45,19 @@ def test_file_name_of_a_uri_is_its_last_part():
     assert file_name("s3://bucket/folder/a\n.mp4") == r"a\n.mp4"
 
 
-def test_frame_at_takes_the_frame_of_that_time(tmp_path):
-    seen = []
-
-    class Watched(FakeDecoder):
-        def open(self, path):
-            stream = super().open(path)
-            frames = stream.frames
-
-            def watched(**bounds):
-                for frame in frames(**bounds):
-                    seen.append(frame.time)
-                    yield frame
-
-            stream.frames = watched
-            return stream
-
-    picture = frame_at(Watched(), str(write_video(tmp_path / "a.mp4", grey=7)), 1.5000001)
-    assert (picture.shape, picture.max()) == ((8, 8, 3), 7)
-    # The one before may be nearer, and one frame further it is certain that this was the nearest.
-    assert seen == [Fraction(1), Fraction(3, 2), Fraction(2)]
+@pytest.mark.parametrize(
+    ("score", "shown"),
+    [(0.97, "0.97"), (0.29, "0.29"), (0.57, "0.57"), (0.49999, "0.49"), (0.9999, "0.99"), (1.0, "1.00"), (0.0, "0.00")],
+)
+def test_scores_are_rounded_down(score, shown):
+    assert score_text(score) == shown
 
 
-def test_frame_at_refuses_a_time_after_the_end(tmp_path):
-    with pytest.raises(VideoError, match="no frame at 99"):
-        frame_at(FakeDecoder(), str(write_video(tmp_path / "a.mp4")), 99.0)
-
-
-def test_contact_sheet_shows_the_best_frames_and_marks_the_right_ones(moment):
-    moments = [moment(), moment("b.mp4", score=0.1)]
-    plain = np.asarray(contact_sheet("a question", moments, FakeDecoder()))
-    marked = np.asarray(contact_sheet("a question", moments, FakeDecoder(), is_right=[True, False]))
-    assert (plain == 200).all(axis=2).sum() > 100_000
-    green, red = (np.array([int(code[i : i + 2], 16) for i in (0, 2, 4)]) for code in ("4ade80", "f0716f"))
-    assert not (plain == green).all(axis=2).any()
-    assert (marked == green).all(axis=2).sum() > 100
-    assert (marked == red).all(axis=2).sum() > 100
-
-
-@pytest.mark.parametrize("name", ["视频.mp4", "a\nb.mp4", "x" * 200 + ".mp4", "مرحبا.mp4"])
-def test_contact_sheet_takes_any_name(moment, name):
-    assert contact_sheet("問い " * 60, [moment(name)], FakeDecoder()).width == 944
-
-
-def test_contact_sheet_says_where_a_video_is_gone(moment):
-    gone = moment()
-    Path(gone.uri).unlink()
-    assert contact_sheet("a question", [gone], FakeDecoder()).height > 300
-
-
-def test_contact_sheet_of_nothing_is_a_title():
-    assert contact_sheet("a question", [], FakeDecoder()).height < 200
-
-
-def test_contact_sheet_bars_show_shares_of_the_best_score(moment):
-    sheet = np.asarray(contact_sheet("q", [moment(score=0.4), moment("b.mp4", score=0.1)], FakeDecoder()))
-    row = (sheet == [0x6E, 0xA8, 0xFE]).all(axis=2)[116 + 243 + 68]
-    assert row[:472].sum() == pytest.approx(400, abs=4)
-    assert row[472:].sum() == pytest.approx(100, abs=4)
-
-
-def test_contact_sheet_draws_no_bar_for_scores_below_zero(moment):
-    sheet = np.asarray(contact_sheet("q", [moment(score=-0.4)], FakeDecoder()))
-    assert not (sheet == [0x6E, 0xA8, 0xFE]).all(axis=2)[116 + 243 + 68].any()
+@pytest.mark.parametrize(
+    ("uncertainty", "shown"), [(0.0, "1:15.500"), (0.5, "1:15.500"), (0.75, "1:15.500 ±0.8"), (12, "1:15.500 ±12.0")]
+)
+def test_a_time_says_how_uncertain_it_is_where_that_matters(uncertainty, shown):
+    assert time_text(75.5, uncertainty) == shown
 
 
 def test_clip_name_is_safe(moment):

@@ -89,6 +89,7 @@ def test_pages_follow_each_other() -> None:
     pages = [ask(searcher, shows=["red"], top=2, page=page) for page in (1, 2, 3, 4)]
     assert [[name for name, _, _ in places(page)] for page in pages] == [["v0", "v1"], ["v2", "v3"], ["v4"], []]
     assert {page.found for page in pages} == {5}
+    assert [page.first_rank for page in pages] == [1, 3, 5, 7]
 
 
 def test_spread_over_videos() -> None:
@@ -128,12 +129,28 @@ def test_terms_that_cannot_be_embedded_say_why(term: dict[str, object], problem:
 
 def test_an_answer_has_curves_and_provenance_of_its_moments() -> None:
     answer = ask(office(), shows=["blue"])
-    curve = answer.curves["v1"]
+    (curve,) = answer.curves["v1"]
     assert len(curve.scores) == len(curve.times_seconds) == 24
     (moment,) = answer.moments
     assert curve.times_seconds[curve.scores.argmax()] == moment.best_seconds
     assert moment.best_pts * moment.time_base == moment.best_seconds
     assert moment.start_uncertainty_seconds == moment.end_uncertainty_seconds == 0
+
+
+def test_an_answer_has_a_curve_a_step_and_that_of_the_nearest_where_nothing_matches() -> None:
+    answer = ask(office(), shows=["red"], then=[{"shows": "blue"}])
+    assert [curve.times_seconds[curve.scores.argmax()] for curve in answer.curves["v1"]] == [0, 10]
+    nothing = ask(office(), shows=["red", "blue"])
+    assert nothing.nearest is not None
+    assert (nothing.moments, set(nothing.curves)) == ((), {"v1"})
+
+
+def test_a_page_is_filled_from_behind_one_moment_of_many_segments() -> None:
+    settings = Searching(candidates=4, top=2, same_picture=None)
+    videos = video("v1", *["red"] * 12), video("v2", "", "red"), video("v3", "red", "")
+    searcher, _ = searcher_of(*videos, settings=settings)
+    pages = [ask(searcher, shows=["red"], page=page) for page in (1, 2)]
+    assert [[name for name, _, _ in places(page)] for page in pages] == [["v1", "v2"], ["v3"]]
 
 
 def test_an_end_between_two_frames_is_uncertain_by_half_their_distance() -> None:
@@ -151,6 +168,7 @@ def test_an_end_between_two_frames_is_uncertain_by_half_their_distance() -> None
         ("[1]", "expected an object"),
         ('{"show": "red"}', "did you mean 'shows'"),
         ('{"shows": []}', "`shows` is empty"),
+        ('{"shows": "red", "after": 9, "before": 9}', "`before` is 9 s, not later than `after` at 9 s"),
         ('{"shows": [{"text": "red", "image": "a.png"}]}', "this one has text, image"),
         ('{"shows": [{"text": "red", "at": 3}]}', "text has no start, end or at"),
         ('{"shows": "red", "then": [{"shows": "blue", "within": 0}]}', "greater than 0"),

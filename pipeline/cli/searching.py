@@ -1,0 +1,148 @@
+"""`momentseek search`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.cli.answers import print_answer, print_explanation, say_what_is_missing
+from pipeline.cli.asking import Asked, InOrder, question_options
+from pipeline.cli.options import as_json, configured, in_library, require_library
+from pipeline.cli.output import print_json
+
+if TYPE_CHECKING:
+    from pipeline.library import Library
+    from pipeline.search import Answer
+
+__all__ = ["search"]
+
+
+@click.command(cls=InOrder)
+@question_options
+@click.option("--explain", is_flag=True, help="Say how the answer came to be.")
+@click.option("--sheet", type=click.Path(dir_okay=False, path_type=Path), help="Draw the moments on one PNG picture.")
+@click.option("--clips", type=click.Path(file_okay=False, path_type=Path), help="Write each moment as MP4 here.")
+@configured
+@in_library
+@as_json
+def search(
+    *,
+    asked: Asked,
+    explain: bool,
+    sheet: Path | None,
+    clips: Path | None,
+    config: str | None,
+    overrides: Sequence[str],
+    library: str | None,
+    as_json: bool,
+) -> None:
+    """Find the moments that show TEXT, best first.
+
+    \b
+    momentseek search "a person climbs" --and "a ladder" --not "a hard hat"
+    momentseek search "a truck arrives" --then "a person unloads boxes" --within 30
+    momentseek search --like gate.mp4@1:12.5 --per-video 1
+
+    Scores are between 0 and 1 and mean the same for all questions: what scores less than --min-score is no answer.
+    Times are on the video's playback clock, as a player shows them, and may be written 75.5, 1:15.5 or 0:01:15.5; ± is
+    shown where an end is uncertain by more than half a second. Clips begin and end exactly where the moment does; they
+    are encoded anew, without sound. Where nothing matches it says so, and the exit code is 0. docs/search.md has more.
+    """  # noqa: D301 - click knows the character itself, not a backslash and a b
+    if asked.lines is not None and (sheet is not None or clips is not None):
+        raise click.UsageError("--queries prints answers alone; draw --sheet and write --clips for one question each")
+    with require_library(library, config, overrides) as opened:
+        if asked.query is None:
+            _answer_lines(opened, asked, explained=explain)
+            return
+        answer = opened.ask(asked.query)
+        _print(answer, opened, explained=explain, as_json=as_json)
+        if sheet is not None:
+            _draw(opened, answer, sheet)
+        if clips is not None:
+            _export(opened, answer, clips)
+    say_what_is_missing(answer)
+
+
+def _print(answer: Answer, library: Library, *, explained: bool, as_json: bool) -> None:
+    from pipeline.present import moment_json
+
+    if as_json and explained:
+        print_json(_whole(answer, library, explained=True))
+    elif as_json:
+        for moment in answer.moments:
+            print_json(moment_json(moment))
+    else:
+        print_answer(answer)
+        if explained:
+            print_explanation(answer, library.config.encoder.prompts)
+
+
+def _whole(answer: Answer, library: Library, *, explained: bool) -> dict[str, Any]:
+    from pipeline.present import answer_json
+
+    fields = answer_json(answer, explained=explained)
+    if explained:
+        fields["explanation"]["prompts"] = list(library.config.encoder.prompts)
+    return fields
+
+
+def _answer_lines(library: Library, asked: Asked, *, explained: bool) -> None:
+    """Answer many questions, each as soon as it is read: a program may wait for an answer before it asks the next."""
+    from pipeline.errors import MomentseekError
+    from pipeline.search import as_query, read_query
+
+    # What is wrong with the library is no fault of a question.
+    library.searcher()
+    failed = 0
+    for number, line in enumerate(asked.lines or (), 1):
+        if not line.strip():
+            continue
+        answered: dict[str, Any] = {"line": number}
+        try:
+            query = as_query(read_query(line, f"line {number}"), asked.given)
+            answered |= _whole(library.ask(query), library, explained=explained)
+        except MomentseekError as error:
+            failed += 1
+            answered["error"] = str(error)
+        print_json(answered)
+    if failed:
+        click.echo(f"{failed} {'question' if failed == 1 else 'questions'} could not be answered", err=True)
+        raise click.exceptions.Exit(1)
+
+
+def _draw(library: Library, answer: Answer, path: Path) -> None:
+    from pipeline.present import contact_sheet
+    from pipeline.video import make_decoder
+
+    picture = contact_sheet(answer, make_decoder(library.config.decoding, library.config.fetching))
+    try:
+        picture.save(path, format="PNG")
+    except OSError as error:
+        raise click.ClickException(f"the sheet cannot be written: {error}") from error
+    click.echo(f"wrote {path}", err=True)
+
+
+def _export(library: Library, answer: Answer, folder: Path) -> None:
+    from pipeline.errors import VideoError
+    from pipeline.present import clip_name, export_clip, printable
+    from pipeline.video import make_decoder
+
+    decoder = make_decoder(library.config.decoding, library.config.fetching)
+    written = 0
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for rank, moment in enumerate(answer.moments, answer.first_rank):
+            try:
+                export_clip(decoder, moment, folder / clip_name(rank, moment))
+            except VideoError as error:
+                click.echo(f"no clip of moment {rank}: {printable(str(error))}", err=True)
+            else:
+                written += 1
+    except OSError as error:
+        raise click.ClickException(f"clips cannot be written: {error}") from error
+    click.echo(f"wrote {written} clips to {folder}", err=True)
+    if written < len(answer.moments):
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,51 @@
+"""Answers as JSON; docs/search.md says what is in them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from pipeline.search import Answer
+from pipeline.types import Moment
+
+__all__ = ["answer_json", "moment_json"]
+
+
+def moment_json(moment: Moment) -> dict[str, Any]:
+    """A moment, with its steps and copies, as JSON can hold it: exact times are texts as "1/12800"."""
+    fields = asdict(moment)
+    _say_time_base(fields)
+    return fields
+
+
+def _say_time_base(fields: dict[str, Any]) -> None:
+    fields["time_base"] = str(fields["time_base"])
+    for part in (*fields["steps"], *fields["copies"]):
+        _say_time_base(part)
+
+
+def answer_json(answer: Answer, *, explained: bool = False) -> dict[str, Any]:
+    """A whole answer as JSON can hold it.
+
+    Args:
+        answer: What was answered.
+        explained: Whether how it came to be belongs to it.
+    """
+    fields = {
+        "question": str(answer.query),
+        "query": answer.query.model_dump(mode="json", exclude_defaults=True),
+        "found": answer.found,
+        "first_rank": answer.first_rank,
+        "min_score": answer.min_score,
+        "moments": list(map(moment_json, answer.moments)),
+        "nearest": None if answer.nearest is None else moment_json(answer.nearest),
+    }
+    if explained:
+        explanation = answer.explanation
+        fields["explanation"] = {
+            "terms": list(map(asdict, explanation.terms)),
+            "filters": explanation.filters,
+            "candidates": list(map(asdict, explanation.candidates)),
+            "dropped": [{"why": one.why, "moment": moment_json(one.moment)} for one in explanation.dropped],
+        }
+    return fields

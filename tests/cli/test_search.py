@@ -1,0 +1,395 @@
+"""`momentseek search` on three of the sample films and a copy of one, with the model that knows them."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline import Library, Source
+from pipeline.present import frame_at
+from pipeline.run_config import load_run_config
+from pipeline.video import Decoding, make_decoder
+
+# What the films show when: their truth, looked up in sample_videos/moments.jsonl.
+LADDERS = {("warehouse-shift", 0.0, 8.3), ("fire-drill", 8.6, 12.8), ("street-corner", 5.2, 9.9)}
+HATS, LADDER = "person in hard hat", "a person climbing a ladder"
+
+
+@pytest.fixture(scope="module")
+def films_library(films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("films")
+    copy = folder / "street-copy.mkv"
+    rewrap(films / "street-corner.mp4", copy)
+    names = {"fire-drill": "office", "warehouse-shift": "store", "street-corner": "street"}
+    sources = [Source(str(films / f"{name}.mp4"), {"camera": camera, "floor": 1}) for name, camera in names.items()]
+    settings = [f"library={folder / 'library'}", "execution.executor=in_process", "index.backend=memory"]
+    with Library.open(load_run_config("demo", settings)) as library:
+        reports = list(library.index([*sources, Source(str(copy), {"camera": "copy"})]))
+    assert [report.status for report in reports] == ["done"] * 4
+    return folder / "library"
+
+
+def rewrap(source: Path, target: Path) -> None:
+    """The same pictures in another container: another video, for all that its bytes say."""
+    with av.open(str(source)) as given, av.open(str(target), "w") as container:
+        stream = given.streams.video[0]
+        out = container.add_stream_from_template(stream)
+        for packet in given.demux(stream):
+            if packet.dts is not None:
+                packet.stream = out
+                container.mux(packet)
+
+
+Search = Callable[..., SimpleNamespace]
+
+
+@pytest.fixture
+def search(momentseek, films_library: Path) -> Search:
+    """Searches; the result has the moments, as JSON, and what was said on standard error."""
+
+    def run(*arguments: object, code: int = 0) -> SimpleNamespace:
+        result = momentseek("search", *arguments, "-l", films_library, "--json")
+        assert result.code == code, result.err
+        return SimpleNamespace(moments=result.objects(), err=result.err)
+
+    return run
+
+
+def names(moments: list[dict]) -> list[str]:
+    return [Path(moment["uri"]).stem for moment in moments]
+
+
+def windows(moments: list[dict]) -> set[tuple[str, float, float]]:
+    return {(Path(m["uri"]).stem, round(m["start_seconds"], 1), round(m["end_seconds"], 1)) for m in moments}
+
+
+def test_a_text_finds_what_shows_it_and_nothing_else(search: Search) -> None:
+    found = search("a person climbing a ladder")
+    assert windows(found.moments) == LADDERS
+    assert all(0.5 <= moment["score"] <= 1 for moment in found.moments)
+    assert found.err == ""
+
+
+def test_several_things_in_one_moment(search: Search) -> None:
+    both = search(LADDER, "--and", HATS).moments
+    assert windows(both) == {("fire-drill", 8.6, 12.8), ("warehouse-shift", 0.0, 4.8)}
+    assert windows(search(LADDER, "--and", HATS, "--and", "a warehouse").moments) == {("warehouse-shift", 0.0, 4.8)}
+
+
+def test_not_leaves_out(search: Search) -> None:
+    without = search(LADDER, "--not", HATS).moments
+    assert windows(without) == LADDERS - {("fire-drill", 8.6, 12.8)}
+    assert windows(search(LADDER, "--not", HATS, "--not", "a warehouse").moments) == {("street-corner", 5.2, 9.9)}
+
+
+@pytest.fixture
+def bicycle(films: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "bicycle@home.png"
+    Image.fromarray(frame_at(make_decoder(Decoding()), str(films / "fire-drill.mp4"), 14.0)).save(path)
+    return path
+
+
+def test_by_picture(search: Search, bicycle: Path) -> None:
+    assert windows(search("--image", bicycle, "-n", 1).moments) == {("fire-drill", 12.8, 16.2)}
+
+
+def test_a_picture_and_a_text(search: Search, bicycle: Path) -> None:
+    assert search("--image", bicycle, "a forklift").moments == []
+
+
+@pytest.mark.parametrize("points", ["13-16", "0:13-0:00:16", "13-16.2"])
+def test_by_part_of_a_video_file(search: Search, films: Path, points: str) -> None:
+    assert windows(search("--clip", f"{films / 'fire-drill.mp4'}@{points}", "-n", 1).moments) == {
+        ("fire-drill", 12.8, 16.2)
+    }
+
+
+def test_by_a_whole_video_file(search: Search, films: Path) -> None:
+    whole = search("--clip", films / "street-corner.mp4", "--min-score", 0).moments
+    assert whole
+    assert whole != search("--clip", f"{films / 'street-corner.mp4'}@26.7-", "--min-score", 0).moments
+
+
+@pytest.mark.parametrize("points", ["14", "0:14", "13-16", "13-"])
+def test_by_a_moment_of_the_library(search: Search, points: str) -> None:
+    best = search("--like", f"fire-drill@{points}", "-n", 1, "--min-score", 0).moments[0]
+    assert (Path(best["uri"]).stem, best["best_seconds"] > 12) == ("fire-drill", True)
+
+
+def test_one_after_another_within_a_time(search: Search) -> None:
+    (near,) = search(LADDER, "--then", "a forklift", "--within", 5, "--video", "warehouse-shift").moments
+    assert [(round(step["start_seconds"]), round(step["end_seconds"])) for step in near["steps"]] == [(0, 8), (8, 11)]
+    assert (near["start_seconds"], near["end_seconds"]) == (0, near["steps"][1]["end_seconds"])
+    # There the one ends at 9.9 s, and the other begins at 18.7 s.
+    street = LADDER, "--then", "a crane", "--video", "street-corner"
+    assert search(*street, "--within", 5).moments == []
+    assert len(search(*street, "--within", "0:10").moments) == len(search(*street).moments) == 1
+
+
+def test_options_belong_to_the_step_before_them(search: Search) -> None:
+    crane = "--then", "a crane", "--video", "street-corner"
+    assert len(search(LADDER, *crane, "--not", LADDER).moments) == 1
+    assert search(LADDER, "--not", LADDER, *crane).moments == []
+    assert search(LADDER, *crane, "--and", LADDER).moments == []
+    forklift = "--then", "a forklift", "--video", "street-corner", "--min-score", 0.3
+    # Hats until 5.2 s, the ladder until 9.9 s, a forklift from 26.7 s.
+    (three,) = search(HATS, "--then", LADDER, "--within", 1, *forklift, "--within", 20).moments
+    assert [round(step["start_seconds"]) for step in three["steps"]] == [0, 5, 27]
+    assert search(HATS, "--then", LADDER, "--within", 20, *forklift, "--within", 1).moments == []
+
+
+def test_at_least_so_often(search: Search) -> None:
+    forklifts = "a forklift", "--min-score", 0.3
+    assert set(names(search(*forklifts, "--at-least", 1).moments)) == {"warehouse-shift", "street-corner"}
+    assert set(names(search(*forklifts, "--at-least", 2).moments)) == {"warehouse-shift"}
+    nothing = search("a forklift", "--at-least", 3)
+    assert nothing.moments == []
+    assert "that score enough were left out, first warehouse-shift.mp4 at 0:" in nothing.err
+    assert "its video has 2 of 3 such moments" in nothing.err
+
+
+def test_only_some_videos(search: Search) -> None:
+    assert set(names(search(HATS, "--video", "fire-drill", "--video", "street-corner.mp4").moments)) == {
+        "fire-drill",
+        "street-corner",
+    }
+    assert set(names(search(HATS, "--where", "camera=store").moments)) == {"warehouse-shift"}
+    assert set(names(search(HATS, "--where", "camera=store", "--where", "floor=1").moments)) == {"warehouse-shift"}
+    nothing = search(HATS, "--where", "camera=attic")
+    assert (nothing.moments, "no video passes the filters (camera = 'attic')" in nothing.err) == ([], True)
+
+
+def test_only_a_part_of_each_video(search: Search) -> None:
+    hats = search(HATS).moments
+    late = search(HATS, "--after", "0:20").moments
+    middle = search(HATS, "--after", 5, "--before", "0:00:20").moments
+    assert {moment["best_seconds"] >= 20 for moment in late} == {True}
+    assert {5 <= moment["best_seconds"] < 20 for moment in middle} == {True}
+    assert len(late) + len(middle) < len(hats)
+
+
+def test_spread_over_videos(search: Search) -> None:
+    assert sorted(names(search(HATS, "--per-video", 1).moments)) == ["fire-drill", "street-corner", "warehouse-shift"]
+
+
+def test_pages(search: Search) -> None:
+    everything = search(HATS).moments
+    assert len(everything) > 4
+    first, second = (search(HATS, "-n", 3, "--page", page) for page in (1, 2))
+    assert first.moments + second.moments == everything[:6]
+    assert f"moments 1-3 of {len(everything)}; --page 2 shows the next" in first.err
+    assert f"moment 2 of {len(everything)}; --page 3" in search(HATS, "-n", 1, "--page", 2).err
+    beyond = search(HATS, "-n", 3, "--page", 9)
+    pages = -(-len(everything) // 3)
+    assert beyond.moments == []
+    assert f"no page 9: {len(everything)} moments match, on {pages} pages of 3" in beyond.err
+
+
+def test_ends_to_the_frame(search: Search) -> None:
+    plain, refined = (
+        next(m for m in search("a forklift", "--video", "warehouse-shift", *more).moments if m["start_seconds"] < 10)
+        for more in ((), ("--refine",))
+    )
+    assert plain["end_uncertainty_seconds"] == 0.25
+    assert refined["end_uncertainty_seconds"] < 0.05
+    assert abs(refined["end_seconds"] - plain["end_seconds"]) <= 0.25
+
+
+def test_where_nothing_matches_the_nearest_is_named_and_a_way_out(search: Search) -> None:
+    nothing = search("a forklift", "--video", "fire-drill")
+    assert nothing.moments == []
+    assert 'nothing matches "a forklift" (the nearest, fire-drill.mp4 at 0:' in nothing.err
+    weak = search(HATS, "--min-score", 1)
+    assert (weak.moments, "1 is wanted): try --min-score 0.9" in weak.err) == ([], True)
+    assert search(HATS, "--min-score", 0.9).moments
+
+
+def test_what_comes_too_late_after_the_first_is_no_nearest(search: Search) -> None:
+    nothing = search("a forklift", "--then", "a bicycle", "--video", "street-corner", "--within", 0.1)
+    assert nothing.moments == []
+    assert 'nothing matches "a forklift, then a bicycle"' in nothing.err
+
+
+def test_the_table_has_steps_and_copies_below_their_moment(momentseek, films_library: Path) -> None:
+    question = "search", LADDER, "--then", "a crane", "--video", "street-corner"
+    out = momentseek(*question, "--video", "street-copy", "-l", films_library).out.splitlines()
+    assert [line.split()[0] for line in out] == ["#", "1", "a", "then", "also"]
+    assert out[1].split()[1] in {"street-corner.mp4", "street-copy.mkv"}
+    assert "    a person climbing a ladder  0:05.222  0:09.877" in out[2]
+    assert "    then a crane                0:18.719  0:30.998" in out[3]
+    assert "also street-co" in out[4]
+    columns = {line.index("  0:") for line in out[1:]}
+    assert len(columns) == 1
+
+
+def test_the_table_says_which_ends_are_uncertain(momentseek, config: str, make_video: Callable[..., Path]) -> None:
+    sparse = ("-c", config, "--set", "sampling.fps=0.4")
+    momentseek("index", make_video("a.mp4", seconds=30.0), *sparse)
+    result = momentseek("search", "it", "--min-score", 0, *sparse)
+    assert "±1.2" in result.out
+    dense = ("-c", config, "--set", "sampling.fps=2", "--set", f"library={Path(config).parent / 'dense'}")
+    momentseek("index", make_video("a.mp4", seconds=30.0), *dense)
+    assert "±" not in momentseek("search", "it", "--min-score", 0, *dense).out
+
+
+def test_explain_says_how_the_answer_came_to_be(momentseek, films_library: Path) -> None:
+    result = momentseek("search", HATS, "--not", "a forklift", "--per-video", 1, "--explain", "-l", films_library)
+    out = result.out
+    assert "has nothing to do with it" in out
+    terms = [line.split() for line in out.splitlines() if line.endswith("times")]
+    assert [line[-5:-4] + line[-1:] for line in terms]
+    level, half = float(terms[0][-4]), float(terms[0][-3])
+    assert level < half < 1
+    assert "Filters: none" in out
+    assert "Candidates: the index named" in out
+    assert "its video has 1 better ones" in out
+    assert "a copy of" in out
+    filtered = momentseek("search", HATS, "--where", "camera=store", "--explain", "-l", films_library).out
+    assert "Filters: camera = 'store'" in filtered
+
+
+def test_explain_as_json_is_the_whole_answer(momentseek, films_library: Path) -> None:
+    (answer,) = momentseek("search", HATS, "-n", 2, "--explain", "--json", "-l", films_library).objects()
+    assert (answer["question"], answer["query"]) == (HATS, {"shows": [{"text": HATS}], "top": 2})
+    assert answer["found"] > len(answer["moments"]) == 2
+    assert (answer["first_rank"], answer["min_score"]) == (1, 0.5)
+    explanation = answer["explanation"]
+    assert [term["term"] for term in explanation["terms"]] == [HATS]
+    assert explanation["prompts"] == ["{}"]
+    assert {"video_id", "start_seconds", "end_seconds", "cosine", "score", "term"} == set(explanation["candidates"][0])
+    assert {one["why"] for one in explanation["dropped"]} > {"its score is below 0.5"}
+
+
+def test_a_moment_as_json_says_where_it_comes_from(search: Search) -> None:
+    moment = search("a bicycle", "-n", 1).moments[0]
+    assert set(moment) == {
+        *("video_id", "uri", "start_seconds", "end_seconds", "best_seconds", "score", "cosine"),
+        *("start_uncertainty_seconds", "end_uncertainty_seconds", "best_pts", "time_base", "provenance"),
+        *("steps", "copies"),
+    }
+    numerator, denominator = map(int, moment["time_base"].split("/"))
+    assert moment["best_pts"] * numerator / denominator == pytest.approx(moment["best_seconds"], abs=0.05)
+    assert set(moment["provenance"]) == {"sampling", "encoder", "segmentation"}
+
+
+@pytest.fixture
+def stdin(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    def put(text: str) -> None:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+    return put
+
+
+def test_a_question_from_a_file_or_a_pipe_is_the_same_as_from_options(search: Search, tmp_path: Path, stdin) -> None:
+    wanted = search(LADDER, "--then", "a crane", "--within", 30, "--at-least", 1).moments
+    question = {"shows": LADDER, "then": [{"shows": "a crane", "within": 30}]}
+    path = tmp_path / "question.json"
+    path.write_text(json.dumps(question))
+    assert search("--query", path).moments == wanted != []
+    stdin(json.dumps(question))
+    assert search("--query", "-").moments == wanted
+    assert search("--query", path, "-n", 1, "--page", 2).moments == wanted[1:2]
+
+
+def test_many_questions_are_answered_in_order_and_a_wrong_one_stops_no_other(
+    momentseek, films_library: Path, stdin
+) -> None:
+    lines = (
+        '"a bicycle"',
+        '{"show": "a dog"}',
+        "",
+        '{"shows": "a whale", "min_score": 0.99}',
+        '{"shows": {"like": "x"}}',
+    )
+    stdin("\n".join(lines))
+    result = momentseek("search", "--queries", "-", "-n", 1, "-l", films_library)
+    answers = result.objects()
+    assert [answer["line"] for answer in answers] == [1, 2, 4, 5]
+    assert [answer.get("found") for answer in answers] == [1, None, 0, None]
+    assert windows(answers[0]["moments"]) == {("fire-drill", 12.8, 16.2)}
+    assert "explanation" not in answers[0]
+    assert "line 2" in answers[1]["error"]
+    assert "did you mean 'shows'" in answers[1]["error"]
+    assert answers[2]["nearest"]["score"] < 0.99
+    assert "no video 'x'" in answers[3]["error"]
+    assert (result.code, "2 questions could not be answered" in result.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ((), "say what the moment shows"),
+        (("--not", "a hat"), "say what the moment shows"),
+        (("person", "in", "hard", "hat"), 'in quotes: momentseek search "person in hard hat"'),
+        (("a", "--within", "5"), "--within says how soon a --then begins"),
+        (("--within", "5", "a", "--then", "b"), "--within says how soon a --then begins"),
+        (("a", "--then", "b", "--within", "5", "--within", "6"), "write it once"),
+        (("a", "--then", "b", "--within", "0"), "greater than 0"),
+        (("a", "--then", "b", "--within", "soon"), "not a time: 'soon'"),
+        (("a", "--after", "1:75"), "stay below 60"),
+        (("a", "--after", "9", "--before", "8"), "not later than `after`"),
+        (("a", "--min-score", "2"), "not in the range"),
+        (("a", "--page", "0"), "not in the range"),
+        (("a", "--where", "camera"), "expected NAME=VALUE"),
+        (("--clip", "a.mp4@3"), "say from when to when, as a.mp4@3-5"),
+        (("--clip", "a.mp4@5-3"), "not after its start"),
+        (("--like", "a@75:99"), "not a time"),
+        (("", "--then", "b"), "text is empty"),
+        (("a", "--query", "FILE"), "leave out TEXT"),
+        (("--query", "FILE", "--then", "b", "--not", "c", "--not", "d"), "leave out --then, --not"),
+        (("--query", "FILE", "--queries", "FILE"), "leave out --queries"),
+        (("--queries", "FILE", "--sheet", "a.png"), "draw --sheet"),
+        (("--queries", "FILE", "--refine"), "leave out --refine"),
+        (("--query", "FILE"), "did you mean 'shows'"),
+        (("--query", "/none.json"), "No such file"),
+    ],
+)
+def test_what_cannot_be_asked_is_a_usage_error(
+    momentseek, films_library: Path, tmp_path: Path, arguments: tuple[str, ...], problem: str
+) -> None:
+    (tmp_path / "q.json").write_text('{"show": "a"}')
+    given = [str(tmp_path / "q.json") if argument == "FILE" else argument for argument in arguments]
+    result = momentseek("search", *given, "-l", films_library)
+    assert (result.code, result.out) == (2, "")
+    assert problem in result.err
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        ("a@b.mp4", "a@b.mp4"),
+        ("cam@2", "cam"),
+        ("cam@2@", "cam@2"),
+        ("cam@2@7", "cam@2"),
+        ("cam@2@7-", "cam@2"),
+        ("cam@2024-11-05", "cam@2024-11-05"),
+        ("/a@5/b.mp4@-5", "/a@5/b.mp4"),
+    ],
+)
+def test_names_may_hold_what_stands_before_times(momentseek, films_library: Path, value: str, name: str) -> None:
+    result = momentseek("search", "--like", value, "-l", films_library)
+    assert (result.code, f"no video {name!r}" in result.err) == (2, True)
+
+
+def test_a_picture_that_is_missing_is_named(momentseek, films_library: Path) -> None:
+    result = momentseek("search", "--image", "/none.png", "-l", films_library)
+    assert (result.code, result.out, "/none.png" in result.err) == (1, "", True)
+
+
+def test_clips_and_ranks_go_on_with_the_page(momentseek, films_library: Path, tmp_path: Path) -> None:
+    sheet, clips = tmp_path / "sheet.png", tmp_path / "new" / "clips"
+    result = momentseek(
+        *("search", HATS, "-n", 1, "--page", 2, "-l", films_library), "--sheet", sheet, "--clips", clips
+    )
+    assert result.out.splitlines()[1].split()[0] == "2"
+    with Image.open(sheet) as picture:
+        assert np.asarray(picture).any()
+    assert [clip.name[:3] for clip in clips.iterdir()] == ["02-"]
