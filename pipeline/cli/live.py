@@ -173,6 +173,9 @@ def progress_event(fields: dict[str, Any]) -> ProgressEvent | None:
         KeyError, TypeError: It is no such line.
     """
     from pipeline.execution import ProgressEvent
+    from pipeline.execution.stage_times import StageSeconds
 
     told = {name: value for name, value in fields.items() if name not in ("videos", "elapsed_seconds")}
-    return ProgressEvent(**{**told, "active": tuple(told["active"])}) if told else None
+    if not told:
+        return None
+    return ProgressEvent(**{**told, "active": tuple(told["active"]), "stages": StageSeconds(**told["stages"])})
