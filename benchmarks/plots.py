@@ -259,6 +259,26 @@ def simulation_chart(result: Result) -> Chart:
     return Chart(f"{result['work']['videos']:,} videos in one batch", tuple(panels))
 
 
+def recall_chart(result: Result) -> Chart:
+    """What approximate search finds, and what a question costs, two panels a number of rows."""
+    panels = []
+    for size, found in result["results"].items():
+        named = {_index_name(note): note for note in found["indexes"] if "refused" not in note}
+        recalls = tuple(Bar(name, note["recall_at_10"], goal=0.95) for name, note in named.items())
+        costs = tuple(Bar(name, note["ms_among_many"]) for name, note in named.items())
+        many = f"{result['questions']} at once, shorter is better"
+        panels.append(Panel(f"{int(size):,} rows: recall at 10", "longer is better", recalls, "{:.3f}"))
+        panels.append(Panel(f"{int(size):,} rows: milliseconds a question", many, costs, "{:.2f} ms"))
+    return Chart("What an approximate search finds", tuple(panels))
+
+
+def _index_name(note: Result) -> str:
+    """The kind, and the parameter of its effort."""
+    efforts = ("ef_search", "nprobe", "search_list")
+    effort = [f"{name} {note['parameters'][name]}" for name in efforts if name in note["parameters"]]
+    return ", ".join([note["index"], *effort]) + (" (default)" if note["is_default"] and effort else "")
+
+
 CHARTS: dict[str, Callable[[Result], Chart]] = {
     "pipeline": pipeline_chart,
     "pipeline_peer": pipeline_chart,
@@ -270,6 +290,7 @@ CHARTS: dict[str, Callable[[Result], Chart]] = {
     "sampling": sampling_chart,
     "scaling": scaling_chart,
     "simulation": simulation_chart,
+    "recall": recall_chart,
 }
 
 
