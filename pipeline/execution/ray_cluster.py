@@ -15,10 +15,11 @@ from typing import Any
 from pipeline.errors import ExecutionError
 from pipeline.execution.settings import Execution
 
-__all__ = ["Shares", "check_reachable", "connected", "current_shares", "quieten", "shares"]
+__all__ = ["Shares", "check_reachable", "connected", "current_shares", "quieten", "shares", "starts_ray"]
 
 _log = logging.getLogger(__name__)
 
+_LOCAL = "local"
 _CONNECT_SECONDS = 5.0
 # Of the object store; the rest is for what is being encoded, and for others.
 _STORE_SHARE = 0.4
@@ -132,6 +133,14 @@ def quieten() -> None:
         os.environ.setdefault(name, value)
 
 
+def starts_ray(settings: Execution) -> bool:
+    """Whether `connected` is going to start a Ray of its own, which has one machine for good."""
+    quieten()
+    import ray
+
+    return not ray.is_initialized() and _address(settings) == _LOCAL
+
+
 @contextmanager
 def connected(settings: Execution) -> Iterator[Shares]:
     """Join the cluster that the settings name; one that this starts or joins is left again at the end.
@@ -154,10 +163,14 @@ def connected(settings: Execution) -> Iterator[Shares]:
             ray.shutdown()
 
 
+def _address(settings: Execution) -> str:
+    return settings.address or os.environ.get("RAY_ADDRESS") or _LOCAL
+
+
 def _connect(settings: Execution) -> None:
-    address = settings.address or os.environ.get("RAY_ADDRESS") or "local"
+    address = _address(settings)
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    if address == "local":
+    if address == _LOCAL:
         # Left alone, Ray tries a task for ever that was killed for its memory.
         options |= {"include_dashboard": False, "_system_config": {"task_oom_retries": settings.retries}}
     else:
@@ -170,7 +183,7 @@ def _connect(settings: Execution) -> None:
     except Exception as error:
         # Ray raises a bare Exception where its own processes are too slow to start.
         cause = " ".join(str(error).split())
-        if address == "local":
+        if address == _LOCAL:
             raise ExecutionError(
                 f"Ray does not start on this machine: {cause}. Try again when it is less busy, or do without by"
                 " execution.executor=in_process"
@@ -184,7 +197,7 @@ def _init(address: str, options: dict[str, Any]) -> None:
     try:
         ray.init(address=address, **options)
     except OSError as error:
-        if address != "local":
+        if address != _LOCAL:
             raise
         # Seen once in 20 starts on two processors: Ray's own server ended without a word.
         _log.warning("Ray did not start (%s); trying once more", error)

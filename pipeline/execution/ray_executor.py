@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.execution.ledger import Ledger
 from pipeline.execution.progress import OnProgress, ProgressMeter
-from pipeline.execution.ray_cluster import Shares, connected, current_shares
+from pipeline.execution.ray_cluster import Shares, connected, current_shares, starts_ray
 from pipeline.execution.ray_videos import RayPart, RayVideo
 from pipeline.execution.settings import Execution
 from pipeline.execution.stages import Stages
@@ -43,7 +43,8 @@ class RayExecutor:
     and the driver sees times and embeddings only. Batches of several short videos share a call of the encoder. A reader
     waits when it is `batches_ahead`, so memory is bounded whatever a video's length. A process that dies is retried
     `retries` times; then its video is reported as failed and the others go on. So is a video whose reader gives no sign
-    of life for `stall_seconds`. Nodes may join and leave: new ones are used, and what was lost is done again.
+    of life for `stall_seconds`. Nodes may join and leave: new ones are used, and what was lost is done again. A cluster
+    that grows by demand is shown how many more videos could be read at once.
 
     Args:
         settings: Where, and how much at once.
@@ -65,8 +66,10 @@ class RayExecutor:
             EncoderError: The model cannot be used; WeightsUnavailableError among them.
             MomentIndexError: The index cannot be used.
         """
+        can_grow = not starts_ray(self._settings)
         with connected(self._settings) as shares, _published(self._on_progress) as on_progress:
-            batch = _Batch(self._settings, self._stages, shares, ProgressMeter(on_progress), iter(sources))
+            meter = ProgressMeter(on_progress)
+            batch = _Batch(self._settings, self._stages, shares, meter, iter(sources), can_grow=can_grow)
             try:
                 yield from batch.reports()
             finally:
@@ -83,10 +86,18 @@ class _Batch:
     """The driver's loop: it admits sources, starts readers, feeds encoders, and writes what is complete."""
 
     def __init__(
-        self, settings: Execution, stages: Stages, shares: Shares, meter: ProgressMeter, sources: Iterator[Source]
+        self,
+        settings: Execution,
+        stages: Stages,
+        shares: Shares,
+        meter: ProgressMeter,
+        sources: Iterator[Source],
+        *,
+        can_grow: bool,
     ) -> None:
         import ray
 
+        from pipeline.execution.ray_demand import Demand
         from pipeline.execution.ray_encoders import EncoderPool
         from pipeline.execution.ray_identities import Identities
         from pipeline.execution.ray_readers import ReaderPool
@@ -100,6 +111,7 @@ class _Batch:
         self._identities = Identities(settings, stages.fetching, sources)
         self._readers: ReaderPool[RayVideo] = ReaderPool(settings, shares)
         self._encoders: EncoderPool[RayPart] = EncoderPool(stages.encoder, shares, settings.retries)
+        self._demand = Demand(settings, is_shown=can_grow)
         self._admitted: deque[RayVideo] = deque()
         self._parts: deque[RayPart] = deque()
         self._looked_at_cluster = time.monotonic()
@@ -107,10 +119,13 @@ class _Batch:
 
     def reports(self) -> Iterator[VideoReport]:
         while True:
-            self._identities.submit_more(waiting=len(self._admitted), readers=self._shares.readers)
+            readers = max(self._shares.readers, self._demand.most)
+            self._identities.submit_more(waiting=len(self._admitted), readers=readers)
             self._read_more()
             self._encode_more()
             self._fit_cluster()
+            left = len(self._readers) + len(self._admitted)
+            self._demand.show(videos_left=left, readers=self._shares.readers)
             is_listening = sum(part.frames for part in self._parts) < self._settings.batch_frames
             self._end_silent(is_listening=is_listening)
             waitables = self._waitables(is_listening=is_listening)
@@ -125,6 +140,7 @@ class _Batch:
 
     def close(self) -> None:
         if self._ray.is_initialized():
+            self._demand.close()
             self._identities.close()
             self._readers.close()
             self._encoders.close()

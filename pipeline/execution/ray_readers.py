@@ -76,6 +76,9 @@ class ReaderPool(Generic[V]):
     def __contains__(self, reference: Any) -> bool:
         return reference in self._readers
 
+    def __len__(self) -> int:
+        return len(self._readers)
+
     @property
     def has_room(self) -> bool:
         """Whether another video can be read now."""
