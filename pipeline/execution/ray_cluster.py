@@ -20,6 +20,7 @@ __all__ = ["Shares", "check_reachable", "connected", "current_shares", "quieten"
 _log = logging.getLogger(__name__)
 
 _LOCAL = "local"
+_NICENESS = "RAY_worker_niceness"
 _CONNECT_SECONDS = 5.0
 # Of the object store; the rest is for what is being encoded, and for others.
 _STORE_SHARE = 0.4
@@ -172,7 +173,11 @@ def _connect(settings: Execution) -> None:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == _LOCAL:
         # Left alone, Ray tries a task for ever that was killed for its memory.
-        options |= {"include_dashboard": False, "_system_config": {"task_oom_retries": settings.retries}}
+        own: dict[str, Any] = {"task_oom_retries": settings.retries}
+        if _NICENESS not in os.environ:
+            # Its workers stand back for all else on a machine; but what the user waits for is what they do.
+            own["worker_niceness"] = 0
+        options |= {"include_dashboard": False, "_system_config": own}
     else:
         check_reachable(address)
         if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:

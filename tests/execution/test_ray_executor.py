@@ -171,6 +171,21 @@ def test_run_starts_a_ray_of_its_own_quietly_and_ends_it(tmp_path):
 
 
 @pytest.mark.ray
+@pytest.mark.parametrize(("named", "niceness"), [({}, 0), ({"RAY_worker_niceness": "7"}, 7)])
+def test_a_ray_of_our_own_has_its_share_of_a_busy_machine_unless_told_otherwise(named, niceness):
+    code = (
+        "import os; from pipeline.execution import Execution; from pipeline.execution.ray_cluster import connected\n"
+        "with connected(Execution()):\n"
+        "    import ray\n"
+        "    print(ray.get(ray.remote(lambda: os.nice(0)).remote()))"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | named
+    command = [sys.executable, "-c", code]
+    out = subprocess.run(command, check=False, env=environment, text=True, capture_output=True, timeout=60)
+    assert (out.stdout.split(), out.returncode) == ([str(niceness)], 0), out.stderr
+
+
+@pytest.mark.ray
 def test_run_ends_on_an_interrupt_and_leaves_no_process(tmp_path):
     write_video(tmp_path / "a.mp4")
     process = start_script(tmp_path, patience=60)
