@@ -222,7 +222,7 @@ class _Batch:
         if part.video.is_over:
             return
         if result is None:
-            part.alone = True
+            part.deaths += 1
             self._parts.append(part)
         elif isinstance(result, Failure | Lost):
             self._readers.cancel(part.video)

@@ -72,11 +72,16 @@ class RayPart:
         number: Which batch of the video.
         pixels: Reference of the frames.
         frames: How many there are.
-        alone: Whether it must not share a call with other videos.
+        deaths: How often an encoder died, or its device broke, in a call that it was part of.
     """
 
     video: RayVideo
     number: int
     pixels: Any
     frames: int
-    alone: bool = False
+    deaths: int = 0
+
+    @property
+    def alone(self) -> bool:
+        """Whether it must not share a call with other videos."""
+        return self.deaths > 0

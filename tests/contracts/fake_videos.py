@@ -27,7 +27,7 @@ from pipeline.types import Frame, Grid, Skip, VideoInfo
 HEAD = b"\0fake video\0"
 RATE = Fraction(2)
 SIDE = 8
-KILLS_ENCODER, FAILS_ENCODER = 250, 251
+KILLS_ENCODER, FAILS_ENCODER, BREAKS_DEVICE = 250, 251, 252
 
 
 def write_video(path: Path, *, frames: int = 10, grey: int = 100, **others: object) -> Path:
@@ -198,9 +198,12 @@ class FakeModel:
     device = "cpu"
     precision = "fp32"
 
-    def __init__(self, log: str | None, seconds_a_call: float) -> None:
-        self._log = log
-        self._seconds_a_call = seconds_a_call
+    def __init__(self, encoder: FakeEncoder) -> None:
+        self._log = encoder.log
+        self._seconds_a_call = encoder.seconds_a_call
+        self._most_images = encoder.most_images
+        self._breaks_once = encoder.breaks_once
+        self._is_broken = False
 
     def encode_images(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         time.sleep(self._seconds_a_call)
@@ -208,6 +211,7 @@ class FakeModel:
         if self._log:
             with Path(self._log).open("a") as file:
                 file.write(f"{os.getpid()} {len(images)}\n")
+        self._use_device(greys)
         if (greys == KILLS_ENCODER).any():
             os.kill(os.getpid(), signal.SIGKILL)
         if (greys == FAILS_ENCODER).any():
@@ -215,18 +219,39 @@ class FakeModel:
         angles = greys.astype(np.float32) / 255
         return np.stack([np.cos(angles), np.sin(angles), 0 * angles, 0 * angles], axis=1)
 
+    def _use_device(self, greys: npt.NDArray[np.uint8]) -> None:
+        """Do as CUDA does: for want of memory the next call may succeed, after anything else none does."""
+        if self._breaks_once is not None and not Path(self._breaks_once).exists():
+            Path(self._breaks_once).touch()
+            self._is_broken = True
+        self._is_broken |= bool((greys == BREAKS_DEVICE).any())
+        if self._is_broken:
+            import torch
+
+            raise torch.AcceleratorError("CUDA error: device-side assert triggered")
+        if self._most_images is not None and len(greys) > self._most_images:
+            import torch
+
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
     def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         return np.eye(4, dtype=np.float32)[[0] * len(texts)]
 
 
 @dataclass(frozen=True)
 class FakeEncoder:
-    """`log` names a file that gets a line a call: the process and the number of images."""
+    """`log` names a file that gets a line a call: the process and the number of images.
+
+    Its device has memory for `most_images` at once. It breaks at frames that are `BREAKS_DEVICE`, and at the first call
+    where there is no file `breaks_once`, which it writes.
+    """
 
     log: str | None = None
     has_weights: bool = True
     patience_seconds: float = 0.0
     seconds_a_call: float = 0.0
+    most_images: int | None = None
+    breaks_once: str | None = None
     fingerprint: str = "fake"
     description: str = "fake encoder"
 
@@ -237,4 +262,4 @@ class FakeEncoder:
         time.sleep(self.patience_seconds)
         if not self.has_weights:
             raise WeightsUnavailableError("the fake weights are out of reach; set has_weights")
-        return FakeModel(self.log, self.seconds_a_call)
+        return FakeModel(self)
