@@ -21,6 +21,7 @@ _log = logging.getLogger(__name__)
 
 _LOCAL = "local"
 _NICENESS = "RAY_worker_niceness"
+_MEMORY_RETRIES = "RAY_task_oom_retries"
 _CONNECT_SECONDS = 5.0
 # Of the object store; the rest is for what is being encoded, and for others.
 _STORE_SHARE = 0.4
@@ -172,8 +173,7 @@ def _connect(settings: Execution) -> None:
     address = _address(settings)
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == _LOCAL:
-        # Left alone, Ray tries a task for ever that was killed for its memory.
-        own: dict[str, Any] = {"task_oom_retries": settings.retries}
+        own: dict[str, Any] = {}
         if _NICENESS not in os.environ:
             # Its workers stand back for all else on a machine; but what the user waits for is what they do.
             own["worker_niceness"] = 0
@@ -184,7 +184,8 @@ def _connect(settings: Execution) -> None:
             # A submitted job brings its own working directory; other drivers bring this package.
             options["runtime_env"] = {"py_modules": [str(_PACKAGE)]}
     try:
-        _init(address, options)
+        with _variable(_MEMORY_RETRIES, settings.retries):
+            _init(address, options)
     except Exception as error:
         # Ray raises a bare Exception where its own processes are too slow to start.
         cause = " ".join(str(error).split())
@@ -194,6 +195,22 @@ def _connect(settings: Execution) -> None:
                 " execution.executor=in_process"
             ) from error
         raise ExecutionError(f"no Ray at {address!r}: {cause}. {_WAYS_OUT}") from error
+
+
+@contextmanager
+def _variable(name: str, value: int) -> Iterator[None]:
+    """Have this process's Ray read a variable that the user has not set.
+
+    Left alone, Ray tries a task for ever that was killed for its memory, on any cluster; how often is for the process
+    that submits it, and this is the one way to tell that.
+    """
+    is_named = name in os.environ
+    os.environ.setdefault(name, str(value))
+    try:
+        yield
+    finally:
+        if not is_named:
+            del os.environ[name]
 
 
 def _init(address: str, options: dict[str, Any]) -> None:

@@ -191,7 +191,7 @@ def lost(error: RayError, source: Source, *, tries: int) -> Failure | Lost:
         ExecutionError: The cluster is gone.
     """
     if isinstance(error, OutOfMemoryError):
-        return Failure(f"the process that read it was stopped {tries} times for want of memory")
+        return Failure(f"out of memory: Ray stopped the process that read it {tries} times")
     if isinstance(error, WorkerCrashedError):
         return Failure(f"the process that read it died {tries} times; the file crashes the decoder, or memory ran out")
     if isinstance(error, RayTaskError):

@@ -3,7 +3,8 @@
 A fake video says what it does: `frames` at 2 a second, each of the grey level `grey`, of which `damaged` are lost at
 the end; at frame `fail` the decoder raises, at frame `kill` the process dies, at frame `hang` it does no more. Each
 frame takes `slow` seconds. At frame `wait` the process writes its id to the file `mark`, unless that is there, and
-waits for its end. The id of the Ray node that opens it is added to the file `nodes`.
+waits for its end. Each frame takes `eats` MiB of memory that are not given back. The id of the Ray node that opens it
+is added to the file `nodes`.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class FakeStream:
         self._path = path
         self._words = words
         self._given = 0
+        self._eaten: list[bytes] = []
         self.damage: tuple[str, ...] = ()
 
     @property
@@ -103,6 +105,7 @@ class FakeStream:
             if self._words.get("hang") == str(pts) or (self._words.get("wait") == str(pts) and self._marks()):
                 time.sleep(3600)
             time.sleep(float(self._words.get("slow", 0)))
+            self._eaten.append(b"\1" * (int(self._words.get("eats", 0)) * 2**20))
             self._given = pts + 1
             if (end is not None and pts / RATE >= end) or (start is not None and (pts + 1) / RATE <= start):
                 continue

@@ -10,9 +10,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,19 @@ class Head:
             stderr=subprocess.PIPE,
         )
 
+    def driver(self, script: str, folder: Path) -> subprocess.Popen[str]:
+        """Start a program on one of the cluster's machines; `sys.argv[1]` is the cluster's address."""
+        own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token}
+        own["PYTHONPATH"] = os.pathsep.join([str(PROJECT / "tests"), str(PROJECT)])
+        return subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(script), self.gcs],
+            cwd=folder,
+            env=_bare_environment() | own,
+            text=True,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+
     def momentseek(self, *arguments: object, code: int = 0, **changes: str) -> tuple[str, str]:
         """Run it to its end, which must be with this exit code; what it wrote on standard output and error."""
         process = self.client(*arguments, **changes)
@@ -72,12 +86,15 @@ class Head:
 
 
 @contextmanager
-def ray_head(*, cpus: int = 2, node_types: dict[str, object] | None = None) -> Iterator[Head]:
+def ray_head(
+    *, cpus: int = 2, node_types: dict[str, object] | None = None, variables: Mapping[str, str] | None = None
+) -> Iterator[Head]:
     """Start a cluster with token authentication, on ports that are free, and end all its processes.
 
     Args:
         cpus: Of its first machine.
         node_types: Machines that Ray's autoscaler may add, each of them processes on this one; none without.
+        variables: Of the environment of its processes.
     """
     mark = uuid.uuid4().hex
     # The paths of Ray's sockets have to be short.
@@ -85,7 +102,7 @@ def ray_head(*, cpus: int = 2, node_types: dict[str, object] | None = None) -> I
     ray = Path(sys.executable).parent / "ray"
     # Ray's workers stand back for all else on a machine, and this one may be busy.
     own = {_MARK: mark, "HOME": str(folder), "RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0"}
-    environment = _bare_environment() | own
+    environment = _bare_environment() | own | dict(variables or {})
     try:
         made = subprocess.run(
             [ray, "get-auth-token", "--generate"], env=environment, text=True, capture_output=True, check=True

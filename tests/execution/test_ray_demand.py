@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
-import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +12,7 @@ from pathlib import Path
 import pytest
 from contracts.executor_contract import settings
 from contracts.fake_videos import write_video
-from ray_head import PROJECT, Head, ray_head
+from ray_head import Head, ray_head
 
 from pipeline.execution.ray_demand import readers_missing
 
@@ -65,24 +63,10 @@ def growing() -> Iterator[Head]:
         yield head
 
 
-def script(head: Head, text: str, folder: Path) -> subprocess.Popen[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": head.token}
-    environment["PYTHONPATH"] = os.pathsep.join([str(PROJECT / "tests"), str(PROJECT)])
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(text), head.gcs],
-        cwd=folder,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-    )
-
-
 @pytest.fixture
 def nodes(growing: Head, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """Says which nodes there are, a line each half second."""
-    process = script(growing, _NODES, tmp_path)
+    process = growing.driver(_NODES, tmp_path)
     yield process
     process.kill()
     process.communicate()
@@ -109,7 +93,7 @@ def test_a_cluster_grows_for_a_batch_and_shrinks_again_however_that_ends(growing
         frames = 20 if end == "finished" else 10_000
         write_video(tmp_path / f"{grey}.mp4", frames=frames, grey=grey, slow=0.1, nodes=log)
     [head] = until(nodes, count=1)
-    batch = script(growing, _BATCH, tmp_path)
+    batch = growing.driver(_BATCH, tmp_path)
     joined = set(until(nodes, count=3)) - {head}
     ends = time.monotonic() + PATIENCE_SECONDS
     while not (log.exists() and joined <= set(log.read_text().split())) and time.monotonic() < ends:
