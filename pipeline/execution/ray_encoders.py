@@ -18,7 +18,7 @@ from pipeline.execution.ray_cluster import Shares
 from pipeline.execution.ray_workers import DeviceFault, EncoderProcess
 from pipeline.execution.video_work import Failure, Lost, Vectors
 
-__all__ = ["EncoderPool", "HasPixels"]
+__all__ = ["EncoderPool", "HasPixels", "Member"]
 
 _log = logging.getLogger(__name__)
 
@@ -50,14 +50,27 @@ class HasPixels(Protocol):
 P = TypeVar("P", bound=HasPixels)
 
 
-@dataclass
-class _Member:
+@dataclass(eq=False)
+class Member:
+    """An encoder of the pool.
+
+    Attributes:
+        actor: Its process.
+        is_open: Whether its model is loaded.
+        calls: How many it has.
+        asked_at: When it was asked to load its model.
+        is_reserved: Whether its call has it to itself.
+        faults: How often in a row its device broke, in the processes before it too.
+        node_id: Where it is, once it is open.
+    """
+
     actor: Any
     is_open: bool = False
     calls: int = 0
     asked_at: float = field(default_factory=time.monotonic)
     is_reserved: bool = False
     faults: int = 0
+    node_id: str | None = None
 
     def takes(self, *, alone: bool) -> bool:
         """Whether it takes a call; frames that are to be alone get it to themselves: its death has one cause then."""
@@ -66,7 +79,7 @@ class _Member:
 
 @dataclass
 class _Call(Generic[P]):
-    member: _Member
+    member: Member
     parts: list[P]
 
 
@@ -81,9 +94,9 @@ class EncoderPool(Generic[P]):
     shares: Shares
     retries: int
     preprocessing: Preprocessing | None = None
-    _members: list[_Member] = field(default_factory=list)
+    _members: list[Member] = field(default_factory=list)
     _asked: Any = None
-    _opening: dict[Any, _Member] = field(default_factory=dict)
+    _opening: dict[Any, Member] = field(default_factory=dict)
     _calls: dict[Any, _Call[P]] = field(default_factory=dict)
     _deaths: int = 0
     _given_up: int = 0
@@ -110,18 +123,27 @@ class EncoderPool(Generic[P]):
         """What the encoders have spent so far, a process's start with its loading."""
         return EncoderTimes(load_seconds=self._load_seconds, busy_seconds=self._busy_seconds)
 
+    @property
+    def open_count(self) -> int:
+        """Encoders whose model is loaded, and at least one."""
+        return max(1, sum(member.is_open for member in self._members))
+
+    @property
+    def nodes(self) -> frozenset[str | None]:
+        """The nodes that have an encoder whose model is loaded."""
+        return frozenset(member.node_id for member in self._members if member.is_open)
+
+    def takers(self) -> list[Member]:
+        """The encoders that take another call, those with least to do first."""
+        return sorted((each for each in self._members if each.takes(alone=False)), key=lambda each: each.calls)
+
     def room(self, *, alone: bool = False) -> bool:
         """Whether an encoder takes another call now, or one that is to be alone."""
         return any(member.takes(alone=alone) for member in self._members)
 
-    def is_hungry(self) -> bool:
-        """Whether an encoder has nothing to do."""
-        return any(member.is_open and member.calls == 0 for member in self._members)
-
-    def submit(self, parts: Sequence[P]) -> None:
-        """Encode these batches in one call of the encoder that has least to do."""
+    def submit(self, parts: Sequence[P], member: Member) -> None:
+        """Encode these batches in one call of an encoder that takes it."""
         alone = parts[0].alone
-        member = min((each for each in self._members if each.takes(alone=alone)), key=lambda each: each.calls)
         call = member.actor.encode.remote(*(part.pixels for part in parts))
         member.calls += 1
         member.is_reserved = alone
@@ -152,7 +174,7 @@ class EncoderPool(Generic[P]):
             if isinstance(answer, DeviceFault):
                 self._replace(member, answer.problem)
                 return []
-            member.is_open = True
+            member.is_open, member.node_id = True, answer
             self._load_seconds += time.monotonic() - member.asked_at
         return []
 
@@ -166,7 +188,7 @@ class EncoderPool(Generic[P]):
     def _wanted(self) -> int:
         return self.shares.encoders - self._given_up
 
-    def _add(self, *, faults: int = 0) -> _Member:
+    def _add(self, *, faults: int = 0) -> Member:
         actor = ray.remote(EncoderProcess).options(
             num_cpus=self.shares.encoder_cpus,
             num_gpus=self.shares.encoder_gpus,
@@ -174,11 +196,11 @@ class EncoderPool(Generic[P]):
             max_restarts=self.retries,
             max_task_retries=self.retries,
         )
-        member = _Member(actor.remote(self.encoder, on_gpu=self.shares.encoder_gpus > 0), faults=faults)
+        member = Member(actor.remote(self.encoder, on_gpu=self.shares.encoder_gpus > 0), faults=faults)
         self._members.append(member)
         return member
 
-    def _open(self, member: _Member) -> None:
+    def _open(self, member: Member) -> None:
         self._opening[member.actor.open.remote()] = member
 
     def _answer(self, reference: Any) -> Any:
@@ -213,6 +235,8 @@ class EncoderPool(Generic[P]):
         if isinstance(answer, DeviceFault):
             return self._broken(call, answer.problem)
         self._deaths = call.member.faults = 0
+        # Ray may have started it again elsewhere.
+        call.member.node_id = answer.node_id
         self._busy_seconds += answer.busy_seconds
         return list(zip(call.parts, answer.results, strict=True))
 
@@ -224,7 +248,7 @@ class EncoderPool(Generic[P]):
         said = f"the encoder's device broke on its frames {_FAULTS_OF_FRAMES} times, at last on them alone: {problem}"
         return [(call.parts[0], Failure(said))]
 
-    def _replace(self, member: _Member, problem: str) -> None:
+    def _replace(self, member: Member, problem: str) -> None:
         if member not in self._members:
             return
         self._members.remove(member)

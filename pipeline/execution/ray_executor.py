@@ -13,6 +13,7 @@ from pipeline.execution.ledger import Ledger
 from pipeline.execution.progress import OnProgress, ProgressMeter
 from pipeline.execution.ray_cluster import Shares, connected, current_shares, starts_ray
 from pipeline.execution.ray_videos import RayPart, RayVideo
+from pipeline.execution.ray_workers import Started
 from pipeline.execution.settings import Execution
 from pipeline.execution.stages import Stages
 from pipeline.execution.video_work import (
@@ -100,6 +101,7 @@ class _Batch:
         from pipeline.execution.ray_demand import Demand
         from pipeline.execution.ray_encoders import EncoderPool
         from pipeline.execution.ray_identities import Identities
+        from pipeline.execution.ray_parts import WaitingParts
         from pipeline.execution.ray_readers import ReaderPool
 
         self._ray = ray
@@ -113,7 +115,7 @@ class _Batch:
         self._encoders: EncoderPool[RayPart] = EncoderPool(stages.encoder, shares, settings.retries)
         self._demand = Demand(settings, is_shown=can_grow)
         self._admitted: deque[RayVideo] = deque()
-        self._parts: deque[RayPart] = deque()
+        self._parts = WaitingParts(self._encoders, settings.batch_frames)
         self._looked_at_cluster = time.monotonic()
         meter.resize(readers=shares.readers, encoders=shares.encoders)
 
@@ -122,16 +124,15 @@ class _Batch:
             readers = max(self._shares.readers, self._demand.most)
             self._identities.submit_more(waiting=len(self._admitted), readers=readers)
             self._read_more()
-            self._encode_more()
+            self._parts.hand_out()
             self._fit_cluster()
             left = len(self._readers) + len(self._admitted)
             self._demand.show(videos_left=left, readers=self._shares.readers)
-            is_listening = sum(part.frames for part in self._parts) < self._settings.batch_frames
+            is_listening = self._parts.is_short
             self._end_silent(is_listening=is_listening)
             waitables = self._waitables(is_listening=is_listening)
             yield from self._ledger.reports(all_written=not waitables)
-            waiting = sum(part.frames for part in self._parts)
-            self._meter.ended(self._ledger.counts, encoders=self._encoders.times, frames_waiting=waiting)
+            self._meter.ended(self._ledger.counts, encoders=self._encoders.times, frames_waiting=self._parts.frames)
             if not (waitables or self._admitted):
                 return
             ready, _ = self._ray.wait(waitables, num_returns=1, timeout=_TICK_SECONDS, fetch_local=False)
@@ -191,8 +192,10 @@ class _Batch:
         if read is None:
             return
         video, pixels, item = read
-        if isinstance(item, BatchTimes):
-            self._parts.append(video.take_read(item, pixels))
+        if isinstance(item, Started):
+            video.node_id = item.node_id
+        elif isinstance(item, BatchTimes):
+            self._parts.add(video.take_read(item, pixels))
             self._meter.advance(video.number, item)
         elif isinstance(item, VideoEnd):
             video.end = item
@@ -201,29 +204,12 @@ class _Batch:
         else:
             self._fail(video, item)
 
-    def _encode_more(self) -> None:
-        """Fill calls with batches of several videos; a call that isn't full is made only to an encoder without work."""
-        while self._parts and self._encoders.room(alone=self._parts[0].alone):
-            parts: list[RayPart] = []
-            frames = 0
-            for part in self._parts:
-                if parts and (part.alone or parts[0].alone or frames + part.frames > self._settings.batch_frames):
-                    break
-                parts.append(part)
-                frames += part.frames
-            is_full = frames >= self._settings.batch_frames or len(parts) < len(self._parts)
-            if not (is_full or self._encoders.is_hungry()):
-                return
-            for _ in parts:
-                self._parts.popleft()
-            self._encoders.submit(parts)
-
     def _take_encoded(self, part: RayPart, result: Vectors | Failure | Lost | None) -> None:
         if part.video.is_over:
             return
         if result is None:
             part.deaths += 1
-            self._parts.append(part)
+            self._parts.add(part)
         elif isinstance(result, Failure | Lost):
             self._readers.cancel(part.video)
             self._fail(part.video, result)
@@ -262,7 +248,7 @@ class _Batch:
     def _abandon(self, video: RayVideo) -> None:
         video.is_over = True
         self._meter.end(video.number)
-        self._parts = deque(part for part in self._parts if part.video is not video)
+        self._parts.drop(lambda part: part.video is video)
 
     def _end_silent(self, *, is_listening: bool) -> None:
         for source, failure in self._identities.silent():

@@ -12,7 +12,7 @@ from ray.exceptions import OutOfMemoryError, RayError, RaySystemError, RayTaskEr
 
 from pipeline.errors import ExecutionError
 from pipeline.execution.ray_cluster import Shares
-from pipeline.execution.ray_workers import read_video
+from pipeline.execution.ray_workers import Started, read_video
 from pipeline.execution.settings import Execution
 from pipeline.execution.video_work import BatchTimes, Failure, Heartbeat, Lost, Reading, VideoEnd, failure_of, place_of
 from pipeline.types import Source
@@ -100,12 +100,12 @@ class ReaderPool(Generic[V]):
         )
         self._readers[task.remote(self._reading, place_of(video.source), video.identity.state)] = _Reader(video)
 
-    def collect(self, reference: Any) -> tuple[V, Any, BatchTimes | VideoEnd | Failure | Lost] | None:
+    def collect(self, reference: Any) -> tuple[V, Any, Started | BatchTimes | VideoEnd | Failure | Lost] | None:
         """Take the next object of a reader: pixels, which are passed on unseen, and then what is known of them.
 
         Returns:
             The video, the reference of a batch's uint8 (N, H, W, 3) pixels in Ray's store, and what is known of them;
-            or None where it was a sign of life only. After anything but `BatchTimes` the reader is gone.
+            or None where it was a sign of life only. After anything but `Started` and `BatchTimes` the reader is gone.
 
         Raises:
             ExecutionError: The cluster is gone.
@@ -127,7 +127,7 @@ class ReaderPool(Generic[V]):
         if isinstance(item, Heartbeat):
             reader.patience_seconds = item.silence_seconds
             return None
-        if not isinstance(item, BatchTimes):
+        if not isinstance(item, Started | BatchTimes):
             del self._readers[reference]
         return reader.video, pixels, item
 

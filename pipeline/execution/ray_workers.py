@@ -30,7 +30,7 @@ from pipeline.execution.video_work import (
 )
 from pipeline.video import Fetching, Identity, identify
 
-__all__ = ["DeviceFault", "Encoded", "EncoderProcess", "identified", "read_video"]
+__all__ = ["DeviceFault", "Encoded", "EncoderProcess", "Started", "identified", "read_video"]
 
 _PLACES_AT_ONCE = 4
 
@@ -53,11 +53,11 @@ def _identified(path: str, fetching: Fetching) -> Identity | Failure:
 
 def read_video(
     reading: Reading, path: str, state: str
-) -> Iterator[Images | BatchTimes | Heartbeat | VideoEnd | Failure | None]:
+) -> Iterator[Images | BatchTimes | Started | Heartbeat | VideoEnd | Failure | None]:
     """Read a video as pairs: (pixels, times) a batch, (None, heartbeat) in between, at last (None, end or failure)."""
     # Until the first one a task may wait for a processor; from then on it works.
     yield None
-    yield Heartbeat()
+    yield Started(_node_id())
     try:
         for item in sampled_batches(reading, path, state):
             if isinstance(item, FrameBatch):
@@ -72,16 +72,35 @@ def read_video(
 
 
 @dataclass(frozen=True)
+class Started:
+    """A reader's first sign of life.
+
+    Attributes:
+        node_id: Where it is, and where its frames will lie.
+    """
+
+    node_id: str
+
+
+def _node_id() -> str:
+    import ray
+
+    return str(ray.get_runtime_context().get_node_id())
+
+
+@dataclass(frozen=True)
 class Encoded:
     """What came of a call of an encoder.
 
     Attributes:
         results: The embeddings of each batch, or why it has none.
         busy_seconds: Time in the model.
+        node_id: Where the encoder is.
     """
 
     results: list[Vectors | Failure]
     busy_seconds: float
+    node_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -122,8 +141,8 @@ class EncoderProcess:
         except MomentseekError as error:
             return error
 
-    def open(self) -> MomentseekError | DeviceFault | None:
-        """Load the weights; an error of ours, or a fault of the device, travels as a value."""
+    def open(self) -> MomentseekError | DeviceFault | str:
+        """Load the weights, and say on which node; an error of ours, or a fault of the device, travels as a value."""
         try:
             self._opened()
         except MomentseekError as error:
@@ -132,7 +151,7 @@ class EncoderProcess:
             if fault_of(error) is None:
                 raise
             return DeviceFault.of(error)
-        return None
+        return _node_id()
 
     def encode(self, *parts: Images) -> Encoded | DeviceFault:
         """Embed the batches of several videos, views of Ray's shared memory, in one call.
@@ -144,7 +163,7 @@ class EncoderProcess:
             results = encoded(model, parts)
         if model.fault is not None:
             return DeviceFault.of(model.fault)
-        return Encoded(results, watch.seconds)
+        return Encoded(results, watch.seconds, _node_id())
 
     def _opened(self) -> GuardedEncoder:
         if self._model is None:

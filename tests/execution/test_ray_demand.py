@@ -16,7 +16,7 @@ from ray_head import Head, ray_head
 
 from pipeline.execution.ray_demand import readers_missing
 
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 120
 STORE_BYTES = 100 * 2**20
 NODE_TYPES: dict[str, object] = {
     "small": {

@@ -96,7 +96,8 @@ def open_all(pool: EncoderPool[FakePart]) -> None:
 
 def submitted(pool: EncoderPool[FakePart], *parts: FakePart) -> Any:
     before = set(pool.waitables())
-    pool.submit(parts)
+    member = next(each for each in pool.takers() if each.takes(alone=parts[0].alone))
+    pool.submit(parts, member)
     [call] = set(pool.waitables()) - before
     return call
 

@@ -144,7 +144,6 @@ def test_shares_refuse_a_cluster_without_processors():
 _SCRIPT = """
     import os
     from pathlib import Path
-    import ray
     from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder
     from pipeline.execution import Execution, Stages, make_executor
     from pipeline.index import MemoryIndex
@@ -161,6 +160,7 @@ _SCRIPT = """
     sources = [Source(str(path)) for path in sorted(Path().glob("*.mp4"))]
     for report in make_executor(settings, stages, on_progress=tell).run(sources):
         print(report.source.uri, report.status, report.problem, flush=True)
+    import ray
     print(ray.is_initialized())
 """
 
