@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -30,11 +32,15 @@ _log = logging.getLogger(__name__)
 
 _FOLDER = "runs"
 _INTERVAL_SECONDS = 60.0
+_SHORTEST_SECONDS = 0.1
 _SOURCES_NAMED = 20
 
 
 class RunLog:
     """The reports of a library's runs, below `{root_url}/runs/`. Constructing it touches nothing.
+
+    A report that says "running", and was not written again for several times as long as it should have been, is read as
+    "lost": its process was killed, or its machine is gone.
 
     Args:
         root_url: The library's folder or URL.
@@ -114,7 +120,11 @@ class RunLog:
     def _read(self, run_id: str) -> RunReport:
         name = _file(run_id, "json")
         try:
-            return RunReport.model_validate_json(Place(self._root_url).read(name))
+            place = Place(self._root_url)
+            report = RunReport.model_validate_json(place.read(name))
+            if report.outcome != "running":
+                return report
+            return report.judged(now=datetime.now(UTC), written_at=place.written_at(name))
         except (OSError, ValidationError) as error:
             said = f"{error.error_count()} faults" if isinstance(error, ValidationError) else str(error)
             raise StoreError(f"{self._root_url}/{name}: is broken or of another version ({said}); delete it") from error
@@ -151,7 +161,9 @@ def begin_run(
 class RunRecorder:
     """Writes a run's report when it begins, every minute, and at its end, however it ends. A context manager.
 
-    A report that cannot be written is noted in the log, and the run goes on. A run of no source leaves none.
+    A thread writes it where nothing is heard of the batch for as long, so that only a run whose process is gone, or
+    does not reach the library, falls silent. A report that cannot be written is noted in the log, and the run goes on.
+    A run of no source leaves none.
 
     Args:
         facts: What is known of the run.
@@ -176,11 +188,15 @@ class RunRecorder:
         self._running = running(facts.run_id)
         self._on_progress = on_progress
         self._written = 0.0
+        self._books = threading.RLock()
+        self._is_over = threading.Event()
+        self._heart = threading.Thread(target=self._beat, name="run-report", daemon=True)
 
     def progress(self, event: ProgressEvent) -> None:
         """The batch says how far it is."""
-        self._account.take_progress(event)
-        self._write_if_due()
+        with self._books:
+            self._account.take_progress(event)
+            self._write_if_due()
         if self._on_progress is not None:
             self._on_progress(event)
 
@@ -191,15 +207,21 @@ class RunRecorder:
         about = {"uri": name, "video_id": report.video_id, "status": report.status}
         why = f": {report.problem}" if report.problem else ""
         _log.log(level, "%r is %s%s", name, report.status, why, extra=about)
-        self._account.take_report(report)
-        self._write_if_due()
+        with self._books:
+            self._account.take_report(report)
+            self._write_if_due()
 
     def __enter__(self) -> RunRecorder:
         self._running.__enter__()
         self._write("running")
+        if not self._is_empty:
+            self._heart.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self._is_over.set()
+        if self._heart.is_alive():
+            self._heart.join()
         if kind is None:
             self._write("finished")
         elif issubclass(kind, Exception):
@@ -207,6 +229,11 @@ class RunRecorder:
         else:
             self._write("interrupted")
         self._running.__exit__(None, None, None)
+
+    def _beat(self) -> None:
+        while not self._is_over.wait(max(_INTERVAL_SECONDS, _SHORTEST_SECONDS)):
+            with self._books:
+                self._write_if_due()
 
     def _write_if_due(self) -> None:
         if time.monotonic() - self._written >= _INTERVAL_SECONDS:
@@ -216,7 +243,7 @@ class RunRecorder:
         if self._is_empty:
             return
         try:
-            self._runs.write(self._account.report(outcome, problem))
+            self._runs.write(self._account.report(outcome, problem, heartbeat_seconds=_INTERVAL_SECONDS))
         except (StoreError, ValueError) as error:
             # Text that is no text is the one ValueError: a library whose path is no UTF-8.
             level = logging.WARNING if outcome == "running" else logging.ERROR

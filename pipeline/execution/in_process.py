@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 
-from pipeline.encode.protocol import OpenEncoder
+from pipeline.encode.guarded import GuardedEncoder
 from pipeline.errors import ExecutionError, MomentseekError
 from pipeline.execution.gathering import GatheredEmbeddings
 from pipeline.execution.ledger import Ledger
@@ -56,6 +56,7 @@ class InProcessExecutor:
             ConfigError: The settings of two stages do not fit together.
             EncoderError: The model cannot be used; WeightsUnavailableError among them.
             MomentIndexError: The index cannot be used.
+            ExecutionError: The encoder's device broke, which only another process outlives.
         """
         ledger = Ledger(self._stages, rows_per_write=1)
         worker = _Worker(self._stages, self._settings.batch_frames, ProgressMeter(self._on_progress))
@@ -91,7 +92,7 @@ class _Worker:
     def __init__(self, stages: Stages, batch_frames: int, meter: ProgressMeter) -> None:
         self._stages = stages
         self._batch_frames = batch_frames
-        self._opened: tuple[Reading, OpenEncoder] | None = None
+        self._opened: tuple[Reading, GuardedEncoder] | None = None
         self._encode_watch, self._load_watch = Stopwatch(), Stopwatch()
         self.meter = meter
         meter.resize(readers=1, encoders=1)
@@ -100,12 +101,12 @@ class _Worker:
     def times(self) -> EncoderTimes:
         return EncoderTimes(load_seconds=self._load_watch.seconds, busy_seconds=self._encode_watch.seconds)
 
-    def open(self) -> tuple[Reading, OpenEncoder]:
+    def open(self) -> tuple[Reading, GuardedEncoder]:
         if self._opened is None:
             stages = self._stages
             try:
                 with self._load_watch:
-                    preprocessing, model = stages.encoder.preprocessing(), stages.encoder.open()
+                    preprocessing, model = stages.encoder.preprocessing(), GuardedEncoder(stages.encoder.open())
             except MomentseekError:
                 raise
             except Exception as error:
@@ -136,9 +137,20 @@ class _Worker:
                     with self._encode_watch:
                         [result] = encoded(model, [item.images])
                     if isinstance(result, Failure):
-                        return result
+                        return _beyond_repair(model.fault) or result
                     gathered.add(item.times, result)
                     self.meter.advance(number, item.times, encoders=self.times)
         finally:
             self.meter.end(number)
         raise AssertionError("sampled_batches ends with a VideoEnd")
+
+
+def _beyond_repair(fault: Exception | None) -> Failure | None:
+    """What ends the batch where the model's device is past use: each later video would fail for the same reason."""
+    if fault is None:
+        return None
+    problem = (
+        f"the encoder's device is past use in this process: {' '.join(str(fault).split())}. Run it again, which skips"
+        " what is done, or on Ray (execution.executor=ray), which starts a fresh process by itself"
+    )
+    return Failure(problem, ExecutionError(problem))

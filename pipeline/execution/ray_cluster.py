@@ -15,10 +15,13 @@ from typing import Any
 from pipeline.errors import ExecutionError
 from pipeline.execution.settings import Execution
 
-__all__ = ["Shares", "check_reachable", "connected", "current_shares", "quieten", "shares"]
+__all__ = ["Shares", "check_reachable", "connected", "current_shares", "quieten", "shares", "starts_ray"]
 
 _log = logging.getLogger(__name__)
 
+_LOCAL = "local"
+_NICENESS = "RAY_worker_niceness"
+_MEMORY_RETRIES = "RAY_task_oom_retries"
 _CONNECT_SECONDS = 5.0
 # Of the object store; the rest is for what is being encoded, and for others.
 _STORE_SHARE = 0.4
@@ -132,6 +135,14 @@ def quieten() -> None:
         os.environ.setdefault(name, value)
 
 
+def starts_ray(settings: Execution) -> bool:
+    """Whether `connected` is going to start a Ray of its own, which has one machine for good."""
+    quieten()
+    import ray
+
+    return not ray.is_initialized() and _address(settings) == _LOCAL
+
+
 @contextmanager
 def connected(settings: Execution) -> Iterator[Shares]:
     """Join the cluster that the settings name; one that this starts or joins is left again at the end.
@@ -154,28 +165,52 @@ def connected(settings: Execution) -> Iterator[Shares]:
             ray.shutdown()
 
 
+def _address(settings: Execution) -> str:
+    return settings.address or os.environ.get("RAY_ADDRESS") or _LOCAL
+
+
 def _connect(settings: Execution) -> None:
-    address = settings.address or os.environ.get("RAY_ADDRESS") or "local"
+    address = _address(settings)
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    if address == "local":
-        # Left alone, Ray tries a task for ever that was killed for its memory.
-        options |= {"include_dashboard": False, "_system_config": {"task_oom_retries": settings.retries}}
+    if address == _LOCAL:
+        own: dict[str, Any] = {}
+        if _NICENESS not in os.environ:
+            # Its workers stand back for all else on a machine; but what the user waits for is what they do.
+            own["worker_niceness"] = 0
+        options |= {"include_dashboard": False, "_system_config": own}
     else:
         check_reachable(address)
         if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:
             # A submitted job brings its own working directory; other drivers bring this package.
             options["runtime_env"] = {"py_modules": [str(_PACKAGE)]}
     try:
-        _init(address, options)
+        with _variable(_MEMORY_RETRIES, settings.retries):
+            _init(address, options)
     except Exception as error:
         # Ray raises a bare Exception where its own processes are too slow to start.
         cause = " ".join(str(error).split())
-        if address == "local":
+        if address == _LOCAL:
             raise ExecutionError(
                 f"Ray does not start on this machine: {cause}. Try again when it is less busy, or do without by"
                 " execution.executor=in_process"
             ) from error
         raise ExecutionError(f"no Ray at {address!r}: {cause}. {_WAYS_OUT}") from error
+
+
+@contextmanager
+def _variable(name: str, value: int) -> Iterator[None]:
+    """Have this process's Ray read a variable that the user has not set.
+
+    Left alone, Ray tries a task for ever that was killed for its memory, on any cluster; how often is for the process
+    that submits it, and this is the one way to tell that.
+    """
+    is_named = name in os.environ
+    os.environ.setdefault(name, str(value))
+    try:
+        yield
+    finally:
+        if not is_named:
+            del os.environ[name]
 
 
 def _init(address: str, options: dict[str, Any]) -> None:
@@ -184,7 +219,7 @@ def _init(address: str, options: dict[str, Any]) -> None:
     try:
         ray.init(address=address, **options)
     except OSError as error:
-        if address != "local":
+        if address != _LOCAL:
             raise
         # Seen once in 20 starts on two processors: Ray's own server ended without a word.
         _log.warning("Ray did not start (%s); trying once more", error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,14 +15,20 @@ from pipeline.encode.protocol import Encoder, Preprocessing
 from pipeline.errors import ExecutionError, MomentseekError
 from pipeline.execution.progress import EncoderTimes
 from pipeline.execution.ray_cluster import Shares
-from pipeline.execution.ray_workers import EncoderProcess
+from pipeline.execution.ray_workers import DeviceFault, EncoderProcess
 from pipeline.execution.video_work import Failure, Lost, Vectors
 
-__all__ = ["EncoderPool", "HasPixels"]
+__all__ = ["EncoderPool", "HasPixels", "Member"]
+
+_log = logging.getLogger(__name__)
 
 # One call runs and one waits, so that an encoder never waits for the driver.
 _CALLS_AT_ONCE = 2
 _DEATHS_ALLOWED = 3
+# Frames are to blame for a fault of the device only after several: it may be the device's own. One that has twice as
+# many in a row, on fresh processes and other frames, is given up.
+_FAULTS_OF_FRAMES = 3
+_FAULTS_OF_DEVICE = 6
 
 
 class HasPixels(Protocol):
@@ -35,17 +42,35 @@ class HasPixels(Protocol):
     def alone(self) -> bool:
         """Whether it has a call to itself, since an encoder died on one that it was part of."""
 
+    @property
+    def deaths(self) -> int:
+        """How often that was so."""
+
 
 P = TypeVar("P", bound=HasPixels)
 
 
-@dataclass
-class _Member:
+@dataclass(eq=False)
+class Member:
+    """An encoder of the pool.
+
+    Attributes:
+        actor: Its process.
+        is_open: Whether its model is loaded.
+        calls: How many it has.
+        asked_at: When it was asked to load its model.
+        is_reserved: Whether its call has it to itself.
+        faults: How often in a row its device broke, in the processes before it too.
+        node_id: Where it is, once it is open.
+    """
+
     actor: Any
     is_open: bool = False
     calls: int = 0
     asked_at: float = field(default_factory=time.monotonic)
     is_reserved: bool = False
+    faults: int = 0
+    node_id: str | None = None
 
     def takes(self, *, alone: bool) -> bool:
         """Whether it takes a call; frames that are to be alone get it to themselves: its death has one cause then."""
@@ -54,13 +79,13 @@ class _Member:
 
 @dataclass
 class _Call(Generic[P]):
-    member: _Member
+    member: Member
     parts: list[P]
 
 
 @dataclass
 class EncoderPool(Generic[P]):
-    """Opens encoders, hands them batches, and replaces those that died for good.
+    """Opens encoders, hands them batches, and replaces those that died for good or whose device is past use.
 
     What it waits for is in `waitables`; what of that is ready goes to `collect`.
     """
@@ -69,11 +94,12 @@ class EncoderPool(Generic[P]):
     shares: Shares
     retries: int
     preprocessing: Preprocessing | None = None
-    _members: list[_Member] = field(default_factory=list)
+    _members: list[Member] = field(default_factory=list)
     _asked: Any = None
-    _opening: dict[Any, _Member] = field(default_factory=dict)
+    _opening: dict[Any, Member] = field(default_factory=dict)
     _calls: dict[Any, _Call[P]] = field(default_factory=dict)
     _deaths: int = 0
+    _given_up: int = 0
     _load_seconds: float = 0.0
     _busy_seconds: float = 0.0
 
@@ -97,18 +123,27 @@ class EncoderPool(Generic[P]):
         """What the encoders have spent so far, a process's start with its loading."""
         return EncoderTimes(load_seconds=self._load_seconds, busy_seconds=self._busy_seconds)
 
+    @property
+    def open_count(self) -> int:
+        """Encoders whose model is loaded, and at least one."""
+        return max(1, sum(member.is_open for member in self._members))
+
+    @property
+    def nodes(self) -> frozenset[str | None]:
+        """The nodes that have an encoder whose model is loaded."""
+        return frozenset(member.node_id for member in self._members if member.is_open)
+
+    def takers(self) -> list[Member]:
+        """The encoders that take another call, those with least to do first."""
+        return sorted((each for each in self._members if each.takes(alone=False)), key=lambda each: each.calls)
+
     def room(self, *, alone: bool = False) -> bool:
         """Whether an encoder takes another call now, or one that is to be alone."""
         return any(member.takes(alone=alone) for member in self._members)
 
-    def is_hungry(self) -> bool:
-        """Whether an encoder has nothing to do."""
-        return any(member.is_open and member.calls == 0 for member in self._members)
-
-    def submit(self, parts: Sequence[P]) -> None:
-        """Encode these batches in one call of the encoder that has least to do."""
+    def submit(self, parts: Sequence[P], member: Member) -> None:
+        """Encode these batches in one call of an encoder that takes it."""
         alone = parts[0].alone
-        member = min((each for each in self._members if each.takes(alone=alone)), key=lambda each: each.calls)
         call = member.actor.encode.remote(*(part.pixels for part in parts))
         member.calls += 1
         member.is_reserved = alone
@@ -117,7 +152,7 @@ class EncoderPool(Generic[P]):
     def resize(self, shares: Shares) -> None:
         """The cluster has another size: start the encoders that it has room for now; none that works is ended."""
         self.shares = shares
-        while self._members and len(self._members) < shares.encoders:
+        while self._members and len(self._members) < self._wanted:
             self._open(self._add())
 
     def collect(self, reference: Any) -> list[tuple[P, Vectors | Failure | Lost | None]]:
@@ -136,7 +171,10 @@ class EncoderPool(Generic[P]):
             self._asked, self.preprocessing = None, answer
         else:
             member = self._opening.pop(reference)
-            member.is_open = True
+            if isinstance(answer, DeviceFault):
+                self._replace(member, answer.problem)
+                return []
+            member.is_open, member.node_id = True, answer
             self._load_seconds += time.monotonic() - member.asked_at
         return []
 
@@ -146,7 +184,11 @@ class EncoderPool(Generic[P]):
             ray.kill(member.actor)
         self._members.clear()
 
-    def _add(self) -> _Member:
+    @property
+    def _wanted(self) -> int:
+        return self.shares.encoders - self._given_up
+
+    def _add(self, *, faults: int = 0) -> Member:
         actor = ray.remote(EncoderProcess).options(
             num_cpus=self.shares.encoder_cpus,
             num_gpus=self.shares.encoder_gpus,
@@ -154,11 +196,11 @@ class EncoderPool(Generic[P]):
             max_restarts=self.retries,
             max_task_retries=self.retries,
         )
-        member = _Member(actor.remote(self.encoder, on_gpu=self.shares.encoder_gpus > 0))
+        member = Member(actor.remote(self.encoder, on_gpu=self.shares.encoder_gpus > 0), faults=faults)
         self._members.append(member)
         return member
 
-    def _open(self, member: _Member) -> None:
+    def _open(self, member: Member) -> None:
         self._opening[member.actor.open.remote()] = member
 
     def _answer(self, reference: Any) -> Any:
@@ -180,7 +222,7 @@ class EncoderPool(Generic[P]):
         call.member.calls -= 1
         call.member.is_reserved = False
         try:
-            results, busy_seconds = ray.get(reference)
+            answer = ray.get(reference)
         except (RayActorError, OutOfMemoryError) as error:
             # Ray has an error of its own for an actor that it stopped for want of memory.
             return self._bereaved(call, error)
@@ -190,9 +232,39 @@ class EncoderPool(Generic[P]):
             return self._gone(call, error.cause)
         except RayError as error:
             return self._gone(call, error)
-        self._deaths = 0
-        self._busy_seconds += busy_seconds
-        return list(zip(call.parts, results, strict=True))
+        if isinstance(answer, DeviceFault):
+            return self._broken(call, answer.problem)
+        self._deaths = call.member.faults = 0
+        # Ray may have started it again elsewhere.
+        call.member.node_id = answer.node_id
+        self._busy_seconds += answer.busy_seconds
+        return list(zip(call.parts, answer.results, strict=True))
+
+    def _broken(self, call: _Call[P], problem: str) -> list[tuple[P, Vectors | Failure | Lost | None]]:
+        """Put a fresh process in the place of one whose device broke; its calls are done again."""
+        self._replace(call.member, problem)
+        if call.parts[0].deaths + 1 < _FAULTS_OF_FRAMES:
+            return [(part, None) for part in call.parts]
+        said = f"the encoder's device broke on its frames {_FAULTS_OF_FRAMES} times, at last on them alone: {problem}"
+        return [(call.parts[0], Failure(said))]
+
+    def _replace(self, member: Member, problem: str) -> None:
+        if member not in self._members:
+            return
+        self._members.remove(member)
+        # Nothing clears a broken CUDA context but the end of its process.
+        ray.kill(member.actor)
+        faults = member.faults + 1
+        _log.warning("an encoder's device is past use, %d times in a row: %s", faults, problem)
+        if faults >= _FAULTS_OF_DEVICE:
+            self._given_up += 1
+        elif len(self._members) < self._wanted:
+            self._open(self._add(faults=faults))
+        if not self._members:
+            raise ExecutionError(
+                f"the encoder's device broke {faults} times in a row, each time in a fresh process: {problem}."
+                " Look at the device, and at what else uses it"
+            )
 
     def _gone(self, call: _Call[P], error: RayError) -> list[tuple[P, Vectors | Failure | Lost | None]]:
         gone = Lost(f"its frames were lost on their way to the encoder ({_line(error)})")
@@ -202,7 +274,7 @@ class EncoderPool(Generic[P]):
         """Replace the member that died; only frames on which encoders died twice, alone at last, are to blame."""
         if call.member in self._members:
             self._members.remove(call.member)
-            if len(self._members) < self.shares.encoders:
+            if len(self._members) < self._wanted:
                 self._open(self._add())
         if not call.parts[0].alone:
             return [(part, None) for part in call.parts]

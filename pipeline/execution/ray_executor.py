@@ -11,8 +11,9 @@ from typing import Any
 
 from pipeline.execution.ledger import Ledger
 from pipeline.execution.progress import OnProgress, ProgressMeter
-from pipeline.execution.ray_cluster import Shares, connected, current_shares
+from pipeline.execution.ray_cluster import Shares, connected, current_shares, starts_ray
 from pipeline.execution.ray_videos import RayPart, RayVideo
+from pipeline.execution.ray_workers import Started
 from pipeline.execution.reading import Reading
 from pipeline.execution.settings import Execution
 from pipeline.execution.stages import Stages
@@ -43,7 +44,8 @@ class RayExecutor:
     and the driver sees times and embeddings only. Batches of several short videos share a call of the encoder. A reader
     waits when it is `batches_ahead`, so memory is bounded whatever a video's length. A process that dies is retried
     `retries` times; then its video is reported as failed and the others go on. So is a video whose reader gives no sign
-    of life for `stall_seconds`. Nodes may join and leave: new ones are used, and what was lost is done again.
+    of life for `stall_seconds`. Nodes may join and leave: new ones are used, and what was lost is done again. A cluster
+    that grows by demand is shown how many more videos could be read at once.
 
     Args:
         settings: Where, and how much at once.
@@ -65,8 +67,10 @@ class RayExecutor:
             EncoderError: The model cannot be used; WeightsUnavailableError among them.
             MomentIndexError: The index cannot be used.
         """
+        can_grow = not starts_ray(self._settings)
         with connected(self._settings) as shares, _published(self._on_progress) as on_progress:
-            batch = _Batch(self._settings, self._stages, shares, ProgressMeter(on_progress), iter(sources))
+            meter = ProgressMeter(on_progress)
+            batch = _Batch(self._settings, self._stages, shares, meter, iter(sources), can_grow=can_grow)
             try:
                 yield from batch.reports()
             finally:
@@ -83,12 +87,21 @@ class _Batch:
     """The driver's loop: it admits sources, starts readers, feeds encoders, and writes what is complete."""
 
     def __init__(
-        self, settings: Execution, stages: Stages, shares: Shares, meter: ProgressMeter, sources: Iterator[Source]
+        self,
+        settings: Execution,
+        stages: Stages,
+        shares: Shares,
+        meter: ProgressMeter,
+        sources: Iterator[Source],
+        *,
+        can_grow: bool,
     ) -> None:
         import ray
 
+        from pipeline.execution.ray_demand import Demand
         from pipeline.execution.ray_encoders import EncoderPool
         from pipeline.execution.ray_identities import Identities
+        from pipeline.execution.ray_parts import WaitingParts
         from pipeline.execution.ray_readers import ReaderPool
 
         self._ray = ray
@@ -100,23 +113,26 @@ class _Batch:
         self._identities = Identities(settings, stages.fetching, sources)
         self._readers: ReaderPool[RayVideo] = ReaderPool(settings, shares)
         self._encoders: EncoderPool[RayPart] = EncoderPool(stages.encoder, shares, settings.retries)
+        self._demand = Demand(settings, is_shown=can_grow)
         self._admitted: deque[RayVideo] = deque()
-        self._parts: deque[RayPart] = deque()
+        self._parts = WaitingParts(self._encoders, settings.batch_frames)
         self._looked_at_cluster = time.monotonic()
         meter.resize(readers=shares.readers, encoders=shares.encoders)
 
     def reports(self) -> Iterator[VideoReport]:
         while True:
-            self._identities.submit_more(waiting=len(self._admitted), readers=self._shares.readers)
+            readers = max(self._shares.readers, self._demand.most)
+            self._identities.submit_more(waiting=len(self._admitted), readers=readers)
             self._read_more()
-            self._encode_more()
+            self._parts.hand_out()
             self._fit_cluster()
-            is_listening = sum(part.frames for part in self._parts) < self._settings.batch_frames
+            left = len(self._readers) + len(self._admitted)
+            self._demand.show(videos_left=left, readers=self._shares.readers)
+            is_listening = self._parts.is_short
             self._end_silent(is_listening=is_listening)
             waitables = self._waitables(is_listening=is_listening)
             yield from self._ledger.reports(all_written=not waitables)
-            waiting = sum(part.frames for part in self._parts)
-            self._meter.ended(self._ledger.counts, encoders=self._encoders.times, frames_waiting=waiting)
+            self._meter.ended(self._ledger.counts, encoders=self._encoders.times, frames_waiting=self._parts.frames)
             if not (waitables or self._admitted):
                 return
             ready, _ = self._ray.wait(waitables, num_returns=1, timeout=_TICK_SECONDS, fetch_local=False)
@@ -125,6 +141,7 @@ class _Batch:
 
     def close(self) -> None:
         if self._ray.is_initialized():
+            self._demand.close()
             self._identities.close()
             self._readers.close()
             self._encoders.close()
@@ -175,8 +192,10 @@ class _Batch:
         if read is None:
             return
         video, pixels, item = read
-        if isinstance(item, BatchTimes):
-            self._parts.append(video.take_read(item, pixels))
+        if isinstance(item, Started):
+            video.node_id = item.node_id
+        elif isinstance(item, BatchTimes):
+            self._parts.add(video.take_read(item, pixels))
             self._meter.advance(video.number, item)
         elif isinstance(item, VideoEnd):
             video.end = item
@@ -185,29 +204,12 @@ class _Batch:
         else:
             self._fail(video, item)
 
-    def _encode_more(self) -> None:
-        """Fill calls with batches of several videos; a call that isn't full is made only to an encoder without work."""
-        while self._parts and self._encoders.room(alone=self._parts[0].alone):
-            parts: list[RayPart] = []
-            frames = 0
-            for part in self._parts:
-                if parts and (part.alone or parts[0].alone or frames + part.frames > self._settings.batch_frames):
-                    break
-                parts.append(part)
-                frames += part.frames
-            is_full = frames >= self._settings.batch_frames or len(parts) < len(self._parts)
-            if not (is_full or self._encoders.is_hungry()):
-                return
-            for _ in parts:
-                self._parts.popleft()
-            self._encoders.submit(parts)
-
     def _take_encoded(self, part: RayPart, result: Vectors | Failure | Lost | None) -> None:
         if part.video.is_over:
             return
         if result is None:
-            part.alone = True
-            self._parts.append(part)
+            part.deaths += 1
+            self._parts.add(part)
         elif isinstance(result, Failure | Lost):
             self._readers.cancel(part.video)
             self._fail(part.video, result)
@@ -246,7 +248,7 @@ class _Batch:
     def _abandon(self, video: RayVideo) -> None:
         video.is_over = True
         self._meter.end(video.number)
-        self._parts = deque(part for part in self._parts if part.video is not video)
+        self._parts.drop(lambda part: part.video is video)
 
     def _end_silent(self, *, is_listening: bool) -> None:
         for source, failure in self._identities.silent():

@@ -12,7 +12,7 @@ from ray.exceptions import OutOfMemoryError, RayError, RaySystemError, RayTaskEr
 
 from pipeline.errors import ExecutionError
 from pipeline.execution.ray_cluster import Shares
-from pipeline.execution.ray_workers import read_video
+from pipeline.execution.ray_workers import Started, read_video
 from pipeline.execution.reading import Reading
 from pipeline.execution.settings import Execution
 from pipeline.execution.video_work import BatchTimes, Failure, Heartbeat, Lost, VideoEnd, failure_of
@@ -77,6 +77,9 @@ class ReaderPool(Generic[V]):
     def __contains__(self, reference: Any) -> bool:
         return reference in self._readers
 
+    def __len__(self) -> int:
+        return len(self._readers)
+
     @property
     def has_room(self) -> bool:
         """Whether another video can be read now."""
@@ -98,12 +101,12 @@ class ReaderPool(Generic[V]):
         )
         self._readers[task.remote(self._reading, place_of(video.source.uri), video.identity.state)] = _Reader(video)
 
-    def collect(self, reference: Any) -> tuple[V, Any, BatchTimes | VideoEnd | Failure | Lost] | None:
+    def collect(self, reference: Any) -> tuple[V, Any, Started | BatchTimes | VideoEnd | Failure | Lost] | None:
         """Take the next object of a reader: pixels, which are passed on unseen, and then what is known of them.
 
         Returns:
             The video, the reference of a batch's uint8 (N, H, W, 3) pixels in Ray's store, and what is known of them;
-            or None where it was a sign of life only. After anything but `BatchTimes` the reader is gone.
+            or None where it was a sign of life only. After anything but `Started` and `BatchTimes` the reader is gone.
 
         Raises:
             ExecutionError: The cluster is gone.
@@ -125,7 +128,7 @@ class ReaderPool(Generic[V]):
         if isinstance(item, Heartbeat):
             reader.patience_seconds = item.silence_seconds
             return None
-        if not isinstance(item, BatchTimes):
+        if not isinstance(item, Started | BatchTimes):
             del self._readers[reference]
         return reader.video, pixels, item
 
@@ -189,7 +192,7 @@ def lost(error: RayError, source: Source, *, tries: int) -> Failure | Lost:
         ExecutionError: The cluster is gone.
     """
     if isinstance(error, OutOfMemoryError):
-        return Failure(f"the process that read it was stopped {tries} times for want of memory")
+        return Failure(f"out of memory: Ray stopped the process that read it {tries} times")
     if isinstance(error, WorkerCrashedError):
         return Failure(f"the process that read it died {tries} times; the file crashes the decoder, or memory ran out")
     if isinstance(error, RayTaskError):

@@ -22,6 +22,7 @@ class RayVideo:
         identity: What its content is, and when that was so.
         tries_left: How often it may be begun again where Ray loses something of it.
         number: Its number in the batch's progress.
+        node_id: Where it is read, once that has begun.
         batches_read: How many batches its reader gave.
         gathered: The embeddings that have come without a gap.
         end: What is known once all of it is read.
@@ -32,6 +33,7 @@ class RayVideo:
     identity: Identity
     tries_left: int
     number: int = 0
+    node_id: str | None = None
     batches_read: int = 0
     gathered: GatheredEmbeddings = field(default_factory=GatheredEmbeddings)
     end: VideoEnd | None = None
@@ -51,7 +53,7 @@ class RayVideo:
 
     def take_read(self, times: BatchTimes, pixels: Any) -> RayPart:
         """Take the times of the next batch, and make of it what an encoder gets."""
-        part = RayPart(self, self.batches_read, pixels, len(times))
+        part = RayPart(self, self.batches_read, pixels, len(times), self.node_id)
         self._times[self.batches_read] = times
         self.batches_read += 1
         return part
@@ -72,11 +74,18 @@ class RayPart:
         number: Which batch of the video.
         pixels: Reference of the frames.
         frames: How many there are.
-        alone: Whether it must not share a call with other videos.
+        node_id: Where they lie.
+        deaths: How often an encoder died, or its device broke, in a call that it was part of.
     """
 
     video: RayVideo
     number: int
     pixels: Any
     frames: int
-    alone: bool = False
+    node_id: str | None = None
+    deaths: int = 0
+
+    @property
+    def alone(self) -> bool:
+        """Whether it must not share a call with other videos."""
+        return self.deaths > 0

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
-from pipeline.encode.protocol import Encoder, OpenEncoder, Preprocessing
+from pipeline.encode.guarded import GuardedEncoder, fault_of
+from pipeline.encode.protocol import Encoder, Preprocessing
 from pipeline.errors import MomentseekError
 from pipeline.execution.reading import Reading, sampled_batches
 from pipeline.execution.stage_times import Stopwatch
@@ -27,7 +29,7 @@ from pipeline.execution.video_work import (
 )
 from pipeline.video import Fetching, Identity, identify
 
-__all__ = ["EncoderProcess", "identified", "read_video"]
+__all__ = ["DeviceFault", "Encoded", "EncoderProcess", "Started", "identified", "read_video"]
 
 _PLACES_AT_ONCE = 4
 
@@ -50,11 +52,11 @@ def _identified(path: str, fetching: Fetching) -> Identity | Failure:
 
 def read_video(
     reading: Reading, path: str, state: str
-) -> Iterator[Images | BatchTimes | Heartbeat | VideoEnd | Failure | None]:
+) -> Iterator[Images | BatchTimes | Started | Heartbeat | VideoEnd | Failure | None]:
     """Read a video as pairs: (pixels, times) a batch, (None, heartbeat) in between, at last (None, end or failure)."""
     # Until the first one a task may wait for a processor; from then on it works.
     yield None
-    yield Heartbeat()
+    yield Started(_node_id())
     try:
         for item in sampled_batches(reading, path, state):
             if isinstance(item, FrameBatch):
@@ -66,6 +68,54 @@ def read_video(
     except Exception as error:  # noqa: BLE001 - errors travel as values, so that no retry hides them
         yield None
         yield failure_of(error, path)
+
+
+@dataclass(frozen=True)
+class Started:
+    """A reader's first sign of life.
+
+    Attributes:
+        node_id: Where it is, and where its frames will lie.
+    """
+
+    node_id: str
+
+
+def _node_id() -> str:
+    import ray
+
+    return str(ray.get_runtime_context().get_node_id())
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What came of a call of an encoder.
+
+    Attributes:
+        results: The embeddings of each batch, or why it has none.
+        busy_seconds: Time in the model.
+        node_id: Where the encoder is.
+    """
+
+    results: list[Vectors | Failure]
+    busy_seconds: float
+    node_id: str | None = None
+
+
+@dataclass(frozen=True)
+class DeviceFault:
+    """The encoder's process can encode no more, whatever it is given.
+
+    Attributes:
+        problem: What its device said.
+    """
+
+    problem: str
+
+    @classmethod
+    def of(cls, error: Exception) -> DeviceFault:
+        """What an error says, in a line."""
+        return cls(" ".join(str(error).split()) or type(error).__name__)
 
 
 class EncoderProcess:
@@ -81,7 +131,7 @@ class EncoderProcess:
             # Ray allows one thread a processor held. Readers mostly wait for the encoder, so idle ones are lent to it.
             os.environ["OMP_NUM_THREADS"] = str(len(os.sched_getaffinity(0)))
         self._encoder = encoder
-        self._model: OpenEncoder | None = None
+        self._model: GuardedEncoder | None = None
 
     def preprocessing(self) -> Preprocessing | MomentseekError:
         """What readers need of the model; an error of ours travels as a value, since Ray would wrap it."""
@@ -90,22 +140,31 @@ class EncoderProcess:
         except MomentseekError as error:
             return error
 
-    def open(self) -> MomentseekError | None:
-        """Load the weights; an error of ours travels as a value."""
+    def open(self) -> MomentseekError | DeviceFault | str:
+        """Load the weights, and say on which node; an error of ours, or a fault of the device, travels as a value."""
         try:
             self._opened()
         except MomentseekError as error:
             return error
-        return None
+        except Exception as error:
+            if fault_of(error) is None:
+                raise
+            return DeviceFault.of(error)
+        return _node_id()
 
-    def encode(self, *parts: Images) -> tuple[list[Vectors | Failure], float]:
-        """Embed the batches of several videos, views of Ray's shared memory, in one call; and the seconds it took."""
+    def encode(self, *parts: Images) -> Encoded | DeviceFault:
+        """Embed the batches of several videos, views of Ray's shared memory, in one call.
+
+        A fault of the device is nobody's failure: it travels as a value of its own.
+        """
         model, watch = self._opened(), Stopwatch()
         with watch:
             results = encoded(model, parts)
-        return results, watch.seconds
+        if model.fault is not None:
+            return DeviceFault.of(model.fault)
+        return Encoded(results, watch.seconds, _node_id())
 
-    def _opened(self) -> OpenEncoder:
+    def _opened(self) -> GuardedEncoder:
         if self._model is None:
-            self._model = self._encoder.open()
+            self._model = GuardedEncoder(self._encoder.open())
         return self._model

@@ -91,12 +91,13 @@ class RunAccount:
     def _name(self, uri: str) -> str:
         return _text(self._name_of(uri))
 
-    def report(self, outcome: Outcome, problem: str | None = None) -> RunReport:
+    def report(self, outcome: Outcome, problem: str | None = None, *, heartbeat_seconds: float = 60.0) -> RunReport:
         """All that is known by now.
 
         Args:
             outcome: How the run stands.
             problem: Why it failed.
+            heartbeat_seconds: How often it is written while the run lasts.
         """
         elapsed = self._clock() - self._started
         first = tuple(map(self._name, self._facts.first_sources))
@@ -105,6 +106,7 @@ class RunAccount:
             **facts.model_dump(),
             outcome=outcome,
             problem=problem,
+            heartbeat_seconds=heartbeat_seconds,
             started_at=self._started_at,
             updated_at=_now(),
             elapsed_seconds=elapsed,

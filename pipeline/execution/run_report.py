@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,7 +11,9 @@ from pipeline.execution.stage_times import StageSeconds
 
 __all__ = ["Cause", "Example", "Outcome", "Period", "RunFacts", "RunReport", "SlowVideo"]
 
-Outcome = Literal["running", "finished", "interrupted", "failed"]
+Outcome = Literal["running", "finished", "interrupted", "failed", "lost"]
+# So many heartbeats may be late, or the clocks of two machines differ by so much, before a run counts as lost.
+_BEATS_MISSED = 5
 
 
 class _Kept(BaseModel):
@@ -89,8 +92,11 @@ class RunReport(RunFacts):
 
     format: Literal[1] = 1
     outcome: Outcome
+    """"lost" is what a reader makes of "running" where the report was not written again for too long."""
     problem: str | None = None
-    """Why it failed."""
+    """Why it failed, or when a lost one was last heard of."""
+    heartbeat_seconds: float = Field(default=60.0, ge=0)
+    """How often a running one is written."""
     started_at: str
     updated_at: str
     """When this was written; the end, where the run has ended."""
@@ -115,6 +121,28 @@ class RunReport(RunFacts):
     """What was wrong with videos that were kept in part; most frequent first."""
     peak_memory_bytes: int
     """Most that the driver's process held at once; workers not counted."""
+
+    @property
+    def patience_seconds(self) -> float:
+        """How old a running one may become before the run is taken for dead."""
+        return _BEATS_MISSED * self.heartbeat_seconds
+
+    def judged(self, *, now: datetime, written_at: datetime | None = None) -> RunReport:
+        """The same, or one that says "lost" where a run that should be running was not heard of for too long.
+
+        Args:
+            now: By the reader's clock.
+            written_at: When it was written by the clock of its storage, where that says; the later of this and
+                `updated_at` counts, so that a run whose own machine's clock is slow is not taken for dead.
+        """
+        if self.outcome != "running":
+            return self
+        heard = max(filter(None, (datetime.fromisoformat(self.updated_at), written_at)))
+        # Times are written in whole seconds.
+        if (now - heard).total_seconds() <= self.patience_seconds + 1.0:
+            return self
+        said = f"ended without a word (last heard of at {heard:%Y-%m-%dT%H:%M:%SZ})"
+        return self.model_copy(update={"outcome": "lost", "problem": said})
 
     @property
     def ended(self) -> int:

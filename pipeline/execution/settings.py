@@ -33,6 +33,10 @@ class Execution(Settings):
     """Most videos being decoded, and never more than there are processors beside the encoders; None for as many as
     that."""
 
+    grow_to_videos: int = Field(default=64, ge=0)
+    """Videos at once for which a joined cluster is asked to grow, if it has an autoscaler; never more than are left to
+    do, nor more than `videos_at_once`. 0 takes the cluster as it is."""
+
     batches_ahead: int = Field(default=2, ge=1)
     """Batches that a video's decoder may be ahead of the encoder before it waits."""
 

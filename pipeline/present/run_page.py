@@ -46,6 +46,10 @@ def run_page(report: RunReport) -> str:
 
 def _header(report: RunReport) -> Markup:
     problem = tag("p", report.problem, class_="problem") if report.problem else Markup()
+    if report.outcome == "running":
+        # Nobody writes this page again where the run is killed.
+        said = f"Older than {clock(report.patience_seconds)}? Then the run has ended without a word."
+        problem = tag("p", said, class_="quiet")
     job = f" · Ray job {report.job_id}" if report.job_id else ""
     until = "as of" if report.outcome == "running" else "to"
     return tag(

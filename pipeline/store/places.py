@@ -9,6 +9,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -118,6 +119,18 @@ class Place:
         """
         with self.open(name) as file:
             return bytes(file.read())
+
+    def written_at(self, name: str) -> datetime | None:
+        """When a file was last written, by the clock of what holds it, in UTC; None where that does not say.
+
+        Raises:
+            OSError: It cannot be asked.
+        """
+        try:
+            found: datetime = self._files.modified(f"{self.root}/{name}")
+        except NotImplementedError:
+            return None
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
     def list(self, folder: str, suffix: str) -> list[str]:
         """Names below `root` of the files with that suffix directly in a folder, in order; none where it is missing.

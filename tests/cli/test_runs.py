@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,30 @@ def test_a_killed_batch_leaves_a_report(config, make_video, tmp_path):
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == -9
     [path] = (tmp_path / "library" / "runs").glob("*.json")
     assert json.loads(path.read_text())["outcome"] == "running"
+
+
+def test_a_run_is_running_while_its_process_lives_and_lost_once_that_is_killed(
+    momentseek, config, make_video, tmp_path
+):
+    hangs = tmp_path / "hangs"
+    code = (
+        "import time; from pathlib import Path; from pipeline import run_log; from pipeline.cli import main;"
+        " from pipeline.execution.ledger import Ledger; run_log._INTERVAL_SECONDS = 0.4;"
+        f" Ledger.finish = lambda *_: (Path({str(hangs)!r}).touch(), time.sleep(600));"
+        f" main(['index', {str(make_video())!r}, '-c', {config!r}])"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    try:
+        ends = time.monotonic() + 60
+        while not hangs.exists() and time.monotonic() < ends:
+            time.sleep(0.1)
+        time.sleep(4)
+        [alive] = momentseek("runs", "--library", tmp_path / "library", "--json").objects()
+    finally:
+        process.kill()
+        process.wait()
+    time.sleep(4)
+    [killed] = momentseek("runs", "--library", tmp_path / "library", "--json").objects()
+    assert (alive["outcome"], alive["problem"], killed["outcome"]) == ("running", None, "lost")
+    assert killed["problem"] == f"ended without a word (last heard of at {killed['updated_at']})"
+    assert "lost: ended without a word" in momentseek("runs", "show", "--library", tmp_path / "library").out

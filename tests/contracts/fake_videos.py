@@ -3,7 +3,8 @@
 A fake video says what it does: `frames` at 2 a second, each of the grey level `grey`, of which `damaged` are lost at
 the end; at frame `fail` the decoder raises, at frame `kill` the process dies, at frame `hang` it does no more. Each
 frame takes `slow` seconds. At frame `wait` the process writes its id to the file `mark`, unless that is there, and
-waits for its end. The id of the Ray node that opens it is added to the file `nodes`.
+waits for its end. Each frame takes `eats` MiB of memory that are not given back. The id of the Ray node that opens it
+is added to the file `nodes`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from pipeline.types import Frame, Grid, Skip, VideoInfo
 HEAD = b"\0fake video\0"
 RATE = Fraction(2)
 SIDE = 8
-KILLS_ENCODER, FAILS_ENCODER = 250, 251
+KILLS_ENCODER, FAILS_ENCODER, BREAKS_DEVICE = 250, 251, 252
 
 
 def write_video(path: Path, *, frames: int = 10, grey: int = 100, **others: object) -> Path:
@@ -57,6 +58,7 @@ class FakeStream:
         self._path = path
         self._words = words
         self._given = 0
+        self._eaten: list[bytes] = []
         self.damage: tuple[str, ...] = ()
 
     @property
@@ -103,6 +105,7 @@ class FakeStream:
             if self._words.get("hang") == str(pts) or (self._words.get("wait") == str(pts) and self._marks()):
                 time.sleep(3600)
             time.sleep(float(self._words.get("slow", 0)))
+            self._eaten.append(b"\1" * (int(self._words.get("eats", 0)) * 2**20))
             self._given = pts + 1
             if (end is not None and pts / RATE >= end) or (start is not None and (pts + 1) / RATE <= start):
                 continue
@@ -199,9 +202,12 @@ class FakeModel:
     precision = "fp32"
     logit_scale = 20.0
 
-    def __init__(self, log: str | None, seconds_a_call: float) -> None:
-        self._log = log
-        self._seconds_a_call = seconds_a_call
+    def __init__(self, encoder: FakeEncoder) -> None:
+        self._log = encoder.log
+        self._seconds_a_call = encoder.seconds_a_call
+        self._most_images = encoder.most_images
+        self._breaks_once = encoder.breaks_once
+        self._is_broken = False
 
     def encode_images(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         time.sleep(self._seconds_a_call)
@@ -209,6 +215,7 @@ class FakeModel:
         if self._log:
             with Path(self._log).open("a") as file:
                 file.write(f"{os.getpid()} {len(images)}\n")
+        self._use_device(greys)
         if (greys == KILLS_ENCODER).any():
             os.kill(os.getpid(), signal.SIGKILL)
         if (greys == FAILS_ENCODER).any():
@@ -216,18 +223,39 @@ class FakeModel:
         angles = greys.astype(np.float32) / 255
         return np.stack([np.cos(angles), np.sin(angles), 0 * angles, 0 * angles], axis=1)
 
+    def _use_device(self, greys: npt.NDArray[np.uint8]) -> None:
+        """Do as CUDA does: for want of memory the next call may succeed, after anything else none does."""
+        if self._breaks_once is not None and not Path(self._breaks_once).exists():
+            Path(self._breaks_once).touch()
+            self._is_broken = True
+        self._is_broken |= bool((greys == BREAKS_DEVICE).any())
+        if self._is_broken:
+            import torch
+
+            raise torch.AcceleratorError("CUDA error: device-side assert triggered")
+        if self._most_images is not None and len(greys) > self._most_images:
+            import torch
+
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
     def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         return np.eye(4, dtype=np.float32)[[0] * len(texts)]
 
 
 @dataclass(frozen=True)
 class FakeEncoder:
-    """`log` names a file that gets a line a call: the process and the number of images."""
+    """`log` names a file that gets a line a call: the process and the number of images.
+
+    Its device has memory for `most_images` at once. It breaks at frames that are `BREAKS_DEVICE`, and at the first call
+    where there is no file `breaks_once`, which it writes.
+    """
 
     log: str | None = None
     has_weights: bool = True
     patience_seconds: float = 0.0
     seconds_a_call: float = 0.0
+    most_images: int | None = None
+    breaks_once: str | None = None
     fingerprint: str = "fake"
     description: str = "fake encoder"
 
@@ -238,4 +266,4 @@ class FakeEncoder:
         time.sleep(self.patience_seconds)
         if not self.has_weights:
             raise WeightsUnavailableError("the fake weights are out of reach; set has_weights")
-        return FakeModel(self.log, self.seconds_a_call)
+        return FakeModel(self)

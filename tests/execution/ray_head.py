@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -9,9 +10,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,8 @@ _PORTS = (
     "metrics-export-port",
     "ray-client-server-port",
 )
+_COMMANDS = ("initialization", "setup", "head_setup", "worker_setup", "head_start_ray", "worker_start_ray")
+_NO_SETUP = {"use_node_id_as_ip": True, "disable_node_updaters": True, "disable_launch_config_check": True}
 _START_SECONDS = 120
 _MAIN = "import sys; from pipeline.cli import main; sys.exit(main(sys.argv[1:]))"
 
@@ -37,12 +41,14 @@ class Head:
 
     Attributes:
         address: Of its dashboard.
+        gcs: By which a batch on its machines joins it.
         token: What the Jobs API asks for.
         home: Home folder of a user who keeps that token.
         logs: Where Ray writes its logs.
     """
 
     address: str
+    gcs: str
     token: str
     home: Path
     logs: Path
@@ -59,6 +65,19 @@ class Head:
             stderr=subprocess.PIPE,
         )
 
+    def driver(self, script: str, folder: Path) -> subprocess.Popen[str]:
+        """Start a program on one of the cluster's machines; `sys.argv[1]` is the cluster's address."""
+        own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token}
+        own["PYTHONPATH"] = os.pathsep.join([str(PROJECT / "tests"), str(PROJECT)])
+        return subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(script), self.gcs],
+            cwd=folder,
+            env=_bare_environment() | own,
+            text=True,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+
     def momentseek(self, *arguments: object, code: int = 0, **changes: str) -> tuple[str, str]:
         """Run it to its end, which must be with this exit code; what it wrote on standard output and error."""
         process = self.client(*arguments, **changes)
@@ -68,31 +87,65 @@ class Head:
 
 
 @contextmanager
-def ray_head() -> Iterator[Head]:
-    """Start a cluster with token authentication, on ports that are free, and end all its processes."""
+def ray_head(
+    *, cpus: int = 2, node_types: dict[str, object] | None = None, variables: Mapping[str, str] | None = None
+) -> Iterator[Head]:
+    """Start a cluster with token authentication, on ports that are free, and end all its processes.
+
+    Args:
+        cpus: Of its first machine.
+        node_types: Machines that Ray's autoscaler may add, each of them processes on this one; none without.
+        variables: Of the environment of its processes.
+    """
     mark = uuid.uuid4().hex
     # The paths of Ray's sockets have to be short.
     folder = Path(tempfile.mkdtemp(prefix="ms-", dir="/tmp"))
     ray = Path(sys.executable).parent / "ray"
     # Ray's workers stand back for all else on a machine, and this one may be busy.
     own = {_MARK: mark, "HOME": str(folder), "RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0"}
-    environment = _bare_environment() | own
+    environment = _bare_environment() | own | dict(variables or {})
     try:
         made = subprocess.run(
             [ray, "get-auth-token", "--generate"], env=environment, text=True, capture_output=True, check=True
         )
         ports = _free_ports(len(_PORTS))
-        command = [ray, "start", "--head", "--block", "--num-cpus=2", "--num-gpus=0", "--disable-usage-stats"]
+        command = [ray, "start", "--head", "--block", f"--num-cpus={cpus}", "--num-gpus=0", "--disable-usage-stats"]
         command += ["--node-ip-address=127.0.0.1", "--dashboard-host=127.0.0.1", f"--temp-dir={folder / 'ray'}"]
         command += ["--min-worker-port=0", "--max-worker-port=0", f"--object-store-memory={200 * 2**20}"]
         command += [f"--{name}={port}" for name, port in zip(_PORTS, ports, strict=True)]
+        if node_types is not None:
+            command.append(f"--autoscaling-config={_autoscaling(folder, f'127.0.0.1:{ports[0]}', cpus, node_types)}")
+            environment |= {"AUTOSCALER_UPDATE_INTERVAL_S": "1", "RAY_FAKE_CLUSTER": "1"}
         with (folder / "start.log").open("w") as log:
             subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True)
         _await_answer(ports[1], folder / "start.log")
-        yield Head(f"http://127.0.0.1:{ports[1]}", made.stdout.strip(), folder, folder / "ray")
+        gcs, token = f"127.0.0.1:{ports[0]}", made.stdout.strip()
+        yield Head(f"http://127.0.0.1:{ports[1]}", gcs, token, folder, folder / "ray")
     finally:
         _end_all(mark)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _autoscaling(folder: Path, gcs: str, cpus: int, node_types: dict[str, object]) -> Path:
+    """What Ray's own AutoscalingCluster would write; that one first ends every Ray on this machine."""
+    head = "ray.head.default"
+    config = {
+        "cluster_name": "test",
+        "max_workers": 4,
+        # A cluster that asks for much at once gets it at once.
+        "upscaling_speed": 100,
+        "idle_timeout_minutes": 0.1,
+        "provider": {"type": "fake_multinode", "gcs_address": gcs, "launch_multiple": True, **_NO_SETUP},
+        "available_node_types": {head: {"resources": {"CPU": cpus}, "node_config": {}, "max_workers": 0}, **node_types},
+        "head_node_type": head,
+        "auth": {},
+        "file_mounts": {},
+        "cluster_synced_files": [],
+        **{f"{kind}_commands": [] for kind in _COMMANDS},
+    }
+    path = folder / "autoscaling.json"
+    path.write_text(json.dumps(config))
+    return path
 
 
 def _bare_environment() -> dict[str, str]:

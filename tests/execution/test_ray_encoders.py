@@ -15,6 +15,7 @@ from pipeline.errors import ExecutionError
 from pipeline.execution import ray_encoders
 from pipeline.execution.ray_cluster import Shares
 from pipeline.execution.ray_encoders import EncoderPool
+from pipeline.execution.ray_workers import DeviceFault, Encoded
 from pipeline.execution.video_work import Failure
 
 VECTORS = np.eye(1, 4, dtype=np.float32)
@@ -23,22 +24,27 @@ VECTORS = np.eye(1, 4, dtype=np.float32)
 @dataclass(eq=False)
 class FakeReference:
     answer: Any = None
+    actor: int = 0
 
 
+@dataclass
 class FakeMethod:
+    actor: int
+
     def remote(self, *pixels: object) -> FakeReference:
-        return FakeReference()
+        return FakeReference(actor=self.actor)
 
 
 class FakeActor:
-    encode = open = preprocessing = FakeMethod()
+    def __init__(self, number: int) -> None:
+        self.encode = self.open = self.preprocessing = FakeMethod(number)
 
 
 class FakeRay:
     """Its actors answer nothing by themselves: a test sets the `answer` of their references."""
 
     def __init__(self) -> None:
-        self.actors = 0
+        self.actors = self.killed = 0
 
     def remote(self, kind: type) -> Any:
         return self
@@ -51,15 +57,19 @@ class FakeRay:
             raise reference.answer
         return reference.answer
 
+    def kill(self, actor: FakeActor) -> None:
+        self.killed += 1
+
     def _start(self, *arguments: object, **keywords: object) -> FakeActor:
         self.actors += 1
-        return FakeActor()
+        return FakeActor(self.actors)
 
 
 @dataclass(eq=False)
 class FakePart:
     pixels: FakeReference = field(default_factory=FakeReference)
     alone: bool = False
+    deaths: int = 0
 
 
 @pytest.fixture
@@ -86,13 +96,14 @@ def open_all(pool: EncoderPool[FakePart]) -> None:
 
 def submitted(pool: EncoderPool[FakePart], *parts: FakePart) -> Any:
     before = set(pool.waitables())
-    pool.submit(parts)
+    member = next(each for each in pool.takers() if each.takes(alone=parts[0].alone))
+    pool.submit(parts, member)
     [call] = set(pool.waitables()) - before
     return call
 
 
 def collected(pool: EncoderPool[FakePart], call: Any, answer: Any) -> list[Any]:
-    call.answer = answer if isinstance(answer, Exception) else (answer, 0.5)
+    call.answer = Encoded(answer, 0.5) if isinstance(answer, list) else answer
     return [result for _, result in pool.collect(call)]
 
 
@@ -141,3 +152,69 @@ def test_encoders_that_die_again_and_again_end_the_batch(pool):
         open_all(pool)
     with pytest.raises(ExecutionError, match="3 calls in a row"):
         collected(pool, submitted(pool, FakePart(alone=True)), ActorDiedError())
+
+
+BROKEN = DeviceFault("CUDA error: device-side assert triggered")
+
+
+def test_an_encoder_whose_device_broke_is_replaced_and_its_calls_are_done_again(pool, fake_ray):
+    first, second = submitted(pool, FakePart(), FakePart()), submitted(pool, FakePart())
+    assert collected(pool, first, BROKEN) == [None, None]
+    assert collected(pool, second, ActorDiedError()) == [None]
+    assert (fake_ray.actors, fake_ray.killed) == (2, 1)
+
+
+def test_frames_on_which_a_device_breaks_three_times_are_to_blame(pool):
+    for deaths in range(2):
+        assert collected(pool, submitted(pool, FakePart(alone=deaths > 0, deaths=deaths)), BROKEN) == [None]
+        open_all(pool)
+    [failure] = collected(pool, submitted(pool, FakePart(alone=True, deaths=2)), BROKEN)
+    assert "broke on its frames 3 times, at last on them alone: CUDA error: device-side" in failure.problem
+
+
+def test_a_device_that_breaks_now_and_then_is_used_on(pool, fake_ray):
+    for _ in range(20):
+        collected(pool, submitted(pool, FakePart()), BROKEN)
+        open_all(pool)
+        collected(pool, submitted(pool, FakePart(alone=True, deaths=1)), [VECTORS])
+    assert fake_ray.actors == 21
+
+
+def test_a_device_that_breaks_again_and_again_ends_the_batch(pool, fake_ray):
+    for _ in range(5):
+        collected(pool, submitted(pool, FakePart()), BROKEN)
+        open_all(pool)
+    with pytest.raises(ExecutionError, match="broke 6 times in a row"):
+        collected(pool, submitted(pool, FakePart()), BROKEN)
+    assert fake_ray.actors == 6
+
+
+def test_a_device_that_is_broken_already_when_the_model_is_loaded_ends_the_batch_too(pool, fake_ray):
+    collected(pool, submitted(pool, FakePart()), BROKEN)
+    for _ in range(4):
+        [opening] = pool.waitables()
+        opening.answer = BROKEN
+        assert pool.collect(opening) == []
+    [opening] = pool.waitables()
+    opening.answer = BROKEN
+    with pytest.raises(ExecutionError, match="broke 6 times in a row"):
+        pool.collect(opening)
+
+
+def test_a_broken_device_is_given_up_where_there_is_another(fake_ray):
+    shares = Shares(encoders=2, encoder_cpus=1, encoder_gpus=1, readers=1, reader_cpus=1)
+    pool: EncoderPool[FakePart] = EncoderPool(FakeEncoder(), shares, retries=1)
+    pool.start()
+    open_all(pool)
+    broken, others = 1, 0
+    for _ in range(6):
+        for call in [submitted(pool, FakePart()) for _ in range(2)]:
+            if call.actor == broken:
+                assert collected(pool, call, BROKEN) == [None]
+            else:
+                others += len(collected(pool, call, [VECTORS]))
+        broken = fake_ray.actors
+        open_all(pool)
+    pool.resize(shares)
+    assert (fake_ray.actors, fake_ray.killed, others) == (7, 6, 6)
+    assert pool.room()

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections import Counter
 from dataclasses import replace
@@ -12,7 +13,7 @@ from pathlib import Path
 import contracts.fake_videos
 import pytest
 from contracts.executor_contract import ExecutorContract, MakeExecutor, by_name, settings
-from contracts.fake_videos import KILLS_ENCODER, FakeEncoder, write_video
+from contracts.fake_videos import BREAKS_DEVICE, KILLS_ENCODER, FakeEncoder, write_video
 from own_process import start_script
 
 from pipeline.errors import ExecutionError
@@ -48,6 +49,30 @@ class TestOnRay(ExecutorContract):
         reports = by_name(run(paths[0], killer, *paths[1:]))
         assert "encoder's process died on its frames" in reports.pop("killer.mp4").problem
         assert {report.status for report in reports.values()} == {Status.DONE}
+
+    def test_run_goes_on_with_a_fresh_process_where_the_encoders_device_broke(self, executor, stages, tmp_path):
+        log, mark = tmp_path / "calls.log", tmp_path / "broken"
+        breaking = replace(stages, encoder=FakeEncoder(log=str(log), breaks_once=str(mark)))
+        paths = [write_video(tmp_path / f"{grey}.mp4", frames=12, grey=grey) for grey in (10, 20, 30)]
+        reports = list(executor(breaking, batch_frames=4).run(Source(str(path)) for path in paths))
+        assert {(report.status, report.frames_sampled) for report in reports} == {(Status.DONE, 12)}
+        assert len({line.split()[0] for line in log.read_text().splitlines()}) == 2
+
+    def test_run_fails_only_the_video_whose_frames_break_the_device(self, run, tmp_path):
+        bad = write_video(tmp_path / "bad.mp4", frames=2, grey=BREAKS_DEVICE)
+        paths = [write_video(tmp_path / f"{grey}.mp4", frames=2, grey=grey) for grey in (10, 20, 30)]
+        reports = by_name(run(paths[0], bad, *paths[1:]))
+        assert "device broke on its frames 3 times" in reports.pop("bad.mp4").problem
+        assert {report.status for report in reports.values()} == {Status.DONE}
+
+    def test_run_meets_want_of_memory_by_smaller_batches(self, executor, stages, tmp_path):
+        log = tmp_path / "calls.log"
+        small = replace(stages, encoder=FakeEncoder(log=str(log), most_images=3))
+        paths = [write_video(tmp_path / f"{grey}.mp4", frames=20, grey=grey) for grey in (10, 20, 30)]
+        reports = list(executor(small, batch_frames=10).run(Source(str(path)) for path in paths))
+        assert {(report.status, report.frames_sampled) for report in reports} == {(Status.DONE, 20)}
+        sizes = [int(line.split()[1]) for line in log.read_text().splitlines()]
+        assert (sizes.count(10), sizes.count(5), max(sizes[2:])) == (1, 1, 3)
 
     def test_run_starts_a_dead_encoder_again_while_long_videos_wait_for_it(self, executor, stages, tmp_path):
         killer = write_video(tmp_path / "killer.mp4", frames=2, grey=KILLS_ENCODER)
@@ -119,7 +144,6 @@ def test_shares_refuse_a_cluster_without_processors():
 _SCRIPT = """
     import os
     from pathlib import Path
-    import ray
     from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder
     from pipeline.execution import Execution, Stages, make_executor
     from pipeline.index import MemoryIndex
@@ -138,6 +162,7 @@ _SCRIPT = """
     sources = [Source(str(path)) for path in sorted(Path().glob("*.mp4"))]
     for report in make_executor(settings, stages, on_progress=tell).run(sources):
         print(report.source.uri, report.status, report.problem, flush=True)
+    import ray
     print(ray.is_initialized())
 """
 
@@ -157,6 +182,21 @@ def test_run_starts_a_ray_of_its_own_quietly_and_ends_it(tmp_path):
     assert any(line.startswith("b.mp4 failed the process that read it died 3 times") for line in lines)
     assert lines[-1] == "False"
     assert "raylet" not in out
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize(("named", "niceness"), [({}, 0), ({"RAY_worker_niceness": "7"}, 7)])
+def test_a_ray_of_our_own_has_its_share_of_a_busy_machine_unless_told_otherwise(named, niceness):
+    code = (
+        "import os; from pipeline.execution import Execution; from pipeline.execution.ray_cluster import connected\n"
+        "with connected(Execution()):\n"
+        "    import ray\n"
+        "    print(ray.get(ray.remote(lambda: os.nice(0)).remote()))"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | named
+    command = [sys.executable, "-c", code]
+    out = subprocess.run(command, check=False, env=environment, text=True, capture_output=True, timeout=60)
+    assert (out.stdout.split(), out.returncode) == ([str(niceness)], 0), out.stderr
 
 
 @pytest.mark.ray

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from pipeline.execution.progress import ProgressEvent
@@ -144,6 +146,30 @@ def test_names_that_are_no_text_can_be_written(account):
     account.take_report(VideoReport(source=Source("/v/\udc80.mp4"), status=Status.FAILED, problem="bad '\udc80'"))
     written = account.report("finished").model_dump_json()
     assert RunReport.model_validate_json(written).failures[0].examples[0].uri == r"/v/\udc80.mp4"
+
+
+@pytest.mark.parametrize(
+    ("silent_seconds", "stored_seconds", "outcome"),
+    [
+        (299, None, "running"),
+        (302, None, "lost"),
+        (302, 302, "lost"),
+        # By the clock of its storage it was written just now: its own machine's clock is slow.
+        (7200, 1, "running"),
+        # The reader's clock is slow.
+        (-7200, None, "running"),
+    ],
+)
+def test_a_run_is_lost_that_was_not_heard_of_for_five_heartbeats(account, silent_seconds, stored_seconds, outcome):
+    report = account.report("running", heartbeat_seconds=60)
+    now = datetime.fromisoformat(report.updated_at) + timedelta(seconds=silent_seconds)
+    stored = None if stored_seconds is None else now - timedelta(seconds=stored_seconds)
+    assert report.judged(now=now, written_at=stored).outcome == outcome
+
+
+def test_a_run_that_has_ended_is_never_lost(account):
+    later = datetime.now(UTC) + timedelta(days=365)
+    assert account.report("failed", "why").judged(now=later).outcome == "failed"
 
 
 def test_secrets_in_names_are_left_to_the_caller(clock):

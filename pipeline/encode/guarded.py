@@ -1,0 +1,131 @@
+"""An open encoder whose device may run out of memory, or break in the middle of its work."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import re
+import sys
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.encode.protocol import OpenEncoder
+
+__all__ = ["GuardedEncoder", "fault_of"]
+
+_log = logging.getLogger(__name__)
+
+# What torch says is a RuntimeError for most of these; after all but want of memory, a process's CUDA is past use.
+_MEMORY = re.compile(
+    r"(CUDA|HIP)( error:)? out of memory|CU(BLAS|DNN)_STATUS_ALLOC_FAILED|DefaultCPUAllocator: (can't|not enough)"
+)
+_DEVICE = re.compile(r"(CUDA|HIP) error:|(cuda|CUDA) (driver )?error|CU(BLAS|DNN)_STATUS_(?!NOT_SUPPORTED)\w+")
+
+
+def fault_of(error: BaseException) -> Literal["memory", "device"] | None:
+    """What an exception says of the device: it has too little memory, or is past use; None where it says neither.
+
+    An exception that was raised from another one is that one.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        found = _own_fault(seen)
+        if found is not None:
+            return found
+        seen = seen.__cause__
+    return None
+
+
+def _own_fault(error: BaseException) -> Literal["memory", "device"] | None:
+    torch = sys.modules.get("torch")
+    said = str(error)
+    if isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError)):
+        return "memory"
+    if not isinstance(error, RuntimeError):
+        return None
+    if _MEMORY.search(said):
+        return "memory"
+    is_accelerator = torch is not None and isinstance(error, getattr(torch, "AcceleratorError", ()))
+    return "device" if is_accelerator or _DEVICE.search(said) else None
+
+
+class GuardedEncoder:
+    """An `OpenEncoder` that meets want of memory by smaller batches, and notes when its device is past use.
+
+    Once a batch had to be halved, later ones are as small from the start. What comes out is the same.
+
+    Args:
+        model: Does the work.
+
+    Attributes:
+        fault: The error after which this process can encode no more: of the device, or no memory for a single image.
+    """
+
+    def __init__(self, model: OpenEncoder) -> None:
+        self._model = model
+        self._most_images = sys.maxsize
+        self.fault: Exception | None = None
+
+    @property
+    def dimension(self) -> int:
+        """Length D of an embedding."""
+        return self._model.dimension
+
+    @property
+    def device(self) -> str:
+        """Where it runs."""
+        return self._model.device
+
+    @property
+    def precision(self) -> str:
+        """Number format it computes in."""
+        return self._model.precision
+
+    def encode_images(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Embed preprocessed images, as few at once as the device has memory for.
+
+        Raises:
+            Exception: What the model raises; `fault` again once there is one.
+        """
+        if self.fault is not None:
+            raise self.fault
+        parts: list[npt.NDArray[np.float32]] = []
+        first = 0
+        while first < len(images) or not parts:
+            some = images[first : first + self._most_images]
+            vectors = self._vectors(some)
+            if vectors is None:
+                self._most_images = (len(some) + 1) // 2
+                # Out of the handler: what it refers to could not be freed in there.
+                _free_memory()
+                _log.warning("too little memory for %d images at once; %d from now on", len(some), self._most_images)
+                continue
+            parts.append(vectors)
+            first += len(some)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Embed texts."""
+        return self._model.encode_texts(texts)
+
+    def _vectors(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32] | None:
+        """None where there is too little memory for so many."""
+        try:
+            return self._model.encode_images(images)
+        except Exception as error:
+            fault = fault_of(error)
+            if fault == "memory" and len(images) > 1:
+                return None
+            if fault is not None:
+                self.fault = error
+            raise
+
+
+def _free_memory() -> None:
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,123 @@
+"""A batch on a cluster that grows by demand: Ray's own autoscaler, whose machines are processes on this one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from contracts.executor_contract import settings
+from contracts.fake_videos import write_video
+from ray_head import Head, ray_head
+
+from pipeline.execution.ray_demand import readers_missing
+
+PATIENCE_SECONDS = 120
+STORE_BYTES = 100 * 2**20
+NODE_TYPES: dict[str, object] = {
+    "small": {
+        "resources": {"CPU": 2, "object_store_memory": STORE_BYTES},
+        "node_config": {},
+        "min_workers": 0,
+        "max_workers": 2,
+    }
+}
+_BATCH = """
+    import sys
+    from pathlib import Path
+    import contracts.fake_videos
+    from ray import cloudpickle
+    from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder
+    from pipeline.execution import Execution, Stages, make_executor
+    from pipeline.index import MemoryIndex
+    from pipeline.rows import RowRecipe
+    from pipeline.segment import FixedWindows, MeanPooling
+    from pipeline.store import ParquetStore
+    from pipeline.types import Source
+
+    # The cluster's machines don't have the tests' folder on their path.
+    cloudpickle.register_pickle_by_value(contracts.fake_videos)
+    stages = Stages(decoder=FakeDecoder(), sampler=EveryFrame(), encoder=FakeEncoder(),
+        store=ParquetStore("library", "s", "e"), index=MemoryIndex(),
+        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="w"))
+    sources = [Source(str(path)) for path in sorted(Path().glob("*.mp4"))]
+    for report in make_executor(Execution(address=sys.argv[1]), stages).run(sources):
+        print(report.status, report.problem, flush=True)
+"""
+_NODES = """
+    import sys, time
+    import ray
+    ray.init(address=sys.argv[1], log_to_driver=False, logging_level="ERROR")
+    while True:
+        print(*(node["NodeID"] for node in ray.nodes() if node["Alive"]), flush=True)
+        time.sleep(0.5)
+"""
+
+
+@pytest.fixture(scope="module")
+def growing() -> Iterator[Head]:
+    with ray_head(cpus=1, node_types=NODE_TYPES) as head:
+        yield head
+
+
+@pytest.fixture
+def nodes(growing: Head, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Says which nodes there are, a line each half second."""
+    process = growing.driver(_NODES, tmp_path)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def until(nodes: subprocess.Popen[str], *, count: int) -> list[str]:
+    """The nodes, as soon as there are so many."""
+    assert nodes.stdout is not None
+    ends = time.monotonic() + PATIENCE_SECONDS
+    found: list[str] = []
+    while time.monotonic() < ends:
+        found = nodes.stdout.readline().split()
+        if len(found) == count:
+            return found
+    raise AssertionError(f"there are {len(found)} nodes, not {count}")
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["finished", signal.SIGINT, signal.SIGKILL])
+def test_a_cluster_grows_for_a_batch_and_shrinks_again_however_that_ends(growing, nodes, end, tmp_path):
+    log = tmp_path / "nodes.log"
+    for grey in range(12):
+        frames = 20 if end == "finished" else 10_000
+        write_video(tmp_path / f"{grey}.mp4", frames=frames, grey=grey, slow=0.1, nodes=log)
+    [head] = until(nodes, count=1)
+    batch = growing.driver(_BATCH, tmp_path)
+    joined = set(until(nodes, count=3)) - {head}
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while not (log.exists() and joined <= set(log.read_text().split())) and time.monotonic() < ends:
+        time.sleep(0.2)
+    assert joined <= set(log.read_text().split())
+    if end != "finished":
+        os.killpg(batch.pid, end)
+    out, _ = batch.communicate(timeout=PATIENCE_SECONDS)
+    assert out.splitlines() == (["done None"] * 12 if end == "finished" else [])
+    assert until(nodes, count=1) == [head]
+
+
+@pytest.mark.parametrize(
+    ("left", "readers", "changes", "missing"),
+    [
+        (10, 4, {}, 6),
+        (3, 4, {}, 0),
+        (1000, 4, {}, 60),
+        (1000, 80, {}, 0),
+        (1000, 4, {"videos_at_once": 6}, 2),
+        (1000, 4, {"grow_to_videos": 6}, 2),
+        (1000, 4, {"grow_to_videos": 0}, 0),
+    ],
+)
+def test_no_more_is_asked_for_than_there_are_videos_and_settings_allow(left, readers, changes, missing):
+    assert readers_missing(settings(**changes), videos_left=left, readers=readers) == missing
