@@ -134,7 +134,8 @@ def _summary(answer: Answer) -> str:
         return "nothing matches" if answer.nearest is None else f"nothing matches; {answer.min_score:g} is wanted"
     said = f"{count} {'moment' if count == 1 else 'moments'}"
     if count < answer.found:
-        said = f"moments {answer.first_rank}-{answer.first_rank + count - 1} of {answer.found}"
+        last = answer.first_rank + count - 1
+        said = f"{f'moments {answer.first_rank}-{last}' if count > 1 else f'moment {last}'} of {answer.found}"
     return f"{said}  ·  {videos} {'video' if videos == 1 else 'videos'}  ·  best first"
 
 

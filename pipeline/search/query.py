@@ -206,6 +206,12 @@ def read_query(text: str | bytes, origin: str = "the question") -> Query:
 
 def _validated(fields: Mapping[str, Any], origin: str) -> Query:
     try:
+        json.dumps(fields, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as error:
+        raise QueryError(
+            f"{origin} is not UTF-8; a video or file of such a name goes by its id, or by a link"
+        ) from error
+    try:
         return validate(Query, fields, origin)
     except ConfigError as error:
         raise QueryError(str(error)) from error

@@ -166,6 +166,7 @@ def test_an_end_between_two_frames_is_uncertain_by_half_their_distance() -> None
     [
         ("{", "is not JSON"),
         ("[1]", "expected an object"),
+        ('"caf\\udce9"', "the question is not UTF-8"),
         ('{"show": "red"}', "did you mean 'shows'"),
         ('{"shows": []}', "`shows` is empty"),
         ('{"shows": "red", "after": 9, "before": 9}', "`before` is 9 s, not later than `after` at 9 s"),
