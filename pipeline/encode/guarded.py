@@ -84,6 +84,11 @@ class GuardedEncoder:
         """Number format it computes in."""
         return self._model.precision
 
+    @property
+    def logit_scale(self) -> float:
+        """By what the model was trained to multiply cosines."""
+        return self._model.logit_scale
+
     def encode_images(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Embed preprocessed images, as few at once as the device has memory for.
 
