@@ -26,7 +26,8 @@ HATS, LADDER = "person in hard hat", "a person climbing a ladder"
 @pytest.fixture(scope="module")
 def films_library(films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("films")
-    copy = folder / "street-copy.mkv"
+    # Either may be listed as the other's copy: its bytes, and so its id, are others each time. Its times are rounded.
+    copy = folder / "street-corner.mkv"
     rewrap(films / "street-corner.mp4", copy)
     names = {"fire-drill": "office", "warehouse-shift": "store", "street-corner": "street"}
     sources = [Source(str(films / f"{name}.mp4"), {"camera": camera, "floor": 1}) for name, camera in names.items()]
@@ -220,12 +221,12 @@ def test_what_comes_too_late_after_the_first_is_no_nearest(search: Search) -> No
 
 def test_the_table_has_steps_and_copies_below_their_moment(momentseek, films_library: Path) -> None:
     question = "search", LADDER, "--then", "a crane", "--video", "street-corner"
-    out = momentseek(*question, "--video", "street-copy", "-l", films_library).out.splitlines()
+    out = momentseek(*question, "-l", films_library).out.splitlines()
     assert [line.split()[0] for line in out] == ["#", "1", "a", "then", "also"]
-    assert out[1].split()[1] in {"street-corner.mp4", "street-copy.mkv"}
-    assert "    a person climbing a ladder  0:05.222  0:09.877" in out[2]
-    assert "    then a crane                0:18.719  0:30.998" in out[3]
-    assert "also street-co" in out[4]
+    assert out[1].split()[1] in {"street-corner.mp4", "street-corner.mkv"}
+    assert "    a person climbing a ladder  0:05.2" in out[2]
+    assert "    then a crane                0:18.7" in out[3]
+    assert "also street-corner.mk" in out[4] or "also street-corner.mp4" in out[4]
     columns = {line.index("  0:") for line in out[1:]}
     assert len(columns) == 1
 
