@@ -13,11 +13,12 @@ from pipeline.library_checks import check_encoder, check_sampling
 from pipeline.library_config import config_of
 from pipeline.library_file import LibraryFile, write_library_file
 from pipeline.library_index import LibraryIndex
+from pipeline.library_search import searcher_of
 from pipeline.run_config import RunConfig
-from pipeline.search import Answer, Pictures, Query, Searcher, as_query
+from pipeline.search import Answer, Query, Searcher, as_query
 from pipeline.search.names import VideoNames
 from pipeline.store import FailureLog, ParquetStore, traces
-from pipeline.types import FailedSource, Moment, Provenance, Scalar, Source, VideoRecord, VideoReport
+from pipeline.types import FailedSource, Moment, Scalar, Source, VideoRecord, VideoReport
 from pipeline.upkeep import Comparison, OnVideo, Rebuilt, Removed, compare, rebuild, remove
 
 if TYPE_CHECKING:
@@ -300,19 +301,8 @@ class Library:
             if index.count() == 0:
                 raise QueryError(f"the library {self.config.library!r} holds no video yet; index some first")
             self._open_encoder = self._open_encoder or self._encoder.open()
-            self._searcher = Searcher(
-                self._open_encoder,
-                index,
-                self.store,
-                self.config.search,
-                find=self.find,
-                pictures=self._pictures,
-                provenance=Provenance(
-                    sampling=self.config.sampling_fingerprint,
-                    encoder=self._encoder.fingerprint,
-                    segmentation=self.config.segmentation_fingerprint,
-                ),
-            )
+            store = self.store
+            self._searcher = searcher_of(self.config, self._encoder, self._open_encoder, index, store, self.find)
         return self._searcher
 
     def stages(self) -> Stages:
@@ -320,12 +310,6 @@ class Library:
         from pipeline.library_batch import stages_of
 
         return stages_of(self.config, self._encoder, self.store, self.moment_index())
-
-    def _pictures(self) -> Pictures:
-        from pipeline.video import make_decoder
-
-        fetching = self.config.fetching
-        return Pictures(make_decoder(self.config.decoding, fetching), self._encoder.preprocessing(), fetching)
 
     def _claim(self) -> None:
         if self._index.claim():
