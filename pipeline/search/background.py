@@ -9,9 +9,15 @@ say) at the question's level, the softmax gives
     p = exp(k s) / (exp(k s) + odds exp(k level)),   so that   log(p / (1 - p)) = k (s - level) - log(odds),
 
 and that p is the score. The level is the median cosine of the question with a sample of the library's own frames, since
-of most questions most frames show nothing. A library of few videos may show little else, so the level is drawn towards
-what things that no video shows (`Searching.background`) score on the same frames, as if these were `PRIOR_VIDEOS` more
-videos: shrinkage to the mean of a group (James and Stein 1961; Efron and Morris 1975, doi:10.2307/2285814).
+of most questions most frames show nothing. Two things are known of it beside, from what things that hardly any video
+shows (`Searching.background`) score on the same frames:
+
+- Levels of questions differ so much and no more. One that is above theirs by more than their standard deviation is
+  taken for that much: the question is about what most frames show, as "a person" at a gate, and not one that scores
+  high on anything.
+- A library of few videos may show little else than the question. So the level is drawn towards theirs as if they were
+  `PRIOR_VIDEOS` more videos: shrinkage to the mean of a group (James and Stein 1961; Efron and Morris 1975,
+  doi:10.2307/2285814).
 
 Cosines of pictures with pictures are wider spread than those with texts, and were not trained to any scale. For these k
 is such that the library's frames are as far apart, in its units, as those things are from them.
@@ -36,7 +42,6 @@ Floats = npt.NDArray[np.float64]
 PRIOR_VIDEOS = 3
 _PAIRS = 512
 """Frames that are compared with each other for the spread of pictures' cosines."""
-_NEGLIGIBLE = 0.01
 
 
 @dataclass(frozen=True)
@@ -91,14 +96,13 @@ class Background:
             return Judge(0.0, self._logit_scale, self._log_odds)
         median = float(np.median(frames @ vector))
         if is_picture:
-            # What pictures of other things score on these frames is not known; they are each other's.
-            return Judge(median, self._logit_scale * self._picture_scale, self._log_odds)
-        videos = len(self._sample.video_ids)
-        weight = PRIOR_VIDEOS / (videos + PRIOR_VIDEOS)
-        if weight < _NEGLIGIBLE or not self._texts:
-            return Judge(median, self._logit_scale, self._log_odds)
-        level = (1 - weight) * median + weight * float(np.median(self._text_cosines))
-        return Judge(level, self._logit_scale, self._log_odds)
+            level = min(median, sum(_typical(self._picture_cosines)))
+            return Judge(level, self._logit_scale * self._picture_scale, self._log_odds)
+        if self._texts:
+            typical, spread = _typical(self._text_cosines)
+            weight = PRIOR_VIDEOS / (len(self._sample.video_ids) + PRIOR_VIDEOS)
+            median = (1 - weight) * min(median, typical + spread) + weight * typical
+        return Judge(median, self._logit_scale, self._log_odds)
 
     @cached_property
     def _text_cosines(self) -> Floats:
@@ -106,14 +110,26 @@ class Background:
         return (self._encode_texts(self._texts) @ self._sample.vectors.T).astype(np.float64)
 
     @cached_property
+    def _picture_cosines(self) -> Floats:
+        """Of frames with each other, but not with themselves: float64 (M, M - 1)."""
+        frames = self._sample.vectors[:: max(1, len(self._sample.vectors) // _PAIRS)]
+        return (frames @ frames.T)[~np.eye(len(frames), dtype=np.bool_)].reshape(len(frames), -1).astype(np.float64)
+
+    @cached_property
     def _picture_scale(self) -> float:
         """Spread of cosines with texts over that of cosines with pictures, around their medians; at most 1."""
-        frames = self._sample.vectors[:: max(1, len(self._sample.vectors) // _PAIRS)]
-        if len(frames) < 2 or not self._texts:
+        if not self._picture_cosines.size or not self._texts:
             return 1.0
-        of_pictures = (frames @ frames.T)[~np.eye(len(frames), dtype=np.bool_)].reshape(len(frames), -1)
-        spread = _spread(of_pictures)
+        spread = _spread(self._picture_cosines)
         return min(1.0, _spread(self._text_cosines) / spread) if spread > 0 else 1.0
+
+
+def _typical(cosines: Floats) -> tuple[float, float]:
+    """The middle of the levels of several things, and their standard deviation; without any, all levels are typical."""
+    if not cosines.size:
+        return 0.0, math.inf
+    levels = np.median(cosines, axis=1)
+    return float(np.median(levels)), float(levels.std())
 
 
 def probability(log_odds: float) -> float:

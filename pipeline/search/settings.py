@@ -37,8 +37,8 @@ class Searching(Settings):
         "a bedroom", "a flower in a vase", "a swimming pool", "a fireworks display", "a sailing boat", "a sheep",
         "a cup of coffee", "a woman playing tennis", "an old castle", "a dinosaur skeleton", "a snowman", "a giraffe",
     )  # fmt: skip
-    """Things that hardly any video shows. What they score stands in for what a question scores on pictures that have
-    nothing to do with it, as far as a library is too small to tell."""
+    """Things that hardly any video shows. What they score says what a question can score at most on pictures that have
+    nothing to do with it, and stands in for that as far as a library is too small to tell."""
 
     same_picture: float | None = Field(default=0.99, gt=0, le=1)
     """Of moments of different videos, of about the same length, whose best frames have at least this cosine, only the

@@ -87,7 +87,8 @@ def test_several_things_in_one_moment(search: Search) -> None:
 
 def test_not_leaves_out(search: Search) -> None:
     without = search(LADDER, "--not", HATS).moments
-    assert windows(without) == LADDERS - {("fire-drill", 8.6, 12.8)}
+    assert set(names(without)) == {"warehouse-shift", "street-corner"}
+    assert ("warehouse-shift", 4.8, 8.3) in windows(without)
     assert windows(search(LADDER, "--not", HATS, "--not", "a warehouse").moments) == {("street-corner", 5.2, 9.9)}
 
 
@@ -307,7 +308,7 @@ def test_many_questions_are_answered_in_order_and_a_wrong_one_stops_no_other(
         '"a bicycle"',
         '{"show": "a dog"}',
         "",
-        '{"shows": "a whale", "min_score": 0.99}',
+        '{"shows": "a harbour", "min_score": 0.99}',
         '{"shows": {"like": "x"}}',
     )
     stdin("\n".join(lines))

@@ -197,7 +197,7 @@ def background(vectors: np.ndarray, videos: int, texts: tuple[str, ...] = ("noth
 
 
 def test_a_score_is_the_softmax_among_pictures_at_the_level() -> None:
-    judge = background(np.stack([shown("red")] * 3 + [shown("green")] * 2), 10_000).judge(shown("green"))
+    judge = background(np.stack([shown("red")] * 3 + [shown("green")] * 2), 9, texts=()).judge(shown("green"))
     cosine = 0.7
     expected = math.exp(20 * cosine) / (math.exp(20 * cosine) + 1000 * math.exp(20 * judge.level))
     assert judge.level == pytest.approx(float(shown("red") @ shown("green")), abs=1e-6)
@@ -206,11 +206,19 @@ def test_a_score_is_the_softmax_among_pictures_at_the_level() -> None:
 
 def test_few_videos_draw_the_level_to_that_of_other_things() -> None:
     frames = np.stack([shown("green")] * 5)
-    own, others = 1.0, float(shown() @ shown("green"))
+    own, others = float(shown("red") @ shown("green")), float(shown() @ shown("green"))
     for videos in (1, 3, 12):
         weight = PRIOR_VIDEOS / (PRIOR_VIDEOS + videos)
-        level = background(frames, videos).judge(shown("green")).level
+        level = background(frames, videos).judge(shown("red")).level
         assert level == pytest.approx((1 - weight) * own + weight * others, abs=1e-6)
+
+
+def test_what_most_frames_show_is_not_taken_for_nothing() -> None:
+    made = background(np.stack([shown("green")] * 5), 1000, texts=("nothing", "red", "blue"))
+    others = [float(shown(*words) @ shown("green")) for words in ((), ("red",), ("blue",))]
+    judge = made.judge(shown("green"))
+    assert judge.level == pytest.approx(np.median(others) + np.std(others), abs=1e-3)
+    assert probability(float(judge(np.asarray([1.0]))[0])) > 0.9
 
 
 def test_pictures_are_judged_on_a_wider_scale_than_texts() -> None:
