@@ -8,6 +8,7 @@ from pydantic import Field
 
 from pipeline.segment.aggregation import MaxPooling, MeanPooling, Medoid, segment_key, segment_vectors
 from pipeline.segment.protocol import Aggregator, Segmenter
+from pipeline.segment.scales import Scales
 from pipeline.segment.shots import Shots
 from pipeline.segment.windows import FixedWindows
 
@@ -18,6 +19,7 @@ __all__ = [
     "MaxPooling",
     "MeanPooling",
     "Medoid",
+    "Scales",
     "SegmentationSettings",
     "Segmenter",
     "Shots",
@@ -25,5 +27,5 @@ __all__ = [
     "segment_vectors",
 ]
 
-SegmentationSettings = Annotated[FixedWindows | Shots, Field(discriminator="strategy")]
+SegmentationSettings = Annotated[FixedWindows | Scales | Shots, Field(discriminator="strategy")]
 AggregationSettings = Annotated[MeanPooling | MaxPooling | Medoid, Field(discriminator="strategy")]

@@ -16,7 +16,7 @@ class Segmenter(Protocol):
     """Divides a video into the intervals that are indexed: a frozen, validated configuration."""
 
     def segments(self, frames: FrameEmbeddings) -> tuple[Segment, ...]:
-        """Intervals in order of start, each holding at least one sampled frame, ordinals from 0.
+        """Intervals in order of start and then of end, each holding at least one sampled frame, ordinals from 0.
 
         Every sampled frame lies in at least one of them.
 

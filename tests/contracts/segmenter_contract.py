@@ -86,8 +86,8 @@ class SegmenterContract:
 
 def _check_segments(segments: Sequence[Segment], frames: FrameEmbeddings) -> None:
     times = frames.times_seconds
-    starts = [segment.start_seconds for segment in segments]
-    assert starts == sorted(set(starts))
+    found = intervals(segments)
+    assert found == sorted(set(found))
     assert [segment.ordinal for segment in segments] == list(range(len(segments)))
     assert {segment.video_id for segment in segments} <= {frames.video_id}
     held = [(s.start_seconds <= times) & (times < s.end_seconds) for s in segments]
