@@ -268,7 +268,7 @@ def search_chart(result: Result) -> Chart:
     rows = {name.replace("_", " "): row for name, row in result["results"].items()}
 
     def bars(measure: str, factor: float = 1.0, goal: float | None = None) -> tuple[Bar, ...]:
-        ours = set(rows) - {"segments", "shots", "truth"}
+        ours = set(rows) - {"segments", "scales", "shots", "truth"}
         return tuple(Bar(name, factor * row[measure], name in ours, goal) for name, row in rows.items())
 
     found = "per cent of questions, longer is better"

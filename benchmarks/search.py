@@ -7,6 +7,7 @@ answer among them. Each is indexed by the in-process executor, once with segment
 once with shots. Every question is asked within its film. The ways:
 
 - `segments`: what the index nominates is the answer, four seconds at a time, by the cosine of their pooled vectors.
+- `scales`: the same with segments of two, eight and 32 seconds.
 - `shots`: shots are the answer, by the mean cosine of their frames: the proposals, and their matching with the
   question, of Diwan, Peng and Mooney 2022 (arXiv:2211.02178), without what they do to join shots.
 - `frames`: moments are found on the frames of the nominated videos (`pipeline.search.moments`), cuts unknown.
@@ -43,7 +44,7 @@ from pipeline.run_config import RunConfig, load_run_config
 from pipeline.sampling import FixedRate
 from pipeline.search import Query, as_query
 from pipeline.search.moments import Curve, Levels, find_spans
-from pipeline.segment import FixedWindows
+from pipeline.segment import FixedWindows, Scales
 from pipeline.segment.intervals import end_of
 from pipeline.types import FrameEmbeddings, Moment, Status
 from pipeline.video import expand
@@ -187,11 +188,14 @@ def evaluated(folder: Path, config: RunConfig) -> dict[str, Evaluation]:
         place = stack.enter_context(tempfile.TemporaryDirectory())
         plain = {"sampling": FixedRate(fps=2.0), "segmentation": FixedWindows()}
         windows = stack.enter_context(indexed(folder, f"{place}/windows", config, plain))
+        lengths = {**plain, "segmentation": Scales()}
+        scales = stack.enter_context(indexed(folder, f"{place}/windows", config, lengths))
         shots = stack.enter_context(indexed(folder, f"{place}/shots", config, {}))
         prompts = config.encoder.model_copy(update={"prompts": PROMPTS})
         prompted = stack.enter_context(indexed(folder, f"{place}/shots", config, {"encoder": prompts}))
         ways = {
             "segments": Segments(windows, queries),
+            "scales": Segments(scales, queries),
             "shots": ShotMeans(shots, queries),
             "frames": Cosines(windows, queries),
             "frames_and_cuts": Cosines(shots, queries),
