@@ -114,7 +114,7 @@ def _embed_group(
         _check_bounded(missing)
     stores = tuple(store_of(config) for config in missing)
     others = tuple(store_of(config) for config in group if config not in missing)
-    known = _known_pts((*others, *stores), wanted)
+    known = _known_pts((*others, *stores), embedded.video_ids)
     config = missing[0]
     stages = Stages(
         decoder=make_decoder(config.decoding, config.fetching),
@@ -159,11 +159,14 @@ def _held(store: ParquetStore) -> set[str]:
     return {record.video_id for record in store.records()}
 
 
-def _known_pts(stores: Sequence[ParquetStore], wanted: set[str]) -> dict[str, npt.NDArray[np.int64]]:
-    """By the URI of a video, the frames of which some store has the embeddings."""
-    found: dict[str, list[npt.NDArray[np.int64]]] = {}
-    for store in stores:
-        for record in store.records():
-            if record.video_id in wanted:
-                found.setdefault(record.info.uri, []).append(store.read(record.video_id).pts)
-    return {uri: np.unique(np.concatenate(parts)) for uri, parts in found.items()}
+def _known_pts(stores: Sequence[ParquetStore], video_ids: Mapping[str, str]) -> dict[str, npt.NDArray[np.int64]]:
+    """By source, the frames of which some store has the embeddings.
+
+    A source is known by what is in it now, not by the name under which that was read: files move, and are replaced.
+    """
+    found: dict[str, npt.NDArray[np.int64]] = {}
+    for video_id in dict.fromkeys(video_ids.values()):
+        parts = [store.read(video_id).pts for store in stores if store.record(video_id) is not None]
+        if parts:
+            found[video_id] = np.unique(np.concatenate(parts))
+    return {uri: found[video_id] for uri, video_id in video_ids.items() if video_id in found}

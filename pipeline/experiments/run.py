@@ -13,7 +13,7 @@ from pipeline.config import fingerprint
 from pipeline.errors import ExecutionError
 from pipeline.evaluate import LabelledQuery, OnSearch, evaluate, read_labelled
 from pipeline.execution import Execution, OnProgress
-from pipeline.experiments.costs import DecodingCost, decoding_cost, kept
+from pipeline.experiments.costs import DecodingCost, decoding_cost, distinct_frames, kept
 from pipeline.experiments.embedding import Embedded, embed_all, store_of
 from pipeline.experiments.results import ExperimentResult, VariantResult, read_result, write_result
 from pipeline.experiments.settings import Experiment, Variant
@@ -75,7 +75,10 @@ def run_experiment(
             result = scorer.scored(variant)
             write_result(Path(work), variant, data, result)
         results.append(result)
-    return ExperimentResult(experiment, tuple(results), embedded, time.perf_counter() - started, data)
+    frames = distinct_frames(
+        [variant.config for variant in variants], tuple(dict.fromkeys(embedded.video_ids.values()))
+    )
+    return ExperimentResult(experiment, tuple(results), embedded, time.perf_counter() - started, data, frames)
 
 
 def data_fingerprint(embedded: Embedded, queries: Sequence[LabelledQuery]) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from pipeline.config import Settings, fingerprint, load_mapping, merged, validate
+from pipeline.config import Settings, bundled_names, bundled_path, fingerprint, load_mapping, merged, validate
 from pipeline.errors import ConfigError
 from pipeline.run_config import RunConfig, load_run_config
 
@@ -88,19 +88,26 @@ class Variant:
         return fingerprint({"config": config, "encoder": self.encoder_fingerprint})
 
 
-def load_experiment(path: str | Path, library: str) -> tuple[Experiment, tuple[Variant, ...]]:
+def load_experiment(
+    path: str | Path, library: str, overrides: Iterable[str] = ()
+) -> tuple[Experiment, tuple[Variant, ...]]:
     """Read an experiment's file, and make its variants.
 
     Args:
-        path: YAML.
+        path: YAML, or the bare name of one in the project's folder configs/experiments.
         library: Where the variants' frame embeddings are kept.
+        overrides: `a.b=c` each, laid over the base; what a variant says itself counts more.
 
     Raises:
-        ConfigError: A setting of it or of a variant is unknown, of the wrong kind or out of range; or two variants are
-            the same, or there are too many.
+        ConfigError: There is no such file; a setting of it or of a variant is unknown, of the wrong kind or out of
+            range; or two variants are the same, or there are too many.
     """
+    path = bundled_path(path, "experiments")
+    if not path.exists():
+        names = ", ".join(bundled_names("experiments"))
+        raise ConfigError(f"no experiment {str(path)!r}; give a path, or one of: {names}")
     data = load_mapping(path)
-    folder = Path(path).resolve().parent
+    folder = path.resolve().parent
     given = validate(Experiment, data, str(path))
     experiment = given.model_copy(
         update={
@@ -109,7 +116,7 @@ def load_experiment(path: str | Path, library: str) -> tuple[Experiment, tuple[V
             "labelled": tuple(_beside(folder, name) for name in given.labelled),
         }
     )
-    base = load_run_config(experiment.base).model_dump(mode="json")
+    base = load_run_config(experiment.base, overrides).model_dump(mode="json")
     base |= {"library": library, "index": {"backend": "memory"}}
     variants = []
     for name, changes in _changes(given):
