@@ -170,9 +170,9 @@ def _print_comparison(result: ExperimentResult, one: str, other: str, difference
             rows.append([said, *_difference_cells(found)])
     header = ["metric", "before", "after", "difference", "from", "to", "p", "better", "worse"]
     print_table(header, rows, right=range(1, len(header)))
-    found = question_differences(result.variant(one).evaluation, result.variant(other).evaluation)
-    moved = [each for each in found if each[2] > 0][:_MOST_QUESTIONS]
-    moved += [each for each in found if each[2] < 0][-_MOST_QUESTIONS:]
+    ordered = question_differences(result.variant(one).evaluation, result.variant(other).evaluation)
+    moved = [each for each in ordered if each[2] > 0][:_MOST_QUESTIONS]
+    moved += [each for each in ordered if each[2] < 0][-_MOST_QUESTIONS:]
     if moved:
         click.echo("\nwhere they differ most, in average precision")
         cells: list[list[Any]] = [[f"{100 * rise:+.1f}", printable(a.video), printable(a.text)] for a, _, rise in moved]

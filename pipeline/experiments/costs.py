@@ -17,6 +17,8 @@ from pipeline.video import make_decoder
 
 __all__ = ["DecodingCost", "Kept", "decoding_cost", "distinct_frames", "kept"]
 
+_SHORT_SECONDS = 10.0
+
 
 @dataclass(frozen=True)
 class DecodingCost:
@@ -70,17 +72,30 @@ def decoding_cost(config: RunConfig, places: Sequence[str]) -> DecodingCost | No
         batch_frames=config.execution.batch_frames,
         fetching=config.fetching,
     )
-    seconds, video_seconds, frames = 0.0, 0.0, 0
-    for place in places:
-        started = time.process_time()
-        for item in sampled_batches(reading, place):
-            if isinstance(item, VideoEnd):
-                video_seconds += item.duration_seconds
-                frames += item.frames_decoded
-        seconds += time.process_time() - started
-    if not video_seconds:
+    reads = [_read(reading, place) for place in places]
+    if sum(read.seconds for read in reads) < _SHORT_SECONDS:
+        # Whatever else runs here slows it down and never makes it faster: the lesser of two is nearer to the truth.
+        again = [_read(reading, place) for place in places]
+        reads = [min(pair, key=lambda read: read.seconds) for pair in zip(reads, again, strict=True)]
+    hours = sum(read.video_seconds for read in reads) / 3600
+    if not hours:
         return None
-    return DecodingCost(seconds / video_seconds * 3600, frames / video_seconds * 3600)
+    return DecodingCost(sum(read.seconds for read in reads) / hours, sum(read.frames for read in reads) / hours)
+
+
+@dataclass(frozen=True)
+class _Read:
+    seconds: float
+    video_seconds: float
+    frames: int
+
+
+def _read(reading: Reading, place: str) -> _Read:
+    started, video_seconds, frames = time.process_time(), 0.0, 0
+    for item in sampled_batches(reading, place):
+        if isinstance(item, VideoEnd):
+            video_seconds, frames = item.duration_seconds, item.frames_decoded
+    return _Read(time.process_time() - started, video_seconds, frames)
 
 
 def kept(config: RunConfig, video_ids: Sequence[str]) -> Kept:

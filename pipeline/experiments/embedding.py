@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.encode import OpenClipEncoder
-from pipeline.errors import ConfigError, ExecutionError
+from pipeline.errors import ConfigError, ExecutionError, VideoError
 from pipeline.execution import Execution, OnProgress, Stages, make_executor
 from pipeline.execution.stage_times import Stopwatch
 from pipeline.experiments.settings import Variant
@@ -28,7 +28,7 @@ from pipeline.segment import FixedWindows, MeanPooling
 from pipeline.store import ParquetStore, SharedStore
 from pipeline.types import Source, Status
 from pipeline.uris import place_of
-from pipeline.video import identify, make_decoder
+from pipeline.video import Fetching, identify, make_decoder
 
 __all__ = ["Embedded", "embed_all", "store_of"]
 
@@ -74,18 +74,35 @@ def embed_all(
 
     Raises:
         ConfigError: A sampling cannot share a pass.
-        ExecutionError: A video failed; the message has the causes, and what is done stays done.
-        VideoError: A video cannot be read at all.
+        ExecutionError: Videos failed; the message has the causes, and what is done of the others stays done.
         WeightsUnavailableError: A model cannot be had.
     """
-    fetching = variants[0].config.fetching
-    video_ids = {source.uri: identify(source.uri, fetching).video_id for source in sources}
+    video_ids, failed = _identified(sources, variants[0].config.fetching)
+    sound = [source for source in sources if source.uri in video_ids]
     embedded = Embedded(video_ids)
     watch = Stopwatch()
     with watch:
         for group in _groups(variants):
-            embedded = _embed_group(group, sources, execution, embedded, on_progress)
+            embedded, more = _embed_group(group, sound, execution, embedded, on_progress)
+            failed |= more
+    if failed:
+        some = "; ".join(f"{place_of(uri)}: {problem}" for uri, problem in list(failed.items())[:3])
+        raise ExecutionError(
+            f"{len(failed)} of {len(sources)} videos failed: {some}; mend them or leave them out, and run the"
+            " experiment again: what is done is not done again"
+        )
     return replace(embedded, seconds=watch.seconds)
+
+
+def _identified(sources: Sequence[Source], fetching: Fetching) -> tuple[dict[str, str], dict[str, str]]:
+    """By source the ids of the videos, and what is wrong with those that cannot be read at all."""
+    video_ids, failed = {}, {}
+    for source in sources:
+        try:
+            video_ids[source.uri] = identify(source.uri, fetching).video_id
+        except VideoError as error:
+            failed[source.uri] = error.problem
+    return video_ids, failed
 
 
 def _groups(variants: Sequence[Variant]) -> list[list[RunConfig]]:
@@ -104,12 +121,13 @@ def _embed_group(
     execution: Execution,
     embedded: Embedded,
     on_progress: OnProgress | None,
-) -> Embedded:
+) -> tuple[Embedded, dict[str, str]]:
+    """What it took, and by source what went wrong."""
     wanted = set(embedded.video_ids.values())
     held = {config.sampling_fingerprint: _held(store_of(config)) for config in group}
     missing = [config for config in group if not wanted <= held[config.sampling_fingerprint]]
     if not missing:
-        return embedded
+        return embedded, {}
     if len(missing) > 1:
         _check_bounded(missing)
     stores = tuple(store_of(config) for config in missing)
@@ -126,10 +144,10 @@ def _embed_group(
         index=MemoryIndex(),
         fetching=config.fetching,
     )
-    failed = []
+    failed = {}
     for report in make_executor(execution, stages, on_progress=on_progress).run(sources):
         if report.status is Status.FAILED:
-            failed.append(f"{place_of(report.source.uri)}: {report.problem}")
+            failed[report.source.uri] = report.problem or "unknown"
         elif report.status is not Status.SKIPPED:
             embedded = replace(
                 embedded,
@@ -137,13 +155,7 @@ def _embed_group(
                 frames_encoded=embedded.frames_encoded + report.frames_sampled,
                 videos_read=embedded.videos_read + 1,
             )
-    if failed:
-        some = "; ".join(failed[:3])
-        raise ExecutionError(
-            f"{len(failed)} of {len(sources)} videos failed: {some}; mend them or leave them out, and run the"
-            " experiment again: what is done is not done again"
-        )
-    return embedded
+    return embedded, failed
 
 
 def _check_bounded(configs: Sequence[RunConfig]) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+from uuid import uuid4
 
 from pipeline.errors import ConfigError, StoreError
 from pipeline.evaluate import Evaluation, pareto_front
@@ -161,7 +161,7 @@ def write_result(folder: Path, variant: Variant, data_fingerprint: str, result: 
     fields = {"format": _FORMAT, **_said(result), "evaluation": result.evaluation.as_json()}
     path = _path(folder, variant, data_fingerprint)
     # Two experiments may share a folder, and score the same variant at once.
-    partial = path.with_suffix(f".{os.getpid()}.partial")
+    partial = path.with_suffix(f".{uuid4().hex}.partial")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         partial.write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")

@@ -51,8 +51,8 @@ def run_experiment(
         on_variant: Told how far the scoring is.
 
     Raises:
-        ConfigError: A setting is wrong.
-        QueryError: A labelled set cannot be read, or is about other videos.
+        ConfigError: A setting is wrong, or a labelled set cannot be read.
+        QueryError: A labelled set is about other videos.
         SourceError: A list of videos cannot be read.
         ExecutionError: Videos failed, or there are none.
         StoreError: Embeddings or a result cannot be read or written.

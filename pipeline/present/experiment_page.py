@@ -19,7 +19,7 @@ from pipeline.present.experiment_style import EXPERIMENT_STYLE
 from pipeline.present.markup import Markup, joined, tag
 from pipeline.present.page import cards, folded, legend, page, section, table
 from pipeline.present.plot_frame import Caption, percent
-from pipeline.present.score_plots import interval_mark
+from pipeline.present.text import file_name
 from pipeline.timecode import format_seconds
 from pipeline.video.protocol import VideoDecoder
 
@@ -75,7 +75,7 @@ def _header(figures: ExperimentFigures) -> Markup:
             f"{len(figures.variants)} variants \u00b7 {len(answers):,} questions{about}"
             f" \u00b7 {figures.videos:,} videos, {format_seconds(figures.video_seconds)}",
         ),
-        tag("p", f"labels {', '.join(figures.labelled)}"),
+        tag("p", f"labels {', '.join(map(file_name, figures.labelled))}"),
     )
 
 
@@ -114,13 +114,11 @@ def _quality(figures: ExperimentFigures) -> Markup:
     rows = []
     for number, each in enumerate(figures.variants, 1):
         metrics, edges = each.evaluation.metrics, each.evaluation.intervals
-        mark = interval_mark(each.quality, edges[METRIC]) if METRIC in edges else Markup()
         scores = [_with_interval(metrics[name], edges[name]) if name in metrics else "-" for name in names]
         rows.append(
             [
                 _badge(number, is_on_front=each.name in front),
                 tag("b", each.name),
-                mark,
                 *scores,
                 *(_cost(each.costs.get(cost)) for cost in costs),
             ]
@@ -131,11 +129,11 @@ def _quality(figures: ExperimentFigures) -> Markup:
         " are answered with nothing. Filled numbers are worth their cost: no other variant has at least the mAP for as"
         " few frames. Intervals of two variants may overlap and the variants still differ: see the differences."
     )
-    header = ["", "variant", "mAP", *(_SHOWN[name] for name in names), *(_COST_HEADS[cost] for cost in costs)]
+    header = ["", "variant", *(_SHOWN[name] for name in names), *(_COST_HEADS[cost] for cost in costs)]
     return section(
         "What each finds, and what it costs",
         tag("p", said, class_="quiet"),
-        table(header, rows, right=range(3, len(header))),
+        table(header, rows, right=range(2, len(header))),
     )
 
 
@@ -299,7 +297,7 @@ def _between(interval: tuple[float, float]) -> str:
 def _cost(value: float | None) -> str:
     if value is None:
         return "-"
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+    return f"{value:,.0f}" if value >= 100 or value == round(value) else f"{value:.1f}"
 
 
 def _probability(value: float) -> str:
