@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from conftest import make_film
 from plans import SAMPLINGS, loaded, plan
+from small_films import make_film
 from tiny_model import make_tiny_model
 
 from pipeline.encode import OpenClipEncoder, OpenEncoder
