@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 __all__ = ["experiment"]
 
-_METRICS = {"R1@0.5": "MR-full-R1@0.5", "R1@0.7": "MR-full-R1@0.7", "mAP": "MR-full-mAP", "mIoU": "MR-full-mIoU"}
+_METRICS = {
+    "R1@0.5": "MR-full-R1@0.5",
+    "R1@0.7": "MR-full-R1@0.7",
+    "mAP": "MR-full-mAP",
+    "mIoU": "MR-full-mIoU",
+    "rejected": "absent-rejected",
+}
 _MOST_QUESTIONS = 5
 
 
@@ -62,7 +68,7 @@ def experiment(
     if compare:
         select(chosen, compare)
     with ended_by_sigterm("experiment"):
-        result = _run(asked, chosen, folder)
+        result = _run(asked, variants, folder, only)
     # A part of the variants is no picture of the whole, and does not take its place.
     page = folder / ("report.html" if not only else "report-only.html")
     written = _write_pages(result, chosen[0], [page, *([Path(report)] if report else [])])
@@ -78,13 +84,15 @@ def experiment(
         say(f"report: {path}")
 
 
-def _run(asked: Experiment, variants: Sequence[Variant], folder: Path) -> ExperimentResult:
+def _run(asked: Experiment, variants: Sequence[Variant], folder: Path, only: Sequence[str]) -> ExperimentResult:
     from pipeline.experiments import run_experiment
     from pipeline.video import expand
 
     videos = len(list(expand(asked.videos, variants[0].config.fetching)))
     with _progress(videos) as (on_progress, on_variant):
-        return run_experiment(asked, variants, folder / "results", on_progress=on_progress, on_variant=on_variant)
+        return run_experiment(
+            asked, variants, folder / "results", only=only, on_progress=on_progress, on_variant=on_variant
+        )
 
 
 @contextmanager
@@ -130,9 +138,10 @@ def _print_variants(result: ExperimentResult) -> None:
     print_table(header, rows, right=range(2, len(header)))
     evaluation = result.variants[0].evaluation
     how = evaluation.resampling
+    absent = f", rejected of {evaluation.absent} absent ones" if evaluation.absent else ""
     say(
-        f"per cent, of {len(evaluation.answers) - evaluation.absent} questions; 95 % intervals over {how.count}"
-        f" {how.unit} are on the page; * worth its frames"
+        f"per cent, of {len(evaluation.answers) - evaluation.absent} questions{absent};"
+        f" 95 % intervals over {how.count} {how.unit} are on the page; * worth its frames"
     )
     embedded = result.embedded
     if embedded.videos_read:

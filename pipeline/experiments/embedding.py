@@ -62,14 +62,16 @@ def embed_all(
     sources: Sequence[Source],
     execution: Execution,
     *,
+    also: Sequence[Variant] = (),
     on_progress: OnProgress | None = None,
 ) -> Embedded:
     """Make the frame embeddings of all variants that are not there yet.
 
     Args:
-        variants: All of the experiment's.
+        variants: Whose embeddings are wanted.
         sources: The videos.
         execution: How the batch is run.
+        also: Others, whose embeddings are taken where they are there.
         on_progress: Told how far it is.
 
     Raises:
@@ -82,8 +84,9 @@ def embed_all(
     embedded = Embedded(video_ids)
     watch = Stopwatch()
     with watch:
-        for group in _groups(variants):
-            embedded, more = _embed_group(group, sound, execution, embedded, on_progress)
+        for key, group in _groups(variants).items():
+            others = _groups(also).get(key, [])
+            embedded, more = _embed_group(group, others, sound, execution, embedded, on_progress)
             failed |= more
     if failed:
         some = "; ".join(f"{place_of(uri)}: {problem}" for uri, problem in list(failed.items())[:3])
@@ -105,18 +108,19 @@ def _identified(sources: Sequence[Source], fetching: Fetching) -> tuple[dict[str
     return video_ids, failed
 
 
-def _groups(variants: Sequence[Variant]) -> list[list[RunConfig]]:
-    """Configurations that one pass serves, one a sampling: those of the same encoder and decoder."""
+def _groups(variants: Sequence[Variant]) -> dict[str, list[RunConfig]]:
+    """Configurations that one pass serves, one a sampling, by what they share: encoder and decoder."""
     groups: dict[str, dict[str, RunConfig]] = {}
     for variant in variants:
         config = variant.config
         key = f"{variant.encoder_fingerprint} {config.decoding.model_dump_json()}"
         groups.setdefault(key, {}).setdefault(config.sampling_fingerprint, config)
-    return [list(group.values()) for group in groups.values()]
+    return {key: list(group.values()) for key, group in groups.items()}
 
 
 def _embed_group(
     group: Sequence[RunConfig],
+    also: Sequence[RunConfig],
     sources: Sequence[Source],
     execution: Execution,
     embedded: Embedded,
@@ -131,7 +135,9 @@ def _embed_group(
     if len(missing) > 1:
         _check_bounded(missing)
     stores = tuple(store_of(config) for config in missing)
-    others = tuple(store_of(config) for config in group if config not in missing)
+    names = {config.sampling_fingerprint for config in missing}
+    having = {config.sampling_fingerprint: config for config in (*group, *also)}
+    others = tuple(store_of(config) for name, config in having.items() if name not in names)
     known = _known_pts((*others, *stores), embedded.video_ids)
     config = missing[0]
     stages = Stages(

@@ -139,7 +139,9 @@ def question_columns(caption: Caption, rises: Sequence[tuple[str, float]]) -> Ma
     for value in (-1.0, 0.0, 1.0):
         y = middle - value * half
         parts.append(tag("line", class_="grid", x1=left, x2=WIDTH, y1=y, y2=y))
-        parts.append(tag("text", f"{100 * value:+.0f}", class_="tick", x=left - 8, y=y + 4, text_anchor="end"))
+        parts.append(
+            tag("text", f"{100 * value:+.0f}" if value else "0", class_="tick", x=left - 8, y=y + 4, text_anchor="end")
+        )
     for number, (text, rise) in enumerate(rises):
         if rise == 0:
             continue

@@ -32,7 +32,7 @@ _SHOWN = {
     "MR-full-mIoU": "mIoU",
     "absent-rejected": "rejected",
 }
-_COST_HEADS = {"frames": "frames / h", "decoding": "decoding s / h", "megabytes": "MB / h", "rows": "rows"}
+_COST_HEADS = {"frames": "frames/h", "decoding": "decoding s/h", "megabytes": "MB/h", "rows": "rows"}
 _LIKELY_CHANCE = 0.05
 
 
@@ -198,12 +198,12 @@ def _differences(figures: ExperimentFigures, rows: tuple[Compared, ...]) -> Mark
     said = (
         "Mean difference of average precision to the best, question by question, with 95 % bootstrap intervals. p:"
         " how likely a difference as great would be if the two were equally good (randomisation test); corrected: the"
-        f" same, where {len(rows)} are looked at together (Holm). Better, worse: questions."
+        f" same, where {len(rows)} are looked at together (Holm). Better, worse: questions. What"
+        " cannot be told from the best by so many questions may be worse all the same, by as much as the interval says."
     )
-    best = figures.best
     header = ["", "variant", "", "mAP", "interval", "p", "corrected", "better", "worse"]
     return section(
-        f"Beside the best, {numbers[best.name]} {best.name}",
+        f"Beside the best, \u201c{figures.best.name}\u201d",
         tag("p", said, class_="quiet"),
         table(header, cells, right=range(3, len(header))),
     )

@@ -11,6 +11,7 @@ EXPERIMENT_STYLE = """
 .number{display:inline-block;min-width:22px;text-align:center;border-radius:99px;padding:0 6px;font-size:12px;
 font-weight:650;line-height:20px;border:1px solid var(--skipped);color:var(--quiet)}
 .number.worth{background:var(--accent);border-color:var(--accent);color:var(--on)}
+th.right{white-space:nowrap}
 td small{display:block;color:var(--quiet);font-size:11px;white-space:nowrap}
 td .mark{width:120px;margin-top:3px}
 .planes{display:grid;grid-template-columns:repeat(auto-fit,minmax(400px,1fr));gap:26px 30px;margin-top:14px}

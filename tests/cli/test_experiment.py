@@ -41,11 +41,11 @@ def test_experiment_prints_a_line_a_variant(momentseek: Run, plan: Path) -> None
     result = momentseek("experiment", plan)
     header, one, five = result.out.splitlines()
     assert result.code == 0
-    assert header.split()[:5] == ["variant", "R1@0.5", "R1@0.7", "mAP", "mIoU"]
+    assert header.split()[:6] == ["variant", "R1@0.5", "R1@0.7", "mAP", "mIoU", "rejected"]
     assert one.startswith("*  one a second")
     assert one.split()[-4:-2] == ["3600", "-"]
     assert "five a second" in five
-    assert "of 2 questions" in result.err
+    assert "of 2 questions, rejected of 1 absent ones" in result.err
     assert "2 videos read" in result.err
 
 

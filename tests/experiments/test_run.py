@@ -107,6 +107,14 @@ def test_a_killed_experiment_keeps_the_variants_that_were_scored(made: Path) -> 
     assert [each.name for each in result.variants] == ["one", "two"]
 
 
+def test_one_variant_alone_takes_the_frames_of_the_others(made: Path) -> None:
+    one = ran(made, only=["one"])
+    two = ran(made, only=["two"])
+    assert [each.name for each in two.variants] == ["two"]
+    assert two.embedded.videos_read == 3
+    assert two.embedded.frames_encoded == two.variants[0].kept.frames - one.variants[0].kept.frames
+
+
 def test_two_experiments_share_a_folder(made: Path, small_films: Path, tiny_model: Model, tmp_path: Path) -> None:
     first = ran(made)
     longer = {"segmentation": {**WINDOWS, "length_seconds": 4.0}, **SAMPLINGS["two"]}

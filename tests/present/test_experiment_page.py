@@ -153,7 +153,7 @@ def test_the_page_says_what_was_found(tmp_path: Path) -> None:
         "Which is best",
         "4 questions",
         "labels moments.jsonl",
-        "Beside the best, 3 good",
+        "Beside the best, \u201cgood\u201d",
         "From \u201ccheap\u201d to \u201cgood\u201d",
         "3 questions rise, 1 fall, 0 stay",
         "3,600 frames in place of 6,300",
