@@ -8,7 +8,7 @@ costs the frames that nobody had.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,7 +27,7 @@ from pipeline.sampling.shared import Shared
 from pipeline.segment import FixedWindows, MeanPooling
 from pipeline.store import ParquetStore, SharedStore
 from pipeline.types import Source, Status
-from pipeline.uris import place_of
+from pipeline.uris import kept_name, place_of
 from pipeline.video import Fetching, identify, make_decoder
 
 __all__ = ["Embedded", "embed_all", "store_of"]
@@ -88,6 +88,7 @@ def embed_all(
             others = _groups(also).get(key, [])
             embedded, more = _embed_group(group, others, sound, execution, embedded, on_progress)
             failed |= more
+            _note_names(map(store_of, group), video_ids)
     if failed:
         some = "; ".join(f"{place_of(uri)}: {problem}" for uri, problem in list(failed.items())[:3])
         raise ExecutionError(
@@ -106,6 +107,15 @@ def _identified(sources: Sequence[Source], fetching: Fetching) -> tuple[dict[str
         except VideoError as error:
             failed[source.uri] = error.problem
     return video_ids, failed
+
+
+def _note_names(stores: Iterable[ParquetStore], video_ids: Mapping[str, str]) -> None:
+    """What is known already may have another name now, by which the labels call it."""
+    for store in stores:
+        for uri, video_id in video_ids.items():
+            record = store.record(video_id)
+            if record is not None and kept_name(uri) not in record.names:
+                store.add_name(video_id, kept_name(uri))
 
 
 def _groups(variants: Sequence[Variant]) -> dict[str, list[RunConfig]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pipeline.evaluate import question_differences
 from pipeline.present.comparison_plots import Point, difference_mark, question_columns, scatter
 from pipeline.present.evaluation_cases import Pictures
 from pipeline.present.evaluation_style import EVALUATION_STYLE
 from pipeline.present.experiment_cases import wins_and_losses
+from pipeline.present.experiment_cells import badge, between, cost_said, probability, with_interval
 from pipeline.present.experiment_figures import (
     COSTS,
     METRIC,
@@ -88,7 +90,7 @@ def _tiles(figures: ExperimentFigures, rows: tuple[Compared, ...]) -> Markup:
     cheap = _cheapest_as_good(figures, rows)
     if cheap is not None:
         row, share = cheap
-        said = f"{row.variant.name}: {row.difference.difference:+.1f} ({_between(row.difference.interval)})"
+        said = f"{row.variant.name}: {row.difference.difference:+.1f} ({between(row.difference.interval)})"
         tiles.append(("fewest frames not told from the best", f"{percent(share)} of them", said, Markup()))
     alone = sum(each.frames for each in figures.variants)
     share = figures.distinct_frames / (alone or 1)
@@ -114,13 +116,13 @@ def _quality(figures: ExperimentFigures) -> Markup:
     rows = []
     for number, each in enumerate(figures.variants, 1):
         metrics, edges = each.evaluation.metrics, each.evaluation.intervals
-        scores = [_with_interval(metrics[name], edges[name]) if name in metrics else "-" for name in names]
+        scores = [with_interval(metrics[name], edges[name]) if name in metrics else "-" for name in names]
         rows.append(
             [
-                _badge(number, is_on_front=each.name in front),
+                badge(number, is_on_front=each.name in front),
                 tag("b", each.name),
                 *scores,
-                *(_cost(each.costs.get(cost)) for cost in costs),
+                *(cost_said(each.costs.get(cost)) for cost in costs),
             ]
         )
     how = figures.best.evaluation.resampling
@@ -144,7 +146,7 @@ def _costs(figures: ExperimentFigures) -> Markup:
         if len(known) < 2:
             continue
         if figures.is_alike(cost):
-            alike.append(f"{meaning}: {_cost(known[0][1].costs[cost])} for all")
+            alike.append(f"{meaning}: {cost_said(known[0][1].costs[cost])} for all")
             continue
         front = figures.front(cost)
         points = [
@@ -158,7 +160,7 @@ def _costs(figures: ExperimentFigures) -> Markup:
             )
             for number, each in known
         ]
-        told = "; ".join(f"{point.name}: {point.quality:.1f} at {_cost(point.cost)}" for point in points)
+        told = "; ".join(f"{point.name}: {point.quality:.1f} at {cost_said(point.cost)}" for point in points)
         caption = Caption(f"cost-{cost}", f"mAP and {meaning}", told)
         plots.append(tag("div", scatter(caption, points, x_said=f"{meaning} \u2192", y_said="mAP \u2191")))
     content = [tag("div", *plots, class_="planes")] if plots else []
@@ -181,20 +183,7 @@ def _differences(figures: ExperimentFigures, rows: tuple[Compared, ...]) -> Mark
         return Markup()
     numbers = {each.name: number for number, each in enumerate(figures.variants, 1)}
     reach = max(abs(edge) for row in rows for edge in (*row.difference.interval, row.difference.difference))
-    cells = [
-        [
-            _badge(numbers[row.variant.name]),
-            tag("b", row.variant.name),
-            difference_mark(row.difference.difference, row.difference.interval, reach),
-            f"{row.difference.difference:+.1f}",
-            _between(row.difference.interval),
-            _probability(row.difference.p_value),
-            _probability(row.p_value),
-            str(row.difference.better),
-            str(row.difference.worse),
-        ]
-        for row in rows
-    ]
+    cells = [_difference_cells(row, numbers[row.variant.name], reach) for row in rows]
     said = (
         "Mean difference of average precision to the best, question by question, with 95 % bootstrap intervals. p:"
         " how likely a difference as great would be if the two were equally good (randomisation test); corrected: the"
@@ -209,9 +198,22 @@ def _differences(figures: ExperimentFigures, rows: tuple[Compared, ...]) -> Mark
     )
 
 
-def _columns(before: VariantFigures, after: VariantFigures) -> Markup:
-    from pipeline.evaluate import question_differences
+def _difference_cells(row: Compared, number: int, reach: float) -> list[str]:
+    found = row.difference
+    return [
+        badge(number),
+        tag("b", row.variant.name),
+        difference_mark(found.difference, found.interval, reach),
+        f"{found.difference:+.1f}",
+        between(found.interval),
+        probability(found.p_value),
+        probability(row.p_value),
+        str(found.better),
+        str(found.worse),
+    ]
 
+
+def _columns(before: VariantFigures, after: VariantFigures) -> Markup:
     found = question_differences(before.evaluation, after.evaluation, METRIC)
     rises = [(one.text, rise) for one, _, rise in found]
     same = sum(rise == 0 for _, rise in rises)
@@ -229,7 +231,7 @@ def _columns(before: VariantFigures, after: VariantFigures) -> Markup:
 def _settings(figures: ExperimentFigures) -> Markup:
     names = list(dict.fromkeys(name for each in figures.variants for name in each.changes))
     rows = [
-        [_badge(number), tag("b", each.name), *(_setting(each, name) for name in names)]
+        [badge(number), tag("b", each.name), *(_setting(each, name) for name in names)]
         for number, each in enumerate(figures.variants, 1)
     ]
     header = ["", "variant", *names]
@@ -280,25 +282,3 @@ def _footer(figures: ExperimentFigures) -> Markup:
             tag("code", "momentseek experiment FILE --json"),
         ),
     )
-
-
-def _badge(number: int, *, is_on_front: bool = False) -> Markup:
-    return tag("span", str(number), class_="number worth" if is_on_front else "number")
-
-
-def _with_interval(value: float, interval: tuple[float, float]) -> Markup:
-    return joined([tag("b", f"{value:.1f}"), tag("small", _between(interval))])
-
-
-def _between(interval: tuple[float, float]) -> str:
-    return f"{interval[0]:.1f} to {interval[1]:.1f}"
-
-
-def _cost(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:,.0f}" if value >= 100 or value == round(value) else f"{value:.1f}"
-
-
-def _probability(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import threading
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from own_process import start_script
 from plans import SAMPLINGS, WINDOWS, labels, loaded, plan, ran, results_of
+from tiny_model import make_tiny_model
 
 from pipeline.errors import ConfigError, ExecutionError, QueryError
 from pipeline.evaluate import evaluate, read_labelled
@@ -153,6 +155,24 @@ def test_distinct_frames_count_each_frame_once(made: Path) -> None:
     result = ran(made)
     # What one frame a second takes, two take too.
     assert result.distinct_frames == result.variants[1].kept.frames == result.embedded.frames_encoded
+
+
+def test_distinct_frames_are_counted_for_each_encoder(small_films: Path, tiny_model: Model, tmp_path: Path) -> None:
+    other = {"encoder": {"checkpoint": make_tiny_model(tmp_path, seed=8)["checkpoint"]}, **SAMPLINGS["one"]}
+    result = ran(plan(tmp_path, small_films, tiny_model, {**TWO, "other": other}))
+    assert result.distinct_frames == result.variants[1].kept.frames + result.variants[2].kept.frames
+
+
+def test_a_video_is_found_by_the_name_it_has_now(small_films: Path, tiny_model: Model, tmp_path: Path) -> None:
+    films = Path(shutil.copytree(small_films, tmp_path / "own"))
+    path = plan(tmp_path, films, tiny_model, TWO)
+    first = ran(path)
+    (films / "yard.mp4").rename(films / "court.mp4")
+    set_of_labels = tmp_path / "moments.jsonl"
+    set_of_labels.write_text(set_of_labels.read_text().replace('"yard"', '"court"'))
+    again = ran(path)
+    assert again.embedded.videos_read == 0
+    assert [each["metrics"] for each in said(again)] == [each["metrics"] for each in said(first)]
 
 
 def test_several_labelled_sets_are_one(small_films: Path, tiny_model: Model, tmp_path: Path) -> None:

@@ -73,10 +73,13 @@ def test_vectors_that_are_not_at_hand_come_from_other_stores(stores: tuple[Parqu
 
 
 def test_what_is_at_hand_counts_more_than_what_others_hold(stores: tuple[ParquetStore, ParquetStore]) -> None:
-    stores[0].write(made_record(), made_frames(seed=1))
-    frames = made_frames()
-    SharedStore((stores[1],), others=(stores[0],)).write(made_record(), shared(frames, slice(None)))
-    np.testing.assert_array_equal(stores[1].read("v1").vectors, frames.vectors)
+    held, frames = made_frames(seed=1), made_frames()
+    stores[0].write(made_record(), held)
+    new = replace(frames, pts=frames.pts[:2], times_seconds=frames.times_seconds[:2], vectors=frames.vectors[:2])
+    given = replace(new, shares=(share_of(frames, slice(None)),))
+    SharedStore((stores[1],), others=(stores[0],)).write(made_record(), given)
+    read = stores[1].read("v1").vectors
+    np.testing.assert_array_equal(read, np.concatenate([frames.vectors[:2], held.vectors[2:]]))
 
 
 def test_a_frame_whose_embedding_is_nowhere_is_an_error(stores: tuple[ParquetStore, ParquetStore]) -> None:
