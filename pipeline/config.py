@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipeline.errors import ConfigError
 
-__all__ = ["Settings", "fingerprint", "load_mapping", "validate", "with_overrides"]
+__all__ = ["Settings", "bundled_names", "bundled_path", "fingerprint", "load_mapping", "validate", "with_overrides"]
 
 _BUNDLED = Path(__file__).resolve().parent.parent / "configs"
 
@@ -46,15 +46,26 @@ def load_mapping(path: str | Path) -> dict[str, Any]:
     Raises:
         ConfigError: A file is missing, is not YAML, is not a mapping, or extends itself.
     """
-    return _load(_resolve(path), ())
+    return _load(bundled_path(path), ())
 
 
-def _resolve(path: str | Path) -> Path:
+def bundled_path(path: str | Path, folder: str = "") -> Path:
+    """The file that a path or a bare name means: one that is there, or that of this name among those that come along.
+
+    Args:
+        path: A path, or a name as "demo".
+        folder: Of the project's configs, where names are looked for.
+    """
     given = Path(path)
-    bundled = _BUNDLED / f"{given}.yaml"
+    bundled = _BUNDLED / folder / f"{given}.yaml"
     if not given.exists() and not given.suffix and bundled.is_file():
         return bundled
     return given
+
+
+def bundled_names(folder: str = "") -> list[str]:
+    """Names of what comes along."""
+    return sorted(path.stem for path in (_BUNDLED / folder).glob("*.yaml"))
 
 
 def _load(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
@@ -65,8 +76,8 @@ def _load(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        bundled = ", ".join(sorted(p.stem for p in _BUNDLED.glob("*.yaml")))
-        raise ConfigError(f"no configuration file {str(path)!r}; give a path, or one of: {bundled}") from error
+        names = ", ".join(bundled_names())
+        raise ConfigError(f"no configuration file {str(path)!r}; give a path, or one of: {names}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error})") from error
     except yaml.YAMLError as error:

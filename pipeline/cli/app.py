@@ -14,6 +14,7 @@ import click
 from pipeline.cli.batch import index
 from pipeline.cli.cuts import cuts
 from pipeline.cli.evaluate import evaluate
+from pipeline.cli.experiment import experiment
 from pipeline.cli.jobs import jobs
 from pipeline.cli.json_log import JsonFormatter, is_wanted, say
 from pipeline.cli.runs import runs
@@ -90,6 +91,7 @@ for _command in (
     submit,
     jobs,
     evaluate,
+    experiment,
     cuts,
     config,
     doctor,

@@ -20,7 +20,7 @@ from pipeline.cli.output import print_json
 if TYPE_CHECKING:
     from pipeline.types import VideoReport
 
-__all__ = ["BATCH_ENDED", "index", "report_fields", "report_line", "report_of", "summary"]
+__all__ = ["BATCH_ENDED", "ended_by_sigterm", "index", "report_fields", "report_line", "report_of", "summary"]
 
 # 128 and the signal's number, as shells count.
 BATCH_ENDED = 143
@@ -29,8 +29,12 @@ _COLOURS = {"done": "green", "partial": "yellow", "skipped": "cyan", "failed": "
 
 
 @contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the batch as an interrupt would: what is open is closed, and what was written stays."""
+def ended_by_sigterm(what: str = "batch") -> Iterator[None]:
+    """Let SIGTERM end the batch as an interrupt would: what is open is closed, and what was written stays.
+
+    Args:
+        what: Is ended, for people.
+    """
 
     def end(number: int, _frame: object) -> None:
         sys.exit(number)
@@ -43,7 +47,7 @@ def _ended_by_sigterm() -> Iterator[None]:
         # Ray puts a handler of its own in place of this one; it exits with the signal's number, too.
         if error.code != signal.SIGTERM:
             raise
-        click.echo("ended by SIGTERM; what is done is kept, and the same batch again goes on from there", err=True)
+        click.echo(f"ended by SIGTERM; what is done is kept, and the same {what} again goes on from there", err=True)
         raise click.exceptions.Exit(BATCH_ENDED) from error
     finally:
         if is_main:
@@ -104,7 +108,7 @@ def index(
         overrides = [*overrides, "execution.executor=in_process"]
     counts: Counter[str] = Counter()
     seconds = 0.0
-    with _ended_by_sigterm(), open_library(library, config, overrides) as opened:
+    with ended_by_sigterm(), open_library(library, config, overrides) as opened:
         failed = [failure.source for failure in opened.failures()] if retry_failed else []
         named = {source.uri for source in failed}
         sources = [

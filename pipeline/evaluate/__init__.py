@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pipeline.evaluate.comparison import Difference, compare
+from pipeline.evaluate.comparison import Difference, compare, holm, question_differences
 from pipeline.evaluate.concepts import ConceptScore
 from pipeline.evaluate.evaluation import Answer, Evaluation
 from pipeline.evaluate.highlights import FrameSaliency, Saliency, highlight_scores
 from pipeline.evaluate.label_files import LabelledSet, read_labelled, read_labelled_set
 from pipeline.evaluate.labelled import ClipSaliency, LabelledQuery, write_labelled
 from pipeline.evaluate.metrics import MATCHING_RULE, average_precision, moment_metrics, moment_scores, window_ious
+from pipeline.evaluate.pareto import pareto_front
 from pipeline.evaluate.rejection import RejectionCurve, RejectionPoint, TopAnswer, rejection_curve
 from pipeline.evaluate.resampling import Resampling
 from pipeline.evaluate.run import OnSearch, SearchableLibrary, evaluate, split_missing
@@ -35,9 +36,12 @@ __all__ = [
     "compare",
     "evaluate",
     "highlight_scores",
+    "holm",
     "moment_metrics",
     "moment_scores",
     "ndcg",
+    "pareto_front",
+    "question_differences",
     "read_labelled",
     "read_labelled_set",
     "rejection_curve",

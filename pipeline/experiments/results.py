@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
+from uuid import uuid4
 
-from pipeline.errors import StoreError
-from pipeline.evaluate import Evaluation
+from pipeline.errors import ConfigError, StoreError
+from pipeline.evaluate import Evaluation, pareto_front
 from pipeline.evaluate.restoring import restored
 from pipeline.experiments.costs import DecodingCost, Kept
 from pipeline.experiments.embedding import Embedded
 from pipeline.experiments.settings import Experiment, Variant
 
-__all__ = ["ExperimentResult", "VariantResult", "read_result", "write_result"]
+__all__ = ["FRONT_METRIC", "ExperimentResult", "VariantResult", "read_result", "select", "write_result"]
 
-_FORMAT = 1
+FRONT_METRIC = "MR-full-mAP"
+"""By which variants are told to be worth their cost: it counts all ten moments, and all thresholds."""
+
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,7 @@ class ExperimentResult:
         embedded: What it took to have all embeddings, this time.
         seconds: Wall time of all of it, this time.
         data_fingerprint: Of the videos' contents and the labels.
+        distinct_frames: What all samplings take together, each frame counted once an encoder.
     """
 
     experiment: Experiment
@@ -66,6 +72,7 @@ class ExperimentResult:
     embedded: Embedded
     seconds: float
     data_fingerprint: str
+    distinct_frames: int
 
     def pareto(self, metric: str) -> frozenset[str]:
         """Names of the variants that no other beats in both quality and frames to encode.
@@ -73,22 +80,66 @@ class ExperimentResult:
         Args:
             metric: By name, as "MR-full-R1@0.5"; more is better.
         """
-        points = {v.name: (v.evaluation.metrics.get(metric, 0.0), -v.kept.frames) for v in self.variants}
-        return frozenset(
-            name
-            for name, point in points.items()
-            if not any(other != point and other[0] >= point[0] and other[1] >= point[1] for other in points.values())
-        )
+        return pareto_front({v.name: (v.evaluation.metrics.get(metric, 0.0), v.kept.frames) for v in self.variants})
+
+    def variant(self, name: str) -> VariantResult:
+        """What the variant of this name found.
+
+        Raises:
+            ConfigError: There is none; the message has the nearest names.
+        """
+        [found] = select(self.variants, [name])
+        return found
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it but the answers to single questions, as JSON can hold it."""
+        front = self.pareto(FRONT_METRIC)
+        return {
+            "title": self.experiment.title,
+            "data_fingerprint": self.data_fingerprint,
+            "seconds": self.seconds,
+            "embedded": asdict(self.embedded),
+            "distinct_frames": self.distinct_frames,
+            "variants": [_summary(variant, is_on_front=variant.name in front) for variant in self.variants],
+        }
 
 
-def write_result(folder: Path, variant: Variant, data_fingerprint: str, result: VariantResult) -> None:
-    """Keep a variant's result, whole or not at all.
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+N = TypeVar("N", bound=_Named)
+
+
+def select(variants: Sequence[N], names: Sequence[str]) -> tuple[N, ...]:
+    """The variants of these names, in the order of `variants`; all where no name is given.
 
     Raises:
-        StoreError: It cannot be written.
+        ConfigError: No variant has one of the names; the message has the nearest ones.
     """
-    fields = {
-        "format": _FORMAT,
+    known = [variant.name for variant in variants]
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=3, cutoff=0.3)
+            hint = f"nearest: {', '.join(map(repr, near))}" if near else f"there are: {', '.join(map(repr, known))}"
+            raise ConfigError(f"no variant {name!r}; {hint}")
+    return tuple(variant for variant in variants if not names or variant.name in names)
+
+
+def _summary(result: VariantResult, *, is_on_front: bool) -> dict[str, Any]:
+    evaluation = result.evaluation
+    return {
+        **_said(result),
+        "pareto": is_on_front,
+        "metrics": dict(evaluation.metrics),
+        "intervals": dict(evaluation.intervals),
+        "questions": len(evaluation.answers),
+    }
+
+
+def _said(result: VariantResult) -> dict[str, Any]:
+    return {
         "name": result.name,
         "changes": dict(result.changes),
         "config": dict(result.config),
@@ -98,10 +149,19 @@ def write_result(folder: Path, variant: Variant, data_fingerprint: str, result: 
         "search_seconds": result.search_seconds,
         "versions": dict(result.versions),
         "made_at": result.made_at,
-        "evaluation": result.evaluation.as_json(),
     }
+
+
+def write_result(folder: Path, variant: Variant, data_fingerprint: str, result: VariantResult) -> None:
+    """Keep a variant's result, whole or not at all.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    fields = {"format": _FORMAT, **_said(result), "evaluation": result.evaluation.as_json()}
     path = _path(folder, variant, data_fingerprint)
-    partial = path.with_suffix(".partial")
+    # Two experiments may share a folder, and score the same variant at once.
+    partial = path.with_suffix(f".{uuid4().hex}.partial")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         partial.write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
@@ -128,7 +188,7 @@ def read_result(folder: Path, variant: Variant, data_fingerprint: str) -> Varian
             versions=fields["versions"],
             made_at=fields["made_at"],
         )
-    except (OSError, KeyError, TypeError, ValueError):
+    except (OSError, AttributeError, KeyError, TypeError, ValueError):
         return None
 
 

@@ -13,9 +13,9 @@ from pipeline.config import fingerprint
 from pipeline.errors import ExecutionError
 from pipeline.evaluate import LabelledQuery, OnSearch, evaluate, read_labelled
 from pipeline.execution import Execution, OnProgress
-from pipeline.experiments.costs import DecodingCost, decoding_cost, kept
+from pipeline.experiments.costs import DecodingCost, decoding_cost, distinct_frames, kept
 from pipeline.experiments.embedding import Embedded, embed_all, store_of
-from pipeline.experiments.results import ExperimentResult, VariantResult, read_result, write_result
+from pipeline.experiments.results import ExperimentResult, VariantResult, read_result, select, write_result
 from pipeline.experiments.settings import Experiment, Variant
 from pipeline.library import Library
 from pipeline.types import Source
@@ -34,6 +34,7 @@ def run_experiment(
     variants: Sequence[Variant],
     work: str | Path,
     *,
+    only: Sequence[str] = (),
     execution: Execution | None = None,
     on_progress: OnProgress | None = None,
     on_variant: OnVariant | None = None,
@@ -46,36 +47,39 @@ def run_experiment(
         experiment: What is asked.
         variants: The configurations, from `load_experiment`.
         work: Folder of the results; the variants' configurations say where embeddings are.
+        only: Names of the variants that are wanted; none for all.
         execution: How videos are read and encoded; None for the first variant's.
         on_progress: Told how far the embedding is.
         on_variant: Told how far the scoring is.
 
     Raises:
-        ConfigError: A setting is wrong.
-        QueryError: A labelled set cannot be read, or is about other videos.
+        ConfigError: A setting is wrong, or a labelled set cannot be read.
+        QueryError: A labelled set is about other videos.
         SourceError: A list of videos cannot be read.
         ExecutionError: Videos failed, or there are none.
         StoreError: Embeddings or a result cannot be read or written.
     """
     started = time.perf_counter()
+    wanted = select(variants, only)
     config = variants[0].config
     sources = list(expand(experiment.videos, config.fetching))
     if not sources:
         raise ExecutionError(f"there are no videos in {', '.join(experiment.videos)}")
     queries = _labelled(experiment.labelled)
-    embedded = embed_all(variants, sources, execution or config.execution, on_progress=on_progress)
+    embedded = embed_all(wanted, sources, execution or config.execution, also=variants, on_progress=on_progress)
     data = data_fingerprint(embedded, queries)
     scorer = _Scorer(sources, embedded, queries, experiment.cost_videos)
     results = []
-    for number, variant in enumerate(variants):
+    for number, variant in enumerate(wanted):
         if on_variant is not None:
-            on_variant(variant.name, number, len(variants))
+            on_variant(variant.name, number, len(wanted))
         result = read_result(Path(work), variant, data)
         if result is None:
             result = scorer.scored(variant)
             write_result(Path(work), variant, data, result)
         results.append(result)
-    return ExperimentResult(experiment, tuple(results), embedded, time.perf_counter() - started, data)
+    frames = distinct_frames([variant.config for variant in wanted], tuple(dict.fromkeys(embedded.video_ids.values())))
+    return ExperimentResult(experiment, tuple(results), embedded, time.perf_counter() - started, data, frames)
 
 
 def data_fingerprint(embedded: Embedded, queries: Sequence[LabelledQuery]) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from pipeline.config import Settings, fingerprint, load_mapping, merged, validate
+from pipeline.config import Settings, bundled_names, bundled_path, fingerprint, load_mapping, merged, validate
 from pipeline.errors import ConfigError
 from pipeline.run_config import RunConfig, load_run_config
 
@@ -19,6 +20,16 @@ __all__ = ["Experiment", "Variant", "load_experiment"]
 _MOST_VARIANTS = 200
 _LONGEST_NAME = 80
 _ABSOLUTE = ("library", "index", "execution")
+# By their beginnings. Those of the encoder are no part of its identity: embeddings are kept as the same.
+_COMMON = (
+    *_ABSOLUTE,
+    "fetching",
+    "encoder.device",
+    "encoder.precision",
+    "encoder.batch_size",
+    "encoder.threads",
+    "encoder.cache_dir",
+)
 
 
 class Experiment(Settings):
@@ -88,19 +99,26 @@ class Variant:
         return fingerprint({"config": config, "encoder": self.encoder_fingerprint})
 
 
-def load_experiment(path: str | Path, library: str) -> tuple[Experiment, tuple[Variant, ...]]:
+def load_experiment(
+    path: str | Path, library: str, overrides: Iterable[str] = ()
+) -> tuple[Experiment, tuple[Variant, ...]]:
     """Read an experiment's file, and make its variants.
 
     Args:
-        path: YAML.
+        path: YAML, or the bare name of one in the project's folder configs/experiments.
         library: Where the variants' frame embeddings are kept.
+        overrides: `a.b=c` each, laid over the base; what a variant says itself counts more.
 
     Raises:
-        ConfigError: A setting of it or of a variant is unknown, of the wrong kind or out of range; or two variants are
-            the same, or there are too many.
+        ConfigError: There is no such file; a setting of it or of a variant is unknown, of the wrong kind or out of
+            range; a variant sets what all have in common; or two variants are the same, or there are too many.
     """
+    path = bundled_path(path, "experiments")
+    if not path.exists():
+        names = ", ".join(bundled_names("experiments"))
+        raise ConfigError(f"no experiment {str(path)!r}; give a path, or one of: {names}")
     data = load_mapping(path)
-    folder = Path(path).resolve().parent
+    folder = path.resolve().parent
     given = validate(Experiment, data, str(path))
     experiment = given.model_copy(
         update={
@@ -109,10 +127,11 @@ def load_experiment(path: str | Path, library: str) -> tuple[Experiment, tuple[V
             "labelled": tuple(_beside(folder, name) for name in given.labelled),
         }
     )
-    base = load_run_config(experiment.base).model_dump(mode="json")
+    base = load_run_config(experiment.base, overrides).model_dump(mode="json")
     base |= {"library": library, "index": {"backend": "memory"}}
     variants = []
     for name, changes in _changes(given):
+        _check_comparable(name, changes, str(path))
         config = validate(RunConfig, merged(base, _nested(changes)), f"{path}: variant {name!r}")
         variants.append(Variant(name, changes, config))
     _check_different(variants, str(path))
@@ -123,7 +142,7 @@ def _beside(folder: Path, name: str) -> str:
     """A path as the file means it; bare names of configurations and URIs stay."""
     if "://" in name or (not (folder / name).exists() and not any(sign in name for sign in "*?[")):
         return name
-    return str(folder / name)
+    return os.path.normpath(folder / name)
 
 
 def _changes(experiment: Experiment) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -153,13 +172,30 @@ def _dotted(changes: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 
 
 def _nested(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The same as mappings in mappings, whatever order a strategy and its settings come in."""
     result: dict[str, Any] = {}
     for path, value in changes.items():
-        inner = value
-        for part in reversed(path.split(".")):
-            inner = {part: inner}
-        result = merged(result, inner)
+        *above, last = path.split(".")
+        inner = result
+        for part in above:
+            under = inner.get(part)
+            inner[part] = inner = under if isinstance(under, dict) else {}
+        inner[last] = value
     return result
+
+
+def _check_comparable(name: str, changes: Mapping[str, Any], path: str) -> None:
+    """Refuse what variants have in common: it would look as if it had been compared.
+
+    Raises:
+        ConfigError: A variant sets it.
+    """
+    common = [setting for setting in changes if setting.startswith(_COMMON)]
+    if common:
+        raise ConfigError(
+            f"{path}: variant {name!r}: {common[0]}: is the same for all variants, which share embeddings;"
+            " leave it out, or set it for all by --set or in the base"
+        )
 
 
 def _check_different(variants: list[Variant], path: str) -> None:

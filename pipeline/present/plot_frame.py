@@ -65,12 +65,12 @@ class Frame:
         return joined(parts)
 
 
-def picture(caption: Caption, height: float, content: Markup) -> Markup:
+def picture(caption: Caption, height: float, content: Markup, *, width: float = WIDTH) -> Markup:
     """A plot as an element, told to those who don't see it."""
     title, said = f"{caption.name}-title", f"{caption.name}-said"
     titles = tag("title", caption.title, id=title), tag("desc", caption.said, id=said)
     return tag(
-        "svg", *titles, content, viewBox=f"0 0 {WIDTH:.0f} {height:.0f}", role="img", aria_labelledby=f"{title} {said}"
+        "svg", *titles, content, viewBox=f"0 0 {width:.0f} {height:.0f}", role="img", aria_labelledby=f"{title} {said}"
     )
 
 

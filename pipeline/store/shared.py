@@ -82,6 +82,7 @@ class _Vectors:
     def __init__(self, frames: FrameEmbeddings, stores: Sequence[EmbeddingStore]) -> None:
         self._video_id = frames.video_id
         self._rows = _by_pts([frames])
+        self._none = frames.vectors[:0]
         self._stores = stores
 
     def of(self, pts: Sequence[int]) -> npt.NDArray[np.float32]:
@@ -96,7 +97,7 @@ class _Vectors:
                 f"{self._video_id}: the embedding of the frame with pts {missing[0]} was to be in another store, and is"
                 " not; delete this video's files in all stores and index it again"
             )
-        return np.stack([self._rows[tick] for tick in pts])
+        return np.stack([self._rows[tick] for tick in pts]) if pts else self._none
 
 
 def _by_pts(parts: Iterable[FrameEmbeddings]) -> dict[int, npt.NDArray[np.float32]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,28 +10,15 @@ import numpy as np
 import pytest
 import yaml
 from command_result import Result
+from tiny_model import make_tiny_model
 
 from pipeline.cli import main
-
-VIT = {"layers": 1, "width": 32, "head_width": 16, "patch_size": 16, "image_size": 32}
-TEXT = {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
 
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Settings of an encoder with random weights."""
-    import open_clip
-    import torch
-    from safetensors.torch import save_file
-
-    folder = tmp_path_factory.mktemp("tiny-model")
-    architecture, checkpoint = folder / "tiny-cli.json", folder / "tiny-cli.safetensors"
-    architecture.write_text(json.dumps({"embed_dim": 24, "vision_cfg": VIT, "text_cfg": TEXT}))
-    open_clip.add_model_config(architecture)
-    torch.manual_seed(7)
-    network = open_clip.create_model("tiny-cli")
-    save_file({key: value.contiguous() for key, value in network.state_dict().items()}, str(checkpoint))
-    return {"model": "tiny", "architecture": str(architecture), "checkpoint": str(checkpoint)}
+    return make_tiny_model(tmp_path_factory.mktemp("tiny-model"))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from fixed_library import QUERIES, FixedLibrary
 
 from pipeline.errors import ConfigError
-from pipeline.evaluate import Evaluation, LabelledQuery, compare, evaluate
+from pipeline.evaluate import Evaluation, LabelledQuery, compare, evaluate, holm, question_differences
 
 
 def evaluation(ends: Sequence[float], *, videos: int = 2) -> Evaluation:
@@ -72,3 +72,20 @@ def test_other_rules_or_questions_are_refused() -> None:
         compare(one, replace(one, rule="other/1"))
     with pytest.raises(ConfigError, match="first: qid 0"):
         compare(one, evaluate(FixedLibrary(), [replace(query, query_id=n) for n, query in enumerate(QUERIES)]))
+
+
+def test_p_values_of_several_comparisons_are_raised_as_holm_says() -> None:
+    # His own scheme, by hand: the least times 3, the next times 2, and none below one before it.
+    assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+    assert holm([0.9, 0.8]) == pytest.approx([1.0, 1.0])
+    assert holm([]) == []
+
+
+def test_questions_are_ordered_by_how_much_they_rose() -> None:
+    found = question_differences(evaluation([5, 9, 8, 4]), evaluation([6, 7, 8, 9]), "MR-full-mIoU")
+    assert [(one.query_id, other.query_id) for one, other, _ in found] == [(3, 3), (0, 0), (2, 2), (1, 1)]
+    assert [rise for *_, rise in found] == pytest.approx([0.5, 0.1, 0.0, -0.2])
+
+
+def test_questions_without_the_metric_are_left_out() -> None:
+    assert question_differences(evaluation([5]), evaluation([6]), "no-such-metric") == []

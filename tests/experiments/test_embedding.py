@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from plans import SAMPLINGS, loaded, plan
+from small_films import make_film
+from tiny_model import make_tiny_model
+
+from pipeline.encode import OpenClipEncoder, OpenEncoder
+from pipeline.errors import ConfigError, ExecutionError
+from pipeline.execution import Execution
+from pipeline.experiments import embedding
+from pipeline.experiments.embedding import Embedded, embed_all, store_of
+from pipeline.library import Library
+from pipeline.types import Source
+from pipeline.video import expand
+
+IN_PROCESS = Execution(executor="in_process", batch_frames=7)
+Model = Mapping[str, str]
+
+
+class CountingModel:
+    """Notes how many images are encoded."""
+
+    def __init__(self, model: OpenEncoder, counts: list[int]) -> None:
+        self._model = model
+        self._counts = counts
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def encode_images(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        self._counts.append(len(images))
+        return self._model.encode_images(images)
+
+
+@pytest.fixture
+def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of images of all calls of the encoder."""
+    counts: list[int] = []
+
+    class Counting(OpenClipEncoder):
+        def open(self) -> Any:
+            return CountingModel(super().open(), counts)
+
+    monkeypatch.setattr(embedding, "OpenClipEncoder", Counting)
+    return counts
+
+
+def embed(path: Path, execution: Execution = IN_PROCESS) -> Embedded:
+    experiment, variants = loaded(path)
+    return embed_all(variants, list(expand(experiment.videos, variants[0].config.fetching)), execution)
+
+
+def frames_kept(path: Path, videos: Embedded) -> dict[str, set[tuple[str, int]]]:
+    """By variant, the frames that its store holds."""
+    return {
+        variant.name: {
+            (video_id, tick)
+            for video_id in videos.video_ids.values()
+            for tick in store_of(variant.config).read(video_id).pts.tolist()
+        }
+        for variant in loaded(path)[1]
+    }
+
+
+def check_as_alone(path: Path, films: Path, folder: Path) -> None:
+    """What each variant's store holds is what its configuration alone would keep."""
+    for variant in loaded(path)[1]:
+        config = variant.config.model_copy(update={"library": str(folder / variant.name), "execution": IN_PROCESS})
+        with Library(config) as library:
+            reports = list(library.index(expand([str(films)])))
+            assert {report.status for report in reports} == {"done"}
+            for record in library.store.records():
+                ours, alone = store_of(variant.config).read(record.video_id), library.store.read(record.video_id)
+                for name in ("pts", "times_seconds", "seen_until_seconds"):
+                    np.testing.assert_array_equal(getattr(ours, name), getattr(alone, name), err_msg=variant.name)
+                np.testing.assert_allclose(ours.vectors, alone.vectors, atol=1e-6)
+                assert (ours.cuts_seconds, ours.duration_seconds) == (alone.cuts_seconds, alone.duration_seconds)
+                assert ours.time_base == alone.time_base
+                kept = store_of(variant.config).record(record.video_id)
+                assert kept is not None
+                assert (kept.frame_count, kept.status) == (record.frame_count, record.status)
+                assert replace(kept.info, uri=record.info.uri) == record.info
+
+
+def test_each_store_holds_what_its_sampling_alone_would_keep(
+    small_films: Path, tiny_model: Model, tmp_path: Path
+) -> None:
+    path = plan(tmp_path, small_films, tiny_model)
+    embed(path)
+    check_as_alone(path, small_films, tmp_path / "alone")
+
+
+@pytest.mark.ray
+def test_each_store_holds_the_same_with_ray(
+    small_films: Path, tiny_model: Model, tmp_path: Path, ray_cluster: None
+) -> None:
+    some = {name: SAMPLINGS[name] for name in ("two with cuts", "keyframes", "novelty")}
+    path = plan(tmp_path, small_films, tiny_model, some)
+    embed(path, Execution(executor="ray", batch_frames=7))
+    check_as_alone(path, small_films, tmp_path / "alone")
+
+
+def test_every_frame_is_encoded_once(small_films: Path, tiny_model: Model, tmp_path: Path, encoded: list[int]) -> None:
+    path = plan(tmp_path, small_films, tiny_model)
+    embedded = embed(path)
+    kept = frames_kept(path, embedded)
+    distinct = set().union(*kept.values())
+    assert len(distinct) < sum(map(len, kept.values()))
+    assert sum(encoded) == embedded.frames_encoded == len(distinct)
+    assert embedded.videos_read == 3
+
+
+def test_a_later_variant_encodes_only_new_frames(
+    small_films: Path, tiny_model: Model, tmp_path: Path, encoded: list[int]
+) -> None:
+    embed(plan(tmp_path, small_films, tiny_model, {"one": SAMPLINGS["one"], "two": SAMPLINGS["two"]}))
+    encoded.clear()
+    path = plan(tmp_path, small_films, tiny_model, {**SAMPLINGS, "five": {"sampling": {"fps": 5.0}}})
+    embedded = embed(path)
+    kept = frames_kept(path, embedded)
+    new = set().union(*kept.values()) - kept["one"] - kept["two"]
+    assert sum(encoded) == len(new) > 0
+    check_as_alone(path, small_films, tmp_path / "alone")
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        {"segmentation": {"length_seconds": 4.0}},
+        {"aggregation": {"strategy": "max_pooling"}},
+        {"encoder": {"prompts": ["a photo of {}"]}},
+        {"search": {"base_quantile": 0.5}},
+    ],
+)
+def test_a_variant_of_what_follows_the_embeddings_reads_nothing(
+    small_films: Path, tiny_model: Model, tmp_path: Path, encoded: list[int], later: dict[str, Any]
+) -> None:
+    embed(plan(tmp_path, small_films, tiny_model, {"one": SAMPLINGS["one"]}))
+    encoded.clear()
+    embedded = embed(
+        plan(tmp_path, small_films, tiny_model, {"one": SAMPLINGS["one"], "later": later | SAMPLINGS["one"]})
+    )
+    assert (embedded.videos_read, embedded.frames_decoded, embedded.frames_encoded, encoded) == (0, 0, 0, [])
+
+
+def test_another_encoder_shares_nothing(small_films: Path, tiny_model: Model, tmp_path: Path) -> None:
+    other = {"encoder": {"checkpoint": make_tiny_model(tmp_path, seed=8)["checkpoint"]}}
+    variants = {"this": SAMPLINGS["one"], "other": {**SAMPLINGS["one"], **other}}
+    path = plan(tmp_path, small_films, tiny_model, variants)
+    embedded = embed(path)
+    assert embedded.frames_encoded == sum(map(len, frames_kept(path, embedded).values()))
+    check_as_alone(path, small_films, tmp_path / "alone")
+
+
+@pytest.fixture
+def own_films(small_films: Path, tmp_path: Path) -> Path:
+    """Films that a test may change."""
+    return Path(shutil.copytree(small_films, tmp_path / "own"))
+
+
+@pytest.mark.parametrize("content", [b"this is no video", b"", bytes(range(256)) * 20], ids=["text", "empty", "noise"])
+def test_a_failed_video_is_named_and_the_others_are_kept(
+    own_films: Path, tiny_model: Model, tmp_path: Path, content: bytes
+) -> None:
+    path = plan(tmp_path, own_films, tiny_model)
+    (own_films / "bad.mp4").write_bytes(content)
+    with pytest.raises(ExecutionError, match=r"1 of 4 videos failed: .*bad\.mp4: .*mend them or leave them out"):
+        embed(path)
+    (own_films / "bad.mp4").unlink()
+    assert embed(path).videos_read == 0
+    check_as_alone(path, own_films, tmp_path / "alone")
+
+
+def test_a_video_that_one_store_lacks_is_read_again(
+    own_films: Path, tiny_model: Model, tmp_path: Path, encoded: list[int]
+) -> None:
+    path = plan(tmp_path, own_films, tiny_model)
+    embedded = embed(path)
+    video_id = embedded.video_ids[str(own_films / "yard.mp4")]
+    store_of(loaded(path)[1][1].config).delete(video_id)
+    encoded.clear()
+    assert embed(path).videos_read == 1
+    # All of its frames but those that this sampling alone takes are known to the others.
+    assert sum(encoded) < 20
+    check_as_alone(path, own_films, tmp_path / "alone")
+
+
+def test_known_frames_are_those_of_the_content_not_of_the_name(
+    own_films: Path, tiny_model: Model, tmp_path: Path
+) -> None:
+    some = {"scene changes": SAMPLINGS["scene changes"]}
+    embed(plan(tmp_path, own_films, tiny_model, some))
+    (own_films / "yard.mp4").rename(own_films / "x.mp4")
+    (own_films / "gate.mp4").rename(own_films / "yard.mp4")
+    (own_films / "x.mp4").rename(own_films / "gate.mp4")
+    path = plan(tmp_path, own_films, tiny_model, {**some, "all": {"sampling": {"fps": 10.0}}})
+    embed(path)
+    check_as_alone(path, own_films, tmp_path / "alone")
+
+
+def test_the_same_content_twice_is_read_once(own_films: Path, tiny_model: Model, tmp_path: Path) -> None:
+    shutil.copy(own_films / "yard.mp4", own_films / "again.mp4")
+    assert embed(plan(tmp_path, own_films, tiny_model)).videos_read == 3
+
+
+def test_a_new_video_is_read_alone(own_films: Path, tiny_model: Model, tmp_path: Path) -> None:
+    path = plan(tmp_path, own_films, tiny_model)
+    embed(path)
+    make_film(own_films / "new.mp4", seed=9, shots=(20, 20))
+    assert embed(path).videos_read == 1
+
+
+def test_scene_changes_without_a_longest_gap_share_no_pass(
+    small_films: Path, tiny_model: Model, tmp_path: Path
+) -> None:
+    endless = {"sampling": {"strategy": "scene_change", "max_gap_seconds": None}}
+    with pytest.raises(ConfigError, match=r"sampling\.max_gap_seconds: .*set it, as to 60"):
+        embed(plan(tmp_path, small_films, tiny_model, {"one": SAMPLINGS["one"], "endless": endless}))
+
+
+def test_progress_is_told(small_films: Path, tiny_model: Model, tmp_path: Path) -> None:
+    told: list[int] = []
+    note: Callable[..., None] = lambda event: told.append(event.videos_ended)  # noqa: E731
+    experiment, variants = loaded(plan(tmp_path, small_films, tiny_model))
+    embed_all(variants, [Source(str(path)) for path in sorted(small_films.iterdir())], IN_PROCESS, on_progress=note)
+    assert (told[-1], experiment.title) == (3, "Which is best")
