@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,8 @@ def test_remember_says_in_the_log_that_it_cannot_and_lets_the_batch_go_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "failures").write_text("a file where the folder should be")
-    FailureLog(str(tmp_path)).remember(VideoReport(source=Source("/a.mp4"), status=Status.FAILED, problem="it broke"))
+    failed = VideoReport(source=Source("/a.mp4"), status=Status.FAILED, problem="it broke")
+    with caplog.at_level(logging.WARNING, logger="pipeline"):
+        FailureLog(str(tmp_path)).remember(failed)
     [record] = caplog.records
     assert (record.levelname, "failures" in record.message) == ("WARNING", True)
