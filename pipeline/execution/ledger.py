@@ -19,6 +19,9 @@ from pipeline.uris import kept_name
 
 __all__ = ["Ledger", "LedgerCounts"]
 
+# A server takes about as long to write many rows as a few, and nothing else is done meanwhile.
+_WAITS_FOR_A_WRITE = 10
+_LONGEST_WAIT_SECONDS = 10.0
 # Known videos whose rows are looked for in one go.
 _KNOWN_AT_ONCE = 64
 
@@ -60,7 +63,8 @@ class Ledger:
     Args:
         stages: Store, index and what makes rows.
         rows_per_write: Rows that are gathered before the index is written.
-        patience_seconds: A written video waits no longer than this for others.
+        patience_seconds: A written video waits no longer than this for others, or than ten times what the last writing
+            took, but for no more than ten seconds.
     """
 
     def __init__(self, stages: Stages, *, rows_per_write: int, patience_seconds: float = 1.0) -> None:
@@ -166,7 +170,9 @@ class Ledger:
         Raises:
             MomentIndexError: The index cannot be used.
         """
-        is_due = all_written or time.monotonic() - self._oldest > self._patience_seconds
+        longer = min(_WAITS_FOR_A_WRITE * self._writer.last_seconds, _LONGEST_WAIT_SECONDS)
+        patience = max(self._patience_seconds, longer)
+        is_due = all_written or time.monotonic() - self._oldest > patience
         if self._known and (is_due or len(self._known) >= _KNOWN_AT_ONCE):
             self._ask_for_known()
         if is_due or len(self._writer) >= self._rows_per_write:

@@ -27,12 +27,16 @@ class RowWriter:
 
     Args:
         index: Where they go.
+
+    Attributes:
+        last_seconds: Time that the last writing took.
     """
 
     def __init__(self, index: MomentIndex) -> None:
         self._index = index
         self._waiting: list[_Waiting] = []
         self._watch = Stopwatch()
+        self.last_seconds = 0.0
 
     def __len__(self) -> int:
         return sum(len(each.rows) for each in self._waiting)
@@ -60,6 +64,13 @@ class RowWriter:
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return []
+        before = self.seconds
+        try:
+            return self._written(waiting)
+        finally:
+            self.last_seconds = self.seconds - before
+
+    def _written(self, waiting: Sequence[_Waiting]) -> list[tuple[VideoReport, str | None]]:
         try:
             self._write(waiting)
         except (FingerprintMismatchError, IndexLockedError):
