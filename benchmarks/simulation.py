@@ -37,6 +37,7 @@ import numpy.typing as npt
 
 from benchmarks.setting import rounded, write_result
 from pipeline.execution import Execution, Stages, make_executor
+from pipeline.execution.ray_cluster import OWN_RAY
 from pipeline.index import Indexing, Owner, open_index
 from pipeline.index.protocol import MomentIndex
 from pipeline.packets import Packets, Span
@@ -321,7 +322,13 @@ def main() -> None:
     import ray
 
     readers = arguments.readers
-    ray.init(num_cpus=readers + 1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(
+        num_cpus=readers + 1,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="ERROR",
+        _system_config={**OWN_RAY, "worker_niceness": 0},
+    )
     with tempfile.TemporaryDirectory() as name, opened_index(Path(name) / "index", arguments.uri) as index:
         sources = write_clips(Path(name), arguments.videos)
         found = simulated(Path(name), sources, index, readers=readers, hurry=arguments.hurry, every=arguments.every)

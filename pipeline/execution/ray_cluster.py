@@ -15,7 +15,7 @@ from typing import Any
 from pipeline.errors import ExecutionError
 from pipeline.execution.settings import Execution
 
-__all__ = ["Shares", "check_reachable", "connected", "current_shares", "quieten", "shares", "starts_ray"]
+__all__ = ["OWN_RAY", "Shares", "check_reachable", "connected", "current_shares", "quieten", "shares", "starts_ray"]
 
 _log = logging.getLogger(__name__)
 
@@ -23,6 +23,9 @@ _LOCAL = "local"
 _NICENESS = "RAY_worker_niceness"
 _MEMORY_RETRIES = "RAY_task_oom_retries"
 _CONNECT_SECONDS = 5.0
+OWN_RAY = {"idle_worker_killing_time_threshold_ms": 60_000}
+"""How a Ray that is started for a batch differs: a worker that has nothing to do for a second is not ended, since the
+next video would start another, which takes longer than to read a short one."""
 # Of the object store; the rest is for what is being encoded, and for others.
 _STORE_SHARE = 0.4
 # Ray reads these when it is imported or started: no notice about GPUs, no statistics sent to its makers, and no
@@ -173,7 +176,7 @@ def _connect(settings: Execution) -> None:
     address = _address(settings)
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == _LOCAL:
-        own: dict[str, Any] = {}
+        own: dict[str, Any] = dict(OWN_RAY)
         if _NICENESS not in os.environ:
             # Its workers stand back for all else on a machine; but what the user waits for is what they do.
             own["worker_niceness"] = 0

@@ -65,6 +65,8 @@ class ReaderPool(Generic[V]):
         self._clock = clock
         self._reading: Any = None
         self._batch_bytes = 1
+        # Once: Ray would send the function anew with every video.
+        self._task = ray.remote(read_video)
         self._readers: dict[Any, _Reader[V]] = {}
 
     def prepare(self, reading: Reading) -> None:
@@ -93,7 +95,7 @@ class ReaderPool(Generic[V]):
     def submit(self, video: V) -> None:
         """Begin to read a video."""
         fitting = min(self._settings.batches_ahead, self._shares.reader_bytes / self._batch_bytes)
-        task = ray.remote(read_video).options(
+        task = self._task.options(
             num_cpus=self._shares.reader_cpus,
             num_returns="streaming",
             max_retries=self._settings.retries,
