@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Result
+from command_result import Result
 
 from jobs import run_experiment
 
