@@ -134,7 +134,7 @@ def _autoscaling(folder: Path, gcs: str, cpus: int, node_types: dict[str, object
         "max_workers": 4,
         # A cluster that asks for much at once gets it at once.
         "upscaling_speed": 100,
-        "idle_timeout_minutes": 0.1,
+        "idle_timeout_minutes": 0.2,
         "provider": {"type": "fake_multinode", "gcs_address": gcs, "launch_multiple": True, **_NO_SETUP},
         "available_node_types": {head: {"resources": {"CPU": cpus}, "node_config": {}, "max_workers": 0}, **node_types},
         "head_node_type": head,

@@ -18,9 +18,10 @@ from pipeline.execution.ray_demand import readers_missing
 
 PATIENCE_SECONDS = 120
 STORE_BYTES = 100 * 2**20
+# Of five readers beside the first node's and two encoders, no machine of four processors has room for all.
 NODE_TYPES: dict[str, object] = {
     "small": {
-        "resources": {"CPU": 2, "object_store_memory": STORE_BYTES},
+        "resources": {"CPU": 4, "object_store_memory": STORE_BYTES},
         "node_config": {},
         "min_workers": 0,
         "max_workers": 2,
@@ -85,6 +86,11 @@ def until(nodes: subprocess.Popen[str], *, count: int) -> list[str]:
     raise AssertionError(f"there are {len(found)} nodes, not {count}")
 
 
+def nodes_used(log: Path) -> set[str]:
+    """On which nodes a video has been opened so far."""
+    return set(log.read_text().split()) if log.exists() else set()
+
+
 @pytest.mark.ray
 @pytest.mark.slow
 @pytest.mark.parametrize("end", ["finished", signal.SIGINT, signal.SIGKILL])
@@ -95,11 +101,12 @@ def test_a_cluster_grows_for_a_batch_and_shrinks_again_however_that_ends(growing
         write_video(tmp_path / f"{grey}.mp4", frames=frames, grey=grey, slow=0.1, nodes=log)
     [head] = until(nodes, count=1)
     batch = growing.driver(_BATCH, tmp_path)
-    joined = set(until(nodes, count=3)) - {head}
+    until(nodes, count=3)
+    # On a busy machine a new node may idle away before its first worker has started; another one comes in its place.
     ends = time.monotonic() + PATIENCE_SECONDS
-    while not (log.exists() and joined <= set(log.read_text().split())) and time.monotonic() < ends:
+    while len(used := nodes_used(log) - {head}) < 2 and time.monotonic() < ends:
         time.sleep(0.2)
-    assert joined <= set(log.read_text().split())
+    assert len(used) >= 2
     if end != "finished":
         os.killpg(batch.pid, end)
     out, _ = batch.communicate(timeout=PATIENCE_SECONDS)
