@@ -17,6 +17,7 @@ from typing import Any
 from pipeline.errors import ExecutionError, QueryError
 from pipeline.execution.job_address import FORM, HOW_TO_SEND_IT, check_answers, no_addresses, token_header
 from pipeline.execution.job_batch import JobBatch
+from pipeline.execution.job_log import LogLines
 from pipeline.execution.ray_cluster import quieten
 
 __all__ = ["Job", "RayJobs", "Submitted"]
@@ -176,7 +177,7 @@ class RayJobs:
             QueryError: There is no such job.
             ExecutionError: The cluster cannot be reached, or cannot any more.
         """
-        lines = _Lines(on_line)
+        lines = LogLines(on_line)
         failures = 0
         while not (job := self.job(job_id)).has_ended:
             try:
@@ -193,7 +194,7 @@ class RayJobs:
         lines.close()
         return job
 
-    async def _tail(self, job_id: str, lines: _Lines) -> None:
+    async def _tail(self, job_id: str, lines: LogLines) -> None:
         lines.restart()
         async for text in self._client.tail_job_logs(job_id):
             lines.take(text)
@@ -244,34 +245,6 @@ class RayJobs:
             raise ExecutionError(f"{self.address}: no answer that makes sense ({_brief(error)}); {FORM}") from error
         except (RuntimeError, ValueError, KeyError) as error:
             raise ExecutionError(f"{self.address}: {_brief(error)}") from error
-
-
-class _Lines:
-    """Puts chunks of a log together to lines, and passes over what came before the connection broke."""
-
-    def __init__(self, on_line: Callable[[str], None]) -> None:
-        self._on_line = on_line
-        self._begun = ""
-        self._known = 0
-        self._to_skip = 0
-
-    def restart(self) -> None:
-        """The log comes from its beginning again."""
-        self._to_skip = self._known
-
-    def take(self, text: str) -> None:
-        skipped = min(self._to_skip, len(text))
-        self._to_skip -= skipped
-        self._known += len(text) - skipped
-        *whole, self._begun = (self._begun + text[skipped:]).split("\n")
-        for line in whole:
-            self._on_line(line)
-
-    def close(self) -> None:
-        """Nothing more will come."""
-        if self._begun:
-            self._on_line(self._begun)
-        self._begun = ""
 
 
 def _number(job_id: str, base_id: str) -> int:

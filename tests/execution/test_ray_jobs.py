@@ -14,7 +14,8 @@ import yaml
 from ray_head import PROJECT, Head, ray_head
 
 from pipeline.execution.job_batch import JobBatch
-from pipeline.execution.ray_jobs import RayJobs, _Lines, _number
+from pipeline.execution.job_log import LogLines
+from pipeline.execution.ray_jobs import RayJobs, _number
 
 SECRET = "hunter2-in-no-log"
 
@@ -26,7 +27,7 @@ def test_number_counts_the_jobs_of_one_batch():
 
 def test_lines_are_whole_and_come_once_though_the_connection_broke():
     seen: list[str] = []
-    lines = _Lines(seen.append)
+    lines = LogLines(seen.append)
     lines.take("one\ntw")
     lines.restart()
     for chunk in ("o", "ne\nt", "wo\nthree"):

@@ -1,0 +1,30 @@
+"""The value types that flow through the pipeline, and their invariants.
+
+Times: a `Fraction` is an exact time on the video's playback clock, whose zero is the container's start time (what a
+player shows as 0:00); a float named `..._seconds` is the same, rounded. Intervals are half-open. Arrays are read-only.
+"""
+
+from pipeline.types.embeddings import FrameEmbeddings, Share
+from pipeline.types.moments import Moment, Provenance
+from pipeline.types.records import FailedSource, Scalar, Source, Status, VideoRecord, VideoReport
+from pipeline.types.segments import IndexedSegment, Segment
+from pipeline.types.video import Frame, Grid, Skip, VideoInfo
+
+__all__ = [
+    "FailedSource",
+    "Frame",
+    "FrameEmbeddings",
+    "Grid",
+    "IndexedSegment",
+    "Moment",
+    "Provenance",
+    "Scalar",
+    "Segment",
+    "Share",
+    "Skip",
+    "Source",
+    "Status",
+    "VideoInfo",
+    "VideoRecord",
+    "VideoReport",
+]

@@ -1,0 +1,91 @@
+"""The embeddings of a video's sampled frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["FrameEmbeddings", "Share"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """The frames of one of several samplings that a video was decoded for at once.
+
+    Attributes:
+        pts: int64 (M,) ticks, increasing.
+        times_seconds: float64 (M,) seconds on the playback clock.
+        cuts_seconds: First frame of each new shot; None where cuts were not looked for.
+        seen_until_seconds: float64 (M,), as of `FrameEmbeddings`; None where frames stand for their own time alone.
+    """
+
+    pts: npt.NDArray[np.int64]
+    times_seconds: npt.NDArray[np.float64]
+    cuts_seconds: tuple[float, ...] | None
+    seen_until_seconds: npt.NDArray[np.float64] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameEmbeddings:
+    """The embeddings of one video's sampled frames: the record from which all else is rebuilt.
+
+    Attributes:
+        video_id: The video's id, from its content.
+        pts: int64 (N,) ticks, strictly increasing.
+        time_base: Seconds of one tick.
+        times_seconds: float64 (N,) seconds on the playback clock, strictly increasing.
+        vectors: float32 (N, D), each row of unit length.
+        cuts_seconds: First frame of each new shot, increasing; None where cuts were not looked for.
+        duration_seconds: End of the last frame that could be decoded, on the playback clock.
+        seen_until_seconds: float64 (N,), for each frame the last time at which the picture was seen to be still the
+            same, no earlier than the frame and before the next one; None where frames stand for their own time alone.
+        shares: What each of several samplings took, where several were done at once; nothing that is kept.
+    """
+
+    video_id: str
+    pts: npt.NDArray[np.int64]
+    time_base: Fraction
+    times_seconds: npt.NDArray[np.float64]
+    vectors: npt.NDArray[np.float32]
+    cuts_seconds: tuple[float, ...] | None
+    duration_seconds: float
+    seen_until_seconds: npt.NDArray[np.float64] | None = None
+    shares: tuple[Share, ...] = ()
+
+    def __post_init__(self) -> None:
+        count = len(self.pts)
+        if self.vectors.ndim != 2 or not len(self.times_seconds) == len(self.vectors) == count:
+            raise ValueError(
+                f"{self.video_id}: {count} pts, {self.times_seconds.shape} times, {self.vectors.shape} vectors"
+            )
+        if count > 1 and not bool((np.diff(self.times_seconds) > 0).all() and (np.diff(self.pts) > 0).all()):
+            raise ValueError(f"{self.video_id}: the times of sampled frames must increase strictly")
+        self._check_seen_until()
+        # numpy.linalg.norm would square a copy of them all.
+        lengths = np.sqrt(np.einsum("ij,ij->i", self.vectors, self.vectors))
+        if not bool(np.all(np.abs(lengths - 1.0) < 1e-3)):
+            worst = int(np.nanargmax(np.where(np.isfinite(lengths), np.abs(lengths - 1.0), np.inf)))
+            raise ValueError(
+                f"{self.video_id}: the embedding of the frame at {self.times_seconds[worst]:.3f} s is not a unit vector"
+                f" (length {lengths[worst]})"
+            )
+        for array in (self.pts, self.times_seconds, self.vectors):
+            array.setflags(write=False)
+
+    def _check_seen_until(self) -> None:
+        until = self.seen_until_seconds
+        if until is None:
+            return
+        times = self.times_seconds
+        if until.shape != times.shape or not bool((until >= times).all() and (until[:-1] < times[1:]).all()):
+            raise ValueError(f"{self.video_id}: a frame is seen from its own time until before that of the next one")
+        until.setflags(write=False)
+
+    def __len__(self) -> int:
+        return len(self.pts)
+
+    def __repr__(self) -> str:
+        return f"FrameEmbeddings({self.video_id}, vectors{self.vectors.shape}, {self.duration_seconds:.3f} s)"
