@@ -26,6 +26,7 @@ def start_script(script: str, folder: Path, *arguments: str) -> subprocess.Popen
         cwd=folder,
         env=environment,
         text=True,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,

@@ -52,9 +52,18 @@ class MilvusRows:
             self._flush()
 
     def search(
-        self, vectors: npt.NDArray[np.float32], *, top: int, where: Filter, effort: Mapping[str, Any]
+        self, vectors: npt.NDArray[np.float32], *, top: int, where: Filter, effort: Mapping[str, Any], sees_all: bool
     ) -> list[list[Hit]]:
-        """The `top` nearest rows of each vector, best first, ties by key."""
+        """The `top` nearest rows of each vector, best first, ties by key.
+
+        Args:
+            vectors: float32 (Q, D) of unit length.
+            top: Most hits of each.
+            where: Which rows are looked at.
+            effort: The kind's search parameters.
+            sees_all: Whether it waits until a server knows all that anybody wrote before; else it knows what this
+                process wrote.
+        """
         found = self._connection.ask(
             "search",
             lambda client: client.search(
@@ -65,7 +74,7 @@ class MilvusRows:
                 anns_field="embedding",
                 output_fields=["key", *_SEGMENT_FIELDS],
                 search_params={"metric_type": "COSINE", "params": dict(effort)},
-                consistency_level="Strong",
+                consistency_level="Strong" if sees_all else "Session",
                 **ONCE,
             ),
         )

@@ -208,10 +208,20 @@ class IndexContract:
         with pytest.raises(ValueError, match="top=0"):
             index.search(unit(1)[None], top=0)
 
+    def test_what_is_deleted_between_two_searches_is_not_found_by_the_second(self, index: MomentIndex) -> None:
+        for round_ in range(5):
+            index.upsert([row("v0", n, unit(1, n, round_)) for n in range(10)])
+            assert len(index.search(unit(1)[None], top=20)[0]) == 10
+            assert index.delete_video("v0") == 10
+            assert index.search(unit(1)[None], top=20) == [[]]
+
     def test_closing_twice_is_harmless(self, open_it: Callable[[], MomentIndex]) -> None:
         with open_it() as index:
             index.upsert(random_rows(3))
         index.close()
+        with open_it() as again:
+            again.upsert(random_rows(3))
+            assert again.count() == 3
 
 
 class LastingIndexContract(IndexContract):

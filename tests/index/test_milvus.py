@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from contracts.index_contract import DIMENSION, LastingIndexContract, random_rows, row, unit
+from own_process import start_script
 
 from pipeline.errors import FingerprintMismatchError, IndexLockedError, MomentIndexError
 from pipeline.index import Indexing, MilvusIndex, MomentIndex, Owner, open_index
@@ -52,6 +53,47 @@ class TestMilvusServer(LastingIndexContract):
         yield open_it
         for index in opened:
             index.close()
+
+
+@pytest.mark.milvus_server
+def test_a_search_knows_what_its_own_process_has_just_written(milvus_collection: Indexing) -> None:
+    with MilvusIndex(milvus_collection, "abc") as index:
+        rows = random_rows(30)
+        for count, each in enumerate(rows, 1):
+            index.upsert([each])
+            assert index.search(each.vector[None], top=count)[0][0].key == each.key
+            assert len(index.search(each.vector[None], top=30)[0]) == count
+
+
+@pytest.mark.milvus_server
+def test_the_first_search_knows_what_others_have_just_written_and_later_ones_soon_do(
+    milvus_collection: Indexing, tmp_path: Path
+) -> None:
+    script = """
+        import sys
+        from contracts.index_contract import random_rows
+        from pipeline.index import Indexing, MilvusIndex
+        index = MilvusIndex(Indexing.model_validate_json(sys.argv[1]), "abc")
+        rows = random_rows(20)
+        for first, last in [(0, 10), (10, 20)]:
+            index.upsert(rows[first:last])
+            print("written", flush=True)
+            sys.stdin.readline()
+    """
+    writer = start_script(script, tmp_path / "writer", milvus_collection.model_dump_json())
+    assert writer.stdin is not None
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "written\n", writer.communicate()
+    with MilvusIndex(milvus_collection, "abc") as index:
+        assert len(index.search(unit(1)[None], top=30)[0]) == 10
+        writer.stdin.write("go on\n")
+        writer.stdin.flush()
+        assert writer.stdout.readline() == "written\n"
+        until = time.monotonic() + 10
+        while (found := len(index.search(unit(1)[None], top=30)[0])) < 20 and time.monotonic() < until:
+            time.sleep(0.05)
+        assert found == 20
+    writer.communicate("\n", timeout=30)
 
 
 def test_another_encoder_is_refused_and_both_are_named(tmp_path: Path) -> None:
