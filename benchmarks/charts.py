@@ -218,6 +218,7 @@ def scaling_chart(result: Result) -> Chart:
     bars = tuple(Bar(f"{name.rpartition('_')[2]} at once", rate) for name, rate in rates.items())
     faster = (
         Bar("two readers against one", result["times_faster_with_two_readers"], goal=1.8),
+        Bar("two processes that decode and no more", result["machine_times_faster"], False),
         Bar("with the start of workers and model", result["times_faster_with_start"]),
     )
     length = f"{result['pieces']} videos, {result['video_seconds'] / 60:.0f} minutes in all"
