@@ -45,7 +45,7 @@ class Library:
     def __init__(self, config: RunConfig, *, encoder: Encoder | None = None) -> None:
         self.config = config
         self._encoder: Encoder = encoder or OpenClipEncoder(config.encoder)
-        self._open_encoder: OpenEncoder | None = None
+        self._model: OpenEncoder | None = None
         self._index = LibraryIndex(config, self._encoder)
         self._searcher: Searcher | None = None
         self._names = VideoNames()
@@ -137,6 +137,14 @@ class Library:
             StoreError: Frame embeddings are broken.
         """
         return self.searcher().ask(as_query(question))
+
+    def ask_all(self, questions: Iterable[str | Query]) -> Iterator[Answer]:
+        """Answer many questions, in order and as the answers are taken; their texts are embedded together.
+
+        Raises:
+            MomentseekError: As `ask` does; a question that cannot be asked, before those around it are answered.
+        """
+        return self.searcher().ask_all(map(as_query, questions))
 
     def search(
         self,
@@ -231,7 +239,7 @@ class Library:
     def close(self) -> None:
         """Give index and model back; closing twice is harmless."""
         self._index.close()
-        self._open_encoder = None
+        self._model = None
         self._forget()
 
     @property
@@ -300,10 +308,19 @@ class Library:
             index = self.moment_index()
             if index.count() == 0:
                 raise QueryError(f"the library {self.config.library!r} holds no video yet; index some first")
-            self._open_encoder = self._open_encoder or self._encoder.open()
             store = self.store
-            self._searcher = searcher_of(self.config, self._encoder, self._open_encoder, index, store, self.find)
+            self._searcher = searcher_of(self.config, self._encoder, self.model(), index, store, self.find)
         return self._searcher
+
+    def model(self) -> OpenEncoder:
+        """The encoder, its model loaded; it stays so until `close`.
+
+        Raises:
+            WeightsUnavailableError: The model cannot be had.
+        """
+        if self._model is None:
+            self._model = self._encoder.open()
+        return self._model
 
     def stages(self) -> Stages:
         """What a batch is run with."""

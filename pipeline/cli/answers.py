@@ -49,16 +49,22 @@ def _named(answer: Answer) -> _Names:
 
 
 def print_answer(answer: Answer) -> None:
-    """The moments as a table: a moment's steps below it, and its copies in other videos."""
+    """The moments as a table: a moment's steps below it, and its copies in other videos; and dates, where known."""
     names = _named(answer)
     rows = []
     for rank, moment in enumerate(answer.moments, answer.first_rank):
-        rows.append([str(rank), names.of(moment.uri), *_numbers(moment)])
+        rows.append([str(rank), names.of(moment.uri), *_numbers(moment), _date(moment)])
         for number, (step, said) in enumerate(zip(moment.steps, answer.query.steps, strict=False)):
-            rows.append(["", f"  {'then ' if number else ''}{_shortened(str(said))}", *_numbers(step)])
-        rows += [["", f"  also {names.of(copy.uri)}", *_numbers(copy)] for copy in moment.copies]
+            rows.append(["", f"  {'then ' if number else ''}{_shortened(str(said))}", *_numbers(step), _date(step)])
+        rows += [["", f"  also {names.of(copy.uri)}", *_numbers(copy), _date(copy)] for copy in moment.copies]
     if rows:
-        print_table(["#", "video", "from", "to", "best", "score"], _aligned(rows, 2), right=(0, 2, 3, 4, 5))
+        columns = ["#", "video", "from", "to", "best", "score", "recorded"]
+        shown = len(columns) if any(row[-1] for row in rows) else len(columns) - 1
+        print_table(columns[:shown], [row[:shown] for row in _aligned(rows, 2)], right=(0, 2, 3, 4, 5))
+
+
+def _date(moment: Moment) -> str:
+    return "" if moment.recorded_at is None else f"{moment.recorded_at:%Y-%m-%d %H:%M:%S}"
 
 
 def _shortened(text: str) -> str:

@@ -81,6 +81,9 @@ _OPTIONS = (
     click.option("--where", metavar="NAME=VALUE", multiple=True, help="Only videos with this metadata: camera=gate."),
     click.option("--after", type=_time, metavar="TIME", help="Only from this time of each video on."),
     click.option("--before", type=_time, metavar="TIME", help="Only before this time of each video."),
+    click.option(
+        "--time-of-day", metavar="FROM-TO", help="Only what was recorded then, as 22:00-6:00, where metadata says when."
+    ),
     click.option("--per-video", metavar="N", type=click.IntRange(1), help="Most moments of one video."),
     click.option(
         "--min-score",
@@ -103,7 +106,7 @@ _OPTIONS = (
 )
 _NAMES = (
     *("text", "also", "without", "images", "parts", "like", "then", "within", "at_least", "videos", "where"),
-    *("after", "before", "per_video", "min_score", "top", "page", "refine", "query", "queries"),
+    *("after", "before", "time_of_day", "per_video", "min_score", "top", "page", "refine", "query", "queries"),
 )
 _PAGING = ("top", "page")
 
@@ -152,7 +155,7 @@ def _query(said: Mapping[str, Any], order: Sequence[click.Option]) -> Query:
         raise click.UsageError(
             "say what the moment shows: TEXT, --image, --clip or --like; or a whole question: --query or --queries"
         )
-    plain = ("at_least", "after", "before", "per_video", "min_score", *_PAGING)
+    plain = ("at_least", "after", "before", "time_of_day", "per_video", "min_score", *_PAGING)
     fields = {name: said[name] for name in plain if said[name] is not None}
     fields |= {"then": then, "videos": list(said["videos"]), "where": _metadata(said["where"])}
     return as_query({**first, **fields, "refine": said["refine"]})

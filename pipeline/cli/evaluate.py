@@ -110,13 +110,12 @@ def _held(library: Library, queries: Sequence[LabelledQuery]) -> Sequence[Labell
 
 
 def _saliency(library: Library, queries: Sequence[LabelledQuery]) -> Saliency | None:
-    """What predicts saliency; where none is labelled, no second model is loaded."""
-    from pipeline.encode import OpenClipEncoder
+    """What predicts saliency, where it is labelled."""
     from pipeline.evaluate import FrameSaliency
 
     if all(query.saliency is None for query in queries):
         return None
-    return FrameSaliency(OpenClipEncoder(library.config.encoder).open(), library.store)
+    return FrameSaliency(library.model(), library.store)
 
 
 def _print(evaluation: Evaluation) -> None:

@@ -14,14 +14,15 @@ __all__ = ["answer_json", "moment_json"]
 def moment_json(moment: Moment) -> dict[str, Any]:
     """A moment, with its steps and copies, as JSON can hold it: exact times are texts as "1/12800"."""
     fields = asdict(moment)
-    _say_time_base(fields)
+    _say_times(fields)
     return fields
 
 
-def _say_time_base(fields: dict[str, Any]) -> None:
+def _say_times(fields: dict[str, Any]) -> None:
     fields["time_base"] = str(fields["time_base"])
+    fields["recorded_at"] = fields["recorded_at"] and fields["recorded_at"].isoformat(timespec="milliseconds")
     for part in (*fields["steps"], *fields["copies"]):
-        _say_time_base(part)
+        _say_times(part)
 
 
 def answer_json(answer: Answer, *, explained: bool = False) -> dict[str, Any]:

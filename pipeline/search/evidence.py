@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.search.background import probability
+from pipeline.search.clock import recorded_at
 from pipeline.search.moments import Curve, Levels, Span, base_level, find_spans, unrolled
 from pipeline.search.ranking import Found
 from pipeline.search.sequences import Chain, chains
@@ -86,6 +88,7 @@ class SeenVideo:
         curves: One a step of the question.
         places: [start, end) in seconds of the segments that the index points to.
         provenance: What its frames and rows are of.
+        begins: When its playback clock was at zero, where that is known.
     """
 
     record: VideoRecord
@@ -93,6 +96,7 @@ class SeenVideo:
     curves: tuple[Curve, ...]
     places: tuple[tuple[float, float], ...]
     provenance: Provenance | None = None
+    begins: datetime | None = None
 
 
 def found_in(
@@ -167,6 +171,7 @@ def _moment(video: SeenVideo, span: Span, step: JudgedStep) -> Moment:
         best_pts=int(frames.pts[row]),
         time_base=frames.time_base,
         provenance=video.provenance,
+        recorded_at=recorded_at(video.begins, span.best_seconds),
     )
 
 

@@ -10,10 +10,13 @@ import numpy.typing as npt
 
 from pipeline.encode.protocol import Preprocessing
 from pipeline.errors import QueryError, VideoReadError
+from pipeline.types import Frame
 from pipeline.video import Fetching, identify, read_still
 from pipeline.video.protocol import VideoDecoder
 
 __all__ = ["Pictures"]
+
+Picture = npt.NDArray[np.uint8]
 
 _OF_A_CLIP = 32
 """Pictures of a clip at most, evenly spread: their mean hardly moves with more."""
@@ -59,11 +62,10 @@ class Pictures:
         """
         with self._decoder.open(uri) as stream:
             bounds = [None if seconds is None else Fraction(seconds) for seconds in (start, end)]
-            frames = stream.frames(start=bounds[0], end=bounds[1])
-            pictures = _evenly(map(self._preprocessing, frames))
+            pictures, _ = self._thinned(stream.frames(start=bounds[0], end=bounds[1]), _OF_A_CLIP)
         if not pictures:
             raise QueryError(f"{uri!r}: no frame lies there; look at its length")
-        return np.stack(pictures)
+        return np.stack([picture for _, picture in pictures])
 
     def between(
         self, uri: str, after: Fraction, before: Fraction, most: int
@@ -77,18 +79,11 @@ class Pictures:
             VideoError: It cannot be read.
         """
         with self._decoder.open(uri) as stream:
-            times = [frame.time for frame in stream.frames(start=after, end=before) if frame.time > after]
-        every = max(1, -(-len(times) // most))
-        chosen = set(times[every // 2 :: every])
-        with self._decoder.open(uri) as stream:
-            found = [
-                (float(frame.time), self._preprocessing(frame))
-                for frame in stream.frames(start=after, end=before)
-                if frame.time in chosen
-            ]
+            frames = (frame for frame in stream.frames(start=after, end=before) if frame.time > after)
+            kept, is_all = self._thinned(frames, most)
         height, width = self._preprocessing.image_height, self._preprocessing.image_width
-        pictures = np.stack([picture for _, picture in found]) if found else np.empty((0, height, width, 3), np.uint8)
-        return [seconds for seconds, _ in found], pictures, len(chosen) == len(times)
+        pictures = np.stack([picture for _, picture in kept]) if kept else np.empty((0, height, width, 3), np.uint8)
+        return [seconds for seconds, _ in kept], pictures, is_all
 
     def check(self, uri: str, video_id: str) -> None:
         """See that a video is still the one that was indexed.
@@ -99,15 +94,17 @@ class Pictures:
         if (found := identify(uri, self._fetching).video_id) != video_id:
             raise VideoReadError(uri, f"holds another video by now ({found} instead of {video_id}); index it again")
 
+    def _thinned(self, frames: Iterable[Frame], most: int) -> tuple[list[tuple[float, Picture]], bool]:
+        """At most so many of the frames with their seconds, evenly spread, and whether these are all.
 
-def _evenly(pictures: Iterable[npt.NDArray[np.uint8]]) -> list[npt.NDArray[np.uint8]]:
-    """At most `_OF_A_CLIP` of them, evenly spread; twice as many are held at most."""
-    kept: list[npt.NDArray[np.uint8]] = []
-    step = 1
-    for number, picture in enumerate(pictures):
-        if number % step:
-            continue
-        kept.append(picture)
-        if len(kept) == 2 * _OF_A_CLIP:
-            kept, step = kept[::2], 2 * step
-    return kept if len(kept) <= _OF_A_CLIP else kept[::2]
+        How many there are is known at the end only: each time that too many are held, every other one is let go.
+        """
+        kept: list[tuple[float, Picture]] = []
+        step = 1
+        for number, frame in enumerate(frames):
+            if number % step:
+                continue
+            kept.append((float(frame.time), self._preprocessing(frame)))
+            if len(kept) > most:
+                kept, step = kept[::2], 2 * step
+        return kept, step == 1

@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pipeline.config import Settings, validate
 from pipeline.errors import ConfigError, QueryError
+from pipeline.search.clock import TimeOfDay
 from pipeline.types import Scalar
 
 __all__ = ["Query", "Step", "Term", "Then", "as_query", "read_query"]
@@ -115,6 +116,11 @@ def _many(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _time_of_day(text: str) -> str:
+    TimeOfDay.parse(text)
+    return text
+
+
 class Query(Step):
     """A question."""
 
@@ -135,6 +141,10 @@ class Query(Step):
 
     before: float | None = Field(default=None, gt=0)
     """Only moments whose best frame is before this second of its video."""
+
+    time_of_day: Annotated[str, AfterValidator(_time_of_day)] | None = None
+    """Only moments whose best frame was recorded in this part of a day, as "8:00-17:30" or "22:00-6:00", by the clock
+    of the place; `search.recorded_at` names the metadata that says when a video begins."""
 
     top: int | None = Field(default=None, ge=1, le=1000)
     """Most moments of a page; None for the configuration's number."""

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.search.answer import Dropped
+from pipeline.search.clock import TimeOfDay
 from pipeline.search.moments import Span
 from pipeline.search.query import Query
 from pipeline.types import Moment
@@ -52,8 +53,8 @@ class Ranking:
 def rank(found: Iterable[Found], query: Query, *, min_score: float, same_picture: float | None) -> Ranking:
     """Order what was found, and leave out what the question doesn't want.
 
-    In this order: what is outside `after` and `before`; what scores too little; videos with too few moments; copies of
-    a better moment; more of a video than is wanted.
+    In this order: what is outside `after`, `before` and `time_of_day`; what scores too little; videos with too few
+    moments; copies of a better moment; more of a video than is wanted.
 
     Args:
         found: In any order.
@@ -65,6 +66,9 @@ def rank(found: Iterable[Found], query: Query, *, min_score: float, same_picture
     dropped: list[Dropped] = []
     rest = sorted(found, key=lambda f: (-f.log_odds, f.moment.video_id, f.moment.start_seconds))
     rest = _kept(rest, lambda moment: _outside(moment, query), dropped)
+    if query.time_of_day is not None:
+        part = TimeOfDay.parse(query.time_of_day)
+        rest = _kept(rest, lambda moment: _at_another_time(moment, part), dropped)
     short = [f.moment for f in rest if f.moment.score < min_score]
     rest = _kept(rest, lambda moment: _too_low(moment, min_score), dropped)
     counts = Counter(f.moment.video_id for f in rest)
@@ -92,6 +96,12 @@ def _outside(moment: Moment, query: Query) -> str | None:
     if query.before is not None and moment.best_seconds >= query.before:
         return f"its best frame is not before {query.before:g} s"
     return None
+
+
+def _at_another_time(moment: Moment, part: TimeOfDay) -> str | None:
+    if moment.recorded_at is None:
+        return "its video's metadata does not say when it was recorded, as 2026-11-20T08:30 (search.recorded_at)"
+    return None if moment.recorded_at in part else f"it was recorded at {moment.recorded_at:%H:%M:%S}"
 
 
 def _too_low(moment: Moment, min_score: float) -> str | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain, islice
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from pipeline.errors import QueryError
 from pipeline.index.protocol import Filter, MomentIndex
 from pipeline.search.answer import Answer, Candidate, Explanation, TermMeaning
 from pipeline.search.background import Background, probability
+from pipeline.search.clock import recording_begins
 from pipeline.search.evidence import JudgedStep, SeenVideo, curve_of, found_in, moment_of
 from pipeline.search.frames import FramesCache
 from pipeline.search.names import match_videos
@@ -29,6 +31,7 @@ __all__ = ["Searcher"]
 
 _log = logging.getLogger(__name__)
 
+_ASKED_AT_ONCE = 64
 _DEEPER = 4
 _DEEPEST = 16_384
 """Candidates of one request that a Milvus server allows."""
@@ -81,21 +84,35 @@ class Searcher:
         """Answer a question.
 
         Raises:
+            MomentseekError: As `ask_all` does.
+        """
+        return next(self.ask_all([query]))
+
+    def ask_all(self, queries: Iterable[Query]) -> Iterator[Answer]:
+        """Answer questions one after another, as the answers are taken; texts of several are embedded at once.
+
+        Raises:
             QueryError: No video goes by a name in it, or a part of a video that it names has no frame.
             TextTooLongError: A text does not fit the model's context.
             VideoError: A file that it names cannot be read.
             MomentIndexError: The index cannot be asked.
             StoreError: A video's frame embeddings are broken.
         """
-        steps = tuple(self._judged(step) for step in (query, *query.then))
+        waiting = iter(queries)
+        while batch := list(islice(waiting, _ASKED_AT_ONCE)):
+            for query, steps in zip(batch, self._judged(batch), strict=True):
+                yield self._answered(query, steps)
+
+    def _answered(self, query: Query, steps: tuple[JudgedStep, ...]) -> Answer:
         where = Filter(self._ids(query.videos), dict(query.where))
         min_score = self._settings.min_score if query.min_score is None else query.min_score
         top = query.top or self._settings.top
         gaps = [then.within for then in query.then]
         asked = max(top, self._settings.candidates)
+        seen: dict[str, SeenVideo] = {}
         while True:
             candidates, is_all = self._nominated(steps, asked, where)
-            seen = self._looked_at(steps, candidates)
+            seen = self._looked_at(steps, candidates, before=seen)
             found = found_in(seen.values(), steps, gaps, self._settings, min_score)
             ranking = rank(found, query, min_score=min_score, same_picture=self._settings.same_picture)
             is_enough = len(ranking.found) >= top * query.page
@@ -133,8 +150,16 @@ class Searcher:
             moments.append(replace(moment_of(seen[moment.video_id], spans, steps), copies=moment.copies))
         return tuple(moments)
 
-    def _judged(self, step: Step) -> JudgedStep:
-        return JudgedStep(tuple(map(self._terms.judged, step.shows)), tuple(map(self._terms.judged, step.without)))
+    def _judged(self, queries: Sequence[Query]) -> list[tuple[JudgedStep, ...]]:
+        """The steps of questions, all their texts embedded at once."""
+        steps = [query.steps for query in queries]
+        said = [term for step in chain.from_iterable(steps) for term in (*step.shows, *step.without)]
+        terms = iter(self._terms.judged(said))
+
+        def judged(step: Step) -> JudgedStep:
+            return JudgedStep(tuple(islice(terms, len(step.shows))), tuple(islice(terms, len(step.without))))
+
+        return [tuple(map(judged, of_query)) for of_query in steps]
 
     def _ids(self, names: Iterable[str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(video_id for name in names for video_id in self._find(name)))
@@ -157,20 +182,29 @@ class Searcher:
         )
         return candidates, all(len(hits) < asked for hits in answers)
 
-    def _looked_at(self, steps: Sequence[JudgedStep], candidates: Sequence[Candidate]) -> dict[str, SeenVideo]:
+    def _looked_at(
+        self, steps: Sequence[JudgedStep], candidates: Sequence[Candidate], *, before: Mapping[str, SeenVideo]
+    ) -> dict[str, SeenVideo]:
+        """The videos of the candidates; those that were looked at before are not judged again."""
         places: dict[str, list[tuple[float, float]]] = {}
         for candidate in candidates:
             places.setdefault(candidate.video_id, []).append((candidate.start_seconds, candidate.end_seconds))
-        seen = {}
-        for video_id, of_video in places.items():
-            kept = self._frames.get(video_id)
-            if kept is None:
-                _log.warning("%s is in the index and not in the store; index it again, or remove it", video_id)
-                continue
-            record, frames = kept
-            curves = tuple(curve_of(frames, step) for step in steps)
-            seen[video_id] = SeenVideo(record, frames, curves, tuple(dict.fromkeys(of_video)), self._provenance)
-        return seen
+        looked = ((video_id, before.get(video_id) or self._judged_video(steps, video_id)) for video_id in places)
+        return {
+            video_id: replace(seen, places=tuple(dict.fromkeys(places[video_id])))
+            for video_id, seen in looked
+            if seen is not None
+        }
+
+    def _judged_video(self, steps: Sequence[JudgedStep], video_id: str) -> SeenVideo | None:
+        kept = self._frames.get(video_id)
+        if kept is None:
+            _log.warning("%s is in the index and not in the store; index it again, or remove it", video_id)
+            return None
+        record, frames = kept
+        curves = tuple(curve_of(frames, step) for step in steps)
+        begins = recording_begins(record.metadata, self._settings.recorded_at)
+        return SeenVideo(record, frames, curves, (), self._provenance, begins)
 
 
 def _is_selective(query: Query) -> bool:
@@ -178,7 +212,8 @@ def _is_selective(query: Query) -> bool:
 
     They score less than those before, but for what the index was not asked.
     """
-    is_filtered = query.after is not None or query.before is not None or query.per_video is not None
+    filters = (query.after, query.before, query.time_of_day, query.per_video)
+    is_filtered = any(each is not None for each in filters)
     return bool(query.without or len(query.shows) > 1 or query.then or query.at_least > 1 or is_filtered)
 
 

@@ -44,6 +44,9 @@ class Searching(Settings):
     """Of moments of different videos, of about the same length, whose best frames have at least this cosine, only the
     best is listed, with the others as its copies: the same recording twice. None lists all."""
 
+    recorded_at: str = Field(default="recorded_at", min_length=1)
+    """The entry of a video's metadata that says when its first second was recorded: "2026-11-20T08:30:00+01:00"."""
+
     base_quantile: float = Field(default=0.25, ge=0, lt=1)
     """Quantile of all frames' scores, in the videos that have candidates, that counts as "does not show it"."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,16 +65,21 @@ class Terms:
         self._find = find
         self._background = background
 
-    def judged(self, term: Term) -> JudgedTerm:
-        """A term with its vector and what cosines with it mean.
+    def judged(self, terms: Sequence[Term]) -> list[JudgedTerm]:
+        """Terms with their vectors and what cosines with these mean; all texts are embedded at once.
 
         Raises:
-            QueryError: A video of the library that it names is not there, or not alone, or has no frame there.
-            VideoError: A file that it names cannot be read.
-            TextTooLongError: Its text does not fit the model's context.
+            QueryError: A video of the library that one names is not there, or not alone, or has no frame there.
+            VideoError: A file that one names cannot be read.
+            TextTooLongError: A text does not fit the model's context.
         """
+        texts = list(dict.fromkeys(term.text.strip() for term in terms if term.text is not None))
+        of_texts = dict(zip(texts, self._encoder.encode_texts(texts), strict=True)) if texts else {}
+        return [self._judged(term, of_texts) for term in terms]
+
+    def _judged(self, term: Term, of_texts: Mapping[str, Vector]) -> JudgedTerm:
         if term.text is not None:
-            vector = self._encoder.encode_texts([term.text.strip()])[0]
+            vector = of_texts[term.text.strip()]
         elif term.like is not None:
             vector = self._of_library(term)
         else:

@@ -178,6 +178,25 @@ def test_only_a_part_of_each_video(search: Search) -> None:
     assert len(late) + len(middle) < len(hats)
 
 
+def test_only_at_a_time_of_day(momentseek, films: Path, tmp_path: Path) -> None:
+    films_csv = tmp_path / "films.csv"
+    films_csv.write_text(
+        f"uri,recorded_at\n{films}/fire-drill.mp4,2026-11-20T21:59:53+01:00\n{films}/street-corner.mp4,\n"
+    )
+    in_process = ["--set", "execution.executor=in_process", "--set", "index.backend=memory"]
+    momentseek("index", films_csv, "-c", "demo", *in_process, "-l", tmp_path / "library")
+    night = "search", HATS, "--time-of-day", "22:00-6:00", "-l", tmp_path / "library"
+    rows = [json.loads(line) for line in momentseek(*night, "--json").out.splitlines()]
+    assert rows
+    for row in rows:
+        assert row["best_seconds"] >= 7
+        assert row["recorded_at"].startswith("2026-11-20T22:00:")
+        assert row["recorded_at"].endswith("+01:00")
+    assert "  2026-11-20 22:00:" in momentseek(*night).out
+    day = momentseek("search", HATS, "--time-of-day", "8:00-17:00", "-l", tmp_path / "library")
+    assert "were left out" in day.err
+
+
 def test_spread_over_videos(search: Search) -> None:
     assert sorted(names(search(HATS, "--per-video", 1).moments)) == ["fire-drill", "street-corner", "warehouse-shift"]
 
@@ -275,7 +294,7 @@ def test_a_moment_as_json_says_where_it_comes_from(search: Search) -> None:
     assert set(moment) == {
         *("video_id", "uri", "start_seconds", "end_seconds", "best_seconds", "score", "cosine"),
         *("start_uncertainty_seconds", "end_uncertainty_seconds", "best_pts", "time_base", "provenance"),
-        *("steps", "copies"),
+        *("recorded_at", "steps", "copies"),
     }
     numerator, denominator = map(int, moment["time_base"].split("/"))
     assert moment["best_pts"] * numerator / denominator == pytest.approx(moment["best_seconds"], abs=0.05)
@@ -338,6 +357,7 @@ def test_many_questions_are_answered_in_order_and_a_wrong_one_stops_no_other(
         (("a", "--then", "b", "--within", "soon"), "not a time: 'soon'"),
         (("a", "--after", "1:75"), "stay below 60"),
         (("a", "--after", "9", "--before", "8"), "not later than `after`"),
+        (("a", "--time-of-day", "8-17"), "not a part of the day: '8-17'"),
         (("a", "--min-score", "2"), "not in the range"),
         (("a", "--page", "0"), "not in the range"),
         (("a", "--where", "camera"), "expected NAME=VALUE"),

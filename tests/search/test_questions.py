@@ -84,6 +84,22 @@ def test_only_a_part_of_each_video() -> None:
     assert [start for _, start, _ in places(ask(searcher, shows=["red"], after=3, before=8))] == [4]
 
 
+def test_many_questions_are_answered_in_order_and_their_texts_embedded_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Sequence[str]] = []
+    embed = WordEncoder.encode_texts
+    monkeypatch.setattr(WordEncoder, "encode_texts", lambda self, texts: (asked.append(texts), embed(self, texts))[1])
+    searcher = office()
+    questions = ["red", "blue", {"shows": "red", "without": "green"}, {"shows": "green", "then": [{"shows": "blue"}]}]
+    answers = list(searcher.ask_all(as_query(question, {"min_score": 0.2}) for question in questions))
+    assert [places(answer) for answer in answers] == [
+        places(searcher.ask(as_query(question, {"min_score": 0.2}))) for question in questions
+    ]
+    assert ["red", "blue", "green"] in asked
+    assert list(searcher.ask_all([])) == []
+
+
 def test_pages_follow_each_other() -> None:
     searcher, _ = searcher_of(*(video(f"v{number}", "red", "") for number in range(5)))
     pages = [ask(searcher, shows=["red"], top=2, page=page) for page in (1, 2, 3, 4)]
