@@ -35,11 +35,12 @@ class RowWriter:
     def __init__(self, index: MomentIndex) -> None:
         self._index = index
         self._waiting: list[_Waiting] = []
+        self._rows = 0
         self._watch = Stopwatch()
         self.last_seconds = 0.0
 
     def __len__(self) -> int:
-        return sum(len(each.rows) for each in self._waiting)
+        return self._rows
 
     @property
     def is_empty(self) -> bool:
@@ -54,6 +55,7 @@ class RowWriter:
     def add(self, report: VideoReport, rows: Sequence[IndexedSegment]) -> None:
         """Have a video wait, with the report that it gets when its rows are written."""
         self._waiting.append(_Waiting(report, rows))
+        self._rows += len(rows)
 
     def write(self) -> list[tuple[VideoReport, str | None]]:
         """Write all that waits: the report of each video, and why its rows could not be written; None where they were.
@@ -61,7 +63,7 @@ class RowWriter:
         Raises:
             MomentIndexError: The index cannot be used.
         """
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting, self._rows = self._waiting, [], 0
         if not waiting:
             return []
         before = self.seconds

@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -219,7 +219,7 @@ class ParquetStore:
             "duration_seconds": frames.duration_seconds,
             "sampling_fingerprint": self.sampling_fingerprint,
             "encoder_fingerprint": self.encoder_fingerprint,
-            "versions": {name: version(name) for name in ("momentseek", "pyarrow", "numpy")},
+            "versions": _versions(),
         }
 
     def _opened(self, video_id: str, *, with_vectors: bool) -> tuple[Columns | None, dict[str, Any]] | None:
@@ -282,3 +282,9 @@ def _file_of(video_id: str) -> str:
 
 def _names_folder(video_id: str) -> str:
     return f"names/{video_id}"
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Of what writes a file; to look them up takes as long as to write it."""
+    return {name: version(name) for name in ("momentseek", "pyarrow", "numpy")}
