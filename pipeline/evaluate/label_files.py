@@ -85,7 +85,7 @@ def read_labelled_set(path: str | Path) -> LabelledSet:
 
 def _form(text: str, suffix: str) -> str | None:
     """What a file is by its first line, and by its name where that does not tell."""
-    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    first = next((line.strip() for line in _lines(text) if line.strip()), "")
     if suffix == ".jsonl" or not first:
         return "QVHighlights"
     if not first.startswith("{"):
@@ -100,9 +100,14 @@ def _form(text: str, suffix: str) -> str | None:
     return "ActivityNet Captions" if is_captions else "QVHighlights"
 
 
+def _lines(text: str) -> list[str]:
+    """Lines as files have them: a text may hold what Python takes for a line's end, as U+2028, and JSON leaves it."""
+    return text.split("\n")
+
+
 def _qvhighlights(text: str, path: str) -> Iterator[LabelledQuery]:
     seen: set[int | str] = set()
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(_lines(text), start=1):
         if not line.strip():
             continue
         try:
@@ -116,7 +121,7 @@ def _qvhighlights(text: str, path: str) -> Iterator[LabelledQuery]:
 
 
 def _charades(text: str, path: str, left_out: list[str]) -> Iterator[LabelledQuery]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(_lines(text), start=1):
         if not line.strip():
             continue
         parts = _CHARADES.fullmatch(line.strip())

@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float64]
 Judged = Callable[[npt.NDArray[np.float32]], Floats]
 
 _AT_ONCE = 24
-"""Pictures of one look at an end: two looks tell 600 apart, which is 20 seconds of video."""
+"""Pictures of one look at an end: two looks tell 384 apart, which is 12 seconds of video."""
 
 
 class Refiner:

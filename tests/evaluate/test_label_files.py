@@ -65,6 +65,15 @@ def test_what_is_imported_can_be_written_in_our_form(tmp_path: Path, text: str) 
     assert read_labelled(tmp_path / "ours.jsonl") == queries
 
 
+def test_a_text_may_hold_what_ends_a_line_elsewhere(tmp_path: Path) -> None:
+    """U+2028 and its like are raw in JSON."""
+    queries = [LabelledQuery(number, f"a{end}b", "v", ((0, 1),)) for number, end in enumerate("\u2028\u2029\x85\x0b\r")]
+    write_labelled(queries, tmp_path / "ours.jsonl")
+    assert read_labelled(tmp_path / "ours.jsonl") == queries
+    charades = written(tmp_path, "A 0 1##a\u2028b\r\nB 0 1##c\r\n")
+    assert [query.text for query in read_labelled(charades)] == ["a\u2028b", "c"]
+
+
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
