@@ -141,8 +141,12 @@ class Library:
     def ask_all(self, questions: Iterable[str | Query]) -> Iterator[Answer]:
         """Answer many questions, in order and as the answers are taken; their texts are embedded together.
 
+        For that, up to 64 questions are taken before the first of them is answered: who asks by the last answer what
+        comes next uses `ask`.
+
         Raises:
-            MomentseekError: As `ask` does; a question that cannot be asked, before those around it are answered.
+            MomentseekError: As `ask` does, when all questions before that one are answered; those behind it are not. Of
+                one that is malformed, before those it was taken with.
         """
         return self.searcher().ask_all(map(as_query, questions))
 

@@ -11,7 +11,7 @@ from pipeline.cli.output import print_table
 
 if TYPE_CHECKING:
     from pipeline.search import Answer
-    from pipeline.search.answer import Explanation
+    from pipeline.search.answer import Explanation, Skipped
     from pipeline.types import Moment
 
 __all__ = ["print_answer", "print_explanation", "say_what_is_missing"]
@@ -23,14 +23,14 @@ _MOST_OF_A_TEXT = 48
 class _Names:
     """What videos are called: by their file names, and by all of their names where two have the same."""
 
-    def __init__(self, moments: Iterable[Moment]) -> None:
+    def __init__(self, places: Iterable[Moment | Skipped]) -> None:
         from pipeline.present import file_name
 
         self._ids: dict[str, str] = {}
         self._places: dict[str, set[str]] = {}
-        for moment in moments:
-            self._ids[moment.video_id] = moment.uri
-            self._places.setdefault(file_name(moment.uri), set()).add(moment.uri)
+        for place in places:
+            self._ids[place.video_id] = place.uri
+            self._places.setdefault(file_name(place.uri), set()).add(place.uri)
 
     def of(self, uri: str) -> str:
         from pipeline.present import file_name, printable
@@ -45,7 +45,8 @@ class _Names:
 def _named(answer: Answer) -> _Names:
     shown = [*answer.moments, *(copy for moment in answer.moments for copy in moment.copies)]
     nearest = () if answer.nearest is None else (answer.nearest,)
-    return _Names((*shown, *nearest, *(dropped.moment for dropped in answer.explanation.dropped)))
+    explanation = answer.explanation
+    return _Names((*shown, *nearest, *(dropped.moment for dropped in explanation.dropped), *explanation.skipped))
 
 
 def print_answer(answer: Answer) -> None:
@@ -126,6 +127,10 @@ def _why_nothing(answer: Answer) -> str:
         best = max(good, key=lambda one: one.moment.score)
         place = f"{names.of(best.moment.uri)} at {format_seconds(best.moment.best_seconds)}"
         return f"{said}; {len(good)} that score enough were left out, first {place}: {best.why}"
+    if answer.nearest is None and answer.explanation.skipped:
+        one, number = answer.explanation.skipped[0], len(answer.explanation.skipped)
+        others = "video was" if number == 1 else "videos were"
+        return f"{said}; {number} {others} not looked at, first {names.of(one.uri)}: {one.why}"
     if answer.nearest is None:
         return f"{said} one after another in that time" if answer.query.then else said
     near, score = answer.nearest, score_text(answer.nearest.score)
@@ -153,6 +158,9 @@ def print_explanation(answer: Answer, prompts: Sequence[str]) -> None:
         click.echo(f"Left out: {len(explanation.dropped)}{_first(_LISTED, len(explanation.dropped), 'the first')}")
         rows = [[names.of(one.moment.uri), *_numbers(one.moment), one.why] for one in explanation.dropped[:_LISTED]]
         print_table(["video", "from", "to", "best", "score", "why"], _aligned(rows, 1), right=(1, 2, 3, 4))
+    if explanation.skipped:
+        click.echo(f"Not looked at: {len(explanation.skipped)}{_first(_LISTED, len(explanation.skipped), 'the first')}")
+        print_table(["video", "why"], [[names.of(one.uri), one.why] for one in explanation.skipped[:_LISTED]])
 
 
 def _print_terms(explanation: Explanation, prompts: Sequence[str]) -> None:

@@ -48,5 +48,6 @@ def answer_json(answer: Answer, *, explained: bool = False) -> dict[str, Any]:
             "filters": explanation.filters,
             "candidates": list(map(asdict, explanation.candidates)),
             "dropped": [{"why": one.why, "moment": moment_json(one.moment)} for one in explanation.dropped],
+            "skipped": list(map(asdict, explanation.skipped)),
         }
     return fields

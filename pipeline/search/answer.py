@@ -9,7 +9,7 @@ from pipeline.search.moments import Curve
 from pipeline.search.query import Query
 from pipeline.types import Moment
 
-__all__ = ["Answer", "Candidate", "Dropped", "Explanation", "TermMeaning"]
+__all__ = ["Answer", "Candidate", "Dropped", "Explanation", "Skipped", "TermMeaning"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,21 @@ class Dropped:
 
 
 @dataclass(frozen=True)
+class Skipped:
+    """A video that was not looked at, since what is known of it says that it cannot answer.
+
+    Attributes:
+        video_id: Its id.
+        uri: A place where it was when it was indexed.
+        why: The reason.
+    """
+
+    video_id: str
+    uri: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Explanation:
     """How an answer came to be.
 
@@ -60,12 +75,14 @@ class Explanation:
         filters: What the index was told to leave out, for people; empty where nothing.
         candidates: Segments that the index nominated, best first within a term.
         dropped: Moments that were found and left out.
+        skipped: Videos with candidates that were not looked at.
     """
 
     terms: tuple[TermMeaning, ...]
     filters: str
     candidates: tuple[Candidate, ...]
     dropped: tuple[Dropped, ...]
+    skipped: tuple[Skipped, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +91,8 @@ class Answer:
 
     Attributes:
         query: The question.
-        moments: This page of those that answer it, best first, ties by video id and start.
+        moments: This page of those that answer it, best first, ties by video id and start. Later pages repeat and move
+            none of it; for them the index is asked for more, and what that brings may be better than what was shown.
         found: How many do, on all pages, among the segments that the index was asked for.
         top: Most moments of a page.
         min_score: The score that it takes.

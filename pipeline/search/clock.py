@@ -50,6 +50,11 @@ class TimeOfDay:
             return self.start_seconds <= seconds < self.end_seconds
         return seconds >= self.start_seconds or seconds < self.end_seconds
 
+    def meets(self, begins: datetime, seconds: float) -> bool:
+        """Whether a recording of so many seconds has a part in it."""
+        after_midnight = begins.hour * 3600 + begins.minute * 60 + begins.second
+        return begins in self or (self.start_seconds - after_midnight) % _DAY_SECONDS <= seconds + 1
+
 
 def _seconds_of_day(text: str, hours: int, minutes: int, seconds: int) -> int:
     total = hours * 3600 + minutes * 60 + seconds

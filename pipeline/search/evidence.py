@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.search.background import probability
 from pipeline.search.clock import recorded_at
-from pipeline.search.moments import Curve, Levels, Span, base_level, find_spans, unrolled
+from pipeline.search.moments import Curve, Levels, Span, base_level, best_rows, find_spans, unrolled
 from pipeline.search.ranking import Found
 from pipeline.search.sequences import Chain, chains
 from pipeline.search.settings import Searching
@@ -20,7 +21,7 @@ from pipeline.search.terms import JudgedTerm
 from pipeline.segment.intervals import end_of
 from pipeline.types import FrameEmbeddings, Moment, Provenance, VideoRecord
 
-__all__ = ["JudgedStep", "SeenVideo", "curve_of", "found_in", "likely_runs", "moment_of"]
+__all__ = ["JudgedStep", "Peak", "SeenVideo", "found_in", "levels_of", "moment_of", "seen_video"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -53,7 +54,83 @@ class JudgedStep:
         return min(float(vector @ term.vector) for term in self.shows)
 
 
-def curve_of(frames: FrameEmbeddings, step: JudgedStep) -> Curve:
+@dataclass(frozen=True)
+class Peak:
+    """The best frame of a place.
+
+    Attributes:
+        pts: Its presentation timestamp.
+        vector: float32 (D,) embedding.
+    """
+
+    pts: int
+    vector: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SeenVideo:
+    """A video that was looked at: what of it is needed to find moments, without its frames, which take far more.
+
+    Attributes:
+        record: What is known of it.
+        curves: One a step of the question.
+        nominated: [start, end) in seconds of the segments that the index points to.
+        places: For each step, [start, end) in seconds of all that is looked at for it.
+        peaks: The best frame of each place, by its time in seconds.
+        time_base: Seconds a unit of their timestamps.
+        provenance: What its frames and rows are of.
+        begins: When its playback clock was at zero, where that is known.
+    """
+
+    record: VideoRecord
+    curves: tuple[Curve, ...]
+    nominated: tuple[tuple[float, float], ...]
+    places: tuple[tuple[tuple[float, float], ...], ...]
+    peaks: Mapping[float, Peak]
+    time_base: Fraction
+    provenance: Provenance | None = None
+    begins: datetime | None = None
+
+
+def seen_video(
+    record: VideoRecord,
+    frames: FrameEmbeddings,
+    curves: tuple[Curve, ...] | None,
+    *,
+    steps: Sequence[JudgedStep],
+    nominated: Iterable[tuple[float, float]],
+    likely: Collection[float],
+    provenance: Provenance | None,
+    begins: datetime | None,
+) -> SeenVideo:
+    """Look at a video.
+
+    Segments nominate videos and places; but the pooled vector of a segment hides a short moment, so that a video that
+    is looked at is looked at as a whole: where its frames reach a likely score is a place, too.
+
+    Args:
+        record: What is known of it.
+        frames: Its frame embeddings.
+        curves: Where it was looked at before, those from then.
+        steps: What for.
+        nominated: [start, end) in seconds of the segments that the index points to.
+        likely: Scores.
+        provenance: What its frames and rows are of.
+        begins: When its playback clock was at zero.
+    """
+    curves = curves or tuple(_curve_of(frames, step) for step in steps)
+    nominated = tuple(dict.fromkeys(nominated))
+    places = tuple((*nominated, *(run for score in likely for run in _runs(curve, score))) for curve in curves)
+    rows = {
+        float(curve.times_seconds[row])
+        for curve, of_step in zip(curves, places, strict=True)
+        for row in best_rows(of_step, curve)
+    }
+    peaks = {seconds: _peak(frames, seconds) for seconds in rows}
+    return SeenVideo(record, curves, nominated, places, peaks, frames.time_base, provenance, begins)
+
+
+def _curve_of(frames: FrameEmbeddings, step: JudgedStep) -> Curve:
     """Log-odds over time that a video's frames answer a step; a picture that was seen to last counts as long."""
     times, scores = frames.times_seconds, step.log_odds(frames.vectors)
     if frames.seen_until_seconds is not None:
@@ -61,15 +138,11 @@ def curve_of(frames: FrameEmbeddings, step: JudgedStep) -> Curve:
     return Curve(times, scores, np.asarray(frames.cuts_seconds or (), np.float64), end_of(frames))
 
 
-def likely_runs(curve: Curve, min_score: float) -> list[tuple[float, float]]:
-    """Where the frames one after another reach a score: (start, end) in seconds, the end not included.
-
-    Segments nominate videos and places; but the pooled vector of a segment hides a short moment, and a video that is
-    looked at is looked at as a whole.
-    """
-    if min_score <= 0:
+def _runs(curve: Curve, score: float) -> list[tuple[float, float]]:
+    """Where the frames one after another reach a score: (start, end) in seconds, the end not included."""
+    if score <= 0:
         return []
-    level = math.log(min_score / (1 - min_score)) if min_score < 1 else math.inf
+    level = math.log(score / (1 - score)) if score < 1 else math.inf
     edges = np.diff(np.concatenate([[0], (curve.scores >= level).astype(np.int8), [0]]))
     times = np.append(curve.times_seconds, np.inf)
     return [
@@ -78,67 +151,43 @@ def likely_runs(curve: Curve, min_score: float) -> list[tuple[float, float]]:
     ]
 
 
-@dataclass(frozen=True)
-class SeenVideo:
-    """A video that is looked at.
+def _peak(frames: FrameEmbeddings, seconds: float) -> Peak:
+    """The frame that is shown at a time; one that was seen to last is."""
+    row = max(0, int(np.searchsorted(frames.times_seconds, seconds, side="right")) - 1)
+    # A view would keep all of the video's embeddings.
+    return Peak(int(frames.pts[row]), frames.vectors[row].copy())
 
-    Attributes:
-        record: What is known of it.
-        frames: Its frame embeddings.
-        curves: One a step of the question.
-        places: [start, end) in seconds of the segments that the index points to.
-        provenance: What its frames and rows are of.
-        begins: When its playback clock was at zero, where that is known.
-    """
 
-    record: VideoRecord
-    frames: FrameEmbeddings
-    curves: tuple[Curve, ...]
-    places: tuple[tuple[float, float], ...]
-    provenance: Provenance | None = None
-    begins: datetime | None = None
+def levels_of(videos: Collection[SeenVideo], settings: Searching) -> tuple[Levels, ...]:
+    """Where moments end, for each step, by the frames of at least one video."""
+    return tuple(
+        Levels(
+            base_level((curve.scores for curve in curves), settings.base_quantile),
+            settings.merge_ratio,
+            settings.edge_ratio,
+        )
+        for curves in zip(*(video.curves for video in videos), strict=True)
+    )
 
 
 def found_in(
-    videos: Collection[SeenVideo],
-    steps: Sequence[JudgedStep],
-    within_seconds: Sequence[float],
-    settings: Searching,
-    min_score: float,
+    video: SeenVideo, steps: Sequence[JudgedStep], levels: Sequence[Levels], within_seconds: Sequence[float]
 ) -> list[Found]:
-    """The moments of videos that answer all steps one after another, in no order; weak ones, too.
+    """The moments of a video that answer all steps one after another, best first; weak ones, too.
 
     Args:
-        videos: Where to look.
+        video: Where to look.
         steps: What for.
+        levels: Where moments end, for each step.
         within_seconds: For each step but the first, how long after the one before it may begin.
-        settings: Where moments end.
-        min_score: What a frame's score must be for it to be a place to look at, unless the index points there.
     """
-    if not videos:
-        return []
-    of_steps = []
-    for number in range(len(steps)):
-        curves = [video.curves[number] for video in videos]
-        base = base_level((curve.scores for curve in curves), settings.base_quantile)
-        levels = Levels(base, settings.merge_ratio, settings.edge_ratio)
-        of_steps.append(
-            [
-                find_spans([*video.places, *likely_runs(curve, min_score)], curve, levels)
-                for video, curve in zip(videos, curves, strict=True)
-            ]
-        )
-    return [
-        _found(video, chain, steps)
-        for video, spans in zip(videos, zip(*of_steps, strict=True), strict=True)
-        for chain in chains(spans, within_seconds)
-    ]
+    spans = [find_spans(*each) for each in zip(video.places, video.curves, levels, strict=True)]
+    return [_found(video, chain, steps) for chain in chains(spans, within_seconds)]
 
 
 def _found(video: SeenVideo, chain: Chain, steps: Sequence[JudgedStep]) -> Found:
     moment = moment_of(video, chain.spans, steps)
-    picture = video.frames.vectors[_row_at(video.frames, moment.best_seconds)]
-    return Found(moment, chain.score, picture, chain.spans)
+    return Found(moment, chain.score, video.peaks[moment.best_seconds].vector, chain.spans)
 
 
 def moment_of(video: SeenVideo, spans: Sequence[Span], steps: Sequence[JudgedStep]) -> Moment:
@@ -157,7 +206,7 @@ def moment_of(video: SeenVideo, spans: Sequence[Span], steps: Sequence[JudgedSte
 
 
 def _moment(video: SeenVideo, span: Span, step: JudgedStep) -> Moment:
-    frames, row = video.frames, _row_at(video.frames, span.best_seconds)
+    peak = video.peaks[span.best_seconds]
     return Moment(
         video_id=video.record.video_id,
         uri=video.record.names[-1],
@@ -165,16 +214,11 @@ def _moment(video: SeenVideo, span: Span, step: JudgedStep) -> Moment:
         end_seconds=span.end_seconds,
         best_seconds=span.best_seconds,
         score=probability(span.score),
-        cosine=step.cosine(frames.vectors[row]),
+        cosine=step.cosine(peak.vector),
         start_uncertainty_seconds=span.start_uncertainty_seconds,
         end_uncertainty_seconds=span.end_uncertainty_seconds,
-        best_pts=int(frames.pts[row]),
-        time_base=frames.time_base,
+        best_pts=peak.pts,
+        time_base=video.time_base,
         provenance=video.provenance,
         recorded_at=recorded_at(video.begins, span.best_seconds),
     )
-
-
-def _row_at(frames: FrameEmbeddings, seconds: float) -> int:
-    """The frame that is shown at a time; one that was seen to last is."""
-    return max(0, int(np.searchsorted(frames.times_seconds, seconds, side="right")) - 1)

@@ -30,16 +30,32 @@ class FramesCache:
         Raises:
             StoreError: Its file is broken.
         """
+        record = self.record(video_id)
+        return None if record is None else (record, self.read(record))
+
+    def record(self, video_id: str) -> VideoRecord | None:
+        """A video's record, without its frame embeddings; None where the store does not hold it.
+
+        Raises:
+            StoreError: It is broken.
+        """
+        kept = self._kept.get(video_id)
+        return self._store.record(video_id) if kept is None else kept[0]
+
+    def read(self, record: VideoRecord) -> FrameEmbeddings:
+        """The frame embeddings of the video that a record is of.
+
+        Raises:
+            StoreError: Their file is broken.
+        """
+        video_id = record.video_id
         if video_id in self._kept:
             self._kept.move_to_end(video_id)
-            return self._kept[video_id]
-        record = self._store.record(video_id)
-        if record is None:
-            return None
+            return self._kept[video_id][1]
         frames = self._store.read(video_id)
         self._kept[video_id] = record, frames
         self._size_bytes += frames.vectors.nbytes
         while self._size_bytes > self._budget_bytes and len(self._kept) > 1:
             _, (_, dropped) = self._kept.popitem(last=False)
             self._size_bytes -= dropped.vectors.nbytes
-        return record, frames
+        return frames

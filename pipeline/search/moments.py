@@ -26,7 +26,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Curve", "Levels", "Span", "base_level", "find_spans", "unrolled"]
+__all__ = ["Curve", "Levels", "Span", "base_level", "best_rows", "find_spans", "unrolled"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -129,6 +129,15 @@ def base_level(scores: Iterable[Floats], quantile: float) -> float:
     return float(np.quantile(np.concatenate(list(scores)), quantile))
 
 
+def best_rows(intervals: Iterable[tuple[float, float]], curve: Curve) -> set[int]:
+    """The row of the best frame of each [start, end) in seconds, the first of equal ones; of one without a frame none.
+
+    Moments have their best frames among these.
+    """
+    rows = (curve.rows(start, end) for start, end in intervals)
+    return {first + int(curve.scores[first:after].argmax()) for first, after in rows if first < after}
+
+
 def find_spans(intervals: Iterable[tuple[float, float]], curve: Curve, levels: Levels) -> list[Span]:
     """The moments of one video, none overlapping another, best first, ties by start.
 
@@ -137,12 +146,10 @@ def find_spans(intervals: Iterable[tuple[float, float]], curve: Curve, levels: L
         curve: The video's scores.
         levels: Where moments end.
     """
-    nominated = [curve.rows(start, end) for start, end in intervals]
-    seeds = {first + int(curve.scores[first:after].argmax()) for first, after in nominated if first < after}
     shots = _shots(curve)
     taken = np.zeros(len(curve.scores), np.bool_)
     found: list[Span] = []
-    for seed in sorted(seeds, key=lambda row: (-curve.scores[row], row)):
+    for seed in sorted(best_rows(intervals, curve), key=lambda row: (-curve.scores[row], row)):
         if taken[seed]:
             continue
         peak = float(curve.scores[seed])

@@ -205,8 +205,10 @@ def read_query(text: str | bytes, origin: str = "the question") -> Query:
     """
     try:
         data = json.loads(text)
-    except ValueError as error:
-        raise QueryError(f'{origin} is not JSON ({error}); write {{"shows": "a person in a hard hat"}}') from error
+    except (ValueError, RecursionError) as error:
+        raise QueryError(
+            f'{origin} is not JSON that can be read ({error}); write {{"shows": "a person in a hard hat"}}'
+        ) from error
     if isinstance(data, str):
         data = {"shows": data}
     if not isinstance(data, dict):
@@ -217,11 +219,12 @@ def read_query(text: str | bytes, origin: str = "the question") -> Query:
 def _validated(fields: Mapping[str, Any], origin: str) -> Query:
     try:
         json.dumps(fields, ensure_ascii=False, default=str).encode()
+        return validate(Query, fields, origin)
     except UnicodeEncodeError as error:
         raise QueryError(
             f"{origin} is not UTF-8; a video or file of such a name goes by its id, or by a link"
         ) from error
-    try:
-        return validate(Query, fields, origin)
     except ConfigError as error:
         raise QueryError(str(error)) from error
+    except RecursionError as error:
+        raise QueryError(f"{origin} is nested too deeply ({error})") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +16,9 @@ from pipeline.search.query import Query
 from pipeline.types import Moment
 
 __all__ = ["Found", "Ranking", "rank"]
+
+_COMPARED_AT_ONCE = 512
+"""Moments whose pictures are compared with all others at once, which takes 2 kB for each of those."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Ranking:
     """A list of moments, and what was left out of it.
 
     Attributes:
-        found: Best first, ties by video id and start.
+        found: Best first, ties by video id and start, behind those whose place was fixed before.
         dropped: The others, with reasons.
         nearest: The best that fell short of the score alone.
     """
@@ -50,7 +53,14 @@ class Ranking:
     nearest: Moment | None
 
 
-def rank(found: Iterable[Found], query: Query, *, min_score: float, same_picture: float | None) -> Ranking:
+def rank(
+    found: Iterable[Found],
+    query: Query,
+    *,
+    min_score: float,
+    same_picture: float | None,
+    first: Sequence[Found] = (),
+) -> Ranking:
     """Order what was found, and leave out what the question doesn't want.
 
     In this order: what is outside `after`, `before` and `time_of_day`; what scores too little; videos with too few
@@ -62,21 +72,37 @@ def rank(found: Iterable[Found], query: Query, *, min_score: float, same_picture
         min_score: The score that it takes.
         same_picture: Cosine of two best frames from which on two moments of different videos, of about the same length,
             are copies; None for none.
+        first: The beginning of the list, from a ranking of less: it stays, and what overlaps it is no moment.
     """
     dropped: list[Dropped] = []
     rest = sorted(found, key=lambda f: (-f.log_odds, f.moment.video_id, f.moment.start_seconds))
+    rest = _beside(rest, first)
     rest = _kept(rest, lambda moment: _outside(moment, query), dropped)
     if query.time_of_day is not None:
         part = TimeOfDay.parse(query.time_of_day)
         rest = _kept(rest, lambda moment: _at_another_time(moment, part), dropped)
     short = [f.moment for f in rest if f.moment.score < min_score]
     rest = _kept(rest, lambda moment: _too_low(moment, min_score), dropped)
-    counts = Counter(f.moment.video_id for f in rest)
+    counts = Counter(f.moment.video_id for f in (*first, *rest))
     rest = _kept(rest, lambda moment: _too_few(counts[moment.video_id], query.at_least), dropped)
+    rest = [*first, *rest]
     if same_picture is not None:
         rest = _without_copies(rest, same_picture, dropped)
     rest = _spread(rest, query.per_video, dropped)
     return Ranking(tuple(rest), tuple(dropped), short[0] if short else None)
+
+
+def _beside(found: Sequence[Found], first: Sequence[Found]) -> list[Found]:
+    """What overlaps none of the first in any step."""
+    of_video: dict[str, list[Found]] = {}
+    for one in first:
+        of_video.setdefault(one.moment.video_id, []).append(one)
+    return [one for one in found if not any(_overlap(one, each) for each in of_video.get(one.moment.video_id, ()))]
+
+
+def _overlap(one: Found, other: Found) -> bool:
+    pairs = zip(one.spans, other.spans, strict=True)
+    return any(a.start_seconds < b.end_seconds and b.start_seconds < a.end_seconds for a, b in pairs)
 
 
 def _kept(found: Sequence[Found], problem_of: Callable[[Moment], str | None], dropped: list[Dropped]) -> list[Found]:
@@ -113,27 +139,37 @@ def _too_few(count: int, at_least: int) -> str | None:
 
 
 def _without_copies(found: Sequence[Found], same_picture: float, dropped: list[Dropped]) -> list[Found]:
-    kept: list[Found] = []
+    is_kept = np.ones(len(found), np.bool_)
     copies: dict[int, list[Moment]] = {}
-    for one in found:
-        number = next((n for n, better in enumerate(kept) if _is_copy(one, better, same_picture)), None)
-        if number is None:
-            kept.append(one)
-        else:
-            copies.setdefault(number, []).append(one.moment)
-            better = kept[number].moment
-            dropped.append(Dropped(one.moment, f"a copy of {better.uri} at {better.start_seconds:.2f} s"))
+    for number, same in enumerate(_same(found, same_picture)):
+        better = np.flatnonzero(same & is_kept[:number])
+        if len(better):
+            is_kept[number] = False
+            original, copy = found[better[0]].moment, found[number].moment
+            copies.setdefault(int(better[0]), []).append(copy)
+            dropped.append(Dropped(copy, f"a copy of {original.uri} at {original.start_seconds:.2f} s"))
     return [
-        replace(one, moment=replace(one.moment, copies=tuple(copies[n]))) if n in copies else one
-        for n, one in enumerate(kept)
+        replace(one, moment=replace(one.moment, copies=tuple(copies.get(number, ()))))
+        for number, one in enumerate(found)
+        if is_kept[number]
     ]
 
 
-def _is_copy(one: Found, better: Found, same_picture: float) -> bool:
-    if one.moment.video_id == better.moment.video_id:
-        return False
-    lengths = [f.moment.end_seconds - f.moment.start_seconds for f in (one, better)]
-    return max(lengths) <= 1.1 * min(lengths) + 0.5 and float(one.picture @ better.picture) >= same_picture
+def _same(found: Sequence[Found], same_picture: float) -> Iterator[npt.NDArray[np.bool_]]:
+    """For each moment, which of those before it show the same in another video, about as long: bool (its number,)."""
+    if not found:
+        return
+    pictures = np.stack([one.picture for one in found])
+    lengths = np.asarray([one.moment.end_seconds - one.moment.start_seconds for one in found])
+    _, videos = np.unique([one.moment.video_id for one in found], return_inverse=True)
+    for start in range(0, len(found), _COMPARED_AT_ONCE):
+        # One product for many moments: thousands are compared with each other in a blink.
+        alike = pictures[start : start + _COMPARED_AT_ONCE] @ pictures.T >= same_picture
+        for number, is_alike in enumerate(alike, start):
+            before = slice(number)
+            longer = np.maximum(lengths[before], lengths[number])
+            is_as_long = longer <= 1.1 * np.minimum(lengths[before], lengths[number]) + 0.5
+            yield is_alike[before] & is_as_long & (videos[before] != videos[number])
 
 
 def _spread(found: Sequence[Found], per_video: int | None, dropped: list[Dropped]) -> list[Found]:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 
 import numpy as np
 
 from pipeline.encode.protocol import OpenEncoder
-from pipeline.errors import QueryError
+from pipeline.errors import MomentseekError, QueryError
 from pipeline.index.protocol import Filter, MomentIndex
-from pipeline.search.answer import Answer, Candidate, Explanation, TermMeaning
+from pipeline.search.answer import Answer, Candidate, Explanation, Skipped, TermMeaning
 from pipeline.search.background import Background, probability
-from pipeline.search.clock import recording_begins
-from pipeline.search.evidence import JudgedStep, SeenVideo, curve_of, found_in, moment_of
+from pipeline.search.evidence import JudgedStep, SeenVideo, moment_of
 from pipeline.search.frames import FramesCache
+from pipeline.search.looks import Looks
 from pipeline.search.names import match_videos
 from pipeline.search.pictures import Pictures
 from pipeline.search.query import Query, Step
@@ -28,8 +27,6 @@ from pipeline.store.protocol import EmbeddingStore
 from pipeline.types import Moment, Provenance
 
 __all__ = ["Searcher"]
-
-_log = logging.getLogger(__name__)
 
 _ASKED_AT_ONCE = 64
 _DEEPER = 4
@@ -84,45 +81,64 @@ class Searcher:
         """Answer a question.
 
         Raises:
-            MomentseekError: As `ask_all` does.
-        """
-        return next(self.ask_all([query]))
-
-    def ask_all(self, queries: Iterable[Query]) -> Iterator[Answer]:
-        """Answer questions one after another, as the answers are taken; texts of several are embedded at once.
-
-        Raises:
             QueryError: No video goes by a name in it, or a part of a video that it names has no frame.
             TextTooLongError: A text does not fit the model's context.
             VideoError: A file that it names cannot be read.
             MomentIndexError: The index cannot be asked.
             StoreError: A video's frame embeddings are broken.
         """
+        (steps,) = self._judged([query])
+        return self._answered(query, steps)
+
+    def ask_all(self, queries: Iterable[Query]) -> Iterator[Answer]:
+        """Answer questions one after another, as the answers are taken; texts of several are embedded at once.
+
+        For that, up to 64 questions are taken before the first of them is answered: who asks by the last answer what
+        comes next uses `ask`.
+
+        Raises:
+            MomentseekError: As `ask` does, when all questions before that one are answered; those behind it are not. A
+                QueryError names the question.
+        """
         waiting = iter(queries)
+        number = 0
         while batch := list(islice(waiting, _ASKED_AT_ONCE)):
-            for query, steps in zip(batch, self._judged(batch), strict=True):
-                yield self._answered(query, steps)
+            try:
+                judged: Iterable[tuple[JudgedStep, ...] | None] = self._judged(batch)
+            except MomentseekError:
+                # One of them cannot be asked; it is come upon when those before it are answered.
+                judged = repeat(None, len(batch))
+            for query, steps in zip(batch, judged, strict=True):
+                number += 1
+                try:
+                    answer = self.ask(query) if steps is None else self._answered(query, steps)
+                except QueryError as error:
+                    raise QueryError(f"question {number} ({query}): {error}") from error
+                yield answer
 
     def _answered(self, query: Query, steps: tuple[JudgedStep, ...]) -> Answer:
         where = Filter(self._ids(query.videos), dict(query.where))
         min_score = self._settings.min_score if query.min_score is None else query.min_score
         top = query.top or self._settings.top
-        gaps = [then.within for then in query.then]
         asked = max(top, self._settings.candidates)
-        seen: dict[str, SeenVideo] = {}
+        looks = Looks(query, steps, self._frames, self._settings, self._provenance)
+        first: tuple[Found, ...] = ()
         while True:
             candidates, is_all = self._nominated(steps, asked, where)
-            seen = self._looked_at(steps, candidates, before=seen)
-            found = found_in(seen.values(), steps, gaps, self._settings, min_score)
-            ranking = rank(found, query, min_score=min_score, same_picture=self._settings.same_picture)
-            is_enough = len(ranking.found) >= top * query.page
-            # Of what the index did not tell yet, the best scores no more than the worst that it told.
-            is_spent = not _is_selective(query) and min((c.score for c in candidates), default=0.0) < min_score
-            if is_all or is_enough or is_spent or asked >= _DEEPEST:
+            looks.look(candidates)
+            same = self._settings.same_picture
+            ranking = rank(looks.found, query, min_score=min_score, same_picture=same, first=first)
+            # Pages that are full stay as they are, whatever is found for later ones.
+            full = min(len(ranking.found) // top, query.page)
+            first = ranking.found[: top * full]
+            # Of what the index did not tell yet, nothing scores more than the worst that it told of each term, and all
+            # else that is asked for only lowers what a moment scores.
+            is_spent = min((c.score for c in candidates), default=0.0) < min_score
+            if is_all or full == query.page or is_spent or asked >= _DEEPEST:
                 break
             asked = min(asked * _DEEPER, _DEEPEST)
         page = ranking.found[top * (query.page - 1) : top * query.page]
-        shown = self._refined(page, seen, steps) if query.refine else tuple(found.moment for found in page)
+        shown = self._refined(page, looks.seen, steps) if query.refine else tuple(found.moment for found in page)
         return Answer(
             query=query,
             moments=shown,
@@ -130,8 +146,8 @@ class Searcher:
             top=top,
             min_score=min_score,
             nearest=ranking.nearest,
-            curves={moment.video_id: seen[moment.video_id].curves for moment in shown or _only(ranking.nearest)},
-            explanation=_explained(steps, where, candidates, ranking),
+            curves={moment.video_id: looks.seen[moment.video_id].curves for moment in shown or _only(ranking.nearest)},
+            explanation=_explained(steps, where, candidates, ranking, tuple(looks.skipped.values())),
         )
 
     def _refined(
@@ -182,47 +198,17 @@ class Searcher:
         )
         return candidates, all(len(hits) < asked for hits in answers)
 
-    def _looked_at(
-        self, steps: Sequence[JudgedStep], candidates: Sequence[Candidate], *, before: Mapping[str, SeenVideo]
-    ) -> dict[str, SeenVideo]:
-        """The videos of the candidates; those that were looked at before are not judged again."""
-        places: dict[str, list[tuple[float, float]]] = {}
-        for candidate in candidates:
-            places.setdefault(candidate.video_id, []).append((candidate.start_seconds, candidate.end_seconds))
-        looked = ((video_id, before.get(video_id) or self._judged_video(steps, video_id)) for video_id in places)
-        return {
-            video_id: replace(seen, places=tuple(dict.fromkeys(places[video_id])))
-            for video_id, seen in looked
-            if seen is not None
-        }
-
-    def _judged_video(self, steps: Sequence[JudgedStep], video_id: str) -> SeenVideo | None:
-        kept = self._frames.get(video_id)
-        if kept is None:
-            _log.warning("%s is in the index and not in the store; index it again, or remove it", video_id)
-            return None
-        record, frames = kept
-        curves = tuple(curve_of(frames, step) for step in steps)
-        begins = recording_begins(record.metadata, self._settings.recorded_at)
-        return SeenVideo(record, frames, curves, (), self._provenance, begins)
-
-
-def _is_selective(query: Query) -> bool:
-    """Whether more candidates may give moments where fewer gave too few.
-
-    They score less than those before, but for what the index was not asked.
-    """
-    filters = (query.after, query.before, query.time_of_day, query.per_video)
-    is_filtered = any(each is not None for each in filters)
-    return bool(query.without or len(query.shows) > 1 or query.then or query.at_least > 1 or is_filtered)
-
 
 def _only(moment: Moment | None) -> tuple[Moment, ...]:
     return () if moment is None else (moment,)
 
 
 def _explained(
-    steps: Sequence[JudgedStep], where: Filter, candidates: tuple[Candidate, ...], ranking: Ranking
+    steps: Sequence[JudgedStep],
+    where: Filter,
+    candidates: tuple[Candidate, ...],
+    ranking: Ranking,
+    skipped: tuple[Skipped, ...],
 ) -> Explanation:
     terms = [term for step in steps for term in (*step.shows, *step.without)]
     meanings = tuple(
@@ -230,4 +216,4 @@ def _explained(
     )
     filters = [f"video {video_id}" for video_id in where.video_ids]
     filters += [f"{name} = {value!r}" for name, value in where.metadata.items()]
-    return Explanation(meanings, "; ".join(filters), candidates, ranking.dropped)
+    return Explanation(meanings, "; ".join(filters), candidates, ranking.dropped, skipped)

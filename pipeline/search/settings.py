@@ -19,7 +19,8 @@ class Searching(Settings):
     """Segments that the index is asked for; several may make one moment. At least `top` are asked for."""
 
     min_score: float = Field(default=0.5, ge=0, le=1)
-    """Moments with a lower score are no answer; 0 keeps all. `pipeline.search.background` says what scores mean."""
+    """Moments with a lower score are no answer; 0 keeps all. A question that says another one gets the same list, cut
+    elsewhere. `pipeline.search.background` says what scores mean."""
 
     @field_validator("min_score", mode="before")
     @classmethod
@@ -45,10 +46,11 @@ class Searching(Settings):
     best is listed, with the others as its copies: the same recording twice. None lists all."""
 
     recorded_at: str = Field(default="recorded_at", min_length=1)
-    """The entry of a video's metadata that says when its first second was recorded: "2026-11-20T08:30:00+01:00"."""
+    """The entry of a video's metadata that says when its first second was recorded: "2026-11-20T08:30:00+01:00". It is
+    read by the clock of the place, which a number, as seconds since 1970, does not tell: such a video has none."""
 
     base_quantile: float = Field(default=0.25, ge=0, lt=1)
-    """Quantile of all frames' scores, in the videos that have candidates, that counts as "does not show it"."""
+    """Quantile of all frames' scores, in the videos of the first candidates, that counts as "does not show it"."""
 
     merge_ratio: float = Field(default=0.65, ge=0, le=1)
     """A neighbouring shot joins where its mean score reaches this far from base to peak."""

@@ -193,8 +193,12 @@ def test_only_at_a_time_of_day(momentseek, films: Path, tmp_path: Path) -> None:
         assert row["recorded_at"].startswith("2026-11-20T22:00:")
         assert row["recorded_at"].endswith("+01:00")
     assert "  2026-11-20 22:00:" in momentseek(*night).out
-    day = momentseek("search", HATS, "--time-of-day", "8:00-17:00", "-l", tmp_path / "library")
-    assert "were left out" in day.err
+    day_asked = "search", HATS, "--time-of-day", "8:00-17:00", "-l", tmp_path / "library"
+    day = momentseek(*day_asked)
+    assert "2 videos were not looked at, first " in day.err
+    explained = momentseek(*day_asked, "--explain").out
+    assert "Not looked at: 2" in explained
+    assert "recorded from 21:59:53 on" in explained
 
 
 def test_spread_over_videos(search: Search) -> None:

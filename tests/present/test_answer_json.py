@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from pipeline.present import answer_json, moment_json
 from pipeline.search import Answer, as_query, read_query
-from pipeline.search.answer import Dropped, Explanation
+from pipeline.search.answer import Dropped, Explanation, Skipped
 from pipeline.types import Moment
 
 STEP = Moment(
@@ -31,7 +31,7 @@ def test_exact_times_are_texts_however_deep() -> None:
 
 def test_an_answer_holds_its_question_in_the_form_in_which_it_can_be_asked_again() -> None:
     query = as_query({"shows": ["a", {"image": "b.png"}], "without": "c", "then": [{"shows": "d"}], "page": 2})
-    explanation = Explanation((), "", (), (Dropped(STEP, "why"),))
+    explanation = Explanation((), "", (), (Dropped(STEP, "why"),), (Skipped("v3", "/videos/c.mp4", "short"),))
     answer = Answer(
         query=query, moments=(), found=7, top=5, min_score=0.5, nearest=STEP, curves={}, explanation=explanation
     )
@@ -42,3 +42,4 @@ def test_an_answer_holds_its_question_in_the_form_in_which_it_can_be_asked_again
     assert "explanation" not in fields
     explained = answer_json(answer, explained=True)["explanation"]
     assert explained["dropped"] == [{"why": "why", "moment": moment_json(STEP)}]
+    assert explained["skipped"] == [{"video_id": "v3", "uri": "/videos/c.mp4", "why": "short"}]

@@ -13,8 +13,6 @@ from test_searcher import searcher_of
 from pipeline.errors import QueryError
 from pipeline.search import Answer, Searcher, Searching, Term, as_query, read_query
 from pipeline.search.background import PRIOR_VIDEOS, Background, probability
-from pipeline.search.moments import Span
-from pipeline.search.sequences import chains
 from pipeline.segment import FixedWindows
 from pipeline.store import FrameSample
 
@@ -100,6 +98,15 @@ def test_many_questions_are_answered_in_order_and_their_texts_embedded_together(
     assert list(searcher.ask_all([])) == []
 
 
+def test_a_question_that_cannot_be_asked_is_named_when_those_before_it_are_answered() -> None:
+    searcher = office()
+    for bad in ({"shows": "red", "videos": ["nowhere"]}, {"shows": {"like": "nowhere"}}):
+        answers = searcher.ask_all([as_query("red"), as_query("blue"), as_query(bad), as_query("green")])
+        assert [places(next(answers)), places(next(answers))] == [[("v1", 0, 2), ("v1", 4, 6)], [("v1", 10, 12)]]
+        with pytest.raises(QueryError, match=r"question 3 \((red|nowhere)\): no video 'nowhere'"):
+            next(answers)
+
+
 def test_pages_follow_each_other() -> None:
     searcher, _ = searcher_of(*(video(f"v{number}", "red", "") for number in range(5)))
     pages = [ask(searcher, shows=["red"], top=2, page=page) for page in (1, 2, 3, 4)]
@@ -181,6 +188,8 @@ def test_an_end_between_two_frames_is_uncertain_by_half_their_distance() -> None
     ("text", "problem"),
     [
         ("{", "is not JSON"),
+        ("[" * 200_000, "is not JSON that can be read"),
+        ('{"shows":' * 200_000, "is not JSON that can be read"),
         ("[1]", "expected an object"),
         ('"caf\\udce9"', "the question is not UTF-8"),
         ('{"show": "red"}', "did you mean 'shows'"),
@@ -195,6 +204,13 @@ def test_an_end_between_two_frames_is_uncertain_by_half_their_distance() -> None
 def test_questions_that_make_no_sense_are_refused(text: str, problem: str) -> None:
     with pytest.raises(QueryError, match=problem):
         read_query(text)
+
+
+def test_a_question_as_deep_as_it_may_be_is_refused_as_one() -> None:
+    """Reader, writer and validator give up at depths of their own."""
+    for depth in range(100, 1100, 3):
+        with pytest.raises(QueryError):
+            read_query('{"shows":' * depth + '"a"' + "}" * depth)
 
 
 def test_a_question_survives_json() -> None:
@@ -249,22 +265,3 @@ def test_pictures_are_judged_on_a_wider_scale_than_texts() -> None:
     assert words.scale == 100
     assert pictures.level == pytest.approx(1 / 1.25)
     assert 50 < pictures.scale < 80
-
-
-def test_chains_take_the_strongest_then_the_nearest_and_share_no_span() -> None:
-    first = [Span(0, 2, 1, 5.0), Span(6, 8, 7, 5.0), Span(20, 22, 21, 1.0)]
-    second = [Span(10, 12, 11, 3.0), Span(30, 31, 30, 9.0)]
-    found = chains([first, second], [20.0])
-    starts = [[span.start_seconds for span in chain.spans] for chain in found]
-    assert starts == [[6, 10], [20, 30]]
-    assert [chain.score for chain in found] == [3.0, 1.0]
-
-
-def test_of_certain_chains_the_one_with_the_shortest_wait_is_taken() -> None:
-    (chain,) = chains([[Span(0, 2, 1, 12.0), Span(6, 8, 7, 9.0)], [Span(10, 12, 11, 30.0)]], [20.0])
-    assert chain.spans[0].start_seconds == 6
-
-
-def test_a_step_must_begin_and_end_later_than_the_one_before() -> None:
-    assert chains([[Span(0, 10, 5, 1.0)], [Span(2, 8, 5, 1.0)]], [60.0]) == []
-    assert len(chains([[Span(0, 10, 5, 1.0)], [Span(8, 12, 9, 1.0)]], [60.0])) == 1
