@@ -172,7 +172,8 @@ def _ranked(library: SearchableLibrary, text: str, videos: int) -> list[str]:
     wanted, top = min(DEPTH, videos), _FIRST_MOMENTS
     while True:
         moments = library.search(text, top=top, min_score=0.0)
-        ranked = list(dict.fromkeys(moment.video_id for moment in moments))
+        # A copy answers as well as the moment that it was left out for.
+        ranked = list(dict.fromkeys(each.video_id for moment in moments for each in (moment, *moment.copies)))
         if len(ranked) >= wanted or len(moments) < top or top >= _MOST_MOMENTS:
             return ranked
         top = _MOST_MOMENTS

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -201,3 +202,31 @@ def test_a_real_library_is_scored(tmp_path: Path) -> None:
         result = evaluate(library, queries)
     assert result.metrics["MR-full-R1@0.5"] == pytest.approx(66.67)
     assert [answer.first_iou for answer in result.answers] == [1, 1, 0]
+
+
+def library_of(folder: Path, videos: Mapping[str, Sequence[str]], *overrides: str) -> Library:
+    library = Library.open(folder, overrides=("index.backend=memory", *overrides), encoder=WordModel())
+    for name, shots in videos.items():
+        record, frames = video(name, *shots)
+        library.store.write(record, frames)
+        replace_rows(library.moment_index(), record.video_id, library.config.row_recipe.rows(frames, {}))
+    return library
+
+
+def test_what_is_scored_is_what_a_search_answers(tmp_path: Path) -> None:
+    """Two reds in one segment: the index points to it once."""
+    shots = {"a": ("red", "", "green", "", "red"), "b": ("blue",)}
+    minute = "segmentation.strategy=fixed_windows", "segmentation.length_seconds=60", "segmentation.overlap_seconds=0"
+    with library_of(tmp_path, shots, *minute) as library:
+        answered = library.search("red", videos=["a"])
+        (scored,) = evaluate(library, [LabelledQuery(1, "red", "a", ((0, 2), (8, 10)))]).answers
+    assert [moment.start_seconds for moment in answered] == [0, 8]
+    assert list(scored.moments)[:2] == answered
+
+
+def test_a_copy_ranks_behind_the_moment_it_was_left_out_for(tmp_path: Path) -> None:
+    shots = {"a": ("red", "green"), "b": ("red", "green"), "c": ("blue", "")}
+    with library_of(tmp_path, shots, "segmentation.strategy=shots") as library:
+        assert [copy.video_id for copy in library.search("red")[0].copies] == ["b"]
+        labels = [LabelledQuery(1, "red", "a", ((0, 2),)), LabelledQuery(2, "red", "b", ((0, 2),))]
+        assert evaluate(library, labels).metrics["VR-nDCG@10"] == 100
