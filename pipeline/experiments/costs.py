@@ -11,8 +11,9 @@ import numpy as np
 from pipeline.encode import OpenClipEncoder
 from pipeline.execution.reading import Reading, sampled_batches
 from pipeline.execution.video_work import VideoEnd
-from pipeline.experiments.embedding import store_of
+from pipeline.experiments.embedding import sharing_key, store_of
 from pipeline.run_config import RunConfig
+from pipeline.store import ParquetStore
 from pipeline.video import make_decoder
 
 __all__ = ["DecodingCost", "Kept", "decoding_cost", "distinct_frames", "kept"]
@@ -107,20 +108,21 @@ def kept(config: RunConfig, video_ids: Sequence[str]) -> Kept:
     store = store_of(config)
     records = [record for video_id in video_ids if (record := store.record(video_id)) is not None]
     frames = sum(record.frame_count for record in records)
-    width = store.read(records[0].video_id).vectors.shape[1] if records else 0
+    width = store.outline(records[0].video_id).dimension if records else 0
     return Kept(sum(record.duration_seconds for record in records), frames, frames * width * 4)
 
 
 def distinct_frames(configs: Sequence[RunConfig], video_ids: Sequence[str]) -> int:
-    """How many frames several configurations take in all, each counted once an encoder.
+    """How many frames several configurations take in all, each counted once where its embedding is the same.
 
     Raises:
         StoreError: A video's file is broken.
     """
-    stores = {(store.encoder_fingerprint, store.sampling_fingerprint): store for store in map(store_of, configs)}
-    count = 0
-    for encoder in {encoder for encoder, _ in stores}:
-        for video_id in video_ids:
-            parts = [store.read(video_id).pts for (of, _), store in stores.items() if of == encoder]
-            count += len(np.unique(np.concatenate(parts)))
-    return count
+    groups: dict[str, set[ParquetStore]] = {}
+    for config in configs:
+        groups.setdefault(sharing_key(config), set()).add(store_of(config))
+    return sum(
+        len(np.unique(np.concatenate([store.outline(video_id).pts for store in stores])))
+        for stores in groups.values()
+        for video_id in video_ids
+    )

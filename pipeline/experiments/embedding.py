@@ -2,35 +2,35 @@
 
 What is one: variants that differ in segmentation, aggregation, search or prompts share their embeddings; those that
 differ in sampling share one pass over a video (`pipeline.sampling.shared`), and the embeddings of the frames that they
-have in common. What the stores hold already is neither decoded nor encoded again, so that a variant that comes later
-costs the frames that nobody had.
+have in common. Samplings that wait for the end of a shot get a pass of their own (`_passes`), and those that leave the
+decoder a tolerance share nothing at all (`sharing_key`). What the stores hold already is neither decoded nor encoded
+again, so that a variant that comes later costs the frames that nobody had.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.encode import OpenClipEncoder
-from pipeline.errors import ConfigError, ExecutionError, VideoError
+from pipeline.errors import ExecutionError, VideoError
 from pipeline.execution import Execution, OnProgress, Stages, make_executor
 from pipeline.execution.stage_times import Stopwatch
 from pipeline.experiments.settings import Variant
 from pipeline.index import MemoryIndex
 from pipeline.rows import RowRecipe
 from pipeline.run_config import RunConfig
-from pipeline.sampling import SceneChange
 from pipeline.sampling.shared import Shared
 from pipeline.segment import FixedWindows, MeanPooling
 from pipeline.store import ParquetStore, SharedStore
-from pipeline.types import Source, Status
+from pipeline.types import Skip, Source, Status, VideoReport
 from pipeline.uris import kept_name, place_of
 from pipeline.video import Fetching, identify, make_decoder
 
-__all__ = ["Embedded", "embed_all", "store_of"]
+__all__ = ["Embedded", "embed_all", "sharing_key", "store_of"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Embedded:
     Attributes:
         video_ids: Of the experiment's videos, by source.
         seconds: Wall time.
-        frames_decoded: Pictures that were decoded.
+        frames_decoded: Pictures that were decoded, in all passes.
         frames_encoded: Frames that were encoded.
         videos_read: Videos that were decoded; the others were known.
     """
@@ -75,19 +75,20 @@ def embed_all(
         on_progress: Told how far it is.
 
     Raises:
-        ConfigError: A sampling cannot share a pass.
         ExecutionError: Videos failed; the message has the causes, and what is done of the others stays done.
         WeightsUnavailableError: A model cannot be had.
     """
     video_ids, failed = _identified(sources, variants[0].config.fetching)
-    sound = [source for source in sources if source.uri in video_ids]
-    embedded = Embedded(video_ids)
+    account = _Account()
     watch = Stopwatch()
     with watch:
         for key, group in _groups(variants).items():
-            others = _groups(also).get(key, [])
-            embedded, more = _embed_group(group, others, sound, execution, embedded, on_progress)
-            failed |= more
+            having = {each.sampling_fingerprint: each for each in (*group, *_groups(also).get(key, []))}
+            for configs in _passes(_missing(group, set(video_ids.values()))):
+                others = [having[name] for name in having if name not in {c.sampling_fingerprint for c in configs}]
+                sound = [source for source in sources if source.uri in video_ids.keys() - failed.keys()]
+                for report in _embed_together(configs, others, sound, video_ids, execution, on_progress):
+                    failed |= account.note(report)
             _note_names(map(store_of, group), video_ids)
     if failed:
         some = "; ".join(f"{place_of(uri)}: {problem}" for uri, problem in list(failed.items())[:3])
@@ -95,7 +96,31 @@ def embed_all(
             f"{len(failed)} of {len(sources)} videos failed: {some}; mend them or leave them out, and run the"
             " experiment again: what is done is not done again"
         )
-    return replace(embedded, seconds=watch.seconds)
+    return Embedded(video_ids, watch.seconds, account.decoded, account.encoded, len(account.read))
+
+
+class _Account:
+    """What passes took together."""
+
+    def __init__(self) -> None:
+        self.decoded = 0
+        self.encoded = 0
+        self.read: set[str | None] = set()
+
+    def note(self, report: VideoReport) -> dict[str, str]:
+        """What went wrong, by source."""
+        if report.status is Status.FAILED:
+            return {report.source.uri: report.problem or "unknown"}
+        if report.status is not Status.SKIPPED:
+            self.decoded += report.frames_decoded
+            self.encoded += report.frames_sampled
+            self.read.add(report.video_id)
+        return {}
+
+
+def _missing(configs: Iterable[RunConfig], video_ids: set[str]) -> list[RunConfig]:
+    """Those whose stores lack a video."""
+    return [config for config in configs if not video_ids <= {record.video_id for record in store_of(config).records()}]
 
 
 def _identified(sources: Sequence[Source], fetching: Fetching) -> tuple[dict[str, str], dict[str, str]]:
@@ -119,72 +144,62 @@ def _note_names(stores: Iterable[ParquetStore], video_ids: Mapping[str, str]) ->
 
 
 def _groups(variants: Sequence[Variant]) -> dict[str, list[RunConfig]]:
-    """Configurations that one pass serves, one a sampling, by what they share: encoder and decoder."""
+    """Configurations whose embeddings of the same frame are the same, one a sampling."""
     groups: dict[str, dict[str, RunConfig]] = {}
     for variant in variants:
         config = variant.config
-        key = f"{variant.encoder_fingerprint} {config.decoding.model_dump_json()}"
-        groups.setdefault(key, {}).setdefault(config.sampling_fingerprint, config)
+        groups.setdefault(sharing_key(config), {}).setdefault(config.sampling_fingerprint, config)
     return {key: list(group.values()) for key, group in groups.items()}
 
 
-def _embed_group(
-    group: Sequence[RunConfig],
-    also: Sequence[RunConfig],
+def sharing_key(config: RunConfig) -> str:
+    """Identity of what a frame's embedding depends on: encoder, decoder, and how exactly it decodes.
+
+    A tolerance is the decoder's to use: it gives out other frames then, and coarser ones, which are nobody else's.
+    """
+    grid = config.sampling.grid
+    own = config.sampling_fingerprint if grid is not None and grid.tolerance > 0 else ""
+    return f"{OpenClipEncoder(config.encoder).fingerprint} {config.decoding.model_dump_json()} {own}"
+
+
+def _passes(configs: Iterable[RunConfig]) -> list[list[RunConfig]]:
+    """What is decoded together: all but what waits for something in the pictures, as for the end of a shot.
+
+    Whatever the others took meanwhile would wait with it, in full size. Those alone come first, since frames that the
+    many know already would leave them none to give out.
+    """
+    alone, together = [], []
+    for config in configs:
+        sampler = config.sampling
+        if sampler.grid is None and sampler.skip is Skip.NOTHING:
+            alone.append([config])
+        else:
+            together.append(config)
+    return [*alone, together] if together else alone
+
+
+def _embed_together(
+    configs: Sequence[RunConfig],
+    others: Sequence[RunConfig],
     sources: Sequence[Source],
+    video_ids: Mapping[str, str],
     execution: Execution,
-    embedded: Embedded,
     on_progress: OnProgress | None,
-) -> tuple[Embedded, dict[str, str]]:
-    """What it took, and by source what went wrong."""
-    wanted = set(embedded.video_ids.values())
-    held = {config.sampling_fingerprint: _held(store_of(config)) for config in group}
-    missing = [config for config in group if not wanted <= held[config.sampling_fingerprint]]
-    if not missing:
-        return embedded, {}
-    if len(missing) > 1:
-        _check_bounded(missing)
-    stores = tuple(store_of(config) for config in missing)
-    names = {config.sampling_fingerprint for config in missing}
-    having = {config.sampling_fingerprint: config for config in (*group, *also)}
-    others = tuple(store_of(config) for name, config in having.items() if name not in names)
-    known = _known_pts((*others, *stores), embedded.video_ids)
-    config = missing[0]
+) -> Iterator[VideoReport]:
+    """Fill the stores of some samplings in one pass; `others` have embeddings that may be used."""
+    stores, found = tuple(map(store_of, configs)), tuple(map(store_of, others))
+    config = configs[0]
     stages = Stages(
         decoder=make_decoder(config.decoding, config.fetching),
-        sampler=Shared(tuple(each.sampling for each in missing), known),
+        sampler=Shared(tuple(each.sampling for each in configs), _known_pts((*found, *stores), video_ids)),
         encoder=OpenClipEncoder(config.encoder),
-        store=SharedStore(stores, others),
+        store=SharedStore(stores, found),
         # Rows are made of each sampling's own frames later on; an executor wants to write some.
         recipe=RowRecipe(segmenter=FixedWindows(length_seconds=3600.0), aggregator=MeanPooling(), fingerprint="none"),
         index=MemoryIndex(),
         fetching=config.fetching,
     )
-    failed = {}
-    for report in make_executor(execution, stages, on_progress=on_progress).run(sources):
-        if report.status is Status.FAILED:
-            failed[report.source.uri] = report.problem or "unknown"
-        elif report.status is not Status.SKIPPED:
-            embedded = replace(
-                embedded,
-                frames_decoded=embedded.frames_decoded + report.frames_decoded,
-                frames_encoded=embedded.frames_encoded + report.frames_sampled,
-                videos_read=embedded.videos_read + 1,
-            )
-    return embedded, failed
-
-
-def _check_bounded(configs: Sequence[RunConfig]) -> None:
-    for config in configs:
-        if isinstance(config.sampling, SceneChange) and config.sampling.max_gap_seconds is None:
-            raise ConfigError(
-                "sampling.max_gap_seconds: scene_change without it waits for the end of a shot, however long, and the"
-                " frames of the other variants wait with it; set it, as to 60"
-            )
-
-
-def _held(store: ParquetStore) -> set[str]:
-    return {record.video_id for record in store.records()}
+    yield from make_executor(execution, stages, on_progress=on_progress).run(sources)
 
 
 def _known_pts(stores: Sequence[ParquetStore], video_ids: Mapping[str, str]) -> dict[str, npt.NDArray[np.int64]]:
@@ -194,7 +209,7 @@ def _known_pts(stores: Sequence[ParquetStore], video_ids: Mapping[str, str]) -> 
     """
     found: dict[str, npt.NDArray[np.int64]] = {}
     for video_id in dict.fromkeys(video_ids.values()):
-        parts = [store.read(video_id).pts for store in stores if store.record(video_id) is not None]
+        parts = [store.outline(video_id).pts for store in stores if store.record(video_id) is not None]
         if parts:
             found[video_id] = np.unique(np.concatenate(parts))
     return {uri: found[video_id] for uri, video_id in video_ids.items() if video_id in found}

@@ -6,12 +6,12 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +20,14 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
 from pipeline.store.background import FRAMES_OF_A_VIDEO, FrameSample, draw_sample, keep_sample, kept_sample
-from pipeline.store.frames_file import Columns, read_columns, read_some_vectors, write_frames
+from pipeline.store.frames_file import Outline, read_columns, read_outline, read_some_vectors, write_frames
 from pipeline.store.places import Place
 from pipeline.store.record_json import fraction_from, fraction_text, record_from, record_mapping
 from pipeline.types import FrameEmbeddings, VideoRecord
 
 __all__ = ["ParquetStore"]
+
+T = TypeVar("T")
 
 _FORMAT = 1
 _METADATA_KEY = b"momentseek"
@@ -102,9 +104,7 @@ class ParquetStore:
         Raises:
             StoreError: There is no such video, or its file is broken, of another format or of another store.
         """
-        columns, details = self._opened(video_id, with_vectors=True) or (None, {})
-        if columns is None:
-            raise StoreError(f"{video_id}: there is no such video in {self._place.root}; index it first")
+        columns, details = self._opened(video_id, read_columns) or self._refuse(video_id)
         try:
             return FrameEmbeddings(
                 video_id=video_id,
@@ -119,13 +119,22 @@ class ParquetStore:
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise self._broken(video_id, error) from error
 
+    def outline(self, video_id: str) -> Outline:
+        """Which frames of a video there are, and how long their embeddings, read without these.
+
+        Raises:
+            StoreError: As of `read`.
+        """
+        outline, _ = self._opened(video_id, read_outline) or self._refuse(video_id)
+        return outline
+
     def record(self, video_id: str) -> VideoRecord | None:
         """What is known of a video, read without its vectors; None where it isn't kept.
 
         Raises:
             StoreError: Its file is broken, of another format or of another store.
         """
-        opened = self._opened(video_id, with_vectors=False)
+        opened = self._opened(video_id, lambda _: None)
         if opened is None:
             return None
         try:
@@ -222,8 +231,8 @@ class ParquetStore:
             "versions": _versions(),
         }
 
-    def _opened(self, video_id: str, *, with_vectors: bool) -> tuple[Columns | None, dict[str, Any]] | None:
-        """A video's columns (None unless wanted) and details, checked to be this store's; None where it isn't kept."""
+    def _opened(self, video_id: str, read: Callable[[pq.ParquetFile], T]) -> tuple[T, dict[str, Any]] | None:
+        """What is read of a video, and its details, checked to be this store's; None where it isn't kept."""
         if not _FILE_NAME_PART.fullmatch(video_id):
             return None
         try:
@@ -231,12 +240,15 @@ class ParquetStore:
                 parquet = pq.ParquetFile(file, page_checksum_verification=True)
                 details = json.loads((parquet.schema_arrow.metadata or {})[_METADATA_KEY])
                 self._check(video_id, details)
-                columns = read_columns(parquet) if with_vectors else None
+                found = read(parquet)
         except FileNotFoundError:
             return None
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
             raise self._broken(video_id, error) from error
-        return columns, details
+        return found, details
+
+    def _refuse(self, video_id: str) -> NoReturn:
+        raise StoreError(f"{video_id}: there is no such video in {self._place.root}; index it first")
 
     def _check(self, video_id: str, details: dict[str, Any]) -> None:
         if details["format"] != _FORMAT:

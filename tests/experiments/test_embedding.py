@@ -14,11 +14,12 @@ from small_films import make_film
 from tiny_model import make_tiny_model
 
 from pipeline.encode import OpenClipEncoder, OpenEncoder
-from pipeline.errors import ConfigError, ExecutionError
+from pipeline.errors import ExecutionError
 from pipeline.execution import Execution
 from pipeline.experiments import embedding
 from pipeline.experiments.embedding import Embedded, embed_all, store_of
 from pipeline.library import Library
+from pipeline.sampling.shared import Shared
 from pipeline.types import Source
 from pipeline.video import expand
 
@@ -219,12 +220,45 @@ def test_a_new_video_is_read_alone(own_films: Path, tiny_model: Model, tmp_path:
     assert embed(path).videos_read == 1
 
 
-def test_scene_changes_without_a_longest_gap_share_no_pass(
-    small_films: Path, tiny_model: Model, tmp_path: Path
+NEAR = {"sampling": {"fps": 1.0, "tolerance_seconds": 0.4}}
+
+
+@pytest.mark.parametrize("order", [("near", "one", "two"), ("two", "near", "one")])
+def test_a_sampling_with_a_tolerance_shares_nothing(
+    small_films: Path, tiny_model: Model, tmp_path: Path, order: tuple[str, ...]
+) -> None:
+    path = plan(tmp_path, small_films, tiny_model, {name: {**SAMPLINGS, "near": NEAR}[name] for name in order})
+    embedded = embed(path)
+    kept = frames_kept(path, embedded)
+    # It takes other frames than one a second does, and decodes those that are the same more coarsely.
+    assert kept["near"] != kept["one"]
+    assert embedded.frames_encoded == len(kept["near"]) + len(kept["one"] | kept["two"])
+    check_as_alone(path, small_films, tmp_path / "alone")
+
+
+def test_what_was_decoded_with_a_tolerance_is_not_used_again(
+    small_films: Path, tiny_model: Model, tmp_path: Path, encoded: list[int]
+) -> None:
+    near = {"near": NEAR}
+    embed(plan(tmp_path, small_films, tiny_model, near))
+    encoded.clear()
+    path = plan(tmp_path, small_films, tiny_model, {**near, "one": SAMPLINGS["one"]})
+    embedded = embed(path)
+    assert sum(encoded) == len(frames_kept(path, embedded)["one"])
+
+
+def test_no_frame_waits_for_the_end_of_a_shot_that_another_sampling_waits_for(
+    small_films: Path, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endless = {"sampling": {"strategy": "scene_change", "max_gap_seconds": None}}
-    with pytest.raises(ConfigError, match=r"sampling\.max_gap_seconds: .*set it, as to 60"):
-        embed(plan(tmp_path, small_films, tiny_model, {"one": SAMPLINGS["one"], "endless": endless}))
+    long = {"strategy": "scene_change", "max_gap_seconds": 60.0}
+    both = {"sampling": {"strategy": "composite", "parts": [long, {"strategy": "fixed_rate"}]}}
+    path = plan(tmp_path, small_films, tiny_model, {"five": {"sampling": {"fps": 5}}, "endless": endless, "both": both})
+    passes: list[int] = []
+    monkeypatch.setattr(embedding, "Shared", lambda parts, known: (passes.append(len(parts)), Shared(parts, known))[1])
+    embedded = embed(path)
+    assert (passes, embedded.videos_read) == ([1, 1, 1], 3)
+    check_as_alone(path, small_films, tmp_path / "alone")
 
 
 def test_progress_is_told(small_films: Path, tiny_model: Model, tmp_path: Path) -> None:

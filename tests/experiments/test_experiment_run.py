@@ -17,6 +17,7 @@ from pipeline.errors import ConfigError, ExecutionError, QueryError
 from pipeline.evaluate import evaluate, read_labelled
 from pipeline.experiments import ExperimentResult
 from pipeline.library import Library
+from pipeline.store import ParquetStore
 from pipeline.video import expand
 
 Model = Mapping[str, str]
@@ -58,8 +59,10 @@ def test_each_variant_scores_what_its_library_alone_would(made: Path, small_film
         assert (found.segments, found.kept.frames, found.kept.bytes) == (rows, frames, frames * 24 * 4)
 
 
-def test_what_was_scored_is_not_scored_again(made: Path) -> None:
-    first, again = ran(made), ran(made)
+def test_what_was_scored_is_not_scored_again(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = ran(made)
+    monkeypatch.setattr(ParquetStore, "read", lambda *_: pytest.fail("embeddings were read"))
+    again = ran(made)
     assert [each.made_at for each in again.variants] == [each.made_at for each in first.variants]
     assert said(again) == said(first)
     assert (again.embedded.videos_read, again.distinct_frames) == (0, first.distinct_frames)

@@ -76,6 +76,26 @@ def test_stores_of_other_fingerprints_are_apart(store: ParquetStore, tmp_path: P
         assert other.record("v1") is None
 
 
+def test_an_outline_is_read_without_embeddings(store: ParquetStore, folder: Path) -> None:
+    frames = made_frames()
+    store.write(made_record(), frames)
+    content = bytearray((folder / "v1.parquet").read_bytes())
+    column = pq.ParquetFile(folder / "v1.parquet").metadata.row_group(0).column(2)
+    first = column.data_page_offset
+    content[first : first + column.total_compressed_size] = bytes(column.total_compressed_size)
+    (folder / "v1.parquet").write_bytes(content)
+    outline = store.outline("v1")
+    np.testing.assert_array_equal(outline.pts, frames.pts)
+    assert (outline.pts.dtype, outline.dimension) == (np.int64, 8)
+    with pytest.raises(StoreError, match="is broken"):
+        store.read("v1")
+
+
+def test_the_outline_of_a_video_that_is_not_there_is_an_error(store: ParquetStore) -> None:
+    with pytest.raises(StoreError, match="v1: there is no such video"):
+        store.outline("v1")
+
+
 def test_columns_are_as_documented(store: ParquetStore, folder: Path) -> None:
     store.write(made_record(), made_frames())
     schema = pq.read_schema(folder / "v1.parquet")
