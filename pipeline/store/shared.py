@@ -31,18 +31,28 @@ class SharedStore:
     others: tuple[EmbeddingStore, ...] = ()
 
     def write(self, record: VideoRecord, frames: FrameEmbeddings) -> None:
-        """Keep a video in all stores.
+        """Keep a video in all stores; what was read here goes back, each store's own frames, with another record.
 
         Raises:
             ValueError: There is not one share a store.
             StoreError: It could not be written to one of them, or a frame's embedding is nowhere.
         """
+        if not frames.shares and self._is_held(frames):
+            for store in self.stores:
+                own = store.read(frames.video_id)
+                store.write(replace(record, frame_count=len(own)), own)
+            return
         if len(frames.shares) != len(self.stores):
             raise ValueError(f"{frames.video_id}: {len(frames.shares)} shares for {len(self.stores)} stores")
         vectors = _Vectors(frames, (*self.others, *self.stores))
         for store, share in zip(self.stores, frames.shares, strict=True):
             part = _part(frames, share, vectors)
             store.write(replace(record, frame_count=len(part)), part)
+
+    def _is_held(self, frames: FrameEmbeddings) -> bool:
+        """Whether these are the frames of the first sampling, as they were read."""
+        video_id = frames.video_id
+        return self.record(video_id) is not None and np.array_equal(self.read(video_id).vectors, frames.vectors)
 
     def read(self, video_id: str) -> FrameEmbeddings:
         """A video's frame embeddings of the first sampling.

@@ -73,6 +73,13 @@ class StoreContract:
         assert store.record("v1") == made_record()
         assert list(store.records()) == [made_record()]
 
+    def test_what_is_read_can_be_written_with_another_record(self, store: EmbeddingStore) -> None:
+        store.write(made_record(), made_frames())
+        renewed = replace(made_record(), metadata={"camera": "gate 4"})
+        store.write(renewed, store.read("v1"))
+        assert store.record("v1") == renewed
+        np.testing.assert_array_equal(store.read("v1").vectors, made_frames().vectors)
+
     def test_absent_values_come_back_absent(self, store: EmbeddingStore) -> None:
         info = replace(made_record().info, average_rate=None)
         record = replace(made_record(), info=info, status=Status.DONE, problem=None, metadata={})

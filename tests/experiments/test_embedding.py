@@ -261,6 +261,16 @@ def test_no_frame_waits_for_the_end_of_a_shot_that_another_sampling_waits_for(
     check_as_alone(path, small_films, tmp_path / "alone")
 
 
+def test_metadata_may_change_with_new_videos(own_films: Path, tiny_model: Model, tmp_path: Path) -> None:
+    path = plan(tmp_path, own_films, tiny_model, {"one": SAMPLINGS["one"], "two": SAMPLINGS["two"]})
+    variants = loaded(path)[1]
+    yard, gate = str(own_films / "yard.mp4"), str(own_films / "gate.mp4")
+    embed_all(variants, [Source(yard, {"camera": "1"})], IN_PROCESS)
+    embed_all(variants, [Source(yard, {"camera": "2"}), Source(gate)], IN_PROCESS)
+    (own_films / "late.mkv").unlink()
+    check_as_alone(path, own_films, tmp_path / "alone")
+
+
 def test_progress_is_told(small_films: Path, tiny_model: Model, tmp_path: Path) -> None:
     told: list[int] = []
     note: Callable[..., None] = lambda event: told.append(event.videos_ended)  # noqa: E731

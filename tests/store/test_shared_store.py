@@ -27,10 +27,13 @@ def shared(frames: FrameEmbeddings, *rows: slice) -> FrameEmbeddings:
 
 
 class WholeAndHalf(SharedStore):
-    """Of what is written, the first store takes all frames, and the second every other."""
+    """Of what is new, the first store takes all frames, and the second every other."""
 
     def write(self, record: VideoRecord, frames: FrameEmbeddings) -> None:
-        super().write(record, shared(frames, slice(None), slice(None, None, 2)))
+        is_held = self.record(frames.video_id) is not None and np.array_equal(
+            self.read(frames.video_id).vectors, frames.vectors
+        )
+        super().write(record, frames if is_held else shared(frames, slice(None), slice(None, None, 2)))
 
 
 @pytest.fixture
@@ -94,6 +97,26 @@ def test_a_frame_whose_embedding_is_nowhere_is_an_error(stores: tuple[ParquetSto
 def test_a_share_a_store_is_needed(stores: tuple[ParquetStore, ParquetStore]) -> None:
     with pytest.raises(ValueError, match="1 shares for 2 stores"):
         SharedStore(stores).write(made_record(), shared(made_frames(), slice(None)))
+
+
+def test_what_was_read_is_written_again_to_each_store_as_it_is(stores: tuple[ParquetStore, ParquetStore]) -> None:
+    both, frames = SharedStore(stores), made_frames()
+    both.write(made_record(), shared(frames, slice(0, 3), slice(1, 5)))
+    both.write(replace(made_record(), metadata={"camera": "2"}), both.read("v1"))
+    for store, rows in zip(stores, (slice(0, 3), slice(1, 5)), strict=True):
+        np.testing.assert_array_equal(store.read("v1").vectors, frames.vectors[rows])
+        record = store.record("v1")
+        assert record is not None
+        assert (record.metadata, record.frame_count) == ({"camera": "2"}, len(frames.pts[rows]))
+
+
+def test_other_frames_without_shares_are_refused(stores: tuple[ParquetStore, ParquetStore]) -> None:
+    both = SharedStore(stores)
+    with pytest.raises(ValueError, match="0 shares for 2 stores"):
+        both.write(made_record(), made_frames())
+    both.write(made_record(), shared(made_frames(), slice(0, 3), slice(1, 5)))
+    with pytest.raises(ValueError, match="0 shares for 2 stores"):
+        both.write(made_record(), made_frames())
 
 
 def test_a_background_is_that_of_the_first(stores: tuple[ParquetStore, ParquetStore]) -> None:
