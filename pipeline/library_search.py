@@ -9,7 +9,7 @@ from pipeline.encode import Encoder, OpenEncoder
 from pipeline.index import MomentIndex
 from pipeline.run_config import RunConfig
 from pipeline.search import Pictures, Searcher
-from pipeline.store import ParquetStore
+from pipeline.store import ReadableStore
 from pipeline.types import Provenance
 
 __all__ = ["searcher_of"]
@@ -20,7 +20,7 @@ def searcher_of(
     encoder: Encoder,
     opened: OpenEncoder,
     index: MomentIndex,
-    store: ParquetStore,
+    store: ReadableStore,
     find: Callable[[str], tuple[str, ...]],
 ) -> Searcher:
     """A searcher as the configuration says.

@@ -27,7 +27,7 @@ from pipeline.sampling.shared import Shared
 from pipeline.segment import FixedWindows, MeanPooling
 from pipeline.store import ParquetStore, SharedStore
 from pipeline.types import Skip, Source, Status, VideoReport
-from pipeline.uris import kept_name, place_of
+from pipeline.uris import place_of
 from pipeline.video import Fetching, identify, make_decoder
 
 __all__ = ["Embedded", "embed_all", "sharing_key", "store_of"]
@@ -89,7 +89,6 @@ def embed_all(
                 sound = [source for source in sources if source.uri in video_ids.keys() - failed.keys()]
                 for report in _embed_together(configs, others, sound, video_ids, execution, on_progress):
                     failed |= account.note(report)
-            _note_names(map(store_of, group), video_ids)
     if failed:
         some = "; ".join(f"{place_of(uri)}: {problem}" for uri, problem in list(failed.items())[:3])
         raise ExecutionError(
@@ -132,15 +131,6 @@ def _identified(sources: Sequence[Source], fetching: Fetching) -> tuple[dict[str
         except VideoError as error:
             failed[source.uri] = error.problem
     return video_ids, failed
-
-
-def _note_names(stores: Iterable[ParquetStore], video_ids: Mapping[str, str]) -> None:
-    """What is known already may have another name now, by which the labels call it."""
-    for store in stores:
-        for uri, video_id in video_ids.items():
-            record = store.record(video_id)
-            if record is not None and kept_name(uri) not in record.names:
-                store.add_name(video_id, kept_name(uri))
 
 
 def _groups(variants: Sequence[Variant]) -> dict[str, list[RunConfig]]:

@@ -10,15 +10,17 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pipeline.config import fingerprint
-from pipeline.errors import ExecutionError
+from pipeline.errors import ExecutionError, QueryError
 from pipeline.evaluate import LabelledQuery, OnSearch, evaluate, read_labelled
 from pipeline.execution import Execution, OnProgress
 from pipeline.experiments.costs import DecodingCost, decoding_cost, distinct_frames, kept
 from pipeline.experiments.embedding import Embedded, embed_all, store_of
 from pipeline.experiments.results import ExperimentResult, VariantResult, read_result, select, write_result
+from pipeline.experiments.scored_library import ScoredLibrary, chosen_videos
 from pipeline.experiments.settings import Experiment, Variant
-from pipeline.library import Library
-from pipeline.types import Source
+from pipeline.search.names import match_videos
+from pipeline.store import ChosenVideos
+from pipeline.types import Source, VideoRecord
 from pipeline.video import expand
 
 __all__ = ["OnVariant", "run_experiment"]
@@ -67,7 +69,7 @@ def run_experiment(
         raise ExecutionError(f"there are no videos in {', '.join(experiment.videos)}")
     queries = _labelled(experiment.labelled)
     embedded = embed_all(wanted, sources, execution or config.execution, also=variants, on_progress=on_progress)
-    data = data_fingerprint(embedded, queries)
+    data = data_fingerprint(chosen_videos(wanted[0].config, embedded.video_ids), queries)
     scorer = _Scorer(sources, embedded, queries, experiment.cost_videos)
     results = []
     for number, variant in enumerate(wanted):
@@ -82,10 +84,20 @@ def run_experiment(
     return ExperimentResult(experiment, tuple(results), embedded, time.perf_counter() - started, data, frames)
 
 
-def data_fingerprint(embedded: Embedded, queries: Sequence[LabelledQuery]) -> str:
-    """Identity of the videos' contents and of the labels."""
-    labels = [[str(q.query_id), q.text, q.video, [list(window) for window in q.windows]] for q in queries]
-    return fingerprint({"videos": sorted(set(embedded.video_ids.values())), "labels": labels})
+def data_fingerprint(videos: ChosenVideos, queries: Sequence[LabelledQuery]) -> str:
+    """Identity of the videos' contents, of the labels, and of which video each label means."""
+    records = list(videos.records())
+    meant = {name: _meant(records, name) for name in dict.fromkeys(query.video for query in queries)}
+    labels = [[str(q.query_id), q.text, q.video, meant[q.video], [list(w) for w in q.windows]] for q in queries]
+    return fingerprint({"videos": sorted(videos.names), "labels": labels})
+
+
+def _meant(records: Sequence[VideoRecord], name: str) -> list[str]:
+    """The videos that go by a name; to refuse a name that means none or several is left to the scoring."""
+    try:
+        return list(match_videos(records, name))
+    except QueryError:
+        return []
 
 
 def _labelled(paths: Sequence[str]) -> list[LabelledQuery]:
@@ -110,18 +122,11 @@ class _Scorer:
         self._costs: dict[str, DecodingCost | None] = {}
 
     def scored(self, variant: Variant) -> VariantResult:
-        """Build the variant's index in memory, and ask it everything."""
+        """Build the index of the variant and the experiment's videos in memory, and ask it everything."""
         config = variant.config
         searches: list[float] = []
-        with Library(config) as library:
-            segments = library.moment_index().count()
-            library.searcher()
-            evaluation = evaluate(
-                library,
-                self._queries,
-                min_score=config.search.min_score,
-                on_search=_timed(searches),
-            )
+        library = ScoredLibrary(config, self._embedded.video_ids)
+        evaluation = evaluate(library, self._queries, min_score=config.search.min_score, on_search=_timed(searches))
         return VariantResult(
             name=variant.name,
             changes=variant.changes,
@@ -129,7 +134,7 @@ class _Scorer:
             evaluation=evaluation,
             kept=kept(config, self._video_ids),
             decoding=self._cost(variant),
-            segments=segments,
+            segments=library.moment_index().count(),
             search_seconds=(searches[-1] - searches[0]) / max(1, len(searches) - 1) if searches else 0.0,
             versions={name: version(name) for name in _PACKAGES},
             made_at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from pipeline.store.protocol import EmbeddingStore
+from pipeline.store.protocol import ReadableStore
 from pipeline.types import FrameEmbeddings, VideoRecord
 
 __all__ = ["FramesCache"]
@@ -18,7 +18,7 @@ class FramesCache:
         budget_bytes: Memory that their vectors may take together.
     """
 
-    def __init__(self, store: EmbeddingStore, budget_bytes: int) -> None:
+    def __init__(self, store: ReadableStore, budget_bytes: int) -> None:
         self._store = store
         self._budget_bytes = budget_bytes
         self._kept: OrderedDict[str, tuple[VideoRecord, FrameEmbeddings]] = OrderedDict()

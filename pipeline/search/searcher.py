@@ -23,7 +23,7 @@ from pipeline.search.ranking import Found, Ranking, rank
 from pipeline.search.refine import Refiner
 from pipeline.search.settings import Searching
 from pipeline.search.terms import Terms
-from pipeline.store.protocol import EmbeddingStore
+from pipeline.store.protocol import ReadableStore
 from pipeline.types import Moment, Provenance
 
 __all__ = ["Searcher"]
@@ -54,7 +54,7 @@ class Searcher:
         self,
         encoder: OpenEncoder,
         index: MomentIndex,
-        store: EmbeddingStore,
+        store: ReadableStore,
         settings: Searching,
         *,
         pictures: Callable[[], Pictures] | None = None,

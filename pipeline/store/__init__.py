@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from pipeline.store.background import FrameSample
+from pipeline.store.chosen import ChosenVideos
 from pipeline.store.erasing import erase, traces
 from pipeline.store.failure_log import FailureLog
 from pipeline.store.parquet_store import ParquetStore
-from pipeline.store.protocol import EmbeddingStore
+from pipeline.store.protocol import EmbeddingStore, ReadableStore
 from pipeline.store.shared import SharedStore
 
-__all__ = ["EmbeddingStore", "FailureLog", "FrameSample", "ParquetStore", "SharedStore", "erase", "traces"]
+__all__ = [
+    "ChosenVideos",
+    "EmbeddingStore",
+    "FailureLog",
+    "FrameSample",
+    "ParquetStore",
+    "ReadableStore",
+    "SharedStore",
+    "erase",
+    "traces",
+]

@@ -74,8 +74,7 @@ class ParquetStore:
 
     @cached_property
     def _place(self) -> Place:
-        folder = f"{self.sampling_fingerprint}-{self.encoder_fingerprint}"
-        return Place(f"{self.root_url.rstrip('/')}/frames/{folder}")
+        return Place(f"{self.root_url.rstrip('/')}/frames/{self.sampling_fingerprint}-{self.encoder_fingerprint}")
 
     def write(self, record: VideoRecord, frames: FrameEmbeddings) -> None:
         """Keep a video, replacing what was kept of it, names added later included.
@@ -125,8 +124,7 @@ class ParquetStore:
         Raises:
             StoreError: As of `read`.
         """
-        outline, _ = self._opened(video_id, read_outline) or self._refuse(video_id)
-        return outline
+        return (self._opened(video_id, read_outline) or self._refuse(video_id))[0]
 
     def record(self, video_id: str) -> VideoRecord | None:
         """What is known of a video, read without its vectors; None where it isn't kept.
@@ -166,19 +164,17 @@ class ParquetStore:
         kept = kept_sample(self._place)
         if kept is not None and kept.is_fresh(rows):
             return kept
-        sample = draw_sample(self._video_ids(), self._some_vectors, rows)
+        sample = draw_sample(self._video_ids(), self.some_vectors, rows)
         if len(sample.vectors):
             keep_sample(self._place, sample)
         return sample
 
-    def _video_ids(self) -> list[str]:
-        try:
-            names = self._place.list("", ".parquet")
-        except OSError as error:
-            raise StoreError(f"{self._place.root}: cannot be listed: {error}") from error
-        return sorted(name.removesuffix(".parquet") for name in names)
+    def some_vectors(self, video_id: str) -> npt.NDArray[np.float32] | None:
+        """A few of a video's vectors, float32 (M, D), the same each time; None where it isn't kept.
 
-    def _some_vectors(self, video_id: str) -> npt.NDArray[np.float32] | None:
+        Raises:
+            StoreError: Its file is broken.
+        """
         try:
             with self._place.open(_file_of(video_id)) as file:
                 seed = int.from_bytes(hashlib.sha256(video_id.encode()).digest()[:4])
@@ -187,6 +183,13 @@ class ParquetStore:
             return None
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
             raise self._broken(video_id, error) from error
+
+    def _video_ids(self) -> list[str]:
+        try:
+            names = self._place.list("", ".parquet")
+        except OSError as error:
+            raise StoreError(f"{self._place.root}: cannot be listed: {error}") from error
+        return sorted(name.removesuffix(".parquet") for name in names)
 
     def add_name(self, video_id: str, name: str) -> VideoRecord:
         """Note another name of the same content; a name that is known already changes nothing.

@@ -8,21 +8,11 @@ from typing import Protocol
 from pipeline.store.background import FrameSample
 from pipeline.types import FrameEmbeddings, VideoRecord
 
-__all__ = ["EmbeddingStore"]
+__all__ = ["EmbeddingStore", "ReadableStore"]
 
 
-class EmbeddingStore(Protocol):
-    """Keeps, for each video, its frame embeddings and its record; whole or not at all.
-
-    A store is bound to one fingerprint of sampling and one of the encoder; several live side by side under one root.
-    """
-
-    def write(self, record: VideoRecord, frames: FrameEmbeddings) -> None:
-        """Keep a video, replacing what was kept of it.
-
-        Raises:
-            StoreError: It could not be written; nothing partial is left that counts.
-        """
+class ReadableStore(Protocol):
+    """Gives, for each video, its frame embeddings and its record."""
 
     def read(self, video_id: str) -> FrameEmbeddings:
         """Read a video's frame embeddings.
@@ -39,6 +29,20 @@ class EmbeddingStore(Protocol):
 
     def background(self, rows: int) -> FrameSample:
         """A few frame embeddings of many videos, drawn anew as the library grows; `rows` is the index's size now."""
+
+
+class EmbeddingStore(ReadableStore, Protocol):
+    """Keeps, for each video, its frame embeddings and its record; whole or not at all.
+
+    A store is bound to one fingerprint of sampling and one of the encoder; several live side by side under one root.
+    """
+
+    def write(self, record: VideoRecord, frames: FrameEmbeddings) -> None:
+        """Keep a video, replacing what was kept of it.
+
+        Raises:
+            StoreError: It could not be written; nothing partial is left that counts.
+        """
 
     def add_name(self, video_id: str, name: str) -> VideoRecord:
         """Note another name of the same content; a name that is known already changes nothing."""

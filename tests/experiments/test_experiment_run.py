@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from own_process import start_script
 from plans import SAMPLINGS, WINDOWS, labels, loaded, plan, ran, results_of
+from small_films import make_film
 from tiny_model import make_tiny_model
 
 from pipeline.errors import ConfigError, ExecutionError, QueryError
@@ -176,6 +177,50 @@ def test_a_video_is_found_by_the_name_it_has_now(small_films: Path, tiny_model: 
     again = ran(path)
     assert again.embedded.videos_read == 0
     assert [each["metrics"] for each in said(again)] == [each["metrics"] for each in said(first)]
+
+
+def test_other_videos_of_the_folder_do_not_count(small_films: Path, tiny_model: Model, tmp_path: Path) -> None:
+    films = tmp_path / "one"
+    films.mkdir()
+    shutil.copy(small_films / "yard.mp4", films)
+    alone, beside = tmp_path / "alone", tmp_path / "beside"
+    found = []
+    for folder in (alone, beside):
+        folder.mkdir()
+        if folder == beside:
+            ran(plan(folder, small_films, tiny_model, TWO))
+        path = plan(folder, films, tiny_model, TWO)
+        about_yard = [line for line in (folder / "moments.jsonl").read_text().splitlines() if '"yard"' in line]
+        (folder / "moments.jsonl").write_text("\n".join(about_yard))
+        found.append(ran(path))
+    assert said(found[1]) == said(found[0])
+    assert [each.segments for each in found[1].variants] == [each.segments for each in found[0].variants]
+
+
+def test_a_file_may_be_replaced_under_its_name(small_films: Path, tiny_model: Model, tmp_path: Path) -> None:
+    films = Path(shutil.copytree(small_films, tmp_path / "own"))
+    path = plan(tmp_path, films, tiny_model, TWO)
+    ran(path)
+    make_film(films / "yard.mp4", seed=9, shots=(30, 25))
+    again = ran(path)
+    assert again.embedded.videos_read == 1
+    fresh = tmp_path / "fresh"
+    fresh.mkdir()
+    assert said(again) == said(ran(plan(fresh, films, tiny_model, TWO)))
+
+
+def test_labels_mean_the_videos_that_have_their_names_now(small_films: Path, tiny_model: Model, tmp_path: Path) -> None:
+    films = Path(shutil.copytree(small_films, tmp_path / "own"))
+    path = plan(tmp_path, films, tiny_model, TWO)
+    first = ran(path)
+    (films / "yard.mp4").rename(films / "x.mp4")
+    (films / "gate.mp4").rename(films / "yard.mp4")
+    (films / "x.mp4").rename(films / "gate.mp4")
+    again = ran(path)
+    assert (again.embedded.videos_read, again.data_fingerprint == first.data_fingerprint) == (0, False)
+    meant = {answer.video: answer.video_id for answer in again.variants[0].evaluation.answers}
+    before = {answer.video: answer.video_id for answer in first.variants[0].evaluation.answers}
+    assert meant == {**before, "yard": before["gate"], "gate": before["yard"]}
 
 
 def test_several_labelled_sets_are_one(small_films: Path, tiny_model: Model, tmp_path: Path) -> None:

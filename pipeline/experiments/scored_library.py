@@ -1,0 +1,76 @@
+"""What an experiment scores: its own videos, whatever else their store holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from pipeline.encode import OpenClipEncoder
+from pipeline.experiments.embedding import store_of
+from pipeline.index import MemoryIndex
+from pipeline.library_search import searcher_of
+from pipeline.run_config import RunConfig
+from pipeline.search import as_query
+from pipeline.search.names import match_videos
+from pipeline.store import ChosenVideos
+from pipeline.types import Moment
+from pipeline.uris import kept_name
+
+__all__ = ["ScoredLibrary", "chosen_videos"]
+
+
+def chosen_videos(config: RunConfig, video_ids: Mapping[str, str]) -> ChosenVideos:
+    """The videos of an experiment by a configuration, called what their sources are called now.
+
+    Args:
+        config: Says where they are.
+        video_ids: By source.
+    """
+    names: dict[str, tuple[str, ...]] = {}
+    for uri, video_id in video_ids.items():
+        names[video_id] = (*names.get(video_id, ()), kept_name(uri))
+    return ChosenVideos(store_of(config), names)
+
+
+class ScoredLibrary:
+    """A `SearchableLibrary` of an experiment's videos, its index in memory and its model loaded.
+
+    A folder of experiments holds the videos of others as well, and what files held before they were replaced. None of
+    it counts: the index, the pictures that scores are relative to and the names are those of this experiment's videos.
+
+    Args:
+        config: What is scored.
+        video_ids: The videos, by source.
+
+    Raises:
+        ConfigError: The segmentation needs cuts, and a video has none.
+        StoreError: Frame embeddings are broken.
+        WeightsUnavailableError: The model cannot be had.
+    """
+
+    def __init__(self, config: RunConfig, video_ids: Mapping[str, str]) -> None:
+        store = chosen_videos(config, video_ids)
+        self._records = list(store.records())
+        self._index = MemoryIndex()
+        for record in self._records:
+            self._index.upsert(config.row_recipe.rows(store.read(record.video_id), record.metadata))
+        encoder = OpenClipEncoder(config.encoder)
+        self._searcher = searcher_of(config, encoder, encoder.open(), self._index, store, self.find)
+
+    def search(
+        self, question: str, *, top: int | None = None, videos: Iterable[str] = (), min_score: float | None = None
+    ) -> list[Moment]:
+        """The moments that answer a text, best first, none with a lower score than `min_score`."""
+        given = {"top": top, "videos": list(videos), "min_score": min_score}
+        return list(self._searcher.ask(as_query(question, given)).moments)
+
+    def find(self, *names: str) -> tuple[str, ...]:
+        """The ids of the videos that go by these names.
+
+        Raises:
+            QueryError: No video of the experiment goes by one of them; the message has the nearest names.
+        """
+        return tuple(dict.fromkeys(video_id for name in names for video_id in match_videos(self._records, name)))
+
+    def moment_index(self) -> MemoryIndex:
+        """Where the videos' segments are."""
+        return self._index
