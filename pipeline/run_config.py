@@ -25,6 +25,7 @@ __all__ = ["RunConfig", "json_schema", "load_run_config", "to_yaml", "with_absol
 # Raised by hand when the code of a stage changes so that its results differ; a new version of a package does not do so.
 _SAMPLING_REVISION = "2"
 _SEGMENTATION_REVISION = "1"
+_SEARCH_REVISION = "1"
 
 
 class RunConfig(Settings):
@@ -70,6 +71,11 @@ class RunConfig(Settings):
     def segmentation_fingerprint(self) -> str:
         """Identity of a video's rows, within one encoder: sampling, segmentation and aggregation."""
         return fingerprint(self.sampling_fingerprint, self.segmentation, self.aggregation, _SEGMENTATION_REVISION)
+
+    @property
+    def search_fingerprint(self) -> str:
+        """Identity of how a question is answered, within one encoder: the rows, and what is made of hits."""
+        return fingerprint(self.segmentation_fingerprint, self.search, _SEARCH_REVISION)
 
     @property
     def row_recipe(self) -> RowRecipe:

@@ -58,10 +58,12 @@ class Answer:
             "text": self.text,
             "video": self.video,
             "video_id": self.video_id,
+            "duration_seconds": self.duration_seconds,
             "truth": self.truth,
             "found": self.found,
             "first_iou": self.first_iou,
-            "scores": {name: round(score, 6) for name, score in self.scores.items()},
+            # Not rounded: what is read again is compared with what is scored anew.
+            "scores": dict(self.scores),
         }
 
 

@@ -55,6 +55,7 @@ def _answer(kept: Mapping[str, Any]) -> Answer:
         truth=tuple((start, end) for start, end in kept["truth"]),
         moments=moments,
         first_iou=kept["first_iou"],
+        duration_seconds=kept["duration_seconds"],
         scores=kept["scores"],
     )
 

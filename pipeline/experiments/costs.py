@@ -29,10 +29,12 @@ class DecodingCost:
         seconds_an_hour: Processor time for an hour of video; unlike what a clock says, it is about the same on a busy
             machine.
         frames_an_hour: Pictures that are decoded for an hour of video.
+        videos: So many were read for it.
     """
 
     seconds_an_hour: float
     frames_an_hour: float
+    videos: int
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,9 @@ def decoding_cost(config: RunConfig, places: Sequence[str]) -> DecodingCost | No
     hours = sum(read.video_seconds for read in reads) / 3600
     if not hours:
         return None
-    return DecodingCost(sum(read.seconds for read in reads) / hours, sum(read.frames for read in reads) / hours)
+    return DecodingCost(
+        sum(read.seconds for read in reads) / hours, sum(read.frames for read in reads) / hours, len(reads)
+    )
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ __all__ = ["FRONT_METRIC", "ExperimentResult", "VariantResult", "read_result", "
 FRONT_METRIC = "MR-full-mAP"
 """By which variants are told to be worth their cost: it counts all ten moments, and all thresholds."""
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -152,44 +152,49 @@ def _said(result: VariantResult) -> dict[str, Any]:
     }
 
 
-def write_result(folder: Path, variant: Variant, data_fingerprint: str, result: VariantResult) -> None:
-    """Keep a variant's result, whole or not at all.
+def write_result(folder: Path, variant: Variant, data_fingerprint: str, result: VariantResult) -> VariantResult:
+    """Keep a variant's result, whole or not at all, and give back what `read_result` will give.
 
     Raises:
         StoreError: It cannot be written.
     """
-    fields = {"format": _FORMAT, **_said(result), "evaluation": result.evaluation.as_json()}
+    content = json.dumps({"format": _FORMAT, **_said(result), "evaluation": result.evaluation.as_json()}, indent=1)
     path = _path(folder, variant, data_fingerprint)
     # Two experiments may share a folder, and score the same variant at once.
     partial = path.with_suffix(f".{uuid4().hex}.partial")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+        partial.write_text(content + "\n", encoding="utf-8")
         partial.replace(path)
     except OSError as error:
         raise StoreError(f"{path}: the result cannot be written: {error}") from error
+    return _result(content, variant)
 
 
 def read_result(folder: Path, variant: Variant, data_fingerprint: str) -> VariantResult | None:
     """A variant's result over the same data, if it was kept; one that cannot be read is found again."""
     try:
-        fields = json.loads(_path(folder, variant, data_fingerprint).read_text(encoding="utf-8"))
-        if fields["format"] != _FORMAT:
-            return None
-        return VariantResult(
-            name=variant.name,
-            changes=variant.changes,
-            config=fields["config"],
-            evaluation=restored(fields["evaluation"]),
-            kept=Kept(**fields["kept"]),
-            decoding=None if fields["decoding"] is None else DecodingCost(**fields["decoding"]),
-            segments=fields["segments"],
-            search_seconds=fields["search_seconds"],
-            versions=fields["versions"],
-            made_at=fields["made_at"],
-        )
+        return _result(_path(folder, variant, data_fingerprint).read_text(encoding="utf-8"), variant)
     except (OSError, AttributeError, KeyError, TypeError, ValueError):
         return None
+
+
+def _result(content: str, variant: Variant) -> VariantResult:
+    fields = json.loads(content)
+    if fields["format"] != _FORMAT:
+        raise ValueError(f"the result has format {fields['format']} instead of {_FORMAT}")
+    return VariantResult(
+        name=variant.name,
+        changes=variant.changes,
+        config=fields["config"],
+        evaluation=restored(fields["evaluation"]),
+        kept=Kept(**fields["kept"]),
+        decoding=None if fields["decoding"] is None else DecodingCost(**fields["decoding"]),
+        segments=fields["segments"],
+        search_seconds=fields["search_seconds"],
+        versions=fields["versions"],
+        made_at=fields["made_at"],
+    )
 
 
 def _path(folder: Path, variant: Variant, data_fingerprint: str) -> Path:

@@ -75,11 +75,10 @@ def run_experiment(
     for number, variant in enumerate(wanted):
         if on_variant is not None:
             on_variant(variant.name, number, len(wanted))
-        result = read_result(Path(work), variant, data)
-        if result is None:
-            result = scorer.scored(variant)
-            write_result(Path(work), variant, data, result)
-        results.append(result)
+        before = read_result(Path(work), variant, data)
+        result = scorer.scored(variant) if before is None else scorer.with_cost(before, variant)
+        # Results that are compared come from their files, all of them.
+        results.append(result if result is before else write_result(Path(work), variant, data, result))
     frames = distinct_frames([variant.config for variant in wanted], tuple(dict.fromkeys(embedded.video_ids.values())))
     return ExperimentResult(experiment, tuple(results), embedded, time.perf_counter() - started, data, frames)
 
@@ -139,6 +138,12 @@ class _Scorer:
             versions={name: version(name) for name in _PACKAGES},
             made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
+
+    def with_cost(self, result: VariantResult, variant: Variant) -> VariantResult:
+        """A result that was kept, its sampling's cost measured if that was not done on so many videos."""
+        wanted = min(self._cost_videos, len(self._sources))
+        measured = 0 if result.decoding is None else result.decoding.videos
+        return result if wanted in (0, measured) else replace(result, decoding=self._cost(variant))
 
     def _cost(self, variant: Variant) -> DecodingCost | None:
         config = variant.config

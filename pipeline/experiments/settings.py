@@ -13,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from pipeline.config import Settings, bundled_names, bundled_path, fingerprint, load_mapping, merged, validate
 from pipeline.errors import ConfigError
+from pipeline.evaluate import MATCHING_RULE
 from pipeline.run_config import RunConfig, load_run_config
 
 __all__ = ["Experiment", "Variant", "load_experiment"]
@@ -96,7 +97,8 @@ class Variant:
     def fingerprint(self) -> str:
         """Identity of all that its result depends on, but for the videos and the labels."""
         config = self.config.model_dump(mode="json", exclude=set(_ABSOLUTE))
-        return fingerprint({"config": config, "encoder": self.encoder_fingerprint})
+        found = {"config": config, "encoder": self.encoder_fingerprint, "search": self.config.search_fingerprint}
+        return fingerprint({**found, "rule": MATCHING_RULE})
 
 
 def load_experiment(

@@ -77,6 +77,7 @@ def test_an_evaluation_is_json() -> None:
         "text": "a dog",
         "video": "park1",
         "video_id": "park1",
+        "duration_seconds": None,
         "truth": [[0, 4]],
         "found": [],
         "first_iou": 0,

@@ -27,7 +27,7 @@ def labels(folder: Path) -> Path:
     path = folder / "moments.jsonl"
     asked = [(video, text) for video in ("yard", "gate", "late") for text in ("a dog", "a red car")]
     lines = [
-        {"qid": number, "query": text, "vid": video, "relevant_windows": [[0.0, 3.0]]}
+        {"qid": number, "query": text, "vid": video, "duration": 9.5, "relevant_windows": [[0.0, 3.0]]}
         for number, (video, text) in enumerate(asked)
     ]
     lines.append({"qid": 99, "query": "a lion", "vid": "yard", "relevant_windows": []})

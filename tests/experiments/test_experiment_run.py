@@ -5,6 +5,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +66,12 @@ def test_what_was_scored_is_not_scored_again(made: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(ParquetStore, "read", lambda *_: pytest.fail("embeddings were read"))
     again = ran(made)
     assert [each.made_at for each in again.variants] == [each.made_at for each in first.variants]
-    assert said(again) == said(first)
+    assert again.variants == first.variants
+    assert first.variants[0].evaluation.answers[0].duration_seconds == 9.5
     assert (again.embedded.videos_read, again.distinct_frames) == (0, first.distinct_frames)
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": 2, "evaluation": []}', "\x00"])
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": 3, "evaluation": []}', '{"format": 2}', "\x00"])
 def test_a_broken_result_is_found_again(made: Path, content: str) -> None:
     first = ran(made)
     for path in results_of(made).iterdir():
@@ -150,9 +152,36 @@ def test_costs_are_of_the_sampling_alone(small_films: Path, tiny_model: Model, t
     assert keys.decoding is not None
     assert two.decoding is not None
     assert 0 < keys.decoding.frames_an_hour < two.decoding.frames_an_hour
+    assert keys.decoding.videos == 2
     assert keys.kept.video_seconds == two.kept.video_seconds > 20
     assert two.kept.frames_an_hour == pytest.approx(2 * 3600, rel=0.1)
     assert two.kept.megabytes_an_hour == pytest.approx(two.kept.frames_an_hour * 24 * 4 / 1e6)
+
+
+def test_costs_that_were_not_measured_are_measured_on_what_was_scored(
+    small_films: Path, tiny_model: Model, tmp_path: Path
+) -> None:
+    first = ran(plan(tmp_path, small_films, tiny_model, TWO, cost_videos=0))
+    more = ran(plan(tmp_path, small_films, tiny_model, TWO, cost_videos=2))
+    assert [each.decoding and each.decoding.videos for each in (*first.variants, *more.variants)] == [None, None, 2, 2]
+    assert [replace(each, decoding=None) for each in more.variants] == list(first.variants)
+    # Fewer than all films, and none at all: what was measured is shown.
+    assert ran(plan(tmp_path, small_films, tiny_model, TWO, cost_videos=2)).variants == more.variants
+    assert ran(plan(tmp_path, small_films, tiny_model, TWO, cost_videos=0)).variants == more.variants
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("pipeline.experiments.settings.MATCHING_RULE", "other/2"),
+        ("pipeline.run_config._SEARCH_REVISION", "99"),
+        ("pipeline.run_config._SEGMENTATION_REVISION", "99"),
+    ],
+)
+def test_other_rules_are_other_results(made: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    before = [variant.fingerprint for variant in loaded(made)[1]]
+    monkeypatch.setattr(name, value)
+    assert not set(before) & {variant.fingerprint for variant in loaded(made)[1]}
 
 
 def test_distinct_frames_count_each_frame_once(made: Path) -> None:
