@@ -143,8 +143,8 @@ def _figure(name: str, value: float) -> str:
 def _operating(evaluation: Evaluation) -> str:
     point = evaluation.rejection.operating if evaluation.rejection is not None else None
     if point is None:
-        return "no threshold on the score loses at most 10 % of the true questions: the search answers fewer by itself"
-    where = "as the search stands" if point.threshold is None else f"at a score of {point.threshold:.4f} or more"
+        return "the search loses more than 10 % of the true questions without any threshold on the score"
+    where = "without a threshold" if point.threshold is None else f"at a score of {point.threshold:.4f} or more"
     return (
         f"{where}, {point.absent_rejected:.0%} of the absent questions are answered with nothing,"
         f" and {point.true_lost:.0%} of the true ones"

@@ -81,6 +81,7 @@ class Evaluation:
         concepts_are_named: Whether the labelled set names them; they are words of the questions otherwise.
         answers: In the labelled set's order.
         rule: By which moments were matched with true windows.
+        min_score: The score that an answer takes; moments of a lower one are in `answers` all the same.
     """
 
     metrics: Mapping[str, float]
@@ -92,11 +93,16 @@ class Evaluation:
     concepts_are_named: bool
     answers: tuple[Answer, ...]
     rule: str = MATCHING_RULE
+    min_score: float = 0.0
 
     @property
     def absent(self) -> int:
         """How many queries have nothing as their right answer."""
         return sum(answer.is_absent for answer in self.answers)
+
+    def is_rejected(self, answer: Answer) -> bool:
+        """Whether its question is answered with nothing: no moment has the score that it takes."""
+        return not any(moment.score >= self.min_score for moment in answer.moments)
 
     def worst(self, count: int = 10) -> tuple[Answer, ...]:
         """The true queries of least average precision, then least IoU of the first moment, then in their order."""
@@ -107,6 +113,7 @@ class Evaluation:
         """The same as JSON can hold it."""
         return {
             "rule": self.rule,
+            "min_score": self.min_score,
             "queries": len(self.answers),
             "absent": self.absent,
             "metrics": dict(self.metrics),

@@ -38,11 +38,11 @@ class RejectionPoint:
     """What happens at a threshold; all are shares, 0 to 1.
 
     Attributes:
-        threshold: The least score that is answered with; None for the search as it stands.
+        threshold: The least score that is answered with; None where any score is.
         absent_rejected: Of all absent queries, those answered with nothing.
         true_lost: Of all true queries, those answered with nothing, whatever the answer would have been worth.
-        right_lost: Of the true queries whose first moment is right (R1@0.5) as the search stands, those answered with
-            nothing; None where there are none.
+        right_lost: Of the true queries whose first moment is right (R1@0.5), those answered with nothing; None where
+            there are none.
         precision: Of all queries with an answer, those that are true and whose first moment is right; None where
             there is no answer.
         recall: Of all true queries, those whose first moment is right and is answered with.
@@ -61,9 +61,9 @@ class RejectionCurve:
     """What each threshold is worth.
 
     Attributes:
-        points: By rising threshold: the search as it stands, then every score of a first moment.
+        points: By rising threshold: none at all, then every score of a first moment.
         operating: The point that rejects most absent queries among those that lose at most a tenth of the true ones;
-            of equal ones, that which loses least. None where even the search as it stands loses more.
+            of equal ones, that which loses least. None where the search loses more without any threshold.
     """
 
     points: tuple[RejectionPoint, ...]

@@ -32,6 +32,7 @@ def restored(kept: Mapping[str, Any]) -> Evaluation:
         concepts_are_named=kept["concepts_are_named"],
         answers=answers,
         rule=kept["rule"],
+        min_score=kept["min_score"],
     )
 
 

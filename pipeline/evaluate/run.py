@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -94,7 +95,7 @@ def evaluate(
         )
     if saliency is not None:
         columns |= _highlight_columns(queries, video_ids, saliency)
-    return _evaluation(queries, video_ids, moments, columns)
+    return replace(_evaluation(queries, video_ids, moments, columns), min_score=min_score)
 
 
 def _told(on_search: OnSearch | None, total: int) -> Callable[[T], T]:

@@ -46,8 +46,8 @@ def worst_cases(evaluation: Evaluation, pictures: Pictures) -> Markup:
 
 
 def false_alarms(evaluation: Evaluation, pictures: Pictures) -> Markup:
-    """The absent questions that are answered with the best scores."""
-    answered = [answer for answer in evaluation.answers if answer.is_absent and answer.moments]
+    """The absent questions that are answered, and with the best scores."""
+    answered = [answer for answer in evaluation.answers if answer.is_absent and not evaluation.is_rejected(answer)]
     if not answered:
         return Markup()
     surest = sorted(answered, key=lambda answer: -answer.moments[0].score)[:_FALSE_ALARMS]

@@ -94,7 +94,7 @@ def _tiles(evaluation: Evaluation) -> Markup:
 
 
 def _outcome_bar(evaluation: Evaluation) -> Markup:
-    counts = Counter(_outcome(answer) for answer in evaluation.answers if not answer.is_absent)
+    counts = Counter(_outcome(evaluation, answer) for answer in evaluation.answers if not answer.is_absent)
     parts = [tag("i", class_=name, style=f"flex:{counts[name]}") for name in _OUTCOMES if counts[name]]
     said = [
         tag("span", f"{counts[name]:,} {what}", class_=f"dot {name}")
@@ -104,8 +104,8 @@ def _outcome_bar(evaluation: Evaluation) -> Markup:
     return tag("div", tag("div", *parts, class_="share"), tag("p", *said, class_="legend"))
 
 
-def _outcome(answer: Answer) -> str:
-    if not answer.moments:
+def _outcome(evaluation: Evaluation, answer: Answer) -> str:
+    if evaluation.is_rejected(answer):
         return "nothing"
     if answer.first_iou >= 0.5:
         return "correct"
@@ -183,8 +183,8 @@ def _rejection(evaluation: Evaluation) -> Markup:
 def _verdict(curve: RejectionCurve) -> str:
     point = curve.operating
     if point is None:
-        return "The search as it stands answers more than 10 % of the true questions with nothing."
-    where = "As the search stands" if point.threshold is None else f"At a score of {point.threshold:.4f} or more"
+        return "Without any threshold the search answers more than 10 % of the true questions with nothing."
+    where = "Without a threshold" if point.threshold is None else f"At a score of {point.threshold:.4f} or more"
     why = "No threshold rejects more" if point.threshold is None else "It is the threshold that rejects most"
     right = (
         "" if point.right_lost is None else f", and {percent(point.right_lost)} of those whose first moment is right"
@@ -205,7 +205,7 @@ def _rejection_table(curve: RejectionCurve) -> Markup:
 
 def _point_row(point: RejectionPoint) -> list[str]:
     shares = (point.absent_rejected, point.true_lost, point.right_lost, point.precision, point.recall)
-    first = "as it stands" if point.threshold is None else f"{point.threshold:.4f}"
+    first = "none" if point.threshold is None else f"{point.threshold:.4f}"
     return [first, *("-" if share is None else percent(share) for share in shares)]
 
 

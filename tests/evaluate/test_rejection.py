@@ -22,8 +22,8 @@ def wrong(score: float | None) -> TopAnswer:
 def test_each_threshold_says_what_it_rejects_and_loses() -> None:
     curve = rejection_curve([absent(0.1), absent(0.3), right(0.2), wrong(0.3), right(0.4), wrong(None)])
     assert curve is not None
-    as_it_stands, *rest = curve.points
-    assert as_it_stands == RejectionPoint(None, 0.0, 0.25, 0.0, 2 / 5, 0.5)
+    without, *rest = curve.points
+    assert without == RejectionPoint(None, 0.0, 0.25, 0.0, 2 / 5, 0.5)
     assert [point.threshold for point in rest] == [0.1, 0.2, 0.3, 0.4]
     # What scores as much as the threshold stays.
     assert rest[0] == RejectionPoint(0.1, 0.0, 0.25, 0.0, 2 / 5, 0.5)

@@ -132,6 +132,17 @@ def test_false_alarms_are_the_surest_first(library: TwoVideos) -> None:
     assert "“no lions”" not in text
 
 
+def test_what_the_search_rejects_is_no_answer_and_no_false_alarm(library: TwoVideos) -> None:
+    found = evaluate(library, QUERIES, min_score=0.25)
+    certain = tuple(replace(moment, score=0.9) for moment in found.answers[0].moments)
+    answers = (replace(found.answers[0], moments=certain), *found.answers[1:])
+    text = read(page_of(library, replace(found, answers=answers, min_score=0.5))).text
+    assert "1 right, IoU 0.5 or more" in text
+    assert "3 no answer" in text
+    assert "The surest false alarms" not in text
+    assert "The surest false alarms" in read(page_of(library, found)).text
+
+
 def test_pictures_are_small(tmp_path: Path) -> None:
     path = tmp_path / "big.mp4"
     with av.open(str(path), "w") as container:
@@ -166,7 +177,7 @@ def test_no_name_becomes_markup(library: TwoVideos) -> None:
         (QUERIES[4:], "The set has no true questions"),
         ([QUERIES[3], QUERIES[5]], "No question was answered with anything"),
         ([QUERIES[3], QUERIES[0], QUERIES[4]], "answers more than 10 % of the true questions with nothing"),
-        ([QUERIES[0], QUERIES[5]], "As the search stands, 100 % of the absent questions are answered with nothing"),
+        ([QUERIES[0], QUERIES[5]], "Without a threshold, 100 % of the absent questions are answered with nothing"),
         ([QUERIES[0], QUERIES[4]], "are answered with nothing; this loses 0 % of the true ones"),
     ],
 )
