@@ -62,6 +62,8 @@ def experiment(
     """
     from pipeline.experiments import load_experiment, select
 
+    if work and "://" in work:
+        raise click.UsageError(f"--work {work}: an experiment works in a folder of this machine; name one")
     folder = Path(work) if work else Path("experiments") / Path(file).stem
     asked, variants = load_experiment(file, str(folder / "library"), overrides)
     chosen = select(variants, only)
@@ -71,7 +73,6 @@ def experiment(
         result = _run(asked, variants, folder, only)
     # A part of the variants is no picture of the whole, and does not take its place.
     page = folder / ("report.html" if not only else "report-only.html")
-    written = _write_pages(result, chosen[0], [page, *([Path(report)] if report else [])])
     differences = _differences(result, *compare) if compare else {}
     if as_json:
         compared = {name: asdict(one) for name, one in differences.items()}
@@ -80,7 +81,8 @@ def experiment(
         _print_variants(result)
         if compare:
             _print_comparison(result, *compare, differences)
-    for path in written:
+    # Pages come last: whatever is wrong with them, the result is said.
+    for path in _write_pages(result, chosen[0], [page, *([Path(report)] if report else [])]):
         say(f"report: {path}")
 
 

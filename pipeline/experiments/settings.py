@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
@@ -20,7 +22,8 @@ __all__ = ["Experiment", "Variant", "load_experiment"]
 
 _MOST_VARIANTS = 200
 _LONGEST_NAME = 80
-_ABSOLUTE = ("library", "index", "execution")
+_DECIDED = ("library", "index")
+_ABSOLUTE = (*_DECIDED, "execution")
 # By their beginnings. Those of the encoder are no part of its identity: embeddings are kept as the same.
 _COMMON = (
     *_ABSOLUTE,
@@ -51,7 +54,7 @@ class Experiment(Settings):
     variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """By name, what each changes: settings as in a configuration, or under dotted names."""
 
-    grid: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+    grid: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = Field(default_factory=dict)
     """By dotted name, the values of a setting: a variant for each combination."""
 
     cost_videos: int = Field(default=1, ge=0)
@@ -113,7 +116,8 @@ def load_experiment(
 
     Raises:
         ConfigError: There is no such file; a setting of it or of a variant is unknown, of the wrong kind or out of
-            range; a variant sets what all have in common; or two variants are the same, or there are too many.
+            range; a variant sets what all have in common, or an override what an experiment decides itself; or two
+            variants are the same or have one name, or there are too many.
     """
     path = bundled_path(path, "experiments")
     if not path.exists():
@@ -129,6 +133,8 @@ def load_experiment(
             "labelled": tuple(_beside(folder, name) for name in given.labelled),
         }
     )
+    overrides = list(overrides)
+    _check_overridable(overrides)
     base = load_run_config(experiment.base, overrides).model_dump(mode="json")
     base |= {"library": library, "index": {"backend": "memory"}}
     variants = []
@@ -148,12 +154,11 @@ def _beside(folder: Path, name: str) -> str:
 
 
 def _changes(experiment: Experiment) -> Iterator[tuple[str, dict[str, Any]]]:
-    combinations = list(itertools.product(*experiment.grid.values())) if experiment.grid else [()]
-    count = len(combinations) * max(1, len(experiment.variants))
+    count = math.prod(map(len, experiment.grid.values())) * max(1, len(experiment.variants))
     if count > _MOST_VARIANTS:
         raise ConfigError(f"{count} variants; {_MOST_VARIANTS} are the most: leave out values of the grid")
     for name, changes in (experiment.variants or {"": {}}).items():
-        for values in combinations:
+        for values in itertools.product(*experiment.grid.values()):
             point = dict(zip(experiment.grid, values, strict=True))
             said = [f"{setting.rpartition('.')[2]}={_short(value)}" for setting, value in point.items()]
             yield " ".join(filter(None, [name, *said])), {**_dotted(changes), **_dotted(point)}
@@ -161,7 +166,9 @@ def _changes(experiment: Experiment) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _short(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ",".join(_short(inner) for inner in value.values())
+        # A strategy says by itself what it is.
+        said = [_short(inner) if name == "strategy" else f"{name}={_short(inner)}" for name, inner in value.items()]
+        return ",".join(said)
     return "+".join(map(_short, value)) if isinstance(value, list | tuple) else str(value)
 
 
@@ -194,13 +201,34 @@ def _check_comparable(name: str, changes: Mapping[str, Any], path: str) -> None:
     """
     common = [setting for setting in changes if setting.startswith(_COMMON)]
     if common:
+        elsewhere = "" if common[0].startswith(_DECIDED) else ", or set it for all by --set or in the base"
         raise ConfigError(
             f"{path}: variant {name!r}: {common[0]}: is the same for all variants, which share embeddings;"
-            " leave it out, or set it for all by --set or in the base"
+            f" leave it out{elsewhere}"
         )
 
 
+def _check_overridable(overrides: Iterable[str]) -> None:
+    """Refuse to override what would have no effect.
+
+    Raises:
+        ConfigError: It is about the library or the index.
+    """
+    for said in overrides:
+        if said.startswith(_DECIDED):
+            raise ConfigError(
+                f"--set {said}: an experiment keeps its embeddings in its work folder and its indexes in memory; leave"
+                " it out, and name another folder by --work"
+            )
+
+
 def _check_different(variants: list[Variant], path: str) -> None:
+    for name, count in Counter(variant.name for variant in variants).items():
+        if count > 1:
+            raise ConfigError(
+                f"{path}: {count} variants are named {name!r}; leave out what is there twice in `grid`, or write the"
+                " variants out under names of their own"
+            )
     seen: dict[str, str] = {}
     for variant in variants:
         twin = seen.setdefault(variant.fingerprint, variant.name)

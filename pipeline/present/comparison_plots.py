@@ -83,9 +83,10 @@ class _Plane:
     def of(cls, points: Sequence[Point]) -> _Plane:
         costs = [math.log10(point.cost) for point in points]
         room = max(0.06, (max(costs) - min(costs)) * 0.08)
-        low = 10 * math.floor(min(point.interval[0] for point in points) / 10)
-        high = 10 * math.ceil(max(point.interval[1] for point in points) / 10)
-        return cls((min(costs) - room, max(costs) + room), (max(0, low), min(100, max(high, low + 10))))
+        # Ten per cent at least, also where all are perfect.
+        low = min(90, max(0, 10 * math.floor(min(point.interval[0] for point in points) / 10)))
+        high = min(100, 10 * math.ceil(max(point.interval[1] for point in points) / 10))
+        return cls((min(costs) - room, max(costs) + room), (low, max(high, low + 10)))
 
     def x(self, cost: float) -> float:
         low, high = self.costs

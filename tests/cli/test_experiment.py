@@ -109,6 +109,20 @@ def test_experiment_overrides_the_base(momentseek: Run, plan: Path) -> None:
 def test_experiment_names_a_page_that_cannot_be_written(momentseek: Run, plan: Path, tmp_path: Path) -> None:
     result = momentseek("experiment", plan, "--report", tmp_path / "nowhere" / "page.html")
     assert (result.code, "the report cannot be written" in result.err) == (1, True)
+    # What took hours is said all the same.
+    assert "five a second" in result.out
+
+
+@pytest.mark.parametrize("work", ["s3://bucket/x", "file:///x"])
+def test_experiment_works_in_no_url(momentseek: Run, plan: Path, tmp_path: Path, work: str) -> None:
+    result = momentseek("experiment", plan, "--work", work)
+    assert (result.code, f"--work {work}: an experiment works in a folder of this machine" in result.err) == (2, True)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["clips"]
+
+
+def test_experiment_overrides_neither_library_nor_index(momentseek: Run, plan: Path) -> None:
+    result = momentseek("experiment", plan, "--set", "library=elsewhere")
+    assert (result.code, "--set library=elsewhere: an experiment keeps" in result.err) == (2, True)
 
 
 def test_experiment_names_a_failed_video(momentseek: Run, plan: Path, tmp_path: Path) -> None:

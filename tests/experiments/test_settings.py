@@ -48,8 +48,8 @@ def test_a_grid_is_all_combinations(tmp_path: Path) -> None:
     grid = {"sampling.fps": [1, 2], "segmentation": [{"strategy": "fixed_windows", "length_seconds": 3.0}]}
     found = loaded(written(tmp_path, {"mean": {}, "max": {"aggregation": {"strategy": "max_pooling"}}}, grid=grid))[1]
     assert [variant.name for variant in found][2:] == [
-        "max fps=1 segmentation=fixed_windows,3.0",
-        "max fps=2 segmentation=fixed_windows,3.0",
+        "max fps=1 segmentation=fixed_windows,length_seconds=3.0",
+        "max fps=2 segmentation=fixed_windows,length_seconds=3.0",
     ]
     assert len({variant.fingerprint for variant in found}) == 4
 
@@ -91,19 +91,37 @@ def test_names_of_experiments_are_told(tmp_path: Path) -> None:
         ({"fast": {"sampling": {"fps": -1}}}, {}, r"variant 'fast':\n.*sampling\.fps: .*got -1"),
         ({"a": {}, "b": {"sampling": {"fps": 1.0}}}, {}, r"the variants 'a' and 'b' are the same; leave one out"),
         ({"a": {}}, {"grid": {"search.candidates": list(range(1, 202))}}, r"201 variants; 200 are the most"),
+        ({"a": {}}, {"grid": {f"x.s{n}": list(range(10)) for n in range(10)}}, r"10000000000 variants; 200 are"),
+        ({}, {"grid": {"search.edge_ratio": [0.4, 0.4]}}, r"2 variants are named 'edge_ratio=0\.4'; leave out"),
+        ({}, {"grid": {"sampling.fps": []}}, r"grid\.sampling\.fps: .*at least 1 item"),
         ({}, {}, r"there is nothing to compare"),
         ({"a\nb": {}}, {}, r"1 to 80 printable characters, not 'a\\nb'"),
         ({"a": {}}, {"videos": []}, r"videos: .*at least 1 item"),
         ({"a": {}}, {"labelled": None}, r"labelled: Field required"),
         ({"a": {}}, {"titel": "x"}, r"titel: unknown setting; did you mean 'title'"),
         ({"a": {}}, {"base": "nowhere.yaml"}, r"no configuration file 'nowhere\.yaml'"),
-        ({"a": {"library": "x"}}, {}, r"variant 'a': library: is the same for all variants"),
+        ({"a": {"library": "x"}}, {}, r"variant 'a': library: is the same .*leave it out$"),
+        ({"a": {"execution": {"executor": "ray"}}}, {}, r"variant 'a': execution\.executor: .*set it for all by --set"),
         ({"a": {"encoder": {"precision": "bf16"}}}, {}, r"variant 'a': encoder\.precision: is the same for all"),
     ],
 )
 def test_errors_name_what_is_wrong(tmp_path: Path, variants: dict[str, Any], others: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         loaded(written(tmp_path, variants, **others))
+
+
+def test_grid_values_of_other_settings_have_other_names(tmp_path: Path) -> None:
+    grid = {"sampling": [{"strategy": "novelty", "fps": 2}, {"strategy": "novelty", "least_change": 2}]}
+    assert [variant.name for variant in loaded(written(tmp_path, {}, grid=grid))[1]] == [
+        "sampling=novelty,fps=2",
+        "sampling=novelty,least_change=2",
+    ]
+
+
+@pytest.mark.parametrize("said", ["library=x", "index.backend=milvus", "index.uri=x"])
+def test_what_an_experiment_decides_cannot_be_overridden(tmp_path: Path, said: str) -> None:
+    with pytest.raises(ConfigError, match=f"--set {said}: .*--work"):
+        load_experiment(written(tmp_path, {"a": {}}), "lib", [said])
 
 
 def test_variants_are_selected_in_their_order(tmp_path: Path) -> None:

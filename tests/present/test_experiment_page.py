@@ -209,6 +209,14 @@ def test_points_lie_by_cost_and_quality() -> None:
     assert steps[2] == pytest.approx(places[1], abs=0.1)
 
 
+@pytest.mark.parametrize("quality", [0.0, 100.0])
+def test_points_of_one_quality_can_be_drawn(quality: float) -> None:
+    points = [Point(number, "a", number, quality, (quality, quality), True) for number in (1, 2)]
+    drawn = scatter(CAPTION, points, x_said="x", y_said="y")
+    [height] = set(re.findall(r'<circle[^>]* cy="([\d.]+)"', drawn))
+    assert (float(height) < 20) == (quality == 100)
+
+
 def test_points_of_one_cost_can_be_drawn() -> None:
     assert "nan" not in scatter(CAPTION, [Point(1, "a", 5, 0, (0, 0), True)], x_said="x", y_said="y")
 
