@@ -170,11 +170,7 @@ class ParquetStore:
         return sample
 
     def some_vectors(self, video_id: str) -> npt.NDArray[np.float32] | None:
-        """A few of a video's vectors, float32 (M, D), the same each time; None where it isn't kept.
-
-        Raises:
-            StoreError: Its file is broken.
-        """
+        """A few of a video's vectors, float32 (M, D), the same each time; None where it isn't kept."""
         try:
             with self._place.open(_file_of(video_id)) as file:
                 seed = int.from_bytes(hashlib.sha256(video_id.encode()).digest()[:4])
@@ -260,10 +256,9 @@ class ParquetStore:
                 f" {details.get('versions', {}).get('momentseek', 'unknown')}; this one reads format {_FORMAT}: use"
                 " that version, or delete the file and index the video again"
             )
-        ours = {"video_id": video_id}
-        theirs = {"video_id": details["record"]["video_id"]}
-        for name in ("sampling_fingerprint", "encoder_fingerprint"):
-            ours[name], theirs[name] = getattr(self, name), details[name]
+        names = ("sampling_fingerprint", "encoder_fingerprint")
+        ours = {"video_id": video_id, **{name: getattr(self, name) for name in names}}
+        theirs = {"video_id": details["record"]["video_id"], **{name: details[name] for name in names}}
         wrong = [f"{name} {theirs[name]} instead of {ours[name]}" for name in ours if ours[name] != theirs[name]]
         if wrong:
             raise StoreError(
