@@ -194,6 +194,7 @@ def _write(rows: Iterator[dict[str, Any]], ledger: Ledger, ids: dict[str, str]) 
     for path, end in ends.items():
         of_video = sorted(gathered[path], key=lambda row: row["pts"])
         times = BatchTimes(
+            number=0,
             pts=np.array([row["pts"] for row in of_video], np.int64),
             times_seconds=np.array([row["seconds"] for row in of_video], np.float64),
             decoded_seconds=end.duration_seconds,

@@ -192,6 +192,9 @@ class _Batch:
         if read is None:
             return
         video, pixels, item = read
+        if isinstance(item, BatchTimes | VideoEnd) and (gap := video.misses(item)) is not None:
+            self._readers.cancel(video)
+            item = Lost(gap)
         if isinstance(item, Started):
             video.node_id = item.node_id
         elif isinstance(item, BatchTimes):

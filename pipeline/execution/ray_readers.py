@@ -179,9 +179,10 @@ class ReaderPool(Generic[V]):
         ray.cancel(reference, force=True)
 
     def _ended_early(self, reader: _Reader[V]) -> Failure | Lost:
-        """Why a reader ended in the middle of a pair: its first object holds the error."""
+        """Why a reader ended before its video did: where it was in the middle of a pair, the first one is the error."""
         try:
-            ray.get(reader.pixels)
+            if reader.pixels is not None:
+                ray.get(reader.pixels)
         except RayError as error:
             return lost(error, reader.video.source, tries=self._settings.retries + 1)
         return Lost("its reader ended too early, without an error")

@@ -51,6 +51,13 @@ class RayVideo:
         """Whether the embeddings of all batches that were read have come."""
         return self.gathered.batches == self.batches_read
 
+    def misses(self, item: BatchTimes | VideoEnd) -> str | None:
+        """What was lost before this, if anything was: a reader that died must have been followed up without a gap."""
+        number = item.number if isinstance(item, BatchTimes) else item.batches
+        if number == self.batches_read:
+            return None
+        return f"its reader died, and the next one went on at batch {number} after {self.batches_read}"
+
     def take_read(self, times: BatchTimes, pixels: Any) -> RayPart:
         """Take the times of the next batch, and make of it what an encoder gets."""
         part = RayPart(self, self.batches_read, pixels, len(times), self.node_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -22,7 +21,9 @@ from pipeline.video.protocol import VideoDecoder
 
 __all__ = ["Reading", "sampled_batches"]
 
-_HEARTBEAT_SECONDS = 5.0
+# Not by the clock: Ray takes the place of what a reader that died has given from the stream of the next one, by number.
+_HEARTBEAT_PIXELS = 2**29
+_HEARTBEAT_FRAMES = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,8 @@ def sampled_batches(
 ) -> Iterator[FrameBatch | Heartbeat | VideoEnd]:
     """Decode, sample and preprocess a video: batches in order, then one `VideoEnd`.
 
-    Between batches that are long in coming there are heartbeats.
+    Between batches that are long in coming there are heartbeats. The same video gives the same items in the same order,
+    however fast it is read.
 
     Args:
         reading: How.
@@ -65,11 +67,10 @@ def sampled_batches(
         sampling = reading.sampler.begin(stream.info)
         gathered = _Gathered(reading, stream.info)
         frames_seen = 0
-        heard = time.monotonic()
+        heartbeat_frames = _heartbeat_frames(stream.info)
         for frame in stream.frames(skip=reading.sampler.skip, grid=reading.sampler.grid):
             frames_seen += 1
-            if time.monotonic() - heard > _HEARTBEAT_SECONDS:
-                heard = time.monotonic()
+            if frames_seen % heartbeat_frames == 0:
                 yield Heartbeat()
             for chosen in sampling.feed(frame):
                 yield from gathered.add(chosen, decoded=frame.time)
@@ -84,6 +85,7 @@ def sampled_batches(
             covered_seconds=stream.covered_seconds,
             frames_decoded=stream.frames_decoded,
             frames_seen=frames_seen,
+            batches=gathered.batches,
             cuts_seconds=None,
             seen_until_seconds=_seconds(sampling.seen_until),
             damage=stream.damage,
@@ -102,6 +104,11 @@ def sampled_batches(
             frames_decoded=end.frames_decoded + sum(shots.frames_decoded for shots in found.values()),
             shares=tuple(_share(share, found) for share in shares),
         )
+
+
+def _heartbeat_frames(info: VideoInfo) -> int:
+    """From how many frames to how many a sign of life is given: some seconds of work, and far fewer than a stall."""
+    return max(1, min(_HEARTBEAT_FRAMES, _HEARTBEAT_PIXELS // (info.width * info.height)))
 
 
 def _cuts(cuts: Sequence[Fraction] | None, found: Collection[Shots]) -> tuple[float, ...] | None:
@@ -125,7 +132,7 @@ def _seconds(times: Sequence[Fraction] | None) -> tuple[float, ...] | None:
 
 
 class _Gathered:
-    """Sampled frames on their way into a batch; `count` is how many there were in all."""
+    """Sampled frames on their way into a batch; `count` is how many there were in all, in `batches` so far."""
 
     def __init__(self, reading: Reading, info: VideoInfo) -> None:
         self._reading = reading
@@ -134,6 +141,7 @@ class _Gathered:
         self._pts: list[int] = []
         self._times: list[Fraction] = []
         self.count = 0
+        self.batches = 0
 
     def add(self, frame: Frame, *, decoded: Fraction) -> Iterator[FrameBatch]:
         image = self._reading.preprocessing(frame)
@@ -151,6 +159,7 @@ class _Gathered:
         if self._images is None:
             return
         times = BatchTimes(
+            number=self.batches,
             pts=np.array(self._pts, np.int64),
             times_seconds=np.array([float(time) for time in self._times], np.float64),
             decoded_seconds=float(decoded),
@@ -158,4 +167,5 @@ class _Gathered:
         )
         batch = FrameBatch(images=self._images[: len(times)], times=times)
         self._images, self._pts, self._times = None, [], []
+        self.batches += 1
         yield batch

@@ -36,6 +36,7 @@ class BatchTimes:
     """When the frames of a batch are shown, and how far the video is.
 
     Attributes:
+        number: Which batch of the video.
         pts: int64 (N,) ticks.
         times_seconds: float64 (N,) on the playback clock.
         decoded_seconds: How far the decoder is.
@@ -44,6 +45,7 @@ class BatchTimes:
         waited_seconds: Time that its reader has waited until somebody took what it had.
     """
 
+    number: int
     pts: npt.NDArray[np.int64]
     times_seconds: npt.NDArray[np.float64]
     decoded_seconds: float
@@ -81,6 +83,7 @@ class VideoEnd:
         covered_seconds: Length of what could be decoded.
         frames_decoded: Pictures that were decoded, for frames and for cuts.
         frames_seen: Those of them that the sampler looked at.
+        batches: How many there were.
         cuts_seconds: First frame of each new shot; None where cuts were not looked for.
         seen_until_seconds: For each sampled frame the last time at which the picture was the same; None where the
             sampling does not tell.
@@ -95,6 +98,7 @@ class VideoEnd:
     covered_seconds: float
     frames_decoded: int
     frames_seen: int
+    batches: int
     cuts_seconds: tuple[float, ...] | None
     seen_until_seconds: tuple[float, ...] | None
     damage: tuple[str, ...]

@@ -3,7 +3,8 @@
 A fake video says what it does: `frames` at 2 a second, each of the grey level `grey`, of which `damaged` are lost at
 the end; at frame `fail` the decoder raises, at frame `kill` the process dies, at frame `hang` it does no more. Each
 frame takes `slow` seconds. At frame `wait` the process writes its id to the file `mark`, unless that is there, and
-waits for its end. Each frame takes `eats` MiB of memory that are not given back. The id of the Ray node that opens it
+waits for its end. Its container says that its pictures are `width` wide; where it `fidgets`, no more once
+`mark` is there. Each frame takes `eats` MiB of memory that are not given back. The id of the Ray node that opens it
 is added to the file `nodes`.
 """
 
@@ -67,7 +68,7 @@ class FakeStream:
             uri=self._path,
             container="fake",
             codec="fake",
-            width=SIDE,
+            width=SIDE if self._fidgets() else int(self._words.get("width", SIDE)),
             height=SIDE,
             rotation_degrees=0,
             time_base=1 / RATE,
@@ -112,6 +113,9 @@ class FakeStream:
             yield FakeFrame(pts, int(self._words["grey"]))
         if lost:
             self.damage = (f"{lost} frames at the end are lost",)
+
+    def _fidgets(self) -> bool:
+        return "fidgets" in self._words and Path(self._words["mark"]).exists()
 
     def _marks(self) -> bool:
         mark = Path(self._words["mark"])

@@ -106,6 +106,26 @@ def test_a_reader_that_is_killed_is_done_again(run, kill_soon, tmp_path):
     assert_whole(stages, run(stages, paths[0], waiting, paths[1]), frames=24)
 
 
+def test_a_reader_that_is_killed_after_signs_of_life_loses_no_frame(run, kill_soon, tmp_path):
+    mark = tmp_path / "reader.pid"
+    # The first reader waits for the encoder; the next one need not, for what is encoded already. Both give a sign of
+    # life every four frames.
+    stages = make_stages(tmp_path, encoder=FakeEncoder(seconds_a_call=1.0))
+    video = write_video(tmp_path / "30.mp4", frames=56, grey=30, wait=45, mark=mark, width=2**24)
+    kill_soon(pid_in(mark))
+    assert_whole(stages, run(stages, video), frames=56)
+
+
+@pytest.mark.parametrize("frames", [80, 200])
+def test_a_video_is_begun_again_whose_next_reader_gives_less_than_the_one_that_died(run, kill_soon, tmp_path, frames):
+    # It is at its end, or at a later batch, where the other one had come to.
+    mark = tmp_path / "reader.pid"
+    stages = make_stages(tmp_path)
+    video = write_video(tmp_path / "30.mp4", frames=frames, grey=30, wait=45, mark=mark, width=2**24, fidgets=1)
+    kill_soon(pid_in(mark))
+    assert_whole(stages, run(stages, video), frames=frames)
+
+
 def test_an_encoder_that_is_killed_is_started_again(run, kill_soon, tmp_path):
     log = tmp_path / "calls.log"
     stages = make_stages(tmp_path, encoder=FakeEncoder(log=str(log)))

@@ -19,7 +19,11 @@ TESTS = Path(__file__).resolve().parents[1]
 def times(first: int, after: int) -> BatchTimes:
     numbers = np.arange(first, after)
     return BatchTimes(
-        pts=numbers.astype(np.int64) * 40, times_seconds=numbers / 25, decoded_seconds=after / 25, duration_seconds=None
+        number=0,
+        pts=numbers.astype(np.int64) * 40,
+        times_seconds=numbers / 25,
+        decoded_seconds=after / 25,
+        duration_seconds=None,
     )
 
 
@@ -30,6 +34,7 @@ def an_end() -> VideoEnd:
         covered_seconds=1.0,
         frames_decoded=25,
         frames_seen=25,
+        batches=1,
         cuts_seconds=(0.5,),
         seen_until_seconds=None,
         damage=(),

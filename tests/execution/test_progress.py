@@ -10,6 +10,7 @@ from pipeline.execution.video_work import BatchTimes
 
 def batch(decoded: float, *, busy: float = 0.0, waited: float = 0.0, frames: int = 2) -> BatchTimes:
     return BatchTimes(
+        number=0,
         pts=np.arange(frames),
         times_seconds=np.arange(frames, dtype=np.float64),
         decoded_seconds=decoded,
