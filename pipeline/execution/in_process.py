@@ -69,7 +69,7 @@ class InProcessExecutor:
         try:
             identity = identify(source.uri, self._stages.fetching)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
-            ledger.fail(source, failure_of(error, source.uri).problem)
+            ledger.fail(source, failure_of(error, source.uri))
             return
         if not ledger.admit(source, identity.video_id):
             return
@@ -83,7 +83,8 @@ class InProcessExecutor:
         elif result.fatal is not None:
             raise result.fatal
         else:
-            ledger.fail(source, result.problem, identity.video_id)
+            # Each source has ended before the next one is entered, so that there is none to be entered again.
+            ledger.fail(source, result, identity.video_id)
 
 
 class _Worker:

@@ -8,16 +8,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.errors import ConfigError, MomentIndexError
+from pipeline.execution.ledger_counts import LedgerCounts
 from pipeline.execution.row_writer import RowWriter
 from pipeline.execution.stage_times import Stopwatch
 from pipeline.execution.stages import Stages
 from pipeline.execution.video_report import record_of, report_as_before, report_of, twin_report
-from pipeline.execution.video_work import VideoEnd, failure_of
+from pipeline.execution.video_work import Failure, Lost, VideoEnd, failure_of
 from pipeline.index.arguments import check_metadata
 from pipeline.types import FrameEmbeddings, IndexedSegment, Scalar, Source, Status, VideoRecord, VideoReport
 from pipeline.uris import kept_name
 
-__all__ = ["Ledger", "LedgerCounts"]
+__all__ = ["Ledger"]
 
 # A server takes about as long to write many rows as a few, and nothing else is done meanwhile.
 _WAITS_FOR_A_WRITE = 10
@@ -33,25 +34,6 @@ class _Known:
     report: VideoReport
     metadata: Mapping[str, Scalar]
     keys: frozenset[str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class LedgerCounts:
-    """What the ledger has seen so far.
-
-    Attributes:
-        ended: Sources that have their report.
-        failed: Those of them that failed.
-        skipped: Those of them that needed no work.
-        store_seconds: Time spent writing embeddings.
-        index_seconds: Time spent writing rows.
-    """
-
-    ended: int = 0
-    failed: int = 0
-    skipped: int = 0
-    store_seconds: float = 0.0
-    index_seconds: float = 0.0
 
 
 class Ledger:
@@ -76,6 +58,8 @@ class Ledger:
         # Of a hundred thousand videos that are well, no more is kept than who came first.
         self._well: dict[str, Source] = {}
         self._failed: dict[str, VideoReport] = {}
+        # Of which videos this batch has said the metadata: the first that says any counts.
+        self._described: set[str] = set()
         self._known: list[_Known] = []
         self._writer = RowWriter(stages.index)
         self._oldest = 0.0
@@ -99,6 +83,7 @@ class Ledger:
 
         Raises:
             ConfigError: Its rows cannot be made with this segmentation.
+            MomentIndexError: The index cannot be used.
         """
         started = time.monotonic()
         try:
@@ -126,8 +111,11 @@ class Ledger:
         Raises:
             ConfigError: Its rows cannot be made with this segmentation.
         """
-        names = tuple(dict.fromkeys(kept_name(each.uri) for each in (source, *self._twins[frames.video_id])))
-        record = record_of(names, source, frames, end)
+        named = (source, *self._twins[frames.video_id])
+        names = tuple(dict.fromkeys(kept_name(each.uri) for each in named))
+        described = next((each for each in named if each.metadata), source)
+        self._described.update([frames.video_id] if described.metadata else [])
+        record = record_of(names, described, frames, end)
         try:
             with self._store_watch:
                 self._stages.store.write(record, frames)
@@ -135,7 +123,8 @@ class Ledger:
         except ConfigError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
-            self.fail(source, failure_of(error, source.uri).problem, frames.video_id)
+            problem = failure_of(error, source.uri).problem
+            self._report_failure(source, problem, frames.video_id, self._started[frames.video_id])
             return
         report = report_of(
             source,
@@ -147,9 +136,17 @@ class Ledger:
         )
         self._await_writing(report, rows)
 
-    def fail(self, source: Source, problem: str, video_id: str | None = None) -> None:
-        """End a source that could not be worked on, and those that turned out to be the same."""
-        self._report_failure(source, problem, video_id, self._started.get(video_id or "", time.monotonic()))
+    def fail(self, source: Source, failure: Failure | Lost, video_id: str | None = None) -> list[Source]:
+        """End a source that could not be worked on, and those that turned out to be the same.
+
+        Returns:
+            Those that are to be entered again: the same content at another place, where only this place is to blame.
+        """
+        started = self._started.get(video_id or "", time.monotonic())
+        is_of_place = isinstance(failure, Lost) or failure.is_of_place
+        others = self._twins.pop(video_id, []) if is_of_place and video_id is not None else []
+        self._report_failure(source, failure.problem, video_id, started, is_of_place=is_of_place)
+        return others
 
     def flush(self) -> None:
         """Write all waiting rows to the index, which makes their videos' reports ready.
@@ -194,7 +191,7 @@ class Ledger:
                 self._settle_twin(source, report_as_before(self._well[video_id], record))
             else:
                 self._revisit(source, record, started)
-        except ConfigError:
+        except (ConfigError, MomentIndexError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
             self._report_failure(source, failure_of(error, source.uri).problem, video_id, started)
@@ -204,6 +201,7 @@ class Ledger:
         """A video that the store holds: note its name and metadata, and see that the index has its rows."""
         stages = self._stages
         record = stages.store.add_name(record.video_id, kept_name(source.uri))
+        self._described.update([record.video_id] if source.metadata else [])
         frames = stages.store.read(record.video_id)
         problem = "already indexed"
         renewed = bool(source.metadata) and dict(source.metadata) != dict(record.metadata)
@@ -257,31 +255,46 @@ class Ledger:
         if not self._known and self._writer.is_empty:
             self._oldest = time.monotonic()
 
-    def _report_failure(self, source: Source, problem: str, video_id: str | None, started: float) -> None:
+    def _report_failure(
+        self, source: Source, problem: str, video_id: str | None, started: float, *, is_of_place: bool = False
+    ) -> None:
         elapsed = time.monotonic() - started
         report = VideoReport(
             source=source, status=Status.FAILED, problem=problem, video_id=video_id, elapsed_seconds=elapsed
         )
-        self._conclude(report)
+        self._conclude(report, is_of_place=is_of_place)
 
-    def _conclude(self, report: VideoReport) -> None:
+    def _conclude(self, report: VideoReport, *, is_of_place: bool = False) -> None:
         """Let a report out, and those of the sources with the same content."""
         self._reports.append(report)
         if report.video_id is None:
             return
         self._started.pop(report.video_id, None)
+        if is_of_place:
+            return
         if report.status is Status.FAILED:
             self._failed.setdefault(report.video_id, report)
         else:
             self._well.setdefault(report.video_id, report.source)
         for twin in self._twins.pop(report.video_id, []):
-            self._settle_twin(twin, report)
+            if report.video_id in self._twins:
+                # One before it had the video worked on once more.
+                self._twins[report.video_id].append(twin)
+            else:
+                self._settle_twin(twin, report)
 
     def _settle_twin(self, twin: Source, first: VideoReport) -> None:
+        video_id, metadata = str(first.video_id), first.source.metadata
         if first.status is not Status.FAILED:
             try:
-                self._stages.store.add_name(str(first.video_id), kept_name(twin.uri))
+                record = self._stages.store.add_name(video_id, kept_name(twin.uri))
+                if twin.metadata and video_id not in self._described:
+                    self._revisit(twin, record, time.monotonic())
+                    return
+                metadata = record.metadata
+            except (ConfigError, MomentIndexError):
+                raise
             except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
                 self._report_failure(twin, failure_of(error, twin.uri).problem, first.video_id, time.monotonic())
                 return
-        self._reports.append(twin_report(twin, first))
+        self._reports.append(twin_report(twin, first, metadata))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from pipeline.execution.ledger import LedgerCounts
+from pipeline.execution.ledger_counts import LedgerCounts
 from pipeline.execution.stage_times import StageSeconds
 from pipeline.execution.video_work import BatchTimes, VideoEnd
 

@@ -163,7 +163,7 @@ class _Batch:
 
     def _take_identified(self, source: Source, identity: Identity | Failure) -> None:
         if isinstance(identity, Failure):
-            self._ledger.fail(source, identity.problem)
+            self._ledger.fail(source, identity)
         elif self._ledger.admit(source, identity.video_id):
             self._admitted.append(RayVideo(source, identity, tries_left=self._settings.retries))
 
@@ -227,7 +227,7 @@ class _Batch:
         try:
             frames = video.gathered.assembled(video.video_id, video.end)
         except (ValueError, OSError) as error:
-            self._ledger.fail(video.source, failure_of(error, video.source.uri).problem, video.video_id)
+            self._ledger.fail(video.source, failure_of(error, video.source.uri), video.video_id)
         else:
             self._ledger.finish(video.source, frames, video.end)
 
@@ -242,7 +242,7 @@ class _Batch:
         if isinstance(reason, Failure) and reason.fatal is not None:
             raise reason.fatal
         self._abandon(video)
-        self._ledger.fail(video.source, reason.problem, video.video_id)
+        self._identities.ask_again(self._ledger.fail(video.source, reason, video.video_id))
 
     def _begin_again(self, video: RayVideo, *, tries_left: int) -> None:
         self._abandon(video)
@@ -255,9 +255,10 @@ class _Batch:
 
     def _end_silent(self, *, is_listening: bool) -> None:
         for source, failure in self._identities.silent():
-            self._ledger.fail(source, failure.problem)
+            self._ledger.fail(source, failure)
         for video in self._readers.silent(is_listening=is_listening):
-            self._fail(video, Failure(f"its reader gave no sign of life for {self._settings.stall_seconds:g} s"))
+            problem = f"its reader gave no sign of life for {self._settings.stall_seconds:g} s"
+            self._fail(video, Failure(problem, is_of_place=True))
 
     def _fit_cluster(self) -> None:
         """Use nodes that have joined, and no more than is left where some have gone."""

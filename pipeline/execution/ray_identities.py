@@ -87,7 +87,7 @@ class Identities:
             return list(zip(sources, ray.get(reference), strict=True))
         except RayError as error:
             if len(sources) > 1:
-                self._submit_each(sources)
+                self.ask_again(sources)
                 return []
             problem = lost(error, sources[0], tries=self._settings.retries + 1).problem
             return [(sources[0], Failure(problem))]
@@ -102,20 +102,21 @@ class Identities:
             del self._asked[reference]
             ray.cancel(reference, force=True)
             if len(asked.sources) > 1:
-                self._submit_each(asked.sources)
+                self.ask_again(asked.sources)
             else:
                 found.append((asked.sources[0], Failure(f"it could not be read within {limit_seconds:g} s")))
         return found
+
+    def ask_again(self, sources: Sequence[Source]) -> None:
+        """Ask for these, each in a task of its own."""
+        for source in sources:
+            self._submit([source])
 
     def close(self) -> None:
         """End all tasks."""
         for reference in self._asked:
             ray.cancel(reference, force=True)
         self._asked.clear()
-
-    def _submit_each(self, sources: Sequence[Source]) -> None:
-        for source in sources:
-            self._submit([source])
 
     def _submit(self, sources: Sequence[Source]) -> None:
         reference = self._task.remote([place_of(source.uri) for source in sources], self._fetching)

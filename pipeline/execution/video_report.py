@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from pipeline.execution.video_work import VideoEnd
-from pipeline.types import FrameEmbeddings, Source, Status, VideoRecord, VideoReport
+from pipeline.types import FrameEmbeddings, Scalar, Source, Status, VideoRecord, VideoReport
 from pipeline.uris import public_name
 
 __all__ = ["largest_gap_seconds", "record_of", "report_as_before", "report_of", "twin_report"]
@@ -74,11 +75,17 @@ def report_as_before(first: Source, record: VideoRecord) -> VideoReport:
     )
 
 
-def twin_report(twin: Source, first: VideoReport) -> VideoReport:
-    """The report of a source whose content is that of one that has ended; its work is not counted again."""
+def twin_report(twin: Source, first: VideoReport, metadata: Mapping[str, Scalar]) -> VideoReport:
+    """The report of a source whose content is that of one that has ended; its work is not counted again.
+
+    Args:
+        twin: The source.
+        first: The report of the other one.
+        metadata: What is kept of the video.
+    """
     is_same_name = twin.uri == first.source.uri
     same = "named twice in this batch" if is_same_name else f"same content as {public_name(first.source.uri)!r}"
-    if twin.metadata and dict(twin.metadata) != dict(first.source.metadata):
+    if twin.metadata and dict(twin.metadata) != dict(metadata):
         same += "; the metadata that came first counts"
     if first.status is Status.FAILED:
         return replace(first, source=twin, problem=f"{same}, which failed: {first.problem}", elapsed_seconds=0.0)

@@ -10,7 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.encode.protocol import OpenEncoder
-from pipeline.errors import ConfigError, EncoderError, MomentseekError, VideoError
+from pipeline.errors import (
+    ConfigError,
+    EncoderError,
+    MomentseekError,
+    VideoError,
+    VideoNotFoundError,
+    VideoReadError,
+)
 from pipeline.types import Share, VideoInfo
 from pipeline.uris import public_name
 
@@ -144,10 +151,12 @@ class Failure:
     Attributes:
         problem: A sentence for people.
         fatal: The error that ends the whole batch, where it is one.
+        is_of_place: Whether the same content at another place may be well.
     """
 
     problem: str
     fatal: MomentseekError | None = None
+    is_of_place: bool = False
 
 
 def failure_of(error: Exception, name: str) -> Failure:
@@ -156,7 +165,7 @@ def failure_of(error: Exception, name: str) -> Failure:
     if isinstance(error, ConfigError | EncoderError):
         return Failure(str(error), error)
     if isinstance(error, VideoError):
-        return Failure(error.problem)
+        return Failure(error.problem, is_of_place=isinstance(error, VideoReadError | VideoNotFoundError))
     if isinstance(error, MomentseekError):
         return Failure(str(error))
     _log.error(

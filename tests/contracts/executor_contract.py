@@ -42,6 +42,11 @@ class RefusingIndex(MemoryIndex):
         super().upsert(rows)
 
 
+class StuckIndex(MemoryIndex):
+    def delete_video(self, video_id: str) -> None:
+        raise MomentIndexError("the index is gone")
+
+
 class DeadIndex(MemoryIndex):
     def upsert(self, rows: Sequence[IndexedSegment]) -> None:
         raise MomentIndexError("the index is gone")
@@ -209,6 +214,13 @@ class ExecutorContract:
         assert {report.status for report in reports.values()} == {Status.FAILED}
         assert sum("same content as" in report.problem for report in reports.values()) == 1
 
+    def test_run_takes_another_copy_where_the_first_cannot_be_read(self, run, tmp_path):
+        paths = [write_video(tmp_path / name) for name in ("unreadable.mp4", "b.mp4", "c.mp4")]
+        reports = by_name(run(*paths))
+        failed = reports.pop("unreadable.mp4")
+        assert (failed.status, failed.problem) == (Status.FAILED, "its server is silent")
+        assert sorted(report.status for report in reports.values()) == [Status.DONE, Status.SKIPPED]
+
     def test_run_takes_one_name_given_twice(self, run, tmp_path):
         path = write_video(tmp_path / "a.mp4")
         statuses = sorted(report.status for report in run(path, path))
@@ -239,6 +251,23 @@ class ExecutorContract:
         assert stages.store.record(report.video_id).metadata == {"camera": 2}
         [again] = run(path)
         assert again.problem == "already indexed"
+
+    @pytest.mark.parametrize("metadata", [{}, {"camera": 1}])
+    def test_run_keeps_the_first_metadata_that_a_batch_has_for_a_video(self, run, stages, tmp_path, metadata):
+        path = str(write_video(tmp_path / "a.mp4"))
+        if metadata:
+            run(Source(path, metadata))
+        run(Source(path), Source(path, {"camera": 2}), Source(path, {"camera": 3}))
+        [record] = stages.store.records()
+        assert record.metadata == {"camera": 2}
+        assert {row.metadata["camera"] for row in stages.index._rows.values()} == {2}
+        assert stages.index.count() == 3
+
+    def test_run_ends_the_batch_where_the_index_is_gone_while_metadata_is_replaced(self, run, tmp_path):
+        path = str(write_video(tmp_path / "a.mp4"))
+        run(Source(path, {"camera": 1}))
+        with pytest.raises(MomentIndexError, match="gone"):
+            run(Source(path, {"camera": 2}), index=StuckIndex())
 
     def test_run_writes_rows_again_whose_new_metadata_did_not_reach_the_index(self, run, stages, tmp_path):
         path = write_video(tmp_path / "a.mp4")

@@ -5,7 +5,7 @@ the end; at frame `fail` the decoder raises, at frame `kill` the process dies, a
 frame takes `slow` seconds. At frame `wait` the process writes its id to the file `mark`, unless that is there, and
 waits for its end. Its container says that its pictures are `width` wide; where it `fidgets`, no more once
 `mark` is there. Each frame takes `eats` MiB of memory that are not given back. The id of the Ray node that opens it
-is added to the file `nodes`.
+is added to the file `nodes`. What is called "unreadable" can be identified and not opened.
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import EncoderError, UnsupportedVideoError, VideoNotFoundError, WeightsUnavailableError
+from pipeline.errors import (
+    EncoderError,
+    UnsupportedVideoError,
+    VideoNotFoundError,
+    VideoReadError,
+    WeightsUnavailableError,
+)
 from pipeline.packets import Span
 from pipeline.sampling import CutDetection
 from pipeline.types import Frame, Grid, Skip, VideoInfo
@@ -150,6 +156,8 @@ class FakeDecoder:
         content = Path(path).read_bytes()
         if not content.startswith(HEAD):
             raise UnsupportedVideoError(path, "this is not a fake video")
+        if "unreadable" in Path(path).name:
+            raise VideoReadError(path, "its server is silent")
         words = dict(word.split("=") for word in content.removeprefix(HEAD).decode().split())
         if "nodes" in words:
             import ray

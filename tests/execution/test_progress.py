@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.execution.ledger import LedgerCounts
+from pipeline.execution.ledger_counts import LedgerCounts
 from pipeline.execution.progress import EncoderTimes, ProgressEvent, ProgressMeter
 from pipeline.execution.video_work import BatchTimes
 
