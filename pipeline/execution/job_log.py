@@ -20,6 +20,11 @@ class LogLines:
         self._known = 0
         self._to_skip = 0
 
+    @property
+    def characters(self) -> int:
+        """How many have come, each counted once."""
+        return self._known
+
     def restart(self) -> None:
         """The log comes from its beginning again."""
         self._to_skip = self._known

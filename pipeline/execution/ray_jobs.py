@@ -178,21 +178,25 @@ class RayJobs:
             ExecutionError: The cluster cannot be reached, or cannot any more.
         """
         lines = LogLines(on_line)
-        failures = 0
-        while not (job := self.job(job_id)).has_ended:
+        failures, heard = 0, 0
+        while True:
             try:
+                job = self.job(job_id)
+                if job.has_ended:
+                    lines.restart()
+                    lines.take(self.log(job_id))
+                    lines.close()
+                    return job
                 with self._translated():
                     asyncio.run(self._tail(job_id, lines))
             except ExecutionError as error:
-                failures += 1
+                # Patience is for one interruption: a job of days may have many.
+                failures = failures + 1 if lines.characters == heard else 1
+                heard = lines.characters
                 if failures > _RECONNECTS:
                     raise
                 _log.warning("following %s: %s; trying again", job_id, error)
                 time.sleep(_RECONNECT_SECONDS)
-        lines.restart()
-        lines.take(self.log(job_id))
-        lines.close()
-        return job
 
     async def _tail(self, job_id: str, lines: LogLines) -> None:
         lines.restart()

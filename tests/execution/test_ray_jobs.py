@@ -3,16 +3,21 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
+import aiohttp
 import av
 import numpy as np
 import pytest
+import requests
 import yaml
 from ray_head import PROJECT, Head, ray_head
 
+from pipeline.errors import ExecutionError
 from pipeline.execution.job_batch import JobBatch
 from pipeline.execution.job_log import LogLines
 from pipeline.execution.ray_jobs import RayJobs, _number
@@ -34,6 +39,43 @@ def test_lines_are_whole_and_come_once_though_the_connection_broke():
         lines.take(chunk)
     lines.close()
     assert seen == ["one", "two", "three"]
+
+
+class RestartedDashboard:
+    """What a client of Ray's tells of a job whose dashboard goes away and comes back `times` times, a line each."""
+
+    def __init__(self, times: int, patience: int) -> None:
+        self._times = times
+        self._patience = self._silence = patience
+        self._lines = 0
+
+    def list_jobs(self) -> list[SimpleNamespace]:
+        if self._silence:
+            self._silence -= 1
+            raise requests.ConnectionError("connection refused")
+        status = SimpleNamespace(value="RUNNING" if self._lines < self._times else "SUCCEEDED")
+        named = {"submission_id": "momentseek-a", "metadata": {"momentseek": "1"}, "status": status, "message": ""}
+        return [SimpleNamespace(**named, driver_exit_code=0, start_time=0, end_time=0, runtime_env={})]
+
+    async def tail_job_logs(self, job_id: str) -> AsyncIterator[str]:
+        self._lines, self._silence = self._lines + 1, self._patience
+        yield self.get_job_logs(job_id)
+        raise aiohttp.ClientError("connection lost")
+
+    def get_job_logs(self, job_id: str) -> str:
+        return "".join(f"{number}\n" for number in range(self._lines))
+
+
+@pytest.mark.parametrize(("times", "patience", "is_followed"), [(3, 20, True), (1, 31, False)])
+def test_a_job_is_followed_through_restarts_of_the_dashboard(monkeypatch, times, patience, is_followed):
+    monkeypatch.setattr("pipeline.execution.ray_jobs._RECONNECT_SECONDS", 0)
+    jobs = RayJobs.__new__(RayJobs)
+    jobs.address = "http://head:8265"
+    jobs._client = RestartedDashboard(times, patience)
+    seen: list[str] = []
+    with nullcontext() if is_followed else pytest.raises(ExecutionError, match="connection refused"):
+        jobs.follow("momentseek-a", seen.append)
+    assert seen == [str(number) for number in range(times if is_followed else 0)]
 
 
 @pytest.fixture(scope="module")
