@@ -36,7 +36,7 @@ def runs(
     momentseek runs show ID --json        all that is known of it
     """  # noqa: D301 - click knows the character itself, not a backslash and a b
     if ctx.invoked_subcommand is not None:
-        ctx.obj = (library, config, overrides)
+        ctx.obj = (library, config, overrides, as_json)
         return
     with require_library(library, config, overrides) as opened:
         found = list(opened.runs())
@@ -70,7 +70,7 @@ def show(
         log = opened.runs()
         report = log.read(run_id) if run_id is not None else log.latest()
         page = log.page_of(report.run_id)
-    if as_json:
+    if as_json or before[3]:
         print_json(report.model_dump(mode="json"))
     else:
         _print(report, page)

@@ -68,6 +68,11 @@ def test_show_without_an_id_tells_the_latest(momentseek, two_runs):
     assert momentseek("runs", "--library", two_runs, "show").out.startswith("run       second\n")
 
 
+def test_show_is_json_wherever_that_is_said(momentseek, two_runs):
+    [report] = momentseek("runs", "--json", "show", "first", "--library", two_runs).objects()
+    assert report["run_id"] == "first"
+
+
 def test_show_of_a_run_that_is_not_there(momentseek, two_runs):
     result = momentseek("runs", "show", "third", "--library", two_runs)
     assert (result.code, "no run 'third'; the latest is second" in result.err) == (2, True)
