@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,7 +18,7 @@ from pipeline.cli.options import as_json, configured, in_library, open_library
 from pipeline.cli.output import print_json
 
 if TYPE_CHECKING:
-    from pipeline.types import VideoReport
+    from pipeline.types import Source, VideoReport
 
 __all__ = ["BATCH_ENDED", "ended_by_sigterm", "index", "report_fields", "report_line", "report_of", "summary"]
 
@@ -89,7 +89,6 @@ def index(
     """
     from pipeline.cli.live import LiveBar, ProgressLines
     from pipeline.present.text import printable
-    from pipeline.uris import kept_name
     from pipeline.video import expand
 
     if "" in paths:
@@ -110,11 +109,7 @@ def index(
     seconds = 0.0
     with ended_by_sigterm(), open_library(library, config, overrides) as opened:
         failed = [failure.source for failure in opened.failures()] if retry_failed else []
-        named = {source.uri for source in failed}
-        sources = [
-            *failed,
-            *(source for source in expand(paths, opened.config.fetching) if kept_name(source.uri) not in named),
-        ]
+        sources = _together(failed, list(expand(paths, opened.config.fetching)))
         count = len(sources)
         with LiveBar(count) if progress_every is None else ProgressLines(count, progress_every) as bar:
             for report in opened.index(sources, on_progress=bar.update):
@@ -128,6 +123,20 @@ def index(
     if page is not None:
         say(f"report: {printable(page)}")
     ctx.exit(1 if counts["failed"] else 0)
+
+
+def _together(failed: Sequence[Source], named: Sequence[Source]) -> list[Source]:
+    """What failed before, and what is named now, which has a fresh signature or corrected metadata where it is both."""
+    from pipeline.uris import kept_name
+
+    before = {source.uri: source.metadata for source in failed}
+    names = {kept_name(source.uri) for source in named}
+    described = {kept_name(source.uri) for source in named if source.metadata}
+    now = [
+        source if (name := kept_name(source.uri)) in described else replace(source, metadata=before.get(name, {}))
+        for source in named
+    ]
+    return [*(source for source in failed if source.uri not in names), *now]
 
 
 def report_fields(report: VideoReport) -> dict[str, Any]:

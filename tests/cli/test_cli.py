@@ -120,6 +120,21 @@ def test_failed_sources_are_listed_and_tried_again(momentseek, config, make_vide
     assert momentseek("videos", "--failed", "-c", config, "--json").objects() == []
 
 
+def test_what_is_named_now_replaces_what_failed(momentseek, config, make_video, tmp_path):
+    manifest = tmp_path / "m.csv"
+    manifest.write_text("uri,camera\nlate.mp4,gaet\nother.mp4,yard\n")
+    momentseek("index", manifest, "-c", config)
+    manifest.write_text("uri,camera\nlate.mp4,gate\n")
+    make_video("late.mp4", grey=10)
+    other = make_video("other.mp4", grey=20)
+    again = momentseek("index", "--retry-failed", manifest, other, "-c", config, "--json").objects()
+    # What is known of the other one is not forgotten.
+    assert {report["uri"]: (report["status"], report["metadata"]) for report in again} == {
+        str(tmp_path / "late.mp4"): ("done", {"camera": "gate"}),
+        str(other): ("done", {"camera": "yard"}),
+    }
+
+
 def test_index_of_a_missing_path_fails(momentseek, config, tmp_path):
     result = momentseek("index", tmp_path / "none.mp4", "-c", config)
     assert result.code in (1, 2)
