@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,11 +9,9 @@ import numpy.typing as npt
 
 from pipeline.errors import FingerprintMismatchError, MomentIndexError, QueryError
 from pipeline.index.protocol import Filter
-from pipeline.types import IndexedSegment, Scalar
+from pipeline.types import IndexedSegment, Scalar, name_problem
 
 __all__ = ["check_metadata", "check_query", "check_rows", "mismatch"]
-
-_NAME = re.compile(r"\w[\w .:/-]*")
 
 
 def check_rows(rows: Sequence[IndexedSegment], dimension: int | None) -> int | None:
@@ -48,15 +44,15 @@ def check_metadata(metadata: Mapping[str, Scalar]) -> None:
             string, a finite number within 64 bits, true or false.
     """
     for name, value in metadata.items():
-        if not _NAME.fullmatch(name):
-            raise MomentIndexError(f"metadata {name!r}: a name is made of letters, digits, spaces and _ . : / -")
-        is_number = isinstance(value, int | float)
-        if not (is_number or isinstance(value, str)) or (is_number and not _fits(float(value))):
-            raise MomentIndexError(f"metadata {name!r}: {value!r} is no string, finite number, true or false")
-
-
-def _fits(number: float) -> bool:
-    return math.isfinite(number) and abs(number) < 2.0**63
+        if (problem := name_problem(name)) is not None:
+            raise MomentIndexError(problem)
+        # Neither infinity nor NaN is less.
+        if not (isinstance(value, str) or (isinstance(value, int | float) and abs(value) < 2**63)):
+            # Python refuses to write an integer of thousands of digits.
+            shown = f"an integer of {value.bit_length()} bits" if isinstance(value, int) else repr(value)
+            raise MomentIndexError(
+                f"metadata {name!r}: {shown} is no string, finite number within 64 bits, true or false"
+            )
 
 
 def check_query(vectors: npt.NDArray[np.float32], *, top: int, where: Filter | None, dimension: int | None) -> None:

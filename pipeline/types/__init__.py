@@ -6,7 +6,7 @@ player shows as 0:00); a float named `..._seconds` is the same, rounded. Interva
 
 from pipeline.types.embeddings import FrameEmbeddings, Share
 from pipeline.types.moments import Moment, Provenance
-from pipeline.types.records import FailedSource, Scalar, Source, Status, VideoRecord, VideoReport
+from pipeline.types.records import FailedSource, Scalar, Source, Status, VideoRecord, VideoReport, name_problem
 from pipeline.types.segments import IndexedSegment, Segment
 from pipeline.types.video import Frame, Grid, Skip, VideoInfo
 
@@ -27,4 +27,5 @@ __all__ = [
     "VideoInfo",
     "VideoRecord",
     "VideoReport",
+    "name_problem",
 ]

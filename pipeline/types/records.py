@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pipeline.types.video import VideoInfo
 
-__all__ = ["FailedSource", "Scalar", "Source", "Status", "VideoRecord", "VideoReport"]
+__all__ = ["FailedSource", "Scalar", "Source", "Status", "VideoRecord", "VideoReport", "name_problem"]
 
 Scalar = str | int | float | bool
+
+_NAME = re.compile(r"\w[\w .:/-]*")
+
+
+def name_problem(name: str) -> str | None:
+    """Why metadata cannot be called so; None where it can: filters quote names, and not every index takes all."""
+    if _NAME.fullmatch(name):
+        return None
+    rule = "a name is made of letters, digits, spaces and _ . : / -, and begins with a letter, a digit or _"
+    return f"metadata {name!r}: {rule}"
 
 
 class Status(StrEnum):

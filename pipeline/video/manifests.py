@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from pipeline.errors import SourceError
-from pipeline.types import Scalar, Source
+from pipeline.types import Scalar, Source, name_problem
 from pipeline.uris import public_name, suffix_of
 
 __all__ = ["MANIFESTS", "json_manifest", "manifest_rows", "scalar_of"]
@@ -39,7 +39,8 @@ def manifest_rows(name: str, file: BinaryIO) -> Iterator[Source]:
 
     Raises:
         SourceError: It cannot be read as what its suffix says, no column names the video, or a row is not as it should
-            be: without a video, with other columns than the header, or with a value that is no text or number.
+            be: without a video, with other columns than the header, or with a value that is no text or number or a name
+            that no filter can use.
     """
     shown = public_name(name)
     try:
@@ -152,6 +153,8 @@ def _source(place: str, row: Mapping[str, Any]) -> Source:
         if name != column:
             known = _scalar(f"{place}, column {name!r}", value)
             if known is not None:
+                if (problem := name_problem(name)) is not None:
+                    raise SourceError(f"{place}: {problem}; rename the column")
                 metadata[name] = known
     return Source(uri, metadata)
 

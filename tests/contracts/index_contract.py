@@ -177,10 +177,12 @@ class IndexContract:
         assert len(index.search(unit(1)[None], top=1, where=Filter(metadata={name: 1}))[0]) == 1
         assert len(index.search(unit(1)[None], top=1, where=Filter(metadata={name: 2}))[0]) == 0
 
-    @pytest.mark.parametrize("value", [float("nan"), float("inf"), None, [1], 2**70])
+    @pytest.mark.parametrize("value", [float("nan"), float("inf"), None, [1], 2**70, 10**400])
     def test_odd_values_of_metadata_are_refused(self, index: MomentIndex, value: Scalar) -> None:
         with pytest.raises(MomentIndexError, match="metadata 'a'"):
             index.upsert([row("v", 0, unit(1), a=value)])
+        with pytest.raises(QueryError, match="metadata 'a'"):
+            index.search(unit(1)[None], top=1, where=Filter(metadata={"a": value}))
 
     @pytest.mark.parametrize("query", [np.zeros(DIMENSION), np.full(DIMENSION, np.nan), np.ones(DIMENSION)])
     def test_a_query_without_direction_is_refused(self, index: MomentIndex, query: npt.NDArray[np.float64]) -> None:
