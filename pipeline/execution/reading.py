@@ -67,10 +67,12 @@ def sampled_batches(
         sampling = reading.sampler.begin(stream.info)
         gathered = _Gathered(reading, stream.info)
         frames_seen = 0
-        heartbeat_frames = _heartbeat_frames(stream.info)
+        until_heartbeat = _heartbeat_frames(stream.info)
         for frame in stream.frames(skip=reading.sampler.skip, grid=reading.sampler.grid):
             frames_seen += 1
-            if frames_seen % heartbeat_frames == 0:
+            # Between two points of a coarse grid many are decoded that are never seen.
+            if stream.frames_decoded >= until_heartbeat:
+                until_heartbeat = stream.frames_decoded + _heartbeat_frames(stream.info)
                 yield Heartbeat()
             for chosen in sampling.feed(frame):
                 yield from gathered.add(chosen, decoded=frame.time)
@@ -107,7 +109,7 @@ def sampled_batches(
 
 
 def _heartbeat_frames(info: VideoInfo) -> int:
-    """From how many frames to how many a sign of life is given: some seconds of work, and far fewer than a stall."""
+    """After how many decoded frames a sign of life is given: some seconds of work, and far fewer than a stall."""
     return max(1, min(_HEARTBEAT_FRAMES, _HEARTBEAT_PIXELS // (info.width * info.height)))
 
 
