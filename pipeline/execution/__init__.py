@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 from pipeline.execution.in_process import InProcessExecutor
 from pipeline.execution.progress import OnProgress, ProgressEvent
 from pipeline.execution.protocol import Executor
@@ -15,6 +17,7 @@ __all__ = [
     "OnProgress",
     "ProgressEvent",
     "Stages",
+    "for_several_batches",
     "make_executor",
 ]
 
@@ -32,3 +35,16 @@ def make_executor(settings: Execution, stages: Stages, *, on_progress: OnProgres
     from pipeline.execution.ray_executor import RayExecutor
 
     return RayExecutor(settings, stages, on_progress=on_progress)
+
+
+def for_several_batches(settings: Execution) -> AbstractContextManager[object]:
+    """Batches within it share one Ray, which is started or joined once, and left at the end.
+
+    Raises:
+        ExecutionError: A cluster cannot be reached, or is too small.
+    """
+    if settings.executor == "in_process":
+        return nullcontext()
+    from pipeline.execution.ray_cluster import connected
+
+    return connected(settings)

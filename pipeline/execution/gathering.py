@@ -73,7 +73,7 @@ class GatheredEmbeddings:
             vectors = vectors[len(fitting) :]
 
     def assembled(self, video_id: str, end: VideoEnd) -> FrameEmbeddings:
-        """All that was taken, in its order; nothing is left here.
+        """All that was taken, in the order of the video; nothing is left here.
 
         Raises:
             ValueError: Nothing was taken, the times do not increase, or a row is not of unit length.
@@ -81,12 +81,17 @@ class GatheredEmbeddings:
         """
         pts, self._pts = np.array(self._pts, np.int64), array("q")
         times_seconds, self._times_seconds = np.array(self._times_seconds, np.float64), array("d")
+        vectors = self._taken(len(pts))
+        if end.shares:
+            # Only where samplings share a pass does a frame come before an earlier one.
+            order = np.argsort(pts)
+            pts, times_seconds, vectors = pts[order], times_seconds[order], vectors[order]
         return FrameEmbeddings(
             video_id=video_id,
             pts=pts,
             time_base=end.info.time_base,
             times_seconds=times_seconds,
-            vectors=self._taken(len(pts)),
+            vectors=vectors,
             cuts_seconds=end.cuts_seconds,
             duration_seconds=end.duration_seconds,
             seen_until_seconds=None if end.seen_until_seconds is None else np.array(end.seen_until_seconds, np.float64),

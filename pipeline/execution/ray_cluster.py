@@ -15,7 +15,7 @@ from typing import Any
 from pipeline.errors import ExecutionError
 from pipeline.execution.settings import Execution
 
-__all__ = ["OWN_RAY", "Shares", "check_reachable", "connected", "current_shares", "quieten", "shares", "starts_ray"]
+__all__ = ["OWN_RAY", "Shares", "check_reachable", "connected", "current_shares", "is_own_ray", "quieten", "shares"]
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +36,8 @@ _QUIET = {
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
 }
 _PACKAGE = Path(__file__).resolve().parent.parent
+# Whether `connected` started the Ray that is in use.
+_is_own = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,12 +140,9 @@ def quieten() -> None:
         os.environ.setdefault(name, value)
 
 
-def starts_ray(settings: Execution) -> bool:
-    """Whether `connected` is going to start a Ray of its own, which has one machine for good."""
-    quieten()
-    import ray
-
-    return not ray.is_initialized() and _address(settings) == _LOCAL
+def is_own_ray() -> bool:
+    """Whether the Ray that is in use was started by `connected`; it has one machine for good."""
+    return _is_own
 
 
 @contextmanager
@@ -158,14 +157,17 @@ def connected(settings: Execution) -> Iterator[Shares]:
     quieten()
     import ray
 
+    global _is_own  # noqa: PLW0603 - Ray has one connection a process, too
     was_connected = ray.is_initialized()
     if not was_connected:
         _connect(settings)
+        _is_own = _address(settings) == _LOCAL
     try:
         yield _shares_now(settings)
     finally:
         if not was_connected:
             ray.shutdown()
+            _is_own = False
 
 
 def _address(settings: Execution) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.execution.ledger import Ledger
 from pipeline.execution.progress import OnProgress, ProgressMeter
-from pipeline.execution.ray_cluster import Shares, connected, current_shares, starts_ray
+from pipeline.execution.ray_cluster import Shares, connected, current_shares, is_own_ray
 from pipeline.execution.ray_videos import RayPart, RayVideo
 from pipeline.execution.ray_workers import Started
 from pipeline.execution.reading import Reading
@@ -67,10 +67,9 @@ class RayExecutor:
             EncoderError: The model cannot be used; WeightsUnavailableError among them.
             MomentIndexError: The index cannot be used.
         """
-        can_grow = not starts_ray(self._settings)
         with connected(self._settings) as shares, _published(self._on_progress) as on_progress:
             meter = ProgressMeter(on_progress)
-            batch = _Batch(self._settings, self._stages, shares, meter, iter(sources), can_grow=can_grow)
+            batch = _Batch(self._settings, self._stages, shares, meter, iter(sources), can_grow=not is_own_ray())
             try:
                 yield from batch.reports()
             finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -14,7 +14,7 @@ from pipeline.execution.stage_times import timed
 from pipeline.execution.video_work import BatchTimes, FrameBatch, Heartbeat, Images, VideoEnd
 from pipeline.sampling.cuts import CutDetection
 from pipeline.sampling.protocol import FrameSampler, SamplingShare, SharingPass
-from pipeline.sampling.shot_search import Shots, find_shots
+from pipeline.sampling.shot_search import find_shots
 from pipeline.types import Frame, Share, VideoInfo
 from pipeline.video import Fetching, check_state
 from pipeline.video.protocol import VideoDecoder
@@ -94,17 +94,19 @@ def sampled_batches(
         )
         if state is not None:
             check_state(path, state, reading.fetching)
-        if reading.sampler.cut_searches:
+        known, shares = (sampling.known_cuts, sampling.shares) if isinstance(sampling, SharingPass) else ({}, ())
+        searches = [search for search in reading.sampler.cut_searches if search not in known]
+        if searches:
             # They say nothing until they are done; none is slower than the video itself.
             yield Heartbeat(silence_seconds=end.duration_seconds)
         # Last, so that the encoder has all frames meanwhile.
-        found = {search: find_shots(stream, search) for search in reading.sampler.cut_searches}
-        shares = sampling.shares if isinstance(sampling, SharingPass) else ()
+        found = {search: find_shots(stream, search) for search in searches}
+        cuts = {**known, **{search: shots.cuts for search, shots in found.items()}}
         yield replace(
             end,
-            cuts_seconds=_cuts(sampling.cuts, found.values()),
+            cuts_seconds=_cuts(sampling.cuts, [cuts[search] for search in reading.sampler.cut_searches]),
             frames_decoded=end.frames_decoded + sum(shots.frames_decoded for shots in found.values()),
-            shares=tuple(_share(share, found) for share in shares),
+            shares=tuple(_share(share, cuts) for share in shares),
         )
 
 
@@ -113,18 +115,18 @@ def _heartbeat_frames(info: VideoInfo) -> int:
     return max(1, min(_HEARTBEAT_FRAMES, _HEARTBEAT_PIXELS // (info.width * info.height)))
 
 
-def _cuts(cuts: Sequence[Fraction] | None, found: Collection[Shots]) -> tuple[float, ...] | None:
+def _cuts(cuts: Sequence[Fraction] | None, found: Sequence[Sequence[Fraction]]) -> tuple[float, ...] | None:
     """The cuts that a sampling came upon, and those that were looked for."""
     if cuts is None and not found:
         return None
-    return tuple(sorted({float(cut) for some in (cuts or (), *(shots.cuts for shots in found)) for cut in some}))
+    return tuple(sorted({float(cut) for some in (cuts or (), *found) for cut in some}))
 
 
-def _share(share: SamplingShare, found: Mapping[CutDetection, Shots]) -> Share:
+def _share(share: SamplingShare, cuts: Mapping[CutDetection, Sequence[Fraction]]) -> Share:
     return Share(
         pts=np.array(share.pts, np.int64),
         times_seconds=np.array([float(time) for time in share.times], np.float64),
-        cuts_seconds=_cuts(share.cuts, [found[search] for search in share.cut_searches]),
+        cuts_seconds=_cuts(share.cuts, [cuts[search] for search in share.cut_searches]),
         seen_until_seconds=None if share.seen_until is None else np.array([float(t) for t in share.seen_until]),
     )
 

@@ -2,31 +2,34 @@
 
 What is one: variants that differ in segmentation, aggregation, search or prompts share their embeddings; those that
 differ in sampling share one pass over a video (`pipeline.sampling.shared`), and the embeddings of the frames that they
-have in common. Samplings that wait for the end of a shot get a pass of their own (`_passes`), and those that leave the
-decoder a tolerance share nothing at all (`sharing_key`). What the stores hold already is neither decoded nor encoded
-again, so that a variant that comes later costs the frames that nobody had.
+have in common. Those that leave the decoder a tolerance share no frames (`sharing_key`). Cuts are looked for once, by
+whichever of them they are wanted. What the stores hold already is neither decoded nor encoded again, so that a variant
+that comes later costs the frames that nobody had.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.encode import OpenClipEncoder
 from pipeline.errors import ExecutionError, VideoError
-from pipeline.execution import Execution, OnProgress, Stages, make_executor
+from pipeline.execution import Execution, OnProgress, Stages, for_several_batches, make_executor
 from pipeline.execution.stage_times import Stopwatch
 from pipeline.experiments.settings import Variant
 from pipeline.index import MemoryIndex
 from pipeline.rows import RowRecipe
 from pipeline.run_config import RunConfig
-from pipeline.sampling.shared import Shared
+from pipeline.sampling import FixedRate, SceneChange
+from pipeline.sampling.cuts import CutDetection
+from pipeline.sampling.shared import Known, Shared
 from pipeline.segment import FixedWindows, MeanPooling
-from pipeline.store import ParquetStore, SharedStore
-from pipeline.types import Skip, Source, Status, VideoReport
+from pipeline.store import Outline, ParquetStore, SharedStore
+from pipeline.types import Source, Status, VideoReport
 from pipeline.uris import place_of
 from pipeline.video import Fetching, identify, make_decoder
 
@@ -79,16 +82,15 @@ def embed_all(
         WeightsUnavailableError: A model cannot be had.
     """
     video_ids, failed = _identified(sources, variants[0].config.fetching)
+    passes = list(_passes(variants, also, set(video_ids.values())))
     account = _Account()
     watch = Stopwatch()
-    with watch:
-        for key, group in _groups(variants).items():
-            having = {each.sampling_fingerprint: each for each in (*group, *_groups(also).get(key, []))}
-            for configs in _passes(_missing(group, set(video_ids.values()))):
-                others = [having[name] for name in having if name not in {c.sampling_fingerprint for c in configs}]
-                sound = [source for source in sources if source.uri in video_ids.keys() - failed.keys()]
-                for report in _embed_together(configs, others, sound, video_ids, execution, on_progress):
-                    failed |= account.note(report)
+    with watch, for_several_batches(execution) if passes else nullcontext():
+        for configs, others in passes:
+            sound = [source for source in sources if source.uri in video_ids.keys() - failed.keys()]
+            known = _known((*configs, *others), _every(variants, also), video_ids)
+            for report in _embed_together(configs, others, sound, known, execution, on_progress):
+                failed |= account.note(report)
     if failed:
         some = "; ".join(f"{place_of(uri)}: {problem}" for uri, problem in list(failed.items())[:3])
         raise ExecutionError(
@@ -117,9 +119,20 @@ class _Account:
         return {}
 
 
-def _missing(configs: Iterable[RunConfig], video_ids: set[str]) -> list[RunConfig]:
-    """Those whose stores lack a video."""
-    return [config for config in configs if not video_ids <= {record.video_id for record in store_of(config).records()}]
+def _passes(
+    variants: Sequence[Variant], also: Sequence[Variant], video_ids: set[str]
+) -> Iterator[tuple[list[RunConfig], list[RunConfig]]]:
+    """What is embedded together, whose stores lack a video; and the others whose embeddings may be used."""
+    groups_of_also = _groups(also)
+    for key, group in _groups(variants).items():
+        missing = [
+            config for config in group if not video_ids <= {record.video_id for record in store_of(config).records()}
+        ]
+        if missing:
+            others = {each.sampling_fingerprint: each for each in (*group, *groups_of_also.get(key, []))}
+            for config in missing:
+                del others[config.sampling_fingerprint]
+            yield missing, list(others.values())
 
 
 def _identified(sources: Sequence[Source], fetching: Fetching) -> tuple[dict[str, str], dict[str, str]]:
@@ -152,27 +165,17 @@ def sharing_key(config: RunConfig) -> str:
     return f"{OpenClipEncoder(config.encoder).fingerprint} {config.decoding.model_dump_json()} {own}"
 
 
-def _passes(configs: Iterable[RunConfig]) -> list[list[RunConfig]]:
-    """What is decoded together: all but what waits for something in the pictures, as for the end of a shot.
-
-    Whatever the others took meanwhile would wait with it, in full size. Those alone come first, since frames that the
-    many know already would leave them none to give out.
-    """
-    alone, together = [], []
-    for config in configs:
-        sampler = config.sampling
-        if sampler.grid is None and sampler.skip is Skip.NOTHING:
-            alone.append([config])
-        else:
-            together.append(config)
-    return [*alone, together] if together else alone
+def _every(variants: Sequence[Variant], also: Sequence[Variant]) -> list[RunConfig]:
+    """All configurations, one a store."""
+    configs = [variant.config for variant in (*variants, *also)]
+    return list({(c.sampling_fingerprint, OpenClipEncoder(c.encoder).fingerprint): c for c in configs}.values())
 
 
 def _embed_together(
     configs: Sequence[RunConfig],
     others: Sequence[RunConfig],
     sources: Sequence[Source],
-    video_ids: Mapping[str, str],
+    known: Mapping[str, Known],
     execution: Execution,
     on_progress: OnProgress | None,
 ) -> Iterator[VideoReport]:
@@ -181,7 +184,7 @@ def _embed_together(
     config = configs[0]
     stages = Stages(
         decoder=make_decoder(config.decoding, config.fetching),
-        sampler=Shared(tuple(each.sampling for each in configs), _known_pts((*found, *stores), video_ids)),
+        sampler=Shared(tuple(each.sampling for each in configs), known),
         encoder=OpenClipEncoder(config.encoder),
         store=SharedStore(stores, found),
         # Rows are made of each sampling's own frames later on; an executor wants to write some.
@@ -192,14 +195,40 @@ def _embed_together(
     yield from make_executor(execution, stages, on_progress=on_progress).run(sources)
 
 
-def _known_pts(stores: Sequence[ParquetStore], video_ids: Mapping[str, str]) -> dict[str, npt.NDArray[np.int64]]:
-    """By source, the frames of which some store has the embeddings.
+def _known(group: Sequence[RunConfig], every: Sequence[RunConfig], video_ids: Mapping[str, str]) -> dict[str, Known]:
+    """By source, what is in the stores.
 
     A source is known by what is in it now, not by the name under which that was read: files move, and are replaced.
+
+    Args:
+        group: Those whose embeddings may be used.
+        every: Those whose cuts may be used, where the same decoder found them.
+        video_ids: By source.
     """
-    found: dict[str, npt.NDArray[np.int64]] = {}
+    alike = [config for config in every if config.decoding == group[0].decoding]
+    found: dict[str, Known] = {}
     for video_id in dict.fromkeys(video_ids.values()):
-        parts = [store.outline(video_id).pts for store in stores if store.record(video_id) is not None]
-        if parts:
-            found[video_id] = np.unique(np.concatenate(parts))
+        pts = [outline.pts for config in group if (outline := _outline(config, video_id)) is not None]
+        cuts = _found_cuts(alike, video_id)
+        if pts or cuts:
+            found[video_id] = Known(np.unique(np.concatenate(pts)) if pts else np.empty(0, np.int64), cuts)
     return {uri: found[video_id] for uri, video_id in video_ids.items() if video_id in found}
+
+
+def _found_cuts(configs: Sequence[RunConfig], video_id: str) -> dict[CutDetection, tuple[Fraction, ...]]:
+    """What searches for cuts have found in a video."""
+    found: dict[CutDetection, tuple[Fraction, ...]] = {}
+    for config in configs:
+        # A composite's cuts may be of several searches.
+        search = config.sampling.cuts if isinstance(config.sampling, FixedRate | SceneChange) else None
+        if search is None or search in found:
+            continue
+        outline = _outline(config, video_id)
+        if outline is not None and outline.cuts_seconds is not None:
+            found[search] = tuple(map(Fraction, outline.cuts_seconds))
+    return found
+
+
+def _outline(config: RunConfig, video_id: str) -> Outline | None:
+    store = store_of(config)
+    return store.outline(video_id) if store.record(video_id) is not None else None

@@ -42,7 +42,7 @@ class MilvusIndex:
 
     A server that goes away or refuses for now is waited for (`Indexing.patience_seconds`); every request may be made
     twice, so nothing is lost or doubled. Several processes may write to one server. The first search waits until the
-    server knows all that anybody wrote before it (200 ms), and so does the first after this process has deleted rows;
+    server knows all that anybody wrote before it, and so does the first after this process has deleted rows;
     the others know all that this process wrote, and what others write a moment later. What counts or reads rows always
     waits.
 

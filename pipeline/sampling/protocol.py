@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol, runtime_checkable
@@ -62,11 +62,18 @@ class SamplingShare:
 
 @runtime_checkable
 class SharingPass(SamplingPass, Protocol):
-    """A pass of several samplings, each of which has its own result."""
+    """A pass of several samplings, each of which has its own result.
+
+    What one of them takes comes out at once, each frame a single time, and so not always in the order of the video.
+    """
 
     @property
     def shares(self) -> tuple[SamplingShare, ...]:
         """What each of them took, complete after `finish`."""
+
+    @property
+    def known_cuts(self) -> Mapping[CutDetection, tuple[Fraction, ...]]:
+        """What searches for cuts would find and is known already, complete after `finish`."""
 
 
 class FrameSampler(Protocol):

@@ -9,14 +9,28 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.sampling.composite import CompositePass
 from pipeline.sampling.cuts import CutDetection
 from pipeline.sampling.protocol import FrameSampler, SamplingPass, SamplingShare
+from pipeline.sampling.scene_change import SceneChange
 from pipeline.types import Frame, Grid, Skip, VideoInfo
 
-__all__ = ["Shared"]
+__all__ = ["Known", "Shared"]
 
 _LEAST_SKIPPED_FIRST = tuple(Skip)
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What need not be made again of a video.
+
+    Attributes:
+        pts: int64 ticks of frames whose embeddings are there. They are not given out again, but for the first frame of
+            a video where all are known: an executor expects one.
+        cuts: What was found by searches for cuts.
+    """
+
+    pts: npt.NDArray[np.int64]
+    cuts: Mapping[CutDetection, tuple[Fraction, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -27,12 +41,11 @@ class Shared:
 
     Attributes:
         parts: The samplings.
-        known: By the URI that a video was indexed by, int64 pts of frames whose embeddings are there already. They are
-            not given out again, but for the first frame of a video where all are known: an executor expects one.
+        known: By the URI that a video is read by.
     """
 
     parts: tuple[FrameSampler, ...]
-    known: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict, repr=False)
+    known: Mapping[str, Known] = field(default_factory=dict, repr=False)
 
     @property
     def skip(self) -> Skip:
@@ -52,64 +65,71 @@ class Shared:
 
     def begin(self, info: VideoInfo) -> SharedPass:
         """Begin a pass over one video."""
-        known = self.known.get(info.uri)
-        recorded = [_Recorded(part.begin(info), part.cut_searches) for part in self.parts]
-        return SharedPass(recorded, frozenset(() if known is None else known.tolist()))
+        recorded = [_Recorded(part.begin(info), part) for part in self.parts]
+        return SharedPass(recorded, self.known.get(info.uri, Known(np.empty(0, np.int64))))
 
 
 class SharedPass:
     """A `SharingPass`.
 
+    A frame comes out as soon as one sampling has taken it, and so out of order where another waits for the end of a
+    shot: to hold it until then would keep every frame of the shot in full size.
+
     Args:
         passes: The samplings' passes over the same video.
-        known: pts of the frames that are not to come out.
+        known: What is known of the video.
     """
 
     cuts: tuple[Fraction, ...] | None = None
     seen_until: tuple[Fraction, ...] | None = None
 
-    def __init__(self, passes: Sequence[_Recorded], known: frozenset[int]) -> None:
+    def __init__(self, passes: Sequence[_Recorded], known: Known) -> None:
         self._passes = passes
-        self._union = CompositePass(passes)
-        self._known = known
+        self._known = frozenset(known.pts.tolist())
+        self._known_cuts = known.cuts
+        self._given: set[int] = set()
         self._first: Frame | None = None
-        self._has_given = False
 
     @property
     def held_since(self) -> Fraction | None:
         """Time of the earliest frame that may still come out."""
-        return self._union.held_since
+        return min((time for one in self._passes if (time := one.held_since) is not None), default=None)
 
     @property
     def shares(self) -> tuple[SamplingShare, ...]:
         """What each sampling took; complete after `finish`."""
         return tuple(one.share for one in self._passes)
 
+    @property
+    def known_cuts(self) -> Mapping[CutDetection, tuple[Fraction, ...]]:
+        """What was known, and what a sampling that sees every frame has found; complete after `finish`."""
+        return {**self._known_cuts, **dict(found for one in self._passes if (found := one.found_cuts) is not None)}
+
     def feed(self, frame: Frame) -> Sequence[Frame]:
-        """Take the next frame, and return those that no sampling can take an earlier one than."""
-        return self._unknown(self._union.feed(frame))
+        """Take the next frame, and return those that a sampling takes and that nobody had before."""
+        return self._new(chosen for one in self._passes for chosen in one.feed(frame))
 
     def finish(self) -> Sequence[Frame]:
         """Return all that is still held back."""
-        rest = self._unknown(self._union.finish())
-        return rest if rest or self._has_given or self._first is None else (self._first,)
+        rest = self._new(chosen for one in self._passes for chosen in one.finish())
+        return rest if self._given or self._first is None else (self._first,)
 
-    def _unknown(self, frames: Iterable[Frame]) -> list[Frame]:
-        wanted = []
-        for frame in frames:
+    def _new(self, chosen: Iterable[Frame]) -> list[Frame]:
+        new = []
+        for frame in chosen:
             self._first = self._first or frame
-            if frame.pts not in self._known:
-                wanted.append(frame)
-        self._has_given = self._has_given or bool(wanted)
-        return wanted
+            if frame.pts not in self._known and frame.pts not in self._given:
+                self._given.add(frame.pts)
+                new.append(frame)
+        return new
 
 
 class _Recorded:
     """A sampling's pass, and the frames that came out of it."""
 
-    def __init__(self, one: SamplingPass, cut_searches: tuple[CutDetection, ...]) -> None:
+    def __init__(self, one: SamplingPass, sampler: FrameSampler) -> None:
         self._one = one
-        self._cut_searches = cut_searches
+        self._sampler = sampler
         self._pts: list[int] = []
         self._times: list[Fraction] = []
 
@@ -120,8 +140,14 @@ class _Recorded:
             times=tuple(self._times),
             cuts=self._one.cuts,
             seen_until=self._one.seen_until,
-            cut_searches=self._cut_searches,
+            cut_searches=self._sampler.cut_searches,
         )
+
+    @property
+    def found_cuts(self) -> tuple[CutDetection, tuple[Fraction, ...]] | None:
+        """The cuts that a search for them would find, too, and which search."""
+        cuts = self._one.cuts
+        return (self._sampler.cuts, cuts) if isinstance(self._sampler, SceneChange) and cuts is not None else None
 
     @property
     def cuts(self) -> tuple[Fraction, ...] | None:

@@ -45,19 +45,23 @@ class TimeOfDay:
 
     def __contains__(self, moment: datetime) -> bool:
         """Whether a time lies in it, by its own clock."""
-        seconds = moment.hour * 3600 + moment.minute * 60 + moment.second
+        seconds = _seconds(moment.hour, moment.minute, moment.second)
         if self.start_seconds < self.end_seconds:
             return self.start_seconds <= seconds < self.end_seconds
         return seconds >= self.start_seconds or seconds < self.end_seconds
 
     def meets(self, begins: datetime, seconds: float) -> bool:
         """Whether a recording of so many seconds has a part in it."""
-        after_midnight = begins.hour * 3600 + begins.minute * 60 + begins.second
+        after_midnight = _seconds(begins.hour, begins.minute, begins.second)
         return begins in self or (self.start_seconds - after_midnight) % _DAY_SECONDS <= seconds + 1
 
 
+def _seconds(hours: int, minutes: int, seconds: int) -> int:
+    return hours * 3600 + minutes * 60 + seconds
+
+
 def _seconds_of_day(text: str, hours: int, minutes: int, seconds: int) -> int:
-    total = hours * 3600 + minutes * 60 + seconds
+    total = _seconds(hours, minutes, seconds)
     if minutes > 59 or seconds > 59 or total > _DAY_SECONDS:
         raise ValueError(f"not a part of the day: {text!r}; hours reach 24, and minutes and seconds 59")
     return total

@@ -126,7 +126,7 @@ def _outside(moment: Moment, query: Query) -> str | None:
 
 def _at_another_time(moment: Moment, part: TimeOfDay) -> str | None:
     if moment.recorded_at is None:
-        return "its video's metadata does not say when it was recorded, as 2026-11-20T08:30 (search.recorded_at)"
+        return "when it was recorded is not known"
     return None if moment.recorded_at in part else f"it was recorded at {moment.recorded_at:%H:%M:%S}"
 
 
@@ -163,7 +163,7 @@ def _same(found: Sequence[Found], same_picture: float) -> Iterator[npt.NDArray[n
     lengths = np.asarray([one.moment.end_seconds - one.moment.start_seconds for one in found])
     _, videos = np.unique([one.moment.video_id for one in found], return_inverse=True)
     for start in range(0, len(found), _COMPARED_AT_ONCE):
-        # One product for many moments: thousands are compared with each other in a blink.
+        # One product for many moments, in place of one for each.
         alike = pictures[start : start + _COMPARED_AT_ONCE] @ pictures.T >= same_picture
         for number, is_alike in enumerate(alike, start):
             before = slice(number)

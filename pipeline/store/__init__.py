@@ -6,7 +6,7 @@ from pipeline.store.background import FrameSample
 from pipeline.store.chosen import ChosenVideos
 from pipeline.store.erasing import erase, traces
 from pipeline.store.failure_log import FailureLog
-from pipeline.store.parquet_store import ParquetStore
+from pipeline.store.parquet_store import Outline, ParquetStore
 from pipeline.store.protocol import EmbeddingStore, ReadableStore
 from pipeline.store.shared import SharedStore
 
@@ -15,6 +15,7 @@ __all__ = [
     "EmbeddingStore",
     "FailureLog",
     "FrameSample",
+    "Outline",
     "ParquetStore",
     "ReadableStore",
     "SharedStore",

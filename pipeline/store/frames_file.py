@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from pipeline.types import FrameEmbeddings
 
-__all__ = ["Columns", "Outline", "read_columns", "read_outline", "read_some_vectors", "write_frames"]
+__all__ = ["Columns", "read_columns", "read_pts", "read_some_vectors", "write_frames"]
 
 # Eight mebibytes of vectors of 512 numbers. Fewer rows a group make the file no smaller, more of them only cost memory.
 _GROUP_ROWS = 4096
@@ -27,19 +27,6 @@ class Columns:
     times_seconds: npt.NDArray[np.float64]
     vectors: npt.NDArray[np.float32]
     seen_until_seconds: npt.NDArray[np.float64] | None
-
-
-@dataclass(frozen=True)
-class Outline:
-    """What a file holds without its embeddings.
-
-    Attributes:
-        pts: int64 (N,), of its frames.
-        dimension: Of their embeddings.
-    """
-
-    pts: npt.NDArray[np.int64]
-    dimension: int
 
 
 def write_frames(file: IO[bytes], frames: FrameEmbeddings, metadata: Mapping[bytes, bytes]) -> None:
@@ -120,14 +107,14 @@ def read_columns(parquet: pq.ParquetFile) -> Columns:
     return columns
 
 
-def read_outline(parquet: pq.ParquetFile) -> Outline:
-    """Read which frames a file holds, without their embeddings.
+def read_pts(parquet: pq.ParquetFile) -> tuple[npt.NDArray[np.int64], int]:
+    """Read which frames a file holds, without their embeddings: int64 (N,), and the length of an embedding.
 
     Raises:
         KeyError, ArrowException, OSError: The file is damaged, or cannot be read.
     """
     pts: npt.NDArray[np.int64] = parquet.read(columns=["pts"])["pts"].to_numpy()
-    return Outline(pts, parquet.schema_arrow.field("embedding").type.list_size)
+    return pts, parquet.schema_arrow.field("embedding").type.list_size
 
 
 def read_some_vectors(parquet: pq.ParquetFile, most: int, seed: int) -> npt.NDArray[np.float32]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.metadata import version
@@ -20,18 +20,33 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
 from pipeline.store.background import FRAMES_OF_A_VIDEO, FrameSample, draw_sample, keep_sample, kept_sample
-from pipeline.store.frames_file import Outline, read_columns, read_outline, read_some_vectors, write_frames
+from pipeline.store.frames_file import read_columns, read_pts, read_some_vectors, write_frames
 from pipeline.store.places import Place
 from pipeline.store.record_json import fraction_from, fraction_text, record_from, record_mapping
 from pipeline.types import FrameEmbeddings, VideoRecord
 
-__all__ = ["ParquetStore"]
+__all__ = ["Outline", "ParquetStore"]
 
 T = TypeVar("T")
 
 _FORMAT = 1
 _METADATA_KEY = b"momentseek"
 _FILE_NAME_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """What there is of a video beside its embeddings.
+
+    Attributes:
+        pts: int64 (N,), of its frames.
+        dimension: Of their embeddings.
+        cuts_seconds: As of `FrameEmbeddings`.
+    """
+
+    pts: npt.NDArray[np.int64]
+    dimension: int
+    cuts_seconds: tuple[float, ...] | None
 
 
 @dataclass(frozen=True)
@@ -111,7 +126,7 @@ class ParquetStore:
                 time_base=fraction_from(details["time_base"]),
                 times_seconds=columns.times_seconds,
                 vectors=columns.vectors,
-                cuts_seconds=None if details["cuts_seconds"] is None else tuple(details["cuts_seconds"]),
+                cuts_seconds=_cuts_of(details),
                 duration_seconds=details["duration_seconds"],
                 seen_until_seconds=columns.seen_until_seconds,
             )
@@ -119,12 +134,16 @@ class ParquetStore:
             raise self._broken(video_id, error) from error
 
     def outline(self, video_id: str) -> Outline:
-        """Which frames of a video there are, and how long their embeddings, read without these.
+        """What there is of a video, read without its embeddings.
 
         Raises:
             StoreError: As of `read`.
         """
-        return (self._opened(video_id, read_outline) or self._refuse(video_id))[0]
+        (pts, dimension), details = self._opened(video_id, read_pts) or self._refuse(video_id)
+        try:
+            return Outline(pts, dimension, _cuts_of(details))
+        except (KeyError, TypeError) as error:
+            raise self._broken(video_id, error) from error
 
     def record(self, video_id: str) -> VideoRecord | None:
         """What is known of a video, read without its vectors; None where it isn't kept.
@@ -284,6 +303,10 @@ class ParquetStore:
 
     def _path(self, video_id: str) -> str:
         return f"{self._place.root}/{_file_of(video_id)}"
+
+
+def _cuts_of(details: Mapping[str, Any]) -> tuple[float, ...] | None:
+    return None if details["cuts_seconds"] is None else tuple(details["cuts_seconds"])
 
 
 def _file_of(video_id: str) -> str:

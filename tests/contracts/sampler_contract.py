@@ -147,7 +147,7 @@ class SamplerContract:
         alive = 0
         for number in range(5000):
             given_out.extend(one_pass.feed(GreyFrame(40 * number, is_keyframe=number % 50 == 0)))
-            alive = max(alive, len(_reachable(one_pass)))
+            alive = max(alive, len(reachable(one_pass)))
         assert alive <= 40
 
     def test_skip_is_what_decoders_know(self) -> None:
@@ -160,7 +160,7 @@ class SamplerContract:
         assert hash(self.sampler) == hash(self.sampler.model_copy())  # type: ignore[attr-defined]
 
 
-def _reachable(held: object) -> set[int]:
+def reachable(held: object) -> set[int]:
     """The frames that an object holds, however deep."""
     found: set[int] = set()
     seen: set[int] = set()

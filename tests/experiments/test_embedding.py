@@ -15,7 +15,7 @@ from tiny_model import make_tiny_model
 
 from pipeline.encode import OpenClipEncoder, OpenEncoder
 from pipeline.errors import ExecutionError
-from pipeline.execution import Execution
+from pipeline.execution import Execution, reading
 from pipeline.experiments import embedding
 from pipeline.experiments.embedding import Embedded, embed_all, store_of
 from pipeline.library import Library
@@ -247,7 +247,39 @@ def test_what_was_decoded_with_a_tolerance_is_not_used_again(
     assert sum(encoded) == len(frames_kept(path, embedded)["one"])
 
 
-def test_no_frame_waits_for_the_end_of_a_shot_that_another_sampling_waits_for(
+def test_a_search_for_cuts_is_made_once(
+    small_films: Path, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searches: list[str] = []
+    find = reading.find_shots
+    monkeypatch.setattr(
+        reading, "find_shots", lambda footage, wanted: (searches.append(wanted.detector), find(footage, wanted))[1]
+    )
+    some = {
+        "two": SAMPLINGS["two with cuts"],
+        "near": {"sampling": {**NEAR["sampling"], "cuts": "adaptive"}},
+    }
+    embed(plan(tmp_path, small_films, tiny_model, some))
+    assert searches == ["adaptive"] * 3
+    later = {
+        "scene changes": {"sampling": {"strategy": "scene_change", "cuts": "threshold"}},
+        "as they": {"sampling": {"fps": 3.0, "cuts": "threshold"}},
+        "three": {"sampling": {"fps": 3.0, "cuts": "adaptive"}},
+        "otherwise": {"sampling": {"fps": 3.0, "cuts": "content"}},
+        "both": {
+            "sampling": {
+                "strategy": "composite",
+                "parts": [{"strategy": "fixed_rate", "cuts": "adaptive"}, {"strategy": "keyframe"}],
+            }
+        },
+    }
+    path = plan(tmp_path, small_films, tiny_model, {**some, **later})
+    embed(path)
+    assert searches[3:] == ["content"] * 3
+    check_as_alone(path, small_films, tmp_path / "alone")
+
+
+def test_samplings_that_wait_for_the_end_of_a_shot_share_the_pass_of_the_others(
     small_films: Path, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endless = {"sampling": {"strategy": "scene_change", "max_gap_seconds": None}}
@@ -257,7 +289,7 @@ def test_no_frame_waits_for_the_end_of_a_shot_that_another_sampling_waits_for(
     passes: list[int] = []
     monkeypatch.setattr(embedding, "Shared", lambda parts, known: (passes.append(len(parts)), Shared(parts, known))[1])
     embedded = embed(path)
-    assert (passes, embedded.videos_read) == ([1, 1, 1], 3)
+    assert (passes, embedded.videos_read) == ([3], 3)
     check_as_alone(path, small_films, tmp_path / "alone")
 
 

@@ -4,10 +4,10 @@ import pickle
 
 import numpy as np
 import pytest
-from contracts.sampler_contract import GreyFrame, SamplerContract, frames_at, info_of, sampled
+from contracts.sampler_contract import GreyFrame, SamplerContract, frames_at, info_of, reachable, sampled
 
 from pipeline.sampling import FixedRate, Keyframe, Novelty, SceneChange
-from pipeline.sampling.shared import Shared
+from pipeline.sampling.shared import Known, Shared
 from pipeline.types import Skip
 
 PARTS = (
@@ -52,17 +52,27 @@ def test_every_frame_comes_out_once() -> None:
     one_pass = Shared(PARTS).begin(info_of(20.0))
     given = [each.pts for frame in video() for each in one_pass.feed(frame)]
     given += [each.pts for each in one_pass.finish()]
-    assert given == sorted({pts for share in one_pass.shares for pts in share.pts})
+    assert sorted(given) == sorted({pts for share in one_pass.shares for pts in share.pts})
+
+
+def test_no_frame_waits_for_the_end_of_a_shot_that_another_sampling_waits_for() -> None:
+    one_pass = Shared((FixedRate(fps=10.0), SceneChange(max_gap_seconds=None))).begin(info_of(20.0))
+    given, waiting = 0, 0
+    for frame in frames_at(*range(0, 20_000, 100)):
+        given += len(one_pass.feed(frame))
+        waiting = max(waiting, len(reachable(one_pass)))
+    assert given >= 198
+    assert waiting <= 30
 
 
 def test_known_frames_do_not_come_out_again() -> None:
-    known = np.array([0, 1000, 3000], np.int64)
+    known = Known(np.array([0, 1000, 3000], np.int64))
     sampler = Shared((FixedRate(fps=1.0),), {"v.mp4": known})
     assert [frame.pts for frame in sampled(sampler, frames_at(*range(0, 5000, 500)))] == [2000, 4000]
 
 
 def test_known_frames_are_still_of_their_shares() -> None:
-    one_pass = Shared((FixedRate(fps=1.0),), {"v.mp4": np.array([0, 1000], np.int64)}).begin(info_of())
+    one_pass = Shared((FixedRate(fps=1.0),), {"v.mp4": Known(np.array([0, 1000], np.int64))}).begin(info_of())
     for frame in frames_at(0, 500, 1000, 1500, 2000):
         one_pass.feed(frame)
     one_pass.finish()
@@ -70,12 +80,12 @@ def test_known_frames_are_still_of_their_shares() -> None:
 
 
 def test_frames_known_of_another_video_come_out() -> None:
-    sampler = Shared((FixedRate(fps=1.0),), {"w.mp4": np.array([0, 1000], np.int64)})
+    sampler = Shared((FixedRate(fps=1.0),), {"w.mp4": Known(np.array([0, 1000], np.int64))})
     assert [frame.pts for frame in sampled(sampler, frames_at(0, 1000))] == [0, 1000]
 
 
 def test_where_all_is_known_the_first_frame_comes_out() -> None:
-    sampler = Shared((FixedRate(fps=1.0),), {"v.mp4": np.array([0, 1000], np.int64)})
+    sampler = Shared((FixedRate(fps=1.0),), {"v.mp4": Known(np.array([0, 1000], np.int64))})
     assert [frame.pts for frame in sampled(sampler, frames_at(0, 1000))] == [0]
 
 

@@ -86,7 +86,7 @@ def test_an_outline_is_read_without_embeddings(store: ParquetStore, folder: Path
     (folder / "v1.parquet").write_bytes(content)
     outline = store.outline("v1")
     np.testing.assert_array_equal(outline.pts, frames.pts)
-    assert (outline.pts.dtype, outline.dimension) == (np.int64, 8)
+    assert (outline.pts.dtype, outline.dimension, outline.cuts_seconds) == (np.int64, 8, frames.cuts_seconds)
     with pytest.raises(StoreError, match="is broken"):
         store.read("v1")
 
