@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from pipeline.execution.in_process import InProcessExecutor
 from pipeline.execution.progress import OnProgress, ProgressEvent
 from pipeline.execution.protocol import Executor
 from pipeline.execution.settings import Execution
 from pipeline.execution.stages import Stages
+
+if TYPE_CHECKING:
+    from pipeline.execution.ray_kept import KeptEncoders
 
 __all__ = [
     "Execution",
@@ -22,29 +27,41 @@ __all__ = [
 ]
 
 
-def make_executor(settings: Execution, stages: Stages, *, on_progress: OnProgress | None = None) -> Executor:
+def make_executor(
+    settings: Execution, stages: Stages, *, on_progress: OnProgress | None = None, kept: KeptEncoders | None = None
+) -> Executor:
     """The executor that the settings name.
 
     Args:
         settings: Which, and its sizes.
         stages: What the videos go through.
         on_progress: Called in this thread while the batch runs, some times a second at most.
+        kept: From `for_several_batches`.
     """
     if settings.executor == "in_process":
         return InProcessExecutor(settings, stages, on_progress=on_progress)
     from pipeline.execution.ray_executor import RayExecutor
 
-    return RayExecutor(settings, stages, on_progress=on_progress)
+    return RayExecutor(settings, stages, on_progress=on_progress, kept=kept)
 
 
-def for_several_batches(settings: Execution) -> AbstractContextManager[object]:
-    """Batches within it share one Ray, which is started or joined once, and left at the end.
+@contextmanager
+def for_several_batches(settings: Execution) -> Iterator[KeptEncoders | None]:
+    """Batches within it share one Ray, and one after another the encoders, if they are given what this yields.
 
     Raises:
         ExecutionError: A cluster cannot be reached, or is too small.
     """
     if settings.executor == "in_process":
-        return nullcontext()
+        yield None
+        return
     from pipeline.execution.ray_cluster import connected
 
-    return connected(settings)
+    with connected(settings):
+        from pipeline.execution.ray_kept import KeptEncoders
+
+        kept = KeptEncoders()
+        try:
+            yield kept
+        finally:
+            kept.close()

@@ -15,6 +15,7 @@ from pipeline.encode.protocol import Encoder, Preprocessing
 from pipeline.errors import ExecutionError, MomentseekError
 from pipeline.execution.progress import EncoderTimes
 from pipeline.execution.ray_cluster import Shares
+from pipeline.execution.ray_kept import KeptEncoders
 from pipeline.execution.ray_workers import DeviceFault, EncoderProcess
 from pipeline.execution.video_work import Failure, Lost, Vectors
 
@@ -87,12 +88,14 @@ class _Call(Generic[P]):
 class EncoderPool(Generic[P]):
     """Opens encoders, hands them batches, and replaces those that died for good or whose device is past use.
 
-    What it waits for is in `waitables`; what of that is ready goes to `collect`.
+    What it waits for is in `waitables`; what of that is ready goes to `collect`. With `kept`, encoders that are open
+    already are taken from there first, and those that are sound at the end go there.
     """
 
     encoder: Encoder
     shares: Shares
     retries: int
+    kept: KeptEncoders | None = None
     preprocessing: Preprocessing | None = None
     _members: list[Member] = field(default_factory=list)
     _asked: Any = None
@@ -107,10 +110,11 @@ class EncoderPool(Generic[P]):
         """Start the encoders; starting twice changes nothing."""
         if self._members:
             return
-        for _ in range(self.shares.encoders):
-            self._add()
+        if self.kept is not None:
+            self._members = self.kept.take(self._kind, self.shares.encoders)
+        new = [self._add() for _ in range(self.shares.encoders - len(self._members))]
         self._asked = self._members[0].actor.preprocessing.remote()
-        for member in self._members:
+        for member in new:
             self._open(member)
 
     def waitables(self) -> list[Any]:
@@ -179,10 +183,19 @@ class EncoderPool(Generic[P]):
         return []
 
     def close(self) -> None:
-        """End the encoders' processes."""
+        """End the encoders' processes, or keep them."""
+        if self.kept is not None:
+            sound = [member for member in self._members if member.is_open and member.calls == member.faults == 0]
+            self._members = [member for member in self._members if member not in sound]
+            self.kept.keep(self._kind, sound)
         for member in self._members:
             ray.kill(member.actor)
         self._members.clear()
+
+    @property
+    def _kind(self) -> tuple[Encoder, float, float]:
+        """What encoders of two batches have in common where one does for the other."""
+        return self.encoder, self.shares.encoder_cpus, self.shares.encoder_gpus
 
     @property
     def _wanted(self) -> int:

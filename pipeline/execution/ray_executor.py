@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.execution.ledger import Ledger
 from pipeline.execution.progress import OnProgress, ProgressMeter
@@ -28,6 +28,9 @@ from pipeline.execution.video_work import (
 from pipeline.types import Source, VideoReport
 from pipeline.uris import public_name
 from pipeline.video import Identity
+
+if TYPE_CHECKING:
+    from pipeline.execution.ray_kept import KeptEncoders
 
 __all__ = ["RayExecutor"]
 
@@ -51,9 +54,18 @@ class RayExecutor:
         settings: Where, and how much at once.
         stages: What the videos go through; store and index are written by this process alone.
         on_progress: Told how far the batch is.
+        kept: Encoders of the batch before, and for the next one; None to start and end them here.
     """
 
-    def __init__(self, settings: Execution, stages: Stages, *, on_progress: OnProgress | None = None) -> None:
+    def __init__(
+        self,
+        settings: Execution,
+        stages: Stages,
+        *,
+        on_progress: OnProgress | None = None,
+        kept: KeptEncoders | None = None,
+    ) -> None:
+        self._kept = kept
         self._settings = settings
         self._stages = stages
         self._on_progress = on_progress
@@ -69,7 +81,7 @@ class RayExecutor:
         """
         with connected(self._settings) as shares, _published(self._on_progress) as on_progress:
             meter = ProgressMeter(on_progress)
-            batch = _Batch(self._settings, self._stages, shares, meter, iter(sources), can_grow=not is_own_ray())
+            batch = _Batch(self._settings, self._stages, shares, meter, iter(sources), self._kept)
             try:
                 yield from batch.reports()
             finally:
@@ -92,8 +104,7 @@ class _Batch:
         shares: Shares,
         meter: ProgressMeter,
         sources: Iterator[Source],
-        *,
-        can_grow: bool,
+        kept: KeptEncoders | None,
     ) -> None:
         import ray
 
@@ -111,8 +122,8 @@ class _Batch:
         self._ledger = Ledger(stages, rows_per_write=settings.rows_per_write)
         self._identities = Identities(settings, stages.fetching, sources)
         self._readers: ReaderPool[RayVideo] = ReaderPool(settings, shares)
-        self._encoders: EncoderPool[RayPart] = EncoderPool(stages.encoder, shares, settings.retries)
-        self._demand = Demand(settings, is_shown=can_grow)
+        self._encoders: EncoderPool[RayPart] = EncoderPool(stages.encoder, shares, settings.retries, kept)
+        self._demand = Demand(settings, is_shown=not is_own_ray())
         self._admitted: deque[RayVideo] = deque()
         self._parts = WaitingParts(self._encoders, settings.batch_frames)
         self._looked_at_cluster = time.monotonic()

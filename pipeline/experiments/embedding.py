@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -32,6 +33,9 @@ from pipeline.store import Outline, ParquetStore, SharedStore
 from pipeline.types import Source, Status, VideoReport
 from pipeline.uris import place_of
 from pipeline.video import Fetching, identify, make_decoder
+
+if TYPE_CHECKING:
+    from pipeline.execution.ray_kept import KeptEncoders
 
 __all__ = ["Embedded", "embed_all", "sharing_key", "store_of"]
 
@@ -85,11 +89,11 @@ def embed_all(
     passes = list(_passes(variants, also, set(video_ids.values())))
     account = _Account()
     watch = Stopwatch()
-    with watch, for_several_batches(execution) if passes else nullcontext():
+    with watch, for_several_batches(execution) if passes else nullcontext() as kept:
         for configs, others in passes:
             sound = [source for source in sources if source.uri in video_ids.keys() - failed.keys()]
             known = _known((*configs, *others), _every(variants, also), video_ids)
-            for report in _embed_together(configs, others, sound, known, execution, on_progress):
+            for report in _embed_together(configs, others, sound, known, execution, on_progress, kept):
                 failed |= account.note(report)
     if failed:
         some = "; ".join(f"{place_of(uri)}: {problem}" for uri, problem in list(failed.items())[:3])
@@ -178,6 +182,7 @@ def _embed_together(
     known: Mapping[str, Known],
     execution: Execution,
     on_progress: OnProgress | None,
+    kept: KeptEncoders | None,
 ) -> Iterator[VideoReport]:
     """Fill the stores of some samplings in one pass; `others` have embeddings that may be used."""
     stores, found = tuple(map(store_of, configs)), tuple(map(store_of, others))
@@ -192,7 +197,7 @@ def _embed_together(
         index=MemoryIndex(),
         fetching=config.fetching,
     )
-    yield from make_executor(execution, stages, on_progress=on_progress).run(sources)
+    yield from make_executor(execution, stages, on_progress=on_progress, kept=kept).run(sources)
 
 
 def _known(group: Sequence[RunConfig], every: Sequence[RunConfig], video_ids: Mapping[str, str]) -> dict[str, Known]:

@@ -12,9 +12,10 @@ from contracts.fake_videos import FakeEncoder
 from ray.exceptions import ActorDiedError, OutOfMemoryError
 
 from pipeline.errors import ExecutionError
-from pipeline.execution import ray_encoders
+from pipeline.execution import ray_encoders, ray_kept
 from pipeline.execution.ray_cluster import Shares
 from pipeline.execution.ray_encoders import EncoderPool
+from pipeline.execution.ray_kept import KeptEncoders
 from pipeline.execution.ray_workers import DeviceFault, Encoded
 from pipeline.execution.video_work import Failure
 
@@ -76,6 +77,7 @@ class FakePart:
 def fake_ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
     ray = FakeRay()
     monkeypatch.setattr(ray_encoders, "ray", ray)
+    monkeypatch.setattr(ray_kept, "ray", ray)
     return ray
 
 
@@ -218,3 +220,40 @@ def test_a_broken_device_is_given_up_where_there_is_another(fake_ray):
     pool.resize(shares)
     assert (fake_ray.actors, fake_ray.killed, others) == (7, 6, 6)
     assert pool.room()
+
+
+ONE = Shares(encoders=1, encoder_cpus=1, encoder_gpus=0, readers=1, reader_cpus=1)
+
+
+def batch(kept: KeptEncoders, encoder: FakeEncoder, *, answer: object = None) -> None:
+    """One batch of a call, which stays unanswered where there is no answer."""
+    pool: EncoderPool[FakePart] = EncoderPool(encoder, ONE, 1, kept)
+    pool.start()
+    open_all(pool)
+    call = submitted(pool, FakePart())
+    if answer is not None:
+        collected(pool, call, answer)
+    pool.close()
+
+
+def test_the_next_batch_has_the_encoders_of_the_one_before(fake_ray):
+    kept, encoder = KeptEncoders(), FakeEncoder()
+    batch(kept, encoder, answer=[VECTORS])
+    batch(kept, encoder, answer=[VECTORS])
+    assert (fake_ray.actors, fake_ray.killed) == (1, 0)
+    kept.close()
+    assert fake_ray.killed == 1
+
+
+def test_a_batch_with_another_encoder_ends_those_that_are_kept(fake_ray):
+    kept = KeptEncoders()
+    batch(kept, FakeEncoder(), answer=[VECTORS])
+    batch(kept, FakeEncoder(fingerprint="other"), answer=[VECTORS])
+    assert (fake_ray.actors, fake_ray.killed) == (2, 1)
+
+
+def test_an_encoder_that_still_has_something_to_do_is_not_kept(fake_ray):
+    kept, encoder = KeptEncoders(), FakeEncoder()
+    batch(kept, encoder)
+    batch(kept, encoder, answer=[VECTORS])
+    assert (fake_ray.actors, fake_ray.killed) == (2, 1)

@@ -24,6 +24,7 @@ from pipeline.types import Source
 from pipeline.video import expand
 
 IN_PROCESS = Execution(executor="in_process", batch_frames=7)
+NEAR = {"sampling": {"fps": 1.0, "tolerance_seconds": 0.4}}
 Model = Mapping[str, str]
 
 
@@ -104,7 +105,7 @@ def test_each_store_holds_what_its_sampling_alone_would_keep(
 def test_each_store_holds_the_same_with_ray(
     small_films: Path, tiny_model: Model, tmp_path: Path, ray_cluster: None
 ) -> None:
-    some = {name: SAMPLINGS[name] for name in ("two with cuts", "keyframes", "novelty")}
+    some = {**{name: SAMPLINGS[name] for name in ("two with cuts", "keyframes", "novelty")}, "near": NEAR}
     path = plan(tmp_path, small_films, tiny_model, some)
     embed(path, Execution(executor="ray", batch_frames=7))
     check_as_alone(path, small_films, tmp_path / "alone")
@@ -218,9 +219,6 @@ def test_a_new_video_is_read_alone(own_films: Path, tiny_model: Model, tmp_path:
     embed(path)
     make_film(own_films / "new.mp4", seed=9, shots=(20, 20))
     assert embed(path).videos_read == 1
-
-
-NEAR = {"sampling": {"fps": 1.0, "tolerance_seconds": 0.4}}
 
 
 @pytest.mark.parametrize("order", [("near", "one", "two"), ("two", "near", "one")])
