@@ -216,17 +216,15 @@ def scaling_chart(result: Result) -> Chart:
     """Throughput with one reader and with two."""
     rates = result["median_steady_rate"]
     bars = tuple(Bar(f"{name.rpartition('_')[2]} at once", rate) for name, rate in rates.items())
-    faster = [
+    faster = (
         Bar("two readers against one", result["times_faster_with_two_readers"], goal=1.8),
         Bar("with the start of workers and model", result["times_faster_with_start"]),
-    ]
-    # Older results don't tell it.
-    if "machine_times_faster" in result:
-        faster.append(Bar("two processes that decode and no more", result["machine_times_faster"], False))
+        Bar("two processes that decode and no more", result["machine_times_faster"], False),
+    )
     length = f"{result['pieces']} videos, {result['video_seconds'] / 60:.0f} minutes in all"
     panels = (
         Panel(length, "times real time, longer is better", bars, "{:.0f}x"),
-        Panel("", "longer is better", tuple(faster), "{:.2f}x"),
+        Panel("", "longer is better", faster, "{:.2f}x"),
     )
     return Chart("Videos read at once", panels)
 
@@ -266,6 +264,21 @@ def _index_name(note: Result) -> str:
     return ", ".join([note["index"], *effort]) + (" (default)" if note["is_default"] and effort else "")
 
 
+def experiments_chart(result: Result) -> Chart:
+    """Many samplings together, and the dearest of them alone; a panel a model, and one for all."""
+    panels = []
+    for model, found in result["results"].items():
+        bars = (
+            Bar(f"{found['samplings']} samplings together", found["median_seconds"]["together"]),
+            Bar(f"the dearest alone ({found['dearest']})", found["median_seconds"]["dearest_alone"], False),
+            Bar("one after another", sum(found["seconds_each_alone"].values()), False),
+        )
+        panels.append(Panel(model, "seconds, shorter is better", bars, "{:.1f} s"))
+    ratios = tuple(Bar(model, found["together_over_dearest"], goal=1.5) for model, found in result["results"].items())
+    panels.append(Panel("Together, over the dearest alone", "shorter is better", ratios, "{:.2f}x"))
+    return Chart("Embeddings for an experiment", tuple(panels))
+
+
 def search_chart(result: Result) -> Chart:
     """What each part of a search adds."""
     rows = {name.replace("_", " "): row for name, row in result["results"].items()}
@@ -302,4 +315,5 @@ CHARTS: dict[str, Callable[[Result], Chart]] = {
     "simulation": simulation_chart,
     "recall": recall_chart,
     "search": search_chart,
+    "experiments": experiments_chart,
 }
