@@ -3,9 +3,8 @@
     ray job submit --working-dir . -- python -m jobs.run_experiment sampling --work /data/experiments/sampling
 
 Videos are read and encoded by the cluster that runs the job, and scored on its head; machines must see videos, labels
-and the work folder at the same paths. Arguments and exit code are those of `momentseek experiment`; what was found is
-printed as one line of JSON, and the page is in the work folder. A job that was stopped goes on when it is submitted
-again.
+and the work folder at the same paths. Arguments, output and exit code are those of `momentseek experiment`; the page is
+in the work folder. A job that was stopped goes on when it is submitted again.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `momentseek experiment --json` with these arguments, or those of the command line; its exit code."""
+    """Run `momentseek experiment` with these arguments, or those of the command line; its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
-    return momentseek(["experiment", "--json", *given])
+    return momentseek(["experiment", *given])
 
 
 if __name__ == "__main__":

@@ -131,6 +131,8 @@ def test_experiment_names_a_failed_video(momentseek: Run, plan: Path, tmp_path: 
     assert (result.code, "1 of 3 videos failed" in result.err, "bad.mp4" in result.err) == (1, True, True)
 
 
-def test_the_job_prints_json(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_job_prints_what_the_command_prints(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_experiment.main([str(plan), "--only", "one a second"]) == 0
+    assert "one a second" in capsys.readouterr().out.splitlines()[1]
+    assert run_experiment.main([str(plan), "--only", "one a second", "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["variants"]) == 1
