@@ -28,3 +28,10 @@ def long_video(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Ten seconds with noise, sixteen frames from one keyframe to the next."""
     path = tmp_path_factory.mktemp("long") / "long.mkv"
     return make_video(path, steady(250, 25), time_base=MILLISECOND, options=B_FRAMES, noise=30, keyframe_every=16)
+
+
+@pytest.fixture(scope="session")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Some ten MiB of noise."""
+    path = tmp_path_factory.mktemp("large") / "large.mp4"
+    return make_video(path, steady(120, 10), size=(640, 480), noise=60, keyframe_every=10)

@@ -36,13 +36,6 @@ def pyav() -> VideoDecoder:
     return make_decoder(Decoding(), QUICK)
 
 
-@pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """Some ten MiB of noise."""
-    path = tmp_path_factory.mktemp("large") / "large.mp4"
-    return make_video(path, steady(120, 10), size=(640, 480), noise=60, keyframe_every=10)
-
-
 def seen(frames: Iterator[Frame]) -> list[tuple[object, int]]:
     return [(frame.time, number_of(frame.rgb())) for frame in frames]
 
