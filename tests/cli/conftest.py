@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
 import yaml
 from command_result import Result
+from film_answers import Search
 from tiny_model import make_tiny_model
 
+from pipeline import Library, Source
 from pipeline.cli import main
+from pipeline.run_config import load_run_config
 
 
 @pytest.fixture(scope="session")
@@ -83,3 +87,42 @@ def sound_only(tmp_path: Path) -> Path:
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
+
+
+@pytest.fixture(scope="session")
+def films_library(films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three of the sample films and a copy of one, with the demo's model."""
+    folder = tmp_path_factory.mktemp("films")
+    # Either may be listed as the other's copy: its bytes, and so its id, are others each time. Its times are rounded.
+    copy = folder / "street-corner.mkv"
+    rewrap(films / "street-corner.mp4", copy)
+    names = {"fire-drill": "office", "warehouse-shift": "store", "street-corner": "street"}
+    sources = [Source(str(films / f"{name}.mp4"), {"camera": camera, "floor": 1}) for name, camera in names.items()]
+    settings = [f"library={folder / 'library'}", "execution.executor=in_process", "index.backend=memory"]
+    with Library.open(load_run_config("demo", settings)) as library:
+        reports = list(library.index([*sources, Source(str(copy), {"camera": "copy"})]))
+    assert [report.status for report in reports] == ["done"] * 4
+    return folder / "library"
+
+
+def rewrap(source: Path, target: Path) -> None:
+    """The same pictures in another container: another video, for all that its bytes say."""
+    with av.open(str(source)) as given, av.open(str(target), "w") as container:
+        stream = given.streams.video[0]
+        out = container.add_stream_from_template(stream)
+        for packet in given.demux(stream):
+            if packet.dts is not None:
+                packet.stream = out
+                container.mux(packet)
+
+
+@pytest.fixture
+def search(momentseek, films_library: Path) -> Search:
+    """Searches; the result has the moments, as JSON, and what was said on standard error."""
+
+    def run(*arguments: object, code: int = 0) -> SimpleNamespace:
+        result = momentseek("search", *arguments, "-l", films_library, "--json")
+        assert result.code == code, result.err
+        return SimpleNamespace(moments=result.objects(), err=result.err)
+
+    return run

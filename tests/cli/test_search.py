@@ -1,4 +1,4 @@
-"""`momentseek search` on three of the sample films and a copy of one, with the model that knows them."""
+"""Questions to `momentseek search` on three of the sample films and a copy of one, with the model that knows them."""
 
 from __future__ import annotations
 
@@ -6,70 +6,13 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
-import av
-import numpy as np
 import pytest
+from film_answers import HATS, LADDER, LADDERS, Search, names, windows
 from PIL import Image
 
-from pipeline import Library, Source
 from pipeline.present import frame_at
-from pipeline.run_config import load_run_config
 from pipeline.video import Decoding, make_decoder
-
-# What the films show when: their truth, looked up in sample_videos/moments.jsonl.
-LADDERS = {("warehouse-shift", 0.0, 8.3), ("fire-drill", 8.6, 12.8), ("street-corner", 5.2, 9.9)}
-HATS, LADDER = "person in hard hat", "a person climbing a ladder"
-
-
-@pytest.fixture(scope="module")
-def films_library(films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("films")
-    # Either may be listed as the other's copy: its bytes, and so its id, are others each time. Its times are rounded.
-    copy = folder / "street-corner.mkv"
-    rewrap(films / "street-corner.mp4", copy)
-    names = {"fire-drill": "office", "warehouse-shift": "store", "street-corner": "street"}
-    sources = [Source(str(films / f"{name}.mp4"), {"camera": camera, "floor": 1}) for name, camera in names.items()]
-    settings = [f"library={folder / 'library'}", "execution.executor=in_process", "index.backend=memory"]
-    with Library.open(load_run_config("demo", settings)) as library:
-        reports = list(library.index([*sources, Source(str(copy), {"camera": "copy"})]))
-    assert [report.status for report in reports] == ["done"] * 4
-    return folder / "library"
-
-
-def rewrap(source: Path, target: Path) -> None:
-    """The same pictures in another container: another video, for all that its bytes say."""
-    with av.open(str(source)) as given, av.open(str(target), "w") as container:
-        stream = given.streams.video[0]
-        out = container.add_stream_from_template(stream)
-        for packet in given.demux(stream):
-            if packet.dts is not None:
-                packet.stream = out
-                container.mux(packet)
-
-
-Search = Callable[..., SimpleNamespace]
-
-
-@pytest.fixture
-def search(momentseek, films_library: Path) -> Search:
-    """Searches; the result has the moments, as JSON, and what was said on standard error."""
-
-    def run(*arguments: object, code: int = 0) -> SimpleNamespace:
-        result = momentseek("search", *arguments, "-l", films_library, "--json")
-        assert result.code == code, result.err
-        return SimpleNamespace(moments=result.objects(), err=result.err)
-
-    return run
-
-
-def names(moments: list[dict]) -> list[str]:
-    return [Path(moment["uri"]).stem for moment in moments]
-
-
-def windows(moments: list[dict]) -> set[tuple[str, float, float]]:
-    return {(Path(m["uri"]).stem, round(m["start_seconds"], 1), round(m["end_seconds"], 1)) for m in moments}
 
 
 def test_a_text_finds_what_shows_it_and_nothing_else(search: Search) -> None:
@@ -205,19 +148,6 @@ def test_spread_over_videos(search: Search) -> None:
     assert sorted(names(search(HATS, "--per-video", 1).moments)) == ["fire-drill", "street-corner", "warehouse-shift"]
 
 
-def test_pages(search: Search) -> None:
-    everything = search(HATS).moments
-    assert len(everything) > 4
-    first, second = (search(HATS, "-n", 3, "--page", page) for page in (1, 2))
-    assert first.moments + second.moments == everything[:6]
-    assert f"moments 1-3 of {len(everything)}; --page 2 shows the next" in first.err
-    assert f"moment 2 of {len(everything)}; --page 3" in search(HATS, "-n", 1, "--page", 2).err
-    beyond = search(HATS, "-n", 3, "--page", 9)
-    pages = -(-len(everything) // 3)
-    assert beyond.moments == []
-    assert f"no page 9: {len(everything)} moments match, on {pages} pages of 3" in beyond.err
-
-
 def test_ends_to_the_frame(search: Search) -> None:
     plain, refined = (
         next(m for m in search("a forklift", "--video", "warehouse-shift", *more).moments if m["start_seconds"] < 10)
@@ -226,83 +156,6 @@ def test_ends_to_the_frame(search: Search) -> None:
     assert plain["end_uncertainty_seconds"] == 0.25
     assert refined["end_uncertainty_seconds"] < 0.05
     assert abs(refined["end_seconds"] - plain["end_seconds"]) <= 0.25
-
-
-def test_where_nothing_matches_the_nearest_is_named_and_a_way_out(search: Search) -> None:
-    nothing = search("a forklift", "--video", "fire-drill")
-    assert nothing.moments == []
-    assert 'nothing matches "a forklift" (the nearest, fire-drill.mp4 at 0:' in nothing.err
-    weak = search(HATS, "--min-score", 1)
-    assert (weak.moments, "1 is wanted): try --min-score 0.9" in weak.err) == ([], True)
-    assert search(HATS, "--min-score", 0.9).moments
-
-
-def test_what_comes_too_late_after_the_first_is_no_nearest(search: Search) -> None:
-    nothing = search("a forklift", "--then", "a bicycle", "--video", "street-corner", "--within", 0.1)
-    assert nothing.moments == []
-    assert 'nothing matches "a forklift, then a bicycle"' in nothing.err
-
-
-def test_the_table_has_steps_and_copies_below_their_moment(momentseek, films_library: Path) -> None:
-    question = "search", LADDER, "--then", "a crane", "--video", "street-corner"
-    out = momentseek(*question, "-l", films_library).out.splitlines()
-    assert [line.split()[0] for line in out] == ["#", "1", "a", "then", "also"]
-    assert out[1].split()[1] in {"street-corner.mp4", "street-corner.mkv"}
-    assert "    a person climbing a ladder  0:05.2" in out[2]
-    assert "    then a crane                0:18.7" in out[3]
-    assert "also street-corner.mk" in out[4] or "also street-corner.mp4" in out[4]
-    columns = {line.index("  0:") for line in out[1:]}
-    assert len(columns) == 1
-
-
-def test_the_table_says_which_ends_are_uncertain(momentseek, config: str, make_video: Callable[..., Path]) -> None:
-    sparse = ("-c", config, "--set", "sampling.fps=0.4")
-    momentseek("index", make_video("a.mp4", seconds=30.0), *sparse)
-    result = momentseek("search", "it", "--min-score", 0, *sparse)
-    assert "±1.2" in result.out
-    dense = ("-c", config, "--set", "sampling.fps=2", "--set", f"library={Path(config).parent / 'dense'}")
-    momentseek("index", make_video("a.mp4", seconds=30.0), *dense)
-    assert "±" not in momentseek("search", "it", "--min-score", 0, *dense).out
-
-
-def test_explain_says_how_the_answer_came_to_be(momentseek, films_library: Path) -> None:
-    result = momentseek("search", HATS, "--not", "a forklift", "--per-video", 1, "--explain", "-l", films_library)
-    out = result.out
-    assert "has nothing to do with it" in out
-    terms = [line.split() for line in out.splitlines() if line.endswith("times")]
-    assert [line[-5:-4] + line[-1:] for line in terms]
-    level, half = float(terms[0][-4]), float(terms[0][-3])
-    assert level < half < 1
-    assert "Filters: none" in out
-    assert "Candidates: the index named" in out
-    assert "its video has 1 better ones" in out
-    assert "a copy of" in out
-    filtered = momentseek("search", HATS, "--where", "camera=store", "--explain", "-l", films_library).out
-    assert "Filters: camera = 'store'" in filtered
-
-
-def test_explain_as_json_is_the_whole_answer(momentseek, films_library: Path) -> None:
-    (answer,) = momentseek("search", HATS, "-n", 2, "--explain", "--json", "-l", films_library).objects()
-    assert (answer["question"], answer["query"]) == (HATS, {"shows": [{"text": HATS}], "top": 2})
-    assert answer["found"] > len(answer["moments"]) == 2
-    assert (answer["first_rank"], answer["min_score"]) == (1, 0.5)
-    explanation = answer["explanation"]
-    assert [term["term"] for term in explanation["terms"]] == [HATS]
-    assert explanation["prompts"] == ["{}"]
-    assert {"video_id", "start_seconds", "end_seconds", "cosine", "score", "term"} == set(explanation["candidates"][0])
-    assert {one["why"] for one in explanation["dropped"]} > {"its score is below 0.5"}
-
-
-def test_a_moment_as_json_says_where_it_comes_from(search: Search) -> None:
-    moment = search("a bicycle", "-n", 1).moments[0]
-    assert set(moment) == {
-        *("video_id", "uri", "start_seconds", "end_seconds", "best_seconds", "score", "cosine"),
-        *("start_uncertainty_seconds", "end_uncertainty_seconds", "best_pts", "time_base", "provenance"),
-        *("recorded_at", "steps", "copies"),
-    }
-    numerator, denominator = map(int, moment["time_base"].split("/"))
-    assert moment["best_pts"] * numerator / denominator == pytest.approx(moment["best_seconds"], abs=0.05)
-    assert set(moment["provenance"]) == {"sampling", "encoder", "segmentation"}
 
 
 @pytest.fixture
@@ -408,14 +261,3 @@ def test_names_may_hold_what_stands_before_times(momentseek, films_library: Path
 def test_a_picture_that_is_missing_is_named(momentseek, films_library: Path) -> None:
     result = momentseek("search", "--image", "/none.png", "-l", films_library)
     assert (result.code, result.out, "/none.png" in result.err) == (1, "", True)
-
-
-def test_clips_and_ranks_go_on_with_the_page(momentseek, films_library: Path, tmp_path: Path) -> None:
-    sheet, clips = tmp_path / "sheet.png", tmp_path / "new" / "clips"
-    result = momentseek(
-        *("search", HATS, "-n", 1, "--page", 2, "-l", films_library), "--sheet", sheet, "--clips", clips
-    )
-    assert result.out.splitlines()[1].split()[0] == "2"
-    with Image.open(sheet) as picture:
-        assert np.asarray(picture).any()
-    assert [clip.name[:3] for clip in clips.iterdir()] == ["02-"]
