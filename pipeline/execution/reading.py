@@ -13,11 +13,11 @@ from pipeline.errors import VideoDecodeError
 from pipeline.execution.stage_times import timed
 from pipeline.execution.video_work import BatchTimes, FrameBatch, Heartbeat, Images, VideoEnd
 from pipeline.sampling.cuts import CutDetection
-from pipeline.sampling.protocol import FrameSampler, SamplingShare, SharingPass
+from pipeline.sampling.protocol import FrameSampler, SamplingPass, SamplingShare, SharingPass
 from pipeline.sampling.shot_search import find_shots
 from pipeline.types import Frame, Share, VideoInfo
 from pipeline.video import Fetching, check_state
-from pipeline.video.protocol import VideoDecoder
+from pipeline.video.protocol import VideoDecoder, VideoStream
 
 __all__ = ["Reading", "sampled_batches"]
 
@@ -94,20 +94,27 @@ def sampled_batches(
         )
         if state is not None:
             check_state(path, state, reading.fetching)
-        known, shares = (sampling.known_cuts, sampling.shares) if isinstance(sampling, SharingPass) else ({}, ())
-        searches = [search for search in reading.sampler.cut_searches if search not in known]
-        if searches:
-            # They say nothing until they are done; none is slower than the video itself.
-            yield Heartbeat(silence_seconds=end.duration_seconds)
         # Last, so that the encoder has all frames meanwhile.
-        found = {search: find_shots(stream, search) for search in searches}
-        cuts = {**known, **{search: shots.cuts for search, shots in found.items()}}
-        yield replace(
-            end,
-            cuts_seconds=_cuts(sampling.cuts, [cuts[search] for search in reading.sampler.cut_searches]),
-            frames_decoded=end.frames_decoded + sum(shots.frames_decoded for shots in found.values()),
-            shares=tuple(_share(share, cuts) for share in shares),
-        )
+        yield from _with_cuts(end, stream, reading.sampler.cut_searches, sampling)
+
+
+def _with_cuts(
+    end: VideoEnd, stream: VideoStream, cut_searches: Sequence[CutDetection], sampling: SamplingPass
+) -> Iterator[Heartbeat | VideoEnd]:
+    """The end of a video whose frames were all given out, once the cuts that nobody knows have been looked for."""
+    known, shares = (sampling.known_cuts, sampling.shares) if isinstance(sampling, SharingPass) else ({}, ())
+    searches = [search for search in cut_searches if search not in known]
+    if searches:
+        # They say nothing until they are done; none is slower than the video itself.
+        yield Heartbeat(silence_seconds=end.duration_seconds)
+    found = {search: find_shots(stream, search) for search in searches}
+    cuts = {**known, **{search: shots.cuts for search, shots in found.items()}}
+    yield replace(
+        end,
+        cuts_seconds=_cuts(sampling.cuts, [cuts[search] for search in cut_searches]),
+        frames_decoded=end.frames_decoded + sum(shots.frames_decoded for shots in found.values()),
+        shares=tuple(_share(share, cuts) for share in shares),
+    )
 
 
 def _heartbeat_frames(info: VideoInfo) -> int:

@@ -9,7 +9,7 @@ that comes later costs the frames that nobody had.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,7 +25,7 @@ from pipeline.experiments.settings import Variant
 from pipeline.index import MemoryIndex
 from pipeline.rows import RowRecipe
 from pipeline.run_config import RunConfig
-from pipeline.sampling import FixedRate, SceneChange
+from pipeline.sampling import FixedRate, FrameSampler, SceneChange
 from pipeline.sampling.cuts import CutDetection
 from pipeline.sampling.shared import Known, Shared
 from pipeline.segment import FixedWindows, MeanPooling
@@ -87,12 +87,13 @@ def embed_all(
     """
     video_ids, failed = _identified(sources, variants[0].config.fetching)
     passes = list(_passes(variants, also, set(video_ids.values())))
+    every = [variant.config for variant in (*variants, *also)]
     account = _Account()
     watch = Stopwatch()
     with watch, for_several_batches(execution) if passes else nullcontext() as kept:
         for configs, others in passes:
             sound = [source for source in sources if source.uri in video_ids.keys() - failed.keys()]
-            known = _known((*configs, *others), _every(variants, also), video_ids)
+            known = _known((*configs, *others), every, video_ids)
             for report in _embed_together(configs, others, sound, known, execution, on_progress, kept):
                 failed |= account.note(report)
     if failed:
@@ -169,12 +170,6 @@ def sharing_key(config: RunConfig) -> str:
     return f"{OpenClipEncoder(config.encoder).fingerprint} {config.decoding.model_dump_json()} {own}"
 
 
-def _every(variants: Sequence[Variant], also: Sequence[Variant]) -> list[RunConfig]:
-    """All configurations, one a store."""
-    configs = [variant.config for variant in (*variants, *also)]
-    return list({(c.sampling_fingerprint, OpenClipEncoder(c.encoder).fingerprint): c for c in configs}.values())
-
-
 def _embed_together(
     configs: Sequence[RunConfig],
     others: Sequence[RunConfig],
@@ -207,33 +202,27 @@ def _known(group: Sequence[RunConfig], every: Sequence[RunConfig], video_ids: Ma
 
     Args:
         group: Those whose embeddings may be used.
-        every: Those whose cuts may be used, where the same decoder found them.
+        every: Those whose cuts may be used, where the same decoder found them; `group` is among them.
         video_ids: By source.
     """
-    alike = [config for config in every if config.decoding == group[0].decoding]
+    samplings = {store_of(config): config.sampling for config in every if config.decoding == group[0].decoding}
+    of_group = set(map(store_of, group))
     found: dict[str, Known] = {}
     for video_id in dict.fromkeys(video_ids.values()):
-        pts = [outline.pts for config in group if (outline := _outline(config, video_id)) is not None]
-        cuts = _found_cuts(alike, video_id)
+        outlines = {store: store.outline(video_id) for store in samplings if store.record(video_id) is not None}
+        pts = [outline.pts for store, outline in outlines.items() if store in of_group]
+        cuts = _found_cuts((samplings[store], outline) for store, outline in outlines.items())
         if pts or cuts:
             found[video_id] = Known(np.unique(np.concatenate(pts)) if pts else np.empty(0, np.int64), cuts)
     return {uri: found[video_id] for uri, video_id in video_ids.items() if video_id in found}
 
 
-def _found_cuts(configs: Sequence[RunConfig], video_id: str) -> dict[CutDetection, tuple[Fraction, ...]]:
-    """What searches for cuts have found in a video."""
+def _found_cuts(outlines: Iterable[tuple[FrameSampler, Outline]]) -> dict[CutDetection, tuple[Fraction, ...]]:
+    """What searches for cuts have found in a video, from what is kept of each sampling."""
     found: dict[CutDetection, tuple[Fraction, ...]] = {}
-    for config in configs:
+    for sampling, outline in outlines:
         # A composite's cuts may be of several searches.
-        search = config.sampling.cuts if isinstance(config.sampling, FixedRate | SceneChange) else None
-        if search is None or search in found:
-            continue
-        outline = _outline(config, video_id)
-        if outline is not None and outline.cuts_seconds is not None:
+        search = sampling.cuts if isinstance(sampling, FixedRate | SceneChange) else None
+        if search is not None and outline.cuts_seconds is not None:
             found[search] = tuple(map(Fraction, outline.cuts_seconds))
     return found
-
-
-def _outline(config: RunConfig, video_id: str) -> Outline | None:
-    store = store_of(config)
-    return store.outline(video_id) if store.record(video_id) is not None else None

@@ -150,14 +150,6 @@ class _Recorded:
         return (self._sampler.cuts, cuts) if isinstance(self._sampler, SceneChange) and cuts is not None else None
 
     @property
-    def cuts(self) -> tuple[Fraction, ...] | None:
-        return self._one.cuts
-
-    @property
-    def seen_until(self) -> tuple[Fraction, ...] | None:
-        return self._one.seen_until
-
-    @property
     def held_since(self) -> Fraction | None:
         return self._one.held_since
 
