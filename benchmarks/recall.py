@@ -55,9 +55,9 @@ EFFORTS: dict[str, tuple[Kind, ...]] = {
     "flat": (Flat(),),
     "hnsw": tuple(Hnsw(ef_search=width) for width in (64, 128, 256, 512)),
     "hnsw_m32": tuple(Hnsw(m=32, ef_search=width) for width in (64, 128, 256, 512)),
-    "ivf_flat": tuple(IvfFlat(nprobe=lists) for lists in (8, 16, 64)),
-    "ivf_sq8": tuple(IvfSq8(nprobe=lists) for lists in (16, 64)),
-    "scann": tuple(Scann(nprobe=lists) for lists in (16, 64)),
+    "ivf_flat": tuple(IvfFlat(nprobe=lists) for lists in (16, 32, 64)),
+    "ivf_sq8": tuple(IvfSq8(nprobe=lists) for lists in (16, 32, 64)),
+    "scann": tuple(Scann(nprobe=lists) for lists in (16, 32, 64)),
     "diskann": tuple(DiskAnn(search_list=width) for width in (128, 256)),
 }
 """Kinds, and with how much effort each is searched; the defaults are among them."""
@@ -160,8 +160,12 @@ def opened(uri: str, library_id: str, kind: Kind) -> MomentIndex:
     return open_index(Indexing(uri=uri, kind=kind), folder=None, owner=Owner("recall", library_id=library_id))
 
 
-def build(uri: str, library_id: str, kind: Kind) -> float:
-    """Let the server build another kind over the rows that it has; how long that took."""
+def build(uri: str, library_id: str, kind: Kind, longest_seconds: float) -> float:
+    """Let the server build another kind over the rows that it has; how long that took.
+
+    Raises:
+        TimeoutError: It is not done by then: a server tries for ever what it cannot build.
+    """
     from pymilvus import MilvusClient
 
     name, parameters = kind.described()
@@ -174,15 +178,17 @@ def build(uri: str, library_id: str, kind: Kind) -> float:
         index.add_index("embedding", index_type=name, metric_type="COSINE", params=parameters)
         began = time.perf_counter()
         client.create_index(collection, index, sync=False)
-        seconds = wait_until_built(client, collection) - began
+        seconds = wait_until_built(client, collection, began + longest_seconds) - began
         client.load_collection(collection, timeout=600)
     return seconds
 
 
-def wait_until_built(client: MilvusClient, collection: str) -> float:
+def wait_until_built(client: MilvusClient, collection: str, until: float) -> float:
     """When it was first seen that all rows are indexed; it must stay so for three seconds, for segments get merged."""
     since = None
     while since is None or time.perf_counter() - since < 3:
+        if time.perf_counter() > until:
+            raise TimeoutError("not built in --build-seconds; the server's log says why")
         about = client.describe_index(collection, "embedding")
         is_done = about["state"] == "Finished" and about["indexed_rows"] >= about["total_rows"]
         since = (since or time.perf_counter()) if is_done else None
@@ -190,17 +196,20 @@ def wait_until_built(client: MilvusClient, collection: str) -> float:
     return since
 
 
-def server(uri: str, rows: Vectors, examination: Examination, kinds: Sequence[str]) -> Iterator[dict[str, Any]]:
+def server(
+    uri: str, rows: Vectors, examination: Examination, kinds: Sequence[str], build_seconds: float
+) -> Iterator[dict[str, Any]]:
     """Each kind at each effort; a kind that the server does not build is noted with what it says."""
     from pymilvus.exceptions import MilvusException
 
     with on_server(uri, rows) as (library_id, write_seconds):
         for name in kinds:
             try:
-                times = {"write_seconds": write_seconds, "build_seconds": build(uri, library_id, EFFORTS[name][0])}
-            except MilvusException as error:
-                yield {"index": name, "refused": str(error.message)}
+                built = build(uri, library_id, EFFORTS[name][0], build_seconds)
+            except (MilvusException, TimeoutError) as error:
+                yield {"index": name, "refused": str(error)}
                 continue
+            times = {"write_seconds": write_seconds, "build_seconds": built}
             for kind in EFFORTS[name]:
                 with opened(uri, library_id, kind) as index:
                     yield noted(name, kind, {**times, **examination.of(index)})
@@ -213,14 +222,13 @@ def noted(name: str, kind: Kind, found: dict[str, Any]) -> dict[str, Any]:
     return {"index": name, "parameters": parameters, "is_default": is_default, **found}
 
 
-def examined(
-    rows: Vectors, examination: Examination, uri: str | None, kinds: Sequence[str]
-) -> Iterator[dict[str, Any]]:
+def examined(rows: Vectors, examination: Examination, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """All kinds that are wanted and can be had."""
-    if "lite_flat" in kinds and len(rows) <= LITE_MOST:
+    if "lite_flat" in arguments.kinds and len(rows) <= LITE_MOST:
         yield from lite(rows, examination)
-    if uri is not None:
-        yield from server(uri, rows, examination, [name for name in kinds if name in EFFORTS])
+    if arguments.uri is not None:
+        kinds = [name for name in arguments.kinds if name in EFFORTS]
+        yield from server(arguments.uri, rows, examination, kinds, arguments.build_seconds)
 
 
 def parsed() -> argparse.Namespace:
@@ -230,6 +238,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="by the hundred")
     parser.add_argument("--kinds", nargs="+", choices=["lite_flat", *EFFORTS], default=["lite_flat", *EFFORTS])
     parser.add_argument("--questions", type=int, default=200, help=f"{WARM_UP + TIMED} or more")
+    parser.add_argument("--build-seconds", type=float, default=7200.0, help="how long a server may build one kind")
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/recall.json"))
     arguments = parser.parse_args()
     if any(size < 1000 or size % ROWS_A_VIDEO for size in arguments.sizes):
@@ -252,7 +261,7 @@ def main() -> None:
         told(f"{size:,} rows: {json.dumps(rounded(found['geometry']))}")
         examination = Examination(rows, questions)
         told("  the exact answers are there")
-        for note in examined(rows, examination, arguments.uri, arguments.kinds):
+        for note in examined(rows, examination, arguments):
             found["indexes"].append(note)
             told(f"  {json.dumps(rounded(note, 4))}")
             content = {"dimension": DIMENSION, "questions": arguments.questions, "results": results}

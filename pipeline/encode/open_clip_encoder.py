@@ -27,6 +27,7 @@ __all__ = ["OpenClipEncoder", "OpenClipModel"]
 
 # What torch, safetensors and open_clip raise for a file that is cut short, of another kind or of another model.
 _LOADING_ERRORS = (AttributeError, KeyError, OSError, RuntimeError, StopIteration, TypeError, ValueError)
+_MOST_KNOWN_TEXTS = 4096
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,7 @@ class OpenClipModel:
         self._batch_size = settings.batch_size
         tokenizer = _tokenizer(settings, architecture)
         self._texts = PromptedTexts(settings, tokenizer, int(network.context_length))
+        self._known_texts: dict[str, npt.NDArray[np.float32]] = {}
         self._logit_scale = float(network.logit_scale.exp())
         self._dimension = int(self._text_features(tokenizer(["a"])).shape[1])
 
@@ -174,7 +176,7 @@ class OpenClipModel:
         return _normalised(torch.cat(features), [f"image {row}" for row in range(len(images))])
 
     def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Embed texts, prompts applied, averaged and normalised.
+        """Embed texts, prompts applied, averaged and normalised; those that were asked lately are remembered.
 
         Returns:
             float32 (N, D), each row of unit length, a row a text.
@@ -183,10 +185,24 @@ class OpenClipModel:
             TextTooLongError: A text does not fit the context and the configuration says to refuse it.
             EncoderError: A text's embedding is not finite or is zero.
         """
-        import torch
-
         if not texts:
             return np.empty((0, self.dimension), np.float32)
+        known = {text: vector for text in texts if (vector := self._known_texts.get(text)) is not None}
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        if new:
+            known |= zip(new, self._embedded(new), strict=True)
+            if len(self._known_texts) > _MOST_KNOWN_TEXTS:
+                self._known_texts = {}
+            self._known_texts |= known
+        return np.stack([known[text] for text in texts])
+
+    def too_long(self, texts: Sequence[str]) -> tuple[str, ...]:
+        """Those texts that do not fit the context; they are refused, or lose their end where that is configured."""
+        return self._texts.too_long(texts)
+
+    def _embedded(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        import torch
+
         tokens = torch.cat([self._texts.tokens(text) for text in texts])
         parts = [tokens[first : first + self._batch_size] for first in range(0, len(tokens), self._batch_size)]
         features = torch.cat([self._text_features(part).float() for part in parts])
@@ -195,10 +211,6 @@ class OpenClipModel:
         prompted = _normalised(features, [name for name in names for _ in range(of_prompts)])
         averages = prompted.reshape(len(texts), of_prompts, self.dimension).mean(axis=1)
         return _normalised(torch.from_numpy(averages), names)
-
-    def too_long(self, texts: Sequence[str]) -> tuple[str, ...]:
-        """Those texts that do not fit the context; they are refused, or lose their end where that is configured."""
-        return self._texts.too_long(texts)
 
     def _image_features(self, images: npt.NDArray[np.uint8]) -> torch.Tensor:
         import torch

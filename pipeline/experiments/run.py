@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pipeline.config import fingerprint
+from pipeline.encode import Encoding, OpenClipEncoder, OpenEncoder
 from pipeline.errors import ExecutionError, QueryError
 from pipeline.evaluate import LabelledQuery, OnSearch, evaluate, read_labelled
 from pipeline.execution import Execution, OnProgress
@@ -59,6 +60,7 @@ def run_experiment(
         QueryError: A labelled set is about other videos.
         SourceError: A list of videos cannot be read.
         ExecutionError: Videos failed, or there are none.
+        WeightsUnavailableError: A model cannot be had.
         StoreError: Embeddings or a result cannot be read or written.
     """
     started = time.perf_counter()
@@ -119,12 +121,14 @@ class _Scorer:
         self._queries = queries
         self._cost_videos = cost_videos
         self._costs: dict[str, DecodingCost | None] = {}
+        self._encoding: Encoding | None = None
+        self._opened: OpenEncoder | None = None
 
     def scored(self, variant: Variant) -> VariantResult:
         """Build the index of the variant and the experiment's videos in memory, and ask it everything."""
         config = variant.config
         searches: list[float] = []
-        library = ScoredLibrary(config, self._embedded.video_ids)
+        library = ScoredLibrary(config, self._embedded.video_ids, self._encoder(config.encoder))
         evaluation = evaluate(library, self._queries, min_score=config.search.min_score, on_search=_timed(searches))
         return VariantResult(
             name=variant.name,
@@ -144,6 +148,14 @@ class _Scorer:
         wanted = min(self._cost_videos, len(self._sources))
         measured = 0 if result.decoding is None else result.decoding.videos
         return result if wanted in (0, measured) else replace(result, decoding=self._cost(variant))
+
+    def _encoder(self, settings: Encoding) -> OpenEncoder:
+        """An open encoder: that of the variant before, where it is the same, for it knows the questions already."""
+        if self._opened is None or self._encoding != settings:
+            # Two models need not fit into memory.
+            self._opened = None
+            self._encoding, self._opened = settings, OpenClipEncoder(settings).open()
+        return self._opened
 
     def _cost(self, variant: Variant) -> DecodingCost | None:
         config = variant.config

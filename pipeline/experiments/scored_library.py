@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from pipeline.encode import OpenClipEncoder
+from pipeline.encode import OpenClipEncoder, OpenEncoder
 from pipeline.experiments.embedding import store_of
 from pipeline.index import MemoryIndex
 from pipeline.library_search import searcher_of
@@ -32,7 +32,7 @@ def chosen_videos(config: RunConfig, video_ids: Mapping[str, str]) -> ChosenVide
 
 
 class ScoredLibrary:
-    """A `SearchableLibrary` of an experiment's videos, its index in memory and its model loaded.
+    """A `SearchableLibrary` of an experiment's videos, its index in memory.
 
     A folder of experiments holds the videos of others as well, and what files held before they were replaced. None of
     it counts: the index, the pictures that scores are relative to and the names are those of this experiment's videos.
@@ -40,21 +40,20 @@ class ScoredLibrary:
     Args:
         config: What is scored.
         video_ids: The videos, by source.
+        opened: The configuration's encoder.
 
     Raises:
         ConfigError: The segmentation needs cuts, and a video has none.
         StoreError: Frame embeddings are broken.
-        WeightsUnavailableError: The model cannot be had.
     """
 
-    def __init__(self, config: RunConfig, video_ids: Mapping[str, str]) -> None:
+    def __init__(self, config: RunConfig, video_ids: Mapping[str, str], opened: OpenEncoder) -> None:
         store = chosen_videos(config, video_ids)
         self._records = list(store.records())
         self._index = MemoryIndex()
         for record in self._records:
             self._index.upsert(config.row_recipe.rows(store.read(record.video_id), record.metadata))
-        encoder = OpenClipEncoder(config.encoder)
-        self._searcher = searcher_of(config, encoder, encoder.open(), self._index, store, self.find)
+        self._searcher = searcher_of(config, OpenClipEncoder(config.encoder), opened, self._index, store, self.find)
 
     def search(
         self, question: str, *, top: int | None = None, videos: Iterable[str] = (), min_score: float | None = None

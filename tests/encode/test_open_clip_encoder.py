@@ -356,3 +356,20 @@ def test_relative_paths_are_found_in_the_project(tmp_path: Path, monkeypatch: py
 def test_settings_refuse(setting: str, value: object, problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
         validate(Encoding, json.loads(json.dumps({setting: value})))
+
+
+def test_a_text_is_encoded_once_however_often_it_is_asked(models: Models) -> None:
+    model = OpenClipEncoder(models("square")).open()
+    encode, tokens_seen = model._network.encode_text, []
+
+    def counted(tokens: Any) -> Any:
+        tokens_seen.append(len(tokens))
+        return encode(tokens)
+
+    model._network.encode_text = counted
+    first = model.encode_texts(["a cat", "a dog", "a cat"])
+    first_as_it_was = first.copy()
+    first[:] = 0
+    np.testing.assert_array_equal(model.encode_texts(["a dog", "a cat"]), first_as_it_was[[1, 2]])
+    np.testing.assert_array_equal(model.encode_texts(["a bird", "a dog"])[1], first_as_it_was[1])
+    assert tokens_seen == [2, 1]

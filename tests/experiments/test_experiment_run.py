@@ -15,6 +15,7 @@ from plans import SAMPLINGS, WINDOWS, labels, loaded, plan, ran, results_of
 from small_films import make_film
 from tiny_model import make_tiny_model
 
+from pipeline.encode import OpenClipEncoder
 from pipeline.errors import ConfigError, ExecutionError, QueryError
 from pipeline.evaluate import evaluate, read_labelled
 from pipeline.experiments import ExperimentResult
@@ -69,6 +70,15 @@ def test_what_was_scored_is_not_scored_again(made: Path, monkeypatch: pytest.Mon
     assert again.variants == first.variants
     assert first.variants[0].evaluation.answers[0].duration_seconds == 9.5
     assert (again.embedded.videos_read, again.distinct_frames) == (0, first.distinct_frames)
+
+
+def test_variants_of_one_model_are_scored_by_one_encoder(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = ran(made)
+    shutil.rmtree(results_of(made))
+    opened, really_open = [], OpenClipEncoder.open
+    monkeypatch.setattr(OpenClipEncoder, "open", lambda self: opened.append(self) or really_open(self))
+    assert said(ran(made)) == said(first)
+    assert len(opened) == 1
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": 3, "evaluation": []}', '{"format": 2}', "\x00"])
