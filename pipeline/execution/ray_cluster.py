@@ -15,7 +15,17 @@ from typing import Any
 from pipeline.errors import ExecutionError
 from pipeline.execution.settings import Execution
 
-__all__ = ["OWN_RAY", "Shares", "check_reachable", "connected", "current_shares", "is_own_ray", "quieten", "shares"]
+__all__ = [
+    "OWN_RAY",
+    "Shares",
+    "check_reachable",
+    "connected",
+    "current_shares",
+    "encoders_on",
+    "is_own_ray",
+    "quieten",
+    "shares",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +92,7 @@ def shares(settings: Execution, *, cpus: float, gpus: float, nodes: int = 1, mem
     if cpus <= 0:
         raise ExecutionError("the Ray cluster has no processors to decode with; start a node with --num-cpus")
     encoder_gpus = settings.gpus_per_encoder if gpus > 0 else 0.0
-    fitting = _fitting(gpus, encoder_gpus) if encoder_gpus else min(nodes, int(cpus / 2))
+    fitting = encoders_on(gpus, encoder_gpus) if encoder_gpus else min(nodes, int(cpus / 2))
     encoders = settings.encoders or max(1, fitting)
     if encoder_gpus and encoders > fitting:
         raise ExecutionError(
@@ -105,9 +115,13 @@ def shares(settings: Execution, *, cpus: float, gpus: float, nodes: int = 1, mem
 
 
 def current_shares(settings: Execution) -> Shares | None:
-    """The shares of the cluster that this process has joined, as it is now; None while a batch would not fit it."""
-    with suppress(ExecutionError):
-        return _shares_now(settings)
+    """The shares of the cluster that this process has joined, as it is now; None while a batch would not fit it.
+
+    Where GPUs have left, there are as many encoders as fit, however many are wanted.
+    """
+    for fitting in (settings, settings.model_copy(update={"encoders": None})):
+        with suppress(ExecutionError):
+            return _shares_now(fitting)
     return None
 
 
@@ -124,8 +138,8 @@ def _shares_now(settings: Execution) -> Shares:
     )
 
 
-def _fitting(gpus: float, each: float) -> int:
-    """How many encoders fit: a share below 1 stays on one GPU."""
+def encoders_on(gpus: float, each: float) -> int:
+    """How many encoders fit on GPUs, with a share of one for each: one below 1 stays on one GPU."""
     return int(gpus) * int(1 / each) if each < 1 else int(gpus / each)
 
 

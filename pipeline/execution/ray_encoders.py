@@ -57,25 +57,31 @@ class Member:
 
     Attributes:
         actor: Its process.
+        gpus: Share of a GPU that it holds.
         is_open: Whether its model is loaded.
         calls: How many it has.
         asked_at: When it was asked to load its model.
         is_reserved: Whether its call has it to itself.
+        is_leaving: Whether it ends when its calls are done, as others of more use are open.
         faults: How often in a row its device broke, in the processes before it too.
         node_id: Where it is, once it is open.
     """
 
     actor: Any
+    gpus: float = 0.0
     is_open: bool = False
     calls: int = 0
     asked_at: float = field(default_factory=time.monotonic)
     is_reserved: bool = False
+    is_leaving: bool = False
     faults: int = 0
     node_id: str | None = None
 
     def takes(self, *, alone: bool) -> bool:
         """Whether it takes a call; frames that are to be alone get it to themselves: its death has one cause then."""
-        return self.is_open and not self.is_reserved and self.calls < (1 if alone else _CALLS_AT_ONCE)
+        return (
+            self.is_open and not (self.is_reserved or self.is_leaving) and self.calls < (1 if alone else _CALLS_AT_ONCE)
+        )
 
 
 @dataclass
@@ -154,10 +160,19 @@ class EncoderPool(Generic[P]):
         self._calls[call] = _Call(member, list(parts))
 
     def resize(self, shares: Shares) -> None:
-        """The cluster has another size: start the encoders that it has room for now; none that works is ended."""
+        """The cluster has another size: start the encoders that it has room for now; none that works is ended.
+
+        Where the first GPUs have joined, encoders on processors go on until one on a GPU is open. Those whose GPU has
+        left would wait for it for ever: their calls are answered as those of encoders that died.
+        """
         self.shares = shares
-        while self._members and len(self._members) < self._wanted:
-            self._open(self._add())
+        if not self._members:
+            return
+        for member in self._stranded():
+            self._end(member)
+        self._fill_up()
+        if self._asked is not None:
+            self._asked = self._members[0].actor.preprocessing.remote()
 
     def collect(self, reference: Any) -> list[tuple[P, Vectors | Failure | Lost | None]]:
         """Take in what is ready: each batch with its vectors, its failure, or None where it must be tried alone.
@@ -180,12 +195,13 @@ class EncoderPool(Generic[P]):
                 return []
             member.is_open, member.node_id = True, answer
             self._load_seconds += time.monotonic() - member.asked_at
+            self._part_with_others()
         return []
 
     def close(self) -> None:
         """End the encoders' processes, or keep them."""
         if self.kept is not None:
-            sound = [member for member in self._members if member.is_open and member.calls == member.faults == 0]
+            sound = [member for member in self._fitting if member.is_open and member.calls == member.faults == 0]
             self._members = [member for member in self._members if member not in sound]
             self.kept.keep(self._kind, sound)
         for member in self._members:
@@ -198,8 +214,44 @@ class EncoderPool(Generic[P]):
         return self.encoder, self.shares.encoder_cpus, self.shares.encoder_gpus
 
     @property
-    def _wanted(self) -> int:
-        return self.shares.encoders - self._given_up
+    def _fitting(self) -> list[Member]:
+        """The encoders that hold what those of this cluster should."""
+        return [member for member in self._members if member.gpus == self.shares.encoder_gpus]
+
+    @property
+    def _others(self) -> list[Member]:
+        return [member for member in self._members if member.gpus != self.shares.encoder_gpus]
+
+    @property
+    def _missing(self) -> int:
+        """How many more there is room for; below zero where there are too many."""
+        return self.shares.encoders - self._given_up - len(self._fitting)
+
+    def _fill_up(self, *, faults: int = 0) -> None:
+        for _ in range(self._missing):
+            self._open(self._add(faults=faults))
+
+    def _stranded(self) -> list[Member]:
+        """Those whose GPU has left: Ray starts them again only where there is another."""
+        if not self.shares.encoder_gpus:
+            return self._others
+        nodes = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
+        lost = [member for member in self._fitting if member.is_open and member.node_id not in nodes]
+        return lost[: max(0, -self._missing)]
+
+    def _part_with_others(self) -> None:
+        """End the encoders that another kind takes the place of, each when its calls are done."""
+        if any(member.is_open for member in self._fitting):
+            for member in self._others:
+                member.is_leaving = True
+                if member.calls == 0:
+                    self._end(member)
+
+    def _end(self, member: Member) -> None:
+        """End an encoder; what it has not answered is answered by its death."""
+        ray.kill(member.actor)
+        self._members.remove(member)
+        self._opening = {call: opening for call, opening in self._opening.items() if opening is not member}
 
     def _add(self, *, faults: int = 0) -> Member:
         actor = ray.remote(EncoderProcess).options(
@@ -209,7 +261,8 @@ class EncoderPool(Generic[P]):
             max_restarts=self.retries,
             max_task_retries=self.retries,
         )
-        member = Member(actor.remote(self.encoder, on_gpu=self.shares.encoder_gpus > 0), faults=faults)
+        gpus = self.shares.encoder_gpus
+        member = Member(actor.remote(self.encoder, on_gpu=gpus > 0), gpus, faults=faults)
         self._members.append(member)
         return member
 
@@ -251,6 +304,7 @@ class EncoderPool(Generic[P]):
         # Ray may have started it again elsewhere.
         call.member.node_id = answer.node_id
         self._busy_seconds += answer.busy_seconds
+        self._part_with_others()
         return list(zip(call.parts, answer.results, strict=True))
 
     def _broken(self, call: _Call[P], problem: str) -> list[tuple[P, Vectors | Failure | Lost | None]]:
@@ -271,8 +325,8 @@ class EncoderPool(Generic[P]):
         _log.warning("an encoder's device is past use, %d times in a row: %s", faults, problem)
         if faults >= _FAULTS_OF_DEVICE:
             self._given_up += 1
-        elif len(self._members) < self._wanted:
-            self._open(self._add(faults=faults))
+        else:
+            self._fill_up(faults=faults)
         if not self._members:
             raise ExecutionError(
                 f"the encoder's device broke {faults} times in a row, each time in a fresh process: {problem}."
@@ -287,8 +341,7 @@ class EncoderPool(Generic[P]):
         """Replace the member that died; only frames on which encoders died twice, alone at last, are to blame."""
         if call.member in self._members:
             self._members.remove(call.member)
-            if len(self._members) < self._wanted:
-                self._open(self._add())
+            self._fill_up()
         if not call.parts[0].alone:
             return [(part, None) for part in call.parts]
         self._deaths += 1

@@ -137,7 +137,7 @@ class _Batch:
             self._parts.hand_out()
             self._fit_cluster()
             left = len(self._readers) + len(self._admitted)
-            self._demand.show(videos_left=left, readers=self._shares.readers)
+            self._demand.show(videos_left=left, shares=self._shares)
             is_listening = self._parts.is_short
             self._end_silent(is_listening=is_listening)
             waitables = self._waitables(is_listening=is_listening)

@@ -37,6 +37,10 @@ class Execution(Settings):
     """Videos at once for which a joined cluster is asked to grow, if it has an autoscaler; never more than are left to
     do, nor more than `videos_at_once`. 0 takes the cluster as it is."""
 
+    grow_to_gpus: int = Field(default=0, ge=0)
+    """GPUs for which a joined cluster is asked to grow, if it has an autoscaler that starts machines with some; never
+    more than the videos left or `encoders` can use. 0 takes those that are there."""
+
     batches_ahead: int = Field(default=2, ge=1)
     """Batches that a video's decoder may be ahead of the encoder before it waits."""
 

@@ -14,7 +14,8 @@ from contracts.executor_contract import settings
 from contracts.fake_videos import write_video
 from ray_head import Head, ray_head
 
-from pipeline.execution.ray_demand import readers_missing
+from pipeline.execution.ray_cluster import Shares
+from pipeline.execution.ray_demand import encoders_missing, readers_missing
 
 PATIENCE_SECONDS = 120
 STORE_BYTES = 100 * 2**20
@@ -25,9 +26,16 @@ NODE_TYPES: dict[str, object] = {
         "node_config": {},
         "min_workers": 0,
         "max_workers": 2,
-    }
+    },
+    "gpu": {
+        "resources": {"CPU": 1, "GPU": 1, "object_store_memory": STORE_BYTES},
+        "node_config": {},
+        "min_workers": 0,
+        "max_workers": 1,
+    },
 }
 _BATCH = """
+    SETTINGS = {}
     import sys
     from pathlib import Path
     import contracts.fake_videos
@@ -46,7 +54,7 @@ _BATCH = """
         store=ParquetStore("library", "s", "e"), index=MemoryIndex(),
         recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="w"))
     sources = [Source(str(path)) for path in sorted(Path().glob("*.mp4"))]
-    for report in make_executor(Execution(address=sys.argv[1]), stages).run(sources):
+    for report in make_executor(Execution(address=sys.argv[1], **SETTINGS), stages).run(sources):
         print(report.status, report.problem, flush=True)
 """
 _NODES = """
@@ -114,6 +122,24 @@ def test_a_cluster_grows_for_a_batch_and_shrinks_again_however_that_ends(growing
     assert until(nodes, count=1) == [head]
 
 
+def shares_of(*, readers: int = 1, encoders: int = 1, gpus: float = 0.0) -> Shares:
+    return Shares(encoders=encoders, encoder_cpus=1, encoder_gpus=gpus, readers=readers, reader_cpus=1)
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_cluster_grows_by_a_gpu_and_shrinks_again(growing, nodes, tmp_path):
+    for grey in range(3):
+        write_video(tmp_path / f"{grey}.mp4", frames=150, grey=grey, slow=0.1)
+    [head] = until(nodes, count=1)
+    asked = _BATCH.replace("SETTINGS = {}", "SETTINGS = {'grow_to_videos': 0, 'grow_to_gpus': 1}")
+    batch = growing.driver(asked, tmp_path)
+    assert len(until(nodes, count=2)) == 2
+    out, _ = batch.communicate(timeout=PATIENCE_SECONDS)
+    assert out.splitlines() == ["done None"] * 3
+    assert until(nodes, count=1) == [head]
+
+
 @pytest.mark.parametrize(
     ("left", "readers", "changes", "missing"),
     [
@@ -127,4 +153,20 @@ def test_a_cluster_grows_for_a_batch_and_shrinks_again_however_that_ends(growing
     ],
 )
 def test_no_more_is_asked_for_than_there_are_videos_and_settings_allow(left, readers, changes, missing):
-    assert readers_missing(settings(**changes), videos_left=left, readers=readers) == missing
+    assert readers_missing(settings(**changes), shares_of(readers=readers), videos_left=left) == missing
+
+
+@pytest.mark.parametrize(
+    ("left", "shares", "changes", "missing"),
+    [
+        (10, shares_of(), {}, 0),
+        (10, shares_of(), {"grow_to_gpus": 4}, 4),
+        (3, shares_of(), {"grow_to_gpus": 4}, 3),
+        (10, shares_of(encoders=3, gpus=1), {"grow_to_gpus": 4}, 1),
+        (10, shares_of(encoders=3, gpus=1), {"grow_to_gpus": 4, "encoders": 3}, 0),
+        (10, shares_of(encoders=2, gpus=0.5), {"grow_to_gpus": 2, "gpus_per_encoder": 0.5}, 2),
+        (10, shares_of(encoders=9, gpus=1), {"grow_to_gpus": 4}, 0),
+    ],
+)
+def test_gpus_are_asked_for_where_settings_say_so(left, shares, changes, missing):
+    assert encoders_missing(settings(**changes), shares, videos_left=left) == missing

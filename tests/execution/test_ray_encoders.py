@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -46,6 +46,7 @@ class FakeRay:
 
     def __init__(self) -> None:
         self.actors = self.killed = 0
+        self.left: set[str] = set()
 
     def remote(self, kind: type) -> Any:
         return self
@@ -60,6 +61,9 @@ class FakeRay:
 
     def kill(self, actor: FakeActor) -> None:
         self.killed += 1
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return [{"NodeID": name, "Alive": name not in self.left} for name in ("first", "second")]
 
     def _start(self, *arguments: object, **keywords: object) -> FakeActor:
         self.actors += 1
@@ -223,6 +227,62 @@ def test_a_broken_device_is_given_up_where_there_is_another(fake_ray):
 
 
 ONE = Shares(encoders=1, encoder_cpus=1, encoder_gpus=0, readers=1, reader_cpus=1)
+ON_GPU = replace(ONE, encoder_gpus=1)
+DIED = ActorDiedError()
+
+
+def test_an_encoder_on_a_processor_works_until_one_on_a_gpu_is_open(pool, fake_ray):
+    call = submitted(pool, FakePart())
+    pool.resize(ON_GPU)
+    [opening] = set(pool.waitables()) - {call}
+    last = submitted(pool, FakePart())
+    pool.collect(opening)
+    assert {submitted(pool, FakePart()).actor for _ in range(2)} == {2}
+    assert (collected(pool, call, [VECTORS]), fake_ray.killed) == ([VECTORS], 0)
+    assert (collected(pool, last, [VECTORS]), fake_ray.killed) == ([VECTORS], 1)
+
+
+def test_an_idle_encoder_on_a_processor_ends_when_one_on_a_gpu_is_open(pool, fake_ray):
+    pool.resize(ON_GPU)
+    assert fake_ray.killed == 0
+    open_all(pool)
+    assert (fake_ray.actors, fake_ray.killed) == (2, 1)
+
+
+def test_where_the_last_gpu_leaves_its_calls_are_done_again_on_processors(fake_ray):
+    pool: EncoderPool[FakePart] = EncoderPool(FakeEncoder(), ON_GPU, retries=1)
+    pool.start()
+    open_all(pool)
+    call = submitted(pool, FakePart())
+    pool.resize(ONE)
+    assert fake_ray.killed == 1
+    assert collected(pool, call, DIED) == [None]
+    open_all(pool)
+    assert (submitted(pool, FakePart()).actor, fake_ray.actors) == (2, 2)
+
+
+def test_a_gpu_that_leaves_before_its_encoder_is_open_is_not_waited_for(fake_ray):
+    pool: EncoderPool[FakePart] = EncoderPool(FakeEncoder(), ON_GPU, retries=1)
+    pool.start()
+    gone = pool.waitables()
+    pool.resize(ONE)
+    assert not set(gone) & set(pool.waitables())
+    open_all(pool)
+    assert (pool.preprocessing, submitted(pool, FakePart()).actor) == (None, 2)
+
+
+def test_of_two_gpus_the_encoder_of_the_one_that_left_ends(fake_ray):
+    pool: EncoderPool[FakePart] = EncoderPool(FakeEncoder(), replace(ON_GPU, encoders=2), retries=1)
+    pool.start()
+    for reference, node in zip(pool.waitables()[1:], ("first", "second"), strict=True):
+        reference.answer = node
+    open_all(pool)
+    calls = [submitted(pool, FakePart()) for _ in range(2)]
+    fake_ray.left.add("first")
+    pool.resize(ON_GPU)
+    assert (fake_ray.killed, fake_ray.actors) == (1, 2)
+    assert collected(pool, calls[0], DIED) == [None]
+    assert collected(pool, calls[1], [VECTORS]) == [VECTORS]
 
 
 def batch(kept: KeptEncoders, encoder: FakeEncoder, *, answer: object = None) -> None:
