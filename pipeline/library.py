@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pipeline.encode import Encoder, OpenClipEncoder, OpenEncoder
 from pipeline.errors import QueryError
 from pipeline.index import MomentIndex
-from pipeline.library_checks import check_encoder, check_sampling
+from pipeline.library_checks import check_encoder, check_sampling, check_version
 from pipeline.library_config import config_of
 from pipeline.library_file import LibraryFile, write_library_file
 from pipeline.library_index import LibraryIndex
@@ -68,10 +68,11 @@ class Library:
             encoder: In place of the configuration's.
 
         Raises:
-            ConfigError: A setting is wrong, or the library's file was written by another version.
+            ConfigError: A setting is wrong, or the library was made by a version that this one cannot go on from.
             FingerprintMismatchError: The library was made with another encoder.
         """
         library = cls(config_of(location, overrides), encoder=encoder)
+        check_version(library.config)
         check_encoder(library.config, library._encoder, has_own=encoder is None)
         return library
 
@@ -116,7 +117,7 @@ class Library:
         recorder = begin_run(self.config, self._encoder, batch, on_progress)
         self.last_run_id = recorder.run_id
         executor = executor or make_executor(self.config.execution, self.stages(), on_progress=recorder.progress)
-        write_library_file(LibraryFile(self.config, self._encoder.description, self._encoder.fingerprint))
+        self._write_file()
         try:
             yield from recorded(executor, batch, recorder, FailureLog(self.config.library))
         finally:
@@ -279,7 +280,7 @@ class Library:
         check_sampling(self.config)
         self._claim()
         rebuilt = rebuild(self.moment_index(), self.store, self.config.row_recipe, on_video=on_video)
-        write_library_file(LibraryFile(self.config, self._encoder.description, self._encoder.fingerprint))
+        self._write_file()
         self._forget()
         return rebuilt
 
@@ -335,6 +336,10 @@ class Library:
     def _claim(self) -> None:
         if self._index.claim():
             self._forget()
+
+    def _write_file(self) -> None:
+        encoder, sampling = self._encoder, self.config.sampling_fingerprint
+        write_library_file(LibraryFile(self.config, encoder.description, encoder.fingerprint, sampling))
 
     def _forget(self) -> None:
         self._searcher = None

@@ -10,7 +10,23 @@ from pipeline.library_file import LibraryFile, read_library_file
 from pipeline.run_config import RunConfig
 from pipeline.store import ParquetStore
 
-__all__ = ["check_encoder", "check_sampling"]
+__all__ = ["check_encoder", "check_sampling", "check_version"]
+
+
+def check_version(config: RunConfig) -> None:
+    """Refuse a library whose frames this version of momentseek would choose otherwise, by the same configuration.
+
+    Raises:
+        ConfigError: It is such a library, and holds videos.
+    """
+    kept = read_library_file(config.library)
+    if kept is None or kept.sampling_fingerprint == kept.config.sampling_fingerprint:
+        return
+    if _holds_videos(kept):
+        raise ConfigError(
+            f"the library {config.library!r} was made by a version of momentseek that chose frames otherwise than this"
+            " one does; go on with that version, or index the videos again into another library"
+        )
 
 
 def check_encoder(config: RunConfig, encoder: Encoder, *, has_own: bool) -> None:
@@ -54,7 +70,7 @@ def check_sampling(config: RunConfig) -> None:
 
 def _holds_videos(kept: LibraryFile) -> bool:
     """Whether there are any: a library whose first batch failed, as for want of weights, may still change its model."""
-    store = ParquetStore(kept.config.library, kept.config.sampling_fingerprint, kept.encoder_fingerprint)
+    store = ParquetStore(kept.config.library, kept.sampling_fingerprint, kept.encoder_fingerprint)
     with suppress(StoreError):
         return next(store.records(), None) is not None
     return True

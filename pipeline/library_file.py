@@ -30,11 +30,13 @@ class LibraryFile:
         config: The configuration that it was last indexed with, at its present place.
         encoder_description: That configuration's encoder, for people.
         encoder_fingerprint: Identity of its vectors.
+        sampling_fingerprint: Identity of its frames, as the version of momentseek that wrote the file had it.
     """
 
     config: RunConfig
     encoder_description: str
     encoder_fingerprint: str
+    sampling_fingerprint: str
 
 
 def read_library_file(library: str) -> LibraryFile | None:
@@ -62,8 +64,12 @@ def read_library_file(library: str) -> LibraryFile | None:
         config: Mapping[str, Any] = merged(
             content["configuration"], {"library": library, **_own_model(content, library)}
         )
+        valid = validate(RunConfig, config, place)
         return LibraryFile(
-            validate(RunConfig, config, place), content["encoder_description"], content["encoder_fingerprint"]
+            valid,
+            content["encoder_description"],
+            content["encoder_fingerprint"],
+            content.get("sampling_fingerprint", valid.sampling_fingerprint),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError(
@@ -81,6 +87,7 @@ def write_library_file(file: LibraryFile) -> None:
         "format": _FORMAT,
         "encoder_description": file.encoder_description,
         "encoder_fingerprint": file.encoder_fingerprint,
+        "sampling_fingerprint": file.sampling_fingerprint,
         "configuration": _portable(file.config),
     }
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)

@@ -193,6 +193,18 @@ def test_another_sampling_is_refused_at_searching(tmp_path: Path) -> None:
         library.search("green")
 
 
+def test_a_library_of_a_version_that_chose_other_frames_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(tmp_path).close()
+    monkeypatch.setattr("pipeline.run_config._SAMPLING_REVISION", "a later one")
+    with pytest.raises(ConfigError, match="by a version of momentseek that chose frames otherwise"):
+        Library.open(tmp_path, encoder=WordModel())
+    monkeypatch.undo()
+    with Library.open(tmp_path, encoder=WordModel()) as library:
+        assert len(library.videos()) == 2
+
+
 def test_a_configuration_names_its_library(tmp_path: Path) -> None:
     config = load_run_config(overrides=[f"library={tmp_path}", "index.backend=memory", "segmentation.strategy=shots"])
     with Library.open(config, encoder=WordModel()) as library:

@@ -12,7 +12,7 @@ def kept_checkpoint(library: Path, checkpoint: Path, named: str | None = None) -
     checkpoint.parent.mkdir(parents=True)
     checkpoint.write_bytes(b"weights")
     config = RunConfig(library=str(library), encoder=Encoding(checkpoint=named or str(checkpoint)))
-    write_library_file(LibraryFile(config, "a model", "0123"))
+    write_library_file(LibraryFile(config, "a model", "0123", config.sampling_fingerprint))
     moved = library.rename(library.with_name("moved"))
     found = read_library_file(str(moved))
     assert found is not None
