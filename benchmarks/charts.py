@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CHARTS", "Bar", "Chart", "Panel", "Result"]
+__all__ = ["CHARTS", "Bar", "Chart", "Panel", "Point", "Result"]
 
 # The goal of keyframe sampling is meant for long films.
 _LONG_SECONDS = 600
@@ -33,8 +33,25 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Point:
+    """What a setting finds, and what that costs.
+
+    Attributes:
+        label: The setting.
+        cost: On the axis from left to right, in powers of ten.
+        value: On the axis upwards.
+        is_default: Whether it is the one that comes along.
+    """
+
+    label: str
+    cost: float
+    value: float
+    is_default: bool
+
+
+@dataclass(frozen=True)
 class Panel:
-    """Bars of one measure, or how it went while something else grew.
+    """Bars of one measure, how it went while something else grew, or what settings trade for what.
 
     Attributes:
         title: What is shown, and for what.
@@ -42,6 +59,7 @@ class Panel:
         bars: From top to bottom.
         form: How a value is written.
         curve: In place of bars, points from left to right.
+        trades: In place of bars, a line a kind, through what its settings find and cost.
     """
 
     title: str
@@ -49,6 +67,7 @@ class Panel:
     bars: tuple[Bar, ...] = ()
     form: str = "{:.2f}"
     curve: tuple[tuple[float, float], ...] = ()
+    trades: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -245,23 +264,23 @@ def simulation_chart(result: Result) -> Chart:
 
 
 def recall_chart(result: Result) -> Chart:
-    """What approximate search finds, and what a question costs, two panels a number of rows."""
+    """What approximate search finds, and what a question costs, a panel a number of rows."""
     panels = []
     for size, found in result["results"].items():
-        named = {_index_name(note): note for note in found["indexes"] if "refused" not in note}
-        recalls = tuple(Bar(name, note["recall_at_10"], goal=0.95) for name, note in named.items())
-        costs = tuple(Bar(name, note["ms_among_many"]) for name, note in named.items())
-        many = f"{result['questions']} at once, shorter is better"
-        panels.append(Panel(f"{int(size):,} rows: recall at 10", "longer is better", recalls, "{:.3f}"))
-        panels.append(Panel(f"{int(size):,} rows: milliseconds a question", many, costs, "{:.2f} ms"))
-    return Chart("What an approximate search finds", tuple(panels))
+        trades: dict[str, tuple[Point, ...]] = {}
+        for note in found["indexes"]:
+            if "refused" not in note:
+                point = Point(_effort(note), note["median_ms"], note["recall_at_10"], note["is_default"])
+                trades[note["index"]] = (*trades.get(note["index"], ()), point)
+        good = "upwards: recall at 10; to the right: milliseconds a question"
+        panels.append(Panel(f"{int(size):,} rows", good, form="{:.3f}", trades=trades))
+    return Chart("What an approximate search finds, and how long it takes", tuple(panels))
 
 
-def _index_name(note: Result) -> str:
-    """The kind, and the parameter of its effort."""
+def _effort(note: Result) -> str:
+    """The parameter of an index's effort."""
     efforts = ("ef_search", "nprobe", "search_list")
-    effort = [f"{name} {note['parameters'][name]}" for name in efforts if name in note["parameters"]]
-    return ", ".join([note["index"], *effort]) + (" (default)" if note["is_default"] and effort else "")
+    return ", ".join(f"{name} {note['parameters'][name]}" for name in efforts if name in note["parameters"])
 
 
 def experiments_chart(result: Result) -> Chart:
