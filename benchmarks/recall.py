@@ -238,7 +238,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="by the hundred")
     parser.add_argument("--kinds", nargs="+", choices=["lite_flat", *EFFORTS], default=["lite_flat", *EFFORTS])
     parser.add_argument("--questions", type=int, default=200, help=f"{WARM_UP + TIMED} or more")
-    parser.add_argument("--build-seconds", type=float, default=7200.0, help="how long a server may build one kind")
+    parser.add_argument("--build-seconds", type=float, default=1800.0, help="how long a server may build one kind")
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/recall.json"))
     arguments = parser.parse_args()
     if any(size < 1000 or size % ROWS_A_VIDEO for size in arguments.sizes):

@@ -56,8 +56,9 @@ def check_sampling(config: RunConfig) -> None:
     """Refuse another sampling than the library's videos were made with.
 
     Raises:
-        ConfigError: The library holds videos that were sampled otherwise.
+        ConfigError: The library holds videos that were sampled otherwise, or by a version that chose frames otherwise.
     """
+    check_version(config)
     kept = read_library_file(config.library)
     is_same = kept is None or kept.config.sampling_fingerprint == config.sampling_fingerprint
     if kept is not None and not is_same and _holds_videos(kept):

@@ -200,6 +200,9 @@ def test_a_library_of_a_version_that_chose_other_frames_is_refused(
     monkeypatch.setattr("pipeline.run_config._SAMPLING_REVISION", "a later one")
     with pytest.raises(ConfigError, match="by a version of momentseek that chose frames otherwise"):
         Library.open(tmp_path, encoder=WordModel())
+    config = load_run_config(overrides=[f"library={tmp_path}"])
+    with pytest.raises(ConfigError, match="chose frames otherwise"), Library(config, encoder=WordModel()) as library:
+        list(library.index(["park.mp4"]))
     monkeypatch.undo()
     with Library.open(tmp_path, encoder=WordModel()) as library:
         assert len(library.videos()) == 2

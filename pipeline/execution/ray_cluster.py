@@ -94,6 +94,9 @@ def shares(settings: Execution, *, cpus: float, gpus: float, nodes: int = 1, mem
     encoder_gpus = settings.gpus_per_encoder if gpus > 0 else 0.0
     fitting = encoders_on(gpus, encoder_gpus) if encoder_gpus else min(nodes, int(cpus / 2))
     encoders = settings.encoders or max(1, fitting)
+    if encoder_gpus and settings.grow_to_gpus and fitting:
+        # The others are asked for.
+        encoders = min(encoders, fitting)
     if encoder_gpus and encoders > fitting:
         raise ExecutionError(
             f"{encoders} encoders with {encoder_gpus:g} GPUs each do not fit the cluster's {gpus:g} GPUs; lower"
@@ -114,14 +117,21 @@ def shares(settings: Execution, *, cpus: float, gpus: float, nodes: int = 1, mem
     )
 
 
-def current_shares(settings: Execution) -> Shares | None:
+def current_shares(settings: Execution, *, began_on_gpus: bool) -> Shares | None:
     """The shares of the cluster that this process has joined, as it is now; None while a batch would not fit it.
 
     Where GPUs have left, there are as many encoders as fit, however many are wanted.
+
+    Args:
+        settings: What is wanted.
+        began_on_gpus: Whether that was wanted of GPUs.
     """
-    for fitting in (settings, settings.model_copy(update={"encoders": None})):
-        with suppress(ExecutionError):
-            return _shares_now(fitting)
+    with suppress(ExecutionError):
+        found = _shares_now(settings)
+        if found.encoder_gpus or not began_on_gpus:
+            return found
+    with suppress(ExecutionError):
+        return _shares_now(settings.model_copy(update={"encoders": None}))
     return None
 
 

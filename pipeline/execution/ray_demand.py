@@ -44,7 +44,7 @@ class Demand:
     @property
     def most(self) -> int:
         """Videos that have to be known so that the demand can be told."""
-        return self._settings.grow_to_videos if self._is_shown else 0
+        return max(self._settings.grow_to_videos, _most_encoders(self._settings)) if self._is_shown else 0
 
     def show(self, *, videos_left: int, shares: Shares) -> None:
         """Ask for what is missing now, at most every two seconds.
@@ -95,9 +95,13 @@ def readers_missing(settings: Execution, shares: Shares, *, videos_left: int) ->
 
 def encoders_missing(settings: Execution, shares: Shares, *, videos_left: int) -> int:
     """How many more encoders on GPUs there could be, as far as the settings let the cluster grow."""
-    most = encoders_on(settings.grow_to_gpus, settings.gpus_per_encoder)
-    wanted = min(videos_left, most, settings.encoders or most)
+    wanted = min(videos_left, _most_encoders(settings))
     return max(0, wanted - (shares.encoders if shares.encoder_gpus else 0))
+
+
+def _most_encoders(settings: Execution) -> int:
+    most = encoders_on(settings.grow_to_gpus, settings.gpus_per_encoder)
+    return min(most, settings.encoders or most)
 
 
 def _nothing() -> None:

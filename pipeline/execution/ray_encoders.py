@@ -43,9 +43,8 @@ class HasPixels(Protocol):
     def alone(self) -> bool:
         """Whether it has a call to itself, since an encoder died on one that it was part of."""
 
-    @property
-    def deaths(self) -> int:
-        """How often that was so."""
+    deaths: int
+    """How often that was so."""
 
 
 P = TypeVar("P", bound=HasPixels)
@@ -63,6 +62,7 @@ class Member:
         asked_at: When it was asked to load its model.
         is_reserved: Whether its call has it to itself.
         is_leaving: Whether it ends when its calls are done, as others of more use are open.
+        is_ended: Whether it was ended, and did not die.
         faults: How often in a row its device broke, in the processes before it too.
         node_id: Where it is, once it is open.
     """
@@ -74,6 +74,7 @@ class Member:
     asked_at: float = field(default_factory=time.monotonic)
     is_reserved: bool = False
     is_leaving: bool = False
+    is_ended: bool = False
     faults: int = 0
     node_id: str | None = None
 
@@ -105,6 +106,7 @@ class EncoderPool(Generic[P]):
     preprocessing: Preprocessing | None = None
     _members: list[Member] = field(default_factory=list)
     _asked: Any = None
+    _asked_of: Member | None = None
     _opening: dict[Any, Member] = field(default_factory=dict)
     _calls: dict[Any, _Call[P]] = field(default_factory=dict)
     _deaths: int = 0
@@ -119,7 +121,7 @@ class EncoderPool(Generic[P]):
         if self.kept is not None:
             self._members = self.kept.take(self._kind, self.shares.encoders)
         new = [self._add() for _ in range(self.shares.encoders - len(self._members))]
-        self._asked = self._members[0].actor.preprocessing.remote()
+        self._ask(self._members[0])
         for member in new:
             self._open(member)
 
@@ -134,14 +136,19 @@ class EncoderPool(Generic[P]):
         return EncoderTimes(load_seconds=self._load_seconds, busy_seconds=self._busy_seconds)
 
     @property
+    def is_busy(self) -> bool:
+        """Whether any of them has a call."""
+        return bool(self._calls)
+
+    @property
     def open_count(self) -> int:
-        """Encoders whose model is loaded, and at least one."""
-        return max(1, sum(member.is_open for member in self._members))
+        """Encoders that take calls, now or later, and at least one."""
+        return max(1, len(self._open_members))
 
     @property
     def nodes(self) -> frozenset[str | None]:
-        """The nodes that have an encoder whose model is loaded."""
-        return frozenset(member.node_id for member in self._members if member.is_open)
+        """The nodes that have an encoder that takes calls."""
+        return frozenset(member.node_id for member in self._open_members)
 
     def takers(self) -> list[Member]:
         """The encoders that take another call, those with least to do first."""
@@ -165,19 +172,24 @@ class EncoderPool(Generic[P]):
         Where the first GPUs have joined, encoders on processors go on until one on a GPU is open. Those whose GPU has
         left would wait for it for ever: their calls are answered as those of encoders that died.
         """
+        if (shares.encoders, shares.encoder_gpus) != (self.shares.encoders, self.shares.encoder_gpus):
+            # Devices that were past use may have left, and others have joined.
+            self._given_up = 0
         self.shares = shares
         if not self._members:
             return
         for member in self._stranded():
             self._end(member)
+        for member in self._fitting:
+            member.is_leaving = False
         self._fill_up()
-        if self._asked is not None:
-            self._asked = self._members[0].actor.preprocessing.remote()
+        self._ask_again()
 
     def collect(self, reference: Any) -> list[tuple[P, Vectors | Failure | Lost | None]]:
-        """Take in what is ready: each batch with its vectors, its failure, or None where it must be tried alone.
+        """Take in what is ready: each batch with its vectors, its failure, or None where it must be tried again.
 
-        A batch whose pixels were gone before they were encoded is `Lost`.
+        A batch on which an encoder died has one death more; one whose pixels were gone before they were encoded is
+        `Lost`.
 
         Raises:
             MomentseekError: The model cannot be used.
@@ -219,6 +231,10 @@ class EncoderPool(Generic[P]):
         return [member for member in self._members if member.gpus == self.shares.encoder_gpus]
 
     @property
+    def _open_members(self) -> list[Member]:
+        return [member for member in self._members if member.is_open and not member.is_leaving]
+
+    @property
     def _others(self) -> list[Member]:
         return [member for member in self._members if member.gpus != self.shares.encoder_gpus]
 
@@ -236,7 +252,8 @@ class EncoderPool(Generic[P]):
         if not self.shares.encoder_gpus:
             return self._others
         nodes = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
-        lost = [member for member in self._fitting if member.is_open and member.node_id not in nodes]
+        # Of those that are not open it is not known; whichever of them is left gets what there is.
+        lost = sorted((each for each in self._fitting if each.node_id not in nodes), key=lambda each: not each.is_open)
         return lost[: max(0, -self._missing)]
 
     def _part_with_others(self) -> None:
@@ -246,22 +263,33 @@ class EncoderPool(Generic[P]):
                 member.is_leaving = True
                 if member.calls == 0:
                     self._end(member)
+            self._ask_again()
+
+    def _ask(self, member: Member) -> None:
+        """Ask for the preprocessing, which each of them has before its model is loaded."""
+        self._asked, self._asked_of = member.actor.preprocessing.remote(), member
+
+    def _ask_again(self) -> None:
+        """Ask another one where the one that was asked has been ended."""
+        if self._asked is not None and self._asked_of not in self._members:
+            self._ask(self._members[0])
 
     def _end(self, member: Member) -> None:
         """End an encoder; what it has not answered is answered by its death."""
+        member.is_ended = True
         ray.kill(member.actor)
         self._members.remove(member)
         self._opening = {call: opening for call, opening in self._opening.items() if opening is not member}
 
-    def _add(self, *, faults: int = 0) -> Member:
+    def _add(self, *, faults: int = 0, gpus: float | None = None) -> Member:
+        gpus = self.shares.encoder_gpus if gpus is None else gpus
         actor = ray.remote(EncoderProcess).options(
             num_cpus=self.shares.encoder_cpus,
-            num_gpus=self.shares.encoder_gpus,
+            num_gpus=gpus,
             scheduling_strategy="SPREAD",
             max_restarts=self.retries,
             max_task_retries=self.retries,
         )
-        gpus = self.shares.encoder_gpus
         member = Member(actor.remote(self.encoder, on_gpu=gpus > 0), gpus, faults=faults)
         self._members.append(member)
         return member
@@ -311,7 +339,7 @@ class EncoderPool(Generic[P]):
         """Put a fresh process in the place of one whose device broke; its calls are done again."""
         self._replace(call.member, problem)
         if call.parts[0].deaths + 1 < _FAULTS_OF_FRAMES:
-            return [(part, None) for part in call.parts]
+            return _blamed(call.parts)
         said = f"the encoder's device broke on its frames {_FAULTS_OF_FRAMES} times, at last on them alone: {problem}"
         return [(call.parts[0], Failure(said))]
 
@@ -333,22 +361,45 @@ class EncoderPool(Generic[P]):
                 " Look at the device, and at what else uses it"
             )
 
+    def _take_place_of(self, member: Member) -> None:
+        """Start another in place of one that died."""
+        if member.gpus != self.shares.encoder_gpus and not any(each.is_open for each in self._fitting):
+            # It was to work until one on a GPU is open, and that may be long: others may hold the GPU.
+            self._open(self._add(gpus=member.gpus))
+        else:
+            self._fill_up()
+        if not self._members:
+            raise ExecutionError("the last encoder died, and the devices that are left broke too often")
+
     def _gone(self, call: _Call[P], error: RayError) -> list[tuple[P, Vectors | Failure | Lost | None]]:
         gone = Lost(f"its frames were lost on their way to the encoder ({_line(error)})")
         return [(part, gone) for part in call.parts]
 
     def _bereaved(self, call: _Call[P], error: RayError) -> list[tuple[P, Vectors | Failure | Lost | None]]:
-        """Replace the member that died; only frames on which encoders died twice, alone at last, are to blame."""
+        """Replace the member that died; only frames on which encoders died twice, alone at last, are to blame.
+
+        One that was ended here died of nothing that is in its frames, nor did others of its process if they are told so
+        later.
+        """
+        if call.member.is_ended:
+            return [(part, None) for part in call.parts]
         if call.member in self._members:
             self._members.remove(call.member)
-            self._fill_up()
+            self._take_place_of(call.member)
         if not call.parts[0].alone:
-            return [(part, None) for part in call.parts]
+            return _blamed(call.parts)
         self._deaths += 1
         problem = f"the encoder's process died on its frames, and again on them alone ({_line(error)})"
         if self._deaths >= _DEATHS_ALLOWED:
             raise ExecutionError(f"{problem}, {self._deaths} calls in a row; it may need more memory")
         return [(call.parts[0], Failure(problem))]
+
+
+def _blamed(parts: Sequence[P]) -> list[tuple[P, Vectors | Failure | Lost | None]]:
+    """Batches that are to be tried again, alone, since an encoder died on one of them."""
+    for part in parts:
+        part.deaths += 1
+    return [(part, None) for part in parts]
 
 
 def _own(error: RayTaskError) -> MomentseekError:

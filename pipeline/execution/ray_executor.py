@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from pipeline.errors import ExecutionError
 from pipeline.execution.ledger import Ledger
 from pipeline.execution.progress import OnProgress, ProgressMeter
 from pipeline.execution.ray_cluster import Shares, connected, current_shares, is_own_ray
@@ -118,6 +119,7 @@ class _Batch:
         self._settings = settings
         self._stages = stages
         self._shares = shares
+        self._began_on_gpus = shares.encoder_gpus > 0
         self._meter = meter
         self._ledger = Ledger(stages, rows_per_write=settings.rows_per_write)
         self._identities = Identities(settings, stages.fetching, sources)
@@ -141,13 +143,27 @@ class _Batch:
             is_listening = self._parts.is_short
             self._end_silent(is_listening=is_listening)
             waitables = self._waitables(is_listening=is_listening)
-            yield from self._ledger.reports(all_written=not waitables)
+            has_work = self._has_work
+            yield from self._ledger.reports(all_written=not has_work)
             self._meter.ended(self._ledger.counts, encoders=self._encoders.times, frames_waiting=self._parts.frames)
-            if not (waitables or self._admitted):
+            if not has_work:
                 return
+            if not waitables:
+                raise ExecutionError("videos are left, and there is no encoder that they could go to")
             ready, _ = self._ray.wait(waitables, num_returns=1, timeout=_TICK_SECONDS, fetch_local=False)
             for reference in ready:
                 self._take(reference)
+
+    @property
+    def _has_work(self) -> bool:
+        """Whether any video is under way; encoders that still load their model keep nobody waiting."""
+        return bool(
+            self._admitted
+            or self._identities.waitables
+            or self._readers.waitables
+            or self._parts.frames
+            or self._encoders.is_busy
+        )
 
     def close(self) -> None:
         if self._ray.is_initialized():
@@ -221,7 +237,6 @@ class _Batch:
         if part.video.is_over:
             return
         if result is None:
-            part.deaths += 1
             self._parts.add(part)
         elif isinstance(result, Failure | Lost):
             self._readers.cancel(part.video)
@@ -275,7 +290,7 @@ class _Batch:
         if time.monotonic() - self._looked_at_cluster < _CLUSTER_SECONDS:
             return
         self._looked_at_cluster = time.monotonic()
-        found = current_shares(self._settings)
+        found = current_shares(self._settings, began_on_gpus=self._began_on_gpus)
         if found is None or found == self._shares:
             return
         _log.info("the cluster has changed: %s", found)

@@ -205,8 +205,13 @@ def _known(group: Sequence[RunConfig], every: Sequence[RunConfig], video_ids: Ma
         every: Those whose cuts may be used, where the same decoder found them; `group` is among them.
         video_ids: By source.
     """
-    samplings = {store_of(config): config.sampling for config in every if config.decoding == group[0].decoding}
     of_group = set(map(store_of, group))
+    samplings = {
+        store: config.sampling
+        for config in every
+        if config.decoding == group[0].decoding
+        and ((store := store_of(config)) in of_group or _search_of(config.sampling))
+    }
     found: dict[str, Known] = {}
     for video_id in dict.fromkeys(video_ids.values()):
         outlines = {store: store.outline(video_id) for store in samplings if store.record(video_id) is not None}
@@ -221,8 +226,12 @@ def _found_cuts(outlines: Iterable[tuple[FrameSampler, Outline]]) -> dict[CutDet
     """What searches for cuts have found in a video, from what is kept of each sampling."""
     found: dict[CutDetection, tuple[Fraction, ...]] = {}
     for sampling, outline in outlines:
-        # A composite's cuts may be of several searches.
-        search = sampling.cuts if isinstance(sampling, FixedRate | SceneChange) else None
+        search = _search_of(sampling)
         if search is not None and outline.cuts_seconds is not None:
             found[search] = tuple(map(Fraction, outline.cuts_seconds))
     return found
+
+
+def _search_of(sampling: FrameSampler) -> CutDetection | None:
+    """Which search its cuts are of; a composite's may be of several."""
+    return sampling.cuts if isinstance(sampling, FixedRate | SceneChange) else None

@@ -37,7 +37,7 @@ class VariantResult:
         kept: Frames and bytes.
         decoding: What its sampling's decoding takes alone; None where that was not measured.
         segments: Rows of its index.
-        search_seconds: Of one question, on the average.
+        search_seconds: Of one question, on the average, its text embedded before.
         versions: Of what made it.
         made_at: When, in UTC.
     """

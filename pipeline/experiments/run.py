@@ -155,6 +155,8 @@ class _Scorer:
             # Two models need not fit into memory.
             self._opened = None
             self._encoding, self._opened = settings, OpenClipEncoder(settings).open()
+            # Else the variant that comes first would pay for all: a text is embedded once.
+            self._opened.encode_texts(list(dict.fromkeys(query.text for query in self._queries)))
         return self._opened
 
     def _cost(self, variant: Variant) -> DecodingCost | None:

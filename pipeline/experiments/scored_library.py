@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from pipeline.encode import OpenClipEncoder, OpenEncoder
 from pipeline.experiments.embedding import store_of
@@ -53,7 +54,9 @@ class ScoredLibrary:
         self._index = MemoryIndex()
         for record in self._records:
             self._index.upsert(config.row_recipe.rows(store.read(record.video_id), record.metadata))
-        self._searcher = searcher_of(config, OpenClipEncoder(config.encoder), opened, self._index, store, self.find)
+        # Not by a method of this object: it and the searcher would hold each other, and the encoder, for long.
+        find = partial(match_videos, self._records)
+        self._searcher = searcher_of(config, OpenClipEncoder(config.encoder), opened, self._index, store, find)
 
     def search(
         self, question: str, *, top: int | None = None, videos: Iterable[str] = (), min_score: float | None = None

@@ -62,7 +62,8 @@ _NODES = """
     import ray
     ray.init(address=sys.argv[1], log_to_driver=False, logging_level="ERROR")
     while True:
-        print(*(node["NodeID"] for node in ray.nodes() if node["Alive"]), flush=True)
+        alive = [node for node in ray.nodes() if node["Alive"]]
+        print(*(node["NodeID"] + ":gpu" * ("GPU" in node["Resources"]) for node in alive), flush=True)
         time.sleep(0.5)
 """
 
@@ -134,7 +135,8 @@ def test_a_cluster_grows_by_a_gpu_and_shrinks_again(growing, nodes, tmp_path):
     [head] = until(nodes, count=1)
     asked = _BATCH.replace("SETTINGS = {}", "SETTINGS = {'grow_to_videos': 0, 'grow_to_gpus': 1}")
     batch = growing.driver(asked, tmp_path)
-    assert len(until(nodes, count=2)) == 2
+    [joined] = set(until(nodes, count=2)) - {head}
+    assert joined.endswith(":gpu")
     out, _ = batch.communicate(timeout=PATIENCE_SECONDS)
     assert out.splitlines() == ["done None"] * 3
     assert until(nodes, count=1) == [head]

@@ -38,6 +38,7 @@ class FakeMethod:
 
 class FakeActor:
     def __init__(self, number: int) -> None:
+        self.number = number
         self.encode = self.open = self.preprocessing = FakeMethod(number)
 
 
@@ -45,7 +46,8 @@ class FakeRay:
     """Its actors answer nothing by themselves: a test sets the `answer` of their references."""
 
     def __init__(self) -> None:
-        self.actors = self.killed = 0
+        self.actors = 0
+        self.ended: list[int] = []
         self.left: set[str] = set()
 
     def remote(self, kind: type) -> Any:
@@ -59,8 +61,12 @@ class FakeRay:
             raise reference.answer
         return reference.answer
 
+    @property
+    def killed(self) -> int:
+        return len(self.ended)
+
     def kill(self, actor: FakeActor) -> None:
-        self.killed += 1
+        self.ended.append(actor.number)
 
     def nodes(self) -> list[dict[str, Any]]:
         return [{"NodeID": name, "Alive": name not in self.left} for name in ("first", "second")]
@@ -228,6 +234,7 @@ def test_a_broken_device_is_given_up_where_there_is_another(fake_ray):
 
 ONE = Shares(encoders=1, encoder_cpus=1, encoder_gpus=0, readers=1, reader_cpus=1)
 ON_GPU = replace(ONE, encoder_gpus=1)
+TWO_GPUS = replace(ON_GPU, encoders=2)
 DIED = ActorDiedError()
 
 
@@ -268,21 +275,89 @@ def test_a_gpu_that_leaves_before_its_encoder_is_open_is_not_waited_for(fake_ray
     pool.resize(ONE)
     assert not set(gone) & set(pool.waitables())
     open_all(pool)
-    assert (pool.preprocessing, submitted(pool, FakePart()).actor) == (None, 2)
+    assert submitted(pool, FakePart()).actor == 2
 
 
-def test_of_two_gpus_the_encoder_of_the_one_that_left_ends(fake_ray):
-    pool: EncoderPool[FakePart] = EncoderPool(FakeEncoder(), replace(ON_GPU, encoders=2), retries=1)
+@pytest.mark.parametrize(("left", "ended"), [("first", 1), ("second", 2)])
+def test_of_two_gpus_the_encoder_of_the_one_that_left_ends(fake_ray, left, ended):
+    pool: EncoderPool[FakePart] = EncoderPool(FakeEncoder(), TWO_GPUS, retries=1)
     pool.start()
     for reference, node in zip(pool.waitables()[1:], ("first", "second"), strict=True):
         reference.answer = node
     open_all(pool)
-    calls = [submitted(pool, FakePart()) for _ in range(2)]
-    fake_ray.left.add("first")
+    calls = {call.actor: call for call in (submitted(pool, FakePart()) for _ in range(2))}
+    fake_ray.left.add(left)
     pool.resize(ON_GPU)
-    assert (fake_ray.killed, fake_ray.actors) == (1, 2)
-    assert collected(pool, calls[0], DIED) == [None]
-    assert collected(pool, calls[1], [VECTORS]) == [VECTORS]
+    assert (fake_ray.ended, fake_ray.actors) == ([ended], 2)
+    assert collected(pool, calls.pop(ended), DIED) == [None]
+    assert collected(pool, calls.popitem()[1], [VECTORS]) == [VECTORS]
+
+
+def test_one_that_waits_for_a_gpu_that_left_ends(fake_ray):
+    pool: EncoderPool[FakePart] = EncoderPool(FakeEncoder(), TWO_GPUS, retries=1)
+    pool.start()
+    asked, first, _ = pool.waitables()
+    first.answer = "first"
+    pool.collect(first)
+    pool.resize(ON_GPU)
+    assert fake_ray.ended == [2]
+    assert pool.waitables() == [asked]
+
+
+def test_frames_are_not_to_blame_for_an_encoder_that_was_ended(fake_ray):
+    pool: EncoderPool[FakePart] = EncoderPool(FakeEncoder(), ON_GPU, retries=1)
+    pool.start()
+    open_all(pool)
+    alone = FakePart(alone=True, deaths=1)
+    call = submitted(pool, alone)
+    pool.resize(ONE)
+    assert collected(pool, call, DIED) == [None]
+    assert alone.deaths == 1
+
+
+def test_a_gpu_that_comes_and_goes_leaves_the_encoder_on_a_processor_at_work(pool, fake_ray):
+    call = submitted(pool, FakePart())
+    pool.resize(ON_GPU)
+    [opening] = set(pool.waitables()) - {call}
+    pool.collect(opening)
+    assert pool.nodes == {None}
+    pool.resize(ONE)
+    assert (fake_ray.ended, submitted(pool, FakePart()).actor) == ([2], 1)
+
+
+def test_an_encoder_on_a_processor_that_dies_while_a_gpu_is_waited_for_is_replaced(pool, fake_ray):
+    call = submitted(pool, FakePart())
+    pool.resize(ON_GPU)
+    assert collected(pool, call, DIED) == [None]
+    assert (fake_ray.actors, fake_ray.ended) == (3, [])
+
+
+def test_the_preprocessing_is_asked_of_another_where_the_first_was_ended(fake_ray):
+    pool: EncoderPool[FakePart] = EncoderPool(FakeEncoder(), ONE, retries=1)
+    pool.start()
+    pool.resize(ON_GPU)
+    opening = pool.waitables()[-1]
+    assert opening.actor == 2
+    pool.collect(opening)
+    [asked] = pool.waitables()
+    assert (fake_ray.ended, asked.actor) == ([1], 2)
+
+
+def test_a_broken_device_that_has_left_does_not_count_any_more(fake_ray):
+    pool: EncoderPool[FakePart] = EncoderPool(FakeEncoder(), TWO_GPUS, retries=1)
+    pool.start()
+    open_all(pool)
+    for _ in range(6):
+        calls = [submitted(pool, FakePart()) for _ in range(2)]
+        broken = max(calls, key=lambda call: call.actor)
+        for call in calls:
+            collected(pool, call, BROKEN if call is broken else [VECTORS])
+        open_all(pool)
+    fake_ray.left.add("second")
+    pool.resize(ON_GPU)
+    started = fake_ray.actors
+    assert collected(pool, submitted(pool, FakePart()), DIED) == [None]
+    assert fake_ray.actors == started + 1
 
 
 def batch(kept: KeptEncoders, encoder: FakeEncoder, *, answer: object = None) -> None:

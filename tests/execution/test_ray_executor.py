@@ -18,7 +18,7 @@ from own_process import start_script
 
 from pipeline.errors import ExecutionError
 from pipeline.execution import make_executor
-from pipeline.execution.ray_cluster import check_reachable, connected, shares
+from pipeline.execution.ray_cluster import check_reachable, connected, current_shares, shares
 from pipeline.types import Source, Status
 
 
@@ -134,6 +134,24 @@ def test_shares_of_the_object_store_are_for_all_readers():
 def test_shares_refuse_more_encoders_than_the_gpus_hold():
     with pytest.raises(ExecutionError, match="do not fit the cluster's 1 GPUs"):
         shares(settings(encoders=2), cpus=4, gpus=1)
+
+
+def test_shares_take_the_gpus_that_are_there_where_others_are_asked_for():
+    assert shares(settings(encoders=4, grow_to_gpus=4), cpus=4, gpus=1).encoders == 1
+    with pytest.raises(ExecutionError, match="do not fit"):
+        shares(settings(gpus_per_encoder=2, grow_to_gpus=4), cpus=4, gpus=1)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "began_on_gpus", "encoders"), [(8, True, 8), (3, True, 3), (0, True, 1), (0, False, 8)]
+)
+def test_where_gpus_have_left_there_are_as_many_encoders_as_fit(monkeypatch, gpus, began_on_gpus, encoders):
+    resources = {"CPU": 4.0, "GPU": float(gpus), "object_store_memory": 1e9}
+    monkeypatch.setattr("ray.cluster_resources", lambda: resources)
+    monkeypatch.setattr("ray.nodes", lambda: [{"Alive": True, "Resources": resources}])
+    found = current_shares(settings(encoders=8), began_on_gpus=began_on_gpus)
+    assert found is not None
+    assert found.encoders == encoders
 
 
 def test_shares_refuse_a_cluster_without_processors():
