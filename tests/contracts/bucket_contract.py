@@ -36,7 +36,8 @@ class BucketContract:
     scheme: str
 
     @pytest.fixture(scope="class")
-    def store(self, large: Made) -> Any:
+    @classmethod
+    def store(cls, large: Made) -> Any:
         """The file system, after `fill`."""
         raise NotImplementedError
 

@@ -20,7 +20,8 @@ class TestGoogleStorage(BucketContract):
     scheme = "gs"
 
     @pytest.fixture(scope="class")
-    def store(self, large: Made) -> Iterator[Any]:
+    @classmethod
+    def store(cls, large: Made) -> Iterator[Any]:
         import gcsfs
 
         server = create_server("127.0.0.1", 0, in_memory=True, default_bucket="films")

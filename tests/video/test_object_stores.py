@@ -28,7 +28,8 @@ class TestS3(BucketContract):
     scheme = "s3"
 
     @pytest.fixture(scope="class")
-    def store(self, large: Made) -> Iterator[Any]:
+    @classmethod
+    def store(cls, large: Made) -> Iterator[Any]:
         import s3fs
 
         server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
