@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ray
 
 if TYPE_CHECKING:
-    from pipeline.execution.ray_encoders import Member
+    from pipeline.execution.ray_members import Member
 
 __all__ = ["KeptEncoders"]
 

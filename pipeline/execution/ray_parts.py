@@ -6,7 +6,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from itertools import chain
 
-from pipeline.execution.ray_encoders import EncoderPool, Member
+from pipeline.execution.ray_encoders import EncoderPool
+from pipeline.execution.ray_members import Member
 from pipeline.execution.ray_videos import RayPart
 
 __all__ = ["WaitingParts"]

@@ -12,7 +12,7 @@ from contracts.fake_videos import FakeEncoder
 from ray.exceptions import ActorDiedError, OutOfMemoryError
 
 from pipeline.errors import ExecutionError
-from pipeline.execution import ray_encoders, ray_kept
+from pipeline.execution import ray_encoders, ray_kept, ray_members
 from pipeline.execution.ray_cluster import Shares
 from pipeline.execution.ray_encoders import EncoderPool
 from pipeline.execution.ray_kept import KeptEncoders
@@ -87,6 +87,7 @@ class FakePart:
 def fake_ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
     ray = FakeRay()
     monkeypatch.setattr(ray_encoders, "ray", ray)
+    monkeypatch.setattr(ray_members, "ray", ray)
     monkeypatch.setattr(ray_kept, "ray", ray)
     return ray
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.execution.ray_encoders import Member
+from pipeline.execution.ray_members import Member
 from pipeline.execution.ray_parts import WaitingParts
 from pipeline.execution.ray_videos import RayPart
 
