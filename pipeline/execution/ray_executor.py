@@ -148,7 +148,7 @@ class _Batch:
             self._meter.ended(self._ledger.counts, encoders=self._encoders.times, frames_waiting=self._parts.frames)
             if not has_work:
                 return
-            if not waitables:
+            if not waitables and not (self._admitted and self._readers.has_room):
                 raise ExecutionError("videos are left, and there is no encoder that they could go to")
             ready, _ = self._ray.wait(waitables, num_returns=1, timeout=_TICK_SECONDS, fetch_local=False)
             for reference in ready:
