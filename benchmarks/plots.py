@@ -23,8 +23,8 @@ __all__ = ["charts_in", "draw", "lines_of"]
 
 OURS, PEER, MARK = "#2f6f9f", "#a9b4bd", "#d98c3f"
 INK, FAINT = "#22303a", "#6b7780"
-_WIDTH_INCHES, _DOTS_PER_INCH = 9.0, 150
 KINDS = (OURS, MARK, "#4d9a6a", "#8a5fb0", "#c2566b", "#7a7a3a", "#3f9fa8", "#5b6b77")
+_WIDTH_INCHES, _DOTS_PER_INCH = 9.0, 150
 _BAR_INCHES, _CURVE_INCHES, _TRADES_INCHES, _TITLE_INCHES = 0.3, 1.2, 2.4, 0.9
 
 

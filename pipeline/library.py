@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pipeline.encode import Encoder, OpenClipEncoder, OpenEncoder
 from pipeline.errors import QueryError
 from pipeline.index import MomentIndex
-from pipeline.library_checks import check_encoder, check_sampling, check_version
+from pipeline.library_checks import check_encoder, check_sampling
 from pipeline.library_config import config_of
 from pipeline.library_file import LibraryFile, write_library_file
 from pipeline.library_index import LibraryIndex
@@ -72,7 +72,6 @@ class Library:
             FingerprintMismatchError: The library was made with another encoder.
         """
         library = cls(config_of(location, overrides), encoder=encoder)
-        check_version(library.config)
         check_encoder(library.config, library._encoder, has_own=encoder is None)
         return library
 

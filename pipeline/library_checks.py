@@ -10,27 +10,11 @@ from pipeline.library_file import LibraryFile, read_library_file
 from pipeline.run_config import RunConfig
 from pipeline.store import ParquetStore
 
-__all__ = ["check_encoder", "check_sampling", "check_version"]
-
-
-def check_version(config: RunConfig) -> None:
-    """Refuse a library whose frames this version of momentseek would choose otherwise, by the same configuration.
-
-    Raises:
-        ConfigError: It is such a library, and holds videos.
-    """
-    kept = read_library_file(config.library)
-    if kept is None or kept.sampling_fingerprint == kept.config.sampling_fingerprint:
-        return
-    if _holds_videos(kept):
-        raise ConfigError(
-            f"the library {config.library!r} was made by a version of momentseek that chose frames otherwise than this"
-            " one does; go on with that version, or index the videos again into another library"
-        )
+__all__ = ["check_encoder", "check_sampling"]
 
 
 def check_encoder(config: RunConfig, encoder: Encoder, *, has_own: bool) -> None:
-    """Refuse another encoder than the library's videos were made with.
+    """Refuse another encoder than the library's videos were made with, and frames that this version would not choose.
 
     Args:
         config: Names the library.
@@ -38,10 +22,14 @@ def check_encoder(config: RunConfig, encoder: Encoder, *, has_own: bool) -> None
         has_own: Whether the configuration says it.
 
     Raises:
+        ConfigError: The library holds videos whose frames were chosen otherwise than this version would.
         FingerprintMismatchError: The library holds another encoder's vectors; both are named.
     """
     kept = read_library_file(config.library)
-    if kept is None or (has_own and kept.config.encoder == config.encoder):
+    if kept is None:
+        return
+    _check_version(kept)
+    if has_own and kept.config.encoder == config.encoder:
         return
     if kept.encoder_fingerprint != encoder.fingerprint and _holds_videos(kept):
         raise FingerprintMismatchError(
@@ -58,14 +46,23 @@ def check_sampling(config: RunConfig) -> None:
     Raises:
         ConfigError: The library holds videos that were sampled otherwise, or by a version that chose frames otherwise.
     """
-    check_version(config)
     kept = read_library_file(config.library)
-    is_same = kept is None or kept.config.sampling_fingerprint == config.sampling_fingerprint
-    if kept is not None and not is_same and _holds_videos(kept):
+    if kept is None:
+        return
+    _check_version(kept)
+    if kept.config.sampling_fingerprint != config.sampling_fingerprint and _holds_videos(kept):
         raise ConfigError(
             f"the library {config.library!r} was sampled otherwise ({_sampling(kept.config)}) than this"
             f" configuration says ({_sampling(config)}); open it without a configuration, or choose another"
             " library for this one"
+        )
+
+
+def _check_version(kept: LibraryFile) -> None:
+    if kept.sampling_fingerprint != kept.config.sampling_fingerprint and _holds_videos(kept):
+        raise ConfigError(
+            f"the library {kept.config.library!r} was made by a version of momentseek that chose frames otherwise than"
+            " this one does; go on with that version, or index the videos again into another library"
         )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["start_script"]
+__all__ = ["script_output", "start_script"]
 
 _TESTS = Path(__file__).resolve().parent
 
@@ -31,3 +33,13 @@ def start_script(script: str, folder: Path, *arguments: str) -> subprocess.Popen
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
+
+
+def script_output(script: str, folder: Path, *, longest_seconds: float = 240) -> tuple[str, str]:
+    """Run a script as `start_script` does: its standard output and error. Nothing of it is left running."""
+    process = start_script(script, folder)
+    try:
+        return process.communicate(timeout=longest_seconds)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)

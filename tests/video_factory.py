@@ -123,9 +123,7 @@ def make_video(
     plain = [numbered(number, *size) for number in numbers] if shown is None else shown
     pictures = [_as_coded(_noisy(picture, noise), rotation, mirrored) for picture in plain]
     ticks = [round(time / time_base) for time in times]
-    steps = [after - before for before, after in pairwise(ticks)]
-    last = steps[-1] if steps else round(Fraction(1, 10) / time_base)
-    steps.append(last if last_duration is None else round(last_duration / time_base))
+    steps = _steps(ticks, last_duration, time_base)
     with av.open(str(path), "w", options=dict(muxer_options or {})) as container:
         tone = _tone(container, *audio) if audio and sound_first else None
         stream = _video_stream(container, codec, pictures[0], pixel_format, time_base, keyframe_every, options)
@@ -134,13 +132,24 @@ def make_video(
         if audio and not sound_first:
             tone = _tone(container, *audio)
         packets = list(_encoded(stream, pictures, ticks, pixel_format, time_base))
-        durations = dict(zip(ticks, steps, strict=True))
-        for packet in packets:
-            packet.duration = durations.get(packet.pts, packet.duration)
-        for packet in sorted([*packets, *(tone or [])], key=lambda each: each.dts * Fraction(each.time_base)):
-            container.mux(packet)
+        _mux(container, packets, tone or [], dict(zip(ticks, steps, strict=True)))
     exact = tuple(tick * time_base - zero for tick in ticks)
     return Made(path, exact, numbers, exact[-1] + steps[-1] * time_base)
+
+
+def _steps(ticks: Sequence[int], last_duration: Fraction | None, time_base: Fraction) -> list[int]:
+    """How many ticks each picture is shown."""
+    steps = [after - before for before, after in pairwise(ticks)]
+    last = steps[-1] if steps else round(Fraction(1, 10) / time_base)
+    return [*steps, last if last_duration is None else round(last_duration / time_base)]
+
+
+def _mux(container, packets, others, durations: Mapping[int, int]) -> None:
+    """Write packets in the order of their decoding, pictures with how long they are shown."""
+    for packet in packets:
+        packet.duration = durations.get(packet.pts, packet.duration)
+    for packet in sorted([*packets, *others], key=lambda each: each.dts * Fraction(each.time_base)):
+        container.mux(packet)
 
 
 def _noisy(picture: Picture, noise: int) -> Picture:

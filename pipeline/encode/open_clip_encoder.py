@@ -27,6 +27,7 @@ __all__ = ["OpenClipEncoder", "OpenClipModel"]
 
 # What torch, safetensors and open_clip raise for a file that is cut short, of another kind or of another model.
 _LOADING_ERRORS = (AttributeError, KeyError, OSError, RuntimeError, StopIteration, TypeError, ValueError)
+# Eight mebibytes, of 512 numbers each.
 _MOST_KNOWN_TEXTS = 4096
 
 

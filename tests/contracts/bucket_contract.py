@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -97,25 +98,24 @@ class BucketContract:
         with pytest.raises(SourceError, match=r"films/none\.csv: cannot be read: there is no such object"):
             uris(missing)
 
-    def test_what_changes_while_it_is_read_fails(self, store: Any, large: Made) -> None:
-        [film] = self.films("changing/a.mp4")
-        store.pipe_file("films/changing/a.mp4", large.path.read_bytes())
-        with make_decoder(Decoding(), QUICK).open(film) as stream:
+    def read_while(self, store: Any, large: Made, meddle: Callable[[str], None]) -> None:
+        """Read a film with which something is done after its first frame; what is done gets its path."""
+        path = "films/meddled/a.mp4"
+        store.pipe_file(path, large.path.read_bytes())
+        with make_decoder(Decoding(), QUICK).open(f"{self.scheme}://{path}") as stream:
             frames = iter(stream.frames())
             next(frames)
-            store.pipe_file("films/changing/a.mp4", large.path.read_bytes()[:-1] + b"\1")
-            with pytest.raises(VideoReadError, match="changed while it was read"):
-                list(frames)
+            meddle(path)
+            list(frames)
+
+    def test_what_changes_while_it_is_read_fails(self, store: Any, large: Made) -> None:
+        changed = large.path.read_bytes()[:-1] + b"\1"
+        with pytest.raises(VideoReadError, match="changed while it was read"):
+            self.read_while(store, large, lambda path: store.pipe_file(path, changed))
 
     def test_what_goes_while_it_is_read_fails(self, store: Any, large: Made) -> None:
-        [film] = self.films("going/a.mp4")
-        store.pipe_file("films/going/a.mp4", large.path.read_bytes())
-        with make_decoder(Decoding(), QUICK).open(film) as stream:
-            frames = iter(stream.frames())
-            next(frames)
-            store.rm_file("films/going/a.mp4")
-            with pytest.raises(VideoNotFoundError, match="no such object"):
-                list(frames)
+        with pytest.raises(VideoNotFoundError, match="no such object"):
+            self.read_while(store, large, store.rm_file)
 
     def test_a_library_may_lie_there(self, store: Any) -> None:
         library = ParquetStore(f"{self.scheme}://films/library", "sampling", "encoder")

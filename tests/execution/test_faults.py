@@ -8,7 +8,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import numpy as np
 import pytest
 from contracts.executor_contract import by_name, settings
 from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder, write_video
-from own_process import start_script
+from own_process import script_output, start_script
 
 from pipeline.execution import Stages, make_executor
 from pipeline.index import MemoryIndex
@@ -276,12 +275,7 @@ def test_a_node_that_leaves_is_done_without_and_one_that_joins_is_used(tmp_path)
     log = tmp_path / "nodes.log"
     for grey in range(10, 250, 6):
         write_video(tmp_path / "films" / f"{grey:03}.mp4", frames=8, grey=grey, slow=0.1, nodes=log)
-    process = start_script(_CLUSTER, tmp_path / "batch")
-    try:
-        out, err = process.communicate(timeout=240)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+    out, err = script_output(_CLUSTER, tmp_path / "batch")
     lines = out.splitlines()
     assert sum(" done None" in line for line in lines) == 40, out + err
     assert "rows 40 records 40" in out
@@ -345,12 +339,7 @@ _GPUS = """
 
 @pytest.mark.slow
 def test_a_gpu_that_joins_is_used_and_one_that_leaves_is_done_without(tmp_path):
-    process = start_script(_GPUS, tmp_path / "batch")
-    try:
-        out, err = process.communicate(timeout=240)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+    out, err = script_output(_GPUS, tmp_path / "batch")
     done = sum(".mp4 done None" in line for line in out.splitlines())
     assert f"given {done} rows {done}" in out, out + err
     held = (tmp_path / "batch" / "gpus.log").read_text().split()

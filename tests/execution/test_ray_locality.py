@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import textwrap
 from collections import Counter
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from contracts.fake_videos import write_video
+from own_process import script_output
 
-TESTS = Path(__file__).resolve().parent.parent
 VIDEOS, FRAMES = 24, 40
 
 _BATCH = """
     import os
     from dataclasses import dataclass
     from pathlib import Path
-    os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
+    os.environ |= {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_worker_niceness": "0"}
     import ray
     from ray._private.internal_api import get_memory_info_reply, get_state_from_address
     from ray.cluster_utils import Cluster
@@ -76,19 +69,9 @@ def test_most_frames_are_encoded_where_they_were_decoded_and_none_is_spilled(tmp
     for grey in range(VIDEOS):
         path = tmp_path / f"{grey:02}.mp4"
         write_video(path, frames=FRAMES, grey=grey, slow=0.01, nodes=tmp_path / f"{grey}.node")
-    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    environment |= {"PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent)]), "RAY_worker_niceness": "0"}
-    command = [sys.executable, "-c", textwrap.dedent(_BATCH)]
-    process = subprocess.Popen(
-        command, cwd=tmp_path, env=environment, text=True, stdout=subprocess.PIPE, start_new_session=True
-    )
-    try:
-        out, _ = process.communicate(timeout=240)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    *reports, end = out.splitlines()
-    assert reports == [f"done {FRAMES}"] * VIDEOS
+    out, err = script_output(_BATCH, tmp_path)
+    *reports, end = out.splitlines() or [""]
+    assert reports == [f"done {FRAMES}"] * VIDEOS, err
     read = {grey: (tmp_path / f"{grey}.node").read_text().split()[-1] for grey in range(VIDEOS)}
     calls = [line.split() for line in (tmp_path / "calls.log").read_text().splitlines()]
     stayed = Counter(read[int(grey)] == node for grey, node in calls)
