@@ -65,6 +65,7 @@ class PictureReader:
         self._before_jump: list[av.VideoFrame] = []
         self._file_end = Fraction(0)
         self._read_until = 0
+        self._block = 0, 0
         self._has_ended = False
 
     def pictures(self) -> Iterator[av.VideoFrame]:
@@ -205,7 +206,10 @@ class PictureReader:
         if self._read_until and hole > _MOST_BYTES_BETWEEN and not has_more:
             before = None if packet.pts is None else packet.pts - 1
             self._account.lose("the file is broken", self._time(before), f"{hole} bytes are lost")
-        self._read_until = max(self._read_until, packet.pos + packet.size)
+        # The packets of a laced block share its position: the block is as long as all of them together.
+        position, size = self._block
+        self._block = packet.pos, packet.size + (size if packet.pos == position else 0)
+        self._read_until = max(self._read_until, sum(self._block))
 
     def _measure(self, packet: Packet[VideoStream]) -> None:
         if self._probe.has_other_ends and packet.pts is not None and packet.time_base:
