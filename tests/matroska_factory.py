@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -96,7 +97,7 @@ def _laced(frames: Sequence[bytes], lacing: str) -> tuple[bytes, int]:
         head += b"".join(b"\xff" * (size // 255) + bytes([size % 255]) for size in sizes[:-1])
     elif lacing == "ebml":
         head += struct.pack(">Q", sizes[0] | 1 << 56)
-        for before, size in zip(sizes, sizes[1:-1], strict=False):
+        for before, size in pairwise(sizes[:-1]):
             head += struct.pack(">Q", (size - before + 2**55 - 1) | 1 << 56)
     return head + b"".join(frames), LACINGS[lacing]
 

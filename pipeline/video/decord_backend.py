@@ -93,7 +93,7 @@ class DecordStream(WholePictureStream):
             raise UnsupportedVideoError(
                 uri, f"decord counts {len(reader)} frames where there are {count}; use decoding.backend: pyav"
             )
-        height, width = reader.next().shape[:2]
+        height, width = self._first(reader).shape[:2]
         if (width, height) != (self.info.width, self.info.height):
             raise UnsupportedVideoError(uri, "decord takes another of its video streams; use decoding.backend: pyav")
 
@@ -111,6 +111,16 @@ class DecordStream(WholePictureStream):
                 account.lose("decord cannot go on", packet.seconds(self._probe)[0], _first_line(error))
                 return
             yield packet, np.ascontiguousarray(picture)
+
+    def _first(self, reader: VideoReader) -> Picture:
+        from decord import DECORDError
+
+        try:
+            picture: Picture = reader.next().asnumpy()
+        except (DECORDError, StopIteration) as error:
+            problem = f"decord cannot decode its first picture ({_first_line(error)}); use decoding.backend: pyav"
+            raise UnsupportedVideoError(self.info.uri, problem) from error
+        return picture
 
     def _opened(self) -> VideoReader:
         import decord

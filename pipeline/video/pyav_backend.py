@@ -38,6 +38,8 @@ _SKIPS: dict[Skip, Literal["NONREF", "NONKEY"]] = {
 # A seek may land behind its target; then one further back is tried, and at last the file is decoded from its beginning.
 _SEEKS_BACK_SECONDS = (0, 15)
 _WORTH_A_SEEK_SECONDS = 1
+# Pictures that may have the time of the one before them without being called damage.
+_MOST_REPEATS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,16 +288,20 @@ class PyAVStream:
                 self._probe, container, stream, account, is_skipping=is_skipping, grid=grid, uses=uses
             )
             last: PyAVFrame | None = None
+            repeats = 0
             for picture in reader.pictures():
                 account.frames_decoded += 1
                 frame = self._frame(picture, last)
                 if picture.is_corrupt:
                     account.note("a picture is damaged, and shown as well as could be", frame.time)
                 if last is not None and frame.time <= last.time:
-                    account.note("a picture is dropped that is no later than the one before", frame.time)
+                    # Two pictures of one time are common and no time is lost; the first one is given out.
+                    repeats = repeats + 1 if frame.time == last.time else _MOST_REPEATS + 1
+                    if repeats > _MOST_REPEATS:
+                        account.note("a picture is dropped that is no later than the one before", frame.time)
                 elif frame.time >= 0:
                     yield frame
-                    last = frame
+                    last, repeats = frame, 0
             reader.check_end()
 
     def _has_sought(self, container: InputContainer, stream: VideoStream, time: Fraction) -> bool:

@@ -12,7 +12,7 @@ import pytest
 from av.video.reformatter import ColorRange, Colorspace
 from contracts.decoder_contract import CASES, DecoderContract
 from video_catalogue import CATALOGUE, MILLISECOND
-from video_factory import Made, damaged, make_video, number_of, steady
+from video_factory import Made, damaged, make_video, number_of, steady, with_repeats
 
 from pipeline.errors import UnsupportedVideoError, VideoDecodeError
 from pipeline.types import Skip
@@ -112,6 +112,14 @@ def test_a_file_without_a_decodable_frame_is_an_error(decoder: VideoDecoder, tmp
 def test_a_window_behind_the_end_is_empty_and_no_error(decoder: VideoDecoder, long_video: Made) -> None:
     with decoder.open(str(long_video)) as stream:
         assert list(stream.frames(start=Fraction(3600))) == []
+
+
+def test_times_that_stand_still_are_damage(decoder: VideoDecoder, tmp_path: Path) -> None:
+    whole = make_video(tmp_path / "whole.mkv", steady(60), time_base=MILLISECOND)
+    still = with_repeats(whole, tmp_path / "still.mkv", repeats=range(20, 40))
+    with decoder.open(str(still)) as stream:
+        assert len(list(stream.frames())) < 60
+        assert "no later than the one before" in stream.damage[0]
 
 
 def test_two_passes_run_side_by_side(decoder: VideoDecoder, long_video: Made) -> None:
