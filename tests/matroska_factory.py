@@ -52,14 +52,39 @@ def with_laced_sound(made: Made, path: Path, *, sound: str, lacing: str, codec_i
         + b"".join(_block(*block, since=start) for block in sorted(blocks) if start <= block[0] < start + 500)
         for start in range(0, int(made.end * 1000), 500)
     ]
-    facts = _number("2ad7b1", 1_000_000) + _element("4489", struct.pack(">d", float(made.end * 1000)))
+    _write(path, [video, audio], clusters, made.end)
+    return path
+
+
+def as_video_for_windows(made: Made, path: Path) -> Made:
+    """A copy of an AVI file as old versions of mkvmerge made it: its packets have the times at which they are decoded.
+
+    Args:
+        made: A file of MPEG-4.
+        path: Where the copy is written.
+    """
+    with av.open(str(made.path)) as source:
+        stream = source.streams.video[0]
+        context = stream.codec_context
+        packets = [(p.dts * p.time_base * 1000, p) for p in source.demux(stream) if p.size]
+        header = struct.pack("<IiiHH4sIiiII", 40, context.width, context.height, 1, 24, b"XVID", 0, 0, 0, 0, 0)
+        video = _track(1, b"\x01", b"V_MS/VFW/FOURCC", header + (context.extradata or b"")) + _element(
+            "e0", _number("b0", context.width) + _number("ba", context.height)
+        )
+    blocks = [_block(round(time), 1, 0x80 if p.is_keyframe else 0, bytes(p), since=0) for time, p in packets]
+    duration = _number("23e383", round((made.times[1] - made.times[0]) * 10**9))
+    _write(path, [video + duration], [_number("e7", 0) + b"".join(blocks)], made.end)
+    return Made(path, made.times, made.numbers, made.end)
+
+
+def _write(path: Path, tracks: Sequence[bytes], clusters: Sequence[bytes], end: Fraction) -> None:
+    facts = _number("2ad7b1", 1_000_000) + _element("4489", struct.pack(">d", float(end * 1000)))
     segment = (
         _element("1549a966", facts + _element("4d80", b"test") + _element("5741", b"test"))
-        + _element("1654ae6b", _element("ae", video) + _element("ae", audio))
+        + _element("1654ae6b", b"".join(_element("ae", track) for track in tracks))
         + b"".join(_element("1f43b675", cluster) for cluster in clusters)
     )
     path.write_bytes(_element("1a45dfa3", _element("4282", b"matroska")) + _element("18538067", segment))
-    return path
 
 
 def _tone(sound: str, length: Fraction) -> tuple[bytes, list[tuple[int, bytes]]]:

@@ -8,7 +8,7 @@ leaves out are not shown, so they are not given out, and do not count.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,10 +19,12 @@ from pipeline.freed_memory import give_back
 from pipeline.types import VideoInfo
 from pipeline.video.media import Media
 from pipeline.video.orientation import UPRIGHT, Orientation
+from pipeline.video.picture_order import Opening, StoredOrder
 
 if TYPE_CHECKING:
     import av
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.stream import VideoStream
 
 __all__ = ["Probe", "open_stream", "probe", "reason_of"]
@@ -53,6 +55,7 @@ class Probe:
         orientation: How its pictures are turned upright.
         expected_end: End of the stream on the playback clock, where the container says.
         has_other_ends: Whether `expected_end` is of the whole file, of which another stream may be the longest.
+        order: What replaces the presentation times, where the container stores none that can be used.
     """
 
     media: Media
@@ -62,6 +65,7 @@ class Probe:
     orientation: Orientation
     expected_end: Fraction | None
     has_other_ends: bool
+    order: StoredOrder | None = None
 
     @property
     def is_matroska(self) -> bool:
@@ -91,10 +95,12 @@ def probe(media: Media) -> Probe:
     with _opened(media) as container:
         stream = _best_stream(container, uri)
         time_base = _time_base(stream, uri)
-        picture = _first_picture(container, stream)
+        opening = Opening(stream)
+        picture = _first_picture(opening.watched(container.demux(stream)), stream)
         media.raise_failure()
         orientation = _orientation(picture)
-        start_time = _start_time(container, picture)
+        order = opening.order(container)
+        start_time = _start_time(container, picture, stream, order)
         expected_end, has_other_ends = _expected_end(container, stream, start_time)
         width, height = stream.codec_context.width, stream.codec_context.height
         if picture is not None:
@@ -112,7 +118,7 @@ def probe(media: Media) -> Probe:
             rotation_degrees=orientation.rotation_degrees,
             time_base=time_base,
             start_time=start_time,
-            average_rate=stream.average_rate if stream.average_rate and stream.average_rate > 0 else None,
+            average_rate=_average_rate(stream, order),
             duration_seconds=_duration_seconds(stream, expected_end, start_time),
         )
         return Probe(
@@ -123,6 +129,7 @@ def probe(media: Media) -> Probe:
             orientation=orientation,
             expected_end=expected_end,
             has_other_ends=has_other_ends,
+            order=order,
         )
 
 
@@ -228,13 +235,13 @@ def _time_base(stream: VideoStream, uri: str) -> Fraction:
     return Fraction(stream.time_base)
 
 
-def _first_picture(container: InputContainer, stream: VideoStream) -> av.VideoFrame | None:
+def _first_picture(packets: Iterable[Packet[VideoStream]], stream: VideoStream) -> av.VideoFrame | None:
     """The first picture that can be decoded, within reason: it alone says how it is turned."""
     import av
 
     stream.codec_context.options = dict(_DECODER_OPTIONS)
     try:
-        for count, packet in enumerate(container.demux(stream)):
+        for count, packet in enumerate(packets):
             try:
                 pictures = packet.decode()
             except av.FFmpegError:
@@ -257,18 +264,28 @@ def _orientation(picture: av.VideoFrame | None) -> Orientation:
     return UPRIGHT if matrix is None else Orientation.from_display_matrix(bytes(matrix))
 
 
-def _start_time(container: InputContainer, picture: av.VideoFrame | None) -> Fraction:
+def _start_time(
+    container: InputContainer, picture: av.VideoFrame | None, video: VideoStream, order: StoredOrder | None
+) -> Fraction:
     """Raw time of the playback clock's zero."""
     starts = []
     for stream in (*container.streams.video, *container.streams.audio):
         if stream.start_time is not None and stream.time_base:
             start = stream.start_time * Fraction(stream.time_base)
             starts.append(max(start, Fraction(0)) if stream.type == "audio" else start)
-    if picture is not None and picture.pts is not None:
+    if order is not None:
+        starts.append(order.first_ticks * Fraction(video.time_base or 0))
+    elif picture is not None and picture.pts is not None:
         starts.append(picture.pts * Fraction(picture.time_base or 0))
     if not starts and container.start_time is not None:
         return Fraction(container.start_time, 1_000_000)
     return min(starts, default=Fraction(0))
+
+
+def _average_rate(stream: VideoStream, order: StoredOrder | None) -> Fraction | None:
+    if order is not None and order.is_counted:
+        return 1 / (order.step * Fraction(stream.time_base or 1))
+    return stream.average_rate if stream.average_rate and stream.average_rate > 0 else None
 
 
 def _expected_end(container: InputContainer, stream: VideoStream, start_time: Fraction) -> tuple[Fraction | None, bool]:

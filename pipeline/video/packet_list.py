@@ -33,6 +33,8 @@ def listed_packets(probed: Probe) -> Packets | None:
     """Read all packets and decode none; None where the file does not say when they are shown, or cannot be read."""
     import av
 
+    if probed.order is not None:
+        return None
     ticks, sizes, keys = array("q"), array("q"), array("b")
     with open_stream(probed, reads_all=False) as (container, stream):
         try:

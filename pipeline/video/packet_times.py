@@ -5,10 +5,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Generator
 from fractions import Fraction
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import UnsupportedVideoError
 from pipeline.video.container import Probe, open_stream, reason_of
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.stream import VideoStream
 
 __all__ = ["PacketTime", "packet_times"]
 
@@ -58,11 +62,12 @@ def packet_times(probed: Probe, *, takes_discarded: bool) -> Generator[PacketTim
                     raise UnsupportedVideoError(
                         uri, "its edit list leaves frames out, which this decoder shows; use decoding.backend: pyav"
                     )
-                if packet.pts is None:
+                ticks = _shown_at(packet, probed, stream)
+                if ticks is None:
                     raise UnsupportedVideoError(
                         uri, "its packets do not say when they are shown; use decoding.backend: pyav"
                     )
-                heapq.heappush(ahead, PacketTime(packet.pts, packet.duration or 0, packet.is_keyframe))
+                heapq.heappush(ahead, PacketTime(ticks, packet.duration or 0, packet.is_keyframe))
                 if len(ahead) > _REORDERED_PACKETS:
                     yield heapq.heappop(ahead)
         except av.FFmpegError as error:
@@ -71,3 +76,11 @@ def packet_times(probed: Probe, *, takes_discarded: bool) -> Generator[PacketTim
             ) from error
     while ahead:
         yield heapq.heappop(ahead)
+
+
+def _shown_at(packet: Packet[VideoStream], probed: Probe, stream: VideoStream) -> int | None:
+    if probed.order is None:
+        return packet.pts
+    # Packets that are decoded in the order in which they are shown have one time only.
+    is_reordered = probed.order.is_packed or stream.codec_context.has_b_frames
+    return None if is_reordered else packet.dts

@@ -226,8 +226,11 @@ class PyAVStream:
         self.close()
 
     def _shown(self, start: Fraction | None, end: Fraction | None, skip: Skip, grid: Grid | None) -> Generator[Frame]:
-        if start is not None or end is not None or skip is not Skip.NOTHING:
+        if start is not None or end is not None or skip is not Skip.NOTHING or self._probe.order is not None:
             grid = None
+        if self._probe.order is not None:
+            # A picture's time is known by the number of pictures before it.
+            skip = Skip.NOTHING
         for seek_to in self._entries(start):
             account = self._account = Account(self._probe.frame_duration)
             decoded = self._decoded(seek_to, skip, account, grid)
@@ -260,6 +263,8 @@ class PyAVStream:
 
     def _entries(self, start: Fraction | None) -> Iterator[Fraction | None]:
         """Times to seek to, best first; None is the beginning."""
+        if self._probe.order is not None:
+            start = None
         for back in _SEEKS_BACK_SECONDS:
             if start is not None and start - back > _WORTH_A_SEEK_SECONDS:
                 yield start - back

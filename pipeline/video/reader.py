@@ -12,6 +12,7 @@ from pipeline.video.account import Account
 from pipeline.video.container import Probe, reason_of
 from pipeline.video.jumps import jumps_of
 from pipeline.video.packet_list import PacketUses
+from pipeline.video.picture_order import PictureOrder
 from pipeline.video.plan import Step, Use, planned
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class PictureReader:
             Use.SHOWN: "NONREF" if is_skipping else "DEFAULT",
             Use.REFERENCE: "NONREF",
         }
+        self._order = PictureOrder(probed.order, probed.info.codec) if probed.order is not None else None
         self._is_skipping = is_skipping or grid is not None or uses is not None
         self._grid = grid
         self._uses = uses
@@ -70,7 +72,9 @@ class PictureReader:
 
     def pictures(self) -> Iterator[av.VideoFrame]:
         """Decoded pictures, as the decoder gives them out."""
-        if self._uses is not None:
+        if self._order is not None:
+            yield from self._ordered(self._order)
+        elif self._uses is not None:
             yield from self._planned(self._steps(self._uses))
         elif self._grid is not None:
             timed = ((packet, self._time(packet.pts)) for packet in self._packets_near(self._grid))
@@ -79,6 +83,15 @@ class PictureReader:
             for packet in self._packets():
                 yield from self._decoded(packet)
         self._has_ended = True
+
+    def _ordered(self, order: PictureOrder) -> Iterator[av.VideoFrame]:
+        """All pictures, with times by their order; none may be left out, since each counts."""
+        for packet in self._packets():
+            if packet.size:
+                order.send(packet)
+            for picture in self._decoded(packet):
+                picture.pts = order.receive(picture)
+                yield picture
 
     def _steps(self, known: PacketUses) -> Iterator[Step[Packet[VideoStream]]]:
         """The packets that are needed, and for what; the one that ends the stream empties the decoder."""
@@ -146,17 +159,17 @@ class PictureReader:
         except av.error.EOFError:
             return
         except av.FFmpegError as error:
-            self._account.lose("a picture cannot be decoded", self._time(_ticks(packet)), reason_of(error))
+            self._account.lose("a picture cannot be decoded", self._time(self._ticks(packet)), reason_of(error))
             return
         if packet.is_corrupt:
-            self._account.note("the data is damaged", self._time(_ticks(packet)))
+            self._account.note("the data is damaged", self._time(self._ticks(packet)))
         if self._is_skipping:
             self._pass_over(packet)
         yield from pictures
 
     def _pass_over(self, packet: Packet[VideoStream]) -> None:
         """Where frames are left out on purpose, their packets say that they are there."""
-        ticks = _ticks(packet)
+        ticks = self._ticks(packet)
         if ticks is not None and not packet.is_discard:
             end = self._time(ticks + (packet.duration or 0))
             if end is not None:
@@ -222,6 +235,5 @@ class PictureReader:
     def _time(self, ticks: int | None) -> Fraction | None:
         return None if ticks is None else ticks * self._probe.info.time_base - self._probe.info.start_time
 
-
-def _ticks(packet: Packet[VideoStream]) -> int | None:
-    return packet.pts if packet.pts is not None else packet.dts
+    def _ticks(self, packet: Packet[VideoStream]) -> int | None:
+        return packet.pts if packet.pts is not None and self._order is None else packet.dts

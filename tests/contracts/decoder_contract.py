@@ -45,6 +45,14 @@ CASES = [
     "grey.mp4",
     "ffv1-odd-size.mkv",
     "mpeg4.avi",
+    "h264.avi",
+    "h264-b-frames.avi",
+    "mpeg4-b-frames.avi",
+    "packed-b-frames.avi",
+    "packed-b-frames.mp4",
+    "packed-b-frames.mkv",
+    "for-windows.mkv",
+    "b-frames.asf",
     "mpeg2.mpg",
     "animation.gif",
     "one-frame.mp4",
@@ -55,6 +63,18 @@ CASES = [
     "edit-list.mp4",
     "edit-list-b-frames.mp4",
 ]
+# Their containers do not say when pictures are shown, which only a decoder that gives out all of them in order can know.
+UNTIMED = frozenset(
+    {
+        "h264-b-frames.avi",
+        "mpeg4-b-frames.avi",
+        "packed-b-frames.avi",
+        "packed-b-frames.mp4",
+        "packed-b-frames.mkv",
+        "for-windows.mkv",
+        "b-frames.asf",
+    }
+)
 WINDOWS = [(0, 2), (0, None), (3, 4), (3.21, 3.22), (5.5, 7.25), (9.9, None), (9.97, 20), (4, 4), (11, None), (6, 5)]
 
 
