@@ -77,7 +77,7 @@ def _packed(packets: Sequence[bytes], rate: int) -> Iterator[bytes]:
         else:
             yield first + run[1]
             yield from run[2:]
-            yield _placeholder(rate)
+            yield placeholder(rate)
         place += len(run)
 
 
@@ -96,7 +96,8 @@ def _marked(data: bytes) -> bytes:
     return data[:place] + _MARK + data[place:]
 
 
-def _placeholder(rate: int) -> bytes:
+def placeholder(rate: int) -> bytes:
+    """A P-picture that is not coded, of a stream of so many pictures a second."""
     # Coding type P, no full second, a marker, the time within the second, a marker, not coded; then stuffing.
     bits = "01" + "0" + "1" + "0" * max(1, (rate - 1).bit_length()) + "1" + "0"
     bits += "0" + "1" * (-(len(bits) + 1) % 8)

@@ -146,22 +146,29 @@ class PictureOrder:
             if number in self._given_up:
                 heapq.heappush(self._times, self._given_up.pop(number))
             self._waiting.pop(number, None)
-            if self._is_behind_all_before(picture):
-                self._give_up_before(number)
+            self._give_up_before(self._first_to_come(number, picture))
         ticks = heapq.heappop(self._times) if self._times else self._after_last()
         if self._last is not None and ticks <= self._last:
             ticks = self._after_last()
         self._last = ticks
         return ticks
 
-    def _is_behind_all_before(self, picture: av.VideoFrame) -> bool:
+    def _first_to_come(self, number: int, picture: av.VideoFrame) -> int:
+        """The first packet whose picture may come after one that came; those of earlier packets never will."""
         from av.video.frame import PictureType
 
-        return bool(picture.key_frame) or (self._is_simple and picture.pict_type in (PictureType.I, PictureType.P))
+        if picture.key_frame or (self._is_simple and picture.pict_type in (PictureType.I, PictureType.P)):
+            return number
+        earlier = [each for each in self._waiting if each < number]
+        # The picture that a B-picture precedes is the only one that waits for it.
+        return max(earlier, default=number) if self._is_simple else 0
 
     def _give_up_before(self, number: int) -> None:
-        self._given_up = {each: ticks for each, ticks in self._waiting.items() if each < number}
-        for each, ticks in self._given_up.items():
+        given_up = {each: ticks for each, ticks in self._waiting.items() if each < number}
+        if not given_up:
+            return
+        self._given_up = given_up
+        for each, ticks in given_up.items():
             del self._waiting[each]
             if ticks in self._times:
                 self._times.remove(ticks)

@@ -63,7 +63,7 @@ CASES = [
     "edit-list.mp4",
     "edit-list-b-frames.mp4",
 ]
-# Their containers do not say when pictures are shown, which only a decoder that gives out all of them in order can know.
+# Their containers do not say when pictures are shown: only who decodes all of them in order can know.
 UNTIMED = frozenset(
     {
         "h264-b-frames.avi",
