@@ -56,6 +56,7 @@ class Probe:
         expected_end: End of the stream on the playback clock, where the container says.
         has_other_ends: Whether `expected_end` is of the whole file, of which another stream may be the longest.
         order: What replaces the presentation times, where the container stores none that can be used.
+        may_restart: Whether the container is of a kind in which the clock may restart or leap.
     """
 
     media: Media
@@ -66,6 +67,7 @@ class Probe:
     expected_end: Fraction | None
     has_other_ends: bool
     order: StoredOrder | None = None
+    may_restart: bool = False
 
     @property
     def is_matroska(self) -> bool:
@@ -130,6 +132,7 @@ def probe(media: Media) -> Probe:
             expected_end=expected_end,
             has_other_ends=has_other_ends,
             order=order,
+            may_restart=order is None and _may_restart(container),
         )
 
 
@@ -280,6 +283,12 @@ def _start_time(
     if not starts and container.start_time is not None:
         return Fraction(container.start_time, 1_000_000)
     return min(starts, default=Fraction(0))
+
+
+def _may_restart(container: InputContainer) -> bool:
+    from av.format import Flags
+
+    return Flags.ts_discont in Flags(container.format.flags)
 
 
 def _average_rate(stream: VideoStream, order: StoredOrder | None) -> Fraction | None:

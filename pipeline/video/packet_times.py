@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import UnsupportedVideoError
 from pipeline.video.container import Probe, open_stream, reason_of
+from pipeline.video.continuous_clock import ContinuousClock
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -47,15 +48,22 @@ def packet_times(probed: Probe, *, takes_discarded: bool) -> Generator[PacketTim
         takes_discarded: Whether pictures that an edit list leaves out are passed over; otherwise they are refused.
 
     Raises:
-        UnsupportedVideoError: The container does not say when its pictures are shown, or leaves some out.
+        UnsupportedVideoError: The container does not say when its pictures are shown, or leaves some out, or its clock
+            restarts or leaps.
     """
     import av
 
     uri = probed.info.uri
+
+    def refuse(time: Fraction, off: Fraction) -> None:
+        problem = f"its clock is off by {float(off):.3f} s from {float(time):.3f} s on; use decoding.backend: pyav"
+        raise UnsupportedVideoError(uri, problem)
+
+    clock = ContinuousClock(probed, refuse)
     ahead: list[PacketTime] = []
     with open_stream(probed, reads_all=False) as (container, stream):
         try:
-            for packet in container.demux(stream):
+            for packet in clock.mended(container.demux(stream)):
                 if packet.size == 0 or (packet.is_discard and takes_discarded):
                     continue
                 if packet.is_discard:

@@ -16,6 +16,7 @@ from pipeline.packets import Packets, Span
 from pipeline.types import Frame, Grid, Skip, VideoInfo
 from pipeline.video.account import Account
 from pipeline.video.container import Probe, open_stream, probe
+from pipeline.video.continuous_clock import has_one_clock
 from pipeline.video.media import open_media
 from pipeline.video.packet_list import PacketUses, listed_packets, uses_within
 from pipeline.video.reader import PictureReader
@@ -128,6 +129,7 @@ class PyAVStream:
         self._scaler = Scaler(probed.orientation)
         self._packets: Packets | None = None
         self._has_listed = False
+        self._can_seek: bool | None = None
         self._passes: list[Generator[Frame]] = []
         self._is_closed = False
 
@@ -263,12 +265,16 @@ class PyAVStream:
 
     def _entries(self, start: Fraction | None) -> Iterator[Fraction | None]:
         """Times to seek to, best first; None is the beginning."""
-        if self._probe.order is not None:
-            start = None
         for back in _SEEKS_BACK_SECONDS:
-            if start is not None and start - back > _WORTH_A_SEEK_SECONDS:
+            if start is not None and start - back > _WORTH_A_SEEK_SECONDS and self._is_seekable():
                 yield start - back
         yield None
+
+    def _is_seekable(self) -> bool:
+        """Whether a place in the file has the same times as when all before it was read."""
+        if self._can_seek is None:
+            self._can_seek = self._probe.order is None and has_one_clock(self._probe)
+        return self._can_seek
 
     def _decoded(
         self,

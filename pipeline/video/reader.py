@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from pipeline.types import Grid
 from pipeline.video.account import Account
 from pipeline.video.container import Probe, reason_of
+from pipeline.video.continuous_clock import ContinuousClock
 from pipeline.video.jumps import jumps_of
 from pipeline.video.packet_list import PacketUses
 from pipeline.video.picture_order import PictureOrder
@@ -69,6 +70,8 @@ class PictureReader:
         self._read_until = 0
         self._block = 0, 0
         self._has_ended = False
+        self._clock = ContinuousClock(probed, self._note_break)
+        self._has_broken = False
 
     def pictures(self) -> Iterator[av.VideoFrame]:
         """Decoded pictures, as the decoder gives them out."""
@@ -161,7 +164,7 @@ class PictureReader:
         except av.FFmpegError as error:
             self._account.lose("a picture cannot be decoded", self._time(self._ticks(packet)), reason_of(error))
             return
-        if packet.is_corrupt:
+        if self._clock.is_damaged(packet):
             self._account.note("the data is damaged", self._time(self._ticks(packet)))
         if self._is_skipping:
             self._pass_over(packet)
@@ -177,10 +180,22 @@ class PictureReader:
 
     def check_end(self) -> None:
         """Note a file that ended too early; to be called once all pictures were given out."""
-        if self._has_ended:
+        # Where its clock breaks, what a container says of its end is of one part.
+        if self._has_ended and not self._has_broken:
             self._account.check_end(self._probe.expected_end, self._file_end)
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
+        """The video stream's packets, with times of one clock."""
+        return self._clock.mended(self._read())
+
+    def _note_break(self, time: Fraction, off: Fraction) -> None:
+        self._has_broken = True
+        if off < 0:
+            self._account.note("the stream's clock restarts; it is continued", time)
+        else:
+            self._account.note(f"the stream's clock leaps ahead by {float(off):.3f} s; the gap is closed", time)
+
+    def _read(self) -> Iterator[Packet[VideoStream]]:
         """The video stream's packets; reading goes on behind an error, as long as there is any progress."""
         import av
 
