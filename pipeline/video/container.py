@@ -18,6 +18,7 @@ from pipeline.errors import UnsupportedVideoError
 from pipeline.freed_memory import give_back
 from pipeline.types import VideoInfo
 from pipeline.video.media import Media
+from pipeline.video.mp4_edits import mp4_end
 from pipeline.video.orientation import UPRIGHT, Orientation
 from pipeline.video.picture_order import Opening, StoredOrder
 
@@ -103,7 +104,7 @@ def probe(media: Media) -> Probe:
         orientation = _orientation(picture)
         order = opening.order(container)
         start_time = _start_time(container, picture, stream, order)
-        expected_end, has_other_ends = _expected_end(container, stream, start_time)
+        expected_end, has_other_ends = _expected_end(media, container, stream, start_time)
         width, height = stream.codec_context.width, stream.codec_context.height
         if picture is not None:
             width, height = picture.width, picture.height
@@ -297,11 +298,15 @@ def _average_rate(stream: VideoStream, order: StoredOrder | None) -> Fraction | 
     return stream.average_rate if stream.average_rate and stream.average_rate > 0 else None
 
 
-def _expected_end(container: InputContainer, stream: VideoStream, start_time: Fraction) -> tuple[Fraction | None, bool]:
+def _expected_end(
+    media: Media, container: InputContainer, stream: VideoStream, start_time: Fraction
+) -> tuple[Fraction | None, bool]:
     """End of the stream on the playback clock, and whether it is of the whole file rather than of the stream."""
     assert stream.time_base is not None
     is_matroska = "matroska" in container.format.name
     start = (stream.start_time or 0) * Fraction(stream.time_base)
+    if "mp4" in container.format.name and (mp4 := mp4_end(media, stream)) is not None:
+        return mp4 - start_time, False
     if stream.duration is not None and stream.duration > 0:
         return start + stream.duration * Fraction(stream.time_base) - start_time, False
     tag = _CLOCK_TAG.match(stream.metadata.get("DURATION", ""))
