@@ -40,6 +40,9 @@ _NO_PROTOCOL = "none"
 # A header may claim any size, and the decoder would allocate it: 16384 x 8192 pixels is beyond every video in use.
 _DECODER_OPTIONS = {"max_pixels": str(2**27)}
 _PROBED_PACKETS = 300
+# In these, a duration is the time at which the file ends, whenever it begins; FLV has either, and a duration that is no
+# later than the beginning is a length.
+_COUNTED_FROM_ZERO = frozenset({"asf", "flv", "nut", "wtv"})
 _MANY_FRAMES = 100_000
 _CLOCK_TAG = re.compile(r"(\d+):(\d{2}):(\d{2}(?:\.\d+)?)")
 
@@ -307,6 +310,9 @@ def _expected_end(
     start = (stream.start_time or 0) * Fraction(stream.time_base)
     if "mp4" in container.format.name and (mp4 := mp4_end(media, stream)) is not None:
         return mp4 - start_time, False
+    whole = Fraction(container.duration or 0, 1_000_000)
+    if container.format.name in _COUNTED_FROM_ZERO and whole > start_time:
+        return whole - start_time, len(container.streams) > 1
     if stream.duration is not None and stream.duration > 0:
         return start + stream.duration * Fraction(stream.time_base) - start_time, False
     tag = _CLOCK_TAG.match(stream.metadata.get("DURATION", ""))
@@ -314,9 +320,8 @@ def _expected_end(
     if is_matroska and tag:
         hours, minutes, seconds = (Fraction(part) for part in tag.groups())
         return hours * 3600 + minutes * 60 + seconds - start_time, False
-    if container.duration is not None and container.duration > 0:
-        end = Fraction(container.duration, 1_000_000)
-        return (end - start_time if is_matroska else end), len(container.streams) > 1
+    if whole > 0:
+        return (whole - start_time if is_matroska else whole), len(container.streams) > 1
     return None, False
 
 

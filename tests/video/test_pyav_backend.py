@@ -136,6 +136,21 @@ def test_a_sound_that_is_longer_is_no_damage(decoder: VideoDecoder, tmp_path: Pa
         assert stream.end_time == 3
 
 
+@pytest.mark.parametrize("has_sound", [False, True], ids=["silent", "with sound"])
+@pytest.mark.parametrize("suffix", ["asf", "flv", "mkv", "mov", "nut", "ts"])
+def test_a_file_that_begins_late_is_as_long_as_it_is(
+    decoder: VideoDecoder, tmp_path: Path, suffix: str, has_sound: bool
+) -> None:
+    audio = (Fraction(10), Fraction(12)) if has_sound else None
+    times = steady(50, 25, 10)
+    made = make_video(tmp_path / f"late.{suffix}", times, time_base=MILLISECOND, audio=audio)
+    with decoder.open(str(made)) as stream:
+        assert sum(1 for _ in stream.frames()) == 50
+        assert stream.damage == ()
+        assert stream.end_time == pytest.approx(2, abs=0.05)
+        assert stream.info.duration_seconds == pytest.approx(2, abs=0.05)
+
+
 def test_sizes_that_are_not_positive_are_refused(decoder: VideoDecoder, video: Callable[[str], Made]) -> None:
     with decoder.open(str(video("plain.mp4"))) as stream:
         frame = next(iter(stream.frames()))
