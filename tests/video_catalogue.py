@@ -7,6 +7,8 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
+from matroska_factory import as_video_for_windows
+from packed_factory import make_packed
 from video_factory import Made, make_two_videos, make_video, remuxed, steady
 
 __all__ = ["B_FRAMES", "CATALOGUE", "MILLISECOND"]
@@ -19,6 +21,13 @@ B_FRAMES = {"bf": "3", "preset": "medium"}
 def _edited(path: Path, options: dict[str, str]) -> Made:
     whole = make_video(path.with_name(f"whole-{path.name}"), steady(30), options=options)
     return remuxed(whole, path, dropped=5)
+
+
+def _for_windows(path: Path) -> Made:
+    plain = make_video(
+        path.with_suffix(".avi"), steady(30), codec="mpeg4", options={"bf": "2"}, time_base=Fraction(1, 10)
+    )
+    return as_video_for_windows(plain, path)
 
 
 # What the decoder suite is run on: file name -> how it is made.
@@ -57,6 +66,16 @@ CATALOGUE: dict[str, Callable[[Path], Made]] = {
         make_video, times=steady(12), codec="ffv1", size=(97, 65), pixel_format="yuv444p", time_base=MILLISECOND
     ),
     "mpeg4.avi": partial(make_video, times=steady(12), codec="mpeg4", time_base=Fraction(1, 10)),
+    "h264.avi": partial(make_video, times=steady(30), time_base=Fraction(1, 10)),
+    "h264-b-frames.avi": partial(make_video, times=steady(30), time_base=Fraction(1, 10), options=B_FRAMES),
+    "mpeg4-b-frames.avi": partial(
+        make_video, times=steady(30), codec="mpeg4", time_base=Fraction(1, 10), options={"bf": "2"}
+    ),
+    "packed-b-frames.avi": partial(make_packed, count=40, waiting=(1, 3)),
+    "packed-b-frames.mp4": partial(make_packed, count=40),
+    "packed-b-frames.mkv": partial(make_packed, count=40, waiting=(1,)),
+    "for-windows.mkv": _for_windows,
+    "b-frames.asf": partial(make_video, times=steady(30), time_base=MILLISECOND, options=B_FRAMES),
     "mpeg2.mpg": partial(make_video, times=steady(25, 25), codec="mpeg2video", time_base=Fraction(1, 25)),
     "animation.gif": partial(
         make_video, times=steady(12), codec="gif", pixel_format="rgb8", time_base=Fraction(1, 100)

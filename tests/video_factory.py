@@ -257,6 +257,34 @@ def remuxed(made: Made, path: Path, *, dropped: int) -> Made:
     return Made(path, times, made.numbers[dropped:], made.end - cut)
 
 
+def with_repeats(made: Made, path: Path, *, repeats: Iterable[int]) -> Made:
+    """A copy in which some pictures have the time of the one before them, which is the one that is given out.
+
+    Args:
+        made: With an encoder that gives out pictures in the order in which they are shown.
+        path: Where the copy is written.
+        repeats: Places of those pictures; several in a row all have the time of the one before the first of them.
+    """
+    places = set(repeats)
+    with av.open(str(made.path)) as source, av.open(str(path), "w") as target:
+        stream = source.streams.video[0]
+        copy = target.add_stream_from_template(stream)
+        packets = [packet for packet in source.demux(stream) if packet.size]
+        shown = sorted(packet.pts for packet in packets)
+        moved: dict[int, int] = {}
+        for place, (before, pts) in enumerate(pairwise(shown), 1):
+            if place in places:
+                moved[pts] = moved.get(before, before)
+        for packet in packets:
+            packet.pts = moved.get(packet.pts, packet.pts)
+            # Decoding times increase, and none is later than the picture's own.
+            packet.dts = min(packet.dts - (shown[1] - shown[0]), packet.pts)
+            packet.stream = copy
+            target.mux(packet)
+    kept = [place for place in range(len(made.times)) if place not in places]
+    return Made(path, tuple(made.times[k] for k in kept), tuple(made.numbers[k] for k in kept), made.end)
+
+
 def damaged(made: Made, path: Path, *, packets: Iterable[int]) -> Path:
     """A copy in which the data of some packets, counted in decoding order, is overwritten."""
     content = bytearray(made.path.read_bytes())

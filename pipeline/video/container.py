@@ -8,7 +8,7 @@ leaves out are not shown, so they are not given out, and do not count.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,11 +18,14 @@ from pipeline.errors import UnsupportedVideoError
 from pipeline.freed_memory import give_back
 from pipeline.types import VideoInfo
 from pipeline.video.media import Media
+from pipeline.video.mp4_edits import mp4_end
 from pipeline.video.orientation import UPRIGHT, Orientation
+from pipeline.video.picture_order import Opening, StoredOrder
 
 if TYPE_CHECKING:
     import av
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.stream import VideoStream
 
 __all__ = ["Probe", "open_stream", "probe", "reason_of"]
@@ -37,6 +40,9 @@ _NO_PROTOCOL = "none"
 # A header may claim any size, and the decoder would allocate it: 16384 x 8192 pixels is beyond every video in use.
 _DECODER_OPTIONS = {"max_pixels": str(2**27)}
 _PROBED_PACKETS = 300
+# In these, a duration is the time at which the file ends, whenever it begins; FLV has either, and a duration that is no
+# later than the beginning is a length.
+_COUNTED_FROM_ZERO = frozenset({"asf", "flv", "nut", "wtv"})
 _MANY_FRAMES = 100_000
 _CLOCK_TAG = re.compile(r"(\d+):(\d{2}):(\d{2}(?:\.\d+)?)")
 
@@ -53,6 +59,8 @@ class Probe:
         orientation: How its pictures are turned upright.
         expected_end: End of the stream on the playback clock, where the container says.
         has_other_ends: Whether `expected_end` is of the whole file, of which another stream may be the longest.
+        order: What replaces the presentation times, where the container stores none that can be used.
+        may_restart: Whether the container is of a kind in which the clock may restart or leap.
     """
 
     media: Media
@@ -62,6 +70,8 @@ class Probe:
     orientation: Orientation
     expected_end: Fraction | None
     has_other_ends: bool
+    order: StoredOrder | None = None
+    may_restart: bool = False
 
     @property
     def is_matroska(self) -> bool:
@@ -91,11 +101,13 @@ def probe(media: Media) -> Probe:
     with _opened(media) as container:
         stream = _best_stream(container, uri)
         time_base = _time_base(stream, uri)
-        picture = _first_picture(container, stream)
+        opening = Opening(stream)
+        picture = _first_picture(opening.watched(container.demux(stream)), stream)
         media.raise_failure()
         orientation = _orientation(picture)
-        start_time = _start_time(container, picture)
-        expected_end, has_other_ends = _expected_end(container, stream, start_time)
+        order = opening.order(container)
+        start_time = _start_time(container, picture, stream, order)
+        expected_end, has_other_ends = _expected_end(media, container, stream, start_time)
         width, height = stream.codec_context.width, stream.codec_context.height
         if picture is not None:
             width, height = picture.width, picture.height
@@ -112,7 +124,7 @@ def probe(media: Media) -> Probe:
             rotation_degrees=orientation.rotation_degrees,
             time_base=time_base,
             start_time=start_time,
-            average_rate=stream.average_rate if stream.average_rate and stream.average_rate > 0 else None,
+            average_rate=_average_rate(stream, order),
             duration_seconds=_duration_seconds(stream, expected_end, start_time),
         )
         return Probe(
@@ -123,6 +135,8 @@ def probe(media: Media) -> Probe:
             orientation=orientation,
             expected_end=expected_end,
             has_other_ends=has_other_ends,
+            order=order,
+            may_restart=order is None and _may_restart(container),
         )
 
 
@@ -228,13 +242,13 @@ def _time_base(stream: VideoStream, uri: str) -> Fraction:
     return Fraction(stream.time_base)
 
 
-def _first_picture(container: InputContainer, stream: VideoStream) -> av.VideoFrame | None:
+def _first_picture(packets: Iterable[Packet[VideoStream]], stream: VideoStream) -> av.VideoFrame | None:
     """The first picture that can be decoded, within reason: it alone says how it is turned."""
     import av
 
     stream.codec_context.options = dict(_DECODER_OPTIONS)
     try:
-        for count, packet in enumerate(container.demux(stream)):
+        for count, packet in enumerate(packets):
             try:
                 pictures = packet.decode()
             except av.FFmpegError:
@@ -257,25 +271,48 @@ def _orientation(picture: av.VideoFrame | None) -> Orientation:
     return UPRIGHT if matrix is None else Orientation.from_display_matrix(bytes(matrix))
 
 
-def _start_time(container: InputContainer, picture: av.VideoFrame | None) -> Fraction:
+def _start_time(
+    container: InputContainer, picture: av.VideoFrame | None, video: VideoStream, order: StoredOrder | None
+) -> Fraction:
     """Raw time of the playback clock's zero."""
     starts = []
     for stream in (*container.streams.video, *container.streams.audio):
         if stream.start_time is not None and stream.time_base:
             start = stream.start_time * Fraction(stream.time_base)
             starts.append(max(start, Fraction(0)) if stream.type == "audio" else start)
-    if picture is not None and picture.pts is not None:
+    if order is not None:
+        starts.append(order.first_ticks * Fraction(video.time_base or 0))
+    elif picture is not None and picture.pts is not None:
         starts.append(picture.pts * Fraction(picture.time_base or 0))
     if not starts and container.start_time is not None:
         return Fraction(container.start_time, 1_000_000)
     return min(starts, default=Fraction(0))
 
 
-def _expected_end(container: InputContainer, stream: VideoStream, start_time: Fraction) -> tuple[Fraction | None, bool]:
+def _may_restart(container: InputContainer) -> bool:
+    from av.format import Flags
+
+    return Flags.ts_discont in Flags(container.format.flags)
+
+
+def _average_rate(stream: VideoStream, order: StoredOrder | None) -> Fraction | None:
+    if order is not None and order.is_counted:
+        return 1 / (order.step * Fraction(stream.time_base or 1))
+    return stream.average_rate if stream.average_rate and stream.average_rate > 0 else None
+
+
+def _expected_end(
+    media: Media, container: InputContainer, stream: VideoStream, start_time: Fraction
+) -> tuple[Fraction | None, bool]:
     """End of the stream on the playback clock, and whether it is of the whole file rather than of the stream."""
     assert stream.time_base is not None
     is_matroska = "matroska" in container.format.name
     start = (stream.start_time or 0) * Fraction(stream.time_base)
+    if "mp4" in container.format.name and (mp4 := mp4_end(media, stream)) is not None:
+        return mp4 - start_time, False
+    whole = Fraction(container.duration or 0, 1_000_000)
+    if container.format.name in _COUNTED_FROM_ZERO and whole > start_time:
+        return whole - start_time, len(container.streams) > 1
     if stream.duration is not None and stream.duration > 0:
         return start + stream.duration * Fraction(stream.time_base) - start_time, False
     tag = _CLOCK_TAG.match(stream.metadata.get("DURATION", ""))
@@ -283,9 +320,8 @@ def _expected_end(container: InputContainer, stream: VideoStream, start_time: Fr
     if is_matroska and tag:
         hours, minutes, seconds = (Fraction(part) for part in tag.groups())
         return hours * 3600 + minutes * 60 + seconds - start_time, False
-    if container.duration is not None and container.duration > 0:
-        end = Fraction(container.duration, 1_000_000)
-        return (end - start_time if is_matroska else end), len(container.streams) > 1
+    if whole > 0:
+        return (whole - start_time if is_matroska else whole), len(container.streams) > 1
     return None, False
 
 

@@ -25,6 +25,8 @@ __all__ = ["DecordDecoder", "DecordStream"]
 
 # Recovered pictures are copies of others; this share of them is none, and decord raises.
 _NO_RECOVERED_SHARE = 1e-9
+# MPEG's clock has 33 bits; where it wraps around, FFmpeg counts on, or begins below zero.
+_MPEG_CLOCK_TICKS = 2**33
 
 
 @dataclass(frozen=True)
@@ -88,18 +90,20 @@ class DecordStream(WholePictureStream):
             problem = "its pictures are mirrored, which decord ignores; use decoding.backend: pyav"
             raise UnsupportedVideoError(uri, problem)
         reader = self._opened()
-        count = sum(1 for _ in packet_times(self._probe, takes_discarded=False))
+        times = [time.pts for time in packet_times(self._probe, takes_discarded=False)]
+        if self._probe.may_restart and times and (times[0] < 0 or times[-1] >= _MPEG_CLOCK_TICKS):
+            problem = "its clock wraps around, where decord loses pictures; use decoding.backend: pyav"
+            raise UnsupportedVideoError(uri, problem)
+        count = len(times)
         if len(reader) != count:
             raise UnsupportedVideoError(
                 uri, f"decord counts {len(reader)} frames where there are {count}; use decoding.backend: pyav"
             )
-        height, width = reader.next().shape[:2]
+        height, width = self._first(reader).shape[:2]
         if (width, height) != (self.info.width, self.info.height):
             raise UnsupportedVideoError(uri, "decord takes another of its video streams; use decoding.backend: pyav")
 
     def _pictures(self, account: Account) -> Generator[tuple[PacketTime, Picture]]:
-        from decord import DECORDError
-
         reader = self._opened()
         for packet in packet_times(self._probe, takes_discarded=False):
             try:
@@ -107,10 +111,18 @@ class DecordStream(WholePictureStream):
             except StopIteration:
                 account.lose("decord gives out no more frames", packet.seconds(self._probe)[0])
                 return
-            except DECORDError as error:
+            except _decord_errors() as error:
                 account.lose("decord cannot go on", packet.seconds(self._probe)[0], _first_line(error))
                 return
             yield packet, np.ascontiguousarray(picture)
+
+    def _first(self, reader: VideoReader) -> Picture:
+        try:
+            picture: Picture = reader.next().asnumpy()
+        except _decord_errors(StopIteration) as error:
+            problem = f"decord cannot decode its first picture ({_first_line(error)}); use decoding.backend: pyav"
+            raise UnsupportedVideoError(self.info.uri, problem) from error
+        return picture
 
     def _opened(self) -> VideoReader:
         import decord
@@ -120,12 +132,18 @@ class DecordStream(WholePictureStream):
             return decord.VideoReader(
                 str(self._probe.media.path), ctx=decord.cpu(0), num_threads=self._threads, fault_tol=_NO_RECOVERED_SHARE
             )
-        except (decord.DECORDError, RuntimeError, AssertionError, UnicodeError) as error:
+        except _decord_errors(RuntimeError, AssertionError, UnicodeError) as error:
             raise UnsupportedVideoError(
                 self.info.uri,
                 f"decord cannot decode its {self.info.codec} stream in {self.info.container} ({_first_line(error)});"
                 " use decoding.backend: pyav",
             ) from error
+
+
+def _decord_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
+    from decord._ffi.base import DECORDError, DECORDLimitReachedError
+
+    return DECORDError, DECORDLimitReachedError, *others
 
 
 def _first_line(error: Exception) -> str:

@@ -84,6 +84,10 @@ class OpenCVStream(WholePictureStream):
             raise UnsupportedVideoError(
                 self.info.uri, "OpenCV loses times of MPEG program streams; use decoding.backend: pyav"
             )
+        if self._probe.may_restart:
+            # A clock that breaks later is refused here rather than in the middle.
+            for _ in packet_times(self._probe, takes_discarded=True):
+                pass
         with closing(self._pictures(Account(None))) as pictures:
             first = next(pictures, None)
         if first is None:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from pipeline.packets import Packets, Span
 from pipeline.video.container import Probe, open_stream
+from pipeline.video.continuous_clock import ContinuousClock
 from pipeline.video.plan import Use
 
 __all__ = ["PacketUses", "listed_packets", "uses_within"]
@@ -33,13 +34,16 @@ def listed_packets(probed: Probe) -> Packets | None:
     """Read all packets and decode none; None where the file does not say when they are shown, or cannot be read."""
     import av
 
+    if probed.order is not None:
+        return None
+    clock = ContinuousClock(probed, lambda *_: None)
     ticks, sizes, keys = array("q"), array("q"), array("b")
     with open_stream(probed, reads_all=False) as (container, stream):
         try:
-            for packet in container.demux(stream):
+            for packet in clock.mended(container.demux(stream)):
                 if packet.size == 0:
                     continue
-                if packet.pts is None or packet.is_discard or packet.is_corrupt:
+                if packet.pts is None or packet.is_discard or clock.is_damaged(packet):
                     return None
                 ticks.append(packet.pts)
                 sizes.append(packet.size)

@@ -5,10 +5,15 @@ from __future__ import annotations
 import heapq
 from collections.abc import Generator
 from fractions import Fraction
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import UnsupportedVideoError
 from pipeline.video.container import Probe, open_stream, reason_of
+from pipeline.video.continuous_clock import ContinuousClock
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.stream import VideoStream
 
 __all__ = ["PacketTime", "packet_times"]
 
@@ -43,26 +48,34 @@ def packet_times(probed: Probe, *, takes_discarded: bool) -> Generator[PacketTim
         takes_discarded: Whether pictures that an edit list leaves out are passed over; otherwise they are refused.
 
     Raises:
-        UnsupportedVideoError: The container does not say when its pictures are shown, or leaves some out.
+        UnsupportedVideoError: The container does not say when its pictures are shown, or leaves some out, or its clock
+            restarts or leaps.
     """
     import av
 
     uri = probed.info.uri
+
+    def refuse(time: Fraction, off: Fraction) -> None:
+        problem = f"its clock is off by {float(off):.3f} s from {float(time):.3f} s on; use decoding.backend: pyav"
+        raise UnsupportedVideoError(uri, problem)
+
+    clock = ContinuousClock(probed, refuse)
     ahead: list[PacketTime] = []
     with open_stream(probed, reads_all=False) as (container, stream):
         try:
-            for packet in container.demux(stream):
+            for packet in clock.mended(container.demux(stream)):
                 if packet.size == 0 or (packet.is_discard and takes_discarded):
                     continue
                 if packet.is_discard:
                     raise UnsupportedVideoError(
                         uri, "its edit list leaves frames out, which this decoder shows; use decoding.backend: pyav"
                     )
-                if packet.pts is None:
+                ticks = _shown_at(packet, probed, stream)
+                if ticks is None:
                     raise UnsupportedVideoError(
                         uri, "its packets do not say when they are shown; use decoding.backend: pyav"
                     )
-                heapq.heappush(ahead, PacketTime(packet.pts, packet.duration or 0, packet.is_keyframe))
+                heapq.heappush(ahead, PacketTime(ticks, packet.duration or 0, packet.is_keyframe))
                 if len(ahead) > _REORDERED_PACKETS:
                     yield heapq.heappop(ahead)
         except av.FFmpegError as error:
@@ -71,3 +84,11 @@ def packet_times(probed: Probe, *, takes_discarded: bool) -> Generator[PacketTim
             ) from error
     while ahead:
         yield heapq.heappop(ahead)
+
+
+def _shown_at(packet: Packet[VideoStream], probed: Probe, stream: VideoStream) -> int | None:
+    if probed.order is None:
+        return packet.pts
+    # Packets that are decoded in the order in which they are shown have one time only.
+    is_reordered = probed.order.is_packed or stream.codec_context.has_b_frames
+    return None if is_reordered else packet.dts

@@ -154,6 +154,7 @@ class _Plan(Generic[P]):
         self._packets -= len(group.packets)
         self._bytes -= sum(each.packet.size for each in group.packets)
         _mark_wanted(self._grid, group, following, is_first=not self._has_shown)
+        _mark_twins(group, following)
         needs_all = following is not None and any(each.use is Use.SHOWN for each in following.leading)
         last = max((number for number, each in enumerate(group.packets) if each.use is Use.SHOWN), default=-1)
         is_complete = needs_all or last == len(group.packets) - 1
@@ -178,8 +179,10 @@ def _mark_wanted(grid: Grid, group: _Group[P], following: _Group[P] | None, *, i
         shown[0].use = Use.SHOWN
     if following is None:
         # Whether a point lies in the time that the last frame is shown is the sampler's to say, by the frame before.
-        for each in shown[-2:]:
-            each.use = Use.SHOWN
+        last_times = sorted({each.time for each in shown})[-2:]
+        for each in shown:
+            if each.time in last_times:
+                each.use = Use.SHOWN
     key = None if following is None else following.packets[0]
     ends = [*(each.time for each in shown[1:]), shown[-1].time if key is None else key.time]
     on_screen = [
@@ -199,6 +202,17 @@ def _mark_wanted(grid: Grid, group: _Group[P], following: _Group[P] | None, *, i
     candidates = shown if key is None or key.time < 0 else [*shown, key]
     depth = {id(each): number for number, each in enumerate((*group.packets, *ahead))}
     _mark_within_tolerance(grid.tolerance, on_screen, candidates, depth)
+
+
+def _mark_twins(group: _Group[P], following: _Group[P] | None) -> None:
+    """Mark all pictures of a time of which one is shown: the decoder's first one is given out, whichever that is."""
+    each_own = [*group.packets, *(following.leading if following is not None else [])]
+    shown = {each.time for each in each_own if each.use is Use.SHOWN}
+    if following is not None:
+        shown.add(following.packets[0].time)
+    for each in each_own:
+        if each.time in shown and each.use is not Use.NOTHING:
+            each.use = Use.SHOWN
 
 
 def _first_and_last_point(rate: Fraction, start: Fraction, end: Fraction) -> set[Fraction]:

@@ -16,6 +16,7 @@ from pipeline.packets import Packets, Span
 from pipeline.types import Frame, Grid, Skip, VideoInfo
 from pipeline.video.account import Account
 from pipeline.video.container import Probe, open_stream, probe
+from pipeline.video.continuous_clock import has_one_clock
 from pipeline.video.media import open_media
 from pipeline.video.packet_list import PacketUses, listed_packets, uses_within
 from pipeline.video.reader import PictureReader
@@ -38,6 +39,8 @@ _SKIPS: dict[Skip, Literal["NONREF", "NONKEY"]] = {
 # A seek may land behind its target; then one further back is tried, and at last the file is decoded from its beginning.
 _SEEKS_BACK_SECONDS = (0, 15)
 _WORTH_A_SEEK_SECONDS = 1
+# Pictures that may have the time of the one before them without being called damage.
+_MOST_REPEATS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,7 @@ class PyAVStream:
         self._scaler = Scaler(probed.orientation)
         self._packets: Packets | None = None
         self._has_listed = False
+        self._can_seek: bool | None = None
         self._passes: list[Generator[Frame]] = []
         self._is_closed = False
 
@@ -224,8 +228,11 @@ class PyAVStream:
         self.close()
 
     def _shown(self, start: Fraction | None, end: Fraction | None, skip: Skip, grid: Grid | None) -> Generator[Frame]:
-        if start is not None or end is not None or skip is not Skip.NOTHING:
+        if start is not None or end is not None or skip is not Skip.NOTHING or self._probe.order is not None:
             grid = None
+        if self._probe.order is not None:
+            # A picture's time is known by the number of pictures before it.
+            skip = Skip.NOTHING
         for seek_to in self._entries(start):
             account = self._account = Account(self._probe.frame_duration)
             decoded = self._decoded(seek_to, skip, account, grid)
@@ -259,9 +266,15 @@ class PyAVStream:
     def _entries(self, start: Fraction | None) -> Iterator[Fraction | None]:
         """Times to seek to, best first; None is the beginning."""
         for back in _SEEKS_BACK_SECONDS:
-            if start is not None and start - back > _WORTH_A_SEEK_SECONDS:
+            if start is not None and start - back > _WORTH_A_SEEK_SECONDS and self._is_seekable():
                 yield start - back
         yield None
+
+    def _is_seekable(self) -> bool:
+        """Whether a place in the file has the same times as when all before it was read."""
+        if self._can_seek is None:
+            self._can_seek = self._probe.order is None and has_one_clock(self._probe)
+        return self._can_seek
 
     def _decoded(
         self,
@@ -286,16 +299,20 @@ class PyAVStream:
                 self._probe, container, stream, account, is_skipping=is_skipping, grid=grid, uses=uses
             )
             last: PyAVFrame | None = None
+            repeats = 0
             for picture in reader.pictures():
                 account.frames_decoded += 1
                 frame = self._frame(picture, last)
                 if picture.is_corrupt:
                     account.note("a picture is damaged, and shown as well as could be", frame.time)
                 if last is not None and frame.time <= last.time:
-                    account.note("a picture is dropped that is no later than the one before", frame.time)
+                    # Two pictures of one time are common and no time is lost; the first one is given out.
+                    repeats = repeats + 1 if frame.time == last.time else _MOST_REPEATS + 1
+                    if repeats > _MOST_REPEATS:
+                        account.note("a picture is dropped that is no later than the one before", frame.time)
                 elif frame.time >= 0:
                     yield frame
-                    last = frame
+                    last, repeats = frame, 0
             reader.check_end()
 
     def _has_sought(self, container: InputContainer, stream: VideoStream, time: Fraction) -> bool:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Literal
 from pipeline.types import Grid
 from pipeline.video.account import Account
 from pipeline.video.container import Probe, reason_of
+from pipeline.video.continuous_clock import ContinuousClock
 from pipeline.video.jumps import jumps_of
 from pipeline.video.packet_list import PacketUses
+from pipeline.video.picture_order import PictureOrder
 from pipeline.video.plan import Step, Use, planned
 
 if TYPE_CHECKING:
@@ -59,17 +61,23 @@ class PictureReader:
             Use.SHOWN: "NONREF" if is_skipping else "DEFAULT",
             Use.REFERENCE: "NONREF",
         }
+        self._order = PictureOrder(probed.order, probed.info.codec) if probed.order is not None else None
         self._is_skipping = is_skipping or grid is not None or uses is not None
         self._grid = grid
         self._uses = uses
         self._before_jump: list[av.VideoFrame] = []
         self._file_end = Fraction(0)
         self._read_until = 0
+        self._block = 0, 0
         self._has_ended = False
+        self._clock = ContinuousClock(probed, self._note_break)
+        self._has_broken = False
 
     def pictures(self) -> Iterator[av.VideoFrame]:
         """Decoded pictures, as the decoder gives them out."""
-        if self._uses is not None:
+        if self._order is not None:
+            yield from self._ordered(self._order)
+        elif self._uses is not None:
             yield from self._planned(self._steps(self._uses))
         elif self._grid is not None:
             timed = ((packet, self._time(packet.pts)) for packet in self._packets_near(self._grid))
@@ -78,6 +86,15 @@ class PictureReader:
             for packet in self._packets():
                 yield from self._decoded(packet)
         self._has_ended = True
+
+    def _ordered(self, order: PictureOrder) -> Iterator[av.VideoFrame]:
+        """All pictures, with times by their order; none may be left out, since each counts."""
+        for packet in self._packets():
+            if packet.size:
+                order.send(packet)
+            for picture in self._decoded(packet):
+                picture.pts = order.receive(picture)
+                yield picture
 
     def _steps(self, known: PacketUses) -> Iterator[Step[Packet[VideoStream]]]:
         """The packets that are needed, and for what; the one that ends the stream empties the decoder."""
@@ -145,17 +162,17 @@ class PictureReader:
         except av.error.EOFError:
             return
         except av.FFmpegError as error:
-            self._account.lose("a picture cannot be decoded", self._time(_ticks(packet)), reason_of(error))
+            self._account.lose("a picture cannot be decoded", self._time(self._ticks(packet)), reason_of(error))
             return
-        if packet.is_corrupt:
-            self._account.note("the data is damaged", self._time(_ticks(packet)))
+        if self._clock.is_damaged(packet):
+            self._account.note("the data is damaged", self._time(self._ticks(packet)))
         if self._is_skipping:
             self._pass_over(packet)
         yield from pictures
 
     def _pass_over(self, packet: Packet[VideoStream]) -> None:
         """Where frames are left out on purpose, their packets say that they are there."""
-        ticks = _ticks(packet)
+        ticks = self._ticks(packet)
         if ticks is not None and not packet.is_discard:
             end = self._time(ticks + (packet.duration or 0))
             if end is not None:
@@ -163,10 +180,22 @@ class PictureReader:
 
     def check_end(self) -> None:
         """Note a file that ended too early; to be called once all pictures were given out."""
-        if self._has_ended:
+        # Where its clock breaks, what a container says of its end is of one part.
+        if self._has_ended and not self._has_broken:
             self._account.check_end(self._probe.expected_end, self._file_end)
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
+        """The video stream's packets, with times of one clock."""
+        return self._clock.mended(self._read())
+
+    def _note_break(self, time: Fraction, off: Fraction) -> None:
+        self._has_broken = True
+        if off < 0:
+            self._account.note("the stream's clock restarts; it is continued", time)
+        else:
+            self._account.note(f"the stream's clock leaps ahead by {float(off):.3f} s; the gap is closed", time)
+
+    def _read(self) -> Iterator[Packet[VideoStream]]:
         """The video stream's packets; reading goes on behind an error, as long as there is any progress."""
         import av
 
@@ -205,7 +234,10 @@ class PictureReader:
         if self._read_until and hole > _MOST_BYTES_BETWEEN and not has_more:
             before = None if packet.pts is None else packet.pts - 1
             self._account.lose("the file is broken", self._time(before), f"{hole} bytes are lost")
-        self._read_until = max(self._read_until, packet.pos + packet.size)
+        # The packets of a laced block share its position: the block is as long as all of them together.
+        position, size = self._block
+        self._block = packet.pos, packet.size + (size if packet.pos == position else 0)
+        self._read_until = max(self._read_until, sum(self._block))
 
     def _measure(self, packet: Packet[VideoStream]) -> None:
         if self._probe.has_other_ends and packet.pts is not None and packet.time_base:
@@ -218,6 +250,5 @@ class PictureReader:
     def _time(self, ticks: int | None) -> Fraction | None:
         return None if ticks is None else ticks * self._probe.info.time_base - self._probe.info.start_time
 
-
-def _ticks(packet: Packet[VideoStream]) -> int | None:
-    return packet.pts if packet.pts is not None else packet.dts
+    def _ticks(self, packet: Packet[VideoStream]) -> int | None:
+        return packet.pts if packet.pts is not None and self._order is None else packet.dts

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from video_factory import Made, make_sound, number_of, numbered, truncated
+from video_catalogue import B_FRAMES, MILLISECOND
+from video_factory import Made, make_sound, make_video, number_of, numbered, steady, truncated, with_repeats
 
 from pipeline.errors import UnsupportedVideoError, VideoError, VideoNotFoundError
 from pipeline.sampling import FixedRate
@@ -44,6 +45,14 @@ CASES = [
     "grey.mp4",
     "ffv1-odd-size.mkv",
     "mpeg4.avi",
+    "h264.avi",
+    "h264-b-frames.avi",
+    "mpeg4-b-frames.avi",
+    "packed-b-frames.avi",
+    "packed-b-frames.mp4",
+    "packed-b-frames.mkv",
+    "for-windows.mkv",
+    "b-frames.asf",
     "mpeg2.mpg",
     "animation.gif",
     "one-frame.mp4",
@@ -54,6 +63,18 @@ CASES = [
     "edit-list.mp4",
     "edit-list-b-frames.mp4",
 ]
+# Their containers do not say when pictures are shown: only who decodes all of them in order can know.
+UNTIMED = frozenset(
+    {
+        "h264-b-frames.avi",
+        "mpeg4-b-frames.avi",
+        "packed-b-frames.avi",
+        "packed-b-frames.mp4",
+        "packed-b-frames.mkv",
+        "for-windows.mkv",
+        "b-frames.asf",
+    }
+)
 WINDOWS = [(0, 2), (0, None), (3, 4), (3.21, 3.22), (5.5, 7.25), (9.9, None), (9.97, 20), (4, 4), (11, None), (6, 5)]
 
 
@@ -106,6 +127,23 @@ class DecoderContract:
             glances = [frame.glance() for frame in stream.frames()]
         assert {(glance.dtype, glance.shape) for glance in glances} == {(np.dtype(np.uint8), (3, 36, 64))}
         assert len({glance.tobytes() for glance in glances}) == len(glances)
+
+    @pytest.mark.parametrize(("name", "options"), [("plain.mkv", {}), ("plain.mp4", {}), ("b-frames.mp4", B_FRAMES)])
+    def test_two_pictures_of_one_time_are_no_damage(
+        self, decoder: VideoDecoder, tmp_path: Path, name: str, options: dict[str, str]
+    ) -> None:
+        base = MILLISECOND if name.endswith("mkv") else Fraction(1, 90_000)
+        whole = make_video(tmp_path / f"whole-{name}", steady(60), options=options, time_base=base)
+        # One of them is a keyframe, one the last picture but one.
+        made = with_repeats(whole, tmp_path / name, repeats=(7, 20, 33, 58))
+        with decoder.open(str(made)) as stream:
+            assert [number_of(frame.rgb()) for frame in stream.frames()] == list(made.numbers)
+            assert (stream.damage, stream.end_time, stream.covered_seconds) == ((), made.end, pytest.approx(6))
+            for fps in (2.0, 3.0, 10.0):
+                sampler = FixedRate(fps=fps)
+                wanted = [(frame.time, number_of(frame.rgb())) for frame in taken(sampler, stream, stream.frames())]
+                frames = taken(sampler, stream, stream.frames(grid=sampler.grid))
+                assert [(frame.time, number_of(frame.rgb())) for frame in frames] == wanted
 
     def test_frames_may_be_iterated_again(self, decoder: VideoDecoder, video: MakeVideo) -> None:
         with decoder.open(str(video("plain.mp4"))) as stream:

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import pytest
-from contracts.decoder_contract import DecoderContract
+from contracts.decoder_contract import UNTIMED, DecoderContract
 
 from pipeline.video import Decoding, VideoDecoder, make_decoder
 
 
 class TestDecordDecoder(DecoderContract):
-    refuses = frozenset(
+    refuses = UNTIMED | frozenset(
         {
             "av1.mp4",
             "animation.gif",

@@ -12,7 +12,7 @@ import pytest
 from av.video.reformatter import ColorRange, Colorspace
 from contracts.decoder_contract import CASES, DecoderContract
 from video_catalogue import CATALOGUE, MILLISECOND
-from video_factory import Made, damaged, make_video, number_of, steady
+from video_factory import Made, damaged, make_video, number_of, steady, with_repeats
 
 from pipeline.errors import UnsupportedVideoError, VideoDecodeError
 from pipeline.types import Skip
@@ -114,6 +114,14 @@ def test_a_window_behind_the_end_is_empty_and_no_error(decoder: VideoDecoder, lo
         assert list(stream.frames(start=Fraction(3600))) == []
 
 
+def test_times_that_stand_still_are_damage(decoder: VideoDecoder, tmp_path: Path) -> None:
+    whole = make_video(tmp_path / "whole.mkv", steady(60), time_base=MILLISECOND)
+    still = with_repeats(whole, tmp_path / "still.mkv", repeats=range(20, 40))
+    with decoder.open(str(still)) as stream:
+        assert len(list(stream.frames())) < 60
+        assert "no later than the one before" in stream.damage[0]
+
+
 def test_two_passes_run_side_by_side(decoder: VideoDecoder, long_video: Made) -> None:
     with decoder.open(str(long_video)) as stream:
         pairs = list(zip(stream.frames(), stream.frames(start=Fraction(5)), strict=False))
@@ -126,6 +134,21 @@ def test_a_sound_that_is_longer_is_no_damage(decoder: VideoDecoder, tmp_path: Pa
         assert sum(1 for _ in stream.frames()) == 30
         assert stream.damage == ()
         assert stream.end_time == 3
+
+
+@pytest.mark.parametrize("has_sound", [False, True], ids=["silent", "with sound"])
+@pytest.mark.parametrize("suffix", ["asf", "flv", "mkv", "mov", "nut", "ts"])
+def test_a_file_that_begins_late_is_as_long_as_it_is(
+    decoder: VideoDecoder, tmp_path: Path, suffix: str, has_sound: bool
+) -> None:
+    audio = (Fraction(10), Fraction(12)) if has_sound else None
+    times = steady(50, 25, 10)
+    made = make_video(tmp_path / f"late.{suffix}", times, time_base=MILLISECOND, audio=audio)
+    with decoder.open(str(made)) as stream:
+        assert sum(1 for _ in stream.frames()) == 50
+        assert stream.damage == ()
+        assert stream.end_time == pytest.approx(2, abs=0.05)
+        assert stream.info.duration_seconds == pytest.approx(2, abs=0.05)
 
 
 def test_sizes_that_are_not_positive_are_refused(decoder: VideoDecoder, video: Callable[[str], Made]) -> None:
