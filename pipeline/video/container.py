@@ -53,6 +53,7 @@ class Probe:
         orientation: How its pictures are turned upright.
         expected_end: End of the stream on the playback clock, where the container says.
         has_other_ends: Whether `expected_end` is of the whole file, of which another stream may be the longest.
+        marks_keyframes: Whether the decoder marks the first picture as a keyframe.
     """
 
     media: Media
@@ -62,6 +63,7 @@ class Probe:
     orientation: Orientation
     expected_end: Fraction | None
     has_other_ends: bool
+    marks_keyframes: bool
 
     @property
     def is_matroska(self) -> bool:
@@ -123,6 +125,7 @@ def probe(media: Media) -> Probe:
             orientation=orientation,
             expected_end=expected_end,
             has_other_ends=has_other_ends,
+            marks_keyframes=picture is not None and bool(picture.key_frame),
         )
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from pipeline.errors import UnsupportedVideoError
 from pipeline.video.container import Probe, open_stream, reason_of
+from pipeline.video.keyframe_flags import KeyframeFlags
 
 __all__ = ["PacketTime", "packet_times"]
 
@@ -50,6 +51,7 @@ def packet_times(probed: Probe, *, takes_discarded: bool) -> Generator[PacketTim
     uri = probed.info.uri
     ahead: list[PacketTime] = []
     with open_stream(probed, reads_all=False) as (container, stream):
+        flags = KeyframeFlags(stream.codec_context, marks_keyframes=probed.marks_keyframes)
         try:
             for packet in container.demux(stream):
                 if packet.size == 0 or (packet.is_discard and takes_discarded):
@@ -62,6 +64,7 @@ def packet_times(probed: Probe, *, takes_discarded: bool) -> Generator[PacketTim
                     raise UnsupportedVideoError(
                         uri, "its packets do not say when they are shown; use decoding.backend: pyav"
                     )
+                flags.is_taken_back(packet)
                 heapq.heappush(ahead, PacketTime(packet.pts, packet.duration or 0, packet.is_keyframe))
                 if len(ahead) > _REORDERED_PACKETS:
                     yield heapq.heappop(ahead)
