@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from pipeline.errors import UnsupportedVideoError, VideoNotFoundError
+from pipeline.uris import suffix_of
+from pipeline.video.file_kinds import HEAD_BYTES, is_jpeg, problem_of
 
-__all__ = ["HEAD_BYTES", "NO_SUCH_FILE", "SUFFIXES", "check_head", "readable_file", "videos_within"]
+__all__ = ["NO_SUCH_FILE", "SUFFIXES", "check_head", "readable_file", "videos_within"]
 
 SUFFIXES = frozenset(
     {
+        ".264",
+        ".265",
         ".3g2",
         ".3gp",
         ".asf",
@@ -21,10 +26,17 @@ SUFFIXES = frozenset(
         ".f4v",
         ".flv",
         ".gif",
+        ".h264",
+        ".h265",
+        ".hevc",
         ".ivf",
+        ".m1v",
+        ".m2t",
         ".m2ts",
         ".m2v",
         ".m4v",
+        ".mjpeg",
+        ".mjpg",
         ".mkv",
         ".mov",
         ".mp4",
@@ -33,12 +45,15 @@ SUFFIXES = frozenset(
         ".mts",
         ".mxf",
         ".nut",
+        ".obu",
         ".ogg",
         ".ogm",
         ".ogv",
         ".qt",
         ".rm",
         ".rmvb",
+        ".tp",
+        ".trp",
         ".ts",
         ".vob",
         ".webm",
@@ -52,22 +67,10 @@ SUFFIXES = frozenset(
 NO_SUCH_FILE = "there is no such file"
 """How the problem begins that a report has of a path with nothing there."""
 
-HEAD_BYTES = 4096
-"""How much of a file's beginning `check_head` wants to see."""
-
-_STILL_IMAGES = {
-    b"\xff\xd8\xff": "JPEG",
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"BM": "BMP",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"8BPS": "Photoshop",
-    b"\0\0\1\0": "icon",
-    b"\0\0\0\x0cjP  ": "JPEG 2000",
-    b"\xff\x0a": "JPEG XL",
-}
-# Brands of ISO media files that hold a picture; "avis" and "msf1" are sequences.
-_PICTURE_BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"avif": "AVIF"}
+_JPEG_AFTER_JPEG = b"\xff\xd9\xff\xd8\xff"
+# JPEG pictures of several views (MPO) follow each other, too; this mark of theirs is in the head.
+_SEVERAL_VIEWS = b"MPF\0"
+_SEARCHED_BYTES = 8 * 2**20
 
 
 def readable_file(path: str) -> str:
@@ -81,18 +84,25 @@ def readable_file(path: str) -> str:
 
     Raises:
         VideoNotFoundError: There is no readable regular file at `path`.
-        UnsupportedVideoError: It is empty, a still image or text.
+        UnsupportedVideoError: It is empty, a still image, an archive or text.
     """
     absolute = _regular_file(path)
     try:
         with Path(absolute).open("rb") as file:
             head = file.read(HEAD_BYTES)
+            is_jpeg_sequence = is_jpeg(head) and _holds_further_pictures(file, head)
     except PermissionError as error:
         raise VideoNotFoundError(path, "this user may not read the file; change its permissions") from error
     except OSError as error:
         raise VideoNotFoundError(path, f"the file cannot be read ({error.strerror})") from error
-    check_head(path, head)
+    if not is_jpeg_sequence:
+        check_head(path, head)
     return absolute
+
+
+def _holds_further_pictures(file: BinaryIO, head: bytes) -> bool:
+    """Whether the first JPEG picture of a file is followed by a second one, as in a raw Motion JPEG stream."""
+    return _SEVERAL_VIEWS not in head and _JPEG_AFTER_JPEG in head + file.read(_SEARCHED_BYTES)
 
 
 def check_head(uri: str, head: bytes) -> None:
@@ -103,17 +113,11 @@ def check_head(uri: str, head: bytes) -> None:
         head: Its first `HEAD_BYTES` bytes, or all where there are fewer.
 
     Raises:
-        UnsupportedVideoError: It is empty, a still image or text.
+        UnsupportedVideoError: It is empty, a still image, an archive or text.
     """
-    if not head:
-        raise UnsupportedVideoError(uri, "the file is empty; copy or download it again")
-    image = _still_image(head)
-    if image:
-        raise UnsupportedVideoError(uri, f"a still image, not a video ({image}); leave it out")
-    if _is_text(head):
-        raise UnsupportedVideoError(
-            uri, "a text file (a playlist, subtitles or a list), not a video; name the videos themselves"
-        )
+    problem = problem_of(head, suffix_of(uri))
+    if problem is not None:
+        raise UnsupportedVideoError(uri, problem)
 
 
 def videos_within(folder: str) -> list[str]:
@@ -164,24 +168,3 @@ def _why_missing(path: str) -> str:
 def _kind(mode: int) -> str:
     kinds = {stat.S_ISFIFO: "a FIFO", stat.S_ISSOCK: "a socket", stat.S_ISBLK: "a device", stat.S_ISCHR: "a device"}
     return next((kind for is_kind, kind in kinds.items() if is_kind(mode)), "something special")
-
-
-def _still_image(head: bytes) -> str | None:
-    if head.startswith(b"\x89PNG") and b"acTL" in head:
-        return None
-    if head[4:8] == b"ftyp":
-        return _PICTURE_BRANDS.get(head[8:12])
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WebP"
-    return next((name for magic, name in _STILL_IMAGES.items() if head.startswith(magic)), None)
-
-
-def _is_text(head: bytes) -> bool:
-    """Whether it is UTF-8 without control characters; a character may be cut at the end."""
-    if any(byte < 0x20 and byte not in b"\t\n\r\f\x1b" for byte in head):
-        return False
-    try:
-        head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return len(head) == HEAD_BYTES and error.start > len(head) - 4
-    return True
