@@ -94,10 +94,9 @@ def _is_text(head: bytes) -> bool:
 def _text_problem(head: bytes) -> str:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html")):
-        return "a web page, not a video: the server sent it in place of the file; download it again, and log in first"
-    kind = "a playlist, subtitles or a list"
-    advice = "name the videos themselves"
-    if start.startswith(b"#extm3u") or b"<mpd" in start[:1000]:
-        kind = "a playlist of HLS or DASH"
-        advice += ", or download the stream into one file"
+        kind, advice = "a web page that the server sent in its place", "download it again, and log in before"
+    elif start.startswith(b"#extm3u") or b"<mpd" in start[:1000]:
+        kind, advice = "a playlist of HLS or DASH", "name the videos themselves, or download the stream into one file"
+    else:
+        kind, advice = "a playlist, subtitles or a list", "name the videos themselves"
     return f"a text file ({kind}), not a video; {advice}"

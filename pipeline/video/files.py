@@ -10,59 +10,9 @@ from typing import BinaryIO
 from pipeline.errors import UnsupportedVideoError, VideoNotFoundError
 from pipeline.uris import suffix_of
 from pipeline.video.file_kinds import HEAD_BYTES, is_jpeg, problem_of
+from pipeline.video.folders import content_of
 
-__all__ = ["NO_SUCH_FILE", "SUFFIXES", "check_head", "readable_file", "videos_within"]
-
-SUFFIXES = frozenset(
-    {
-        ".264",
-        ".265",
-        ".3g2",
-        ".3gp",
-        ".asf",
-        ".avi",
-        ".divx",
-        ".dv",
-        ".f4v",
-        ".flv",
-        ".gif",
-        ".h264",
-        ".h265",
-        ".hevc",
-        ".ivf",
-        ".m1v",
-        ".m2t",
-        ".m2ts",
-        ".m2v",
-        ".m4v",
-        ".mjpeg",
-        ".mjpg",
-        ".mkv",
-        ".mov",
-        ".mp4",
-        ".mpeg",
-        ".mpg",
-        ".mts",
-        ".mxf",
-        ".nut",
-        ".obu",
-        ".ogg",
-        ".ogm",
-        ".ogv",
-        ".qt",
-        ".rm",
-        ".rmvb",
-        ".tp",
-        ".trp",
-        ".ts",
-        ".vob",
-        ".webm",
-        ".wmv",
-        ".wtv",
-        ".y4m",
-    }
-)
-"""Suffixes, in lower case, of the files in a folder that are taken for videos."""
+__all__ = ["NO_SUCH_FILE", "check_head", "readable_file"]
 
 NO_SUCH_FILE = "there is no such file"
 """How the problem begins that a report has of a path with nothing there."""
@@ -120,19 +70,6 @@ def check_head(uri: str, head: bytes) -> None:
         raise UnsupportedVideoError(uri, problem)
 
 
-def videos_within(folder: str) -> list[str]:
-    """Paths of all videos in a folder and the folders below it, known by suffix, sorted; hidden ones are left out."""
-    found: list[str] = []
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found.extend(
-            os.path.join(parent, name)  # noqa: PTH118 - Path drops a leading "./"
-            for name in files
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
-        )
-    return sorted(found)
-
-
 def _regular_file(path: str) -> str:
     if not path:
         raise VideoNotFoundError(path, "an empty path; name a file")
@@ -145,16 +82,23 @@ def _regular_file(path: str) -> str:
         reason = getattr(error, "strerror", None) or str(error)
         raise VideoNotFoundError(path, f"the path cannot be used ({reason}); check it") from error
     if stat.S_ISDIR(mode):
-        has_videos = bool(videos_within(absolute))
-        raise VideoNotFoundError(
-            path,
-            "a folder, not a file; name the videos in it"
-            if has_videos
-            else "a folder without videos, which are known by their suffix; name other files themselves",
-        )
+        raise VideoNotFoundError(path, _folder_problem(absolute))
     if not stat.S_ISREG(mode):
         raise VideoNotFoundError(path, f"{_kind(mode)}, not a regular file; copy what it holds into a file")
     return absolute
+
+
+def _folder_problem(folder: str) -> str:
+    content = content_of(folder)
+    if folder in content.unreadable:
+        return "this user may not read the folder; change its permissions"
+    if content.videos:
+        return "a folder, not a file; name the videos in it"
+    if content.unreadable:
+        return (
+            f"a folder without videos that can be read; {content.unreadable[0]!r} in it cannot: change its permissions"
+        )
+    return "a folder without videos, which are known by their suffix; name other files themselves"
 
 
 def _why_missing(path: str) -> str:

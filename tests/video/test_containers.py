@@ -196,8 +196,14 @@ def test_files_that_were_cut_off_are_named(tmp_path: Path, video: Callable[[str]
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"<!DOCTYPE html>\n<html><body>Please log in</body></html>", "a web page, not a video"),
-        (b"\xef\xbb\xbf<HTML><HEAD>", "a web page, not a video"),
+        (
+            b"<!DOCTYPE html>\n<html><body>Please log in</body></html>",
+            r"a web page that the server sent in its place\), not a video; download it again",
+        ),
+        (
+            b"\xef\xbb\xbf<HTML><HEAD>",
+            r"a web page that the server sent in its place\), not a video; download it again",
+        ),
         (b"#EXTM3U\n#EXTINF:3,\na.ts\n", r"a playlist of HLS or DASH\), not a video; name the videos themselves"),
         (b'<?xml version="1.0"?>\n<MPD type="static"></MPD>', r"a playlist of HLS or DASH\), not a video"),
         (b'{"error": "not found"}', "a text file"),
