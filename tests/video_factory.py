@@ -6,7 +6,7 @@ shown when. The first row of blocks is a mark that looks different in every orie
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -96,6 +96,7 @@ def make_video(
     noise: int = 0,
     sound_first: bool = False,
     shown: Sequence[Picture] | None = None,
+    flagged: Container[int] = (),
 ) -> Made:
     """Encode numbered pictures, or others.
 
@@ -118,6 +119,7 @@ def make_video(
         noise: Grey levels of noise, which makes packets large.
         sound_first: Whether the sound is the file's first stream.
         shown: uint8 (H, W, 3) each, in place of numbered ones.
+        flagged: Packets, by their number in decoding order, that the container calls keyframes whatever they are.
     """
     numbers = tuple(range(first_number, first_number + len(times)))
     plain = [numbered(number, *size) for number in numbers] if shown is None else shown
@@ -132,6 +134,8 @@ def make_video(
         if audio and not sound_first:
             tone = _tone(container, *audio)
         packets = list(_encoded(stream, pictures, ticks, pixel_format, time_base))
+        for number, packet in enumerate(packets):
+            packet.is_keyframe |= number in flagged
         _mux(container, packets, tone or [], dict(zip(ticks, steps, strict=True)))
     exact = tuple(tick * time_base - zero for tick in ticks)
     return Made(path, exact, numbers, exact[-1] + steps[-1] * time_base)

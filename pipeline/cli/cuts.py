@@ -32,7 +32,7 @@ def cuts(ctx: click.Context, *, paths: Sequence[str], overrides: Sequence[str], 
     """List the shots of videos, or of all videos of folders.
 
     A cut belongs to the shot that it begins. Only as much is decoded as it takes to be sure. Exit code 1 if a video
-    cannot be read.
+    fails; the others are looked at nevertheless.
     """
     from pipeline.config import validate, with_overrides
     from pipeline.errors import VideoError
@@ -54,8 +54,10 @@ def cuts(ctx: click.Context, *, paths: Sequence[str], overrides: Sequence[str], 
         try:
             with decoder.open(source.uri) as stream:
                 shots = find_shots(stream, settings)
-        except VideoError as error:
-            click.echo(f"error: {printable(str(error))}", err=True)
+        except Exception as error:  # whatever is wrong with one video, the others are looked at
+            if not isinstance(error, VideoError) and os.environ.get("MOMENTSEEK_DEBUG"):
+                raise
+            click.echo(f"error: {printable(_problem(name, error))}", err=True)
             has_failed = True
             continue
         for damage in shots.damage:
@@ -66,6 +68,16 @@ def cuts(ctx: click.Context, *, paths: Sequence[str], overrides: Sequence[str], 
             _print_shots(name, shots, name_width=name_width, goes_on=has_table)
             has_table = True
     ctx.exit(1 if has_failed else 0)
+
+
+def _problem(name: str, error: Exception) -> str:
+    from pipeline.errors import MomentseekError, VideoError
+
+    if isinstance(error, VideoError):
+        return str(error)
+    if isinstance(error, MomentseekError):
+        return f"{name!r}: {error}"
+    return f"{name!r}: unexpected {type(error).__name__}: {error} (a fault of momentseek; --debug shows where)"
 
 
 def _fields(uri: str, shots: Shots) -> dict[str, Any]:

@@ -134,6 +134,11 @@ class Account:
         else:
             self._unlisted += 1
 
+    def forget_damage(self) -> None:
+        """The video is read again from its beginning, and all damage is going to be met again."""
+        self._notes, self._unlisted, self._endings = [], 0, []
+        self._lost_times, self._lost_somewhere = [], False
+
     def check_end(self, expected_end: Fraction | None, file_end: Fraction = Fraction(0)) -> None:
         """The file has ended, and every frame of it was given out: note it if that is earlier than it should be.
 

@@ -7,12 +7,13 @@ leaves out are not shown, so they are not given out, and do not count.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pipeline.errors import UnsupportedVideoError
 from pipeline.freed_memory import give_back
@@ -20,7 +21,9 @@ from pipeline.types import VideoInfo
 from pipeline.video.media import Media
 from pipeline.video.mp4_edits import mp4_end
 from pipeline.video.orientation import UPRIGHT, Orientation
+from pipeline.video.padding import PADDED_CONTAINERS, ShortenedFile, content_end
 from pipeline.video.picture_order import Opening, StoredOrder
+from pipeline.video.refusals import CONTAINERS, ENCRYPTED, why_unopened, why_without_video
 
 if TYPE_CHECKING:
     import av
@@ -30,11 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Probe", "open_stream", "probe", "reason_of"]
 
-_CONTAINERS = (
-    "mov,matroska,webm,avi,mpegts,mpeg,flv,asf,gif,apng,ogg,mxf,nut,rm,dv,wtv,ivf,yuv4mpegpipe,nsv"
-    # Sound alone, which is refused by name.
-    ",mp3,wav,flac,aac"
-)
 # What is read through us needs no protocol of FFmpeg's, so that nothing in it can open anything else.
 _NO_PROTOCOL = "none"
 # A header may claim any size, and the decoder would allocate it: 16384 x 8192 pixels is beyond every video in use.
@@ -61,6 +59,7 @@ class Probe:
         has_other_ends: Whether `expected_end` is of the whole file, of which another stream may be the longest.
         order: What replaces the presentation times, where the container stores none that can be used.
         may_restart: Whether the container is of a kind in which the clock may restart or leap.
+        marks_keyframes: Whether the decoder marks the first picture as a keyframe.
     """
 
     media: Media
@@ -70,6 +69,7 @@ class Probe:
     orientation: Orientation
     expected_end: Fraction | None
     has_other_ends: bool
+    marks_keyframes: bool
     order: StoredOrder | None = None
     may_restart: bool = False
 
@@ -102,7 +102,8 @@ def probe(media: Media) -> Probe:
         stream = _best_stream(container, uri)
         time_base = _time_base(stream, uri)
         opening = Opening(stream)
-        picture = _first_picture(opening.watched(container.demux(stream)), stream)
+        packets = opening.watched(_unencrypted(container.demux(stream), uri))
+        picture = _first_picture(packets, stream)
         media.raise_failure()
         orientation = _orientation(picture)
         order = opening.order(container)
@@ -137,6 +138,7 @@ def probe(media: Media) -> Probe:
             has_other_ends=has_other_ends,
             order=order,
             may_restart=order is None and _may_restart(container),
+            marks_keyframes=picture is not None and bool(picture.key_frame),
         )
 
 
@@ -174,24 +176,11 @@ def reason_of(error: Exception) -> str:
 
 @contextmanager
 def _opened(media: Media) -> Iterator[InputContainer]:
-    import av
-
-    target = media.target()
-    protocols = "file" if isinstance(target, str) else _NO_PROTOCOL
-    try:
-        container = av.open(
-            target,
-            "r",
-            container_options={"format_whitelist": _CONTAINERS, "protocol_whitelist": protocols},
-            options=dict(_DECODER_OPTIONS),
-            metadata_errors="replace",
-        )
-    except (av.FFmpegError, ValueError, OverflowError) as error:
-        media.raise_failure()
-        raise UnsupportedVideoError(
-            media.uri,
-            f"not a video file that FFmpeg can open ({reason_of(error)}); cut off, damaged or no video: copy it again",
-        ) from error
+    container = _container(media, media.target())
+    shortened = _without_padding(media) if container.format.name in PADDED_CONTAINERS else None
+    if shortened is not None:
+        container.close()
+        container = _container(media, shortened)
     is_long = any(stream.frames > _MANY_FRAMES for stream in container.streams)
     try:
         if is_long:
@@ -204,6 +193,30 @@ def _opened(media: Media) -> Iterator[InputContainer]:
             give_back()
 
 
+def _container(media: Media, target: str | BinaryIO) -> InputContainer:
+    import av
+
+    protocols = "file" if isinstance(target, str) else _NO_PROTOCOL
+    try:
+        return av.open(
+            target,
+            "r",
+            container_options={"format_whitelist": CONTAINERS, "protocol_whitelist": protocols},
+            options=dict(_DECODER_OPTIONS),
+            metadata_errors="replace",
+        )
+    except (av.FFmpegError, ValueError, OverflowError) as error:
+        media.raise_failure()
+        raise UnsupportedVideoError(media.uri, why_unopened(media, reason_of(error))) from error
+
+
+def _without_padding(media: Media) -> BinaryIO | None:
+    """The file up to its padding; None where it has none."""
+    with media.open() as file:
+        size_bytes = content_end(file)
+    return None if size_bytes is None else io.BufferedReader(ShortenedFile(media.open(), size_bytes))
+
+
 def _best_stream(container: InputContainer, uri: str) -> VideoStream:
     """FFmpeg's choice among the streams that are no cover pictures."""
     from av.stream import Disposition
@@ -211,7 +224,9 @@ def _best_stream(container: InputContainer, uri: str) -> VideoStream:
     pictures = Disposition.attached_pic | Disposition.timed_thumbnails
     videos = [stream for stream in container.streams.video if not stream.disposition & pictures]
     if not videos:
-        raise UnsupportedVideoError(uri, _without_video(container))
+        kinds = [stream.type for stream in container.streams if stream.type != "video"]
+        problem = why_without_video(container.format.name, kinds, has_cover=bool(container.streams.video))
+        raise UnsupportedVideoError(uri, problem)
     known = [stream for stream in videos if _has_decoder(stream)]
     if not known:
         raise UnsupportedVideoError(
@@ -219,15 +234,6 @@ def _best_stream(container: InputContainer, uri: str) -> VideoStream:
         )
     best = container.streams.best("video")
     return next((stream for stream in known if best is not None and stream.index == best.index), known[0])
-
-
-def _without_video(container: InputContainer) -> str:
-    kinds = sorted({stream.type for stream in container.streams if stream.type != "video"})
-    covers = ["a cover picture"] if container.streams.video else []
-    found = " and ".join([", ".join(kinds)] * bool(kinds) + covers)
-    return (
-        f"no video stream, only {found}; leave it out" if found else "it holds nothing: it ends at 0 s; copy it again"
-    )
 
 
 def _has_decoder(stream: VideoStream) -> bool:
@@ -240,6 +246,14 @@ def _time_base(stream: VideoStream, uri: str) -> Fraction:
     if stream.time_base is None or stream.time_base <= 0:
         raise UnsupportedVideoError(uri, "its video stream has no time base; the file is damaged")
     return Fraction(stream.time_base)
+
+
+def _unencrypted(packets: Iterable[Packet[VideoStream]], uri: str) -> Iterator[Packet[VideoStream]]:
+    """Pass packets on that can be decoded without a key."""
+    for packet in packets:
+        if packet.has_sidedata("encryption_info"):
+            raise UnsupportedVideoError(uri, ENCRYPTED)
+        yield packet
 
 
 def _first_picture(packets: Iterable[Packet[VideoStream]], stream: VideoStream) -> av.VideoFrame | None:
@@ -305,7 +319,11 @@ def _expected_end(
     media: Media, container: InputContainer, stream: VideoStream, start_time: Fraction
 ) -> tuple[Fraction | None, bool]:
     """End of the stream on the playback clock, and whether it is of the whole file rather than of the stream."""
+    from av.format import Flags
+
     assert stream.time_base is not None
+    if Flags.no_timestamps in Flags(container.format.flags):
+        return None, False  # guessed from the file's length and a bit rate
     is_matroska = "matroska" in container.format.name
     start = (stream.start_time or 0) * Fraction(stream.time_base)
     if "mp4" in container.format.name and (mp4 := mp4_end(media, stream)) is not None:

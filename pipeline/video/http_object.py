@@ -16,7 +16,7 @@ import fsspec.asyn
 import fsspec.config
 
 from pipeline.errors import UnsupportedVideoError, VideoError, VideoNotFoundError, VideoReadError
-from pipeline.video.files import HEAD_BYTES
+from pipeline.video.file_kinds import HEAD_BYTES
 from pipeline.video.patience import InterruptedReadError
 from pipeline.video.remote_object import Facts
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pipeline.packets import Packets, Span
 from pipeline.video.container import Probe, open_stream
 from pipeline.video.continuous_clock import ContinuousClock
+from pipeline.video.keyframe_flags import Evidence, KeyframeFlags
 from pipeline.video.plan import Use
 
 __all__ = ["PacketUses", "listed_packets", "uses_within"]
@@ -31,7 +32,10 @@ class PacketUses:
 
 
 def listed_packets(probed: Probe) -> Packets | None:
-    """Read all packets and decode none; None where the file does not say when they are shown, or cannot be read."""
+    """Read all packets and decode none.
+
+    None where the file does not say when they are shown, cannot be read, or where nothing shows which are keyframes.
+    """
     import av
 
     if probed.order is not None:
@@ -39,12 +43,16 @@ def listed_packets(probed: Probe) -> Packets | None:
     clock = ContinuousClock(probed, lambda *_: None)
     ticks, sizes, keys = array("q"), array("q"), array("b")
     with open_stream(probed, reads_all=False) as (container, stream):
+        flags = KeyframeFlags(stream.codec_context, marks_keyframes=probed.marks_keyframes)
+        if flags.evidence is Evidence.NOTHING:
+            return None
         try:
             for packet in clock.mended(container.demux(stream)):
                 if packet.size == 0:
                     continue
                 if packet.pts is None or packet.is_discard or clock.is_damaged(packet):
                     return None
+                flags.is_taken_back(packet)
                 ticks.append(packet.pts)
                 sizes.append(packet.size)
                 keys.append(packet.is_keyframe)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pipeline.errors import UnsupportedVideoError
 from pipeline.video.container import Probe, open_stream, reason_of
 from pipeline.video.continuous_clock import ContinuousClock
+from pipeline.video.keyframe_flags import KeyframeFlags
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -62,6 +63,7 @@ def packet_times(probed: Probe, *, takes_discarded: bool) -> Generator[PacketTim
     clock = ContinuousClock(probed, refuse)
     ahead: list[PacketTime] = []
     with open_stream(probed, reads_all=False) as (container, stream):
+        flags = KeyframeFlags(stream.codec_context, marks_keyframes=probed.marks_keyframes)
         try:
             for packet in clock.mended(container.demux(stream)):
                 if packet.size == 0 or (packet.is_discard and takes_discarded):
@@ -75,6 +77,7 @@ def packet_times(probed: Probe, *, takes_discarded: bool) -> Generator[PacketTim
                     raise UnsupportedVideoError(
                         uri, "its packets do not say when they are shown; use decoding.backend: pyav"
                     )
+                flags.is_taken_back(packet)
                 heapq.heappush(ahead, PacketTime(ticks, packet.duration or 0, packet.is_keyframe))
                 if len(ahead) > _REORDERED_PACKETS:
                     yield heapq.heappop(ahead)

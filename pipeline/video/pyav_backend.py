@@ -17,6 +17,7 @@ from pipeline.types import Frame, Grid, Skip, VideoInfo
 from pipeline.video.account import Account
 from pipeline.video.container import Probe, open_stream, probe
 from pipeline.video.continuous_clock import has_one_clock
+from pipeline.video.keyframe_flags import FalseKeyframeError
 from pipeline.video.media import open_media
 from pipeline.video.packet_list import PacketUses, listed_packets, uses_within
 from pipeline.video.reader import PictureReader
@@ -130,6 +131,7 @@ class PyAVStream:
         self._packets: Packets | None = None
         self._has_listed = False
         self._can_seek: bool | None = None
+        self._has_false_flags = False
         self._passes: list[Generator[Frame]] = []
         self._is_closed = False
 
@@ -235,7 +237,10 @@ class PyAVStream:
             skip = Skip.NOTHING
         for seek_to in self._entries(start):
             account = self._account = Account(self._probe.frame_duration)
-            decoded = self._decoded(seek_to, skip, account, grid)
+            if start is None or seek_to is None:
+                decoded = self._read(skip, account, grid)
+            else:
+                decoded = self._sought(seek_to, start, skip, account)
             first = next(decoded, None)
             if seek_to is None or (first is not None and start is not None and first.time <= start):
                 break
@@ -256,7 +261,7 @@ class PyAVStream:
         account = self._account = Account(self._probe.frame_duration)
         remaining = iter(spans)
         span = next(remaining, None)
-        for frame in self._decoded(None, skip, account, None, uses_within(packets, spans)):
+        for frame in self._read(skip, account, None, uses_within(packets, spans)):
             while span is not None and frame.time >= span[1]:
                 span = next(remaining, None)
             if span is not None and frame.time >= span[0]:
@@ -276,15 +281,46 @@ class PyAVStream:
             self._can_seek = self._probe.order is None and has_one_clock(self._probe)
         return self._can_seek
 
+    def _sought(self, seek_to: Fraction, start: Fraction, skip: Skip, account: Account) -> Generator[PyAVFrame]:
+        """Frames from a keyframe near `seek_to` on; none where there is none up to `start`."""
+        try:
+            yield from self._decoded(skip, account, None, seek_to=seek_to, start=start)
+        except FalseKeyframeError:
+            return
+
+    def _read(
+        self, skip: Skip, account: Account, grid: Grid | None, uses: PacketUses | None = None
+    ) -> Generator[PyAVFrame]:
+        """Frames from the beginning; a pass that a false keyframe has ended is made again, and goes on where it was."""
+        last: Fraction | None = None
+        try:
+            for frame in self._decoded(skip, account, grid, uses):
+                last = frame.time
+                yield frame
+        except FalseKeyframeError:
+            self._has_false_flags = True
+        else:
+            return
+        account.forget_damage()
+        for frame in self._decoded(skip, account, grid, uses):
+            if last is None or frame.time > last:
+                yield frame
+
     def _decoded(
         self,
-        seek_to: Fraction | None,
         skip: Skip,
         account: Account,
         grid: Grid | None,
         uses: PacketUses | None = None,
+        *,
+        seek_to: Fraction | None = None,
+        start: Fraction | None = None,
     ) -> Generator[PyAVFrame]:
-        """Frames in presentation order, their times increasing strictly."""
+        """Frames in presentation order, their times increasing strictly.
+
+        Raises:
+            FalseKeyframeError: Decoding started at a packet that is no keyframe; the frames so far are right.
+        """
         with open_stream(self._probe, reads_all=self._probe.reads_all) as (container, stream):
             stream.codec_context.thread_count = self._threads
             stream.codec_context.thread_type = "SLICE" if self._threads == 1 else "AUTO"
@@ -294,9 +330,15 @@ class PyAVStream:
                 stream.codec_context.options |= {"skip_loop_filter": "all"}
             if seek_to is not None and not self._has_sought(container, stream, seek_to):
                 return
-            is_skipping = skip in _SKIPS
             reader = PictureReader(
-                self._probe, container, stream, account, is_skipping=is_skipping, grid=grid, uses=uses
+                self._probe,
+                container,
+                stream,
+                account,
+                grid=grid,
+                uses=uses,
+                start=start,
+                has_false_flags=self._has_false_flags,
             )
             last: PyAVFrame | None = None
             repeats = 0

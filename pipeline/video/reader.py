@@ -12,6 +12,7 @@ from pipeline.video.account import Account
 from pipeline.video.container import Probe, reason_of
 from pipeline.video.continuous_clock import ContinuousClock
 from pipeline.video.jumps import jumps_of
+from pipeline.video.keyframe_flags import Evidence, FalseKeyframeError, KeyframeFlags
 from pipeline.video.packet_list import PacketUses
 from pipeline.video.picture_order import PictureOrder
 from pipeline.video.plan import Step, Use, planned
@@ -35,11 +36,13 @@ class PictureReader:
     Args:
         probed: What is known of the file.
         container: Open, at the place to read from.
-        stream: The video stream.
+        stream: The video stream; what its decoder skips is set already.
         account: Told of all that is lost.
-        is_skipping: Whether the decoder leaves frames out on purpose.
         grid: The points at which frames are wanted; None for all frames.
         uses: What each packet is needed for, where that is known beforehand; reading begins at the first one.
+        start: Where reading begins after a seek, the latest time at which it may find a keyframe; None without a seek.
+        has_false_flags: Whether an earlier pass met a false keyframe flag only as decoding started there; then nothing
+            is left out on the word of such flags.
     """
 
     def __init__(
@@ -49,10 +52,19 @@ class PictureReader:
         stream: VideoStream,
         account: Account,
         *,
-        is_skipping: bool = False,
         grid: Grid | None = None,
         uses: PacketUses | None = None,
+        start: Fraction | None = None,
+        has_false_flags: bool = False,
     ) -> None:
+        self._flags = KeyframeFlags(stream.codec_context, marks_keyframes=probed.marks_keyframes)
+        self._may_jump = self._flags.evidence is Evidence.PACKET and not has_false_flags
+        if self._flags.evidence is Evidence.NOTHING or (self._flags.evidence is Evidence.PICTURE and has_false_flags):
+            grid = uses = None
+        is_skipping = stream.codec_context.skip_frame != "DEFAULT"
+        self._takes_keyframes_only = stream.codec_context.skip_frame == "NONKEY"
+        self._start = start
+        self._started_at: Packet[VideoStream] | None = None
         self._probe = probed
         self._container = container
         self._stream = stream
@@ -82,6 +94,8 @@ class PictureReader:
         elif self._grid is not None:
             timed = ((packet, self._time(packet.pts)) for packet in self._packets_near(self._grid))
             yield from self._planned(planned(timed, self._grid))
+        elif self._start is not None:
+            yield from self._from_keyframe(self._start)
         else:
             for packet in self._packets():
                 yield from self._decoded(packet)
@@ -95,6 +109,39 @@ class PictureReader:
             for picture in self._decoded(packet):
                 picture.pts = order.receive(picture)
                 yield picture
+
+    def _from_keyframe(self, latest: Fraction) -> Iterator[av.VideoFrame]:
+        """Pictures from the first keyframe on; those shown before it may refer to others that were not decoded.
+
+        Raises:
+            FalseKeyframeError: There is no keyframe up to `latest`, or nothing shows that there is.
+        """
+        if self._flags.evidence is Evidence.NOTHING:
+            raise FalseKeyframeError
+        keyframe: Packet[VideoStream] | None = None
+        for packet in self._packets():
+            if keyframe is None:
+                time = self._time(self._ticks(packet))
+                if time is None or time > latest:
+                    raise FalseKeyframeError
+                if not packet.is_keyframe:
+                    continue
+                keyframe = self._started_at = packet
+            for picture in self._proven(self._decoded(packet)):
+                if picture.pts is None or keyframe.pts is None or picture.pts >= keyframe.pts:
+                    yield picture
+
+    def _proven(self, pictures: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+        """Pictures, the first one after each start checked."""
+        for picture in pictures:
+            if self._started_at is not None:
+                self._flags.check_start(self._started_at, picture)
+                self._started_at = None
+            yield picture
+
+    def _check_start_is_proven(self) -> None:
+        if self._started_at is not None and self._flags.evidence is not Evidence.PACKET:
+            raise FalseKeyframeError  # not one picture came of all that followed
 
     def _steps(self, known: PacketUses) -> Iterator[Step[Packet[VideoStream]]]:
         """The packets that are needed, and for what; the one that ends the stream empties the decoder."""
@@ -123,20 +170,30 @@ class PictureReader:
                 self._pass_over(step.packet)
                 continue
             if step.is_fresh_start:
-                yield from self._drained()
+                yield from self._proven(self._drained())
+                self._check_start_is_proven()
+                self._started_at = step.packet
             context.skip_frame = self._skip_of[step.use]
-            yield from self._decoded(step.packet)
+            yield from self._proven(self._decoded(step.packet))
         yield from self._before_jump
+        self._check_start_is_proven()
 
     def _packets_near(self, grid: Grid) -> Iterator[Packet[VideoStream]]:
-        """The packets, but for those of groups that are far from any point, where the file's index allows it."""
-        jumps = jumps_of(self._probe, self._stream, grid)
+        """The packets, but for those of groups that are far from any point, where the file's index allows it.
+
+        Raises:
+            FalseKeyframeError: The index has a keyframe that is none.
+        """
+        jumps = jumps_of(self._probe, self._stream, grid) if self._may_jump else None
         aim: int | None = None
         for packet in self._packets():
             if aim is not None and packet.dts is not None and packet.dts < aim:
                 continue  # the demuxer went back further than it was asked to
+            if aim is not None and packet.size and not packet.is_keyframe:
+                raise FalseKeyframeError
             aim = None
-            target = jumps.beyond(packet.dts) if jumps and packet.is_keyframe and packet.dts is not None else None
+            is_exit = self._may_jump and packet.is_keyframe
+            target = jumps.beyond(packet.dts) if jumps and is_exit and packet.dts is not None else None
             if target is None:
                 yield packet
             else:
@@ -206,10 +263,15 @@ class PictureReader:
                 for packet in self._demuxed():
                     failures = 0
                     self._note_hole(packet)
-                    if packet.stream.index == self._stream.index:
-                        yield packet
-                    else:
+                    if packet.stream.index != self._stream.index:
                         self._measure(packet)
+                        continue
+                    if self._flags.is_taken_back(packet):
+                        self._may_jump = False
+                        if self._takes_keyframes_only:
+                            self._pass_over(packet)
+                            continue
+                    yield packet
                 # FFmpeg takes some faults of reading for the end of the file.
                 self._probe.media.raise_failure()
                 is_over = True

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pipeline.errors import SourceError, VideoError
 from pipeline.uris import public_name, suffix_of
-from pipeline.video.files import SUFFIXES
+from pipeline.video.folders import SUFFIXES
 from pipeline.video.patience import retried, within
 from pipeline.video.remote_object import fault_of, file_system
 from pipeline.video.settings import Fetching

@@ -13,7 +13,7 @@ import fsspec.core
 
 from pipeline.errors import UnsupportedVideoError, VideoError, VideoNotFoundError
 from pipeline.uris import public_name
-from pipeline.video.files import HEAD_BYTES
+from pipeline.video.file_kinds import HEAD_BYTES
 from pipeline.video.patience import InterruptedReadError, within
 
 __all__ = ["Facts", "FsspecObject", "RemoteObject", "fault_of", "file_system"]

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from pipeline.errors import SourceError, VideoError
 from pipeline.types import Source
 from pipeline.uris import is_remote, local_path, public_name, suffix_of
-from pipeline.video.files import SUFFIXES, videos_within
+from pipeline.video.folders import SUFFIXES, content_of, matches_of
 from pipeline.video.manifests import MANIFESTS, json_manifest, manifest_rows
 from pipeline.video.media import open_remote
 from pipeline.video.remote_folders import has_listing, is_pattern, remote_matches, remote_videos_within
@@ -49,16 +49,17 @@ def expand(paths: Iterable[str], fetching: Fetching | None = None) -> Iterator[S
     """List the videos that paths and URIs stand for, in their order; each once, unless more is said of it later.
 
     - A file stands for itself, whatever its suffix.
-    - A folder stands for all videos in it and below, known by suffix, sorted; hidden ones are left out. In an object
-      store its name ends with /, or has no suffix of a video; web servers have no folders.
+    - A folder stands for all videos in it and below, known by suffix, sorted; hidden ones are left out. Links to
+      folders are followed, and each real folder is read once. In an object store its name ends with /, or has no suffix
+      of a video; web servers have no folders.
     - A manifest (.csv, .jsonl, .parquet) stands for the videos in it, one a row, with the other columns as metadata;
       see `manifest_rows`.
     - A list file (.txt) stands for the paths in it: one a line; empty lines and lines that begin with # are skipped.
     - What does not exist is read as a pattern (*, ?, [...], ** for any depth), and stands for its sorted matches; in an
       object store it is one if it looks so.
 
-    Paths in manifests and lists are relative to the folder of these. What stands for no video, as a folder without any,
-    comes out as it is, and opening it says why.
+    Paths in manifests and lists are relative to the folder of these. What stands for no video, as a folder without any
+    or one that may not be read, and a link that leads nowhere, comes out as it is, and opening it says why.
 
     Args:
         paths: Paths and URIs.
@@ -137,10 +138,9 @@ class _Naming:
         if is_remote(path):
             yield from self._found_remote(path)
         elif os.path.isdir(path):  # noqa: PTH112 - Path("") is a folder
-            yield from map(Source, videos_within(path) or [path])
+            yield from map(Source, list(content_of(path)) or [path])
         elif not os.path.lexists(path) and glob.has_magic(path):
-            for match in sorted(glob.glob(path, recursive=True)) or [path]:  # noqa: PTH207
-                yield from map(Source, (os.path.isdir(match) and videos_within(match)) or [match])  # noqa: PTH112
+            yield from map(Source, matches_of(path) or [path])
         else:
             yield Source(path)
 

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pytest
+
+from pipeline import sampling
+from pipeline.sampling import find_shots
 
 
 def make_two_shots(path: Path) -> Path:
@@ -44,6 +48,27 @@ def test_cuts_goes_on_after_a_file_that_is_no_video(momentseek, tmp_path):
     result = momentseek("cuts", "--json", tmp_path)
     assert result.objects() == [{"uri": str(path), "cuts_seconds": [2.5], "duration_seconds": 4.0}]
     assert (result.code, "text.mp4" in result.err) == (1, True)
+
+
+def test_cuts_goes_on_after_a_fault_of_its_own(momentseek, tmp_path, monkeypatch):
+    first, second = make_two_shots(tmp_path / "first.mp4"), make_two_shots(tmp_path / "second.mp4")
+
+    def find(stream, settings):
+        if stream.info.uri == str(first):
+            raise AssertionError("a size")
+        return find_shots(stream, settings)
+
+    monkeypatch.setattr(sampling, "find_shots", find)
+    result = momentseek("cuts", "--json", first, tmp_path / "missing.mp4", second)
+    assert [each["uri"] for each in result.objects()] == [str(second)]
+    assert result.code == 1
+    assert result.err.splitlines() == [
+        f"error: {str(first)!r}: unexpected AssertionError: a size (a fault of momentseek; --debug shows where)",
+        f"error: {str(tmp_path / 'missing.mp4')!r}: there is no such file; check the path and the working directory",
+    ]
+    monkeypatch.setenv("MOMENTSEEK_DEBUG", "1")
+    with pytest.raises(AssertionError, match="a size"):
+        momentseek("cuts", first, second)
 
 
 def test_cuts_names_a_misspelt_setting(momentseek, tmp_path):

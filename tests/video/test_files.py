@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import UnsupportedVideoError, VideoNotFoundError
-from pipeline.video.files import readable_file, videos_within
+from pipeline.video.files import readable_file
 
 
 def test_readable_file_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,6 +58,8 @@ def test_an_unreadable_file_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         (b"RIFF\0\0\0\0WEBPVP8 ", "WebP"),
         (b"\0\0\0\x1cftypavif\0\0\0\0", "AVIF"),
         (b"\0\0\0\x1cftypheic\0\0\0\0", "HEIC"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf", "AVIF"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
     ],
 )
 def test_still_images_are_named(tmp_path: Path, head: bytes, kind: str) -> None:
@@ -67,16 +68,14 @@ def test_still_images_are_named(tmp_path: Path, head: bytes, kind: str) -> None:
         readable_file(str(tmp_path / "a.mp4"))
 
 
+@pytest.mark.parametrize("head", [b"ftypavis\0\0\0\0avif", b"ftypavif\0\0\0\0avismif1", b"ftypheic\0\0\0\0hevcmsf1"])
+def test_sequences_of_pictures_are_not_refused(tmp_path: Path, head: bytes) -> None:
+    (tmp_path / "a.heic").write_bytes((len(head) + 4).to_bytes(4, "big") + head)
+    assert readable_file(str(tmp_path / "a.heic"))
+
+
 @pytest.mark.parametrize("text", ["1\n00:00:01,000 --> 00:00:02,000\nHello\n", "строка " * 2000])
 def test_text_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.mp4").write_text(text, encoding="utf-8")
     with pytest.raises(UnsupportedVideoError, match="a text file"):
         readable_file(str(tmp_path / "a.mp4"))
-
-
-def test_videos_within_are_sorted_and_seen(tmp_path: Path) -> None:
-    for name in ("b.mp4", "a.MKV", "sub/c.webm", ".hidden.mp4", ".folder/d.mp4", "notes.txt", "z.gif"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    found = [os.path.relpath(path, tmp_path) for path in videos_within(str(tmp_path))]
-    assert found == ["a.MKV", "b.mp4", "sub/c.webm", "z.gif"]

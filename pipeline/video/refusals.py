@@ -1,0 +1,99 @@
+"""Containers that are opened, and the reasons why others are not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+from pipeline.uris import suffix_of
+from pipeline.video.media import Media
+
+__all__ = ["CONTAINERS", "ENCRYPTED", "why_unopened", "why_without_video"]
+
+CONTAINERS = (
+    "mov,matroska,webm,avi,mpegts,mpeg,flv,asf,gif,apng,ogg,mxf,nut,rm,dv,wtv,ivf,yuv4mpegpipe,nsv,swf"
+    # Streams without a container.
+    ",h264,hevc,vvc,mpegvideo,m4v,mjpeg,mpjpeg,smjpeg,av1,obu,vc1,vc1test,dirac,cavsvideo,h261,h263"
+    # Sound alone, which is refused by name.
+    ",mp3,wav,flac,aac"
+)
+"""FFmpeg's names of the containers that are opened; none of them makes FFmpeg read another file."""
+
+ENCRYPTED = (
+    "its video is encrypted (Common Encryption, as streaming services use it), and cannot be decoded without the key;"
+    " decrypt it, or get a copy that is not encrypted"
+)
+"""The problem of a video with copy protection."""
+
+_UNFINISHED_SUFFIXES = frozenset({".crdownload", ".download", ".opdownload", ".part", ".partial", ".!qb", ".ytdl"})
+_ISO_BOXES = frozenset({b"ftyp", b"styp", b"moov", b"mdat", b"free", b"skip", b"wide"})
+_MOST_BOXES = 10_000
+_CHUNK_BYTES = 2**20
+_FLASH = re.compile(rb"[FCZ]WS")
+
+
+def why_unopened(media: Media, reason: str) -> str:
+    """Say why FFmpeg cannot open a file, and what to do.
+
+    Args:
+        media: The file.
+        reason: FFmpeg's own words.
+    """
+    with media.open() as file:
+        head = file.read(16)
+        if not any(head) and _holds_only_zeros(file):
+            return "it holds only zero bytes: space was reserved for it, and nothing written; copy it again"
+        boxes = set(_boxes(file)) if head[4:8] in _ISO_BOXES else None
+    if suffix_of(media.uri) in _UNFINISHED_SUFFIXES:
+        return f"an unfinished download, which cannot be opened ({reason}); download it to its end"
+    if boxes is not None and not boxes & {b"moov", b"moof"}:
+        return (
+            "its index (moov) is missing: the recording or the copy was cut off before its end; copy it again, or"
+            " repair it with a program of the camera's maker"
+        )
+    if _FLASH.match(head):
+        return f"a Flash file that FFmpeg cannot open ({reason}); leave it out, or convert it with another program"
+    return f"not a video file that FFmpeg can open ({reason}); cut off, damaged or no video: copy it again"
+
+
+def why_without_video(container: str, kinds: Iterable[str], *, has_cover: bool) -> str:
+    """Say what a file holds in place of a video stream.
+
+    Args:
+        container: FFmpeg's name.
+        kinds: Of its other streams.
+        has_cover: Whether it has a cover picture.
+    """
+    others = ", ".join(sorted(set(kinds)))
+    found = " and ".join([others] * bool(others) + ["a cover picture"] * has_cover)
+    if found:
+        return f"no video stream, only {found}; leave it out"
+    if container == "swf":
+        return "no video stream: a Flash file of drawings or programs; leave it out, or record it as a video"
+    return "it holds nothing: it ends at 0 s; copy it again"
+
+
+def _holds_only_zeros(file: BinaryIO) -> bool:
+    while chunk := file.read(_CHUNK_BYTES):
+        if chunk.count(0) != len(chunk):
+            return False
+    return True
+
+
+def _boxes(file: BinaryIO) -> Iterator[bytes]:
+    """The types of an ISO media file's boxes, as far as they are whole."""
+    end = file.seek(0, 2)
+    place = 0
+    for _ in range(_MOST_BOXES):
+        file.seek(place)
+        header = file.read(16)
+        size = int.from_bytes(header[:4], "big")
+        if size == 1:
+            size = int.from_bytes(header[8:16], "big")
+        if len(header) < 8 or (size and size < 8):
+            return
+        yield header[4:8]
+        place = place + size if size else end
+        if place >= end:
+            return
