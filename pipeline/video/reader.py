@@ -40,6 +40,7 @@ class PictureReader:
         is_skipping: Whether the decoder leaves frames out on purpose.
         grid: The points at which frames are wanted; None for all frames.
         uses: What each packet is needed for, where that is known beforehand; reading begins at the first one.
+        is_sought: Whether the container stands elsewhere than at its beginning.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class PictureReader:
         is_skipping: bool = False,
         grid: Grid | None = None,
         uses: PacketUses | None = None,
+        is_sought: bool = False,
     ) -> None:
         self._probe = probed
         self._container = container
@@ -72,6 +74,7 @@ class PictureReader:
         self._has_ended = False
         self._clock = ContinuousClock(probed, self._note_break)
         self._has_broken = False
+        self._is_sought = is_sought
 
     def pictures(self) -> Iterator[av.VideoFrame]:
         """Decoded pictures, as the decoder gives them out."""
@@ -88,13 +91,19 @@ class PictureReader:
         self._has_ended = True
 
     def _ordered(self, order: PictureOrder) -> Iterator[av.VideoFrame]:
-        """All pictures, with times by their order; none may be left out, since each counts."""
+        """All pictures, with times by their order; none may be left out, since each counts.
+
+        After a seek, pictures may be missing that come before the first keyframe in order; the second one has its time.
+        """
+        keyframes, first_keyframe = 0, 2 if self._is_sought else 0
         for packet in self._packets():
             if packet.size:
                 order.send(packet)
             for picture in self._decoded(packet):
                 picture.pts = order.receive(picture)
-                yield picture
+                keyframes += picture.key_frame
+                if keyframes >= first_keyframe:
+                    yield picture
 
     def _steps(self, known: PacketUses) -> Iterator[Step[Packet[VideoStream]]]:
         """The packets that are needed, and for what; the one that ends the stream empties the decoder."""
