@@ -189,9 +189,12 @@ class PictureOrder:
             self._next = base + stored.step
             return base
         if stored.is_packed and base is not None:
-            lag = base - self._next
-            if lag > self._lag + _MOST_WAITING_PICTURES * stored.step:
+            lag, most = base - self._next, _MOST_WAITING_PICTURES * stored.step
+            if lag - self._lag > most:
                 self._next = base - self._lag
+            elif lag > most:
+                # Many short gaps, or another rate than the stream claims.
+                self._next, self._lag = Fraction(base), Fraction(0)
             else:
                 self._lag = lag
         ticks = round(self._next)

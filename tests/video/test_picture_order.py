@@ -98,6 +98,13 @@ def test_a_long_gap_between_packed_pictures_stays(tmp_path: Path, suffix: str) -
         assert stream.damage == ()
 
 
+def test_many_short_gaps_between_packed_pictures_add_up(tmp_path: Path) -> None:
+    made = make_packed(tmp_path / "gaps.avi", 200, rate=RATE, waiting=range(20, 200, 4))
+    with PyAVDecoder().open(str(made)) as stream:
+        late = [time - (number - 1 + max(0, number - 20) // 4) for time, number in shown(stream)]
+        assert max(map(abs, late)) <= 10
+
+
 @pytest.mark.parametrize(("codec", "options"), CODECS)
 def test_damage_moves_no_picture_for_long(tmp_path: Path, codec: str, options: dict[str, str]) -> None:
     made = film(tmp_path / "film.avi", codec, options)
