@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.video.media import Media
 from pipeline.video.mp4_edits import mp4_end
-from pipeline.video.picture_order import StoredOrder
+from pipeline.video.picture_order import StoredOrder, is_raw
 
 if TYPE_CHECKING:
     import av
@@ -63,23 +63,34 @@ def expected_end(
         None for the end where the container does not say.
     """
     time_base = Fraction(stream.time_base or 0)
-    is_matroska = "matroska" in container.format.name
-    start = (stream.start_time or 0) * time_base
-    if "mp4" in container.format.name and (mp4 := mp4_end(media, stream)) is not None:
-        return mp4 - zero, False
-    whole = Fraction(container.duration or 0, 1_000_000)
-    if container.format.name in _COUNTED_FROM_ZERO and whole > zero:
-        return whole - zero, len(container.streams) > 1
-    if stream.duration is not None and stream.duration > 0:
-        return start + stream.duration * time_base - zero, False
+    end: Fraction | None = None
+    if is_raw(container):
+        return None, False  # FFmpeg would guess from the file's length and a bit rate
+    if "mp4" in container.format.name:
+        end = mp4_end(media, stream)
+    elif container.format.name not in _COUNTED_FROM_ZERO and stream.duration is not None and stream.duration > 0:
+        end = ((stream.start_time or 0) + stream.duration) * time_base
+    elif "matroska" in container.format.name:
+        end = _tagged_end(stream)
+    return (end - zero, False) if end is not None else _whole_end(container, zero)
+
+
+def _tagged_end(stream: VideoStream) -> Fraction | None:
+    """End in raw seconds, from a tag of Matroska's, which counts from time 0 whenever the stream begins."""
     tag = _CLOCK_TAG.match(stream.metadata.get("DURATION", ""))
-    # Durations in Matroska are counted from time 0, whenever the stream begins.
-    if is_matroska and tag:
-        hours, minutes, seconds = (Fraction(part) for part in tag.groups())
-        return hours * 3600 + minutes * 60 + seconds - zero, False
-    if whole > 0:
-        return (whole - zero if is_matroska else whole), len(container.streams) > 1
-    return None, False
+    if tag is None:
+        return None
+    hours, minutes, seconds = (Fraction(part) for part in tag.groups())
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def _whole_end(container: InputContainer, zero: Fraction) -> tuple[Fraction | None, bool]:
+    """End of a whole file on the playback clock."""
+    whole = Fraction(container.duration or 0, 1_000_000)
+    if whole <= 0:
+        return None, False
+    is_end = "matroska" in container.format.name or (container.format.name in _COUNTED_FROM_ZERO and whole > zero)
+    return whole - zero if is_end else whole, len(container.streams) > 1
 
 
 def duration_seconds(
