@@ -8,7 +8,6 @@ leaves out are not shown, so they are not given out, and do not count.
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,10 +18,10 @@ from pipeline.errors import UnsupportedVideoError
 from pipeline.freed_memory import give_back
 from pipeline.types import VideoInfo
 from pipeline.video.media import Media
-from pipeline.video.mp4_edits import mp4_end
 from pipeline.video.orientation import UPRIGHT, Orientation
 from pipeline.video.padding import PADDED_CONTAINERS, ShortenedFile, content_end
 from pipeline.video.picture_order import Opening, StoredOrder
+from pipeline.video.playback_clock import duration_seconds, expected_end, start_time
 from pipeline.video.refusals import CONTAINERS, ENCRYPTED, why_unopened, why_without_video
 
 if TYPE_CHECKING:
@@ -38,11 +37,7 @@ _NO_PROTOCOL = "none"
 # A header may claim any size, and the decoder would allocate it: 16384 x 8192 pixels is beyond every video in use.
 _DECODER_OPTIONS = {"max_pixels": str(2**27)}
 _PROBED_PACKETS = 300
-# In these, a duration is the time at which the file ends, whenever it begins; FLV has either, and a duration that is no
-# later than the beginning is a length.
-_COUNTED_FROM_ZERO = frozenset({"asf", "flv", "nut", "wtv"})
 _MANY_FRAMES = 100_000
-_CLOCK_TAG = re.compile(r"(\d+):(\d{2}):(\d{2}(?:\.\d+)?)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,8 +102,8 @@ def probe(media: Media) -> Probe:
         media.raise_failure()
         orientation = _orientation(picture)
         order = opening.order(container)
-        start_time = _start_time(container, picture, stream, order)
-        expected_end, has_other_ends = _expected_end(media, container, stream, start_time)
+        zero = start_time(container, picture, stream, order)
+        end, has_other_ends = expected_end(media, container, stream, zero)
         width, height = stream.codec_context.width, stream.codec_context.height
         if picture is not None:
             width, height = picture.width, picture.height
@@ -124,9 +119,9 @@ def probe(media: Media) -> Probe:
             height=height,
             rotation_degrees=orientation.rotation_degrees,
             time_base=time_base,
-            start_time=start_time,
+            start_time=zero,
             average_rate=_average_rate(stream, order),
-            duration_seconds=_duration_seconds(stream, expected_end, start_time),
+            duration_seconds=duration_seconds(stream, end, zero, order),
         )
         return Probe(
             media=media,
@@ -134,7 +129,7 @@ def probe(media: Media) -> Probe:
             stream_index=stream.index,
             stream_start_ticks=stream.start_time or 0,
             orientation=orientation,
-            expected_end=expected_end,
+            expected_end=end,
             has_other_ends=has_other_ends,
             order=order,
             may_restart=order is None and _may_restart(container),
@@ -285,24 +280,6 @@ def _orientation(picture: av.VideoFrame | None) -> Orientation:
     return UPRIGHT if matrix is None else Orientation.from_display_matrix(bytes(matrix))
 
 
-def _start_time(
-    container: InputContainer, picture: av.VideoFrame | None, video: VideoStream, order: StoredOrder | None
-) -> Fraction:
-    """Raw time of the playback clock's zero."""
-    starts = []
-    for stream in (*container.streams.video, *container.streams.audio):
-        if stream.start_time is not None and stream.time_base:
-            start = stream.start_time * Fraction(stream.time_base)
-            starts.append(max(start, Fraction(0)) if stream.type == "audio" else start)
-    if order is not None:
-        starts.append(order.first_ticks * Fraction(video.time_base or 0))
-    elif picture is not None and picture.pts is not None:
-        starts.append(picture.pts * Fraction(picture.time_base or 0))
-    if not starts and container.start_time is not None:
-        return Fraction(container.start_time, 1_000_000)
-    return min(starts, default=Fraction(0))
-
-
 def _may_restart(container: InputContainer) -> bool:
     from av.format import Flags
 
@@ -313,39 +290,3 @@ def _average_rate(stream: VideoStream, order: StoredOrder | None) -> Fraction | 
     if order is not None and order.is_counted:
         return 1 / (order.step * Fraction(stream.time_base or 1))
     return stream.average_rate if stream.average_rate and stream.average_rate > 0 else None
-
-
-def _expected_end(
-    media: Media, container: InputContainer, stream: VideoStream, start_time: Fraction
-) -> tuple[Fraction | None, bool]:
-    """End of the stream on the playback clock, and whether it is of the whole file rather than of the stream."""
-    from av.format import Flags
-
-    assert stream.time_base is not None
-    if Flags.no_timestamps in Flags(container.format.flags):
-        return None, False  # guessed from the file's length and a bit rate
-    is_matroska = "matroska" in container.format.name
-    start = (stream.start_time or 0) * Fraction(stream.time_base)
-    if "mp4" in container.format.name and (mp4 := mp4_end(media, stream)) is not None:
-        return mp4 - start_time, False
-    whole = Fraction(container.duration or 0, 1_000_000)
-    if container.format.name in _COUNTED_FROM_ZERO and whole > start_time:
-        return whole - start_time, len(container.streams) > 1
-    if stream.duration is not None and stream.duration > 0:
-        return start + stream.duration * Fraction(stream.time_base) - start_time, False
-    tag = _CLOCK_TAG.match(stream.metadata.get("DURATION", ""))
-    # Durations in Matroska are counted from time 0, whenever the stream begins.
-    if is_matroska and tag:
-        hours, minutes, seconds = (Fraction(part) for part in tag.groups())
-        return hours * 3600 + minutes * 60 + seconds - start_time, False
-    if whole > 0:
-        return (whole - start_time if is_matroska else whole), len(container.streams) > 1
-    return None, False
-
-
-def _duration_seconds(stream: VideoStream, expected_end: Fraction | None, start_time: Fraction) -> float | None:
-    assert stream.time_base is not None
-    if expected_end is None:
-        return None
-    first = 0 if stream.start_time is None else stream.start_time * Fraction(stream.time_base) - start_time
-    return float(expected_end - first) if expected_end > first else None

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-__all__ = ["Opening", "PictureOrder", "StoredOrder"]
+__all__ = ["Opening", "PictureOrder", "StoredOrder", "is_raw"]
 
 _WITHOUT_PRESENTATION_TIMES = frozenset({"avi", "asf"})
 # FFmpeg's mpeg4videodec.c reads the same two forms.
@@ -83,20 +83,20 @@ class Opening:
         is_timed = not (_stores_no_times(container, self._stream) and context.codec.reorder)
         if is_timed and not self._is_packed:
             return None
-        is_raw = _is_raw(container)
-        first = None if self._first is None or is_raw else self._first.dts
+        has_no_times = is_raw(container)
+        first = None if self._first is None or has_no_times else self._first.dts
         start = self._stream.start_time if is_timed else None
         shown = start if start is not None else first or 0
         return StoredOrder(
             first_ticks=shown,
             offset=0 if first is None else shown - first,
-            step=self._step(is_raw),
-            is_counted=is_raw or self._is_packed,
+            step=self._step(has_no_times),
+            is_counted=has_no_times or self._is_packed,
             is_packed=self._is_packed,
         )
 
-    def _step(self, is_raw: bool) -> Fraction:
-        if is_raw and self._first is not None and self._first.duration:
+    def _step(self, has_no_times: bool) -> Fraction:
+        if has_no_times and self._first is not None and self._first.duration:
             return Fraction(self._first.duration)
         rate = self._stream.guessed_rate or self._stream.average_rate or _DEFAULT_RATE
         return 1 / (Fraction(rate) * Fraction(self._stream.time_base or 1))
@@ -189,9 +189,12 @@ class PictureOrder:
             self._next = base + stored.step
             return base
         if stored.is_packed and base is not None:
-            lag = base - self._next
-            if lag > self._lag + _MOST_WAITING_PICTURES * stored.step:
+            lag, most = base - self._next, _MOST_WAITING_PICTURES * stored.step
+            if lag - self._lag > most:
                 self._next = base - self._lag
+            elif lag > most:
+                # Many short gaps, or another rate than the stream claims.
+                self._next, self._lag = Fraction(base), Fraction(0)
             else:
                 self._lag = lag
         ticks = round(self._next)
@@ -199,14 +202,15 @@ class PictureOrder:
         return ticks
 
 
-def _is_raw(container: InputContainer) -> bool:
+def is_raw(container: InputContainer) -> bool:
+    """Whether a file is a stream without a container, so that FFmpeg makes all its times up."""
     from av.format import Flags
 
     return Flags.no_timestamps in Flags(container.format.flags)
 
 
 def _stores_no_times(container: InputContainer, stream: VideoStream) -> bool:
-    if container.format.name in _WITHOUT_PRESENTATION_TIMES or _is_raw(container):
+    if container.format.name in _WITHOUT_PRESENTATION_TIMES or is_raw(container):
         return True
     # Matroska's own names of codecs come without a tag; Video for Windows, whose times are of decoding, has one.
     tag: Any = stream.codec_context.codec_tag

@@ -39,6 +39,8 @@ _SKIPS: dict[Skip, Literal["NONREF", "NONKEY"]] = {
 }
 # A seek may land behind its target; then one further back is tried, and at last the file is decoded from its beginning.
 _SEEKS_BACK_SECONDS = (0, 15)
+# Where times are known by the order of pictures, they are right from the second keyframe on.
+_SEEKS_BACK_BY_ORDER_SECONDS = (15, 60)
 _WORTH_A_SEEK_SECONDS = 1
 # Pictures that may have the time of the one before them without being called damage.
 _MOST_REPEATS = 1
@@ -270,7 +272,7 @@ class PyAVStream:
 
     def _entries(self, start: Fraction | None) -> Iterator[Fraction | None]:
         """Times to seek to, best first; None is the beginning."""
-        for back in _SEEKS_BACK_SECONDS:
+        for back in _SEEKS_BACK_SECONDS if self._probe.order is None else _SEEKS_BACK_BY_ORDER_SECONDS:
             if start is not None and start - back > _WORTH_A_SEEK_SECONDS and self._is_seekable():
                 yield start - back
         yield None
@@ -278,7 +280,8 @@ class PyAVStream:
     def _is_seekable(self) -> bool:
         """Whether a place in the file has the same times as when all before it was read."""
         if self._can_seek is None:
-            self._can_seek = self._probe.order is None and has_one_clock(self._probe)
+            order = self._probe.order
+            self._can_seek = has_one_clock(self._probe) if order is None else not order.is_counted
         return self._can_seek
 
     def _sought(self, seek_to: Fraction, start: Fraction, skip: Skip, account: Account) -> Generator[PyAVFrame]:

@@ -102,13 +102,19 @@ class PictureReader:
         self._has_ended = True
 
     def _ordered(self, order: PictureOrder) -> Iterator[av.VideoFrame]:
-        """All pictures, with times by their order; none may be left out, since each counts."""
+        """All pictures, with times by their order; none may be left out, since each counts.
+
+        After a seek, pictures may be missing that come before the first keyframe in order; the second one has its time.
+        """
+        keyframes, first_keyframe = 0, 2 if self._start is not None else 0
         for packet in self._packets():
             if packet.size:
                 order.send(packet)
             for picture in self._decoded(packet):
                 picture.pts = order.receive(picture)
-                yield picture
+                keyframes += picture.key_frame
+                if keyframes >= first_keyframe:
+                    yield picture
 
     def _from_keyframe(self, latest: Fraction) -> Iterator[av.VideoFrame]:
         """Pictures from the first keyframe on; those shown before it may refer to others that were not decoded.

@@ -17,6 +17,7 @@ from pipeline.video import Decoding, make_decoder
 from pipeline.video.pyav_backend import PyAVDecoder, PyAVStream
 
 RATE = 25
+OPEN_GROUPS = {"bf": "3", "preset": "medium", "x264-params": "open-gop=1:b-pyramid=normal:scenecut=0"}
 
 
 def film(path: Path, codec: str = "mpeg4", options: dict[str, str] | None = None, count: int = 50) -> Made:
@@ -97,6 +98,13 @@ def test_a_long_gap_between_packed_pictures_stays(tmp_path: Path, suffix: str) -
         assert stream.damage == ()
 
 
+def test_many_short_gaps_between_packed_pictures_add_up(tmp_path: Path) -> None:
+    made = make_packed(tmp_path / "gaps.avi", 200, rate=RATE, waiting=range(20, 200, 4))
+    with PyAVDecoder().open(str(made)) as stream:
+        late = [time - (number - 1 + max(0, number - 20) // 4) for time, number in shown(stream)]
+        assert max(map(abs, late)) <= 10
+
+
 @pytest.mark.parametrize(("codec", "options"), CODECS)
 def test_damage_moves_no_picture_for_long(tmp_path: Path, codec: str, options: dict[str, str]) -> None:
     made = film(tmp_path / "film.avi", codec, options)
@@ -123,3 +131,47 @@ def test_each_way_of_reading_gives_the_same_times(video: Callable[[str], Made], 
         assert stream.packets() is None
         with pytest.raises(ValueError, match="does not say when its packets are shown"):
             stream.frames_within([])
+
+
+@pytest.mark.parametrize("keyframe_every", [8, 300])
+@pytest.mark.parametrize(("codec", "options"), [*CODECS, ("libx264", OPEN_GROUPS)])
+def test_a_place_that_is_sought_has_the_same_times(
+    tmp_path: Path, codec: str, options: dict[str, str], keyframe_every: int
+) -> None:
+    base = Fraction(1, RATE)
+    made = make_video(
+        tmp_path / "film.avi",
+        steady(1200, RATE),
+        codec=codec,
+        options=options,
+        time_base=base,
+        keyframe_every=keyframe_every,
+    )
+    with PyAVDecoder().open(str(made)) as stream:
+        for start in (Fraction(20), Fraction(303, 10), Fraction(47)):
+            end = start + Fraction(1, 2)
+            found = [(frame.time * RATE, number_of(frame.rgb())) for frame in stream.frames(start=start, end=end)]
+            first, last = int(start * RATE), -int(-end * RATE // 1)
+            assert found == [(k, k + 1) for k in range(first, last)]
+            assert keyframe_every > 8 or stream.frames_decoded < 600
+
+
+@pytest.mark.parametrize("suffix", ["avi", "mp4"])
+def test_the_last_picture_stays_as_long_as_packets_say_so(tmp_path: Path, suffix: str) -> None:
+    made = film(tmp_path / "film.avi")
+    path = copied(made, tmp_path / "still.avi", lambda number, data: (number + 100 * (number == 49), data))
+    with_placeholders(path, tmp_path / f"coded.{suffix}")
+    last = with_last_placeholder(tmp_path / f"coded.{suffix}", tmp_path / f"last.{suffix}")
+    with PyAVDecoder().open(str(last)) as stream:
+        # The decoder gives the picture out again at the end.
+        assert shown(stream)[-2:] == [(48, 49), (149, 49)]
+        assert stream.damage == ()
+        assert stream.end_time == Fraction(150, RATE)
+
+
+def with_last_placeholder(source: Path, target: Path) -> Path:
+    """A copy whose last picture is not coded."""
+    with av.open(str(source)) as one:
+        count = sum(1 for packet in one.demux(video=0) if packet.size)
+    copied_to = Made(source, (), (), Fraction(0))
+    return copied(copied_to, target, lambda number, data: (number, placeholder(RATE) if number == count - 1 else data))
