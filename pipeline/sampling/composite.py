@@ -15,6 +15,7 @@ from pipeline.sampling.keyframe import Keyframe
 from pipeline.sampling.novelty import Novelty
 from pipeline.sampling.protocol import SamplingPass
 from pipeline.sampling.scene_change import SceneChange
+from pipeline.sampling.screen_time import FrameHolds, merged_holds
 from pipeline.types import Frame, Skip, VideoInfo
 
 __all__ = ["Composite"]
@@ -68,11 +69,21 @@ class CompositePass:
         passes: The strategies' passes over the same video.
     """
 
-    seen_until: tuple[Fraction, ...] | None = None
-
     def __init__(self, passes: Sequence[SamplingPass]) -> None:
         self._passes = passes
+        self._times: list[list[Fraction]] = [[] for _ in passes]
         self._waiting: dict[int, Frame] = {}
+
+    @property
+    def step(self) -> Fraction | None:
+        """The shortest of the strategies' steps."""
+        return min((one.step for one in self._passes if one.step is not None), default=None)
+
+    @property
+    def seen_until(self) -> tuple[Fraction, ...]:
+        """For each frame taken, the last time that any strategy saw it, before the next frame."""
+        parts = zip(self._times, self._passes, strict=True)
+        return tuple(merged_holds(FrameHolds(times, one.seen_until, one.step) for times, one in parts).values())
 
     @property
     def cuts(self) -> tuple[Fraction, ...] | None:
@@ -89,16 +100,21 @@ class CompositePass:
 
     def feed(self, frame: Frame) -> Sequence[Frame]:
         """Take the next frame, and return those that no strategy can take an earlier one than."""
-        for one in self._passes:
-            self._waiting.update((chosen.pts, chosen) for chosen in one.feed(frame))
+        for number, one in enumerate(self._passes):
+            self._take(number, one.feed(frame))
         held = [time for time in (one.held_since for one in self._passes) if time is not None]
         return self._until(min(held, default=None))
 
     def finish(self) -> Sequence[Frame]:
         """Return all that is still held back."""
-        for one in self._passes:
-            self._waiting.update((chosen.pts, chosen) for chosen in one.finish())
+        for number, one in enumerate(self._passes):
+            self._take(number, one.finish())
         return self._until(None)
+
+    def _take(self, number: int, chosen: Sequence[Frame]) -> None:
+        """Keep the frames that a strategy has chosen until their turn."""
+        self._times[number].extend(frame.time for frame in chosen)
+        self._waiting.update((frame.pts, frame) for frame in chosen)
 
     def _until(self, time: Fraction | None) -> Sequence[Frame]:
         ready = sorted(

@@ -28,6 +28,7 @@ class GreyFrame:
     is_keyframe: bool = True
     width: int = 32
     height: int = 16
+    duration: Fraction | None = None
 
     @property
     def time(self) -> Fraction:
