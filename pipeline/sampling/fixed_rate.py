@@ -129,9 +129,11 @@ class GridFrames:
         turn = before.time + self._step / 2 if self._tolerance else frame.time
         is_chosen = self._is_chosen or self._has_point(before.time, turn)
         self._is_chosen = self._tolerance > 0 and self._has_point(turn, frame.time)
+        if not is_chosen:
+            return []
         # A frame that was left out in favour of one of these two may be on screen near either.
         since, until = before.time + self._tolerance, frame.time - self._tolerance
-        return [GridFrame(before, max(before.time, self._last_point(since, until)))] if is_chosen else []
+        return [GridFrame(before, max(before.time, self._last_point(since, until)))]
 
     def finish(self) -> Sequence[GridFrame]:
         """Return the last frame, if a point lies in its time on screen; see `end_of_last`."""

@@ -72,7 +72,7 @@ class KeyframePass:
     @property
     def seen_until(self) -> tuple[Fraction, ...]:
         """For each frame taken, the end of its own duration, or of its time on screen where that is shorter."""
-        return tuple(hold.until for hold in self._holds)
+        return self._screen_time.last_times(self._holds)
 
     def feed(self, frame: Frame) -> Sequence[Frame]:
         """Take the next frame, and return it if it is a keyframe and far enough from the one before."""

@@ -102,7 +102,7 @@ class SceneChangePass:
     @property
     def seen_until(self) -> tuple[Fraction, ...]:
         """For each frame taken, the end of its time on screen."""
-        return tuple(hold.until for hold in self._holds)
+        return self._screen_time.last_times(self._holds)
 
     @property
     def cuts(self) -> tuple[Fraction, ...]:

@@ -6,6 +6,7 @@ is one frame of an hour. Sampled frames carry this on as `SamplingPass.seen_unti
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -27,7 +28,8 @@ def end_of_last(last: Frame, step: Fraction | None, info: VideoInfo) -> Fraction
     Its own duration decides where the container gives one. The duration of the whole file does not: it may be that of
     the sound, count from another start, or be rounded up, and would put points behind the last picture. Without a
     duration, the frame stays as long as the one before it or as the average frame, whichever is shorter: the first may
-    have been a slide, the second is only a header's claim. A tick is taken off, since times are rounded to ticks.
+    have been a slide, the second is only a header's claim. Half a tick is taken off, by which its time may have been
+    rounded up.
 
     Args:
         last: The last frame.
@@ -39,24 +41,24 @@ def end_of_last(last: Frame, step: Fraction | None, info: VideoInfo) -> Fraction
     average = 1 / info.average_rate if info.average_rate else None
     known = [seconds for seconds in (step, average) if seconds is not None]
     duration = min(known, default=_UNKNOWN_DURATION)
-    return last.time + duration - min(info.time_base, duration / 2)
+    return last.time + duration - min(info.time_base, duration) / 2
 
 
 @dataclass(slots=True, eq=False)
 class Hold:
-    """The time that one frame stays on screen, as far as it is known.
+    """The time that one frame stays on screen.
 
     Attributes:
         since: Time of the frame.
-        until: Last known time on screen; equals `since` while the next frame is not known.
+        end: When it leaves the screen, as far as that is known; None while the next frame is not known.
     """
 
     since: Fraction
-    until: Fraction
+    end: Fraction | None = None
 
 
 class ScreenTime:
-    """Measures the holds of frames that are fed one after another; the last tick before the next frame ends a hold.
+    """Measures the holds of frames that are fed one after another.
 
     Args:
         info: Description of the video.
@@ -67,29 +69,32 @@ class ScreenTime:
     def __init__(self, info: VideoInfo, *, sees_all: bool) -> None:
         self._info = info
         self._sees_all = sees_all
-        self._last: Frame | None = None
-        self._hold = Hold(Fraction(0), Fraction(0))
-        self._step: Fraction | None = None
+        self._frames: deque[Frame] = deque(maxlen=2)
+        self._hold = Hold(Fraction(0))
 
     def feed(self, frame: Frame) -> Hold:
         """Take the next frame, end the hold of the one before, and return the new frame's hold."""
-        if self._last is not None:
-            self._step = frame.time - self._last.time
-            self._end(self._last, frame.time)
-        self._last, self._hold = frame, Hold(frame.time, frame.time)
+        if self._frames:
+            self._end(frame.time)
+        self._frames.append(frame)
+        self._hold = Hold(frame.time)
         return self._hold
 
     def finish(self) -> None:
         """End the hold of the last frame."""
-        if self._last is not None:
-            self._end(self._last, end_of_last(self._last, self._step, self._info))
-        self._last = None
+        if self._frames:
+            first, last = self._frames[0], self._frames[-1]
+            self._end(end_of_last(last, last.time - first.time or None, self._info))
+        self._frames.clear()
 
-    def _end(self, frame: Frame, next_time: Fraction) -> None:
-        end = next_time
-        if not self._sees_all:
-            end = min(end, frame.time + (frame.duration or 0))
-        self._hold.until = max(frame.time, end - self._info.time_base)
+    def last_times(self, holds: Iterable[Hold]) -> tuple[Fraction, ...]:
+        """Return the last tick of each hold."""
+        tick = self._info.time_base
+        return tuple(hold.since if hold.end is None else max(hold.since, hold.end - tick) for hold in holds)
+
+    def _end(self, next_time: Fraction) -> None:
+        duration = self._frames[-1].duration or 0
+        self._hold.end = next_time if self._sees_all else min(next_time, self._hold.since + duration)
 
 
 @dataclass(frozen=True)
