@@ -55,6 +55,7 @@ class EveryFrame:
     cut_searches: tuple[CutDetection, ...] = ()
     cuts: tuple[Fraction, ...] | None = None
     seen_until: tuple[Fraction, ...] | None = None
+    step: Fraction | None = None
     held_since: Fraction | None = None
 
     def begin(self, info: VideoInfo) -> SamplingPass:  # noqa: ARG002  # the seam gives it to every strategy

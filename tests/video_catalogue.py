@@ -15,6 +15,7 @@ __all__ = ["B_FRAMES", "CATALOGUE", "MILLISECOND"]
 
 MILLISECOND = Fraction(1, 1000)
 UNEVEN = [Fraction(hundredths, 100) for hundredths in (0, 4, 8, 100, 110, 300, 310, 320)]
+SLIDES = [Fraction(hundredths, 100) for hundredths in (0, 1000, 1001, 3003, 3500, 3999)]
 B_FRAMES = {"bf": "3", "preset": "medium"}
 
 
@@ -79,6 +80,21 @@ CATALOGUE: dict[str, Callable[[Path], Made]] = {
     "mpeg2.mpg": partial(make_video, times=steady(25, 25), codec="mpeg2video", time_base=Fraction(1, 25)),
     "animation.gif": partial(
         make_video, times=steady(12), codec="gif", pixel_format="rgb8", time_base=Fraction(1, 100)
+    ),
+    "slides.mp4": partial(make_video, times=SLIDES, last_duration=Fraction(20)),
+    "slides.mkv": partial(
+        make_video, times=SLIDES, last_duration=Fraction(20), time_base=MILLISECOND, options=B_FRAMES
+    ),
+    "slides.webm": partial(
+        make_video, times=SLIDES, last_duration=Fraction(20), time_base=MILLISECOND, codec="libvpx", keyframe_every=2
+    ),
+    "slides.gif": partial(
+        make_video,
+        times=SLIDES,
+        last_duration=Fraction(20),
+        codec="gif",
+        pixel_format="rgb8",
+        time_base=Fraction(1, 100),
     ),
     "one-frame.mp4": partial(make_video, times=steady(1)),
     "one-frame.gif": partial(make_video, times=steady(1), codec="gif", pixel_format="rgb8", time_base=Fraction(1, 100)),

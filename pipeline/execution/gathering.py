@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pipeline.execution.video_work import BatchTimes, Vectors, VideoEnd
 from pipeline.freed_memory import give_back
-from pipeline.types import FrameEmbeddings
+from pipeline.types import FrameEmbeddings, seen_before_next
 
 __all__ = ["GatheredEmbeddings"]
 
@@ -94,7 +94,10 @@ class GatheredEmbeddings:
             vectors=vectors,
             cuts_seconds=end.cuts_seconds,
             duration_seconds=end.duration_seconds,
-            seen_until_seconds=None if end.seen_until_seconds is None else np.array(end.seen_until_seconds, np.float64),
+            seen_until_seconds=None
+            if end.seen_until_seconds is None
+            else seen_before_next(times_seconds, np.array(end.seen_until_seconds, np.float64)),
+            step_seconds=end.step_seconds,
             shares=end.shares,
         )
 

@@ -10,12 +10,13 @@ import numpy as np
 
 from pipeline.encode.protocol import Preprocessing
 from pipeline.errors import VideoDecodeError
+from pipeline.execution.lost_time import LostTime
 from pipeline.execution.stage_times import timed
 from pipeline.execution.video_work import BatchTimes, FrameBatch, Heartbeat, Images, VideoEnd
 from pipeline.sampling.cuts import CutDetection
 from pipeline.sampling.protocol import FrameSampler, SamplingPass, SamplingShare, SharingPass
 from pipeline.sampling.shot_search import find_shots
-from pipeline.types import Frame, Share, VideoInfo
+from pipeline.types import Frame, Share, VideoInfo, seen_before_next
 from pipeline.video import Fetching, check_state
 from pipeline.video.protocol import VideoDecoder, VideoStream
 
@@ -66,10 +67,12 @@ def sampled_batches(
     with reading.decoder.open(path) as stream:
         sampling = reading.sampler.begin(stream.info)
         gathered = _Gathered(reading, stream.info)
+        lost_time = LostTime(stream)
         frames_seen = 0
         until_heartbeat = _heartbeat_frames(stream.info)
         for frame in stream.frames(skip=reading.sampler.skip, grid=reading.sampler.grid):
             frames_seen += 1
+            lost_time.see(frame)
             # Between two points of a coarse grid many are decoded that are never seen.
             if stream.frames_decoded >= until_heartbeat:
                 until_heartbeat = stream.frames_decoded + _heartbeat_frames(stream.info)
@@ -89,17 +92,22 @@ def sampled_batches(
             frames_seen=frames_seen,
             batches=gathered.batches,
             cuts_seconds=None,
-            seen_until_seconds=_seconds(sampling.seen_until),
+            seen_until_seconds=_seen_until(sampling, lost_time),
             damage=stream.damage,
+            step_seconds=_seconds(sampling.step),
         )
         if state is not None:
             check_state(path, state, reading.fetching)
         # Last, so that the encoder has all frames meanwhile.
-        yield from _with_cuts(end, stream, reading.sampler.cut_searches, sampling)
+        yield from _with_cuts(end, stream, reading.sampler.cut_searches, sampling, lost_time)
 
 
 def _with_cuts(
-    end: VideoEnd, stream: VideoStream, cut_searches: Sequence[CutDetection], sampling: SamplingPass
+    end: VideoEnd,
+    stream: VideoStream,
+    cut_searches: Sequence[CutDetection],
+    sampling: SamplingPass,
+    lost_time: LostTime,
 ) -> Iterator[Heartbeat | VideoEnd]:
     """The end of a video whose frames were all given out, once the cuts that nobody knows have been looked for."""
     known, shares = (sampling.known_cuts, sampling.shares) if isinstance(sampling, SharingPass) else ({}, ())
@@ -113,7 +121,7 @@ def _with_cuts(
         end,
         cuts_seconds=_cuts(sampling.cuts, [cuts[search] for search in cut_searches]),
         frames_decoded=end.frames_decoded + sum(shots.frames_decoded for shots in found.values()),
-        shares=tuple(_share(share, cuts) for share in shares),
+        shares=tuple(_share(share, cuts, lost_time) for share in shares),
     )
 
 
@@ -129,17 +137,26 @@ def _cuts(cuts: Sequence[Fraction] | None, found: Sequence[Sequence[Fraction]]) 
     return tuple(sorted({float(cut) for some in (cuts or (), *found) for cut in some}))
 
 
-def _share(share: SamplingShare, cuts: Mapping[CutDetection, Sequence[Fraction]]) -> Share:
+def _share(share: SamplingShare, cuts: Mapping[CutDetection, Sequence[Fraction]], lost_time: LostTime) -> Share:
+    times_seconds = np.array([float(time) for time in share.times], np.float64)
+    until = _seen_until(share, lost_time)
     return Share(
         pts=np.array(share.pts, np.int64),
-        times_seconds=np.array([float(time) for time in share.times], np.float64),
+        times_seconds=times_seconds,
         cuts_seconds=_cuts(share.cuts, [cuts[search] for search in share.cut_searches]),
-        seen_until_seconds=None if share.seen_until is None else np.array([float(t) for t in share.seen_until]),
+        seen_until_seconds=None if until is None else seen_before_next(times_seconds, np.array(until, np.float64)),
+        step_seconds=_seconds(share.step),
     )
 
 
-def _seconds(times: Sequence[Fraction] | None) -> tuple[float, ...] | None:
-    return None if times is None else tuple(map(float, times))
+def _seen_until(sampled: SamplingPass | SamplingShare, lost_time: LostTime) -> tuple[float, ...] | None:
+    """How long each frame is known to be on screen; nothing is known of what was lost."""
+    until = sampled.seen_until
+    return None if until is None else tuple(map(float, lost_time.clipped(until, sampled.step)))
+
+
+def _seconds(time: Fraction | None) -> float | None:
+    return None if time is None else float(time)
 
 
 class _Gathered:

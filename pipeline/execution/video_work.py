@@ -94,6 +94,7 @@ class VideoEnd:
         cuts_seconds: First frame of each new shot; None where cuts were not looked for.
         seen_until_seconds: For each sampled frame the last time at which the picture was the same; None where the
             sampling does not tell.
+        step_seconds: As of `FrameEmbeddings`.
         damage: What could not be decoded, a sentence each.
         shares: What each of several samplings took, where there are several.
         busy_seconds: Time that its reader worked on it, the search for cuts included.
@@ -109,6 +110,7 @@ class VideoEnd:
     cuts_seconds: tuple[float, ...] | None
     seen_until_seconds: tuple[float, ...] | None
     damage: tuple[str, ...]
+    step_seconds: float | None = None
     shares: tuple[Share, ...] = ()
     busy_seconds: float = 0.0
     waited_seconds: float = 0.0

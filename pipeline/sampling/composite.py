@@ -15,6 +15,7 @@ from pipeline.sampling.keyframe import Keyframe
 from pipeline.sampling.novelty import Novelty
 from pipeline.sampling.protocol import SamplingPass
 from pipeline.sampling.scene_change import SceneChange
+from pipeline.sampling.screen_time import FrameHolds, Hold, ScreenTime, merged_holds
 from pipeline.types import Frame, Skip, VideoInfo
 
 __all__ = ["Composite"]
@@ -58,7 +59,8 @@ class Composite(Settings):
 
     def begin(self, info: VideoInfo) -> CompositePass:
         """Begin a pass over one video."""
-        return CompositePass([part.begin(info) for part in self.parts])
+        screen_time = ScreenTime(info, sees_all=self.skip is Skip.NOTHING)
+        return CompositePass([part.begin(info) for part in self.parts], screen_time)
 
 
 class CompositePass:
@@ -66,13 +68,31 @@ class CompositePass:
 
     Args:
         passes: The strategies' passes over the same video.
+        screen_time: Measures how long frames stay on screen.
     """
 
-    seen_until: tuple[Fraction, ...] | None = None
-
-    def __init__(self, passes: Sequence[SamplingPass]) -> None:
+    def __init__(self, passes: Sequence[SamplingPass], screen_time: ScreenTime) -> None:
         self._passes = passes
+        self._times: list[list[Fraction]] = [[] for _ in passes]
         self._waiting: dict[int, Frame] = {}
+        self._screen_time = screen_time
+        # Those of the frames that may still come out, and those of the frames that have.
+        self._holds: dict[int, Hold] = {}
+        self._given: list[Hold] = []
+
+    @property
+    def step(self) -> Fraction | None:
+        """The shortest of the strategies' steps."""
+        return min((one.step for one in self._passes if one.step is not None), default=None)
+
+    @property
+    def seen_until(self) -> tuple[Fraction, ...]:
+        """For each frame taken, the end of its time on screen, or the last time that a strategy saw its picture."""
+        parts = zip(self._times, self._passes, strict=True)
+        holds = [FrameHolds(times, one.seen_until, one.step) for times, one in parts]
+        times = [hold.since for hold in self._given]
+        on_screen = FrameHolds(times, self._screen_time.last_times(self._given), None)
+        return tuple(merged_holds([*holds, on_screen]).values())
 
     @property
     def cuts(self) -> tuple[Fraction, ...] | None:
@@ -89,16 +109,23 @@ class CompositePass:
 
     def feed(self, frame: Frame) -> Sequence[Frame]:
         """Take the next frame, and return those that no strategy can take an earlier one than."""
-        for one in self._passes:
-            self._waiting.update((chosen.pts, chosen) for chosen in one.feed(frame))
+        self._holds[frame.pts] = self._screen_time.feed(frame)
+        for number, one in enumerate(self._passes):
+            self._take(number, one.feed(frame))
         held = [time for time in (one.held_since for one in self._passes) if time is not None]
         return self._until(min(held, default=None))
 
     def finish(self) -> Sequence[Frame]:
         """Return all that is still held back."""
-        for one in self._passes:
-            self._waiting.update((chosen.pts, chosen) for chosen in one.finish())
+        self._screen_time.finish()
+        for number, one in enumerate(self._passes):
+            self._take(number, one.finish())
         return self._until(None)
+
+    def _take(self, number: int, chosen: Sequence[Frame]) -> None:
+        """Keep the frames that a strategy has chosen until their turn."""
+        self._times[number].extend(frame.time for frame in chosen)
+        self._waiting.update((frame.pts, frame) for frame in chosen)
 
     def _until(self, time: Fraction | None) -> Sequence[Frame]:
         ready = sorted(
@@ -107,4 +134,10 @@ class CompositePass:
         )
         for frame in ready:
             del self._waiting[frame.pts]
+            self._given.append(self._holds[frame.pts])
+        while self._holds:
+            pts, hold = next(iter(self._holds.items()))
+            if time is not None and hold.since >= time:
+                break
+            del self._holds[pts]
         return ready

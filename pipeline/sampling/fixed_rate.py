@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, Self
 
@@ -10,10 +11,11 @@ from pydantic import Field, model_validator
 
 from pipeline.config import Settings
 from pipeline.sampling.cuts import CutDetection
+from pipeline.sampling.screen_time import end_of_last
 from pipeline.timecode import grid_time, next_grid_number
 from pipeline.types import Frame, Grid, Skip, VideoInfo
 
-__all__ = ["FixedRate"]
+__all__ = ["FixedRate", "GridFrame", "GridFrames"]
 
 # 1001 is the largest denominator of a broadcast rate: 29.97002997 is read as 30000/1001.
 _LARGEST_DENOMINATOR = 1001
@@ -23,7 +25,7 @@ class FixedRate(Settings):
     """The frame on screen at each point k / fps of the playback clock, whatever the video's own rate.
 
     Where the video begins later than a point, its first frame is taken; no frame is taken twice, so a video with fewer
-    frames a second gives all of them.
+    frames a second gives all of them, and a frame on screen at many points is known to last until the last of these.
     """
 
     strategy: Literal["fixed_rate"] = "fixed_rate"
@@ -73,54 +75,121 @@ class FixedRate(Settings):
 
     def begin(self, info: VideoInfo) -> FixedRatePass:
         """Begin a pass over one video."""
-        return FixedRatePass(self.rate, info.duration_seconds, takes_nearest=self.tolerance_seconds > 0)
+        return FixedRatePass(GridFrames(self.rate, info, self.grid.tolerance))
 
 
-class FixedRatePass:
-    """A `SamplingPass` that holds one frame back: the one on screen.
+@dataclass(frozen=True)
+class GridFrame:
+    """A frame taken for a point of a grid.
+
+    Attributes:
+        frame: The frame.
+        seen_until: Last point at which it is on screen; its own time where it is on screen at none.
+    """
+
+    frame: Frame
+    seen_until: Fraction
+
+
+class GridFrames:
+    """Finds the frames on screen at the points of a grid, holding one frame back.
 
     Args:
         rate: Points a second.
-        duration_seconds: Length of the video, where its container says.
-        takes_nearest: Whether the frame nearest to a point is taken rather than the one on screen.
+        info: Description of the video.
+        tolerance: Seconds by which a frame may miss its point. Above 0, the frame nearest to a point is taken, and of
+            the frames near a point the decoder may give out any one.
     """
 
-    cuts: tuple[Fraction, ...] | None = None
-    seen_until: tuple[Fraction, ...] | None = None
-
-    def __init__(self, rate: Fraction, duration_seconds: float | None, *, takes_nearest: bool = False) -> None:
+    def __init__(self, rate: Fraction, info: VideoInfo, tolerance: Fraction = Fraction(0)) -> None:
         self._rate = rate
-        self._duration = Fraction(0) if duration_seconds is None else Fraction(duration_seconds)
+        self._info = info
+        self._tolerance = tolerance
         self._on_screen: Frame | None = None
         self._is_chosen = True
-        self._takes_nearest = takes_nearest
-        self._step = Fraction(0)
+        self._step: Fraction | None = None
+
+    @property
+    def step(self) -> Fraction:
+        """Seconds between two points."""
+        return 1 / self._rate
 
     @property
     def held_since(self) -> Fraction | None:
         """Time of the frame on screen."""
         return None if self._on_screen is None else self._on_screen.time
 
-    def feed(self, frame: Frame) -> Sequence[Frame]:
+    def feed(self, frame: Frame) -> Sequence[GridFrame]:
         """Take the next frame and return the one before it, if a point lies in its time on screen."""
         before, self._on_screen = self._on_screen, frame
         if before is None:
             return []
         self._step = frame.time - before.time
         # From here on, points are the next frame's.
-        turn = before.time + self._step / 2 if self._takes_nearest else frame.time
-        chosen = [before] if self._is_chosen or self._has_point(before.time, turn) else []
-        self._is_chosen = self._takes_nearest and self._has_point(turn, frame.time)
-        return chosen
+        turn = before.time + self._step / 2 if self._tolerance else frame.time
+        is_chosen = self._is_chosen or self._has_point(before.time, turn)
+        self._is_chosen = self._tolerance > 0 and self._has_point(turn, frame.time)
+        if not is_chosen:
+            return []
+        # A frame that was left out in favour of one of these two may be on screen near either.
+        since, until = before.time + self._tolerance, frame.time - self._tolerance
+        return [GridFrame(before, max(before.time, self._last_point(since, until)))]
 
-    def finish(self) -> Sequence[Frame]:
-        """Return the last frame, if a point lies in its time on screen, taken to be as long as the one before."""
+    def finish(self) -> Sequence[GridFrame]:
+        """Return the last frame, if a point lies in its time on screen; see `end_of_last`."""
         last, self._on_screen = self._on_screen, None
         if last is None:
             return []
-        end = max(last.time + self._step, self._duration)
-        return [last] if self._is_chosen or self._has_point(last.time, end) else []
+        end = end_of_last(last, self._step, self._info)
+        is_chosen = self._is_chosen or self._has_point(last.time, end)
+        return [GridFrame(last, max(last.time, self._last_point(last.time, end)))] if is_chosen else []
 
     def _has_point(self, start: Fraction, end: Fraction) -> bool:
         """Whether a point lies in [start, end)."""
         return grid_time(next_grid_number(start, self._rate), self._rate) < end
+
+    def _last_point(self, start: Fraction, end: Fraction) -> Fraction:
+        """The last point in (start, end); 0 where there is none."""
+        point = grid_time(max(0, next_grid_number(end, self._rate) - 1), self._rate)
+        return point if start < point < end else Fraction(0)
+
+
+class FixedRatePass:
+    """A `SamplingPass` that takes every frame of a grid.
+
+    Args:
+        frames: Finds the frames on screen at the points.
+    """
+
+    cuts: tuple[Fraction, ...] | None = None
+
+    def __init__(self, frames: GridFrames) -> None:
+        self._frames = frames
+        self._seen_until: list[Fraction] = []
+
+    @property
+    def held_since(self) -> Fraction | None:
+        """Time of the frame on screen."""
+        return self._frames.held_since
+
+    @property
+    def step(self) -> Fraction:
+        """Seconds between two points."""
+        return self._frames.step
+
+    @property
+    def seen_until(self) -> tuple[Fraction, ...]:
+        """For each frame taken, the last point at which it is on screen."""
+        return tuple(self._seen_until)
+
+    def feed(self, frame: Frame) -> Sequence[Frame]:
+        """Take the next frame and return the one before it, if a point lies in its time on screen."""
+        return self._recorded(self._frames.feed(frame))
+
+    def finish(self) -> Sequence[Frame]:
+        """Return the last frame, if a point lies in its time on screen."""
+        return self._recorded(self._frames.finish())
+
+    def _recorded(self, taken: Sequence[GridFrame]) -> Sequence[Frame]:
+        self._seen_until.extend(each.seen_until for each in taken)
+        return [each.frame for each in taken]

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from pipeline.config import Settings
 from pipeline.sampling.cuts import CutDetection
+from pipeline.sampling.screen_time import STEP_WITHOUT_GRID, Hold, ScreenTime
 from pipeline.types import Frame, Skip, VideoInfo
 
 __all__ = ["Keyframe"]
@@ -40,9 +41,9 @@ class Keyframe(Settings):
         """None."""
         return ()
 
-    def begin(self, info: VideoInfo) -> KeyframePass:  # noqa: ARG002  # the seam gives it to every strategy
+    def begin(self, info: VideoInfo) -> KeyframePass:
         """Begin a pass over one video."""
-        return KeyframePass(Fraction(str(self.min_gap_seconds)))
+        return KeyframePass(Fraction(str(self.min_gap_seconds)), ScreenTime(info, sees_all=False))
 
 
 class KeyframePass:
@@ -50,34 +51,49 @@ class KeyframePass:
 
     Args:
         min_gap: Least seconds between two frames taken.
+        screen_time: Measures how long frames stay on screen.
     """
 
     cuts: tuple[Fraction, ...] | None = None
-    seen_until: tuple[Fraction, ...] | None = None
+    step = STEP_WITHOUT_GRID
 
-    def __init__(self, min_gap: Fraction) -> None:
+    def __init__(self, min_gap: Fraction, screen_time: ScreenTime) -> None:
         self._min_gap = min_gap
-        self._first: Frame | None = None
+        self._screen_time = screen_time
+        self._first: tuple[Frame, Hold] | None = None
         self._last_time: Fraction | None = None
+        self._holds: list[Hold] = []
 
     @property
     def held_since(self) -> Fraction | None:
         """Time of the first frame, until a keyframe comes."""
-        return None if self._first is None else self._first.time
+        return None if self._first is None else self._first[0].time
+
+    @property
+    def seen_until(self) -> tuple[Fraction, ...]:
+        """For each frame taken, the end of its own duration, or of its time on screen where that is shorter."""
+        return self._screen_time.last_times(self._holds)
 
     def feed(self, frame: Frame) -> Sequence[Frame]:
         """Take the next frame, and return it if it is a keyframe and far enough from the one before."""
+        hold = self._screen_time.feed(frame)
         if not frame.is_keyframe:
             if self._last_time is None and self._first is None:
-                self._first = frame
+                self._first = frame, hold
             return []
         if self._last_time is not None and frame.time - self._last_time < self._min_gap:
             return []
         self._last_time = frame.time
         self._first = None
+        self._holds.append(hold)
         return [frame]
 
     def finish(self) -> Sequence[Frame]:
         """Return the first frame, if no keyframe came."""
-        first, self._first = self._first, None
-        return [] if first is None else [first]
+        self._screen_time.finish()
+        if self._first is None:
+            return []
+        frame, hold = self._first
+        self._first = None
+        self._holds.append(hold)
+        return [frame]

@@ -12,8 +12,7 @@ from pydantic import Field
 
 from pipeline.config import Settings
 from pipeline.sampling.cuts import CutDetection
-from pipeline.sampling.fixed_rate import FixedRate
-from pipeline.sampling.protocol import SamplingPass
+from pipeline.sampling.fixed_rate import FixedRate, GridFrame, GridFrames
 from pipeline.sampling.small import small_picture
 from pipeline.types import Frame, Grid, Skip, VideoInfo
 
@@ -56,7 +55,7 @@ class Novelty(Settings):
 
     def begin(self, info: VideoInfo) -> NoveltyPass:
         """Begin a pass over one video."""
-        return NoveltyPass(self, FixedRate(fps=self.fps).begin(info))
+        return NoveltyPass(self, GridFrames(self.grid.rate, info))
 
 
 class NoveltyPass:
@@ -64,12 +63,12 @@ class NoveltyPass:
 
     Args:
         settings: What counts as a change.
-        grid: Gives the frames that are looked at.
+        grid: Finds the frames that are looked at.
     """
 
     cuts: tuple[Fraction, ...] | None = None
 
-    def __init__(self, settings: Novelty, grid: SamplingPass) -> None:
+    def __init__(self, settings: Novelty, grid: GridFrames) -> None:
         self._settings = settings
         self._grid = grid
         self._max_gap = None if settings.max_gap_seconds is None else Fraction(str(settings.max_gap_seconds))
@@ -83,8 +82,13 @@ class NoveltyPass:
         return self._grid.held_since
 
     @property
+    def step(self) -> Fraction:
+        """Seconds between two points of the grid."""
+        return self._grid.step
+
+    @property
     def seen_until(self) -> tuple[Fraction, ...]:
-        """For each frame taken, the last time at which the picture was still the same."""
+        """For each frame taken, the last point at which the picture was still the same."""
         return tuple(self._seen_until)
 
     def feed(self, frame: Frame) -> Sequence[Frame]:
@@ -95,10 +99,10 @@ class NoveltyPass:
         """Return the last frame, if a point lies in its time on screen and it is new."""
         return self._new_among(self._grid.finish())
 
-    def _new_among(self, frames: Iterable[Frame]) -> Sequence[Frame]:
-        return [frame for frame in frames if self._is_new(frame)]
+    def _new_among(self, looked_at: Iterable[GridFrame]) -> Sequence[Frame]:
+        return [each.frame for each in looked_at if self._is_new(each.frame, each.seen_until)]
 
-    def _is_new(self, frame: Frame) -> bool:
+    def _is_new(self, frame: Frame, seen_until: Fraction) -> bool:
         # So few pixels that noise is averaged out.
         cells = small_picture(frame, _CELLS_DOWN).astype(np.float32)
         is_same = (
@@ -108,13 +112,13 @@ class NoveltyPass:
         )
         if is_same:
             if self._max_gap is None or frame.time - self._taken_time < self._max_gap:
-                self._seen_until[-1] = frame.time
+                self._seen_until[-1] = seen_until
                 return False
         else:
             # Slow drift adds up against the frame that began it, not from one to the next.
             self._taken_cells = cells
         self._taken_time = frame.time
-        self._seen_until.append(frame.time)
+        self._seen_until.append(seen_until)
         return True
 
 

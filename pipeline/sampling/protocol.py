@@ -35,10 +35,16 @@ class SamplingPass(Protocol):
 
     @property
     def seen_until(self) -> tuple[Fraction, ...] | None:
-        """For each chosen frame, the last time at which the picture was still the same, complete after `finish`.
+        """For each chosen frame, the last time at which its picture was still on screen, complete after `finish`.
 
-        None where a chosen frame stands for its own time alone.
+        It is no earlier than the frame and before the next chosen one: under a grid the last point at which the frame
+        is on screen, otherwise the last tick before the next frame, as far as that is known. None where a chosen frame
+        stands for its own time alone.
         """
+
+    @property
+    def step(self) -> Fraction | None:
+        """Seconds after which a picture that is still on screen counts as another frame would; None where none does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +56,7 @@ class SamplingShare:
         times: Seconds of the same.
         cuts: As of a pass.
         seen_until: As of a pass.
+        step: As of a pass.
         cut_searches: As of a sampler.
     """
 
@@ -57,6 +64,7 @@ class SamplingShare:
     times: tuple[Fraction, ...]
     cuts: tuple[Fraction, ...] | None
     seen_until: tuple[Fraction, ...] | None
+    step: Fraction | None
     cut_searches: tuple[CutDetection, ...]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
@@ -11,6 +12,7 @@ from pydantic import Field
 
 from pipeline.config import Settings
 from pipeline.sampling.cuts import FRAMES_BEHIND, CutDetection, CutPass
+from pipeline.sampling.screen_time import STEP_WITHOUT_GRID, Hold, ScreenTime
 from pipeline.types import Frame, Skip, VideoInfo
 
 __all__ = ["SceneChange"]
@@ -49,9 +51,21 @@ class SceneChange(Settings):
         """None: the pass finds its cuts itself."""
         return ()
 
-    def begin(self, info: VideoInfo) -> SceneChangePass:  # noqa: ARG002  # the seam gives it to every strategy
+    def begin(self, info: VideoInfo) -> SceneChangePass:
         """Begin a pass over one video; loads PySceneDetect."""
-        return SceneChangePass(self)
+        return SceneChangePass(self, ScreenTime(info, sees_all=True))
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A frame and its time on screen."""
+
+    frame: Frame
+    hold: Hold
+
+    @property
+    def time(self) -> Fraction:
+        return self.frame.time
 
 
 class SceneChangePass:
@@ -61,17 +75,20 @@ class SceneChangePass:
 
     Args:
         settings: What to take.
+        screen_time: Measures how long frames stay on screen.
     """
 
-    seen_until: tuple[Fraction, ...] | None = None
+    step = STEP_WITHOUT_GRID
 
-    def __init__(self, settings: SceneChange) -> None:
+    def __init__(self, settings: SceneChange, screen_time: ScreenTime) -> None:
         self._count = settings.frames_per_shot
         gap = None if settings.max_gap_seconds is None else Fraction(str(settings.max_gap_seconds))
         self._piece_length = None if gap is None else gap * _AIMED_SHARE * self._count
         self._cut_pass: CutPass = settings.cuts.begin()
+        self._screen_time = screen_time
+        self._holds: list[Hold] = []
         # Frames that may turn out to be behind a cut.
-        self._fresh: deque[Frame] = deque()
+        self._fresh: deque[_Candidate] = deque()
         self._candidates = _Candidates(_CANDIDATES_PER_FRAME * self._count)
         self._piece_start: Fraction | None = None
         self._is_rest = False
@@ -83,30 +100,41 @@ class SceneChangePass:
         return self._fresh[0].time if first is None and self._fresh else first
 
     @property
+    def seen_until(self) -> tuple[Fraction, ...]:
+        """For each frame taken, the end of its time on screen."""
+        return self._screen_time.last_times(self._holds)
+
+    @property
     def cuts(self) -> tuple[Fraction, ...]:
         """Time of the first frame of each new shot."""
         return self._cut_pass.cuts
 
     def feed(self, frame: Frame) -> Sequence[Frame]:
         """Take the next frame, and return those of a shot or piece that has ended."""
-        self._fresh.append(frame)
+        self._fresh.append(_Candidate(frame, self._screen_time.feed(frame)))
         chosen = self._after(self._cut_pass.feed(frame))
         while len(self._fresh) > FRAMES_BEHIND:
             chosen.extend(self._settle(self._fresh.popleft()))
-        return chosen
+        return self._recorded(chosen)
 
     def finish(self) -> Sequence[Frame]:
         """Return the frames of the last shot."""
+        self._screen_time.finish()
         chosen = self._after(self._cut_pass.finish())
         last = self._fresh[-1].time if self._fresh else None
         while self._fresh:
             chosen.extend(self._settle(self._fresh.popleft()))
         if last is not None:
             chosen.extend(self._close(last))
-        return chosen
+        return self._recorded(chosen)
 
-    def _after(self, cuts: Iterable[Fraction]) -> list[Frame]:
-        chosen: list[Frame] = []
+    def _recorded(self, chosen: Iterable[_Candidate]) -> Sequence[Frame]:
+        chosen = tuple(chosen)
+        self._holds.extend(each.hold for each in chosen)
+        return [each.frame for each in chosen]
+
+    def _after(self, cuts: Iterable[Fraction]) -> list[_Candidate]:
+        chosen: list[_Candidate] = []
         for cut in cuts:
             while self._fresh and self._fresh[0].time < cut:
                 chosen.extend(self._settle(self._fresh.popleft()))
@@ -114,9 +142,9 @@ class SceneChangePass:
             self._is_rest = False
         return chosen
 
-    def _settle(self, frame: Frame) -> list[Frame]:
+    def _settle(self, frame: _Candidate) -> list[_Candidate]:
         """The frame belongs to the shot at hand."""
-        chosen: list[Frame] = []
+        chosen: list[_Candidate] = []
         if self._piece_start is None:
             self._piece_start = frame.time
         length = self._piece_length
@@ -128,7 +156,7 @@ class SceneChangePass:
         self._candidates.add(frame)
         return chosen
 
-    def _close(self, end: Fraction) -> list[Frame]:
+    def _close(self, end: Fraction) -> list[_Candidate]:
         """Choose frames of the piece that ends now."""
         start, self._piece_start = self._piece_start, None
         if start is None:
@@ -150,14 +178,14 @@ class _Candidates:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._frames: list[Frame] = []
+        self._frames: list[_Candidate] = []
         self._spacing = Fraction(0)
 
     @property
     def first_time(self) -> Fraction | None:
         return self._frames[0].time if self._frames else None
 
-    def add(self, frame: Frame) -> None:
+    def add(self, frame: _Candidate) -> None:
         if self._frames and frame.time - self._frames[-1].time < self._spacing:
             return
         if len(self._frames) == self._most:
@@ -170,7 +198,7 @@ class _Candidates:
             return
         self._frames.append(frame)
 
-    def taken(self, targets: Iterable[Fraction]) -> list[Frame]:
+    def taken(self, targets: Iterable[Fraction]) -> list[_Candidate]:
         """Empty it, and return the frame nearest to each target, none twice, in their order."""
         frames, self._frames, self._spacing = self._frames, [], Fraction(0)
         if not frames:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pipeline.sampling.cuts import CutDetection
 from pipeline.sampling.protocol import FrameSampler, SamplingPass, SamplingShare
 from pipeline.sampling.scene_change import SceneChange
+from pipeline.sampling.screen_time import FrameHolds, merged_holds
 from pipeline.types import Frame, Grid, Skip, VideoInfo
 
 __all__ = ["Known", "Shared"]
@@ -81,19 +82,30 @@ class SharedPass:
     """
 
     cuts: tuple[Fraction, ...] | None = None
-    seen_until: tuple[Fraction, ...] | None = None
 
     def __init__(self, passes: Sequence[_Recorded], known: Known) -> None:
         self._passes = passes
         self._known = frozenset(known.pts.tolist())
         self._known_cuts = known.cuts
-        self._given: set[int] = set()
+        self._given: dict[int, Fraction] = {}
         self._first: Frame | None = None
 
     @property
     def held_since(self) -> Fraction | None:
         """Time of the earliest frame that may still come out."""
         return min((time for one in self._passes if (time := one.held_since) is not None), default=None)
+
+    @property
+    def step(self) -> Fraction | None:
+        """The shortest of the samplings' steps."""
+        return min((step for one in self._passes if (step := one.holds.step) is not None), default=None)
+
+    @property
+    def seen_until(self) -> tuple[Fraction, ...]:
+        """For each frame given out, in order of time, the last time that any sampling saw it, before the next frame."""
+        given = set(self._given.values())
+        merged = merged_holds(one.holds for one in self._passes)
+        return tuple(until for time, until in merged.items() if time in given)
 
     @property
     def shares(self) -> tuple[SamplingShare, ...]:
@@ -112,14 +124,17 @@ class SharedPass:
     def finish(self) -> Sequence[Frame]:
         """Return all that is still held back."""
         rest = self._new(chosen for one in self._passes for chosen in one.finish())
-        return rest if self._given or self._first is None else (self._first,)
+        if self._given or self._first is None:
+            return rest
+        self._given[self._first.pts] = self._first.time
+        return (self._first,)
 
     def _new(self, chosen: Iterable[Frame]) -> list[Frame]:
         new = []
         for frame in chosen:
             self._first = self._first or frame
             if frame.pts not in self._known and frame.pts not in self._given:
-                self._given.add(frame.pts)
+                self._given[frame.pts] = frame.time
                 new.append(frame)
         return new
 
@@ -140,8 +155,13 @@ class _Recorded:
             times=tuple(self._times),
             cuts=self._one.cuts,
             seen_until=self._one.seen_until,
+            step=self._one.step,
             cut_searches=self._sampler.cut_searches,
         )
+
+    @property
+    def holds(self) -> FrameHolds:
+        return FrameHolds(self._times, self._one.seen_until, self._one.step)
 
     @property
     def found_cuts(self) -> tuple[CutDetection, tuple[Fraction, ...]] | None:

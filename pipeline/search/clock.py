@@ -50,6 +50,13 @@ class TimeOfDay:
             return self.start_seconds <= seconds < self.end_seconds
         return seconds >= self.start_seconds or seconds < self.end_seconds
 
+    def seconds_until(self, moment: datetime) -> float:
+        """Seconds from a time to the next one that lies in it, by its own clock; 0 for one that does."""
+        if moment in self:
+            return 0.0
+        now = _seconds(moment.hour, moment.minute, moment.second) + moment.microsecond / 1_000_000
+        return (self.start_seconds - now) % _DAY_SECONDS
+
     def meets(self, begins: datetime, seconds: float) -> bool:
         """Whether a recording of so many seconds has a part in it."""
         after_midnight = _seconds(begins.hour, begins.minute, begins.second)

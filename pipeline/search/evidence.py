@@ -61,10 +61,12 @@ class Peak:
     Attributes:
         pts: Its presentation timestamp.
         vector: float32 (D,) embedding.
+        shown_seconds: The first and the last time at which it is known to be on screen.
     """
 
     pts: int
     vector: npt.NDArray[np.float32]
+    shown_seconds: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,18 @@ def _curve_of(frames: FrameEmbeddings, step: JudgedStep) -> Curve:
     """Log-odds over time that a video's frames answer a step; a picture that was seen to last counts as long."""
     times, scores = frames.times_seconds, step.log_odds(frames.vectors)
     if frames.seen_until_seconds is not None:
-        times, scores = unrolled(times, scores, frames.seen_until_seconds)
-    return Curve(times, scores, np.asarray(frames.cuts_seconds or (), np.float64), end_of(frames))
+        times, scores = unrolled(times, scores, frames.seen_until_seconds, frames.step_seconds)
+    cuts = np.asarray(frames.cuts_seconds or (), np.float64)
+    return Curve(times, scores, cuts, end_of(frames), _unseen_from(frames))
+
+
+def _unseen_from(frames: FrameEmbeddings) -> float | None:
+    """When the last frame left the screen, where it had stayed for a step at least and others follow for longer."""
+    until, step = frames.seen_until_seconds, frames.step_seconds
+    if until is None or step is None or not len(until):
+        return None
+    has_stayed = until[-1] - frames.times_seconds[-1] >= step
+    return float(until[-1]) if has_stayed and end_of(frames) - until[-1] > step else None
 
 
 def _runs(curve: Curve, score: float) -> list[tuple[float, float]]:
@@ -154,8 +166,10 @@ def _runs(curve: Curve, score: float) -> list[tuple[float, float]]:
 def _peak(frames: FrameEmbeddings, seconds: float) -> Peak:
     """The frame that is shown at a time; one that was seen to last is."""
     row = max(0, int(np.searchsorted(frames.times_seconds, seconds, side="right")) - 1)
+    since = float(frames.times_seconds[row])
+    until = since if frames.seen_until_seconds is None else float(frames.seen_until_seconds[row])
     # A view would keep all of the video's embeddings.
-    return Peak(int(frames.pts[row]), frames.vectors[row].copy())
+    return Peak(int(frames.pts[row]), frames.vectors[row].copy(), (since, until))
 
 
 def levels_of(videos: Collection[SeenVideo], settings: Searching) -> tuple[Levels, ...]:
@@ -187,7 +201,8 @@ def found_in(
 
 def _found(video: SeenVideo, chain: Chain, steps: Sequence[JudgedStep]) -> Found:
     moment = moment_of(video, chain.spans, steps)
-    return Found(moment, chain.score, video.peaks[moment.best_seconds].vector, chain.spans)
+    peak = video.peaks[moment.best_seconds]
+    return Found(moment, chain.score, peak.vector, chain.spans, peak.shown_seconds)
 
 
 def moment_of(video: SeenVideo, spans: Sequence[Span], steps: Sequence[JudgedStep]) -> Moment:

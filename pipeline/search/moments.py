@@ -30,8 +30,10 @@ __all__ = ["Curve", "Levels", "Span", "base_level", "best_rows", "find_spans", "
 
 Floats = npt.NDArray[np.float64]
 
-# Pictures that a frame stands for at most: a day, at one a second. Damaged times may claim years.
-_MOST_REPEATS = 86_400
+# Repeated pictures of a video at most: twelve days, at one a second. Damaged times may claim years.
+_MOST_REPEATS = 2**20
+# Of a step: times are rounded to floats.
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,15 @@ class Curve:
         scores: float64 (N,).
         cuts_seconds: float64 (C,) first frame of each new shot, increasing; empty where cuts aren't known.
         end_seconds: End of the video, after the last time.
+        unseen_from_seconds: Where the last frame is known to leave the screen before the end, since others follow that
+            were not sampled; None where it stands for all until the end.
     """
 
     times_seconds: Floats
     scores: Floats
     cuts_seconds: Floats
     end_seconds: float
+    unseen_from_seconds: float | None = None
 
     def rows(self, start_seconds: float, end_seconds: float) -> tuple[int, int]:
         """The rows [first, after) of the frames in [start, end)."""
@@ -74,30 +79,52 @@ class Curve:
         return int(first), int(after)
 
 
-def unrolled(times_seconds: Floats, scores: Floats, seen_until_seconds: Floats) -> tuple[Floats, Floats]:
+def unrolled(
+    times_seconds: Floats, scores: Floats, seen_until_seconds: Floats, step_seconds: float | None = None
+) -> tuple[Floats, Floats]:
     """Times and scores as if every picture that was looked at had been kept, and not only those that were new.
 
     A frame that stands for a minute counts as much in a moment, and in what is usual for a question, as the frames of
-    that minute would.
+    that minute would. A frame that was seen for less than a step stays as it is.
 
     Args:
         times_seconds: float64 (N,) times of the frames that were kept, increasing.
         scores: float64 (N,).
         seen_until_seconds: float64 (N,), the last time at which each frame's picture was looked at and the same.
+        step_seconds: Seconds from one look to the next; None where it is to be taken from the times.
 
     Returns:
-        Times and scores, each float64 (M,) with M at least N.
+        Times and scores, each float64 (M,) with M at least N, and bounded whatever the times are.
     """
-    # The picture that is kept next is the one that was looked at next.
-    steps = np.append(times_seconds[1:], np.inf) - seen_until_seconds
-    steps[-1] = steps[:-1].min(initial=1.0)
     lasting = seen_until_seconds - times_seconds
-    counts = np.minimum(np.rint(lasting / steps), _MOST_REPEATS).astype(np.int64) + 1
+    if step_seconds is None:
+        counts = np.rint(lasting / _apparent_steps(times_seconds, seen_until_seconds))
+    else:
+        counts = np.floor(lasting / step_seconds + _ROUNDING)
+    counts = _bounded(counts) + 1
     rows = np.repeat(np.arange(len(counts)), counts)
     # How many of the frame's pictures come before each.
     places = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
     spacing = lasting / np.maximum(counts - 1, 1)
     return times_seconds[rows] + places * spacing[rows], scores[rows]
+
+
+def _apparent_steps(times_seconds: Floats, seen_until_seconds: Floats) -> Floats:
+    """The steps of a library from before they were recorded: the picture kept next was the one looked at next."""
+    steps = times_seconds[1:] - seen_until_seconds[:-1]
+    # Where frames come at uneven times, the next one may follow at once.
+    least = float(np.median(steps)) / 2 if len(steps) else 1.0
+    return np.append(np.maximum(steps, least), min(1.0, max(least, steps.min(initial=1.0))))
+
+
+def _bounded(repeats: Floats) -> npt.NDArray[np.int64]:
+    """Cut the highest of some counts to one limit, so that their sum is at most `_MOST_REPEATS`."""
+    if repeats.sum() > _MOST_REPEATS:
+        ordered = np.sort(repeats)
+        # If all from a place on were cut to one limit, this is the limit that uses up what those before leave.
+        limits = (_MOST_REPEATS - (np.cumsum(ordered) - ordered)) // np.arange(len(ordered), 0, -1)
+        repeats = np.minimum(repeats, limits[np.flatnonzero(limits < ordered)[0]])
+    return repeats.astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -208,7 +235,7 @@ def _is_slope(shots: Sequence[int], taken: npt.NDArray[np.bool_], first: int, af
 def _span(curve: Curve, seed: int, first: int, after: int) -> Span:
     times = curve.times_seconds
     start, before = _boundary(curve, first) if first > 0 else (0.0, 0.0)
-    end, behind = _boundary(curve, after) if after < len(times) else (curve.end_seconds, 0.0)
+    end, behind = _boundary(curve, after) if after < len(times) else _last_boundary(curve)
     return Span(start, end, float(times[seed]), float(curve.scores[seed]), before, behind)
 
 
@@ -222,3 +249,10 @@ def _boundary(curve: Curve, row: int) -> tuple[float, float]:
     if number >= 0 and curve.cuts_seconds[number] > before:
         return float(curve.cuts_seconds[number]), 0.0
     return (before + behind) / 2, (behind - before) / 2
+
+
+def _last_boundary(curve: Curve) -> tuple[float, float]:
+    """Where a moment with the last frame ends, and how far that may be away: the end, or midway where others follow."""
+    if curve.unseen_from_seconds is None:
+        return curve.end_seconds, 0.0
+    return (curve.unseen_from_seconds + curve.end_seconds) / 2, (curve.end_seconds - curve.unseen_from_seconds) / 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -30,12 +31,15 @@ class Found:
         log_odds: What it is ranked by; scores of the best are all nearly 1.
         picture: float32 (D,) embedding of its best frame.
         spans: What it is made of, one a step of the question.
+        shown_seconds: The first and the last time at which its best frame is known to be on screen; None where that is
+            known of the frame's own time alone.
     """
 
     moment: Moment
     log_odds: float
     picture: npt.NDArray[np.float32]
     spans: tuple[Span, ...] = ()
+    shown_seconds: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,8 @@ def rank(
     """Order what was found, and leave out what the question doesn't want.
 
     In this order: what is outside `after`, `before` and `time_of_day`; what scores too little; videos with too few
-    moments; copies of a better moment; more of a video than is wanted.
+    moments; copies of a better moment; more of a video than is wanted. A best frame that stays on screen counts at the
+    first of its seconds that the question allows.
 
     Args:
         found: In any order.
@@ -76,10 +81,10 @@ def rank(
     """
     dropped: list[Dropped] = []
     rest = sorted(found, key=lambda f: (-f.log_odds, f.moment.video_id, f.moment.start_seconds))
-    rest = _beside(rest, first)
+    part = None if query.time_of_day is None else TimeOfDay.parse(query.time_of_day)
+    rest = [_placed(one, query, part) for one in _beside(rest, first)]
     rest = _kept(rest, lambda moment: _outside(moment, query), dropped)
-    if query.time_of_day is not None:
-        part = TimeOfDay.parse(query.time_of_day)
+    if part is not None:
         rest = _kept(rest, lambda moment: _at_another_time(moment, part), dropped)
     short = [f.moment for f in rest if f.moment.score < min_score]
     rest = _kept(rest, lambda moment: _too_low(moment, min_score), dropped)
@@ -103,6 +108,20 @@ def _beside(found: Sequence[Found], first: Sequence[Found]) -> list[Found]:
 def _overlap(one: Found, other: Found) -> bool:
     pairs = zip(one.spans, other.spans, strict=True)
     return any(a.start_seconds < b.end_seconds and b.start_seconds < a.end_seconds for a, b in pairs)
+
+
+def _placed(one: Found, query: Query, part: TimeOfDay | None) -> Found:
+    """Move the time of a best frame that stays on screen to where the question allows it, if it does at any."""
+    moment = one.moment
+    if one.shown_seconds is None or not (_outside(moment, query) or (part and _at_another_time(moment, part))):
+        return one
+    seconds = max(one.shown_seconds[0], query.after or 0.0)
+    if part is not None and moment.recorded_at is not None:
+        seconds += part.seconds_until(moment.recorded_at + timedelta(seconds=seconds - moment.best_seconds))
+    if seconds > one.shown_seconds[1] or (query.before is not None and seconds >= query.before):
+        return one
+    recorded_at = moment.recorded_at and moment.recorded_at + timedelta(seconds=seconds - moment.best_seconds)
+    return replace(one, moment=replace(moment, best_seconds=seconds, recorded_at=recorded_at))
 
 
 def _kept(found: Sequence[Found], problem_of: Callable[[Moment], str | None], dropped: list[Dropped]) -> list[Found]:

@@ -4,6 +4,9 @@ Between the last sampled frame outside a moment and the first inside lies its tr
 as the sampled ones were, and the end is where the sum of their log-odds above the moment's own level is greatest: the
 rule by which the moment was found (`pipeline.search.moments`), at a higher rate. Where there are many pictures, some
 are judged first, and then those between the two on both sides of the end.
+
+A picture is on screen until the next one comes. So a moment begins at the time of its first picture, and ends at the
+time of the first picture that no longer belongs to it.
 """
 
 from __future__ import annotations
@@ -27,6 +30,9 @@ _log = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float64]
 Judged = Callable[[npt.NDArray[np.float32]], Floats]
+
+_ROUNDING = Fraction(1, 1_000_000)
+"""Seconds by which a bound may have moved as it was rounded; pictures are further apart."""
 
 _AT_ONCE = 24
 """Pictures of one look at an end: two looks tell 384 apart, which is 12 seconds of video."""
@@ -78,14 +84,19 @@ class Refiner:
     def _edge(
         self, uri: str, seconds: float, uncertainty: float, level: float, log_odds: Judged
     ) -> tuple[float, float]:
-        """Where what was below a level begins to be above it, and how far that may be away.
+        """The time at which what was below a level begins to be above it, and how far that may be away.
 
-        It is midway between two neighbouring pictures.
+        It is the time of the first picture above: the one before it is on screen until then.
         """
+        if uncertainty == 0:
+            return seconds, 0.0
         before, behind = seconds - uncertainty, seconds + uncertainty
-        is_all = uncertainty == 0
+        is_all = False
         while not is_all:
-            times, pictures, is_all = self._pictures.between(uri, Fraction(before), Fraction(behind), _AT_ONCE)
+            # The picture that ends the interval is looked at, too: its own time is the exact one.
+            times, pictures, is_all = self._pictures.between(
+                uri, Fraction(before), Fraction(behind) + _ROUNDING, _AT_ONCE
+            )
             if not times:
                 break
             above = log_odds(self._encoder.encode_images(pictures)) - level
@@ -94,4 +105,4 @@ class Refiner:
             place = int(gains.argmax())
             edges = [before, *times, behind]
             before, behind = edges[place], edges[place + 1]
-        return (before + behind) / 2, (behind - before) / 2
+        return behind, 0.0

@@ -57,8 +57,8 @@ class ParquetStore:
 
     - `{video_id}.parquet`: columns time_seconds (float64), pts (int64), embedding (fixed-size list of float32) and,
       where the sampling tells, seen_until_seconds (float64). All else is JSON in the file's metadata, "momentseek": the
-      record, cuts, duration, time base, both fingerprints, the versions that wrote it and the format's number. Pages
-      carry checksums.
+      record, cuts, duration, step, time base, both fingerprints, the versions that wrote it and the format's number.
+      Pages carry checksums.
     - `background.npz`: a sample of all of them; see `background`.
     - `names/{video_id}/{hash of the name}.json`: a name that was added later. One small file a name, so that adding
       needs no lock, rewrites no vectors and loses nothing where two workers add at once. Writing the video anew or
@@ -129,6 +129,7 @@ class ParquetStore:
                 cuts_seconds=_cuts_of(details),
                 duration_seconds=details["duration_seconds"],
                 seen_until_seconds=columns.seen_until_seconds,
+                step_seconds=details.get("step_seconds"),
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise self._broken(video_id, error) from error
@@ -244,6 +245,7 @@ class ParquetStore:
             "time_base": fraction_text(frames.time_base),
             "cuts_seconds": None if frames.cuts_seconds is None else list(frames.cuts_seconds),
             "duration_seconds": frames.duration_seconds,
+            "step_seconds": frames.step_seconds,
             "sampling_fingerprint": self.sampling_fingerprint,
             "encoder_fingerprint": self.encoder_fingerprint,
             "versions": _versions(),

@@ -124,4 +124,5 @@ def _part(frames: FrameEmbeddings, share: Share, vectors: _Vectors) -> FrameEmbe
         cuts_seconds=share.cuts_seconds,
         duration_seconds=frames.duration_seconds,
         seen_until_seconds=share.seen_until_seconds,
+        step_seconds=share.step_seconds,
     )

@@ -4,7 +4,7 @@ Times: a `Fraction` is an exact time on the video's playback clock, whose zero i
 player shows as 0:00); a float named `..._seconds` is the same, rounded. Intervals are half-open. Arrays are read-only.
 """
 
-from pipeline.types.embeddings import FrameEmbeddings, Share
+from pipeline.types.embeddings import FrameEmbeddings, Share, seen_before_next
 from pipeline.types.moments import Moment, Provenance
 from pipeline.types.records import FailedSource, Scalar, Source, Status, VideoRecord, VideoReport, name_problem
 from pipeline.types.segments import IndexedSegment, Segment
@@ -28,4 +28,5 @@ __all__ = [
     "VideoRecord",
     "VideoReport",
     "name_problem",
+    "seen_before_next",
 ]

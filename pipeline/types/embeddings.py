@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FrameEmbeddings", "Share"]
+__all__ = ["FrameEmbeddings", "Share", "seen_before_next"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,12 +20,14 @@ class Share:
         times_seconds: float64 (M,) seconds on the playback clock.
         cuts_seconds: First frame of each new shot; None where cuts were not looked for.
         seen_until_seconds: float64 (M,), as of `FrameEmbeddings`; None where frames stand for their own time alone.
+        step_seconds: As of `FrameEmbeddings`.
     """
 
     pts: npt.NDArray[np.int64]
     times_seconds: npt.NDArray[np.float64]
     cuts_seconds: tuple[float, ...] | None
     seen_until_seconds: npt.NDArray[np.float64] | None
+    step_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,8 @@ class FrameEmbeddings:
         duration_seconds: End of the last frame that could be decoded, on the playback clock.
         seen_until_seconds: float64 (N,), for each frame the last time at which the picture was seen to be still the
             same, no earlier than the frame and before the next one; None where frames stand for their own time alone.
+        step_seconds: Seconds after which a picture that is still the same counts as another frame would: from one point
+            of the sampling's grid to the next. None in files from before it was recorded.
         shares: What each of several samplings took, where several were done at once; nothing that is kept.
     """
 
@@ -53,6 +57,7 @@ class FrameEmbeddings:
     cuts_seconds: tuple[float, ...] | None
     duration_seconds: float
     seen_until_seconds: npt.NDArray[np.float64] | None = None
+    step_seconds: float | None = None
     shares: tuple[Share, ...] = ()
 
     def __post_init__(self) -> None:
@@ -76,6 +81,8 @@ class FrameEmbeddings:
             array.setflags(write=False)
 
     def _check_seen_until(self) -> None:
+        if self.step_seconds is not None and not 0 < self.step_seconds < np.inf:
+            raise ValueError(f"{self.video_id}: expected a step of more than 0 seconds, got {self.step_seconds}")
         until = self.seen_until_seconds
         if until is None:
             return
@@ -89,3 +96,20 @@ class FrameEmbeddings:
 
     def __repr__(self) -> str:
         return f"FrameEmbeddings({self.video_id}, vectors{self.vectors.shape}, {self.duration_seconds:.3f} s)"
+
+
+def seen_before_next(
+    times_seconds: npt.NDArray[np.float64], seen_until_seconds: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Keep each frame's last time on screen before the next frame where rounding to floats made them equal.
+
+    Args:
+        times_seconds: float64 (N,) times, strictly increasing.
+        seen_until_seconds: float64 (N,), as exact times no later than the next frame's.
+
+    Returns:
+        float64 (N,).
+    """
+    before = np.append(np.nextafter(times_seconds[1:], -np.inf), np.inf)
+    earliest: npt.NDArray[np.float64] = np.minimum(seen_until_seconds, before)
+    return earliest

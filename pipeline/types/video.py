@@ -90,6 +90,10 @@ class Frame(Protocol):
         """Seconds on the playback clock."""
 
     @property
+    def duration(self) -> Fraction | None:
+        """Seconds on screen by its own timestamps; None where the container does not say."""
+
+    @property
     def is_keyframe(self) -> bool:
         """Whether it decodes alone (an I-frame that starts a group of pictures)."""
 

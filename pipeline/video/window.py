@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from pipeline.types import Frame
 
-__all__ = ["TimedFrame", "shown_within"]
+__all__ = ["shown_within"]
 
-
-class TimedFrame(Frame, Protocol):
-    """A frame that knows how long it is shown, where its container says so."""
-
-    @property
-    def duration(self) -> Fraction | None:
-        """Seconds; None where the container does not say."""
-
-
-F = TypeVar("F", bound=TimedFrame)
+F = TypeVar("F", bound=Frame)
 
 
 def shown_within(frames: Iterable[F], start: Fraction | None, end: Fraction | None) -> Iterator[F]:

@@ -154,7 +154,7 @@ def test_ends_to_the_frame(search: Search) -> None:
         for more in ((), ("--refine",))
     )
     assert plain["end_uncertainty_seconds"] == 0.25
-    assert refined["end_uncertainty_seconds"] < 0.05
+    assert refined["end_uncertainty_seconds"] == 0
     assert abs(refined["end_seconds"] - plain["end_seconds"]) <= 0.25
 
 

@@ -55,6 +55,10 @@ CASES = [
     "b-frames.asf",
     "mpeg2.mpg",
     "animation.gif",
+    "slides.mp4",
+    "slides.mkv",
+    "slides.webm",
+    "slides.gif",
     "one-frame.mp4",
     "one-frame.gif",
     "no-duration.mkv",
@@ -78,11 +82,21 @@ UNTIMED = frozenset(
 WINDOWS = [(0, 2), (0, None), (3, 4), (3.21, 3.22), (5.5, 7.25), (9.9, None), (9.97, 20), (4, 4), (11, None), (6, 5)]
 
 
-def taken(sampler: FixedRate, stream: VideoStream, frames: Iterable[Frame]) -> list[Frame]:
-    """The frames that a sampler takes."""
+def taken(
+    sampler: FixedRate, stream: VideoStream, frames: Iterable[Frame]
+) -> tuple[list[Frame], tuple[Fraction, ...] | None]:
+    """The frames that a sampler takes, and until when it saw each."""
     one_pass = sampler.begin(stream.info)
     chosen = [each for frame in frames for each in one_pass.feed(frame)]
-    return [*chosen, *one_pass.finish()]
+    chosen.extend(one_pass.finish())
+    return chosen, one_pass.seen_until
+
+
+def until_the_last_points(made: Made, sampler: FixedRate, times: Iterable[Fraction]) -> tuple[Fraction, ...]:
+    """The last point of a grid at which each frame is on screen, or its own time."""
+    end_of = dict(zip(made.times, [*made.times[1:], made.end], strict=True))
+    points = [k / sampler.rate for k in range(int(made.end * sampler.rate) + 1)]
+    return tuple(max([time, *(point for point in points if point < end_of[time])]) for time in times)
 
 
 class DecoderContract:
@@ -175,10 +189,11 @@ class DecoderContract:
             return
         sampler = FixedRate(fps=fps)
         with decoder.open(str(made)) as stream:
-            wanted = taken(sampler, stream, stream.frames())
+            wanted, wanted_until = taken(sampler, stream, stream.frames())
             covered = stream.covered_seconds
-            found = taken(sampler, stream, stream.frames(grid=sampler.grid))
+            found, found_until = taken(sampler, stream, stream.frames(grid=sampler.grid))
             assert [frame.time for frame in found] == [frame.time for frame in wanted]
+            assert found_until == wanted_until == until_the_last_points(made, sampler, [frame.time for frame in found])
             assert all(np.array_equal(one.rgb(), other.rgb()) for one, other in zip(found, wanted, strict=True))
             assert (stream.damage, stream.end_time, stream.covered_seconds) == ((), made.end, pytest.approx(covered))
             assert len(wanted) <= stream.frames_decoded <= len(made.times)
@@ -189,7 +204,7 @@ class DecoderContract:
     ) -> None:
         sampler = FixedRate(fps=fps, tolerance_seconds=0.5 / fps)
         with decoder.open(str(long_video)) as stream:
-            frames = taken(sampler, stream, stream.frames(grid=sampler.grid))
+            frames, _ = taken(sampler, stream, stream.frames(grid=sampler.grid))
             found = [(frame.time, number_of(frame.rgb())) for frame in frames]
         truth = dict(zip(long_video.times, long_video.numbers, strict=True))
         assert set(found) <= truth.items()

@@ -56,6 +56,10 @@ class FakeFrame:
     def time(self) -> Fraction:
         return self.pts / RATE
 
+    @property
+    def duration(self) -> Fraction:
+        return 1 / RATE
+
     def rgb(self, width: int | None = None, height: int | None = None) -> npt.NDArray[np.uint8]:
         return np.full((height or SIDE, width or SIDE, 3), self.grey, np.uint8)
 
@@ -181,6 +185,7 @@ class FakePass:
     cuts = None
     held_since = None
     seen_until = None
+    step = None
 
     def feed(self, frame: Frame) -> Sequence[Frame]:
         return [frame]

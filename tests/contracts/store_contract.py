@@ -87,6 +87,7 @@ class StoreContract:
         assert store.record("v1") == record
         assert store.read("v1").cuts_seconds is None
         assert store.read("v1").seen_until_seconds is None
+        assert store.read("v1").step_seconds is None
 
     def test_no_cuts_differ_from_cuts_not_looked_for(self, store: EmbeddingStore) -> None:
         store.write(made_record(), replace(made_frames(), cuts_seconds=()))
@@ -94,8 +95,9 @@ class StoreContract:
 
     def test_how_long_pictures_stayed_the_same_is_kept(self, store: EmbeddingStore) -> None:
         until = made_frames().times_seconds + 0.01
-        store.write(made_record(), replace(made_frames(), seen_until_seconds=until))
+        store.write(made_record(), replace(made_frames(), seen_until_seconds=until, step_seconds=0.04))
         np.testing.assert_array_equal(store.read("v1").seen_until_seconds, until)
+        assert store.read("v1").step_seconds == 0.04
 
     def test_a_video_without_frames_is_kept(self, store: EmbeddingStore) -> None:
         store.write(made_record(count=0), made_frames(count=0))

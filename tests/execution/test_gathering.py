@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -118,3 +119,14 @@ def test_a_long_video_is_in_memory_once(tmp_path: Path) -> None:
             cwd=TESTS,
         )
         assert float(done.stdout) < 1.4, action
+
+
+def test_rounding_keeps_each_frames_last_time_before_the_next_frame() -> None:
+    """Exact times that differ by a nanosecond are one float after years."""
+    gathered = GatheredEmbeddings()
+    of_batch = replace(times(0, 3), times_seconds=np.array([0.0, 1e8, 2e8]))
+    gathered.add(of_batch, np.eye(3, dtype=np.float32))
+    frames = gathered.assembled("v1", replace(an_end(), seen_until_seconds=(1e8, 1e8 + 1, 2e8), step_seconds=0.5))
+    assert frames.seen_until_seconds is not None
+    assert frames.seen_until_seconds.tolist() == [np.nextafter(1e8, 0), 1e8 + 1, 2e8]
+    assert frames.step_seconds == 0.5

@@ -24,6 +24,7 @@ class DrawnFrame:
     is_keyframe: bool = False
     width: int = WIDTH
     height: int = HEIGHT
+    duration: Fraction | None = None
 
     @property
     def pts(self) -> int:

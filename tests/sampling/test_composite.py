@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 from contracts.sampler_contract import GreyFrame, SamplerContract, frames_at, info_of, sampled
 from pydantic import ValidationError
@@ -33,6 +35,17 @@ def test_scene_changes_with_a_grid() -> None:
         *(frame.pts for frame in sampled(alone, frames)),
         *range(0, 10_000, 2000),
     }
+
+
+def test_a_frame_is_seen_until_the_last_that_any_part_knows() -> None:
+    """Nothing changes until 20 s, which the novelty sees; a sparse grid takes frames meanwhile."""
+    frames = [GreyFrame(100 * k, shade=40 if k < 200 else 210, is_keyframe=False) for k in range(250)]
+    one_pass = Composite(parts=(Novelty(), FixedRate(fps=0.125))).begin(info_of())
+    chosen = [each.pts for frame in frames for each in one_pass.feed(frame)] + [f.pts for f in one_pass.finish()]
+    assert chosen == [0, 8000, 16_000, 20_000, 24_000]
+    tick = Fraction(1, 1000)
+    assert one_pass.seen_until == (7, 8 + 99 * tick, 16 + 99 * tick, 23, 24 + 99 * tick)
+    assert one_pass.step == 1
 
 
 def test_cuts_are_those_of_the_parts_that_look_for_them() -> None:

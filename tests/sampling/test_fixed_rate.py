@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from contracts.sampler_contract import GreyFrame, SamplerContract, frames_at, sampled, videos
+from contracts.sampler_contract import GreyFrame, SamplerContract, frames_at, info_of, sampled, videos
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -20,6 +21,19 @@ def times(sampler: FixedRate, *milliseconds: int, duration_seconds: float | None
 
 class TestFixedRate(SamplerContract):
     sampler = FixedRate(fps=2.0)
+
+
+class TestTolerantFixedRate(SamplerContract):
+    sampler = FixedRate(fps=2.0, tolerance_seconds=0.25)
+    tolerance = Fraction(1, 4)
+
+
+def seen(sampler: FixedRate, *frames: GreyFrame, average_rate: int | None = None) -> list[tuple[int, Fraction]]:
+    """The pts of the sampled frames, and until when each was seen."""
+    info = replace(info_of(99.0), average_rate=None if average_rate is None else Fraction(average_rate))
+    one_pass = sampler.begin(info)
+    chosen = [each.pts for frame in frames for each in one_pass.feed(frame)] + [f.pts for f in one_pass.finish()]
+    return list(zip(chosen, one_pass.seen_until, strict=True))
 
 
 def test_every_point_takes_the_frame_on_screen() -> None:
@@ -47,6 +61,42 @@ def test_the_last_frame_counts_while_it_is_shown() -> None:
     assert times(FixedRate(), *range(0, 960, 50)) == [0]
     assert times(FixedRate(), 0, 900, duration_seconds=3.0) == [0, 900]
     assert times(FixedRate(), 0, 40, 980, duration_seconds=0.5) == [0, 980]
+
+
+def test_the_length_of_the_file_puts_no_point_behind_the_last_frame() -> None:
+    """It may be that of the sound, or count from another start."""
+    assert times(FixedRate(fps=2.0), *range(0, 1000, 40), duration_seconds=1.08) == [0, 480]
+    assert times(FixedRate(fps=2.0), *range(0, 1000, 40), duration_seconds=60.0) == [0, 480]
+
+
+def test_the_last_frame_lasts_as_long_as_its_container_says() -> None:
+    frames = [GreyFrame(0), GreyFrame(900, duration=Fraction(21, 10))]
+    assert seen(FixedRate(), *frames) == [(0, 0), (900, 2)]
+    assert seen(FixedRate(), GreyFrame(0), GreyFrame(900, duration=Fraction(1, 10))) == [(0, 0)]
+    assert seen(FixedRate(), GreyFrame(0, duration=Fraction(60))) == [(0, 59)]
+
+
+def test_the_last_frame_without_a_duration_lasts_as_long_as_others_do() -> None:
+    slides = [GreyFrame(0), GreyFrame(60_000)]
+    assert seen(FixedRate(fps=2.0), *slides) == [(0, Fraction(119, 2)), (60_000, Fraction(239, 2))]
+    assert seen(FixedRate(fps=2.0), *slides, average_rate=25) == [(0, Fraction(119, 2)), (60_000, 60)]
+    # Times are rounded to milliseconds, so that the last step seems to be 34 ms long.
+    rounded = [GreyFrame(round(k * 1000 / 30)) for k in range(30)]
+    assert [pts for pts, _ in seen(FixedRate(fps=2.0), *rounded, average_rate=30)] == [0, 500]
+    # A header that says 24 frames a second of a video with 25.
+    assert [pts for pts, _ in seen(FixedRate(fps=2.0), *frames_at(*range(0, 1000, 40)), average_rate=24)] == [0, 480]
+
+
+def test_a_frame_is_seen_until_the_last_point_in_its_time_on_screen() -> None:
+    found = seen(FixedRate(fps=2.0), *frames_at(20, 60_000, 60_040, 119_990, 120_030))
+    assert found == [(20, Fraction(119, 2)), (60_000, 60), (60_040, Fraction(239, 2)), (119_990, 120)]
+
+
+def test_what_may_have_been_left_out_within_the_tolerance_ends_a_hold() -> None:
+    sampler = FixedRate(fps=2.0, tolerance_seconds=0.25)
+    # Between 60.0 and 60.2 s, another frame may have been on screen at 60 s.
+    assert seen(sampler, *frames_at(0, 60_200, 60_700, 61_200))[0] == (0, Fraction(119, 2))
+    assert seen(sampler, *frames_at(0, 700, 1200))[0] == (0, 0)
 
 
 @pytest.mark.parametrize(

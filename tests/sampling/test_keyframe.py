@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from fractions import Fraction
+
 from contracts.sampler_contract import GreyFrame, SamplerContract, info_of, sampled
 
 from pipeline.sampling import Keyframe
@@ -23,6 +25,23 @@ def test_keyframes_that_follow_closely_are_left_out() -> None:
 def test_the_first_frame_is_taken_where_there_is_no_keyframe() -> None:
     frames = [GreyFrame(40 * k, is_keyframe=False) for k in range(25)]
     assert [frame.pts for frame in sampled(Keyframe(), frames)] == [0]
+
+
+def seen_until(*frames: GreyFrame) -> tuple[Fraction, ...]:
+    one_pass = Keyframe().begin(info_of(99.0))
+    for frame in frames:
+        one_pass.feed(frame)
+    one_pass.finish()
+    return one_pass.seen_until
+
+
+def test_a_keyframe_is_on_screen_for_its_own_duration() -> None:
+    """The next one that is fed may be the next keyframe, with others left out between."""
+    slides = [GreyFrame(0, duration=Fraction(60)), GreyFrame(60_000, duration=Fraction(1, 25)), GreyFrame(70_000)]
+    assert seen_until(*slides) == (Fraction(59_999, 1000), Fraction(60_039, 1000), 70)
+    # A duration that reaches beyond the next frame is wrong.
+    assert seen_until(GreyFrame(0, duration=Fraction(60)), GreyFrame(40))[0] == Fraction(39, 1000)
+    assert seen_until(GreyFrame(0, is_keyframe=False, duration=Fraction(2))) == (Fraction(1999, 1000),)
 
 
 def test_the_decoder_may_skip_the_rest() -> None:

@@ -82,6 +82,14 @@ def test_cuts_are_told() -> None:
     assert one_pass.cuts == (Fraction(2), Fraction(6))
 
 
+def test_a_frame_is_seen_until_the_next_one_whether_that_is_taken_or_not() -> None:
+    frames = film([next(shot(1, 1))] * 3, [Fraction(0), Fraction(60), Fraction(61)])
+    one_pass = SceneChange(frames_per_shot=1, max_gap_seconds=None).begin(info_of())
+    chosen = [each.time for frame in frames for each in one_pass.feed(frame)] + [f.time for f in one_pass.finish()]
+    assert chosen == [Fraction(60)]
+    assert one_pass.seen_until == (Fraction(60_999, 1000),)
+
+
 def test_it_is_configured_by_name() -> None:
     config = load_run_config(overrides=["sampling.strategy=scene_change", "sampling.cuts=content"])
     assert config.sampling == SceneChange(cuts=CutDetection(detector="content"))

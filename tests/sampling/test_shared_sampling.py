@@ -44,7 +44,7 @@ def test_each_sampling_takes_what_it_takes_alone(number: int) -> None:
     share = shared.shares[number]
     assert share.pts == tuple(frame.pts for frame in expected)
     assert share.times == tuple(frame.time for frame in expected)
-    assert (share.cuts, share.seen_until) == (alone.cuts, alone.seen_until)
+    assert (share.cuts, share.seen_until, share.step) == (alone.cuts, alone.seen_until, alone.step)
     assert share.cut_searches == PARTS[number].cut_searches
 
 

@@ -339,3 +339,15 @@ def test_in_memory_writes_leave_one_file_a_video(tmp_path: Path) -> None:
     store = ParquetStore(f"memory://{tmp_path.name}", "s1", "e1")
     store.write(made_record(), made_frames())
     assert fsspec.filesystem("memory").find(f"/{tmp_path.name}") == [f"/{tmp_path.name}/frames/s1-e1/v1.parquet"]
+
+
+def test_a_file_from_before_the_step_was_kept_is_read(store: ParquetStore, folder: Path) -> None:
+    frames = made_frames()
+    store.write(made_record(), replace(frames, seen_until_seconds=frames.times_seconds + 0.001, step_seconds=0.5))
+    file = folder / "v1.parquet"
+    table = pq.read_table(file)
+    details = json.loads(table.schema.metadata[b"momentseek"])
+    assert details.pop("step_seconds") == 0.5
+    pq.write_table(table.replace_schema_metadata({b"momentseek": json.dumps(details)}), file, write_page_checksum=True)
+    assert store.read("v1").step_seconds is None
+    np.testing.assert_array_equal(store.read("v1").seen_until_seconds, frames.times_seconds + 0.001)

@@ -19,6 +19,7 @@ def share_of(frames: FrameEmbeddings, rows: slice) -> Share:
         times_seconds=frames.times_seconds[rows],
         cuts_seconds=frames.cuts_seconds,
         seen_until_seconds=None if until is None else until[rows],
+        step_seconds=frames.step_seconds,
     )
 
 

@@ -11,6 +11,7 @@ class TestDecordDecoder(DecoderContract):
         {
             "av1.mp4",
             "animation.gif",
+            "slides.gif",
             "edit-list-b-frames.mp4",
             "edit-list.mp4",
             "mirrored-and-turned.mp4",

@@ -1,0 +1,71 @@
+"""Stretches of a video whose pictures were lost to damage."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from pipeline.sampling.screen_time import stepped_back
+from pipeline.types import Frame
+from pipeline.video.protocol import VideoStream
+
+__all__ = ["LostTime"]
+
+# Far above the rounding of times, far below the duration of a frame.
+_LEAST_SECONDS = 1e-4
+_LEAST_SHARE = 1e-9
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """[start, end) without pictures, after a frame at `last`."""
+
+    last: Fraction
+    start: Fraction
+    end: Fraction
+
+
+class LostTime:
+    """Finds the stretches between two frames in which pictures were lost.
+
+    Nobody knows what was on screen there: no frame stands for such a stretch, however long it lasted.
+
+    Args:
+        stream: The video whose frames are seen one after another.
+    """
+
+    def __init__(self, stream: VideoStream) -> None:
+        self._stream = stream
+        self._last: Fraction | None = None
+        self._lost_seconds = 0.0
+        self._stretches: list[_Stretch] = []
+
+    def see(self, frame: Frame) -> None:
+        """Take the frame that the stream has just given out."""
+        # The stream covers this frame to its end.
+        covered = self._stream.covered_seconds - float(self._stream.end_time - frame.time)
+        seconds = float(frame.time)
+        lost = seconds - covered
+        more = lost - self._lost_seconds
+        if self._last is not None and more > max(_LEAST_SECONDS, _LEAST_SHARE * seconds):
+            start = max(self._last, frame.time - Fraction(more))
+            self._stretches.append(_Stretch(self._last, start, frame.time))
+        self._last, self._lost_seconds = frame.time, lost
+
+    def clipped(self, seen_until: Sequence[Fraction], step: Fraction | None) -> Sequence[Fraction]:
+        """Move back the times in such a stretch, in whole steps, but not before the last frame.
+
+        Args:
+            seen_until: As of `SamplingPass`.
+            step: As of `SamplingPass`.
+        """
+        return [self._clipped(time, step) for time in seen_until] if self._stretches else seen_until
+
+    def _clipped(self, time: Fraction, step: Fraction | None) -> Fraction:
+        number = bisect_right(self._stretches, time, key=lambda stretch: stretch.start) - 1
+        if number < 0 or time >= self._stretches[number].end:
+            return time
+        stretch = self._stretches[number]
+        return max(stretch.last, stepped_back(time, stretch.start, step))
