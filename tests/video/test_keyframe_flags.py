@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from contracts.decoder_contract import taken
@@ -63,6 +64,7 @@ class Kind:
 
 
 KINDS = [
+    Kind("no-flag.swf", "flv", {}, TENTH, flags_all=False),
     Kind("refresh.mp4", "libx264", REFRESH, flags_all=False),
     Kind("refresh.mkv", "libx264", REFRESH, MILLISECOND, flags_all=False),
     Kind("refresh.ts", "libx264", REFRESH, flags_all=False),
@@ -223,6 +225,24 @@ def test_all_keyframes_come_in_their_order(tmp_path: Path, kind: Kind) -> None:
         assert_same(found, [shown[frame.time] for frame in found])
         marked = [frame.time for frame in whole if frame.is_keyframe]
         assert not marked or [frame.time for frame in found] == marked
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg2video"])
+def test_a_recording_that_begins_within_a_group_keeps_all_that_can_be_decoded(tmp_path: Path, codec: str) -> None:
+    kind = Kind("a.ts", codec, {"bf": "2"}, FRAME, 25, flags_all=False)
+    content = kind.make(tmp_path).path.read_bytes()
+    with av.open(str(tmp_path / "a.ts")) as container:
+        places = [packet.pos for packet in container.demux(video=0) if packet.size]
+    (tmp_path / "cut.ts").write_bytes(content[places[5] :])
+    with PyAVDecoder().open(str(tmp_path / "cut.ts")) as stream:
+        whole = list(stream.frames())
+        assert len(whole) > 40
+        spans = [(whole[0].time, whole[3].time), (whole[20].time, whole[22].time)]
+        assert_same(stream.frames_within(spans), [*whole[:3], *whole[20:22]])
+        sampler = FixedRate(fps=3.0)
+        assert_same(taken(sampler, stream, stream.frames(grid=sampler.grid)), taken(sampler, stream, iter(whole)))
+        for number in (0, 4, 30):
+            assert_same(stream.frames(start=whole[number].time, end=whole[number + 2].time), whole[number : number + 2])
 
 
 def test_leading_pictures_after_a_seek_are_not_given_out(tmp_path: Path) -> None:
