@@ -65,9 +65,9 @@ class Packets:
 
     @cached_property
     def groups(self) -> tuple[tuple[int, int], ...]:
-        """Number of each keyframe's packet, and of the first packet behind its group."""
+        """Number of each keyframe's packet, and of the first packet behind its group; none without a keyframe."""
         keys = [int(key) for key in np.flatnonzero(self.is_keyframe)]
-        return tuple(zip(keys, [*keys[1:], len(self)], strict=True))
+        return tuple(zip(keys, [*keys, len(self)][1:], strict=True))
 
     @cached_property
     def _shown(self) -> npt.NDArray[np.int64]:

@@ -35,6 +35,15 @@ def _for_windows(path: Path) -> Made:
 CATALOGUE: dict[str, Callable[[Path], Made]] = {
     "plain.mp4": partial(make_video, times=steady(30)),
     "b-frames.mp4": partial(make_video, times=steady(30), options=B_FRAMES),
+    "intra-refresh.mp4": partial(
+        make_video,
+        times=steady(40),
+        options={"preset": "medium", "x264-params": "intra-refresh=1:keyint=10:bframes=0:scenecut=0"},
+    ),
+    "hevc-all-flagged.mp4": partial(make_video, times=steady(30), codec="libx265", flagged=range(30)),
+    "mpeg4-all-flagged.mp4": partial(
+        make_video, times=steady(30), codec="mpeg4", time_base=Fraction(1, 10), flagged=range(30)
+    ),
     "ntsc.mp4": partial(
         make_video, times=steady(40, Fraction(24000, 1001)), time_base=Fraction(1, 24000), options=B_FRAMES
     ),

@@ -17,6 +17,7 @@ __all__ = ["NO_SUCH_FILE", "check_head", "readable_file"]
 NO_SUCH_FILE = "there is no such file"
 """How the problem begins that a report has of a path with nothing there."""
 
+_PICTURE_SUFFIXES = frozenset({".bmp", ".dpx", ".exr", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
 _JPEG_AFTER_JPEG = b"\xff\xd9\xff\xd8\xff"
 # JPEG pictures of several views (MPO) follow each other, too; this mark of theirs is in the head.
 _SEVERAL_VIEWS = b"MPF\0"
@@ -94,11 +95,20 @@ def _folder_problem(folder: str) -> str:
         return "this user may not read the folder; change its permissions"
     if content.videos:
         return "a folder, not a file; name the videos in it"
+    if not content.unreadable and _holds_pictures(folder):
+        return (
+            "a folder of pictures, not of videos; make a video of them first, as:"
+            " ffmpeg -framerate 25 -pattern_type glob -i 'FOLDER/*.jpg' -pix_fmt yuv420p NEW.mp4"
+        )
     if content.unreadable:
         return (
             f"a folder without videos that can be read; {content.unreadable[0]!r} in it cannot: change its permissions"
         )
     return "a folder without videos, which are known by their suffix; name other files themselves"
+
+
+def _holds_pictures(folder: str) -> bool:
+    return any(suffix_of(name) in _PICTURE_SUFFIXES for name in os.listdir(folder))  # noqa: PTH208 - as above
 
 
 def _why_missing(path: str) -> str:

@@ -9,7 +9,7 @@ flag of a container is therefore a claim, checked by the best evidence that the 
   one. Where it is not, the pass is made again without leaving anything out;
 - where neither says anything, as for decoders that mark no picture, nothing is left out at all.
 
-A packet without a flag is never taken for a keyframe.
+A packet without a flag is taken for a keyframe only where keyframes alone are wanted.
 """
 
 from __future__ import annotations
@@ -58,6 +58,15 @@ class KeyframeFlags:
             self.evidence = Evidence.PACKET
         else:
             self.evidence = Evidence.PICTURE if marks_keyframes else Evidence.NOTHING
+
+    @property
+    def can_test(self) -> bool:
+        """Whether packets are tested; those of codecs without references are all keyframes."""
+        return self._test is not None
+
+    def is_keyframe(self, packet: Packet[VideoStream]) -> bool:
+        """Whether a packet is a keyframe, with or without its flag, where packets are tested."""
+        return self._test is not None and self._test(bytes(packet))
 
     def is_taken_back(self, packet: Packet[VideoStream]) -> bool:
         """Take a false flag away from a packet; return whether there was one."""

@@ -73,7 +73,7 @@ def uses_within(packets: Packets, spans: Iterable[Span]) -> PacketUses:
     """Say of each packet what it is needed for, if the frames of some spans are wanted and no others.
 
     Args:
-        packets: All of a stream; those before the first keyframe are left out.
+        packets: All of a stream; those before the first keyframe are a group of their own.
         spans: In their order, none touching another.
     """
     is_wanted = _is_within(packets, spans)
@@ -99,8 +99,21 @@ def uses_within(packets: Packets, spans: Iterable[Span]) -> PacketUses:
         needs_all = bool(len(leading))
         if last >= 0:
             fresh_starts.append(number)
+    if _has_used_before_keyframes(packets, uses, is_wanted, needs_all=needs_all):
+        complete.add(-1)
     fresh = frozenset(packets.groups[number][0] for number in fresh_starts if number - 1 not in complete)
     return PacketUses(uses, fresh)
+
+
+def _has_used_before_keyframes(
+    packets: Packets, uses: list[Use], is_wanted: npt.NDArray[np.bool_], *, needs_all: bool
+) -> bool:
+    """Mark what comes before the first keyframe, up to the last wanted frame; return whether that is all of it."""
+    count = packets.groups[0][0] if packets.groups else len(packets)
+    last = count - 1 if needs_all else int(max(np.flatnonzero(is_wanted[:count]), default=-1))
+    for place in range(last + 1):
+        uses[place] = Use.SHOWN if is_wanted[place] else Use.REFERENCE
+    return 0 < count == last + 1
 
 
 def _is_within(packets: Packets, spans: Iterable[Span]) -> npt.NDArray[np.bool_]:

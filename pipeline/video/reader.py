@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
@@ -62,7 +62,7 @@ class PictureReader:
         if self._flags.evidence is Evidence.NOTHING or (self._flags.evidence is Evidence.PICTURE and has_false_flags):
             grid = uses = None
         is_skipping = stream.codec_context.skip_frame != "DEFAULT"
-        self._takes_keyframes_only = stream.codec_context.skip_frame == "NONKEY"
+        self._takes_keyframes_only = self._flags.can_test and stream.codec_context.skip_frame == "NONKEY"
         self._start = start
         self._started_at: Packet[VideoStream] | None = None
         self._probe = probed
@@ -96,6 +96,8 @@ class PictureReader:
             yield from self._planned(planned(timed, self._grid))
         elif self._start is not None:
             yield from self._from_keyframe(self._start)
+        elif self._takes_keyframes_only:
+            yield from self._keyframes()
         else:
             for packet in self._packets():
                 yield from self._decoded(packet)
@@ -115,6 +117,22 @@ class PictureReader:
                 keyframes += picture.key_frame
                 if keyframes >= first_keyframe:
                     yield picture
+
+    def _keyframes(self) -> Iterator[av.VideoFrame]:
+        """Pictures of keyframes, each decoded by itself.
+
+        A decoder that leaves the pictures in between out loses count of them, where groups of pictures are open (in
+        H.264 a picture's order is coded relative to the reference before, 8.2.1), and misplaces or drops keyframes.
+        """
+        self._stream.codec_context.skip_frame = "DEFAULT"
+        for packet in self._packets():
+            if packet.size and self._flags.is_keyframe(packet):
+                for picture in itertools.islice(itertools.chain(self._decoded(packet), self._drained()), 1):
+                    picture.key_frame = True  # type: ignore[misc]  # the stub lacks the setter; some decoders don't
+                    yield picture
+                self._stream.codec_context.flush_buffers()
+            else:
+                self._pass_over(packet)
 
     def _from_keyframe(self, latest: Fraction) -> Iterator[av.VideoFrame]:
         """Pictures from the first keyframe on; those shown before it may refer to others that were not decoded.
@@ -213,8 +231,12 @@ class PictureReader:
         """What the decoder still holds; it then knows nothing, as after a seek."""
         import av
 
-        with suppress(av.error.EOFError):
+        try:
             yield from self._stream.codec_context.decode(None)
+        except av.error.EOFError:
+            pass
+        except av.FFmpegError as error:
+            self._account.lose("a picture cannot be decoded", self._reached(), reason_of(error))
         self._stream.codec_context.flush_buffers()
 
     def _decoded(self, packet: Packet[VideoStream]) -> Iterator[av.VideoFrame]:
@@ -274,9 +296,6 @@ class PictureReader:
                         continue
                     if self._flags.is_taken_back(packet):
                         self._may_jump = False
-                        if self._takes_keyframes_only:
-                            self._pass_over(packet)
-                            continue
                     yield packet
                 # FFmpeg takes some faults of reading for the end of the file.
                 self._probe.media.raise_failure()

@@ -24,6 +24,9 @@ MakeVideo = Callable[[str], Made]
 CASES = [
     "plain.mp4",
     "b-frames.mp4",
+    "intra-refresh.mp4",
+    "hevc-all-flagged.mp4",
+    "mpeg4-all-flagged.mp4",
     "ntsc.mp4",
     "uneven.mp4",
     "uneven.mkv",

@@ -40,6 +40,13 @@ def test_a_folder_with_videos_says_so(tmp_path: Path) -> None:
         readable_file(str(tmp_path))
 
 
+def test_a_folder_of_pictures_says_so(tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"{number:04}.jpg").touch()
+    with pytest.raises(VideoNotFoundError, match="a folder of pictures, not of videos; make a video of them first"):
+        readable_file(str(tmp_path))
+
+
 def test_an_unreadable_file_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError

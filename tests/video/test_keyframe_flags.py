@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from contracts.decoder_contract import taken
 from video_factory import Made, make_video, steady
 
 from pipeline.sampling import FixedRate, Keyframe
-from pipeline.types import Frame
+from pipeline.types import Frame, Skip
 from pipeline.video import jumps
 from pipeline.video.pyav_backend import PyAVDecoder, PyAVStream
 
@@ -63,6 +64,7 @@ class Kind:
 
 
 KINDS = [
+    Kind("no-flag.swf", "flv", {}, TENTH, flags_all=False),
     Kind("refresh.mp4", "libx264", REFRESH, flags_all=False),
     Kind("refresh.mkv", "libx264", REFRESH, MILLISECOND, flags_all=False),
     Kind("refresh.ts", "libx264", REFRESH, flags_all=False),
@@ -151,7 +153,7 @@ def test_windows_and_spans_give_the_frames_of_a_full_decode(file_of: Callable[[K
 def test_keyframes_are_pictures_of_a_full_decode_that_decode_alone(file_of: Callable[[Kind], Made], kind: Kind) -> None:
     sampler = Keyframe()
     with opened(file_of(kind)) as stream:
-        truth = {frame.time: frame.rgb() for frame in stream.frames() if frame.is_keyframe or frame.time == 0}
+        truth = {frame.time: frame.rgb() for frame in stream.frames()}
         found = taken(sampler, stream, stream.frames(skip=sampler.skip))
         assert {frame.time for frame in found} <= set(truth)
         assert all(np.array_equal(frame.rgb(), truth[frame.time]) for frame in found)
@@ -192,6 +194,55 @@ def test_a_false_flag_far_in_a_file_costs_no_frame(tmp_path: Path, monkeypatch: 
             assert_same(found, taken(sampler, stream, iter(whole)))
             assert stream.damage == ()
         assert_same(stream.frames(start=Fraction(195, 10), end=Fraction(20)), whole[195:200])
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        Kind("closed.mp4", "libx264", {"bf": "3", "preset": "medium"}, flags_all=False),
+        Kind("open.mp4", "libx264", OPEN_H264, flags_all=False),
+        Kind("open-flat.mp4", "libx264", {"bf": "3", "x264-params": "open-gop=1:scenecut=0"}, flags_all=False),
+        Kind("open-flat.ts", "libx264", {"bf": "3", "x264-params": "open-gop=1:scenecut=0"}, flags_all=False),
+        Kind("open.mkv", "libx265", OPEN_HEVC, MILLISECOND, flags_all=False),
+        Kind("open.mpg", "mpeg2video", {"bf": "2"}, FRAME, 25, flags_all=False),
+        Kind("alt.webm", "libvpx-vp9", {"deadline": "good", "lag-in-frames": "12"}, MILLISECOND, flags_all=False),
+        Kind("sorenson.mov", "svq1", {}, TENTH, flags_all=False, pixel_format="yuv410p"),
+        Kind("windows.asf", "wmv2", {}, MILLISECOND, flags_all=False),
+    ],
+    ids=lambda kind: kind.name,
+)
+def test_all_keyframes_come_in_their_order(tmp_path: Path, kind: Kind) -> None:
+    count = 250  # more than H.264 can count by the lowest bits of a picture's order
+    with opened(kind.make(tmp_path, count)) as stream:
+        whole = list(stream.frames())
+        end = stream.end_time
+        found = [frame for frame in stream.frames(skip=Skip.NON_KEY) if frame.is_keyframe]
+        assert stream.damage == ()
+        assert abs(stream.end_time - end) <= TENTH
+        assert len(found) >= count // 12
+        assert stream.frames_decoded < 2 * len(found)
+        shown = {frame.time: frame for frame in whole}
+        assert_same(found, [shown[frame.time] for frame in found])
+        marked = [frame.time for frame in whole if frame.is_keyframe]
+        assert not marked or [frame.time for frame in found] == marked
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg2video"])
+def test_a_recording_that_begins_within_a_group_keeps_all_that_can_be_decoded(tmp_path: Path, codec: str) -> None:
+    kind = Kind("a.ts", codec, {"bf": "2"}, FRAME, 25, flags_all=False)
+    content = kind.make(tmp_path).path.read_bytes()
+    with av.open(str(tmp_path / "a.ts")) as container:
+        places = [packet.pos for packet in container.demux(video=0) if packet.size]
+    (tmp_path / "cut.ts").write_bytes(content[places[5] :])
+    with PyAVDecoder().open(str(tmp_path / "cut.ts")) as stream:
+        whole = list(stream.frames())
+        assert len(whole) > 40
+        spans = [(whole[0].time, whole[3].time), (whole[20].time, whole[22].time)]
+        assert_same(stream.frames_within(spans), [*whole[:3], *whole[20:22]])
+        sampler = FixedRate(fps=3.0)
+        assert_same(taken(sampler, stream, stream.frames(grid=sampler.grid)), taken(sampler, stream, iter(whole)))
+        for number in (0, 4, 30):
+            assert_same(stream.frames(start=whole[number].time, end=whole[number + 2].time), whole[number : number + 2])
 
 
 def test_leading_pictures_after_a_seek_are_not_given_out(tmp_path: Path) -> None:
