@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pipeline.encode import Encoder, OpenClipEncoder, OpenEncoder
 from pipeline.errors import QueryError
 from pipeline.index import MomentIndex
-from pipeline.library_checks import check_encoder, check_sampling
+from pipeline.library_checks import check_encoder, check_rows, check_sampling
 from pipeline.library_config import config_of
 from pipeline.library_file import LibraryFile, write_library_file
 from pipeline.library_index import LibraryIndex
@@ -99,7 +99,8 @@ class Library:
             on_progress: Called while the batch runs, some times a second at most.
 
         Raises:
-            ConfigError: The library holds videos that were sampled under another configuration.
+            ConfigError: The library holds videos that were sampled under another configuration, or the settings of
+                two stages do not fit together.
             ExecutionError: The batch cannot be run at all.
             WeightsUnavailableError: The model cannot be had.
             MomentIndexError: The index cannot be used; then the library's file is left as it was.
@@ -109,7 +110,7 @@ class Library:
         from pipeline.library_batch import recorded
         from pipeline.run_log import begin_run
 
-        check_sampling(self.config)
+        check_rows(self.config)
         # All are named before anything is done: a manifest may turn out to be broken at its end.
         batch = [source if isinstance(source, Source) else Source(str(source)) for source in sources]
         self._claim()
@@ -276,7 +277,7 @@ class Library:
             MomentIndexError: The index cannot be written, or another rebuild is under way.
             StoreError: Frame embeddings are broken, or the library's file cannot be written.
         """
-        check_sampling(self.config)
+        check_rows(self.config)
         self._claim()
         rebuilt = rebuild(self.moment_index(), self.store, self.config.row_recipe, on_video=on_video)
         self._write_file()
@@ -295,7 +296,7 @@ class Library:
             MomentIndexError: The index cannot be read.
             StoreError: Frame embeddings are broken.
         """
-        check_sampling(self.config)
+        check_rows(self.config)
         return compare(self.moment_index(), self.store, self.config.row_recipe, on_video=on_video)
 
     def searcher(self) -> Searcher:

@@ -56,6 +56,11 @@ class Composite(Settings):
         """Those of the strategies, each once."""
         return tuple(dict.fromkeys(search for part in self.parts for search in part.cut_searches))
 
+    @property
+    def finds_cuts(self) -> bool:
+        """Whether one of the strategies does."""
+        return any(part.finds_cuts for part in self.parts)
+
     def begin(self, info: VideoInfo) -> CompositePass:
         """Begin a pass over one video."""
         return CompositePass([part.begin(info) for part in self.parts])

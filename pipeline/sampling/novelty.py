@@ -54,6 +54,11 @@ class Novelty(Settings):
         """None."""
         return ()
 
+    @property
+    def finds_cuts(self) -> bool:
+        """False: a change on the grid is not a cut."""
+        return False
+
     def begin(self, info: VideoInfo) -> NoveltyPass:
         """Begin a pass over one video."""
         return NoveltyPass(self, FixedRate(fps=self.fps).begin(info))

@@ -194,6 +194,7 @@ class EveryFrame:
     skip: Skip = Skip.NOTHING
     grid: Grid | None = None
     cut_searches: tuple[CutDetection, ...] = ()
+    finds_cuts: bool = False
 
     def begin(self, info: VideoInfo) -> FakePass:
         return FakePass()
