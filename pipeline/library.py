@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.encode import Encoder, OpenClipEncoder, OpenEncoder
 from pipeline.errors import QueryError
 from pipeline.index import MomentIndex
-from pipeline.library_checks import check_encoder, check_rows, check_sampling
+from pipeline.library_checks import check_encoder, check_sampling
 from pipeline.library_config import config_of
 from pipeline.library_file import LibraryFile, write_library_file
 from pipeline.library_index import LibraryIndex
-from pipeline.library_search import searcher_of
-from pipeline.run_config import RunConfig
+from pipeline.library_search import indexed_videos, searcher_of
+from pipeline.run_config import RunConfig, check_stages
 from pipeline.search import Answer, Query, Searcher, as_query
 from pipeline.search.names import VideoNames
 from pipeline.store import FailureLog, ParquetStore, traces
 from pipeline.types import FailedSource, Moment, Scalar, Source, VideoRecord, VideoReport
 from pipeline.upkeep import Comparison, OnVideo, Rebuilt, Removed, compare, rebuild, remove
+from pipeline.video import IndexedVideos
 
 if TYPE_CHECKING:
     from pipeline.execution import Executor, OnProgress, Stages
@@ -110,13 +112,16 @@ class Library:
         from pipeline.library_batch import recorded
         from pipeline.run_log import begin_run
 
-        check_rows(self.config)
+        check_sampling(self.config)
         # All are named before anything is done: a manifest may turn out to be broken at its end.
         batch = [source if isinstance(source, Source) else Source(str(source)) for source in sources]
         self._claim()
         recorder = begin_run(self.config, self._encoder, batch, on_progress)
         self.last_run_id = recorder.run_id
-        executor = executor or make_executor(self.config.execution, self.stages(), on_progress=recorder.progress)
+        if executor is None:
+            executor = make_executor(self.config.execution, self.stages(), on_progress=recorder.progress)
+            # An executor of the caller's own may look for cuts by itself.
+            check_stages(self.config, f"the library {self.config.library!r}")
         self._write_file()
         try:
             yield from recorded(executor, batch, recorder, FailureLog(self.config.library))
@@ -252,6 +257,11 @@ class Library:
         """Where the frame embeddings are."""
         return ParquetStore(self.config.library, self.config.sampling_fingerprint, self._encoder.fingerprint)
 
+    @cached_property
+    def indexed_videos(self) -> IndexedVideos:
+        """Opens the library's videos, wherever they still are what was indexed."""
+        return indexed_videos(self.config, self.store)
+
     def moment_index(self) -> MomentIndex:
         """The open index; one in memory is filled from the store.
 
@@ -277,7 +287,7 @@ class Library:
             MomentIndexError: The index cannot be written, or another rebuild is under way.
             StoreError: Frame embeddings are broken, or the library's file cannot be written.
         """
-        check_rows(self.config)
+        check_sampling(self.config)
         self._claim()
         rebuilt = rebuild(self.moment_index(), self.store, self.config.row_recipe, on_video=on_video)
         self._write_file()
@@ -296,7 +306,7 @@ class Library:
             MomentIndexError: The index cannot be read.
             StoreError: Frame embeddings are broken.
         """
-        check_rows(self.config)
+        check_sampling(self.config)
         return compare(self.moment_index(), self.store, self.config.row_recipe, on_video=on_video)
 
     def searcher(self) -> Searcher:
@@ -313,8 +323,9 @@ class Library:
             index = self.moment_index()
             if index.count() == 0:
                 raise QueryError(f"the library {self.config.library!r} holds no video yet; index some first")
-            store = self.store
-            self._searcher = searcher_of(self.config, self._encoder, self.model(), index, store, self.find)
+            self._searcher = searcher_of(
+                self.config, self._encoder, self.model(), index, self.store, self.find, self.indexed_videos
+            )
         return self._searcher
 
     def model(self) -> OpenEncoder:

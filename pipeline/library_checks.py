@@ -7,10 +7,10 @@ from contextlib import suppress
 from pipeline.encode import Encoder
 from pipeline.errors import ConfigError, FingerprintMismatchError, StoreError
 from pipeline.library_file import LibraryFile, read_library_file
-from pipeline.run_config import RunConfig, check_stages
+from pipeline.run_config import RunConfig
 from pipeline.store import ParquetStore
 
-__all__ = ["check_encoder", "check_rows", "check_sampling"]
+__all__ = ["check_encoder", "check_sampling"]
 
 
 def check_encoder(config: RunConfig, encoder: Encoder, *, has_own: bool) -> None:
@@ -38,17 +38,6 @@ def check_encoder(config: RunConfig, encoder: Encoder, *, has_own: bool) -> None
             f" [{encoder.fingerprint}]; their vectors cannot be compared. Open it without a configuration to"
             " use its own encoder, or choose another library for this one"
         )
-
-
-def check_rows(config: RunConfig) -> None:
-    """Refuse what would fail as soon as rows of the index are made.
-
-    Raises:
-        ConfigError: The settings of two stages do not fit together; or the library holds videos that were sampled
-            otherwise, or by a version that chose frames otherwise.
-    """
-    check_stages(config, f"the library {config.library!r}")
-    check_sampling(config)
 
 
 def check_sampling(config: RunConfig) -> None:

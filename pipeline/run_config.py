@@ -119,8 +119,9 @@ def check_stages(config: RunConfig, origin: str = "configuration") -> RunConfig:
     if config.segmentation.needs_cuts and not config.sampling.finds_cuts:
         raise ConfigError(
             f"{origin}: segmentation.strategy: {config.segmentation.strategy!r} needs cuts, and sampling.strategy"
-            f" {config.sampling.strategy!r} as configured finds none; set segmentation.strategy=fixed_windows, or sample"
-            " with cuts (sampling.strategy=fixed_rate with sampling.cuts=adaptive, or sampling.strategy=scene_change)"
+            f" {config.sampling.strategy!r} as configured finds none; set segmentation.strategy=fixed_windows, or"
+            " sample with cuts (sampling.strategy=fixed_rate with sampling.cuts=adaptive, or"
+            " sampling.strategy=scene_change)"
         )
     return config
 

@@ -156,8 +156,9 @@ def report_of(fields: dict[str, Any]) -> VideoReport:
     """
     from pipeline.types import Source, Status, VideoReport
 
-    rest = {name: value for name, value in fields.items() if name not in ("uri", "metadata", "status")}
-    return VideoReport(source=Source(fields["uri"], fields["metadata"]), status=Status(fields["status"]), **rest)
+    rest = {name: value for name, value in fields.items() if name not in ("uri", "metadata", "status", "replaced")}
+    source, replaced = Source(fields["uri"], fields["metadata"]), tuple(fields.get("replaced", ()))
+    return VideoReport(source=source, status=Status(fields["status"]), replaced=replaced, **rest)
 
 
 def report_line(report: VideoReport) -> str:
@@ -174,6 +175,9 @@ def report_line(report: VideoReport) -> str:
         line += "s" * (report.frames_sampled > 1)
     if report.problem is not None:
         line += f"  {printable(report.problem)}"
+    if report.replaced:
+        goes = "goes" if len(report.replaced) == 1 else "go"
+        line += f"  in place of {', '.join(report.replaced)}, which no longer {goes} by this name"
     return line
 
 

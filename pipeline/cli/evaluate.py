@@ -10,7 +10,7 @@ import click
 
 from pipeline.cli.count_bar import count_bar
 from pipeline.cli.options import configured, in_library, require_library
-from pipeline.cli.output import print_json, print_table
+from pipeline.cli.output import print_json, print_table, warn_of_problems
 
 if TYPE_CHECKING:
     from pipeline.evaluate import Evaluation, LabelledQuery, LabelledSet, Saliency
@@ -153,15 +153,14 @@ def _operating(evaluation: Evaluation) -> str:
 
 def _write_report(library: Library, evaluation: Evaluation, labels: Path, path: Path) -> None:
     from pipeline.present.evaluation_page import evaluation_page
-    from pipeline.video import make_decoder
 
     page = evaluation_page(
         evaluation,
         labels=str(labels),
         library=library.config.library,
-        places={record.video_id: record.names[-1] for record in library.videos()},
-        decoder=make_decoder(library.config.decoding, library.config.fetching),
+        videos=library.indexed_videos,
     )
+    warn_of_problems(library.indexed_videos)
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:

@@ -44,7 +44,7 @@ def videos(*, config: str | None, overrides: Sequence[str], library: str | None,
             str(record.status),
             format_seconds(record.duration_seconds),
             str(record.frame_count),
-            ", ".join(map(printable, record.names)),
+            printable(", ".join(record.names) or f"none; was {', '.join(record.former_names)}, now another video"),
         ]
         for record in records
     ]
@@ -73,6 +73,7 @@ def _fields(record: VideoRecord) -> dict[str, Any]:
     return {
         "video_id": record.video_id,
         "names": list(record.names),
+        "former_names": list(record.former_names),
         "status": str(record.status),
         "duration_seconds": record.duration_seconds,
         "covered_seconds": record.covered_seconds,

@@ -116,8 +116,9 @@ def load_experiment(
 
     Raises:
         ConfigError: There is no such file; a setting of it or of a variant is unknown, of the wrong kind or out of
-            range; the settings of a variant's stages do not fit together; a variant sets what all have in common, or an override what an experiment decides itself; or two
-            variants are the same or have one name, or there are too many.
+            range; the settings of a variant's stages do not fit together; a variant sets what all have in common, or
+            an override what an experiment decides itself; or two variants are the same or have one name, or there are
+            too many.
     """
     path = bundled_path(path, "experiments")
     if not path.exists():

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.errors import VideoDecodeError
 from pipeline.types import Frame, Moment
-from pipeline.video.protocol import VideoDecoder
+from pipeline.video import IndexedVideos
 
 __all__ = ["clip_name", "export_clip"]
 
@@ -26,13 +26,13 @@ def clip_name(rank: int, moment: Moment) -> str:
     return f"{rank:02d}-{stem}-{moment.start_seconds:.3f}-{moment.end_seconds:.3f}.mp4"
 
 
-def export_clip(decoder: VideoDecoder, moment: Moment, path: str | Path) -> None:
+def export_clip(videos: IndexedVideos, moment: Moment, path: str | Path) -> None:
     """Write a moment as MP4 (H.264), encoded anew so that it begins and ends exactly where the moment does.
 
     Each frame is shown as long as in the video. Sound is left out, and pictures of odd size are scaled to even ones.
 
     Args:
-        decoder: Opens the moment's video.
+        videos: Opens the moment's video.
         moment: What is exported.
         path: The file to write; one that is there is replaced.
 
@@ -44,7 +44,7 @@ def export_clip(decoder: VideoDecoder, moment: Moment, path: str | Path) -> None
     target = Path(path)
     partial = target.with_name(f".{target.stem}.partial.mp4")
     try:
-        with decoder.open(moment.uri) as stream:
+        with videos.open(moment.video_id, moment.uri) as stream:
             has_frames = _write(_timed(stream.frames(start=start, end=end), start, end), partial)
         if not has_frames:
             raise VideoDecodeError(moment.uri, f"no frame between {float(start):.3f} s and {float(end):.3f} s")

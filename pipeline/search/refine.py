@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ _log = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float64]
 Judged = Callable[[npt.NDArray[np.float32]], Floats]
+Between = Callable[[Fraction, Fraction, int], tuple[list[float], npt.NDArray[np.uint8], bool]]
 
 _AT_ONCE = 24
 """Pictures of one look at an end: two looks tell 384 apart, which is 12 seconds of video."""
@@ -58,11 +60,11 @@ class Refiner:
         if not span.start_uncertainty_seconds and not span.end_uncertainty_seconds:
             return span
         try:
-            self._pictures.check(uri, video_id)
-            start = self._edge(uri, span.start_seconds, span.start_uncertainty_seconds, span.edge_level, log_odds)
+            read = partial(self._pictures.between, video_id, uri)
+            start = self._edge(read, span.start_seconds, span.start_uncertainty_seconds, span.edge_level, log_odds)
             # An end is a start for whoever looks from behind.
             end = self._edge(
-                uri, span.end_seconds, span.end_uncertainty_seconds, -span.edge_level, lambda rows: -log_odds(rows)
+                read, span.end_seconds, span.end_uncertainty_seconds, -span.edge_level, lambda rows: -log_odds(rows)
             )
         except VideoError as error:
             _log.warning("the ends of a moment stay as they are: %s", error)
@@ -76,7 +78,7 @@ class Refiner:
         )
 
     def _edge(
-        self, uri: str, seconds: float, uncertainty: float, level: float, log_odds: Judged
+        self, read: Between, seconds: float, uncertainty: float, level: float, log_odds: Judged
     ) -> tuple[float, float]:
         """Where what was below a level begins to be above it, and how far that may be away.
 
@@ -85,7 +87,7 @@ class Refiner:
         before, behind = seconds - uncertainty, seconds + uncertainty
         is_all = uncertainty == 0
         while not is_all:
-            times, pictures, is_all = self._pictures.between(uri, Fraction(before), Fraction(behind), _AT_ONCE)
+            times, pictures, is_all = read(Fraction(before), Fraction(behind), _AT_ONCE)
             if not times:
                 break
             above = log_odds(self._encoder.encode_images(pictures)) - level
