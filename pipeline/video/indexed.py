@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from pipeline.errors import VideoError, VideoReadError
 from pipeline.video.media import check_state
@@ -12,6 +13,8 @@ from pipeline.video.settings import Fetching
 from pipeline.video.video_id import Identity, identify
 
 __all__ = ["IndexedVideos"]
+
+S = TypeVar("S", bound=VideoStream)
 
 
 class IndexedVideos:
@@ -76,9 +79,25 @@ class IndexedVideos:
         Raises:
             VideoError: It is not there, cannot be read, or changed meanwhile.
         """
+        with self.opened_by(self._decoder.open, video_id, uri) as stream:
+            yield stream
+
+    @contextmanager
+    def opened_by(self, open_video: Callable[[str], S], video_id: str, uri: str | None = None) -> Iterator[S]:
+        """Open a video as `open` does, by another decoder than the usual one.
+
+        Args:
+            open_video: Opens the video at a place.
+            video_id: The video's id.
+            uri: The name that is tried first.
+
+        Raises:
+            VideoError: It is not there, cannot be read, or changed meanwhile.
+        """
         place = self.place(video_id, uri)
         try:
-            with self._decoder.open(place) as stream:
+            stream = open_video(place)
+            with stream:
                 yield stream
             check_state(place, self._identities[place].state, self.fetching)
         except VideoError as error:
