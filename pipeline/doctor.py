@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.errors import MomentseekError
+from pipeline.index import is_writable
 from pipeline.library import Library
 from pipeline.run_config import RunConfig
 
@@ -207,7 +208,10 @@ def _disk(config: RunConfig) -> Iterator[Finding]:
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free / _GIB
-    if not os.access(place, os.W_OK):
+    can_write = is_writable(place)
+    if not can_write and (place / "library.yaml").exists():
+        yield Finding("disk", "note", f"{place} is read-only: it can be searched, and nothing can be added or removed")
+    elif not can_write:
         yield Finding(
             "disk", "broken", f"{place} cannot be written to", "choose another --library, or change its owner"
         )

@@ -13,7 +13,7 @@ from pipeline.index import MomentIndex
 from pipeline.library_checks import check_encoder, check_sampling
 from pipeline.library_config import config_of
 from pipeline.library_file import LibraryFile, write_library_file
-from pipeline.library_index import LibraryIndex
+from pipeline.library_index import LibraryIndex, check_writable
 from pipeline.library_search import indexed_videos, searcher_of
 from pipeline.run_config import RunConfig, check_stages
 from pipeline.search import Answer, Query, Searcher, as_query
@@ -106,13 +106,14 @@ class Library:
             ExecutionError: The batch cannot be run at all.
             WeightsUnavailableError: The model cannot be had.
             MomentIndexError: The index cannot be used; then the library's file is left as it was.
-            StoreError: The library's file cannot be written.
+            StoreError: The library is read-only, or its file cannot be written.
         """
         from pipeline.execution import make_executor
         from pipeline.library_batch import recorded
         from pipeline.run_log import begin_run
 
         check_sampling(self.config)
+        check_writable(self.config.library)
         # All are named before anything is done: a manifest may turn out to be broken at its end.
         batch = [source if isinstance(source, Source) else Source(str(source)) for source in sources]
         self._claim()
@@ -239,8 +240,9 @@ class Library:
         Raises:
             QueryError: No video goes by this name, or several do.
             MomentIndexError: The index cannot be written, or rows are still found.
-            StoreError: A file cannot be removed, or is still there.
+            StoreError: The library is read-only, or a file cannot be removed or is still there.
         """
+        check_writable(self.config.library)
         video_id = self.find_removable(name)
         removed = remove(self.moment_index(), self.store, video_id)
         self._forget()
@@ -288,6 +290,7 @@ class Library:
             StoreError: Frame embeddings are broken, or the library's file cannot be written.
         """
         check_sampling(self.config)
+        check_writable(self.config.library)
         self._claim()
         rebuilt = rebuild(self.moment_index(), self.store, self.config.row_recipe, on_video=on_video)
         self._write_file()
