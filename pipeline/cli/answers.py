@@ -120,7 +120,8 @@ def say_what_is_missing(answer: Answer) -> None:
     elif not answer.moments and answer.found:
         pages = -(-answer.found // answer.top)
         click.echo(
-            f"there is no page {answer.query.page}: {answer.found} moments match, on {pages} pages of {answer.top}",
+            f"there is no page {answer.query.page}: {counted(answer.found, 'moment matches', 'moments match')}, on"
+            f" {counted(pages, 'page')} of {answer.top}",
             err=True,
         )
     elif not answer.moments:
@@ -200,7 +201,7 @@ def _times(scale: float) -> str:
 
 
 def _print_candidates(explanation: Explanation, names: _Names) -> None:
-    from pipeline.present import score_text
+    from pipeline.present import counted, score_text
     from pipeline.timecode import format_seconds
 
     candidates = explanation.candidates
@@ -208,7 +209,7 @@ def _print_candidates(explanation: Explanation, names: _Names) -> None:
     each = max(1, _LISTED // max(1, len(terms)))
     listed = [one for term in terms for one in [c for c in candidates if c.term == term][:each]]
     videos = len({candidate.video_id for candidate in candidates})
-    said = f"{len(candidates)} segments of {videos} {'video' if videos == 1 else 'videos'}"
+    said = f"{counted(len(candidates), 'segment')} of {counted(videos, 'video')}"
     click.echo(f"\nCandidates: the index named {said}{_first(len(listed), len(candidates))}")
     rows = [
         [

@@ -163,7 +163,7 @@ def report_of(fields: dict[str, Any]) -> VideoReport:
 
 def report_line(report: VideoReport) -> str:
     """A report as a line for people."""
-    from pipeline.present.text import printable
+    from pipeline.present.text import counted, printable
     from pipeline.timecode import format_seconds
     from pipeline.uris import public_name
 
@@ -171,8 +171,7 @@ def report_line(report: VideoReport) -> str:
         f"{click.style(f'{report.status:<8}', fg=_COLOURS[report.status])}{printable(public_name(report.source.uri))}"
     )
     if report.frames_sampled:
-        line += f"  {format_seconds(report.duration_seconds)}  {report.frames_sampled} frame"
-        line += "s" * (report.frames_sampled > 1)
+        line += f"  {format_seconds(report.duration_seconds)}  {counted(report.frames_sampled, 'frame')}"
     if report.problem is not None:
         line += f"  {printable(report.problem)}"
     if report.replaced:

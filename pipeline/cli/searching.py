@@ -95,6 +95,7 @@ def _whole(answer: Answer, library: Library, *, explained: bool) -> dict[str, An
 def _answer_lines(library: Library, asked: Asked, *, explained: bool) -> None:
     """Answer many questions, each as soon as it is read: a program may wait for an answer before it asks the next."""
     from pipeline.errors import MomentseekError
+    from pipeline.present import counted
     from pipeline.search import as_query, read_query
 
     # What is wrong with the library is no fault of a question.
@@ -112,7 +113,7 @@ def _answer_lines(library: Library, asked: Asked, *, explained: bool) -> None:
             answered["error"] = str(error)
         print_json(answered)
     if failed:
-        click.echo(f"{failed} {'question' if failed == 1 else 'questions'} could not be answered", err=True)
+        click.echo(f"{counted(failed, 'question')} could not be answered", err=True)
         raise click.exceptions.Exit(1)
 
 

@@ -246,7 +246,8 @@ class Ledger:
             problem = failure_of(error, report.source.uri).problem
             self._report_failure(report.source, problem, report.video_id, time.monotonic() - report.elapsed_seconds)
             return
-        missing = f"{report.problem}; its {len(rows)} rows were missing from the index and were written again"
+        said = "its 1 row was" if len(rows) == 1 else f"its {len(rows)} rows were"
+        missing = f"{report.problem}; {said} missing from the index and {said.rpartition(' ')[2]} written again"
         self._await_writing(replace(report, problem=missing, segments=len(rows)), rows)
 
     def _await_writing(self, report: VideoReport, rows: Sequence[IndexedSegment]) -> None:

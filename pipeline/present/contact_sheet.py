@@ -15,7 +15,7 @@ from pipeline.errors import VideoDecodeError, VideoError
 from pipeline.present.canvas import Canvas, fitted, text_width
 from pipeline.present.palette import ACCENT, GROUND, QUIET, RIGHT, STEPS, TEXT, TILE, WRONG
 from pipeline.present.score_curve import CURVE_HEIGHT, draw_curves
-from pipeline.present.text import file_name, printable, score_text, time_text
+from pipeline.present.text import counted, file_name, printable, score_text, time_text
 from pipeline.search import Answer
 from pipeline.timecode import format_seconds
 from pipeline.types import Moment
@@ -139,14 +139,14 @@ def _head(answer: Answer, width: int) -> Image.Image:
 def _summary(answer: Answer) -> str:
     count, videos = len(answer.moments), len({moment.video_id for moment in answer.moments})
     if not count and answer.found:
-        return f"no page {answer.query.page}: {answer.found} moments match"
+        return f"no page {answer.query.page}: {counted(answer.found, 'moment matches', 'moments match')}"
     if not count:
         return "nothing matches" if answer.nearest is None else f"nothing matches; {answer.min_score:g} is wanted"
-    said = f"{count} {'moment' if count == 1 else 'moments'}"
+    said = counted(count, "moment")
     if count < answer.found:
         last = answer.first_rank + count - 1
         said = f"{f'moments {answer.first_rank}-{last}' if count > 1 else f'moment {last}'} of {answer.found}"
-    return f"{said}  ·  {videos} {'video' if videos == 1 else 'videos'}  ·  best first"
+    return f"{said}  ·  {counted(videos, 'video')}  ·  best first"
 
 
 def _tile(
@@ -208,8 +208,7 @@ def _draw_caption(tile: Canvas, layout: _Layout, moment: Moment) -> None:
     tile.text(right, top + 23, score, points=19, colour=TEXT, anchor="rm")
     tile.text(16, top + 47, _interval(moment), points=16, colour=ACCENT if layout.steps == 1 else QUIET)
     if moment.copies:
-        count = len(moment.copies)
-        said = f"+ {count} {'copy' if count == 1 else 'copies'}"
+        said = f"+ {counted(len(moment.copies), 'copy', 'copies')}"
         tile.text(right, top + 47, said, points=14, colour=QUIET, anchor="rm")
 
 

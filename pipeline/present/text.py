@@ -25,14 +25,14 @@ def printable(text: str) -> str:
 
 
 def counted(count: int, noun: str, plural: str | None = None) -> str:
-    """As "1 clip", "2 clips" or "12,000 clips".
+    """As "1 clip" or "2 clips".
 
     Args:
         count: How many.
         noun: Of what, one of them.
         plural: Several of them, where that is not the noun with an s.
     """
-    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+    return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
 
 
 def file_name(uri: str) -> str:

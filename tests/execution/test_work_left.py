@@ -189,7 +189,8 @@ class Video:
         )  # fmt: skip
         end = VideoEnd(
             info=info, duration_seconds=self.length, covered_seconds=self.length, frames_decoded=1, frames_seen=1,
-            batches=self.batches, cuts_seconds=None, seen_until_seconds=None, damage=(), busy_seconds=self.busy + search,
+            batches=self.batches, cuts_seconds=None, seen_until_seconds=None, damage=(),
+            busy_seconds=self.busy + search,
         )  # fmt: skip
         self.simulation.meter.add_reading(self.number, end)
         self.is_read = True

@@ -44,7 +44,7 @@ def test_printable_escapes_what_commands_a_terminal(text, shown):
     [
         (1, ("clip",), "1 clip"),
         (0, ("clip",), "0 clips"),
-        (12_000, ("clip",), "12,000 clips"),
+        (12_000, ("clip",), "12000 clips"),
         (2, ("query", "queries"), "2 queries"),
     ],
 )
