@@ -16,7 +16,7 @@ from rich.text import Text
 from pipeline.cli.json_log import is_on
 from pipeline.cli.output import print_json
 from pipeline.cli.progress_line import PlainLines, clock_time, seconds_left, utilisation
-from pipeline.present.text import counted, file_name
+from pipeline.present.text import file_name
 
 if TYPE_CHECKING:
     from pipeline.execution import ProgressEvent
@@ -49,7 +49,7 @@ class LiveBar:
             disable=is_plain,
         )
         self._lines = PlainLines(videos) if is_plain else None
-        self._task = self._progress.add_task("", total=videos, said=f"0/{counted(videos, 'video')}  starting")
+        self._task = self._progress.add_task("", total=videos, said=f"0/{videos} videos  starting")
         self._started = time.monotonic()
         self.elapsed_seconds = 0.0
 
@@ -89,7 +89,7 @@ class LiveBar:
     def _said(self, event: ProgressEvent, elapsed: float) -> Iterator[str]:
         """What is said beside the bar, the least important last: a terminal may be too narrow for all."""
         failed = f", {event.videos_failed} failed" if event.videos_failed else ""
-        yield f"{event.videos_ended}/{counted(self._videos, 'video')}{failed}"
+        yield f"{event.videos_ended}/{self._videos} videos{failed}"
         yield f"{clock_time(event.seconds_decoded)} of video"
         if event.seconds_decoded and elapsed:
             yield f"{event.seconds_decoded / elapsed:.1f} x"

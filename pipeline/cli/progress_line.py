@@ -21,9 +21,7 @@ def progress_line(event: ProgressEvent, *, videos: int, elapsed_seconds: float) 
 
     The time gone stands before the time left.
     """
-    from pipeline.present.text import counted
-
-    said = f"{event.videos_ended}/{counted(videos, 'video')}"
+    said = f"{event.videos_ended}/{videos} videos"
     if event.videos_failed:
         said += f", {event.videos_failed} failed"
     said += f" | {clock_time(event.seconds_decoded)} of video"
