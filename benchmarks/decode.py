@@ -53,6 +53,7 @@ class EveryFrame:
     skip = Skip.NOTHING
     grid = None
     cut_searches: tuple[CutDetection, ...] = ()
+    finds_cuts = False
     cuts: tuple[Fraction, ...] | None = None
     seen_until: tuple[Fraction, ...] | None = None
     step: Fraction | None = None

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.errors import MomentseekError
+from pipeline.index import is_writable
 from pipeline.library import Library
+from pipeline.present.text import counted
 from pipeline.run_config import RunConfig
 
 __all__ = ["Finding", "examine"]
@@ -102,7 +104,7 @@ def _hardware(config: RunConfig) -> Iterator[Finding]:
     why = f"encoder.precision is {config.encoder.precision}"
     if config.encoder.precision == "auto":
         why = "it multiplies in bf16" if precision == "bf16" else "it does not multiply in bf16"
-    said = f"the model runs on {device} in {precision} ({why}); {len(os.sched_getaffinity(0))} processors"
+    said = f"the model runs on {device} in {precision} ({why}); {counted(len(os.sched_getaffinity(0)), 'processor')}"
     yield Finding("processor", "ok", said)
 
 
@@ -151,11 +153,17 @@ def _library(config: RunConfig) -> Iterator[Finding]:
     if "://" in config.library or Path(config.library).is_dir():
         with Library.open(config) as library:
             rows = library.moment_index().count()
-            yield Finding("library", "ok", f"{config.library}: {len(library.videos())} videos, {rows} segments")
+            yield Finding(
+                "library",
+                "ok",
+                f"{config.library}: {counted(len(library.videos()), 'video')}, {counted(rows, 'segment')}",
+            )
         return
     if config.index.uri is not None:
         with Library.open(config) as library:
-            yield Finding("library", "ok", f"index at {config.index.uri}: {library.moment_index().count()} segments")
+            yield Finding(
+                "library", "ok", f"index at {config.index.uri}: {counted(library.moment_index().count(), 'segment')}"
+            )
         return
     with tempfile.TemporaryDirectory() as folder:
         elsewhere = config.model_copy(update={"library": folder})
@@ -207,7 +215,10 @@ def _disk(config: RunConfig) -> Iterator[Finding]:
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free / _GIB
-    if not os.access(place, os.W_OK):
+    can_write = is_writable(place)
+    if not can_write and (place / "library.yaml").exists():
+        yield Finding("disk", "note", f"{place} is read-only: it can be searched, and nothing can be added or removed")
+    elif not can_write:
         yield Finding(
             "disk", "broken", f"{place} cannot be written to", "choose another --library, or change its owner"
         )

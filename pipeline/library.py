@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,14 +13,15 @@ from pipeline.index import MomentIndex
 from pipeline.library_checks import check_encoder, check_sampling
 from pipeline.library_config import config_of
 from pipeline.library_file import LibraryFile, write_library_file
-from pipeline.library_index import LibraryIndex
-from pipeline.library_search import searcher_of
-from pipeline.run_config import RunConfig
+from pipeline.library_index import LibraryIndex, check_writable
+from pipeline.library_search import indexed_videos, searcher_of
+from pipeline.run_config import RunConfig, check_stages
 from pipeline.search import Answer, Query, Searcher, as_query
 from pipeline.search.names import VideoNames
 from pipeline.store import FailureLog, ParquetStore, traces
 from pipeline.types import FailedSource, Moment, Scalar, Source, VideoRecord, VideoReport
 from pipeline.upkeep import Comparison, OnVideo, Rebuilt, Removed, compare, rebuild, remove
+from pipeline.video import IndexedVideos
 
 if TYPE_CHECKING:
     from pipeline.execution import Executor, OnProgress, Stages
@@ -99,23 +101,28 @@ class Library:
             on_progress: Called while the batch runs, some times a second at most.
 
         Raises:
-            ConfigError: The library holds videos that were sampled under another configuration.
+            ConfigError: The library holds videos that were sampled under another configuration, or the settings of
+                two stages do not fit together.
             ExecutionError: The batch cannot be run at all.
             WeightsUnavailableError: The model cannot be had.
             MomentIndexError: The index cannot be used; then the library's file is left as it was.
-            StoreError: The library's file cannot be written.
+            StoreError: The library is read-only, or its file cannot be written.
         """
         from pipeline.execution import make_executor
         from pipeline.library_batch import recorded
         from pipeline.run_log import begin_run
 
         check_sampling(self.config)
+        check_writable(self.config.library)
         # All are named before anything is done: a manifest may turn out to be broken at its end.
         batch = [source if isinstance(source, Source) else Source(str(source)) for source in sources]
         self._claim()
         recorder = begin_run(self.config, self._encoder, batch, on_progress)
         self.last_run_id = recorder.run_id
-        executor = executor or make_executor(self.config.execution, self.stages(), on_progress=recorder.progress)
+        if executor is None:
+            executor = make_executor(self.config.execution, self.stages(), on_progress=recorder.progress)
+            # An executor of the caller's own may look for cuts by itself.
+            check_stages(self.config, f"the library {self.config.library!r}")
         self._write_file()
         try:
             yield from recorded(executor, batch, recorder, FailureLog(self.config.library))
@@ -233,8 +240,9 @@ class Library:
         Raises:
             QueryError: No video goes by this name, or several do.
             MomentIndexError: The index cannot be written, or rows are still found.
-            StoreError: A file cannot be removed, or is still there.
+            StoreError: The library is read-only, or a file cannot be removed or is still there.
         """
+        check_writable(self.config.library)
         video_id = self.find_removable(name)
         removed = remove(self.moment_index(), self.store, video_id)
         self._forget()
@@ -250,6 +258,11 @@ class Library:
     def store(self) -> ParquetStore:
         """Where the frame embeddings are."""
         return ParquetStore(self.config.library, self.config.sampling_fingerprint, self._encoder.fingerprint)
+
+    @cached_property
+    def indexed_videos(self) -> IndexedVideos:
+        """Opens the library's videos, wherever they still are what was indexed."""
+        return indexed_videos(self.config, self.store)
 
     def moment_index(self) -> MomentIndex:
         """The open index; one in memory is filled from the store.
@@ -277,6 +290,7 @@ class Library:
             StoreError: Frame embeddings are broken, or the library's file cannot be written.
         """
         check_sampling(self.config)
+        check_writable(self.config.library)
         self._claim()
         rebuilt = rebuild(self.moment_index(), self.store, self.config.row_recipe, on_video=on_video)
         self._write_file()
@@ -312,8 +326,9 @@ class Library:
             index = self.moment_index()
             if index.count() == 0:
                 raise QueryError(f"the library {self.config.library!r} holds no video yet; index some first")
-            store = self.store
-            self._searcher = searcher_of(self.config, self._encoder, self.model(), index, store, self.find)
+            self._searcher = searcher_of(
+                self.config, self._encoder, self.model(), index, self.store, self.find, self.indexed_videos
+            )
         return self._searcher
 
     def model(self) -> OpenEncoder:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.encode import Encoder
-from pipeline.index import MomentIndex, Owner, open_index
+from pipeline.errors import FingerprintMismatchError, MomentIndexError, StoreError
+from pipeline.index import MemoryIndex, MomentIndex, Owner, is_writable, open_index
 from pipeline.library_id import claim_library_id, local_folder, read_library_id
 from pipeline.run_config import RunConfig
 
-__all__ = ["LibraryIndex", "index_folder"]
+__all__ = ["LibraryIndex", "check_writable", "index_folder"]
+
+_log = logging.getLogger(__name__)
 
 
 class LibraryIndex:
@@ -40,13 +44,33 @@ class LibraryIndex:
             MomentIndexError: It cannot be opened.
         """
         if self._index is None:
-            config = self._config
-            index = open_index(config.index, folder=index_folder(config.library), owner=self._owner())
-            if config.index.backend == "memory":
-                # It is kept when it is full: half an index would answer the next question as if it were whole.
-                fill(index)
-            self._index = index
+            self._index = self._opened(fill)
         return self._index
+
+    def _opened(self, fill: Callable[[MomentIndex], object]) -> MomentIndex:
+        config = self._config
+        folder = index_folder(config.library)
+        is_own = config.index.backend == "milvus" and config.index.uri is None and folder is not None
+        if folder is not None and is_own and not is_writable(folder):
+            return self._read_only(folder, fill)
+        index = open_index(config.index, folder=folder, owner=self._owner())
+        if config.index.backend == "memory":
+            # It is kept when it is full: half an index would answer the next question as if it were whole.
+            fill(index)
+        return index
+
+    def _read_only(self, folder: Path, fill: Callable[[MomentIndex], object]) -> MomentIndex:
+        """An index for a library that is only read: as it lies there, or else made of the frame embeddings."""
+        if folder.exists():
+            try:
+                return open_index(self._config.index, folder=folder, owner=self._owner())
+            except FingerprintMismatchError:
+                raise
+            except MomentIndexError as error:
+                _log.warning("%s; it is made anew in memory, from the frame embeddings", error)
+        index = MemoryIndex()
+        fill(index)
+        return index
 
     def claim(self) -> bool:
         """See that the library has an identity before its index is written; whether it was given one now.
@@ -88,3 +112,17 @@ def index_folder(library: str) -> Path | None:
     """Where Milvus Lite's folder is; None for a library that is no local folder."""
     folder = local_folder(library)
     return None if folder is None else folder / "index"
+
+
+def check_writable(library: str) -> None:
+    """Refuse to begin what writes to a library that this user can only read.
+
+    Raises:
+        StoreError: Its folder is there, and cannot be written to.
+    """
+    folder = local_folder(library)
+    if folder is not None and folder.exists() and not is_writable(folder):
+        raise StoreError(
+            f"the library {library!r} is read-only for this user: it can be searched, and nothing can be added or"
+            " removed; mount it writable or change its permissions, or choose another library"
+        )

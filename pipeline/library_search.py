@@ -11,8 +11,9 @@ from pipeline.run_config import RunConfig
 from pipeline.search import Pictures, Searcher
 from pipeline.store import ReadableStore
 from pipeline.types import Provenance
+from pipeline.video import IndexedVideos, make_decoder
 
-__all__ = ["searcher_of"]
+__all__ = ["indexed_videos", "searcher_of"]
 
 
 def searcher_of(
@@ -22,6 +23,7 @@ def searcher_of(
     index: MomentIndex,
     store: ReadableStore,
     find: Callable[[str], tuple[str, ...]],
+    videos: IndexedVideos,
 ) -> Searcher:
     """A searcher as the configuration says.
 
@@ -32,6 +34,7 @@ def searcher_of(
         index: Where segments are looked for.
         store: Where the frame embeddings are.
         find: The ids of the videos that go by a name.
+        videos: Opens the library's videos.
 
     Raises:
         MomentIndexError: The index cannot be counted.
@@ -43,7 +46,7 @@ def searcher_of(
         store,
         config.search,
         find=find,
-        pictures=partial(_pictures, config, encoder),
+        pictures=partial(_pictures, config, encoder, videos),
         provenance=Provenance(
             sampling=config.sampling_fingerprint,
             encoder=encoder.fingerprint,
@@ -52,7 +55,22 @@ def searcher_of(
     )
 
 
-def _pictures(config: RunConfig, encoder: Encoder) -> Pictures:
-    from pipeline.video import make_decoder
+def indexed_videos(config: RunConfig, store: ReadableStore) -> IndexedVideos:
+    """Opens the videos of a store, by any of their names.
 
-    return Pictures(make_decoder(config.decoding, config.fetching), encoder.preprocessing(), config.fetching)
+    Args:
+        config: Says how videos are read.
+        store: Knows the names.
+    """
+
+    def names_of(video_id: str) -> tuple[str, ...]:
+        record = store.record(video_id)
+        # A former name may hold the video again.
+        return () if record is None else (*record.former_names, *record.names)
+
+    return IndexedVideos(make_decoder(config.decoding, config.fetching), config.fetching, names_of)
+
+
+def _pictures(config: RunConfig, encoder: Encoder, videos: IndexedVideos) -> Pictures:
+    decoder = make_decoder(config.decoding, config.fetching)
+    return Pictures(decoder, encoder.preprocessing(), config.fetching, videos)

@@ -12,6 +12,7 @@ from pydantic import Field
 from pipeline.config import Settings, fingerprint, load_mapping, validate, with_overrides
 from pipeline.encode.architecture import resolved
 from pipeline.encode.settings import Encoding
+from pipeline.errors import ConfigError
 from pipeline.execution.settings import Execution
 from pipeline.index.settings import Indexing
 from pipeline.rows import RowRecipe
@@ -20,7 +21,7 @@ from pipeline.search.settings import Searching
 from pipeline.segment import AggregationSettings, FixedWindows, MeanPooling, SegmentationSettings
 from pipeline.video import Decoding, Fetching
 
-__all__ = ["RunConfig", "json_schema", "load_run_config", "to_yaml", "with_absolute_paths"]
+__all__ = ["RunConfig", "check_stages", "json_schema", "load_run_config", "to_yaml", "with_absolute_paths"]
 
 # Raised by hand when the code of a stage changes so that its results differ; a new version of a package does not do so.
 _SAMPLING_REVISION = "2"
@@ -88,6 +89,8 @@ class RunConfig(Settings):
 def load_run_config(path_or_name: str | Path | None = None, overrides: Iterable[str] = ()) -> RunConfig:
     """Make a run's configuration of a YAML file and `a.b=c` overrides.
 
+    Whether its stages fit together is not checked here (see `check_stages`): more settings may be laid over it.
+
     Args:
         path_or_name: A file, or the bare name of one in the project's configs folder; None for the defaults.
         overrides: Laid over the file, in their order.
@@ -98,6 +101,29 @@ def load_run_config(path_or_name: str | Path | None = None, overrides: Iterable[
     data = {} if path_or_name is None else load_mapping(path_or_name)
     origin = "configuration" if path_or_name is None else str(path_or_name)
     return validate(RunConfig, with_overrides(data, overrides), origin)
+
+
+def check_stages(config: RunConfig, origin: str = "configuration") -> RunConfig:
+    """Check that the settings of the stages fit together, and return them.
+
+    This is no part of `RunConfig`'s own validation: a library's saved configuration must stay readable, so that
+    overrides can correct it.
+
+    Args:
+        config: What is checked.
+        origin: Where it comes from, for the message.
+
+    Raises:
+        ConfigError: The segmentation needs cuts, and the sampling finds none.
+    """
+    if config.segmentation.needs_cuts and not config.sampling.finds_cuts:
+        raise ConfigError(
+            f"{origin}: segmentation.strategy: {config.segmentation.strategy!r} needs cuts, and sampling.strategy"
+            f" {config.sampling.strategy!r} as configured finds none; set segmentation.strategy=fixed_windows, or"
+            " sample with cuts (sampling.strategy=fixed_rate with sampling.cuts=adaptive, or"
+            " sampling.strategy=scene_change)"
+        )
+    return config
 
 
 def with_absolute_paths(config: RunConfig) -> RunConfig:

@@ -16,7 +16,6 @@ from pipeline.present import contact_sheet, score_text
 from pipeline.search import as_query
 from pipeline.timecode import format_seconds
 from pipeline.types import Moment
-from pipeline.video import make_decoder
 from sample_videos.films import Film, write_scripts
 from sample_videos.labels import film_truth
 from sample_videos.statements import CONCEPTS
@@ -79,7 +78,7 @@ def _answer(library: Library, number: int, question: str, truth: dict[str, Windo
     if not moments:
         print("   nothing matches")
     path = OUTPUT / f"{number}-{question.replace(' ', '-')}.png"
-    sheet = contact_sheet(answer, make_decoder(library.config.decoding), is_right=rights)
+    sheet = contact_sheet(answer, library.indexed_videos, is_right=rights)
     sheet.save(path, format="PNG")
     print(f"   picture: {path.relative_to(FILMS.parent)}")
 

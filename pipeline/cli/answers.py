@@ -38,6 +38,9 @@ class _Names:
         name = file_name(uri)
         return name if len(self._places.get(name, ())) < 2 else printable(uri)
 
+    def of_moment(self, moment: Moment) -> str:
+        return f"{self.of(moment.uri)} (gone)" if moment.is_gone else self.of(moment.uri)
+
     def of_id(self, video_id: str) -> str:
         return self.of(self._ids[video_id]) if video_id in self._ids else video_id
 
@@ -54,10 +57,10 @@ def print_answer(answer: Answer) -> None:
     names = _named(answer)
     rows = []
     for rank, moment in enumerate(answer.moments, answer.first_rank):
-        rows.append([str(rank), names.of(moment.uri), *_numbers(moment), _date(moment)])
+        rows.append([str(rank), names.of_moment(moment), *_numbers(moment), _date(moment)])
         for number, (step, said) in enumerate(zip(moment.steps, answer.query.steps, strict=False)):
             rows.append(["", f"  {'then ' if number else ''}{_shortened(str(said))}", *_numbers(step), _date(step)])
-        rows += [["", f"  also {names.of(copy.uri)}", *_numbers(copy), _date(copy)] for copy in moment.copies]
+        rows += [["", f"  also {names.of_moment(copy)}", *_numbers(copy), _date(copy)] for copy in moment.copies]
     if rows:
         columns = ["#", "video", "from", "to", "best", "score", "recorded"]
         shown = len(columns) if any(row[-1] for row in rows) else len(columns) - 1
@@ -100,6 +103,16 @@ def _aligned(rows: Sequence[Sequence[str]], first: int) -> list[list[str]]:
 
 def say_what_is_missing(answer: Answer) -> None:
     """Say on standard error what there is beyond the page, or why there is nothing."""
+    from pipeline.present import counted, printable
+
+    gone = {moment.uri: None for moment in answer.moments if moment.is_gone}
+    if gone:
+        places = printable(", ".join(gone))
+        click.echo(
+            f"warning: {counted(sum(moment.is_gone for moment in answer.moments), 'moment')} of a video whose file is"
+            f" gone: another video is at {places}; remove the old one from the library by its id (momentseek videos)",
+            err=True,
+        )
     last = answer.first_rank + len(answer.moments) - 1
     if answer.moments and last < answer.found:
         shown = f"moments {answer.first_rank}-{last}" if last > answer.first_rank else f"moment {last}"
@@ -107,7 +120,8 @@ def say_what_is_missing(answer: Answer) -> None:
     elif not answer.moments and answer.found:
         pages = -(-answer.found // answer.top)
         click.echo(
-            f"there is no page {answer.query.page}: {answer.found} moments match, on {pages} pages of {answer.top}",
+            f"there is no page {answer.query.page}: {counted(answer.found, 'moment matches', 'moments match')}, on"
+            f" {counted(pages, 'page')} of {answer.top}",
             err=True,
         )
     elif not answer.moments:
@@ -187,7 +201,7 @@ def _times(scale: float) -> str:
 
 
 def _print_candidates(explanation: Explanation, names: _Names) -> None:
-    from pipeline.present import score_text
+    from pipeline.present import counted, score_text
     from pipeline.timecode import format_seconds
 
     candidates = explanation.candidates
@@ -195,7 +209,7 @@ def _print_candidates(explanation: Explanation, names: _Names) -> None:
     each = max(1, _LISTED // max(1, len(terms)))
     listed = [one for term in terms for one in [c for c in candidates if c.term == term][:each]]
     videos = len({candidate.video_id for candidate in candidates})
-    said = f"{len(candidates)} segments of {videos} {'video' if videos == 1 else 'videos'}"
+    said = f"{counted(len(candidates), 'segment')} of {counted(videos, 'video')}"
     click.echo(f"\nCandidates: the index named {said}{_first(len(listed), len(candidates))}")
     rows = [
         [

@@ -156,13 +156,14 @@ def report_of(fields: dict[str, Any]) -> VideoReport:
     """
     from pipeline.types import Source, Status, VideoReport
 
-    rest = {name: value for name, value in fields.items() if name not in ("uri", "metadata", "status")}
-    return VideoReport(source=Source(fields["uri"], fields["metadata"]), status=Status(fields["status"]), **rest)
+    rest = {name: value for name, value in fields.items() if name not in ("uri", "metadata", "status", "replaced")}
+    source, replaced = Source(fields["uri"], fields["metadata"]), tuple(fields.get("replaced", ()))
+    return VideoReport(source=source, status=Status(fields["status"]), replaced=replaced, **rest)
 
 
 def report_line(report: VideoReport) -> str:
     """A report as a line for people."""
-    from pipeline.present.text import printable
+    from pipeline.present.text import counted, printable
     from pipeline.timecode import format_seconds
     from pipeline.uris import public_name
 
@@ -170,10 +171,12 @@ def report_line(report: VideoReport) -> str:
         f"{click.style(f'{report.status:<8}', fg=_COLOURS[report.status])}{printable(public_name(report.source.uri))}"
     )
     if report.frames_sampled:
-        line += f"  {format_seconds(report.duration_seconds)}  {report.frames_sampled} frame"
-        line += "s" * (report.frames_sampled > 1)
+        line += f"  {format_seconds(report.duration_seconds)}  {counted(report.frames_sampled, 'frame')}"
     if report.problem is not None:
         line += f"  {printable(report.problem)}"
+    if report.replaced:
+        goes = "goes" if len(report.replaced) == 1 else "go"
+        line += f"  in place of {', '.join(report.replaced)}, which no longer {goes} by this name"
     return line
 
 

@@ -201,6 +201,7 @@ def _model(batch: JobBatch) -> str:
 
 
 def _print_estimate(estimate: Estimate, basis: str, *, looked_at: int, not_here: int) -> None:
+    from pipeline.present.text import counted
     from pipeline.timecode import format_seconds
 
     extent = f"{estimate.videos} here"
@@ -210,7 +211,7 @@ def _print_estimate(estimate: Estimate, basis: str, *, looked_at: int, not_here:
     if not looked_at:
         click.echo(f"{'estimate':<10}none: no video that can be read is on this machine")
         return
-    whole = f"{format_seconds(round(estimate.video_seconds))[:-4]} of video, {estimate.frames} frames"
+    whole = f"{format_seconds(round(estimate.video_seconds))[:-4]} of video, {counted(estimate.frames, 'frame')}"
     if looked_at < estimate.videos:
         whole += f", reckoned from the {looked_at} that were looked at"
     click.echo(f"{'length':<10}{whole}")

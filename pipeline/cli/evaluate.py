@@ -10,7 +10,7 @@ import click
 
 from pipeline.cli.count_bar import count_bar
 from pipeline.cli.options import configured, in_library, require_library
-from pipeline.cli.output import print_json, print_table
+from pipeline.cli.output import print_json, print_table, warn_of_problems
 
 if TYPE_CHECKING:
     from pipeline.evaluate import Evaluation, LabelledQuery, LabelledSet, Saliency
@@ -83,29 +83,33 @@ def evaluate(
 
 
 def _say_left_out(labels: LabelledSet) -> None:
-    from pipeline.present.text import printable
+    from pipeline.present.text import counted, printable
 
     if labels.left_out:
         some = printable(", ".join(labels.left_out[:5])) + (", ..." if len(labels.left_out) > 5 else "")
-        count = len(labels.left_out)
-        click.echo(f"left out {count} moments of {labels.form} that end before they begin: {some}", err=True)
+        said = counted(len(labels.left_out), f"moment of {labels.form} that ends", f"moments of {labels.form} that end")
+        begin = "it begins" if len(labels.left_out) == 1 else "they begin"
+        click.echo(f"left out {said} before {begin}: {some}", err=True)
 
 
 def _convert(labels: LabelledSet, path: Path) -> None:
     from pipeline.evaluate import write_labelled
+    from pipeline.present.text import counted
 
     write_labelled(labels.queries, path)
-    click.echo(f"wrote {len(labels.queries)} queries of {labels.form} to {path}", err=True)
+    click.echo(f"wrote {counted(len(labels.queries), 'query', 'queries')} of {labels.form} to {path}", err=True)
 
 
 def _held(library: Library, queries: Sequence[LabelledQuery]) -> Sequence[LabelledQuery]:
     """The questions about videos that the library holds; all where it holds none, which is an error to come."""
     from pipeline.evaluate import split_missing
+    from pipeline.present.text import counted
 
     held, missing = split_missing(library, queries)
     if missing and held:
         videos = len({query.video for query in missing})
-        click.echo(f"left out {len(missing)} questions about {videos} videos that the library does not hold", err=True)
+        what = f"{counted(len(missing), 'question')} about {counted(videos, 'video')}"
+        click.echo(f"left out {what} that the library does not hold", err=True)
     return held or queries
 
 
@@ -119,13 +123,14 @@ def _saliency(library: Library, queries: Sequence[LabelledQuery]) -> Saliency | 
 
 
 def _print(evaluation: Evaluation) -> None:
+    from pipeline.present.text import counted
+
     counts, edges = evaluation.counts, evaluation.intervals
     rows = [
         [name, *(_figure(name, figure) for figure in (value, *edges[name])), str(counts[name])]
         for name, value in evaluation.metrics.items()
     ]
-    count = len(evaluation.answers)
-    header = [f"{count} {'question' if count == 1 else 'questions'}", "per cent", "from", "to", "of questions"]
+    header = [counted(len(evaluation.answers), "question"), "per cent", "from", "to", "of questions"]
     print_table(header, rows, right=(1, 2, 3, 4))
     click.echo(
         f"from, to: 95 % intervals over {evaluation.resampling.count} {evaluation.resampling.unit};"
@@ -153,15 +158,14 @@ def _operating(evaluation: Evaluation) -> str:
 
 def _write_report(library: Library, evaluation: Evaluation, labels: Path, path: Path) -> None:
     from pipeline.present.evaluation_page import evaluation_page
-    from pipeline.video import make_decoder
 
     page = evaluation_page(
         evaluation,
         labels=str(labels),
         library=library.config.library,
-        places={record.video_id: record.names[-1] for record in library.videos()},
-        decoder=make_decoder(library.config.decoding, library.config.fetching),
+        videos=library.indexed_videos,
     )
+    warn_of_problems(library.indexed_videos)
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:

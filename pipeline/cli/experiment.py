@@ -129,7 +129,7 @@ def _write_pages(result: ExperimentResult, variant: Variant, paths: Sequence[Pat
 
 def _print_variants(result: ExperimentResult) -> None:
     from pipeline.experiments import FRONT_METRIC
-    from pipeline.present.text import printable
+    from pipeline.present.text import counted, printable
 
     front = result.pareto(FRONT_METRIC)
     header = ["", "variant", *_METRICS, "frames/h", "decode s/h", "MB/h", "rows"]
@@ -142,14 +142,14 @@ def _print_variants(result: ExperimentResult) -> None:
     how = evaluation.resampling
     absent = f", rejected of {evaluation.absent} absent ones" if evaluation.absent else ""
     say(
-        f"per cent, of {len(evaluation.answers) - evaluation.absent} questions{absent};"
+        f"per cent, of {counted(len(evaluation.answers) - evaluation.absent, 'question')}{absent};"
         f" 95 % intervals over {how.count} {how.unit} are on the page; * worth its frames"
     )
     embedded = result.embedded
     if embedded.videos_read:
         say(
-            f"{embedded.videos_read} videos read, {embedded.frames_decoded} pictures decoded and"
-            f" {embedded.frames_encoded} frames encoded in {embedded.seconds:.0f} s"
+            f"{counted(embedded.videos_read, 'video')} read, {counted(embedded.frames_decoded, 'picture')} decoded and"
+            f" {counted(embedded.frames_encoded, 'frame')} encoded in {embedded.seconds:.0f} s"
         )
 
 

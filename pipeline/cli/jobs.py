@@ -48,7 +48,7 @@ def jobs() -> None:
 @as_json
 def list_jobs(*, address: str | None, as_json: bool) -> None:
     """List the batches that were submitted to a cluster, oldest first."""
-    from pipeline.present.text import printable
+    from pipeline.present.text import counted, printable
 
     found = _open(address).jobs()
     if as_json:
@@ -61,7 +61,7 @@ def list_jobs(*, address: str | None, as_json: bool) -> None:
     ]
     if rows:
         print_table(["id", "status", "started", "took", "library"], rows, right=(3,))
-    say(f"{len(rows)} {'job' if len(rows) == 1 else 'jobs'}")
+    say(counted(len(rows), "job"))
 
 
 @jobs.command()

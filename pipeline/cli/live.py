@@ -174,8 +174,13 @@ def progress_event(fields: dict[str, Any]) -> ProgressEvent | None:
     """
     from pipeline.execution import ProgressEvent
     from pipeline.execution.stage_times import StageSeconds
+    from pipeline.execution.work_left import WorkSoFar
 
     told = {name: value for name, value in fields.items() if name not in ("videos", "elapsed_seconds")}
     if not told:
         return None
-    return ProgressEvent(**{**told, "active": tuple(told["active"]), "stages": StageSeconds(**told["stages"])})
+    work = told.pop("work", None)
+    return ProgressEvent(
+        **{**told, "active": tuple(told["active"]), "stages": StageSeconds(**told["stages"])},
+        work=None if work is None else WorkSoFar(**work),
+    )

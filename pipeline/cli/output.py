@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
-__all__ = ["print_json", "print_table", "printable_lines"]
+if TYPE_CHECKING:
+    from pipeline.video import IndexedVideos
+
+__all__ = ["print_json", "print_table", "printable_lines", "warn_of_problems"]
 
 
 def printable_lines(text: str) -> str:
@@ -21,6 +24,19 @@ def printable_lines(text: str) -> str:
 def print_json(fields: Mapping[str, Any]) -> None:
     """One object on one line, in ASCII: safe for any name and any terminal."""
     click.echo(json.dumps(fields))
+
+
+def warn_of_problems(videos: IndexedVideos, *, known: Iterable[str] = ()) -> None:
+    """Say on standard error which indexed videos could not be opened, and why; each once.
+
+    Args:
+        videos: Has tried to open them.
+        known: What was said already.
+    """
+    said = set(known)
+    for error in videos.problems.values():
+        if str(error) not in said:
+            click.echo(f"warning: {printable_lines(str(error))}", err=True)
 
 
 def print_table(

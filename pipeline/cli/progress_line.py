@@ -39,10 +39,12 @@ def utilisation(event: ProgressEvent) -> str:
 
 
 def seconds_left(event: ProgressEvent, *, videos: int, elapsed_seconds: float) -> float | None:
-    """How long the rest takes if its videos are like those that were worked on; None before that can be said.
+    """How long the rest takes if its videos are like those that were worked on; None before that can be said."""
+    from pipeline.execution.work_left import seconds_left as left_of_work
 
-    Videos that needed no work say nothing of the others.
-    """
+    if event.work is not None:
+        return left_of_work(event, videos)
+    # An earlier version has told it.
     worked = event.videos_ended - event.videos_skipped + event.active_share
     left = videos - event.videos_ended - event.active_share
     if worked <= 0 or left <= 0:

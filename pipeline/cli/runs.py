@@ -38,6 +38,8 @@ def runs(
     if ctx.invoked_subcommand is not None:
         ctx.obj = (library, config, overrides, as_json)
         return
+    from pipeline.present.text import counted
+
     with require_library(library, config, overrides) as opened:
         found = list(opened.runs())
     if as_json:
@@ -46,7 +48,7 @@ def runs(
         return
     if found:
         print_table(_HEADER, [_row(report) for report in found], right=range(3, 11))
-    click.echo(f"{len(found)} {'run' if len(found) == 1 else 'runs'}", err=True)
+    click.echo(counted(len(found), "run"), err=True)
 
 
 @runs.command()
@@ -100,7 +102,7 @@ def _rate(report: RunReport) -> str:
 
 
 def _print(report: RunReport, page: str) -> None:
-    from pipeline.present.text import printable
+    from pipeline.present.text import counted, printable
 
     counts = ", ".join(f"{count} {status}" for status, count in report.counts.items() if count) or "none ended"
     lines = [
@@ -109,7 +111,10 @@ def _print(report: RunReport, page: str) -> None:
         ("time", f"{report.started_at} to {report.updated_at}, {clock_time(report.elapsed_seconds)}"),
         ("videos", f"{report.sources} named: {counts}"),
         ("of video", f"{clock_time(report.video_seconds)}  {_rate(report)}".rstrip()),
-        ("frames", f"{report.frames_decoded} decoded, {report.frames_sampled} sampled; {report.segments} segments"),
+        (
+            "frames",
+            f"{report.frames_decoded} decoded, {report.frames_sampled} sampled; {counted(report.segments, 'segment')}",
+        ),
         ("encoder", report.encoder),
         ("page", page),
     ]

@@ -11,7 +11,7 @@ import click
 from pipeline.cli.answers import print_answer, print_explanation, say_what_is_missing
 from pipeline.cli.asking import Asked, InOrder, question_options
 from pipeline.cli.options import as_json, configured, in_library, require_library
-from pipeline.cli.output import print_json
+from pipeline.cli.output import print_json, warn_of_problems
 
 if TYPE_CHECKING:
     from pipeline.library import Library
@@ -49,7 +49,8 @@ def search(
     Scores are between 0 and 1 and mean the same for all questions: what scores less than --min-score is no answer.
     Times are on the video's playback clock, as a player shows them, and may be written 75.5, 1:15.5 or 0:01:15.5; ± is
     shown where an end is uncertain by more than half a second. Clips begin and end exactly where the moment does; they
-    are encoded anew, without sound. Where nothing matches it says so, and the exit code is 0. docs/search.md has more.
+    are encoded anew, with the video's sound. Where nothing matches it says so, and the exit code is 0. docs/search.md
+    has more.
     """  # noqa: D301 - click knows the character itself, not a backslash and a b
     if asked.lines is not None and (sheet is not None or clips is not None):
         raise click.UsageError("--queries prints answers alone; draw --sheet and write --clips for one question each")
@@ -61,9 +62,11 @@ def search(
         _print(answer, opened, explained=explain, as_json=as_json)
         if sheet is not None:
             _draw(opened, answer, sheet)
-        if clips is not None:
-            _export(opened, answer, clips)
+        is_whole, said = (True, []) if clips is None else _export(opened, answer, clips)
+        warn_of_problems(opened.indexed_videos, known=said)
     say_what_is_missing(answer)
+    if not is_whole:
+        raise click.exceptions.Exit(1)
 
 
 def _print(answer: Answer, library: Library, *, explained: bool, as_json: bool) -> None:
@@ -92,6 +95,7 @@ def _whole(answer: Answer, library: Library, *, explained: bool) -> dict[str, An
 def _answer_lines(library: Library, asked: Asked, *, explained: bool) -> None:
     """Answer many questions, each as soon as it is read: a program may wait for an answer before it asks the next."""
     from pipeline.errors import MomentseekError
+    from pipeline.present import counted
     from pipeline.search import as_query, read_query
 
     # What is wrong with the library is no fault of a question.
@@ -109,15 +113,14 @@ def _answer_lines(library: Library, asked: Asked, *, explained: bool) -> None:
             answered["error"] = str(error)
         print_json(answered)
     if failed:
-        click.echo(f"{failed} {'question' if failed == 1 else 'questions'} could not be answered", err=True)
+        click.echo(f"{counted(failed, 'question')} could not be answered", err=True)
         raise click.exceptions.Exit(1)
 
 
 def _draw(library: Library, answer: Answer, path: Path) -> None:
     from pipeline.present import contact_sheet
-    from pipeline.video import make_decoder
 
-    picture = contact_sheet(answer, make_decoder(library.config.decoding, library.config.fetching))
+    picture = contact_sheet(answer, library.indexed_videos)
     try:
         picture.save(path, format="PNG")
     except OSError as error:
@@ -125,24 +128,23 @@ def _draw(library: Library, answer: Answer, path: Path) -> None:
     click.echo(f"wrote {path}", err=True)
 
 
-def _export(library: Library, answer: Answer, folder: Path) -> None:
+def _export(library: Library, answer: Answer, folder: Path) -> tuple[bool, list[str]]:
+    """Write the clips; whether all could be written, and why some could not."""
     from pipeline.errors import VideoError
-    from pipeline.present import clip_name, export_clip, printable
-    from pipeline.video import make_decoder
+    from pipeline.present import clip_name, counted, export_clip, printable
 
-    decoder = make_decoder(library.config.decoding, library.config.fetching)
-    written = 0
+    written, problems = 0, []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for rank, moment in enumerate(answer.moments, answer.first_rank):
             try:
-                export_clip(decoder, moment, folder / clip_name(rank, moment))
+                export_clip(library.indexed_videos, moment, folder / clip_name(rank, moment))
             except VideoError as error:
-                click.echo(f"no clip of moment {rank}: {printable(str(error))}", err=True)
+                problems.append(str(error))
+                click.echo(f"warning: no clip of moment {rank}: {printable(str(error))}", err=True)
             else:
                 written += 1
     except OSError as error:
         raise click.ClickException(f"clips cannot be written: {error}") from error
-    click.echo(f"wrote {written} clips to {folder}", err=True)
-    if written < len(answer.moments):
-        raise click.exceptions.Exit(1)
+    click.echo(f"wrote {counted(written, 'clip')} to {folder}", err=True)
+    return not problems, problems

@@ -26,7 +26,7 @@ _COLOURS = {"ok": "green", "note": "yellow", "broken": "red"}
 @as_json
 def videos(*, config: str | None, overrides: Sequence[str], library: str | None, failed: bool, as_json: bool) -> None:
     """List the videos of a library."""
-    from pipeline.present.text import printable
+    from pipeline.present.text import counted, printable
     from pipeline.timecode import format_seconds
 
     with require_library(library, config, overrides) as opened:
@@ -44,17 +44,17 @@ def videos(*, config: str | None, overrides: Sequence[str], library: str | None,
             str(record.status),
             format_seconds(record.duration_seconds),
             str(record.frame_count),
-            ", ".join(map(printable, record.names)),
+            printable(", ".join(record.names) or f"none; was {', '.join(record.former_names)}, now another video"),
         ]
         for record in records
     ]
     if rows:
         print_table(["id", "status", "duration", "frames", "names"], rows, right=(2, 3))
-    click.echo(f"{len(rows)} {'video' if len(rows) == 1 else 'videos'}", err=True)
+    click.echo(counted(len(rows), "video"), err=True)
 
 
 def _print_failures(failures: Sequence[FailedSource], *, as_json: bool) -> None:
-    from pipeline.present.text import printable
+    from pipeline.present.text import counted, printable
 
     if as_json:
         for failure in failures:
@@ -66,13 +66,14 @@ def _print_failures(failures: Sequence[FailedSource], *, as_json: bool) -> None:
     if rows:
         print_table(["failed at", "source", "why"], rows)
     again = "; try again by: momentseek index --retry-failed" if rows else ""
-    click.echo(f"{len(rows)} failed {'source' if len(rows) == 1 else 'sources'}{again}", err=True)
+    click.echo(f"{counted(len(rows), 'failed source')}{again}", err=True)
 
 
 def _fields(record: VideoRecord) -> dict[str, Any]:
     return {
         "video_id": record.video_id,
         "names": list(record.names),
+        "former_names": list(record.former_names),
         "status": str(record.status),
         "duration_seconds": record.duration_seconds,
         "covered_seconds": record.covered_seconds,
@@ -98,7 +99,7 @@ def remove(
     Prints a receipt for each: what was removed, and what was still found of it afterwards, which is nothing. Ended
     early, it can be run again by the video's id.
     """
-    from pipeline.present.text import printable
+    from pipeline.present.text import counted, printable
 
     with require_library(library, config, overrides) as opened:
         # All names are looked up first: a wrong one removes nothing.
@@ -110,8 +111,9 @@ def remove(
                 continue
             names_of = f" ({', '.join(map(printable, removed.names))})" if removed.names else ""
             click.echo(
-                f"removed {removed.video_id}{names_of}: {removed.segments} segments, {removed.frames} frame embeddings,"
-                f" {removed.files} files; {removed.remaining_segments + removed.remaining_files} found afterwards"
+                f"removed {removed.video_id}{names_of}: {counted(removed.segments, 'segment')},"
+                f" {counted(removed.frames, 'frame embedding')}, {counted(removed.files, 'file')};"
+                f" {removed.remaining_segments + removed.remaining_files} found afterwards"
             )
 
 

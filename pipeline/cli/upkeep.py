@@ -34,13 +34,16 @@ def rebuild(
     where the rebuild is killed, the old one goes on answering. Also how another index.kind or segmentation is had:
     --set index.kind=HNSW.
     """
+    from pipeline.present.text import counted
+
     _refuse_paths("rebuild", paths)
     with require_library(library, config, overrides) as opened, count_bar("videos") as on_video:
         rebuilt = opened.rebuild_index(on_video=on_video)
     if as_json:
         print_json(asdict(rebuilt))
     else:
-        click.echo(f"{rebuilt.videos} videos, {rebuilt.segments} segments in {rebuilt.elapsed_seconds:.1f} s")
+        whole = f"{counted(rebuilt.videos, 'video')}, {counted(rebuilt.segments, 'segment')}"
+        click.echo(f"{whole} in {rebuilt.elapsed_seconds:.1f} s")
 
 
 @click.command("index verify")
@@ -64,6 +67,8 @@ def verify(
 
     Exit code 1 if there is any.
     """
+    from pipeline.present.text import counted
+
     _refuse_paths("verify", paths)
     with require_library(library, config, overrides) as opened, count_bar("videos") as on_video:
         comparison = opened.verify_index(on_video=on_video)
@@ -73,8 +78,10 @@ def verify(
         else:
             _print(difference)
     wrong = len(comparison.differences)
-    said = f"{wrong} videos differ; to put it right: momentseek index rebuild" if wrong else "all as it should be"
-    click.echo(f"{comparison.videos} videos, {comparison.segments} segments: {said}", err=True)
+    differ = counted(wrong, "video differs", "videos differ")
+    said = f"{differ}; to put it right: momentseek index rebuild" if wrong else "all as it should be"
+    whole = f"{counted(comparison.videos, 'video')}, {counted(comparison.segments, 'segment')}"
+    click.echo(f"{whole}: {said}", err=True)
     ctx.exit(1 if wrong else 0)
 
 

@@ -59,7 +59,8 @@ class InProcessExecutor:
             ExecutionError: The encoder's device broke, which only another process outlives.
         """
         ledger = Ledger(self._stages, rows_per_write=1)
-        worker = _Worker(self._stages, self._settings.batch_frames, ProgressMeter(self._on_progress))
+        meter = ProgressMeter(self._on_progress, is_searching=bool(self._stages.sampler.cut_searches))
+        worker = _Worker(self._stages, self._settings.batch_frames, meter)
         for source in sources:
             self._index(source, ledger, worker)
             yield from ledger.reports(all_written=True)

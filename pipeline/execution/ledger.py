@@ -119,6 +119,7 @@ class Ledger:
         try:
             with self._store_watch:
                 self._stages.store.write(record, frames)
+                replaced = self._take_names(record.video_id, names)
             rows = self._stages.recipe.rows(frames, record.metadata)
         except ConfigError:
             raise
@@ -133,6 +134,7 @@ class Ledger:
             end=end,
             segments=len(rows),
             elapsed_seconds=time.monotonic() - self._started[frames.video_id],
+            replaced=replaced,
         )
         self._await_writing(report, rows)
 
@@ -200,7 +202,7 @@ class Ledger:
     def _revisit(self, source: Source, record: VideoRecord, started: float) -> None:
         """A video that the store holds: note its name and metadata, and see that the index has its rows."""
         stages = self._stages
-        record = stages.store.add_name(record.video_id, kept_name(source.uri))
+        record, replaced = self._named(record.video_id, source)
         self._described.update([record.video_id] if source.metadata else [])
         frames = stages.store.read(record.video_id)
         problem = "already indexed"
@@ -214,7 +216,7 @@ class Ledger:
         if record.status is Status.PARTIAL:
             problem += f" (damaged: {record.problem})"
         report = report_of(source, record, frames, end=None, segments=0, elapsed_seconds=time.monotonic() - started)
-        report = replace(report, status=Status.SKIPPED, problem=problem)
+        report = replace(report, status=Status.SKIPPED, problem=problem, replaced=replaced)
         if renewed:
             rows = stages.recipe.rows(frames, record.metadata)
             self._await_writing(replace(report, segments=len(rows)), rows)
@@ -244,7 +246,8 @@ class Ledger:
             problem = failure_of(error, report.source.uri).problem
             self._report_failure(report.source, problem, report.video_id, time.monotonic() - report.elapsed_seconds)
             return
-        missing = f"{report.problem}; its {len(rows)} rows were missing from the index and were written again"
+        said = "its 1 row was" if len(rows) == 1 else f"its {len(rows)} rows were"
+        missing = f"{report.problem}; {said} missing from the index and {said.rpartition(' ')[2]} written again"
         self._await_writing(replace(report, problem=missing, segments=len(rows)), rows)
 
     def _await_writing(self, report: VideoReport, rows: Sequence[IndexedSegment]) -> None:
@@ -285,9 +288,10 @@ class Ledger:
 
     def _settle_twin(self, twin: Source, first: VideoReport) -> None:
         video_id, metadata = str(first.video_id), first.source.metadata
+        replaced: tuple[str, ...] = ()
         if first.status is not Status.FAILED:
             try:
-                record = self._stages.store.add_name(video_id, kept_name(twin.uri))
+                record, replaced = self._named(video_id, twin)
                 if twin.metadata and video_id not in self._described:
                     self._revisit(twin, record, time.monotonic())
                     return
@@ -297,4 +301,14 @@ class Ledger:
             except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
                 self._report_failure(twin, failure_of(error, twin.uri).problem, first.video_id, time.monotonic())
                 return
-        self._reports.append(twin_report(twin, first, metadata))
+        self._reports.append(replace(twin_report(twin, first, metadata), replaced=replaced))
+
+    def _named(self, video_id: str, source: Source) -> tuple[VideoRecord, tuple[str, ...]]:
+        """The record of a kept video that was found at a place, and the videos that were there before."""
+        name = kept_name(source.uri)
+        record = self._stages.store.add_name(video_id, name)
+        return record, self._take_names(video_id, (name,))
+
+    def _take_names(self, video_id: str, names: Sequence[str]) -> tuple[str, ...]:
+        """Let a video alone go by names; the ids of those that are no longer there."""
+        return tuple(dict.fromkeys(other for name in names for other in self._stages.store.take_name(video_id, name)))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from pipeline.execution.ledger_counts import LedgerCounts
 from pipeline.execution.stage_times import StageSeconds
 from pipeline.execution.video_work import BatchTimes, VideoEnd
+from pipeline.execution.work_left import WorkMeter, WorkSoFar
 
 __all__ = ["EncoderTimes", "OnProgress", "ProgressEvent", "ProgressMeter"]
 
@@ -34,6 +35,7 @@ class ProgressEvent:
         readers_busy: Share, 0 to 1, of the readers' time of the last half minute in which they decoded.
         encoders_busy: Share, 0 to 1, of the encoders' time of the last half minute in which they encoded.
         stages: What each stage took since the batch began.
+        work: What is known of the work on all videos; None in what an earlier version has told.
     """
 
     videos_ended: int
@@ -47,6 +49,7 @@ class ProgressEvent:
     readers_busy: float = 0.0
     encoders_busy: float = 0.0
     stages: StageSeconds = field(default_factory=StageSeconds)
+    work: WorkSoFar | None = None
 
 
 OnProgress = Callable[[ProgressEvent], None]
@@ -87,9 +90,16 @@ class ProgressMeter:
     Args:
         on_progress: Who is told; None for nobody.
         clock: Seconds that only grow.
+        is_searching: Whether cuts are searched for after a video's frames.
     """
 
-    def __init__(self, on_progress: OnProgress | None, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        on_progress: OnProgress | None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        is_searching: bool = False,
+    ) -> None:
         self._on_progress = on_progress
         self._clock = clock
         self._active: dict[int, _Active] = {}
@@ -103,6 +113,7 @@ class ProgressMeter:
         self._samples: deque[_Sample] = deque()
         self._told = float("-inf")
         self._begun = 0
+        self._work = WorkMeter(is_searching)
 
     def resize(self, *, readers: int, encoders: int) -> None:
         """So many videos can be read, and so many batches encoded, at once from now on."""
@@ -113,6 +124,7 @@ class ProgressMeter:
         """A video is begun; the number by which it goes on."""
         self._begun += 1
         self._active[self._begun] = _Active(name)
+        self._work.begin(self._begun)
         self._tell()
         return self._begun
 
@@ -125,6 +137,12 @@ class ProgressMeter:
         self._seconds_decoded += max(0.0, times.decoded_seconds - video.decoded_seconds)
         video.decoded_seconds = times.decoded_seconds
         self.add_reading(number, times)
+        self._work.decoded(
+            number,
+            seconds=times.decoded_seconds,
+            length=times.duration_seconds,
+            busy_seconds=times.busy_seconds,
+        )
         self._note(encoders)
         self._tell()
 
@@ -137,10 +155,13 @@ class ProgressMeter:
             wait=self._stages.wait + (read.waited_seconds - video.waited_seconds),
         )
         video.busy_seconds, video.waited_seconds = read.busy_seconds, read.waited_seconds
+        if isinstance(read, VideoEnd):
+            self._work.read(number, length=read.duration_seconds, busy_seconds=read.busy_seconds)
 
     def end(self, number: int) -> None:
         """A video is no longer worked on."""
         del self._active[number]
+        self._work.end(number)
 
     def ended(self, counts: LedgerCounts, *, encoders: EncoderTimes | None = None, frames_waiting: int = 0) -> None:
         """So many sources have their report by now."""
@@ -183,6 +204,14 @@ class ProgressMeter:
             readers_busy=readers_busy,
             encoders_busy=encoders_busy,
             stages=self._stages,
+            work=self._work.so_far(
+                now,
+                readers=self._readers,
+                encoders=self._encoders,
+                sampled=self._frames_sampled,
+                waiting=self._frames_waiting,
+                encode=self._stages.encode,
+            ),
         )
         self._on_progress(event)
 

@@ -81,7 +81,7 @@ class RayExecutor:
             MomentIndexError: The index cannot be used.
         """
         with connected(self._settings) as shares, _published(self._on_progress) as on_progress:
-            meter = ProgressMeter(on_progress)
+            meter = ProgressMeter(on_progress, is_searching=bool(self._stages.sampler.cut_searches))
             batch = _Batch(self._settings, self._stages, shares, meter, iter(sources), self._kept)
             try:
                 yield from batch.reports()

@@ -45,6 +45,7 @@ def report_of(
     end: VideoEnd | None,
     segments: int,
     elapsed_seconds: float,
+    replaced: tuple[str, ...] = (),
 ) -> VideoReport:
     """The report on a video; `end` is None where it was not decoded this time."""
     return VideoReport(
@@ -60,6 +61,7 @@ def report_of(
         largest_gap_seconds=largest_gap_seconds(frames),
         segments=segments,
         elapsed_seconds=elapsed_seconds,
+        replaced=replaced,
     )
 
 

@@ -6,7 +6,7 @@ from pipeline.experiments.results import ExperimentResult, VariantResult
 from pipeline.present.experiment_figures import ExperimentFigures, VariantFigures
 from pipeline.present.experiment_page import experiment_page
 from pipeline.run_config import RunConfig
-from pipeline.video import make_decoder
+from pipeline.video import IndexedVideos, make_decoder
 
 __all__ = ["result_page"]
 
@@ -30,8 +30,13 @@ def result_page(result: ExperimentResult, config: RunConfig) -> str:
         seconds=result.seconds,
         data_fingerprint=result.data_fingerprint,
     )
-    places = {video_id: uri for uri, video_id in embedded.video_ids.items()}
-    return experiment_page(figures, places=places, decoder=make_decoder(config.decoding, config.fetching))
+    places: dict[str, list[str]] = {}
+    for uri, video_id in embedded.video_ids.items():
+        places.setdefault(video_id, []).append(uri)
+    decoder = make_decoder(config.decoding, config.fetching)
+    return experiment_page(
+        figures, videos=IndexedVideos(decoder, config.fetching, lambda video_id: places.get(video_id, ()))
+    )
 
 
 def _figures(result: VariantResult) -> VariantFigures:

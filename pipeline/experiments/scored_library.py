@@ -8,7 +8,7 @@ from functools import partial
 from pipeline.encode import OpenClipEncoder, OpenEncoder
 from pipeline.experiments.embedding import store_of
 from pipeline.index import MemoryIndex
-from pipeline.library_search import searcher_of
+from pipeline.library_search import indexed_videos, searcher_of
 from pipeline.run_config import RunConfig
 from pipeline.search import as_query
 from pipeline.search.names import match_videos
@@ -56,7 +56,8 @@ class ScoredLibrary:
             self._index.upsert(config.row_recipe.rows(store.read(record.video_id), record.metadata))
         # Not by a method of this object: it and the searcher would hold each other, and the encoder, for long.
         find = partial(match_videos, self._records)
-        self._searcher = searcher_of(config, OpenClipEncoder(config.encoder), opened, self._index, store, find)
+        encoder, videos = OpenClipEncoder(config.encoder), indexed_videos(config, store)
+        self._searcher = searcher_of(config, encoder, opened, self._index, store, find, videos)
 
     def search(
         self, question: str, *, top: int | None = None, videos: Iterable[str] = (), min_score: float | None = None

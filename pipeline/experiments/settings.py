@@ -16,7 +16,7 @@ from pydantic import Field, field_validator, model_validator
 from pipeline.config import Settings, bundled_names, bundled_path, fingerprint, load_mapping, merged, validate
 from pipeline.errors import ConfigError
 from pipeline.evaluate import MATCHING_RULE
-from pipeline.run_config import RunConfig, load_run_config
+from pipeline.run_config import RunConfig, check_stages, load_run_config
 
 __all__ = ["Experiment", "Variant", "load_experiment"]
 
@@ -116,8 +116,9 @@ def load_experiment(
 
     Raises:
         ConfigError: There is no such file; a setting of it or of a variant is unknown, of the wrong kind or out of
-            range; a variant sets what all have in common, or an override what an experiment decides itself; or two
-            variants are the same or have one name, or there are too many.
+            range; the settings of a variant's stages do not fit together; a variant sets what all have in common, or
+            an override what an experiment decides itself; or two variants are the same or have one name, or there are
+            too many.
     """
     path = bundled_path(path, "experiments")
     if not path.exists():
@@ -140,7 +141,8 @@ def load_experiment(
     variants = []
     for name, changes in _changes(given):
         _check_comparable(name, changes, str(path))
-        config = validate(RunConfig, merged(base, _nested(changes)), f"{path}: variant {name!r}")
+        origin = f"{path}: variant {name!r}"
+        config = check_stages(validate(RunConfig, merged(base, _nested(changes)), origin), origin)
         variants.append(Variant(name, changes, config))
     _check_different(variants, str(path))
     return experiment, tuple(variants)

@@ -7,9 +7,20 @@ from pathlib import Path
 from pipeline.index.memory import MemoryIndex
 from pipeline.index.milvus import MilvusIndex
 from pipeline.index.protocol import Filter, Hit, MomentIndex, Owner
+from pipeline.index.read_only import is_writable
 from pipeline.index.settings import Indexing
 
-__all__ = ["Filter", "Hit", "Indexing", "MemoryIndex", "MilvusIndex", "MomentIndex", "Owner", "open_index"]
+__all__ = [
+    "Filter",
+    "Hit",
+    "Indexing",
+    "MemoryIndex",
+    "MilvusIndex",
+    "MomentIndex",
+    "Owner",
+    "is_writable",
+    "open_index",
+]
 
 
 def open_index(settings: Indexing, *, folder: Path | None, owner: Owner, dimension: int | None = None) -> MomentIndex:

@@ -10,9 +10,11 @@ import logging
 import os
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.errors import IndexLockedError, MomentIndexError
+from pipeline.index.read_only import is_writable, shadow
 
 __all__ = ["LiteFolder", "silence"]
 
@@ -34,8 +36,11 @@ def silence() -> None:
 class LiteFolder:
     """A Milvus Lite folder that this process holds until `close`.
 
+    One that cannot be written to is served as it is now, from a folder of its own (`read_only`).
+
     Attributes:
         uri: Where this process finds it, as "http://127.0.0.1:41234".
+        is_read_only: Whether what is written to it is lost.
 
     Raises:
         IndexLockedError: Another process holds it, or this one does already.
@@ -47,11 +52,19 @@ class LiteFolder:
         from milvus_lite.adapter.grpc.server import start_server_in_thread
         from milvus_lite.exceptions import DataDirLockedError, MilvusLiteError
 
+        self.is_read_only = not is_writable(folder)
+        self._shadow = TemporaryDirectory(prefix="momentseek-index-") if self.is_read_only else None
         try:
-            self._server, self._engine, port = start_server_in_thread(data_dir=str(folder), host="127.0.0.1", port=0)
+            data_dir = folder
+            if self._shadow is not None:
+                data_dir = Path(self._shadow.name)
+                shadow(folder, data_dir)
+            self._server, self._engine, port = start_server_in_thread(data_dir=str(data_dir), host="127.0.0.1", port=0)
         except DataDirLockedError as error:
+            self._drop_shadow()
             raise IndexLockedError(_locked(folder)) from error
         except (MilvusLiteError, OSError, RuntimeError, ValueError) as error:
+            self._drop_shadow()
             raise MomentIndexError(f"the index in {str(folder)!r} cannot be opened: {error}") from error
         self.uri = f"http://127.0.0.1:{port}"
         self._closed = False
@@ -63,6 +76,11 @@ class LiteFolder:
         self._closed = True
         self._server.stop(grace=0).wait()
         self._engine.close()
+        self._drop_shadow()
+
+    def _drop_shadow(self) -> None:
+        if self._shadow is not None:
+            self._shadow.cleanup()
 
 
 def _locked(folder: Path) -> str:

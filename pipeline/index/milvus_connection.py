@@ -106,11 +106,17 @@ class MilvusConnection:
             request: Given the client.
 
         Raises:
-            MomentIndexError: Milvus refused it, or was away for longer than `index.patience_seconds`.
+            MomentIndexError: Milvus refused it, was away for longer than `index.patience_seconds`, or lies in a folder
+                that is read-only.
         """
         from grpc import RpcError
         from pymilvus.exceptions import MilvusException
 
+        if what == "write to" and self._folder is not None and self._folder.is_read_only:
+            raise MomentIndexError(
+                f"the index in {self.place!r} cannot be written to: it is read-only for this user; mount it writable or"
+                " change its permissions"
+            )
         started, pause = time.monotonic(), _FIRST_PAUSE_SECONDS
         while True:
             if self._closed:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pipeline.present.answer_json import answer_json, moment_json
 from pipeline.present.clips import clip_name, export_clip
 from pipeline.present.contact_sheet import contact_sheet, frame_at
-from pipeline.present.text import file_name, printable, score_text, time_text
+from pipeline.present.text import counted, file_name, printable, score_text, time_text
 
 __all__ = [
     "answer_json",
     "clip_name",
     "contact_sheet",
+    "counted",
     "export_clip",
     "file_name",
     "frame_at",

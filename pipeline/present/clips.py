@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from pipeline.errors import VideoDecodeError
-from pipeline.types import Frame, Moment
-from pipeline.video.protocol import VideoDecoder
+from pipeline.present.clip_pictures import ClipPictures
+from pipeline.types import Moment
+from pipeline.video import IndexedVideos
+
+if TYPE_CHECKING:
+    from pipeline.video.pyav_backend import PyAVFrame, PyAVStream
+    from pipeline.video.sound import SoundChunk
 
 __all__ = ["clip_name", "export_clip"]
 
@@ -18,6 +26,8 @@ __all__ = ["clip_name", "export_clip"]
 _TIME_BASE = Fraction(1, 90_000)
 # Without B-frames, decoding order is that of showing, and MP4 can say exactly when the last picture ends.
 _ENCODING = {"preset": "veryfast", "crf": "20", "bf": "0"}
+_SOUND_FRAME = 1024
+_SOUND_BITS = {"mono": 96_000, "stereo": 160_000}
 
 
 def clip_name(rank: int, moment: Moment) -> str:
@@ -26,36 +36,57 @@ def clip_name(rank: int, moment: Moment) -> str:
     return f"{rank:02d}-{stem}-{moment.start_seconds:.3f}-{moment.end_seconds:.3f}.mp4"
 
 
-def export_clip(decoder: VideoDecoder, moment: Moment, path: str | Path) -> None:
-    """Write a moment as MP4 (H.264), encoded anew so that it begins and ends exactly where the moment does.
+def export_clip(videos: IndexedVideos, moment: Moment, path: str | Path) -> None:
+    """Write a moment as MP4 (H.264 and AAC), encoded anew so that it begins and ends exactly where the moment does.
 
-    Each frame is shown as long as in the video. Sound is left out, and pictures of odd size are scaled to even ones.
+    Each frame is shown as long as in the video, upright and in the video's proportions and colours (`ClipPictures`);
+    pictures of odd size are scaled to even ones. Its sound is that of the video's default track.
 
     Args:
-        decoder: Opens the moment's video.
+        videos: Opens the moment's video; the pictures are decoded by PyAV, whatever their decoder.
         moment: What is exported.
         path: The file to write; one that is there is replaced.
 
     Raises:
-        VideoError: The video cannot be opened, or no frame of the moment can be decoded.
+        VideoError: The video cannot be opened, is another one by now, or no frame of the moment can be decoded.
         OSError: The file cannot be written.
     """
-    start, end = Fraction(moment.start_seconds), Fraction(moment.end_seconds)
+    from pipeline.video.pyav_backend import PyAVDecoder
+
     target = Path(path)
     partial = target.with_name(f".{target.stem}.partial.mp4")
     try:
-        with decoder.open(moment.uri) as stream:
-            has_frames = _write(_timed(stream.frames(start=start, end=end), start, end), partial)
-        if not has_frames:
-            raise VideoDecodeError(moment.uri, f"no frame between {float(start):.3f} s and {float(end):.3f} s")
+        with videos.opened_by(PyAVDecoder(fetching=videos.fetching).open, moment.video_id, moment.uri) as stream:
+            _write(stream, Fraction(moment.start_seconds), Fraction(moment.end_seconds), partial)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _timed(frames: Iterator[Frame], start: Fraction, end: Fraction) -> Iterator[tuple[Frame, int, int]]:
+def _write(stream: PyAVStream, start: Fraction, end: Fraction, path: Path) -> None:
+    import av
+
+    frames: Any = stream.frames(start=start, end=end)
+    first: PyAVFrame | None = next(frames, None)
+    if first is None:
+        raise VideoDecodeError(stream.info.uri, f"no frame between {float(start):.3f} s and {float(end):.3f} s")
+    chunks = stream.sound(start, end)
+    first_chunk = next(chunks, None)
+    with av.open(str(path), "w", format="mp4") as container:
+        pictures = _PictureTrack(container, first, stream.pixel_aspect)
+        sound = None if first_chunk is None else _SoundTrack(container, first_chunk, chunks)
+        for frame, since, until in _timed(itertools.chain([first], frames), start, end):
+            pictures.add(frame, since, until)
+            if sound is not None:
+                sound.write_until(until * _TIME_BASE)
+        pictures.finish()
+        if sound is not None:
+            sound.finish()
+
+
+def _timed(frames: Iterable[PyAVFrame], start: Fraction, end: Fraction) -> Iterator[tuple[PyAVFrame, int, int]]:
     """Each frame with the ticks since the clip's start at which it comes, and at which it goes."""
-    held: Frame | None = None
+    held: PyAVFrame | None = None
     since = 0
     for frame in frames:
         if held is not None:
@@ -71,29 +102,85 @@ def _ticks(time: Fraction) -> int:
     return round(max(Fraction(0), time) / _TIME_BASE)
 
 
-def _write(frames: Iterator[tuple[Frame, int, int]], path: Path) -> bool:
-    import av
+class _PictureTrack:
+    """The clip's pictures.
 
-    lengths: dict[int | None, int] = {}
-    output: Any = None
-    with av.open(str(path), "w", format="mp4") as container:
-        for frame, since, until in frames:
-            width, height = max(2, frame.width // 2 * 2), max(2, frame.height // 2 * 2)
-            if output is None:
-                output = container.add_stream("libx264", options=_ENCODING)
-                output.width, output.height, output.pix_fmt = width, height, "yuv420p"
-                output.time_base = output.codec_context.time_base = _TIME_BASE
-            picture = av.VideoFrame.from_ndarray(frame.rgb(width, height), format="rgb24")
-            picture.pts, picture.time_base = since, _TIME_BASE
-            lengths[since] = until - since
-            _mux(container, output.encode(picture), lengths)
-        if output is not None:
-            _mux(container, output.encode(None), lengths)
-    return output is not None
+    Args:
+        container: That is written.
+        first: The first frame, which all others become like.
+        pixel_aspect: Width of a pixel, its height being 1.
+    """
+
+    def __init__(self, container: Any, first: PyAVFrame, pixel_aspect: Fraction) -> None:
+        self._container = container
+        self._pictures = ClipPictures(first.picture, first.scaler.orientation)
+        self._track = container.add_stream("libx264", options=_ENCODING)
+        self._pictures.describe(self._track.codec_context)
+        self._track.codec_context.sample_aspect_ratio = pixel_aspect
+        self._track.time_base = self._track.codec_context.time_base = _TIME_BASE
+        self._lengths: dict[int | None, int] = {}
+
+    def add(self, frame: PyAVFrame, since: int, until: int) -> None:
+        """Show a frame from one tick until another."""
+        picture = self._pictures.converted(frame.picture)
+        picture.pts, picture.time_base = since, _TIME_BASE
+        self._lengths[since] = until - since
+        self._mux(self._track.encode(picture))
+
+    def finish(self) -> None:
+        """Write what the encoder still holds."""
+        self._mux(self._track.encode(None))
+
+    def _mux(self, packets: list[Any]) -> None:
+        """Say how long each picture is shown: the encoder forgets it, and the last one would be cut short."""
+        for packet in packets:
+            packet.duration = self._lengths.pop(packet.pts)
+            self._container.mux(packet)
 
 
-def _mux(container: Any, packets: list[Any], lengths: dict[int | None, int]) -> None:
-    """Say how long each picture is shown: the encoder forgets it, and the last one would be cut short."""
-    for packet in packets:
-        packet.duration = lengths.pop(packet.pts)
-        container.mux(packet)
+class _SoundTrack:
+    """The clip's sound, written as far as its pictures are.
+
+    Args:
+        container: That is written.
+        first: The first of the sound.
+        rest: What follows.
+    """
+
+    def __init__(self, container: Any, first: SoundChunk, rest: Iterator[SoundChunk]) -> None:
+        self._container = container
+        self._rate, self._layout = first.rate, first.layout
+        self._track = container.add_stream("aac", rate=first.rate, layout=first.layout)
+        self._track.bit_rate = _SOUND_BITS[first.layout]
+        self._rest: Iterator[SoundChunk] = itertools.chain([first], rest)
+        self._waiting = first.samples[:, :0]
+        self._written = 0
+
+    def write_until(self, time: Fraction) -> None:
+        """Write the sound up to a time of the clip, to the end of an encoder's frame."""
+        while self._written < time * self._rate:
+            while self._waiting.shape[1] < _SOUND_FRAME:
+                chunk = next(self._rest, None)
+                if chunk is None:
+                    return
+                self._waiting = np.concatenate([self._waiting, chunk.samples], axis=1)
+            self._encode(_SOUND_FRAME)
+
+    def finish(self) -> None:
+        """Write all that is left."""
+        for chunk in self._rest:
+            self._waiting = np.concatenate([self._waiting, chunk.samples], axis=1)
+            while self._waiting.shape[1] >= _SOUND_FRAME:
+                self._encode(_SOUND_FRAME)
+        while self._waiting.shape[1]:
+            self._encode(min(_SOUND_FRAME, self._waiting.shape[1]))
+        self._container.mux(self._track.encode(None))
+
+    def _encode(self, count: int) -> None:
+        import av
+
+        samples, self._waiting = np.ascontiguousarray(self._waiting[:, :count]), self._waiting[:, count:]
+        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=self._layout)
+        frame.sample_rate, frame.pts, frame.time_base = self._rate, self._written, Fraction(1, self._rate)
+        self._written += count
+        self._container.mux(self._track.encode(frame))

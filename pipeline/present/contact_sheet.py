@@ -15,13 +15,13 @@ from pipeline.errors import VideoDecodeError, VideoError
 from pipeline.present.canvas import Canvas, fitted, text_width
 from pipeline.present.palette import ACCENT, GROUND, QUIET, RIGHT, STEPS, TEXT, TILE, WRONG
 from pipeline.present.score_curve import CURVE_HEIGHT, draw_curves
-from pipeline.present.text import file_name, printable, score_text, time_text
+from pipeline.present.text import counted, file_name, printable, score_text, time_text
 from pipeline.search import Answer
 from pipeline.timecode import format_seconds
 from pipeline.types import Moment
-from pipeline.video.protocol import VideoDecoder
+from pipeline.video import IndexedVideos, VideoDecoder, VideoStream
 
-__all__ = ["contact_sheet", "frame_at"]
+__all__ = ["contact_sheet", "frame_at", "picture_at"]
 
 _WIDTH, _GAP, _MARGIN, _HEAD = 432, 24, 40, 116
 _FILM_GAP = 4
@@ -37,17 +37,26 @@ def frame_at(decoder: VideoDecoder, path: str, seconds: float) -> npt.NDArray[np
     Raises:
         VideoError: The video cannot be opened, or has no frame near that time.
     """
+    with decoder.open(path) as stream:
+        return picture_at(stream, seconds)
+
+
+def picture_at(stream: VideoStream, seconds: float) -> npt.NDArray[np.uint8]:
+    """The same, of an open video.
+
+    Raises:
+        VideoError: The video has no frame near that time.
+    """
     wanted = Fraction(seconds)
     nearest = None
-    with decoder.open(path) as stream:
-        # The float is rounded, so the frame's exact time may be a little less.
-        for frame in stream.frames(start=max(Fraction(0), wanted - Fraction(1, 1000))):
-            if nearest is not None and abs(frame.time - wanted) >= abs(nearest.time - wanted):
-                break
-            nearest = frame
-        if nearest is None:
-            raise VideoDecodeError(path, f"there is no frame at {seconds:.3f} s")
-        return nearest.rgb()
+    # The float is rounded, so the frame's exact time may be a little less.
+    for frame in stream.frames(start=max(Fraction(0), wanted - Fraction(1, 1000))):
+        if nearest is not None and abs(frame.time - wanted) >= abs(nearest.time - wanted):
+            break
+        nearest = frame
+    if nearest is None:
+        raise VideoDecodeError(stream.info.uri, f"there is no frame at {seconds:.3f} s")
+    return nearest.rgb()
 
 
 @dataclass(frozen=True)
@@ -80,7 +89,7 @@ class _Layout:
 
 def contact_sheet(
     answer: Answer,
-    decoder: VideoDecoder,
+    videos: IndexedVideos,
     *,
     is_right: Sequence[bool | None] | None = None,
     columns: int | None = None,
@@ -89,11 +98,12 @@ def contact_sheet(
 
     Below each is the score over time around it: the moment is shaded, the least score that answers a dashed line. Where
     things were asked for one after another, a moment has a frame and a curve for each. Where nothing answers, the
-    nearest is drawn. A video that is no longer there leaves an empty picture that says so.
+    nearest is drawn. A video that is no longer there, or whose file holds another one by now, leaves an empty picture
+    that says so; `videos.problems` has more of it.
 
     Args:
         answer: What is drawn.
-        decoder: Opens the moments' videos.
+        videos: Opens the moments' videos.
         is_right: For each moment, whether it meets the truth, which is marked; None where that cannot be said.
         columns: Most moments in a row; None for about as wide as high, and three at least.
 
@@ -112,7 +122,7 @@ def contact_sheet(
         badge = str(answer.first_rank + number) if answer.moments else "nearest"
         verdict = None if is_right is None or not answer.moments else is_right[number]
         place = _MARGIN + number % across * (layout.width + _GAP), _HEAD + number // across * (layout.height + _GAP)
-        sheet.paste(_tile(layout, answer, moment, decoder, badge=badge, is_right=verdict), place)
+        sheet.paste(_tile(layout, answer, moment, videos, badge=badge, is_right=verdict), place)
     return sheet
 
 
@@ -129,25 +139,25 @@ def _head(answer: Answer, width: int) -> Image.Image:
 def _summary(answer: Answer) -> str:
     count, videos = len(answer.moments), len({moment.video_id for moment in answer.moments})
     if not count and answer.found:
-        return f"no page {answer.query.page}: {answer.found} moments match"
+        return f"no page {answer.query.page}: {counted(answer.found, 'moment matches', 'moments match')}"
     if not count:
         return "nothing matches" if answer.nearest is None else f"nothing matches; {answer.min_score:g} is wanted"
-    said = f"{count} {'moment' if count == 1 else 'moments'}"
+    said = counted(count, "moment")
     if count < answer.found:
         last = answer.first_rank + count - 1
         said = f"{f'moments {answer.first_rank}-{last}' if count > 1 else f'moment {last}'} of {answer.found}"
-    return f"{said}  ·  {videos} {'video' if videos == 1 else 'videos'}  ·  best first"
+    return f"{said}  ·  {counted(videos, 'video')}  ·  best first"
 
 
 def _tile(
-    layout: _Layout, answer: Answer, moment: Moment, decoder: VideoDecoder, *, badge: str, is_right: bool | None
+    layout: _Layout, answer: Answer, moment: Moment, videos: IndexedVideos, *, badge: str, is_right: bool | None
 ) -> Image.Image:
     tile = Canvas(layout.width, layout.height, GROUND)
     tile.box(0, 0, layout.width, layout.height, TILE, radius=10)
     texts = [str(step) for step in answer.query.steps]
     for number, (step, text) in enumerate(zip(moment.steps or (moment,), texts, strict=True)):
         left = number * (layout.picture_width + _FILM_GAP)
-        _draw_picture(tile, layout, left, decoder, step)
+        _draw_picture(tile, layout, left, videos, step)
         if layout.steps > 1:
             _draw_step(tile, layout, left, step, text, STEPS[number % len(STEPS)])
     width = max(30.0, text_width(badge, 16) + 18)
@@ -164,10 +174,11 @@ def _tile(
     return tile.finished()
 
 
-def _draw_picture(tile: Canvas, layout: _Layout, left: float, decoder: VideoDecoder, moment: Moment) -> None:
+def _draw_picture(tile: Canvas, layout: _Layout, left: float, videos: IndexedVideos, moment: Moment) -> None:
     width, height = layout.picture_width, layout.picture_height
     try:
-        picture = frame_at(decoder, moment.uri, moment.best_seconds)
+        with videos.open(moment.video_id, moment.uri) as stream:
+            picture = picture_at(stream, moment.best_seconds)
     except VideoError as error:
         problem = fitted(printable(error.problem), points=15, most=width - 40)
         tile.text(left + width / 2, height / 2 - 12, "no picture", points=18, colour=TEXT, anchor="mm")
@@ -197,8 +208,7 @@ def _draw_caption(tile: Canvas, layout: _Layout, moment: Moment) -> None:
     tile.text(right, top + 23, score, points=19, colour=TEXT, anchor="rm")
     tile.text(16, top + 47, _interval(moment), points=16, colour=ACCENT if layout.steps == 1 else QUIET)
     if moment.copies:
-        count = len(moment.copies)
-        said = f"+ {count} {'copy' if count == 1 else 'copies'}"
+        said = f"+ {counted(len(moment.copies), 'copy', 'copies')}"
         tile.text(right, top + 47, said, points=14, colour=QUIET, anchor="rm")
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 from pipeline.evaluate import Answer, Evaluation
 from pipeline.present.markup import Markup, tag
 from pipeline.present.page import legend, section
@@ -12,27 +9,14 @@ from pipeline.present.plot_frame import Caption
 from pipeline.present.score_plots import Stretch, time_line
 from pipeline.present.thumbnails import thumbnail
 from pipeline.timecode import format_seconds
-from pipeline.video.protocol import VideoDecoder
+from pipeline.video import IndexedVideos
 
-__all__ = ["Pictures", "false_alarms", "worst_cases"]
+__all__ = ["false_alarms", "worst_cases"]
 
 _WORST, _FALSE_ALARMS, _PICTURES = 10, 5, 2
 
 
-@dataclass(frozen=True)
-class Pictures:
-    """Where pictures come from.
-
-    Attributes:
-        decoder: Opens videos.
-        places: Where each video is, by its id.
-    """
-
-    decoder: VideoDecoder
-    places: Mapping[str, str]
-
-
-def worst_cases(evaluation: Evaluation, pictures: Pictures) -> Markup:
+def worst_cases(evaluation: Evaluation, videos: IndexedVideos) -> Markup:
     """The true questions that are answered worst."""
     worst = evaluation.worst(_WORST)
     if not worst:
@@ -41,11 +25,11 @@ def worst_cases(evaluation: Evaluation, pictures: Pictures) -> Markup:
         "The worst answers" if len(worst) > 1 else "The worst answer",
         tag("p", "The questions of least average precision, then of least IoU of the first moment.", class_="quiet"),
         legend(("true", "true"), ("found", "found first"), ("later", "found later")),
-        *(_case(f"worst{number}", answer, pictures) for number, answer in enumerate(worst)),
+        *(_case(f"worst{number}", answer, videos) for number, answer in enumerate(worst)),
     )
 
 
-def false_alarms(evaluation: Evaluation, pictures: Pictures) -> Markup:
+def false_alarms(evaluation: Evaluation, videos: IndexedVideos) -> Markup:
     """The absent questions that are answered, and with the best scores."""
     answered = [answer for answer in evaluation.answers if answer.is_absent and not evaluation.is_rejected(answer)]
     if not answered:
@@ -56,11 +40,11 @@ def false_alarms(evaluation: Evaluation, pictures: Pictures) -> Markup:
         tag(
             "p", "Absent questions whose first moment has the best scores: the right answer is nothing.", class_="quiet"
         ),
-        *(_case(f"alarm{number}", answer, pictures) for number, answer in enumerate(surest)),
+        *(_case(f"alarm{number}", answer, videos) for number, answer in enumerate(surest)),
     )
 
 
-def _case(name: str, answer: Answer, pictures: Pictures) -> Markup:
+def _case(name: str, answer: Answer, videos: IndexedVideos) -> Markup:
     figures = [f"qid {answer.query_id}", answer.video]
     if not answer.is_absent:
         figures += [
@@ -74,7 +58,7 @@ def _case(name: str, answer: Answer, pictures: Pictures) -> Markup:
         tag("h3", f"\u201c{answer.text}\u201d"),
         tag("p", " \u00b7 ".join(figures)),
         _line(name, answer),
-        tag("div", *_true_pictures(answer, pictures), *_found_pictures(answer, pictures), class_="pictures"),
+        tag("div", *_true_pictures(answer, videos), *_found_pictures(answer, videos), class_="pictures"),
         class_="case",
     )
 
@@ -93,12 +77,11 @@ def _line(name: str, answer: Answer) -> Markup:
     return time_line(Caption(name, answer.text, said), rows, end)
 
 
-def _true_pictures(answer: Answer, pictures: Pictures) -> list[Markup]:
-    place = pictures.places.get(answer.video_id)
+def _true_pictures(answer: Answer, videos: IndexedVideos) -> list[Markup]:
     return [
         tag(
             "figure",
-            thumbnail(pictures.decoder, place, (start + end) / 2, f"true: {answer.text}"),
+            thumbnail(videos, answer.video_id, (start + end) / 2, f"true: {answer.text}"),
             tag("figcaption", tag("b", "true"), tag("span", _between(start, end), class_="when")),
             class_="true",
         )
@@ -106,11 +89,11 @@ def _true_pictures(answer: Answer, pictures: Pictures) -> list[Markup]:
     ]
 
 
-def _found_pictures(answer: Answer, pictures: Pictures) -> list[Markup]:
+def _found_pictures(answer: Answer, videos: IndexedVideos) -> list[Markup]:
     return [
         tag(
             "figure",
-            thumbnail(pictures.decoder, moment.uri, moment.best_seconds, f"found {rank}"),
+            thumbnail(videos, moment.video_id, moment.best_seconds, f"found {rank}"),
             tag(
                 "figcaption",
                 tag("b", f"found {rank}"),

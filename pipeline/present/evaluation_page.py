@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import fields
 
 from pipeline.evaluate import Answer, ConceptScore, Evaluation, RejectionCurve, RejectionPoint
-from pipeline.present.evaluation_cases import Pictures, false_alarms, worst_cases
+from pipeline.present.evaluation_cases import false_alarms, worst_cases
 from pipeline.present.evaluation_style import EVALUATION_STYLE
 from pipeline.present.markup import Markup, tag
 from pipeline.present.metric_names import meaning_of
@@ -15,7 +14,7 @@ from pipeline.present.page import cards, legend, page, section, table
 from pipeline.present.plot_frame import Caption, percent
 from pipeline.present.score_plots import Bar, Share, interval_mark, score_bars, shares
 from pipeline.present.text import file_name
-from pipeline.video.protocol import VideoDecoder
+from pipeline.video import IndexedVideos
 
 __all__ = ["evaluation_page"]
 
@@ -28,27 +27,23 @@ _OUTCOMES = {
 }
 
 
-def evaluation_page(
-    evaluation: Evaluation, *, labels: str, library: str, places: Mapping[str, str], decoder: VideoDecoder
-) -> str:
+def evaluation_page(evaluation: Evaluation, *, labels: str, library: str, videos: IndexedVideos) -> str:
     """One HTML document that needs nothing else.
 
     Args:
         evaluation: What is shown.
         labels: Where the labelled set is.
         library: Where the library is.
-        places: Where each video is, by its id, for pictures of true moments.
-        decoder: Opens videos.
+        videos: Opens the library's videos, for pictures.
     """
-    pictures = Pictures(decoder, places)
     content = [
         _header(evaluation, labels, library),
         _tiles(evaluation),
         _metrics(evaluation),
         _rejection(evaluation),
         _concepts(evaluation),
-        worst_cases(evaluation, pictures),
-        false_alarms(evaluation, pictures),
+        worst_cases(evaluation, videos),
+        false_alarms(evaluation, videos),
         _footer(evaluation),
     ]
     return page(f"Evaluation on {file_name(labels)}", content, style=EVALUATION_STYLE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pipeline.evaluate import Answer, question_differences
-from pipeline.present.evaluation_cases import Pictures
 from pipeline.present.experiment_figures import METRIC, VariantFigures
 from pipeline.present.markup import Markup, joined, tag
 from pipeline.present.page import legend, section
@@ -11,6 +10,7 @@ from pipeline.present.plot_frame import Caption
 from pipeline.present.score_plots import Stretch, time_line
 from pipeline.present.thumbnails import thumbnail
 from pipeline.timecode import format_seconds
+from pipeline.video import IndexedVideos
 
 __all__ = ["wins_and_losses"]
 
@@ -18,14 +18,14 @@ _MOST = 4
 _ROWS = 3
 
 
-def wins_and_losses(before: VariantFigures, after: VariantFigures, columns: Markup, pictures: Pictures) -> Markup:
+def wins_and_losses(before: VariantFigures, after: VariantFigures, columns: Markup, videos: IndexedVideos) -> Markup:
     """The questions whose average precision rises and falls most from one variant to another.
 
     Args:
         before: The cheaper.
         after: The better.
         columns: All questions as a plot.
-        pictures: Of both.
+        videos: Opens the videos, for pictures.
     """
     found = question_differences(before.evaluation, after.evaluation, METRIC)
     wins = [each for each in found if each[2] > 0][:_MOST]
@@ -36,24 +36,24 @@ def wins_and_losses(before: VariantFigures, after: VariantFigures, columns: Mark
         tag("p", "Average precision, question by question: up where the second is better.", class_="quiet"),
         columns,
         legend(("true", "true"), ("found", "found first"), ("later", "found later")),
-        *_cases(f"Where \u201c{after.name}\u201d gains most", "win", wins, names, pictures),
-        *_cases(f"Where it loses most to \u201c{before.name}\u201d", "loss", losses, names, pictures),
+        *_cases(f"Where \u201c{after.name}\u201d gains most", "win", wins, names, videos),
+        *_cases(f"Where it loses most to \u201c{before.name}\u201d", "loss", losses, names, videos),
     )
 
 
 def _cases(
-    title: str, name: str, found: list[tuple[Answer, Answer, float]], names: tuple[str, str], pictures: Pictures
+    title: str, name: str, found: list[tuple[Answer, Answer, float]], names: tuple[str, str], videos: IndexedVideos
 ) -> list[Markup]:
     if not found:
         return []
-    cases = [_case(f"{name}{number}", *each, names, pictures) for number, each in enumerate(found)]
+    cases = [_case(f"{name}{number}", *each, names, videos) for number, each in enumerate(found)]
     return [tag("h3", title, class_="cases"), *cases]
 
 
-def _case(name: str, one: Answer, other: Answer, rise: float, names: tuple[str, str], pictures: Pictures) -> Markup:
+def _case(name: str, one: Answer, other: Answer, rise: float, names: tuple[str, str], videos: IndexedVideos) -> Markup:
     before, after = (100 * answer.scores[METRIC] for answer in (one, other))
     said = f"{one.video} \u00b7 average precision {before:.1f} \u2192 {after:.1f} ({100 * rise:+.1f})"
-    shown = [_true(one, pictures), *(_found(*each, pictures) for each in zip((one, other), names, strict=True))]
+    shown = [_true(one, videos), *(_found(*each, videos) for each in zip((one, other), names, strict=True))]
     return tag(
         "div",
         tag("h4", f"\u201c{one.text}\u201d"),
@@ -81,18 +81,18 @@ def _stretches(answer: Answer) -> list[Stretch]:
     return found[::-1]
 
 
-def _true(answer: Answer, pictures: Pictures) -> Markup:
+def _true(answer: Answer, videos: IndexedVideos) -> Markup:
     start, end = answer.truth[0]
-    picture = thumbnail(pictures.decoder, pictures.places.get(answer.video_id), (start + end) / 2, "true")
+    picture = thumbnail(videos, answer.video_id, (start + end) / 2, "true")
     return _figure(picture, "true", "", _between(start, end), "true")
 
 
-def _found(answer: Answer, name: str, pictures: Pictures) -> Markup:
+def _found(answer: Answer, name: str, videos: IndexedVideos) -> Markup:
     if not answer.moments:
         return _figure(tag("div", "nothing found", class_="none"), name, "", "", None)
     start, end, score = answer.found[0]
     # A result that was kept tells of a moment's ends, not of its best frame.
-    picture = thumbnail(pictures.decoder, pictures.places.get(answer.video_id), (start + end) / 2, f"found by {name}")
+    picture = thumbnail(videos, answer.video_id, (start + end) / 2, f"found by {name}")
     return _figure(picture, name, f"{score:.3f}", f"{_between(start, end)}, IoU {answer.first_iou:.2f}", "found")
 
 

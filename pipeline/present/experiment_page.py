@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pipeline.evaluate import question_differences
 from pipeline.present.comparison_plots import Point, difference_mark, question_columns, scatter
-from pipeline.present.evaluation_cases import Pictures
 from pipeline.present.evaluation_style import EVALUATION_STYLE
 from pipeline.present.experiment_cases import wins_and_losses
 from pipeline.present.experiment_cells import badge, between, cost_said, probability, with_interval
@@ -23,7 +22,7 @@ from pipeline.present.page import cards, folded, legend, page, section, table
 from pipeline.present.plot_frame import Caption, percent
 from pipeline.present.text import file_name
 from pipeline.timecode import format_seconds
-from pipeline.video.protocol import VideoDecoder
+from pipeline.video import IndexedVideos
 
 __all__ = ["experiment_page"]
 
@@ -38,13 +37,12 @@ _COST_HEADS = {"frames": "frames/h", "decoding": "decoding s/h", "megabytes": "M
 _LIKELY_CHANCE = 0.05
 
 
-def experiment_page(figures: ExperimentFigures, *, places: dict[str, str], decoder: VideoDecoder) -> str:
+def experiment_page(figures: ExperimentFigures, *, videos: IndexedVideos) -> str:
     """One HTML document that needs nothing else.
 
     Args:
         figures: What is shown.
-        places: Where each video is, by its id, for pictures of true moments.
-        decoder: Opens videos.
+        videos: Opens the videos, for pictures.
 
     Raises:
         ConfigError: The variants were not asked the same questions.
@@ -56,7 +54,7 @@ def experiment_page(figures: ExperimentFigures, *, places: dict[str, str], decod
         _quality(figures),
         _costs(figures),
         _differences(figures, rows),
-        Markup() if pair is None else wins_and_losses(*pair, _columns(*pair), Pictures(decoder, places)),
+        Markup() if pair is None else wins_and_losses(*pair, _columns(*pair), videos),
         _settings(figures),
         _pass(figures),
         _footer(figures),

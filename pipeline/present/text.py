@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from pipeline.timecode import format_seconds
 
-__all__ = ["file_name", "printable", "score_text", "time_text"]
+__all__ = ["counted", "file_name", "printable", "score_text", "time_text"]
 
 _WORTH_SAYING = 0.5
 """Seconds of uncertainty that few want to read of: half of what lies between frames, at one a second."""
@@ -22,6 +22,17 @@ def printable(text: str) -> str:
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
         for character in text
     )
+
+
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """As "1 clip" or "2 clips".
+
+    Args:
+        count: How many.
+        noun: Of what, one of them.
+        plural: Several of them, where that is not the noun with an s.
+    """
+    return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
 
 
 def file_name(uri: str) -> str:

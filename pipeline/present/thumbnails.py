@@ -8,29 +8,28 @@ import io
 from PIL import Image
 
 from pipeline.errors import VideoError
-from pipeline.present.contact_sheet import frame_at
+from pipeline.present.contact_sheet import picture_at
 from pipeline.present.markup import Markup, tag
 from pipeline.present.page import void
-from pipeline.video.protocol import VideoDecoder
+from pipeline.video import IndexedVideos
 
 __all__ = ["thumbnail"]
 
 _WIDTH, _HEIGHT, _QUALITY = 432, 432, 78
 
 
-def thumbnail(decoder: VideoDecoder, uri: str | None, seconds: float, alt: str) -> Markup:
+def thumbnail(videos: IndexedVideos, video_id: str, seconds: float, alt: str) -> Markup:
     """The picture at a time of a video as an element that holds it; what is wrong where there is none.
 
     Args:
-        decoder: Opens the video.
-        uri: Where it is; None where that is not known.
+        videos: Opens the video.
+        video_id: Which.
         seconds: When, on the playback clock.
         alt: What it shows, for those who don't see it.
     """
-    if uri is None:
-        return tag("div", "no picture: it is not known where the video is", class_="none")
     try:
-        image = Image.fromarray(frame_at(decoder, uri, seconds))
+        with videos.open(video_id) as stream:
+            image = Image.fromarray(picture_at(stream, seconds))
     except VideoError as error:
         return tag("div", f"no picture: {error.problem}", class_="none")
     image.thumbnail((_WIDTH, _HEIGHT), Image.Resampling.LANCZOS)

@@ -57,6 +57,11 @@ class Composite(Settings):
         """Those of the strategies, each once."""
         return tuple(dict.fromkeys(search for part in self.parts for search in part.cut_searches))
 
+    @property
+    def finds_cuts(self) -> bool:
+        """Whether one of the strategies does."""
+        return any(part.finds_cuts for part in self.parts)
+
     def begin(self, info: VideoInfo) -> CompositePass:
         """Begin a pass over one video."""
         screen_time = ScreenTime(info, sees_all=self.skip is Skip.NOTHING)

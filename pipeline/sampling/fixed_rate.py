@@ -73,6 +73,11 @@ class FixedRate(Settings):
         near = exact.limit_denominator(_LARGEST_DENOMINATOR)
         return near if near > 0 and abs(near - exact) <= exact / 1_000_000 else exact
 
+    @property
+    def finds_cuts(self) -> bool:
+        """Whether `cuts` says how to look for them."""
+        return self.cuts is not None
+
     def begin(self, info: VideoInfo) -> FixedRatePass:
         """Begin a pass over one video."""
         return FixedRatePass(GridFrames(self.rate, info, self.grid.tolerance))

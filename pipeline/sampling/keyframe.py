@@ -41,6 +41,11 @@ class Keyframe(Settings):
         """None."""
         return ()
 
+    @property
+    def finds_cuts(self) -> bool:
+        """False: cuts are seen between pictures that are left out here."""
+        return False
+
     def begin(self, info: VideoInfo) -> KeyframePass:
         """Begin a pass over one video."""
         return KeyframePass(Fraction(str(self.min_gap_seconds)), ScreenTime(info, sees_all=False))

@@ -53,6 +53,11 @@ class Novelty(Settings):
         """None."""
         return ()
 
+    @property
+    def finds_cuts(self) -> bool:
+        """False: a change on the grid is not a cut."""
+        return False
+
     def begin(self, info: VideoInfo) -> NoveltyPass:
         """Begin a pass over one video."""
         return NoveltyPass(self, GridFrames(self.grid.rate, info))

@@ -102,5 +102,9 @@ class FrameSampler(Protocol):
     def cut_searches(self) -> tuple[CutDetection, ...]:
         """Cuts that are wanted beside the frames, and that a pass does not tell of: `find_shots` is to find them."""
 
+    @property
+    def finds_cuts(self) -> bool:
+        """Whether the cuts of a sampled video are known, by the pass itself or by `cut_searches`."""
+
     def begin(self, info: VideoInfo) -> SamplingPass:
         """Begin a pass over one video."""

@@ -51,6 +51,11 @@ class SceneChange(Settings):
         """None: the pass finds its cuts itself."""
         return ()
 
+    @property
+    def finds_cuts(self) -> bool:
+        """True: frames are chosen by them."""
+        return True
+
     def begin(self, info: VideoInfo) -> SceneChangePass:
         """Begin a pass over one video; loads PySceneDetect."""
         return SceneChangePass(self, ScreenTime(info, sees_all=True))

@@ -64,6 +64,11 @@ class Shared:
         """Those of the samplings, each once."""
         return tuple(dict.fromkeys(search for part in self.parts for search in part.cut_searches))
 
+    @property
+    def finds_cuts(self) -> bool:
+        """Whether one of the samplings does."""
+        return any(part.finds_cuts for part in self.parts)
+
     def begin(self, info: VideoInfo) -> SharedPass:
         """Begin a pass over one video."""
         recorded = [_Recorded(part.begin(info), part) for part in self.parts]

@@ -224,7 +224,8 @@ def _moment(video: SeenVideo, span: Span, step: JudgedStep) -> Moment:
     peak = video.peaks[span.best_seconds]
     return Moment(
         video_id=video.record.video_id,
-        uri=video.record.names[-1],
+        uri=video.record.last_name,
+        is_gone=not video.record.names,
         start_seconds=span.start_seconds,
         end_seconds=span.end_seconds,
         best_seconds=span.best_seconds,

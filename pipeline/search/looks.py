@@ -98,7 +98,7 @@ class Looks:
             return None
         why = self._why_not(record)
         if why is not None:
-            self.skipped[video_id] = Skipped(video_id, record.names[-1], why)
+            self.skipped[video_id] = Skipped(video_id, record.last_name, why)
             return None
         return seen_video(
             record,

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.encode.protocol import Preprocessing
-from pipeline.errors import QueryError, VideoReadError
+from pipeline.errors import QueryError
 from pipeline.types import Frame
-from pipeline.video import Fetching, identify, read_still
+from pipeline.video import Fetching, IndexedVideos, read_still
 from pipeline.video.protocol import VideoDecoder
 
 __all__ = ["Pictures"]
@@ -29,12 +29,16 @@ class Pictures:
         decoder: Opens videos.
         preprocessing: The encoder's.
         fetching: How remote files are read.
+        videos: Finds the library's own videos.
     """
 
-    def __init__(self, decoder: VideoDecoder, preprocessing: Preprocessing, fetching: Fetching) -> None:
+    def __init__(
+        self, decoder: VideoDecoder, preprocessing: Preprocessing, fetching: Fetching, videos: IndexedVideos
+    ) -> None:
         self._decoder = decoder
         self._preprocessing = preprocessing
         self._fetching = fetching
+        self._videos = videos
 
     def first(self, uri: str) -> npt.NDArray[np.uint8]:
         """The picture in a file, or the first frame of a video: uint8 (1, H, W, 3).
@@ -68,31 +72,22 @@ class Pictures:
         return np.stack([picture for _, picture in pictures])
 
     def between(
-        self, uri: str, after: Fraction, before: Fraction, most: int
+        self, video_id: str, uri: str, after: Fraction, before: Fraction, most: int
     ) -> tuple[list[float], npt.NDArray[np.uint8], bool]:
-        """Pictures of a video between two times, neither included; at most so many, evenly spread.
+        """Pictures of an indexed video between two times, neither included; at most so many, evenly spread.
 
         Returns:
             Their times in seconds, uint8 (N, H, W, 3), and whether these are all there are.
 
         Raises:
-            VideoError: It cannot be read.
+            VideoError: It cannot be read, or is another one by now.
         """
-        with self._decoder.open(uri) as stream:
+        with self._videos.open(video_id, uri) as stream:
             frames = (frame for frame in stream.frames(start=after, end=before) if frame.time > after)
             kept, is_all = self._thinned(frames, most)
         height, width = self._preprocessing.image_height, self._preprocessing.image_width
         pictures = np.stack([picture for _, picture in kept]) if kept else np.empty((0, height, width, 3), np.uint8)
         return [seconds for seconds, _ in kept], pictures, is_all
-
-    def check(self, uri: str, video_id: str) -> None:
-        """See that a video is still the one that was indexed.
-
-        Raises:
-            VideoError: It is another, or cannot be read.
-        """
-        if (found := identify(uri, self._fetching).video_id) != video_id:
-            raise VideoReadError(uri, f"holds another video by now ({found} instead of {video_id}); index it again")
 
     def _thinned(self, frames: Iterable[Frame], most: int) -> tuple[list[tuple[float, Picture]], bool]:
         """At most so many of the frames with their seconds, evenly spread, and whether these are all.

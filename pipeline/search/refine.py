@@ -15,6 +15,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,7 @@ _log = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float64]
 Judged = Callable[[npt.NDArray[np.float32]], Floats]
+Between = Callable[[Fraction, Fraction, int], tuple[list[float], npt.NDArray[np.uint8], bool]]
 
 _ROUNDING = Fraction(1, 1_000_000)
 """Seconds by which a bound may have moved as it was rounded; pictures are further apart."""
@@ -64,11 +66,11 @@ class Refiner:
         if not span.start_uncertainty_seconds and not span.end_uncertainty_seconds:
             return span
         try:
-            self._pictures.check(uri, video_id)
-            start = self._edge(uri, span.start_seconds, span.start_uncertainty_seconds, span.edge_level, log_odds)
+            read = partial(self._pictures.between, video_id, uri)
+            start = self._edge(read, span.start_seconds, span.start_uncertainty_seconds, span.edge_level, log_odds)
             # An end is a start for whoever looks from behind.
             end = self._edge(
-                uri, span.end_seconds, span.end_uncertainty_seconds, -span.edge_level, lambda rows: -log_odds(rows)
+                read, span.end_seconds, span.end_uncertainty_seconds, -span.edge_level, lambda rows: -log_odds(rows)
             )
         except VideoError as error:
             _log.warning("the ends of a moment stay as they are: %s", error)
@@ -82,7 +84,7 @@ class Refiner:
         )
 
     def _edge(
-        self, uri: str, seconds: float, uncertainty: float, level: float, log_odds: Judged
+        self, read: Between, seconds: float, uncertainty: float, level: float, log_odds: Judged
     ) -> tuple[float, float]:
         """The time at which what was below a level begins to be above it, and how far that may be away.
 
@@ -94,9 +96,7 @@ class Refiner:
         is_all = False
         while not is_all:
             # The picture that ends the interval is looked at, too: its own time is the exact one.
-            times, pictures, is_all = self._pictures.between(
-                uri, Fraction(before), Fraction(behind) + _ROUNDING, _AT_ONCE
-            )
+            times, pictures, is_all = read(Fraction(before), Fraction(behind) + _ROUNDING, _AT_ONCE)
             if not times:
                 break
             above = log_odds(self._encoder.encode_images(pictures)) - level

@@ -15,6 +15,10 @@ __all__ = ["Aggregator", "Segmenter"]
 class Segmenter(Protocol):
     """Divides a video into the intervals that are indexed: a frozen, validated configuration."""
 
+    @property
+    def needs_cuts(self) -> bool:
+        """Whether it can divide only videos whose cuts were looked for."""
+
     def segments(self, frames: FrameEmbeddings) -> tuple[Segment, ...]:
         """Intervals in order of start and then of end, each holding at least one sampled frame, ordinals from 0.
 

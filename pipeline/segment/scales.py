@@ -32,6 +32,11 @@ class Scales(Settings):
             raise ValueError(f"expected lengths above 0, each greater than the one before, got {list(lengths)}")
         return lengths
 
+    @property
+    def needs_cuts(self) -> bool:
+        """False: windows follow the clock alone."""
+        return False
+
     def segments(self, frames: FrameEmbeddings) -> tuple[Segment, ...]:
         """Windows of all lengths in order of start, then of length, ordinals from 0; an interval comes once."""
         found = {

@@ -39,6 +39,11 @@ class Shots(Settings):
             raise ValueError(f"min_seconds ({self.min_seconds}) must not exceed max_seconds ({self.max_seconds})")
         return self
 
+    @property
+    def needs_cuts(self) -> bool:
+        """True: its segments follow them."""
+        return True
+
     def segments(self, frames: FrameEmbeddings) -> tuple[Segment, ...]:
         """Segments in order of start, one after another, each holding at least one sampled frame, ordinals from 0.
 

@@ -38,6 +38,11 @@ class FixedWindows(Settings):
             )
         return self
 
+    @property
+    def needs_cuts(self) -> bool:
+        """False: windows follow the clock alone."""
+        return False
+
     def segments(self, frames: FrameEmbeddings) -> tuple[Segment, ...]:
         """Windows in order of start, each holding at least one sampled frame, ordinals from 0."""
         length = Fraction(str(self.length_seconds))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+from contextlib import suppress
 
 from pipeline.errors import StoreError
 from pipeline.store.background import BACKGROUND_FILE, kept_sample
+from pipeline.store.name_files import holder_file
+from pipeline.store.parquet_store import recorded_names
 from pipeline.store.places import Place
 
 __all__ = ["erase", "traces"]
@@ -16,7 +20,8 @@ _VIDEO_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 def traces(root_url: str, video_id: str) -> tuple[str, ...]:
     """The files of a video, below the root, of every sampling and encoder.
 
-    Its embeddings, names and unfinished writes, and samples of several videos' frames that hold some of it.
+    Its embeddings, names and unfinished writes, and samples of several videos' frames that hold some of it. As long as
+    its embeddings are there, also the files that say by which names it goes.
 
     Raises:
         StoreError: The stores cannot be listed.
@@ -51,6 +56,7 @@ def _found(place: Place, root_url: str, video_id: str) -> list[str]:
     found = []
     try:
         for store in place.list("frames", ""):
+            found += _holders(place, store, video_id)
             found += place.list(f"{store}/names/{video_id}", ".json")
             unfinished = place.list(f"{store}/.partial", "")
             found += [name for name in unfinished if name.rpartition("/")[2].startswith(f"{video_id}.parquet.")]
@@ -60,4 +66,18 @@ def _found(place: Place, root_url: str, video_id: str) -> list[str]:
             found += [name for name in (f"{store}/{video_id}.parquet",) if place.exists(name)]
     except OSError as error:
         raise StoreError(f"{root_url}: cannot be listed: {error}") from error
+    return found
+
+
+def _holders(place: Place, store: str, video_id: str) -> list[str]:
+    """The files that say by which names a video goes, as far as its own files say the names."""
+    names = set(recorded_names(place, f"{store}/{video_id}.parquet"))
+    for file in place.list(f"{store}/names/{video_id}", ".json"):
+        with suppress(KeyError, TypeError, ValueError):
+            names.add(json.loads(place.read(file))["name"])
+    found = []
+    for file in sorted(f"{store}/{holder_file(name)}" for name in names):
+        with suppress(FileNotFoundError, KeyError, TypeError, ValueError):
+            if json.loads(place.read(file))["video_id"] == video_id:
+                found.append(file)
     return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -21,11 +20,12 @@ import pyarrow.parquet as pq
 from pipeline.errors import StoreError
 from pipeline.store.background import FRAMES_OF_A_VIDEO, FrameSample, draw_sample, keep_sample, kept_sample
 from pipeline.store.frames_file import read_columns, read_pts, read_some_vectors, write_frames
+from pipeline.store.name_files import NameFiles, names_folder
 from pipeline.store.places import Place
 from pipeline.store.record_json import fraction_from, fraction_text, record_from, record_mapping
 from pipeline.types import FrameEmbeddings, VideoRecord
 
-__all__ = ["Outline", "ParquetStore"]
+__all__ = ["Outline", "ParquetStore", "recorded_names"]
 
 T = TypeVar("T")
 
@@ -60,9 +60,8 @@ class ParquetStore:
       record, cuts, duration, step, time base, both fingerprints, the versions that wrote it and the format's number.
       Pages carry checksums.
     - `background.npz`: a sample of all of them; see `background`.
-    - `names/{video_id}/{hash of the name}.json`: a name that was added later. One small file a name, so that adding
-      needs no lock, rewrites no vectors and loses nothing where two workers add at once. Writing the video anew or
-      deleting it removes them.
+    - `names/` and `holders/`: which video is where; see `name_files`. Writing a video anew or deleting it removes what
+      `names/` has of it.
 
     Whole or nothing: see `Place`. Constructing it touches nothing, and it pickles.
 
@@ -108,7 +107,7 @@ class ParquetStore:
         with self._place.writing(_file_of(record.video_id)) as file:
             write_frames(file, frames, {_METADATA_KEY: json.dumps(self._details(record, frames)).encode()})
         try:
-            self._place.delete_folder(_names_folder(record.video_id))
+            self._place.delete_folder(names_folder(record.video_id))
         except OSError as error:
             raise StoreError(f"{record.video_id}: is kept, but its old names cannot be removed: {error}") from error
 
@@ -159,7 +158,7 @@ class ParquetStore:
             record = record_from(opened[1]["record"])
         except (KeyError, TypeError, ValueError) as error:
             raise self._broken(video_id, error) from error
-        return replace(record, names=tuple(dict.fromkeys((*record.names, *self._added_names(video_id)))))
+        return self._names.applied_to(record)
 
     def records(self) -> Iterator[VideoRecord]:
         """All records, ordered by video id, read without vectors; what is deleted meanwhile may be missing.
@@ -218,10 +217,40 @@ class ParquetStore:
             raise StoreError(f"{video_id}: there is no such video in {self._place.root} that could be named {name!r}")
         if name in record.names:
             return record
-        digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-        content = json.dumps({"name": name, "added_ns": time.time_ns()})
-        self._place.write(f"{_names_folder(video_id)}/{digest}.json", content.encode())
-        return replace(record, names=(*record.names, name))
+        self._names.gain(video_id, name)
+        former = tuple(each for each in record.former_names if each != name)
+        return replace(record, names=(*record.names, name), former_names=former)
+
+    def take_name(self, video_id: str, name: str) -> tuple[str, ...]:
+        """Let a video alone go by a name, as its place was found to hold it; for others it becomes a former name.
+
+        Returns:
+            The ids of the videos that lost the name.
+
+        Raises:
+            StoreError: A record cannot be read, or something could not be written.
+        """
+        replaced = self._replaced.pop(name, set())
+        if video_id in replaced:
+            # It was not the last to be written of several that an older version let go by this name.
+            self._names.gain(video_id, name)
+        holder = self._names.holder(name)
+        if holder != video_id:
+            record = None if holder is None else self.record(holder)
+            if record is not None and name in record.names:
+                self._names.lose(record.video_id, name)
+                replaced.add(record.video_id)
+            self._names.hold(video_id, name)
+        return tuple(sorted(replaced - {video_id}))
+
+    @property
+    def _names(self) -> NameFiles:
+        return NameFiles(self._place)
+
+    @cached_property
+    def _replaced(self) -> dict[str, set[str]]:
+        """By name, the videos that lost it to one written later, in a store of a version that did not note it."""
+        return {} if self._names.has_all_holders() else self._names.note_holders(self.records())
 
     def delete(self, video_id: str) -> bool:
         """Forget a video; whether there was one.
@@ -233,7 +262,7 @@ class ParquetStore:
             return False
         try:
             existed = self._place.delete(_file_of(video_id))
-            self._place.delete_folder(_names_folder(video_id))
+            self._place.delete_folder(names_folder(video_id))
         except OSError as error:
             raise StoreError(f"{self._path(video_id)}: cannot be removed: {error}") from error
         return existed
@@ -286,16 +315,6 @@ class ParquetStore:
                 f"{self._path(video_id)}: belongs elsewhere ({', '.join(wrong)}); move it back or delete it"
             )
 
-    def _added_names(self, video_id: str) -> list[str]:
-        folder = _names_folder(video_id)
-        try:
-            files = self._place.list(folder, ".json")
-            added = [json.loads(self._place.read(file)) for file in files]
-            return [entry["name"] for entry in sorted(added, key=lambda entry: (entry["added_ns"], entry["name"]))]
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            problem = f"{self._place.root}/{folder}: the names of a video cannot be read ({error}); delete that folder"
-            raise StoreError(problem) from error
-
     def _broken(self, video_id: str, error: Exception) -> StoreError:
         # The operating system's own errors have a number; Arrow raises OSError without one for damaged content.
         if isinstance(error, OSError) and error.errno is not None:
@@ -307,16 +326,27 @@ class ParquetStore:
         return f"{self._place.root}/{_file_of(video_id)}"
 
 
+def recorded_names(place: Place, file: str) -> tuple[str, ...]:
+    """The names that a video was written with, and those it had lost by then; none where its file is not readable.
+
+    Args:
+        place: Where the file is.
+        file: Its name there.
+    """
+    try:
+        with place.open(file) as opened:
+            record = json.loads(pq.ParquetFile(opened).schema_arrow.metadata[_METADATA_KEY])["record"]
+            return (*record["names"], *record.get("former_names", ()))
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
+        return ()
+
+
 def _cuts_of(details: Mapping[str, Any]) -> tuple[float, ...] | None:
     return None if details["cuts_seconds"] is None else tuple(details["cuts_seconds"])
 
 
 def _file_of(video_id: str) -> str:
     return f"{video_id}.parquet"
-
-
-def _names_folder(video_id: str) -> str:
-    return f"names/{video_id}"
 
 
 @cache

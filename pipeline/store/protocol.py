@@ -47,5 +47,12 @@ class EmbeddingStore(ReadableStore, Protocol):
     def add_name(self, video_id: str, name: str) -> VideoRecord:
         """Note another name of the same content; a name that is known already changes nothing."""
 
+    def take_name(self, video_id: str, name: str) -> tuple[str, ...]:
+        """Let a video alone go by a name, as its place was found to hold it; for others it becomes a former name.
+
+        Returns:
+            The ids of the videos that lost the name.
+        """
+
     def delete(self, video_id: str) -> bool:
         """Forget a video; whether there was one."""

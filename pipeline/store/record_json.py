@@ -20,8 +20,11 @@ def record_mapping(record: VideoRecord) -> dict[str, Any]:
     for name in _FRACTIONS:
         info[name] = None if info[name] is None else fraction_text(info[name])
     fields = {name: getattr(record, name) for name in VideoRecord.__dataclass_fields__}
+    # Seldom there, and unknown to earlier versions.
+    former = {"former_names": list(fields.pop("former_names"))} if record.former_names else {}
     return {
         **fields,
+        **former,
         "names": list(record.names),
         "status": record.status.value,
         "info": info,
@@ -38,7 +41,8 @@ def record_from(mapping: Mapping[str, Any]) -> VideoRecord:
     info = dict(mapping["info"])
     for name in _FRACTIONS:
         info[name] = None if info[name] is None else fraction_from(info[name])
-    fields = {**mapping, "names": tuple(mapping["names"]), "status": Status(mapping["status"])}
+    names = {name: tuple(mapping.get(name, ())) for name in ("names", "former_names")}
+    fields = {**mapping, **names, "status": Status(mapping["status"])}
     return VideoRecord(**{**fields, "info": VideoInfo(**info)})
 
 

@@ -76,6 +76,10 @@ class SharedStore:
         records = [store.add_name(video_id, name) for store in self.stores]
         return records[0]
 
+    def take_name(self, video_id: str, name: str) -> tuple[str, ...]:
+        """Let a video alone go by a name in all stores; the ids of those that lost it in one of them."""
+        return tuple(sorted({other for store in self.stores for other in store.take_name(video_id, name)}))
+
     def delete(self, video_id: str) -> bool:
         """Forget a video in all stores; whether one of them held it."""
         deleted = [store.delete(video_id) for store in self.stores]

@@ -31,6 +31,8 @@ class Moment:
     Attributes:
         video_id: The video's id.
         uri: A place where the video was when it was indexed.
+        is_gone: Whether that place was found to hold another video when that one was indexed, and no other place is
+            known: the video cannot be shown any more, and what lies at `uri` is not it.
         start_seconds: Where it begins, included.
         end_seconds: Where it ends, not included.
         best_seconds: Time of its best frame.
@@ -63,3 +65,4 @@ class Moment:
     recorded_at: datetime | None = None
     steps: tuple[Moment, ...] = ()
     copies: tuple[Moment, ...] = ()
+    is_gone: bool = False

@@ -55,7 +55,8 @@ class VideoRecord:
 
     Attributes:
         video_id: From its content.
-        names: Every path or URI under which this content was seen, in order of arrival.
+        names: Every path or URI under which this content was seen and no other was seen later, in order of arrival.
+            Empty where all of them hold other videos by now.
         status: `done` or `partial`.
         info: What its container says.
         duration_seconds: End of the last decoded frame.
@@ -63,6 +64,7 @@ class VideoRecord:
         frame_count: Sampled frames.
         problem: What was damaged, where the status is `partial`.
         metadata: What the caller said of it.
+        former_names: Paths and URIs that hold another video by now, as far as indexing has shown.
     """
 
     video_id: str
@@ -74,6 +76,12 @@ class VideoRecord:
     frame_count: int
     problem: str | None = None
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
+    former_names: tuple[str, ...] = ()
+
+    @property
+    def last_name(self) -> str:
+        """The name that people know the video by: the latest of its names, else of its former names, else its id."""
+        return (self.names or self.former_names or (self.video_id,))[-1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +118,7 @@ class VideoReport:
         largest_gap_seconds: Longest stretch that no sampled frame stands for: shorter events can be missed.
         segments: Rows written to the index.
         elapsed_seconds: From the first read to the last write.
+        replaced: Ids of the videos that were at this place before, and do not go by this name any more.
     """
 
     source: Source
@@ -124,6 +133,7 @@ class VideoReport:
     largest_gap_seconds: float = 0.0
     segments: int = 0
     elapsed_seconds: float = 0.0
+    replaced: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.problem is None) != (self.status is Status.DONE):

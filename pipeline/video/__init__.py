@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.video.files import NO_SUCH_FILE
+from pipeline.video.indexed import IndexedVideos
 from pipeline.video.manifests import scalar_of
 from pipeline.video.media import check_state
 from pipeline.video.protocol import VideoDecoder, VideoStream
@@ -16,6 +17,7 @@ __all__ = [
     "Decoding",
     "Fetching",
     "Identity",
+    "IndexedVideos",
     "Listed",
     "VideoDecoder",
     "VideoStream",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 __all__ = ["UPRIGHT", "Orientation"]
+
+P = TypeVar("P", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -52,14 +55,14 @@ class Orientation:
         """Width and height once upright; its own inverse."""
         return (height, width) if self.is_transposed else (width, height)
 
-    def upright(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """Turn a picture upright.
+    def upright(self, picture: npt.NDArray[P]) -> npt.NDArray[P]:
+        """Turn a picture, or a plane of one, upright.
 
         Args:
-            picture: uint8 (H, W, 3).
+            picture: (H, W, ...), as uint8 (H, W, 3).
 
         Returns:
-            uint8 (H, W, 3) or (W, H, 3), contiguous, read-only.
+            (H, W, ...) or (W, H, ...) of the same type, contiguous, read-only.
         """
         if self.is_transposed:
             picture = picture.swapaxes(0, 1)

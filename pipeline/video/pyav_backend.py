@@ -23,6 +23,7 @@ from pipeline.video.packet_list import PacketUses, listed_packets, uses_within
 from pipeline.video.reader import PictureReader
 from pipeline.video.scaling import Scaler
 from pipeline.video.settings import Fetching
+from pipeline.video.sound import SoundChunk, sound_within
 from pipeline.video.window import shown_within
 
 if TYPE_CHECKING:
@@ -212,6 +213,29 @@ class PyAVStream:
         one_pass = self._within(packets, spans, skip)
         self._passes.append(one_pass)
         return one_pass
+
+    @property
+    def pixel_aspect(self) -> Fraction:
+        """Width of an upright picture's pixels, their height being 1.
+
+        Raises:
+            VideoError: The file has gone or changed.
+        """
+        self._check_open()
+        with open_stream(self._probe, reads_all=False) as (_, stream):
+            ratio = Fraction(stream.sample_aspect_ratio or 1)
+        coded = ratio if ratio > 0 else Fraction(1)
+        return 1 / coded if self._probe.orientation.is_transposed else coded
+
+    def sound(self, start: Fraction, end: Fraction) -> Iterator[SoundChunk]:
+        """Read the sound of [start, end); see `sound_within`.
+
+        Raises:
+            VideoError: The file has gone or changed, or its place errs or stalls.
+            ValueError: The stream is closed.
+        """
+        self._check_open()
+        return sound_within(self._probe, start, end)
 
     def close(self) -> None:
         """Give the file and the decoder back."""

@@ -43,6 +43,53 @@ def test_config_check_takes_a_model_of_ones_own_and_looks_at_no_file(momentseek)
     assert momentseek("config", "check", *(word for setting in own for word in ("--set", setting))).code == 0
 
 
+WITHOUT_CUTS = [
+    ("sampling.strategy=keyframe",),
+    ("sampling.strategy=novelty",),
+    ("sampling.strategy=fixed_rate",),
+    ("sampling={strategy: composite, parts: [{strategy: keyframe}, {strategy: novelty}]}",),
+]
+WITH_CUTS = [
+    ("sampling.strategy=scene_change",),
+    ("sampling.cuts=adaptive",),
+    ("sampling={strategy: composite, parts: [{strategy: keyframe}, {strategy: fixed_rate, cuts: adaptive}]}",),
+]
+
+
+def settings_of(*settings: str) -> list[str]:
+    return [word for setting in (*settings, "segmentation.strategy=shots") for word in ("--set", setting)]
+
+
+@pytest.mark.parametrize("sampling", WITHOUT_CUTS)
+def test_shots_without_cuts_are_refused_at_once(momentseek, config, make_video, tmp_path, sampling):
+    video, settings = make_video(), settings_of(*sampling)
+    for command in (("config", "check"), ("index", video, "-c", config), ("submit", config, video, "--dry-run")):
+        result = momentseek(*command, *settings)
+        assert (result.code, result.out, len(result.err.splitlines())) == (2, "", 1), command
+        assert "segmentation.strategy: 'shots' needs cuts" in result.err
+    assert not (tmp_path / "library").exists()
+
+
+@pytest.mark.parametrize("sampling", WITH_CUTS)
+def test_shots_with_cuts_are_right(momentseek, sampling):
+    assert momentseek("config", "check", *settings_of(*sampling)).code == 0
+
+
+def test_a_library_of_shots_without_cuts_says_what_to_change(momentseek, config, make_video, tmp_path):
+    library = tmp_path / "library"
+    keyframes = ("--set", "sampling.strategy=keyframe")
+    assert momentseek("index", make_video(), "-c", config, *keyframes).code == 0
+    kept = yaml.safe_load((library / "library.yaml").read_text())
+    kept["configuration"]["segmentation"] = {"strategy": "shots"}
+    (library / "library.yaml").write_text(yaml.safe_dump(kept))
+    for command in (("index", make_video("b.mp4", grey=30)), ("search", "grey"), ("index", "rebuild")):
+        result = momentseek(*command, "-l", library)
+        assert (result.code, "set segmentation.strategy=fixed_windows" in result.err) == (2, True), command
+    changed = ("-l", library, "--set", "segmentation.strategy=fixed_windows")
+    assert momentseek("index", "rebuild", *changed).code == 0
+    assert momentseek("index", tmp_path / "b.mp4", "-l", library).code == 0
+
+
 def test_doctor_finds_all_well_with_a_model(momentseek, config, tmp_path):
     result = momentseek("doctor", "-c", config, "--json")
     states = {str(finding["what"]): finding["state"] for finding in result.objects()}

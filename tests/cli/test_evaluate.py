@@ -67,14 +67,14 @@ def test_evaluate_takes_charades_sta(momentseek: Run, library: str, tmp_path: Pa
     path.write_text("a 0.0 3.0##it moves.\nb 1.0 1.0##it stops.\n", encoding="utf-8")
     result = momentseek("evaluate", path, "-c", library)
     assert (result.code, result.out.splitlines()[0].split()[0]) == (0, "1")
-    assert "left out 1 moments of Charades-STA that end before they begin: line 2" in result.err
+    assert "left out 1 moment of Charades-STA that ends before it begins: line 2" in result.err
 
 
 def test_evaluate_converts_without_a_library(momentseek: Run, tmp_path: Path) -> None:
     path, ours = tmp_path / "val_1.json", tmp_path / "ours.jsonl"
     path.write_text(json.dumps({"v_a": {"duration": 9, "timestamps": [[0, 3]], "sentences": ["It."]}}))
     result = momentseek("evaluate", path, "--convert", ours)
-    assert (result.code, "wrote 1 queries of ActivityNet Captions" in result.err) == (0, True)
+    assert (result.code, "wrote 1 query of ActivityNet Captions" in result.err) == (0, True)
     assert json.loads(ours.read_text()) == {
         "qid": "v_a#0",
         "query": "It.",
@@ -100,7 +100,7 @@ def test_evaluate_can_skip_videos_that_are_missing(momentseek: Run, library: str
     assert (refused.code, "'c.mp4'" in refused.err, "--skip-missing" in refused.err) == (2, True, True)
     result = momentseek("evaluate", labels, "-c", library, "--skip-missing")
     assert (result.code, result.out.splitlines()[0].split()[:2]) == (0, ["1", "question"])
-    assert "left out 1 questions about 1 videos that the library does not hold" in result.err
+    assert "left out 1 question about 1 video that the library does not hold" in result.err
     [scores] = momentseek("evaluate", labels, "-c", library, "--skip-missing", "--json").objects()
     assert (scores["queries"], scores["left_out"]) == (1, 1)
     nothing = momentseek("evaluate", labelled(tmp_path, missing), "-c", library, "--skip-missing")

@@ -103,7 +103,7 @@ def test_explain_as_json_is_the_whole_answer(momentseek, films_library: Path) ->
 def test_a_moment_as_json_says_where_it_comes_from(search: Search) -> None:
     moment = search("a bicycle", "-n", 1).moments[0]
     assert set(moment) == {
-        *("video_id", "uri", "start_seconds", "end_seconds", "best_seconds", "score", "cosine"),
+        *("video_id", "uri", "start_seconds", "end_seconds", "best_seconds", "score", "cosine", "is_gone"),
         *("start_uncertainty_seconds", "end_uncertainty_seconds", "best_pts", "time_base", "provenance"),
         *("recorded_at", "steps", "copies"),
     }

@@ -103,6 +103,7 @@ class SamplerContract:
             for frame in video:
                 one_pass.feed(frame)
             one_pass.finish()
+            assert self.sampler.finds_cuts == (one_pass.cuts is not None or bool(self.sampler.cut_searches))
             if one_pass.cuts is not None:
                 assert list(one_pass.cuts) == sorted(set(one_pass.cuts))
                 assert set(one_pass.cuts) <= {frame.time for frame in video[1:]}

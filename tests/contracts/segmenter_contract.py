@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.errors import ConfigError
 from pipeline.segment import Segmenter
 from pipeline.types import FrameEmbeddings, Segment
 
@@ -61,6 +62,14 @@ class SegmenterContract:
             _check_segments(self.segmenter.segments(frames), frames)
 
         check()
+
+    def test_it_says_whether_it_needs_cuts(self) -> None:
+        refuses = False
+        try:
+            self.segmenter.segments(frames_at([0.0, 1.0], 2.0, None))
+        except ConfigError:
+            refuses = True
+        assert self.segmenter.needs_cuts == refuses
 
     def test_no_frames_give_no_segments(self) -> None:
         assert self.segmenter.segments(frames_at([], 10.0)) == ()

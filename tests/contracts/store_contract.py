@@ -143,6 +143,39 @@ class StoreContract:
         assert store.add_name("v1", "/videos/a b.mp4") == expected
         assert store.record("v1") == expected
 
+    def test_a_name_that_another_video_takes_becomes_a_former_one(self, store: EmbeddingStore) -> None:
+        for video_id in ("v1", "v2"):
+            store.write(replace(made_record(video_id), names=("cam.mp4", f"{video_id}.mp4")), made_frames(video_id))
+            assert store.take_name(video_id, f"{video_id}.mp4") == ()
+        store.take_name("v1", "cam.mp4")
+        assert store.take_name("v2", "cam.mp4") == ("v1",)
+        assert store.take_name("v2", "cam.mp4") == ()
+        names = {record.video_id: (record.names, record.former_names) for record in store.records()}
+        assert names == {"v1": (("v1.mp4",), ("cam.mp4",)), "v2": (("cam.mp4", "v2.mp4"), ())}
+
+    def test_a_lost_name_can_be_had_again(self, store: EmbeddingStore) -> None:
+        for video_id in ("v1", "v2"):
+            store.write(replace(made_record(video_id), names=("cam.mp4",)), made_frames(video_id))
+            store.take_name(video_id, "cam.mp4")
+        lost = store.record("v1")
+        assert lost is not None
+        assert (lost.names, lost.former_names, lost.last_name) == ((), ("cam.mp4",), "cam.mp4")
+        assert store.add_name("v1", "cam.mp4").names == ("cam.mp4",)
+        assert store.take_name("v1", "cam.mp4") == ("v2",)
+        again = store.record("v1")
+        assert again is not None
+        assert (again.names, again.former_names) == (("cam.mp4",), ())
+
+    def test_lost_names_outlast_a_new_record(self, store: EmbeddingStore) -> None:
+        for video_id in ("v1", "v2"):
+            store.write(replace(made_record(video_id), names=("cam.mp4",)), made_frames(video_id))
+            store.take_name(video_id, "cam.mp4")
+        lost = store.record("v1")
+        assert lost is not None
+        renewed = replace(lost, metadata={"camera": "gate 4"})
+        store.write(renewed, store.read("v1"))
+        assert store.record("v1") == renewed
+
     def test_a_deleted_video_is_gone_with_its_names(self, store: EmbeddingStore) -> None:
         store.write(made_record("v1"), made_frames("v1"))
         store.write(made_record("v2"), made_frames("v2"))

@@ -72,6 +72,9 @@ class DictStore:
     def add_name(self, video_id: str, name: str) -> VideoRecord:
         raise NotImplementedError
 
+    def take_name(self, video_id: str, name: str) -> tuple[str, ...]:
+        raise NotImplementedError
+
     def delete(self, video_id: str) -> bool:
         return self.kept.pop(video_id, None) is not None
 

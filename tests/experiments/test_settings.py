@@ -102,6 +102,11 @@ def test_names_of_experiments_are_told(tmp_path: Path) -> None:
         ({"a": {}}, {"base": "nowhere.yaml"}, r"no configuration file 'nowhere\.yaml'"),
         ({"a": {"library": "x"}}, {}, r"variant 'a': library: is the same .*leave it out$"),
         ({"a": {"execution": {"executor": "ray"}}}, {}, r"variant 'a': execution\.executor: .*set it for all by --set"),
+        (
+            {"a": {"segmentation": {"strategy": "shots"}, "sampling": {"strategy": "keyframe"}}},
+            {},
+            r"variant 'a': segmentation\.strategy: 'shots' needs cuts",
+        ),
         ({"a": {"encoder": {"precision": "bf16"}}}, {}, r"variant 'a': encoder\.precision: is the same for all"),
     ],
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contracts.fake_videos import FakeDecoder, write_video
+from contracts.fake_videos import FakeDecoder, TrustedVideos, write_video
 
 from pipeline.errors import VideoError
 from pipeline.present import contact_sheet, frame_at
@@ -61,7 +61,7 @@ def answer_of(
 
 
 def pixels(answer: Answer, **options: object) -> np.ndarray:
-    return np.asarray(contact_sheet(answer, FakeDecoder(), **options)).astype(int)
+    return np.asarray(contact_sheet(answer, TrustedVideos(), **options)).astype(int)
 
 
 def of_colour(picture: np.ndarray, colour: str) -> np.ndarray:
@@ -119,7 +119,7 @@ def test_a_video_that_is_gone_leaves_its_place_empty(moment: MakeMoment) -> None
 
 
 def test_nothing_is_a_title() -> None:
-    assert contact_sheet(answer_of(), FakeDecoder()).height < 200
+    assert contact_sheet(answer_of(), TrustedVideos()).height < 200
 
 
 def test_where_nothing_answers_the_nearest_is_shown(moment: MakeMoment) -> None:

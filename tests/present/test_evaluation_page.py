@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import av
 import numpy as np
 import pytest
-from contracts.fake_videos import FakeDecoder, write_video
+from contracts.fake_videos import TrustedVideos, write_video
 from contracts.index_contract import row, unit
 from page_reader import read
 from PIL import Image
@@ -78,7 +78,7 @@ def library(tmp_path: Path) -> TwoVideos:
 
 def page_of(library: TwoVideos, evaluation: Evaluation) -> str:
     return evaluation_page(
-        evaluation, labels="/data/moments.jsonl", library="/data/l", places=library.places, decoder=FakeDecoder()
+        evaluation, labels="/data/moments.jsonl", library="/data/l", videos=TrustedVideos(library.places)
     )
 
 
@@ -152,7 +152,7 @@ def test_pictures_are_small(tmp_path: Path) -> None:
             frame = av.VideoFrame.from_ndarray(np.full((720, 1280, 3), 90, np.uint8), format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    element = thumbnail(make_decoder(Decoding()), str(path), 0.4, 'a "b"')
+    element = thumbnail(TrustedVideos({"v": str(path)}, make_decoder(Decoding())), "v", 0.4, 'a "b"')
     assert 'alt="a &quot;b&quot;"' in element
     data = re.search(r"base64,([^\"]+)", element)
     assert data is not None
@@ -161,9 +161,7 @@ def test_pictures_are_small(tmp_path: Path) -> None:
 
 def test_no_name_becomes_markup(library: TwoVideos) -> None:
     evil = [replace(query, concepts=(EVIL,)) for query in QUERIES]
-    page = evaluation_page(
-        evaluate(library, evil), labels=EVIL, library=EVIL, places=library.places, decoder=FakeDecoder()
-    )
+    page = evaluation_page(evaluate(library, evil), labels=EVIL, library=EVIL, videos=TrustedVideos(library.places))
     reader = read(page)
     assert "script" not in reader.tags
     assert "alert('1')" in reader.text

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contracts.fake_videos import FakeDecoder, write_video
+from contracts.fake_videos import TrustedVideos, write_video
 from page_reader import read
 
 from pipeline.evaluate import Answer, Evaluation
@@ -86,7 +86,7 @@ def figures(*variants: VariantFigures, **others: Any) -> ExperimentFigures:
 
 
 def page_of(shown: ExperimentFigures, folder: Path) -> str:
-    return experiment_page(shown, places={"v": str(folder / "v.mp4")}, decoder=FakeDecoder())
+    return experiment_page(shown, videos=TrustedVideos({"v": str(folder / "v.mp4")}))
 
 
 def test_the_front_leaves_out_what_is_beaten() -> None:

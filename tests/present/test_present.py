@@ -3,12 +3,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import av
 import pytest
-from contracts.fake_videos import FakeDecoder, write_video
+from contracts.fake_videos import write_video
 
-from pipeline.errors import VideoError
-from pipeline.present import clip_name, export_clip, file_name, printable, score_text, time_text
+from pipeline.present import clip_name, counted, file_name, printable, score_text, time_text
 from pipeline.types import Moment
 
 MakeMoment = Callable[..., Moment]
@@ -41,6 +39,19 @@ def test_printable_escapes_what_commands_a_terminal(text, shown):
     assert printable(text) == shown
 
 
+@pytest.mark.parametrize(
+    ("count", "nouns", "shown"),
+    [
+        (1, ("clip",), "1 clip"),
+        (0, ("clip",), "0 clips"),
+        (12_000, ("clip",), "12000 clips"),
+        (2, ("query", "queries"), "2 queries"),
+    ],
+)
+def test_counted_is_singular_for_one_alone(count, nouns, shown):
+    assert counted(count, *nouns) == shown
+
+
 def test_file_name_of_a_uri_is_its_last_part():
     assert file_name("s3://bucket/folder/a\n.mp4") == r"a\n.mp4"
 
@@ -63,21 +74,3 @@ def test_a_time_says_how_uncertain_it_is_where_that_matters(uncertainty, shown):
 def test_clip_name_is_safe(moment):
     name = clip_name(3, moment("a b\n$(rm).mp4", start=1.25))
     assert name == "03-a_b_rm-1.250-3.000.mp4"
-
-
-@pytest.mark.parametrize(("start", "end", "frames"), [(1.0, 3.0, 4), (1.25, 3.1, 5), (9.0, 10.5, 2)])
-def test_export_clip_is_exactly_as_long_as_the_moment(moment, tmp_path, start, end, frames):
-    path = tmp_path / "clip.mp4"
-    export_clip(FakeDecoder(), moment(start=start, end=end), path)
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        assert float(stream.duration * stream.time_base) == pytest.approx(end - start, abs=1e-4)
-        decoded = list(container.decode(stream))
-    assert (len(decoded), decoded[0].time) == (frames, 0)
-    assert decoded[0].to_ndarray(format="rgb24").mean() == pytest.approx(200, abs=3)
-
-
-def test_export_clip_leaves_nothing_behind_where_it_fails(moment, tmp_path):
-    with pytest.raises(VideoError, match="no frame between"):
-        export_clip(FakeDecoder(), moment(start=50, end=60), tmp_path / "clip.mp4")
-    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]

@@ -1,0 +1,205 @@
+"""How long the rest of a batch takes, from what its workers have told.
+
+Work is counted in seconds of video. Where cuts are searched for after a video's frames, the search counts as so many
+more of them as it took the videos before; before any has ended, as half of the video.
+
+Two reckonings are made. The first goes by how fast readers and encoders are while they work, so that what it took to
+start them, or to load a model, promises nothing of the rest; it can be made from the first batch on. The second goes by
+what was done since the first batch came out of an encoder, whatever held it up, and is taken once every reader has had
+its turn twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.execution.progress import ProgressEvent
+
+__all__ = ["WorkMeter", "WorkSoFar", "seconds_left"]
+
+_SEARCH_SHARE = 0.5
+_TURNS = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkSoFar:
+    """What of a batch's work is known and done. Amounts are seconds of video, searches for cuts included.
+
+    Attributes:
+        readers: Videos that can be read at once.
+        encoders: Batches that can be encoded at once.
+        videos_begun: Videos that were begun, those that were given up left out.
+        videos_over: Those of them that are read and encoded.
+        begun: Work on all videos that were begun.
+        read: What readers have done of it.
+        longest_left: What is left to be read of the video of which that is most.
+        frames_encoded: Frames that came out of the encoders, or are in them.
+        steady: What was read and encoded since all workers have been at it; 0 where that is not known yet.
+        steady_seconds: How long that took.
+    """
+
+    readers: int
+    encoders: int
+    videos_begun: int = 0
+    videos_over: int = 0
+    begun: float = 0.0
+    read: float = 0.0
+    longest_left: float = 0.0
+    frames_encoded: int = 0
+    steady: float = 0.0
+    steady_seconds: float = 0.0
+
+
+def seconds_left(event: ProgressEvent, videos: int) -> float | None:
+    """How long the rest of a batch takes if its videos are like those that were begun; None where that is not known.
+
+    Videos that needed no work say nothing of the others.
+
+    Args:
+        event: What the batch says of itself.
+        videos: How many there are.
+    """
+    work, stages = event.work, event.stages
+    if work is None or not work.videos_begun or work.read <= 0 or stages.decode <= 0:
+        return None
+    without_work = max(event.videos_skipped, event.videos_ended - work.videos_over)
+    waiting = max(0, videos - work.videos_begun - without_work)
+    unfinished = waiting + work.videos_begun - work.videos_over
+    to_come = waiting * work.begun / work.videos_begun
+    left = work.begun - work.read + to_come
+    if unfinished <= 0:
+        return None
+    speed = work.read / stages.decode
+    alone = work.longest_left / speed
+    share_encoded = work.frames_encoded / event.frames_sampled if event.frames_sampled else 1.0
+    if work.steady > 0:
+        return max(alone, (left + work.read * (1 - share_encoded)) * work.steady_seconds / work.steady)
+    reading = left / (speed * max(1, min(work.readers, unfinished)))
+    encoding = 0.0
+    if work.frames_encoded and stages.encode > 0:
+        frames_left = left * event.frames_sampled / work.read + event.frames_sampled - work.frames_encoded
+        encoding = frames_left * stages.encode / (work.frames_encoded * max(1, work.encoders))
+    writing = (stages.store + stages.index) * unfinished / max(1, work.videos_over)
+    return max(alone, reading, encoding, writing)
+
+
+@dataclass
+class _Begun:
+    """A video that was begun."""
+
+    decoded: float = 0.0
+    length: float | None = None
+    busy_at_last_batch: float = 0.0
+    is_read: bool = False
+
+
+@dataclass
+class WorkMeter:
+    """Adds up the work on the videos of a batch.
+
+    Attributes:
+        is_searching: Whether cuts are searched for after a video's frames.
+    """
+
+    is_searching: bool = False
+    _active: dict[int, _Begun] = field(default_factory=dict)
+    _over: int = 0
+    _over_length: float = 0.0
+    _decoding_seconds: float = 0.0
+    _searching_seconds: float = 0.0
+    _first: tuple[float, float] | None = None
+    _batches_since_first: int = 0
+
+    def begin(self, number: int) -> None:
+        """A video is begun."""
+        self._active[number] = _Begun()
+
+    def decoded(self, number: int, *, seconds: float, length: float | None, busy_seconds: float) -> None:
+        """A batch of a video is decoded.
+
+        Args:
+            number: The video's.
+            seconds: How far it is decoded.
+            length: Of the video, as far as its container says.
+            busy_seconds: What it took its reader so far.
+        """
+        video = self._active[number]
+        video.decoded, video.busy_at_last_batch = seconds, busy_seconds
+        video.length = max(seconds, length) if length else None
+        self._batches_since_first += self._first is not None
+
+    def read(self, number: int, *, length: float, busy_seconds: float) -> None:
+        """A video is read to its end, cuts included."""
+        video = self._active[number]
+        video.decoded = video.length = length
+        video.is_read = True
+        self._decoding_seconds += video.busy_at_last_batch
+        self._searching_seconds += max(0.0, busy_seconds - video.busy_at_last_batch)
+
+    def end(self, number: int) -> None:
+        """A video is no longer worked on: it is read and encoded, or given up."""
+        video = self._active.pop(number)
+        if video.is_read:
+            self._over += 1
+            self._over_length += video.decoded
+
+    def so_far(
+        self, now: float, *, readers: int, encoders: int, sampled: int, waiting: int, encode: float
+    ) -> WorkSoFar:
+        """What is known by now.
+
+        Args:
+            now: The clock.
+            readers: Videos that can be read at once.
+            encoders: Batches that can be encoded at once.
+            sampled: Frames handed to the encoders.
+            waiting: Those of them that wait.
+            encode: Seconds that the encoders encoded.
+        """
+        share, usual = self._search_share, self._usual_length
+        lengths = [video.length or max(video.decoded, usual) for video in self._active.values()]
+        done = [(1 + share) * video.decoded if video.is_read else video.decoded for video in self._active.values()]
+        left = [(1 + share) * length - part for length, part in zip(lengths, done, strict=True)]
+        read = (1 + share) * self._over_length + sum(done)
+        encoded = sampled - waiting if encode > 0 else 0
+        turns = _TURNS * max(1, readers)
+        steady, steady_seconds = self._since_first(now, read * encoded / sampled if sampled else 0.0, turns)
+        return WorkSoFar(
+            readers=readers,
+            encoders=encoders,
+            videos_begun=self._over + len(self._active),
+            videos_over=self._over,
+            begun=read + sum(left),
+            read=read,
+            longest_left=max(left, default=0.0),
+            frames_encoded=encoded,
+            steady=steady,
+            steady_seconds=steady_seconds,
+        )
+
+    def _since_first(self, now: float, done: float, turns: int) -> tuple[float, float]:
+        """What was read and encoded since the first batch, and how long that took; 0 before enough came after it."""
+        if done <= 0:
+            return 0.0, 0.0
+        if self._first is None:
+            self._first = now, done
+        since, before = self._first
+        if self._batches_since_first < turns or now <= since or done <= before:
+            return 0.0, 0.0
+        return done - before, now - since
+
+    @property
+    def _search_share(self) -> float:
+        if not self.is_searching:
+            return 0.0
+        if self._decoding_seconds <= 0:
+            return _SEARCH_SHARE
+        return self._searching_seconds / self._decoding_seconds
+
+    @property
+    def _usual_length(self) -> float:
+        known = [video.length for video in self._active.values() if video.length]
+        count = len(known) + self._over
+        return (sum(known) + self._over_length) / count if count else 0.0
