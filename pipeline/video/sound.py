@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.video.container import Probe, open_stream, reason_of
+from pipeline.video.continuous_clock import ContinuousClock
 
 if TYPE_CHECKING:
     import av
@@ -36,6 +37,8 @@ _WORTH_A_SEEK_SECONDS = 1
 _BEHIND_SECONDS = 10
 # Containers round times to a millisecond and more. What is off by less goes on without a gap.
 _JITTER_SECONDS = Fraction(1, 100)
+# Where a clock breaks; the pictures' own break is the larger jump.
+_JUMP_SECONDS = Fraction(1, 20)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +71,10 @@ def sound_within(probed: Probe, start: Fraction, end: Fraction) -> Iterator[Soun
     Raises:
         VideoError: The file has gone or changed, or its place errs or stalls.
     """
-    for seek_to in _entries(start):
-        decoded = _decoded(probed, seek_to, start, end)
+    offsets = _offsets(probed)
+    # A clock that breaks has no places that could be sought.
+    for seek_to in [None] if offsets else _entries(start):
+        decoded = _decoded(probed, seek_to, start, end, _SoundClock(offsets))
         first = next(decoded, None)
         if first is _LATE:
             decoded.close()
@@ -134,7 +139,58 @@ def _placed(pieces: Iterable[_Piece], start: Fraction, end: Fraction) -> Iterato
             return
 
 
-def _decoded(probed: Probe, seek_to: Fraction | None, start: Fraction, end: Fraction) -> Generator[_Piece]:
+def _offsets(probed: Probe) -> tuple[Fraction, ...]:
+    """By how many seconds the video's clock is moved after each of its breaks (`ContinuousClock`), to the last one."""
+    import av
+
+    if not probed.may_restart:
+        return ()
+    offsets: list[Fraction] = []
+
+    def note(_: Fraction, seconds_off: Fraction) -> None:
+        offsets.append((offsets[-1] if offsets else Fraction(0)) - seconds_off)
+
+    clock = ContinuousClock(probed, note)
+    with open_stream(probed, reads_all=False) as (container, stream):
+        try:
+            for _ in clock.mended(container.demux(stream)):
+                pass
+        except av.FFmpegError:
+            probed.media.raise_failure()
+    return tuple(offsets)
+
+
+class _SoundClock:
+    """Moves the times of sound as those of the pictures were moved; both have one clock in the file.
+
+    Args:
+        offsets: Of the pictures, after each break of their clock.
+    """
+
+    def __init__(self, offsets: Sequence[Fraction]) -> None:
+        self._offsets = (Fraction(0), *offsets)
+        self._part = 0
+        self._due: Fraction | None = None
+
+    @property
+    def has_breaks(self) -> bool:
+        """Whether the pictures' clock breaks anywhere."""
+        return len(self._offsets) > 1
+
+    def time(self, raw: Fraction, duration: Fraction) -> Fraction:
+        """The time of some sound that lasts so long; where it jumps, the next part's offset is taken if that fits."""
+        found = raw + self._offsets[self._part]
+        if self._due is not None and self._part + 1 < len(self._offsets):
+            following = raw + self._offsets[self._part + 1]
+            if abs(found - self._due) > _JUMP_SECONDS and abs(following - self._due) < abs(found - self._due):
+                self._part, found = self._part + 1, following
+        self._due = found + duration
+        return found
+
+
+def _decoded(
+    probed: Probe, seek_to: Fraction | None, start: Fraction, end: Fraction, clock: _SoundClock
+) -> Generator[_Piece]:
     """The track's sound from a seek's target on, until the part ends."""
     import av
 
@@ -156,12 +212,13 @@ def _decoded(probed: Probe, seek_to: Fraction | None, start: Fraction, end: Frac
                         yield _LATE
                         return
                 if packet.stream is not track:
-                    if time is not None and time > end + _BEHIND_SECONDS:
+                    if time is not None and time > end + _BEHIND_SECONDS and not clock.has_breaks:
                         return
                     continue
                 for rate, frame in converter.converted(packet):
                     raw = None if frame.pts is None else frame.pts * Fraction(frame.time_base or Fraction(1, rate))
-                    at = None if raw is None else raw - probed.info.start_time
+                    length = Fraction(frame.samples, rate)
+                    at = None if raw is None else clock.time(raw - probed.info.start_time, length)
                     yield _Piece(at, np.asarray(frame.to_ndarray(), np.float32), rate)
         except av.FFmpegError as error:
             probed.media.raise_failure()

@@ -154,6 +154,19 @@ def test_sound_that_is_over_ends_the_sound_and_not_the_pictures(tmp_path: Path) 
         assert sum(1 for _ in made.decode(video=0)) == 45
 
 
+@pytest.mark.parametrize("start", [0.6, 3.6, 6.6])
+def test_joined_streams_keep_sound_and_pictures_together(tmp_path: Path, start: float) -> None:
+    parts = [
+        write(tmp_path / f"{number}.ts", sounds=[tone(changes_at=2.0 - 0.2 * number)]).read_bytes()
+        for number in range(3)
+    ]
+    source = tmp_path / "joined.ts"
+    source.write_bytes(b"".join(parts))
+    part = int(start // 3)
+    samples, rate, first = sound_of(clip_of(source, tmp_path, start, start + 2.0))
+    assert change_seconds(samples, rate) + first == pytest.approx(3 * part + 2.0 - 0.2 * part - start, abs=0.06)
+
+
 @pytest.mark.parametrize(("start", "sounds"), [(1.5, [tone(end=1.0)]), (0.5, [])])
 def test_no_sound_gives_no_track(tmp_path: Path, start: float, sounds: list) -> None:
     source = write(tmp_path / "a.mp4", sounds=sounds)
