@@ -15,7 +15,7 @@ from video_catalogue import B_FRAMES, MILLISECOND
 from video_factory import Made, make_sound, make_video, number_of, numbered, steady, truncated, with_repeats
 
 from pipeline.errors import UnsupportedVideoError, VideoError, VideoNotFoundError
-from pipeline.sampling import FixedRate
+from pipeline.sampling import FixedRate, FrameSampler
 from pipeline.types import Frame, Skip
 from pipeline.video import VideoDecoder, VideoStream
 
@@ -85,8 +85,13 @@ UNTIMED = frozenset(
 WINDOWS = [(0, 2), (0, None), (3, 4), (3.21, 3.22), (5.5, 7.25), (9.9, None), (9.97, 20), (4, 4), (11, None), (6, 5)]
 
 
-def taken(
-    sampler: FixedRate, stream: VideoStream, frames: Iterable[Frame]
+def taken(sampler: FrameSampler, stream: VideoStream, frames: Iterable[Frame]) -> list[Frame]:
+    """The frames that a sampler takes."""
+    return taken_until(sampler, stream, frames)[0]
+
+
+def taken_until(
+    sampler: FrameSampler, stream: VideoStream, frames: Iterable[Frame]
 ) -> tuple[list[Frame], tuple[Fraction, ...] | None]:
     """The frames that a sampler takes, and until when it saw each."""
     one_pass = sampler.begin(stream.info)
@@ -192,9 +197,9 @@ class DecoderContract:
             return
         sampler = FixedRate(fps=fps)
         with decoder.open(str(made)) as stream:
-            wanted, wanted_until = taken(sampler, stream, stream.frames())
+            wanted, wanted_until = taken_until(sampler, stream, stream.frames())
             covered = stream.covered_seconds
-            found, found_until = taken(sampler, stream, stream.frames(grid=sampler.grid))
+            found, found_until = taken_until(sampler, stream, stream.frames(grid=sampler.grid))
             assert [frame.time for frame in found] == [frame.time for frame in wanted]
             assert found_until == wanted_until == until_the_last_points(made, sampler, [frame.time for frame in found])
             assert all(np.array_equal(one.rgb(), other.rgb()) for one, other in zip(found, wanted, strict=True))
@@ -207,7 +212,7 @@ class DecoderContract:
     ) -> None:
         sampler = FixedRate(fps=fps, tolerance_seconds=0.5 / fps)
         with decoder.open(str(long_video)) as stream:
-            frames, _ = taken(sampler, stream, stream.frames(grid=sampler.grid))
+            frames = taken(sampler, stream, stream.frames(grid=sampler.grid))
             found = [(frame.time, number_of(frame.rgb())) for frame in frames]
         truth = dict(zip(long_video.times, long_video.numbers, strict=True))
         assert set(found) <= truth.items()
