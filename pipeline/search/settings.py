@@ -50,7 +50,8 @@ class Searching(Settings):
     read by the clock of the place, which a number, as seconds since 1970, does not tell: such a video has none."""
 
     base_quantile: float = Field(default=0.25, ge=0, lt=1)
-    """Quantile of all frames' scores, in the videos of the first candidates, that counts as "does not show it"."""
+    """Quantile of a text's cosines with a sample of the library's frames that counts as "does not show it"; of a
+    picture, that is the level in `pipeline.search.background`."""
 
     merge_ratio: float = Field(default=0.65, ge=0, le=1)
     """A neighbouring shot joins where its mean score reaches this far from base to peak."""

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.search.moments import Curve, Levels, Span, base_level, find_spans, unrolled
+from pipeline.search.moments import Curve, Levels, Span, find_spans, unrolled
 
 Case = tuple[list[tuple[float, float]], Curve]
 WHOLE = [(0.0, 1000.0)]
@@ -102,10 +102,6 @@ def test_equal_scores_make_the_whole_shot_the_moment() -> None:
 def test_an_interval_without_a_frame_is_ignored() -> None:
     assert found([(0.2, 0.8)], [0.3, 0.3]) == []
     assert found([], [0.3]) == []
-
-
-def test_base_level_is_a_quantile_over_all_videos() -> None:
-    assert base_level([np.asarray([0.0, 1.0]), np.asarray([2.0, 3.0, 4.0])], 0.25) == 1.0
 
 
 @st.composite
