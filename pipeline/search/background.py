@@ -60,7 +60,7 @@ Floats = npt.NDArray[np.float64]
 PRIOR_VIDEOS = 3
 _PAIRS = 512
 """Frames of the sample that are compared with each other for their median distance."""
-_ALIKE = 0.27
+_ALIKE = 0.25
 _USUAL_DISTANCE = 0.6
 _MOST_ALIKE = 0.98
 
@@ -112,7 +112,7 @@ class Background:
         texts: Sequence[str],
         logit_scale: float,
         odds: float,
-        base_quantile: float = 0.25,
+        base_quantile: float = 0.1,
     ) -> None:
         self._sample = sample
         self._encode_texts = encode_texts
@@ -121,9 +121,7 @@ class Background:
         self._log_odds = math.log(odds)
         self._base_quantile = base_quantile
 
-    def judge(
-        self, vector: npt.NDArray[np.float32], *, is_picture: bool = False, mean_length: float = 1.0
-    ) -> Judge:
+    def judge(self, vector: npt.NDArray[np.float32], *, is_picture: bool = False, mean_length: float = 1.0) -> Judge:
         """What cosines with a float32 (D,) unit vector mean; of a text, or of pictures.
 
         Args:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.search.background import probability
-from pipeline.search.clock import recorded_at
+from pipeline.search.clock import recorded_at, recording_begins
 from pipeline.search.moments import Curve, Levels, Span, best_rows, grown_spans, peak_rows, unrolled
 from pipeline.search.ranking import Found
 from pipeline.search.sequences import Chain, chains
@@ -103,11 +103,10 @@ def seen_video(
     curves: tuple[Curve, ...] | None,
     *,
     steps: Sequence[JudgedStep],
-    levels: Sequence[Levels],
+    settings: Searching,
     nominated: Iterable[tuple[float, float]],
     likely: float,
     provenance: Provenance | None,
-    begins: datetime | None,
 ) -> SeenVideo:
     """Look at a video.
 
@@ -120,20 +119,20 @@ def seen_video(
         frames: Its frame embeddings.
         curves: Where it was looked at before, those from then.
         steps: What for.
-        levels: Where moments end, for each step.
+        settings: How frames become moments.
         nominated: [start, end) in seconds of the segments that the index points to.
         likely: The score from which on no nomination is needed.
         provenance: What its frames and rows are of.
-        begins: When its playback clock was at zero.
     """
     curves = curves or tuple(_curve_of(frames, step) for step in steps)
     nominated = tuple(dict.fromkeys(nominated))
     least = math.log(likely / (1 - likely)) if 0 < likely < 1 else math.inf
     spans = tuple(
-        tuple(grown_spans(_seeds(curve, nominated, least), curve, of_step))
-        for curve, of_step in zip(curves, levels, strict=True)
+        tuple(grown_spans(_seeds(curve, nominated, least), curve, levels_of(step, curve, settings)))
+        for curve, step in zip(curves, steps, strict=True)
     )
     peaks = {span.best_seconds: _peak(frames, span.best_seconds) for of_step in spans for span in of_step}
+    begins = recording_begins(record.metadata, settings.recorded_at)
     return SeenVideo(record, curves, nominated, spans, peaks, frames.time_base, provenance, begins)
 
 
@@ -158,9 +157,18 @@ def _peak(frames: FrameEmbeddings, seconds: float) -> Peak:
     return Peak(int(frames.pts[row]), frames.vectors[row].copy())
 
 
-def levels_of(steps: Iterable[JudgedStep], settings: Searching) -> tuple[Levels, ...]:
-    """Where moments end, for each step: by the question and the collection, whichever videos are looked at."""
-    return tuple(Levels(step.base_log_odds, settings.merge_ratio, settings.edge_ratio) for step in steps)
+def levels_of(step: JudgedStep, curve: Curve, settings: Searching) -> Levels:
+    """Where the moments of a video end: by the question, the collection and the whole of this video.
+
+    Args:
+        step: What is asked for.
+        curve: How the video's frames answer it.
+        settings: The ratios and the quantile of the bases.
+    """
+    # The least of a video that shows the thing throughout shows it, too: it counts up to halfway to even odds.
+    most = -math.log(settings.odds) / 2
+    own = float(np.quantile(curve.scores, settings.base_quantile)) if len(curve.scores) else most
+    return Levels(step.base_log_odds, settings.merge_ratio, settings.edge_ratio, min(own, most))
 
 
 def found_in(video: SeenVideo, steps: Sequence[JudgedStep], within_seconds: Sequence[float]) -> list[Found]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from pipeline.search.answer import Candidate, Skipped
 from pipeline.search.clock import TimeOfDay, recording_begins
-from pipeline.search.evidence import JudgedStep, SeenVideo, found_in, levels_of, seen_video
+from pipeline.search.evidence import JudgedStep, SeenVideo, found_in, seen_video
 from pipeline.search.frames import FramesCache
 from pipeline.search.query import Query
 from pipeline.search.ranking import Found
@@ -51,7 +51,6 @@ class Looks:
         # The least score of an answer only cuts the list: what reaches the usual one is looked at whatever it is.
         usual = settings.min_score or Searching().min_score
         self._likely = min(usual, query.min_score or usual)
-        self._levels = levels_of(steps, settings)
         self._part = None if query.time_of_day is None else TimeOfDay.parse(query.time_of_day)
         self._found: dict[str, list[Found]] = {}
         self.seen: dict[str, SeenVideo] = {}
@@ -96,11 +95,10 @@ class Looks:
             self._frames.read(record),
             None if before is None else before.curves,
             steps=self._steps,
-            levels=self._levels,
+            settings=self._settings,
             nominated=[*(() if before is None else before.nominated), *places],
             likely=self._likely,
             provenance=self._provenance,
-            begins=recording_begins(record.metadata, self._settings.recorded_at),
         )
 
     def _why_not(self, record: VideoRecord) -> str | None:

@@ -2,13 +2,14 @@
 
 The score of a frame is its cosine with the question. Such cosines mean little by themselves: a model gives 0.2 to what
 does not show the thing and 0.3 to what does, and both numbers move with the question. So every level is relative, on
-the line from `base`, what a frame scores that does not show it (`pipeline.search.background`), to `peak`, the best frame
-of the moment: a level of ratio r is base + r * (peak - base).
+the line from `base`, the score of a frame that does not show it (`pipeline.search.background`), to `peak`, the best
+frame of the moment: a level of ratio r is base + r * (peak - base).
 
-1. The best frame of the video is the seed. Its shot, and neighbouring shots whose mean score reaches the
-   merging level, are where the moment lies: region growing from seeds (Adams and Bischof 1994, doi:10.1109/34.295913)
-   in one dimension. The level keeps a moment from swallowing a video whose every shot scores. A video whose cuts aren't
-   known is one shot.
+1. The best frame of the video is the seed. Its shot, and neighbouring shots whose mean score reaches the merging
+   level, are where the moment lies: region growing from seeds (Adams and Bischof 1994, doi:10.1109/34.295913) in one
+   dimension. Shots of one video have much in common, so for the merging level the base is what the frames of
+   this video score that show the thing least, where that is more: it keeps a moment from swallowing the shots that come
+   near. A video whose cuts aren't known is one shot.
 2. There, the moment is the stretch of frames around the seed with the greatest sum of (score - level) at the edge
    level: a maximal scoring subsequence (Ruzzo and Tompa 1999, ISMB). At ratio 0.5 a clean peak is cut at half its
    height, as the width of peaks is measured (full width at half maximum), and a dip of one frame does not end it.
@@ -23,6 +24,7 @@ frames and the base alone, whichever of its segments, and of other videos', the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -111,16 +113,26 @@ class Levels:
         base: Score of frames that don't show the thing; where it exceeds the peak, it counts as the peak.
         merge_ratio: Level of the mean score at which a neighbouring shot joins.
         edge_ratio: Level around which the moment's frames are summed.
+        shots_base: Score of the frames of this video that show it least; shots join by this base where it is greater.
     """
 
     base: float
     merge_ratio: float
     edge_ratio: float
+    shots_base: float = -math.inf
 
-    def at(self, ratio: float, peak: float) -> float:
-        """The level of a ratio below a peak."""
-        low = min(self.base, peak)
-        return low + ratio * (peak - low)
+    def merge(self, peak: float) -> float:
+        """The mean score at which a neighbouring shot joins a moment with a peak."""
+        return _level(max(self.base, self.shots_base), self.merge_ratio, peak)
+
+    def edge(self, peak: float) -> float:
+        """The score around which the frames of a moment with a peak are summed."""
+        return _level(self.base, self.edge_ratio, peak)
+
+
+def _level(base: float, ratio: float, peak: float) -> float:
+    low = min(base, peak)
+    return low + ratio * (peak - low)
 
 
 def best_rows(intervals: Iterable[tuple[float, float]], curve: Curve) -> set[int]:
@@ -177,9 +189,9 @@ def grown_spans(seeds: Iterable[int], curve: Curve, levels: Levels) -> list[Span
         if taken[seed]:
             continue
         peak = float(curve.scores[seed])
-        near = _grown(shots, curve.scores, seed, levels.at(levels.merge_ratio, peak))
+        near = _grown(shots, curve.scores, seed, levels.merge(peak))
         first, after = _free(taken, seed, *near)
-        edge_level = levels.at(levels.edge_ratio, peak)
+        edge_level = levels.edge(peak)
         first, after = _stretch(curve.scores, seed, first, after, edge_level)
         if not _is_slope(shots, taken, first, after):
             found.append(replace(_span(curve, seed, first, after), edge_level=edge_level))
