@@ -132,7 +132,8 @@ def test_settings_of_older_libraries_that_name_a_base_quantile_still_answer(quan
 
 
 def test_a_clip_of_two_things_is_found_where_both_are() -> None:
-    searcher, _ = searcher_of(video("v1", "red", "red green", "", "blue"), *(video(f"x{n}", "blue", "") for n in range(5)))
+    others = [video(f"x{number}", "blue", "") for number in range(5)]
+    searcher, _ = searcher_of(video("v1", "red", "red green", "", "blue"), *others)
     like = {"like": "v1", "start": 0.0, "end": 4.0}
     for shows in (like, ["red", like]):
         (moment, *_) = searcher.ask(as_query({"shows": shows})).moments
