@@ -61,8 +61,11 @@ PRIOR_VIDEOS = 3
 _PAIRS = 512
 """Frames of the sample that are compared with each other for their median distance."""
 _ALIKE = 0.25
+"""Chosen on the sample films of seed 611, frames between the sampled ones asked for, and those of other footage."""
 _USUAL_DISTANCE = 0.6
+"""Median distance between frames of unrelated videos; by the demo model 0.6 on real footage, 0.8 on the sample films."""
 _MOST_ALIKE = 0.98
+"""Halving a frame and saving it as JPEG moves it by 0.002 as a rule, and by 0.007 to 0.009 in a tenth of the cases."""
 
 
 @dataclass(frozen=True)
