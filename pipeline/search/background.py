@@ -63,7 +63,7 @@ _PAIRS = 512
 _ALIKE = 0.25
 """Chosen on the sample films of seed 611, frames between the sampled ones asked for, and those of other footage."""
 _USUAL_DISTANCE = 0.6
-"""Median distance between frames of unrelated videos; by the demo model 0.6 on real footage, 0.8 on the sample films."""
+"""Median distance between frames of unrelated videos: the demo model gives 0.6 on real footage, 0.8 on films."""
 _MOST_ALIKE = 0.98
 """Halving a frame and saving it as JPEG moves it by 0.002 as a rule, and by 0.007 to 0.009 in a tenth of the cases."""
 
