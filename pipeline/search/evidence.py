@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.search.background import probability
-from pipeline.search.clock import recorded_at
-from pipeline.search.moments import Curve, Levels, Span, base_level, best_rows, find_spans, unrolled
+from pipeline.search.clock import recorded_at, recording_begins
+from pipeline.search.moments import Curve, Levels, Span, best_rows, grown_spans, peak_rows, unrolled
 from pipeline.search.ranking import Found
 from pipeline.search.sequences import Chain, chains
 from pipeline.search.settings import Searching
@@ -53,10 +53,15 @@ class JudgedStep:
         """The least cosine of a float32 (D,) embedding with what is to be shown."""
         return min(float(vector @ term.vector) for term in self.shows)
 
+    @property
+    def base_log_odds(self) -> float:
+        """Log-odds of frames that show none of what is to be shown: those of the term that is least likely there."""
+        return min(term.judge.base_log_odds for term in self.shows)
+
 
 @dataclass(frozen=True)
 class Peak:
-    """The best frame of a place.
+    """The best frame of a moment.
 
     Attributes:
         pts: Its presentation timestamp.
@@ -71,14 +76,14 @@ class Peak:
 
 @dataclass(frozen=True)
 class SeenVideo:
-    """A video that was looked at: what of it is needed to find moments, without its frames, which take far more.
+    """A video that was looked at: what of it is needed to show moments, without its frames, which take far more.
 
     Attributes:
         record: What is known of it.
         curves: One a step of the question.
         nominated: [start, end) in seconds of the segments that the index points to.
-        places: For each step, [start, end) in seconds of all that is looked at for it.
-        peaks: The best frame of each place, by its time in seconds.
+        spans: For each step, the moments that answer it, weak ones, too.
+        peaks: The best frame of each span, by its time in seconds.
         time_base: Seconds a unit of their timestamps.
         provenance: What its frames and rows are of.
         begins: When its playback clock was at zero, where that is known.
@@ -87,7 +92,7 @@ class SeenVideo:
     record: VideoRecord
     curves: tuple[Curve, ...]
     nominated: tuple[tuple[float, float], ...]
-    places: tuple[tuple[tuple[float, float], ...], ...]
+    spans: tuple[tuple[Span, ...], ...]
     peaks: Mapping[float, Peak]
     time_base: Fraction
     provenance: Provenance | None = None
@@ -100,36 +105,43 @@ def seen_video(
     curves: tuple[Curve, ...] | None,
     *,
     steps: Sequence[JudgedStep],
+    settings: Searching,
     nominated: Iterable[tuple[float, float]],
-    likely: Collection[float],
+    likely: float,
     provenance: Provenance | None,
-    begins: datetime | None,
 ) -> SeenVideo:
     """Look at a video.
 
-    Segments nominate videos and places; but the pooled vector of a segment hides a short moment, so that a video that
-    is looked at is looked at as a whole: where its frames reach a likely score is a place, too.
+    Segments nominate videos. The pooled vector of a segment hides a short moment, and which segments the index names
+    depends on what else it holds. So a video is looked at as a whole: wherever its frames peak at a likely score, and
+    where they are best, a moment is sought. Nominated segments add only the weaker ones.
 
     Args:
         record: What is known of it.
         frames: Its frame embeddings.
         curves: Where it was looked at before, those from then.
         steps: What for.
+        settings: How frames become moments.
         nominated: [start, end) in seconds of the segments that the index points to.
-        likely: Scores.
+        likely: The score from which on no nomination is needed.
         provenance: What its frames and rows are of.
-        begins: When its playback clock was at zero.
     """
     curves = curves or tuple(_curve_of(frames, step) for step in steps)
     nominated = tuple(dict.fromkeys(nominated))
-    places = tuple((*nominated, *(run for score in likely for run in _runs(curve, score))) for curve in curves)
-    rows = {
-        float(curve.times_seconds[row])
-        for curve, of_step in zip(curves, places, strict=True)
-        for row in best_rows(of_step, curve)
-    }
-    peaks = {seconds: _peak(frames, seconds) for seconds in rows}
-    return SeenVideo(record, curves, nominated, places, peaks, frames.time_base, provenance, begins)
+    least = math.log(likely / (1 - likely)) if 0 < likely < 1 else math.inf
+    spans = tuple(
+        tuple(grown_spans(_seeds(curve, nominated, least), curve, levels_of(step, curve, settings)))
+        for curve, step in zip(curves, steps, strict=True)
+    )
+    peaks = {span.best_seconds: _peak(frames, span.best_seconds) for of_step in spans for span in of_step}
+    begins = recording_begins(record.metadata, settings.recorded_at)
+    return SeenVideo(record, curves, nominated, spans, peaks, frames.time_base, provenance, begins)
+
+
+def _seeds(curve: Curve, nominated: Iterable[tuple[float, float]], least: float) -> set[int]:
+    """The rows of the frames that moments may be around."""
+    weak = {row for row in best_rows(nominated, curve) if curve.scores[row] < least}
+    return weak | peak_rows(curve, least)
 
 
 def _curve_of(frames: FrameEmbeddings, step: JudgedStep) -> Curve:
@@ -150,19 +162,6 @@ def _unseen_from(frames: FrameEmbeddings) -> float | None:
     return float(until[-1]) if has_stayed and end_of(frames) - until[-1] > step else None
 
 
-def _runs(curve: Curve, score: float) -> list[tuple[float, float]]:
-    """Where the frames one after another reach a score: (start, end) in seconds, the end not included."""
-    if score <= 0:
-        return []
-    level = math.log(score / (1 - score)) if score < 1 else math.inf
-    edges = np.diff(np.concatenate([[0], (curve.scores >= level).astype(np.int8), [0]]))
-    times = np.append(curve.times_seconds, np.inf)
-    return [
-        (float(times[first]), float(times[after]))
-        for first, after in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True)
-    ]
-
-
 def _peak(frames: FrameEmbeddings, seconds: float) -> Peak:
     """The frame that is shown at a time; one that was seen to last is."""
     row = max(0, int(np.searchsorted(frames.times_seconds, seconds, side="right")) - 1)
@@ -172,31 +171,29 @@ def _peak(frames: FrameEmbeddings, seconds: float) -> Peak:
     return Peak(int(frames.pts[row]), frames.vectors[row].copy(), (since, until))
 
 
-def levels_of(videos: Collection[SeenVideo], settings: Searching) -> tuple[Levels, ...]:
-    """Where moments end, for each step, by the frames of at least one video."""
-    return tuple(
-        Levels(
-            base_level((curve.scores for curve in curves), settings.base_quantile),
-            settings.merge_ratio,
-            settings.edge_ratio,
-        )
-        for curves in zip(*(video.curves for video in videos), strict=True)
-    )
+def levels_of(step: JudgedStep, curve: Curve, settings: Searching) -> Levels:
+    """Where the moments of a video end: by the question, the collection and the whole of this video.
+
+    Args:
+        step: What is asked for.
+        curve: How the video's frames answer it.
+        settings: The ratios and the quantile of the bases.
+    """
+    # The least of a video that shows the thing throughout shows it, too: it counts up to halfway to even odds.
+    most = -math.log(settings.odds) / 2
+    own = float(np.quantile(curve.scores, settings.base_quantile)) if len(curve.scores) else most
+    return Levels(step.base_log_odds, settings.merge_ratio, settings.edge_ratio, min(own, most))
 
 
-def found_in(
-    video: SeenVideo, steps: Sequence[JudgedStep], levels: Sequence[Levels], within_seconds: Sequence[float]
-) -> list[Found]:
+def found_in(video: SeenVideo, steps: Sequence[JudgedStep], within_seconds: Sequence[float]) -> list[Found]:
     """The moments of a video that answer all steps one after another, best first; weak ones, too.
 
     Args:
         video: Where to look.
         steps: What for.
-        levels: Where moments end, for each step.
         within_seconds: For each step but the first, how long after the one before it may begin.
     """
-    spans = [find_spans(*each) for each in zip(video.places, video.curves, levels, strict=True)]
-    return [_found(video, chain, steps) for chain in chains(spans, within_seconds)]
+    return [_found(video, chain, steps) for chain in chains(video.spans, within_seconds)]
 
 
 def _found(video: SeenVideo, chain: Chain, steps: Sequence[JudgedStep]) -> Found:

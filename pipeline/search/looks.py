@@ -7,9 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from pipeline.search.answer import Candidate, Skipped
 from pipeline.search.clock import TimeOfDay, recording_begins
-from pipeline.search.evidence import JudgedStep, SeenVideo, found_in, levels_of, seen_video
+from pipeline.search.evidence import JudgedStep, SeenVideo, found_in, seen_video
 from pipeline.search.frames import FramesCache
-from pipeline.search.moments import Levels
 from pipeline.search.query import Query
 from pipeline.search.ranking import Found
 from pipeline.search.settings import Searching
@@ -51,9 +50,8 @@ class Looks:
         self._provenance = provenance
         # The least score of an answer only cuts the list: what reaches the usual one is looked at whatever it is.
         usual = settings.min_score or Searching().min_score
-        self._likely = {usual, min(usual, query.min_score or usual)}
+        self._likely = min(usual, query.min_score or usual)
         self._part = None if query.time_of_day is None else TimeOfDay.parse(query.time_of_day)
-        self._levels: tuple[Levels, ...] | None = None
         self._found: dict[str, list[Found]] = {}
         self.seen: dict[str, SeenVideo] = {}
         self.skipped: dict[str, Skipped] = {}
@@ -66,16 +64,12 @@ class Looks:
     def look(self, candidates: Iterable[Candidate]) -> None:
         """Look where candidates are.
 
-        Where moments end is decided by the videos that are looked at first: what was found stays as it is, however many
-        are looked at later.
-
         Raises:
             StoreError: A video's record or frame embeddings are broken.
         """
         nominated: dict[str, dict[tuple[float, float], None]] = {}
         for one in candidates:
             nominated.setdefault(one.video_id, {})[one.start_seconds, one.end_seconds] = None
-        changed = []
         for video_id, places in nominated.items():
             before = self.seen.get(video_id)
             if video_id in self.skipped or (before is not None and places.keys() <= set(before.nominated)):
@@ -83,11 +77,7 @@ class Looks:
             video = self._look_at(video_id, places, before)
             if video is not None:
                 self.seen[video_id] = video
-                changed.append(video)
-        if changed and self._levels is None:
-            self._levels = levels_of(changed, self._settings)
-        for video in changed:
-            self._found[video.record.video_id] = found_in(video, self._steps, self._levels or (), self._gaps)
+                self._found[video_id] = found_in(video, self._steps, self._gaps)
 
     def _look_at(
         self, video_id: str, places: Iterable[tuple[float, float]], before: SeenVideo | None
@@ -105,10 +95,10 @@ class Looks:
             self._frames.read(record),
             None if before is None else before.curves,
             steps=self._steps,
+            settings=self._settings,
             nominated=[*(() if before is None else before.nominated), *places],
-            likely=sorted(self._likely),
+            likely=self._likely,
             provenance=self._provenance,
-            begins=recording_begins(record.metadata, self._settings.recorded_at),
         )
 
     def _why_not(self, record: VideoRecord) -> str | None:

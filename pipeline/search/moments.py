@@ -2,31 +2,36 @@
 
 The score of a frame is its cosine with the question. Such cosines mean little by themselves: a model gives 0.2 to what
 does not show the thing and 0.3 to what does, and both numbers move with the question. So every level is relative, on
-the line from `base`, a low quantile over all frames of the videos at hand, to `peak`, the best frame of the moment: a
-level of ratio r is base + r * (peak - base).
+the line from `base`, the score of a frame that does not show it (`pipeline.search.background`), to `peak`, the best
+frame of the moment: a level of ratio r is base + r * (peak - base).
 
-1. The best frame of the nominated segments is the seed. Its shot, and neighbouring shots whose mean score reaches the
-   merging level, are where the moment lies: region growing from seeds (Adams and Bischof 1994, doi:10.1109/34.295913)
-   in one dimension. The level keeps a moment from swallowing a video whose every shot was nominated. A video whose cuts
-   aren't known is one shot.
+1. The best frame of the video is the seed. Its shot, and neighbouring shots whose mean score reaches the merging
+   level, are where the moment lies: region growing from seeds (Adams and Bischof 1994, doi:10.1109/34.295913) in one
+   dimension. Shots of one video have much in common, so for the merging level the base is what the frames of
+   this video score that show the thing least, where that is more: it keeps a moment from swallowing the shots that come
+   near. A video whose cuts aren't known is one shot.
 2. There, the moment is the stretch of frames around the seed with the greatest sum of (score - level) at the edge
    level: a maximal scoring subsequence (Ruzzo and Tompa 1999, ISMB). At ratio 0.5 a clean peak is cut at half its
    height, as the width of peaks is measured (full width at half maximum), and a dip of one frame does not end it.
 3. It ends at the cut between the last frame within and the first without, or midway where there is none; a frame whose
    picture was seen to stay the same counts until then.
-4. The same again for the segments whose best frame isn't in a moment yet, with the frames of earlier moments taken: so
+4. The same again for the next best peak that isn't in a moment yet, with the frames of earlier moments taken: so
    moments never overlap. A stretch that runs into an earlier moment of its shot is that one's slope, and left out.
+
+Where the moments of a video that score enough for an answer begin and end is decided by the question, the video's own
+frames and the base alone, whichever of its segments, and of other videos', the index nominated.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Curve", "Levels", "Span", "base_level", "best_rows", "find_spans", "unrolled"]
+__all__ = ["Curve", "Levels", "Span", "best_rows", "find_spans", "grown_spans", "peak_rows", "unrolled"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -135,25 +140,26 @@ class Levels:
         base: Score of frames that don't show the thing; where it exceeds the peak, it counts as the peak.
         merge_ratio: Level of the mean score at which a neighbouring shot joins.
         edge_ratio: Level around which the moment's frames are summed.
+        shots_base: Score of the frames of this video that show it least; shots join by this base where it is greater.
     """
 
     base: float
     merge_ratio: float
     edge_ratio: float
+    shots_base: float = -math.inf
 
-    def at(self, ratio: float, peak: float) -> float:
-        """The level of a ratio below a peak."""
-        low = min(self.base, peak)
-        return low + ratio * (peak - low)
+    def merge(self, peak: float) -> float:
+        """The mean score at which a neighbouring shot joins a moment with a peak."""
+        return _level(max(self.base, self.shots_base), self.merge_ratio, peak)
+
+    def edge(self, peak: float) -> float:
+        """The score around which the frames of a moment with a peak are summed."""
+        return _level(self.base, self.edge_ratio, peak)
 
 
-def base_level(scores: Iterable[Floats], quantile: float) -> float:
-    """The score of frames that don't show the thing: a quantile over all frames of all videos.
-
-    Raises:
-        ValueError: There is no frame.
-    """
-    return float(np.quantile(np.concatenate(list(scores)), quantile))
+def _level(base: float, ratio: float, peak: float) -> float:
+    low = min(base, peak)
+    return low + ratio * (peak - low)
 
 
 def best_rows(intervals: Iterable[tuple[float, float]], curve: Curve) -> set[int]:
@@ -173,16 +179,46 @@ def find_spans(intervals: Iterable[tuple[float, float]], curve: Curve, levels: L
         curve: The video's scores.
         levels: Where moments end.
     """
+    return grown_spans(best_rows(intervals, curve), curve, levels)
+
+
+def peak_rows(curve: Curve, least: float) -> set[int]:
+    """The rows of the peaks that reach a score, and that of the best frame whatever it scores.
+
+    A peak is higher than its neighbours in the shot; of equal frames one after another, the first counts. No other row
+    that reaches the score begins a moment: from its neighbour up to the next peak, all frames are better.
+    """
+    if not len(curve.scores):
+        return set()
+    begins = np.zeros(len(curve.scores) + 1, np.bool_)
+    begins[_shots(curve)] = True
+    scores = np.concatenate([[np.nan], curve.scores, [np.nan]])
+    # Runs of equal frames within a shot.
+    starts = np.flatnonzero(begins[:-1] | (scores[1:-1] != scores[:-2]))
+    ends = np.append(starts[1:], len(curve.scores))
+    here = curve.scores[starts]
+    is_peak = (begins[starts] | (scores[starts] < here)) & (begins[ends] | (scores[ends + 1] < here))
+    return {int(curve.scores.argmax()), *starts[is_peak & (here >= least)].tolist()}
+
+
+def grown_spans(seeds: Iterable[int], curve: Curve, levels: Levels) -> list[Span]:
+    """The moments around rows of a video, none overlapping another, best first, ties by start.
+
+    Args:
+        seeds: Rows that may be a moment's best.
+        curve: The video's scores.
+        levels: Where moments end.
+    """
     shots = _shots(curve)
     taken = np.zeros(len(curve.scores), np.bool_)
     found: list[Span] = []
-    for seed in sorted(best_rows(intervals, curve), key=lambda row: (-curve.scores[row], row)):
+    for seed in sorted(set(seeds), key=lambda row: (-curve.scores[row], row)):
         if taken[seed]:
             continue
         peak = float(curve.scores[seed])
-        near = _grown(shots, curve.scores, seed, levels.at(levels.merge_ratio, peak))
+        near = _grown(shots, curve.scores, seed, levels.merge(peak))
         first, after = _free(taken, seed, *near)
-        edge_level = levels.at(levels.edge_ratio, peak)
+        edge_level = levels.edge(peak)
         first, after = _stretch(curve.scores, seed, first, after, edge_level)
         if not _is_slope(shots, taken, first, after):
             found.append(replace(_span(curve, seed, first, after), edge_level=edge_level))

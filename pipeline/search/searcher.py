@@ -74,6 +74,7 @@ class Searcher:
             texts=settings.background,
             logit_scale=encoder.logit_scale,
             odds=settings.odds,
+            base_quantile=settings.base_quantile,
         )
         self._terms = Terms(encoder, pictures, self._frames, self._find, background)
 

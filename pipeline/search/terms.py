@@ -18,6 +18,7 @@ from pipeline.search.query import Term
 __all__ = ["JudgedTerm", "Terms"]
 
 Vector = npt.NDArray[np.float32]
+Vectors = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 
 
@@ -80,13 +81,13 @@ class Terms:
     def _judged(self, term: Term, of_texts: Mapping[str, Vector]) -> JudgedTerm:
         if term.text is not None:
             vector = of_texts[term.text.strip()]
-        elif term.like is not None:
-            vector = self._of_library(term)
-        else:
-            vector = self._of_file(term)
-        return JudgedTerm(term, vector, self._background.judge(vector, is_picture=term.text is None))
+            return JudgedTerm(term, vector, self._background.judge(vector))
+        vectors = self._of_file(term) if term.like is None else self._of_library(term)
+        vector, length = _mean(vectors, str(term))
+        return JudgedTerm(term, vector, self._background.judge(vector, is_picture=True, mean_length=length))
 
-    def _of_library(self, term: Term) -> Vector:
+    def _of_library(self, term: Term) -> Vectors:
+        """Embeddings of the sampled frames that the term points to, float32 (N, D)."""
         name = str(term.like)
         found = self._find(name)
         if len(found) > 1:
@@ -99,26 +100,31 @@ class Terms:
         if term.at is not None:
             if not len(times) or term.at > frames.duration_seconds:
                 raise QueryError(f"{name!r} ends at {frames.duration_seconds:.3f} s; it has no second {term.at:g}")
-            return np.asarray(frames.vectors[int(np.abs(times - term.at).argmin())], np.float32)
+            nearest = int(np.abs(times - term.at).argmin())
+            return frames.vectors[nearest : nearest + 1]
         end = np.inf if term.end is None else term.end
         rows = (times >= (term.start or 0.0)) & (times < end)
         if not rows.any():
             raise QueryError(f"{term}: no sampled frame lies there; the video ends at {frames.duration_seconds:.3f} s")
-        return _mean(frames.vectors[rows], str(term))
+        return frames.vectors[rows]
 
-    def _of_file(self, term: Term) -> Vector:
+    def _of_file(self, term: Term) -> Vectors:
+        """Embeddings of the pictures in the file that the term names, float32 (N, D)."""
         if self._pictures is None:
             raise QueryError(f"{term}: this search reads no files; ask by text, or by `like`")
         if term.image is not None:
             pictures = self._pictures().first(term.image)
         else:
             pictures = self._pictures().within(str(term.clip), term.start, term.end)
-        return _mean(self._encoder.encode_images(pictures), str(term))
+        return self._encoder.encode_images(pictures)
 
 
-def _mean(vectors: npt.NDArray[np.float32], name: str) -> Vector:
+def _mean(vectors: Vectors, name: str) -> tuple[Vector, float]:
+    """The normalised mean of unit vectors, and its length before: their average cosine with it, 1 for a single one."""
+    if len(vectors) == 1:
+        return np.asarray(vectors[0], np.float32), 1.0
     mean = vectors.mean(axis=0, dtype=np.float64)
     length = float(np.linalg.norm(mean))
     if length == 0:
         raise QueryError(f"{name}: its pictures have nothing in common; name a shorter part")
-    return np.asarray(mean / length, np.float32)
+    return np.asarray(mean / length, np.float32), min(length, 1.0)

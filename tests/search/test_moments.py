@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.search.moments import Curve, Levels, Span, base_level, find_spans, unrolled
+from pipeline.search.moments import Curve, Levels, Span, find_spans, grown_spans, peak_rows, unrolled
 
 Case = tuple[list[tuple[float, float]], Curve]
 WHOLE = [(0.0, 1000.0)]
@@ -104,10 +104,6 @@ def test_an_interval_without_a_frame_is_ignored() -> None:
     assert found([], [0.3]) == []
 
 
-def test_base_level_is_a_quantile_over_all_videos() -> None:
-    assert base_level([np.asarray([0.0, 1.0]), np.asarray([2.0, 3.0, 4.0])], 0.25) == 1.0
-
-
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     count = draw(st.integers(1, 30))
@@ -156,6 +152,31 @@ def test_spans_do_not_depend_on_the_scale_of_scores(case: Case, base: float, pow
     one = find_spans(intervals, curve, Levels(base, 0.75, 0.5))
     other = find_spans(intervals, scaled, Levels(base * factor, 0.75, 0.5))
     assert bounds(one) == bounds(other)
+
+
+@given(cases(), st.floats(-1, 1), st.floats(-1, 1))
+@settings(max_examples=200, deadline=None)
+def test_every_moment_with_a_score_is_around_a_peak(case: Case, base: float, least: float) -> None:
+    _, curve = case
+    levels = Levels(base, 0.65, 0.5)
+    rows = {row for row, score in enumerate(curve.scores) if score >= least} | {int(curve.scores.argmax())}
+    peaks = peak_rows(curve, least)
+    assert peaks <= rows
+    assert grown_spans(peaks, curve, levels) == grown_spans(rows, curve, levels)
+
+
+def test_peaks_are_one_a_plateau_and_shots_have_their_own() -> None:
+    curve = Curve(np.arange(8.0), np.asarray([1.0, 3, 3, 2, 5, 5, 6, 0]), np.asarray([4.0, 6.0]), 8.0)
+    assert peak_rows(curve, 1.0) == {1, 4, 6}
+    assert peak_rows(curve, 9.0) == {6}
+    assert peak_rows(Curve(np.empty(0), np.empty(0), np.empty(0), 0.0), 0.0) == set()
+
+
+def test_shots_join_by_the_base_of_their_own_video() -> None:
+    scores = np.asarray([4.0, 4, 9, 9, 4, 4])
+    curve = Curve(np.arange(6.0), scores, np.asarray([2.0, 4.0]), 6.0)
+    assert bounds(find_spans([(2.0, 3.0)], curve, Levels(-9.0, 0.65, 0.5))) == [(0.0, 6.0)]
+    assert bounds(find_spans([(2.0, 3.0)], curve, Levels(-9.0, 0.65, 0.5, shots_base=0.0))) == [(2.0, 4.0)]
 
 
 def test_unrolled_frames_are_those_that_were_looked_at() -> None:

@@ -253,15 +253,57 @@ def test_what_most_frames_show_is_not_taken_for_nothing() -> None:
     assert probability(float(judge(np.asarray([1.0]))[0])) > 0.9
 
 
-def test_pictures_are_judged_on_a_wider_scale_than_texts() -> None:
-    rng = np.random.default_rng(3)
-    # Pictures of ten things lie in one cone of the space, texts in another.
-    frames = np.eye(64)[0] + 0.5 * np.eye(64)[2 + np.arange(300) % 10]
-    texts = np.eye(64)[1] + 0.1 * rng.normal(size=(20, 64))
-    frames, texts = (np.float32(rows / np.linalg.norm(rows, axis=1, keepdims=True)) for rows in (frames, texts))
-    sample = FrameSample(frames, tuple(map(str, range(50))), 1)
-    made = Background(sample, lambda _: texts, texts=["thing"], logit_scale=100.0, odds=1000.0)
-    pictures, words = made.judge(frames[0], is_picture=True), made.judge(texts[0])
-    assert words.scale == 100
-    assert pictures.level == pytest.approx(1 / 1.25)
-    assert 50 < pictures.scale < 80
+def near(level: float, count: int = 40, dimension: int = 64) -> np.ndarray:
+    """Unit vectors whose cosines with each other are a level, and an axis of the space that none of them uses."""
+    rows = np.sqrt(level) * np.eye(dimension)[0] + np.sqrt(1 - level) * np.eye(dimension)[1 + np.arange(count)]
+    return np.asarray(rows, np.float32)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.3, 0.6, 0.9])
+def test_a_picture_is_itself_and_not_another_whatever_the_model_gives_unrelated_ones(level: float) -> None:
+    frames = near(level)
+    judge = background(frames, 40).judge(frames[0], is_picture=True)
+    itself, unrelated = judge(frames[:2] @ frames[0])
+    assert probability(float(itself)) == pytest.approx(0.999, abs=1e-4)
+    assert probability(float(unrelated)) < 1e-6
+    assert probability(float(judge(np.asarray([(1 + judge.level) / 2]))[0])) == pytest.approx(0.5)
+    assert judge.base_log_odds == pytest.approx(-math.log(1000))
+
+
+def test_a_library_of_one_place_does_not_tell_how_unlike_pictures_are() -> None:
+    """Frames of one camera, 0.01 from each other: one that is 0.015 away is of it, one that is 0.4 away is not."""
+    frames = near(0.99)
+    judge = background(frames, 1).judge(frames[0], is_picture=True)
+    same, moved, other = (probability(float(odds)) for odds in judge(np.asarray([1.0, 0.985, 0.6])))
+    assert (same > 0.99, moved > 0.9, other < 0.01) == (True, True, True)
+
+
+@pytest.mark.parametrize("videos", [1, 100])
+def test_a_picture_that_was_compressed_again_is_the_same(videos: int) -> None:
+    frames = np.repeat(near(0.0, 1), 20, axis=0)
+    judge = background(frames, videos).judge(frames[0], is_picture=True)
+    assert probability(float(judge(np.asarray([0.995]))[0])) > 0.9
+    for sample in (frames[:1], frames[:0]):
+        assert background(sample, videos).judge(frames[0], is_picture=True).level < 0.9
+
+
+def test_the_pictures_of_a_clip_are_as_near_to_their_mean_as_a_picture_to_itself() -> None:
+    frames = near(0.6)
+    mean = frames[:8].mean(axis=0)
+    length = float(np.linalg.norm(mean))
+    judge = background(frames, 40).judge(mean / length, is_picture=True, mean_length=length)
+    own, others = judge(frames[:8] @ mean / length), judge(frames[8:] @ mean / length)
+    assert own == pytest.approx(np.full(8, math.log(1000)), abs=1e-3)
+    assert (others < 0).all()
+
+
+def test_the_base_of_a_text_is_drawn_and_bounded_as_its_level_is() -> None:
+    frames = np.stack([shown("green")] * 4 + [shown("green", "red")] * 4)
+    for videos in (1, 12):
+        judge = background(frames, videos, texts=("nothing", "blue")).judge(shown("red"))
+        assert judge.base is not None
+        assert judge.base < judge.level
+        assert judge.base_log_odds < -math.log(1000)
+    everywhere = background(np.stack([shown("red")] * 8), 1, texts=("nothing", "blue")).judge(shown("red"))
+    assert probability(everywhere.base_log_odds) <= 0.0011
+    assert probability(float(everywhere(np.asarray([1.0]))[0])) > 0.99

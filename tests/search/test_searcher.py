@@ -121,3 +121,20 @@ def test_frames_beyond_the_budget_are_forgotten_oldest_first() -> None:
     cache.get("v2")
     assert store.reads == 4
     assert cache.get("nowhere") is None
+
+
+@pytest.mark.parametrize("quantile", [0.0, 0.25, 0.9])
+def test_settings_of_older_libraries_that_name_a_base_quantile_still_answer(quantile: float) -> None:
+    settings = Searching.model_validate({"base_quantile": quantile, "same_picture": None})
+    searcher, _ = searcher_of(video("v1", "red", "green", "blue"), settings=settings)
+    (moment,) = asked(searcher, "red", min_score=0.5)
+    assert (moment.start_seconds, moment.end_seconds) == (0, 2)
+
+
+def test_a_clip_of_two_things_is_found_where_both_are() -> None:
+    others = [video(f"x{number}", "blue", "") for number in range(5)]
+    searcher, _ = searcher_of(video("v1", "red", "red green", "", "blue"), *others)
+    like = {"like": "v1", "start": 0.0, "end": 4.0}
+    for shows in (like, ["red", like]):
+        (moment, *_) = searcher.ask(as_query({"shows": shows})).moments
+        assert (moment.video_id, moment.score > 0.9, moment.end_seconds <= 4.0) == ("v1", True, True)
