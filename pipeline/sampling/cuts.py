@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
@@ -22,8 +23,17 @@ __all__ = ["FRAMES_BEHIND", "CutDetection", "CutPass"]
 
 Detector = Literal["adaptive", "content", "hash", "histogram", "threshold"]
 
-FRAMES_BEHIND = 3
-"""A cut is known when so many frames after it were fed."""
+FRAMES_BEHIND = 12
+"""A cut is known once so many frames after it were fed; at 30 frames a second or less, after three."""
+
+# Of an adaptive detector, in slots to either side.
+_WINDOW = 3
+# The longest flash. Three frames are as long at 30 frames a second.
+_FLASH_SECONDS = Fraction(9, 100)
+# Time of a slot. A frame that is on screen for 0.6 s fills four: no other frame counts in the window of a cut to it, as
+# at 25 frames a second, where a shot of 0.6 s fills the windows of the cuts at its ends. Above 3.3 frames a second
+# nothing is repeated.
+_SLOT_SECONDS = Fraction(3, 20)
 
 # adaptive: with the window of three frames, best of the shared ones in PySceneDetect's benchmark on BBC, AutoShot and
 # ClipShots; the others are PySceneDetect's own defaults.
@@ -74,8 +84,27 @@ class CutDetection(Settings):
         return CutPass(self)
 
 
+@dataclass(frozen=True, eq=False)
+class _Slot:
+    """A step of the detector: a frame, or the repetition of one that stays on screen.
+
+    Attributes:
+        number: Counted from the first slot of the video.
+        time: When it is on screen; for the first slot of a frame, the frame's time.
+        picture: The frame as it is compared.
+    """
+
+    number: int
+    time: Fraction
+    picture: _Picture
+
+
 class CutPass:
     """Finds the cuts of one video, fed with all its frames; memory is bounded.
+
+    The detector's windows count frames. So that they mean about the same time at every rate, a frame that stays on
+    screen is repeated (`_SLOTS_PER_SECOND`), and the first and the last frame are repeated beyond the ends of the
+    video. All frames are compared at the size of the first one, whatever their own.
 
     Args:
         settings: What counts as a cut.
@@ -85,9 +114,9 @@ class CutPass:
         self._settings = settings
         self._detector = _make_detector(settings)
         self._min_shot = Fraction(str(settings.min_shot_seconds))
-        self._fed = 0
-        # A candidate, as many frames after it, and those before it that a flash can last, with one more.
-        self._recent: deque[tuple[int, Fraction, _Picture]] = deque(maxlen=2 * FRAMES_BEHIND + 2)
+        self._size: tuple[int, int] | None = None
+        # All that may still be compared with a candidate.
+        self._recent: deque[_Slot] = deque()
         self._candidates: deque[int] = deque()
         self._cuts: list[Fraction] = []
         self._shot_start = Fraction(0)
@@ -97,55 +126,102 @@ class CutPass:
         """Time of the first frame of each new shot, increasing."""
         return tuple(self._cuts)
 
+    @property
+    def undecided_since(self) -> Fraction:
+        """Time from which on a frame may still be reported as a cut; all frames before it are decided."""
+        newest = self._newest_decided()
+        return next((slot.time for slot in self._recent if slot.number > newest), Fraction(0))
+
     def feed(self, frame: Frame) -> Sequence[Fraction]:
         """Take the next frame.
 
         Returns:
             Cuts that are known now: times of frames that were fed, at most `FRAMES_BEHIND` frames ago.
         """
-        from scenedetect.common import FrameTimecode
-
-        if self._fed == 0:
-            self._shot_start = frame.time
         picture = self._picture(frame)
-        # Detectors are told frame numbers alone, so that variable frame rates mean nothing to them.
-        found = self._detector.process_frame(FrameTimecode(self._fed, _NOMINAL_RATE), picture)
-        self._recent.append((self._fed, frame.time, picture))
-        self._candidates.extend(cut.frame_num for cut in found)
-        self._fed += 1
-        return self._decided(self._fed - 1 - FRAMES_BEHIND)
+        if not self._recent:
+            self._shot_start = frame.time
+            self._take([frame.time - _SLOT_SECONDS * step for step in range(_WINDOW, -1, -1)], picture)
+            return ()
+        held = self._recent[-1]
+        step = frame.time - held.time
+        repeats = max(0, min(int(step / _SLOT_SECONDS) - 1, _WINDOW))
+        self._take([held.time + step * number / (repeats + 1) for number in range(1, repeats + 1)], held.picture)
+        self._take([frame.time], picture)
+        return self._decided(self._newest_decided())
 
     def finish(self) -> Sequence[Fraction]:
         """Return the cuts that were still to be decided; the stream has ended."""
-        return self._decided(self._fed)
+        if not self._recent:
+            return ()
+        last = self._recent[-1]
+        self._take([last.time + _SLOT_SECONDS * step for step in range(1, _WINDOW + 1)], last.picture)
+        return self._decided(last.number)
+
+    def _take(self, times: Iterable[Fraction], picture: _Picture) -> None:
+        """Show the detector a picture once or several times."""
+        from scenedetect.common import FrameTimecode
+
+        for time in times:
+            number = self._recent[-1].number + 1 if self._recent else 0
+            # Detectors are told slot numbers alone, so that variable frame rates mean nothing to them.
+            found = self._detector.process_frame(FrameTimecode(number, _NOMINAL_RATE), picture)
+            self._recent.append(_Slot(number, time, picture))
+            self._candidates.extend(cut.frame_num for cut in found)
 
     def _picture(self, frame: Frame) -> _Picture:
-        """The frame as it is compared: uint8 (H, W, 3) BGR."""
-        return np.ascontiguousarray(small_picture(frame, self._settings.picture_height)[:, :, ::-1])
+        """The frame as it is compared: uint8 (H, W, 3) BGR, of the size of the first one."""
+        if self._size is None:
+            first = small_picture(frame, self._settings.picture_height)
+            self._size = first.shape[1], first.shape[0]
+            return np.ascontiguousarray(first[:, :, ::-1])
+        return np.ascontiguousarray(frame.rgb(*self._size)[:, :, ::-1])
+
+    def _newest_decided(self) -> int:
+        """Number of the last slot after which enough is known."""
+        latest = self._recent[-1]
+        for slot in reversed(self._recent):
+            if _is_apart(slot, latest) or latest.number - slot.number >= FRAMES_BEHIND:
+                return slot.number
+        return -1
 
     def _decided(self, newest: int) -> list[Fraction]:
         decided = []
         while self._candidates and self._candidates[0] <= newest:
-            number = self._candidates.popleft()
-            time = next((time for known, time, _ in self._recent if known == number), None)
-            if time is not None and time - self._shot_start >= self._min_shot and not self._is_flash(number):
+            number = self._candidates.popleft() - self._recent[0].number
+            # The first slot has nothing before it.
+            if number < 1:
+                continue
+            time = self._recent[number].time
+            if time - self._shot_start >= self._min_shot and not self._is_flash(number):
                 self._shot_start = time
                 decided.append(time)
         self._cuts.extend(decided)
+        self._forget(newest)
         return decided
 
-    def _is_flash(self, number: int) -> bool:
+    def _forget(self, newest: int) -> None:
+        """Drop the slots that no undecided one is compared with."""
+        recent = self._recent
+        kept = newest - _WINDOW - FRAMES_BEHIND
+        while recent[0].number < kept:
+            recent.popleft()
+
+    def _is_flash(self, place: int) -> bool:
         """Whether the picture is soon what it was, or has just become again what it was a moment ago."""
-        pictures = {known: picture for known, _, picture in self._recent}
-        before, new = pictures.get(number - 1), pictures[number]
-        moment_ago = pictures[max(min(pictures), number - 1 - FRAMES_BEHIND)]
-        soon = pictures[max(pictures)]
-        if before is None or self._settings.detector == "threshold":
+        if self._settings.detector == "threshold":
             return False
-        if len({picture.shape for picture in (before, new, moment_ago, soon)}) > 1:
-            return False
-        least = _LASTING_SHARE * _change(before, new)
-        return _change(before, soon) < least or _change(moment_ago, new) < least
+        slots = list(self._recent)
+        before, new = slots[place - 1], slots[place]
+        moment_ago = next((slot for slot in slots[place - 1 :: -1] if _is_apart(slot, before)), slots[0])
+        soon = next((slot for slot in slots[place:] if _is_apart(new, slot)), slots[-1])
+        least = _LASTING_SHARE * _change(before.picture, new.picture)
+        return _change(before.picture, soon.picture) < least or _change(moment_ago.picture, new.picture) < least
+
+
+def _is_apart(one: _Slot, later: _Slot) -> bool:
+    """Whether a flash that begins at one slot has ended at the other."""
+    return later.number - one.number >= _WINDOW and later.time - one.time >= _FLASH_SECONDS
 
 
 def _change(one: _Picture, other: _Picture) -> float:
@@ -159,7 +235,7 @@ def _make_detector(settings: CutDetection) -> SceneDetector:
     threshold = _THRESHOLDS[settings.detector] if settings.threshold is None else settings.threshold
     if settings.detector == "adaptive":
         return detectors.AdaptiveDetector(
-            adaptive_threshold=threshold, min_scene_len=0, window_width=FRAMES_BEHIND, min_content_val=_LEAST_CHANGE
+            adaptive_threshold=threshold, min_scene_len=0, window_width=_WINDOW, min_content_val=_LEAST_CHANGE
         )
     if settings.detector == "content":
         return detectors.ContentDetector(threshold=threshold, min_scene_len=0)

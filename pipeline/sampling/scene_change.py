@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.config import Settings
-from pipeline.sampling.cuts import FRAMES_BEHIND, CutDetection, CutPass
+from pipeline.sampling.cuts import CutDetection, CutPass
 from pipeline.types import Frame, Skip, VideoInfo
 
 __all__ = ["SceneChange"]
@@ -91,7 +91,8 @@ class SceneChangePass:
         """Take the next frame, and return those of a shot or piece that has ended."""
         self._fresh.append(frame)
         chosen = self._after(self._cut_pass.feed(frame))
-        while len(self._fresh) > FRAMES_BEHIND:
+        decided_until = self._cut_pass.undecided_since
+        while self._fresh and self._fresh[0].time < decided_until:
             chosen.extend(self._settle(self._fresh.popleft()))
         return chosen
 

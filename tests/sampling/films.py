@@ -58,4 +58,7 @@ def shot(seed: int, count: int, *, pan: float = 1.0, noise: int = 6) -> Iterator
 def film(pictures: Sequence[Picture], times: Sequence[Fraction] | None = None) -> list[DrawnFrame]:
     """Frames at 25 a second, or at the times that are given."""
     shown = times or [Fraction(k, 25) for k in range(len(pictures))]
-    return [DrawnFrame(k, time, picture) for k, (time, picture) in enumerate(zip(shown, pictures, strict=True))]
+    return [
+        DrawnFrame(number, time, picture, width=picture.shape[1], height=picture.shape[0])
+        for number, (time, picture) in enumerate(zip(shown, pictures, strict=True))
+    ]

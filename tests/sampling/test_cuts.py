@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
-from films import DrawnFrame, film, shot
+from films import WIDTH, DrawnFrame, Picture, film, scene, shot
+from PIL import Image
 from pydantic import ValidationError
 
 from pipeline.sampling import CutDetection
@@ -81,6 +83,92 @@ def test_a_higher_threshold_finds_less() -> None:
 def test_bad_settings_are_refused(settings: object) -> None:
     with pytest.raises(ValidationError):
         CutDetection.model_validate(settings)
+
+
+SLIDES = [scene(seed)[:, :WIDTH] for seed in range(40, 48)]
+"""Eight slides."""
+
+
+def slides_found(detector: str, rate: Fraction | int, held: int) -> list[int]:
+    """Which slides are told from the one before, of so many frames each."""
+    pictures = [slide for slide in SLIDES for _ in range(held)]
+    times = [Fraction(number) / rate for number in range(len(pictures))]
+    found = cuts_of(film(pictures, times), CutDetection.model_validate(detector))
+    assert all(cut % held == 0 for cut in found)
+    return [cut // held for cut in found]
+
+
+@pytest.mark.parametrize("detector", ["adaptive", "content"])
+@pytest.mark.parametrize("rate", [Fraction(1, 10), Fraction(1), 2, 3, 5, 10, 25, 60, 120])
+def test_slides_are_told_apart_at_every_rate(detector: str, rate: Fraction | int) -> None:
+    assert slides_found(detector, rate, max(1, int(2 * rate))) == list(range(1, len(SLIDES)))
+
+
+@pytest.mark.parametrize("detector", ["hash", "histogram"])
+@pytest.mark.parametrize("rate", [Fraction(1, 10), Fraction(1), 3])
+def test_slides_that_are_told_apart_at_a_usual_rate_are_at_a_low_one(detector: str, rate: Fraction | int) -> None:
+    assert slides_found(detector, rate, max(1, int(2 * rate))) == slides_found(detector, 25, 50)
+
+
+@pytest.mark.parametrize("detector", ["adaptive", "content"])
+@pytest.mark.parametrize("seconds", [1, 3, 60])
+def test_one_frame_a_slide_is_one_shot_a_slide(detector: str, seconds: int) -> None:
+    assert slides_found(detector, Fraction(1, seconds), 1) == list(range(1, len(SLIDES)))
+
+
+def test_slides_of_uneven_lengths_with_and_without_frames_between_are_told_apart() -> None:
+    random = np.random.default_rng(3)
+    pictures, times, cuts, time = [], [], [], Fraction(0)
+    for slide in SLIDES:
+        cuts.append(len(pictures))
+        for _ in range(int(random.integers(1, 6))):
+            pictures.append(slide)
+            times.append(time)
+            time += Fraction(int(random.integers(700, 4000)), 1000)
+    assert cuts_of(film(pictures, times)) == cuts[1:]
+
+
+@pytest.mark.parametrize("rate", [1, 2, 5, 10])
+def test_cuts_a_second_from_the_ends_are_found(rate: int) -> None:
+    pictures = [*shot(1, rate), *shot(2, 6 * rate), *shot(3, rate)]
+    times = [Fraction(number, rate) for number in range(len(pictures))]
+    assert cuts_of(film(pictures, times)) == [rate, 7 * rate]
+
+
+@pytest.mark.parametrize("rate", [5, 60, 120])
+def test_a_flash_of_a_tenth_of_a_second_is_no_cut_at_other_rates(rate: int) -> None:
+    pictures = list(shot(1, 4 * rate, pan=25 / rate))
+    for number in range(2 * rate, 2 * rate + max(1, rate // 12)):
+        pictures[number] = np.full_like(pictures[number], 250)
+    times = [Fraction(number, rate) for number in range(len(pictures))]
+    assert cuts_of(film(pictures, times)) == []
+
+
+def test_a_slow_camera_at_a_low_rate_is_no_cut() -> None:
+    pictures = list(shot(1, 60, pan=0.5))
+    assert cuts_of(film(pictures, [Fraction(2 * number, 3) for number in range(60)])) == []
+
+
+def resized(pictures: Sequence[Picture], width: int, height: int) -> list[Picture]:
+    return [np.asarray(Image.fromarray(picture).resize((width, height))) for picture in pictures]
+
+
+DETECTORS = ["adaptive", "content", "hash", "histogram", "threshold"]
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+@pytest.mark.parametrize("size", [(36, 64), (160, 90), (32, 18), (64, 48), (200, 20)])
+def test_a_picture_of_another_size_is_no_cut(detector: str, size: tuple[int, int]) -> None:
+    pictures = list(shot(1, 90, pan=0.3, noise=2))
+    turned = [*pictures[:45], *resized(pictures[45:], *size)]
+    assert cuts_of(film(turned), CutDetection.model_validate(detector)) == []
+
+
+@pytest.mark.parametrize("detector", DETECTORS[:-1])
+@pytest.mark.parametrize("size", [(36, 64), (160, 90), (32, 18), (64, 48)])
+def test_a_cut_to_a_picture_of_another_size_is_found(detector: str, size: tuple[int, int]) -> None:
+    pictures = [*shot(1, 45), *resized(list(shot(2, 45)), *size), *shot(3, 45)]
+    assert cuts_of(film(pictures), CutDetection.model_validate(detector)) == [45, 90]
 
 
 def video_cuts(path: Path) -> tuple[list[float], float]:
