@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -13,13 +14,14 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from pipeline.config import Settings
+from pipeline.sampling.likeness import unlikeness
 from pipeline.sampling.small import small_picture
 from pipeline.types import Frame
 
 if TYPE_CHECKING:
     from scenedetect.detector import SceneDetector
 
-__all__ = ["FRAMES_BEHIND", "CutDetection", "CutPass"]
+__all__ = ["FRAMES_BEHIND", "Cut", "CutDetection", "CutPass", "adaptive_threshold"]
 
 Detector = Literal["adaptive", "content", "hash", "histogram", "threshold"]
 
@@ -35,18 +37,29 @@ _FLASH_SECONDS = Fraction(9, 100)
 # nothing is repeated.
 _SLOT_SECONDS = Fraction(3, 20)
 
-# adaptive: with the window of three frames, best of the shared ones in PySceneDetect's benchmark on BBC, AutoShot and
-# ClipShots; the others are PySceneDetect's own defaults.
+# adaptive: chosen with `_LEAST_CHANGE` and the constants after it on 12 films that `benchmarks.edited_footage` made of the
+# footage named in docs/sampling.md. The others are PySceneDetect's own defaults.
 _THRESHOLDS: dict[Detector, float] = {
-    "adaptive": 3.5,
+    "adaptive": 2.5,
     "content": 27.0,
     "hash": 0.35,
     "histogram": 0.2,
     "threshold": 12.0,
 }
-# Mean change of hue, saturation and value below which "adaptive" sees no cut. Measured: on the sample films and the
-# footage of the tests, cuts reach 40 to 76, and what else stands out from its neighbours (fades, flicker) 19.
-_LEAST_CHANGE = 22.0
+# Mean change of hue, saturation and value below which "adaptive" sees no cut.
+_LEAST_CHANGE = 12.0
+# Mean change of red, green and blue, and by how much it stands out from the steps around, from which on a cut is plain.
+# On the films above, movement reaches 5 times the steps around, cuts 8; on the sample films cuts reach 28.
+_PLAIN_CHANGE = 12.0
+_PLAIN_RATIO = 6.0
+# How unlike the two pictures have to be, see `unlikeness`, at a plain cut and at any other. Where a picture is shown for
+# several frames, as in 25 pictures a second shown at 50, any movement stands out.
+_PLAIN_UNLIKENESS = 0.4
+_LEAST_UNLIKENESS = 0.65
+# Standard deviation of brightness below which a picture shows nothing, and for how long it has to, in seconds, to be a
+# pause between two shots, which may be shorter than a shot.
+_BLANK_DEVIATION = 4.0
+_LEAST_PAUSE = Fraction(1, 5)
 # Around a flash the picture is the same; after a cut it stays about as different as it became.
 _LASTING_SHARE = 0.4
 _NOMINAL_RATE = Fraction(25)
@@ -65,11 +78,12 @@ class CutDetection(Settings):
     "hash" takes perceptual hashes, "histogram" brightness; "threshold" finds where a fade from black begins."""
 
     threshold: float | None = Field(default=None, gt=0)
-    """From which value on it is a cut, in the detector's own measure: 3.5 for "adaptive", 27 for "content", 0.35 for
+    """From which value on it is a cut, in the detector's own measure: 2.5 for "adaptive", 27 for "content", 0.35 for
     "hash", 0.2 for "histogram", 12 for "threshold"."""
 
     min_shot_seconds: float = Field(default=0.6, ge=0)
-    """A cut that comes sooner after the one before is ignored."""
+    """A cut that comes sooner after the one before is ignored, unless all between them was black or another uniform
+    picture for 0.2 seconds or more."""
 
     picture_height: int = Field(default=90, ge=16, le=1080)
     """Height in pixels of the pictures that are compared."""
@@ -82,6 +96,23 @@ class CutDetection(Settings):
     def begin(self) -> CutPass:
         """Begin a pass over one video; loads PySceneDetect."""
         return CutPass(self)
+
+
+@dataclass(frozen=True, order=True)
+class Cut:
+    """Where a shot begins.
+
+    Attributes:
+        time: Of its first frame.
+        follows_blank: Whether the frame before shows one uniform colour.
+    """
+
+    time: Fraction
+    follows_blank: bool
+
+    def ends_shot(self, start: Fraction, min_shot_seconds: Fraction) -> bool:
+        """Whether what began at `start` was long enough for a shot, or for a pause if it was blank."""
+        return self.time - start >= (min(_LEAST_PAUSE, min_shot_seconds) if self.follows_blank else min_shot_seconds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +128,11 @@ class _Slot:
     number: int
     time: Fraction
     picture: _Picture
+
+
+def adaptive_threshold(settings: CutDetection) -> float:
+    """By how much a cut changes more than the frames around it."""
+    return _THRESHOLDS["adaptive"] if settings.threshold is None else settings.threshold
 
 
 class CutPass:
@@ -118,12 +154,17 @@ class CutPass:
         # All that may still be compared with a candidate.
         self._recent: deque[_Slot] = deque()
         self._candidates: deque[int] = deque()
-        self._cuts: list[Fraction] = []
-        self._shot_start = Fraction(0)
+        self._cuts: list[Cut] = []
+        self._start = Fraction(0)
 
     @property
     def cuts(self) -> tuple[Fraction, ...]:
         """Time of the first frame of each new shot, increasing."""
+        return tuple(cut.time for cut in self._cuts)
+
+    @property
+    def found(self) -> tuple[Cut, ...]:
+        """The same, with what is known of each."""
         return tuple(self._cuts)
 
     @property
@@ -140,7 +181,7 @@ class CutPass:
         """
         picture = self._picture(frame)
         if not self._recent:
-            self._shot_start = frame.time
+            self._start = frame.time
             self._take([frame.time - _SLOT_SECONDS * step for step in range(_WINDOW, -1, -1)], picture)
             return ()
         held = self._recent[-1]
@@ -188,17 +229,29 @@ class CutPass:
     def _decided(self, newest: int) -> list[Fraction]:
         decided = []
         while self._candidates and self._candidates[0] <= newest:
-            number = self._candidates.popleft() - self._recent[0].number
+            place = self._candidates.popleft() - self._recent[0].number
             # The first slot has nothing before it.
-            if number < 1:
+            if place < 1 or self._is_flash(place) or not self._is_new(place):
                 continue
-            time = self._recent[number].time
-            if time - self._shot_start >= self._min_shot and not self._is_flash(number):
-                self._shot_start = time
-                decided.append(time)
-        self._cuts.extend(decided)
+            cut = Cut(self._recent[place].time, _is_blank(self._recent[place - 1].picture))
+            if cut.ends_shot(self._cuts[-1].time if self._cuts else self._start, self._min_shot):
+                decided.append(cut)
+                self._cuts.append(cut)
         self._forget(newest)
-        return decided
+        return [cut.time for cut in decided]
+
+    def _is_new(self, place: int) -> bool:
+        """Whether a picture shows what the one before did not, wherever that has moved."""
+        if self._settings.detector != "adaptive":
+            return True
+        around = [slot.picture for slot in list(self._recent)[max(0, place - _WINDOW - 1) : place + _WINDOW + 1]]
+        steps = [_change(one, other) for one, other in pairwise(around)]
+        change = steps.pop(min(place, _WINDOW + 1) - 1)
+        is_plain = change >= max(_PLAIN_CHANGE, _PLAIN_RATIO * float(np.mean(steps)))
+        before, new = (_brightness(self._recent[at].picture) for at in (place - 1, place))
+        if is_plain and min(before.std(), new.std()) < _BLANK_DEVIATION:
+            return True
+        return unlikeness(before, new) >= (_PLAIN_UNLIKENESS if is_plain else _LEAST_UNLIKENESS)
 
     def _forget(self, newest: int) -> None:
         """Drop the slots that no undecided one is compared with."""
@@ -222,6 +275,15 @@ class CutPass:
 def _is_apart(one: _Slot, later: _Slot) -> bool:
     """Whether a flash that begins at one slot has ended at the other."""
     return later.number - one.number >= _WINDOW and later.time - one.time >= _FLASH_SECONDS
+
+
+def _brightness(picture: _Picture) -> npt.NDArray[np.uint8]:
+    """Of BGR, by ITU-R BT.601: uint8 (H, W)."""
+    return np.rint(picture @ np.array([0.114, 0.587, 0.299])).astype(np.uint8)
+
+
+def _is_blank(picture: _Picture) -> bool:
+    return float(_brightness(picture).std()) < _BLANK_DEVIATION
 
 
 def _change(one: _Picture, other: _Picture) -> float:

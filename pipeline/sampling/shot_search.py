@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Protocol
 
 from pipeline.packets import Packets, Span
-from pipeline.sampling.cuts import CutDetection
+from pipeline.sampling.cuts import Cut, CutDetection, adaptive_threshold
 from pipeline.sampling.jump_search import LEAST_JUMP, Jump, JumpSearch
 from pipeline.sampling.packet_sizes import merged, spans_to_survey
 from pipeline.types import Frame, Skip, VideoInfo
@@ -17,6 +17,7 @@ __all__ = ["Footage", "Shots", "find_shots"]
 
 # What a detector needs around a cut.
 _FRAMES_BEFORE, _FRAMES_BEHIND = 5, 4
+_SECONDS_AROUND = Fraction(1, 5)
 # What the survey needs, which sees every second or third frame.
 _FRAMES_AROUND_GAP = 9
 
@@ -83,7 +84,7 @@ def find_shots(footage: Footage, settings: CutDetection) -> Shots:
         VideoDecodeError: Not one frame could be decoded.
     """
     if settings.detector != "adaptive":
-        all_cuts = _cuts_among(footage.frames(), settings)
+        all_cuts = tuple(cut.time for cut in _cuts_among(footage.frames(), settings))
         return Shots(all_cuts, footage.end_time, footage.damage, footage.frames_decoded)
     packets = footage.packets()
     search = _Search(footage, packets, settings.model_copy(update={"min_shot_seconds": 0.0}))
@@ -119,6 +120,9 @@ class _Stretch:
         if packets is not None:
             start = min(start, packets.frames_from(jump.before.time, -_FRAMES_BEFORE))
             end = max(end, packets.frames_from(jump.after.time, _FRAMES_BEHIND))
+        # At high rates a flash lasts for more frames.
+        start = min(start, max(Fraction(0), jump.before.time - _SECONDS_AROUND))
+        end = max(end, jump.after.time + _SECONDS_AROUND)
         return cls(min(start, jump.group_start), start, end, ((jump.before.time, jump.after.time),))
 
     def with_(self, other: _Stretch) -> _Stretch:
@@ -134,7 +138,7 @@ class _Search:
     footage: Footage
     packets: Packets | None
     settings: CutDetection
-    cuts: set[Fraction] = field(default_factory=set)
+    cuts: set[Cut] = field(default_factory=set)
     stretches: list[_Stretch] = field(default_factory=list)
     end: Fraction = Fraction(0)
     damage: tuple[str, ...] = ()
@@ -144,7 +148,7 @@ class _Search:
         """Look at all groups."""
         self.cuts.clear()
         self.stretches.clear()
-        search = JumpSearch()
+        search = JumpSearch(adaptive_threshold(self.settings))
         for frame in self.footage.frames(skip=Skip.DRAFT):
             self._take(search.feed(frame))
         self._take(search.finish())
@@ -172,7 +176,7 @@ class _Search:
             The gaps between them whose ends differ, with some frames around.
         """
         gaps: list[Span] = []
-        search, number, last = JumpSearch(), 0, -1
+        search, number, last = JumpSearch(adaptive_threshold(self.settings)), 0, -1
         for frame in self.footage.frames_within(spans, skip=Skip.DRAFT):
             while frame.time >= spans[number][1]:
                 number += 1
@@ -199,14 +203,15 @@ class _Search:
             # The frame at which the stretch ends is needed, too.
             end = stretch.end + self.footage.info.time_base
             for cut in _cuts_among(self.footage.frames(start=stretch.start, end=end), self.settings):
-                if any(before < cut <= after for before, after in stretch.jumps):
+                if any(before < cut.time <= after for before, after in stretch.jumps):
                     self.cuts.add(cut)
             self.frames_decoded += self.footage.frames_decoded
 
     def _take(self, jumps: Iterable[Jump]) -> None:
         for jump in jumps:
-            if _is_plain_cut(jump, self.footage.info.average_rate, self.settings):
-                self.cuts.add(jump.after.time)
+            cut = _plain_cut(jump, self.footage.info.average_rate, self.settings)
+            if cut is not None:
+                self.cuts.add(cut)
             else:
                 self.stretches.append(_Stretch.around(jump, self.packets))
 
@@ -215,30 +220,30 @@ class _Search:
         self.frames_decoded += self.footage.frames_decoded
 
 
-def _is_plain_cut(jump: Jump, average_rate: Fraction | None, settings: CutDetection) -> bool:
-    """Whether the pictures at hand show a cut already: at a keyframe, with no frame left out before it."""
+def _plain_cut(jump: Jump, average_rate: Fraction | None, settings: CutDetection) -> Cut | None:
+    """The cut that the pictures at hand show already: at a keyframe, with no frame left out before it."""
     if average_rate is None or not jump.after.is_keyframe:
-        return False
+        return None
     is_next = (jump.after.time - jump.before.time) * average_rate < Fraction(3, 2)
     if not is_next:
-        return False
-    cut = jump.around.index(jump.after)
-    nearest = jump.around[max(0, cut - _FRAMES_BEFORE) : cut + _FRAMES_BEHIND]
-    return jump.after.time in _cuts_among(nearest, settings)
+        return None
+    place = jump.around.index(jump.after)
+    nearest = jump.around[max(0, place - _FRAMES_BEFORE) : place + _FRAMES_BEHIND]
+    return next((cut for cut in _cuts_among(nearest, settings) if cut.time == jump.after.time), None)
 
 
-def _cuts_among(frames: Iterable[Frame], settings: CutDetection) -> tuple[Fraction, ...]:
+def _cuts_among(frames: Iterable[Frame], settings: CutDetection) -> tuple[Cut, ...]:
     one_pass = settings.begin()
     for frame in frames:
         one_pass.feed(frame)
     one_pass.finish()
-    return one_pass.cuts
+    return one_pass.found
 
 
-def _spaced(cuts: Iterable[Fraction], least: Fraction) -> tuple[Fraction, ...]:
-    """Without those that come sooner after the one before, or after the beginning."""
+def _spaced(cuts: Iterable[Cut], least: Fraction) -> tuple[Fraction, ...]:
+    """Without those that come too soon after the one before, or after the beginning."""
     kept: list[Fraction] = []
     for cut in cuts:
-        if cut - (kept[-1] if kept else 0) >= least:
-            kept.append(cut)
+        if cut.ends_shot(kept[-1] if kept else Fraction(0), least):
+            kept.append(cut.time)
     return tuple(kept)

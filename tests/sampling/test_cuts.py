@@ -200,3 +200,25 @@ def test_cuts_of_the_sample_films_are_all_found_and_no_others(films: Path, name:
     gradual = [*labels["fades"], *labels["dissolves"]]
     hard = [cut for cut in found if not any(start <= cut <= end for start, end in gradual)]
     assert hard == pytest.approx(labels["cuts"], abs=frame_seconds * 1.05 + 0.001)
+
+
+def test_a_cut_after_a_short_pause_of_black_is_found() -> None:
+    black = [np.zeros((36, 64, 3), np.uint8)] * 14
+    pictures = [*shot(1, 60), *black, *shot(2, 60)]
+    assert cuts_of(film(pictures)) == [60, 74]
+    assert cuts_of(film([*black, *shot(2, 60)])) == [14]
+
+
+def test_a_short_shot_is_no_pause() -> None:
+    assert cuts_of(film([*shot(1, 60), *shot(3, 14), *shot(2, 60)])) == [60]
+
+
+def test_judder_is_no_cut() -> None:
+    # Each picture is shown four times: all movement stands out from the frames around.
+    pictures = [picture for picture in shot(1, 60, pan=4, noise=2) for _ in range(4)]
+    assert cuts_of(film(pictures, [Fraction(number, 60) for number in range(240)])) == []
+
+
+def test_cuts_between_dark_shots_are_found() -> None:
+    pictures = [(picture // 6).astype(np.uint8) for picture in SHOTS]
+    assert cuts_of(film(pictures)) == [40, 90]
