@@ -37,8 +37,8 @@ _FLASH_SECONDS = Fraction(9, 100)
 # nothing is repeated.
 _SLOT_SECONDS = Fraction(3, 20)
 
-# adaptive: chosen with `_LEAST_CHANGE` and the constants after it on 12 films that `benchmarks.edited_footage` made of the
-# footage named in docs/sampling.md. The others are PySceneDetect's own defaults.
+# adaptive: chosen with `_LEAST_CHANGE` and the constants after it on 12 films that `benchmarks.edited_footage` made of
+# the footage named in docs/sampling.md. The others are PySceneDetect's own defaults.
 _THRESHOLDS: dict[Detector, float] = {
     "adaptive": 2.5,
     "content": 27.0,
@@ -52,8 +52,8 @@ _LEAST_CHANGE = 12.0
 # On the films above, movement reaches 5 times the steps around, cuts 8; on the sample films cuts reach 28.
 _PLAIN_CHANGE = 12.0
 _PLAIN_RATIO = 6.0
-# How unlike the two pictures have to be, see `unlikeness`, at a plain cut and at any other. Where a picture is shown for
-# several frames, as in 25 pictures a second shown at 50, any movement stands out.
+# How unlike the two pictures have to be, see `unlikeness`, at a plain cut and at any other. Where a picture is shown
+# for several frames, as in 25 pictures a second shown at 50, any movement stands out.
 _PLAIN_UNLIKENESS = 0.4
 _LEAST_UNLIKENESS = 0.65
 # Standard deviation of brightness below which a picture shows nothing, and for how long it has to, in seconds, to be a

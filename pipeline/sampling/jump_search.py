@@ -22,7 +22,7 @@ _STEPS_COMPARED = 3
 # Steps further away than this say nothing of how much the picture moves here.
 _COMPARED_SECONDS = Fraction(6, 10)
 # The survey sees every second or third frame. Where the picture moves steadily, a step of three frames into a new shot
-# changes (ratio + 2) / 3 times as much as the steps around it, where the frame of the cut changes `ratio` times as much.
+# changes (ratio + 2) / 3 times as much as the steps around it; the frame of the cut changes `ratio` times as much.
 _FRAMES_A_STEP = 3
 # What is plain to a detector reaches this; see `cuts`.
 _PLAIN_JUMP = 6.0

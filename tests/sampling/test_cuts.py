@@ -215,10 +215,10 @@ def test_a_short_shot_is_no_pause() -> None:
 
 def test_judder_is_no_cut() -> None:
     # Each picture is shown four times: all movement stands out from the frames around.
-    pictures = [picture for picture in shot(1, 60, pan=4, noise=2) for _ in range(4)]
-    assert cuts_of(film(pictures, [Fraction(number, 60) for number in range(240)])) == []
+    pictures = [picture for picture in shot(1, 45, pan=4, noise=2) for _ in range(4)]
+    assert cuts_of(film(pictures, [Fraction(number, 60) for number in range(180)])) == []
 
 
 def test_cuts_between_dark_shots_are_found() -> None:
-    pictures = [(picture // 6).astype(np.uint8) for picture in SHOTS]
+    pictures = [(picture // 3).astype(np.uint8) for picture in SHOTS]
     assert cuts_of(film(pictures)) == [40, 90]
