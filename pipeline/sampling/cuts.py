@@ -279,7 +279,8 @@ def _is_apart(one: _Slot, later: _Slot) -> bool:
 
 def _brightness(picture: _Picture) -> npt.NDArray[np.uint8]:
     """Of BGR, by ITU-R BT.601: uint8 (H, W)."""
-    return np.rint(picture @ np.array([0.114, 0.587, 0.299])).astype(np.uint8)
+    brightness: npt.NDArray[np.float64] = picture @ np.array([0.114, 0.587, 0.299])
+    return np.rint(brightness).astype(np.uint8)
 
 
 def _is_blank(picture: _Picture) -> bool:

@@ -15,9 +15,10 @@ from pipeline.types import Frame
 
 __all__ = ["LEAST_JUMP", "Jump", "JumpSearch"]
 
-# Mean change of the points of a glance below which nothing is a jump. The cuts of the footage named in docs/sampling.md
-# reach 6 and more.
+# Mean change of the points of a glance between the ends of what was left out, from which on a cut is looked for in it.
 LEAST_JUMP = 2.5
+# The same from one frame of a survey to the next; a cut between two dark pictures reaches little more.
+_LEAST_STEP = 1.0
 _STEPS_COMPARED = 3
 # Steps further away than this say nothing of how much the picture moves here.
 _COMPARED_SECONDS = Fraction(6, 10)
@@ -79,6 +80,7 @@ class JumpSearch:
     Attributes:
         change: By how much the latest frame differs from the one before it, across a gap as well.
         latest: The latest frame.
+        glance: Its points.
         group_start: Time of its keyframe.
     """
 
@@ -88,7 +90,7 @@ class JumpSearch:
         self.latest: Frame | None = None
         self.group_start = Fraction(0)
         self._recent: deque[_Looked] = deque(maxlen=2 * _STEPS_AROUND + 1)
-        self._glance: npt.NDArray[np.uint8] | None = None
+        self.glance: npt.NDArray[np.uint8] = np.zeros((3, 36, 64), np.uint8)
 
     def feed(self, frame: Frame) -> Iterator[Jump]:
         """Take the next frame."""
@@ -111,15 +113,15 @@ class JumpSearch:
 
     def _look_at(self, frame: Frame) -> _Looked:
         glance = frame.glance()
-        self.change = 0.0 if self._glance is None else float(np.abs(glance.astype(np.int16) - self._glance).mean())
-        self._glance, self.latest = glance, frame
+        self.change = 0.0 if self.latest is None else float(np.abs(glance.astype(np.int16) - self.glance).mean())
+        self.glance, self.latest = glance, frame
         if frame.is_keyframe:
             self.group_start = frame.time
         return _Looked(frame, glance, self.change, self.group_start)
 
     def _jump_at(self, number: int) -> Iterator[Jump]:
         recent = self._recent
-        if number == 0 or recent[number].change < LEAST_JUMP:
+        if number == 0 or recent[number].change < _LEAST_STEP:
             return
         before, after = recent[number - 1], recent[number]
         steps = [
@@ -127,10 +129,10 @@ class JumpSearch:
             for other in range(max(1, number - _STEPS_COMPARED), min(len(recent), number + _STEPS_COMPARED + 1))
             if other != number and self._is_near(other, number)
         ]
-        mean_step = float(np.mean(steps)) if steps else 0.0
-        if after.change < self._least_ratio * mean_step:
+        usual = float(np.median(steps)) if steps else 0.0
+        if after.change < self._least_ratio * usual:
             return
-        is_plain = after.change >= max(_PLAIN_JUMP, _PLAIN_RATIO * mean_step)
+        is_plain = after.change >= max(_PLAIN_JUMP, _PLAIN_RATIO * usual)
         least = _PLAIN_UNLIKENESS if is_plain else _LEAST_UNLIKENESS
         if _is_blank(before) or _is_blank(after) or unlikeness(before.glance[0], after.glance[0]) >= least:
             yield Jump(before.frame, after.frame, tuple(looked.frame for looked in recent), recent[0].group_start)

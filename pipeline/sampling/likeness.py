@@ -19,7 +19,7 @@ _REACH = 6
 _COLUMNS = np.repeat(np.eye(SIZE[0] // _BLOCK, dtype=np.float32), _BLOCK, axis=0)
 # Mean difference of brightness below which two pictures are the same, whatever they show.
 _LEAST_COST = 1.0
-_MOST_GAIN = 2.0
+_MOST_GAIN = 4.0
 _LEAST_DEVIATION = 1.0
 
 
@@ -28,7 +28,7 @@ def unlikeness(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> f
 
     Each block of `after` is looked for in `before` near its own place. The mean difference of the best matches is
     divided by that of the best matches in `before` turned upside down, which has the same colours and shows something
-    else. Brightness and, up to a factor of two, contrast are made the same first.
+    else. Brightness and, up to a factor of four, contrast are made the same first.
 
     Args:
         before: uint8 (H, W) brightness.
@@ -49,7 +49,8 @@ def _at_size(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     if picture.shape != SIZE[::-1]:
         picture = np.asarray(Image.fromarray(picture).resize(SIZE, Image.Resampling.BOX))
     points = picture.astype(np.float32)
-    return points - points.mean()
+    points -= points.mean()
+    return points
 
 
 def _matching_cost(old: npt.NDArray[np.float32], new: npt.NDArray[np.float32]) -> float:

@@ -11,6 +11,7 @@ from pipeline.packets import Packets, Span
 from pipeline.sampling.cuts import Cut, CutDetection, adaptive_threshold
 from pipeline.sampling.jump_search import LEAST_JUMP, Jump, JumpSearch
 from pipeline.sampling.packet_sizes import merged, spans_to_survey
+from pipeline.sampling.transitions import Transition, TransitionSearch
 from pipeline.types import Frame, Skip, VideoInfo
 
 __all__ = ["Footage", "Shots", "find_shots"]
@@ -60,6 +61,8 @@ class Shots:
     Attributes:
         cuts: Time of the first frame of each new shot, increasing.
         end: End of the last shot; the first one begins at 0.
+        transitions: Dissolves and fades, in their order. They are no cuts: where a shot begins in one, there is no
+            first frame of it.
         damage: What could not be decoded, a sentence each; of frames that were left out nothing is known.
         frames_decoded: Pictures that were decoded for it; those that were decoded twice count twice.
     """
@@ -68,6 +71,7 @@ class Shots:
     end: Fraction
     damage: tuple[str, ...]
     frames_decoded: int
+    transitions: tuple[Transition, ...] = ()
 
 
 def find_shots(footage: Footage, settings: CutDetection) -> Shots:
@@ -84,8 +88,7 @@ def find_shots(footage: Footage, settings: CutDetection) -> Shots:
         VideoDecodeError: Not one frame could be decoded.
     """
     if settings.detector != "adaptive":
-        all_cuts = tuple(cut.time for cut in _cuts_among(footage.frames(), settings))
-        return Shots(all_cuts, footage.end_time, footage.damage, footage.frames_decoded)
+        return _shots_of_all(footage, settings)
     packets = footage.packets()
     search = _Search(footage, packets, settings.model_copy(update={"min_shot_seconds": 0.0}))
     spans = None if packets is None else spans_to_survey(packets)
@@ -93,8 +96,23 @@ def find_shots(footage: Footage, settings: CutDetection) -> Shots:
         search.survey_all()
     end, damage = search.end, search.damage
     search.look_closely()
-    cuts = _spaced(sorted(search.cuts), Fraction(str(settings.min_shot_seconds)))
-    return Shots(cuts, end, damage, search.frames_decoded)
+    transitions = search.gradual.finish()
+    hard = [cut for cut in sorted(search.cuts) if not any(transition.contains(cut.time) for transition in transitions)]
+    cuts = _spaced(hard, Fraction(str(settings.min_shot_seconds)))
+    return Shots(cuts, end, damage, search.frames_decoded, transitions)
+
+
+def _shots_of_all(footage: Footage, settings: CutDetection) -> Shots:
+    """By the detector's pass over every frame."""
+    one_pass, gradual = settings.begin(), TransitionSearch()
+    for frame in footage.frames():
+        one_pass.feed(frame)
+        if gradual.wants(frame.time):
+            gradual.feed(frame.time, frame.glance())
+    one_pass.finish()
+    transitions = gradual.finish()
+    cuts = tuple(cut for cut in one_pass.cuts if not any(transition.contains(cut) for transition in transitions))
+    return Shots(cuts, footage.end_time, footage.damage, footage.frames_decoded, transitions)
 
 
 @dataclass(frozen=True, order=True)
@@ -143,14 +161,17 @@ class _Search:
     end: Fraction = Fraction(0)
     damage: tuple[str, ...] = ()
     frames_decoded: int = 0
+    gradual: TransitionSearch = field(default_factory=TransitionSearch)
 
     def survey_all(self) -> None:
         """Look at all groups."""
         self.cuts.clear()
         self.stretches.clear()
+        self.gradual = TransitionSearch()
         search = JumpSearch(adaptive_threshold(self.settings))
         for frame in self.footage.frames(skip=Skip.DRAFT):
             self._take(search.feed(frame))
+            self.gradual.feed(frame.time, search.glance)
         self._take(search.finish())
         self._note()
 
@@ -182,6 +203,9 @@ class _Search:
                 number += 1
             before, group_start = search.latest, search.group_start
             self._take(search.feed(frame) if number == last else search.feed_behind_gap(frame))
+            if number != last:
+                self.gradual.break_off()
+            self.gradual.feed(frame.time, search.glance)
             if number != last and before is not None and search.change >= LEAST_JUMP:
                 start = max(group_start, packets.frames_from(before.time, -_FRAMES_AROUND_GAP))
                 gaps.append((start, packets.frames_from(frame.time, _FRAMES_AROUND_GAP)))

@@ -36,7 +36,7 @@ class DrawnFrame:
         return np.asarray(Image.fromarray(self.picture).resize(size))
 
     def glance(self) -> Picture:
-        return np.ascontiguousarray(self.picture.transpose(2, 0, 1))
+        return np.ascontiguousarray(self.rgb(64, 36).transpose(2, 0, 1))
 
 
 def scene(seed: int) -> Picture:
