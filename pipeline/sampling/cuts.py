@@ -55,6 +55,8 @@ _PLAIN_RATIO = 6.0
 # How unlike the two pictures have to be, see `unlikeness`, at a plain cut and at any other. Where a picture is shown
 # for several frames, as in 25 pictures a second shown at 50, any movement stands out.
 _PLAIN_UNLIKENESS = 0.4
+# A plain change from which on the pictures need not be unlike: their colours are others.
+_OTHER_COLOURS = 45.0
 _LEAST_UNLIKENESS = 0.65
 # Standard deviation of brightness below which a picture shows nothing, and for how long it has to, in seconds, to be a
 # pause between two shots, which may be shorter than a shot.
@@ -249,7 +251,7 @@ class CutPass:
         change = steps.pop(min(place, _WINDOW + 1) - 1)
         is_plain = change >= max(_PLAIN_CHANGE, _PLAIN_RATIO * float(np.mean(steps)))
         before, new = (_brightness(self._recent[at].picture) for at in (place - 1, place))
-        if is_plain and min(before.std(), new.std()) < _BLANK_DEVIATION:
+        if is_plain and (change >= _OTHER_COLOURS or min(before.std(), new.std()) < _BLANK_DEVIATION):
             return True
         return unlikeness(before, new) >= (_PLAIN_UNLIKENESS if is_plain else _LEAST_UNLIKENESS)
 

@@ -29,6 +29,7 @@ _FRAMES_A_STEP = 3
 _PLAIN_JUMP = 6.0
 _PLAIN_RATIO = 2.0
 _PLAIN_UNLIKENESS = 0.3
+_OTHER_COLOURS = 15.0
 _BLANK_DEVIATION = 5.0
 # Below it the two pictures show the same, see `unlikeness`; a detector wants 0.65 from one frame to the next, and over
 # a longer step two pictures differ more.
@@ -134,7 +135,13 @@ class JumpSearch:
             return
         is_plain = after.change >= max(_PLAIN_JUMP, _PLAIN_RATIO * usual)
         least = _PLAIN_UNLIKENESS if is_plain else _LEAST_UNLIKENESS
-        if _is_blank(before) or _is_blank(after) or unlikeness(before.glance[0], after.glance[0]) >= least:
+        has_other_colours = is_plain and after.change >= _OTHER_COLOURS
+        if (
+            has_other_colours
+            or _is_blank(before)
+            or _is_blank(after)
+            or unlikeness(before.glance[0], after.glance[0]) >= least
+        ):
             yield Jump(before.frame, after.frame, tuple(looked.frame for looked in recent), recent[0].group_start)
 
     def _is_near(self, step: int, jump: int) -> bool:

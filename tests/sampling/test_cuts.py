@@ -222,3 +222,11 @@ def test_judder_is_no_cut() -> None:
 def test_cuts_between_dark_shots_are_found() -> None:
     pictures = [(picture // 3).astype(np.uint8) for picture in SHOTS]
     assert cuts_of(film(pictures)) == [40, 90]
+
+
+def test_a_cut_to_the_same_shapes_in_other_colours_is_found() -> None:
+    red, blue = np.array([200, 40, 40], np.uint8), np.array([20, 60, 220], np.uint8)
+    pictures = [np.full((36, 64, 3), red if number < 25 else blue, np.uint8) for number in range(50)]
+    for number, picture in enumerate(pictures):
+        picture[:, number : number + 8] = 255
+    assert cuts_of(film(pictures)) == [25]
