@@ -68,7 +68,7 @@ def sources_in(folder: Path) -> list[Source]:
     """The shots of the videos in a folder that are long enough for a piece."""
     file = folder / "cuts.json"
     labels: Mapping[str, Sequence[float]] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    sources = []
+    sources: list[Source] = []
     for path in sorted(folder.iterdir()):
         if path.suffix in (".json", ".md", ".jsonl"):
             continue

@@ -138,6 +138,7 @@ class TransitionSearch:
         if self._pending is not None:
             self._found.append(self._pending)
             self._pending = None
+        self._found.sort(key=lambda found: found.transition.start_seconds)
         return tuple(_joined(self._found))
 
     def break_off(self) -> None:
