@@ -9,7 +9,9 @@ Scoring. A hard cut is found if a cut is reported at most `--tolerance` seconds 
 so); cuts and reports are matched one to one, in time. A fade or dissolve is one label: it is found if a report that
 matches no hard cut lies within it, a tolerance to either side; more reports within it are neither right nor wrong.
 All other reports are false. F1 is over all films of a file together, once with fades and dissolves and once of hard
-cuts alone, where what is reported within a fade or dissolve does not count.
+cuts alone, where what is reported within a fade or dissolve does not count; precision and recall are of hard cuts.
+Transitions, which only ours reports, are counted apart: a fade or dissolve is found as a transition if one overlaps it,
+and a transition that overlaps none is false.
 
 Speed. Ours and plain decoding run in this process, by the same decoder with a thread a processor: for ours
 `find_shots` as `momentseek cuts` calls it, which leaves out what it can, for plain decoding all frames and nothing done
@@ -49,12 +51,6 @@ ALL_PROCESSORS = Decoding(threads=min(8, len(os.sched_getaffinity(0))))
 WAYS = ("ours", "decoding", "scenedetect")
 
 
-def found_cuts(path: str) -> list[float]:
-    """Our cuts of a video, in seconds."""
-    with make_decoder(ALL_PROCESSORS).open(path) as stream:
-        return [float(cut) for cut in find_shots(stream, CutDetection()).cuts]
-
-
 @dataclass(frozen=True)
 class Labels:
     """What is true of a film: hard cuts in seconds, and the windows of fades and dissolves, all increasing."""
@@ -73,6 +69,9 @@ class Score:
         gradual_found: Fades and dissolves within which a cut was reported.
         gradual_missed: Those without.
         false: Reports that are neither.
+        transitions_found: Fades and dissolves that a reported transition overlaps.
+        transitions_missed: Those that none does.
+        transitions_false: Reported transitions that overlap no fade or dissolve.
     """
 
     hard_found: int = 0
@@ -80,6 +79,9 @@ class Score:
     gradual_found: int = 0
     gradual_missed: int = 0
     false: int = 0
+    transitions_found: int = 0
+    transitions_missed: int = 0
+    transitions_false: int = 0
 
     def __add__(self, other: Score) -> Score:
         return Score(*(one + more for one, more in zip(asdict(self).values(), asdict(other).values(), strict=True)))
@@ -96,6 +98,17 @@ class Score:
         """Of hard cuts alone."""
         return _f1(self.hard_found, missed=self.hard_missed, false=self.false)
 
+    @property
+    def precision(self) -> float:
+        """Of hard cuts; 1 where nothing was reported."""
+        return self.hard_found / max(1, self.hard_found + self.false) if self.hard_found or self.false else 1.0
+
+    @property
+    def recall(self) -> float:
+        """Of hard cuts; 1 where there was nothing to find."""
+        wanted = self.hard_found + self.hard_missed
+        return self.hard_found / wanted if wanted else 1.0
+
 
 def _f1(found: int, *, missed: int, false: int) -> float:
     return 2 * found / (2 * found + missed + false) if found or missed or false else 1.0
@@ -108,9 +121,15 @@ class Timed:
     cuts: tuple[float, ...]
     wall_seconds: float
     cpu_seconds: float
+    transitions: tuple[tuple[float, float], ...] = ()
 
 
-def score(reported: Sequence[float], labels: Labels, tolerance_seconds: float) -> Score:
+def score(
+    reported: Sequence[float],
+    labels: Labels,
+    tolerance_seconds: float,
+    transitions: Sequence[tuple[float, float]] = (),
+) -> Score:
     """Match reports to labels, one to one; see the module's text for the rules."""
     reports, hard, left = sorted(reported), list(labels.cuts), []
     hard_found = 0
@@ -124,13 +143,21 @@ def score(reported: Sequence[float], labels: Labels, tolerance_seconds: float) -
             left.append(report)
     windows = [(start - tolerance_seconds, end + tolerance_seconds) for start, end in labels.gradual]
     gradual_found = sum(any(start <= report <= end for report in left) for start, end in windows)
+    gradual_seen = sum(any(_overlap(each, label) for each in transitions) for label in labels.gradual)
     return Score(
+        transitions_found=gradual_seen,
+        transitions_missed=len(labels.gradual) - gradual_seen,
+        transitions_false=sum(not any(_overlap(each, label) for label in labels.gradual) for each in transitions),
         hard_found=hard_found,
         hard_missed=len(labels.cuts) - hard_found,
         gradual_found=gradual_found,
         gradual_missed=len(windows) - gradual_found,
         false=sum(not any(start <= report <= end for start, end in windows) for report in left),
     )
+
+
+def _overlap(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return max(one[0], other[0]) < min(one[1], other[1])
 
 
 def labels_of(file: Path) -> dict[Path, Labels]:
@@ -154,8 +181,11 @@ def labels_of(file: Path) -> dict[Path, Labels]:
 def by_us(path: str) -> Timed:
     """Our cuts, and what they cost."""
     wall, cpu = time.perf_counter(), time.process_time()
-    cuts = found_cuts(path)
-    return Timed(tuple(cuts), time.perf_counter() - wall, time.process_time() - cpu)
+    with make_decoder(ALL_PROCESSORS).open(path) as stream:
+        shots = find_shots(stream, CutDetection())
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    transitions = [(float(each.start_seconds), float(each.end_seconds)) for each in shots.transitions]
+    return Timed(tuple(map(float, shots.cuts)), wall, cpu, tuple(transitions))
 
 
 def by_decoding(path: str) -> Timed:
@@ -228,8 +258,10 @@ def film(path: Path, labels: Labels, *, tolerance_seconds: float, repeats: int) 
     return {
         "labels": asdict(labels),
         "cuts": {name: runs[name][0].cuts for name in ("ours", "scenedetect")},
+        "transitions": runs["ours"][0].transitions,
         "scores": {
-            name: asdict(score(runs[name][0].cuts, labels, tolerance_seconds)) for name in ("ours", "scenedetect")
+            name: asdict(score(runs[name][0].cuts, labels, tolerance_seconds, runs[name][0].transitions))
+            for name in ("ours", "scenedetect")
         },
         "wall_seconds": {name: [run.wall_seconds for run in of_way] for name, of_way in runs.items()},
         "median_wall_seconds": {name: median(run.wall_seconds for run in of_way) for name, of_way in runs.items()},
@@ -256,6 +288,8 @@ def overall(films: Iterable[Mapping[str, Any]], start: Mapping[str, float]) -> d
         "counts": {name: asdict(each) for name, each in scores.items()},
         "f1": {name: each.f1 for name, each in scores.items()},
         "hard_cuts_f1": {name: each.hard_f1 for name, each in scores.items()},
+        "precision": {name: each.precision for name, each in scores.items()},
+        "recall": {name: each.recall for name, each in scores.items()},
     }
     for clock in ("wall", "cpu"):
         sums = {name: sum(film[f"median_{clock}_seconds"][name] for film in films) for name in WAYS}

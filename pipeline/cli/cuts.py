@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from pipeline.cli.options import as_json
 from pipeline.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
-    from pipeline.sampling import Shots
+    from pipeline.sampling import Shots, Transition
 
 __all__ = ["cuts"]
 
@@ -81,7 +82,23 @@ def _problem(name: str, error: Exception) -> str:
 
 
 def _fields(uri: str, shots: Shots) -> dict[str, Any]:
-    return {"uri": uri, "cuts_seconds": [*map(float, shots.cuts)], "duration_seconds": float(shots.end)}
+    return {
+        "uri": uri,
+        "cuts_seconds": [*map(float, shots.cuts)],
+        "transitions": [
+            {
+                "kind": transition.kind,
+                "start_seconds": float(transition.start_seconds),
+                "end_seconds": float(transition.end_seconds),
+            }
+            for transition in shots.transitions
+        ],
+        "duration_seconds": float(shots.end),
+    }
+
+
+def _ends(transition: Transition) -> tuple[Fraction, Fraction]:
+    return transition.start_seconds, transition.end_seconds
 
 
 def _print_shots(uri: str, shots: Shots, *, name_width: int, goes_on: bool) -> None:
@@ -91,5 +108,9 @@ def _print_shots(uri: str, shots: Shots, *, name_width: int, goes_on: bool) -> N
     name = file_name(uri)
     times = ["0:00.000", *(format_seconds(float(time)) for time in (*shots.cuts, shots.end))]
     rows = [[name, str(number), *of_shot] for number, of_shot in enumerate(pairwise(times), 1)]
+    rows += [
+        [name, transition.kind.replace("_", " "), *(format_seconds(float(time)) for time in _ends(transition))]
+        for transition in shots.transitions
+    ]
     header, least = ["video", "shot", "from", "to"], (name_width, 0, _TIME_WIDTH, _TIME_WIDTH)
     print_table(header, rows, right=(1, 2, 3), least=least, goes_on=goes_on)

@@ -14,6 +14,7 @@ from pipeline.sampling.novelty import Novelty
 from pipeline.sampling.protocol import FrameSampler, SamplingPass
 from pipeline.sampling.scene_change import SceneChange
 from pipeline.sampling.shot_search import Shots, find_shots
+from pipeline.sampling.transitions import Transition
 
 __all__ = [
     "Composite",
@@ -26,6 +27,7 @@ __all__ = [
     "SamplingSettings",
     "SceneChange",
     "Shots",
+    "Transition",
     "find_shots",
 ]
 

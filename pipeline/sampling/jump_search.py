@@ -10,18 +10,30 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.sampling.likeness import unlikeness
 from pipeline.types import Frame
 
 __all__ = ["LEAST_JUMP", "Jump", "JumpSearch"]
 
-# A cut changes the points of a glance by so much on average, and by so many times what the steps around it do.
-# Measured: on the sample films and the footage of the tests, cuts change them by 12.7 and more and 13 times as much;
-# what else changes them by 6 does so 2.8 times as much, but for a single keyframe after coarse pictures (7.3).
-LEAST_JUMP = 6.0
-_LEAST_RATIO = 3.0
+# Mean change of the points of a glance between the ends of what was left out, from which on a cut is looked for in it.
+LEAST_JUMP = 2.5
+# The same from one frame of a survey to the next; a cut between two dark pictures reaches little more.
+_LEAST_STEP = 1.0
 _STEPS_COMPARED = 3
-# The quietest step that a jump is compared with; pictures that stay the same would make anything a jump.
-_LEAST_STEP = 0.5
+# Steps further away than this say nothing of how much the picture moves here.
+_COMPARED_SECONDS = Fraction(6, 10)
+# The survey sees every second or third frame. Where the picture moves steadily, a step of three frames into a new shot
+# changes (ratio + 2) / 3 times as much as the steps around it; the frame of the cut changes `ratio` times as much.
+_FRAMES_A_STEP = 3
+# What is plain to a detector reaches this; see `cuts`.
+_PLAIN_JUMP = 6.0
+_PLAIN_RATIO = 2.0
+_PLAIN_UNLIKENESS = 0.3
+_OTHER_COLOURS = 15.0
+_BLANK_DEVIATION = 5.0
+# Below it the two pictures show the same, see `unlikeness`; a detector wants 0.65 from one frame to the next, and over
+# a longer step two pictures differ more.
+_LEAST_UNLIKENESS = 0.5
 # So many steps of the survey, of a frame or more each, are looked at around a jump: a detector needs four frames before
 # a cut and three behind it.
 _STEPS_AROUND = 6
@@ -49,30 +61,41 @@ class _Looked:
     """A frame of the survey, and by how much it differs from the one before."""
 
     frame: Frame
+    glance: npt.NDArray[np.uint8]
     change: float
     group_start: Fraction
 
 
+def _is_blank(looked: _Looked) -> bool:
+    return float(looked.glance[0].std()) < _BLANK_DEVIATION
+
+
 class JumpSearch:
-    """Is fed with the frames of a survey, and tells of its jumps a few frames later.
+    """Is fed with the frames of a survey, and reports its jumps a few frames later.
+
+    All cuts that a detector finds among all frames are meant to be among the jumps, with much else.
+
+    Args:
+        threshold: Of the detector: by how much a cut changes more than the frames around it.
 
     Attributes:
         change: By how much the latest frame differs from the one before it, across a gap as well.
         latest: The latest frame.
+        glance: Its points.
         group_start: Time of its keyframe.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, threshold: float) -> None:
+        self._least_ratio = max(1.0, (threshold + _FRAMES_A_STEP - 1) / _FRAMES_A_STEP)
         self.change = 0.0
         self.latest: Frame | None = None
         self.group_start = Fraction(0)
-        self._glance: npt.NDArray[np.int16] | None = None
         self._recent: deque[_Looked] = deque(maxlen=2 * _STEPS_AROUND + 1)
+        self.glance: npt.NDArray[np.uint8] = np.zeros((3, 36, 64), np.uint8)
 
     def feed(self, frame: Frame) -> Iterator[Jump]:
         """Take the next frame."""
-        change = self._look_at(frame)
-        self._recent.append(_Looked(frame, change, self.group_start))
+        self._recent.append(self._look_at(frame))
         if len(self._recent) == self._recent.maxlen:
             yield from self._jump_at(_STEPS_AROUND)
         elif len(self._recent) > _STEPS_AROUND:
@@ -81,8 +104,7 @@ class JumpSearch:
     def feed_behind_gap(self, frame: Frame) -> Iterator[Jump]:
         """Take a frame before which others were left out: it begins anew."""
         yield from self.finish()
-        self._look_at(frame)
-        self._recent.append(_Looked(frame, 0.0, self.group_start))
+        self._recent.append(self._look_at(frame))
 
     def finish(self) -> Iterator[Jump]:
         """The jumps that were still to be told of; what comes next begins anew."""
@@ -90,20 +112,41 @@ class JumpSearch:
             yield from self._jump_at(number)
         self._recent.clear()
 
-    def _look_at(self, frame: Frame) -> float:
-        glance = frame.glance().astype(np.int16)
-        self.change = 0.0 if self._glance is None else float(np.abs(glance - self._glance).mean())
-        self._glance, self.latest = glance, frame
+    def _look_at(self, frame: Frame) -> _Looked:
+        glance = frame.glance()
+        self.change = 0.0 if self.latest is None else float(np.abs(glance.astype(np.int16) - self.glance).mean())
+        self.glance, self.latest = glance, frame
         if frame.is_keyframe:
             self.group_start = frame.time
-        return self.change
+        return _Looked(frame, glance, self.change, self.group_start)
 
     def _jump_at(self, number: int) -> Iterator[Jump]:
         recent = self._recent
-        if number == 0 or recent[number].change < LEAST_JUMP:
+        if number == 0 or recent[number].change < _LEAST_STEP:
             return
-        nearby = range(max(1, number - _STEPS_COMPARED), min(len(recent), number + _STEPS_COMPARED + 1))
-        steps = [recent[other].change for other in nearby if other != number]
-        if recent[number].change >= _LEAST_RATIO * max(_LEAST_STEP, float(np.mean(steps)) if steps else 0.0):
-            around = tuple(looked.frame for looked in recent)
-            yield Jump(recent[number - 1].frame, recent[number].frame, around, recent[0].group_start)
+        before, after = recent[number - 1], recent[number]
+        steps = [
+            recent[other].change
+            for other in range(max(1, number - _STEPS_COMPARED), min(len(recent), number + _STEPS_COMPARED + 1))
+            if other != number and self._is_near(other, number)
+        ]
+        usual = float(np.median(steps)) if steps else 0.0
+        if after.change < self._least_ratio * usual:
+            return
+        is_plain = after.change >= max(_PLAIN_JUMP, _PLAIN_RATIO * usual)
+        least = _PLAIN_UNLIKENESS if is_plain else _LEAST_UNLIKENESS
+        has_other_colours = is_plain and after.change >= _OTHER_COLOURS
+        if (
+            has_other_colours
+            or _is_blank(before)
+            or _is_blank(after)
+            or unlikeness(before.glance[0], after.glance[0]) >= least
+        ):
+            yield Jump(before.frame, after.frame, tuple(looked.frame for looked in recent), recent[0].group_start)
+
+    def _is_near(self, step: int, jump: int) -> bool:
+        """Whether both frames of a step are shown soon before or after a jump."""
+        recent = self._recent
+        from_jump = recent[jump - 1].frame.time - recent[step - 1].frame.time
+        to_step = recent[step].frame.time - recent[jump].frame.time
+        return max(from_jump, to_step) < _COMPARED_SECONDS

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.config import Settings
-from pipeline.sampling.cuts import FRAMES_BEHIND, CutDetection, CutPass
+from pipeline.sampling.cuts import CutDetection, CutPass
 from pipeline.sampling.screen_time import STEP_WITHOUT_GRID, Hold, ScreenTime
 from pipeline.types import Frame, Skip, VideoInfo
 
@@ -118,7 +118,8 @@ class SceneChangePass:
         """Take the next frame, and return those of a shot or piece that has ended."""
         self._fresh.append(_Candidate(frame, self._screen_time.feed(frame)))
         chosen = self._after(self._cut_pass.feed(frame))
-        while len(self._fresh) > FRAMES_BEHIND:
+        decided_until = self._cut_pass.undecided_since
+        while self._fresh and self._fresh[0].time < decided_until:
             chosen.extend(self._settle(self._fresh.popleft()))
         return self._recorded(chosen)
 

@@ -8,15 +8,17 @@ from fractions import Fraction
 from typing import Protocol
 
 from pipeline.packets import Packets, Span
-from pipeline.sampling.cuts import CutDetection
+from pipeline.sampling.cuts import Cut, CutDetection, adaptive_threshold
 from pipeline.sampling.jump_search import LEAST_JUMP, Jump, JumpSearch
 from pipeline.sampling.packet_sizes import merged, spans_to_survey
+from pipeline.sampling.transitions import Transition, TransitionSearch
 from pipeline.types import Frame, Skip, VideoInfo
 
 __all__ = ["Footage", "Shots", "find_shots"]
 
 # What a detector needs around a cut.
 _FRAMES_BEFORE, _FRAMES_BEHIND = 5, 4
+_SECONDS_AROUND = Fraction(1, 5)
 # What the survey needs, which sees every second or third frame.
 _FRAMES_AROUND_GAP = 9
 
@@ -59,6 +61,8 @@ class Shots:
     Attributes:
         cuts: Time of the first frame of each new shot, increasing.
         end: End of the last shot; the first one begins at 0.
+        transitions: Dissolves and fades, in their order. They are no cuts: where a shot begins in one, there is no
+            first frame of it.
         damage: What could not be decoded, a sentence each; of frames that were left out nothing is known.
         frames_decoded: Pictures that were decoded for it; those that were decoded twice count twice.
     """
@@ -67,6 +71,7 @@ class Shots:
     end: Fraction
     damage: tuple[str, ...]
     frames_decoded: int
+    transitions: tuple[Transition, ...] = ()
 
 
 def find_shots(footage: Footage, settings: CutDetection) -> Shots:
@@ -83,8 +88,7 @@ def find_shots(footage: Footage, settings: CutDetection) -> Shots:
         VideoDecodeError: Not one frame could be decoded.
     """
     if settings.detector != "adaptive":
-        all_cuts = _cuts_among(footage.frames(), settings)
-        return Shots(all_cuts, footage.end_time, footage.damage, footage.frames_decoded)
+        return _shots_of_all(footage, settings)
     packets = footage.packets()
     search = _Search(footage, packets, settings.model_copy(update={"min_shot_seconds": 0.0}))
     spans = None if packets is None else spans_to_survey(packets)
@@ -92,8 +96,23 @@ def find_shots(footage: Footage, settings: CutDetection) -> Shots:
         search.survey_all()
     end, damage = search.end, search.damage
     search.look_closely()
-    cuts = _spaced(sorted(search.cuts), Fraction(str(settings.min_shot_seconds)))
-    return Shots(cuts, end, damage, search.frames_decoded)
+    transitions = search.gradual.finish()
+    hard = [cut for cut in sorted(search.cuts) if not any(transition.contains(cut.time) for transition in transitions)]
+    cuts = _spaced(hard, Fraction(str(settings.min_shot_seconds)))
+    return Shots(cuts, end, damage, search.frames_decoded, transitions)
+
+
+def _shots_of_all(footage: Footage, settings: CutDetection) -> Shots:
+    """By the detector's pass over every frame."""
+    one_pass, gradual = settings.begin(), TransitionSearch()
+    for frame in footage.frames():
+        one_pass.feed(frame)
+        if gradual.wants(frame.time):
+            gradual.feed(frame.time, frame.glance())
+    one_pass.finish()
+    transitions = gradual.finish()
+    cuts = tuple(cut for cut in one_pass.cuts if not any(transition.contains(cut) for transition in transitions))
+    return Shots(cuts, footage.end_time, footage.damage, footage.frames_decoded, transitions)
 
 
 @dataclass(frozen=True, order=True)
@@ -119,6 +138,9 @@ class _Stretch:
         if packets is not None:
             start = min(start, packets.frames_from(jump.before.time, -_FRAMES_BEFORE))
             end = max(end, packets.frames_from(jump.after.time, _FRAMES_BEHIND))
+        # At high rates a flash lasts for more frames.
+        start = min(start, max(Fraction(0), jump.before.time - _SECONDS_AROUND))
+        end = max(end, jump.after.time + _SECONDS_AROUND)
         return cls(min(start, jump.group_start), start, end, ((jump.before.time, jump.after.time),))
 
     def with_(self, other: _Stretch) -> _Stretch:
@@ -134,19 +156,22 @@ class _Search:
     footage: Footage
     packets: Packets | None
     settings: CutDetection
-    cuts: set[Fraction] = field(default_factory=set)
+    cuts: set[Cut] = field(default_factory=set)
     stretches: list[_Stretch] = field(default_factory=list)
     end: Fraction = Fraction(0)
     damage: tuple[str, ...] = ()
     frames_decoded: int = 0
+    gradual: TransitionSearch = field(default_factory=TransitionSearch)
 
     def survey_all(self) -> None:
         """Look at all groups."""
         self.cuts.clear()
         self.stretches.clear()
-        search = JumpSearch()
+        self.gradual = TransitionSearch()
+        search = JumpSearch(adaptive_threshold(self.settings))
         for frame in self.footage.frames(skip=Skip.DRAFT):
             self._take(search.feed(frame))
+            self.gradual.feed(frame.time, search.glance)
         self._take(search.finish())
         self._note()
 
@@ -172,12 +197,15 @@ class _Search:
             The gaps between them whose ends differ, with some frames around.
         """
         gaps: list[Span] = []
-        search, number, last = JumpSearch(), 0, -1
+        search, number, last = JumpSearch(adaptive_threshold(self.settings)), 0, -1
         for frame in self.footage.frames_within(spans, skip=Skip.DRAFT):
             while frame.time >= spans[number][1]:
                 number += 1
             before, group_start = search.latest, search.group_start
             self._take(search.feed(frame) if number == last else search.feed_behind_gap(frame))
+            if number != last:
+                self.gradual.break_off()
+            self.gradual.feed(frame.time, search.glance)
             if number != last and before is not None and search.change >= LEAST_JUMP:
                 start = max(group_start, packets.frames_from(before.time, -_FRAMES_AROUND_GAP))
                 gaps.append((start, packets.frames_from(frame.time, _FRAMES_AROUND_GAP)))
@@ -199,14 +227,15 @@ class _Search:
             # The frame at which the stretch ends is needed, too.
             end = stretch.end + self.footage.info.time_base
             for cut in _cuts_among(self.footage.frames(start=stretch.start, end=end), self.settings):
-                if any(before < cut <= after for before, after in stretch.jumps):
+                if any(before < cut.time <= after for before, after in stretch.jumps):
                     self.cuts.add(cut)
             self.frames_decoded += self.footage.frames_decoded
 
     def _take(self, jumps: Iterable[Jump]) -> None:
         for jump in jumps:
-            if _is_plain_cut(jump, self.footage.info.average_rate, self.settings):
-                self.cuts.add(jump.after.time)
+            cut = _plain_cut(jump, self.footage.info.average_rate, self.settings)
+            if cut is not None:
+                self.cuts.add(cut)
             else:
                 self.stretches.append(_Stretch.around(jump, self.packets))
 
@@ -215,30 +244,30 @@ class _Search:
         self.frames_decoded += self.footage.frames_decoded
 
 
-def _is_plain_cut(jump: Jump, average_rate: Fraction | None, settings: CutDetection) -> bool:
-    """Whether the pictures at hand show a cut already: at a keyframe, with no frame left out before it."""
+def _plain_cut(jump: Jump, average_rate: Fraction | None, settings: CutDetection) -> Cut | None:
+    """The cut that the pictures at hand show already: at a keyframe, with no frame left out before it."""
     if average_rate is None or not jump.after.is_keyframe:
-        return False
+        return None
     is_next = (jump.after.time - jump.before.time) * average_rate < Fraction(3, 2)
     if not is_next:
-        return False
-    cut = jump.around.index(jump.after)
-    nearest = jump.around[max(0, cut - _FRAMES_BEFORE) : cut + _FRAMES_BEHIND]
-    return jump.after.time in _cuts_among(nearest, settings)
+        return None
+    place = jump.around.index(jump.after)
+    nearest = jump.around[max(0, place - _FRAMES_BEFORE) : place + _FRAMES_BEHIND]
+    return next((cut for cut in _cuts_among(nearest, settings) if cut.time == jump.after.time), None)
 
 
-def _cuts_among(frames: Iterable[Frame], settings: CutDetection) -> tuple[Fraction, ...]:
+def _cuts_among(frames: Iterable[Frame], settings: CutDetection) -> tuple[Cut, ...]:
     one_pass = settings.begin()
     for frame in frames:
         one_pass.feed(frame)
     one_pass.finish()
-    return one_pass.cuts
+    return one_pass.found
 
 
-def _spaced(cuts: Iterable[Fraction], least: Fraction) -> tuple[Fraction, ...]:
-    """Without those that come sooner after the one before, or after the beginning."""
+def _spaced(cuts: Iterable[Cut], least: Fraction) -> tuple[Fraction, ...]:
+    """Without those that come too soon after the one before, or after the beginning."""
     kept: list[Fraction] = []
     for cut in cuts:
-        if cut - (kept[-1] if kept else 0) >= least:
-            kept.append(cut)
+        if cut.ends_shot(kept[-1] if kept else Fraction(0), least):
+            kept.append(cut.time)
     return tuple(kept)

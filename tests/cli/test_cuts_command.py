@@ -46,7 +46,7 @@ def test_cuts_goes_on_after_a_file_that_is_no_video(momentseek, tmp_path):
     (tmp_path / "text.mp4").write_text("dear diary")
     path = make_two_shots(tmp_path / "two.mp4")
     result = momentseek("cuts", "--json", tmp_path)
-    assert result.objects() == [{"uri": str(path), "cuts_seconds": [2.5], "duration_seconds": 4.0}]
+    assert result.objects() == [{"uri": str(path), "cuts_seconds": [2.5], "transitions": [], "duration_seconds": 4.0}]
     assert (result.code, "text.mp4" in result.err) == (1, True)
 
 
@@ -74,3 +74,22 @@ def test_cuts_goes_on_after_a_fault_of_its_own(momentseek, tmp_path, monkeypatch
 def test_cuts_names_a_misspelt_setting(momentseek, tmp_path):
     result = momentseek("cuts", "--set", "treshold=3", make_two_shots(tmp_path / "two.mp4"))
     assert (result.code, "did you mean 'threshold'" in result.err) == (2, True)
+
+
+def test_cuts_lists_transitions_after_the_shots(momentseek, tmp_path):
+    random = np.random.default_rng(1)
+    one = random.integers(0, 255, (12, 16, 3)).astype(np.uint8).repeat(4, 0).repeat(4, 1)
+    path = tmp_path / "fade.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=20)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(80):
+            picture = np.rint(one * max(0.0, min(1.0, (60 - number) / 20))).astype(np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    (result,) = momentseek("cuts", "--json", path).objects()
+    (transition,) = result["transitions"]
+    assert transition["kind"] == "fade_out"
+    assert abs(transition["start_seconds"] - 2) < 0.2
+    assert abs(transition["end_seconds"] - 3) < 0.2
+    assert "fade out" in momentseek("cuts", path).out.splitlines()[-1]

@@ -37,7 +37,7 @@ class DrawnFrame:
         return np.asarray(Image.fromarray(self.picture).resize(size))
 
     def glance(self) -> Picture:
-        return np.ascontiguousarray(self.picture.transpose(2, 0, 1))
+        return np.ascontiguousarray(self.rgb(64, 36).transpose(2, 0, 1))
 
 
 def scene(seed: int) -> Picture:
@@ -59,4 +59,7 @@ def shot(seed: int, count: int, *, pan: float = 1.0, noise: int = 6) -> Iterator
 def film(pictures: Sequence[Picture], times: Sequence[Fraction] | None = None) -> list[DrawnFrame]:
     """Frames at 25 a second, or at the times that are given."""
     shown = times or [Fraction(k, 25) for k in range(len(pictures))]
-    return [DrawnFrame(k, time, picture) for k, (time, picture) in enumerate(zip(shown, pictures, strict=True))]
+    return [
+        DrawnFrame(number, time, picture, width=picture.shape[1], height=picture.shape[0])
+        for number, (time, picture) in enumerate(zip(shown, pictures, strict=True))
+    ]
