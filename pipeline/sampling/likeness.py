@@ -16,7 +16,6 @@ SIZE: Final = 64, 36
 # Blocks of a picture, and how far from its place each is looked for, in points.
 _BLOCK = 4
 _REACH = 6
-_COLUMNS = np.repeat(np.eye(SIZE[0] // _BLOCK, dtype=np.float32), _BLOCK, axis=0)
 # Mean difference of brightness below which two pictures are the same, whatever they show.
 _LEAST_COST = 1.0
 _MOST_GAIN = 4.0
@@ -60,8 +59,9 @@ def _matching_cost(old: npt.NDArray[np.float32], new: npt.NDArray[np.float32]) -
     best = np.full((height // _BLOCK, width // _BLOCK), np.inf, np.float32)
     for down in range(2 * _REACH + 1):
         shifted = np.lib.stride_tricks.sliding_window_view(padded[down : down + height], width, axis=1)
-        # By the product with `_COLUMNS`, sums over the columns of blocks: (shifts, H, blocks across).
-        sums = np.abs(shifted.transpose(1, 0, 2) - new) @ _COLUMNS
-        by_block = sums.reshape(len(sums), *best.shape[:1], _BLOCK, -1).sum(2)
+        change = np.abs(shifted.transpose(1, 0, 2) - new)
+        # Sums over the columns and rows of blocks, as sums of slices: quicker than a reduction of short axes.
+        across = sum(change[:, :, column::_BLOCK] for column in range(_BLOCK))
+        by_block = sum(across[:, row::_BLOCK] for row in range(_BLOCK))
         np.minimum(best, by_block.min(0), out=best)
     return float(best.mean()) / _BLOCK**2

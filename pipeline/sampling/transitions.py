@@ -20,8 +20,8 @@ TransitionKind = Literal["dissolve", "fade_in", "fade_out", "fade_through_black"
 # Pictures are looked at so far apart at least; nothing shorter than three such steps is seen as gradual.
 _STEP_SECONDS = Fraction(7, 100)
 # Lengths of the windows in which a transition is looked for.
-_WINDOWS_SECONDS = tuple(Fraction(tenths, 10) for tenths in (4, 6, 9, 13, 18, 26))
-_LONGEST_SECONDS = max(_WINDOWS_SECONDS)
+_WINDOWS_SECONDS = (0.4, 0.6, 0.9, 1.3, 1.8, 2.6)
+_LONGEST_SECONDS = Fraction(13, 5)
 _CUT_APART = Fraction(1, 10)
 # Two transitions this close are one fade through black or white.
 _PAUSE_SECONDS = Fraction(3, 2)
@@ -157,11 +157,11 @@ class TransitionSearch:
 
     def _in_windows(self) -> Iterator[_Found]:
         points = list(self._points)
-        last = points[-1]
+        ages = [float(points[-1].time - point.time) for point in points]
         for seconds in _WINDOWS_SECONDS:
-            first = next((place for place, point in enumerate(points) if last.time - point.time <= seconds), 0)
+            first = next((place for place, age in enumerate(ages) if age <= seconds), 0)
             # A window reaches as far as its length says, whatever is missing within.
-            if first == 0 and last.time - points[0].time < seconds * Fraction(4, 5):
+            if first == 0 and ages[0] < 0.8 * seconds:
                 return
             found = _ramp(points[first:])
             if found is not None:
