@@ -116,7 +116,7 @@ def _with_cuts(
         # They say nothing until they are done; none is slower than the video itself.
         yield Heartbeat(silence_seconds=end.duration_seconds)
     found = {search: find_shots(stream, search) for search in searches}
-    cuts = {**known, **{search: shots.cuts for search, shots in found.items()}}
+    cuts = {**known, **{search: shots.boundaries for search, shots in found.items()}}
     yield replace(
         end,
         cuts_seconds=_cuts(sampling.cuts, [cuts[search] for search in cut_searches]),

@@ -91,7 +91,8 @@ class VideoEnd:
         frames_decoded: Pictures that were decoded, for frames and for cuts.
         frames_seen: Those of them that the sampler looked at.
         batches: How many there were.
-        cuts_seconds: First frame of each new shot; None where cuts were not looked for.
+        cuts_seconds: Where each shot but the first begins, at a cut or within a gradual transition; None where cuts
+            were not looked for.
         seen_until_seconds: For each sampled frame the last time at which the picture was the same; None where the
             sampling does not tell.
         step_seconds: As of `FrameEmbeddings`.

@@ -73,6 +73,12 @@ class Shots:
     frames_decoded: int
     transitions: tuple[Transition, ...] = ()
 
+    @property
+    def boundaries(self) -> tuple[Fraction, ...]:
+        """Where each shot but the first begins, increasing: at a cut, or at the boundary of a transition."""
+        gradual = (transition.boundary_seconds for transition in self.transitions)
+        return tuple(sorted({*self.cuts, *(time for time in gradual if 0 < time < self.end)}))
+
 
 def find_shots(footage: Footage, settings: CutDetection) -> Shots:
     """Find the cuts that a `CutPass` over every frame finds, and mostly for less than decoding every frame.

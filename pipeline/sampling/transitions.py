@@ -62,6 +62,15 @@ class Transition:
     end_seconds: Fraction
     kind: TransitionKind
 
+    @property
+    def boundary_seconds(self) -> Fraction:
+        """Where one shot ends and the next begins: midway, or where a fade meets the uniform colour."""
+        if self.kind == "fade_in":
+            return self.start_seconds
+        if self.kind == "fade_out":
+            return self.end_seconds
+        return (self.start_seconds + self.end_seconds) / 2
+
     def contains(self, cut: Fraction) -> bool:
         """Whether what looks like a cut is a part of it; at its ends there may be a cut as well."""
         return self.start_seconds + _CUT_APART < cut < self.end_seconds - _CUT_APART

@@ -116,7 +116,7 @@ class Background:
         texts: Sequence[str],
         logit_scale: float,
         odds: float,
-        base_quantile: float = 0.1,
+        base_quantile: float,
     ) -> None:
         self._sample = sample
         self._encode_texts = encode_texts

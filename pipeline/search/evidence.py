@@ -179,10 +179,8 @@ def levels_of(step: JudgedStep, curve: Curve, settings: Searching) -> Levels:
         curve: How the video's frames answer it.
         settings: The ratios and the quantile of the bases.
     """
-    # The least of a video that shows the thing throughout shows it, too: it counts up to halfway to even odds.
-    most = -math.log(settings.odds) / 2
-    own = float(np.quantile(curve.scores, settings.base_quantile)) if len(curve.scores) else most
-    return Levels(step.base_log_odds, settings.merge_ratio, settings.edge_ratio, min(own, most))
+    own = float(np.quantile(curve.scores, settings.base_quantile)) if len(curve.scores) else -math.inf
+    return Levels(step.base_log_odds, settings.merge_ratio, settings.edge_ratio, own)
 
 
 def found_in(video: SeenVideo, steps: Sequence[JudgedStep], within_seconds: Sequence[float]) -> list[Found]:

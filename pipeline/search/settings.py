@@ -49,11 +49,10 @@ class Searching(Settings):
     """The entry of a video's metadata that says when its first second was recorded: "2026-11-20T08:30:00+01:00". It is
     read by the clock of the place, which a number, as seconds since 1970, does not tell: such a video has none."""
 
-    base_quantile: float = Field(default=0.1, ge=0, lt=1)
-    """Quantile of a text's cosines with a sample of the library's frames that counts as "does not show it": where a
-    moment ends is measured from there. Where neighbouring shots join, the same quantile of the video's own frames
-    counts if that is more. Of a picture, it is the level in `pipeline.search.background`. Chosen on the
-    sample films of seeds 611 and 612 and the committed ones, which left the two ratios below as they were."""
+    base_quantile: float = Field(default=0.25, ge=0, lt=1)
+    """Quantile that counts as "does not show it", of a text's cosines with a sample of the library's frames and of the
+    scores of the video's own; `pipeline.search.moments` says which of the two is the base. For a picture, the level in
+    `pipeline.search.background` stands in for that of the sample."""
 
     merge_ratio: float = Field(default=0.65, ge=0, le=1)
     """A neighbouring shot joins where its mean score reaches this far from base to peak."""

@@ -18,7 +18,8 @@ class Share:
     Attributes:
         pts: int64 (M,) ticks, increasing.
         times_seconds: float64 (M,) seconds on the playback clock.
-        cuts_seconds: First frame of each new shot; None where cuts were not looked for.
+        cuts_seconds: Where each shot but the first begins, at a cut or within a gradual transition; None where cuts
+            were not looked for.
         seen_until_seconds: float64 (M,), as of `FrameEmbeddings`; None where frames stand for their own time alone.
         step_seconds: As of `FrameEmbeddings`.
     """
@@ -40,7 +41,8 @@ class FrameEmbeddings:
         time_base: Seconds of one tick.
         times_seconds: float64 (N,) seconds on the playback clock, strictly increasing.
         vectors: float32 (N, D), each row of unit length.
-        cuts_seconds: First frame of each new shot, increasing; None where cuts were not looked for.
+        cuts_seconds: Where each shot but the first begins, at a cut or within a gradual transition, increasing; None
+            where cuts were not looked for.
         duration_seconds: End of the last frame that could be decoded, on the playback clock.
         seen_until_seconds: float64 (N,), for each frame the last time at which the picture was seen to be still the
             same, no earlier than the frame and before the next one; None where frames stand for their own time alone.

@@ -8,7 +8,8 @@ import pytest
 from films import HEIGHT, WIDTH, Picture, film
 from PIL import Image
 
-from pipeline.sampling.transitions import Transition, TransitionSearch
+from pipeline.sampling import Shots
+from pipeline.sampling.transitions import Transition, TransitionKind, TransitionSearch
 
 
 def scenery(seed: int) -> Picture:
@@ -125,3 +126,18 @@ def test_what_does_not_follow_is_not_compared() -> None:
     transitions = search.finish()
     # Of a dissolve that is cut off, its part may be seen.
     assert all(transition.end_seconds <= pictures[60].time for transition in transitions)
+
+
+@pytest.mark.parametrize(
+    ("kind", "boundary"),
+    [("dissolve", 5.5), ("fade_through_black", 5.5), ("fade_through_white", 5.5), ("fade_in", 5), ("fade_out", 6)],
+)
+def test_a_shot_begins_within_a_gradual_transition(kind: TransitionKind, boundary: float) -> None:
+    transition = Transition(Fraction(5), Fraction(6), kind)
+    shots = Shots((Fraction(2), Fraction(9)), Fraction(10), (), 100, (transition,))
+    assert shots.boundaries == (2, Fraction(boundary), 9)
+
+
+def test_fades_at_the_ends_of_a_video_divide_no_shot() -> None:
+    opening, closing = (Transition(Fraction(s), Fraction(s + 1), kind) for s, kind in ((0, "fade_in"), (9, "fade_out")))
+    assert Shots((Fraction(2),), Fraction(10), (), 100, (opening, closing)).boundaries == (2,)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -172,11 +173,25 @@ def test_peaks_are_one_a_plateau_and_shots_have_their_own() -> None:
     assert peak_rows(Curve(np.empty(0), np.empty(0), np.empty(0), 0.0), 0.0) == set()
 
 
-def test_shots_join_by_the_base_of_their_own_video() -> None:
-    scores = np.asarray([4.0, 4, 9, 9, 4, 4])
-    curve = Curve(np.arange(6.0), scores, np.asarray([2.0, 4.0]), 6.0)
-    assert bounds(find_spans([(2.0, 3.0)], curve, Levels(-9.0, 0.65, 0.5))) == [(0.0, 6.0)]
-    assert bounds(find_spans([(2.0, 3.0)], curve, Levels(-9.0, 0.65, 0.5, shots_base=0.0))) == [(2.0, 4.0)]
+@pytest.mark.parametrize(
+    ("video_base", "expected"),
+    [
+        (-np.inf, (0.0, 6.0)),
+        # Frames of the same video that do not show the thing score more than those of others.
+        (-2.0, (2.0, 4.0)),
+        # Nearer to the peak than to the base: the video shows the thing throughout.
+        (1.0, (0.0, 6.0)),
+    ],
+)
+def test_the_base_is_of_the_video_unless_that_shows_the_thing_throughout(
+    video_base: float, expected: tuple[float, float]
+) -> None:
+    curve = Curve(np.arange(6.0), np.asarray([3.0, 3, 9, 9, 3, 3]), np.asarray([2.0, 4.0]), 6.0)
+    levels = Levels(-9.0, 0.65, 0.5, video_base)
+    assert bounds(find_spans([(2.0, 3.0)], curve, levels)) == [expected]
+    without_cuts = Curve(curve.times_seconds, curve.scores, np.empty(0), 6.0)
+    (found,) = bounds(find_spans([(2.0, 3.0)], without_cuts, levels))
+    assert found == (expected if expected == (0.0, 6.0) else (1.5, 3.5))
 
 
 def test_unrolled_frames_are_those_that_were_looked_at() -> None:

@@ -225,7 +225,9 @@ def test_a_question_survives_json() -> None:
 
 def background(vectors: np.ndarray, videos: int, texts: tuple[str, ...] = ("nothing",)) -> Background:
     sample = FrameSample(vectors.astype(np.float32), tuple(map(str, range(videos))), 1)
-    return Background(sample, WordEncoder().encode_texts, texts=texts, logit_scale=20.0, odds=1000.0)
+    return Background(
+        sample, WordEncoder().encode_texts, texts=texts, logit_scale=20.0, odds=1000.0, base_quantile=0.25
+    )
 
 
 def test_a_score_is_the_softmax_among_pictures_at_the_level() -> None:
