@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 # What the films show when: their truth, looked up in sample_videos/moments.jsonl.
-LADDERS = {("warehouse-shift", 0.0, 8.3), ("fire-drill", 8.6, 12.8), ("street-corner", 5.2, 9.9)}
+LADDERS = {("warehouse-shift", 0.0, 8.3), ("fire-drill", 8.6, 12.8), ("street-corner", 5.1, 9.9)}
 HATS, LADDER = "person in hard hat", "a person climbing a ladder"
 Search = Callable[..., SimpleNamespace]
 """Searches with the arguments of `momentseek search`; the result has the moments, as JSON, and standard error."""

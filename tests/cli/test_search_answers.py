@@ -55,7 +55,7 @@ def test_the_table_has_steps_and_copies_below_their_moment(momentseek, films_lib
     out = momentseek(*question, "-l", films_library).out.splitlines()
     assert [line.split()[0] for line in out] == ["#", "1", "a", "then", "also"]
     assert out[1].split()[1] in {"street-corner.mp4", "street-corner.mkv"}
-    assert "    a person climbing a ladder  0:05.2" in out[2]
+    assert "    a person climbing a ladder  0:05.1" in out[2]
     assert "    then a crane                0:18.7" in out[3]
     assert "also street-corner.mk" in out[4] or "also street-corner.mp4" in out[4]
     columns = {line.index("  0:") for line in out[1:]}
