@@ -9,7 +9,7 @@ from typing import Protocol
 
 from pipeline.packets import Packets, Span
 from pipeline.sampling.cuts import Cut, CutDetection, adaptive_threshold
-from pipeline.sampling.jump_search import LEAST_JUMP, Jump, JumpSearch
+from pipeline.sampling.jump_search import Jump, JumpSearch, hides_cut
 from pipeline.sampling.packet_sizes import merged, spans_to_survey
 from pipeline.sampling.transitions import Transition, TransitionSearch
 from pipeline.types import Frame, Skip, VideoInfo
@@ -201,12 +201,12 @@ class _Search:
         for frame in self.footage.frames_within(spans, skip=Skip.DRAFT):
             while frame.time >= spans[number][1]:
                 number += 1
-            before, group_start = search.latest, search.group_start
+            before, glance, group_start = search.latest, search.glance, search.group_start
             self._take(search.feed(frame) if number == last else search.feed_behind_gap(frame))
             if number != last:
                 self.gradual.break_off()
             self.gradual.feed(frame.time, search.glance)
-            if number != last and before is not None and search.change >= LEAST_JUMP:
+            if number != last and before is not None and hides_cut(glance, search.glance):
                 start = max(group_start, packets.frames_from(before.time, -_FRAMES_AROUND_GAP))
                 gaps.append((start, packets.frames_from(frame.time, _FRAMES_AROUND_GAP)))
             last = number
