@@ -78,7 +78,7 @@ def _matching_cost(old: npt.NDArray[np.int16], new: npt.NDArray[np.int16]) -> fl
 
 
 def _sum_of_slices(slices: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
-    total = slices[0] + slices[1]
+    total: npt.NDArray[np.uint16] = slices[0] + slices[1]
     for one in slices[2:]:
         total += one
     return total
