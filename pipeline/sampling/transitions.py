@@ -247,7 +247,7 @@ class _Ramp:
 def _windows(points: _Points) -> Iterator[int]:
     """Where the windows begin that end with the latest point and in whose middle both ends may be mixed."""
     seconds, colours = points.seconds, points.colours
-    ages = seconds[-1] - seconds
+    ages = np.round(seconds[-1] - seconds, 6)
     firsts = (len(ages) - np.searchsorted(ages[::-1], _WINDOWS_SECONDS, "right")).tolist()
     # A window reaches as far as its length says, whatever is missing within.
     fitting = takewhile(
