@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from pipeline.config import Settings
 from pipeline.sampling.likeness import unlikeness
-from pipeline.sampling.small import small_picture
+from pipeline.sampling.small import mean_change, small_picture
 from pipeline.types import Frame
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ class CutPass:
         if self._settings.detector != "adaptive":
             return True
         around = [slot.picture for slot in list(self._recent)[max(0, place - _WINDOW - 1) : place + _WINDOW + 1]]
-        steps = [_change(one, other) for one, other in pairwise(around)]
+        steps = [mean_change(one, other) for one, other in pairwise(around)]
         change = steps.pop(min(place, _WINDOW + 1) - 1)
         is_plain = change >= max(_PLAIN_CHANGE, _PLAIN_RATIO * float(np.mean(steps)))
         before, new = (_brightness(self._recent[at].picture) for at in (place - 1, place))
@@ -270,8 +270,8 @@ class CutPass:
         before, new = slots[place - 1], slots[place]
         moment_ago = next((slot for slot in slots[place - 1 :: -1] if _is_apart(slot, before)), slots[0])
         soon = next((slot for slot in slots[place:] if _is_apart(new, slot)), slots[-1])
-        least = _LASTING_SHARE * _change(before.picture, new.picture)
-        return _change(before.picture, soon.picture) < least or _change(moment_ago.picture, new.picture) < least
+        least = _LASTING_SHARE * mean_change(before.picture, new.picture)
+        return mean_change(before.picture, soon.picture) < least or mean_change(moment_ago.picture, new.picture) < least
 
 
 def _is_apart(one: _Slot, later: _Slot) -> bool:
@@ -287,11 +287,6 @@ def _brightness(picture: _Picture) -> npt.NDArray[np.uint8]:
 
 def _is_blank(picture: _Picture) -> bool:
     return float(_brightness(picture).std()) < _BLANK_DEVIATION
-
-
-def _change(one: _Picture, other: _Picture) -> float:
-    """Mean absolute difference of two pictures."""
-    return float(np.abs(one.astype(np.int16) - other).mean())
 
 
 def _make_detector(settings: CutDetection) -> SceneDetector:

@@ -6,22 +6,26 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from statistics import median
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.sampling.likeness import unlikeness
+from pipeline.sampling.small import mean_change
 from pipeline.types import Frame
 
-__all__ = ["LEAST_JUMP", "Jump", "JumpSearch"]
+__all__ = ["Jump", "JumpSearch", "hides_cut"]
+
+_Glance = npt.NDArray[np.uint8]
 
 # Mean change of the points of a glance between the ends of what was left out, from which on a cut is looked for in it.
-LEAST_JUMP = 2.5
+_LEAST_GAP = 2.5
 # The same from one frame of a survey to the next; a cut between two dark pictures reaches little more.
 _LEAST_STEP = 1.0
 _STEPS_COMPARED = 3
 # Steps further away than this say nothing of how much the picture moves here.
-_COMPARED_SECONDS = Fraction(6, 10)
+_COMPARED_SECONDS = 0.6
 # The survey sees every second or third frame. Where the picture moves steadily, a step of three frames into a new shot
 # changes (ratio + 2) / 3 times as much as the steps around it; the frame of the cut changes `ratio` times as much.
 _FRAMES_A_STEP = 3
@@ -58,16 +62,36 @@ class Jump:
 
 @dataclass(frozen=True, eq=False)
 class _Looked:
-    """A frame of the survey, and by how much it differs from the one before."""
+    """A frame of the survey, and by how much it differs from the one before.
+
+    Attributes:
+        frame: The frame.
+        seconds: Its time.
+        glance: Its points.
+        change: Mean change of its points from those of the frame before.
+        group_start: Time of its keyframe.
+    """
 
     frame: Frame
-    glance: npt.NDArray[np.uint8]
+    seconds: float
+    glance: _Glance
     change: float
     group_start: Fraction
 
 
-def _is_blank(looked: _Looked) -> bool:
-    return float(looked.glance[0].std()) < _BLANK_DEVIATION
+def hides_cut(before: _Glance, after: _Glance) -> bool:
+    """Whether there can be a cut between two pictures, if there is not one to another picture and another one back."""
+    change = mean_change(before, after)
+    return change >= _LEAST_GAP and _is_other_picture(before, after, change, _PLAIN_UNLIKENESS)
+
+
+def _is_other_picture(before: _Glance, after: _Glance, change: float, least_unlikeness: float) -> bool:
+    """Whether one picture shows what the other does not, wherever that has moved."""
+    return (
+        change >= _OTHER_COLOURS
+        or min(float(before[0].std()), float(after[0].std())) < _BLANK_DEVIATION
+        or unlikeness(before[0], after[0]) >= least_unlikeness
+    )
 
 
 class JumpSearch:
@@ -79,7 +103,6 @@ class JumpSearch:
         threshold: Of the detector: by how much a cut changes more than the frames around it.
 
     Attributes:
-        change: By how much the latest frame differs from the one before it, across a gap as well.
         latest: The latest frame.
         glance: Its points.
         group_start: Time of its keyframe.
@@ -87,11 +110,10 @@ class JumpSearch:
 
     def __init__(self, threshold: float) -> None:
         self._least_ratio = max(1.0, (threshold + _FRAMES_A_STEP - 1) / _FRAMES_A_STEP)
-        self.change = 0.0
         self.latest: Frame | None = None
         self.group_start = Fraction(0)
         self._recent: deque[_Looked] = deque(maxlen=2 * _STEPS_AROUND + 1)
-        self.glance: npt.NDArray[np.uint8] = np.zeros((3, 36, 64), np.uint8)
+        self.glance: _Glance = np.zeros((3, 36, 64), np.uint8)
 
     def feed(self, frame: Frame) -> Iterator[Jump]:
         """Take the next frame."""
@@ -114,11 +136,11 @@ class JumpSearch:
 
     def _look_at(self, frame: Frame) -> _Looked:
         glance = frame.glance()
-        self.change = 0.0 if self.latest is None else float(np.abs(glance.astype(np.int16) - self.glance).mean())
+        change = 0.0 if self.latest is None else mean_change(glance, self.glance)
         self.glance, self.latest = glance, frame
         if frame.is_keyframe:
             self.group_start = frame.time
-        return _Looked(frame, glance, self.change, self.group_start)
+        return _Looked(frame, float(frame.time), glance, change, self.group_start)
 
     def _jump_at(self, number: int) -> Iterator[Jump]:
         recent = self._recent
@@ -130,23 +152,17 @@ class JumpSearch:
             for other in range(max(1, number - _STEPS_COMPARED), min(len(recent), number + _STEPS_COMPARED + 1))
             if other != number and self._is_near(other, number)
         ]
-        usual = float(np.median(steps)) if steps else 0.0
+        usual = median(steps) if steps else 0.0
         if after.change < self._least_ratio * usual:
             return
         is_plain = after.change >= max(_PLAIN_JUMP, _PLAIN_RATIO * usual)
-        least = _PLAIN_UNLIKENESS if is_plain else _LEAST_UNLIKENESS
-        has_other_colours = is_plain and after.change >= _OTHER_COLOURS
-        if (
-            has_other_colours
-            or _is_blank(before)
-            or _is_blank(after)
-            or unlikeness(before.glance[0], after.glance[0]) >= least
-        ):
+        change, least = (after.change, _PLAIN_UNLIKENESS) if is_plain else (0.0, _LEAST_UNLIKENESS)
+        if _is_other_picture(before.glance, after.glance, change, least):
             yield Jump(before.frame, after.frame, tuple(looked.frame for looked in recent), recent[0].group_start)
 
     def _is_near(self, step: int, jump: int) -> bool:
         """Whether both frames of a step are shown soon before or after a jump."""
         recent = self._recent
-        from_jump = recent[jump - 1].frame.time - recent[step - 1].frame.time
-        to_step = recent[step].frame.time - recent[jump].frame.time
+        from_jump = recent[jump - 1].seconds - recent[step - 1].seconds
+        to_step = recent[step].seconds - recent[jump].seconds
         return max(from_jump, to_step) < _COMPARED_SECONDS

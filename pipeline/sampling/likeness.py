@@ -20,6 +20,10 @@ _REACH = 6
 _LEAST_COST = 1.0
 _MOST_GAIN = 4.0
 _LEAST_DEVIATION = 1.0
+# The brightest or darkest point is given this value, so that the differences in a block add up to less than 2 ** 16.
+_LARGEST = 2040
+# Rows of shifts that are compared in one step, which then stays within a processor's cache.
+_ROWS_AT_ONCE = 4
 
 
 def unlikeness(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> float:
@@ -40,8 +44,11 @@ def unlikeness(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> f
     """
     old, new = _at_size(before), _at_size(after)
     old *= np.clip(new.std() / max(float(old.std()), _LEAST_DEVIATION), 1 / _MOST_GAIN, _MOST_GAIN)
-    stranger = max(_LEAST_COST, _matching_cost(old[::-1, ::-1], new))
-    return _matching_cost(old, new) / stranger
+    scale = _LARGEST / max(1.0, float(np.abs(old).max()), float(np.abs(new).max()))
+    # Whole numbers are quicker to compare.
+    whole_old, whole_new = (np.rint(points * scale).astype(np.int16) for points in (old, new))
+    stranger = max(_LEAST_COST * scale, _matching_cost(whole_old[::-1, ::-1], whole_new))
+    return _matching_cost(whole_old, whole_new) / stranger
 
 
 def _at_size(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -52,16 +59,26 @@ def _at_size(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     return points
 
 
-def _matching_cost(old: npt.NDArray[np.float32], new: npt.NDArray[np.float32]) -> float:
+def _matching_cost(old: npt.NDArray[np.int16], new: npt.NDArray[np.int16]) -> float:
     """Mean absolute difference of the blocks of a picture from their best matches."""
     height, width = new.shape
     padded = np.pad(old, _REACH, mode="edge")
-    best = np.full((height // _BLOCK, width // _BLOCK), np.inf, np.float32)
-    for down in range(2 * _REACH + 1):
-        shifted = np.lib.stride_tricks.sliding_window_view(padded[down : down + height], width, axis=1)
-        change = np.abs(shifted.transpose(1, 0, 2) - new)
-        # Sums over the columns and rows of blocks, as sums of slices: quicker than a reduction of short axes.
-        across = sum(change[:, :, column::_BLOCK] for column in range(_BLOCK))
-        by_block = sum(across[:, row::_BLOCK] for row in range(_BLOCK))
+    shifts = 2 * _REACH + 1
+    shifted = np.lib.stride_tricks.as_strided(padded, (shifts, shifts, height, width), 2 * padded.strides)
+    best = np.full((height // _BLOCK, width // _BLOCK), np.iinfo(np.uint16).max, np.uint16)
+    for first in range(0, shifts, _ROWS_AT_ONCE):
+        change = shifted[first : first + _ROWS_AT_ONCE] - new
+        np.abs(change, out=change)
+        by_point = change.view(np.uint16).reshape(-1, height // _BLOCK, _BLOCK, width)
+        # Sums of slices: quicker than a reduction of short axes.
+        by_column = _sum_of_slices(by_point.transpose(2, 0, 1, 3))
+        by_block = _sum_of_slices(by_column.reshape(-1, *best.shape, _BLOCK).transpose(3, 0, 1, 2))
         np.minimum(best, by_block.min(0), out=best)
     return float(best.mean()) / _BLOCK**2
+
+
+def _sum_of_slices(slices: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+    total: npt.NDArray[np.uint16] = slices[0] + slices[1]
+    for one in slices[2:]:
+        total += one
+    return total

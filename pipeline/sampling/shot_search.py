@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import groupby
 from typing import Protocol
 
 from pipeline.packets import Packets, Span
+from pipeline.sampling.close_looks import Stretch, cuts_among, cuts_at_hand, without_overlap
 from pipeline.sampling.cuts import Cut, CutDetection, adaptive_threshold
-from pipeline.sampling.jump_search import LEAST_JUMP, Jump, JumpSearch
+from pipeline.sampling.jump_search import Jump, JumpSearch, hides_cut
 from pipeline.sampling.packet_sizes import merged, spans_to_survey
 from pipeline.sampling.transitions import Transition, TransitionSearch
 from pipeline.types import Frame, Skip, VideoInfo
 
 __all__ = ["Footage", "Shots", "find_shots"]
 
-# What a detector needs around a cut.
-_FRAMES_BEFORE, _FRAMES_BEHIND = 5, 4
-_SECONDS_AROUND = Fraction(1, 5)
 # What the survey needs, which sees every second or third frame.
 _FRAMES_AROUND_GAP = 9
 
@@ -121,40 +121,6 @@ def _shots_of_all(footage: Footage, settings: CutDetection) -> Shots:
     return Shots(cuts, footage.end_time, footage.damage, footage.frames_decoded, transitions)
 
 
-@dataclass(frozen=True, order=True)
-class _Stretch:
-    """A part of the video in which all frames are to be looked at, for cuts between the frames of its jumps.
-
-    Attributes:
-        group_start: Where decoding begins for it.
-        start: Time of its first frame.
-        end: Time of its last frame.
-        jumps: Times of the frames before and after each.
-    """
-
-    group_start: Fraction
-    start: Fraction
-    end: Fraction
-    jumps: tuple[Span, ...]
-
-    @classmethod
-    def around(cls, jump: Jump, packets: Packets | None) -> _Stretch:
-        """As far as the survey's frames around go; further where they are too few for a detector."""
-        start, end = jump.around[0].time, jump.around[-1].time
-        if packets is not None:
-            start = min(start, packets.frames_from(jump.before.time, -_FRAMES_BEFORE))
-            end = max(end, packets.frames_from(jump.after.time, _FRAMES_BEHIND))
-        # At high rates a flash lasts for more frames.
-        start = min(start, max(Fraction(0), jump.before.time - _SECONDS_AROUND))
-        end = max(end, jump.after.time + _SECONDS_AROUND)
-        return cls(min(start, jump.group_start), start, end, ((jump.before.time, jump.after.time),))
-
-    def with_(self, other: _Stretch) -> _Stretch:
-        """The two as one, this being the earlier one."""
-        jumps = tuple(sorted({*self.jumps, *other.jumps}))
-        return _Stretch(self.group_start, min(self.start, other.start), max(self.end, other.end), jumps)
-
-
 @dataclass(eq=False)
 class _Search:
     """The state of a search: what was found so far, and what is to be looked at."""
@@ -163,7 +129,7 @@ class _Search:
     packets: Packets | None
     settings: CutDetection
     cuts: set[Cut] = field(default_factory=set)
-    stretches: list[_Stretch] = field(default_factory=list)
+    stretches: list[Stretch] = field(default_factory=list)
     end: Fraction = Fraction(0)
     damage: tuple[str, ...] = ()
     frames_decoded: int = 0
@@ -207,12 +173,12 @@ class _Search:
         for frame in self.footage.frames_within(spans, skip=Skip.DRAFT):
             while frame.time >= spans[number][1]:
                 number += 1
-            before, group_start = search.latest, search.group_start
+            before, glance, group_start = search.latest, search.glance, search.group_start
             self._take(search.feed(frame) if number == last else search.feed_behind_gap(frame))
             if number != last:
                 self.gradual.break_off()
             self.gradual.feed(frame.time, search.glance)
-            if number != last and before is not None and search.change >= LEAST_JUMP:
+            if number != last and before is not None and hides_cut(glance, search.glance):
                 start = max(group_start, packets.frames_from(before.time, -_FRAMES_AROUND_GAP))
                 gaps.append((start, packets.frames_from(frame.time, _FRAMES_AROUND_GAP)))
             last = number
@@ -221,53 +187,38 @@ class _Search:
         return gaps
 
     def look_closely(self) -> None:
-        """Decode all frames around the jumps that are not plain."""
-        kept: list[_Stretch] = []
-        for stretch in sorted(self.stretches):
-            # No frame is decoded for two stretches.
-            if kept and stretch.group_start <= kept[-1].end:
-                kept[-1] = kept[-1].with_(stretch)
-            else:
-                kept.append(stretch)
-        for stretch in kept:
-            # The frame at which the stretch ends is needed, too.
-            end = stretch.end + self.footage.info.time_base
-            for cut in _cuts_among(self.footage.frames(start=stretch.start, end=end), self.settings):
-                if any(before < cut.time <= after for before, after in stretch.jumps):
-                    self.cuts.add(cut)
+        """Decode all frames around the jumps of which the survey's frames do not say enough."""
+        jumps = [jump for stretch in self.stretches for jump in stretch.jumps]
+        for frames in self._looks():
+            cuts = cuts_among(frames, self.settings)
+            self.cuts.update(cut for cut in cuts if any(before < cut.time <= after for before, after in jumps))
+
+    def _looks(self) -> Iterator[Iterable[Frame]]:
+        """The frames of each part that is to be looked at, none of them decoded twice."""
+        # The frame at which a stretch ends is needed, too.
+        tick = self.footage.info.time_base
+        if self.packets is None or self.damage:
+            for stretch in without_overlap(self.stretches):
+                yield self.footage.frames(start=stretch.start, end=stretch.end + tick)
+                self.frames_decoded += self.footage.frames_decoded
+        elif self.stretches:
+            spans = tuple(merged((stretch.start, stretch.end + tick) for stretch in self.stretches))
+            ends = [end for _, end in spans]
+            for _, frames in groupby(self.footage.frames_within(spans), lambda frame: bisect(ends, frame.time)):
+                yield frames
             self.frames_decoded += self.footage.frames_decoded
 
     def _take(self, jumps: Iterable[Jump]) -> None:
         for jump in jumps:
-            cut = _plain_cut(jump, self.footage.info.average_rate, self.settings)
-            if cut is not None:
-                self.cuts.add(cut)
+            cuts = cuts_at_hand(jump, self.packets, self.footage.info.average_rate, self.settings)
+            if cuts is None:
+                self.stretches.append(Stretch.around(jump, self.packets))
             else:
-                self.stretches.append(_Stretch.around(jump, self.packets))
+                self.cuts.update(cuts)
 
     def _note(self) -> None:
         self.end, self.damage = self.footage.end_time, self.footage.damage
         self.frames_decoded += self.footage.frames_decoded
-
-
-def _plain_cut(jump: Jump, average_rate: Fraction | None, settings: CutDetection) -> Cut | None:
-    """The cut that the pictures at hand show already: at a keyframe, with no frame left out before it."""
-    if average_rate is None or not jump.after.is_keyframe:
-        return None
-    is_next = (jump.after.time - jump.before.time) * average_rate < Fraction(3, 2)
-    if not is_next:
-        return None
-    place = jump.around.index(jump.after)
-    nearest = jump.around[max(0, place - _FRAMES_BEFORE) : place + _FRAMES_BEHIND]
-    return next((cut for cut in _cuts_among(nearest, settings) if cut.time == jump.after.time), None)
-
-
-def _cuts_among(frames: Iterable[Frame], settings: CutDetection) -> tuple[Cut, ...]:
-    one_pass = settings.begin()
-    for frame in frames:
-        one_pass.feed(frame)
-    one_pass.finish()
-    return one_pass.found
 
 
 def _spaced(cuts: Iterable[Cut], least: Fraction) -> tuple[Fraction, ...]:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from pipeline.types import Frame
 
-__all__ = ["small_picture"]
+__all__ = ["mean_change", "small_picture"]
 
 _WIDEST = 4
 
@@ -17,3 +17,8 @@ def small_picture(frame: Frame, height: int) -> npt.NDArray[np.uint8]:
     height = min(height, frame.height)
     width = max(1, min(round(frame.width * height / frame.height), _WIDEST * height))
     return frame.rgb(width, height)
+
+
+def mean_change(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float:
+    """Mean absolute difference of two pictures of one shape, in levels."""
+    return float((np.maximum(one, other) - np.minimum(one, other)).sum(dtype=np.uint32)) / one.size

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import takewhile
 from typing import Literal
 
 import numpy as np
@@ -21,7 +22,8 @@ TransitionKind = Literal["dissolve", "fade_in", "fade_out", "fade_through_black"
 _STEP_SECONDS = Fraction(7, 100)
 # Lengths of the windows in which a transition is looked for.
 _WINDOWS_SECONDS = (0.4, 0.6, 0.9, 1.3, 1.8, 2.6)
-_LONGEST_SECONDS = Fraction(13, 5)
+_LONGEST_SECONDS = 2.6
+_ROUNDING_SECONDS = 1e-6
 _CUT_APART = Fraction(1, 10)
 # Two transitions this close are one fade through black or white.
 _PAUSE_SECONDS = Fraction(3, 2)
@@ -45,6 +47,12 @@ _FADE_BONUS = 0.1
 # Standard deviation of brightness of a picture that shows nothing.
 _BLANK_DEVIATION = 5.0
 _COARSE = 4
+# Numbers of a picture: means of blocks of the brightness and of both colours.
+_COLOURS = 3 * (36 // _COARSE) * (64 // _COARSE)
+# Points in memory, which are three times as many as are compared.
+_BUFFERED = 128
+
+_Numbers = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -83,12 +91,10 @@ class _Point:
     Attributes:
         time: Seconds.
         brightness: uint8 (36, 64).
-        colours: float32, means of blocks of the brightness and of both colours.
     """
 
     time: Fraction
     brightness: npt.NDArray[np.uint8]
-    colours: npt.NDArray[np.float32]
 
     @property
     def is_blank(self) -> bool:
@@ -102,6 +108,62 @@ class _Found:
     level: float
 
 
+class _Points:
+    """The latest points, as far back as the longest window reaches."""
+
+    def __init__(self) -> None:
+        self._points: deque[_Point] = deque()
+        # Rows of a buffer, which are moved to its beginning once in a while.
+        self._seconds: _Numbers = np.zeros(_BUFFERED)
+        self._colours: npt.NDArray[np.float32] = np.zeros((_BUFFERED, _COLOURS), np.float32)
+        self._end = 0
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+    def __getitem__(self, place: int) -> _Point:
+        return self._points[place]
+
+    @property
+    def seconds(self) -> _Numbers:
+        """float64 (N,) times."""
+        return self._seconds[self._end - len(self) : self._end]
+
+    @property
+    def colours(self) -> npt.NDArray[np.float32]:
+        """float32 (N, 432) means of blocks of the brightness and of both colours."""
+        return self._colours[self._end - len(self) : self._end]
+
+    def append(self, time: Fraction, glance: npt.NDArray[np.uint8]) -> None:
+        """Take a picture as `Frame.glance` gives it, and forget those that are too old."""
+        if self._end == _BUFFERED:
+            count = len(self)
+            self._seconds[:count], self._colours[:count] = self.seconds.copy(), self.colours.copy()
+            self._end = count
+        self._seconds[self._end] = time
+        self._colours[self._end] = _in_blocks(glance)
+        self._end += 1
+        self._points.append(_Point(time, glance[0]))
+        oldest = self._seconds[self._end - 1] - _LONGEST_SECONDS - _ROUNDING_SECONDS
+        while self.seconds[0] < oldest or len(self) == _BUFFERED:
+            self._points.popleft()
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._points.clear()
+
+
+def _in_blocks(glance: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Means of blocks of a glance: float32 (432,)."""
+    rows = glance.reshape(-1, _COARSE, glance.shape[2]).sum(1, dtype=np.uint16)
+    columns = rows.reshape(-1, _COARSE)
+    sums: npt.NDArray[np.uint16] = columns[:, 0] + columns[:, 1]
+    for column in range(2, _COARSE):
+        sums += columns[:, column]
+    means: npt.NDArray[np.float32] = (sums / np.float32(_COARSE**2)).astype(np.float32)
+    return means
+
+
 class TransitionSearch:
     """Is fed with pictures of a video and finds its gradual transitions; memory is bounded.
 
@@ -111,14 +173,15 @@ class TransitionSearch:
     """
 
     def __init__(self) -> None:
-        self._points: deque[_Point] = deque()
+        self._points = _Points()
+        self._next: Fraction | None = None
         self._pending: _Found | None = None
         self._found: list[_Found] = []
         self._is_odd = False
 
     def wants(self, time: Fraction) -> bool:
         """Whether a picture of that time would be looked at."""
-        return not self._points or time - self._points[-1].time >= _STEP_SECONDS
+        return self._next is None or time >= self._next
 
     def feed(self, time: Fraction, glance: npt.NDArray[np.uint8]) -> None:
         """Take the next picture.
@@ -129,21 +192,21 @@ class TransitionSearch:
         """
         if not self.wants(time):
             return
-        blocks = glance.reshape(3, 36 // _COARSE, _COARSE, 64 // _COARSE, _COARSE).mean((2, 4), dtype=np.float32)
-        self._points.append(_Point(time, glance[0], blocks.ravel()))
-        while time - self._points[0].time > _LONGEST_SECONDS:
-            self._points.popleft()
+        self._next = time + _STEP_SECONDS
+        self._points.append(time, glance)
         self._is_odd = not self._is_odd
         if self._is_odd:
             # Every second step is near enough to the end of a transition.
             return
-        best = min(self._in_windows(), key=lambda found: found.misfit, default=None)
+        ramps = (_ramp(self._points, first) for first in _windows(self._points))
+        better = [ramp for ramp in ramps if ramp is not None and self._is_better(ramp.found)]
+        best = next((ramp for ramp in sorted(better, key=lambda ramp: ramp.found.misfit) if ramp.shows_two()), None)
         if best is not None:
-            self._consider(best)
+            self._keep(best.found)
 
     def finish(self) -> tuple[Transition, ...]:
         """The transitions of the video, in their order; it has ended, or what comes next does not follow."""
-        self._points.clear()
+        self.break_off()
         if self._pending is not None:
             self._found.append(self._pending)
             self._pending = None
@@ -153,75 +216,105 @@ class TransitionSearch:
     def break_off(self) -> None:
         """What is fed next does not follow what was fed last."""
         self._points.clear()
+        self._next = None
 
-    def _consider(self, found: _Found) -> None:
-        """Keep the better of two that overlap."""
+    def _is_better(self, found: _Found) -> bool:
+        """Whether it does not overlap the one that is held, or fits better."""
         held = self._pending
-        if held is None or found.transition.start_seconds >= held.transition.end_seconds:
-            if held is not None:
-                self._found.append(held)
-            self._pending = found
-        elif found.misfit < held.misfit:
-            self._pending = found
+        return held is None or _is_behind(found, held) or found.misfit < held.misfit
 
-    def _in_windows(self) -> Iterator[_Found]:
-        points = list(self._points)
-        ages = [float(points[-1].time - point.time) for point in points]
-        for seconds in _WINDOWS_SECONDS:
-            first = next((place for place, age in enumerate(ages) if age <= seconds), 0)
-            # A window reaches as far as its length says, whatever is missing within.
-            if first == 0 and ages[0] < 0.8 * seconds:
-                return
-            found = _ramp(points[first:])
-            if found is not None:
-                yield found
+    def _keep(self, found: _Found) -> None:
+        if self._pending is not None and _is_behind(found, self._pending):
+            self._found.append(self._pending)
+        self._pending = found
 
 
-def _ramp(points: Sequence[_Point]) -> _Found | None:
-    """The transition that fills the middle of a window, if there is one."""
-    first, last = points[0], points[-1]
-    whole = last.colours - first.colours
-    difference = float(np.sqrt(np.mean(whole**2)))
-    if len(points) < 4 or difference < _LEAST_DIFFERENCE:
-        return None
+def _is_behind(found: _Found, held: _Found) -> bool:
+    return found.transition.start_seconds >= held.transition.end_seconds
+
+
+@dataclass(frozen=True, eq=False)
+class _Ramp:
+    """What may be a transition: the pictures at the ends and beside the first one, and a kind if both show the same."""
+
+    found: _Found
+    first: _Point
+    second: _Point
+    last: _Point
+
+    def shows_two(self) -> bool:
+        """Whether it leads to another picture; takes longer to say than all the rest."""
+        if self.found.transition.kind != "dissolve":
+            return True
+        unlike = unlikeness(self.first.brightness, self.last.brightness)
+        if unlike < _LEAST_UNLIKENESS:
+            return False
+        # By noise, pictures are unlike that follow each other.
+        return unlike - unlikeness(self.first.brightness, self.second.brightness) >= _LEAST_GROWTH
+
+
+def _windows(points: _Points) -> Iterator[int]:
+    """Where the windows begin that end with the latest point and in whose middle both ends may be mixed."""
+    seconds, colours = points.seconds, points.colours
+    ages = np.round(seconds[-1] - seconds, 6)
+    firsts = (len(ages) - np.searchsorted(ages[::-1], _WINDOWS_SECONDS, "right")).tolist()
+    # A window reaches as far as its length says, whatever is missing within.
+    fitting = takewhile(
+        lambda pair: pair[0] > 0 or ages[0] >= 0.8 * pair[1], zip(firsts, _WINDOWS_SECONDS, strict=True)
+    )
+    starts = np.array([first for first, _ in fitting if first <= len(ages) - 4], np.intp)
+    whole = colours[-1] - colours[starts]
+    squares = _dot(whole, whole)
     # The picture in the middle is looked at first: mostly it says enough.
-    if _mixture([points[len(points) // 2]], first, whole)[1].max() > _MOST_RESIDUAL:
-        return None
-    shares, residuals = _mixture(points, first, whole)
-    times = np.array([float(point.time - first.time) for point in points])
+    half = colours[starts + (len(ages) - starts) // 2] - colours[starts]
+    left = _dot(half, half) - _dot(half, whole) ** 2 / np.maximum(squares, 1.0)
+    is_open = (squares >= _LEAST_DIFFERENCE**2 * _COLOURS) & (left <= _MOST_RESIDUAL**2 * squares)
+    yield from starts[is_open].tolist()
+
+
+def _ramp(points: _Points, begin_at: int) -> _Ramp | None:
+    """What may be a transition and fills the middle of a window, if there is one."""
+    first, last = points[begin_at], points[-1]
+    times = points.seconds[begin_at:] - points.seconds[begin_at]
+    shares, residuals = _mixture(points.colours[begin_at:])
     begin, end = _extent(times, shares)
     deviation = float(np.abs(shares - np.clip((times - begin) / max(end - begin, 1e-6), 0, 1)).max())
     is_mixture = residuals.max() <= _MOST_RESIDUAL and residuals.mean() <= _MEAN_RESIDUAL
     is_within = begin >= -0.1 and end <= times[-1] + 0.1 and deviation <= _MOST_DEVIATION
     if not is_mixture or not is_within or not _is_gradual(shares, end - begin):
         return None
-    kind = _kind(points)
+    kind = _kind(first, last)
     if kind is None:
         return None
     start, stop = (first.time + Fraction(round(1000 * max(0.0, at)), 1000) for at in (begin, end))
     blank = last if kind == "fade_out" else first
     transition = Transition(start, min(stop, last.time), kind)
     misfit = float(residuals.mean()) + deviation - (0.0 if kind == "dissolve" else _FADE_BONUS)
-    return _Found(transition, misfit, float(blank.brightness.mean()))
+    found = _Found(transition, misfit, float(blank.brightness.mean()))
+    return _Ramp(found, first, points[begin_at + 1], last)
 
 
-def _mixture(
-    points: Sequence[_Point], first: _Point, whole: npt.NDArray[np.float32]
-) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]:
+def _mixture(colours: npt.NDArray[np.float32]) -> tuple[_Numbers, _Numbers]:
     """The share of the last picture in each, by least squares, and what this leaves, against the whole difference."""
-    changes = np.stack([point.colours for point in points]) - first.colours
-    square = float(whole @ whole)
-    shares = changes @ whole / square
-    residuals = np.sqrt(np.sum((changes - shares[:, None] * whole) ** 2, axis=1) / square)
-    return shares, residuals
+    changes = colours - colours[0]
+    square = float(_dot(changes[-1:], changes[-1:])[0])
+    shares = _dot(changes, changes[-1:]) / square
+    left = _dot(changes, changes) / square - shares**2
+    return shares, np.sqrt(np.maximum(left, 0.0))
 
 
-def _is_gradual(shares: npt.NDArray[np.floating], seconds: float) -> bool:
+def _dot(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> _Numbers:
+    """Dot products of rows; such small ones are slower, and wake other threads, in a library for matrices."""
+    products: _Numbers = np.einsum("ij,ij->i", one, np.broadcast_to(other, one.shape)).astype(np.float64)
+    return products
+
+
+def _is_gradual(shares: _Numbers, seconds: float) -> bool:
     inner = int(np.count_nonzero((shares > 0.08) & (shares < 0.92)))
     return inner >= 2 and seconds >= _SHORTEST_SECONDS and float(np.diff(shares).max()) <= _LARGEST_STEP
 
 
-def _extent(times: npt.NDArray[np.float64], shares: npt.NDArray[np.floating]) -> tuple[float, float]:
+def _extent(times: _Numbers, shares: _Numbers) -> tuple[float, float]:
     """Where a ramp begins and ends that reaches a quarter and three quarters where the shares do."""
     quarter = int(np.argmax(shares >= 0.25))
     three = int(np.argmax(shares >= 0.75))
@@ -237,18 +330,13 @@ def _extent(times: npt.NDArray[np.float64], shares: npt.NDArray[np.floating]) ->
     return early - (late - early) / 2, late + (late - early) / 2
 
 
-def _kind(points: Sequence[_Point]) -> TransitionKind | None:
-    """What a mixture of two pictures is; None where both show the same, or nothing."""
-    first, last = points[0], points[-1]
-    if first.is_blank or last.is_blank:
-        if first.is_blank and last.is_blank:
-            return None
-        return "fade_in" if first.is_blank else "fade_out"
-    unlike = unlikeness(first.brightness, last.brightness)
-    if unlike < _LEAST_UNLIKENESS:
+def _kind(first: _Point, last: _Point) -> TransitionKind | None:
+    """What a mixture of two pictures is, if these differ; None where both show nothing."""
+    if first.is_blank and last.is_blank:
         return None
-    # By noise, pictures are unlike that follow each other.
-    return "dissolve" if unlike - unlikeness(first.brightness, points[1].brightness) >= _LEAST_GROWTH else None
+    if first.is_blank or last.is_blank:
+        return "fade_in" if first.is_blank else "fade_out"
+    return "dissolve"
 
 
 def _joined(found: Sequence[_Found]) -> Iterator[Transition]:
