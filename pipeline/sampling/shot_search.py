@@ -84,11 +84,11 @@ def find_shots(footage: Footage, settings: CutDetection) -> Shots:
     """Find the cuts that a `CutPass` over every frame finds, and mostly for less than decoding every frame.
 
     The sizes of packets say in which groups of pictures a cut can be (`packet_sizes`); of the others only the keyframes
-    are decoded, and more only where these differ. Where sizes say nothing, and in damaged videos, all groups are
-    surveyed. Frames that no other refers to are left out first, and the loop filter with them. Where such pictures
-    jump, which only a cut or a flash makes them do, a cut that falls on a keyframe is told from the pictures at hand,
-    and for any other all frames around the jump are decoded. Detectors but "adaptive" compare no neighbours, and see
-    all frames.
+    are decoded, and more only where these show different things. Where sizes say nothing, and in damaged videos, all
+    groups are surveyed. Frames that no other refers to are left out first, and the loop filter with them. Where such
+    pictures jump, which only a cut or a flash makes them do, the detector decides: on the pictures at hand, if none
+    was left out around the jump or if it falls on a keyframe, and else on all frames around, which are decoded for it.
+    Detectors but "adaptive" compare no neighbours, and see all frames.
 
     Raises:
         VideoDecodeError: Not one frame could be decoded.

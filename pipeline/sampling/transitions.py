@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.sampling.likeness import unlikeness
+from pipeline.sampling.recent_points import COLOURS, Numbers, Point, Points
 
 __all__ = ["Transition", "TransitionKind", "TransitionSearch"]
 
@@ -23,7 +23,6 @@ _STEP_SECONDS = Fraction(7, 100)
 # Lengths of the windows in which a transition is looked for.
 _WINDOWS_SECONDS = (0.4, 0.6, 0.9, 1.3, 1.8, 2.6)
 _LONGEST_SECONDS = 2.6
-_ROUNDING_SECONDS = 1e-6
 _CUT_APART = Fraction(1, 10)
 # Two transitions this close are one fade through black or white.
 _PAUSE_SECONDS = Fraction(3, 2)
@@ -44,15 +43,6 @@ _LEAST_UNLIKENESS = 0.7
 _LEAST_GROWTH = 0.3
 # A fade is also a dissolve from or to a picture that shows little; it is preferred.
 _FADE_BONUS = 0.1
-# Standard deviation of brightness of a picture that shows nothing.
-_BLANK_DEVIATION = 5.0
-_COARSE = 4
-# Numbers of a picture: means of blocks of the brightness and of both colours.
-_COLOURS = 3 * (36 // _COARSE) * (64 // _COARSE)
-# Points in memory, which are three times as many as are compared.
-_BUFFERED = 128
-
-_Numbers = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -84,84 +74,11 @@ class Transition:
         return self.start_seconds + _CUT_APART < cut < self.end_seconds - _CUT_APART
 
 
-@dataclass(frozen=True, eq=False)
-class _Point:
-    """A picture that was looked at.
-
-    Attributes:
-        time: Seconds.
-        brightness: uint8 (36, 64).
-    """
-
-    time: Fraction
-    brightness: npt.NDArray[np.uint8]
-
-    @property
-    def is_blank(self) -> bool:
-        return float(self.brightness.std()) < _BLANK_DEVIATION
-
-
 @dataclass(frozen=True)
 class _Found:
     transition: Transition
     misfit: float
     level: float
-
-
-class _Points:
-    """The latest points, as far back as the longest window reaches."""
-
-    def __init__(self) -> None:
-        self._points: deque[_Point] = deque()
-        # Rows of a buffer, which are moved to its beginning once in a while.
-        self._seconds: _Numbers = np.zeros(_BUFFERED)
-        self._colours: npt.NDArray[np.float32] = np.zeros((_BUFFERED, _COLOURS), np.float32)
-        self._end = 0
-
-    def __len__(self) -> int:
-        return len(self._points)
-
-    def __getitem__(self, place: int) -> _Point:
-        return self._points[place]
-
-    @property
-    def seconds(self) -> _Numbers:
-        """float64 (N,) times."""
-        return self._seconds[self._end - len(self) : self._end]
-
-    @property
-    def colours(self) -> npt.NDArray[np.float32]:
-        """float32 (N, 432) means of blocks of the brightness and of both colours."""
-        return self._colours[self._end - len(self) : self._end]
-
-    def append(self, time: Fraction, glance: npt.NDArray[np.uint8]) -> None:
-        """Take a picture as `Frame.glance` gives it, and forget those that are too old."""
-        if self._end == _BUFFERED:
-            count = len(self)
-            self._seconds[:count], self._colours[:count] = self.seconds.copy(), self.colours.copy()
-            self._end = count
-        self._seconds[self._end] = time
-        self._colours[self._end] = _in_blocks(glance)
-        self._end += 1
-        self._points.append(_Point(time, glance[0]))
-        oldest = self._seconds[self._end - 1] - _LONGEST_SECONDS - _ROUNDING_SECONDS
-        while self.seconds[0] < oldest or len(self) == _BUFFERED:
-            self._points.popleft()
-
-    def clear(self) -> None:
-        """Forget all."""
-        self._points.clear()
-
-
-def _in_blocks(glance: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Means of blocks of a glance: float32 (432,)."""
-    rows = glance.reshape(-1, _COARSE, glance.shape[2]).sum(1, dtype=np.uint16)
-    columns = rows.reshape(-1, _COARSE)
-    sums: npt.NDArray[np.uint16] = columns[:, 0] + columns[:, 1]
-    for column in range(2, _COARSE):
-        sums += columns[:, column]
-    means: npt.NDArray[np.float32] = (sums / np.float32(_COARSE**2)).astype(np.float32)
-    return means
 
 
 class TransitionSearch:
@@ -173,7 +90,7 @@ class TransitionSearch:
     """
 
     def __init__(self) -> None:
-        self._points = _Points()
+        self._points = Points(_LONGEST_SECONDS)
         self._next: Fraction | None = None
         self._pending: _Found | None = None
         self._found: list[_Found] = []
@@ -238,9 +155,9 @@ class _Ramp:
     """What may be a transition: the pictures at the ends and beside the first one, and a kind if both show the same."""
 
     found: _Found
-    first: _Point
-    second: _Point
-    last: _Point
+    first: Point
+    second: Point
+    last: Point
 
     def shows_two(self) -> bool:
         """Whether it leads to another picture; takes longer to say than all the rest."""
@@ -253,7 +170,7 @@ class _Ramp:
         return unlike - unlikeness(self.first.brightness, self.second.brightness) >= _LEAST_GROWTH
 
 
-def _windows(points: _Points) -> Iterator[int]:
+def _windows(points: Points) -> Iterator[int]:
     """Where the windows begin that end with the latest point and in whose middle both ends may be mixed."""
     seconds, colours = points.seconds, points.colours
     ages = np.round(seconds[-1] - seconds, 6)
@@ -264,24 +181,28 @@ def _windows(points: _Points) -> Iterator[int]:
     )
     starts = np.array([first for first, _ in fitting if first <= len(ages) - 4], np.intp)
     whole = colours[-1] - colours[starts]
-    squares = _dot(whole, whole)
+    squares = _squares(whole)
+    differ = squares >= _LEAST_DIFFERENCE**2 * COLOURS
+    if not differ.any():
+        return
+    starts, whole, squares = starts[differ], whole[differ], squares[differ]
     # The picture in the middle is looked at first: mostly it says enough.
     half = colours[starts + (len(ages) - starts) // 2] - colours[starts]
-    left = _dot(half, half) - _dot(half, whole) ** 2 / np.maximum(squares, 1.0)
-    is_open = (squares >= _LEAST_DIFFERENCE**2 * _COLOURS) & (left <= _MOST_RESIDUAL**2 * squares)
-    yield from starts[is_open].tolist()
+    left = _squares(half) - np.einsum("ij,ij->i", half, whole) ** 2 / squares
+    yield from starts[left <= _MOST_RESIDUAL**2 * squares].tolist()
 
 
-def _ramp(points: _Points, begin_at: int) -> _Ramp | None:
+def _ramp(points: Points, begin_at: int) -> _Ramp | None:
     """What may be a transition and fills the middle of a window, if there is one."""
     first, last = points[begin_at], points[-1]
     times = points.seconds[begin_at:] - points.seconds[begin_at]
     shares, residuals = _mixture(points.colours[begin_at:])
+    if residuals.max() > _MOST_RESIDUAL or residuals.mean() > _MEAN_RESIDUAL:
+        return None
     begin, end = _extent(times, shares)
     deviation = float(np.abs(shares - np.clip((times - begin) / max(end - begin, 1e-6), 0, 1)).max())
-    is_mixture = residuals.max() <= _MOST_RESIDUAL and residuals.mean() <= _MEAN_RESIDUAL
     is_within = begin >= -0.1 and end <= times[-1] + 0.1 and deviation <= _MOST_DEVIATION
-    if not is_mixture or not is_within or not _is_gradual(shares, end - begin):
+    if not is_within or not _is_gradual(shares, end - begin):
         return None
     kind = _kind(first, last)
     if kind is None:
@@ -294,27 +215,27 @@ def _ramp(points: _Points, begin_at: int) -> _Ramp | None:
     return _Ramp(found, first, points[begin_at + 1], last)
 
 
-def _mixture(colours: npt.NDArray[np.float32]) -> tuple[_Numbers, _Numbers]:
+def _mixture(colours: npt.NDArray[np.float32]) -> tuple[Numbers, Numbers]:
     """The share of the last picture in each, by least squares, and what this leaves, against the whole difference."""
     changes = colours - colours[0]
-    square = float(_dot(changes[-1:], changes[-1:])[0])
-    shares = _dot(changes, changes[-1:]) / square
-    left = _dot(changes, changes) / square - shares**2
+    squares = _squares(changes)
+    shares = np.einsum("ij,j->i", changes, changes[-1]) / squares[-1]
+    left = squares / squares[-1] - shares**2
     return shares, np.sqrt(np.maximum(left, 0.0))
 
 
-def _dot(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> _Numbers:
-    """Dot products of rows; such small ones are slower, and wake other threads, in a library for matrices."""
-    products: _Numbers = np.einsum("ij,ij->i", one, np.broadcast_to(other, one.shape)).astype(np.float64)
-    return products
+def _squares(rows: npt.NDArray[np.float32]) -> Numbers:
+    """Sums of squares of rows. A library for matrices is slower with such small ones, and wakes other threads."""
+    sums: Numbers = np.einsum("ij,ij->i", rows, rows).astype(np.float64)
+    return sums
 
 
-def _is_gradual(shares: _Numbers, seconds: float) -> bool:
+def _is_gradual(shares: Numbers, seconds: float) -> bool:
     inner = int(np.count_nonzero((shares > 0.08) & (shares < 0.92)))
     return inner >= 2 and seconds >= _SHORTEST_SECONDS and float(np.diff(shares).max()) <= _LARGEST_STEP
 
 
-def _extent(times: _Numbers, shares: _Numbers) -> tuple[float, float]:
+def _extent(times: Numbers, shares: Numbers) -> tuple[float, float]:
     """Where a ramp begins and ends that reaches a quarter and three quarters where the shares do."""
     quarter = int(np.argmax(shares >= 0.25))
     three = int(np.argmax(shares >= 0.75))
@@ -330,7 +251,7 @@ def _extent(times: _Numbers, shares: _Numbers) -> tuple[float, float]:
     return early - (late - early) / 2, late + (late - early) / 2
 
 
-def _kind(first: _Point, last: _Point) -> TransitionKind | None:
+def _kind(first: Point, last: Point) -> TransitionKind | None:
     """What a mixture of two pictures is, if these differ; None where both show nothing."""
     if first.is_blank and last.is_blank:
         return None

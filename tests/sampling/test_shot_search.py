@@ -204,6 +204,25 @@ def test_of_calm_groups_little_is_decoded(tmp_path: Path) -> None:
     assert shots.frames_decoded < 50
 
 
+def test_where_things_moved_from_keyframe_to_keyframe_little_is_decoded(tmp_path: Path) -> None:
+    # Seven points in all: the keyframes differ by far more than noise, and show the same.
+    path = encoded(tmp_path / "film.mkv", list(shot(1, 300, pan=0.023, noise=1)), *ENCODERS["fixed groups"])
+    with make_decoder(Decoding()).open(str(path)) as stream:
+        shots = find_shots(stream, CutDetection())
+    assert shots.cuts == ()
+    assert shots.frames_decoded < 50
+
+
+@pytest.mark.parametrize("encoder", ["mpeg4", "vp8"])
+def test_where_no_frame_is_left_out_none_is_decoded_twice(tmp_path: Path, encoder: str) -> None:
+    pictures = STORIES["within groups"]
+    path = encoded(tmp_path / "film.mkv", pictures, *ENCODERS[encoder], every=250)
+    with make_decoder(Decoding()).open(str(path)) as stream:
+        shots = find_shots(stream, CutDetection())
+    assert numbers(shots.cuts) == [70, 142]
+    assert shots.frames_decoded == len(pictures)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(path for path in SAMPLES.iterdir() if path.suffix in (".mp4", ".mkv", ".webm")))
 def test_every_hard_cut_of_the_sample_films_is_found_and_no_other(path: Path) -> None:

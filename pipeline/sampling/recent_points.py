@@ -1,0 +1,104 @@
+"""The latest pictures of a video, in a few numbers each."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["COLOURS", "Numbers", "Point", "Points"]
+
+_COARSE = 4
+
+COLOURS = 3 * (36 // _COARSE) * (64 // _COARSE)
+"""Numbers of a picture: means of blocks of the brightness and of both colours."""
+
+Numbers = npt.NDArray[np.float64]
+
+# Points in memory, at least.
+_BUFFERED = 128
+_ROUNDING_SECONDS = 1e-6
+# Standard deviation of brightness of a picture that shows nothing.
+_BLANK_DEVIATION = 5.0
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """A picture that was looked at.
+
+    Attributes:
+        time: Seconds.
+        brightness: uint8 (36, 64).
+    """
+
+    time: Fraction
+    brightness: npt.NDArray[np.uint8]
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether it shows one uniform colour."""
+        return float(self.brightness.std()) < _BLANK_DEVIATION
+
+
+class Points:
+    """The latest pictures that were looked at; memory is bounded.
+
+    Args:
+        longest_seconds: How far back they reach from the latest one.
+    """
+
+    def __init__(self, longest_seconds: float) -> None:
+        self._longest_seconds = longest_seconds
+        self._points: deque[Point] = deque()
+        # Rows of a buffer, which are moved to its beginning once in a while.
+        self._seconds: Numbers = np.zeros(_BUFFERED)
+        self._colours: npt.NDArray[np.float32] = np.zeros((_BUFFERED, COLOURS), np.float32)
+        self._end = 0
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+    def __getitem__(self, place: int) -> Point:
+        return self._points[place]
+
+    @property
+    def seconds(self) -> Numbers:
+        """float64 (N,) times."""
+        return self._seconds[self._end - len(self) : self._end]
+
+    @property
+    def colours(self) -> npt.NDArray[np.float32]:
+        """float32 (N, 432) means of blocks of the brightness and of both colours."""
+        return self._colours[self._end - len(self) : self._end]
+
+    def append(self, time: Fraction, glance: npt.NDArray[np.uint8]) -> None:
+        """Take a picture as `Frame.glance` gives it, and forget those that are too old."""
+        if self._end == _BUFFERED:
+            count = len(self)
+            self._seconds[:count], self._colours[:count] = self.seconds.copy(), self.colours.copy()
+            self._end = count
+        self._seconds[self._end] = time
+        self._colours[self._end] = _in_blocks(glance)
+        self._end += 1
+        self._points.append(Point(time, glance[0]))
+        oldest = self._seconds[self._end - 1] - self._longest_seconds - _ROUNDING_SECONDS
+        while self.seconds[0] < oldest or len(self) == _BUFFERED:
+            self._points.popleft()
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._points.clear()
+
+
+def _in_blocks(glance: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Means of blocks of a glance: float32 (432,)."""
+    rows = glance.reshape(-1, _COARSE, glance.shape[2]).sum(1, dtype=np.uint16)
+    columns = rows.reshape(-1, _COARSE)
+    sums: npt.NDArray[np.uint16] = columns[:, 0] + columns[:, 1]
+    for column in range(2, _COARSE):
+        sums += columns[:, column]
+    means: npt.NDArray[np.float32] = (sums / np.float32(_COARSE**2)).astype(np.float32)
+    return means
