@@ -17,7 +17,8 @@ from pipeline.types import Moment
 from pipeline.video import IndexedVideos
 
 if TYPE_CHECKING:
-    from pipeline.video.pyav_backend import PyAVFrame, PyAVStream
+    from pipeline.video.pyav_backend import PyAVStream
+    from pipeline.video.pyav_frame import PyAVFrame
     from pipeline.video.sound import SoundChunk
 
 __all__ = ["clip_name", "export_clip"]

@@ -8,9 +8,6 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-import numpy.typing as npt
-
 from pipeline.errors import VideoDecodeError
 from pipeline.packets import Packets, Span
 from pipeline.types import Frame, Grid, Skip, VideoInfo
@@ -20,6 +17,7 @@ from pipeline.video.continuous_clock import has_one_clock
 from pipeline.video.keyframe_flags import FalseKeyframeError
 from pipeline.video.media import open_media
 from pipeline.video.packet_list import PacketUses, listed_packets, uses_within
+from pipeline.video.pyav_frame import PyAVFrame
 from pipeline.video.reader import PictureReader
 from pipeline.video.scaling import Scaler
 from pipeline.video.settings import Fetching
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-__all__ = ["PyAVDecoder", "PyAVFrame", "PyAVStream"]
+__all__ = ["PyAVDecoder", "PyAVStream"]
 
 _SKIPS: dict[Skip, Literal["NONREF", "NONKEY"]] = {
     Skip.NON_REFERENCE: "NONREF",
@@ -45,42 +43,6 @@ _SEEKS_BACK_BY_ORDER_SECONDS = (15, 60)
 _WORTH_A_SEEK_SECONDS = 1
 # Pictures that may have the time of the one before them without being called damage.
 _MOST_REPEATS = 1
-
-
-@dataclass(frozen=True, slots=True)
-class PyAVFrame:
-    """A `Frame` that holds the decoder's own picture.
-
-    Attributes:
-        pts: Ticks of the stream's time base.
-        time: Seconds on the playback clock.
-        duration: Seconds that it is shown, where the container says.
-        width: Pixels across, upright.
-        height: Pixels down, upright.
-        picture: As decoded.
-        scaler: Makes RGB of it.
-    """
-
-    pts: int
-    time: Fraction
-    duration: Fraction | None
-    width: int
-    height: int
-    picture: av.VideoFrame = field(repr=False)
-    scaler: Scaler = field(repr=False)
-
-    @property
-    def is_keyframe(self) -> bool:
-        """Whether it decodes alone."""
-        return bool(self.picture.key_frame)
-
-    def rgb(self, width: int | None = None, height: int | None = None) -> npt.NDArray[np.uint8]:
-        """The picture, upright: uint8 (height, width, 3) RGB, read-only."""
-        return self.scaler.rgb(self.picture, width, height)
-
-    def glance(self) -> npt.NDArray[np.uint8]:
-        """The picture in a few points: uint8 (3, 36, 64) YCbCr."""
-        return self.scaler.glance(self.picture)
 
 
 @dataclass(frozen=True)
