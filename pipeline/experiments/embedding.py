@@ -25,7 +25,7 @@ from pipeline.experiments.settings import Variant
 from pipeline.index import MemoryIndex
 from pipeline.rows import RowRecipe
 from pipeline.run_config import RunConfig
-from pipeline.sampling import FixedRate, FrameSampler, SceneChange
+from pipeline.sampling import FixedRate, FrameSampler
 from pipeline.sampling.cuts import CutDetection
 from pipeline.sampling.shared import Known, Shared
 from pipeline.segment import FixedWindows, MeanPooling
@@ -233,5 +233,5 @@ def _found_cuts(outlines: Iterable[tuple[FrameSampler, Outline]]) -> dict[CutDet
 
 
 def _search_of(sampling: FrameSampler) -> CutDetection | None:
-    """Which search its cuts are of; a composite's may be of several."""
-    return sampling.cuts if isinstance(sampling, FixedRate | SceneChange) else None
+    """Which search its cuts are of; a composite's may be of several, and scene changes know no gradual transitions."""
+    return sampling.cuts if isinstance(sampling, FixedRate) else None

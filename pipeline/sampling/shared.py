@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from pipeline.sampling.cuts import CutDetection
 from pipeline.sampling.protocol import FrameSampler, SamplingPass, SamplingShare
-from pipeline.sampling.scene_change import SceneChange
 from pipeline.sampling.screen_time import FrameHolds, merged_holds
 from pipeline.types import Frame, Grid, Skip, VideoInfo
 
@@ -119,8 +118,8 @@ class SharedPass:
 
     @property
     def known_cuts(self) -> Mapping[CutDetection, tuple[Fraction, ...]]:
-        """What was known, and what a sampling that sees every frame has found; complete after `finish`."""
-        return {**self._known_cuts, **dict(found for one in self._passes if (found := one.found_cuts) is not None)}
+        """The cuts of searches that were made before; a pass of scene changes finds no gradual transitions."""
+        return self._known_cuts
 
     def feed(self, frame: Frame) -> Sequence[Frame]:
         """Take the next frame, and return those that a sampling takes and that nobody had before."""
@@ -167,12 +166,6 @@ class _Recorded:
     @property
     def holds(self) -> FrameHolds:
         return FrameHolds(self._times, self._one.seen_until, self._one.step)
-
-    @property
-    def found_cuts(self) -> tuple[CutDetection, tuple[Fraction, ...]] | None:
-        """The cuts that a search for them would find, too, and which search."""
-        cuts = self._one.cuts
-        return (self._sampler.cuts, cuts) if isinstance(self._sampler, SceneChange) and cuts is not None else None
 
     @property
     def held_since(self) -> Fraction | None:

@@ -11,7 +11,7 @@ import av
 import pytest
 
 from pipeline.evaluate import read_labelled
-from pipeline.sampling import SceneChange
+from pipeline.sampling import CutDetection, SceneChange, find_shots
 from pipeline.video import Decoding, make_decoder
 from sample_videos.films import Film, write_scripts, write_watch_script
 from sample_videos.generate import main
@@ -89,7 +89,14 @@ def test_every_hard_cut_is_found_and_no_other(name: str) -> None:
             sampling.feed(frame)
         sampling.finish()
     assert sampling.cuts is not None
-    assert [float(cut) for cut in sampling.cuts] == pytest.approx(labels["cuts"], abs=0.05)
+    # A pass over the frames cannot know of a fade before it is over: it may divide shots within one.
+    is_in_fade = [any(start < cut < end for start, end in labels["fades"]) for cut in sampling.cuts]
+    hard = [float(cut) for cut, is_within in zip(sampling.cuts, is_in_fade, strict=True) if not is_within]
+    assert hard == pytest.approx(labels["cuts"], abs=0.05)
+    with make_decoder(Decoding()).open(str(path_of(film))) as stream:
+        assert [float(cut) for cut in find_shots(stream, CutDetection()).cuts] == pytest.approx(
+            labels["cuts"], abs=0.05
+        )
 
 
 def test_a_camera_that_watches_sees_one_place_and_long_nothing() -> None:
