@@ -39,7 +39,7 @@ def utilisation(event: ProgressEvent) -> str:
 
 
 def seconds_left(event: ProgressEvent, *, videos: int, elapsed_seconds: float) -> float | None:
-    """How long the rest takes if its videos are like those that were worked on; None before that can be said."""
+    """Estimate the seconds left from the videos worked on so far; None before there is an estimate."""
     from pipeline.execution.work_left import seconds_left as left_of_work
 
     if event.work is not None:

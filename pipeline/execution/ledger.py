@@ -310,5 +310,5 @@ class Ledger:
         return record, self._take_names(video_id, (name,))
 
     def _take_names(self, video_id: str, names: Sequence[str]) -> tuple[str, ...]:
-        """Let a video alone go by names; the ids of those that are no longer there."""
+        """Assign names to one video only; return the ids of the videos that lost one."""
         return tuple(dict.fromkeys(other for name in names for other in self._stages.store.take_name(video_id, name)))

@@ -30,7 +30,7 @@ class WorkSoFar:
     Attributes:
         readers: Videos that can be read at once.
         encoders: Batches that can be encoded at once.
-        videos_begun: Videos that were begun, those that were given up left out.
+        videos_begun: Videos that were begun and not given up.
         videos_over: Those of them that are read and encoded.
         begun: Work on all videos that were begun.
         read: What readers have done of it.
@@ -53,7 +53,7 @@ class WorkSoFar:
 
 
 def seconds_left(event: ProgressEvent, videos: int) -> float | None:
-    """How long the rest of a batch takes if its videos are like those that were begun; None where that is not known.
+    """Estimate how long the rest of a batch takes, from the videos begun so far; None where there is no estimate.
 
     Videos that needed no work say nothing of the others.
 

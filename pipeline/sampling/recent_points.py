@@ -75,7 +75,7 @@ class Points:
         return self._colours[self._end - len(self) : self._end]
 
     def append(self, time: Fraction, glance: npt.NDArray[np.uint8]) -> None:
-        """Take a picture as `Frame.glance` gives it, and forget those that are too old."""
+        """Add a picture, as `Frame.glance` gives it, and drop pictures that are too old."""
         if self._end == _BUFFERED:
             count = len(self)
             self._seconds[:count], self._colours[:count] = self.seconds.copy(), self.colours.copy()

@@ -222,7 +222,7 @@ class _Search:
 
 
 def _spaced(cuts: Iterable[Cut], least: Fraction) -> tuple[Fraction, ...]:
-    """Without those that come too soon after the one before, or after the beginning."""
+    """Drop cuts that come too soon after the previous one or after the beginning."""
     kept: list[Fraction] = []
     for cut in cuts:
         if cut.ends_shot(kept[-1] if kept else Fraction(0), least):

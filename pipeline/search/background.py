@@ -176,7 +176,7 @@ class Background:
 
     @cached_property
     def _picture_level(self) -> float:
-        """Cosine with a picture of those that resemble it most without being the same."""
+        """The cosine at which another picture resembles a picture most without being the same."""
         distance = self._picture_distance
         if distance is None:
             distance = _USUAL_DISTANCE

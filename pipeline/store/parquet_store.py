@@ -222,7 +222,7 @@ class ParquetStore:
         return replace(record, names=(*record.names, name), former_names=former)
 
     def take_name(self, video_id: str, name: str) -> tuple[str, ...]:
-        """Let a video alone go by a name, as its place was found to hold it; for others it becomes a former name.
+        """Assign a name to one video only, the one found at that place; for others it becomes a former name.
 
         Returns:
             The ids of the videos that lost the name.

@@ -48,7 +48,7 @@ class EmbeddingStore(ReadableStore, Protocol):
         """Note another name of the same content; a name that is known already changes nothing."""
 
     def take_name(self, video_id: str, name: str) -> tuple[str, ...]:
-        """Let a video alone go by a name, as its place was found to hold it; for others it becomes a former name.
+        """Assign a name to one video only, the one found at that place; for others it becomes a former name.
 
         Returns:
             The ids of the videos that lost the name.

@@ -77,7 +77,7 @@ class SharedStore:
         return records[0]
 
     def take_name(self, video_id: str, name: str) -> tuple[str, ...]:
-        """Let a video alone go by a name in all stores; the ids of those that lost it in one of them."""
+        """Assign a name to one video only, in all stores; return the ids of the videos that lost it in any."""
         return tuple(sorted({other for store in self.stores for other in store.take_name(video_id, name)}))
 
     def delete(self, video_id: str) -> bool:

@@ -75,7 +75,7 @@ SHAPES = {
 
 @dataclass
 class Simulation:
-    """Runs a shape by the rules of the executors, and notes what is told."""
+    """Simulates a batch as the executors run it, and records the reported progress."""
 
     shape: Shape
     now: float = 0.0

@@ -134,7 +134,7 @@ def test_damage_before_the_padding_is_still_damage(tmp_path: Path) -> None:
         assert stream.damage
 
 
-def refused(path: Path, problem: str) -> None:
+def check_refused(path: Path, problem: str) -> None:
     with pytest.raises(UnsupportedVideoError, match=problem):
         PyAVDecoder().open(str(path))
 
@@ -143,7 +143,7 @@ def refused(path: Path, problem: str) -> None:
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
 def test_an_encrypted_video_is_refused_as_such(tmp_path: Path, codec: str, options: dict[str, str]) -> None:
     made = make_video(tmp_path / "a.mp4", steady(30), codec=codec, muxer_options=ENCRYPTION | options)
-    refused(made.path, "its video is encrypted.*decrypt it")
+    check_refused(made.path, "its video is encrypted.*decrypt it")
 
 
 def test_a_video_whose_beginning_is_clear_is_refused_as_encrypted(tmp_path: Path) -> None:
@@ -152,15 +152,15 @@ def test_a_video_whose_beginning_is_clear_is_refused_as_encrypted(tmp_path: Path
     ours, theirs = (re.split(rb"(?=....moof)", made.path.read_bytes(), flags=re.DOTALL) for made in (clear, locked))
     assert len(ours) == len(theirs) == 4
     (tmp_path / "lead.mp4").write_bytes(theirs[0] + ours[1] + ours[2] + theirs[3])
-    refused(tmp_path / "lead.mp4", "its video is encrypted.*decrypt it")
+    check_refused(tmp_path / "lead.mp4", "its video is encrypted.*decrypt it")
 
 
 def test_an_animated_webp_is_named(tmp_path: Path) -> None:
     first, *more = (Image.fromarray(numbered(number)) for number in range(1, 5))
     first.save(tmp_path / "a.webp", save_all=True, append_images=more, duration=100)
     first.save(tmp_path / "still.webp")
-    refused(tmp_path / "a.webp", "an animated WebP picture, which FFmpeg cannot decode; convert it to GIF or MP4")
-    refused(tmp_path / "still.webp", r"a still image, not a video \(WebP\)")
+    check_refused(tmp_path / "a.webp", "an animated WebP picture, which FFmpeg cannot decode; convert it to GIF or MP4")
+    check_refused(tmp_path / "still.webp", r"a still image, not a video \(WebP\)")
 
 
 def test_flash_with_sound_alone_has_no_video(tmp_path: Path) -> None:
@@ -171,26 +171,26 @@ def test_flash_with_sound_alone_has_no_video(tmp_path: Path) -> None:
             frame.sample_rate, frame.pts, frame.time_base = 44_100, number * 1152, Fraction(1, 44_100)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    refused(tmp_path / "a.swf", "no video stream, only audio; leave it out")
+    check_refused(tmp_path / "a.swf", "no video stream, only audio; leave it out")
 
 
 def test_flash_drawings_are_no_video(tmp_path: Path) -> None:
     shapes = bytes.fromhex("7800055f00000fa000000c01004302ffffff40000000")
     (tmp_path / "a.swf").write_bytes(b"FWS\x05" + (8 + len(shapes)).to_bytes(4, "little") + shapes)
-    refused(tmp_path / "a.swf", "Flash")
+    check_refused(tmp_path / "a.swf", "Flash")
 
 
 def test_files_that_were_cut_off_are_named(tmp_path: Path, video: Callable[[str], Made]) -> None:
     content = video("plain.mp4").path.read_bytes()
     index = content.rindex(b"moov") - 4
     (tmp_path / "recording.mp4").write_bytes(content[:index])
-    refused(tmp_path / "recording.mp4", r"its index \(moov\) is missing: the recording or the copy was cut off")
+    check_refused(tmp_path / "recording.mp4", r"its index \(moov\) is missing: the recording or the copy was cut off")
     (tmp_path / "a.mp4.part").write_bytes(content[: index // 2])
-    refused(tmp_path / "a.mp4.part", "an unfinished download")
+    check_refused(tmp_path / "a.mp4.part", "an unfinished download")
     (tmp_path / "reserved.mp4").write_bytes(bytes(2_000_000))
-    refused(tmp_path / "reserved.mp4", "it holds only zero bytes")
+    check_refused(tmp_path / "reserved.mp4", "it holds only zero bytes")
     (tmp_path / "zeros-and-noise.mp4").write_bytes(bytes(50_000) + np.random.default_rng(1).bytes(50_000))
-    refused(tmp_path / "zeros-and-noise.mp4", "not a video file")
+    check_refused(tmp_path / "zeros-and-noise.mp4", "not a video file")
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_files_that_were_cut_off_are_named(tmp_path: Path, video: Callable[[str]
 )
 def test_what_a_server_sent_instead_is_named(tmp_path: Path, content: bytes, problem: str) -> None:
     (tmp_path / "a.mp4").write_bytes(content)
-    refused(tmp_path / "a.mp4", problem)
+    check_refused(tmp_path / "a.mp4", problem)
 
 
 def test_one_picture_is_no_stream_of_pictures(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_one_picture_is_no_stream_of_pictures(tmp_path: Path) -> None:
     (tmp_path / "one.mp4").write_bytes(content)
     (tmp_path / "views.jpg").write_bytes(content[:20] + b"MPF\0" + content[20:] + content)
     for name in ("one.jpg", "one.mp4", "views.jpg"):
-        refused(tmp_path / name, r"a still image, not a video \(JPEG\)")
+        check_refused(tmp_path / name, r"a still image, not a video \(JPEG\)")
 
 
 def test_no_container_is_opened_that_names_other_files() -> None:
