@@ -17,8 +17,18 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipeline.errors import ConfigError
+from pipeline.uris import public_name
 
-__all__ = ["Settings", "bundled_names", "bundled_path", "fingerprint", "load_mapping", "validate", "with_overrides"]
+__all__ = [
+    "Settings",
+    "bundled_files",
+    "bundled_names",
+    "bundled_path",
+    "fingerprint",
+    "load_mapping",
+    "validate",
+    "with_overrides",
+]
 
 _BUNDLED = Path(__file__).resolve().parent.parent / "configs"
 
@@ -65,7 +75,16 @@ def bundled_path(path: str | Path, folder: str = "") -> Path:
 
 def bundled_names(folder: str = "") -> list[str]:
     """Names of what comes along."""
-    return sorted(path.stem for path in (_BUNDLED / folder).glob("*.yaml"))
+    return [path.stem for path in bundled_files(folder)]
+
+
+def bundled_files(folder: str = "") -> list[Path]:
+    """The configuration files that come with momentseek, by name.
+
+    Args:
+        folder: The subfolder of configs to list.
+    """
+    return sorted((_BUNDLED / folder).glob("*.yaml"))
 
 
 def _load(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
@@ -172,7 +191,9 @@ def _faults(model: type[Settings], error: ValidationError) -> Iterator[str]:
             hint = f"did you mean {near[0]!r}? " if near else ""
             yield f"{path}.strategy: unknown strategy {tag!r}; {hint}allowed: {tags}"
         else:
-            yield f"{path}: {fault['msg']}, got {fault['input']!r}"
+            given = fault["input"]
+            given = public_name(given) if isinstance(given, str) else given
+            yield f"{path}: {fault['msg']}, got {given!r}"
 
 
 def _dotted(model: type[Settings], location: tuple[int | str, ...]) -> tuple[str, type[Settings] | None]:

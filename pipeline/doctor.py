@@ -14,11 +14,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from pipeline.errors import MomentseekError
+from pipeline.errors import MomentseekError, UntrustedLibraryError
 from pipeline.index import is_writable
 from pipeline.library import Library
 from pipeline.present.text import counted
 from pipeline.run_config import RunConfig
+from pipeline.trust import loose_mode, outside_settings, trusted_settings
 
 __all__ = ["Finding", "examine"]
 
@@ -55,8 +56,13 @@ class Finding:
     remedy: str = ""
 
 
-def examine(config: RunConfig) -> Iterator[Finding]:
-    """Look at everything in turn, with no download and nothing left behind; a minute at most."""
+def examine(config: RunConfig, refused: UntrustedLibraryError | None = None) -> Iterator[Finding]:
+    """Look at everything in turn, with no download and nothing left behind; a minute at most.
+
+    Args:
+        config: What is examined.
+        refused: Why the library's own configuration is not used; then neither its model nor its index is looked at.
+    """
     checks: tuple[tuple[str, Callable[[RunConfig], Iterator[Finding]]], ...] = (
         ("python", _python),
         ("packages", _packages),
@@ -64,11 +70,16 @@ def examine(config: RunConfig) -> Iterator[Finding]:
         ("decoder", _decoders),
         ("model", _model),
         ("library", _library),
+        ("trust", _trust),
         ("ray", _ray),
         ("sample world", _sample_world),
         ("shared memory", _shared_memory),
         ("disk", _disk),
     )
+    if refused is not None:
+        said, _, remedy = str(refused).partition("; ")
+        yield Finding("library", "broken", said, remedy)
+        checks = tuple((what, check) for what, check in checks if what not in ("model", "library"))
     for what, check in checks:
         try:
             yield from check(config)
@@ -170,6 +181,18 @@ def _library(config: RunConfig) -> Iterator[Finding]:
         with Library.open(elsewhere) as library:
             library.moment_index().count()
     yield Finding("library", "ok", f"{config.library} is not there yet; an index could be opened in another folder")
+
+
+def _trust(config: RunConfig) -> Iterator[Finding]:
+    problem = loose_mode()
+    if problem is not None:
+        said, _, remedy = problem.partition("; ")
+        yield Finding("trust", "broken", f"no library is trusted: {said}", remedy)
+        return
+    names = outside_settings(config)
+    reach = f"{config.library} names outside itself: {', '.join(names)}; " if names else ""
+    count = sum(1 for _ in trusted_settings())
+    yield Finding("trust", "ok", f"{reach}{counted(count, 'set')} of settings trusted (momentseek trust --list)")
 
 
 def _ray(config: RunConfig) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 MomentseekError
 ├── ConfigError                    a setting is unknown, of the wrong kind or out of range
+│   └── UntrustedLibraryError      a library's own settings reach outside it, and the user does not trust them
 ├── SourceError                    what names videos cannot be read: a manifest, a remote folder
 ├── VideoError                     a video cannot be used
 │   ├── VideoNotFoundError         nothing readable at that place
@@ -38,6 +39,7 @@ __all__ = [
     "StoreError",
     "TextTooLongError",
     "UnsupportedVideoError",
+    "UntrustedLibraryError",
     "VideoDecodeError",
     "VideoError",
     "VideoNotFoundError",
@@ -52,6 +54,10 @@ class MomentseekError(Exception):
 
 class ConfigError(MomentseekError):
     """A setting is unknown, of the wrong kind or out of range; the message names its dotted path."""
+
+
+class UntrustedLibraryError(ConfigError):
+    """A library's own settings reach outside it, and the user has neither set nor trusted them; `momentseek trust`."""
 
 
 class SourceError(MomentseekError):

@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.config import validate, with_overrides
+from pipeline.config import merged, validate, with_overrides
 from pipeline.library_file import read_library_file
 from pipeline.library_index import index_folder
 from pipeline.run_config import RunConfig
+from pipeline.trust import check_trusted
 
 __all__ = ["config_of"]
 
@@ -26,14 +27,19 @@ def config_of(location: str | Path | RunConfig | None, overrides: Iterable[str])
     Raises:
         ConfigError: A setting is wrong, or the library's file was written by another version.
         StoreError: The library's file cannot be read.
+        UntrustedLibraryError: The library's own settings reach outside it, and the user neither set nor trusts them.
     """
+    given = with_overrides({}, overrides := list(overrides))
+    kept = None
     if location is None or isinstance(location, RunConfig):
         config = location or RunConfig()
     else:
         kept = read_library_file(str(location))
         config = kept.config if kept is not None else RunConfig(library=str(location))
-    data = with_overrides(config.model_dump(mode="json"), overrides)
-    return _with_server(validate(RunConfig, data, "configuration"))
+    effective = validate(RunConfig, merged(config.model_dump(mode="json"), given), "configuration")
+    if kept is not None:
+        check_trusted(kept.config, effective, given)
+    return _with_server(effective)
 
 
 def _with_server(config: RunConfig) -> RunConfig:

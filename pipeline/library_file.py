@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from pipeline.config import merged, validate
 from pipeline.errors import ConfigError, StoreError
 from pipeline.run_config import RunConfig
 from pipeline.store.places import Place
+from pipeline.trust import remember
 from pipeline.uris import is_remote, local_path
 
 __all__ = ["LibraryFile", "read_library_file", "write_library_file"]
@@ -20,6 +23,9 @@ __all__ = ["LibraryFile", "read_library_file", "write_library_file"]
 _NAME = "library.yaml"
 _FORMAT = 1
 _MODEL_FILES = ("checkpoint", "architecture")
+_LONGEST_DESCRIPTION = 1000
+_FINGERPRINT = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,7 @@ def read_library_file(library: str) -> LibraryFile | None:
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise ConfigError(f"{place}: not of format {_FORMAT}, which this version of momentseek reads")
     try:
+        _check_names(content, place)
         config: Mapping[str, Any] = merged(
             content["configuration"], {"library": library, **_own_model(content, library)}
         )
@@ -77,8 +84,30 @@ def read_library_file(library: str) -> LibraryFile | None:
         ) from error
 
 
+def _check_names(content: Mapping[str, Any], place: str) -> None:
+    """Refuse what no version of momentseek writes into the file.
+
+    Raises:
+        ConfigError: It says how batches are run, which is the user's to say.
+        ValueError: A description is no text, or a fingerprint could not be one.
+    """
+    if "execution" in content["configuration"]:
+        raise ConfigError(
+            f"{place}: execution: how batches are run is not a library's setting; remove these lines, and set it by"
+            " --config or --set"
+        )
+    description = content["encoder_description"]
+    if not isinstance(description, str) or len(description) > _LONGEST_DESCRIPTION:
+        raise ValueError("encoder_description: expected a line of text")
+    for name in ("encoder_fingerprint", "sampling_fingerprint"):
+        if not _FINGERPRINT.fullmatch(content.get(name, "none")):
+            raise ValueError(f"{name}: expected letters and digits")
+
+
 def write_library_file(file: LibraryFile) -> None:
     """Write a library's file into its place, replacing the one before.
+
+    What it names outside the library is trusted from now on: this user named it.
 
     Raises:
         StoreError: It cannot be written.
@@ -92,6 +121,10 @@ def write_library_file(file: LibraryFile) -> None:
     }
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
     Place(file.config.library).write(_NAME, text.encode())
+    try:
+        remember(file.config)
+    except ConfigError as error:
+        _log.warning("%s; the library %r will have to be trusted when it is opened", error, file.config.library)
 
 
 def _own_model(content: Mapping[str, Any], library: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from milvus_server import MilvusServer, problem, running
@@ -48,6 +49,13 @@ PROBLEMS: dict[str, Callable[[], str | None]] = {
     "milvus_server": _milvus_server_problem,
     "gpu": _gpu_problem,
 }
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep what a user trusts apart from what tests trust: they get a configuration folder of their own."""
+    folder = TemporaryDirectory(prefix="momentseek-configuration-")
+    config.add_cleanup(folder.cleanup)
+    os.environ["XDG_CONFIG_HOME"] = folder.name
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

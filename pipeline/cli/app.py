@@ -22,6 +22,7 @@ from pipeline.cli.searching import search
 from pipeline.cli.settings import config
 from pipeline.cli.shelf import doctor, remove, videos
 from pipeline.cli.submit import submit
+from pipeline.cli.trust import trust
 from pipeline.cli.upkeep import rebuild, verify
 from pipeline.errors import ConfigError, MomentseekError, QueryError, SourceError
 
@@ -94,6 +95,7 @@ for _command in (
     experiment,
     cuts,
     config,
+    trust,
     doctor,
 ):
     momentseek.add_command(_command)

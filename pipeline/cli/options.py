@@ -46,17 +46,13 @@ def run_config(config: str | None, overrides: Sequence[str], library: str | None
 
 def library_config(library: str | None, config: str | None, overrides: Sequence[str]) -> RunConfig:
     """The configuration that the options say: a library's own holds unless another one is named."""
-    from pipeline.config import validate, with_overrides
-    from pipeline.library_file import read_library_file
+    from pipeline.library_config import config_of
     from pipeline.run_config import RunConfig, check_stages
 
     if config is not None or library == "":
         return run_config(config, overrides, library)
     place = library or RunConfig().library
-    kept = read_library_file(place)
-    base = RunConfig(library=place) if kept is None else kept.config
-    origin = "configuration" if kept is None else f"the library {place!r}"
-    return check_stages(validate(RunConfig, with_overrides(base.model_dump(mode="json"), overrides)), origin)
+    return check_stages(config_of(place, overrides), f"the library {place!r}")
 
 
 def open_library(library: str | None, config: str | None = None, overrides: Sequence[str] = ()) -> Library:

@@ -130,10 +130,17 @@ def doctor(
     Exit code 1 if something that is needed is broken.
     """
     from pipeline.doctor import examine
+    from pipeline.errors import UntrustedLibraryError
     from pipeline.present.text import printable
+    from pipeline.run_config import RunConfig
 
+    refused = None
+    try:
+        settings = library_config(library, config, overrides)
+    except UntrustedLibraryError as error:
+        settings, refused = RunConfig(library=library or RunConfig().library), error
     is_well = True
-    for finding in examine(library_config(library, config, overrides)):
+    for finding in examine(settings, refused):
         is_well = is_well and finding.state != "broken"
         if as_json:
             print_json(asdict(finding))

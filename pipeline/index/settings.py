@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.config import Settings
 from pipeline.index.kinds import Auto, Kind
 
 __all__ = ["Indexing"]
 
+_SCHEMES = ("http", "https", "tcp")
 _OF_KIND = ("m", "ef_construction", "ef_search")
 
 
@@ -37,6 +38,18 @@ class Indexing(Settings):
     patience_seconds: float = Field(default=120.0, ge=0, le=86_400)
     """How long a server that is away, or that refuses for now, is asked again before it is an error; 0 for not at all.
     """
+
+    @field_validator("uri")
+    @classmethod
+    def _check_uri(cls, uri: str | None) -> str | None:
+        if uri is None or "://" not in uri:
+            return uri
+        scheme, _, rest = uri.partition("://")
+        if scheme.lower() not in _SCHEMES:
+            raise ValueError("a Milvus server's URI begins with http:// or https://, and a folder has no scheme")
+        if "@" in rest.partition("/")[0]:
+            raise ValueError("a URI is kept and shown, so it must hold no password; set the token's variable instead")
+        return uri
 
     @model_validator(mode="before")
     @classmethod

@@ -1,0 +1,259 @@
+"""What a library names outside itself, and which of it this user trusts.
+
+A library is data that people hand around. Its `library.yaml` may name a Milvus server, the variable that holds the
+server's token, model files and settings of the network: a received library could send a secret to a host of its own
+choice. Such settings are used only where the user named them (a configuration, `--set`, an environment variable) or
+trusts them: because momentseek wrote them for this user, or because of `momentseek trust DIR`.
+
+What is trusted is kept in the user's configuration folder, one file for each set of settings, named after its digest.
+A library may therefore move, and one whose settings change has to be trusted again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import bundled_files
+from pipeline.encode.architecture import resolved
+from pipeline.errors import ConfigError, UntrustedLibraryError
+from pipeline.run_config import RunConfig, load_run_config
+from pipeline.uris import is_remote, local_path, public_name
+
+__all__ = [
+    "TrustedSettings",
+    "check_trusted",
+    "forget",
+    "loose_mode",
+    "outside_settings",
+    "remember",
+    "trust_folder",
+    "trusted_settings",
+]
+
+_FORMAT = 1
+_MODEL_FILES = ("checkpoint", "architecture")
+# A file of this folder holds a few settings; more is none of ours.
+_MOST_BYTES = 64 * 1024
+_MOST_SHOWN = 120
+
+
+@dataclass(frozen=True)
+class TrustedSettings:
+    """Settings that this user trusts.
+
+    Attributes:
+        digest: SHA-256 of the settings, in hex.
+        settings: Their dotted names and values.
+        library: The library for which they were trusted first.
+        since: When, in ISO 8601.
+    """
+
+    digest: str
+    settings: Mapping[str, Any]
+    library: str
+    since: str
+
+
+def outside_settings(config: RunConfig) -> dict[str, Any]:
+    """The settings of a library that reach outside its folder, by dotted name, with their values.
+
+    These are the place of the index, the variable of its token and its collection; model files and a cache that lie
+    elsewhere; and every setting of `fetching` that is not the default. Paths are absolute, with links resolved. Model
+    files that come with momentseek do not count.
+    """
+    folder = None if is_remote(config.library) else Path(local_path(config.library)).expanduser().resolve()
+    found: dict[str, Any] = {}
+    index, plain = config.index, type(config.index)()
+    if index.uri is not None and ("://" in index.uri or not _is_inside(_real(index.uri), folder)):
+        found["index.uri"] = index.uri if "://" in index.uri else str(_real(index.uri))
+    for name in ("token_variable", "collection"):
+        if getattr(index, name) != getattr(plain, name):
+            found[f"index.{name}"] = getattr(index, name)
+    for name in _MODEL_FILES:
+        path = getattr(config.encoder, name)
+        if path is not None and not _is_inside(_model_file(path), folder) and _model_file(path) not in _bundled_files():
+            found[f"encoder.{name}"] = str(_model_file(path))
+    cache = config.encoder.cache_dir
+    if cache is not None and not _is_inside(_real(cache), folder):
+        found["encoder.cache_dir"] = str(_real(cache))
+    for name, value in config.fetching.model_dump(mode="json").items():
+        if value != type(config.fetching)().model_dump(mode="json")[name]:
+            found[f"fetching.{name}"] = value
+    return found
+
+
+def check_trusted(saved: RunConfig, effective: RunConfig, given: Mapping[str, Any]) -> None:
+    """Refuse a library whose own settings reach outside it, unless the user gave or trusts them.
+
+    Args:
+        saved: The configuration that the library's file holds.
+        effective: The configuration that is about to be used.
+        given: The settings that the user gave, as nested mappings; they need no trust.
+
+    Raises:
+        UntrustedLibraryError: A setting is neither given nor trusted.
+    """
+    needed = {name: value for name, value in outside_settings(effective).items() if not _is_given(name, given)}
+    if effective.index.backend == "memory":
+        needed = {name: value for name, value in needed.items() if not name.startswith("index.")}
+    if needed and not _is_trusted(outside_settings(saved)):
+        raise UntrustedLibraryError(_refusal(saved.library, needed))
+
+
+def remember(config: RunConfig) -> TrustedSettings | None:
+    """Trust what a library names outside itself from now on; None where it names nothing.
+
+    Raises:
+        ConfigError: The user's configuration folder cannot be written, or others may write to it.
+    """
+    settings = outside_settings(config)
+    if not settings:
+        return None
+    if (problem := loose_mode()) is not None:
+        raise ConfigError(f"what you trust cannot be kept: {problem}")
+    known = _read(_digest(settings))
+    if known is not None:
+        return known
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    trust = TrustedSettings(_digest(settings), settings, public_name(_place(config.library)), since)
+    content = {"format": _FORMAT, "library": trust.library, "since": since, "settings": settings}
+    _write(trust.digest, json.dumps(content, indent=2, ensure_ascii=True).encode())
+    return trust
+
+
+def forget(trust: TrustedSettings) -> None:
+    """Trust these settings no longer.
+
+    Raises:
+        ConfigError: The file cannot be removed.
+    """
+    try:
+        (trust_folder() / f"{trust.digest}.json").unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{trust_folder()}: cannot be written ({error.strerror}); change its permissions") from error
+
+
+def trusted_settings() -> Iterator[TrustedSettings]:
+    """All that this user trusts, oldest first."""
+    folder = trust_folder()
+    digests = [path.stem for path in folder.glob("*.json")] if folder.is_dir() else []
+    found = [trust for trust in map(_read, digests) if trust is not None]
+    yield from sorted(found, key=lambda trust: (trust.since, trust.digest))
+
+
+def trust_folder() -> Path:
+    """The folder of what is trusted: `momentseek/trusted` in XDG_CONFIG_HOME, by default `~/.config`."""
+    base = os.environ.get("XDG_CONFIG_HOME", "")
+    # The XDG Base Directory Specification ignores relative paths.
+    return (Path(base) if base.startswith("/") else Path("~/.config").expanduser()) / "momentseek" / "trusted"
+
+
+def loose_mode() -> str | None:
+    """Why the folder of what is trusted protects nothing, with the remedy; None where it does or is not there yet."""
+    for folder in (trust_folder(), trust_folder().parent):
+        try:
+            status = folder.stat()
+        except OSError:
+            continue
+        if status.st_uid not in (os.geteuid(), 0):
+            return f"{folder} belongs to uid {status.st_uid}; remove it, or set XDG_CONFIG_HOME to a folder of yours"
+        if stat.S_IMODE(status.st_mode) & (stat.S_IWGRP | stat.S_IWOTH):
+            return f"other users may write to {folder}; run: chmod 700 {folder}"
+    return None
+
+
+def _is_trusted(settings: Mapping[str, Any]) -> bool:
+    return loose_mode() is None and _read(_digest(settings)) is not None
+
+
+def _digest(settings: Mapping[str, Any]) -> str:
+    text = json.dumps(settings, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _read(digest: str) -> TrustedSettings | None:
+    """What a file of the folder says; None where there is none, or it does not hold the settings of its name."""
+    try:
+        with (trust_folder() / f"{digest}.json").open("rb") as file:
+            content = json.loads(file.read(_MOST_BYTES))
+        trust = TrustedSettings(digest, content["settings"], str(content["library"]), str(content["since"]))
+        return trust if _digest(trust.settings) == digest else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _write(digest: str, content: bytes) -> None:
+    folder = trust_folder()
+    try:
+        # A mode given to `mkdir` does not hold for the parents that it makes.
+        folder.parent.parent.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        partial = folder / f".{digest}.{os.getpid()}"
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        partial.replace(folder / f"{digest}.json")
+    except OSError as error:
+        raise ConfigError(
+            f"what you trust cannot be kept in {str(folder)!r} ({error.strerror}); set XDG_CONFIG_HOME to a folder that"
+            " you can write to"
+        ) from error
+
+
+def _is_given(name: str, given: Mapping[str, Any]) -> bool:
+    value: Any = given
+    for part in name.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return False
+        value = value[part]
+    return True
+
+
+def _is_inside(path: Path, folder: Path | None) -> bool:
+    return folder is not None and path.is_relative_to(folder)
+
+
+def _real(path: str) -> Path:
+    return Path(path).expanduser().resolve()
+
+
+def _model_file(path: str) -> Path:
+    return resolved(path).resolve()
+
+
+@lru_cache(maxsize=1)
+def _bundled_files() -> frozenset[Path]:
+    """The model files that the configurations of momentseek itself name."""
+    found = set()
+    for file in bundled_files():
+        encoder = load_run_config(file).encoder
+        # Their paths are relative to the project, whatever the working directory holds.
+        found |= {(file.parent.parent / path).resolve() for path in (encoder.checkpoint, encoder.architecture) if path}
+    return frozenset(found)
+
+
+def _place(library: str) -> str:
+    return library if is_remote(library) else str(Path(local_path(library)).expanduser().absolute())
+
+
+def _refusal(library: str, needed: Mapping[str, Any]) -> str:
+    shown = []
+    for name, value in needed.items():
+        text = public_name(value) if isinstance(value, str) else json.dumps(value)
+        shown.append(f"{name} = {text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + '...'}")
+    pronoun = "it" if len(shown) == 1 else "them"
+    return (
+        f"the library {library!r} names {'; '.join(shown)}, which you have neither set nor trusted; if you know"
+        f" {pronoun}, run: momentseek trust {shlex.quote(library)}"
+    )
