@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 
-.PHONY: help setup demo test unit lint films bench milvus-server clean
+.PHONY: help setup demo test unit lint audit films bench milvus-server clean
 help:
 	@echo "make demo    index the sample films through Ray, ask five questions, draw the answers"
 	@echo "make test    run every test that this machine can run"
 	@echo "make unit    run the tests that need no Ray, server, real footage or drawing"
 	@echo "make lint    style, types and import contracts"
+	@echo "make audit   look up the pinned packages in the database of known vulnerabilities (needs a network)"
 	@echo "make milvus-server  install a Milvus server into build/, on which make test then runs its tests, too"
 	@echo "make bench   run the short form of all benchmarks into build/bench (ten minutes)"
 	@echo "make films   draw the sample films and their labels again (minutes)"
@@ -20,7 +21,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "momentseek needs Python 3.11 or newer; name one by `make PYTHON=python3.11 ...`")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the pinned packages into $(VENV) (some 6 GB with CUDA; minutes on the first run) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
@@ -38,6 +39,11 @@ lint: $(STAMP)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+# In an environment of its own: what it installs is no part of what is audited.
+audit:
+	@test -x build/audit/bin/pip-audit || { $(PYTHON) -m venv build/audit && build/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1; }
+	@build/audit/bin/pip-audit --strict --no-deps --disable-pip -r requirements.lock
 
 milvus-server: $(STAMP)
 	@$(BIN)/python tests/milvus_server.py build/milvus-server

@@ -23,7 +23,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 INSTALLED = PROJECT / "build" / "milvus-server"
-PACKAGE = "milvus==2.3.5"
+PACKAGE = PROJECT / "tests" / "milvus_server.lock"
 _ETCD_PORTS = (2379, 2380)
 _READY_SECONDS = 120.0
 
@@ -45,7 +45,8 @@ def set_up(folder: Path) -> None:
     """Install the server into a virtual environment of its own; without dependencies, since it needs none to run."""
     if not (folder / ".complete").exists():
         venv.create(folder, with_pip=True)
-        subprocess.run([folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-deps", PACKAGE], check=True)
+        pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet"]
+        subprocess.run([*pip, "--no-deps", "--require-hashes", "-r", PACKAGE], check=True)
         (folder / ".complete").touch()
 
 
