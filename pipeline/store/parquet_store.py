@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
 from pipeline.store.background import FRAMES_OF_A_VIDEO, FrameSample, draw_sample, keep_sample, kept_sample
+from pipeline.store.checksum import CHECKSUM_KEY, FileState, state_of
 from pipeline.store.file_forms import NOTE, VIDEO_ID
 from pipeline.store.frames_file import read_columns, read_pts, read_some_vectors, write_frames
 from pipeline.store.name_files import NameFiles, names_folder
@@ -59,7 +60,7 @@ class ParquetStore:
     - `{video_id}.parquet`: columns time_seconds (float64), pts (int64), embedding (fixed-size list of float32) and,
       where the sampling tells, seen_until_seconds (float64). All else is JSON in the file's metadata, "momentseek": the
       record, cuts, duration, step, time base, both fingerprints, the versions that wrote it and the format's number.
-      Pages carry checksums.
+      Pages carry checksums, and so does the whole file (see `checksum`).
     - `background.npz`: a sample of all of them; see `background`.
     - `names/` and `holders/`: which video is where; see `name_files`. Writing a video anew or deleting it removes what
       `names/` has of it.
@@ -146,6 +147,30 @@ class ParquetStore:
         except _BROKEN as error:
             raise self._broken(video_id, error) from error
 
+    def file_state(self, video_id: str) -> FileState:
+        """Whether a video's file still has the checksum that it was written with; all of it is read.
+
+        Files of older versions have none. One that cannot be read as Parquet has changed.
+
+        Raises:
+            StoreError: There is no such video, or its file cannot be opened.
+        """
+        if not VIDEO_ID.fullmatch(video_id):
+            self._refuse(video_id)
+        try:
+            with self._place.open(_file_of(video_id)) as file:
+                try:
+                    metadata = pq.ParquetFile(file).metadata.metadata or {}
+                    is_marked = "checksum" in parsed(metadata[_METADATA_KEY])
+                except _BROKEN:
+                    return "changed"
+                state = state_of(file, metadata.get(CHECKSUM_KEY))
+                return "changed" if is_marked and state == "no checksum" else state
+        except FileNotFoundError:
+            self._refuse(video_id)
+        except OSError as error:
+            raise self._broken(video_id, error) from error
+
     def record(self, video_id: str) -> VideoRecord | None:
         """What is known of a video, read without its vectors; None where it isn't kept.
 
@@ -167,7 +192,7 @@ class ParquetStore:
         Raises:
             StoreError: The store cannot be listed, or a file is broken.
         """
-        for video_id in self._video_ids():
+        for video_id in self.video_ids():
             record = self.record(video_id)
             if record is not None:
                 yield record
@@ -184,7 +209,7 @@ class ParquetStore:
         kept = kept_sample(self._place)
         if kept is not None and kept.is_fresh(rows) and self._has_width(kept):
             return kept
-        sample = draw_sample(self._video_ids(), self.some_vectors, rows)
+        sample = draw_sample(self.video_ids(), self.some_vectors, rows)
         if len(sample.vectors):
             keep_sample(self._place, sample)
         return sample
@@ -209,7 +234,12 @@ class ParquetStore:
         except _BROKEN as error:
             raise self._broken(video_id, error) from error
 
-    def _video_ids(self) -> list[str]:
+    def video_ids(self) -> list[str]:
+        """The ids of all videos, in order.
+
+        Raises:
+            StoreError: The store cannot be listed.
+        """
         try:
             names = self._place.list("", ".parquet")
         except OSError as error:
@@ -289,6 +319,8 @@ class ParquetStore:
             "sampling_fingerprint": self.sampling_fingerprint,
             "encoder_fingerprint": self.encoder_fingerprint,
             "versions": _versions(),
+            # A file that lost its checksum is not taken for one of an older version.
+            "checksum": "blake2b",
         }
 
     def _opened(self, video_id: str, read: Callable[[pq.ParquetFile], T]) -> tuple[T, dict[str, Any]] | None:
