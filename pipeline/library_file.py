@@ -127,6 +127,9 @@ def _portable(config: RunConfig) -> dict[str, Any]:
     Files of the model that are in the library itself are named from there: they go where it goes.
     """
     data = config.model_dump(mode="json", exclude={"library", "execution"})
+    if data["library_private"] is None:
+        # Older versions do not know it.
+        del data["library_private"]
     for name in _MODEL_FILES:
         path = data["encoder"][name]
         data["encoder"][name] = path and _lasting(path, _folder(config.library))

@@ -11,6 +11,7 @@ from pipeline.encode import Encoder
 from pipeline.errors import FingerprintMismatchError, MomentIndexError, StoreError
 from pipeline.index import MemoryIndex, MomentIndex, Owner, is_writable, open_index
 from pipeline.library_id import claim_library_id, local_folder, read_library_id
+from pipeline.library_privacy import make_index_folder, tighten_index
 from pipeline.run_config import RunConfig
 from pipeline.store.places import Place
 
@@ -56,6 +57,7 @@ class LibraryIndex:
         if folder is not None and is_own:
             # Milvus Lite opens it by its path, and would follow a link.
             Place(config.library).check(folder.name)
+            make_index_folder(config.library, folder)
         if folder is not None and is_own and not is_writable(folder):
             return self._read_only(folder, fill)
         index = open_index(config.index, folder=folder, owner=self._owner())
@@ -97,6 +99,7 @@ class LibraryIndex:
         if self._index is not None:
             self._index.close()
             self._index = None
+            tighten_index(self._config.library, index_folder(self._config.library))
 
     def _owner(self) -> Owner:
         fingerprint, description = self._encoder.fingerprint, self._encoder.description
