@@ -58,10 +58,12 @@ def _told(sources: Sequence[str | dict[str, str]], folder: Path) -> list[str]:
         StoreError: The model's files cannot be put into the library.
     """
     from pipeline.execution.job_model import check_model, keep_model
+    from pipeline.library_privacy import apply_privacy
     from pipeline.run_config import load_run_config
 
     path = str(folder / "config.yaml")
     config = load_run_config(path)
+    apply_privacy(config)
     keep_model(folder, config.library)
     check_model(config.encoder)
     names = [source if isinstance(source, str) else str(folder / source["file"]) for source in sources]

@@ -30,6 +30,7 @@ __all__ = [
     "with_overrides",
 ]
 
+_LIBRARY_FIELDS = {"path": "library", "private": "library_private"}
 _BUNDLED = Path(__file__).resolve().parent.parent / "configs"
 
 
@@ -113,10 +114,26 @@ def _load(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     return merged(_load(path.parent / below, (*seen, resolved)), data)
 
 
+def _spread_library(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The same settings with `library: {path: DIR, private: true}` as `library: DIR` and `library_private: true`.
+
+    Raises:
+        ConfigError: There is another name in it.
+    """
+    given = data.get("library")
+    if not isinstance(given, Mapping):
+        return dict(data)
+    unknown = [str(name) for name in given if name not in _LIBRARY_FIELDS]
+    if unknown:
+        raise ConfigError(f"library.{unknown[0]}: unknown setting; allowed here: {', '.join(_LIBRARY_FIELDS)}")
+    rest = {name: value for name, value in data.items() if name != "library"}
+    return {**{_LIBRARY_FIELDS[name]: value for name, value in given.items()}, **rest}
+
+
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Lay one mapping over another, key by key; a change of `strategy` starts afresh."""
-    result = dict(below)
-    for key, value in above.items():
+    result = _spread_library(below)
+    for key, value in _spread_library(above).items():
         under = result.get(key)
         if (
             isinstance(under, dict)
@@ -160,7 +177,7 @@ def validate(model: type[S], data: Mapping[str, Any], origin: str = "configurati
         ConfigError: One line a fault: the dotted path, what is wrong, the value, and the nearest allowed name.
     """
     try:
-        return model.model_validate_json(json.dumps(_with_strategies(model, data), default=str))
+        return model.model_validate_json(json.dumps(_with_strategies(model, _spread_library(data)), default=str))
     except ValidationError as error:
         faults = "\n".join(f"  {line}" for line in _faults(model, error))
         raise ConfigError(f"{origin}:\n{faults}") from error

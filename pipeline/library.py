@@ -14,6 +14,7 @@ from pipeline.library_checks import check_encoder, check_sampling
 from pipeline.library_config import config_of
 from pipeline.library_file import LibraryFile, write_library_file
 from pipeline.library_index import LibraryIndex, check_writable
+from pipeline.library_privacy import apply_privacy, keep_privacy, remembered_privacy
 from pipeline.library_search import indexed_videos, searcher_of
 from pipeline.run_config import RunConfig, check_stages
 from pipeline.search import Answer, Query, Searcher, as_query
@@ -75,6 +76,7 @@ class Library:
         """
         library = cls(config_of(location, overrides), encoder=encoder)
         check_encoder(library.config, library._encoder, has_own=encoder is None)
+        keep_privacy(library.config)
         return library
 
     def __repr__(self) -> str:
@@ -114,6 +116,7 @@ class Library:
 
         check_sampling(self.config)
         check_writable(self.config.library)
+        apply_privacy(self.config)
         # All are named before anything is done: a manifest may turn out to be broken at its end.
         batch = [source if isinstance(source, Source) else Source(str(source)) for source in sources]
         self._claim()
@@ -243,6 +246,7 @@ class Library:
             StoreError: The library is read-only, or a file cannot be removed or is still there.
         """
         check_writable(self.config.library)
+        apply_privacy(self.config)
         video_id = self.find_removable(name)
         removed = remove(self.moment_index(), self.store, video_id)
         self._forget()
@@ -291,6 +295,7 @@ class Library:
         """
         check_sampling(self.config)
         check_writable(self.config.library)
+        apply_privacy(self.config)
         self._claim()
         rebuilt = rebuild(self.moment_index(), self.store, self.config.row_recipe, on_video=on_video)
         self._write_file()
@@ -353,7 +358,8 @@ class Library:
 
     def _write_file(self) -> None:
         encoder, sampling = self._encoder, self.config.sampling_fingerprint
-        write_library_file(LibraryFile(self.config, encoder.description, encoder.fingerprint, sampling))
+        config = remembered_privacy(self.config)
+        write_library_file(LibraryFile(config, encoder.description, encoder.fingerprint, sampling))
 
     def _forget(self) -> None:
         self._searcher = None

@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -133,8 +133,20 @@ def _own_model(content: Mapping[str, Any], library: str) -> dict[str, Any]:
     if folder is None:
         return {}
     named = {name: content["configuration"]["encoder"].get(name) for name in _MODEL_FILES}
-    kept = {name: str(folder / path) for name, path in named.items() if path and (folder / path).is_file()}
+    kept = {name: str(folder / path) for name, path in named.items() if path and _is_own(path, folder)}
     return {"encoder": kept} if kept else {}
+
+
+def _is_own(path: object, library: Path) -> bool:
+    """Whether a path, as a library's file has it, names a file in the library.
+
+    Raises:
+        StoreError: It is a link, or leads through one.
+    """
+    if not isinstance(path, str) or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        return False
+    Place(str(library)).check(path)
+    return (library / path).is_file()
 
 
 def _folder(library: str) -> Path | None:
@@ -148,6 +160,9 @@ def _portable(config: RunConfig) -> dict[str, Any]:
     Files of the model that are in the library itself are named from there: they go where it goes.
     """
     data = config.model_dump(mode="json", exclude={"library", "execution"})
+    if data["library_private"] is None:
+        # Older versions do not know it.
+        del data["library_private"]
     for name in _MODEL_FILES:
         path = data["encoder"][name]
         data["encoder"][name] = path and _lasting(path, _folder(config.library))
@@ -161,6 +176,8 @@ def _lasting(path: str, library: Path | None) -> str:
     """A file's path that holds in any working directory; one in the library is named from there, so it may move."""
     given = Path(path).expanduser()
     if library is not None and (library / given).is_file():
+        if (library / given).is_relative_to(library) and ".." not in given.parts:
+            Place(str(library)).check(str((library / given).relative_to(library)))
         own = (library / given).resolve()
         return str(own.relative_to(library.resolve()) if own.is_relative_to(library.resolve()) else own)
     return str(given.resolve()) if given.is_file() else path

@@ -6,6 +6,7 @@ A collection on a Milvus server is named after it and notes it, so that two libr
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -13,10 +14,13 @@ from pathlib import Path
 
 from pipeline.errors import ConfigError, StoreError
 from pipeline.store.places import Place
+from pipeline.store.record_json import checked_text, parsed
 
 __all__ = ["LibraryId", "claim_library_id", "local_folder", "read_library_id"]
 
 _NAME = "library-id.json"
+# It becomes part of a collection's name.
+_ID = re.compile(r"[A-Za-z0-9_]{1,64}")
 
 
 @dataclass(frozen=True)
@@ -80,10 +84,13 @@ def local_folder(library: str) -> Path | None:
 
 def _read(library: str) -> LibraryId | None:
     try:
-        return LibraryId(**json.loads(Place(library).read(_NAME)))
+        content = parsed(Place(library).read(_NAME))
+        if not _ID.fullmatch(checked_text(content["id"])):
+            raise ValueError("its id is not of letters and digits")  # noqa: TRY301 - said with the file
+        return LibraryId(content["id"], checked_text(content["place"]))
     except FileNotFoundError:
         return None
-    except (OSError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise StoreError(
             f"{library}/{_NAME}: cannot be read ({error}); remove it and run: momentseek index rebuild"
         ) from error

@@ -11,7 +11,9 @@ from pipeline.encode import Encoder
 from pipeline.errors import FingerprintMismatchError, MomentIndexError, StoreError
 from pipeline.index import MemoryIndex, MomentIndex, Owner, is_writable, open_index
 from pipeline.library_id import claim_library_id, local_folder, read_library_id
+from pipeline.library_privacy import make_index_folder, tighten_index
 from pipeline.run_config import RunConfig
+from pipeline.store.places import Place
 
 __all__ = ["LibraryIndex", "check_writable", "index_folder"]
 
@@ -42,6 +44,7 @@ class LibraryIndex:
             IndexLockedError: Another process holds it.
             FingerprintMismatchError: It holds another encoder's vectors.
             MomentIndexError: It cannot be opened.
+            StoreError: Its folder is a link.
         """
         if self._index is None:
             self._index = self._opened(fill)
@@ -51,6 +54,10 @@ class LibraryIndex:
         config = self._config
         folder = index_folder(config.library)
         is_own = config.index.backend == "milvus" and config.index.uri is None and folder is not None
+        if folder is not None and is_own:
+            # Milvus Lite opens it by its path, and would follow a link.
+            Place(config.library).check(folder.name)
+            make_index_folder(config.library, folder)
         if folder is not None and is_own and not is_writable(folder):
             return self._read_only(folder, fill)
         index = open_index(config.index, folder=folder, owner=self._owner())
@@ -92,6 +99,7 @@ class LibraryIndex:
         if self._index is not None:
             self._index.close()
             self._index = None
+            tighten_index(self._config.library, index_folder(self._config.library))
 
     def _owner(self) -> Owner:
         fingerprint, description = self._encoder.fingerprint, self._encoder.description

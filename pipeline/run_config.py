@@ -27,6 +27,7 @@ __all__ = ["RunConfig", "check_stages", "json_schema", "load_run_config", "to_ya
 _SAMPLING_REVISION = "2"
 _SEGMENTATION_REVISION = "1"
 _SEARCH_REVISION = "1"
+_PRIVATE = "Whether the library is kept to its owner: folders 0700, files 0600. null for as it is."
 
 
 class RunConfig(Settings):
@@ -34,6 +35,9 @@ class RunConfig(Settings):
 
     library: str = Field(default="momentseek-library", min_length=1)
     """The library: a folder, or an fsspec URL where the index is on a server."""
+
+    library_private: bool | None = None
+    """Whether the library is kept to its owner; `library.private` in files and overrides. None for as it is."""
 
     decoding: Decoding = Decoding()
     """How videos are decoded."""
@@ -144,9 +148,21 @@ def with_absolute_paths(config: RunConfig) -> RunConfig:
 
 def to_yaml(config: RunConfig) -> str:
     """The configuration with every default, as YAML that `load_run_config` reads."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    data = config.model_dump(mode="json")
+    private = data.pop("library_private")
+    if private is not None:
+        data["library"] = {"path": config.library, "private": private}
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
 
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of a configuration file, for editors."""
-    return RunConfig.model_json_schema()
+    schema = RunConfig.model_json_schema()
+    fields = schema["properties"]
+    path = fields["library"]
+    del fields["library_private"]
+    place = {name: path[name] for name in ("type", "minLength", "default")}
+    is_private = {"type": ["boolean", "null"], "default": None, "description": _PRIVATE}
+    parts = {"type": "object", "additionalProperties": False, "properties": {"path": place, "private": is_private}}
+    fields["library"] = {"anyOf": [place, parts], "default": path["default"], "description": path["description"]}
+    return schema

@@ -16,6 +16,7 @@ from pipeline.errors import QueryError, StoreError
 from pipeline.execution.run_account import RunAccount
 from pipeline.execution.run_report import Outcome, RunFacts, RunReport
 from pipeline.run_identity import job_id, new_run_id, running
+from pipeline.store.file_forms import RUN_ID
 from pipeline.store.places import Place
 from pipeline.types import Status, VideoReport
 from pipeline.uris import public_name
@@ -115,17 +116,20 @@ class RunLog:
             names = Place(self._root_url).list(_FOLDER, ".json")
         except OSError as error:
             raise StoreError(f"{self._root_url}/{_FOLDER}: cannot be listed: {error}") from error
-        return [name.removeprefix(f"{_FOLDER}/").removesuffix(".json") for name in names]
+        ids = [name.removeprefix(f"{_FOLDER}/").removesuffix(".json") for name in names]
+        return [run_id for run_id in ids if RUN_ID.fullmatch(run_id)]
 
     def _read(self, run_id: str) -> RunReport:
         name = _file(run_id, "json")
         try:
             place = Place(self._root_url)
             report = RunReport.model_validate_json(place.read(name))
+            if report.run_id != run_id:
+                raise ValueError(f"it is the report of run {report.run_id[:100]!r}")  # noqa: TRY301 - as pydantic says it
             if report.outcome != "running":
                 return report
             return report.judged(now=datetime.now(UTC), written_at=place.written_at(name))
-        except (OSError, ValidationError) as error:
+        except (OSError, ArithmeticError, TypeError, ValueError) as error:
             said = f"{error.error_count()} faults" if isinstance(error, ValidationError) else str(error)
             raise StoreError(f"{self._root_url}/{name}: is broken or of another version ({said}); delete it") from error
 

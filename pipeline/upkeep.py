@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -47,6 +49,8 @@ class Difference:
         missing: Keys of rows that the index should have.
         extra: Keys of rows that it should not have.
         different: Keys of rows whose times, metadata or vector differ, and how.
+        file: "changed" where the file of the frame embeddings has another checksum than it was written with, and the
+            rows were not compared; "missing" where the index has rows of a video without such a file.
     """
 
     video_id: str
@@ -54,18 +58,27 @@ class Difference:
     missing: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
     different: Mapping[str, str] | None = None
+    file: Literal["changed", "missing"] | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.missing or self.extra or self.different)
+        return bool(self.missing or self.extra or self.different or self.file)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was compared: videos of the store, rows that they should have, and where the index differs."""
+    """What was compared.
+
+    Attributes:
+        videos: Videos of the store.
+        segments: Rows that they should have.
+        differences: Where the index or a file is not as it should be.
+        without_checksum: Files that were written by a version that kept no checksums.
+    """
 
     videos: int
     segments: int
     differences: tuple[Difference, ...]
+    without_checksum: int = 0
 
 
 @dataclass(frozen=True)
@@ -166,7 +179,7 @@ class _Rebuild:
 def compare(
     index: MomentIndex, store: ParquetStore, recipe: RowRecipe, *, on_video: OnVideo | None = None
 ) -> Comparison:
-    """Hold every row of the index against what the store says it should be; neither is changed.
+    """Hold every file against its checksum, and every row of the index against the file; neither is changed.
 
     Vectors may differ by 1e-5 in each number, times by a microsecond. Videos that are being indexed meanwhile can seem
     to miss rows.
@@ -177,7 +190,10 @@ def compare(
         ConfigError: The segmentation needs cuts, and a video has none.
     """
     in_index = set(index.videos())
-    records = list(store.records())
+    states = {video_id: store.file_state(video_id) for video_id in store.video_ids()}
+    changed = [video_id for video_id, state in states.items() if state == "changed"]
+    records = [record for record in map(store.record, states.keys() - {*changed}) if record is not None]
+    records.sort(key=lambda record: record.video_id)
     differences, segments, done = [], 0, 0
     for some in _portions(records):
         kept: dict[str, dict[str, IndexedSegment]] = {record.video_id: {} for record in some}
@@ -190,9 +206,11 @@ def compare(
         done += len(some)
         if on_video is not None:
             on_video(done, len(records))
-    unknown = sorted(in_index - {record.video_id for record in records})
-    differences += [Difference(video_id, (), extra=tuple(sorted(index.keys_of(video_id)))) for video_id in unknown]
-    return Comparison(len(records), segments, tuple(filter(None, differences)))
+    differences += [Difference(video_id, _names_in(store, video_id), file="changed") for video_id in changed]
+    for video_id in sorted(in_index - states.keys()):
+        differences.append(Difference(video_id, (), extra=tuple(sorted(index.keys_of(video_id))), file="missing"))
+    without = sum(state == "no checksum" for state in states.values())
+    return Comparison(len(states), segments, tuple(filter(None, differences)), without)
 
 
 def remove(index: MomentIndex, store: ParquetStore, video_id: str, names: Sequence[str] = ()) -> Removed:
@@ -220,6 +238,14 @@ def remove(index: MomentIndex, store: ParquetStore, video_id: str, names: Sequen
     known = tuple(record.names) if record is not None else tuple(names)
     frames = record.frame_count if record is not None else 0
     return Removed(video_id, known, segments, frames, len(files), len(left), len(still))
+
+
+def _names_in(store: ParquetStore, video_id: str) -> tuple[str, ...]:
+    """A video's names as far as a changed file can be read."""
+    with suppress(StoreError):
+        record = store.record(video_id)
+        return () if record is None else record.names
+    return ()
 
 
 def _difference(

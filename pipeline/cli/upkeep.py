@@ -63,7 +63,8 @@ def verify(
 ) -> None:
     """Compare the index of a library with its frame embeddings, row by row; nothing is changed.
 
-    Names, by video, the rows that are missing, that are too many, and whose times, metadata or vector differ.
+    Names, by video, the rows that are missing, that are too many, and whose times, metadata or vector differ, and the
+    files whose checksum is not the one that they were written with.
 
     Exit code 1 if there is any.
     """
@@ -79,10 +80,22 @@ def verify(
             _print(difference)
     wrong = len(comparison.differences)
     differ = counted(wrong, "video differs", "videos differ")
-    said = f"{differ}; to put it right: momentseek index rebuild" if wrong else "all as it should be"
+    said = f"{differ}; {_remedy(comparison.differences)}" if wrong else "all as it should be"
     whole = f"{counted(comparison.videos, 'video')}, {counted(comparison.segments, 'segment')}"
     click.echo(f"{whole}: {said}", err=True)
+    if comparison.without_checksum:
+        files = counted(comparison.without_checksum, "file has", "files have")
+        click.echo(f"{files} no checksum: written by an older version of momentseek", err=True)
     ctx.exit(1 if wrong else 0)
+
+
+def _remedy(differences: Sequence[Difference]) -> str:
+    ways = []
+    if any(difference.file == "changed" for difference in differences):
+        ways.append("remove the videos whose files changed and index them again, or restore the files from a copy")
+    if any(difference.file != "changed" for difference in differences):
+        ways.append("to put it right: momentseek index rebuild")
+    return "; ".join(ways)
 
 
 def _print(difference: Difference) -> None:
@@ -90,6 +103,10 @@ def _print(difference: Difference) -> None:
 
     names = ", ".join(map(printable, difference.names)) or "not in the library"
     click.echo(f"{difference.video_id} ({names})")
+    if difference.file == "changed":
+        click.echo("  file changed: its checksum is not the one that it was written with")
+    elif difference.file == "missing":
+        click.echo("  file missing: there are no frame embeddings of it")
     unlike = [f"{key}: {how}" for key, how in (difference.different or {}).items()]
     for what, rows in (("missing", difference.missing), ("extra", difference.extra), ("different", unlike)):
         if rows:

@@ -23,7 +23,7 @@ __all__ = ["Experiment", "Variant", "load_experiment"]
 _MOST_VARIANTS = 200
 _LONGEST_NAME = 80
 _DECIDED = ("library", "index")
-_ABSOLUTE = (*_DECIDED, "execution")
+_ABSOLUTE = (*_DECIDED, "library_private", "execution")
 # By their beginnings. Those of the encoder are no part of its identity: embeddings are kept as the same.
 _COMMON = (
     *_ABSOLUTE,

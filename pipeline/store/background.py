@@ -6,6 +6,7 @@ import hashlib
 import io
 import logging
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import StoreError
-from pipeline.store.places import Place
+from pipeline.store.file_forms import VIDEO_ID
+from pipeline.store.places import MOST_BYTES, Place
 
 __all__ = ["BACKGROUND_FILE", "FRAMES_OF_A_VIDEO", "FrameSample", "draw_sample", "keep_sample", "kept_sample"]
 
@@ -23,6 +25,19 @@ _log = logging.getLogger(__name__)
 BACKGROUND_FILE = "background.npz"
 VIDEOS = 256
 FRAMES_OF_A_VIDEO = 16
+# What reading a damaged or hostile file of this kind raises.
+_BROKEN = (
+    ArithmeticError,
+    EOFError,
+    KeyError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 _GROWTH = 1.2
 """A sample is drawn anew once the index has grown, or shrunk, so many times."""
 
@@ -74,14 +89,28 @@ def kept_sample(place: Place, folder: str = "") -> FrameSample | None:
     """The sample that was kept in a folder of a place; None where there is none, or it cannot be read."""
     try:
         content = place.read(f"{folder}{BACKGROUND_FILE}")
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            ids = tuple(arrays["video_ids"].tolist())
-            return FrameSample(arrays["vectors"], ids, int(arrays["rows"]))
+        return _sample_in(content)
     except FileNotFoundError:
         return None
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except _BROKEN as error:
         _log.warning("%s/%s%s cannot be read (%s) and is made anew", place.root, folder, BACKGROUND_FILE, error)
         return None
+
+
+def _sample_in(content: bytes) -> FrameSample:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        size_bytes = sum(member.file_size for member in archive.infolist())
+    if size_bytes > MOST_BYTES:
+        raise ValueError(f"it unpacks to {size_bytes:,} bytes")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        vectors, ids, rows = arrays["vectors"], arrays["video_ids"], int(arrays["rows"])
+    if vectors.dtype != np.float32 or vectors.ndim != 2 or not np.isfinite(vectors).all():
+        raise ValueError(f"its vectors are {vectors.dtype} {vectors.shape}")
+    if ids.ndim != 1 or ids.dtype.kind != "U":
+        raise ValueError(f"its ids are {ids.dtype} {ids.shape}")
+    if not all(VIDEO_ID.fullmatch(video_id) for video_id in ids.tolist()):
+        raise ValueError("an id in it is no id of a video")
+    return FrameSample(vectors, tuple(ids.tolist()), rows)
 
 
 def keep_sample(place: Place, sample: FrameSample) -> None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import re
 from contextlib import suppress
 
 from pipeline.errors import StoreError
 from pipeline.store.background import BACKGROUND_FILE, kept_sample
+from pipeline.store.file_forms import NOTE, STORE, VIDEO_ID, is_temporary_of
 from pipeline.store.name_files import holder_file
 from pipeline.store.parquet_store import recorded_names
 from pipeline.store.places import Place
+from pipeline.store.record_json import parsed
 
 __all__ = ["erase", "traces"]
-
-_VIDEO_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def traces(root_url: str, video_id: str) -> tuple[str, ...]:
@@ -33,10 +31,13 @@ def erase(root_url: str, video_id: str) -> tuple[str, ...]:
     """Remove all files of a video; their names, below the root.
 
     Raises:
-        StoreError: One cannot be removed; the others may be gone already.
+        StoreError: One is a link, and nothing is removed. Or one cannot be removed; others may be gone already.
     """
     place = Place(root_url)
     files = _found(place, root_url, video_id)
+    # Links are refused before the first file is removed.
+    for name in files:
+        place.check(name)
     for name in files:
         try:
             place.delete(name)
@@ -44,22 +45,22 @@ def erase(root_url: str, video_id: str) -> tuple[str, ...]:
             raise StoreError(f"{place.root}/{name}: cannot be removed: {error}") from error
     for folder in {name.rpartition("/")[0] for name in files if "/names/" in name}:
         try:
-            place.delete_folder(folder)
+            place.delete_folder(folder, NOTE)
         except OSError as error:
             raise StoreError(f"{place.root}/{folder}: cannot be removed: {error}") from error
     return tuple(files)
 
 
 def _found(place: Place, root_url: str, video_id: str) -> list[str]:
-    if not _VIDEO_ID.fullmatch(video_id):
+    if not VIDEO_ID.fullmatch(video_id):
         return []
     found = []
     try:
-        for store in place.list("frames", ""):
+        for store in place.folders("frames", STORE):
             found += _holders(place, store, video_id)
-            found += place.list(f"{store}/names/{video_id}", ".json")
+            found += _notes(place, store, video_id)
             unfinished = place.list(f"{store}/.partial", "")
-            found += [name for name in unfinished if name.rpartition("/")[2].startswith(f"{video_id}.parquet.")]
+            found += [name for name in unfinished if is_temporary_of(name.rpartition("/")[2], f"{video_id}.parquet")]
             sample = kept_sample(place, f"{store}/")
             found += [f"{store}/{BACKGROUND_FILE}"] if sample is not None and video_id in sample.video_ids else []
             # The embeddings go last: as long as they are there, the video is found by its name.
@@ -69,15 +70,20 @@ def _found(place: Place, root_url: str, video_id: str) -> list[str]:
     return found
 
 
+def _notes(place: Place, store: str, video_id: str) -> list[str]:
+    names = place.list(f"{store}/names/{video_id}", ".json")
+    return [name for name in names if NOTE.fullmatch(name.rpartition("/")[2])]
+
+
 def _holders(place: Place, store: str, video_id: str) -> list[str]:
     """The files that say by which names a video goes, as far as its own files say the names."""
     names = set(recorded_names(place, f"{store}/{video_id}.parquet"))
-    for file in place.list(f"{store}/names/{video_id}", ".json"):
+    for file in _notes(place, store, video_id):
         with suppress(KeyError, TypeError, ValueError):
-            names.add(json.loads(place.read(file))["name"])
+            names.add(str(parsed(place.read(file))["name"]))
     found = []
     for file in sorted(f"{store}/{holder_file(name)}" for name in names):
         with suppress(FileNotFoundError, KeyError, TypeError, ValueError):
-            if json.loads(place.read(file))["video_id"] == video_id:
+            if parsed(place.read(file))["video_id"] == video_id:
                 found.append(file)
     return found

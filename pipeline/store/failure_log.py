@@ -11,7 +11,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from pipeline.errors import StoreError
+from pipeline.store.file_forms import NOTE
 from pipeline.store.places import Place
+from pipeline.store.record_json import checked_metadata, checked_text, parsed
 from pipeline.types import FailedSource, Source, Status, VideoReport
 from pipeline.uris import kept_name
 
@@ -109,18 +111,19 @@ class FailureLog:
 
     def _names(self) -> list[str]:
         try:
-            return self._place.list(_FOLDER, ".json")
+            names = self._place.list(_FOLDER, ".json")
         except OSError as error:
             raise StoreError(f"{self._place.root}/{_FOLDER}: cannot be listed: {error}") from error
+        return [name for name in names if NOTE.fullmatch(name.rpartition("/")[2])]
 
     def _read(self, name: str) -> FailedSource:
         try:
-            found = json.loads(self._place.read(name))
+            found = parsed(self._place.read(name))
             return FailedSource(
-                source=Source(found["uri"], found["metadata"]),
-                problem=found["problem"],
-                video_id=found["video_id"],
-                failed_at=found["failed_at"],
+                source=Source(checked_text(found["uri"]), checked_metadata(found["metadata"])),
+                problem=checked_text(found["problem"]),
+                video_id=None if found["video_id"] is None else checked_text(found["video_id"]),
+                failed_at=checked_text(found["failed_at"]),
             )
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise StoreError(f"{self._place.root}/{name}: is broken ({error}); delete it") from error

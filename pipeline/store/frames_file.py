@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.store.checksum import CHECKSUM_KEY, mark, seal
 from pipeline.types import FrameEmbeddings
 
 __all__ = ["Columns", "read_columns", "read_pts", "read_some_vectors", "write_frames"]
@@ -30,10 +31,10 @@ class Columns:
 
 
 def write_frames(file: IO[bytes], frames: FrameEmbeddings, metadata: Mapping[bytes, bytes]) -> None:
-    """Write a Parquet file, group of rows by group of rows.
+    """Write a Parquet file, group of rows by group of rows, and its checksum.
 
     Args:
-        file: Open for writing, and left open.
+        file: Open for reading and writing, and left open.
         frames: The columns; vectors that are contiguous float32 are not copied.
         metadata: Of the file.
 
@@ -48,6 +49,7 @@ def write_frames(file: IO[bytes], frames: FrameEmbeddings, metadata: Mapping[byt
     if frames.seen_until_seconds is not None:
         fields.append(pa.field("seen_until_seconds", pa.float64()))
     schema = pa.schema(fields, metadata=dict(metadata))
+    unsealed = mark()
     # Measured on 7,200 x 512: split bytes under zstd take 77% of the plain size, at the same speed.
     with pq.ParquetWriter(
         file,
@@ -69,6 +71,8 @@ def write_frames(file: IO[bytes], frames: FrameEmbeddings, metadata: Mapping[byt
                 columns.append(pa.array(frames.seen_until_seconds[rows], pa.float64()))
             writer.write_table(pa.table(columns, schema=schema))
             _give_back()
+        writer.add_key_value_metadata({CHECKSUM_KEY: unsealed})
+    seal(file, unsealed)
 
 
 def read_columns(parquet: pq.ParquetFile) -> Columns:

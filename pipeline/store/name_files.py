@@ -19,7 +19,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.errors import StoreError
+from pipeline.store.file_forms import NOTE
 from pipeline.store.places import Place
+from pipeline.store.record_json import parsed
 from pipeline.types import VideoRecord
 
 __all__ = ["NameFiles", "holder_file", "names_folder"]
@@ -86,7 +88,7 @@ class NameFiles:
             StoreError: It cannot be read.
         """
         try:
-            return str(json.loads(self.place.read(holder_file(name)))["video_id"])
+            return str(parsed(self.place.read(holder_file(name)))["video_id"])
         except FileNotFoundError:
             return None
         except (OSError, KeyError, TypeError, ValueError) as error:
@@ -148,7 +150,8 @@ class NameFiles:
     def _notes(self, video_id: str) -> list[dict[str, Any]]:
         folder = names_folder(video_id)
         try:
-            notes = [json.loads(self.place.read(file)) for file in self.place.list(folder, ".json")]
+            files = [file for file in self.place.list(folder, ".json") if NOTE.fullmatch(file.rpartition("/")[2])]
+            notes = [_checked_note(parsed(self.place.read(file))) for file in files]
             return sorted(notes, key=lambda note: (note["added_ns"], note["name"]))
         except (OSError, KeyError, TypeError, ValueError) as error:
             problem = f"{self.place.root}/{folder}: the names of a video cannot be read ({error}); delete that folder"
@@ -160,6 +163,17 @@ class NameFiles:
         except OSError:
             written = None
         return (0.0 if written is None else written.timestamp(), video_id)
+
+
+def _checked_note(note: dict[str, Any]) -> dict[str, Any]:
+    """A note as it was read.
+
+    Raises:
+        KeyError, TypeError: It is no note.
+    """
+    if not isinstance(note["name"], str) or not isinstance(note["added_ns"], int):
+        raise TypeError("a name is a text, and was added at a number of nanoseconds")
+    return note
 
 
 def _digest(name: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -19,10 +18,12 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
 from pipeline.store.background import FRAMES_OF_A_VIDEO, FrameSample, draw_sample, keep_sample, kept_sample
+from pipeline.store.checksum import CHECKSUM_KEY, FileState, state_of
+from pipeline.store.file_forms import NOTE, VIDEO_ID
 from pipeline.store.frames_file import read_columns, read_pts, read_some_vectors, write_frames
 from pipeline.store.name_files import NameFiles, names_folder
 from pipeline.store.places import Place
-from pipeline.store.record_json import fraction_from, fraction_text, record_from, record_mapping
+from pipeline.store.record_json import checked_text, fraction_from, fraction_text, parsed, record_from, record_mapping
 from pipeline.types import FrameEmbeddings, VideoRecord
 
 __all__ = ["Outline", "ParquetStore", "recorded_names"]
@@ -31,7 +32,8 @@ T = TypeVar("T")
 
 _FORMAT = 1
 _METADATA_KEY = b"momentseek"
-_FILE_NAME_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+# What a damaged or hostile file makes of reading it; a file of any size may claim to hold rows without end.
+_BROKEN = (OSError, pa.ArrowException, ArithmeticError, AttributeError, KeyError, MemoryError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +60,7 @@ class ParquetStore:
     - `{video_id}.parquet`: columns time_seconds (float64), pts (int64), embedding (fixed-size list of float32) and,
       where the sampling tells, seen_until_seconds (float64). All else is JSON in the file's metadata, "momentseek": the
       record, cuts, duration, step, time base, both fingerprints, the versions that wrote it and the format's number.
-      Pages carry checksums.
+      Pages carry checksums, and so does the whole file (see `checksum`).
     - `background.npz`: a sample of all of them; see `background`.
     - `names/` and `holders/`: which video is where; see `name_files`. Writing a video anew or deleting it removes what
       `names/` has of it.
@@ -77,7 +79,7 @@ class ParquetStore:
 
     def __post_init__(self) -> None:
         for name in ("sampling_fingerprint", "encoder_fingerprint"):
-            if not _FILE_NAME_PART.fullmatch(getattr(self, name)):
+            if not VIDEO_ID.fullmatch(getattr(self, name)):
                 raise ValueError(f"{name} becomes part of a path; it cannot be {getattr(self, name)!r}")
         if "://" not in self.root_url:
             # A worker elsewhere has another working directory.
@@ -88,7 +90,7 @@ class ParquetStore:
 
     @cached_property
     def _place(self) -> Place:
-        return Place(f"{self.root_url.rstrip('/')}/frames/{self.sampling_fingerprint}-{self.encoder_fingerprint}")
+        return Place(self.root_url, f"frames/{self.sampling_fingerprint}-{self.encoder_fingerprint}")
 
     def write(self, record: VideoRecord, frames: FrameEmbeddings) -> None:
         """Keep a video, replacing what was kept of it, names added later included.
@@ -102,12 +104,12 @@ class ParquetStore:
                 f"the record of {record.video_id} ({record.frame_count} frames) does not fit the embeddings of"
                 f" {frames.video_id} ({len(frames)} frames)"
             )
-        if not _FILE_NAME_PART.fullmatch(record.video_id):
+        if not VIDEO_ID.fullmatch(record.video_id):
             raise ValueError(f"a video id becomes a file name; it cannot be {record.video_id!r}")
         with self._place.writing(_file_of(record.video_id)) as file:
             write_frames(file, frames, {_METADATA_KEY: json.dumps(self._details(record, frames)).encode()})
         try:
-            self._place.delete_folder(names_folder(record.video_id))
+            self._place.delete_folder(names_folder(record.video_id), NOTE)
         except OSError as error:
             raise StoreError(f"{record.video_id}: is kept, but its old names cannot be removed: {error}") from error
 
@@ -130,7 +132,7 @@ class ParquetStore:
                 seen_until_seconds=columns.seen_until_seconds,
                 step_seconds=details.get("step_seconds"),
             )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except _BROKEN as error:
             raise self._broken(video_id, error) from error
 
     def outline(self, video_id: str) -> Outline:
@@ -142,7 +144,31 @@ class ParquetStore:
         (pts, dimension), details = self._opened(video_id, read_pts) or self._refuse(video_id)
         try:
             return Outline(pts, dimension, _cuts_of(details))
-        except (KeyError, TypeError) as error:
+        except _BROKEN as error:
+            raise self._broken(video_id, error) from error
+
+    def file_state(self, video_id: str) -> FileState:
+        """Whether a video's file still has the checksum that it was written with; all of it is read.
+
+        Files of older versions have none. One that cannot be read as Parquet has changed.
+
+        Raises:
+            StoreError: There is no such video, or its file cannot be opened.
+        """
+        if not VIDEO_ID.fullmatch(video_id):
+            self._refuse(video_id)
+        try:
+            with self._place.open(_file_of(video_id)) as file:
+                try:
+                    metadata = pq.ParquetFile(file).metadata.metadata or {}
+                    is_marked = "checksum" in parsed(metadata[_METADATA_KEY])
+                except _BROKEN:
+                    return "changed"
+                state = state_of(file, metadata.get(CHECKSUM_KEY))
+                return "changed" if is_marked and state == "no checksum" else state
+        except FileNotFoundError:
+            self._refuse(video_id)
+        except OSError as error:
             raise self._broken(video_id, error) from error
 
     def record(self, video_id: str) -> VideoRecord | None:
@@ -156,7 +182,7 @@ class ParquetStore:
             return None
         try:
             record = record_from(opened[1]["record"])
-        except (KeyError, TypeError, ValueError) as error:
+        except _BROKEN as error:
             raise self._broken(video_id, error) from error
         return self._names.applied_to(record)
 
@@ -166,7 +192,7 @@ class ParquetStore:
         Raises:
             StoreError: The store cannot be listed, or a file is broken.
         """
-        for video_id in self._video_ids():
+        for video_id in self.video_ids():
             record = self.record(video_id)
             if record is not None:
                 yield record
@@ -181,30 +207,45 @@ class ParquetStore:
             StoreError: The store cannot be listed, or a file is broken.
         """
         kept = kept_sample(self._place)
-        if kept is not None and kept.is_fresh(rows):
+        if kept is not None and kept.is_fresh(rows) and self._has_width(kept):
             return kept
-        sample = draw_sample(self._video_ids(), self.some_vectors, rows)
+        sample = draw_sample(self.video_ids(), self.some_vectors, rows)
         if len(sample.vectors):
             keep_sample(self._place, sample)
         return sample
 
+    def _has_width(self, sample: FrameSample) -> bool:
+        """Whether its vectors are as long as those of a video that it names."""
+        if not sample.video_ids:
+            return not len(sample.vectors)
+        vectors = self.some_vectors(sample.video_ids[0])
+        return vectors is not None and vectors.shape[1] == sample.vectors.shape[1]
+
     def some_vectors(self, video_id: str) -> npt.NDArray[np.float32] | None:
         """A few of a video's vectors, float32 (M, D), the same each time; None where it isn't kept."""
+        if not VIDEO_ID.fullmatch(video_id):
+            return None
         try:
             with self._place.open(_file_of(video_id)) as file:
                 seed = int.from_bytes(hashlib.sha256(video_id.encode()).digest()[:4])
                 return read_some_vectors(pq.ParquetFile(file), FRAMES_OF_A_VIDEO, seed)
         except FileNotFoundError:
             return None
-        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        except _BROKEN as error:
             raise self._broken(video_id, error) from error
 
-    def _video_ids(self) -> list[str]:
+    def video_ids(self) -> list[str]:
+        """The ids of all videos, in order.
+
+        Raises:
+            StoreError: The store cannot be listed.
+        """
         try:
             names = self._place.list("", ".parquet")
         except OSError as error:
             raise StoreError(f"{self._place.root}: cannot be listed: {error}") from error
-        return sorted(name.removesuffix(".parquet") for name in names)
+        ids = (name.removesuffix(".parquet") for name in names)
+        return sorted(video_id for video_id in ids if VIDEO_ID.fullmatch(video_id))
 
     def add_name(self, video_id: str, name: str) -> VideoRecord:
         """Note another name of the same content; a name that is known already changes nothing.
@@ -258,11 +299,11 @@ class ParquetStore:
         Raises:
             StoreError: Its file cannot be removed.
         """
-        if not _FILE_NAME_PART.fullmatch(video_id):
+        if not VIDEO_ID.fullmatch(video_id):
             return False
         try:
             existed = self._place.delete(_file_of(video_id))
-            self._place.delete_folder(names_folder(video_id))
+            self._place.delete_folder(names_folder(video_id), NOTE)
         except OSError as error:
             raise StoreError(f"{self._path(video_id)}: cannot be removed: {error}") from error
         return existed
@@ -278,21 +319,23 @@ class ParquetStore:
             "sampling_fingerprint": self.sampling_fingerprint,
             "encoder_fingerprint": self.encoder_fingerprint,
             "versions": _versions(),
+            # A file that lost its checksum is not taken for one of an older version.
+            "checksum": "blake2b",
         }
 
     def _opened(self, video_id: str, read: Callable[[pq.ParquetFile], T]) -> tuple[T, dict[str, Any]] | None:
         """What is read of a video, and its details, checked to be this store's; None where it isn't kept."""
-        if not _FILE_NAME_PART.fullmatch(video_id):
+        if not VIDEO_ID.fullmatch(video_id):
             return None
         try:
             with self._place.open(_file_of(video_id)) as file:
                 parquet = pq.ParquetFile(file, page_checksum_verification=True)
-                details = json.loads((parquet.schema_arrow.metadata or {})[_METADATA_KEY])
+                details = parsed((parquet.schema_arrow.metadata or {})[_METADATA_KEY])
                 self._check(video_id, details)
                 found = read(parquet)
         except FileNotFoundError:
             return None
-        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        except _BROKEN as error:
             raise self._broken(video_id, error) from error
         return found, details
 
@@ -335,9 +378,9 @@ def recorded_names(place: Place, file: str) -> tuple[str, ...]:
     """
     try:
         with place.open(file) as opened:
-            record = json.loads(pq.ParquetFile(opened).schema_arrow.metadata[_METADATA_KEY])["record"]
-            return (*record["names"], *record.get("former_names", ()))
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
+            record = parsed(pq.ParquetFile(opened).schema_arrow.metadata[_METADATA_KEY])["record"]
+            return tuple(map(checked_text, (*record["names"], *record.get("former_names", ()))))
+    except _BROKEN:
         return ()
 
 

@@ -1,16 +1,14 @@
-"""Files at an fsspec URL: written whole or not at all."""
+"""Files at an fsspec URL: written whole or not at all, and on the disk never reached through a link."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import os
+import re
+import stat
 import tempfile
-import time
-import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import IO, Any
 
 import fsspec
@@ -18,32 +16,46 @@ import fsspec.core
 from fsspec.implementations.local import LocalFileSystem
 
 from pipeline.errors import StoreError
+from pipeline.store.local_folder import LocalFolder
 
-__all__ = ["Place"]
+__all__ = ["MOST_BYTES", "Place"]
 
-_ABANDONED_SECONDS = 3600.0
+MOST_BYTES = 64 * 2**20
+"""Of a small file that is read whole. A run's report has less than 1 MiB, a sample of the frames up to 16 MiB at 1,024
+numbers an embedding."""
+
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Place:
     """A folder on the disk or in an object store.
 
-    On the disk a file is written beside its place, under `.partial/`, synced and renamed; what killed writers left
-    there is removed after an hour. Elsewhere it is written to the system's folder of temporary files and put from there
-    at once, which object stores show whole or not at all; a file system that does neither (sftp, hdfs) can be left with
-    a broken file.
+    On the disk nothing below `url` is reached through a link (see `LocalFolder`). A file is written beside its place,
+    under `.partial/`, synced and renamed; what killed writers left there is removed after an hour. Elsewhere it is
+    written to the system's folder of temporary files and put from there at once, which object stores show whole or not
+    at all; a file system that does neither (sftp, hdfs) can be left with a broken file.
+
+    Names of files are relative to the folder, their parts separated by slashes. Every method raises a StoreError where
+    a link, or something else that is no regular file or folder, takes the place of one on the disk.
+
+    Args:
+        url: A library's folder or URL. The folder itself may be a link.
+        below: A folder below it, where the files are.
 
     Attributes:
         root: The folder as its file system names it.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, below: str = "") -> None:
         try:
             self._files, root = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
-            raise StoreError(f"no store can be kept at {url!r}: {error}") from error
-        self.root = str(root).rstrip("/")
-        self._is_local = isinstance(self._files, LocalFileSystem)
+            place = f"{url.rstrip('/')}/{below}" if below else url
+            raise StoreError(f"no store can be kept at {place!r}: {error}") from error
+        library = str(root).rstrip("/")
+        self.root = f"{library}/{below}" if below else library
+        is_local = isinstance(self._files, LocalFileSystem)
+        self._folder = LocalFolder(library or "/", below) if is_local else None
 
     def __repr__(self) -> str:
         return f"Place({self.root})"
@@ -66,7 +78,7 @@ class Place:
         """
         path = f"{self.root}/{name}"
         try:
-            with _local(Path(path), Path(self.root) / ".partial") if self._is_local else self._remote(path) as file:
+            with self._remote(path) if self._folder is None else self._folder.writing(name) as file:
                 yield file
         except OSError as error:
             if error.errno in _NO_SPACE:
@@ -83,8 +95,8 @@ class Place:
         """
         path = f"{self.root}/{name}"
         try:
-            if self._is_local:
-                _create_local(Path(path), content)
+            if self._folder is not None:
+                self._folder.create(name, content)
             else:
                 self._files.pipe_file(path, content, mode="create")
         except FileExistsError:
@@ -99,7 +111,21 @@ class Place:
         Raises:
             OSError: It cannot be looked for.
         """
+        if self._folder is not None:
+            return self._folder.stat(name) is not None
         return bool(self._files.exists(f"{self.root}/{name}"))
+
+    def check(self, name: str) -> None:
+        """Refuse a link, or a special file, in place of a file or folder that others will open by its path.
+
+        Raises:
+            StoreError: It is one, or it cannot be looked for.
+        """
+        try:
+            if self._folder is not None:
+                self._folder.stat(name)
+        except OSError as error:
+            raise StoreError(f"{self.root}/{name}: cannot be looked for: {error}") from error
 
     def open(self, name: str) -> Any:
         """Open a file for reading.
@@ -108,24 +134,38 @@ class Place:
             FileNotFoundError: There is none.
             OSError: It cannot be read.
         """
+        if self._folder is not None:
+            return self._folder.open(name)
         return self._files.open(f"{self.root}/{name}", "rb")
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, most_bytes: int = MOST_BYTES) -> bytes:
         """All of a small file.
 
         Raises:
             FileNotFoundError: There is none.
+            StoreError: It is larger than `most_bytes`.
             OSError: It cannot be read.
         """
         with self.open(name) as file:
-            return bytes(file.read())
+            content = bytes(file.read(most_bytes + 1))
+        if len(content) > most_bytes:
+            raise StoreError(
+                f"{self.root}/{name}: has more than {most_bytes:,} bytes, and momentseek writes less; delete it"
+            )
+        return content
 
     def written_at(self, name: str) -> datetime | None:
         """When a file was last written, by the clock of what holds it, in UTC; None where that does not say.
 
         Raises:
+            FileNotFoundError: There is none.
             OSError: It cannot be asked.
         """
+        if self._folder is not None:
+            known = self._folder.stat(name)
+            if known is None:
+                raise FileNotFoundError(errno.ENOENT, "there is no such file", f"{self.root}/{name}")
+            return datetime.fromtimestamp(known.st_mtime, UTC)
         try:
             found: datetime = self._files.modified(f"{self.root}/{name}")
         except NotImplementedError:
@@ -138,15 +178,18 @@ class Place:
         Raises:
             OSError: It cannot be listed.
         """
-        path = f"{self.root}/{folder}".rstrip("/")
-        self._files.invalidate_cache(path)
-        try:
-            found = self._files.ls(path, detail=False)
-        except FileNotFoundError:
-            return []
-        names = (str(entry).rstrip("/").rpartition("/")[2] for entry in found)
+        names = self._names(folder)
         prefix = f"{folder}/" if folder else ""
         return sorted(f"{prefix}{name}" for name in names if name.endswith(suffix) and not name.startswith("."))
+
+    def folders(self, folder: str, form: re.Pattern[str]) -> tuple[str, ...]:
+        """Names below `root` of the folders directly in a folder whose names have a form, in order.
+
+        Raises:
+            OSError: They cannot be listed.
+        """
+        found = tuple(f"{folder}/{name}" for name in sorted(self._names(folder)) if form.fullmatch(name))
+        return found if self._folder is None else tuple(name for name in found if self._is_folder(name))
 
     def delete(self, name: str) -> bool:
         """Remove a file; whether there was one.
@@ -154,6 +197,8 @@ class Place:
         Raises:
             OSError: It cannot be removed.
         """
+        if self._folder is not None:
+            return self._folder.delete(name)
         path = f"{self.root}/{name}"
         # Object stores remove what isn't there without a word.
         if not self._files.exists(path):
@@ -162,14 +207,32 @@ class Place:
             self._files.rm_file(path)
         return True
 
-    def delete_folder(self, folder: str) -> None:
-        """Remove a folder and all in it, if there is one.
+    def delete_folder(self, folder: str, form: re.Pattern[str]) -> None:
+        """Remove a folder of files whose names have a form, if there is one.
 
         Raises:
+            StoreError: It holds something else (on the disk); nothing is removed.
             OSError: It cannot be removed.
         """
+        if self._folder is not None:
+            self._folder.delete_folder(folder, form)
+            return
         with contextlib.suppress(FileNotFoundError):
             self._files.rm(f"{self.root}/{folder}", recursive=True)
+
+    def _names(self, folder: str) -> tuple[str, ...]:
+        try:
+            if self._folder is not None:
+                return self._folder.names(folder)
+            path = f"{self.root}/{folder}".rstrip("/")
+            self._files.invalidate_cache(path)
+            return tuple(str(entry).rstrip("/").rpartition("/")[2] for entry in self._files.ls(path, detail=False))
+        except FileNotFoundError:
+            return ()
+
+    def _is_folder(self, name: str) -> bool:
+        found = None if self._folder is None else self._folder.stat(name)
+        return found is not None and stat.S_ISDIR(found.st_mode)
 
     @contextlib.contextmanager
     def _remote(self, path: str) -> Iterator[IO[bytes]]:
@@ -177,49 +240,3 @@ class Place:
             yield file
             file.flush()
             self._files.put_file(file.name, path)
-
-
-@contextlib.contextmanager
-def _local(path: Path, partial: Path) -> Iterator[IO[bytes]]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial.mkdir(exist_ok=True)
-    _remove_abandoned(partial)
-    temporary = partial / f"{path.name}.{uuid.uuid4().hex}"
-    try:
-        with temporary.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def _create_local(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}"
-    try:
-        temporary.write_bytes(content)
-        os.link(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _remove_abandoned(partial: Path) -> None:
-    """Remove what writers that were killed left behind; younger files may be in the hands of a living one."""
-    for file in partial.iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            if file.stat().st_mtime < time.time() - _ABANDONED_SECONDS:
-                file.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename outlast a power failure."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

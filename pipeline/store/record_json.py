@@ -2,16 +2,49 @@
 
 from __future__ import annotations
 
+import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from fractions import Fraction
 from typing import Any
 
-from pipeline.types import Status, VideoInfo, VideoRecord
+from pipeline.types import Scalar, Status, VideoInfo, VideoRecord
 
-__all__ = ["fraction_from", "fraction_text", "record_from", "record_mapping"]
+__all__ = [
+    "checked_metadata",
+    "checked_text",
+    "fraction_from",
+    "fraction_text",
+    "parsed",
+    "record_from",
+    "record_mapping",
+]
 
 _FRACTIONS = ("time_base", "start_time", "average_rate")
+# Of the numerator and of the denominator. Those of a container have 10 (32 bits); start times are products of them.
+_FRACTION = re.compile(r"-?[0-9]{1,60}/[0-9]{1,60}")
+_RECORD_TEXTS, _INFO_TEXTS = ("video_id",), ("uri", "container", "codec")
+_RECORD_NUMBERS, _INFO_NUMBERS = ("duration_seconds", "covered_seconds"), ("duration_seconds",)
+_RECORD_COUNTS, _INFO_COUNTS = ("frame_count",), ("width", "height", "rotation_degrees")
+# A count larger than this is none of ours, and overflows where it is computed with.
+_MOST = 2**53
+
+
+def parsed(content: bytes | str) -> dict[str, Any]:
+    """The JSON object in a file of a library.
+
+    Raises:
+        ValueError: It is no JSON object, or one nested too deeply.
+    """
+    try:
+        found = json.loads(content)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"a JSON object was expected, not a {type(found).__name__}")  # noqa: TRY004 - callers expect one kind
+    return found
 
 
 def record_mapping(record: VideoRecord) -> dict[str, Any]:
@@ -41,9 +74,54 @@ def record_from(mapping: Mapping[str, Any]) -> VideoRecord:
     info = dict(mapping["info"])
     for name in _FRACTIONS:
         info[name] = None if info[name] is None else fraction_from(info[name])
-    names = {name: tuple(mapping.get(name, ())) for name in ("names", "former_names")}
-    fields = {**mapping, **names, "status": Status(mapping["status"])}
+    _check_fields(info, _INFO_TEXTS, _INFO_NUMBERS, _INFO_COUNTS)
+    _check_fields(mapping, _RECORD_TEXTS, _RECORD_NUMBERS, _RECORD_COUNTS)
+    names = {name: tuple(map(checked_text, mapping.get(name, ()))) for name in ("names", "former_names")}
+    metadata = {"metadata": checked_metadata(mapping["metadata"])}
+    problem = {"problem": None if mapping["problem"] is None else checked_text(mapping["problem"])}
+    fields = {**mapping, **names, **metadata, **problem, "status": Status(mapping["status"])}
     return VideoRecord(**{**fields, "info": VideoInfo(**info)})
+
+
+def checked_text(value: object) -> str:
+    """A text as it was read.
+
+    Raises:
+        TypeError: It is none.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"a text was expected, not a {type(value).__name__}")
+    return value
+
+
+def checked_metadata(value: object) -> dict[str, Scalar]:
+    """A video's metadata as they were read.
+
+    Raises:
+        TypeError: They are no JSON scalars by name.
+    """
+    if not isinstance(value, dict) or not all(isinstance(one, str | int | float | bool) for one in value.values()):
+        raise TypeError("metadata are texts and numbers by name")
+    return value
+
+
+def _check_fields(
+    fields: Mapping[str, Any], texts: tuple[str, ...], numbers: tuple[str, ...], counts: tuple[str, ...]
+) -> None:
+    """Check the types and sizes of what was read.
+
+    Raises:
+        KeyError, TypeError, ValueError: One is missing, of another type or out of range.
+    """
+    for name in texts:
+        checked_text(fields[name])
+    for name in counts:
+        if not isinstance(fields[name], int) or not 0 <= fields[name] < _MOST:
+            raise ValueError(f"{name} cannot be {str(fields[name])[:40]}")
+    for name in numbers:
+        number = fields[name]
+        if number is not None and (not isinstance(number, int | float) or not math.isfinite(number)):
+            raise ValueError(f"{name} cannot be {str(number)[:40]}")
 
 
 def fraction_text(value: Fraction) -> str:
@@ -57,4 +135,10 @@ def fraction_from(text: str) -> Fraction:
     Raises:
         ValueError: It is none.
     """
-    return Fraction(text)
+    if not _FRACTION.fullmatch(text):
+        # Fraction("1e999999999") takes minutes.
+        raise ValueError(f"not a fraction: {text[:40]!r}")
+    numerator, _, denominator = text.partition("/")
+    if int(denominator) == 0:
+        raise ValueError(f"not a fraction: {text[:40]!r}")
+    return Fraction(int(numerator), int(denominator))

@@ -18,7 +18,7 @@ from contracts.word_world import WordModel, video
 
 from pipeline import Library
 from pipeline.cli import main
-from pipeline.errors import ConfigError, UntrustedLibraryError
+from pipeline.errors import ConfigError, StoreError, UntrustedLibraryError
 from pipeline.rows import replace_rows
 from pipeline.trust import trust_folder, trusted_settings
 
@@ -121,7 +121,6 @@ OUTSIDE: dict[str, Callable[[Path], dict[str, Any]]] = {
     "cache": lambda folder: {"encoder": {"cache_dir": str(folder / "elsewhere")}},
     "checkpoint": lambda folder: {"encoder": {"checkpoint": str(folder / "elsewhere" / "weights.pt")}},
     "checkpoint by dots": lambda _: {"encoder": {"checkpoint": "../elsewhere/weights.pt"}},
-    "checkpoint by a link": lambda _: {"encoder": {"checkpoint": "link.pt"}},
     "architecture": lambda folder: {
         "encoder": {
             "checkpoint": str(folder / "elsewhere" / "weights.pt"),
@@ -137,7 +136,6 @@ OUTSIDE: dict[str, Callable[[Path], dict[str, Any]]] = {
 def test_what_reaches_outside_is_refused_until_it_is_trusted(library, tmp_path, names):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "weights.pt").write_bytes(b"weights")
-    (library / "link.pt").symlink_to(tmp_path / "elsewhere" / "weights.pt")
     name_outside(library, **OUTSIDE[names](tmp_path))
     with pytest.raises(UntrustedLibraryError, match="momentseek trust"):
         Library.open(str(library), encoder=WordModel())
@@ -145,6 +143,14 @@ def test_what_reaches_outside_is_refused_until_it_is_trusted(library, tmp_path, 
     Library.open(str(library), encoder=WordModel()).close()
     assert main(["trust", "--revoke", str(library)]) == 0
     with pytest.raises(UntrustedLibraryError):
+        Library.open(str(library), encoder=WordModel())
+
+
+def test_a_model_that_is_a_link_is_no_model_of_the_library(library, tmp_path):
+    (tmp_path / "weights.pt").write_bytes(b"weights")
+    (library / "link.pt").symlink_to(tmp_path / "weights.pt")
+    name_outside(library, encoder={"checkpoint": "link.pt"})
+    with pytest.raises(StoreError, match="link"):
         Library.open(str(library), encoder=WordModel())
 
 

@@ -1,0 +1,33 @@
+"""The forms of the file names that a library writes itself; only files named so are ever read by name or deleted."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+__all__ = ["NOTE", "RUN_ID", "STORE", "TEMPORARY", "VIDEO_ID", "is_temporary_of", "temporary_name"]
+
+VIDEO_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
+"""A video's id, and a fingerprint: a part of a file name that leaves room for a suffix (255 bytes are allowed)."""
+
+STORE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*-[A-Za-z0-9][A-Za-z0-9_.-]*")
+"""The folder of one store: the fingerprints of the sampling and of the encoder."""
+
+NOTE = re.compile(r"[0-9a-f]{16}\.json")
+"""A small file that is named after a hash."""
+
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,110}")
+"""A run's id; its number, where one was appended, included."""
+
+TEMPORARY = re.compile(r".+\.[0-9a-f]{32}", re.DOTALL)
+"""A file that is not finished: its name, and a random number."""
+
+
+def temporary_name(name: str) -> str:
+    """A fresh name for a file that is being written."""
+    return f"{name}.{uuid.uuid4().hex}"
+
+
+def is_temporary_of(temporary: str, name: str) -> bool:
+    """Whether this is a name that `temporary_name` gives for that one."""
+    return TEMPORARY.fullmatch(temporary) is not None and temporary[:-33] == name

@@ -1,0 +1,332 @@
+"""Files below a local folder, none of which is reached through a link.
+
+A library may have been received from others, or lie where others write. Every folder below it is therefore opened
+relative to its parent's descriptor, with O_NOFOLLOW (openat(2)), and every file relative to its folder's: a link that
+takes the place of a folder between a check and its use leads nowhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, BinaryIO, NamedTuple
+
+from pipeline.errors import StoreError
+from pipeline.store.file_forms import TEMPORARY, temporary_name
+
+__all__ = ["PRIVATE_MARK", "LocalFolder", "shown_path"]
+
+PRIVATE_MARK = ".private"
+"""A library that has a file of this name keeps its files to its owner."""
+
+PARTIAL = ".partial"
+_ABANDONED_SECONDS = 3600.0
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# Without O_NONBLOCK, opening a FIFO waits for its writer.
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_MOST_SHOWN = 200
+_KINDS = (
+    (stat.S_ISLNK, "a symbolic link"),
+    (stat.S_ISFIFO, "a FIFO"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+class _Folder(NamedTuple):
+    """An open folder: its descriptor, its path for messages, and whether new files in it are for their owner only."""
+
+    descriptor: int
+    path: str
+    is_private: bool
+
+
+class LocalFolder:
+    """A folder on the disk. Names of files are relative to it, their parts separated by slashes.
+
+    Links, FIFOs, sockets and devices in place of a file or folder are refused with a StoreError. A file is replaced as
+    a whole and never written in place, so a hard link keeps what it had.
+
+    Args:
+        root: A library's folder. It may be a link, or lie below one: the user named it.
+        below: A folder below the root, where the files are.
+    """
+
+    def __init__(self, root: str, below: str = "") -> None:
+        self._root = root
+        self._below = below
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a regular file for reading.
+
+        Raises:
+            StoreError: It is a link or no regular file, or a folder above it is a link.
+            OSError: It cannot be read, or there is none.
+        """
+        folder_name, base = self._split(name)
+        with self._entered(folder_name) as folder:
+            if not self._is_file(folder, base):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), f"{folder.path}/{base}")
+            try:
+                descriptor = os.open(base, _FILE, dir_fd=folder.descriptor)
+            except OSError:
+                # It may have become a link since.
+                self._is_file(folder, base)
+                raise
+        file = os.fdopen(descriptor, "rb")
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            file.close()
+            raise _refusal(f"{folder.path}/{base}", "no regular file")
+        return file
+
+    @contextlib.contextmanager
+    def writing(self, name: str) -> Iterator[IO[bytes]]:
+        """A new file that replaces the one of that name once the block ends without an error, synced.
+
+        Raises:
+            StoreError: There is a link, or no regular file, of that name; or a folder above it is a link.
+            OSError: It cannot be written; what was there still is.
+        """
+        with self._temporary(name) as (file, temporary, partial, folder, base):
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            self._check_replaceable(folder, base)
+            os.replace(temporary, base, src_dir_fd=partial.descriptor, dst_dir_fd=folder.descriptor)
+            os.fsync(folder.descriptor)
+
+    def create(self, name: str, content: bytes) -> None:
+        """Write a file of a name that must be free.
+
+        Raises:
+            FileExistsError: There is something of that name.
+            StoreError: A folder above it is a link.
+            OSError: It cannot be written.
+        """
+        with self._temporary(name) as (file, temporary, partial, folder, base):
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            sides = {"src_dir_fd": partial.descriptor, "dst_dir_fd": folder.descriptor}
+            os.link(temporary, base, **sides, follow_symlinks=False)
+            os.unlink(temporary, dir_fd=partial.descriptor)
+            os.fsync(folder.descriptor)
+
+    def stat(self, name: str) -> os.stat_result | None:
+        """What is known of a file or folder; None where there is none.
+
+        Raises:
+            StoreError: It is a link or a special file, or a folder above it is a link.
+            OSError: It cannot be looked for.
+        """
+        folder_name, base = self._split(name)
+        try:
+            with self._entered(folder_name) as folder:
+                return _checked(folder, base)
+        except FileNotFoundError:
+            return None
+
+    def names(self, folder_name: str) -> tuple[str, ...]:
+        """All names in a folder.
+
+        Raises:
+            StoreError: It is a link, or a folder above it is.
+            OSError: It cannot be listed, or there is none.
+        """
+        with self._entered(folder_name) as folder:
+            return _names_in(folder)
+
+    def delete(self, name: str) -> bool:
+        """Remove a regular file; whether there was one.
+
+        Raises:
+            StoreError: It is a link or a special file, or a folder above it is a link; nothing is removed.
+            OSError: It cannot be removed.
+        """
+        folder_name, base = self._split(name)
+        try:
+            with self._entered(folder_name) as folder:
+                _checked(folder, base)
+                os.unlink(base, dir_fd=folder.descriptor)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def delete_folder(self, folder_name: str, form: re.Pattern[str]) -> None:
+        """Remove a folder of files whose names have a form, if there is one.
+
+        Raises:
+            StoreError: It holds something else, or a link; or it is a link, or lies below one. Nothing is removed.
+            OSError: It cannot be removed.
+        """
+        above, base = self._split(folder_name)
+        with contextlib.suppress(FileNotFoundError), self._entered(above) as parent:
+            with self._entered(folder_name) as folder:
+                files = _names_in(folder)
+                for file in files:
+                    if not form.fullmatch(file):
+                        raise StoreError(
+                            f"{shown_path(f'{folder.path}/{file}')}: is no file of momentseek's; move it away"
+                        )
+                    if not self._is_file(folder, file):
+                        raise _refusal(f"{folder.path}/{file}", "a folder")
+                for file in files:
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(file, dir_fd=folder.descriptor)
+            os.rmdir(base, dir_fd=parent.descriptor)
+
+    def make(self) -> None:
+        """Make the folder itself, and those above it, where they are missing.
+
+        Raises:
+            StoreError: One below the root is a link.
+            OSError: It cannot be made.
+        """
+        with self._entered("", making=True):
+            pass
+
+    @contextlib.contextmanager
+    def _temporary(self, name: str) -> Iterator[tuple[IO[bytes], str, _Folder, _Folder, str]]:
+        folder_name, base = self._split(name)
+        with self._entered(folder_name, making=True) as folder, self._entered(PARTIAL, making=True) as partial:
+            _remove_abandoned(partial)
+            self._check_replaceable(folder, base)
+            temporary = temporary_name(base)
+            try:
+                with _new_file(partial, temporary) as file:
+                    yield file, temporary, partial, folder, base
+            except BaseException:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(temporary, dir_fd=partial.descriptor)
+                raise
+
+    @contextlib.contextmanager
+    def _entered(self, folder_name: str, *, making: bool = False) -> Iterator[_Folder]:
+        """Open a folder, part by part."""
+        parts = [part for part in f"{self._below}/{folder_name}".split("/") if part]
+        folder = self._opened_root(making)
+        try:
+            for part in parts:
+                inner = _opened(folder, _safe(part, f"{folder.path}/{part}"), making)
+                os.close(folder.descriptor)
+                folder = inner
+            yield folder
+        finally:
+            os.close(folder.descriptor)
+
+    def _opened_root(self, making: bool) -> _Folder:
+        if making:
+            Path(self._root).mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._root, _FOLDER)
+        is_private = making and _exists(descriptor, PRIVATE_MARK)
+        return _Folder(descriptor, self._root.rstrip("/"), is_private)
+
+    def _split(self, name: str) -> tuple[str, str]:
+        folder_name, _, base = name.rpartition("/")
+        return folder_name, _safe(base, f"{self._root}/{name}")
+
+    def _is_file(self, folder: _Folder, base: str) -> bool:
+        return stat.S_ISREG(_checked(folder, base).st_mode)
+
+    def _check_replaceable(self, folder: _Folder, base: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            _checked(folder, base)
+
+
+def shown_path(path: str) -> str:
+    """A path for a message: of 200 characters at most, without control characters."""
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in path)
+    return text if len(text) <= _MOST_SHOWN else f"...{text[3 - _MOST_SHOWN :]}"
+
+
+def _opened(parent: _Folder, part: str, making: bool) -> _Folder:
+    path = f"{parent.path}/{part}"
+    try:
+        return _Folder(os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=parent.descriptor), path, parent.is_private)
+    except FileNotFoundError:
+        if not making:
+            raise
+    except OSError:
+        # A link and a FIFO are no folder, either; which it is decides what is reported.
+        _checked(parent, part)
+        raise
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(part, 0o700 if parent.is_private else 0o777, dir_fd=parent.descriptor)
+    try:
+        descriptor = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=parent.descriptor)
+    except OSError:
+        _checked(parent, part)
+        raise
+    return _Folder(descriptor, path, parent.is_private)
+
+
+def _names_in(folder: _Folder) -> tuple[str, ...]:
+    with os.scandir(folder.descriptor) as entries:
+        return tuple(entry.name for entry in entries)
+
+
+def _checked(folder: _Folder, base: str) -> os.stat_result:
+    """What is known of a regular file or a folder.
+
+    Raises:
+        StoreError: It is a link or a special file.
+        OSError: There is none, or it cannot be looked for.
+    """
+    found = os.stat(base, dir_fd=folder.descriptor, follow_symlinks=False)
+    for is_kind, kind in _KINDS:
+        if is_kind(found.st_mode):
+            raise _refusal(f"{folder.path}/{base}", kind)
+    return found
+
+
+def _refusal(path: str, kind: str) -> StoreError:
+    return StoreError(
+        f"{shown_path(path)}: is {kind} where a library has a file or folder of its own; nothing is followed, read,"
+        " written or deleted there: put the original in its place, or remove it by hand"
+    )
+
+
+def _safe(part: str, path: str) -> str:
+    if part in ("", ".", "..") or "\0" in part:
+        raise StoreError(f"{shown_path(path)}: is no name of a file in a library")
+    return part
+
+
+@contextlib.contextmanager
+def _new_file(folder: _Folder, name: str) -> Iterator[IO[bytes]]:
+    """A file that is for its owner alone from its first byte on, where the library is private."""
+    descriptor = os.open(name, _NEW_FILE, 0o600 if folder.is_private else 0o666, dir_fd=folder.descriptor)
+    with os.fdopen(descriptor, "r+b") as file:
+        yield file
+
+
+def _exists(descriptor: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _remove_abandoned(partial: _Folder) -> None:
+    """Remove what killed writers left behind; younger files may be in the hands of a living one.
+
+    Raises:
+        StoreError: There is a link under such a name.
+        OSError: They cannot be listed or removed.
+    """
+    for name in _names_in(partial):
+        if not TEMPORARY.fullmatch(name):
+            continue
+        with contextlib.suppress(FileNotFoundError):
+            found = _checked(partial, name)
+            if stat.S_ISREG(found.st_mode) and found.st_mtime < time.time() - _ABANDONED_SECONDS:
+                os.unlink(name, dir_fd=partial.descriptor)
