@@ -79,7 +79,7 @@ def token_header() -> dict[str, str]:
     if not token:
         path = token_path()
         try:
-            problem = tighten(path)
+            _, problem = tighten(path)
             token = path.read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
             if named := os.environ.get("RAY_AUTH_TOKEN_PATH"):

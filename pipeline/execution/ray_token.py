@@ -64,29 +64,30 @@ def exposure_of(path: Path) -> str | None:
     return None
 
 
-def tighten(path: Path) -> str | None:
-    """Restrict an existing token file to its owner, and warn if it was open to others before.
+def tighten(path: Path) -> tuple[str | None, str | None]:
+    """Restrict an existing token file to its owner.
 
     Returns:
-        What is still wrong, as `exposure_of` says it; None if only this user can read and replace the file.
+        Who else could use it before, and who still can, as `exposure_of` says it; None if nobody can.
 
     Raises:
         OSError: The file cannot be examined.
     """
     before = exposure_of(path)
     if before is None:
-        return None
+        return None, None
     _restrict(path, os.O_RDONLY | os.O_NONBLOCK, 0o600)
     _restrict(path.parent, os.O_RDONLY | os.O_DIRECTORY, None)
     after = exposure_of(path)
     if after is None:
-        _log.warning(
+        # Ray writes such files by itself, so this is the usual case, and no warning.
+        _log.info(
             "%s: %s; it is private now (mode 0600). If others may have read the token, delete the file, make a new"
             " token with `ray get-auth-token --generate`, and restart the clusters that use it",
             path,
             before,
         )
-    return after
+    return before, after
 
 
 def _restrict(path: Path, flags: int, mode: int | None) -> None:
@@ -109,8 +110,8 @@ def _restrict(path: Path, flags: int, mode: int | None) -> None:
 def private_token(folder: Path) -> dict[str, str]:
     """Make sure that a Ray started here finds a token that only this user can read.
 
-    The user's own token file is created or made private. Where that is not possible, as for a file of another user or a
-    home that cannot be written, this Ray gets a token of its own.
+    The user's own token file is created or made private. This Ray gets a token of its own if others may have read the
+    user's before, or if that cannot be kept private, as in a file of another user or a home that cannot be written.
 
     Args:
         folder: A private folder that lasts as long as this Ray; a token of its own is written there.
@@ -128,14 +129,15 @@ def private_token(folder: Path) -> dict[str, str]:
     try:
         if not is_named:
             _create(path)
-        problem = tighten(path)
+        before, problem = tighten(path)
     except OSError as error:
         if is_named:
             raise ConfigError(f"{_PATH_VARIABLE} names {str(path)!r}, which cannot be read ({error})") from error
-        problem = f"it cannot be kept private ({error.strerror or error})"
-    if problem is None:
+        before = problem = f"it cannot be kept private ({error.strerror or error})"
+    if before is None:
         return {}
-    _log.warning("the token in %s is not used: %s; this Ray gets a token of its own", path, problem)
+    if problem is not None:
+        _log.warning("the token in %s is not used: %s; this Ray gets a token of its own", path, problem)
     own = folder / "auth_token"
     _create(own)
     return {_PATH_VARIABLE: str(own)}

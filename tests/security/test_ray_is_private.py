@@ -223,8 +223,11 @@ def test_a_first_start_from_a_slow_disk_is_met_by_a_second_one(tmp_path: Path, b
 
 
 @pytest.mark.parametrize("token_mode", [0o644, 0o640, 0o604, 0o666, 0o602])
-def test_a_token_that_others_can_read_is_made_private(home: Path, token_mode: int, caplog: Any) -> None:
+def test_a_token_that_others_can_read_is_made_private_and_not_used(home: Path, token_mode: int, caplog: Any) -> None:
+    caplog.set_level("INFO")
     path = keep_token(home, token_mode=token_mode)
+    (own,) = private_token(home).values()
+    assert (mode(Path(own)), Path(own).read_text() != TOKEN) == (0o600, True)
     assert private_token(home) == {}
     assert (mode(path), path.read_text()) == (0o600, TOKEN)
     assert "make a new token" in caplog.text
@@ -233,7 +236,7 @@ def test_a_token_that_others_can_read_is_made_private(home: Path, token_mode: in
 
 def test_a_token_in_a_folder_that_others_write_to_is_made_private(home: Path) -> None:
     path = keep_token(home, token_mode=0o600, folder_mode=0o777)
-    assert private_token(home) == {}
+    assert private_token(home) == {"RAY_AUTH_TOKEN_PATH": str(home / "auth_token")}
     assert mode(path.parent) == 0o755
 
 
@@ -241,14 +244,14 @@ def test_a_token_behind_a_link_is_made_private(home: Path) -> None:
     path = keep_token(home)
     path.rename(home / "elsewhere")
     path.symlink_to(home / "elsewhere")
-    assert private_token(home) == {}
+    assert private_token(home) == {"RAY_AUTH_TOKEN_PATH": str(home / "auth_token")}
     assert mode(home / "elsewhere") == 0o600
 
 
 def test_a_token_that_a_variable_names_is_made_private(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (home / "mine").write_text(TOKEN)
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(home / "mine"))
-    assert private_token(home) == {}
+    assert private_token(home) == {"RAY_AUTH_TOKEN_PATH": str(home / "auth_token")}
     assert mode(home / "mine") == 0o600
     assert not (home / ".ray").exists()
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(home / "none"))
@@ -289,6 +292,7 @@ def test_a_home_that_cannot_be_written_gets_a_token_of_its_own(home: Path) -> No
 
 
 def test_a_submission_makes_the_token_private_too(home: Path, caplog: Any) -> None:
+    caplog.set_level("INFO")
     path = keep_token(home)
     assert token_header() == {"Authorization": f"Bearer {TOKEN}"}
     assert mode(path) == 0o600
