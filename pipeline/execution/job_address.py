@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from pipeline.errors import ConfigError, ExecutionError
+from pipeline.execution.ray_token import has_token_auth, tighten, token_path
 
 __all__ = ["FORM", "HOW_TO_SEND_IT", "address_of", "check_answers", "no_addresses", "token_header"]
+
+_log = logging.getLogger(__name__)
 
 _CONNECT_SECONDS = 5.0
 _VARIABLES = ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")
@@ -65,22 +68,27 @@ def token_header() -> dict[str, str]:
     """The HTTP header with this user's token, from the places that Ray keeps it in; empty where there is none.
 
     Ray's own client sends it only where RAY_AUTH_MODE is "token". Here it is sent wherever there is one, unless
-    RAY_AUTH_MODE says "disabled".
+    RAY_AUTH_MODE says "disabled". A file that other users can read is made private, with a warning.
 
     Raises:
         ConfigError: The file that RAY_AUTH_TOKEN_PATH names cannot be read.
     """
-    if os.environ.get("RAY_AUTH_MODE", "token").lower() != "token":
+    if not has_token_auth():
         return {}
     token = os.environ.get("RAY_AUTH_TOKEN", "").strip()
-    named = os.environ.get("RAY_AUTH_TOKEN_PATH")
-    path = Path(named or "~/.ray/auth_token").expanduser()
     if not token:
+        path = token_path()
         try:
+            _, problem = tighten(path)
             token = path.read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
-            if named:
+            if named := os.environ.get("RAY_AUTH_TOKEN_PATH"):
                 raise ConfigError(f"RAY_AUTH_TOKEN_PATH names {named!r}, which cannot be read ({error})") from error
+        else:
+            if problem is not None:
+                _log.warning(
+                    "the token in %s is not private: %s; keep it in a file of your own, mode 0600", path, problem
+                )
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 

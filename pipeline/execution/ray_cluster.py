@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ExecutionError
+from pipeline.execution.ray_start import environment, local_ray
 from pipeline.execution.settings import Execution
 
 __all__ = [
@@ -26,8 +26,6 @@ __all__ = [
     "quieten",
     "shares",
 ]
-
-_log = logging.getLogger(__name__)
 
 _LOCAL = "local"
 _NICENESS = "RAY_worker_niceness"
@@ -45,6 +43,7 @@ _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
 }
+_SILENT = {"log_to_driver": False, "logging_level": "ERROR"}
 _PACKAGE = Path(__file__).resolve().parent.parent
 # Whether `connected` started the Ray that is in use.
 _is_own = False
@@ -173,24 +172,25 @@ def is_own_ray() -> bool:
 def connected(settings: Execution) -> Iterator[Shares]:
     """Join the cluster that the settings name; one that this starts or joins is left again at the end.
 
-    Where this process has joined one already, that is used and stays.
+    Where this process has joined one already, that is used and stays. A Ray that is started here is private
+    (`ray_start.local_ray`).
 
     Raises:
-        ExecutionError: It cannot be reached, or this batch does not fit it.
+        ConfigError: The file with Ray's token cannot be read.
+        ExecutionError: It cannot be reached or started, or this batch does not fit it.
     """
     quieten()
     import ray
 
     global _is_own  # noqa: PLW0603 - Ray has one connection a process, too
-    was_connected = ray.is_initialized()
-    if not was_connected:
-        _connect(settings)
-        _is_own = _address(settings) == _LOCAL
-    try:
+    if ray.is_initialized():
         yield _shares_now(settings)
-    finally:
-        if not was_connected:
-            ray.shutdown()
+        return
+    with _started(settings) if _address(settings) == _LOCAL else _joined(settings):
+        _is_own = _address(settings) == _LOCAL
+        try:
+            yield _shares_now(settings)
+        finally:
             _is_own = False
 
 
@@ -198,62 +198,44 @@ def _address(settings: Execution) -> str:
     return settings.address or os.environ.get("RAY_ADDRESS") or _LOCAL
 
 
-def _connect(settings: Execution) -> None:
-    address = _address(settings)
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    if address == _LOCAL:
-        own: dict[str, Any] = dict(OWN_RAY)
-        if _NICENESS not in os.environ:
-            # Its workers stand back for all else on a machine; but what the user waits for is what they do.
-            own["worker_niceness"] = 0
-        options |= {"include_dashboard": False, "_system_config": own}
-    else:
-        check_reachable(address)
-        if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:
-            # A submitted job brings its own working directory; other drivers bring this package.
-            options["runtime_env"] = {"py_modules": [str(_PACKAGE)]}
-    try:
-        with _variable(_MEMORY_RETRIES, settings.retries):
-            _init(address, options)
-    except Exception as error:
-        # Ray raises a bare Exception where its own processes are too slow to start.
-        cause = " ".join(str(error).split())
-        if address == _LOCAL:
-            raise ExecutionError(
-                f"Ray does not start on this machine: {cause}. Try again when it is less busy, or do without by"
-                " execution.executor=in_process"
-            ) from error
-        raise ExecutionError(f"no Ray at {address!r}: {cause}. {_WAYS_OUT}") from error
+def _started(settings: Execution) -> AbstractContextManager[None]:
+    """A Ray on this machine, for this batch."""
+    own: dict[str, Any] = dict(OWN_RAY)
+    if _NICENESS not in os.environ:
+        # Its workers stand back for all else on a machine; but what the user waits for is what they do.
+        own["worker_niceness"] = 0
+    return local_ray({**_SILENT, "include_dashboard": False, "_system_config": own}, _memory_retries(settings))
 
 
 @contextmanager
-def _variable(name: str, value: int) -> Iterator[None]:
-    """Have this process's Ray read a variable that the user has not set.
-
-    Left alone, Ray tries a task for ever that was killed for its memory, on any cluster; how often is for the process
-    that submits it, and this is the one way to tell that.
-    """
-    is_named = name in os.environ
-    os.environ.setdefault(name, str(value))
-    try:
-        yield
-    finally:
-        if not is_named:
-            del os.environ[name]
-
-
-def _init(address: str, options: dict[str, Any]) -> None:
+def _joined(settings: Execution) -> Iterator[None]:
+    """The cluster that the settings name."""
     import ray
 
+    address = _address(settings)
+    check_reachable(address)
+    options: dict[str, Any] = dict(_SILENT)
+    if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:
+        # A submitted job brings its own working directory; other drivers bring this package.
+        options["runtime_env"] = {"py_modules": [str(_PACKAGE)]}
     try:
-        ray.init(address=address, **options)
-    except OSError as error:
-        if address != _LOCAL:
-            raise
-        # Seen once in 20 starts on two processors: Ray's own server ended without a word.
-        _log.warning("Ray did not start (%s); trying once more", error)
+        try:
+            with environment(_memory_retries(settings)):
+                ray.init(address=address, **options)
+        except Exception as error:
+            raise ExecutionError(f"no Ray at {address!r}: {' '.join(str(error).split())}. {_WAYS_OUT}") from error
+        yield
+    finally:
         ray.shutdown()
-        ray.init(address=address, **options)
+
+
+def _memory_retries(settings: Execution) -> dict[str, str]:
+    """How often Ray tries a task again that was killed for its memory.
+
+    By default Ray tries it for ever, on any cluster. The limit is set by the process that submits the task, and only by
+    this variable.
+    """
+    return {_MEMORY_RETRIES: str(settings.retries)}
 
 
 _WAYS_OUT = (

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.encode.protocol import Preprocessing
-from pipeline.errors import QueryError
+from pipeline.errors import QueryError, UnsupportedVideoError
 from pipeline.types import Frame
-from pipeline.video import Fetching, IndexedVideos, read_still
+from pipeline.video import FORMAT_NAMES, Fetching, IndexedVideos, read_still
 from pipeline.video.protocol import VideoDecoder
 
 __all__ = ["Pictures"]
@@ -44,13 +44,17 @@ class Pictures:
         """The picture in a file, or the first frame of a video: uint8 (1, H, W, 3).
 
         Raises:
-            VideoError: It cannot be read.
+            VideoError: It cannot be read, or is a picture of another format than those that are taken.
         """
         still = read_still(uri, self._fetching)
         if still is not None:
             return self._preprocessing(still)[None]
-        with self._decoder.open(uri) as stream:
-            return self._preprocessing(next(iter(stream.frames())))[None]
+        try:
+            with self._decoder.open(uri) as stream:
+                return self._preprocessing(next(iter(stream.frames())))[None]
+        except UnsupportedVideoError as error:
+            problem = f"neither a picture ({FORMAT_NAMES}) nor a video that can be read: {error.problem}"
+            raise UnsupportedVideoError(uri, problem) from error
 
     def within(self, uri: str, start: float | None, end: float | None) -> npt.NDArray[np.uint8]:
         """Pictures of a part of a video, evenly spread: uint8 (N, H, W, 3), N at most 32.

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from pipeline.errors import UnsupportedVideoError
 from pipeline.freed_memory import give_back
 from pipeline.types import VideoInfo
+from pipeline.video.limits import MOST_PIXELS
 from pipeline.video.media import Media
 from pipeline.video.orientation import UPRIGHT, Orientation
 from pipeline.video.padding import PADDED_CONTAINERS, ShortenedFile, content_end
@@ -34,8 +35,7 @@ __all__ = ["Probe", "open_stream", "probe", "reason_of"]
 
 # What is read through us needs no protocol of FFmpeg's, so that nothing in it can open anything else.
 _NO_PROTOCOL = "none"
-# A header may claim any size, and the decoder would allocate it: 16384 x 8192 pixels is beyond every video in use.
-_DECODER_OPTIONS = {"max_pixels": str(2**27)}
+_DECODER_OPTIONS = {"max_pixels": str(MOST_PIXELS)}
 _PROBED_PACKETS = 300
 _MANY_FRAMES = 100_000
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
-from pipeline.errors import UnsupportedVideoError, VideoNotFoundError
+from pipeline.errors import UnsupportedVideoError, VideoError, VideoNotFoundError
 from pipeline.uris import is_remote, local_path
 from pipeline.video.media import open_remote
+from pipeline.video.picture_checks import HEAD_BYTES, check_bytes, check_pixels, check_work, format_of
 from pipeline.video.settings import Fetching
 
 __all__ = ["Still", "read_still"]
@@ -26,10 +29,10 @@ class Still:
     """A `Frame` that is a whole file.
 
     Attributes:
-        picture: uint8 (H, W, 3) RGB, upright.
+        image: RGB, upright. Pillow's own picture takes less memory than an array beside it would.
     """
 
-    picture: npt.NDArray[np.uint8]
+    image: Image.Image
     pts: int = 0
     time: Fraction = Fraction(0)
     is_keyframe: bool = True
@@ -38,44 +41,49 @@ class Still:
     @property
     def width(self) -> int:
         """Pixels across."""
-        return int(self.picture.shape[1])
+        return self.image.width
 
     @property
     def height(self) -> int:
         """Pixels down."""
-        return int(self.picture.shape[0])
+        return self.image.height
 
     def rgb(self, width: int | None = None, height: int | None = None) -> npt.NDArray[np.uint8]:
         """The picture, scaled (bicubic) where a size is given: uint8 (height, width, 3)."""
         size = width or self.width, height or self.height
         if size == (self.width, self.height):
-            return self.picture
-        return np.asarray(Image.fromarray(self.picture).resize(size, Image.Resampling.BICUBIC))
+            return np.asarray(self.image)
+        return np.asarray(self.image.resize(size, Image.Resampling.BICUBIC))
 
     def glance(self) -> npt.NDArray[np.uint8]:
         """uint8 (3, 36, 64): brightness and two differences of colour."""
-        small = Image.fromarray(self.picture).convert("YCbCr").resize((64, 36))
+        small = self.image.convert("YCbCr").resize((64, 36))
         return np.ascontiguousarray(np.asarray(small).transpose(2, 0, 1))
 
 
 def read_still(path: str, fetching: Fetching) -> Still | None:
     """Read a picture file, turned upright as its EXIF says; of an animation, the first picture.
 
+    Only the formats of `picture_checks.format_of` are read, from regular files of at most 256 MiB, and pictures of at
+    most 134 megapixels, as of videos.
+
     Args:
         path: A path or URI.
         fetching: How remote files are read.
 
     Returns:
-        None where it is no picture file, as a video isn't.
+        None where it is no picture file of these formats, as a video isn't.
 
     Raises:
-        VideoNotFoundError: There is no readable file.
+        VideoNotFoundError: There is no readable regular file.
         VideoReadError: It is remote, and its place errs or stalls.
-        UnsupportedVideoError: It is a picture file that is broken.
+        UnsupportedVideoError: It is a picture file that is broken or too large.
     """
     try:
         with _opened(local_path(path), fetching) as file:
-            return _read(path, file)
+            head = file.read(HEAD_BYTES)
+            name = format_of(head)
+            return None if name is None else _read(path, file, name)
     except OSError as error:
         raise VideoNotFoundError(path, f"the file cannot be read ({error.strerror or error})") from error
 
@@ -83,21 +91,59 @@ def read_still(path: str, fetching: Fetching) -> Still | None:
 @contextmanager
 def _opened(path: str, fetching: Fetching) -> Iterator[BinaryIO]:
     if not is_remote(path):
-        with Path(path).open("rb") as file:
+        with os.fdopen(_regular_file(path), "rb") as file:
             yield file
         return
     with closing(open_remote(path, fetching)) as media, media.open() as file:
         yield file
 
 
-def _read(path: str, file: BinaryIO) -> Still | None:
+def _regular_file(path: str) -> int:
+    """Open a regular file; of anything else, such as a FIFO, opening or reading might never end.
+
+    Returns:
+        Its descriptor.
+    """
+    problem = "it is not a regular file; name a picture or a video"
     try:
-        image = Image.open(file)
-    except UnidentifiedImageError:
-        return None
-    except Image.DecompressionBombError as error:
+        # Opening a device may have effects of its own, so it is looked at first; and again, since it may have changed.
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - takes bytes that are not UTF-8, too
+            raise VideoNotFoundError(path, problem)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except ValueError as error:
+        raise VideoNotFoundError(path, f"the path cannot be used ({error}); check it") from error
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise VideoNotFoundError(path, problem)
+
+
+def _read(path: str, file: BinaryIO, name: str) -> Still:
+    check_bytes(path, file)
+    try:
+        # Pillow warns of pictures that are large, and of tags that are damaged; what matters of both is checked here.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return Still(_decoded(path, file, name))
+    except VideoError:
+        raise
+    except (Image.DecompressionBombError, MemoryError) as error:
         raise UnsupportedVideoError(path, f"the picture is too large ({error}); make it smaller") from error
-    try:
-        return Still(np.asarray(ImageOps.exif_transpose(image).convert("RGB")))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UnsupportedVideoError(path, f"the picture is broken ({error}); write it anew") from error
+    except Exception as error:
+        # On damaged or hostile data a decoder raises whatever comes up: zlib.error, struct.error, IndexError.
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UnsupportedVideoError(path, f"the picture is broken ({said}); write it anew") from error
+
+
+def _decoded(path: str, file: BinaryIO, name: str) -> Image.Image:
+    """The first picture of a file, upright, in RGB."""
+    image: Image.Image = Image.open(file, formats=[name])
+    check_pixels(path, *image.size)
+    check_work(path, image, file)
+    image.load()
+    # A GIF's first picture may be larger than its header says.
+    check_pixels(path, *image.size)
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode == "RGB":
+        return image
+    return image.convert("RGB")

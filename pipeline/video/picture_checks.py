@@ -1,0 +1,119 @@
+"""Checks of a picture file before and after it is decoded: its format, and how much memory and work it may cost."""
+
+from __future__ import annotations
+
+import re
+from typing import BinaryIO
+
+from PIL import Image, features
+
+from pipeline.errors import UnsupportedVideoError
+from pipeline.video.limits import MOST_PICTURE_BYTES, MOST_PIXELS, MOST_SCANNED_PIXELS, MOST_TILE_PIXELS
+
+__all__ = ["FORMAT_NAMES", "HEAD_BYTES", "check_bytes", "check_pixels", "check_work", "format_of"]
+
+HEAD_BYTES = 32
+"""Bytes from which `format_of` tells a format."""
+
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_HEADS = (
+    (re.compile(rb"\xff\xd8\xff"), "JPEG"),
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), "PNG"),
+    (re.compile(rb"GIF8[79]a"), "GIF"),
+    (re.compile(rb"BM"), "BMP"),
+    (re.compile(rb"II[*+]\0|MM\0[*+]"), "TIFF"),
+    (re.compile(rb"RIFF....WEBP", re.DOTALL), "WEBP"),
+)
+# Pillow may be built without these.
+_OPTIONAL = {"WEBP": "webp", "AVIF": "avif"}
+_AVAILABLE = tuple(
+    name
+    for name in ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
+    if name not in _OPTIONAL or features.check(_OPTIONAL[name])
+)
+FORMAT_NAMES = ", ".join(_AVAILABLE[:-1]) + f" or {_AVAILABLE[-1]}"
+"""The formats that are taken, for messages."""
+
+# Within a scan, 0xFF is followed by 0 or a restart marker; anything else ends the scan.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_START_OF_SCAN, _END_OF_PICTURE = 0xDA, 0xD9
+_TILE_WIDTH, _TILE_LENGTH = 322, 323
+
+
+def format_of(head: bytes) -> str | None:
+    """Name Pillow's format of a picture file, if it is one of those that are taken.
+
+    Pillow reads many more; some of those start other programs, and most are rarely tested.
+
+    Args:
+        head: The first `HEAD_BYTES` bytes of the file, or all of a shorter one.
+    """
+    name = next((name for pattern, name in _HEADS if pattern.match(head)), None)
+    if name is None and head[4:8] == b"ftyp" and _AVIF_BRANDS & {head[8:12], head[16:20], head[20:24], head[24:28]}:
+        name = "AVIF"
+    return name if name in _AVAILABLE else None
+
+
+def check_bytes(uri: str, file: BinaryIO) -> None:
+    """Refuse a picture file that is too large to be read whole, as Pillow reads some formats.
+
+    Raises:
+        UnsupportedVideoError: It is.
+    """
+    size = file.seek(0, 2)
+    file.seek(0)
+    if size > MOST_PICTURE_BYTES:
+        most = MOST_PICTURE_BYTES // 2**20
+        raise UnsupportedVideoError(uri, f"the picture file has {size // 2**20} MiB, and at most {most} are read")
+
+
+def check_pixels(uri: str, width: int, height: int) -> None:
+    """Refuse a picture with more pixels than any video may have.
+
+    Raises:
+        UnsupportedVideoError: It has.
+    """
+    if width * height > MOST_PIXELS:
+        raise UnsupportedVideoError(
+            uri,
+            f"the picture is too large ({width} x {height} pixels; at most {MOST_PIXELS // 10**6} megapixels are"
+            " decoded); make it smaller",
+        )
+
+
+def check_work(uri: str, image: Image.Image, file: BinaryIO) -> None:
+    """Refuse a file that makes its decoder do, or allocate, far more than the picture needs.
+
+    Args:
+        uri: Where it is.
+        image: The picture, opened and not loaded yet.
+        file: The file, left where it was.
+
+    Raises:
+        UnsupportedVideoError: It does.
+    """
+    pixels = image.width * image.height
+    if image.format == "TIFF":
+        tags = image.tag_v2  # type: ignore[attr-defined]
+        tile_pixels = int(tags.get(_TILE_WIDTH, 0)) * int(tags.get(_TILE_LENGTH, 0))
+        if tile_pixels > max(2 * pixels, MOST_TILE_PIXELS):
+            raise UnsupportedVideoError(uri, "the picture is stored in tiles far larger than itself; write it anew")
+    if image.format in ("JPEG", "MPO"):
+        place = file.tell()
+        file.seek(0)
+        scans = _scans(file.read())
+        file.seek(place)
+        if scans * pixels > MOST_SCANNED_PIXELS:
+            raise UnsupportedVideoError(uri, f"the picture is stored in {scans} scans; write it anew")
+
+
+def _scans(data: bytes) -> int:
+    """Count the scans of the first picture of a JPEG file."""
+    scans, place = 0, 2
+    while (marker := _MARKER.search(data, place)) is not None:
+        kind = data[marker.end() - 1]
+        if kind == _END_OF_PICTURE:
+            break
+        scans += kind == _START_OF_SCAN
+        place = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
+    return scans
