@@ -1,7 +1,8 @@
 """The life of a Milvus Lite folder: served to this process, given back, and who else holds it.
 
-Milvus Lite is an engine in this process behind a gRPC port on the loopback. It is started here rather than by
-`MilvusClient("name.db")`, which hides a held lock behind "failed to open" and keeps the engine until the process ends.
+Milvus Lite is an engine in this process behind a gRPC server. Both are started here rather than by
+`MilvusClient("name.db")`, which listens on a TCP port that every user of the machine can reach, hides a held lock
+behind "failed to open" and keeps the engine until the process ends.
 """
 
 from __future__ import annotations
@@ -9,14 +10,25 @@ from __future__ import annotations
 import logging
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import IndexLockedError, MomentIndexError
+from pipeline.index.lite_socket import PrivateSocket
 from pipeline.index.read_only import is_writable, shadow
 
+if TYPE_CHECKING:
+    import grpc
+    from milvus_lite.db import MilvusLite
+
 __all__ = ["LiteFolder", "silence"]
+
+# As Milvus Lite's own server has them.
+_WORKERS = 10
+_MESSAGE_BYTES = 256 * 2**20
 
 
 def silence() -> None:
@@ -39,7 +51,7 @@ class LiteFolder:
     One that cannot be written to is served as it is now, from a folder of its own (`read_only`).
 
     Attributes:
-        uri: Where this process finds it, as "http://127.0.0.1:41234".
+        uri: Where this process finds it, as "unix:///tmp/momentseek-1000/4f1d-4711-9a0b3c.sock".
         is_read_only: Whether what is written to it is lost.
 
     Raises:
@@ -49,38 +61,63 @@ class LiteFolder:
 
     def __init__(self, folder: Path) -> None:
         silence()
-        from milvus_lite.adapter.grpc.server import start_server_in_thread
-        from milvus_lite.exceptions import DataDirLockedError, MilvusLiteError
-
         self.is_read_only = not is_writable(folder)
-        self._shadow = TemporaryDirectory(prefix="momentseek-index-") if self.is_read_only else None
-        try:
-            data_dir = folder
-            if self._shadow is not None:
-                data_dir = Path(self._shadow.name)
-                shadow(folder, data_dir)
-            self._server, self._engine, port = start_server_in_thread(data_dir=str(data_dir), host="127.0.0.1", port=0)
-        except DataDirLockedError as error:
-            self._drop_shadow()
-            raise IndexLockedError(_locked(folder)) from error
-        except (MilvusLiteError, OSError, RuntimeError, ValueError) as error:
-            self._drop_shadow()
-            raise MomentIndexError(f"the index in {str(folder)!r} cannot be opened: {error}") from error
-        self.uri = f"http://127.0.0.1:{port}"
         self._closed = False
+        # Callbacks, not generators: those would wait for a server that has gone when the interpreter ends.
+        with ExitStack() as opened:
+            data_dir = _shadow_of(folder, opened) if self.is_read_only else folder
+            engine = _engine(folder, data_dir)
+            opened.callback(engine.close)
+            server = _server(engine)
+            opened.callback(lambda: server.stop(grace=0).wait())
+            socket = PrivateSocket(server, data_dir)
+            opened.callback(socket.close)
+            server.start()
+            self._opened = opened.pop_all()
+        self.uri = socket.uri
 
     def close(self) -> None:
         """Stop serving and give the folder back; closing twice is harmless."""
-        if self._closed:
-            return
-        self._closed = True
-        self._server.stop(grace=0).wait()
-        self._engine.close()
-        self._drop_shadow()
+        if not self._closed:
+            self._closed = True
+            self._opened.close()
 
-    def _drop_shadow(self) -> None:
-        if self._shadow is not None:
-            self._shadow.cleanup()
+
+def _shadow_of(folder: Path, opened: ExitStack) -> Path:
+    target = Path(opened.enter_context(TemporaryDirectory(prefix="momentseek-index-")))
+    try:
+        shadow(folder, target)
+    except OSError as error:
+        raise _unopened(folder, error) from error
+    return target
+
+
+def _engine(folder: Path, data_dir: Path) -> MilvusLite:
+    from milvus_lite.db import MilvusLite
+    from milvus_lite.exceptions import DataDirLockedError, MilvusLiteError
+
+    try:
+        return MilvusLite(str(data_dir))
+    except DataDirLockedError as error:
+        raise IndexLockedError(_locked(folder)) from error
+    except (MilvusLiteError, OSError, RuntimeError, ValueError) as error:
+        raise _unopened(folder, error) from error
+
+
+def _server(engine: MilvusLite) -> grpc.Server:
+    """A server that is bound to nothing yet, as `milvus_lite.adapter.grpc.server` makes one."""
+    import grpc
+    from milvus_lite.adapter.grpc.servicer import MilvusServicer
+    from pymilvus.grpc_gen import milvus_pb2_grpc
+
+    sizes = [(f"grpc.max_{way}_message_length", _MESSAGE_BYTES) for way in ("receive", "send")]
+    server = grpc.server(ThreadPoolExecutor(_WORKERS, "milvus-lite"), options=sizes)
+    milvus_pb2_grpc.add_MilvusServiceServicer_to_server(MilvusServicer(engine), server)
+    return server
+
+
+def _unopened(folder: Path, error: Exception) -> MomentIndexError:
+    return MomentIndexError(f"the index in {str(folder)!r} cannot be opened: {error}")
 
 
 def _locked(folder: Path) -> str:
@@ -93,7 +130,7 @@ def _locked(folder: Path) -> str:
     return (
         f"the index in {str(folder)!r} is held by {who}; Milvus Lite lets one process in at a time. Wait until it ends,"
         f" or {stop}, or serve the folder to many with `milvus-lite server --data-dir {folder} --host 127.0.0.1`"
-        " and set index.uri to http://127.0.0.1:19530"
+        " and set index.uri to http://127.0.0.1:19530 (not on a shared machine: all its users could then write to it)"
     )
 
 

@@ -27,6 +27,9 @@ ONCE = {"retry_times": 0}
 """For each request: pymilvus would repeat it 75 times in silence, some minutes long."""
 
 _CONNECT_SECONDS = 10.0
+# gRPC closes a connection that was idle for half an hour and opens another one later; by then, a program that tidies
+# temporary folders may have removed the socket.
+_ONE_CONNECTION = {"grpc.client_idle_timeout_ms": 2**31 - 1}
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
 
@@ -204,7 +207,7 @@ def _connected(settings: Indexing, folder: Path | None) -> tuple[LiteFolder | No
         raise MomentIndexError("there is no place for the index: set index.uri to a local folder or a Milvus server")
     lite = LiteFolder(place)
     try:
-        return lite, MilvusClient(lite.uri, timeout=_CONNECT_SECONDS)
+        return lite, MilvusClient(lite.uri, timeout=_CONNECT_SECONDS, grpc_options=_ONE_CONNECTION)
     except BaseException as error:
         with suppress(OSError):
             lite.close()
