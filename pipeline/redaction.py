@@ -39,7 +39,12 @@ _PORTED_HOST = re.compile(r"(?:\[[^\[\]]*\]|[^:\[\]]*)(?::\d*)?")
 
 # It begins where a word does: a search from each letter on would take quadratic time.
 _URI_IN_TEXT = re.compile(rf"(?<![A-Za-z0-9+.-])[A-Za-z0-9+.-]+{_COLON_SLASHES}[^\s\"'<>`]*", re.IGNORECASE)
-_QUERY_IN_TEXT = re.compile(r"(?<=\S)\?[\w.~%\[\]-]+=[^\s\"'<>`)]*")
+# "Max retries exceeded with url: /a.mp4?Signature=abc"
+_QUERY_OF_A_PATH_IN_TEXT = re.compile(r"(\burl:?\s+[^\s?]{0,8192})\?\S+", re.IGNORECASE)
+_SECRET_PARAMETER = re.compile(
+    r"(?<=[?&;])([\w.-]{0,64}(?:sig|signature|credential|token|secret|password|key|auth)[\w.-]{0,64}=)[^\s&\"'<>]+",
+    re.I,
+)
 _SECRET_IN_TEXT = re.compile(
     r"\b(x-(?:amz|goog)-(?:credential|signature|security-token)|signature|sig|awsaccesskeyid|aws_secret_access_key"
     r"|access_token|authorization)\b([\"']?\s*(?:=|%(?:25)*3d|:)\s*[\"']?)((?:(?:basic|bearer)\s+)?[^\s&\"'<>,;]+)",
@@ -61,9 +66,7 @@ def public_name(uri: str) -> str:
 
 def shown_name(uri: str) -> str:
     """The public name for a message: control characters escaped, at most 200 characters."""
-    name = "".join(
-        character if character.isprintable() else repr(character)[1:-1] for character in public_name(uri)
-    )
+    name = "".join(character if character.isprintable() else repr(character)[1:-1] for character in public_name(uri))
     return name if len(name) <= _LONGEST_SHOWN else f"{name[: _LONGEST_SHOWN - len(_HIDDEN)]}{_HIDDEN}"
 
 
@@ -73,7 +76,8 @@ def public_text(text: str) -> str:
     Messages of network libraries quote URLs: whole, encoded, or the path and the query alone.
     """
     text = _URI_IN_TEXT.sub(lambda match: _public_quoted(match[0]), text)
-    text = _QUERY_IN_TEXT.sub("", text)
+    text = _QUERY_OF_A_PATH_IN_TEXT.sub(r"\1", text)
+    text = _SECRET_PARAMETER.sub(rf"\1{_HIDDEN}", text)
     return _SECRET_IN_TEXT.sub(rf"\1\2{_HIDDEN}", text)
 
 

@@ -63,13 +63,16 @@ def refusal_of(uri: str, further: Collection[str] = ()) -> str | None:
     if scheme in _WEB | _STORES or scheme in further:
         return None
     if scheme in FURTHER_SCHEMES:
-        return f"{scheme}:// is read only where it is allowed; set fetching.schemes to [{scheme}] if you trust its hosts"
+        return f"{scheme}:// is read only where it is allowed; to trust its hosts, set fetching.schemes to [{scheme}]"
     allowed = ", ".join(sorted(_WEB | _STORES))
     return f"{scheme}:// is not read; check the scheme ({allowed} are), or copy the file to a folder"
 
 
 def refusal_of_library(location: str) -> str | None:
     """Why no library can be at a location, with what to do; None where one can."""
+    # fsspec takes a path with "::" for a chain, too.
+    if "::" in location:
+        return "there is '::' in it, by which chained URIs are written; choose a location without it"
     if not is_remote(location):
         return None
     scheme = _scheme(location)
@@ -81,7 +84,9 @@ def refusal_of_library(location: str) -> str | None:
     user = location.partition("://")[2].partition("/")[0].rpartition("@")[0]
     path = location.partition("://")[2].partition("/")[2]
     if ":" in user or "?" in path:
-        return "a library's location has no password and no query; give credentials as its provider's package takes them"
+        return (
+            "a library's location has no password and no query; give credentials as its provider's package reads them"
+        )
     return None
 
 

@@ -18,6 +18,7 @@ import fsspec.core
 from fsspec.implementations.local import LocalFileSystem
 
 from pipeline.errors import StoreError
+from pipeline.uris import public_text, refusal_of_library, shown_name
 
 __all__ = ["Place"]
 
@@ -38,10 +39,12 @@ class Place:
     """
 
     def __init__(self, url: str) -> None:
+        if (refusal := refusal_of_library(url)) is not None:
+            raise StoreError(f"no store can be kept at {shown_name(url)!r}: {refusal}")
         try:
             self._files, root = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
-            raise StoreError(f"no store can be kept at {url!r}: {error}") from error
+            raise StoreError(f"no store can be kept at {shown_name(url)!r}: {public_text(str(error))}") from None
         self.root = str(root).rstrip("/")
         self._is_local = isinstance(self._files, LocalFileSystem)
 

@@ -45,8 +45,8 @@ class PrivateHostError(Exception):
         if any(_embedded(address)[0] in network for network in _PRIVATE):
             ways += ", or fetching.allow_private to true"
         self.problem = (
-            f"its host {host!r} is at {kind} address{at}, which is asked only where your settings allow it; if you trust"
-            f" whoever named it, {ways}"
+            f"its host {host!r} is at {kind} address{at}, which is asked only where your settings allow it; if it"
+            f" is yours, {ways}"
         )
         super().__init__(self.problem)
 

@@ -40,7 +40,7 @@ class HttpObject:
 
     Args:
         uri: The URL, with its query.
-        fetching: Longest wait for a connection, an answer, or the next bytes; the least rate, and which hosts are asked.
+        fetching: Longest wait for a connection, an answer, or the next bytes; the least rate; which hosts are asked.
     """
 
     def __init__(self, uri: str, fetching: Fetching) -> None:
@@ -84,7 +84,8 @@ class HttpObject:
             first, last, size_bytes = self._range(answer)
             if (first, last) != (0, min(HEAD_BYTES, size_bytes) - 1):
                 raise VideoReadError(
-                    self._uri, f"its server answers with bytes {first} to {last} of {size_bytes} where the first were asked for"
+                    self._uri,
+                    f"its server answers with bytes {first} to {last} of {size_bytes} where the first were asked for",
                 )
             if len(head) != last + 1:
                 raise InterruptedReadError(f"{len(head)} bytes came where {last + 1} were promised")
@@ -178,4 +179,3 @@ class HttpObject:
 def _version(answer: ClientResponse) -> str:
     names = ("ETag", "Last-Modified")
     return next((f"{name} {answer.headers[name]}" for name in names if answer.headers.get(name)), "")
-

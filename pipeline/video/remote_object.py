@@ -141,7 +141,9 @@ def file_system(uri: str) -> tuple[Any, str]:
     except ImportError as error:
         extra = _EXTRAS.get(protocol)
         way = f"pip install 'momentseek[{extra}]'" if extra else "install it, or copy the video to the disk"
-        raise UnsupportedVideoError(uri, f"a package is missing to read {protocol}:// ({_said(error)}); {way}") from None
+        raise UnsupportedVideoError(
+            uri, f"a package is missing to read {protocol}:// ({_said(error)}); {way}"
+        ) from None
     except ValueError as error:
         raise VideoNotFoundError(uri, f"not a place that can be read ({_said(error)}); check the URI") from None
     except Exception as error:  # noqa: BLE001 - each file system has its own; what they mean is said here

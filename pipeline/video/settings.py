@@ -49,8 +49,8 @@ class Fetching(Settings):
     ("10.0.0.5") and networks ("10.1.0.0/16"). `momentseek index` adds the hosts of URLs on its command line."""
 
     schemes: tuple[Literal["ftp", "hdfs", "hf", "oci", "oss", "sftp", "smb", "ssh", "tos", "webhdfs"], ...] = ()
-    """Further schemes of fsspec that are read. The packages that read them connect to any host that a URI names, private
-    ones included, and may send it this user's credentials."""
+    """Further schemes of fsspec that are read. The packages that read them connect to any host that a URI names,
+    private ones included, and may send it this user's credentials."""
 
     tries: int = Field(default=3, ge=1)
     """How often a request is made before the video fails; only faults that may pass are tried again."""

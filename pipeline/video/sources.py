@@ -193,7 +193,9 @@ class _Naming:
         except VideoError as error:
             raise SourceError(f"{shown_name(path)}: cannot be read: {error.problem}") from None
         except OSError as error:
-            raise SourceError(f"{shown_name(path)}: cannot be read ({error.strerror or error}); check its permissions") from error
+            raise SourceError(
+                f"{shown_name(path)}: cannot be read ({error.strerror or error}); check its permissions"
+            ) from error
 
 
 def _is_listing(path: str, suffixes: Container[str]) -> bool:

@@ -22,7 +22,7 @@ from pipeline.video.address_rules import AddressRules, PrivateHostError
 from pipeline.video.patience import InterruptedReadError
 from pipeline.video.settings import Fetching
 
-__all__ = ["WebClient", "body_of", "host_of", "proxy_of"]
+__all__ = ["WebClient", "body_of", "host_of", "proxy_of", "url_of"]
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 10
@@ -49,7 +49,9 @@ class _AllowedResolver(aiohttp.abc.AbstractResolver):
             OSError: It has none.
             PrivateHostError: None is allowed.
         """
-        found = {ipaddress.ip_address(result["host"]): result for result in await self._resolver.resolve(host, port, family)}
+        found = {
+            ipaddress.ip_address(result["host"]): result for result in await self._resolver.resolve(host, port, family)
+        }
         return [found[address] for address in self._rules.allowed(host, found)]
 
     async def close(self) -> None:
@@ -101,7 +103,7 @@ class WebClient:
             aiohttp.ClientError: The connection failed.
         """
         try:
-            url = _url(self._uri)
+            url = url_of(self._uri)
             kept = {**self._direct.kwargs.get("headers", {}), "Accept-Encoding": "identity", **headers}
             for _ in range(_MOST_REDIRECTS + 1):
                 async with await self._asked(url, kept) as answer:
@@ -142,8 +144,8 @@ class WebClient:
         if following.scheme not in ("http", "https") or (url.scheme, following.scheme) == ("https", "http"):
             raise VideoNotFoundError(
                 self._uri,
-                f"its server redirects from {url.scheme} to {following.scheme[:20] or 'nowhere'}, which is not followed;"
-                " check the URL",
+                f"its server redirects from {url.scheme} to {following.scheme[:20] or 'nowhere'}, which is not"
+                " followed; check the URL",
             )
         host_of(following)
         return following
@@ -204,7 +206,12 @@ def proxy_of(url: yarl.URL) -> str | None:
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
-def _url(uri: str) -> yarl.URL:
+def url_of(uri: str) -> yarl.URL:
+    """The URL that is requested.
+
+    Raises:
+        ValueError: It is none.
+    """
     # What is encoded already stays as it is, since signatures are of the letters.
     is_encoded = uri.isascii() and uri.isprintable() and not set(' "<>\\^`{|}') & set(uri)
     return yarl.URL(uri, encoded=is_encoded)
