@@ -24,7 +24,7 @@ A message says what was wrong, with which value, and what to do about it.
 
 from __future__ import annotations
 
-from pipeline.uris import public_name
+from pipeline.uris import public_name, public_text
 
 __all__ = [
     "ConfigError",
@@ -49,7 +49,13 @@ __all__ = [
 
 
 class MomentseekError(Exception):
-    """The root of all errors that momentseek raises on purpose."""
+    """The root of all errors that momentseek raises on purpose.
+
+    Its text holds no credentials: errors of other libraries, which messages quote, have whole URLs.
+    """
+
+    def __init__(self, *parts: object) -> None:
+        super().__init__(*(public_text(part) if isinstance(part, str) else part for part in parts))
 
 
 class ConfigError(MomentseekError):
@@ -76,7 +82,7 @@ class VideoError(MomentseekError):
         # What was hidden stays hidden when the error is pickled, printed or logged.
         super().__init__(public_name(uri), problem)
         self.uri = public_name(uri)
-        self.problem = problem
+        self.problem = public_text(problem)
 
     def __str__(self) -> str:
         return f"{self.uri!r}: {self.problem}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pipeline.config import Settings, fingerprint, load_mapping, validate, with_overrides
 from pipeline.encode.architecture import resolved
@@ -19,6 +19,7 @@ from pipeline.rows import RowRecipe
 from pipeline.sampling import FixedRate, SamplingSettings
 from pipeline.search.settings import Searching
 from pipeline.segment import AggregationSettings, FixedWindows, MeanPooling, SegmentationSettings
+from pipeline.uris import refusal_of_library
 from pipeline.video import Decoding, Fetching
 
 __all__ = ["RunConfig", "check_stages", "json_schema", "load_run_config", "to_yaml", "with_absolute_paths"]
@@ -65,6 +66,13 @@ class RunConfig(Settings):
 
     execution: Execution = Execution()
     """How a batch is run."""
+
+    @field_validator("library")
+    @classmethod
+    def _is_a_location(cls, library: str) -> str:
+        if (refusal := refusal_of_library(library)) is not None:
+            raise ValueError(refusal)
+        return library
 
     @property
     def sampling_fingerprint(self) -> str:

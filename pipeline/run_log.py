@@ -19,7 +19,7 @@ from pipeline.run_identity import job_id, new_run_id, running
 from pipeline.store.file_forms import RUN_ID
 from pipeline.store.places import Place
 from pipeline.types import Status, VideoReport
-from pipeline.uris import public_name
+from pipeline.uris import public_name, public_text
 
 if TYPE_CHECKING:
     from pipeline.encode import Encoder
@@ -229,7 +229,7 @@ class RunRecorder:
         if kind is None:
             self._write("finished")
         elif issubclass(kind, Exception):
-            self._write("failed", " ".join(str(error).split()) or kind.__name__)
+            self._write("failed", public_text(" ".join(str(error).split())) or kind.__name__)
         else:
             self._write("interrupted")
         self._running.__exit__(None, None, None)

@@ -1,49 +1,104 @@
-"""Paths and URIs as they are written: what kind one is, and how much of it may be shown."""
+"""Paths and URIs as they are written: what kind one is, which are read, and what may be shown of one."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Collection
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["is_remote", "kept_name", "local_path", "place_of", "public_name", "suffix_of"]
+from pipeline.redaction import CHAIN_LINK, LONGEST_URI, public_name, public_text, shown_name
 
-_WEB = ("http", "https")
+__all__ = [
+    "FURTHER_SCHEMES",
+    "is_remote",
+    "is_web",
+    "kept_name",
+    "local_path",
+    "place_of",
+    "public_name",
+    "public_text",
+    "refusal_of",
+    "refusal_of_library",
+    "shown_name",
+    "suffix_of",
+]
+
+_WEB = frozenset({"http", "https"})
+_LOCAL = frozenset({"file", "local"})
+_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory"})
+FURTHER_SCHEMES = frozenset({"ftp", "hdfs", "hf", "oci", "oss", "sftp", "smb", "ssh", "tos", "webhdfs"})
+"""Schemes of fsspec that `fetching.schemes` allows, most of which name any host of the network. Those that read another
+URI, keep copies or run code (zip, simplecache, reference, ...) are never read."""
+
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def is_remote(uri: str) -> bool:
-    """Whether it is read through a file system of fsspec, and not by the system's own."""
-    return _scheme(uri) not in ("", "file", "local")
+    """Whether it is read over the network or by fsspec, and not as a file of this machine. Chains of fsspec are."""
+    return _scheme(uri) not in ("", *_LOCAL) or CHAIN_LINK.search(uri) is not None
+
+
+def is_web(uri: str) -> bool:
+    """Whether it is an http or https URL."""
+    return _scheme(uri) in _WEB
+
+
+def refusal_of(uri: str, further: Collection[str] = ()) -> str | None:
+    """Why a remote URI is not read, with what to do; None for one that is.
+
+    Args:
+        uri: A URI that `is_remote`.
+        further: Allowed schemes of `FURTHER_SCHEMES`.
+    """
+    scheme = _scheme(uri)
+    if CHAIN_LINK.search(uri) or ("::" in uri and scheme not in _WEB):
+        return "chained URIs (with '::') are not read; copy the file that is meant to a folder or an object store"
+    if len(uri) > LONGEST_URI:
+        return f"it is longer than {LONGEST_URI:,} characters; check the URI"
+    if _CONTROL.search(uri):
+        return "it has control characters; check the URI"
+    if scheme in _WEB | _STORES or scheme in further:
+        return None
+    if scheme in FURTHER_SCHEMES:
+        return f"{scheme}:// is read only where it is allowed; to trust its hosts, set fetching.schemes to [{scheme}]"
+    allowed = ", ".join(sorted(_WEB | _STORES))
+    return f"{scheme}:// is not read; check the scheme ({allowed} are), or copy the file to a folder"
+
+
+def refusal_of_library(location: str) -> str | None:
+    """Why no library can be at a location, with what to do; None where one can."""
+    # fsspec takes a path with "::" for a chain, too.
+    if "::" in location:
+        return "there is '::' in it, by which chained URIs are written; choose a location without it"
+    if not is_remote(location):
+        return None
+    scheme = _scheme(location)
+    if scheme in _WEB:
+        return "a web server keeps no library; copy it to a folder or an object store"
+    refusal = refusal_of(location, FURTHER_SCHEMES)
+    if refusal is not None:
+        return refusal
+    user = location.partition("://")[2].partition("/")[0].rpartition("@")[0]
+    path = location.partition("://")[2].partition("/")[2]
+    if ":" in user or "?" in path:
+        return (
+            "a library's location has no password and no query; give credentials as its provider's package reads them"
+        )
+    return None
 
 
 def local_path(uri: str) -> str:
     """The path that a file:// or local:// URI means; a path is returned as it is."""
     scheme = _scheme(uri)
-    if scheme not in ("file", "local"):
+    if scheme not in _LOCAL or is_remote(uri):
         return uri
     path = uri[len(scheme) + 3 :]
     # A host may be named, and only this machine is ever meant: file://localhost/a/b.mp4.
     path = path.removeprefix("localhost") if path.startswith("localhost/") else path
     return unquote(path) if scheme == "file" else path
-
-
-def public_name(uri: str) -> str:
-    """A URI without what only its owner may know: an http(s) URL's query, fragment and user, others' password.
-
-    A signed URL's query is its credential. What is left says where a video is, and may not be enough to open it.
-    """
-    scheme = _scheme(uri)
-    if not is_remote(uri):
-        return uri
-    start = len(scheme) + 3
-    host, slash, path = uri[start:].partition("/")
-    if scheme in _WEB:
-        host = re.split(r"[?#]", host)[0].rpartition("@")[2]
-        return f"{uri[:start]}{host}{slash}{re.split(r'[?#]', path)[0]}"
-    user, at, host = host.rpartition("@")
-    return f"{uri[:start]}{user.partition(':')[0]}{at}{host}{slash}{path}"
 
 
 def place_of(uri: str) -> str:

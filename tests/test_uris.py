@@ -18,7 +18,7 @@ from pipeline.uris import is_remote, local_path, public_name, suffix_of
         ("https://token@x.org?sig=1", "https://x.org"),
         ("http://x.org/a@b/c.mp4", "http://x.org/a@b/c.mp4"),
         ("s3://bucket/a?b#c.mp4", "s3://bucket/a?b#c.mp4"),
-        ("ftp://me:word@x.org/a.mp4", "ftp://me@x.org/a.mp4"),
+        ("ftp://me:word@x.org/a.mp4", "ftp://x.org/a.mp4"),
         ("abfs://container@account.example/a.mp4", "abfs://container@account.example/a.mp4"),
     ],
 )

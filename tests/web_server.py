@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -25,6 +26,8 @@ class WebServer:
         cuts: Requests whose body breaks off half-way, of those to come.
         requests: The Range header of each request so far, or "".
         on_request: Called with the number of requests so far, before each answer.
+        redirect: Says where a request is redirected to, in place of files.
+        heads: The headers of each request so far.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -36,6 +39,8 @@ class WebServer:
     cuts: int = 0
     requests: list[str] = field(default_factory=list)
     on_request: object = None
+    redirect: Callable[[], str] | None = None
+    heads: list[dict[str, str]] = field(default_factory=list)
 
     def __enter__(self) -> WebServer:
         outer = self
@@ -72,8 +77,15 @@ class WebServer:
 def answer(server: WebServer, request: BaseHTTPRequestHandler) -> None:
     wanted = request.headers.get("Range", "")
     server.requests.append(wanted)
+    server.heads.append(dict(request.headers))
     if callable(server.on_request):
         server.on_request(len(server.requests))
+    if server.redirect is not None:
+        request.send_response(302)
+        request.send_header("Location", server.redirect())
+        request.send_header("Content-Length", "0")
+        request.end_headers()
+        return
     status = server.statuses.pop(0) if server.statuses else 200
     content = server.files.get(request.path.partition("?")[0])
     if content is None:

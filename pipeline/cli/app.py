@@ -16,7 +16,7 @@ from pipeline.cli.cuts import cuts
 from pipeline.cli.evaluate import evaluate
 from pipeline.cli.experiment import experiment
 from pipeline.cli.jobs import jobs
-from pipeline.cli.json_log import JsonFormatter, is_wanted, say
+from pipeline.cli.json_log import JsonFormatter, PlainFormatter, is_wanted, say
 from pipeline.cli.runs import runs
 from pipeline.cli.searching import search
 from pipeline.cli.settings import config
@@ -72,7 +72,9 @@ def momentseek(*, debug: bool, log_json: bool) -> None:
     """  # noqa: D301 - click knows the character itself, not a backslash and a b
     is_json = is_wanted(asked=log_json)
     level = logging.DEBUG if debug else logging.INFO if is_json else logging.ERROR
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    plain = logging.StreamHandler()
+    plain.setFormatter(PlainFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[plain], level=logging.WARNING)
     logging.getLogger("pipeline").setLevel(level)
     if is_json:
         for handler in logging.getLogger().handlers:
@@ -145,6 +147,7 @@ def _hint_at_files(arguments: Sequence[str]) -> None:
 
 def _complain(message: str, code: int) -> int:
     from pipeline.cli.output import printable_lines
+    from pipeline.uris import public_text
 
-    say(printable_lines(message), level=logging.ERROR)
+    say(printable_lines(public_text(message)), level=logging.ERROR)
     return code

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli.json_log import say
-from pipeline.cli.options import as_json, configured, in_library, open_library
+from pipeline.cli.options import as_json, configured, in_library, library_for
 from pipeline.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def index(
         overrides = [*overrides, "execution.executor=in_process"]
     counts: Counter[str] = Counter()
     seconds = 0.0
-    with ended_by_sigterm(), open_library(library, config, overrides) as opened:
+    with ended_by_sigterm(), library_for(library, config, overrides, paths) as opened:
         failed = [failure.source for failure in opened.failures()] if retry_failed else []
         sources = _together(failed, list(expand(paths, opened.config.fetching)))
         count = len(sources)
@@ -188,10 +188,11 @@ def summary(counts: Mapping[str, int]) -> str:
 def _summary(counts: Counter[str], seconds: float, elapsed_seconds: float, place: str) -> str:
     from pipeline.present.text import printable
     from pipeline.timecode import format_seconds
+    from pipeline.uris import public_name
 
     said = summary(counts)
     rate = f" ({seconds / elapsed_seconds:.1f} x real time)" if seconds and elapsed_seconds else ""
     return (
         f"{said}: {format_seconds(seconds)} of video in {format_seconds(elapsed_seconds)}{rate}; library"
-        f" {printable(place)}"
+        f" {printable(public_name(place))}"
     )

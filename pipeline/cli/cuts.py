@@ -40,15 +40,16 @@ def cuts(ctx: click.Context, *, paths: Sequence[str], overrides: Sequence[str], 
     from pipeline.present.text import file_name, printable
     from pipeline.sampling import CutDetection, find_shots
     from pipeline.uris import public_name
-    from pipeline.video import Decoding, expand, make_decoder
+    from pipeline.video import Decoding, Fetching, expand, make_decoder, with_named_hosts
 
     if "" in paths:
         raise click.UsageError("one of PATHS is empty; name a file or a folder")
     settings = validate(CutDetection, with_overrides({}, overrides))
     # One video after another, so all processors are for the one.
-    decoder = make_decoder(Decoding(threads=min(8, len(os.sched_getaffinity(0)))))
+    fetching = with_named_hosts(Fetching(), paths)
+    decoder = make_decoder(Decoding(threads=min(8, len(os.sched_getaffinity(0)))), fetching)
     has_failed = has_table = False
-    sources = list(expand(paths))
+    sources = list(expand(paths, fetching))
     name_width = max((len(file_name(public_name(source.uri))) for source in sources), default=0)
     for source in sources:
         name = public_name(source.uri)
@@ -73,12 +74,14 @@ def cuts(ctx: click.Context, *, paths: Sequence[str], overrides: Sequence[str], 
 
 def _problem(name: str, error: Exception) -> str:
     from pipeline.errors import MomentseekError, VideoError
+    from pipeline.uris import public_text
 
     if isinstance(error, VideoError):
         return str(error)
     if isinstance(error, MomentseekError):
         return f"{name!r}: {error}"
-    return f"{name!r}: unexpected {type(error).__name__}: {error} (a fault of momentseek; --debug shows where)"
+    said = f"unexpected {type(error).__name__}: {public_text(str(error))}"
+    return f"{name!r}: {said} (a fault of momentseek; --debug shows where)"
 
 
 def _fields(uri: str, shots: Shots) -> dict[str, Any]:

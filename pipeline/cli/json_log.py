@@ -11,8 +11,9 @@ from typing import Any
 import click
 
 from pipeline.run_identity import current_run_id
+from pipeline.uris import public_text
 
-__all__ = ["JsonFormatter", "is_on", "is_wanted", "say"]
+__all__ = ["JsonFormatter", "PlainFormatter", "is_on", "is_wanted", "say"]
 
 _VARIABLE = "MOMENTSEEK_LOG_FORMAT"
 _FORMATS = ("plain", "json")
@@ -29,15 +30,23 @@ class JsonFormatter(logging.Formatter):
             "time": f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%S}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": public_text(record.getMessage()),
             "run_id": current_run_id(),
         }
         for name in _ABOUT_A_VIDEO:
             if (value := getattr(record, name, None)) is not None:
                 fields[name] = str(value)
         if record.exc_info:
-            fields["exception"] = self.formatException(record.exc_info)
+            fields["exception"] = public_text(self.formatException(record.exc_info))
         return json.dumps({name: value for name, value in fields.items() if value is not None})
+
+
+class PlainFormatter(logging.Formatter):
+    """A record as text, without the credentials that messages of network libraries quote."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, and the lines of a traceback."""
+        return public_text(super().format(record))
 
 
 def is_wanted(*, asked: bool) -> bool:

@@ -12,7 +12,16 @@ if TYPE_CHECKING:
     from pipeline.library import Library
     from pipeline.run_config import RunConfig
 
-__all__ = ["as_json", "configured", "in_library", "library_config", "open_library", "require_library", "run_config"]
+__all__ = [
+    "as_json",
+    "configured",
+    "in_library",
+    "library_config",
+    "library_for",
+    "open_library",
+    "require_library",
+    "run_config",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -60,6 +69,16 @@ def open_library(library: str | None, config: str | None = None, overrides: Sequ
     from pipeline.library import Library
 
     return Library.open(library_config(library, config, overrides))
+
+
+def library_for(library: str | None, config: str | None, overrides: Sequence[str], sources: Sequence[str]) -> Library:
+    """The library that the options say, for sources that were typed: it may ask their hosts, private ones included."""
+    from pipeline.library import Library
+    from pipeline.video import with_named_hosts
+
+    settings = library_config(library, config, overrides)
+    fetching = with_named_hosts(settings.fetching, sources)
+    return Library.open(settings.model_copy(update={"fetching": fetching}))
 
 
 def require_library(library: str | None, config: str | None = None, overrides: Sequence[str] = ()) -> Library:

@@ -134,16 +134,17 @@ def _submitted(jobs: RayJobs, batch: JobBatch, config: RunConfig, *, is_quiet: b
     """Submit, say so, and return the job's id."""
     from pipeline.cli.jobs import clock
     from pipeline.present.text import printable
+    from pipeline.uris import public_name
 
     _check_writer(jobs, batch, config)
     submitted = jobs.submit(batch)
-    job = submitted.job
+    job, address = submitted.job, public_name(jobs.address)
     if as_json and not is_quiet:
-        print_json({"id": job.id, "status": job.status, "is_new": submitted.is_new, "address": jobs.address})
+        print_json({"id": job.id, "status": job.status, "is_new": submitted.is_new, "address": address})
     elif not is_quiet:
         click.echo(job.id)
     if submitted.is_new:
-        said = f"submitted {job.id} to {jobs.address}"
+        said = f"submitted {job.id} to {address}"
         if batch.needed:
             said += f"; not sent, and to be there on its machines: {printable(', '.join(batch.needed))}"
         if batch.installs:

@@ -58,6 +58,13 @@ class Encoding(Settings):
     threads: int | None = Field(default=None, ge=1)
     """Processor threads of one open encoder; None for torch's choice. It holds for the whole process."""
 
+    @field_validator("checkpoint", "architecture", "cache_dir")
+    @classmethod
+    def _check_path(cls, path: str | None) -> str | None:
+        if path is not None and "://" in path:
+            raise ValueError("expected a path on this machine, not a URI; copy the file there")
+        return path
+
     @field_validator("prompts")
     @classmethod
     def _check_prompts(cls, prompts: tuple[str, ...]) -> tuple[str, ...]:

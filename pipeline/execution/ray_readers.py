@@ -17,7 +17,7 @@ from pipeline.execution.reading import Reading
 from pipeline.execution.settings import Execution
 from pipeline.execution.video_work import BatchTimes, Failure, Heartbeat, Lost, VideoEnd, failure_of
 from pipeline.types import Source
-from pipeline.uris import place_of, public_name
+from pipeline.uris import place_of, public_name, public_text
 from pipeline.video import Identity
 
 __all__ = ["HasSource", "ReaderPool", "lost"]
@@ -200,7 +200,7 @@ def lost(error: RayError, source: Source, *, tries: int) -> Failure | Lost:
         return Failure(f"the process that read it died {tries} times; the file crashes the decoder, or memory ran out")
     if isinstance(error, RayTaskError):
         return failure_of(error.cause, source.uri)
-    said = " ".join(str(error).split())
+    said = public_text(" ".join(str(error).split()))
     if isinstance(error, RaySystemError):
         raise ExecutionError(f"Ray lost {public_name(source.uri)!r} and itself: {said}") from error
     return Lost(f"Ray lost it ({type(error).__name__}: {said})")

@@ -19,7 +19,7 @@ from pipeline.errors import (
     VideoReadError,
 )
 from pipeline.types import Share, VideoInfo
-from pipeline.uris import public_name
+from pipeline.uris import public_name, public_text
 
 __all__ = [
     "BatchTimes",
@@ -174,7 +174,18 @@ def failure_of(error: Exception, name: str) -> Failure:
     _log.error(
         "unexpected error while working on %r", public_name(name), exc_info=error, extra={"uri": public_name(name)}
     )
-    return Failure(f"unexpected {type(error).__name__}: {' '.join(str(error).split()) or 'without a message'}")
+    said = public_text(" ".join(str(error).split())) or "without a message"
+    return Failure(f"unexpected {type(error).__name__}: {said}")
+
+
+def _without_credentials(record: logging.LogRecord) -> bool:
+    """Write out a traceback before a handler does, whose process may know nothing of what must not be shown."""
+    if record.exc_info and not record.exc_text:
+        record.exc_text = public_text(logging.Formatter().formatException(record.exc_info))
+    return True
+
+
+_log.addFilter(_without_credentials)
 
 
 def encoded(model: OpenEncoder, parts: Sequence[Images]) -> list[Vectors | Failure]:

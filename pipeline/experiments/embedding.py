@@ -31,7 +31,7 @@ from pipeline.sampling.shared import Known, Shared
 from pipeline.segment import FixedWindows, MeanPooling
 from pipeline.store import Outline, ParquetStore, SharedStore
 from pipeline.types import Source, Status, VideoReport
-from pipeline.uris import place_of
+from pipeline.uris import kept_name
 from pipeline.video import Fetching, identify, make_decoder
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def embed_all(
             for report in _embed_together(configs, others, sound, known, execution, on_progress, kept):
                 failed |= account.note(report)
     if failed:
-        some = "; ".join(f"{place_of(uri)}: {problem}" for uri, problem in list(failed.items())[:3])
+        some = "; ".join(f"{kept_name(uri)}: {problem}" for uri, problem in list(failed.items())[:3])
         raise ExecutionError(
             f"{len(failed)} of {len(sources)} videos failed: {some}; mend them or leave them out, and run the"
             " experiment again: what is done is not done again"

@@ -12,6 +12,7 @@ from pipeline.config import Settings, validate
 from pipeline.errors import ConfigError, QueryError
 from pipeline.search.clock import TimeOfDay
 from pipeline.types import Scalar
+from pipeline.uris import public_name
 
 __all__ = ["Query", "Step", "Term", "Then", "as_query", "read_query"]
 
@@ -62,7 +63,7 @@ class Term(Settings):
     def __str__(self) -> str:
         if self.text is not None:
             return self.text
-        name = self.image or self.clip or self.like or ""
+        name = public_name(self.image or self.clip or self.like or "")
         if self.at is not None:
             return f"{name} at {self.at:g} s"
         if (self.start, self.end) != (None, None):

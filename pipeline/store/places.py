@@ -17,6 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from pipeline.errors import StoreError
 from pipeline.store.local_folder import LocalFolder
+from pipeline.uris import public_text, refusal_of_library, shown_name
 
 __all__ = ["MOST_BYTES", "Place"]
 
@@ -47,11 +48,13 @@ class Place:
     """
 
     def __init__(self, url: str, below: str = "") -> None:
+        place = f"{url.rstrip('/')}/{below}" if below else url
+        if (refusal := refusal_of_library(url)) is not None:
+            raise StoreError(f"no store can be kept at {shown_name(place)!r}: {refusal}")
         try:
             self._files, root = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
-            place = f"{url.rstrip('/')}/{below}" if below else url
-            raise StoreError(f"no store can be kept at {place!r}: {error}") from error
+            raise StoreError(f"no store can be kept at {shown_name(place)!r}: {public_text(str(error))}") from None
         library = str(root).rstrip("/")
         self.root = f"{library}/{below}" if below else library
         is_local = isinstance(self._files, LocalFileSystem)

@@ -6,6 +6,7 @@ from pipeline.video.files import NO_SUCH_FILE
 from pipeline.video.indexed import IndexedVideos
 from pipeline.video.manifests import scalar_of
 from pipeline.video.media import check_state
+from pipeline.video.named_hosts import with_named_hosts
 from pipeline.video.picture_checks import FORMAT_NAMES
 from pipeline.video.protocol import VideoDecoder, VideoStream
 from pipeline.video.settings import Decoding, Fetching, make_decoder
@@ -31,4 +32,5 @@ __all__ = [
     "read_listings",
     "read_still",
     "scalar_of",
+    "with_named_hosts",
 ]

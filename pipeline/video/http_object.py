@@ -1,4 +1,4 @@
-"""One file on a web server. fsspec has the connections; what is asked for, and what the answers mean, is said here.
+"""One file on a web server: what is asked for, and what the answers mean. Connections are `web_client`'s.
 
 fsspec's own reading takes an answer of 500 for a missing file, loads a whole video where a server ignores ranges, and
 does not see that a file has changed.
@@ -9,16 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import fsspec
 import fsspec.asyn
-import fsspec.config
 
 from pipeline.errors import UnsupportedVideoError, VideoError, VideoNotFoundError, VideoReadError
 from pipeline.video.file_kinds import HEAD_BYTES
 from pipeline.video.patience import InterruptedReadError
 from pipeline.video.remote_object import Facts
+from pipeline.video.settings import Fetching
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
@@ -27,31 +26,31 @@ __all__ = ["HttpObject"]
 
 T = TypeVar("T")
 
-_CHUNK_BYTES = 2**20
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
-_EMPTY_RANGE = re.compile(r"bytes \*/(\d+)")
+# Eighteen digits are an exabyte: a longer number is no length.
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
+_EMPTY_RANGE = re.compile(r"bytes \*/(\d{1,18})")
 _MAY_PASS = (408, 425, 429)
 
 
 class HttpObject:
     """A `RemoteObject` at an http or https URL.
 
-    A request names the version that is meant (If-Match), and answers of another one are refused.
+    A request names the version that is meant (If-Match), and answers of another one are refused. Of each answer at most
+    the bytes that were asked for are read.
 
     Args:
         uri: The URL, with its query.
-        timeout_seconds: Longest wait for a connection, an answer, or the next bytes.
+        fetching: Longest wait for a connection, an answer, or the next bytes; the least rate; which hosts are asked.
     """
 
-    def __init__(self, uri: str, *, timeout_seconds: float) -> None:
+    def __init__(self, uri: str, fetching: Fetching) -> None:
         self._uri = uri
-        self._timeout_seconds = timeout_seconds
-        configured = fsspec.config.conf.get("http", {}).get("client_kwargs", {})
+        self._fetching = fetching
         try:
-            # Proxies and .netrc count, as they do for other programs.
-            self._files = fsspec.filesystem("http", client_kwargs={"trust_env": True, **configured})
+            from pipeline.video.web_client import WebClient
         except ImportError as error:
             raise UnsupportedVideoError(uri, f"a package is missing ({error}); pip install aiohttp") from error
+        self._client = WebClient(uri, fetching)
 
     def facts(self) -> Facts:
         """Ask for the first bytes, which says all there is to know."""
@@ -78,16 +77,19 @@ class HttpObject:
                 if empty is not None and int(empty.group(1)) == 0:
                     return Facts(size_bytes=0, version=version, takes_ranges=False, head=b"")
                 raise VideoReadError(self._uri, "its server refuses to give its first bytes (416)")
-            head = b""
             # The rest of an answer that has more is not wanted: leaving it closes the connection.
-            while len(head) < HEAD_BYTES and (more := await answer.content.read(HEAD_BYTES - len(head))):
-                head += more
-            if answer.status == 206:
-                size_bytes: int | None = self._range(answer)[2]
-            else:
-                is_plain = answer.headers.get("Content-Encoding", "identity") == "identity"
-                size_bytes = answer.content_length if is_plain else None
-            return Facts(size_bytes=size_bytes, version=version, takes_ranges=answer.status == 206, head=head)
+            head = await self._body(answer, HEAD_BYTES)
+            if answer.status != 206:
+                return Facts(size_bytes=answer.content_length, version=version, takes_ranges=False, head=head)
+            first, last, size_bytes = self._range(answer)
+            if (first, last) != (0, min(HEAD_BYTES, size_bytes) - 1):
+                raise VideoReadError(
+                    self._uri,
+                    f"its server answers with bytes {first} to {last} of {size_bytes} where the first were asked for",
+                )
+            if len(head) != last + 1:
+                raise InterruptedReadError(f"{len(head)} bytes came where {last + 1} were promised")
+            return Facts(size_bytes=size_bytes, version=version, takes_ranges=True, head=head)
 
     async def _read(self, start: int, end: int, facts: Facts) -> bytes:
         wanted = {"Range": f"bytes={start}-{end - 1}"}
@@ -102,15 +104,26 @@ class HttpObject:
             first, last, size = self._range(answer)
             if size != facts.size_bytes:
                 raise VideoReadError(self._uri, "it changed while it was read; run it again")
-            data = await answer.read()
-            if (first, last) != (start, end - 1) or len(data) != end - start:
+            if (first, last) != (start, end - 1):
                 raise InterruptedReadError(f"bytes {first} to {last} came where {start} to {end - 1} were asked for")
+            # One more, to see that there is no more: then it cannot be told which are the bytes of the range.
+            data = await self._body(answer, end - start + 1)
+            if len(data) != end - start:
+                came = f"{len(data)} bytes" if len(data) < end - start else "more bytes"
+                raise InterruptedReadError(f"{came} came where {end - start} were asked for")
             return data
 
     async def _chunks(self) -> AsyncGenerator[bytes]:
+        from pipeline.video.web_client import body_of
+
         async with self._answer({}) as answer:
-            while chunk := await answer.content.read(_CHUNK_BYTES):
+            async for chunk in body_of(answer, self._uri, self._fetching):
                 yield chunk
+
+    async def _body(self, answer: ClientResponse, most_bytes: int) -> bytes:
+        from pipeline.video.web_client import body_of
+
+        return b"".join([chunk async for chunk in body_of(answer, self._uri, self._fetching, most_bytes)])
 
     def _range(self, answer: ClientResponse) -> tuple[int, int, int]:
         match = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
@@ -123,20 +136,16 @@ class HttpObject:
         """An answer that has bytes, or is about ranges or versions; others are raised as what they mean."""
         import aiohttp
 
-        options = dict(self._files.kwargs)
-        headers = {**options.pop("headers", {}), "Accept-Encoding": "identity", **headers}
-        seconds = self._timeout_seconds
-        timeout = aiohttp.ClientTimeout(total=None, connect=seconds, sock_connect=seconds, sock_read=seconds)
+        seconds = self._fetching.timeout_seconds
         try:
-            session = await self._files.set_session()
-            async with session.get(_url(self._uri), headers=headers, timeout=timeout, **options) as answer:
+            async with self._client.answer(headers) as answer:
                 if answer.status not in (200, 206, 412, 416):
                     raise self._refusal(answer)
                 yield answer
         # Without their causes: aiohttp's messages have the whole URL, credentials included.
         except TimeoutError:
             raise InterruptedReadError(f"its server sent nothing for {seconds:g} s") from None
-        except (aiohttp.InvalidURL, aiohttp.TooManyRedirects, ValueError):
+        except (aiohttp.InvalidURL, ValueError):
             raise VideoNotFoundError(self._uri, "not a URL that leads anywhere; check it") from None
         except aiohttp.ClientConnectorError as error:
             raise InterruptedReadError(f"its server cannot be reached ({error.strerror or 'no connection'})") from None
@@ -163,18 +172,10 @@ class HttpObject:
         async def awaited() -> T:
             return await work
 
-        result: T = fsspec.asyn.sync(self._files.loop, awaited)
+        result: T = fsspec.asyn.sync(self._client.loop, awaited)
         return result
 
 
 def _version(answer: ClientResponse) -> str:
     names = ("ETag", "Last-Modified")
     return next((f"{name} {answer.headers[name]}" for name in names if answer.headers.get(name)), "")
-
-
-def _url(uri: str) -> Any:
-    import yarl
-
-    # What is encoded already stays as it is, since signatures are of the letters.
-    is_encoded = uri.isascii() and uri.isprintable() and not set(' "<>\\^`{|}') & set(uri)
-    return yarl.URL(uri, encoded=is_encoded)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, Protocol
 
 from pipeline.errors import VideoNotFoundError, VideoReadError
-from pipeline.uris import is_remote, local_path, public_name
+from pipeline.uris import is_remote, is_web, local_path, public_name, refusal_of
 from pipeline.video.files import check_head, readable_file
 from pipeline.video.http_object import HttpObject
 from pipeline.video.patience import InterruptedReadError, retried
@@ -126,8 +126,9 @@ def check_state(uri: str, state: str, fetching: Fetching) -> None:
 
 
 def _remote_object(uri: str, fetching: Fetching) -> RemoteObject:
-    kind = HttpObject if uri.lower().startswith(("http://", "https://")) else FsspecObject
-    return kind(uri, timeout_seconds=fetching.timeout_seconds)
+    if (refusal := refusal_of(uri, fetching.schemes)) is not None:
+        raise VideoNotFoundError(uri, refusal)
+    return HttpObject(uri, fetching) if is_web(uri) else FsspecObject(uri, timeout_seconds=fetching.timeout_seconds)
 
 
 class _LocalMedia:
@@ -227,7 +228,7 @@ def _whole(uri: str, remote: RemoteObject, facts: Facts, fetching: Fetching) -> 
     """A copy of a file that is given out whole alone, and from its beginning after each fault."""
 
     def attempt() -> IO[bytes]:
-        file = spooled(uri, remote.chunks(), fetching)
+        file = spooled(uri, _at_most(remote.chunks(), facts.size_bytes), fetching)
         size_bytes = file.tell()
         if facts.size_bytes is not None and size_bytes != facts.size_bytes:
             file.close()
@@ -237,6 +238,16 @@ def _whole(uri: str, remote: RemoteObject, facts: Facts, fetching: Fetching) -> 
     check_room(uri, facts.size_bytes, fetching)
     copy = _SpooledMedia(uri, retried(uri, fetching, attempt), facts.state)
     return _closed_unless(copy, lambda: _check_same(uri, remote, facts, fetching))
+
+
+def _at_most(chunks: Iterator[bytes], size_bytes: int | None) -> Iterator[bytes]:
+    """The chunks of a file of a known size, whose place may send without an end."""
+    came = 0
+    for chunk in chunks:
+        came += len(chunk)
+        if size_bytes is not None and came > size_bytes:
+            raise InterruptedReadError(f"more than its {size_bytes} bytes came")
+        yield chunk
 
 
 def _closed_unless(copy: _SpooledMedia, check: Callable[[], None]) -> _SpooledMedia:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from pipeline.errors import SourceError, VideoError
-from pipeline.uris import public_name, suffix_of
+from pipeline.uris import is_web, refusal_of, shown_name, suffix_of
 from pipeline.video.folders import SUFFIXES
 from pipeline.video.patience import retried, within
 from pipeline.video.remote_object import fault_of, file_system
@@ -24,7 +24,7 @@ _LISTING_ANSWERS = 20
 
 def has_listing(uri: str) -> bool:
     """Whether its place can say what is there; web servers cannot."""
-    return not uri.lower().startswith(("http://", "https://"))
+    return not is_web(uri)
 
 
 def is_pattern(uri: str) -> bool:
@@ -87,8 +87,10 @@ def _listed(uri: str, fetching: Fetching, listing: Callable[[Any, str], list[str
         except Exception as error:  # noqa: BLE001 - each file system has its own; what they mean is said there
             raise fault_of(error, uri) from None
 
+    if (refusal := refusal_of(uri, fetching.schemes)) is not None:
+        raise SourceError(f"{shown_name(uri)}: cannot be listed: {refusal}")
     try:
         files, path = file_system(uri)
         return retried(uri, fetching, attempt)
     except VideoError as error:
-        raise SourceError(f"{public_name(uri)}: cannot be listed: {error.problem}") from None
+        raise SourceError(f"{shown_name(uri)}: cannot be listed: {error.problem}") from None

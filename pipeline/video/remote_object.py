@@ -12,7 +12,7 @@ import fsspec.config
 import fsspec.core
 
 from pipeline.errors import UnsupportedVideoError, VideoError, VideoNotFoundError
-from pipeline.uris import public_name
+from pipeline.uris import public_text
 from pipeline.video.file_kinds import HEAD_BYTES
 from pipeline.video.patience import InterruptedReadError, within
 
@@ -71,7 +71,7 @@ class FsspecObject:
     """A `RemoteObject` at a URL of fsspec.
 
     Args:
-        uri: As fsspec takes it.
+        uri: As fsspec takes it, of a scheme that `refusal_of` does not refuse.
         timeout_seconds: Longest wait for one answer.
     """
 
@@ -135,15 +135,17 @@ def file_system(uri: str) -> tuple[Any, str]:
         VideoNotFoundError: fsspec does not know the protocol.
         UnsupportedVideoError: A package is missing for it.
     """
-    protocol = uri.partition("://")[0].partition("::")[0]
+    protocol = uri.partition("://")[0].lower()
     try:
         files, path = fsspec.core.url_to_fs(uri, **_options(protocol))
     except ImportError as error:
         extra = _EXTRAS.get(protocol)
         way = f"pip install 'momentseek[{extra}]'" if extra else "install it, or copy the video to the disk"
-        raise UnsupportedVideoError(uri, f"a package is missing to read {protocol}:// ({error}); {way}") from error
+        raise UnsupportedVideoError(
+            uri, f"a package is missing to read {protocol}:// ({_said(error)}); {way}"
+        ) from None
     except ValueError as error:
-        raise VideoNotFoundError(uri, f"not a place that can be read ({error}); check the protocol") from error
+        raise VideoNotFoundError(uri, f"not a place that can be read ({_said(error)}); check the URI") from None
     except Exception as error:  # noqa: BLE001 - each file system has its own; what they mean is said here
         raise _final(error, uri) or VideoNotFoundError(uri, f"not a place that can be read ({_said(error)})") from None
     return files, str(path)
@@ -167,9 +169,8 @@ def _final(error: Exception, uri: str) -> VideoError | None:
 
 
 def _said(error: Exception) -> str:
-    """A foreign error in few words, without any URL."""
-    words = (public_name(word) if "://" in word else word for word in str(error).split())
-    return f"{type(error).__name__}: {' '.join(words)}"[:200]
+    """An error of another library in few words, without credentials."""
+    return f"{type(error).__name__}: {public_text(' '.join(str(error).split()))}"[:200]
 
 
 def _options(protocol: str) -> dict[str, Any]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pipeline.config import Settings
+from pipeline.video.address_rules import AddressRules, is_host_or_network
 from pipeline.video.protocol import VideoDecoder
 
 __all__ = ["Decoding", "Fetching", "make_decoder"]
@@ -34,6 +35,23 @@ class Fetching(Settings):
     timeout_seconds: float = Field(default=30.0, gt=0)
     """Longest wait for an answer, or for the next bytes, before a try counts as failed."""
 
+    least_bytes_per_second: int = Field(default=2000, ge=1)
+    """Least rate at which a web server must send, over any `timeout_seconds` of waiting for it; a slower one counts as
+    a failed try. The default is below the slowest mobile links (GPRS: 4,000), so only a server that stalls on purpose,
+    or a link on which a video would take days, is below it."""
+
+    allow_private: bool = False
+    """Whether web servers at private and loopback addresses may be asked, whoever names them: a manifest, a redirect or
+    a library's records. Link-local addresses, where clouds give out credentials, must be in `private_hosts`."""
+
+    private_hosts: tuple[str, ...] = ()
+    """Web servers that may be asked though they are at addresses that are not public: names ("camera.local"), addresses
+    ("10.0.0.5") and networks ("10.1.0.0/16"). `momentseek index` adds the hosts of URLs on its command line."""
+
+    schemes: tuple[Literal["ftp", "hdfs", "hf", "oci", "oss", "sftp", "smb", "ssh", "tos", "webhdfs"], ...] = ()
+    """Further schemes of fsspec that are read. The packages that read them connect to any host that a URI names,
+    private ones included, and may send it this user's credentials."""
+
     tries: int = Field(default=3, ge=1)
     """How often a request is made before the video fails; only faults that may pass are tried again."""
 
@@ -49,6 +67,19 @@ class Fetching(Settings):
 
     spool_bytes: int = Field(default=20 * 10**9, ge=1)
     """Most bytes of one copy; what is larger fails. Each video that is being read may have one."""
+
+    @property
+    def address_rules(self) -> AddressRules:
+        """Which hosts web servers may be at."""
+        return AddressRules(self.allow_private, self.private_hosts)
+
+    @field_validator("private_hosts")
+    @classmethod
+    def _are_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not is_host_or_network(host):
+                raise ValueError("expected the names, addresses or networks of hosts, without scheme, port and path")
+        return hosts
 
 
 def make_decoder(settings: Decoding, fetching: Fetching | None = None) -> VideoDecoder:

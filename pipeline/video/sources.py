@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from pipeline.errors import SourceError, VideoError
 from pipeline.types import Source
-from pipeline.uris import is_remote, local_path, public_name, suffix_of
+from pipeline.uris import is_remote, local_path, shown_name, suffix_of
 from pipeline.video.folders import SUFFIXES, content_of, matches_of
 from pipeline.video.manifests import MANIFESTS, json_manifest, manifest_rows
 from pipeline.video.media import open_remote
@@ -23,6 +23,8 @@ from pipeline.video.settings import Fetching
 __all__ = ["Listed", "expand", "read_listings"]
 
 _LIST = ".txt"
+# A million names of 250 bytes; what a list holds is in memory several times.
+_MOST_LIST_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -160,12 +162,15 @@ class _Naming:
                 is_empty = False
                 yield Source(_beside(path, source.uri), source.metadata)
         if is_empty:
-            raise SourceError(f"{public_name(path)}: names no video; fill it, or leave it out")
+            raise SourceError(f"{shown_name(path)}: names no video; fill it, or leave it out")
 
     def _in_list(self, path: str) -> list[str]:
         """The names in a list; spaces at the ends of a line are a name's own only where such a file is there."""
         with self._opened(path) as file:
-            text = file.read().decode("utf-8-sig", errors="surrogateescape")
+            content = file.read(_MOST_LIST_BYTES + 1)
+        if len(content) > _MOST_LIST_BYTES:
+            raise SourceError(f"{shown_name(path)}: is larger than {_MOST_LIST_BYTES:,} bytes; split it")
+        text = content.decode("utf-8-sig", errors="surrogateescape")
         lines = [line.strip("\r") for line in text.split("\n")]
         named = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
         literal = [_beside(path, line) for line in named]
@@ -186,9 +191,11 @@ class _Naming:
                 with Path(path).open("rb") as file:
                     yield file
         except VideoError as error:
-            raise SourceError(f"{public_name(path)}: cannot be read: {error.problem}") from None
+            raise SourceError(f"{shown_name(path)}: cannot be read: {error.problem}") from None
         except OSError as error:
-            raise SourceError(f"{path}: cannot be read ({error.strerror or error}); check its permissions") from error
+            raise SourceError(
+                f"{shown_name(path)}: cannot be read ({error.strerror or error}); check its permissions"
+            ) from error
 
 
 def _is_listing(path: str, suffixes: Container[str]) -> bool:

@@ -298,7 +298,7 @@ class ExecutorContract:
 
     def test_run_reads_videos_where_they_are(self, run, stages, tmp_path):
         made = make_video(tmp_path / "a.mp4", steady(30))
-        fetching = Fetching(timeout_seconds=2, pause_seconds=0.01)
+        fetching = Fetching(timeout_seconds=2, pause_seconds=0.01, private_hosts=("127.0.0.1",))
         remote = {"decoder": make_decoder(Decoding(), fetching), "fetching": fetching}
         with WebServer({"/a.mp4": made.path.read_bytes(), "/page.mp4": b"<html>"}) as server:
             wanted = [server.url(name, "?sig=secret") for name in ("a.mp4", "page.mp4", "none.mp4")]

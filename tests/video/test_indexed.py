@@ -12,7 +12,7 @@ from web_server import WebServer
 from pipeline.errors import VideoError, VideoReadError
 from pipeline.video import Decoding, Fetching, IndexedVideos, content_id, make_decoder
 
-FETCHING = Fetching(tries=1, timeout_seconds=5)
+FETCHING = Fetching(tries=1, timeout_seconds=5, allow_private=True)
 
 
 def videos_of(*names: str) -> IndexedVideos:

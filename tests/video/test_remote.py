@@ -22,7 +22,7 @@ from pipeline.video import Decoding, Fetching, VideoDecoder, content_id, make_de
 from pipeline.video.media import open_media
 
 MIB = 2**20
-QUICK = Fetching(timeout_seconds=0.5, pause_seconds=0.01, cache_bytes=8 * MIB)
+QUICK = Fetching(timeout_seconds=0.5, pause_seconds=0.01, cache_bytes=8 * MIB, allow_private=True)
 
 
 @pytest.fixture

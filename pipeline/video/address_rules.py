@@ -1,0 +1,180 @@
+"""Which hosts of the network may be asked: public ones, and of others those that the user's own settings allow."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+__all__ = ["AddressRules", "PrivateHostError", "is_host_or_network", "is_public", "literal_address"]
+
+Address = IPv4Address | IPv6Address
+
+# What `allow_private` allows. Link-local addresses, where clouds give out a machine's credentials (169.254.169.254),
+# are not among them, and neither is what no server has: unspecified, multicast and reserved addresses.
+_PRIVATE = tuple(
+    map(
+        ipaddress.ip_network,
+        ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "::1/128", "fc00::/7"),
+    )
+)
+# NAT64 (RFC 6052) and IPv4-compatible addresses (RFC 4291) end in an IPv4 address.
+_ENDS_IN_IPV4 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
+# Site-local addresses (RFC 3879), local NAT64 (RFC 8215) and Teredo (RFC 4380), which holds addresses of both kinds.
+_NEVER_PUBLIC = tuple(map(ipaddress.ip_network, ("fec0::/10", "64:ff9b:1::/48", "2001::/32")))
+# 2130706433, 0x7f.1 and 0177.0.0.1 are 127.0.0.1 to the system's resolver.
+_NUMERIC_HOST = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+)){0,3}", re.IGNORECASE)
+_HOST_NAME = re.compile(r"(?!-)[^\s/:@?#\[\]\\%]{1,253}")
+
+
+class PrivateHostError(Exception):
+    """A host whose address may not be asked; it never leaves this package.
+
+    Attributes:
+        problem: What is wrong with it, and which setting allows it.
+    """
+
+    def __init__(self, host: str, addresses: Iterable[Address]) -> None:
+        kinds = {_kind(address): address for address in addresses}
+        kind, address = next(iter(kinds.items()))
+        at = "" if str(address) == host else f", {address}"
+        ways = f'set fetching.private_hosts to ["{host}"]'
+        if any(_embedded(address)[0] in network for network in _PRIVATE):
+            ways += ", or fetching.allow_private to true"
+        self.problem = (
+            f"its host {host!r} is at {kind} address{at}, which is asked only where your settings allow it; if it"
+            f" is yours, {ways}"
+        )
+        super().__init__(self.problem)
+
+
+@dataclass(frozen=True)
+class AddressRules:
+    """What is allowed besides public addresses.
+
+    Attributes:
+        allow_private: Whether loopback and private addresses are.
+        private_hosts: Names of hosts, addresses and networks that are allowed, whatever kind they are of.
+    """
+
+    allow_private: bool = False
+    private_hosts: tuple[str, ...] = ()
+
+    def check_name(self, host: str) -> None:
+        """Refuse a host whose name says which address it has, before anything is resolved.
+
+        Args:
+            host: As it stands in a URL, without brackets.
+
+        Raises:
+            PrivateHostError: It is an address that is not allowed, or "localhost".
+        """
+        address = literal_address(host)
+        if address is None and _plain(host).rpartition(".")[2] == "localhost":
+            address = IPv4Address("127.0.0.1")
+        if address is not None:
+            self.allowed(host, [address])
+
+    def allowed(self, host: str, addresses: Iterable[Address]) -> list[Address]:
+        """Those of a host's addresses that may be asked.
+
+        Raises:
+            PrivateHostError: There are addresses, and none is allowed.
+        """
+        found = list(addresses)
+        names = {_plain(name) for name in self.private_hosts}
+        kept = found if _plain(host) in names else [address for address in found if self._is_allowed(address)]
+        if found and not kept:
+            raise PrivateHostError(host, found)
+        return kept
+
+    def _is_allowed(self, address: Address) -> bool:
+        ends = _embedded(address)
+        if all(map(_is_plainly_public, ends)):
+            return True
+        networks = [*self._networks(), *(_PRIVATE if self.allow_private else ())]
+        return all(_is_plainly_public(end) or any(end in network for network in networks) for end in ends)
+
+    def _networks(self) -> Iterable[IPv4Network | IPv6Network]:
+        for name in self.private_hosts:
+            try:
+                yield ipaddress.ip_network(name.strip("[]"), strict=False)
+            except ValueError:
+                continue
+
+
+def is_public(address: Address) -> bool:
+    """Whether an address is one of the public internet; one that wraps another is only if that is, too."""
+    return all(map(_is_plainly_public, _embedded(address)))
+
+
+def literal_address(host: str) -> Address | None:
+    """The address that a host is written as, in any spelling that the system takes; None for a name."""
+    text = host.strip("[]").rstrip(".")
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        pass
+    if not _NUMERIC_HOST.fullmatch(text):
+        return None
+    try:
+        return IPv4Address(socket.inet_aton(text))
+    except OSError:
+        return None
+
+
+def is_host_or_network(text: str) -> bool:
+    """Whether a text is a host's name, an address or a network, and not a URL."""
+    try:
+        ipaddress.ip_network(text.strip("[]"), strict=False)
+    except ValueError:
+        return _HOST_NAME.fullmatch(text) is not None
+    return True
+
+
+def _plain(host: str) -> str:
+    name = host.strip("[]").rstrip(".").lower()
+    if name.isascii():
+        return name
+    try:
+        return name.encode("idna").decode()
+    except UnicodeError:
+        return name
+
+
+def _embedded(address: Address) -> list[Address]:
+    """The addresses that one reaches: the one it wraps, or it and the one within it."""
+    if isinstance(address, IPv4Address):
+        return [address]
+    if address.ipv4_mapped is not None:
+        return [address.ipv4_mapped]
+    if address.sixtofour is not None:
+        return [address.sixtofour]
+    plain = IPv6Address(int(address))
+    # ::1 and :: are addresses of their own.
+    if any(plain in network for network in _ENDS_IN_IPV4) and int(plain) > 1:
+        return [IPv4Address(int(plain) & 0xFFFFFFFF)]
+    return [plain]
+
+
+def _is_plainly_public(address: Address) -> bool:
+    return (
+        address.is_global
+        and not (address.is_private or address.is_loopback or address.is_link_local or address.is_multicast)
+        and not (address.is_reserved or address.is_unspecified)
+        and not any(address in network for network in _NEVER_PUBLIC)
+    )
+
+
+def _kind(address: Address) -> str:
+    end = _embedded(address)[0]
+    if end.is_loopback:
+        return "a loopback"
+    if end.is_link_local:
+        return "a link-local"
+    if any(end in network for network in _PRIVATE):
+        return "a private"
+    return "a reserved"
