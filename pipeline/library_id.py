@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline.errors import ConfigError, StoreError
+from pipeline.parsing import parse_json
 from pipeline.store.places import Place
 
 __all__ = ["LibraryId", "claim_library_id", "local_folder", "read_library_id"]
@@ -80,7 +81,7 @@ def local_folder(library: str) -> Path | None:
 
 def _read(library: str) -> LibraryId | None:
     try:
-        return LibraryId(**json.loads(Place(library).read(_NAME)))
+        return LibraryId(**parse_json(Place(library).read(_NAME)))
     except FileNotFoundError:
         return None
     except (OSError, TypeError, ValueError) as error:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import suppress
 
 from pipeline.errors import StoreError
+from pipeline.parsing import parse_json
 from pipeline.store.background import BACKGROUND_FILE, kept_sample
 from pipeline.store.name_files import holder_file
 from pipeline.store.parquet_store import recorded_names
@@ -74,10 +74,10 @@ def _holders(place: Place, store: str, video_id: str) -> list[str]:
     names = set(recorded_names(place, f"{store}/{video_id}.parquet"))
     for file in place.list(f"{store}/names/{video_id}", ".json"):
         with suppress(KeyError, TypeError, ValueError):
-            names.add(json.loads(place.read(file))["name"])
+            names.add(parse_json(place.read(file))["name"])
     found = []
     for file in sorted(f"{store}/{holder_file(name)}" for name in names):
         with suppress(FileNotFoundError, KeyError, TypeError, ValueError):
-            if json.loads(place.read(file))["video_id"] == video_id:
+            if parse_json(place.read(file))["video_id"] == video_id:
                 found.append(file)
     return found

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from pipeline.errors import StoreError
+from pipeline.parsing import parse_json
 from pipeline.store.places import Place
 from pipeline.types import FailedSource, Source, Status, VideoReport
 from pipeline.uris import kept_name
@@ -115,7 +116,7 @@ class FailureLog:
 
     def _read(self, name: str) -> FailedSource:
         try:
-            found = json.loads(self._place.read(name))
+            found = parse_json(self._place.read(name))
             return FailedSource(
                 source=Source(found["uri"], found["metadata"]),
                 problem=found["problem"],

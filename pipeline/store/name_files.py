@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.errors import StoreError
+from pipeline.parsing import parse_json
 from pipeline.store.places import Place
 from pipeline.types import VideoRecord
 
@@ -86,7 +87,7 @@ class NameFiles:
             StoreError: It cannot be read.
         """
         try:
-            return str(json.loads(self.place.read(holder_file(name)))["video_id"])
+            return str(parse_json(self.place.read(holder_file(name)))["video_id"])
         except FileNotFoundError:
             return None
         except (OSError, KeyError, TypeError, ValueError) as error:
@@ -148,7 +149,7 @@ class NameFiles:
     def _notes(self, video_id: str) -> list[dict[str, Any]]:
         folder = names_folder(video_id)
         try:
-            notes = [json.loads(self.place.read(file)) for file in self.place.list(folder, ".json")]
+            notes = [parse_json(self.place.read(file)) for file in self.place.list(folder, ".json")]
             return sorted(notes, key=lambda note: (note["added_ns"], note["name"]))
         except (OSError, KeyError, TypeError, ValueError) as error:
             problem = f"{self.place.root}/{folder}: the names of a video cannot be read ({error}); delete that folder"

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
+from pipeline.parsing import parse_json
 from pipeline.store.background import FRAMES_OF_A_VIDEO, FrameSample, draw_sample, keep_sample, kept_sample
 from pipeline.store.frames_file import read_columns, read_pts, read_some_vectors, write_frames
 from pipeline.store.name_files import NameFiles, names_folder
@@ -287,7 +288,7 @@ class ParquetStore:
         try:
             with self._place.open(_file_of(video_id)) as file:
                 parquet = pq.ParquetFile(file, page_checksum_verification=True)
-                details = json.loads((parquet.schema_arrow.metadata or {})[_METADATA_KEY])
+                details = parse_json((parquet.schema_arrow.metadata or {})[_METADATA_KEY])
                 self._check(video_id, details)
                 found = read(parquet)
         except FileNotFoundError:
@@ -335,7 +336,7 @@ def recorded_names(place: Place, file: str) -> tuple[str, ...]:
     """
     try:
         with place.open(file) as opened:
-            record = json.loads(pq.ParquetFile(opened).schema_arrow.metadata[_METADATA_KEY])["record"]
+            record = parse_json(pq.ParquetFile(opened).schema_arrow.metadata[_METADATA_KEY])["record"]
             return (*record["names"], *record.get("former_names", ()))
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
         return ()
