@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipeline.errors import ConfigError
+from pipeline.parsing import MOST_YAML_BYTES, ParseError, parse_yaml, read_bytes, shown
 from pipeline.uris import public_name
 
 __all__ = [
@@ -32,6 +32,10 @@ __all__ = [
 
 _LIBRARY_FIELDS = {"path": "library", "private": "library_private"}
 _BUNDLED = Path(__file__).resolve().parent.parent / "configs"
+# Ours extend one another once or twice; settings nest four levels deep.
+_MOST_FILES = 20
+_MOST_NAME_PARTS = 20
+_MOST_FAULTS = 20
 
 
 class Settings(BaseModel):
@@ -93,15 +97,17 @@ def _load(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if resolved in seen:
         chain = " -> ".join(str(p) for p in (*seen, resolved))
         raise ConfigError(f"{path}: extends itself ({chain}); remove one of these `extends`")
+    if len(seen) >= _MOST_FILES:
+        raise ConfigError(f"{path}: the last of {_MOST_FILES} files that extend one another; join some of them")
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = parse_yaml(read_bytes(path, MOST_YAML_BYTES))
     except FileNotFoundError as error:
         names = ", ".join(bundled_names())
         raise ConfigError(f"no configuration file {str(path)!r}; give a path, or one of: {names}") from error
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error})") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    except ParseError as error:
+        raise ConfigError(f"{path}: not YAML that can be used: {error}") from error
     if data is None:
         data = {}
     if not isinstance(data, dict):
@@ -110,7 +116,7 @@ def _load(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if below is None:
         return data
     if not isinstance(below, str):
-        raise ConfigError(f"{path}: extends: expected a file name, got {below!r}")
+        raise ConfigError(f"{path}: extends: expected a file name, got {shown(below)}")
     return merged(_load(path.parent / below, (*seen, resolved)), data)
 
 
@@ -156,12 +162,12 @@ def with_overrides(data: Mapping[str, Any], overrides: Iterable[str]) -> dict[st
     for override in overrides:
         key, equals, text = override.partition("=")
         path = key.strip().split(".")
-        if not equals or not all(path):
-            raise ConfigError(f"--set {override!r}: expected name=value with a dotted name, as sampling.fps=2")
+        if not equals or not all(path) or len(path) > _MOST_NAME_PARTS:
+            raise ConfigError(f"--set {shown(override)}: expected name=value with a dotted name, as sampling.fps=2")
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"--set {override!r}: the value is not YAML: {' '.join(str(error).split())}") from error
+            value = parse_yaml(text)
+        except ParseError as error:
+            raise ConfigError(f"--set {shown(override)}: the value is not YAML that can be used: {error}") from error
         for part in reversed(path):
             value = {part: value}
         result = merged(result, value)
@@ -194,7 +200,8 @@ def _with_strategies(model: type[Settings], data: Mapping[str, Any]) -> dict[str
 
 
 def _faults(model: type[Settings], error: ValidationError) -> Iterator[str]:
-    for fault in error.errors(include_url=False):
+    faults = error.errors(include_url=False)
+    for fault in faults[:_MOST_FAULTS]:
         path, parent = _dotted(model, fault["loc"])
         if fault["type"] == "extra_forbidden":
             allowed = sorted(parent.model_fields) if parent is not None else []
@@ -206,11 +213,12 @@ def _faults(model: type[Settings], error: ValidationError) -> Iterator[str]:
             tag = str(fault["ctx"]["tag"])
             near = difflib.get_close_matches(tag, tags.split(", "), n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}? " if near else ""
-            yield f"{path}.strategy: unknown strategy {tag!r}; {hint}allowed: {tags}"
+            yield f"{path}.strategy: unknown strategy {shown(tag)}; {hint}allowed: {tags}"
         else:
             given = fault["input"]
-            given = public_name(given) if isinstance(given, str) else given
-            yield f"{path}: {fault['msg']}, got {given!r}"
+            yield f"{path}: {fault['msg']}, got {shown(public_name(given) if isinstance(given, str) else given)}"
+    if len(faults) > _MOST_FAULTS:
+        yield f"and {len(faults) - _MOST_FAULTS} more"
 
 
 def _dotted(model: type[Settings], location: tuple[int | str, ...]) -> tuple[str, type[Settings] | None]:

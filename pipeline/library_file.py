@@ -13,6 +13,7 @@ import yaml
 
 from pipeline.config import merged, validate
 from pipeline.errors import ConfigError, StoreError
+from pipeline.parsing import ParseError, parse_yaml
 from pipeline.run_config import RunConfig
 from pipeline.store.places import Place
 from pipeline.trust import remember
@@ -57,12 +58,12 @@ def read_library_file(library: str) -> LibraryFile | None:
     """
     place = f"{library}/{_NAME}"
     try:
-        content = yaml.safe_load(Place(library).read(_NAME))
+        content = parse_yaml(Place(library).read(_NAME))
     except FileNotFoundError:
         return None
     except NotADirectoryError as error:
         raise StoreError(f"the library {library!r} is a file or lies in one; name a folder") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ParseError) as error:
         raise StoreError(f"{place}: cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise ConfigError(f"{place}: not of format {_FORMAT}, which this version of momentseek reads")

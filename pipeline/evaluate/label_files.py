@@ -10,7 +10,6 @@ Both public sets hold a few moments that end before they begin; these are left o
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import re
@@ -21,6 +20,7 @@ from typing import Any
 
 from pipeline.errors import ConfigError
 from pipeline.evaluate.labelled import LabelledQuery, query_of_line
+from pipeline.parsing import MOST_JSON_BYTES, MOST_LINE_LENGTH, is_unicode, parse_json, read_bytes, shown
 
 __all__ = ["LabelledSet", "read_labelled", "read_labelled_set"]
 
@@ -62,8 +62,8 @@ def read_labelled_set(path: str | Path) -> LabelledSet:
             should be; the message names file and line (or video), and what was expected.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_bytes(path, MOST_JSON_BYTES).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except (OSError, ValueError) as error:
         raise ConfigError(f"the labelled set {str(path)!r} cannot be read: {error}") from error
     left_out: list[str] = []
     form = _form(text, Path(path).suffix.lower())
@@ -92,7 +92,7 @@ def _form(text: str, suffix: str) -> str | None:
         is_lines = "##" in first or suffix == ".txt"
         return "Charades-STA" if is_lines else "QVHighlights" if suffix != ".json" else None
     try:
-        start = json.loads(first)
+        start = parse_json(first, most_bytes=MOST_JSON_BYTES)
     except ValueError:
         # The first line of an object of several, or a broken one.
         return "ActivityNet Captions" if suffix == ".json" or first == "{" else "QVHighlights"
@@ -105,33 +105,40 @@ def _lines(text: str) -> list[str]:
     return text.split("\n")
 
 
+def _filled_lines(text: str, path: str) -> Iterator[tuple[int, str]]:
+    """The lines that are not blank, with their numbers."""
+    for number, line in enumerate(_lines(text), start=1):
+        if len(line) > MOST_LINE_LENGTH:
+            raise ConfigError(f"{path}, line {number}: more than {MOST_LINE_LENGTH:,} characters; no such line is read")
+        if line.strip():
+            yield number, line
+
+
 def _qvhighlights(text: str, path: str) -> Iterator[LabelledQuery]:
     seen: set[int | str] = set()
-    for number, line in enumerate(_lines(text), start=1):
-        if not line.strip():
-            continue
+    for number, line in _filled_lines(text, path):
         try:
             query = query_of_line(line)
         except ValueError as error:
             raise ConfigError(f"{path}, line {number}: {error}") from error
         if query.query_id in seen:
-            raise ConfigError(f"{path}, line {number}: qid {query.query_id!r} was there before; each is given once")
+            raise ConfigError(
+                f"{path}, line {number}: qid {shown(query.query_id)} was there before; each is given once"
+            )
         seen.add(query.query_id)
         yield query
 
 
 def _charades(text: str, path: str, left_out: list[str]) -> Iterator[LabelledQuery]:
-    for number, line in enumerate(_lines(text), start=1):
-        if not line.strip():
-            continue
+    for number, line in _filled_lines(text, path):
         parts = _CHARADES.fullmatch(line.strip())
         if parts is None or not parts["text"].strip():
-            raise ConfigError(f"{path}, line {number}: expected VIDEO START END##sentence, got {line.strip()[:80]!r}")
+            raise ConfigError(f"{path}, line {number}: expected VIDEO START END##sentence, got {shown(line.strip())}")
         window = _times(parts["start"], parts["end"])
         if window is None:
             raise ConfigError(
                 f"{path}, line {number}: expected START and END in seconds, 0 or more, got"
-                f" {parts['start']!r} and {parts['end']!r}"
+                f" {shown(parts['start'])} and {shown(parts['end'])}"
             )
         if window[0] >= window[1]:
             left_out.append(f"line {number}")
@@ -141,14 +148,16 @@ def _charades(text: str, path: str, left_out: list[str]) -> Iterator[LabelledQue
 
 def _activitynet(text: str, path: str, left_out: list[str]) -> Iterator[LabelledQuery]:
     try:
-        data = json.loads(text)
+        data = parse_json(text, most_bytes=MOST_JSON_BYTES)
     except ValueError as error:
         raise ConfigError(f"{path}: is no JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: expected an object with a video's captions under its name, got {shown(data)}")
     for video, entry in data.items():
         try:
             yield from _captions(video, entry, left_out)
         except ValueError as error:
-            raise ConfigError(f"{path}, video {video!r}: {error}") from error
+            raise ConfigError(f"{path}, video {shown(video)}: {error}") from error
 
 
 def _captions(video: str, entry: object, left_out: list[str]) -> Iterator[LabelledQuery]:
@@ -156,15 +165,15 @@ def _captions(video: str, entry: object, left_out: list[str]) -> Iterator[Labell
     duration, windows, sentences = (fields.get(key) for key in ("duration", "timestamps", "sentences"))
     length = _seconds(duration)
     if not length:
-        raise ValueError(f"expected a duration in seconds, more than 0, got {duration!r}")
+        raise ValueError(f"expected a duration in seconds, more than 0, got {shown(duration)}")
     if not isinstance(windows, list) or not isinstance(sentences, list) or len(windows) != len(sentences):
-        raise ValueError(f"expected as many timestamps as sentences, got {windows!r} and {sentences!r}")
+        raise ValueError(f"expected as many timestamps as sentences, got {shown(windows)} and {shown(sentences)}")
     for number, (window, sentence) in enumerate(zip(windows, sentences, strict=True)):
         times = _times(*window) if isinstance(window, list) and len(window) == 2 else None
         if times is None:
-            raise ValueError(f"expected [start, end] in seconds as timestamp {number}, got {window!r}")
-        if not isinstance(sentence, str) or not sentence.strip():
-            raise ValueError(f"expected a text as sentence {number}, got {sentence!r}")
+            raise ValueError(f"expected [start, end] in seconds as timestamp {number}, got {shown(window)}")
+        if not isinstance(sentence, str) or not sentence.strip() or not is_unicode(sentence):
+            raise ValueError(f"expected a text as sentence {number}, got {shown(sentence)}")
         # Some ends lie a little beyond the video's.
         start, end = times[0], min(times[1], length)
         if start >= end:

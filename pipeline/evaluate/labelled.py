@@ -13,11 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import ConfigError
+from pipeline.parsing import is_unicode, parse_json, shown
 
 __all__ = ["CLIP_SECONDS", "ClipSaliency", "LabelledQuery", "query_of_line", "write_labelled"]
 
 CLIP_SECONDS = 2.0
 """Length of the clips that saliency is told of, from the video's start."""
+
+
+# A hundred days: scores are held for each clip of a video.
+_MOST_SALIENCY_SECONDS = 1e7
 
 
 @dataclass(frozen=True)
@@ -76,21 +81,21 @@ def query_of_line(line: str) -> LabelledQuery:
     Raises:
         ValueError: It is not as it should be; the message says what was expected.
     """
-    data = json.loads(line)
+    data = parse_json(line)
     if not isinstance(data, dict):
-        raise ValueError(f"expected a JSON object, got {data!r}")  # noqa: TRY004 - one kind of fault for the caller
+        raise ValueError(f"expected a JSON object, got {shown(data)}")  # noqa: TRY004 - one kind of fault for the caller
     query_id = data.get("qid")
     if isinstance(query_id, bool) or not isinstance(query_id, int | str):
-        raise ValueError(f"expected a number or text as qid, got {query_id!r}")  # noqa: TRY004 - as above
+        raise ValueError(f"expected a number or text as qid, got {shown(query_id)}")  # noqa: TRY004 - as above
     windows = data.get("relevant_windows")
     if not isinstance(windows, list):
         raise ValueError(  # noqa: TRY004 - as above
             "expected a list of [start, end] in relevant_windows, empty where the video does not show it, got"
-            f" {windows!r}"
+            f" {shown(windows)}"
         )
     duration = data.get("duration")
     if duration is not None and not (_is_number(duration) and 0 < duration < math.inf):
-        raise ValueError(f"expected a duration in seconds, more than 0, got {duration!r}")
+        raise ValueError(f"expected a duration in seconds, more than 0, got {shown(duration)}")
     return LabelledQuery(
         query_id,
         _text(data, "query"),
@@ -130,8 +135,8 @@ def _fields(query: LabelledQuery) -> dict[str, Any]:
 
 def _text(data: Mapping[str, Any], key: str) -> str:
     text = data.get(key)
-    if not isinstance(text, str) or not text.strip():
-        raise ValueError(f"expected a text as {key}, got {text!r}")
+    if not isinstance(text, str) or not text.strip() or not is_unicode(text):
+        raise ValueError(f"expected a text as {key}, got {shown(text)}")
     return text.strip()
 
 
@@ -140,13 +145,13 @@ def _window(window: object) -> tuple[float, float]:
         start, end = float(window[0]), float(window[1])
         if 0 <= start < end < math.inf:
             return start, end
-    raise ValueError(f"expected [start, end] in seconds with 0 <= start < end, got {window!r}")
+    raise ValueError(f"expected [start, end] in seconds with 0 <= start < end, got {shown(window)}")
 
 
 def _concepts(concepts: object) -> tuple[str, ...]:
     if isinstance(concepts, list) and all(isinstance(concept, str) and concept.strip() for concept in concepts):
         return tuple(dict.fromkeys(concept.strip() for concept in concepts))
-    raise ValueError(f'expected a list of texts as concepts, as ["forklift", "night"], got {concepts!r}')
+    raise ValueError(f'expected a list of texts as concepts, as ["forklift", "night"], got {shown(concepts)}')
 
 
 def _saliency(data: Mapping[str, Any], duration: float | None) -> ClipSaliency | None:
@@ -155,14 +160,18 @@ def _saliency(data: Mapping[str, Any], duration: float | None) -> ClipSaliency |
         return None
     if duration is None:
         raise ValueError("saliency_scores need the video's duration; give it in seconds, or leave them out")
+    if duration > _MOST_SALIENCY_SECONDS:
+        raise ValueError(f"saliency_scores of a video of {duration:g} s; the most is {_MOST_SALIENCY_SECONDS:g} s")
     # The clip that the end cuts short does not count.
     clips = int(duration / CLIP_SECONDS)
-    if not isinstance(ids, list) or not all(_is_number(clip) and clip in range(clips) for clip in ids):
-        raise ValueError(f"expected clips from 0 to {clips - 1} as relevant_clip_ids, got {ids!r}")
+    if not isinstance(ids, list) or not all(_is_number(clip) and 0 <= clip < clips and clip % 1 == 0 for clip in ids):
+        raise ValueError(f"expected clips from 0 to {clips - 1} as relevant_clip_ids, got {shown(ids)}")
     if not isinstance(scores, list) or len(scores) != len(ids) or not all(map(_are_scores, scores)):
-        raise ValueError(f"expected the scores of each of {len(ids)} clips, 0 to 4, as saliency_scores, got {scores!r}")
+        raise ValueError(
+            f"expected the scores of each of {len(ids)} clips, 0 to 4, as saliency_scores, got {shown(scores)}"
+        )
     if len({len(of_clip) for of_clip in scores}) != 1:
-        raise ValueError(f"expected as many saliency_scores for one clip as for another, got {scores!r}")
+        raise ValueError(f"expected as many saliency_scores for one clip as for another, got {shown(scores)}")
     return ClipSaliency(clips, tuple(map(int, ids)), tuple(tuple(map(float, of_clip)) for of_clip in scores))
 
 

@@ -16,6 +16,7 @@ from pipeline.evaluate.restoring import restored
 from pipeline.experiments.costs import DecodingCost, Kept
 from pipeline.experiments.embedding import Embedded
 from pipeline.experiments.settings import Experiment, Variant
+from pipeline.parsing import MOST_JSON_BYTES, parse_json
 
 __all__ = ["FRONT_METRIC", "ExperimentResult", "VariantResult", "read_result", "select", "write_result"]
 
@@ -180,7 +181,7 @@ def read_result(folder: Path, variant: Variant, data_fingerprint: str) -> Varian
 
 
 def _result(content: str, variant: Variant) -> VariantResult:
-    fields = json.loads(content)
+    fields = parse_json(content, most_bytes=MOST_JSON_BYTES, allows_nan=True)
     if fields["format"] != _FORMAT:
         raise ValueError(f"the result has format {fields['format']} instead of {_FORMAT}")
     return VariantResult(

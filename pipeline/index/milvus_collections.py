@@ -20,6 +20,7 @@ from pipeline.index.kinds import Kind
 from pipeline.index.milvus_connection import MilvusConnection
 from pipeline.index.milvus_rows import schema
 from pipeline.index.protocol import Owner
+from pipeline.parsing import parse_json
 
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
@@ -254,7 +255,7 @@ class MilvusCollections:
 def _lives(builder: str) -> bool:
     """Whether the process that builds a collection may still be at it."""
     with suppress(ValueError):
-        host, process, began = json.loads(builder)
+        host, process, began = parse_json(builder)
         if host != socket.gethostname():
             return time.time() - float(began) < _FORGOTTEN_SECONDS
         return process != os.getpid() and Path(f"/proc/{process}").exists()
@@ -263,7 +264,7 @@ def _lives(builder: str) -> bool:
 
 def _under_way(collection: str, builder: str) -> MomentIndexError:
     with suppress(ValueError):
-        host, process, began = json.loads(builder)
+        host, process, began = parse_json(builder)
         since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(began))
         return MomentIndexError(
             f"process {process} on {host} has been rebuilding this index since {since} (collection {collection!r});"

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pipeline.config import Settings, validate
 from pipeline.errors import ConfigError, QueryError
+from pipeline.parsing import parse_json
 from pipeline.search.clock import TimeOfDay
 from pipeline.types import Scalar
 from pipeline.uris import public_name
@@ -205,8 +206,8 @@ def read_query(text: str | bytes, origin: str = "the question") -> Query:
         QueryError: It is no JSON, or a field is unknown, of the wrong kind or out of range.
     """
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        data = parse_json(text)
+    except ValueError as error:
         raise QueryError(
             f'{origin} is not JSON that can be read ({error}); write {{"shows": "a person in a hard hat"}}'
         ) from error

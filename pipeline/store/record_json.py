@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from dataclasses import asdict
 from fractions import Fraction
 from typing import Any
 
+from pipeline.parsing import parse_json
 from pipeline.types import Scalar, Status, VideoInfo, VideoRecord
 
 __all__ = [
@@ -36,12 +36,9 @@ def parsed(content: bytes | str) -> dict[str, Any]:
     """The JSON object in a file of a library.
 
     Raises:
-        ValueError: It is no JSON object, or one nested too deeply.
+        ValueError: It is no JSON object, or exceeds a limit of `parse_json`.
     """
-    try:
-        found = json.loads(content)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+    found = parse_json(content)
     if not isinstance(found, dict):
         raise ValueError(f"a JSON object was expected, not a {type(found).__name__}")  # noqa: TRY004 - callers expect one kind
     return found

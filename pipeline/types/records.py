@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pipeline.parsing import shown
 from pipeline.types.video import VideoInfo
 
 __all__ = ["FailedSource", "Scalar", "Source", "Status", "VideoRecord", "VideoReport", "name_problem"]
@@ -21,7 +22,7 @@ def name_problem(name: str) -> str | None:
     if _NAME.fullmatch(name):
         return None
     rule = "a name is made of letters, digits, spaces and _ . : / -, and begins with a letter, a digit or _"
-    return f"metadata {name!r}: {rule}"
+    return f"metadata {shown(name)}: {rule}"
 
 
 class Status(StrEnum):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 import datetime
-import io
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from pipeline.errors import SourceError
+from pipeline.parsing import MOST_LINE_LENGTH, ParseError, is_unicode, parse_json, shown, text_lines
 from pipeline.types import Scalar, Source, name_problem
 from pipeline.uris import public_name, suffix_of
+from pipeline.video.parquet_rows import parquet_rows
 
 __all__ = ["MANIFESTS", "json_manifest", "manifest_rows", "scalar_of"]
 
@@ -22,6 +24,10 @@ _INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})")
 # Without exponents: "12e4" is rather a name.
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})\.\d+")
 _WORDS = {"true": True, "false": False}
+# Metadata is filtered by name; spreadsheets and data sets have some hundreds of columns.
+_MOST_COLUMNS = 2000
+# A few bytes of Parquet can claim billions of rows.
+_MOST_ROWS = 10_000_000
 
 Row = tuple[str, Mapping[str, Any]]
 
@@ -42,12 +48,16 @@ def manifest_rows(name: str, file: BinaryIO) -> Iterator[Source]:
             be: without a video, with other columns than the header, or with a value that is no text or number or a name
             that no filter can use.
     """
-    shown = public_name(name)
+    where = public_name(name)
     try:
-        for place, row in MANIFESTS[suffix_of(name)](shown, file):
-            yield _source(f"{shown}, {place}", row)
+        for number, (place, row) in enumerate(MANIFESTS[suffix_of(name)](where, file), start=1):
+            if number > _MOST_ROWS:
+                raise SourceError(f"{where}: more than {_MOST_ROWS:,} rows; split it")
+            yield _source(f"{where}, {place}", row)
     except UnicodeDecodeError as error:
-        raise SourceError(f"{shown}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from error
+        raise SourceError(f"{where}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from error
+    except ParseError as error:
+        raise SourceError(f"{where}: {error}") from error
 
 
 def json_manifest(sources: Iterable[Source]) -> str:
@@ -65,16 +75,17 @@ def scalar_of(text: str) -> Scalar:
 
 
 def _csv_rows(name: str, file: BinaryIO) -> Iterator[Row]:
-    reader = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""), strict=True)
+    lines = _RecordLines(text_lines(file, newline=""))
+    reader = csv.reader(lines, strict=True)
     try:
         header = next(reader, None)
         if header is None:
             raise SourceError(f"{name}: empty; the first line of a CSV names its columns, as uri,camera")
         _check_columns(name, header)
-        for values in reader:
+        for values in lines.records(reader):
             if not values:
                 continue
-            place = f"line {reader.line_num}"
+            place = f"line {lines.first}"
             if len(values) != len(header):
                 raise SourceError(
                     f"{name}, {place}: {len(values)} values where the header has {len(header)} columns; mend the line,"
@@ -83,37 +94,60 @@ def _csv_rows(name: str, file: BinaryIO) -> Iterator[Row]:
             pairs = zip(header, values, strict=True)
             yield place, {key: value if key in _VIDEO_COLUMNS else scalar_of(value) for key, value in pairs}
     except csv.Error as error:
-        raise SourceError(f"{name}, line {reader.line_num}: not CSV ({error}); mend it") from error
+        raise SourceError(
+            f"{name}, line {lines.first}: not CSV ({error}); mend it, and look for a quote that is not closed"
+        ) from error
+
+
+class _RecordLines:
+    """The lines of a CSV file, of which one record may take so many characters: a quote that is not closed takes all.
+
+    Attributes:
+        first: Number of the line at which the record begins.
+    """
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self.first = 1
+        self._lines = lines
+        self._length = 0
+
+    def __iter__(self) -> _RecordLines:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self._length += len(line)
+        if self._length > MOST_LINE_LENGTH:
+            raise csv.Error(f"a record of more than {MOST_LINE_LENGTH:,} characters")
+        return line
+
+    def records(self, reader: Any) -> Iterator[list[str]]:
+        """The records that a reader of these lines finds, each held against the limit by itself."""
+        while True:
+            self.first, self._length = reader.line_num + 1, 0
+            values = next(reader, None)
+            if values is None:
+                return
+            yield values
 
 
 def _json_rows(name: str, file: BinaryIO) -> Iterator[Row]:
-    for number, line in enumerate(io.TextIOWrapper(file, encoding="utf-8-sig"), start=1):
+    for number, line in enumerate(text_lines(file), start=1):
         if not line.strip():
             continue
         place = f"line {number}"
         try:
-            row = json.loads(line)
+            row = parse_json(line, allows_nan=True)
         except ValueError as error:
             raise SourceError(f"{name}, {place}: not JSON ({error}); each line is one object") from error
         if not isinstance(row, dict):
-            raise SourceError(f'{name}, {place}: expected an object as {{"uri": "a.mp4"}}, got {str(row)[:60]!r}')
+            raise SourceError(f'{name}, {place}: expected an object as {{"uri": "a.mp4"}}, got {shown(row)}')
         yield place, row
 
 
 def _parquet_rows(name: str, file: BinaryIO) -> Iterator[Row]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    number = 0
-    try:
-        table = pq.ParquetFile(file)
-        _check_columns(name, table.schema_arrow.names)
-        for batch in table.iter_batches(batch_size=1024):
-            for row in batch.to_pylist():
-                number += 1
-                yield f"row {number}", row
-    except pa.ArrowException as error:
-        raise SourceError(f"{name}: not a Parquet file that can be read ({error}); write it again") from error
+    for number, row in enumerate(parquet_rows(name, file, lambda columns: _check_columns(name, columns)), start=1):
+        yield f"row {number}", row
 
 
 MANIFESTS: Mapping[str, Callable[[str, BinaryIO], Iterable[Row]]] = {
@@ -125,9 +159,13 @@ MANIFESTS: Mapping[str, Callable[[str, BinaryIO], Iterable[Row]]] = {
 
 
 def _check_columns(name: str, columns: Sequence[str]) -> None:
-    twice = sorted({column for column in columns if columns.count(column) > 1})
+    if len(columns) > _MOST_COLUMNS:
+        raise SourceError(
+            f"{name}: {len(columns):,} columns; the most is {_MOST_COLUMNS:,}: leave out what is not needed"
+        )
+    twice = sorted(column for column, times in Counter(columns).items() if times > 1)
     if twice:
-        raise SourceError(f"{name}: two columns are named {twice[0]!r}; rename one of them")
+        raise SourceError(f"{name}: two columns are named {shown(twice[0])}; rename one of them")
     _video_column(name, columns)
 
 
@@ -136,10 +174,10 @@ def _video_column(place: str, columns: Iterable[str]) -> str:
     for column in _VIDEO_COLUMNS:
         if column in found:
             return column
-    shown = ", ".join(map(repr, found[:12])) + (", ..." if len(found) > 12 else "")
+    names = ", ".join(map(shown, found[:12])) + (", ..." if len(found) > 12 else "")
     raise SourceError(
         f"{place}: no column names the video; call one of them uri (or path, video, url). Columns found:"
-        f" {shown or 'none'}"
+        f" {names or 'none'}"
     )
 
 
@@ -147,11 +185,13 @@ def _source(place: str, row: Mapping[str, Any]) -> Source:
     column = _video_column(place, row)
     uri = row[column]
     if not isinstance(uri, str) or not uri.strip():
-        raise SourceError(f"{place}: {column!r} is {uri!r}, where it names a video; fill it in, or leave the row out")
+        raise SourceError(
+            f"{place}: {column!r} is {shown(uri)}, where it names a video; fill it in, or leave the row out"
+        )
     metadata = {}
     for name, value in row.items():
         if name != column:
-            known = _scalar(f"{place}, column {name!r}", value)
+            known = _scalar(f"{place}, column {shown(name)}", value)
             if known is not None:
                 if (problem := name_problem(name)) is not None:
                     raise SourceError(f"{place}: {problem}; rename the column")
@@ -165,7 +205,9 @@ def _scalar(place: str, value: object) -> Scalar | None:
         return None
     if isinstance(value, datetime.datetime | datetime.date | datetime.time):
         return value.isoformat()
-    if isinstance(value, str | bool) or (isinstance(value, int) and abs(value) < 2**63):
+    if isinstance(value, bool) or (isinstance(value, str) and is_unicode(value)):
+        return value
+    if isinstance(value, int) and abs(value) < 2**63:
         return value
     if isinstance(value, float) and math.isfinite(value):
         return value
