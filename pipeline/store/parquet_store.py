@@ -19,10 +19,11 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
 from pipeline.store.background import FRAMES_OF_A_VIDEO, FrameSample, draw_sample, keep_sample, kept_sample
-from pipeline.store.frames_file import read_columns, read_pts, read_some_vectors, write_frames
+from pipeline.store.checks import check_frames, fraction_of, seconds_of, shown
+from pipeline.store.frames_file import check_size, read_columns, read_pts, read_some_vectors, write_frames
 from pipeline.store.name_files import NameFiles, names_folder
 from pipeline.store.places import Place
-from pipeline.store.record_json import fraction_from, fraction_text, record_from, record_mapping
+from pipeline.store.record_json import fraction_text, record_from, record_mapping
 from pipeline.types import FrameEmbeddings, VideoRecord
 
 __all__ = ["Outline", "ParquetStore", "recorded_names"]
@@ -32,6 +33,10 @@ T = TypeVar("T")
 _FORMAT = 1
 _METADATA_KEY = b"momentseek"
 _FILE_NAME_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_UNREADABLE = (
+    OSError, pa.ArrowException, AttributeError, KeyError, MemoryError, RecursionError, TypeError, ValueError,
+)  # fmt: skip
+"""What reading a file raises whose content is damaged, or was made to do harm."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,16 +124,18 @@ class ParquetStore:
         """
         columns, details = self._opened(video_id, read_columns) or self._refuse(video_id)
         try:
-            return FrameEmbeddings(
-                video_id=video_id,
-                pts=columns.pts,
-                time_base=fraction_from(details["time_base"]),
-                times_seconds=columns.times_seconds,
-                vectors=columns.vectors,
-                cuts_seconds=_cuts_of(details),
-                duration_seconds=details["duration_seconds"],
-                seen_until_seconds=columns.seen_until_seconds,
-                step_seconds=details.get("step_seconds"),
+            return check_frames(
+                FrameEmbeddings(
+                    video_id=video_id,
+                    pts=columns.pts,
+                    time_base=fraction_of("time_base", details["time_base"]),
+                    times_seconds=columns.times_seconds,
+                    vectors=columns.vectors,
+                    cuts_seconds=_cuts_of(details),
+                    duration_seconds=details["duration_seconds"],
+                    seen_until_seconds=columns.seen_until_seconds,
+                    step_seconds=details.get("step_seconds"),
+                )
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise self._broken(video_id, error) from error
@@ -142,7 +149,7 @@ class ParquetStore:
         (pts, dimension), details = self._opened(video_id, read_pts) or self._refuse(video_id)
         try:
             return Outline(pts, dimension, _cuts_of(details))
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise self._broken(video_id, error) from error
 
     def record(self, video_id: str) -> VideoRecord | None:
@@ -151,11 +158,14 @@ class ParquetStore:
         Raises:
             StoreError: Its file is broken, of another format or of another store.
         """
-        opened = self._opened(video_id, lambda _: None)
+        opened = self._opened(video_id, lambda parquet: int(parquet.metadata.num_rows))
         if opened is None:
             return None
+        count, details = opened
         try:
-            record = record_from(opened[1]["record"])
+            record = record_from(details["record"])
+            if record.frame_count != count:
+                raise ValueError(f"its record says {record.frame_count} frames, and it has {count}")
         except (KeyError, TypeError, ValueError) as error:
             raise self._broken(video_id, error) from error
         return self._names.applied_to(record)
@@ -193,10 +203,12 @@ class ParquetStore:
         try:
             with self._place.open(_file_of(video_id)) as file:
                 seed = int.from_bytes(hashlib.sha256(video_id.encode()).digest()[:4])
-                return read_some_vectors(pq.ParquetFile(file), FRAMES_OF_A_VIDEO, seed)
+                parquet = pq.ParquetFile(file)
+                check_size(parquet)
+                return read_some_vectors(parquet, FRAMES_OF_A_VIDEO, seed)
         except FileNotFoundError:
             return None
-        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        except _UNREADABLE as error:
             raise self._broken(video_id, error) from error
 
     def _video_ids(self) -> list[str]:
@@ -289,10 +301,11 @@ class ParquetStore:
                 parquet = pq.ParquetFile(file, page_checksum_verification=True)
                 details = json.loads((parquet.schema_arrow.metadata or {})[_METADATA_KEY])
                 self._check(video_id, details)
+                check_size(parquet)
                 found = read(parquet)
         except FileNotFoundError:
             return None
-        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        except _UNREADABLE as error:
             raise self._broken(video_id, error) from error
         return found, details
 
@@ -302,14 +315,14 @@ class ParquetStore:
     def _check(self, video_id: str, details: dict[str, Any]) -> None:
         if details["format"] != _FORMAT:
             raise StoreError(
-                f"{self._path(video_id)}: has format {details['format']}, written by momentseek"
-                f" {details.get('versions', {}).get('momentseek', 'unknown')}; this one reads format {_FORMAT}: use"
-                " that version, or delete the file and index the video again"
+                f"{self._path(video_id)}: has format {shown(details['format'])}, written by momentseek"
+                f" {_plain(details.get('versions', {}).get('momentseek', 'unknown'))}; this one reads format {_FORMAT}:"
+                " use that version, or delete the file and index the video again"
             )
         names = ("sampling_fingerprint", "encoder_fingerprint")
         ours = {"video_id": video_id, **{name: getattr(self, name) for name in names}}
         theirs = {"video_id": details["record"]["video_id"], **{name: details[name] for name in names}}
-        wrong = [f"{name} {theirs[name]} instead of {ours[name]}" for name in ours if ours[name] != theirs[name]]
+        wrong = [f"{name} {_plain(theirs[name])} instead of {ours[name]}" for name in ours if ours[name] != theirs[name]]
         if wrong:
             raise StoreError(
                 f"{self._path(video_id)}: belongs elsewhere ({', '.join(wrong)}); move it back or delete it"
@@ -342,7 +355,13 @@ def recorded_names(place: Place, file: str) -> tuple[str, ...]:
 
 
 def _cuts_of(details: Mapping[str, Any]) -> tuple[float, ...] | None:
-    return None if details["cuts_seconds"] is None else tuple(details["cuts_seconds"])
+    cuts = details["cuts_seconds"]
+    return None if cuts is None else tuple(seconds_of("a time of cuts_seconds", cut) for cut in cuts)
+
+
+def _plain(value: object) -> str:
+    """A value for a message, without quotes."""
+    return shown(value).strip("'")
 
 
 def _file_of(video_id: str) -> str:
