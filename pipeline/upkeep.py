@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +48,7 @@ class Difference:
         missing: Keys of rows that the index should have.
         extra: Keys of rows that it should not have.
         different: Keys of rows whose times, metadata or vector differ, and how.
+        problem: Why the video cannot be compared: its file is broken. Empty where it was.
     """
 
     video_id: str
@@ -54,9 +56,10 @@ class Difference:
     missing: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
     different: Mapping[str, str] | None = None
+    problem: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.missing or self.extra or self.different)
+        return bool(self.missing or self.extra or self.different or self.problem)
 
 
 @dataclass(frozen=True)
@@ -173,26 +176,31 @@ def compare(
 
     Raises:
         MomentIndexError: The index cannot be read.
-        StoreError: Frame embeddings are broken.
+        StoreError: The store cannot be listed. A video whose file is broken is a difference with a problem.
         ConfigError: The segmentation needs cuts, and a video has none.
     """
     in_index = set(index.videos())
-    records = list(store.records())
-    differences, segments, done = [], 0, 0
+    records, broken = store.survey()
+    differences = [Difference(video_id, (), problem=str(error)) for video_id, error in broken.items()]
+    segments, done = 0, 0
     for some in _portions(records):
         kept: dict[str, dict[str, IndexedSegment]] = {record.video_id: {} for record in some}
         for row in index.rows_of([*kept]):
             kept[row.segment.video_id][row.key] = row
         for record in some:
-            rows = recipe.rows(store.read(record.video_id), record.metadata)
+            try:
+                rows = recipe.rows(store.read(record.video_id), record.metadata)
+            except StoreError as error:
+                differences.append(Difference(record.video_id, record.names, problem=str(error)))
+                continue
             segments += len(rows)
             differences.append(_difference(record, {row.key: row for row in rows}, kept[record.video_id]))
         done += len(some)
         if on_video is not None:
             on_video(done, len(records))
-    unknown = sorted(in_index - {record.video_id for record in records})
+    unknown = sorted(in_index - {record.video_id for record in records} - broken.keys())
     differences += [Difference(video_id, (), extra=tuple(sorted(index.keys_of(video_id)))) for video_id in unknown]
-    return Comparison(len(records), segments, tuple(filter(None, differences)))
+    return Comparison(len(records) + len(broken), segments, tuple(filter(None, differences)))
 
 
 def remove(index: MomentIndex, store: ParquetStore, video_id: str, names: Sequence[str] = ()) -> Removed:
@@ -204,7 +212,10 @@ def remove(index: MomentIndex, store: ParquetStore, video_id: str, names: Sequen
         MomentIndexError: The index cannot be written, or rows of the video are still found.
         StoreError: A file cannot be removed, or is still there.
     """
-    record = store.record(video_id)
+    # One whose file is broken can be removed, too.
+    record = None
+    with suppress(StoreError):
+        record = store.record(video_id)
     segments = index.delete_video(video_id)
     files = erase(store.root_url, video_id)
     # A batch or a rebuild that was under way may have written rows since.

@@ -16,7 +16,7 @@ from pipeline.cli.cuts import cuts
 from pipeline.cli.evaluate import evaluate
 from pipeline.cli.experiment import experiment
 from pipeline.cli.jobs import jobs
-from pipeline.cli.json_log import JsonFormatter, is_wanted, say
+from pipeline.cli.json_log import JsonFormatter, is_wanted
 from pipeline.cli.runs import runs
 from pipeline.cli.searching import search
 from pipeline.cli.settings import config
@@ -142,7 +142,7 @@ def _hint_at_files(arguments: Sequence[str]) -> None:
 
 
 def _complain(message: str, code: int) -> int:
-    from pipeline.cli.output import printable_lines
+    from pipeline.cli.output import complain
 
-    say(printable_lines(message), level=logging.ERROR)
+    complain(message)
     return code

@@ -72,14 +72,17 @@ def verify(
     _refuse_paths("verify", paths)
     with require_library(library, config, overrides) as opened, count_bar("videos") as on_video:
         comparison = opened.verify_index(on_video=on_video)
-    for difference in comparison.differences:
+    found = comparison.differences
+    for difference in found:
         if as_json:
             print_json(asdict(difference))
         else:
             _print(difference)
-    wrong = len(comparison.differences)
+    wrong = len(found)
     differ = counted(wrong, "video differs", "videos differ")
-    said = f"{differ}; to put it right: momentseek index rebuild" if wrong else "all as it should be"
+    is_rebuilt = any(difference.missing or difference.extra or difference.different for difference in found)
+    remedy = "; to put it right: momentseek index rebuild" if is_rebuilt else ""
+    said = f"{differ}{remedy}" if wrong else "all as it should be"
     whole = f"{counted(comparison.videos, 'video')}, {counted(comparison.segments, 'segment')}"
     click.echo(f"{whole}: {said}", err=True)
     ctx.exit(1 if wrong else 0)
@@ -88,8 +91,10 @@ def verify(
 def _print(difference: Difference) -> None:
     from pipeline.present.text import printable
 
-    names = ", ".join(map(printable, difference.names)) or "not in the library"
-    click.echo(f"{difference.video_id} ({names})")
+    names = ", ".join(map(printable, difference.names)) or ("broken" if difference.problem else "not in the library")
+    click.echo(f"{printable(difference.video_id)} ({names})")
+    if difference.problem:
+        click.echo(f"  {printable(difference.problem)}")
     unlike = [f"{key}: {how}" for key, how in (difference.different or {}).items()]
     for what, rows in (("missing", difference.missing), ("extra", difference.extra), ("different", unlike)):
         if rows:

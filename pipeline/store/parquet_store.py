@@ -19,11 +19,11 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
 from pipeline.store.background import FRAMES_OF_A_VIDEO, FrameSample, draw_sample, keep_sample, kept_sample
-from pipeline.store.checks import check_frames, fraction_of, seconds_of, shown
+from pipeline.store.checks import check_frames, check_record, check_seconds, check_unit_length, shown
 from pipeline.store.frames_file import check_size, read_columns, read_pts, read_some_vectors, write_frames
 from pipeline.store.name_files import NameFiles, names_folder
 from pipeline.store.places import Place
-from pipeline.store.record_json import fraction_text, record_from, record_mapping
+from pipeline.store.record_json import fraction_from, fraction_text, record_from, record_mapping
 from pipeline.types import FrameEmbeddings, VideoRecord
 
 __all__ = ["Outline", "ParquetStore", "recorded_names"]
@@ -33,10 +33,8 @@ T = TypeVar("T")
 _FORMAT = 1
 _METADATA_KEY = b"momentseek"
 _FILE_NAME_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_UNREADABLE = (
-    OSError, pa.ArrowException, AttributeError, KeyError, MemoryError, RecursionError, TypeError, ValueError,
-)  # fmt: skip
-"""What reading a file raises whose content is damaged, or was made to do harm."""
+# What a damaged or hostile file makes of reading it; a file of any size may claim to hold rows without end.
+_BROKEN = (OSError, pa.ArrowException, ArithmeticError, AttributeError, KeyError, MemoryError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +126,7 @@ class ParquetStore:
                 FrameEmbeddings(
                     video_id=video_id,
                     pts=columns.pts,
-                    time_base=fraction_of("time_base", details["time_base"]),
+                    time_base=fraction_from(details["time_base"]),
                     times_seconds=columns.times_seconds,
                     vectors=columns.vectors,
                     cuts_seconds=_cuts_of(details),
@@ -137,7 +135,7 @@ class ParquetStore:
                     step_seconds=details.get("step_seconds"),
                 )
             )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except _BROKEN as error:
             raise self._broken(video_id, error) from error
 
     def outline(self, video_id: str) -> Outline:
@@ -149,7 +147,7 @@ class ParquetStore:
         (pts, dimension), details = self._opened(video_id, read_pts) or self._refuse(video_id)
         try:
             return Outline(pts, dimension, _cuts_of(details))
-        except (KeyError, TypeError, ValueError) as error:
+        except _BROKEN as error:
             raise self._broken(video_id, error) from error
 
     def record(self, video_id: str) -> VideoRecord | None:
@@ -163,10 +161,8 @@ class ParquetStore:
             return None
         count, details = opened
         try:
-            record = record_from(details["record"])
-            if record.frame_count != count:
-                raise ValueError(f"its record says {record.frame_count} frames, and it has {count}")
-        except (KeyError, TypeError, ValueError) as error:
+            record = check_record(record_from(details["record"]), count)
+        except _BROKEN as error:
             raise self._broken(video_id, error) from error
         return self._names.applied_to(record)
 
@@ -174,12 +170,30 @@ class ParquetStore:
         """All records, ordered by video id, read without vectors; what is deleted meanwhile may be missing.
 
         Raises:
-            StoreError: The store cannot be listed, or a file is broken.
+            StoreError: The store cannot be listed, or a file is broken; `survey` goes on with the others.
         """
         for video_id in self._video_ids():
             record = self.record(video_id)
             if record is not None:
                 yield record
+
+    def survey(self) -> tuple[list[VideoRecord], dict[str, StoreError]]:
+        """Read all records that can be read: these, ordered by video id, and, by id, why the others cannot.
+
+        Raises:
+            StoreError: The store cannot be listed.
+        """
+        records: list[VideoRecord] = []
+        broken: dict[str, StoreError] = {}
+        for video_id in self._video_ids():
+            try:
+                record = self.record(video_id)
+            except StoreError as error:
+                broken[video_id] = error
+                continue
+            if record is not None:
+                records.append(record)
+        return records, broken
 
     def background(self, rows: int) -> FrameSample:
         """A few frame embeddings of many videos; kept here, and drawn anew as the library grows or shrinks.
@@ -188,7 +202,7 @@ class ParquetStore:
             rows: Rows of the index now, by which growth is told.
 
         Raises:
-            StoreError: The store cannot be listed, or a file is broken.
+            StoreError: The store cannot be listed.
         """
         kept = kept_sample(self._place)
         if kept is not None and kept.is_fresh(rows):
@@ -205,10 +219,12 @@ class ParquetStore:
                 seed = int.from_bytes(hashlib.sha256(video_id.encode()).digest()[:4])
                 parquet = pq.ParquetFile(file)
                 check_size(parquet)
-                return read_some_vectors(parquet, FRAMES_OF_A_VIDEO, seed)
+                vectors = read_some_vectors(parquet, FRAMES_OF_A_VIDEO, seed)
+                check_unit_length(vectors)
+                return vectors
         except FileNotFoundError:
             return None
-        except _UNREADABLE as error:
+        except _BROKEN as error:
             raise self._broken(video_id, error) from error
 
     def _video_ids(self) -> list[str]:
@@ -262,7 +278,7 @@ class ParquetStore:
     @cached_property
     def _replaced(self) -> dict[str, set[str]]:
         """By name, the videos that lost it to one written later, in a store of a version that did not note it."""
-        return {} if self._names.has_all_holders() else self._names.note_holders(self.records())
+        return {} if self._names.has_all_holders() else self._names.note_holders(self.survey()[0])
 
     def delete(self, video_id: str) -> bool:
         """Forget a video; whether there was one.
@@ -305,7 +321,7 @@ class ParquetStore:
                 found = read(parquet)
         except FileNotFoundError:
             return None
-        except _UNREADABLE as error:
+        except _BROKEN as error:
             raise self._broken(video_id, error) from error
         return found, details
 
@@ -322,7 +338,9 @@ class ParquetStore:
         names = ("sampling_fingerprint", "encoder_fingerprint")
         ours = {"video_id": video_id, **{name: getattr(self, name) for name in names}}
         theirs = {"video_id": details["record"]["video_id"], **{name: details[name] for name in names}}
-        wrong = [f"{name} {_plain(theirs[name])} instead of {ours[name]}" for name in ours if ours[name] != theirs[name]]
+        wrong = [
+            f"{name} {_plain(theirs[name])} instead of {ours[name]}" for name in ours if ours[name] != theirs[name]
+        ]
         if wrong:
             raise StoreError(
                 f"{self._path(video_id)}: belongs elsewhere ({', '.join(wrong)}); move it back or delete it"
@@ -355,8 +373,11 @@ def recorded_names(place: Place, file: str) -> tuple[str, ...]:
 
 
 def _cuts_of(details: Mapping[str, Any]) -> tuple[float, ...] | None:
-    cuts = details["cuts_seconds"]
-    return None if cuts is None else tuple(seconds_of("a time of cuts_seconds", cut) for cut in cuts)
+    if details["cuts_seconds"] is None:
+        return None
+    for cut in details["cuts_seconds"]:
+        check_seconds("cuts_seconds", cut)
+    return tuple(details["cuts_seconds"])
 
 
 def _plain(value: object) -> str:

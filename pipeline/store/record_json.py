@@ -7,10 +7,9 @@ from dataclasses import asdict
 from fractions import Fraction
 from typing import Any
 
-from pipeline.store.checks import check_record, fraction_of, names_of
 from pipeline.types import Status, VideoInfo, VideoRecord
 
-__all__ = ["fraction_text", "record_from", "record_mapping"]
+__all__ = ["fraction_from", "fraction_text", "record_from", "record_mapping"]
 
 _FRACTIONS = ("time_base", "start_time", "average_rate")
 
@@ -34,19 +33,28 @@ def record_mapping(record: VideoRecord) -> dict[str, Any]:
 
 
 def record_from(mapping: Mapping[str, Any]) -> VideoRecord:
-    """A record of such a mapping, its values checked.
+    """A record of such a mapping.
 
     Raises:
         KeyError, TypeError, ValueError: It is no such mapping.
     """
     info = dict(mapping["info"])
     for name in _FRACTIONS:
-        info[name] = None if info[name] is None else fraction_of(f"record.info.{name}", info[name])
-    names = {name: names_of(f"record.{name}", mapping.get(name, ())) for name in ("names", "former_names")}
+        info[name] = None if info[name] is None else fraction_from(info[name])
+    names = {name: tuple(mapping.get(name, ())) for name in ("names", "former_names")}
     fields = {**mapping, **names, "status": Status(mapping["status"])}
-    return check_record(VideoRecord(**{**fields, "info": VideoInfo(**info)}))
+    return VideoRecord(**{**fields, "info": VideoInfo(**info)})
 
 
 def fraction_text(value: Fraction) -> str:
     """A fraction as "num/den"."""
     return f"{value.numerator}/{value.denominator}"
+
+
+def fraction_from(text: str) -> Fraction:
+    """The fraction of such a text.
+
+    Raises:
+        ValueError: It is none.
+    """
+    return Fraction(text)

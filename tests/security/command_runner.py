@@ -90,9 +90,7 @@ class CommandRunner:
         self._process.stdin.write(json.dumps({**request, "debug": debug}) + "\n")
         self._process.stdin.flush()
         answers = json.loads(self._process.stdout.readline())
-        return [
-            Outcome(tuple(map(str, command)), **answer) for command, answer in zip(commands, answers, strict=True)
-        ]
+        return [Outcome(tuple(map(str, command)), **answer) for command, answer in zip(commands, answers, strict=True)]
 
     def __enter__(self) -> CommandRunner:
         return self

@@ -47,17 +47,22 @@ def mutate(library: Path, canary: Canary, seed: int) -> list[str]:
 
 
 def _entries(library: Path) -> dict[str, list[Path]]:
-    """Files by what they are; links are no entries."""
-    found: dict[str, list[Path]] = {}
+    """Files by what they are, in the order in which they were written; links are no entries.
+
+    Their names would not do: some are hashes of the test's own folder.
+    """
+    written: list[tuple[int, str, Path]] = []
     for parent, _, names in os.walk(library):
-        for name in sorted(names):
-            path = Path(parent) / name
-            if not stat.S_ISREG(path.lstat().st_mode):
-                continue
-            parts = path.relative_to(library).parts
-            kind = parts[0] if len(parts) == 1 or parts[0] != "frames" else parts[2] if len(parts) > 3 else path.suffix
-            found.setdefault(kind, []).append(path)
-    return found
+        for path in (Path(parent) / name for name in names):
+            known = path.lstat()
+            if stat.S_ISREG(known.st_mode):
+                written.append((known.st_mtime_ns, path.name, path))
+    found: dict[str, list[Path]] = {}
+    for *_, path in sorted(written):
+        parts = path.relative_to(library).parts
+        kind = parts[0] if len(parts) == 1 or parts[0] != "frames" else parts[2] if len(parts) > 3 else path.suffix
+        found.setdefault(kind, []).append(path)
+    return {kind: found[kind] for kind in sorted(found)}
 
 
 def _file(library: Path, rng: random.Random, *suffixes: str) -> Path | None:
