@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from canary import Canary
+from canary_tree import Canary
 from parquet_mutations import mutate_columns, mutate_details
 from value_mutations import foreign_names, mutated
 

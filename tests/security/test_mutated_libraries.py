@@ -22,7 +22,7 @@ import av
 import numpy as np
 import pytest
 import yaml
-from canary import SECRET, Canary
+from canary_tree import SECRET, Canary
 from command_runner import CommandRunner, Outcome
 from mutations import mutate
 from tiny_model import make_tiny_model
