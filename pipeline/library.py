@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.encode import Encoder, OpenClipEncoder, OpenEncoder
-from pipeline.errors import QueryError
+from pipeline.errors import QueryError, StoreError
 from pipeline.index import MomentIndex
 from pipeline.library_checks import check_encoder, check_sampling
 from pipeline.library_config import config_of
@@ -144,7 +144,8 @@ class Library:
             VideoError: A picture or video that it names cannot be read.
             WeightsUnavailableError: The model cannot be had.
             MomentIndexError: The index cannot be used.
-            StoreError: Frame embeddings are broken.
+            StoreError: The frame embeddings of a video that it names are broken. Others that are broken are not looked
+                at: the answer's explanation lists them among the skipped.
         """
         return self.searcher().ask(as_query(question))
 
@@ -192,8 +193,20 @@ class Library:
         return list(self.ask(as_query(question, given)).moments)
 
     def videos(self) -> list[VideoRecord]:
-        """What is known of each video, ordered by id."""
+        """What is known of each video, ordered by id.
+
+        Raises:
+            StoreError: A video's file is broken; `survey` goes on with the others.
+        """
         return list(self.store.records())
+
+    def survey(self) -> tuple[list[VideoRecord], dict[str, StoreError]]:
+        """What `videos` returns, without the videos whose files are broken; and, by id, why these cannot be read.
+
+        Raises:
+            StoreError: The library cannot be listed.
+        """
+        return self.store.survey()
 
     def failures(self) -> list[FailedSource]:
         """The sources whose latest try failed, oldest first; `index` takes their `source` to try them again.
@@ -215,7 +228,20 @@ class Library:
         Raises:
             QueryError: No video goes by one of them; the message has the nearest names.
         """
-        return self._names.find(names, self.videos)
+        return tuple(dict.fromkeys(video_id for name in names for video_id in self._found(name)))
+
+    def _found(self, name: str) -> tuple[str, ...]:
+        """The ids of the videos that go by a name; one whose file is broken goes by its id alone."""
+        try:
+            return self._names.find((name,), lambda: self.survey()[0])
+        except QueryError as error:
+            broken = self.survey()[1]
+            if name in broken:
+                return (name,)
+            if not broken:
+                raise
+            first = next(iter(broken.values()))
+            raise QueryError(f"{error}; files of {len(broken)} videos cannot be read, first: {first}") from error
 
     def find_removable(self, name: str) -> str:
         """The id of the one video that goes by a name, or that is known by this id to the index alone.

@@ -15,6 +15,7 @@ from pipeline.errors import MomentIndexError, StoreError
 from pipeline.index.protocol import MomentIndex, Replacement
 from pipeline.rows import RowRecipe
 from pipeline.store import ParquetStore, erase, traces
+from pipeline.store.checksum import FileState
 from pipeline.types import IndexedSegment, Scalar, VideoRecord
 
 __all__ = ["Comparison", "Difference", "OnVideo", "Rebuilt", "Removed", "compare", "rebuild", "remove"]
@@ -51,6 +52,7 @@ class Difference:
         different: Keys of rows whose times, metadata or vector differ, and how.
         file: "changed" where the file of the frame embeddings has another checksum than it was written with, and the
             rows were not compared; "missing" where the index has rows of a video without such a file.
+        problem: Why the video cannot be compared: its file is broken. Empty where it was.
     """
 
     video_id: str
@@ -59,9 +61,10 @@ class Difference:
     extra: tuple[str, ...] = ()
     different: Mapping[str, str] | None = None
     file: Literal["changed", "missing"] | None = None
+    problem: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.missing or self.extra or self.different or self.file)
+        return bool(self.missing or self.extra or self.different or self.file or self.problem)
 
 
 @dataclass(frozen=True)
@@ -186,31 +189,45 @@ def compare(
 
     Raises:
         MomentIndexError: The index cannot be read.
-        StoreError: Frame embeddings are broken.
+        StoreError: The store cannot be listed. A video whose file is broken is a difference with a problem.
         ConfigError: The segmentation needs cuts, and a video has none.
     """
     in_index = set(index.videos())
-    states = {video_id: store.file_state(video_id) for video_id in store.video_ids()}
-    changed = [video_id for video_id, state in states.items() if state == "changed"]
-    records = [record for record in map(store.record, states.keys() - {*changed}) if record is not None]
-    records.sort(key=lambda record: record.video_id)
-    differences, segments, done = [], 0, 0
+    states = {video_id: _file_state(store, video_id) for video_id in store.video_ids()}
+    changed = {video_id for video_id, state in states.items() if state == "changed"}
+    records, broken = store.survey()
+    records = [record for record in records if record.video_id not in changed]
+    differences = [
+        Difference(video_id, (), problem=str(error)) for video_id, error in broken.items() if video_id not in changed
+    ]
+    segments, done = 0, 0
     for some in _portions(records):
         kept: dict[str, dict[str, IndexedSegment]] = {record.video_id: {} for record in some}
         for row in index.rows_of([*kept]):
             kept[row.segment.video_id][row.key] = row
         for record in some:
-            rows = recipe.rows(store.read(record.video_id), record.metadata)
+            try:
+                rows = recipe.rows(store.read(record.video_id), record.metadata)
+            except StoreError as error:
+                differences.append(Difference(record.video_id, record.names, problem=str(error)))
+                continue
             segments += len(rows)
             differences.append(_difference(record, {row.key: row for row in rows}, kept[record.video_id]))
         done += len(some)
         if on_video is not None:
             on_video(done, len(records))
-    differences += [Difference(video_id, _names_in(store, video_id), file="changed") for video_id in changed]
+    differences += [Difference(video_id, _names_in(store, video_id), file="changed") for video_id in sorted(changed)]
     for video_id in sorted(in_index - states.keys()):
         differences.append(Difference(video_id, (), extra=tuple(sorted(index.keys_of(video_id))), file="missing"))
     without = sum(state == "no checksum" for state in states.values())
     return Comparison(len(states), segments, tuple(filter(None, differences)), without)
+
+
+def _file_state(store: ParquetStore, video_id: str) -> FileState | None:
+    """Whether a file has its checksum; None where it cannot be opened, which the survey of the store reports."""
+    with suppress(StoreError):
+        return store.file_state(video_id)
+    return None
 
 
 def remove(index: MomentIndex, store: ParquetStore, video_id: str, names: Sequence[str] = ()) -> Removed:
@@ -222,7 +239,10 @@ def remove(index: MomentIndex, store: ParquetStore, video_id: str, names: Sequen
         MomentIndexError: The index cannot be written, or rows of the video are still found.
         StoreError: A file cannot be removed, or is still there.
     """
-    record = store.record(video_id)
+    # One whose file is broken can be removed, too.
+    record = None
+    with suppress(StoreError):
+        record = store.record(video_id)
     segments = index.delete_video(video_id)
     files = erase(store.root_url, video_id)
     # A batch or a rebuild that was under way may have written rows since.

@@ -16,7 +16,7 @@ from pipeline.cli.cuts import cuts
 from pipeline.cli.evaluate import evaluate
 from pipeline.cli.experiment import experiment
 from pipeline.cli.jobs import jobs
-from pipeline.cli.json_log import JsonFormatter, PlainFormatter, is_wanted, say
+from pipeline.cli.json_log import JsonFormatter, PlainFormatter, is_wanted
 from pipeline.cli.runs import runs
 from pipeline.cli.searching import search
 from pipeline.cli.settings import config
@@ -146,8 +146,8 @@ def _hint_at_files(arguments: Sequence[str]) -> None:
 
 
 def _complain(message: str, code: int) -> int:
-    from pipeline.cli.output import printable_lines
+    from pipeline.cli.output import complain
     from pipeline.uris import public_text
 
-    say(printable_lines(public_text(message)), level=logging.ERROR)
+    complain(public_text(message))
     return code

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.cli.json_log import say
+
 if TYPE_CHECKING:
     from pipeline.video import IndexedVideos
 
-__all__ = ["print_json", "print_table", "printable_lines", "warn_of_problems"]
+__all__ = ["complain", "print_json", "print_table", "printable_lines", "warn_of_problems"]
 
 
 def printable_lines(text: str) -> str:
@@ -19,6 +22,11 @@ def printable_lines(text: str) -> str:
     from pipeline.present.text import printable
 
     return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def complain(message: str) -> None:
+    """Report an error on standard error, without what could command a terminal."""
+    say(printable_lines(message), level=logging.ERROR)
 
 
 def print_json(fields: Mapping[str, Any]) -> None:
@@ -47,7 +55,7 @@ def print_table(
     least: Sequence[int] = (),
     goes_on: bool = False,
 ) -> None:
-    """Columns padded with spaces.
+    """Columns padded with spaces; what could command a terminal is escaped.
 
     Args:
         header: Printed in bold.
@@ -56,6 +64,9 @@ def print_table(
         least: Widths that columns have at least, for a table that is printed in parts.
         goes_on: This is a further part, so the header is there already.
     """
+    from pipeline.present.text import printable
+
+    header, rows = list(map(printable, header)), [list(map(printable, row)) for row in rows]
     room = [" " * width for width in least or [0] * len(header)]
     widths = [max(map(len, column)) for column in zip(header, room, *rows, strict=True)]
     for number, row in enumerate([header, *rows]):

@@ -11,7 +11,7 @@ import click
 from pipeline.cli.answers import print_answer, print_explanation, say_what_is_missing
 from pipeline.cli.asking import Asked, InOrder, question_options
 from pipeline.cli.options import as_json, configured, in_library, require_library
-from pipeline.cli.output import print_json, warn_of_problems
+from pipeline.cli.output import complain, print_json, warn_of_problems
 
 if TYPE_CHECKING:
     from pipeline.library import Library
@@ -65,8 +65,16 @@ def search(
         is_whole, said = (True, []) if clips is None else _export(opened, answer, clips)
         warn_of_problems(opened.indexed_videos, known=said)
     say_what_is_missing(answer)
-    if not is_whole:
+    if _complain_of_broken(answer) or not is_whole:
         raise click.exceptions.Exit(1)
+
+
+def _complain_of_broken(answer: Answer) -> bool:
+    """Report the videos that could not be searched, as their files are broken; whether there is any."""
+    broken = [skipped for skipped in answer.explanation.skipped if skipped.is_broken]
+    for skipped in broken:
+        complain(f"error: not searched: {skipped.why}")
+    return bool(broken)
 
 
 def _print(answer: Answer, library: Library, *, explained: bool, as_json: bool) -> None:
@@ -107,7 +115,11 @@ def _answer_lines(library: Library, asked: Asked, *, explained: bool) -> None:
         answered: dict[str, Any] = {"line": number}
         try:
             query = as_query(read_query(line, f"line {number}"), asked.given)
-            answered |= _whole(library.ask(query), library, explained=explained)
+            answer = library.ask(query)
+            answered |= _whole(answer, library, explained=explained)
+            if broken := [skipped.why for skipped in answer.explanation.skipped if skipped.is_broken]:
+                failed += 1
+                answered["error"] = f"not searched: {'; '.join(broken)}"
         except MomentseekError as error:
             failed += 1
             answered["error"] = str(error)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli.options import as_json, configured, in_library, library_config, require_library
-from pipeline.cli.output import print_json, print_table
+from pipeline.cli.output import complain, print_json, print_table
 
 if TYPE_CHECKING:
     from pipeline.types import FailedSource, VideoRecord
@@ -24,20 +24,39 @@ _COLOURS = {"ok": "green", "note": "yellow", "broken": "red"}
 @in_library
 @click.option("--failed", is_flag=True, help="The sources whose latest try failed, and why.")
 @as_json
-def videos(*, config: str | None, overrides: Sequence[str], library: str | None, failed: bool, as_json: bool) -> None:
-    """List the videos of a library."""
-    from pipeline.present.text import counted, printable
-    from pipeline.timecode import format_seconds
+@click.pass_context
+def videos(
+    ctx: click.Context,
+    *,
+    config: str | None,
+    overrides: Sequence[str],
+    library: str | None,
+    failed: bool,
+    as_json: bool,
+) -> None:
+    """List the videos of a library.
 
+    Exit code 1 if the file of one cannot be read; the others are listed.
+    """
     with require_library(library, config, overrides) as opened:
         if failed:
             _print_failures(opened.failures(), as_json=as_json)
             return
-        records = opened.videos()
+        records, broken = opened.survey()
     if as_json:
         for record in records:
             print_json(_fields(record))
-        return
+    else:
+        _print_records(records)
+    for error in broken.values():
+        complain(f"error: {error}")
+    ctx.exit(1 if broken else 0)
+
+
+def _print_records(records: Sequence[VideoRecord]) -> None:
+    from pipeline.present.text import counted, printable
+    from pipeline.timecode import format_seconds
+
     rows = [
         [
             record.video_id,

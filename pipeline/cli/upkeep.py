@@ -73,14 +73,16 @@ def verify(
     _refuse_paths("verify", paths)
     with require_library(library, config, overrides) as opened, count_bar("videos") as on_video:
         comparison = opened.verify_index(on_video=on_video)
-    for difference in comparison.differences:
+    found = comparison.differences
+    for difference in found:
         if as_json:
             print_json(asdict(difference))
         else:
             _print(difference)
-    wrong = len(comparison.differences)
+    wrong = len(found)
     differ = counted(wrong, "video differs", "videos differ")
-    said = f"{differ}; {_remedy(comparison.differences)}" if wrong else "all as it should be"
+    remedy = _remedy(found)
+    said = f"{differ}{remedy and '; '}{remedy}" if wrong else "all as it should be"
     whole = f"{counted(comparison.videos, 'video')}, {counted(comparison.segments, 'segment')}"
     click.echo(f"{whole}: {said}", err=True)
     if comparison.without_checksum:
@@ -93,7 +95,7 @@ def _remedy(differences: Sequence[Difference]) -> str:
     ways = []
     if any(difference.file == "changed" for difference in differences):
         ways.append("remove the videos whose files changed and index them again, or restore the files from a copy")
-    if any(difference.file != "changed" for difference in differences):
+    if any(difference.missing or difference.extra or difference.different for difference in differences):
         ways.append("to put it right: momentseek index rebuild")
     return "; ".join(ways)
 
@@ -101,12 +103,14 @@ def _remedy(differences: Sequence[Difference]) -> str:
 def _print(difference: Difference) -> None:
     from pipeline.present.text import printable
 
-    names = ", ".join(map(printable, difference.names)) or "not in the library"
-    click.echo(f"{difference.video_id} ({names})")
+    names = ", ".join(map(printable, difference.names)) or ("broken" if difference.problem else "not in the library")
+    click.echo(f"{printable(difference.video_id)} ({names})")
     if difference.file == "changed":
         click.echo("  file changed: its checksum is not the one that it was written with")
     elif difference.file == "missing":
         click.echo("  file missing: there are no frame embeddings of it")
+    if difference.problem:
+        click.echo(f"  {printable(difference.problem)}")
     unlike = [f"{key}: {how}" for key, how in (difference.different or {}).items()]
     for what, rows in (("missing", difference.missing), ("extra", difference.extra), ("different", unlike)):
         if rows:

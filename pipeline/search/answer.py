@@ -53,17 +53,19 @@ class Dropped:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A video that was not looked at, since what is known of it says that it cannot answer.
+    """A video that was not looked at: its metadata rules an answer out, or its files are broken.
 
     Attributes:
         video_id: Its id.
         uri: A place where it was when it was indexed.
         why: The reason.
+        is_broken: Whether its files cannot be read: it may well hold an answer.
     """
 
     video_id: str
     uri: str
     why: str
+    is_broken: bool = False
 
 
 @dataclass(frozen=True)

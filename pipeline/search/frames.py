@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+from pipeline.errors import StoreError
 from pipeline.store.protocol import ReadableStore
 from pipeline.types import FrameEmbeddings, VideoRecord
 
@@ -16,10 +17,12 @@ class FramesCache:
     Args:
         store: Where they are.
         budget_bytes: Memory that their vectors may take together.
+        dimension: Length of the encoder's embeddings; others are refused.
     """
 
-    def __init__(self, store: ReadableStore, budget_bytes: int) -> None:
+    def __init__(self, store: ReadableStore, budget_bytes: int, dimension: int | None = None) -> None:
         self._store = store
+        self._dimension = dimension
         self._budget_bytes = budget_bytes
         self._kept: OrderedDict[str, tuple[VideoRecord, FrameEmbeddings]] = OrderedDict()
         self._size_bytes = 0
@@ -46,13 +49,19 @@ class FramesCache:
         """The frame embeddings of the video that a record is of.
 
         Raises:
-            StoreError: Their file is broken.
+            StoreError: Their file is broken, or of another encoder.
         """
         video_id = record.video_id
         if video_id in self._kept:
             self._kept.move_to_end(video_id)
             return self._kept[video_id][1]
         frames = self._store.read(video_id)
+        length = frames.vectors.shape[1]
+        if len(frames) and self._dimension not in (None, length):
+            raise StoreError(
+                f"{video_id}: its embeddings have {length} numbers, and this encoder's have {self._dimension}; remove"
+                f" the video (momentseek remove {video_id}) and index it again"
+            )
         self._kept[video_id] = record, frames
         self._size_bytes += frames.vectors.nbytes
         while self._size_bytes > self._budget_bytes and len(self._kept) > 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 
+from pipeline.errors import StoreError
 from pipeline.search.answer import Candidate, Skipped
 from pipeline.search.clock import TimeOfDay, recording_begins
 from pipeline.search.evidence import JudgedStep, SeenVideo, found_in, seen_video
@@ -31,7 +32,7 @@ class Looks:
 
     Attributes:
         seen: The videos that were looked at, by id.
-        skipped: Those whose record says that they cannot answer, by id.
+        skipped: Those whose record says that they cannot answer, and those whose files are broken, by id.
     """
 
     def __init__(
@@ -62,11 +63,7 @@ class Looks:
         return [one for of_video in self._found.values() for one in of_video]
 
     def look(self, candidates: Iterable[Candidate]) -> None:
-        """Look where candidates are.
-
-        Raises:
-            StoreError: A video's record or frame embeddings are broken.
-        """
+        """Look where candidates are. Videos whose record or frame embeddings are broken are skipped, and logged."""
         nominated: dict[str, dict[tuple[float, float], None]] = {}
         for one in candidates:
             nominated.setdefault(one.video_id, {})[one.start_seconds, one.end_seconds] = None
@@ -74,7 +71,15 @@ class Looks:
             before = self.seen.get(video_id)
             if video_id in self.skipped or (before is not None and places.keys() <= set(before.nominated)):
                 continue
-            video = self._look_at(video_id, places, before)
+            try:
+                video = self._look_at(video_id, places, before)
+            except StoreError as error:
+                _log.warning("not searched: %s", error)
+                self.skipped[video_id] = Skipped(video_id, video_id, str(error), is_broken=True)
+                # What was found in it before does not count without the rest.
+                self.seen.pop(video_id, None)
+                self._found.pop(video_id, None)
+                continue
             if video is not None:
                 self.seen[video_id] = video
                 self._found[video_id] = found_in(video, self._steps, self._gaps)

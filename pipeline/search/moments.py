@@ -134,6 +134,8 @@ def _apparent_steps(times_seconds: Floats, seen_until_seconds: Floats) -> Floats
 
 def _bounded(repeats: Floats) -> npt.NDArray[np.int64]:
     """Cut the highest of some counts to one limit, so that their sum is at most `_MOST_REPEATS`."""
+    # A step of next to nothing gives infinitely many, whose sums are no numbers.
+    repeats = np.minimum(repeats, _MOST_REPEATS)
     if repeats.sum() > _MOST_REPEATS:
         ordered = np.sort(repeats)
         # If all from a place on were cut to one limit, this is the limit that uses up what those before leave.

@@ -9,7 +9,7 @@ from itertools import chain, islice, repeat
 import numpy as np
 
 from pipeline.encode.protocol import OpenEncoder
-from pipeline.errors import MomentseekError, QueryError
+from pipeline.errors import MomentseekError, QueryError, StoreError
 from pipeline.index.protocol import Filter, MomentIndex
 from pipeline.search.answer import Answer, Candidate, Explanation, Skipped, TermMeaning
 from pipeline.search.background import Background, probability
@@ -66,10 +66,16 @@ class Searcher:
         self._index = index
         self._settings = settings
         self._provenance = provenance
-        self._frames = FramesCache(store, settings.cache_mebibytes * 2**20)
+        self._frames = FramesCache(store, settings.cache_mebibytes * 2**20, encoder.dimension)
         self._find = find or (lambda name: match_videos(list(store.records()), name))
+        sample = store.background(index.count())
+        if len(sample.vectors) and sample.vectors.shape[1] != encoder.dimension:
+            raise StoreError(
+                f"the library's embeddings have {sample.vectors.shape[1]} numbers, and this encoder's have"
+                f" {encoder.dimension}; open it with the encoder that it was made with, or index its videos again"
+            )
         background = Background(
-            store.background(index.count()),
+            sample,
             encoder.encode_texts,
             texts=settings.background,
             logit_scale=encoder.logit_scale,
@@ -86,7 +92,8 @@ class Searcher:
             TextTooLongError: A text does not fit the model's context.
             VideoError: A file that it names cannot be read.
             MomentIndexError: The index cannot be asked.
-            StoreError: A video's frame embeddings are broken.
+            StoreError: The frame embeddings of a video that it names are broken. Others that are broken are not looked
+                at: the explanation lists them.
         """
         (steps,) = self._judged([query])
         return self._answered(query, steps)

@@ -7,6 +7,7 @@ import io
 import logging
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import StoreError
+from pipeline.store.checks import check_unit_length
 from pipeline.store.file_forms import VIDEO_ID
 from pipeline.store.places import MOST_BYTES, Place
 
@@ -50,11 +52,20 @@ class FrameSample:
         vectors: float32 (N, D) of unit length; N may be 0.
         video_ids: Whose they are.
         rows: Rows of the index when it was drawn.
+
+    Raises:
+        ValueError: The vectors are of another type or length.
     """
 
     vectors: npt.NDArray[np.float32]
     video_ids: tuple[str, ...]
     rows: int
+
+    def __post_init__(self) -> None:
+        vectors = self.vectors
+        if vectors.dtype != np.float32 or vectors.ndim != 2 or self.rows < 0:
+            raise ValueError(f"vectors of {vectors.dtype}, shape {vectors.shape}, drawn at {self.rows} rows")
+        check_unit_length(vectors)
 
     def is_fresh(self, rows: int) -> bool:
         """Whether it still stands for a library whose index has so many rows: all of a small one, most of a large."""
@@ -69,20 +80,29 @@ def draw_sample(
     """Draw a sample: the videos with the least hashes of their ids.
 
     So the same library gives the same sample, and one that grows keeps most of it (a bottom-k sample: Cohen and Kaplan
-    2007, doi:10.1145/1281100.1281133).
+    2007, doi:10.1145/1281100.1281133). Videos that cannot be read are left out, and logged.
 
     Args:
         video_ids: Of all videos.
         read: A few vectors of a video, float32 (M, D); None where it has gone.
         rows: Rows of the index now.
-
-    Raises:
-        StoreError: A video cannot be read.
     """
     chosen = sorted(video_ids, key=lambda video_id: hashlib.sha256(video_id.encode()).digest())[:VIDEOS]
-    found = {video_id: vectors for video_id in chosen if (vectors := read(video_id)) is not None and len(vectors)}
-    vectors = np.concatenate(list(found.values())) if found else np.empty((0, 0), np.float32)
-    return FrameSample(vectors, tuple(found), rows)
+    found: dict[str, npt.NDArray[np.float32]] = {}
+    for video_id in chosen:
+        try:
+            vectors = read(video_id)
+        except StoreError as error:
+            _log.warning("the sample of the frames leaves a video out: %s", error)
+            continue
+        if vectors is not None and len(vectors):
+            found[video_id] = vectors
+    # A file of another encoder's may have strayed in: the length that most have is the library's.
+    lengths = Counter(vectors.shape[1] for vectors in found.values())
+    usual = max(lengths, key=lambda length: lengths[length], default=0)
+    fitting = {video_id: vectors for video_id, vectors in found.items() if vectors.shape[1] == usual}
+    together = np.concatenate(list(fitting.values())) if fitting else np.empty((0, 0), np.float32)
+    return FrameSample(together, tuple(fitting), rows)
 
 
 def kept_sample(place: Place, folder: str = "") -> FrameSample | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO
@@ -14,10 +15,13 @@ import pyarrow.parquet as pq
 from pipeline.store.checksum import CHECKSUM_KEY, mark, seal
 from pipeline.types import FrameEmbeddings
 
-__all__ = ["Columns", "read_columns", "read_pts", "read_some_vectors", "write_frames"]
+__all__ = ["Columns", "check_size", "read_columns", "read_pts", "read_some_vectors", "write_frames"]
 
 # Eight mebibytes of vectors of 512 numbers. Fewer rows a group make the file no smaller, more of them only cost memory.
 _GROUP_ROWS = 4096
+_MOST_NUMBERS = 2**16
+"""Of an embedding; the index takes no longer ones (Milvus: 32,768)."""
+_COLUMN_TYPES = {"time_seconds": pa.float64(), "pts": pa.int64(), "seen_until_seconds": pa.float64()}
 
 
 @dataclass(frozen=True)
@@ -75,19 +79,42 @@ def write_frames(file: IO[bytes], frames: FrameEmbeddings, metadata: Mapping[byt
     seal(file, unsealed)
 
 
-def read_columns(parquet: pq.ParquetFile) -> Columns:
-    """Read all columns; files of one large group, as they were written once, are read as well.
+def check_size(parquet: pq.ParquetFile) -> None:
+    """Refuse a file whose columns are not those of `write_frames`, or take more memory than this machine has.
+
+    A few kilobytes of Parquet can stand for any number of rows. What a machine wrote, it held in memory before.
 
     Raises:
-        ValueError: The columns are of other types than `write_frames` gives them, or have gaps.
         KeyError: A column is missing.
-        ArrowException: The file is damaged.
-        OSError: It cannot be read.
+        ValueError: A column is of another type, or there is not enough memory.
     """
     schema = parquet.schema_arrow
     kind = schema.field("embedding").type
     if not pa.types.is_fixed_size_list(kind) or kind.value_type != pa.float32():
         raise ValueError(f"its embeddings are of type {kind}")
+    if not 1 <= kind.list_size <= _MOST_NUMBERS:
+        raise ValueError(f"its embeddings have {kind.list_size} numbers; expected 1 to {_MOST_NUMBERS}")
+    for name, expected in _COLUMN_TYPES.items():
+        if (name in schema.names or name != "seen_until_seconds") and schema.field(name).type != expected:
+            raise ValueError(f"its column {name} is of type {schema.field(name).type}, not {expected}")
+    needed = parquet.metadata.num_rows * (4 * kind.list_size + 8 * len(_COLUMN_TYPES))
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > memory:
+        raise ValueError(
+            f"its {parquet.metadata.num_rows} frames take {needed / 2**30:.1f} GiB, more than this machine's memory"
+        )
+
+
+def read_columns(parquet: pq.ParquetFile) -> Columns:
+    """Read all columns of a file that `check_size` let pass; files of one large group are read as well.
+
+    Raises:
+        ValueError: The columns have gaps.
+        ArrowException: The file is damaged.
+        OSError: It cannot be read.
+    """
+    schema = parquet.schema_arrow
+    kind = schema.field("embedding").type
     count = parquet.metadata.num_rows
     columns = Columns(
         pts=np.empty(count, np.int64),

@@ -18,9 +18,10 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
 from pipeline.store.background import FRAMES_OF_A_VIDEO, FrameSample, draw_sample, keep_sample, kept_sample
+from pipeline.store.checks import check_frames, check_record, check_seconds, check_unit_length, shown
 from pipeline.store.checksum import CHECKSUM_KEY, FileState, state_of
 from pipeline.store.file_forms import NOTE, VIDEO_ID
-from pipeline.store.frames_file import read_columns, read_pts, read_some_vectors, write_frames
+from pipeline.store.frames_file import check_size, read_columns, read_pts, read_some_vectors, write_frames
 from pipeline.store.name_files import NameFiles, names_folder
 from pipeline.store.places import Place
 from pipeline.store.record_json import checked_text, fraction_from, fraction_text, parsed, record_from, record_mapping
@@ -121,16 +122,18 @@ class ParquetStore:
         """
         columns, details = self._opened(video_id, read_columns) or self._refuse(video_id)
         try:
-            return FrameEmbeddings(
-                video_id=video_id,
-                pts=columns.pts,
-                time_base=fraction_from(details["time_base"]),
-                times_seconds=columns.times_seconds,
-                vectors=columns.vectors,
-                cuts_seconds=_cuts_of(details),
-                duration_seconds=details["duration_seconds"],
-                seen_until_seconds=columns.seen_until_seconds,
-                step_seconds=details.get("step_seconds"),
+            return check_frames(
+                FrameEmbeddings(
+                    video_id=video_id,
+                    pts=columns.pts,
+                    time_base=fraction_from(details["time_base"]),
+                    times_seconds=columns.times_seconds,
+                    vectors=columns.vectors,
+                    cuts_seconds=_cuts_of(details),
+                    duration_seconds=details["duration_seconds"],
+                    seen_until_seconds=columns.seen_until_seconds,
+                    step_seconds=details.get("step_seconds"),
+                )
             )
         except _BROKEN as error:
             raise self._broken(video_id, error) from error
@@ -177,11 +180,12 @@ class ParquetStore:
         Raises:
             StoreError: Its file is broken, of another format or of another store.
         """
-        opened = self._opened(video_id, lambda _: None)
+        opened = self._opened(video_id, lambda parquet: int(parquet.metadata.num_rows))
         if opened is None:
             return None
+        count, details = opened
         try:
-            record = record_from(opened[1]["record"])
+            record = check_record(record_from(details["record"]), count)
         except _BROKEN as error:
             raise self._broken(video_id, error) from error
         return self._names.applied_to(record)
@@ -190,12 +194,30 @@ class ParquetStore:
         """All records, ordered by video id, read without vectors; what is deleted meanwhile may be missing.
 
         Raises:
-            StoreError: The store cannot be listed, or a file is broken.
+            StoreError: The store cannot be listed, or a file is broken; `survey` goes on with the others.
         """
         for video_id in self.video_ids():
             record = self.record(video_id)
             if record is not None:
                 yield record
+
+    def survey(self) -> tuple[list[VideoRecord], dict[str, StoreError]]:
+        """Read all records that can be read: these, ordered by video id, and, by id, why the others cannot.
+
+        Raises:
+            StoreError: The store cannot be listed.
+        """
+        records: list[VideoRecord] = []
+        broken: dict[str, StoreError] = {}
+        for video_id in self.video_ids():
+            try:
+                record = self.record(video_id)
+            except StoreError as error:
+                broken[video_id] = error
+                continue
+            if record is not None:
+                records.append(record)
+        return records, broken
 
     def background(self, rows: int) -> FrameSample:
         """A few frame embeddings of many videos; kept here, and drawn anew as the library grows or shrinks.
@@ -204,7 +226,7 @@ class ParquetStore:
             rows: Rows of the index now, by which growth is told.
 
         Raises:
-            StoreError: The store cannot be listed, or a file is broken.
+            StoreError: The store cannot be listed.
         """
         kept = kept_sample(self._place)
         if kept is not None and kept.is_fresh(rows) and self._has_width(kept):
@@ -228,7 +250,11 @@ class ParquetStore:
         try:
             with self._place.open(_file_of(video_id)) as file:
                 seed = int.from_bytes(hashlib.sha256(video_id.encode()).digest()[:4])
-                return read_some_vectors(pq.ParquetFile(file), FRAMES_OF_A_VIDEO, seed)
+                parquet = pq.ParquetFile(file)
+                check_size(parquet)
+                vectors = read_some_vectors(parquet, FRAMES_OF_A_VIDEO, seed)
+                check_unit_length(vectors)
+                return vectors
         except FileNotFoundError:
             return None
         except _BROKEN as error:
@@ -291,7 +317,7 @@ class ParquetStore:
     @cached_property
     def _replaced(self) -> dict[str, set[str]]:
         """By name, the videos that lost it to one written later, in a store of a version that did not note it."""
-        return {} if self._names.has_all_holders() else self._names.note_holders(self.records())
+        return {} if self._names.has_all_holders() else self._names.note_holders(self.survey()[0])
 
     def delete(self, video_id: str) -> bool:
         """Forget a video; whether there was one.
@@ -332,6 +358,7 @@ class ParquetStore:
                 parquet = pq.ParquetFile(file, page_checksum_verification=True)
                 details = parsed((parquet.schema_arrow.metadata or {})[_METADATA_KEY])
                 self._check(video_id, details)
+                check_size(parquet)
                 found = read(parquet)
         except FileNotFoundError:
             return None
@@ -345,14 +372,16 @@ class ParquetStore:
     def _check(self, video_id: str, details: dict[str, Any]) -> None:
         if details["format"] != _FORMAT:
             raise StoreError(
-                f"{self._path(video_id)}: has format {details['format']}, written by momentseek"
-                f" {details.get('versions', {}).get('momentseek', 'unknown')}; this one reads format {_FORMAT}: use"
-                " that version, or delete the file and index the video again"
+                f"{self._path(video_id)}: has format {shown(details['format'])}, written by momentseek"
+                f" {_plain(details.get('versions', {}).get('momentseek', 'unknown'))}; this one reads format {_FORMAT}:"
+                " use that version, or delete the file and index the video again"
             )
         names = ("sampling_fingerprint", "encoder_fingerprint")
         ours = {"video_id": video_id, **{name: getattr(self, name) for name in names}}
         theirs = {"video_id": details["record"]["video_id"], **{name: details[name] for name in names}}
-        wrong = [f"{name} {theirs[name]} instead of {ours[name]}" for name in ours if ours[name] != theirs[name]]
+        wrong = [
+            f"{name} {_plain(theirs[name])} instead of {ours[name]}" for name in ours if ours[name] != theirs[name]
+        ]
         if wrong:
             raise StoreError(
                 f"{self._path(video_id)}: belongs elsewhere ({', '.join(wrong)}); move it back or delete it"
@@ -385,7 +414,16 @@ def recorded_names(place: Place, file: str) -> tuple[str, ...]:
 
 
 def _cuts_of(details: Mapping[str, Any]) -> tuple[float, ...] | None:
-    return None if details["cuts_seconds"] is None else tuple(details["cuts_seconds"])
+    if details["cuts_seconds"] is None:
+        return None
+    for cut in details["cuts_seconds"]:
+        check_seconds("cuts_seconds", cut)
+    return tuple(details["cuts_seconds"])
+
+
+def _plain(value: object) -> str:
+    """A value for a message, without quotes."""
+    return shown(value).strip("'")
 
 
 def _file_of(video_id: str) -> str:
