@@ -17,8 +17,10 @@ from typing import Literal
 from pipeline.errors import MomentseekError
 from pipeline.index import is_writable
 from pipeline.library import Library
+from pipeline.library_id import local_folder
 from pipeline.present.text import counted
 from pipeline.run_config import RunConfig
+from pipeline.store.privacy import is_private, loose_files
 
 __all__ = ["Finding", "examine"]
 
@@ -64,6 +66,7 @@ def examine(config: RunConfig) -> Iterator[Finding]:
         ("decoder", _decoders),
         ("model", _model),
         ("library", _library),
+        ("privacy", _privacy),
         ("ray", _ray),
         ("sample world", _sample_world),
         ("shared memory", _shared_memory),
@@ -170,6 +173,20 @@ def _library(config: RunConfig) -> Iterator[Finding]:
         with Library.open(elsewhere) as library:
             library.moment_index().count()
     yield Finding("library", "ok", f"{config.library} is not there yet; an index could be opened in another folder")
+
+
+def _privacy(config: RunConfig) -> Iterator[Finding]:
+    """Whether a private library is one: what others may read of it is reported."""
+    folder = local_folder(config.library)
+    if folder is None or not is_private(folder):
+        return
+    loose = list(loose_files(folder))
+    if loose:
+        said = f"{counted(len(loose), 'file or folder', 'files and folders')} can be read by others, as {loose[0]!r}"
+        remedy = f"chmod -R go= {folder}"
+        yield Finding("privacy", "note", said, remedy)
+    else:
+        yield Finding("privacy", "ok", f"{config.library} can be read by its owner alone")
 
 
 def _ray(config: RunConfig) -> Iterator[Finding]:
