@@ -17,8 +17,10 @@ from typing import Literal
 from pipeline.errors import MomentseekError, UntrustedLibraryError
 from pipeline.index import is_writable
 from pipeline.library import Library
+from pipeline.library_id import local_folder
 from pipeline.present.text import counted
 from pipeline.run_config import RunConfig
+from pipeline.store.privacy import is_private, loose_files
 from pipeline.trust import loose_mode, outside_settings, trusted_settings
 
 __all__ = ["Finding", "examine"]
@@ -71,6 +73,7 @@ def examine(config: RunConfig, refused: UntrustedLibraryError | None = None) -> 
         ("model", _model),
         ("library", _library),
         ("trust", _trust),
+        ("privacy", _privacy),
         ("ray", _ray),
         ("sample world", _sample_world),
         ("shared memory", _shared_memory),
@@ -193,6 +196,20 @@ def _trust(config: RunConfig) -> Iterator[Finding]:
     reach = f"{config.library} names outside itself: {', '.join(names)}; " if names else ""
     count = sum(1 for _ in trusted_settings())
     yield Finding("trust", "ok", f"{reach}{counted(count, 'set')} of settings trusted (momentseek trust --list)")
+
+
+def _privacy(config: RunConfig) -> Iterator[Finding]:
+    """Whether a private library is one: what others may read of it is reported."""
+    folder = local_folder(config.library)
+    if folder is None or not is_private(folder):
+        return
+    loose = list(loose_files(folder))
+    if loose:
+        said = f"{counted(len(loose), 'file or folder', 'files and folders')} can be read by others, as {loose[0]!r}"
+        remedy = f"chmod -R go= {folder}"
+        yield Finding("privacy", "note", said, remedy)
+    else:
+        yield Finding("privacy", "ok", f"{config.library} can be read by its owner alone")
 
 
 def _ray(config: RunConfig) -> Iterator[Finding]:

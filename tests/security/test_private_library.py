@@ -206,6 +206,20 @@ def test_a_copy_with_other_modes_is_tightened_when_it_is_opened(tmp_path: Path, 
     assert modes_below(folder) == PRIVATE
 
 
+def test_doctor_reports_what_others_can_read_of_a_private_library(tmp_path: Path) -> None:
+    from pipeline.doctor import _privacy
+
+    folder = tmp_path / "library"
+    config = RunConfig(library=str(folder))
+    assert list(_privacy(config)) == []
+    make_private(folder)
+    assert [finding.state for finding in _privacy(config)] == ["ok"]
+    (folder / "notes").write_text("x")
+    (folder / "notes").chmod(0o644)
+    [finding] = _privacy(config)
+    assert (finding.state, "'notes'" in finding.said) == ("note", True)
+
+
 def test_it_can_be_switched_off(tmp_path: Path, settings: list[str]) -> None:
     folder = tmp_path / "library"
     filled(folder, settings)
