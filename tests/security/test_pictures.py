@@ -139,6 +139,15 @@ def test_a_webp_of_268_megapixels_in_34_bytes_is_refused(tmp_path: Path) -> None
         read_still(str(tmp_path / "big.webp"), Fetching())
 
 
+@pytest.mark.skipif(not features.check("webp"), reason="Pillow was built without WebP")
+def test_a_webp_of_more_pixels_than_its_decoder_can_hold_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "large.webp"
+    path.write_bytes(saved("WEBP", (8200, 8200), lossless=True, quality=0, method=0))
+    said, mebibytes = measured(path)
+    assert "too large (8200 x 8200 pixels; at most 67 megapixels" in said
+    assert mebibytes < 200
+
+
 def measured(path: Path) -> tuple[str, int]:
     """What a process of its own says of a picture, and the MiB that this took."""
     command = [sys.executable, "-c", MEMORY_SCRIPT, str(path)]
