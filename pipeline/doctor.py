@@ -17,6 +17,7 @@ from typing import Literal
 from pipeline.errors import MomentseekError
 from pipeline.index import is_writable
 from pipeline.library import Library
+from pipeline.loose_modes import loose_modes
 from pipeline.present.text import counted
 from pipeline.run_config import RunConfig
 
@@ -68,6 +69,7 @@ def examine(config: RunConfig) -> Iterator[Finding]:
         ("sample world", _sample_world),
         ("shared memory", _shared_memory),
         ("disk", _disk),
+        ("privacy", _privacy),
     )
     for what, check in checks:
         try:
@@ -228,3 +230,13 @@ def _disk(config: RunConfig) -> Iterator[Finding]:
         )
     else:
         yield Finding("disk", "ok", f"{free:.1f} GiB free at {place}")
+
+
+def _privacy(config: RunConfig) -> Iterator[Finding]:
+    found = list(loose_modes(config.library))
+    for each in found:
+        yield Finding("privacy", "note", each.said, each.remedy)
+    if not found:
+        yield Finding(
+            "privacy", "ok", "Ray's token and folders, the configuration and the library are this user's alone"
+        )
