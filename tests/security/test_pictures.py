@@ -13,6 +13,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
 from PIL import Image, features
@@ -327,3 +328,22 @@ def test_a_photograph_of_108_megapixels_is_read(tmp_path: Path) -> None:
     still = read_still(str(path), Fetching())
     assert still is not None
     assert (still.width, still.height) == (12_000, 9_000)
+
+
+@pytest.mark.parametrize("name", ["177 megapixels", "a JPEG of many scans", "a large text", "a cut JPEG"])
+def test_a_hostile_picture_in_a_remote_place_is_one_error(name: str) -> None:
+    make, said = HOSTILE[name]
+    file_system = fsspec.filesystem("memory")
+    file_system.pipe("/pictures/hostile.jpg", make())
+    with pytest.raises(UnsupportedVideoError, match=said):
+        read_still("memory://pictures/hostile.jpg", Fetching())
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_picture_in_a_remote_place_is_read(kind: str) -> None:
+    content = saved(kind)
+    fsspec.filesystem("memory").pipe("/pictures/picture", content)
+    still = read_still("memory://pictures/picture", Fetching())
+    assert still is not None
+    with Image.open(io.BytesIO(content)) as opened:
+        np.testing.assert_array_equal(still.rgb(), np.asarray(opened.convert("RGB")))
