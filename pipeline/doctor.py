@@ -18,6 +18,7 @@ from pipeline.errors import MomentseekError, UntrustedLibraryError
 from pipeline.index import is_writable
 from pipeline.library import Library
 from pipeline.library_id import local_folder
+from pipeline.loose_modes import loose_modes
 from pipeline.present.text import counted
 from pipeline.run_config import RunConfig
 from pipeline.store.privacy import is_private, loose_files
@@ -73,11 +74,12 @@ def examine(config: RunConfig, refused: UntrustedLibraryError | None = None) -> 
         ("model", _model),
         ("library", _library),
         ("trust", _trust),
-        ("privacy", _privacy),
+        ("private library", _private_library),
         ("ray", _ray),
         ("sample world", _sample_world),
         ("shared memory", _shared_memory),
         ("disk", _disk),
+        ("privacy", _privacy),
     )
     if refused is not None:
         said, _, remedy = str(refused).partition("; ")
@@ -198,7 +200,7 @@ def _trust(config: RunConfig) -> Iterator[Finding]:
     yield Finding("trust", "ok", f"{reach}{counted(count, 'set')} of settings trusted (momentseek trust --list)")
 
 
-def _privacy(config: RunConfig) -> Iterator[Finding]:
+def _private_library(config: RunConfig) -> Iterator[Finding]:
     """Whether a private library is one: what others may read of it is reported."""
     folder = local_folder(config.library)
     if folder is None or not is_private(folder):
@@ -207,9 +209,9 @@ def _privacy(config: RunConfig) -> Iterator[Finding]:
     if loose:
         said = f"{counted(len(loose), 'file or folder', 'files and folders')} can be read by others, as {loose[0]!r}"
         remedy = f"chmod -R go= {folder}"
-        yield Finding("privacy", "note", said, remedy)
+        yield Finding("private library", "note", said, remedy)
     else:
-        yield Finding("privacy", "ok", f"{config.library} can be read by its owner alone")
+        yield Finding("private library", "ok", f"{config.library} can be read by its owner alone")
 
 
 def _ray(config: RunConfig) -> Iterator[Finding]:
@@ -268,3 +270,13 @@ def _disk(config: RunConfig) -> Iterator[Finding]:
         )
     else:
         yield Finding("disk", "ok", f"{free:.1f} GiB free at {place}")
+
+
+def _privacy(config: RunConfig) -> Iterator[Finding]:
+    found = list(loose_modes(config.library))
+    for each in found:
+        yield Finding("privacy", "note", each.said, each.remedy)
+    if not found:
+        yield Finding(
+            "privacy", "ok", "Ray's token and folders, the configuration and the library are this user's alone"
+        )

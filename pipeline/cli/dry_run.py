@@ -162,7 +162,7 @@ def _sent(batch: JobBatch) -> dict[str, Any]:
     return {
         "id": batch.base_id,
         "entrypoint": batch.entrypoint,
-        "library": batch.library,
+        "library": batch.public_library,
         "sources": batch.named,
         "files": batch.sizes(),
         "needed": list(batch.needed),
@@ -178,7 +178,7 @@ def _print_sent(batch: JobBatch) -> None:
     lines = {
         "id": batch.base_id,
         "runs": batch.entrypoint,
-        "library": f"{printable(batch.library)}, as the cluster sees it",
+        "library": f"{printable(batch.public_library)}, as the cluster sees it",
         "sources": f"{batch.named} named",
         "code": f"momentseek {batch.version} (pipeline, jobs)",
         "files": files,

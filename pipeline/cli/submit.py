@@ -163,8 +163,8 @@ def _check_writer(jobs: RayJobs, batch: JobBatch, config: RunConfig) -> None:
         return
     for job in jobs.jobs():
         others = not job.id.startswith(batch.base_id) and not job.has_ended
-        if others and job.metadata.get("library") == batch.library:
+        if others and job.metadata.get("library") == batch.public_library:
             raise ExecutionError(
-                f"{job.id} is writing the library {batch.library!r}, and Milvus Lite lets one batch in at a time; wait"
-                " for it, stop it, or set index.uri to a Milvus server"
+                f"{job.id} is writing the library {batch.public_library!r}, and Milvus Lite lets one batch in at a"
+                " time; wait for it, stop it, or set index.uri to a Milvus server"
             )

@@ -12,6 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from pipeline.errors import ConfigError, ExecutionError
 from pipeline.execution.ray_token import has_token_auth, tighten, token_path
+from pipeline.uris import public_name
 
 __all__ = ["FORM", "HOW_TO_SEND_IT", "address_of", "check_answers", "no_addresses", "token_header"]
 
@@ -39,7 +40,7 @@ def address_of(given: str | None) -> str:
         raise ConfigError(f"no cluster is named; {FORM}, by --address or in {_VARIABLES[0]}")
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"{address!r} is no address of a Jobs API; {FORM}")
+        raise ConfigError(f"{public_name(address)!r} is no address of a Jobs API; {FORM}")
     return address.rstrip("/")
 
 
@@ -58,9 +59,9 @@ def check_answers(address: str) -> None:
         socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
     except OSError as error:
         raise ExecutionError(
-            f"nobody answers at {address} ({error}); check host and port, and that the cluster was started with"
-            " `ray start --head --dashboard-host=0.0.0.0` (by default the dashboard can be reached from its own machine"
-            " only)"
+            f"nobody answers at {public_name(address)} ({error}); check host and port, and that the cluster was started"
+            " with `ray start --head --dashboard-host=0.0.0.0` (by default the dashboard can be reached from its own"
+            " machine only)"
         ) from error
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from pipeline.config import fingerprint
 from pipeline.errors import ExecutionError
 from pipeline.types import Source
+from pipeline.uris import public_name
 from pipeline.video import Listed
 
 __all__ = ["JOB_PREFIX", "JobBatch"]
@@ -37,7 +38,7 @@ class JobBatch:
     Attributes:
         config_yaml: The whole configuration; its paths are the cluster's.
         identity: What of the configuration makes it this batch and no other, as JSON can hold it.
-        library: Where the library is, for people.
+        library: Where the library is; `public_library` is what may be shown.
         sources: What the user named, as `read_listings` gives it.
         version: Of momentseek.
         requirements: Packages that the job needs, as pip writes them.
@@ -47,10 +48,10 @@ class JobBatch:
         needed: Files of the model that the cluster must have.
     """
 
-    config_yaml: str
-    identity: Mapping[str, Any]
-    library: str
-    sources: tuple[str | Listed, ...]
+    config_yaml: str = field(repr=False)
+    identity: Mapping[str, Any] = field(repr=False)
+    library: str = field(repr=False)
+    sources: tuple[str | Listed, ...] = field(repr=False)
     version: str
     requirements: tuple[str, ...] = ()
     installs: bool = False
@@ -84,6 +85,11 @@ class JobBatch:
                 yield from source.sources
 
     @property
+    def public_library(self) -> str:
+        """Where the library is, without a URL's credentials."""
+        return public_name(self.library)
+
+    @property
     def entrypoint(self) -> str:
         """The command that the cluster runs."""
         return "python -m jobs.index_videos --batch ."
@@ -91,7 +97,7 @@ class JobBatch:
     @property
     def metadata(self) -> dict[str, str]:
         """What `momentseek jobs` shows of a job; everybody who may list jobs reads it."""
-        return {"momentseek": self.version, "library": self.library, "sources": str(self.named)}
+        return {"momentseek": self.version, "library": self.public_library, "sources": str(self.named)}
 
     def files(self) -> dict[str, bytes]:
         """The files of the job's working directory, by name; those of the model are left out."""

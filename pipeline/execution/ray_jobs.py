@@ -19,6 +19,7 @@ from pipeline.execution.job_address import FORM, HOW_TO_SEND_IT, check_answers, 
 from pipeline.execution.job_batch import JobBatch
 from pipeline.execution.job_log import LogLines
 from pipeline.execution.ray_cluster import quieten
+from pipeline.uris import public_name
 
 __all__ = ["Job", "RayJobs", "Submitted"]
 
@@ -76,6 +77,9 @@ class RayJobs:
     Args:
         address: The dashboard's, as `job_address.address_of` gives it.
 
+    Attributes:
+        address: The same, without credentials, for messages.
+
     Raises:
         ConfigError: The file with the token cannot be read.
         ExecutionError: Nobody answers there, the token is missing or wrong, or it is no Jobs API that fits.
@@ -87,7 +91,7 @@ class RayJobs:
         quieten()
         from ray.job_submission import JobSubmissionClient
 
-        self.address = address
+        self.address = public_name(address)
         # Ray's notices of uploads and defaults are for its own command line.
         for name in ("ray", "ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk"):
             logging.getLogger(name).setLevel(logging.ERROR)

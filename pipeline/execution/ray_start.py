@@ -101,7 +101,9 @@ def _forget_token() -> None:
     import ray._raylet
 
     raylet: Any = ray._raylet
-    raylet.AuthenticationTokenLoader.instance().reset_cache()
+    # Private to Ray; where a later version has no such thing, a process has one token for all its batches.
+    with suppress(AttributeError):
+        raylet.AuthenticationTokenLoader.instance().reset_cache()
 
 
 @contextmanager
@@ -109,7 +111,8 @@ def _without_cluster() -> Iterator[None]:
     """Tell Ray, if it has been imported before, what `_CLUSTER_VARIABLE` would have told it."""
     from ray._private import ray_constants
 
-    kept = ray_constants.ENABLE_RAY_CLUSTER
+    # Where a later version of Ray knows nothing of it, `_check_loopback` notices what that leads to.
+    kept = getattr(ray_constants, "ENABLE_RAY_CLUSTER", True)
     ray_constants.ENABLE_RAY_CLUSTER = False
     try:
         yield

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import re
+import secrets
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline.video.pyav_frame import PyAVFrame
     from pipeline.video.sound import SoundChunk
 
-__all__ = ["clip_name", "export_clip"]
+__all__ = ["export_clip"]
 
 # Ticks a second: divides the usual frame rates, 24000/1001 among them, to within 6 microseconds.
 _TIME_BASE = Fraction(1, 90_000)
@@ -29,12 +29,6 @@ _TIME_BASE = Fraction(1, 90_000)
 _ENCODING = {"preset": "veryfast", "crf": "20", "bf": "0"}
 _SOUND_FRAME = 1024
 _SOUND_BITS = {"mono": 96_000, "stereo": 160_000}
-
-
-def clip_name(rank: int, moment: Moment) -> str:
-    """A file name for a clip, safe anywhere, as "01-gate-camera-12.500-16.250.mp4"."""
-    stem = re.sub(r"[^\w.-]+", "_", PurePosixPath(moment.uri).stem).strip("._-")[:60] or "video"
-    return f"{rank:02d}-{stem}-{moment.start_seconds:.3f}-{moment.end_seconds:.3f}.mp4"
 
 
 def export_clip(videos: IndexedVideos, moment: Moment, path: str | Path) -> None:
@@ -55,7 +49,8 @@ def export_clip(videos: IndexedVideos, moment: Moment, path: str | Path) -> None
     from pipeline.video.pyav_backend import PyAVDecoder
 
     target = Path(path)
-    partial = target.with_name(f".{target.stem}.partial.mp4")
+    # A name of its own: short, whatever the target's is, and none that others could have put a link at.
+    partial = target.with_name(f".{secrets.token_hex(8)}.partial.mp4")
     try:
         with videos.opened_by(PyAVDecoder(fetching=videos.fetching).open, moment.video_id, moment.uri) as stream:
             _write(stream, Fraction(moment.start_seconds), Fraction(moment.end_seconds), partial)

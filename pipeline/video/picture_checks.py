@@ -8,7 +8,13 @@ from typing import BinaryIO
 from PIL import Image, features
 
 from pipeline.errors import UnsupportedVideoError
-from pipeline.video.limits import MOST_PICTURE_BYTES, MOST_PIXELS, MOST_SCANNED_PIXELS, MOST_TILE_PIXELS
+from pipeline.video.limits import (
+    MOST_PICTURE_BYTES,
+    MOST_PIXELS,
+    MOST_SCANNED_PIXELS,
+    MOST_TILE_PIXELS,
+    MOST_WEBP_PIXELS,
+)
 
 __all__ = ["FORMAT_NAMES", "HEAD_BYTES", "check_bytes", "check_pixels", "check_work", "format_of"]
 
@@ -67,16 +73,23 @@ def check_bytes(uri: str, file: BinaryIO) -> None:
         raise UnsupportedVideoError(uri, f"the picture file has {size // 2**20} MiB, and at most {most} are read")
 
 
-def check_pixels(uri: str, width: int, height: int) -> None:
-    """Refuse a picture with more pixels than any video may have.
+def check_pixels(uri: str, width: int, height: int, name: str) -> None:
+    """Refuse a picture with more pixels than any video may have, or than its decoder can hold in about 1 GiB.
+
+    Args:
+        uri: Where it is.
+        width: Pixels across.
+        height: Pixels down.
+        name: Of the format.
 
     Raises:
         UnsupportedVideoError: It has.
     """
-    if width * height > MOST_PIXELS:
+    most = MOST_WEBP_PIXELS if name == "WEBP" else MOST_PIXELS
+    if width * height > most:
         raise UnsupportedVideoError(
             uri,
-            f"the picture is too large ({width} x {height} pixels; at most {MOST_PIXELS // 10**6} megapixels are"
+            f"the picture is too large ({width} x {height} pixels; at most {most // 10**6} megapixels are"
             " decoded); make it smaller",
         )
 

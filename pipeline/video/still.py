@@ -65,7 +65,7 @@ def read_still(path: str, fetching: Fetching) -> Still | None:
     """Read a picture file, turned upright as its EXIF says; of an animation, the first picture.
 
     Only the formats of `picture_checks.format_of` are read, from regular files of at most 256 MiB, and pictures of at
-    most 134 megapixels, as of videos.
+    most 134 megapixels, as of videos (67 of WebP).
 
     Args:
         path: A path or URI.
@@ -138,11 +138,11 @@ def _read(path: str, file: BinaryIO, name: str) -> Still:
 def _decoded(path: str, file: BinaryIO, name: str) -> Image.Image:
     """The first picture of a file, upright, in RGB."""
     image: Image.Image = Image.open(file, formats=[name])
-    check_pixels(path, *image.size)
+    check_pixels(path, *image.size, name)
     check_work(path, image, file)
     image.load()
     # A GIF's first picture may be larger than its header says.
-    check_pixels(path, *image.size)
+    check_pixels(path, *image.size, name)
     ImageOps.exif_transpose(image, in_place=True)
     if image.mode == "RGB":
         return image

@@ -13,6 +13,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
 from PIL import Image, features
@@ -137,6 +138,15 @@ def test_a_webp_of_268_megapixels_in_34_bytes_is_refused(tmp_path: Path) -> None
     )
     with pytest.raises(UnsupportedVideoError, match=r"too large|broken"):
         read_still(str(tmp_path / "big.webp"), Fetching())
+
+
+@pytest.mark.skipif(not features.check("webp"), reason="Pillow was built without WebP")
+def test_a_webp_of_more_pixels_than_its_decoder_can_hold_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "large.webp"
+    path.write_bytes(saved("WEBP", (8200, 8200), lossless=True, quality=0, method=0))
+    said, mebibytes = measured(path)
+    assert "too large (8200 x 8200 pixels; at most 67 megapixels" in said
+    assert mebibytes < 200
 
 
 def measured(path: Path) -> tuple[str, int]:
@@ -318,3 +328,22 @@ def test_a_photograph_of_108_megapixels_is_read(tmp_path: Path) -> None:
     still = read_still(str(path), Fetching())
     assert still is not None
     assert (still.width, still.height) == (12_000, 9_000)
+
+
+@pytest.mark.parametrize("name", ["177 megapixels", "a JPEG of many scans", "a large text", "a cut JPEG"])
+def test_a_hostile_picture_in_a_remote_place_is_one_error(name: str) -> None:
+    make, said = HOSTILE[name]
+    file_system = fsspec.filesystem("memory")
+    file_system.pipe("/pictures/hostile.jpg", make())
+    with pytest.raises(UnsupportedVideoError, match=said):
+        read_still("memory://pictures/hostile.jpg", Fetching())
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_picture_in_a_remote_place_is_read(kind: str) -> None:
+    content = saved(kind)
+    fsspec.filesystem("memory").pipe("/pictures/picture", content)
+    still = read_still("memory://pictures/picture", Fetching())
+    assert still is not None
+    with Image.open(io.BytesIO(content)) as opened:
+        np.testing.assert_array_equal(still.rgb(), np.asarray(opened.convert("RGB")))
