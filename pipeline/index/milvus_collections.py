@@ -18,7 +18,7 @@ from pipeline.errors import MomentIndexError
 from pipeline.index.arguments import mismatch
 from pipeline.index.kinds import Kind
 from pipeline.index.milvus_connection import MilvusConnection
-from pipeline.index.milvus_rows import schema
+from pipeline.index.milvus_schema import schema
 from pipeline.index.protocol import Owner
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from pipeline.index.protocol import Filter, Hit
 from pipeline.types import IndexedSegment, Segment
 
 if TYPE_CHECKING:
-    from pymilvus import CollectionSchema, MilvusClient
+    from pymilvus import MilvusClient
 
-__all__ = ["MilvusRows", "schema"]
+__all__ = ["MilvusRows"]
 
 _ROWS_A_REQUEST = 1000
 # A server takes 64 MiB; a quarter leaves room for what serialising adds.
@@ -171,22 +171,6 @@ class MilvusRows:
         """Lite searches rows that are not flushed slowly: 360 ms instead of 6 at 10,000 rows."""
         if self._connection.is_lite:
             self._connection.ask("write to", lambda client: client.flush(self._name))
-
-
-def schema(dimension: int) -> CollectionSchema:
-    """The fields of a row whose vector has that many numbers."""
-    from pymilvus import DataType, MilvusClient
-
-    fields = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
-    fields.add_field("key", DataType.VARCHAR, is_primary=True, max_length=256)
-    fields.add_field("video_id", DataType.VARCHAR, max_length=128)
-    fields.add_field("start_seconds", DataType.DOUBLE)
-    fields.add_field("end_seconds", DataType.DOUBLE)
-    fields.add_field("ordinal", DataType.INT64)
-    fields.add_field("model", DataType.VARCHAR, max_length=64)
-    fields.add_field("metadata", DataType.JSON)
-    fields.add_field("embedding", DataType.FLOAT_VECTOR, dim=dimension)
-    return fields
 
 
 def _batches(rows: Sequence[IndexedSegment]) -> Iterator[list[IndexedSegment]]:
