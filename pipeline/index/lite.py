@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import IndexDamagedError, IndexLockedError, MomentIndexError
 from pipeline.index.lite_contents import check_aliases, is_of_momentseek
 from pipeline.index.lite_socket import PrivateSocket
-from pipeline.index.lite_tree import check_place, emptied, hard_links, own_copy, wrong_file
+from pipeline.index.lite_tree import check_place, emptied, hard_links, own_copy, wrong_files
 from pipeline.index.read_only import is_writable, shadow
 from pipeline.index.shown import shown
 
@@ -62,6 +62,7 @@ class LiteFolder:
 
     Attributes:
         uri: Where this process finds it, as "unix:///tmp/momentseek-1000/4f1d-4711-9a0b3c.sock".
+        is_own: As given.
         is_read_only: Whether what is written to it is lost.
 
     Args:
@@ -77,15 +78,15 @@ class LiteFolder:
 
     def __init__(self, folder: Path, *, is_own: bool = False) -> None:
         silence()
+        self.is_own = is_own
         self._folder = folder
-        self._is_own = is_own
         self.is_read_only = not is_writable(folder)
         self._closed = False
         # Callbacks, not generators: those would wait for a server that has gone when the interpreter ends.
         with ExitStack() as opened:
             try:
                 self._open(opened)
-            except (IndexLockedError, MomentIndexError):
+            except MomentIndexError:
                 raise
             except Exception as error:
                 raise self._damage(folder, error) from error
@@ -93,10 +94,10 @@ class LiteFolder:
 
     def _open(self, opened: ExitStack) -> None:
         folder = self._folder
-        if self._is_own:
+        if self.is_own:
             check_place(folder)
-        if (wrong := wrong_file(folder)) is not None:
-            raise ValueError(f"it holds {wrong}")
+        for kind, place in wrong_files(folder):
+            raise self._damage(folder / place, ValueError(f"it holds {kind} ({shown(repr(place))})"))
         if self.is_read_only:
             data_dir = Path(opened.enter_context(TemporaryDirectory(prefix="momentseek-index-")))
             shadow(folder, data_dir)
@@ -106,7 +107,7 @@ class LiteFolder:
         opened.callback(self._engine.close)
         for place in hard_links(data_dir):
             own_copy(data_dir, place)
-        check_aliases(data_dir, are_own=self._is_own)
+        check_aliases(data_dir, are_own=self.is_own)
         server = _server(self._engine)
         opened.callback(lambda: server.stop(grace=0).wait())
         socket = PrivateSocket(server, data_dir)
@@ -120,7 +121,7 @@ class LiteFolder:
         if self._engine.refused is None:
             return None
         place, error = self._engine.refused
-        if not self._is_own and not is_of_momentseek(place):
+        if not self.is_own and not is_of_momentseek(place):
             return MomentIndexError(
                 f"the collection {place.name!r} in {str(self._folder)!r} was not made by momentseek ({shown(error)});"
                 " set index.collection to another name"
@@ -133,7 +134,7 @@ class LiteFolder:
         said = f"the index in {str(self._folder)!r} cannot be opened: {shown(error, 400) or type(error).__name__}"
         if not lasts:
             refusal = MomentIndexError(said)
-        elif self._is_own:
+        elif self.is_own:
             refusal = IndexDamagedError(f"{said}; to make it anew: momentseek index rebuild")
         else:
             refusal = MomentIndexError(f"{said}; remove {str(place)!r} and run: momentseek index rebuild")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,7 +95,7 @@ def check_collection(collection: Path, fields: Mapping[str, tuple[str, bool]]) -
     manifest_path = collection / "manifest.json"
     if manifest_path.exists():
         partition = _check_manifest(_object(manifest_path))
-        _check_rows(collection / "partitions" / _PARTITION, partition, dimension)
+        _check_rows(collection / "partitions" / _PARTITION, partition, fields, dimension)
     elif (collection / "manifest.json.prev").exists():
         raise ValueError("manifest.json is missing")
     _check_logs(collection / "wal")
@@ -180,10 +180,10 @@ def _is_flat(name: object, spec: object) -> bool:
     )
 
 
-def _check_rows(partition: Path, files: Mapping[str, list[str]], dimension: int) -> None:
-    data = [_data_file(partition / name, dimension) for name in files.get("data_files", [])]
+def _check_rows(partition: Path, files: Mapping[str, list[str]], fields: Collection[str], dimension: int) -> None:
+    data = [_data_file(partition / name, fields, dimension) for name in files.get("data_files", [])]
     for name in files.get("delta_files", []):
-        _data_file(partition / name, None)
+        _data_file(partition / name, {"key"}, None)
     needed = sum(each.rows for each in data) * (4 * dimension + _BYTES_BESIDE_VECTOR)
     if needed > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):
         raise ValueError(f"its rows need some {needed / 2**30:.0f} GiB of memory, more than this machine has")
@@ -193,7 +193,7 @@ def _check_rows(partition: Path, files: Mapping[str, list[str]], dimension: int)
             _check_vectors(sidecar, (each.rows, dimension))
 
 
-def _data_file(path: Path, dimension: int | None) -> _Data:
+def _data_file(path: Path, fields: Collection[str], dimension: int | None) -> _Data:
     """Look at a Parquet file's footer; without a dimension, it has no vectors."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -210,6 +210,7 @@ def _data_file(path: Path, dimension: int | None) -> _Data:
     fits = dimension is None or (
         pa.types.is_fixed_size_list(vector) and (vector.value_type, vector.list_size) == (pa.float32(), dimension)
     )
+    fits &= set(fields) <= columns.keys()
     if not fits or (columns.get("_seq"), columns.get("key")) != (pa.uint64(), pa.string()):
         raise ValueError(f"{path.name} has other columns than its schema")
     return _Data(path, rows)

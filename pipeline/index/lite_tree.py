@@ -16,9 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.errors import MomentIndexError
-from pipeline.index.shown import shown
 
-__all__ = ["check_place", "emptied", "hard_links", "own_copy", "wrong_file"]
+__all__ = ["check_place", "emptied", "hard_links", "own_copy", "wrong_files"]
 
 # Milvus Lite's own files are at most 7 folders deep (databases/D/collections/C/partitions/P/data).
 _MOST_DEPTH = 16
@@ -52,18 +51,17 @@ def check_place(folder: Path) -> None:
         raise MomentIndexError(f"the index {str(folder)!r} is no folder; remove it and run: momentseek index rebuild")
 
 
-def wrong_file(folder: Path) -> str | None:
-    """The first file that is neither a regular one nor a folder, as "a link ('collections')"; None if all are right.
+def wrong_files(folder: Path) -> Iterator[tuple[str, str]]:
+    """What is neither a regular file nor a folder, as ("a link", "collections/x").
 
     Raises:
         OSError: Something cannot be listed.
     """
     for place, seen in _files(folder):
         if kind := _KINDS.get(stat.S_IFMT(seen.st_mode)):
-            return f"{kind} ({shown(repr(place))})"
-        if place.count("/") > _MOST_DEPTH:
-            return f"folders that are too deep ({shown(repr(place))})"
-    return None
+            yield kind, place
+        elif place.count("/") > _MOST_DEPTH:
+            yield "folders that are too deep", place
 
 
 def hard_links(folder: Path) -> list[str]:
@@ -87,6 +85,7 @@ def own_copy(folder: Path, place: str) -> None:
     copy.unlink(missing_ok=True)
     try:
         with open(path, "rb", opener=_opened) as given, copy.open("xb") as target:
+            os.fchmod(target.fileno(), stat.S_IMODE(os.fstat(given.fileno()).st_mode))
             shutil.copyfileobj(given, target)
         copy.replace(path)
     except BaseException:

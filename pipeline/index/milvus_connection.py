@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from pipeline.errors import MomentIndexError
+from pipeline.errors import IndexDamagedError, MomentIndexError
 from pipeline.index.lite import LiteFolder, silence
 from pipeline.index.settings import Indexing
 from pipeline.index.shown import shown
@@ -99,6 +99,12 @@ class MilvusConnection:
         """Whether no other process can be at work there."""
         return self._folder is not None
 
+    def broken(self, problem: str) -> MomentIndexError:
+        """The error for rows that are not as momentseek writes them."""
+        said = f"the index in {self.place!r} is broken: {problem}; to make it anew: momentseek index rebuild"
+        is_own = self._folder is not None and self._folder.is_own
+        return IndexDamagedError(said) if is_own else MomentIndexError(said)
+
     @property
     def uri(self) -> str:
         """Where this process finds it."""
@@ -140,6 +146,11 @@ class MilvusConnection:
                     _log.warning("%s; trying again for %.0f s", said, self._patience_seconds)
                 time.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
+                # pymilvus stumbles over what it reads, as metadata that is no JSON.
+                if what == "write to":
+                    raise
+                raise self.broken(f"{type(error).__name__}: {_cause(error)}") from error
             else:
                 if pause > _FIRST_PAUSE_SECONDS:
                     _log.warning("the index in %r answers again, after %.1f s", self.place, time.monotonic() - started)
