@@ -75,7 +75,8 @@ def row_of(row: Mapping[str, Any]) -> IndexedSegment:
     except MomentIndexError as error:
         raise ValueError(f"the row {shown(repr(row.get('key')))} has odd metadata: {error}") from error
     vector = np.asarray(row["embedding"], np.float32)
-    return IndexedSegment(key_of(row), _segment(row), vector, metadata)
+    with np.errstate(all="ignore"):
+        return IndexedSegment(key_of(row), _segment(row), vector, metadata)
 
 
 def _segment(row: Mapping[str, Any]) -> Segment:
