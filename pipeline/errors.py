@@ -15,6 +15,7 @@ MomentseekError
 ├── StoreError                     frame embeddings cannot be read or written
 ├── MomentIndexError               the vector index cannot be used
 │   ├── IndexLockedError           another process holds it
+│   ├── IndexDamagedError          its files are not what momentseek wrote; a rebuild makes it anew
 │   └── FingerprintMismatchError   it holds vectors of another encoder
 ├── QueryError                     a question that cannot be asked
 └── ExecutionError                 a batch cannot be run
@@ -31,6 +32,7 @@ __all__ = [
     "EncoderError",
     "ExecutionError",
     "FingerprintMismatchError",
+    "IndexDamagedError",
     "IndexLockedError",
     "MomentIndexError",
     "MomentseekError",
@@ -122,6 +124,10 @@ class StoreError(MomentseekError):
 
 class MomentIndexError(MomentseekError):
     """The vector index cannot be opened, read or written."""
+
+
+class IndexDamagedError(MomentIndexError):
+    """The files of a library's own index are not what momentseek wrote; `momentseek index rebuild` makes it anew."""
 
 
 class IndexLockedError(MomentIndexError):

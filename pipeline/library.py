@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.encode import Encoder, OpenClipEncoder, OpenEncoder
-from pipeline.errors import QueryError, StoreError
+from pipeline.errors import IndexDamagedError, QueryError, StoreError
 from pipeline.index import MomentIndex
 from pipeline.library_checks import check_encoder, check_sampling
 from pipeline.library_config import config_of
@@ -308,7 +308,8 @@ class Library:
         """Make the index anew from the frame embeddings, under the present segmentation and `index.kind`.
 
         It is made beside the one that answers, which it then replaces in one step; what other processes write meanwhile
-        is caught up with. Where it ends early, the old index goes on answering.
+        is caught up with. Where it ends early, the old index goes on answering. One whose files are damaged is removed
+        first.
 
         Args:
             on_video: Told how many videos are done, of how many.
@@ -323,7 +324,11 @@ class Library:
         check_writable(self.config.library)
         apply_privacy(self.config)
         self._claim()
-        rebuilt = rebuild(self.moment_index(), self.store, self.config.row_recipe, on_video=on_video)
+        try:
+            rebuilt = rebuild(self.moment_index(), self.store, self.config.row_recipe, on_video=on_video)
+        except IndexDamagedError as error:
+            self._index.discard(error)
+            rebuilt = rebuild(self.moment_index(), self.store, self.config.row_recipe, on_video=on_video)
         self._write_file()
         self._forget()
         return rebuilt

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.encode import Encoder
-from pipeline.errors import FingerprintMismatchError, MomentIndexError, StoreError
-from pipeline.index import MemoryIndex, MomentIndex, Owner, is_writable, open_index
+from pipeline.errors import FingerprintMismatchError, IndexDamagedError, MomentIndexError, StoreError
+from pipeline.index import MemoryIndex, MomentIndex, Owner, discard, is_writable, open_index
 from pipeline.library_id import claim_library_id, local_folder, read_library_id
 from pipeline.library_privacy import make_index_folder, tighten_index
 from pipeline.run_config import RunConfig
@@ -93,6 +93,22 @@ class LibraryIndex:
         claim_library_id(self._config.library)
         self.close()
         return True
+
+    def discard(self, damage: IndexDamagedError) -> None:
+        """Remove the files of the library's own index, which are damaged; all that is in it can be made again.
+
+        Args:
+            damage: What opening or reading it raised.
+
+        Raises:
+            IndexLockedError: A process holds it.
+            MomentIndexError: It cannot be removed.
+        """
+        self.close()
+        folder = index_folder(self._config.library)
+        if folder is not None and self._config.index.uri is None:
+            _log.warning("%s; what is in the folder is removed now", damage)
+            discard(folder)
 
     def close(self) -> None:
         """Give the index back; closing twice is harmless."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.errors import MomentIndexError, StoreError
 from pipeline.index.protocol import MomentIndex, Replacement
+from pipeline.index.shown import shown
 from pipeline.rows import RowRecipe
 from pipeline.store import ParquetStore, erase, traces
 from pipeline.store.checksum import FileState
@@ -292,7 +293,7 @@ def _unlike(ours: IndexedSegment, theirs: IndexedSegment) -> str:
             f" {mine.start_seconds:.3f}-{mine.end_seconds:.3f} s"
         )
     if dict(ours.metadata) != dict(theirs.metadata):
-        found.append(f"metadata {dict(theirs.metadata)} instead of {dict(ours.metadata)}")
+        found.append(f"metadata {shown(dict(theirs.metadata))} instead of {shown(dict(ours.metadata))}")
     if ours.vector.shape != theirs.vector.shape:
         found.append(f"a vector of {len(theirs.vector)} numbers instead of {len(ours.vector)}")
     else:

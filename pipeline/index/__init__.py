@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline.index.lite import discard
 from pipeline.index.memory import MemoryIndex
 from pipeline.index.milvus import MilvusIndex
 from pipeline.index.protocol import Filter, Hit, MomentIndex, Owner
@@ -18,6 +19,7 @@ __all__ = [
     "MilvusIndex",
     "MomentIndex",
     "Owner",
+    "discard",
     "is_writable",
     "open_index",
 ]

@@ -7,6 +7,7 @@ behind "failed to open" and keeps the engine until the process ends.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import time
@@ -16,16 +17,23 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import IndexLockedError, MomentIndexError
+from pipeline.errors import IndexDamagedError, IndexLockedError, MomentIndexError
+from pipeline.index.lite_contents import check_aliases, is_of_momentseek
 from pipeline.index.lite_socket import PrivateSocket
+from pipeline.index.lite_tree import check_place, emptied, hard_links, own_copy, wrong_files
 from pipeline.index.read_only import is_writable, shadow
+from pipeline.index.shown import shown
 
 if TYPE_CHECKING:
     import grpc
-    from milvus_lite.db import MilvusLite
 
-__all__ = ["LiteFolder", "silence"]
+    from pipeline.index.lite_engine import CheckedLite
 
+__all__ = ["LiteFolder", "discard", "silence"]
+
+# A file where a folder should be, and the like: it stays as it is, as a full disk does not.
+_DAMAGE = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO)
+_LOCK = "LOCK"
 # As Milvus Lite's own server has them.
 _WORKERS = 10
 _MESSAGE_BYTES = 256 * 2**20
@@ -48,33 +56,90 @@ def silence() -> None:
 class LiteFolder:
     """A Milvus Lite folder that this process holds until `close`.
 
-    One that cannot be written to is served as it is now, from a folder of its own (`read_only`).
+    One that cannot be written to is served as it is now, from a folder of its own (`read_only`). What is in the folder
+    may come from others: nothing in it is followed (`lite_tree`), and a collection is read once its files have been
+    checked (`lite_contents`).
 
     Attributes:
         uri: Where this process finds it, as "unix:///tmp/momentseek-1000/4f1d-4711-9a0b3c.sock".
+        is_own: As given.
         is_read_only: Whether what is written to it is lost.
+
+    Args:
+        folder: Made where it is missing.
+        is_own: Whether it is the library's own: below the library, where links are not followed, and made of the
+            library's embeddings alone, so that it can be made again.
 
     Raises:
         IndexLockedError: Another process holds it, or this one does already.
+        IndexDamagedError: It is the library's own, and its files are not what momentseek wrote.
         MomentIndexError: It cannot be opened.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_own: bool = False) -> None:
         silence()
+        self.is_own = is_own
+        self._folder = folder
         self.is_read_only = not is_writable(folder)
         self._closed = False
         # Callbacks, not generators: those would wait for a server that has gone when the interpreter ends.
         with ExitStack() as opened:
-            data_dir = _shadow_of(folder, opened) if self.is_read_only else folder
-            engine = _engine(folder, data_dir)
-            opened.callback(engine.close)
-            server = _server(engine)
-            opened.callback(lambda: server.stop(grace=0).wait())
-            socket = PrivateSocket(server, data_dir)
-            opened.callback(socket.close)
-            server.start()
+            try:
+                self._open(opened)
+            except MomentIndexError:
+                raise
+            except Exception as error:
+                raise self._damage(folder, error) from error
             self._opened = opened.pop_all()
+
+    def _open(self, opened: ExitStack) -> None:
+        folder = self._folder
+        if self.is_own:
+            check_place(folder)
+        for kind, place in wrong_files(folder):
+            raise self._damage(folder / place, ValueError(f"it holds {kind} ({shown(repr(place))})"))
+        if self.is_read_only:
+            data_dir = Path(opened.enter_context(TemporaryDirectory(prefix="momentseek-index-")))
+            shadow(folder, data_dir)
+        else:
+            data_dir = folder
+        self._engine = _engine(folder, data_dir)
+        opened.callback(self._engine.close)
+        for place in hard_links(data_dir):
+            own_copy(data_dir, place)
+        check_aliases(data_dir, are_own=self.is_own)
+        server = _server(self._engine)
+        opened.callback(lambda: server.stop(grace=0).wait())
+        socket = PrivateSocket(server, data_dir)
+        opened.callback(socket.close)
+        server.start()
         self.uri = socket.uri
+
+    @property
+    def refusal(self) -> MomentIndexError | None:
+        """Why a collection was not opened, if one wasn't; Milvus's own answers do not say what to do."""
+        if self._engine.refused is None:
+            return None
+        place, error = self._engine.refused
+        if not self.is_own and not is_of_momentseek(place):
+            return MomentIndexError(
+                f"the collection {place.name!r} in {str(self._folder)!r} was not made by momentseek ({shown(error)});"
+                " set index.collection to another name"
+            )
+        return self._damage(self._folder / "collections" / place.name, error)
+
+    def _damage(self, place: Path, error: Exception) -> MomentIndexError:
+        """The error for files that are not as they must be, or that cannot be read."""
+        lasts = not isinstance(error, OSError) or error.errno in _DAMAGE
+        said = f"the index in {str(self._folder)!r} cannot be opened: {shown(error, 400) or type(error).__name__}"
+        if not lasts:
+            refusal = MomentIndexError(said)
+        elif self.is_own:
+            refusal = IndexDamagedError(f"{said}; to make it anew: momentseek index rebuild")
+        else:
+            refusal = MomentIndexError(f"{said}; remove {str(place)!r} and run: momentseek index rebuild")
+        refusal.__cause__ = error
+        return refusal
 
     def close(self) -> None:
         """Stop serving and give the folder back; closing twice is harmless."""
@@ -83,28 +148,34 @@ class LiteFolder:
             self._opened.close()
 
 
-def _shadow_of(folder: Path, opened: ExitStack) -> Path:
-    target = Path(opened.enter_context(TemporaryDirectory(prefix="momentseek-index-")))
+def discard(folder: Path) -> None:
+    """Remove all that is in a library's own index folder, so that it can be made anew; no link is followed.
+
+    Raises:
+        IndexLockedError: A process holds it.
+        MomentIndexError: It is no folder, or something in it cannot be removed.
+    """
+    check_place(folder)
     try:
-        shadow(folder, target)
+        emptied(folder, kept=_LOCK)
+    except BlockingIOError as error:
+        raise IndexLockedError(_locked(folder)) from error
     except OSError as error:
-        raise _unopened(folder, error) from error
-    return target
+        raise MomentIndexError(f"the index in {str(folder)!r} cannot be removed: {shown(error)}") from error
 
 
-def _engine(folder: Path, data_dir: Path) -> MilvusLite:
-    from milvus_lite.db import MilvusLite
-    from milvus_lite.exceptions import DataDirLockedError, MilvusLiteError
+def _engine(folder: Path, data_dir: Path) -> CheckedLite:
+    from milvus_lite.exceptions import DataDirLockedError
+
+    from pipeline.index.lite_engine import CheckedLite
 
     try:
-        return MilvusLite(str(data_dir))
+        return CheckedLite(str(data_dir))
     except DataDirLockedError as error:
         raise IndexLockedError(_locked(folder)) from error
-    except (MilvusLiteError, OSError, RuntimeError, ValueError) as error:
-        raise _unopened(folder, error) from error
 
 
-def _server(engine: MilvusLite) -> grpc.Server:
+def _server(engine: CheckedLite) -> grpc.Server:
     """A server that is bound to nothing yet, as `milvus_lite.adapter.grpc.server` makes one."""
     import grpc
     from milvus_lite.adapter.grpc.servicer import MilvusServicer
@@ -116,12 +187,8 @@ def _server(engine: MilvusLite) -> grpc.Server:
     return server
 
 
-def _unopened(folder: Path, error: Exception) -> MomentIndexError:
-    return MomentIndexError(f"the index in {str(folder)!r} cannot be opened: {error}")
-
-
 def _locked(folder: Path) -> str:
-    lock = folder / "LOCK"
+    lock = folder / _LOCK
     holder = _holder(lock)
     if holder == os.getpid():
         return f"the index in {str(folder)!r} is open in this process already; close that one first"

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PrivateSocket", "socket_prefix"]
 
-# sockaddr_un.sun_path takes 108 bytes, and the last one ends the name (unix(7)).
-_MOST_PATH_BYTES = 107
+# sockaddr_un.sun_path takes 108 bytes on Linux and 104 on macOS, and the last one ends the name (unix(7)).
+_MOST_PATH_BYTES = 103
 # A socket that is bound but does not listen yet refuses connections as one that a killed process left behind does.
 _YOUNG_SECONDS = 60.0
 # A folder can vanish between its making and its use, when another process of this user closes its last socket.
@@ -78,7 +78,7 @@ def _roots() -> list[Path]:
     XDG_RUNTIME_DIR is last, since it is emptied when its user logs out, while a batch goes on.
     """
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
-    roots = [Path("/tmp"), Path(tempfile.gettempdir())]  # noqa: S108 - checked by `_is_safe` and `_private_folder`
+    roots = [Path("/tmp"), Path(tempfile.gettempdir())]  # noqa: S108 - checked by `_safe` and `_is_private`
     return [*dict.fromkeys([*roots, *([runtime] if runtime.is_absolute() else [])])]
 
 
@@ -103,7 +103,7 @@ def _bound(server: grpc.Server, prefix: str) -> Path:
 
 def _private_folders() -> Iterator[Path]:
     """Folders that only this user can enter: the known one of each root, then new ones."""
-    roots = [root for root in _roots() if _is_safe(root)]
+    roots = [*filter(None, map(_safe, _roots()))]
     for root in roots:
         place = root / f"momentseek-{os.geteuid()}"
         if _is_private(place):
@@ -115,8 +115,8 @@ def _private_folders() -> Iterator[Path]:
             yield Path(tempfile.mkdtemp(prefix=f"momentseek-{os.geteuid()}-", dir=root))
 
 
-def _is_safe(root: Path) -> bool:
-    """Whether no other user can move a folder of ours away from there and put another one in its place."""
+def _safe(root: Path) -> Path | None:
+    """A root without links, if no other user can put another folder in the place of one of ours there."""
     trusted = {0, os.geteuid(), Path("/").stat().st_uid}
     try:
         place = root.resolve(strict=True)
@@ -124,10 +124,10 @@ def _is_safe(root: Path) -> bool:
             seen = folder.stat()
             others_write = seen.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not seen.st_mode & stat.S_ISVTX
             if seen.st_uid not in trusted or others_write:
-                return False
+                return None
     except OSError:
-        return False
-    return True
+        return None
+    return place
 
 
 def _is_private(place: Path) -> bool:

@@ -9,7 +9,6 @@ import re
 import socket
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +17,9 @@ from pipeline.errors import MomentIndexError
 from pipeline.index.arguments import mismatch
 from pipeline.index.kinds import Kind
 from pipeline.index.milvus_connection import MilvusConnection
-from pipeline.index.milvus_rows import schema
+from pipeline.index.milvus_schema import schema
 from pipeline.index.protocol import Owner
+from pipeline.index.shown import shown
 from pipeline.parsing import parse_json
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ _BUILDER = "momentseek.builder"
 _NO_ALIAS = (100, 1600)
 _DRAIN_SECONDS = 2.0
 _FORGOTTEN_SECONDS = 6 * 3600.0
+# The end of the year 9999, in seconds since 1970.
+_LAST_TIME = 253_402_300_799.0
 
 
 @dataclass(frozen=True)
@@ -254,24 +256,35 @@ class MilvusCollections:
 
 def _lives(builder: str) -> bool:
     """Whether the process that builds a collection may still be at it."""
-    with suppress(ValueError):
-        host, process, began = parse_json(builder)
-        if host != socket.gethostname():
-            return time.time() - float(began) < _FORGOTTEN_SECONDS
-        return process != os.getpid() and Path(f"/proc/{process}").exists()
-    return False
+    if (known := _builder(builder)) is None:
+        return False
+    host, process, began = known
+    if host != socket.gethostname():
+        return time.time() - began < _FORGOTTEN_SECONDS
+    return process != os.getpid() and Path(f"/proc/{process}").exists()
 
 
 def _under_way(collection: str, builder: str) -> MomentIndexError:
-    with suppress(ValueError):
-        host, process, began = parse_json(builder)
-        since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(began))
-        return MomentIndexError(
-            f"process {process} on {host} has been rebuilding this index since {since} (collection {collection!r});"
-            " wait for it, or stop it and run this again"
-        )
-    return MomentIndexError(f"another process is making the collection {collection!r}; run this again later")
+    if (known := _builder(builder)) is None:
+        return MomentIndexError(f"another process is making the collection {collection!r}; run this again later")
+    host, process, began = known
+    since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(began))
+    return MomentIndexError(
+        f"process {process} on {shown(host)} has been rebuilding this index since {since} (collection {collection!r});"
+        " wait for it, or stop it and run this again"
+    )
+
+
+def _builder(text: str) -> tuple[str, int, float] | None:
+    """The host and process that build a collection, and since when; None where that is not said."""
+    try:
+        host, process, began = parse_json(text)
+        if isinstance(host, str) and isinstance(process, int) and 0 <= began <= _LAST_TIME:
+            return host, process, float(began)
+    except (ValueError, TypeError):
+        pass
+    return None
 
 
 def _named(fingerprint: str, description: str) -> str:
-    return f"{description} [{fingerprint}]" if description else fingerprint
+    return f"{shown(description)} [{shown(fingerprint)}]" if description else shown(fingerprint)

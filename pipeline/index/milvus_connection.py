@@ -10,9 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from pipeline.errors import MomentIndexError
+from pipeline.errors import IndexDamagedError, MomentIndexError
 from pipeline.index.lite import LiteFolder, silence
 from pipeline.index.settings import Indexing
+from pipeline.index.shown import shown
 
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
@@ -27,6 +28,8 @@ ONCE = {"retry_times": 0}
 """For each request: pymilvus would repeat it 75 times in silence, some minutes long."""
 
 _CONNECT_SECONDS = 10.0
+_MOST_CAUSE = 1000
+_REBUILD = "if its files are damaged, this makes it anew: momentseek index rebuild"
 # gRPC closes a connection that was idle for half an hour and opens another one later; by then, a program that tidies
 # temporary folders may have removed the socket.
 _ONE_CONNECTION = {"grpc.client_idle_timeout_ms": 2**31 - 1}
@@ -96,6 +99,12 @@ class MilvusConnection:
         """Whether no other process can be at work there."""
         return self._folder is not None
 
+    def broken(self, problem: str) -> MomentIndexError:
+        """The error for rows that are not as momentseek writes them."""
+        said = f"the index in {self.place!r} is broken: {problem}; to make it anew: momentseek index rebuild"
+        is_own = self._folder is not None and self._folder.is_own
+        return IndexDamagedError(said) if is_own else MomentIndexError(said)
+
     @property
     def uri(self) -> str:
         """Where this process finds it."""
@@ -127,6 +136,8 @@ class MilvusConnection:
             try:
                 answer = request(self._client)
             except (MilvusException, RpcError) as error:
+                if self._folder is not None and (refusal := self._folder.refusal) is not None:
+                    raise refusal  # noqa: B904 - it names its own cause
                 waited = time.monotonic() - started
                 if not is_passing(error) or waited + pause > self._patience_seconds:
                     raise MomentIndexError(self._refusal(what, error, waited)) from error
@@ -135,6 +146,11 @@ class MilvusConnection:
                     _log.warning("%s; trying again for %.0f s", said, self._patience_seconds)
                 time.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
+                # pymilvus stumbles over what it reads, as metadata that is no JSON.
+                if what == "write to":
+                    raise
+                raise self.broken(f"{type(error).__name__}: {_cause(error)}") from error
             else:
                 if pause > _FIRST_PAUSE_SECONDS:
                     _log.warning("the index in %r answers again, after %.1f s", self.place, time.monotonic() - started)
@@ -152,7 +168,7 @@ class MilvusConnection:
     def _refusal(self, what: str, error: Exception, waited: float) -> str:
         said = f"cannot {what} the index in {self.place!r}: {_cause(error)}"
         if not is_passing(error):
-            return said
+            return said if self._folder is None or what == "write to" else f"{said}; {_REBUILD}"
         ways = "see to the server and run this again, or raise index.patience_seconds"
         return f"{said}; waited {waited:.0f} s for it to pass ({ways})"
 
@@ -205,7 +221,7 @@ def _connected(settings: Indexing, folder: Path | None) -> tuple[LiteFolder | No
     place = Path(settings.uri).expanduser() if settings.uri is not None else folder
     if place is None:
         raise MomentIndexError("there is no place for the index: set index.uri to a local folder or a Milvus server")
-    lite = LiteFolder(place)
+    lite = LiteFolder(place, is_own=settings.uri is None)
     try:
         return lite, MilvusClient(lite.uri, timeout=_CONNECT_SECONDS, grpc_options=_ONE_CONNECTION)
     except BaseException as error:
@@ -217,4 +233,4 @@ def _connected(settings: Indexing, folder: Path | None) -> tuple[LiteFolder | No
 
 
 def _cause(error: BaseException) -> str:
-    return " ".join(str(getattr(error, "message", "") or error).split())
+    return shown(getattr(error, "message", "") or error, _MOST_CAUSE)

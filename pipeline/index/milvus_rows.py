@@ -5,21 +5,23 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import MomentIndexError
 from pipeline.index.milvus_connection import ONCE, MilvusConnection
 from pipeline.index.protocol import Filter, Hit
-from pipeline.types import IndexedSegment, Segment
+from pipeline.index.read_rows import SEGMENT_FIELDS, hit_of, key_of, row_of, video_id_of
+from pipeline.index.shown import shown
+from pipeline.types import IndexedSegment
 
 if TYPE_CHECKING:
-    from pymilvus import CollectionSchema, MilvusClient
+    from pymilvus import MilvusClient
 
-__all__ = ["MilvusRows", "schema"]
+__all__ = ["MilvusRows"]
 
 _ROWS_A_REQUEST = 1000
 # A server takes 64 MiB; a quarter leaves room for what serialising adds.
@@ -27,7 +29,6 @@ _BYTES_A_REQUEST = 16 * 2**20
 _BYTES_BESIDE_VECTOR = 512
 _VIDEOS_A_QUERY = 64
 _TIE = 1e-6
-_SEGMENT_FIELDS = ("video_id", "start_seconds", "end_seconds", "ordinal")
 
 
 class MilvusRows:
@@ -72,13 +73,14 @@ class MilvusRows:
                 filter=_expression(where),
                 limit=top,
                 anns_field="embedding",
-                output_fields=["key", *_SEGMENT_FIELDS],
+                output_fields=["key", *SEGMENT_FIELDS],
                 search_params={"metric_type": "COSINE", "params": dict(effort)},
                 consistency_level="Strong" if sees_all else "Session",
                 **ONCE,
             ),
         )
-        return [_ordered(map(_hit, of_query)) for of_query in found]
+        with self._checked():
+            return [_ordered(map(hit_of, of_query)) for of_query in found]
 
     def delete_video(self, video_id: str) -> int:
         """Remove all rows of a video and return how many there were."""
@@ -94,16 +96,21 @@ class MilvusRows:
         keys: set[str] = set()
         for first in range(0, len(video_ids), _VIDEOS_A_QUERY):
             where = Filter(video_ids[first : first + _VIDEOS_A_QUERY])
-            keys.update(str(row["key"]) for row in self._query(_expression(where), "key"))
+            rows = self._query(_expression(where), "key")
+            with self._checked():
+                keys.update(map(key_of, rows))
         return frozenset(keys)
 
     def count(self) -> int:
         """How many rows there are."""
-        return int(self._query("", "count(*)")[0]["count(*)"])
+        rows = self._query("", "count(*)")
+        with self._checked():
+            return int(rows[0]["count(*)"])
 
     def videos(self) -> Counter[str]:
         """How many rows there are of each video; read row by row, without vectors."""
-        return Counter(str(row["video_id"]) for row in self._all("", ["video_id"]))
+        with self._checked():
+            return Counter(map(video_id_of, self._all("", ["video_id"])))
 
     def rows_of(self, video_ids: Sequence[str]) -> Iterator[IndexedSegment]:
         """All rows of some videos, in no order.
@@ -111,10 +118,22 @@ class MilvusRows:
         Raises:
             MomentIndexError: A row is not what momentseek writes.
         """
-        fields = ["key", *_SEGMENT_FIELDS, "metadata", "embedding"]
+        fields = ["key", *SEGMENT_FIELDS, "metadata", "embedding"]
         for first in range(0, len(video_ids), _VIDEOS_A_QUERY):
-            where = Filter(tuple(video_ids[first : first + _VIDEOS_A_QUERY]))
-            yield from map(_row, self._all(_expression(where), fields))
+            asked = tuple(video_ids[first : first + _VIDEOS_A_QUERY])
+            with self._checked():
+                for row in map(row_of, self._all(_expression(Filter(asked)), fields)):
+                    if row.segment.video_id not in asked:
+                        raise ValueError(f"a row of {row.segment.video_id!r} came for {shown(asked)}")
+                    yield row
+
+    @contextmanager
+    def _checked(self) -> Iterator[None]:
+        """Where rows come back: the folder or the server may be somebody else's."""
+        try:
+            yield
+        except (ValueError, TypeError, LookupError, OverflowError) as error:
+            raise self._connection.broken(shown(error)) from error
 
     def _write(self, name: str, **what: Any) -> None:
         self._connection.ask("write to", lambda client: getattr(client, name)(self._name, **what, **ONCE))
@@ -139,7 +158,10 @@ class MilvusRows:
             yield from page
             if len(page) < _ROWS_A_REQUEST:
                 return
-            after = str(page[-1]["key"])
+            last = key_of(page[-1])
+            if last.encode() <= after.encode():
+                raise ValueError(f"the rows after the key {after!r} end with {last!r}")
+            after = last
 
     def _page(self, client: MilvusClient, *, expression: str, fields: list[str]) -> list[Mapping[str, Any]]:
         pages = client.query_iterator(
@@ -151,7 +173,7 @@ class MilvusRows:
             consistency_level="Strong",
         )
         try:
-            return sorted(pages.next(), key=lambda row: str(row["key"]).encode())
+            return sorted(pages.next(), key=lambda row: str(row.get("key")).encode(errors="surrogatepass"))
         finally:
             pages.close()
 
@@ -171,22 +193,6 @@ class MilvusRows:
         """Lite searches rows that are not flushed slowly: 360 ms instead of 6 at 10,000 rows."""
         if self._connection.is_lite:
             self._connection.ask("write to", lambda client: client.flush(self._name))
-
-
-def schema(dimension: int) -> CollectionSchema:
-    """The fields of a row whose vector has that many numbers."""
-    from pymilvus import DataType, MilvusClient
-
-    fields = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
-    fields.add_field("key", DataType.VARCHAR, is_primary=True, max_length=256)
-    fields.add_field("video_id", DataType.VARCHAR, max_length=128)
-    fields.add_field("start_seconds", DataType.DOUBLE)
-    fields.add_field("end_seconds", DataType.DOUBLE)
-    fields.add_field("ordinal", DataType.INT64)
-    fields.add_field("model", DataType.VARCHAR, max_length=64)
-    fields.add_field("metadata", DataType.JSON)
-    fields.add_field("embedding", DataType.FLOAT_VECTOR, dim=dimension)
-    return fields
 
 
 def _batches(rows: Sequence[IndexedSegment]) -> Iterator[list[IndexedSegment]]:
@@ -213,23 +219,6 @@ def _expression(where: Filter) -> str:
 
 def _literal(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-def _row(entity: Mapping[str, Any]) -> IndexedSegment:
-    try:
-        segment = Segment(*(entity[name] for name in _SEGMENT_FIELDS))
-        vector = np.asarray(entity["embedding"], np.float32)
-        return IndexedSegment(str(entity["key"]), segment, vector, dict(entity["metadata"] or {}))
-    except (KeyError, TypeError, ValueError) as error:
-        raise MomentIndexError(
-            f"the row {entity.get('key')!r} of the index is broken ({error}); build it anew: momentseek index rebuild"
-        ) from error
-
-
-def _hit(found: Mapping[str, Any]) -> Hit:
-    entity = found["entity"]
-    segment = Segment(*(entity[name] for name in _SEGMENT_FIELDS))
-    return Hit(str(entity["key"]), segment, float(found["distance"]))
 
 
 def _ordered(hits: Iterable[Hit]) -> list[Hit]:

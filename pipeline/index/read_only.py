@@ -1,7 +1,7 @@
 """A folder of Milvus Lite that cannot be written to, as one that can.
 
 Milvus Lite locks its folder and keeps logs in it, even where it only searches. It is therefore given a folder of its
-own for as long as it is open: small files are copied, large ones, which it never changes, are linked to.
+own for as long as it is open: small files are copied, large ones, which nobody here can change, are linked to.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def shadow(folder: Path, target: Path) -> None:
             given = Path(parent) / name
             if name == _LOCK:
                 continue
-            if given.stat().st_size > _COPIED_BYTES:
+            # What this user may write to could be overwritten through a link.
+            if given.stat().st_size > _COPIED_BYTES and not _may(given, os.W_OK):
                 (below / name).symlink_to(given)
             else:
                 # Not the modes: a copy of what nobody may write to must be writable.

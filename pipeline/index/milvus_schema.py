@@ -1,0 +1,26 @@
+"""The fields that a row has in Milvus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pymilvus import CollectionSchema
+
+__all__ = ["schema"]
+
+
+def schema(dimension: int) -> CollectionSchema:
+    """The fields of a row whose vector has that many numbers."""
+    from pymilvus import DataType, MilvusClient
+
+    fields = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+    fields.add_field("key", DataType.VARCHAR, is_primary=True, max_length=256)
+    fields.add_field("video_id", DataType.VARCHAR, max_length=128)
+    fields.add_field("start_seconds", DataType.DOUBLE)
+    fields.add_field("end_seconds", DataType.DOUBLE)
+    fields.add_field("ordinal", DataType.INT64)
+    fields.add_field("model", DataType.VARCHAR, max_length=64)
+    fields.add_field("metadata", DataType.JSON)
+    fields.add_field("embedding", DataType.FLOAT_VECTOR, dim=dimension)
+    return fields
