@@ -197,7 +197,7 @@ def test_lists_and_manifests_are_bounded_too(name: str, fault: str) -> None:
     answers = {"endless": lambda _: endless(endless_text, b"a.mp4\n" * 10_000), "trickle": TRICKLES["whole"]}
     fetching = QUICK.model_copy(update={"spool_bytes": 1 * MIB})
     with WireServer(answers[fault]) as server:
-        with pytest.raises(SourceError, match="cannot be read: (it must be copied|its server sent)"):
+        with pytest.raises(SourceError, match=r"cannot be read: (it must be copied|its server sent)"):
             list(expand([server.url(name)], fetching))
         assert server.sent_bytes < MOST_TAKEN_A_REQUEST * len(server.requests)
 
