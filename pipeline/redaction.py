@@ -84,8 +84,10 @@ def public_text(text: str) -> str:
 
 
 def _public_quoted(uri: str) -> str:
-    plain = uri if "://" in uri else _decoded(uri)
-    return _HIDDEN if plain is None else public_name(plain)
+    # A sentence goes on after a URI.
+    end = len(uri.rstrip(",.;:!?)]}"))
+    plain = uri[:end] if "://" in uri else _decoded(uri[:end])
+    return (_HIDDEN if plain is None else public_name(plain)) + uri[end:]
 
 
 def _public_link(uri: str) -> str:
