@@ -187,6 +187,16 @@ def test_redirects_are_checked_too(server: WebServer, location: str) -> None:
     assert len(server.requests) == 1
 
 
+def test_a_redirect_to_this_machine_is_not_followed(server: WebServer, resolve: Callable[..., None]) -> None:
+    resolve("camera.local", "127.0.0.1")
+    fetching = QUICK.model_copy(update={"private_hosts": ("camera.local",)})
+    with WebServer({"/a.mp4": b"\0" * 5000}) as other:
+        server.redirect = lambda: other.url("a.mp4")
+        with pytest.raises(VideoNotFoundError, match=REFUSED):
+            content_id(f"http://camera.local:{port_of(server)}/a.mp4", fetching)
+        assert (len(server.requests), other.requests) == (1, [])
+
+
 def test_a_redirect_within_what_is_allowed_is_followed(server: WebServer) -> None:
     locations = iter(["/b.mp4", "c.mp4?x=1", server.url("a.mp4")])
 
