@@ -17,14 +17,16 @@ _LONGEST_SHOWN = 200
 _MOST_DECODINGS = 4
 
 _LONGEST_SCHEME = 32
-_SCHEME_LETTERS = frozenset(f"{string.ascii_letters}{string.digits}+.-")
+# A URL that was taken for a path and made absolute: "/folder/http:/host/a.mp4".
+_FLATTENED = re.compile(r"(?:https?|ftps?|s3a?|gc?s|az|abfss?|sftp|ssh|smb|webdavs?):/(?!/)", re.IGNORECASE)
+_SCHEME_LETTERS = frozenset(f"{string.ascii_letters}{string.digits}+._-")
 _LOCAL_SCHEMES = frozenset({"file", "local"})
 # The same where a URI is part of another text, whatever number of times it was percent-encoded.
 _COLON_SLASHES = r"(?::|%(?:25)*3a)(?:/|%(?:25)*2f){2}"
 _NESTED = re.compile(_COLON_SLASHES, re.IGNORECASE)
 _AT = re.compile(r"@|%(?:25)*40", re.IGNORECASE)
 # A link of a chain of fsspec: "zip://a.zip::simplecache::http://host/b".
-CHAIN_LINK = re.compile(r"::(?=[A-Za-z][A-Za-z0-9+.-]*(?:::|://))")
+CHAIN_LINK = re.compile(r"::(?=[A-Za-z][A-Za-z0-9+._-]*(?:::|://))")
 
 # The user part of their URIs is the container, without which nothing is named.
 _CONTAINER_SCHEMES = frozenset({"az", "abfs", "abfss"})
@@ -38,7 +40,7 @@ _MATRIX_PARAMETERS = re.compile(r";[^/;]*=[^/]*")
 _PORTED_HOST = re.compile(r"(?:\[[^\[\]]*\]|[^:\[\]]*)(?::\d*)?")
 
 # It begins where a word does: a search from each letter on would take quadratic time.
-_URI_IN_TEXT = re.compile(rf"(?<![A-Za-z0-9+.-])[A-Za-z0-9+.-]+{_COLON_SLASHES}[^\s\"'<>`]*", re.IGNORECASE)
+_URI_IN_TEXT = re.compile(rf"(?<![A-Za-z0-9+._-])[A-Za-z0-9+._-]+{_COLON_SLASHES}[^\s\"'<>`]*", re.IGNORECASE)
 # "Max retries exceeded with url: /a.mp4?Signature=abc"
 _QUERY_OF_A_PATH_IN_TEXT = re.compile(r"(\burl:?\s+[^\s?]{0,8192})\?\S+", re.IGNORECASE)
 _SECRET_PARAMETER = re.compile(
@@ -82,19 +84,25 @@ def public_text(text: str) -> str:
 
 
 def _public_quoted(uri: str) -> str:
-    plain = uri if "://" in uri else _decoded(uri)
-    return _HIDDEN if plain is None else public_name(plain)
+    # A sentence goes on after a URI.
+    end = len(uri.rstrip(",.;:!?)]}"))
+    plain = uri[:end] if "://" in uri else _decoded(uri[:end])
+    return (_HIDDEN if plain is None else public_name(plain)) + uri[end:]
 
 
 def _public_link(uri: str) -> str:
     colon = uri.find("://")
     if colon >= 0 and uri[:colon].lower() in _LOCAL_SCHEMES:
         colon = uri.find("://", colon + 3)
-    if colon < 0:
+    flattened = _FLATTENED.search(uri) if colon < 0 else None
+    if flattened is not None:
+        colon = flattened.end() - 2
+    elif colon < 0:
         return uri
     # What precedes a URI within a path may be of any length, a scheme is short.
     scheme = _scheme_before(uri[max(0, colon - _LONGEST_SCHEME) : colon])
-    start, rest = uri[: colon + 3], uri[colon + 3 :]
+    end = colon + (3 if flattened is None else 2)
+    start, rest = uri[:end], uri[end:]
     cut = 0 if scheme == "memory" else next((at for at, letter in enumerate(rest) if letter in "/?#"), len(rest))
     host = _public_host(scheme, rest[:cut])
     return start + (_HIDDEN if host is None else host + _public_path(scheme, rest[cut:]))

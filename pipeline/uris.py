@@ -32,7 +32,7 @@ FURTHER_SCHEMES = frozenset({"ftp", "hdfs", "hf", "oci", "oss", "sftp", "smb", "
 """Schemes of fsspec that `fetching.schemes` allows, most of which name any host of the network. Those that read another
 URI, keep copies or run code (zip, simplecache, reference, ...) are never read."""
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+._-]*)://")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -70,9 +70,9 @@ def refusal_of(uri: str, further: Collection[str] = ()) -> str | None:
 
 def refusal_of_library(location: str) -> str | None:
     """Why no library can be at a location, with what to do; None where one can."""
-    # fsspec takes a path with "::" for a chain, too.
-    if "::" in location:
-        return "there is '::' in it, by which chained URIs are written; choose a location without it"
+    # fsspec takes a path with "::" for a chain, too, and one that begins with "data:" for data.
+    if "::" in location or location.startswith("data:"):
+        return "chained URIs (with '::') and data are no location; name a folder, or a place in an object store"
     if not is_remote(location):
         return None
     scheme = _scheme(location)
@@ -110,7 +110,8 @@ def place_of(uri: str) -> str:
 
 def kept_name(uri: str) -> str:
     """Where a video is, as the library keeps it: without the credentials that a signed URL carries."""
-    return public_name(place_of(uri))
+    # First, too: a path that is made absolute loses a slash of a URL in it.
+    return public_name(place_of(public_name(uri)))
 
 
 def suffix_of(uri: str) -> str:

@@ -46,8 +46,8 @@ def test_urls_are_indexed_searched_and_shown(momentseek, config, make_video, tmp
         found = momentseek(
             "search",
             "it",
-            "-c",
-            config,
+            "-l",
+            tmp_path / "library",
             "--set",
             "search.min_score=0",
             "--json",
