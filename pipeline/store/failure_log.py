@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Any
 
 from pipeline.errors import StoreError
 from pipeline.parsing import parse_json
@@ -116,15 +117,24 @@ class FailureLog:
 
     def _read(self, name: str) -> FailedSource:
         try:
-            found = parse_json(self._place.read(name))
-            return FailedSource(
-                source=Source(found["uri"], found["metadata"]),
-                problem=found["problem"],
-                video_id=found["video_id"],
-                failed_at=found["failed_at"],
-            )
+            return _failed_from(parse_json(self._place.read(name)))
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise StoreError(f"{self._place.root}/{name}: is broken ({error}); delete it") from error
+
+
+def _failed_from(found: Mapping[str, Any]) -> FailedSource:
+    texts = {name: found[name] for name in ("uri", "problem", "failed_at", "video_id")}
+    wrong = [
+        name for name, text in texts.items() if not isinstance(text, str) and (name != "video_id" or text is not None)
+    ]
+    if wrong or not isinstance(found["metadata"], dict):
+        raise TypeError(f"{(wrong or ['metadata'])[0]} is of a wrong kind")
+    return FailedSource(
+        source=Source(found["uri"], found["metadata"]),
+        problem=found["problem"],
+        video_id=found["video_id"],
+        failed_at=found["failed_at"],
+    )
 
 
 def _file_of(uri: str) -> str:
