@@ -110,7 +110,7 @@ def read_bytes(path: str | Path, most_bytes: int, *, is_regular: bool = False) -
     return content
 
 
-def open_file(path: str | Path) -> BinaryIO:
+def open_file(path: str | Path) -> io.BufferedReader:
     """Open a regular file for reading, without waiting for the writer of a pipe.
 
     Raises:

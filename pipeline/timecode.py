@@ -5,6 +5,7 @@ Inside the pipeline a time is a `Fraction` of a second on the video's playback c
 
 from __future__ import annotations
 
+import math
 import re
 from fractions import Fraction
 
@@ -51,4 +52,7 @@ def parse_seconds(text: str) -> float:
     hours, minutes, seconds = (float(part or 0) for part in match.groups())
     if (match[2] is not None and seconds >= 60) or (match[1] is not None and minutes >= 60):
         raise ValueError(f"not a time: {text!r}; minutes and seconds after a colon stay below 60")
-    return hours * 3600 + minutes * 60 + seconds
+    total = hours * 3600 + minutes * 60 + seconds
+    if math.isinf(total):
+        raise ValueError(f"not a time: a number of {len(text)} characters")
+    return total

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import stat
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,9 +13,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from pipeline.encode.architecture_file import read_architecture
 from pipeline.encode.preprocess import ClipPreprocessing
 from pipeline.encode.settings import Encoding
 from pipeline.errors import ConfigError
+from pipeline.parsing import open_file
 
 __all__ = ["Architecture", "architecture_of", "check_model", "content_hash", "resolved"]
 
@@ -79,12 +82,14 @@ def content_hash(path: Path) -> str:
         OSError: It cannot be read.
     """
     status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(f"{str(path)!r} is not a regular file; copy what it holds into one")
     return _content_hash(path, status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=64)
 def _content_hash(path: Path, size_bytes: int, modified_ns: int) -> str:  # noqa: ARG001 - they are the cache's key
-    with path.open("rb") as file:
+    with open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -119,30 +124,25 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 def _from_file(path: Path) -> Architecture:
     where = f"encoder.architecture: {str(path)!r}"
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        config, preferences = read_architecture(path, where)
     except FileNotFoundError as error:
         raise ConfigError(f"{where}: no such file, neither from {str(Path.cwd())!r} nor {str(_PROJECT)!r}") from error
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{where}: cannot be read as JSON ({error})") from error
-    config = data.get("model_cfg", data) if isinstance(data, dict) else {}
-    missing = [key for key in ("embed_dim", "vision_cfg", "text_cfg") if key not in config]
-    if missing:
-        raise ConfigError(
-            f"{where}: not an open_clip architecture: {', '.join(missing)} missing at the top or under model_cfg"
-        )
-    preferences = data.get("preprocess_cfg", {}) if "model_cfg" in data else {}
     try:
-        return _architecture(_registered(path, config), config, preferences)
+        return _architecture(_registered(config), config, preferences)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{where}: preprocess_cfg cannot be used: {error}") from error
 
 
-def _registered(path: Path, config: Mapping[str, Any]) -> str:
-    """Make open_clip know a network, under a name that no other content can have."""
+def _registered(config: Mapping[str, Any]) -> str:
+    """Make open_clip know a network, under a name that no other content can have.
+
+    The file's own name is no part of it: open_clip downloads what begins with "hf-hub:", and the vocabulary of a
+    tokenizer for what has "siglip" in its name.
+    """
     import open_clip
 
     text = json.dumps(config, sort_keys=True)
-    name = f"{path.stem}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    name = f"file-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     if name not in open_clip.list_models():
         # The registry keeps what it has read; the file itself may go.
         with tempfile.TemporaryDirectory() as folder:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pipeline import freed_memory
 from pipeline.config import fingerprint
 from pipeline.encode.architecture import Architecture, architecture_of, content_hash, resolved
+from pipeline.encode.checkpoint import check_network_size, check_weights_file
 from pipeline.encode.hardware import Precision, chosen_device, chosen_precision
 from pipeline.encode.preprocess import ClipPreprocessing
 from pipeline.encode.settings import Encoding
@@ -26,7 +27,17 @@ if TYPE_CHECKING:
 __all__ = ["OpenClipEncoder", "OpenClipModel"]
 
 # What torch, safetensors and open_clip raise for a file that is cut short, of another kind or of another model.
-_LOADING_ERRORS = (AttributeError, KeyError, OSError, RuntimeError, StopIteration, TypeError, ValueError)
+_LOADING_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    StopIteration,
+    TypeError,
+    ValueError,
+)
 # Eight mebibytes, of 512 numbers each.
 _MOST_KNOWN_TEXTS = 4096
 
@@ -130,7 +141,14 @@ class OpenClipModel:
         self._texts = PromptedTexts(settings, tokenizer, int(network.context_length))
         self._known_texts: dict[str, npt.NDArray[np.float32]] = {}
         self._logit_scale = float(network.logit_scale.exp())
-        self._dimension = int(self._text_features(tokenizer(["a"])).shape[1])
+        try:
+            self._dimension = int(self._text_features(tokenizer(["a"])).shape[1])
+        except _LOADING_ERRORS as error:
+            cause = " ".join(str(error).split())[:200]
+            raise EncoderError(
+                f"{name_of(settings)}: its text tower cannot embed a text ({type(error).__name__}: {cause}); check"
+                " vocab_size and context_length of its architecture"
+            ) from error
 
     @property
     def dimension(self) -> int:
@@ -256,9 +274,13 @@ def _loaded(settings: Encoding, architecture: Architecture) -> Any:
     import open_clip
     from safetensors import SafetensorError
 
-    path = weights_file(settings)
+    # Absolute, since open_clip takes a name that is one of its tags for that tag.
+    path = weights_file(settings).absolute()
     options = {"force_quick_gelu": True} if architecture.quick_gelu else {}
     try:
+        check_weights_file(path)
+        if settings.architecture is not None:
+            check_network_size(architecture.name, path)
         return open_clip.create_model(
             architecture.name, pretrained=str(path), precision="fp32", device="cpu", weights_only=True, **options
         )

@@ -130,7 +130,10 @@ class DecordStream(WholePictureStream):
         decord.logging.set_level(decord.logging.QUIET)
         try:
             return decord.VideoReader(
-                str(self._probe.media.path), ctx=decord.cpu(0), num_threads=self._threads, fault_tol=_NO_RECOVERED_SHARE
+                str(self._probe.media.target()),
+                ctx=decord.cpu(0),
+                num_threads=self._threads,
+                fault_tol=_NO_RECOVERED_SHARE,
             )
         except _decord_errors(RuntimeError, AssertionError, UnicodeError) as error:
             raise UnsupportedVideoError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pipeline.video.playlists import playlist_kind
+
 __all__ = ["HEAD_BYTES", "is_jpeg", "problem_of"]
 
 HEAD_BYTES = 4096
@@ -56,7 +58,7 @@ def problem_of(head: bytes, suffix: str) -> str | None:
     archive = next((name for magic, name in _OTHERS.items() if head.startswith(magic)), None)
     if archive:
         return f"{archive}, not a video; unpack it, and name what it holds"
-    return _text_problem(head) if _is_text(head) and not head.startswith(_YUV4MPEG) else None
+    return _text_problem(head) if _is_text(head) and not head.startswith(_YUV4MPEG) else _playlist_problem(head)
 
 
 def is_jpeg(head: bytes) -> bool:
@@ -89,6 +91,13 @@ def _is_text(head: bytes) -> bool:
     except UnicodeDecodeError as error:
         return len(head) == HEAD_BYTES and error.start > len(head) - 4
     return True
+
+
+def _playlist_problem(head: bytes) -> str | None:
+    kind = playlist_kind(head)
+    if kind is None:
+        return None
+    return f"it begins with {kind}, so it is not a video file; name the videos themselves, or leave it out"
 
 
 def _text_problem(head: bytes) -> str:

@@ -127,7 +127,7 @@ class OpenCVStream(WholePictureStream):
 
         try:
             capture = cv2.VideoCapture(
-                str(self._probe.media.path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, self._threads]
+                str(self._probe.media.target()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, self._threads]
             )
         except (TypeError, UnicodeError, cv2.error) as error:
             raise UnsupportedVideoError(

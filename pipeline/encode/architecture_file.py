@@ -1,0 +1,257 @@
+"""What an architecture file may say: numbers and choices, and nothing that loads, downloads or runs anything.
+
+open_clip hands parts of such a file on: `tokenizer_kwargs` and `hf_tokenizer_name` to Hugging Face's AutoTokenizer,
+which can run code of a repository or folder, `hf_model_name` to AutoModel, `bpe_path` of `tokenizer_kwargs` to `open`,
+and a timm name with a prefix to a hub or a folder. The keys here are those of open_clip 3.3's `CLIPVisionCfg`,
+`CLIPTextCfg` and `MultimodalCfg` that do none of this.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from pipeline.config import Settings, validate
+from pipeline.errors import ConfigError
+from pipeline.parsing import parse_json, read_bytes
+
+__all__ = ["ModelFile", "read_architecture"]
+
+# The configurations of open_clip have up to 1 kB.
+_MOST_BYTES = 2**18
+_TIMM_NAME = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?")
+# Of a table of positions: that of open_clip's largest image tower has 2.4 million.
+_MOST_POSITION_NUMBERS = 2**26
+_LOADED = (
+    "an architecture file names no model, tokenizer, folder or hub of others. If open_clip knows this network, name it"
+    " as encoder.model, leave out encoder.architecture, and keep encoder.checkpoint"
+)
+
+# The widest tower that open_clip lists has 4096 after its hidden layers, the deepest 56 layers.
+_Width = Annotated[int, Field(ge=1, le=8192)]
+_Layers = Annotated[int, Field(ge=1, le=128)]
+_Heads = Annotated[int, Field(ge=1, le=256)]
+_Side = Annotated[int, Field(ge=1, le=1024)]
+_Ratio = Annotated[float, Field(gt=0, le=16)]
+_Share = Annotated[float, Field(ge=0, lt=1)]
+_Token = Annotated[int, Field(ge=-1, le=2_000_000)]
+_Finite = Annotated[float, Field(ge=-1000, le=1000)]
+
+
+class _ActivationOptions(Settings):
+    approximate: Literal["none", "tanh"] = "none"
+
+
+class _NormOptions(Settings):
+    eps: Annotated[float, Field(gt=0, le=1)] = 1e-5
+
+
+class _TokenizerOptions(Settings):
+    clean: Literal["canonicalize", "lower", "whitespace"] = "lower"
+
+
+class _Blocks(Settings):
+    """The options that the transformers of both towers share."""
+
+    mlp_ratio: _Ratio = 4.0
+    ls_init_value: Annotated[float, Field(ge=-1000, le=1000)] | None = None
+    final_ln_after_pool: bool = False
+    output_tokens: bool = False
+    act_kwargs: _ActivationOptions | None = None
+    norm_kwargs: _NormOptions | None = None
+    block_type: Literal["default", "custom"] | None = None
+    qk_norm: bool = False
+    scaled_cosine_attn: bool = False
+    scale_heads: bool = False
+    scale_attn_inner: bool = False
+    scale_attn: bool = False
+    scale_fc: bool = False
+
+
+class _ImageTower(_Blocks):
+    """The keys of open_clip's `CLIPVisionCfg`."""
+
+    layers: _Layers | tuple[_Layers, _Layers, _Layers, _Layers] = 12
+    width: _Width = 768
+    head_width: _Width = 64
+    patch_size: _Side | None = 16
+    image_size: _Side | tuple[_Side, _Side] = 224
+    patch_dropout: _Share = 0.0
+    attentional_pool: bool = False
+    attn_pooler_queries: _Width = 256
+    attn_pooler_heads: _Heads = 8
+    no_ln_pre: bool = False
+    pos_embed_type: Literal["learnable", "sin_cos_2d"] = "learnable"
+    pool_type: Literal["tok", "avg"] = "tok"
+    timm_model_name: str | None = None
+    timm_model_pretrained: bool = False
+    timm_pool: (
+        Literal["", "avg", "max", "avgmax", "catavgmax", "token", "map", "prr", "abs_attn", "rot_attn"] | None
+    ) = "avg"
+    timm_proj: Literal["", "linear", "mlp", "none"] | None = "linear"
+    timm_proj_bias: bool = False
+    timm_drop: _Share = 0.0
+    timm_drop_path: _Share | None = None
+
+    @field_validator("timm_model_name")
+    @classmethod
+    def _check_timm_model_name(cls, name: str | None) -> str | None:
+        import timm
+
+        if name and not (_TIMM_NAME.fullmatch(name) and timm.is_model(name)):
+            raise ValueError("not a name in timm's own registry; names of hubs and folders are not taken from a file")
+        return name
+
+    @model_validator(mode="after")
+    def _check_sizes(self) -> _ImageTower:
+        if self.timm_model_name:
+            return self
+        sides = self.image_size if isinstance(self.image_size, tuple) else (self.image_size, self.image_size)
+        if isinstance(self.layers, tuple):
+            return self
+        if self.patch_size is None or self.patch_size > min(sides):
+            raise ValueError(f"patch_size {self.patch_size} does not fit into image_size {self.image_size}")
+        positions = (sides[0] // self.patch_size) * (sides[1] // self.patch_size)
+        if positions * self.width > _MOST_POSITION_NUMBERS:
+            raise ValueError(f"{positions:,} patches of width {self.width:,} are more than any network has")
+        if self.width % self.head_width:
+            raise ValueError(f"head_width {self.head_width} does not divide width {self.width}")
+        return self
+
+
+class _TextTower(_Blocks):
+    """The keys of open_clip's `CLIPTextCfg`, without those that name a model or a tokenizer elsewhere."""
+
+    context_length: Annotated[int, Field(ge=4, le=2048)] = 77
+    vocab_size: Annotated[int, Field(ge=1, le=2_000_000)] = 49408
+    tokenizer_kwargs: _TokenizerOptions | None = None
+    width: _Width = 512
+    heads: _Heads = 8
+    layers: _Layers = 12
+    embed_cls: bool = False
+    pad_id: _Token = 0
+    eos_id: _Token = 2
+    no_causal_mask: bool = False
+    pool_type: Literal["first", "last", "argmax", "eos"] = "argmax"
+    proj_bias: bool = False
+    proj_type: Literal["linear", "none"] = "linear"
+    hf_tokenizer_name: Literal[""] | None = None
+    hf_model_name: Literal[""] | None = None
+
+    @field_validator("hf_tokenizer_name", "hf_model_name", mode="before")
+    @classmethod
+    def _check_names(cls, name: Any) -> Any:
+        if name:
+            raise ValueError(_LOADED)
+        return name
+
+    @model_validator(mode="after")
+    def _check_heads(self) -> _TextTower:
+        if self.width % self.heads:
+            raise ValueError(f"{self.heads} heads do not divide width {self.width}")
+        return self
+
+
+class _Decoder(_TextTower):
+    """The keys of open_clip's `MultimodalCfg` (CoCa)."""
+
+    context_length: Annotated[int, Field(ge=4, le=2048)] = 76
+    dim_head: _Width = 64
+    n_queries: _Width = 256
+    attn_pooler_heads: _Heads = 8
+
+
+class _Model(Settings):
+    embed_dim: _Width
+    vision_cfg: _ImageTower
+    text_cfg: _TextTower
+    multimodal_cfg: _Decoder | None = None
+    custom_text: bool = False
+    quick_gelu: bool = False
+    init_logit_scale: _Finite = 2.6592
+    init_logit_bias: _Finite | None = None
+    nonscalar_logit_scale: bool = False
+
+    @model_validator(mode="after")
+    def _check_kind(self) -> _Model:
+        is_coca = self.multimodal_cfg is not None
+        if is_coca != (self.vision_cfg.output_tokens and self.text_cfg.output_tokens) or (
+            self.vision_cfg.output_tokens != self.text_cfg.output_tokens
+        ):
+            raise ValueError("output_tokens is for both towers of a network with multimodal_cfg, and for no other")
+        if is_coca and not self.custom_text:
+            raise ValueError("multimodal_cfg needs custom_text")
+        return self
+
+
+_Colour = Annotated[float, Field(ge=-10, le=10)]
+_Spread = Annotated[float, Field(ge=1e-6, le=10)]
+
+
+class _Preprocessing(Settings):
+    """The keys of open_clip's `PreprocessCfg`; the choices of resizing are checked where it is done."""
+
+    size: _Side | tuple[_Side, _Side] | tuple[_Side, _Side, _Side] | None = None
+    mode: Literal["RGB"] = "RGB"
+    mean: _Colour | tuple[_Colour, _Colour, _Colour] | None = None
+    std: _Spread | tuple[_Spread, _Spread, _Spread] | None = None
+    interpolation: str | None = Field(default=None, max_length=40)
+    resize_mode: str | None = Field(default=None, max_length=40)
+    fill_color: Annotated[int, Field(ge=0, le=255)] | None = None
+
+
+class ModelFile(Settings):
+    """An open_clip_config.json, as every repository of such models has it."""
+
+    model_cfg: _Model
+    preprocess_cfg: _Preprocessing = _Preprocessing()
+
+
+def read_architecture(path: Path, where: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read an architecture file and check all that it says.
+
+    Args:
+        path: The file.
+        where: What to call it in errors.
+
+    Returns:
+        Its model_cfg and its preprocess_cfg, with the keys that the file has.
+
+    Raises:
+        FileNotFoundError: There is none.
+        ConfigError: It is not an architecture, or says what none may say.
+    """
+    try:
+        data = parse_json(read_bytes(path, _MOST_BYTES, is_regular=True))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{where}: cannot be read as JSON ({error})") from error
+    config = data.get("model_cfg", data) if isinstance(data, dict) else {}
+    given: Mapping[str, Any] = config if isinstance(config, dict) else {}
+    missing = [key for key in ("embed_dim", "vision_cfg", "text_cfg") if key not in given]
+    if missing:
+        raise ConfigError(
+            f"{where}: not an open_clip architecture: {', '.join(missing)} missing at the top or under model_cfg"
+        )
+    whole = data if "model_cfg" in data else {"model_cfg": data}
+    valid = validate(ModelFile, whole, where).model_dump(mode="json", exclude_unset=True)
+    model: dict[str, Any] = valid["model_cfg"]
+    # open_clip asks of these keys whether they are there.
+    for fields, key in (
+        (model, "multimodal_cfg"),
+        (model["text_cfg"], "hf_tokenizer_name"),
+        (model["text_cfg"], "hf_model_name"),
+        (model["text_cfg"], "tokenizer_kwargs"),
+        (model["vision_cfg"], "timm_model_name"),
+    ):
+        if not fields.get(key):
+            fields.pop(key, None)
+    if "timm_model_name" in model["vision_cfg"]:
+        # The weights are the checkpoint's alone.
+        model["vision_cfg"]["timm_model_pretrained"] = False
+    return model, valid.get("preprocess_cfg", {})

@@ -1,0 +1,73 @@
+"""Beginnings of files that name other files: playlists, scripts and XML.
+
+FFmpeg takes a file for what it begins with, after ID3 tags, whatever follows: where MPEG packets follow a playlist, one
+version of FFmpeg reads the packets, and another one the files that the playlist names. The libraries here hold several
+versions, so such a beginning is refused for all of them.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["playlist_kind"]
+
+_ID3 = b"ID3"
+_ID3_HEADER_BYTES = 10
+_ID3_FOOTER_FLAG = 0x10
+
+_KINDS = {
+    "a playlist of HLS": rb"#ext(m3u|inf|-x-)",
+    "a script of FFmpeg that joins files": rb"ffconcat\b|file\s+['\"]",
+    "XML or HTML": (
+        rb"<\?xml|<!(doctype|--)|<(\w{1,20}:)?(html|head|body|script|svg|rss|mpd|smil|asx|wpl|playlist|packinglist|assetmap"
+        rb"|compositionplaylist|smoothstreamingmedia|xmeml|fcpxml|seq|par|switch|video|media)\b"
+    ),
+    "a playlist of a player": rb"\[(playlist|reference|default)\]|rtsptext|smiltext|#m3u|;\s*playlist",
+    "a description of a network stream": rb"v=0\s+o=",
+    "an index of subtitles in another file": rb"#\s*vobsub",
+    "a script that opens files": (
+        rb"#!|(avi|ffvideo|ffms2|directshow|dss2|lwlibavvideo|mpeg2|image)source\s*\(|(load\w{0,20}plugin|import)\s*\("
+        rb"|(import|from)\s+vapoursynth|setmemorymax"
+    ),
+    "a list of addresses": rb"(https?|ftp|file|rtsp|rtmp|mms|concat|subfile|data|crypto|cache|async)[a-z+]{0,6}:",
+}
+_FORM = re.compile(
+    b"|".join(b"(?P<kind%d>%b)" % (number, form) for number, form in enumerate(_KINDS.values())), re.IGNORECASE
+)
+_NAMES = tuple(_KINDS)
+_BLANK = b" \t\r\n\f\v\0"
+_UTF16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+
+
+def playlist_kind(head: bytes) -> str | None:
+    """Say what a file begins with that names other files; None where it begins with something else.
+
+    Args:
+        head: The first bytes of the file, or all. Where an ID3 tag is longer than these, what follows it cannot be
+            seen, and the tag itself is the answer: music begins with one, and videos do not.
+    """
+    content = _without_id3(head)
+    if content is None:
+        return "an ID3 tag, as music does"
+    encoding = _UTF16.get(content[:2])
+    if encoding is not None:
+        content = content[2:].decode(encoding, "replace").encode()
+    match = _FORM.match(content.removeprefix(b"\xef\xbb\xbf").lstrip(_BLANK))
+    return None if match is None or match.lastgroup is None else _NAMES[int(match.lastgroup.removeprefix("kind"))]
+
+
+def _without_id3(head: bytes) -> bytes | None:
+    """What follows the tags (id3.org, ID3v2.4.0, section 3.1); None where that is beyond the head."""
+    while head.startswith(_ID3) and len(head) >= _ID3_HEADER_BYTES:
+        sizes = head[6:_ID3_HEADER_BYTES]
+        if 0xFF in head[3:5] or any(size & 0x80 for size in sizes):
+            break
+        length = 0
+        for size in sizes:
+            length = length * 128 + size
+        footer = _ID3_HEADER_BYTES if head[5] & _ID3_FOOTER_FLAG else 0
+        end = _ID3_HEADER_BYTES + length + footer
+        if end >= len(head):
+            return None
+        head = head[end:]
+    return head
