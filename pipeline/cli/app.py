@@ -16,7 +16,7 @@ from pipeline.cli.cuts import cuts
 from pipeline.cli.evaluate import evaluate
 from pipeline.cli.experiment import experiment
 from pipeline.cli.jobs import jobs
-from pipeline.cli.json_log import JsonFormatter, is_wanted
+from pipeline.cli.json_log import JsonFormatter, PlainFormatter, is_wanted
 from pipeline.cli.runs import runs
 from pipeline.cli.searching import search
 from pipeline.cli.settings import config
@@ -71,11 +71,10 @@ def momentseek(*, debug: bool, log_json: bool) -> None:
     """  # noqa: D301 - click knows the character itself, not a backslash and a b
     is_json = is_wanted(asked=log_json)
     level = logging.DEBUG if debug else logging.INFO if is_json else logging.ERROR
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    logging.basicConfig(level=logging.WARNING)
     logging.getLogger("pipeline").setLevel(level)
-    if is_json:
-        for handler in logging.getLogger().handlers:
-            handler.setFormatter(JsonFormatter())
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(JsonFormatter() if is_json else PlainFormatter())
     if debug:
         os.environ["MOMENTSEEK_DEBUG"] = "1"
 

@@ -12,12 +12,25 @@ import click
 
 from pipeline.run_identity import current_run_id
 
-__all__ = ["JsonFormatter", "is_on", "is_wanted", "say"]
+__all__ = ["JsonFormatter", "PlainFormatter", "is_on", "is_wanted", "say"]
 
 _VARIABLE = "MOMENTSEEK_LOG_FORMAT"
 _FORMATS = ("plain", "json")
 _log = logging.getLogger(__name__)
 _ABOUT_A_VIDEO = ("video_id", "uri", "status")
+
+
+class PlainFormatter(logging.Formatter):
+    """A record for people, as "WARNING pipeline.search: ...", without what could command a terminal."""
+
+    def __init__(self) -> None:
+        super().__init__("%(levelname)s %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, and more where there is a traceback."""
+        from pipeline.present.text import printable
+
+        return "\n".join(map(printable, super().format(record).split("\n")))
 
 
 class JsonFormatter(logging.Formatter):
