@@ -42,7 +42,7 @@ def test_the_others_are_searched(momentseek, lite, broken, tmp_path) -> None:
     assert (result.code, {moment["uri"] for moment in result.objects()}) == (1, {str(tmp_path / "b.mp4")})
     assert result.err.count(f"error: not searched: {broken}: is broken") == 1
     questions = tmp_path / "questions.jsonl"
-    questions.write_text('{"text": "a thing", "min_score": 0}\n')
+    questions.write_text('{"shows": "a thing", "min_score": 0}\n')
     result = momentseek("search", "--queries", questions, *lite)
     [answer] = result.objects()
     assert (result.code, len(answer["moments"])) == (1, 1)
