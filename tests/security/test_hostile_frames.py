@@ -173,7 +173,7 @@ def test_a_few_kilobytes_that_stand_for_more_than_the_memory_are_not_unpacked(
     assert v1.stat().st_size < 200_000
     monkeypatch.setattr(frames_file, "_memory_bytes", lambda: 2**24)
     for read in (store.read, store.some_vectors, store.outline, store.record):
-        with pytest.raises(StoreError, match="its 2048 frames take 0.0 GiB, more than this machine's memory"):
+        with pytest.raises(StoreError, match=r"its 2048 frames take 0\.0 GiB, more than this machine's memory"):
             read("v1")
 
 
