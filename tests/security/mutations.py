@@ -47,7 +47,7 @@ def mutate(library: Path, canary: Canary, seed: int) -> list[str]:
 
 
 def _entries(library: Path) -> dict[str, list[Path]]:
-    """Files by what they are, in the order in which they were written; links are no entries.
+    """Files by what they are, in the order in which they were written; links of either kind are none.
 
     Their names would not do: some are hashes of the test's own folder.
     """
@@ -55,7 +55,8 @@ def _entries(library: Path) -> dict[str, list[Path]]:
     for parent, _, names in os.walk(library):
         for path in (Path(parent) / name for name in names):
             known = path.lstat()
-            if stat.S_ISREG(known.st_mode):
+            # To write to a file that has two names is to write to the canary.
+            if stat.S_ISREG(known.st_mode) and known.st_nlink == 1:
                 written.append((known.st_mtime_ns, path.name, path))
     found: dict[str, list[Path]] = {}
     for *_, path in sorted(written):
@@ -299,8 +300,8 @@ def _gone(library: Path, canary: Canary, rng: random.Random) -> str | None:
 
 def _sample(library: Path, canary: Canary, rng: random.Random) -> str | None:
     """Other arrays in the sample of the library's frames."""
-    path = next(iter(library.glob("frames/*/background.npz")), None)
-    if path is None or not path.is_file():
+    path = next((path for path in _entries(library).get(".npz", ()) if path.name == "background.npz"), None)
+    if path is None:
         return None
     try:
         with np.load(path) as kept:
