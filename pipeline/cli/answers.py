@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-import click
-
-from pipeline.cli.output import print_table
+from pipeline.cli.output import echo, print_table
 
 if TYPE_CHECKING:
     from pipeline.search import Answer
@@ -108,7 +106,7 @@ def say_what_is_missing(answer: Answer) -> None:
     gone = {moment.uri: None for moment in answer.moments if moment.is_gone}
     if gone:
         places = printable(", ".join(gone))
-        click.echo(
+        echo(
             f"warning: {counted(sum(moment.is_gone for moment in answer.moments), 'moment')} of a video whose file is"
             f" gone: another video is at {places}; remove the old one from the library by its id (momentseek videos)",
             err=True,
@@ -116,16 +114,16 @@ def say_what_is_missing(answer: Answer) -> None:
     last = answer.first_rank + len(answer.moments) - 1
     if answer.moments and last < answer.found:
         shown = f"moments {answer.first_rank}-{last}" if last > answer.first_rank else f"moment {last}"
-        click.echo(f"{shown} of {answer.found}; --page {answer.query.page + 1} shows the next", err=True)
+        echo(f"{shown} of {answer.found}; --page {answer.query.page + 1} shows the next", err=True)
     elif not answer.moments and answer.found:
         pages = -(-answer.found // answer.top)
-        click.echo(
+        echo(
             f"there is no page {answer.query.page}: {counted(answer.found, 'moment matches', 'moments match')}, on"
             f" {counted(pages, 'page')} of {answer.top}",
             err=True,
         )
     elif not answer.moments:
-        click.echo(_why_nothing(answer), err=True)
+        echo(_why_nothing(answer), err=True)
 
 
 def _why_nothing(answer: Answer) -> str:
@@ -159,27 +157,27 @@ def _why_nothing(answer: Answer) -> str:
 def print_explanation(answer: Answer, prompts: Sequence[str]) -> None:
     """How an answer came to be, in words: terms, filters, candidates, moments and what was left out."""
     explanation, names = answer.explanation, _named(answer)
-    click.echo()
+    echo()
     _print_terms(explanation, prompts)
-    click.echo(f"\nFilters: {explanation.filters or 'none'}")
+    echo(f"\nFilters: {explanation.filters or 'none'}")
     _print_candidates(explanation, names)
     made = answer.found + len(explanation.dropped)
-    click.echo(
+    echo(
         f"\nMoments: neighbouring segments were merged and cut to the frames that answer, which gave {made}; "
         f"{answer.found} of these are the answer, with a score of {answer.min_score:g} or more."
     )
     if explanation.dropped:
-        click.echo(f"Left out: {len(explanation.dropped)}{_first(_LISTED, len(explanation.dropped), 'the first')}")
+        echo(f"Left out: {len(explanation.dropped)}{_first(_LISTED, len(explanation.dropped), 'the first')}")
         rows = [[names.of(one.moment.uri), *_numbers(one.moment), one.why] for one in explanation.dropped[:_LISTED]]
         print_table(["video", "from", "to", "best", "score", "why"], _aligned(rows, 1), right=(1, 2, 3, 4))
     if explanation.skipped:
-        click.echo(f"Not looked at: {len(explanation.skipped)}{_first(_LISTED, len(explanation.skipped), 'the first')}")
+        echo(f"Not looked at: {len(explanation.skipped)}{_first(_LISTED, len(explanation.skipped), 'the first')}")
         print_table(["video", "why"], [[names.of(one.uri), one.why] for one in explanation.skipped[:_LISTED]])
 
 
 def _print_terms(explanation: Explanation, prompts: Sequence[str]) -> None:
-    click.echo("Terms: the cosine of a frame that has nothing to do with it, and that of one that scores 0.5; a")
-    click.echo("hundredth more makes it so many times as likely.")
+    echo("Terms: the cosine of a frame that has nothing to do with it, and that of one that scores 0.5; a")
+    echo("hundredth more makes it so many times as likely.")
     rows = [
         [
             _shortened(term.term),
@@ -191,7 +189,7 @@ def _print_terms(explanation: Explanation, prompts: Sequence[str]) -> None:
     ]
     print_table(["term", "unrelated", "scores 0.5", "0.01 more"], rows, right=(1, 2, 3))
     if tuple(prompts) != ("{}",):
-        click.echo(f"Texts are put into {', '.join(map(repr, prompts))}; the mean of their embeddings is asked for.")
+        echo(f"Texts are put into {', '.join(map(repr, prompts))}; the mean of their embeddings is asked for.")
 
 
 def _times(scale: float) -> str:
@@ -210,7 +208,7 @@ def _print_candidates(explanation: Explanation, names: _Names) -> None:
     listed = [one for term in terms for one in [c for c in candidates if c.term == term][:each]]
     videos = len({candidate.video_id for candidate in candidates})
     said = f"{counted(len(candidates), 'segment')} of {counted(videos, 'video')}"
-    click.echo(f"\nCandidates: the index named {said}{_first(len(listed), len(candidates))}")
+    echo(f"\nCandidates: the index named {said}{_first(len(listed), len(candidates))}")
     rows = [
         [
             names.of_id(one.video_id),

@@ -72,13 +72,10 @@ def momentseek(*, debug: bool, log_json: bool) -> None:
     """  # noqa: D301 - click knows the character itself, not a backslash and a b
     is_json = is_wanted(asked=log_json)
     level = logging.DEBUG if debug else logging.INFO if is_json else logging.ERROR
-    plain = logging.StreamHandler()
-    plain.setFormatter(PlainFormatter("%(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(handlers=[plain], level=logging.WARNING)
+    logging.basicConfig(level=logging.WARNING)
     logging.getLogger("pipeline").setLevel(level)
-    if is_json:
-        for handler in logging.getLogger().handlers:
-            handler.setFormatter(JsonFormatter())
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(JsonFormatter() if is_json else PlainFormatter())
     if debug:
         os.environ["MOMENTSEEK_DEBUG"] = "1"
 

@@ -176,7 +176,7 @@ def report_line(report: VideoReport) -> str:
         line += f"  {printable(report.problem)}"
     if report.replaced:
         goes = "goes" if len(report.replaced) == 1 else "go"
-        line += f"  in place of {', '.join(report.replaced)}, which no longer {goes} by this name"
+        line += f"  in place of {printable(', '.join(report.replaced))}, which no longer {goes} by this name"
     return line
 
 

@@ -10,7 +10,7 @@ import click
 
 from pipeline.cli.count_bar import count_bar
 from pipeline.cli.options import configured, in_library, require_library
-from pipeline.cli.output import print_json, print_table, warn_of_problems
+from pipeline.cli.output import echo, print_json, print_table, warn_of_problems
 
 if TYPE_CHECKING:
     from pipeline.evaluate import Evaluation, LabelledQuery, LabelledSet, Saliency
@@ -89,7 +89,7 @@ def _say_left_out(labels: LabelledSet) -> None:
         some = printable(", ".join(labels.left_out[:5])) + (", ..." if len(labels.left_out) > 5 else "")
         said = counted(len(labels.left_out), f"moment of {labels.form} that ends", f"moments of {labels.form} that end")
         begin = "it begins" if len(labels.left_out) == 1 else "they begin"
-        click.echo(f"left out {said} before {begin}: {some}", err=True)
+        echo(f"left out {said} before {begin}: {some}", err=True)
 
 
 def _convert(labels: LabelledSet, path: Path) -> None:
@@ -97,7 +97,7 @@ def _convert(labels: LabelledSet, path: Path) -> None:
     from pipeline.present.text import counted
 
     write_labelled(labels.queries, path)
-    click.echo(f"wrote {counted(len(labels.queries), 'query', 'queries')} of {labels.form} to {path}", err=True)
+    echo(f"wrote {counted(len(labels.queries), 'query', 'queries')} of {labels.form} to {path}", err=True)
 
 
 def _held(library: Library, queries: Sequence[LabelledQuery]) -> Sequence[LabelledQuery]:
@@ -109,7 +109,7 @@ def _held(library: Library, queries: Sequence[LabelledQuery]) -> Sequence[Labell
     if missing and held:
         videos = len({query.video for query in missing})
         what = f"{counted(len(missing), 'question')} about {counted(videos, 'video')}"
-        click.echo(f"left out {what} that the library does not hold", err=True)
+        echo(f"left out {what} that the library does not hold", err=True)
     return held or queries
 
 
@@ -132,13 +132,13 @@ def _print(evaluation: Evaluation) -> None:
     ]
     header = [counted(len(evaluation.answers), "question"), "per cent", "from", "to", "of questions"]
     print_table(header, rows, right=(1, 2, 3, 4))
-    click.echo(
+    echo(
         f"from, to: 95 % intervals over {evaluation.resampling.count} {evaluation.resampling.unit};"
         f" matching rule {evaluation.rule}",
         err=True,
     )
     if evaluation.rejection is not None:
-        click.echo(_operating(evaluation), err=True)
+        echo(_operating(evaluation), err=True)
 
 
 def _figure(name: str, value: float) -> str:
@@ -170,4 +170,4 @@ def _write_report(library: Library, evaluation: Evaluation, labels: Path, path: 
         path.write_text(page, encoding="utf-8")
     except OSError as error:
         raise click.ClickException(f"the report cannot be written: {error}") from error
-    click.echo(f"wrote {path}", err=True)
+    echo(f"wrote {path}", err=True)

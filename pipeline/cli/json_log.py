@@ -21,6 +21,19 @@ _log = logging.getLogger(__name__)
 _ABOUT_A_VIDEO = ("video_id", "uri", "status")
 
 
+class PlainFormatter(logging.Formatter):
+    """A record for people, as "WARNING pipeline.search: ...", without credentials or what could command a terminal."""
+
+    def __init__(self) -> None:
+        super().__init__("%(levelname)s %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, and more where there is a traceback."""
+        from pipeline.present.text import printable
+
+        return "\n".join(map(printable, public_text(super().format(record)).split("\n")))
+
+
 class JsonFormatter(logging.Formatter):
     """A record as one JSON object in ASCII: time (UTC), level, logger, message, and the run and video it is about."""
 
@@ -39,14 +52,6 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             fields["exception"] = public_text(self.formatException(record.exc_info))
         return json.dumps({name: value for name, value in fields.items() if value is not None})
-
-
-class PlainFormatter(logging.Formatter):
-    """A record as text, without the credentials that messages of network libraries quote."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """One line, and the lines of a traceback."""
-        return public_text(super().format(record))
 
 
 def is_wanted(*, asked: bool) -> bool:

@@ -14,7 +14,7 @@ from pipeline.cli.json_log import say
 if TYPE_CHECKING:
     from pipeline.video import IndexedVideos
 
-__all__ = ["complain", "print_json", "print_table", "printable_lines", "warn_of_problems"]
+__all__ = ["complain", "echo", "print_json", "print_table", "printable_lines", "warn_of_problems"]
 
 
 def printable_lines(text: str) -> str:
@@ -22,6 +22,11 @@ def printable_lines(text: str) -> str:
     from pipeline.present.text import printable
 
     return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def echo(message: str = "", *, err: bool = False) -> None:
+    """Print lines for people, without what could command a terminal: names may come from anybody's library."""
+    click.echo(printable_lines(message), err=err)
 
 
 def complain(message: str) -> None:
@@ -44,7 +49,7 @@ def warn_of_problems(videos: IndexedVideos, *, known: Iterable[str] = ()) -> Non
     said = set(known)
     for error in videos.problems.values():
         if str(error) not in said:
-            click.echo(f"warning: {printable_lines(str(error))}", err=True)
+            echo(f"warning: {error}", err=True)
 
 
 def print_table(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli.options import as_json, configured, in_library, require_library
-from pipeline.cli.output import print_json, print_table
+from pipeline.cli.output import echo, print_json, print_table
 from pipeline.cli.progress_line import clock_time
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def runs(
         return
     if found:
         print_table(_HEADER, [_row(report) for report in found], right=range(3, 11))
-    click.echo(counted(len(found), "run"), err=True)
+    echo(counted(len(found), "run"), err=True)
 
 
 @runs.command()
@@ -119,7 +119,7 @@ def _print(report: RunReport, page: str) -> None:
         ("page", page),
     ]
     for name, said in lines:
-        click.echo(f"{name:<10}{printable(said)}")
+        echo(f"{name:<10}{printable(said)}")
     for title, causes in (("failed", report.failures), ("partial", report.damage)):
         _print_causes(title, causes)
 
@@ -128,4 +128,4 @@ def _print_causes(title: str, causes: Sequence[Cause]) -> None:
     from pipeline.present.text import printable
 
     for cause in causes:
-        click.echo(f"{title:<10}{cause.videos} x {printable(cause.cause)}, as {printable(cause.examples[0].uri)}")
+        echo(f"{title:<10}{cause.videos} x {printable(cause.cause)}, as {printable(cause.examples[0].uri)}")

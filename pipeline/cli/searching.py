@@ -11,7 +11,7 @@ import click
 from pipeline.cli.answers import print_answer, print_explanation, say_what_is_missing
 from pipeline.cli.asking import Asked, InOrder, question_options
 from pipeline.cli.options import as_json, configured, in_library, require_library
-from pipeline.cli.output import complain, print_json, warn_of_problems
+from pipeline.cli.output import complain, echo, print_json, warn_of_problems
 
 if TYPE_CHECKING:
     from pipeline.library import Library
@@ -125,7 +125,7 @@ def _answer_lines(library: Library, asked: Asked, *, explained: bool) -> None:
             answered["error"] = str(error)
         print_json(answered)
     if failed:
-        click.echo(f"{counted(failed, 'question')} could not be answered", err=True)
+        echo(f"{counted(failed, 'question')} could not be answered", err=True)
         raise click.exceptions.Exit(1)
 
 
@@ -137,7 +137,7 @@ def _draw(library: Library, answer: Answer, path: Path) -> None:
         picture.save(path, format="PNG")
     except OSError as error:
         raise click.ClickException(f"the sheet cannot be written: {error}") from error
-    click.echo(f"wrote {path}", err=True)
+    echo(f"wrote {path}", err=True)
 
 
 def _export(library: Library, answer: Answer, folder: Path) -> tuple[bool, list[str]]:
@@ -153,10 +153,10 @@ def _export(library: Library, answer: Answer, folder: Path) -> tuple[bool, list[
                 export_clip(library.indexed_videos, moment, folder / clip_name(rank, moment))
             except VideoError as error:
                 problems.append(str(error))
-                click.echo(f"warning: no clip of moment {rank}: {printable(str(error))}", err=True)
+                echo(f"warning: no clip of moment {rank}: {printable(str(error))}", err=True)
             else:
                 written += 1
     except OSError as error:
         raise click.ClickException(f"clips cannot be written: {error}") from error
-    click.echo(f"wrote {counted(written, 'clip')} to {folder}", err=True)
+    echo(f"wrote {counted(written, 'clip')} to {folder}", err=True)
     return not problems, problems

@@ -130,7 +130,7 @@ def remove(
                 continue
             names_of = f" ({', '.join(map(printable, removed.names))})" if removed.names else ""
             click.echo(
-                f"removed {removed.video_id}{names_of}: {counted(removed.segments, 'segment')},"
+                f"removed {printable(removed.video_id)}{names_of}: {counted(removed.segments, 'segment')},"
                 f" {counted(removed.frames, 'frame embedding')}, {counted(removed.files, 'file')};"
                 f" {removed.remaining_segments + removed.remaining_files} found afterwards"
             )

@@ -10,7 +10,7 @@ import click
 
 from pipeline.cli.count_bar import count_bar
 from pipeline.cli.options import as_json, configured, in_library, require_library
-from pipeline.cli.output import print_json
+from pipeline.cli.output import echo, print_json
 
 if TYPE_CHECKING:
     from pipeline.upkeep import Difference
@@ -43,7 +43,7 @@ def rebuild(
         print_json(asdict(rebuilt))
     else:
         whole = f"{counted(rebuilt.videos, 'video')}, {counted(rebuilt.segments, 'segment')}"
-        click.echo(f"{whole} in {rebuilt.elapsed_seconds:.1f} s")
+        echo(f"{whole} in {rebuilt.elapsed_seconds:.1f} s")
 
 
 @click.command("index verify")
@@ -84,10 +84,10 @@ def verify(
     remedy = _remedy(found)
     said = f"{differ}{remedy and '; '}{remedy}" if wrong else "all as it should be"
     whole = f"{counted(comparison.videos, 'video')}, {counted(comparison.segments, 'segment')}"
-    click.echo(f"{whole}: {said}", err=True)
+    echo(f"{whole}: {said}", err=True)
     if comparison.without_checksum:
         files = counted(comparison.without_checksum, "file has", "files have")
-        click.echo(f"{files} no checksum: written by an older version of momentseek", err=True)
+        echo(f"{files} no checksum: written by an older version of momentseek", err=True)
     ctx.exit(1 if wrong else 0)
 
 
@@ -104,18 +104,18 @@ def _print(difference: Difference) -> None:
     from pipeline.present.text import printable
 
     names = ", ".join(map(printable, difference.names)) or ("broken" if difference.problem else "not in the library")
-    click.echo(f"{printable(difference.video_id)} ({names})")
+    echo(f"{printable(difference.video_id)} ({names})")
     if difference.file == "changed":
-        click.echo("  file changed: its checksum is not the one that it was written with")
+        echo("  file changed: its checksum is not the one that it was written with")
     elif difference.file == "missing":
-        click.echo("  file missing: there are no frame embeddings of it")
+        echo("  file missing: there are no frame embeddings of it")
     if difference.problem:
-        click.echo(f"  {printable(difference.problem)}")
+        echo(f"  {printable(difference.problem)}")
     unlike = [f"{key}: {how}" for key, how in (difference.different or {}).items()]
     for what, rows in (("missing", difference.missing), ("extra", difference.extra), ("different", unlike)):
         if rows:
             more = f" and {len(rows) - _MOST_KEYS} more" if len(rows) > _MOST_KEYS else ""
-            click.echo(f"  {what} {len(rows)}: {'; '.join(map(printable, rows[:_MOST_KEYS]))}{more}")
+            echo(f"  {what} {len(rows)}: {'; '.join(map(printable, rows[:_MOST_KEYS]))}{more}")
 
 
 def _refuse_paths(word: str, paths: Sequence[str]) -> None:

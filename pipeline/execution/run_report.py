@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,6 +16,12 @@ Outcome = Literal["running", "finished", "interrupted", "failed", "lost"]
 _BEATS_MISSED = 5
 
 
+# Whoever wrote the file may have written anything: such as no clock shows are none of ours.
+_Seconds = Annotated[float, Field(ge=-(2.0**63), le=2.0**63, allow_inf_nan=False)]
+_Count = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+_Time = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$")]
+
+
 class _Kept(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -23,15 +29,15 @@ class _Kept(BaseModel):
 class Period(_Kept):
     """What was done in a part of the run; all parts have the same length, but for the last."""
 
-    seconds_decoded: float = 0.0
+    seconds_decoded: _Seconds = 0.0
     """Seconds of video decoded."""
-    frames_sampled: int = 0
+    frames_sampled: _Count = 0
     """Frames handed to the encoder."""
-    videos_ended: int = 0
+    videos_ended: _Count = 0
     """Sources that got their report."""
-    decode_seconds: float = 0.0
+    decode_seconds: _Seconds = 0.0
     """Work of readers."""
-    encode_seconds: float = 0.0
+    encode_seconds: _Seconds = 0.0
     """Work of encoders."""
 
 
@@ -41,10 +47,10 @@ class SlowVideo(_Kept):
     uri: str
     video_id: str | None
     status: str
-    elapsed_seconds: float
+    elapsed_seconds: _Seconds
     """From the first read to the last write."""
-    duration_seconds: float
-    frames_sampled: int
+    duration_seconds: _Seconds
+    frames_sampled: _Count
 
 
 class Example(_Kept):
@@ -59,8 +65,8 @@ class Cause(_Kept):
 
     cause: str
     """The problem, its names and numbers left out."""
-    videos: int
-    examples: tuple[Example, ...]
+    videos: _Count
+    examples: Annotated[tuple[Example, ...], Field(min_length=1)]
     """The first few."""
 
 
@@ -81,7 +87,7 @@ class RunFacts(_Kept):
     """Of sampling, encoder and segmentation."""
     configuration: dict[str, Any]
     """With every default, as JSON can hold it."""
-    sources: int
+    sources: _Count
     """How many were named."""
     first_sources: tuple[str, ...]
     """The names of the first few."""
@@ -95,23 +101,23 @@ class RunReport(RunFacts):
     """"lost" is what a reader makes of "running" where the report was not written again for too long."""
     problem: str | None = None
     """Why it failed, or when a lost one was last heard of."""
-    heartbeat_seconds: float = Field(default=60.0, ge=0)
+    heartbeat_seconds: _Seconds = Field(default=60.0, ge=0)
     """How often a running one is written."""
-    started_at: str
-    updated_at: str
+    started_at: _Time
+    updated_at: _Time
     """When this was written; the end, where the run has ended."""
-    elapsed_seconds: float
-    counts: dict[str, int]
+    elapsed_seconds: _Seconds
+    counts: dict[str, _Count]
     """Sources by how they ended."""
-    video_seconds: float
+    video_seconds: _Seconds
     """Length of the videos that are done or partial."""
-    frames_decoded: int
-    frames_seen: int
-    frames_sampled: int
-    segments: int
+    frames_decoded: _Count
+    frames_seen: _Count
+    frames_sampled: _Count
+    segments: _Count
     stages: StageSeconds
     """What each stage took."""
-    period_seconds: float
+    period_seconds: _Seconds
     """Length of a period."""
     periods: tuple[Period, ...]
     slowest: tuple[SlowVideo, ...]
@@ -119,7 +125,7 @@ class RunReport(RunFacts):
     """Most frequent first."""
     damage: tuple[Cause, ...] = Field(default=())
     """What was wrong with videos that were kept in part; most frequent first."""
-    peak_memory_bytes: int
+    peak_memory_bytes: _Count
     """Most that the driver's process held at once; workers not counted."""
 
     @property

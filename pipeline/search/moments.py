@@ -112,10 +112,12 @@ def unrolled(
         Times and scores, each float64 (M,) with M at least N, and bounded whatever the times are.
     """
     lasting = seen_until_seconds - times_seconds
-    if step_seconds is None:
-        counts = np.rint(lasting / _apparent_steps(times_seconds, seen_until_seconds))
-    else:
-        counts = np.floor(lasting / step_seconds + _ROUNDING)
+    # A step of next to nothing gives infinitely many.
+    with np.errstate(over="ignore"):
+        if step_seconds is None:
+            counts = np.rint(lasting / _apparent_steps(times_seconds, seen_until_seconds))
+        else:
+            counts = np.floor(lasting / step_seconds + _ROUNDING)
     counts = _bounded(counts) + 1
     rows = np.repeat(np.arange(len(counts)), counts)
     # How many of the frame's pictures come before each.
@@ -134,7 +136,7 @@ def _apparent_steps(times_seconds: Floats, seen_until_seconds: Floats) -> Floats
 
 def _bounded(repeats: Floats) -> npt.NDArray[np.int64]:
     """Cut the highest of some counts to one limit, so that their sum is at most `_MOST_REPEATS`."""
-    # A step of next to nothing gives infinitely many, whose sums are no numbers.
+    # Sums of infinite ones are no numbers.
     repeats = np.minimum(repeats, _MOST_REPEATS)
     if repeats.sum() > _MOST_REPEATS:
         ordered = np.sort(repeats)

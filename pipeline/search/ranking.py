@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.search.answer import Dropped
-from pipeline.search.clock import TimeOfDay
+from pipeline.search.clock import TimeOfDay, recorded_at
 from pipeline.search.moments import Span
 from pipeline.search.query import Query
 from pipeline.types import Moment
@@ -117,11 +116,14 @@ def _placed(one: Found, query: Query, part: TimeOfDay | None) -> Found:
         return one
     seconds = max(one.shown_seconds[0], query.after or 0.0)
     if part is not None and moment.recorded_at is not None:
-        seconds += part.seconds_until(moment.recorded_at + timedelta(seconds=seconds - moment.best_seconds))
+        there = recorded_at(moment.recorded_at, seconds - moment.best_seconds)
+        if there is None:
+            return one
+        seconds += part.seconds_until(there)
     if seconds > one.shown_seconds[1] or (query.before is not None and seconds >= query.before):
         return one
-    recorded_at = moment.recorded_at and moment.recorded_at + timedelta(seconds=seconds - moment.best_seconds)
-    return replace(one, moment=replace(moment, best_seconds=seconds, recorded_at=recorded_at))
+    shown_at = recorded_at(moment.recorded_at, seconds - moment.best_seconds)
+    return replace(one, moment=replace(moment, best_seconds=seconds, recorded_at=shown_at))
 
 
 def _kept(found: Sequence[Found], problem_of: Callable[[Moment], str | None], dropped: list[Dropped]) -> list[Found]:

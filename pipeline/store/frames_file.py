@@ -98,8 +98,7 @@ def check_size(parquet: pq.ParquetFile) -> None:
         if (name in schema.names or name != "seen_until_seconds") and schema.field(name).type != expected:
             raise ValueError(f"its column {name} is of type {schema.field(name).type}, not {expected}")
     needed = parquet.metadata.num_rows * (4 * kind.list_size + 8 * len(_COLUMN_TYPES))
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if needed > memory:
+    if needed > _memory_bytes():
         raise ValueError(
             f"its {parquet.metadata.num_rows} frames take {needed / 2**30:.1f} GiB, more than this machine's memory"
         )
@@ -165,6 +164,11 @@ def read_some_vectors(parquet: pq.ParquetFile, most: int, seed: int) -> npt.NDAr
     taken = column.take(pa.array(rows)).combine_chunks()
     vectors: npt.NDArray[np.float32] = taken.flatten().to_numpy().reshape(len(rows), width)
     return vectors
+
+
+def _memory_bytes() -> int:
+    """Of this machine, in use or not."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _give_back() -> None:

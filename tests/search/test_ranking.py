@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
+import pytest
 
 from pipeline.search import as_query
 from pipeline.search.ranking import Found, rank
@@ -30,3 +33,20 @@ def test_copies_are_told_among_very_many() -> None:
     copies = [[(c.video_id, c.start_seconds) for c in one.moment.copies] for one in ranking.found]
     assert copies == [[("b", 10.0 * number)] for number in range(600)] + [[], []]
     assert len(ranking.dropped) == 600
+
+
+@pytest.mark.parametrize("best", [datetime(9999, 12, 31, 23, 59, 59), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)])
+def test_a_picture_that_lasts_beyond_the_last_date_stays_where_it_is(best: datetime) -> None:
+    moment = Moment(
+        video_id="a",
+        uri="a",
+        start_seconds=0.0,
+        end_seconds=1e6,
+        best_seconds=5.0,
+        score=0.9,
+        recorded_at=best,
+    )
+    found = Found(moment, 2.0, np.eye(1, 4, dtype=np.float32)[0], shown_seconds=(5.0, 1e6))
+    query = as_query("x", {"after": 90_000, "time_of_day": "8:00-9:00"})
+    ranking = rank([found], query, min_score=0.5, same_picture=0.99)
+    assert (len(ranking.found), len(ranking.dropped)) == (0, 1)

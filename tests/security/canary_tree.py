@@ -15,7 +15,7 @@ SECRET = "SECRET-3f9a1c77e2"
 """Text that is in the tree's files, and must be nowhere else."""
 
 _LONG_AGO = 1_000_000_000
-"""A time of last reading before that of last writing: the next read changes it even on file systems mounted relatime."""
+"""When files were written. A time of last reading before that is changed by the next read, even under relatime."""
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,8 @@ class CommandRunner:
 def _serve() -> None:
     _import_all()
     for line in sys.stdin:
-        print(json.dumps(_in_child(json.loads(line))), flush=True)
+        sys.stdout.write(json.dumps(_in_child(json.loads(line))) + "\n")
+        sys.stdout.flush()
 
 
 def _import_all() -> None:
@@ -117,6 +118,7 @@ def _import_all() -> None:
 
     silence()
     import av  # noqa: F401
+    import milvus_lite.adapter.grpc.server  # noqa: F401
     import open_clip  # noqa: F401
     import pyarrow as pa
     import pyarrow.parquet
@@ -181,7 +183,7 @@ def _run(command: list[str]) -> dict[str, Any]:
         # Below Python's own streams, so that what libraries written in C say is heard, too.
         os.dup2(out.fileno(), 1)
         os.dup2(err.fileno(), 2)
-        sys.stdin = open(os.devnull)  # noqa: SIM115
+        sys.stdin = open(os.devnull)  # noqa: PTH123, SIM115
         sys.stdout = open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
         sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
         try:

@@ -11,6 +11,7 @@ import random
 import shutil
 import socket
 import stat
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +27,9 @@ Mutation = Callable[[Path, Canary, random.Random], str | None]
 
 _MOST = 3
 _LONG_NESTING = 200_000
+_LARGEST_BYTES = 2**24
+# What an earlier mutation of the same file makes of reading it.
+_UNREADABLE = (OSError, ValueError, KeyError, IndexError, RecursionError, yaml.YAMLError, zipfile.BadZipFile)
 
 
 def mutate(library: Path, canary: Canary, seed: int) -> list[str]:
@@ -47,7 +51,7 @@ def mutate(library: Path, canary: Canary, seed: int) -> list[str]:
 
 
 def _entries(library: Path) -> dict[str, list[Path]]:
-    """Files by what they are, in the order in which they were written; links are no entries.
+    """Files by what they are, in the order in which they were written; links of either kind are none.
 
     Their names would not do: some are hashes of the test's own folder.
     """
@@ -55,7 +59,8 @@ def _entries(library: Path) -> dict[str, list[Path]]:
     for parent, _, names in os.walk(library):
         for path in (Path(parent) / name for name in names):
             known = path.lstat()
-            if stat.S_ISREG(known.st_mode):
+            # To write to a file that has two names is to write to the canary. Large ones are sparse, and full of zeros.
+            if stat.S_ISREG(known.st_mode) and known.st_nlink == 1 and known.st_size <= _LARGEST_BYTES:
                 written.append((known.st_mtime_ns, path.name, path))
     found: dict[str, list[Path]] = {}
     for *_, path in sorted(written):
@@ -213,8 +218,7 @@ def _mutated_file(path: Path, rng: random.Random, names: tuple[str, ...], kind: 
             return mutate_details(path, rng, names, kind)
         text = path.read_text()
         found = mutated(json.loads(text) if path.suffix == ".json" else yaml.safe_load(text), rng, names, kind)
-    except (OSError, ValueError, yaml.YAMLError):
-        # An earlier mutation has left no JSON there.
+    except _UNREADABLE:
         return None
     if found is None:
         return None
@@ -227,8 +231,8 @@ def _columns(library: Path, canary: Canary, rng: random.Random) -> str | None:
     path = _file(library, rng, ".parquet")
     try:
         return None if path is None else f"{_said(path, library)} {mutate_columns(path, rng)}"
-    except (ValueError, IndexError, KeyError, OSError):
-        # The index's files, and those that an earlier mutation broke, may not have what this one changes.
+    except _UNREADABLE:
+        # The index's files do not have all that this one changes.
         return None
 
 
@@ -269,7 +273,7 @@ def _named(library: Path, canary: Canary, rng: random.Random) -> str | None:
     room = 255 - len(path.suffix)
     target = os.fsencode(path.parent) + b"/" + name[:room] + os.fsencode(path.suffix)
     if rng.random() < 0.5:
-        os.rename(os.fsencode(path), target)
+        os.rename(os.fsencode(path), target)  # noqa: PTH104 - its name may be no text
     else:
         shutil.copyfile(os.fsencode(path), target)
     return f"{_said(path, library)} as {target!r}"
@@ -299,15 +303,15 @@ def _gone(library: Path, canary: Canary, rng: random.Random) -> str | None:
 
 def _sample(library: Path, canary: Canary, rng: random.Random) -> str | None:
     """Other arrays in the sample of the library's frames."""
-    path = next(iter(library.glob("frames/*/background.npz")), None)
-    if path is None or not path.is_file():
+    path = next((path for path in _entries(library).get(".npz", ()) if path.name == "background.npz"), None)
+    if path is None:
         return None
     try:
         with np.load(path) as kept:
             arrays = dict(kept)
-    except (OSError, ValueError):
+        vectors = arrays["vectors"]
+    except _UNREADABLE:
         return None
-    vectors = arrays["vectors"]
     changes: dict[str, dict[str, object]] = {
         "NaN": {"vectors": np.full_like(vectors, np.nan)},
         "huge": {"vectors": np.full_like(vectors, 1e38)},

@@ -167,9 +167,8 @@ def _problems(outcome: Outcome, library: Path) -> list[str]:
     found = []
     if outcome.code not in (0, 1, 2):
         found.append(f"it ended by {outcome.code}")
-    for fault in ("Traceback", "fault of momentseek", "unexpected ", "Exception ignored"):
-        if fault in said:
-            found.append(f"it says {fault!r}")
+    faults = ("Traceback", "fault of momentseek", "unexpected ", "Exception ignored", "Warning: ")
+    found += [f"it says {fault!r}" for fault in faults if fault in said]
     if SECRET in said:
         found.append("it shows what is in the canary")
     if controls := {character for character in said if unicodedata.category(character) in ("Cc", "Cf", "Cs")} - {"\n"}:
