@@ -130,7 +130,8 @@ class LiteFolder:
 
     def _damage(self, place: Path, error: Exception) -> MomentIndexError:
         """The error for files that are not as they must be, or that cannot be read."""
-        lasts = not isinstance(error, OSError) or error.errno in _DAMAGE
+        # Arrow's errors of broken files are OSErrors without a number.
+        lasts = not isinstance(error, OSError) or error.errno is None or error.errno in _DAMAGE
         said = f"the index in {str(self._folder)!r} cannot be opened: {shown(error, 400) or type(error).__name__}"
         if not lasts:
             refusal = MomentIndexError(said)

@@ -421,6 +421,14 @@ def test_an_index_file_runs_nothing_and_allocates_nothing(folder: Path, make: Ca
     assert not Path("/tmp/momentseek-pickle-ran").exists()
 
 
+def test_a_broken_page_of_rows_is_refused(folder: Path) -> None:
+    """Its footer is whole; Arrow's error is an OSError, as that of a full disk is."""
+    path = collection_of(folder) / "partitions" / "_default" / "data" / "data_000001_000030.parquet"
+    content = path.read_bytes()
+    path.write_bytes(content[:4] + b"\xff" * 400 + content[404:])
+    check_refused(folder, "cannot be opened")
+
+
 def files_of(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
