@@ -240,8 +240,9 @@ class Library:
                 return (name,)
             if not broken:
                 raise
+            files = "the file of a video" if len(broken) == 1 else f"the files of {len(broken)} videos"
             first = next(iter(broken.values()))
-            raise QueryError(f"{error}; files of {len(broken)} videos cannot be read, first: {first}") from error
+            raise QueryError(f"{error}; {files} cannot be read: {first}") from error
 
     def find_removable(self, name: str) -> str:
         """The id of the one video that goes by a name, or that is known by this id to the index alone.

@@ -33,7 +33,8 @@ def format_seconds(seconds: float) -> str:
     """
     if not 0 <= seconds < float("inf"):
         raise ValueError(f"a time must be finite and not negative, got {seconds}")
-    milliseconds = round(seconds * 1000)
+    # From 2**53 on a float is whole, and the product may be infinite.
+    milliseconds = round(seconds * 1000) if seconds < 2**53 else int(seconds) * 1000
     minutes, milliseconds = divmod(milliseconds, 60_000)
     hours, minutes = divmod(minutes, 60)
     tail = f"{milliseconds // 1000:02d}.{milliseconds % 1000:03d}"

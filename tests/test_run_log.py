@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -127,3 +128,27 @@ def test_a_broken_report_is_named(library: Library, tmp_path: Path) -> None:
     (tmp_path / "library" / "runs" / f"{RUN}.json").write_text('{"run_id": 1}')
     with pytest.raises(StoreError, match=rf"runs/{RUN}.json: is broken or of another version"):
         list(RunLog(library.config.library))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"elapsed_seconds": float("nan")},
+        {"elapsed_seconds": 1e308},
+        {"video_seconds": float("inf")},
+        {"sources": 10**40},
+        {"counts": {"done": 10**40}},
+        {"started_at": "\x1b[2J"},
+        {"updated_at": "yesterday"},
+        {"failures": [{"cause": "a", "videos": 1, "examples": []}]},
+        {"slowest": [{"uri": 1}]},
+    ],
+)
+def test_a_report_that_says_what_no_run_can_is_broken(
+    library: Library, tmp_path: Path, change: dict[str, object]
+) -> None:
+    index(library, "a.mp4")
+    file = tmp_path / "library" / "runs" / f"{RUN}.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    with pytest.raises(StoreError, match=rf"runs/{RUN}.json: is broken or of another version"):
+        list(library.runs())

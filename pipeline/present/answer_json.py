@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pipeline.search import Answer
+from pipeline.search.answer import Skipped
 from pipeline.types import Moment
 
 __all__ = ["answer_json", "moment_json"]
@@ -48,6 +49,11 @@ def answer_json(answer: Answer, *, explained: bool = False) -> dict[str, Any]:
             "filters": explanation.filters,
             "candidates": list(map(asdict, explanation.candidates)),
             "dropped": [{"why": one.why, "moment": moment_json(one.moment)} for one in explanation.dropped],
-            "skipped": list(map(asdict, explanation.skipped)),
+            "skipped": list(map(_skipped_json, explanation.skipped)),
         }
     return fields
+
+
+def _skipped_json(skipped: Skipped) -> dict[str, Any]:
+    """A video that was not looked at; `is_broken` is there only where it is true."""
+    return {name: value for name, value in asdict(skipped).items() if value is not False}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.json_log import JsonFormatter
+from pipeline.cli.json_log import JsonFormatter, PlainFormatter
 from pipeline.run_identity import running
 
 
@@ -81,3 +81,8 @@ def test_an_unknown_format_is_refused(monkeypatch):
     monkeypatch.setenv("MOMENTSEEK_LOG_FORMAT", "xml")
     result = run("doctor")
     assert (result.returncode, "MOMENTSEEK_LOG_FORMAT is plain or json, got 'xml'" in result.stderr) == (2, True)
+
+
+def test_a_plain_line_commands_no_terminal() -> None:
+    line = logging.LogRecord("pipeline", logging.WARNING, "", 0, "%s", ("a\x1b[2J\u202e.mp4\r",), None)
+    assert PlainFormatter().format(line) == r"WARNING pipeline: a\x1b[2J\u202e.mp4\r"

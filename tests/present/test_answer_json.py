@@ -43,3 +43,6 @@ def test_an_answer_holds_its_question_in_the_form_in_which_it_can_be_asked_again
     explained = answer_json(answer, explained=True)["explanation"]
     assert explained["dropped"] == [{"why": "why", "moment": moment_json(STEP)}]
     assert explained["skipped"] == [{"video_id": "v3", "uri": "/videos/c.mp4", "why": "short"}]
+    broken = replace(explanation, skipped=(Skipped("v3", "v3", "v3.parquet: is broken", is_broken=True),))
+    [said] = answer_json(replace(answer, explanation=broken), explained=True)["explanation"]["skipped"]
+    assert said["is_broken"] is True
