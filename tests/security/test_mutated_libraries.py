@@ -4,7 +4,7 @@ Each of 60 seeds makes one to three mutations of a small real library (`mutation
 give their answer or one error with its cause, and touch nothing outside the library: a canary tree beside it, which
 links and names in the library point at, must neither be read, written nor deleted.
 
-MOMENTSEEK_MUTATED_LIBRARIES=2000 tries so many seeds (about a second each), and "300-400" or "17" those; what fails
+MOMENTSEEK_MUTATED_LIBRARIES=2000 tries so many seeds (about a second each), and "300-400" or "17-18" those; what fails
 there is a finding to mend, and its seed is not to be added here: mend the kind.
 """
 
