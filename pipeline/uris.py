@@ -116,8 +116,13 @@ def kept_name(uri: str) -> str:
 
 def suffix_of(uri: str) -> str:
     """The suffix of the file that is named, in lower case, with its dot; empty where there is none."""
-    name = urlsplit(uri).path if _scheme(uri) in _WEB else uri
-    return PurePosixPath(name).suffix.lower()
+    if _scheme(uri) not in _WEB:
+        return PurePosixPath(uri).suffix.lower()
+    try:
+        return PurePosixPath(urlsplit(uri).path).suffix.lower()
+    except ValueError:
+        # Its host is malformed; whoever opens it reports that.
+        return ""
 
 
 def _scheme(uri: str) -> str:

@@ -50,3 +50,9 @@ def test_the_suffix_is_that_of_the_file() -> None:
     assert suffix_of("https://x.org/list.CSV?as=b.mp4") == ".csv"
     assert suffix_of("s3://bucket/a.mp4") == suffix_of("a.MP4") == ".mp4"
     assert suffix_of("folder") == ""
+
+
+@pytest.mark.parametrize("uri", ["http://[", "http://[::1/a.mp4", "https://a]b/a.mp4", "http://\u2100/a.mp4"])
+def test_a_malformed_host_is_no_error_before_the_url_is_opened(uri):
+    assert suffix_of(uri) == ""
+    assert is_remote(uri)
