@@ -11,7 +11,7 @@ from pipeline.index.kinds import Auto, Kind
 
 __all__ = ["Indexing"]
 
-_SCHEMES = ("http", "https", "tcp")
+_SCHEMES = ("http", "https", "tcp", "unix")
 _OF_KIND = ("m", "ef_construction", "ef_search")
 
 

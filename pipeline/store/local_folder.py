@@ -244,7 +244,9 @@ class LocalFolder:
 def shown_path(path: str) -> str:
     """A path for a message: of 200 characters at most, without control characters."""
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in path)
-    return text if len(text) <= _MOST_SHOWN else f"...{text[3 - _MOST_SHOWN :]}"
+    half = _MOST_SHOWN // 2
+    # Its beginning says which library it is in, and its end which file it is.
+    return text if len(text) <= _MOST_SHOWN else f"{text[: half - 3]}...{text[-half:]}"
 
 
 def _opened(parent: _Folder, part: str, making: bool) -> _Folder:

@@ -207,16 +207,16 @@ def test_a_copy_with_other_modes_is_tightened_when_it_is_opened(tmp_path: Path, 
 
 
 def test_doctor_reports_what_others_can_read_of_a_private_library(tmp_path: Path) -> None:
-    from pipeline.doctor import _privacy
+    from pipeline.doctor import _private_library
 
     folder = tmp_path / "library"
     config = RunConfig(library=str(folder))
-    assert list(_privacy(config)) == []
+    assert list(_private_library(config)) == []
     make_private(folder)
-    assert [finding.state for finding in _privacy(config)] == ["ok"]
+    assert [finding.state for finding in _private_library(config)] == ["ok"]
     (folder / "notes").write_text("x")
     (folder / "notes").chmod(0o644)
-    [finding] = _privacy(config)
+    [finding] = _private_library(config)
     assert (finding.state, "'notes'" in finding.said) == ("note", True)
 
 

@@ -224,7 +224,7 @@ def test_a_first_start_from_a_slow_disk_is_met_by_a_second_one(tmp_path: Path, b
 
 @pytest.mark.parametrize("token_mode", [0o644, 0o640, 0o604, 0o666, 0o602])
 def test_a_token_that_others_can_read_is_made_private_and_not_used(home: Path, token_mode: int, caplog: Any) -> None:
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", logger="pipeline")
     path = keep_token(home, token_mode=token_mode)
     (own,) = private_token(home).values()
     assert (mode(Path(own)), Path(own).read_text() != TOKEN) == (0o600, True)
@@ -278,6 +278,7 @@ def test_a_new_token_is_private_under_any_umask(home: Path) -> None:
 
 @is_root
 def test_a_token_of_another_user_is_not_used(home: Path, caplog: Any) -> None:
+    caplog.set_level("INFO", logger="pipeline")
     path = keep_token(home, token_mode=0o600)
     os.chown(path, OTHER_USER, OTHER_USER)
     (own,) = private_token(home).values()
@@ -292,7 +293,7 @@ def test_a_home_that_cannot_be_written_gets_a_token_of_its_own(home: Path) -> No
 
 
 def test_a_submission_makes_the_token_private_too(home: Path, caplog: Any) -> None:
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", logger="pipeline")
     path = keep_token(home)
     assert token_header() == {"Authorization": f"Bearer {TOKEN}"}
     assert mode(path) == 0o600
