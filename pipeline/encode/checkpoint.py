@@ -6,9 +6,12 @@ uncompressed, so that they are never larger than the file; a pickle in it is rea
 
 from __future__ import annotations
 
+import logging
 import os
 import struct
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -59,12 +62,27 @@ def check_network_size(network: str, path: Path) -> None:
     import torch
 
     # Tensors of the device "meta" have shapes alone.
-    with torch.device("meta"):
+    with torch.device("meta"), _without_warning_of_random_weights():
         built: Any = open_clip.create_model(network, load_weights=False, pretrained_text=False, device="meta")
     numbers = sum(parameter.numel() for parameter in built.parameters())
     size_bytes = path.stat().st_size
     if numbers > size_bytes:
         raise ParseError(f"the network has {numbers:,} numbers, and the file {size_bytes:,} bytes")
+
+
+@contextmanager
+def _without_warning_of_random_weights() -> Iterator[None]:
+    """Leave out open_clip's warning that a network has no weights, where it is only measured."""
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return "initialized randomly" not in record.getMessage()
+
+    root = logging.getLogger()
+    root.addFilter(is_other)
+    try:
+        yield
+    finally:
+        root.removeFilter(is_other)
 
 
 def _check_safetensors(file: BinaryIO) -> None:

@@ -155,6 +155,11 @@ def test_the_name_of_the_file_means_nothing(changed: Changed, name: str) -> None
     assert model.encode_texts(["a dog"]).shape == (1, 24)
 
 
+def test_a_network_that_is_measured_first_opens_without_a_warning(changed: Changed, caplog: Any) -> None:
+    OpenClipEncoder(changed({})).open()
+    assert not caplog.records
+
+
 def test_weights_of_timm_are_never_asked_for(tiny: Encoding, tmp_path: Path) -> None:
     from pipeline.encode.architecture_file import read_architecture
 
