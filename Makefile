@@ -26,7 +26,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $(STAMP)
 
 demo: $(STAMP)
-	@$(BIN)/python -m sample_videos.demo
+	@$(BIN)/momentseek demo --output demo-output
 
 test: $(STAMP)
 	@$(BIN)/python -m pytest

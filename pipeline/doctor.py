@@ -87,7 +87,7 @@ def examine(config: RunConfig, refused: UntrustedLibraryError | None = None) -> 
             said, _, remedy = str(error).partition("\n")
             yield Finding(what, "broken", said, " ".join(remedy.split()))
         except Exception as error:  # noqa: BLE001 - whatever goes wrong is what is looked for
-            yield Finding(what, "broken", f"{type(error).__name__}: {error}", "install the packages anew: make setup")
+            yield Finding(what, "broken", f"{type(error).__name__}: {error}", "install the packages anew")
 
 
 def _python(_config: RunConfig) -> Iterator[Finding]:
@@ -211,7 +211,7 @@ def _ray(config: RunConfig) -> Iterator[Finding]:
 
 
 def _sample_world(_config: RunConfig) -> Iterator[Finding]:
-    remedy = "only needed to draw the sample films again: pip install skia-python; apt-get install libgl1 libegl1"
+    remedy = "only needed to draw the sample films again: pip install 'momentseek[world]'; apt-get install libgl1 libegl1"
     try:
         importlib.import_module("skia")
     except ImportError as error:

@@ -12,13 +12,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from pipeline.bundled import PACKAGES_FOLDER
 from pipeline.encode.preprocess import ClipPreprocessing
 from pipeline.encode.settings import Encoding
 from pipeline.errors import ConfigError
 
 __all__ = ["Architecture", "architecture_of", "check_model", "content_hash", "resolved"]
 
-_PROJECT = Path(__file__).resolve().parent.parent.parent
 _OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 
@@ -66,10 +66,10 @@ def check_model(settings: Encoding) -> None:
 
 
 def resolved(path: str) -> Path:
-    """A path that a setting names: as it is, or else, where it is relative and not there, from the project's folder."""
+    """A path that a setting names; a relative one that is not there is taken from the folder of the packages."""
     given = Path(path).expanduser()
-    in_project = _PROJECT / given
-    return in_project if not given.exists() and in_project.exists() else given
+    bundled = PACKAGES_FOLDER / given
+    return bundled if not given.exists() and bundled.exists() else given
 
 
 def content_hash(path: Path) -> str:
@@ -121,7 +121,9 @@ def _from_file(path: Path) -> Architecture:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ConfigError(f"{where}: no such file, neither from {str(Path.cwd())!r} nor {str(_PROJECT)!r}") from error
+        raise ConfigError(
+            f"{where}: no such file, neither from {str(Path.cwd())!r} nor {str(PACKAGES_FOLDER)!r}"
+        ) from error
     except (OSError, ValueError) as error:
         raise ConfigError(f"{where}: cannot be read as JSON ({error})") from error
     config = data.get("model_cfg", data) if isinstance(data, dict) else {}

@@ -14,8 +14,8 @@ __all__ = ["Encoding"]
 class Encoding(Settings):
     """Which CLIP model makes the embeddings, where its weights are, and how it computes.
 
-    A relative `checkpoint` or `architecture` is looked for in the working directory, then in the project's folder (the
-    one that holds the `pipeline` package), so that the configurations that come with momentseek work from anywhere.
+    A relative `checkpoint` or `architecture` is looked for in the working directory, then in the folder that holds the
+    `pipeline` package, so that the configurations that come with momentseek work from anywhere.
     """
 
     model: str = "ViT-B-32"
