@@ -211,7 +211,7 @@ def _ray(config: RunConfig) -> Iterator[Finding]:
 
 
 def _sample_world(_config: RunConfig) -> Iterator[Finding]:
-    remedy = "only needed to draw the sample films again: pip install 'momentseek[world]'; apt-get install libgl1 libegl1"
+    remedy = "only needed to draw films: pip install 'momentseek[world]'; apt-get install libgl1 libegl1"
     try:
         importlib.import_module("skia")
     except ImportError as error:
