@@ -95,8 +95,10 @@ def _from_registry(model: str, tag: str | None) -> Architecture:
     if config is None:
         known = open_clip.list_models()
         raise ConfigError(f"encoder.model: unknown model {model!r}; {_nearest(model, known)}")
-    preferences: Mapping[str, Any] = {}
-    if tag is not None:
+    preferences: Mapping[str, Any]
+    if tag is None:
+        preferences = _common_preferences(model)
+    else:
         preferences = open_clip.get_pretrained_cfg(model, tag)
         if not preferences:
             tags = open_clip.list_pretrained_tags_by_model(model)
@@ -106,6 +108,20 @@ def _from_registry(model: str, tag: str | None) -> Architecture:
             )
     quick_gelu = bool(preferences.get("quick_gelu")) and not config.get("quick_gelu", False)
     return _architecture(model, config, preferences, quick_gelu=quick_gelu)
+
+
+def _common_preferences(model: str) -> Mapping[str, Any]:
+    """How all published weights of a network want their pictures prepared; empty where they differ, or there are none.
+
+    Weights of one's own are mostly these, converted or trained further. With another preparation (MobileCLIP2-S0
+    without its mean of 0, PE-Core without squashing) the embeddings look right and find less.
+    """
+    import open_clip
+
+    kinds = ("mean", "std", "interpolation", "resize_mode", "fill_color")
+    tags = open_clip.list_pretrained_tags_by_model(model)
+    wanted = [{kind: open_clip.get_pretrained_cfg(model, tag).get(kind) for kind in kinds} for tag in tags]
+    return wanted[0] if wanted and all(one == wanted[0] for one in wanted) else {}
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -13,8 +13,10 @@ import numpy.typing as npt
 from pipeline import freed_memory
 from pipeline.config import fingerprint
 from pipeline.encode.architecture import Architecture, architecture_of, content_hash, resolved
+from pipeline.encode.fusion import fused
 from pipeline.encode.hardware import Precision, chosen_device, chosen_precision
 from pipeline.encode.preprocess import ClipPreprocessing
+from pipeline.encode.requirements import check_packages
 from pipeline.encode.settings import Encoding
 from pipeline.encode.texts import PromptedTexts
 from pipeline.encode.weights import name_of, unavailable, weights_file
@@ -84,7 +86,7 @@ class OpenClipEncoder:
         Raises:
             ConfigError: open_clip knows no such model or tag, or there is no such device here.
             WeightsUnavailableError: The weights are out of reach, broken, or another model's.
-            EncoderError: The tokenizer cannot be made.
+            EncoderError: The tokenizer cannot be made, or a package that the model needs is not installed.
         """
         import torch
 
@@ -95,7 +97,8 @@ class OpenClipEncoder:
             torch.set_num_threads(self.settings.threads)
         if device.type == "cpu":
             freed_memory.keep()
-        network = _loaded(self.settings, architecture)
+        check_packages(self.settings, architecture.name)
+        network = fused(_loaded(self.settings, architecture))
         return OpenClipModel(self.settings, architecture, network, device=device, precision=precision)
 
 
@@ -279,8 +282,7 @@ def _tokenizer(settings: Encoding, architecture: Architecture) -> Any:
         return open_clip.get_tokenizer(architecture.name, cache_dir=settings.cache_dir)
     except ImportError as error:
         raise EncoderError(
-            f"{name_of(settings)}: its tokenizer needs another package ({error});"
-            " pip install transformers sentencepiece"
+            f"{name_of(settings)}: its tokenizer needs another package ({error}); run: pip install 'momentseek[siglip]'"
         ) from error
     except (OSError, RuntimeError, ValueError) as error:
         raise EncoderError(

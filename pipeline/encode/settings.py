@@ -22,8 +22,8 @@ class Encoding(Settings):
     """open_clip's name of the architecture; with `architecture`, a name of your own."""
 
     pretrained: str | None = "laion2b_s34b_b79k"
-    """open_clip's tag of the weights. With `checkpoint` it only says which preprocessing they want; with `architecture`
-    it is ignored."""
+    """open_clip's tag of the weights. With `checkpoint` it only says which preprocessing they want: null means that of
+    the model's published weights where these agree, and OpenAI's elsewhere. With `architecture` it is ignored."""
 
     checkpoint: str | None = None
     """Weights in a local file, .safetensors or .pt, in place of a download."""
