@@ -23,7 +23,7 @@ CHUNK_BYTES = 2**16
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelHub]:
     with ModelHub({SAFE: CONTENT}) as hub:
-        # The client reads HF_ENDPOINT when it is imported; test_models.py sets that for a process of its own.
+        # The client reads HF_ENDPOINT when it is imported; test_model_download.py sets that for a process of its own.
         monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
         template = f"{hub.endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
         monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
