@@ -12,8 +12,9 @@ from email.parser import Parser
 from pathlib import Path
 
 import pytest
-from conftest import FILMS, PROJECT
 
+PROJECT = Path(__file__).resolve().parent.parent
+FILMS = PROJECT / "sample_videos"
 PACKAGES = ("pipeline", "jobs", "sample_videos")
 # What `momentseek` may read of the checkout: packages that other projects have installed into its environment.
 SITE_PACKAGES = [path for path in sys.path if path.endswith("site-packages")]

@@ -279,7 +279,7 @@ def _tokenizer(settings: Encoding, architecture: Architecture) -> Any:
     import open_clip
 
     try:
-        return open_clip.get_tokenizer(architecture.name, cache_dir=settings.cache_dir)
+        tokenizer = open_clip.get_tokenizer(architecture.name, cache_dir=settings.cache_dir)
     except ImportError as error:
         raise EncoderError(
             f"{name_of(settings)}: its tokenizer needs another package ({error}); run: pip install 'momentseek[siglip]'"
@@ -289,3 +289,8 @@ def _tokenizer(settings: Encoding, architecture: Architecture) -> Any:
             f"{name_of(settings)}: its tokenizer cannot be loaded ({' '.join(str(error).split())}); where there is no"
             " network, fill a cache elsewhere and set encoder.cache_dir"
         ) from error
+    if hasattr(tokenizer, "tokenizer"):
+        # Those of Hugging Face. All of open_clip's models were trained with the padding on the right; transformers 5
+        # puts that of Gemma, which SigLIP 2 uses, on the left where the model's files do not say.
+        tokenizer.tokenizer.padding_side = "right"
+    return tokenizer
