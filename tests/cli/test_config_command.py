@@ -15,6 +15,12 @@ def test_config_show_can_be_used_again(momentseek, tmp_path):
     assert yaml.safe_load(shown)["sampling"]["fps"] == 2
 
 
+def test_a_folder_does_not_hide_the_configuration_of_its_name(momentseek, tmp_path, monkeypatch):
+    (tmp_path / "demo").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert "model: momentseek-demo" in momentseek("config", "show", "-c", "demo").out
+
+
 def test_config_schema_is_json(momentseek):
     assert "properties" in json.loads(momentseek("config", "schema").out)
 
