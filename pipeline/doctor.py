@@ -155,8 +155,11 @@ def _write_check_video(path: str) -> None:
 
 
 def _model(config: RunConfig) -> Iterator[Finding]:
+    from pipeline.encode.requirements import check_packages
     from pipeline.encode.weights import name_of, weights_within_reach
 
+    if config.encoder.architecture is None:
+        check_packages(config.encoder, config.encoder.model)
     yield Finding("model", "ok", f"{name_of(config.encoder)}: {weights_within_reach(config.encoder)}")
 
 

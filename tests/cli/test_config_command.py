@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 import yaml
@@ -103,6 +104,12 @@ def test_doctor_finds_all_well_with_a_model(momentseek, config, tmp_path):
     assert {"python", "packages", "processor", "model", "library", "ray", "disk", "decoder pyav"} <= set(states)
     assert result.code == 0
     assert not (tmp_path / "library").exists()
+
+
+def test_doctor_names_the_extra_where_a_package_is_missing(momentseek, monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    result = momentseek("doctor", "-c", "siglip2", "--set", "execution.executor=in_process")
+    assert (result.code, "pip install 'momentseek[siglip]'" in result.out) == (1, True)
 
 
 def test_doctor_names_the_way_out_where_weights_are_missing(momentseek, config):

@@ -92,6 +92,20 @@ def test_weights_of_ones_own_are_prepared_for_as_the_published_ones(name: str) -
     assert architecture_of(bare) == architecture_of(given)
 
 
+def test_so_are_those_of_every_network_whose_published_weights_agree() -> None:
+    import open_clip
+
+    differ = set()
+    for model in open_clip.list_models():
+        bare = architecture_of(Encoding(model=model, pretrained=None, checkpoint="mine.safetensors"))
+        tags = open_clip.list_pretrained_tags_by_model(model)
+        published = [architecture_of(Encoding(model=model, pretrained=tag)) for tag in tags]
+        prepared = [(each.preprocessing, each.mean, each.std) for each in published]
+        if published and prepared != [(bare.preprocessing, bare.mean, bare.std)] * len(published):
+            differ.add(model)
+    assert differ == {"ViT-L-14", "ViT-H-14", "ViT-H-14-quickgelu"}
+
+
 @pytest.mark.parametrize("model", ["ViT-B-32", "ViT-L-14"])
 def test_where_published_weights_differ_ones_own_are_prepared_for_as_openais(model: str) -> None:
     bare = architecture_of(Encoding(model=model, pretrained=None, checkpoint="mine.safetensors"))
