@@ -62,11 +62,18 @@ def _writing(output: Path) -> Iterator[None]:
 
 def _index(ctx: click.Context, films: Path, library: Path, *, in_process: bool) -> None:
     """Run `momentseek index` on the films; ends the command with its exit code if that is not 0."""
+    from pipeline.errors import FingerprintMismatchError
+
     try:
         ctx.invoke(index, paths=(str(films),), config="demo", library=str(library), in_process=in_process)
     except click.exceptions.Exit as ended:
         if ended.exit_code:
             raise
+    except FingerprintMismatchError as error:
+        raise click.ClickException(
+            f"{str(library)!r} was made with another model than that of this version's demo; remove"
+            f" {str(library.parent)!r}, or name another folder: --output DIR"
+        ) from error
 
 
 def _program() -> str:
