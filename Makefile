@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 
-.PHONY: help setup demo test unit lint audit films bench milvus-server clean
+.PHONY: help setup demo test unit lint audit films bench milvus-server siglip clean
 help:
 	@echo "make demo    index the sample films through Ray, ask five questions, draw the answers"
 	@echo "make test    run every test that this machine can run"
@@ -12,6 +12,7 @@ help:
 	@echo "make lint    style, types and import contracts"
 	@echo "make audit   look up the pinned packages in the database of known vulnerabilities (needs a network)"
 	@echo "make milvus-server  install a Milvus server into build/, on which make test then runs its tests, too"
+	@echo "make siglip  install what the preset siglip2 needs into build/, with which make test then tests it, too"
 	@echo "make bench   run the short form of all benchmarks into build/bench (ten minutes)"
 	@echo "make films   draw the sample films and their labels again (minutes)"
 	@echo "make clean   remove the virtual environment and what the demo wrote"
@@ -22,17 +23,18 @@ $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the pinned packages into $(VENV) (some 6 GB with CUDA; minutes on the first run) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@rm -rf momentseek.egg-info  # an earlier build backend left it, and Python would read it in place of the metadata
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
 demo: $(STAMP)
-	@$(BIN)/python -m sample_videos.demo
+	@$(BIN)/momentseek demo --output demo-output
 
 test: $(STAMP)
 	@$(BIN)/python -m pytest
 
 unit: $(STAMP)
-	@$(BIN)/python -m pytest -m "not ray and not milvus_server and not browser and not gpu and not world and not footage and not slow"
+	@$(BIN)/python -m pytest -m "not ray and not milvus_server and not browser and not gpu and not world and not footage and not siglip and not slow"
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .
@@ -47,6 +49,10 @@ audit:
 
 milvus-server: $(STAMP)
 	@$(BIN)/python tests/milvus_server.py build/milvus-server
+
+siglip: $(STAMP)
+	@test -e build/siglip/.complete || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target build/siglip -r tests/siglip.lock
+	@touch build/siglip/.complete
 
 films: $(STAMP)
 	@$(BIN)/python -m sample_videos.generate

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pipeline.bundled import bundled_configs_folder
 from pipeline.errors import ConfigError
 from pipeline.parsing import MOST_YAML_BYTES, ParseError, parse_yaml, read_bytes, shown
 from pipeline.uris import public_name
@@ -31,7 +32,6 @@ __all__ = [
 ]
 
 _LIBRARY_FIELDS = {"path": "library", "private": "library_private"}
-_BUNDLED = Path(__file__).resolve().parent.parent / "configs"
 # Ours extend one another once or twice; settings nest four levels deep.
 _MOST_FILES = 20
 _MOST_NAME_PARTS = 20
@@ -56,7 +56,7 @@ def load_mapping(path: str | Path) -> dict[str, Any]:
     which names another `strategy` replaces the one below it; every other value replaces.
 
     Args:
-        path: A file, or the bare name of one in the project's configs folder ("demo" for configs/demo.yaml).
+        path: A file, or the bare name of a configuration that comes with momentseek ("demo").
 
     Raises:
         ConfigError: A file is missing, is not YAML, is not a mapping, or extends itself.
@@ -72,8 +72,8 @@ def bundled_path(path: str | Path, folder: str = "") -> Path:
         folder: Of the project's configs, where names are looked for.
     """
     given = Path(path)
-    bundled = _BUNDLED / folder / f"{given}.yaml"
-    if not given.exists() and not given.suffix and bundled.is_file():
+    bundled = bundled_configs_folder() / folder / f"{given}.yaml"
+    if not given.is_file() and not given.suffix and bundled.is_file():
         return bundled
     return given
 
@@ -89,7 +89,7 @@ def bundled_files(folder: str = "") -> list[Path]:
     Args:
         folder: The subfolder of configs to list.
     """
-    return sorted((_BUNDLED / folder).glob("*.yaml"))
+    return sorted((bundled_configs_folder() / folder).glob("*.yaml"))
 
 
 def _load(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:

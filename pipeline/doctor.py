@@ -92,7 +92,7 @@ def examine(config: RunConfig, refused: UntrustedLibraryError | None = None) -> 
             said, _, remedy = str(error).partition("\n")
             yield Finding(what, "broken", said, " ".join(remedy.split()))
         except Exception as error:  # noqa: BLE001 - whatever goes wrong is what is looked for
-            yield Finding(what, "broken", f"{type(error).__name__}: {error}", "install the packages anew: make setup")
+            yield Finding(what, "broken", f"{type(error).__name__}: {error}", "install the packages anew")
 
 
 def _python(_config: RunConfig) -> Iterator[Finding]:
@@ -160,8 +160,11 @@ def _write_check_video(path: str) -> None:
 
 
 def _model(config: RunConfig) -> Iterator[Finding]:
+    from pipeline.encode.requirements import check_packages
     from pipeline.encode.weights import name_of, weights_within_reach
 
+    if config.encoder.architecture is None:
+        check_packages(config.encoder, config.encoder.model)
     yield Finding("model", "ok", f"{name_of(config.encoder)}: {weights_within_reach(config.encoder)}")
 
 
@@ -230,7 +233,7 @@ def _ray(config: RunConfig) -> Iterator[Finding]:
 
 
 def _sample_world(_config: RunConfig) -> Iterator[Finding]:
-    remedy = "only needed to draw the sample films again: pip install skia-python; apt-get install libgl1 libegl1"
+    remedy = "only needed to draw films: pip install 'momentseek[world]'; apt-get install libgl1 libegl1"
     try:
         importlib.import_module("skia")
     except ImportError as error:

@@ -23,6 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from pipeline.bundled import PACKAGES_FOLDER
 from pipeline.config import bundled_files
 from pipeline.encode.architecture import resolved
 from pipeline.errors import ConfigError, UntrustedLibraryError
@@ -238,8 +239,8 @@ def _bundled_files() -> frozenset[Path]:
     found = set()
     for file in bundled_files():
         encoder = load_run_config(file).encoder
-        # Their paths are relative to the project, whatever the working directory holds.
-        found |= {(file.parent.parent / path).resolve() for path in (encoder.checkpoint, encoder.architecture) if path}
+        # Their paths are relative to the packages, whatever the working directory holds.
+        found |= {(PACKAGES_FOLDER / path).resolve() for path in (encoder.checkpoint, encoder.architecture) if path}
     return frozenset(found)
 
 

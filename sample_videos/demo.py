@@ -1,16 +1,16 @@
-"""The demo: index the sample films through Ray, ask five questions, and show the answers beside the truth.
+"""The demo: five questions about the sample films, with the answers beside the truth.
 
-`make demo` runs it; everything it writes lies in demo-output/.
+`momentseek demo` indexes the films (`FILMS_FOLDER`), then calls `show_answers`. The truth is computed from the films'
+scripts; nothing is drawn, so skia is not needed.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.cli import main as momentseek
-from pipeline.errors import MomentseekError
+import click
+
 from pipeline.library import Library
 from pipeline.present import contact_sheet, score_text
 from pipeline.search import as_query
@@ -21,8 +21,9 @@ from sample_videos.labels import film_truth
 from sample_videos.statements import CONCEPTS
 from sample_videos.truth import Statement, bits
 
-FILMS = Path(__file__).resolve().parent
-OUTPUT = FILMS.parent / "demo-output"
+__all__ = ["FILMS_FOLDER", "QUESTIONS", "show_answers"]
+
+FILMS_FOLDER = Path(__file__).resolve().parent
 TOP = 6
 QUESTIONS: dict[str, Statement] = {
     "person in hard hat": CONCEPTS["person in hard hat"],
@@ -35,24 +36,21 @@ _MARKS = {True: "✓", False: "✗", None: "?"}
 Windows = Sequence[Sequence[float]]
 
 
-def main() -> int:
-    """Run the demo and return its exit code."""
-    library = OUTPUT / "library"
-    print("Indexing the sample films through Ray ...", file=sys.stderr)
-    code = momentseek(["index", str(FILMS), "--config", "demo", "--library", str(library)])
-    if code:
-        return code
+def show_answers(library: Library, output: Path) -> None:
+    """Ask the five questions; print each answer beside the labelled truth and draw it as a contact sheet.
+
+    Args:
+        library: Holds the sample films.
+        output: An existing folder for the pictures.
+
+    Raises:
+        MomentseekError: A question cannot be answered.
+        OSError: A picture cannot be written.
+    """
     films = {film.name: film for film in write_scripts()}
-    try:
-        with Library.open(library) as opened:
-            for number, (question, statement) in enumerate(QUESTIONS.items(), 1):
-                _answer(opened, number, question, {name: _truth(film, statement) for name, film in films.items()})
-    except MomentseekError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    place = library.relative_to(FILMS.parent)
-    print(f"\nAsk your own:\n  .venv/bin/momentseek search --library {place} 'a dog in the snow'")
-    return 0
+    for number, (question, statement) in enumerate(QUESTIONS.items(), 1):
+        truth = {name: _truth(film, statement) for name, film in films.items()}
+        _answer(library, question, truth, output / f"{number}-{question.replace(' ', '-')}.png")
 
 
 def _truth(film: Film, statement: Statement) -> Windows | None:
@@ -60,11 +58,11 @@ def _truth(film: Film, statement: Statement) -> Windows | None:
     return windows if windows or is_known else None
 
 
-def _answer(library: Library, number: int, question: str, truth: dict[str, Windows | None]) -> None:
+def _answer(library: Library, question: str, truth: dict[str, Windows | None], picture: Path) -> None:
     answer = library.ask(as_query(question, {"top": TOP}))
     moments = answer.moments
     rights = [_is_right(moment, truth) for moment in moments]
-    print(
+    click.echo(
         f"\n{question!r}\n   {'video':<30}{'from':>10}{'to':>10}{'best':>10}{'score':>8}   labelled truth in that film"
     )
     for moment, is_right in zip(moments, rights, strict=True):
@@ -74,13 +72,12 @@ def _answer(library: Library, number: int, question: str, truth: dict[str, Windo
         )
         name = Path(moment.uri).name
         shown = _shown(truth.get(Path(name).stem))
-        print(f" {_MARKS[is_right]} {name:<30}{times}{score_text(moment.score):>8}   {shown}")
+        click.echo(f" {_MARKS[is_right]} {name:<30}{times}{score_text(moment.score):>8}   {shown}")
     if not moments:
-        print("   nothing matches")
-    path = OUTPUT / f"{number}-{question.replace(' ', '-')}.png"
+        click.echo("   nothing matches")
     sheet = contact_sheet(answer, library.indexed_videos, is_right=rights)
-    sheet.save(path, format="PNG")
-    print(f"   picture: {path.relative_to(FILMS.parent)}")
+    sheet.save(picture, format="PNG")
+    click.echo(f"   picture: {picture}")
 
 
 def _is_right(moment: Moment, truth: dict[str, Windows | None]) -> bool | None:
@@ -95,7 +92,3 @@ def _shown(windows: Windows | None) -> str:
     if windows is None:
         return "cannot be said"
     return ", ".join(f"{format_seconds(start)}-{format_seconds(end)}" for start, end in windows) or "nowhere"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -19,6 +19,7 @@ _running: list[MilvusServer] = []
 PROJECT = Path(__file__).resolve().parent.parent
 FOOTAGE = PROJECT.parent / "shared" / "videos"
 FILMS = PROJECT / "sample_videos"
+SIGLIP = PROJECT / "build" / "siglip"
 
 
 def _world_problem() -> str | None:
@@ -43,11 +44,16 @@ def _gpu_problem() -> str | None:
     return None if torch.cuda.is_available() else "no GPU"
 
 
+def _siglip_problem() -> str | None:
+    return None if (SIGLIP / ".complete").exists() else "what the preset siglip2 needs is not set up here (make siglip)"
+
+
 PROBLEMS: dict[str, Callable[[], str | None]] = {
     "world": _world_problem,
     "footage": _footage_problem,
     "milvus_server": _milvus_server_problem,
     "gpu": _gpu_problem,
+    "siglip": _siglip_problem,
 }
 
 

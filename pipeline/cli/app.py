@@ -13,6 +13,7 @@ import click
 
 from pipeline.cli.batch import index
 from pipeline.cli.cuts import cuts
+from pipeline.cli.demo import demo
 from pipeline.cli.evaluate import evaluate
 from pipeline.cli.experiment import experiment
 from pipeline.cli.jobs import jobs
@@ -96,6 +97,7 @@ for _command in (
     config,
     trust,
     doctor,
+    demo,
 ):
     momentseek.add_command(_command)
 

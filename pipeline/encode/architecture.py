@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from pipeline.bundled import PACKAGES_FOLDER
 from pipeline.encode.architecture_file import read_architecture
 from pipeline.encode.preprocess import ClipPreprocessing
 from pipeline.encode.settings import Encoding
@@ -21,7 +22,6 @@ from pipeline.parsing import open_file
 
 __all__ = ["Architecture", "architecture_of", "check_model", "content_hash", "resolved"]
 
-_PROJECT = Path(__file__).resolve().parent.parent.parent
 _OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 
@@ -69,10 +69,10 @@ def check_model(settings: Encoding) -> None:
 
 
 def resolved(path: str) -> Path:
-    """A path that a setting names: as it is, or else, where it is relative and not there, from the project's folder."""
+    """A path that a setting names; a relative one that is not there is taken from the folder of the packages."""
     given = Path(path).expanduser()
-    in_project = _PROJECT / given
-    return in_project if not given.exists() and in_project.exists() else given
+    bundled = PACKAGES_FOLDER / given
+    return bundled if not given.exists() and bundled.exists() else given
 
 
 def content_hash(path: Path) -> str:
@@ -100,8 +100,10 @@ def _from_registry(model: str, tag: str | None) -> Architecture:
     if config is None:
         known = open_clip.list_models()
         raise ConfigError(f"encoder.model: unknown model {model!r}; {_nearest(model, known)}")
-    preferences: Mapping[str, Any] = {}
-    if tag is not None:
+    preferences: Mapping[str, Any]
+    if tag is None:
+        preferences = _common_preferences(model)
+    else:
         preferences = open_clip.get_pretrained_cfg(model, tag)
         if not preferences:
             tags = open_clip.list_pretrained_tags_by_model(model)
@@ -111,6 +113,20 @@ def _from_registry(model: str, tag: str | None) -> Architecture:
             )
     quick_gelu = bool(preferences.get("quick_gelu")) and not config.get("quick_gelu", False)
     return _architecture(model, config, preferences, quick_gelu=quick_gelu)
+
+
+def _common_preferences(model: str) -> Mapping[str, Any]:
+    """How all published weights of a network want their pictures prepared; empty where they differ, or there are none.
+
+    Weights of one's own are mostly these, converted or trained further. With another preparation (MobileCLIP2-S0
+    without its mean of 0, PE-Core without squashing) the embeddings look right and find less.
+    """
+    import open_clip
+
+    kinds = ("mean", "std", "interpolation", "resize_mode", "fill_color")
+    tags = open_clip.list_pretrained_tags_by_model(model)
+    wanted = [{kind: open_clip.get_pretrained_cfg(model, tag).get(kind) for kind in kinds} for tag in tags]
+    return wanted[0] if wanted and all(one == wanted[0] for one in wanted) else {}
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
@@ -126,7 +142,9 @@ def _from_file(path: Path) -> Architecture:
     try:
         config, preferences = read_architecture(path, where)
     except FileNotFoundError as error:
-        raise ConfigError(f"{where}: no such file, neither from {str(Path.cwd())!r} nor {str(_PROJECT)!r}") from error
+        raise ConfigError(
+            f"{where}: no such file, neither from {str(Path.cwd())!r} nor {str(PACKAGES_FOLDER)!r}"
+        ) from error
     try:
         return _architecture(_registered(config), config, preferences)
     except (TypeError, ValueError) as error:

@@ -14,8 +14,10 @@ from pipeline import freed_memory
 from pipeline.config import fingerprint
 from pipeline.encode.architecture import Architecture, architecture_of, content_hash, resolved
 from pipeline.encode.checkpoint import check_network_size, check_weights_file
+from pipeline.encode.fusion import fused
 from pipeline.encode.hardware import Precision, chosen_device, chosen_precision
 from pipeline.encode.preprocess import ClipPreprocessing
+from pipeline.encode.requirements import check_packages
 from pipeline.encode.settings import Encoding
 from pipeline.encode.texts import PromptedTexts
 from pipeline.encode.weights import name_of, unavailable, weights_file
@@ -95,7 +97,7 @@ class OpenClipEncoder:
         Raises:
             ConfigError: open_clip knows no such model or tag, or there is no such device here.
             WeightsUnavailableError: The weights are out of reach, broken, or another model's.
-            EncoderError: The tokenizer cannot be made.
+            EncoderError: The tokenizer cannot be made, or a package that the model needs is not installed.
         """
         import torch
 
@@ -106,7 +108,8 @@ class OpenClipEncoder:
             torch.set_num_threads(self.settings.threads)
         if device.type == "cpu":
             freed_memory.keep()
-        network = _loaded(self.settings, architecture)
+        check_packages(self.settings, architecture.name)
+        network = fused(_loaded(self.settings, architecture))
         return OpenClipModel(self.settings, architecture, network, device=device, precision=precision)
 
 
@@ -298,14 +301,18 @@ def _tokenizer(settings: Encoding, architecture: Architecture) -> Any:
     import open_clip
 
     try:
-        return open_clip.get_tokenizer(architecture.name, cache_dir=settings.cache_dir)
+        tokenizer = open_clip.get_tokenizer(architecture.name, cache_dir=settings.cache_dir)
     except ImportError as error:
         raise EncoderError(
-            f"{name_of(settings)}: its tokenizer needs another package ({error});"
-            " pip install transformers sentencepiece"
+            f"{name_of(settings)}: its tokenizer needs another package ({error}); run: pip install 'momentseek[siglip]'"
         ) from error
     except (OSError, RuntimeError, ValueError) as error:
         raise EncoderError(
             f"{name_of(settings)}: its tokenizer cannot be loaded ({' '.join(str(error).split())}); where there is no"
             " network, fill a cache elsewhere and set encoder.cache_dir"
         ) from error
+    if hasattr(tokenizer, "tokenizer"):
+        # Those of Hugging Face. All of open_clip's models were trained with the padding on the right; transformers 5
+        # puts that of Gemma, which SigLIP 2 uses, on the left where the model's files do not say.
+        tokenizer.tokenizer.padding_side = "right"
+    return tokenizer

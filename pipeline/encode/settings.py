@@ -14,16 +14,16 @@ __all__ = ["Encoding"]
 class Encoding(Settings):
     """Which CLIP model makes the embeddings, where its weights are, and how it computes.
 
-    A relative `checkpoint` or `architecture` is looked for in the working directory, then in the project's folder (the
-    one that holds the `pipeline` package), so that the configurations that come with momentseek work from anywhere.
+    A relative `checkpoint` or `architecture` is looked for in the working directory, then in the folder that holds the
+    `pipeline` package, so that the configurations that come with momentseek work from anywhere.
     """
 
     model: str = "ViT-B-32"
     """open_clip's name of the architecture; with `architecture`, a name of your own."""
 
     pretrained: str | None = "laion2b_s34b_b79k"
-    """open_clip's tag of the weights. With `checkpoint` it only says which preprocessing they want; with `architecture`
-    it is ignored."""
+    """open_clip's tag of the weights. With `checkpoint` it only says which preprocessing they want: null means that of
+    the model's published weights where these agree, and OpenAI's elsewhere. With `architecture` it is ignored."""
 
     checkpoint: str | None = None
     """Weights in a local file, .safetensors or .pt, in place of a download."""

@@ -6,6 +6,7 @@ import os
 import socket
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,17 +64,13 @@ def unavailable(settings: Encoding, problem: str) -> WeightsUnavailableError:
         f"  1. fill a cache where there is a network{_download_command(settings)}, bring the folder here and set"
         " encoder.cache_dir to it;\n"
         "  2. set encoder.checkpoint to a local file (.safetensors or .pt) of these weights;\n"
-        "  3. try the small demo model that comes with momentseek: configs/demo.yaml (it knows its sample videos only)."
+        "  3. try the small demo model that comes with momentseek: --config demo (it knows its sample videos only)."
     )
 
 
 def _download_command(settings: Encoding) -> str:
-    repository = None if settings.architecture else _hub_repository(settings)
+    repository = None if settings.architecture else _hub_files(settings)[0]
     return f" (hf download {repository} --cache-dir FOLDER)" if repository else ""
-
-
-def _hub_repository(settings: Encoding) -> str | None:
-    return os.path.split(_hub_place(settings).get("hf_hub", ""))[0] or None
 
 
 def _hub_place(settings: Encoding) -> dict[str, Any]:
@@ -84,30 +81,65 @@ def _hub_place(settings: Encoding) -> dict[str, Any]:
 
 
 def _downloaded(settings: Encoding) -> Path:
-    from open_clip.pretrained import download_pretrained
-
     cached = _cached(settings)
     if cached is not None:
         return cached
     problem = _network_problem()
     if problem is not None:
         raise unavailable(settings, f"no cache here holds them, and they cannot be downloaded: {problem}")
-    try:
-        return Path(download_pretrained(_hub_place(settings), cache_dir=settings.cache_dir))
-    except (OSError, RuntimeError, ValueError) as error:
-        raise unavailable(settings, f"the download failed: {error}") from error
+    repository, names = _hub_files(settings)
+    if not repository:
+        raise unavailable(settings, "open_clip names no repository of the model hub for them")
+    return _from_hub(settings, repository, names)
+
+
+def _from_hub(settings: Encoding, repository: str, names: Sequence[str]) -> Path:
+    """Download the first of these files that the repository has; what an earlier try has left is gone on with.
+
+    open_clip's own download takes any failure of the first file for its absence, and then reports the second one.
+    """
+    from huggingface_hub import constants, hf_hub_download
+    from huggingface_hub.errors import GatedRepoError, RemoteEntryNotFoundError, RepositoryNotFoundError
+
+    for name in names:
+        try:
+            return Path(hf_hub_download(repository, name, cache_dir=settings.cache_dir))
+        except RemoteEntryNotFoundError:
+            continue
+        except GatedRepoError as error:
+            problem = (
+                f"{constants.ENDPOINT}/{repository} asks for an account that has accepted its terms (hf auth login)"
+            )
+            raise unavailable(settings, problem) from error
+        except RepositoryNotFoundError as error:
+            problem = f"{constants.ENDPOINT} has no repository {repository!r}, or not for you (hf auth login)"
+            raise unavailable(settings, problem) from error
+        except Exception as error:  # the client raises what its HTTP and storage libraries do
+            cause = " ".join(str(error).split()) or type(error).__name__
+            raise unavailable(settings, f"the download of {repository}/{name} failed: {cause}") from error
+    raise unavailable(settings, f"{constants.ENDPOINT}/{repository} has no file {' or '.join(names)}")
 
 
 def _cached(settings: Encoding) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
-    from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
 
-    repository, file_name = os.path.split(_hub_place(settings).get("hf_hub", ""))
-    for name in (file_name,) if file_name else (HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME):
+    repository, names = _hub_files(settings)
+    for name in names if repository else ():
         found = try_to_load_from_cache(repository, name, cache_dir=settings.cache_dir)
         if isinstance(found, str):
             return Path(found)
     return None
+
+
+def _hub_files(settings: Encoding) -> tuple[str, tuple[str, ...]]:
+    """The repository of the weights, empty where there is none, and the names that they may have there, best first."""
+    from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
+
+    repository, name = os.path.split(_hub_place(settings).get("hf_hub", ""))
+    if not name:
+        return repository, (HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME)
+    converted = Path(name).with_suffix(".safetensors").name
+    return repository, (converted, name) if name.endswith((".bin", ".pth")) else (name,)
 
 
 def _network_problem() -> str | None:

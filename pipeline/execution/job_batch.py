@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.bundled import PACKAGES_FOLDER
 from pipeline.config import fingerprint
 from pipeline.errors import ExecutionError
 from pipeline.types import Source
@@ -23,7 +24,6 @@ from pipeline.video import Listed
 __all__ = ["JOB_PREFIX", "JobBatch"]
 
 JOB_PREFIX = "momentseek-"
-_PROJECT = Path(__file__).resolve().parent.parent.parent
 _CODE = ("pipeline", "jobs")
 # Ray kills a job three seconds after it asked it to end; writing what is finished and closing the index takes longer.
 _STOP_SECONDS = 30
@@ -156,7 +156,7 @@ class JobBatch:
         """
         env: dict[str, Any] = {
             "working_dir": folder,
-            "py_modules": [str(_PROJECT / name) for name in _CODE],
+            "py_modules": [str(PACKAGES_FOLDER / name) for name in _CODE],
             "excludes": ["__pycache__/"],
             "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(_STOP_SECONDS)},
         }

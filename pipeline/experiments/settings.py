@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
+from pipeline.bundled import PACKAGES_FOLDER, is_bundled_config
 from pipeline.config import Settings, bundled_names, bundled_path, fingerprint, load_mapping, merged, validate
 from pipeline.errors import ConfigError
 from pipeline.evaluate import MATCHING_RULE
@@ -110,7 +111,8 @@ def load_experiment(
     """Read an experiment's file, and make its variants.
 
     Args:
-        path: YAML, or the bare name of one in the project's folder configs/experiments.
+        path: YAML, or the bare name of an experiment that comes with momentseek. The videos and labels of that one are
+            relative to the folder of the packages.
         library: Where the variants' frame embeddings are kept.
         overrides: `a.b=c` each, laid over the base; what a variant says itself counts more.
 
@@ -126,12 +128,13 @@ def load_experiment(
         raise ConfigError(f"no experiment {str(path)!r}; give a path, or one of: {names}")
     data = load_mapping(path)
     folder = path.resolve().parent
+    data_folder = PACKAGES_FOLDER if is_bundled_config(path) else folder
     given = validate(Experiment, data, str(path))
     experiment = given.model_copy(
         update={
             "base": _beside(folder, given.base),
-            "videos": tuple(_beside(folder, name) for name in given.videos),
-            "labelled": tuple(_beside(folder, name) for name in given.labelled),
+            "videos": tuple(_beside(data_folder, name) for name in given.videos),
+            "labelled": tuple(_beside(data_folder, name) for name in given.labelled),
         }
     )
     overrides = list(overrides)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 import yaml
@@ -13,6 +14,12 @@ def test_config_show_can_be_used_again(momentseek, tmp_path):
     (tmp_path / "again.yaml").write_text(shown)
     assert momentseek("config", "show", "-c", tmp_path / "again.yaml").out == shown
     assert yaml.safe_load(shown)["sampling"]["fps"] == 2
+
+
+def test_a_folder_does_not_hide_the_configuration_of_its_name(momentseek, tmp_path, monkeypatch):
+    (tmp_path / "demo").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert "model: momentseek-demo" in momentseek("config", "show", "-c", "demo").out
 
 
 def test_config_schema_is_json(momentseek):
@@ -97,6 +104,12 @@ def test_doctor_finds_all_well_with_a_model(momentseek, config, tmp_path):
     assert {"python", "packages", "processor", "model", "library", "ray", "disk", "decoder pyav"} <= set(states)
     assert result.code == 0
     assert not (tmp_path / "library").exists()
+
+
+def test_doctor_names_the_extra_where_a_package_is_missing(momentseek, monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    result = momentseek("doctor", "-c", "siglip2", "--set", "execution.executor=in_process")
+    assert (result.code, "pip install 'momentseek[siglip]'" in result.out) == (1, True)
 
 
 def test_doctor_names_the_way_out_where_weights_are_missing(momentseek, config):

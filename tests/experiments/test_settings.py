@@ -10,6 +10,7 @@ from plans import loaded, plan
 from pipeline.errors import ConfigError
 from pipeline.experiments import load_experiment, select
 from pipeline.segment import FixedWindows
+from pipeline.video import Fetching, expand
 
 ENCODER = {"model": "tiny", "architecture": "a.json", "checkpoint": "a.safetensors"}
 
@@ -73,6 +74,9 @@ def test_an_experiment_that_comes_along_has_a_bare_name() -> None:
     experiment, variants = load_experiment("sampling", "lib")
     assert experiment.title == "Which sampling at which rate"
     assert len(variants) == 10
+    # Its films and labels come along, too; the working directory is another one.
+    assert len(list(expand(experiment.videos, Fetching()))) == 12
+    assert Path(*experiment.labelled).is_file()
 
 
 def test_names_of_experiments_are_told(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-LOCKS = ("requirements.lock", "tests/milvus_server.lock")
+LOCKS = ("requirements.lock", "tests/milvus_server.lock", "tests/siglip.lock")
 
 
 def requirements(lock: str) -> list[str]:
@@ -26,7 +26,8 @@ def test_each_package_is_pinned_with_hashes(lock):
 
 def test_the_files_are_checked_when_they_are_installed():
     makefile = (PROJECT / "Makefile").read_text()
-    assert [line for line in makefile.splitlines() if "-r requirements.lock" in line and "--require-hashes" in line]
+    for lock in ("requirements.lock", "tests/siglip.lock"):
+        assert [line for line in makefile.splitlines() if f"-r {lock}" in line and "--require-hashes" in line]
     assert "--require-hashes" in (PROJECT / "tests" / "milvus_server.py").read_text()
 
 

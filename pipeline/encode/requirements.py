@@ -1,0 +1,42 @@
+"""Packages that some models need beyond those that momentseek installs."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from pipeline.encode.settings import Encoding
+from pipeline.encode.weights import name_of
+from pipeline.errors import EncoderError
+
+__all__ = ["check_packages"]
+
+_FROM_TRANSFORMERS = ("hf_tokenizer_name", "hf_model_name")
+
+
+def check_packages(settings: Encoding, network: str) -> None:
+    """Refuse a model whose tokenizer or text tower comes from a package that is not installed.
+
+    open_clip finds that out after the weights are downloaded and loaded.
+
+    Args:
+        settings: The encoder's settings, for the message.
+        network: The network's name in open_clip's registry.
+
+    Raises:
+        EncoderError: The package is missing; the message names the extra that installs it.
+    """
+    import open_clip
+
+    text = (open_clip.get_model_config(network) or {}).get("text_cfg", {})
+    if any(text.get(name) for name in _FROM_TRANSFORMERS) and not _is_installed("transformers"):
+        raise EncoderError(
+            f"{name_of(settings)}: its tokenizer needs the package transformers, which is not installed; run:"
+            " pip install 'momentseek[siglip]'"
+        )
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ValueError:  # something has put None or a module without a specification in its place
+        return False
