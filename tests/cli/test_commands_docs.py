@@ -41,6 +41,18 @@ def test_each_exit_code_is_documented(code):
 
 def test_each_variable_is_documented():
     source = "\n".join(path.read_text(encoding="utf-8") for path in (PROJECT / "pipeline").rglob("*.py"))
-    assert [
-        name for name in sorted(set(re.findall(r'"(MOMENTSEEK_[A-Z_]+)"', source))) if f"`{name}`" not in TEXT
-    ] == []
+    names = sorted(set(re.findall(r'"(MOMENTSEEK_[A-Z_]+)"', source)))
+    assert [name for name in names if f"`{name}`" not in TEXT] == []
+
+
+def test_a_library_is_restored_as_the_page_says(tmp_path, tiny_model, make_video, momentseek):
+    library = tmp_path / "library"
+    settings = {"library": str(library), "encoder": tiny_model, "execution": {"executor": "in_process"}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
+    assert momentseek("index", make_video(), "--config", tmp_path / "config.yaml").code == 0
+    shutil.copytree(library, tmp_path / "backup", ignore=shutil.ignore_patterns("index"))
+    shutil.rmtree(library)
+    shutil.copytree(tmp_path / "backup", library)
+    assert momentseek("index", "rebuild", "--library", library).code == 0
+    verified = momentseek("index", "verify", "--library", library)
+    assert (verified.code, "all as it should be" in verified.err) == (0, True)
