@@ -36,6 +36,7 @@ _LIBRARY_FIELDS = {"path": "library", "private": "library_private"}
 _MOST_FILES = 20
 _MOST_NAME_PARTS = 20
 _MOST_FAULTS = 20
+_LONGEST_NAME = 60
 
 
 class Settings(BaseModel):
@@ -233,7 +234,7 @@ def _dotted(model: type[Settings], location: tuple[int | str, ...]) -> tuple[str
             options = {}
             continue
         parent = here
-        parts.append(str(part))
+        parts.append(str(part) if len(str(part)) <= _LONGEST_NAME else f"{str(part)[:_LONGEST_NAME]}...")
         annotation = here.model_fields[str(part)].annotation if here and str(part) in here.model_fields else None
         classes = list(_settings_in(annotation))
         here = classes[0] if len(classes) == 1 else None

@@ -79,7 +79,7 @@ def read_library_file(library: str) -> LibraryFile | None:
             content["encoder_fingerprint"],
             content.get("sampling_fingerprint", valid.sampling_fingerprint),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise StoreError(
             f"{place}: is broken ({type(error).__name__}: {error}); index a video to write it anew"
         ) from error
@@ -92,6 +92,8 @@ def _check_names(content: Mapping[str, Any], place: str) -> None:
         ConfigError: It says how batches are run, which is the user's to say.
         ValueError: A description is no text, or a fingerprint could not be one.
     """
+    if not isinstance(content["configuration"].get("encoder", {}), Mapping):
+        raise TypeError("configuration.encoder: expected `name: value` lines")
     if "execution" in content["configuration"]:
         raise ConfigError(
             f"{place}: execution: how batches are run is not a library's setting; remove these lines, and set it by"
@@ -133,7 +135,7 @@ def _own_model(content: Mapping[str, Any], library: str) -> dict[str, Any]:
     folder = _folder(library)
     if folder is None:
         return {}
-    named = {name: content["configuration"]["encoder"].get(name) for name in _MODEL_FILES}
+    named = {name: content["configuration"].get("encoder", {}).get(name) for name in _MODEL_FILES}
     kept = {name: str(folder / path) for name, path in named.items() if path and _is_own(path, folder)}
     return {"encoder": kept} if kept else {}
 

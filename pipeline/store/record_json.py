@@ -71,7 +71,8 @@ def record_from(mapping: Mapping[str, Any]) -> VideoRecord:
     info = dict(mapping["info"])
     for name in _FRACTIONS:
         info[name] = None if info[name] is None else fraction_from(info[name])
-    _check_fields(info, _INFO_TEXTS, _INFO_NUMBERS, _INFO_COUNTS)
+    # How long a file says that it is may be unknown, never how much of it was read.
+    _check_fields(info, _INFO_TEXTS, _INFO_NUMBERS, _INFO_COUNTS, may_be_unknown=True)
     _check_fields(mapping, _RECORD_TEXTS, _RECORD_NUMBERS, _RECORD_COUNTS)
     names = {name: tuple(map(checked_text, mapping.get(name, ()))) for name in ("names", "former_names")}
     metadata = {"metadata": checked_metadata(mapping["metadata"])}
@@ -103,7 +104,12 @@ def checked_metadata(value: object) -> dict[str, Scalar]:
 
 
 def _check_fields(
-    fields: Mapping[str, Any], texts: tuple[str, ...], numbers: tuple[str, ...], counts: tuple[str, ...]
+    fields: Mapping[str, Any],
+    texts: tuple[str, ...],
+    numbers: tuple[str, ...],
+    counts: tuple[str, ...],
+    *,
+    may_be_unknown: bool = False,
 ) -> None:
     """Check the types and sizes of what was read.
 
@@ -117,7 +123,9 @@ def _check_fields(
             raise ValueError(f"{name} cannot be {str(fields[name])[:40]}")
     for name in numbers:
         number = fields[name]
-        if number is not None and (not isinstance(number, int | float) or not math.isfinite(number)):
+        if number is None and may_be_unknown:
+            continue
+        if not isinstance(number, int | float) or not math.isfinite(number):
             raise ValueError(f"{name} cannot be {str(number)[:40]}")
 
 

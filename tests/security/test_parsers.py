@@ -12,13 +12,17 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
+from contracts.word_world import video
 
-from pipeline.config import load_mapping, with_overrides
+from pipeline.config import load_mapping, validate, with_overrides
 from pipeline.errors import ConfigError, MomentseekError, QueryError, SourceError
 from pipeline.evaluate.label_files import read_labelled_set
 from pipeline.library_file import read_library_file
 from pipeline.parsing import ParseError, parse_json, parse_yaml, shown
+from pipeline.run_config import RunConfig
 from pipeline.search.query import read_query
+from pipeline.store.record_json import record_from, record_mapping
 from pipeline.video.manifests import manifest_rows
 
 
@@ -220,3 +224,33 @@ def test_what_is_shown_of_a_value_is_short_and_printable() -> None:
     for value in ("x" * 10_000, "\x1b[31m\n\0", deep, 10**6000, {"a": ["b" * 900] * 900}):
         assert len(shown(value)) <= 200
         assert shown(value).isprintable()
+
+
+@pytest.mark.parametrize("name", ["duration_seconds", "covered_seconds"])
+@pytest.mark.parametrize("value", [None, "4", [4.0], float("nan"), float("inf")])
+def test_a_record_without_its_length_is_none(name: str, value: object) -> None:
+    record, _ = video("park", "red")
+    with pytest.raises((TypeError, ValueError)):
+        record_from({**record_mapping(record), name: value})
+
+
+def test_a_file_may_not_say_how_long_it_is() -> None:
+    record, _ = video("park", "red")
+    mapping = record_mapping(record)
+    mapping["info"]["duration_seconds"] = None
+    assert record_from(mapping).info.duration_seconds is None
+
+
+@pytest.mark.parametrize("encoder", [None, [], "x", 7])
+def test_a_library_file_without_an_encoder_is_broken(tmp_path: Path, encoder: object) -> None:
+    content = {"format": 1, "encoder_description": "x", "encoder_fingerprint": "0"}
+    content["configuration"] = {"encoder": encoder}
+    (tmp_path / "library.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(MomentseekError, match=r"library\.yaml"):
+        read_library_file(str(tmp_path))
+
+
+def test_the_name_of_an_unknown_setting_is_shown_in_part() -> None:
+    with pytest.raises(MomentseekError) as caught:
+        validate(RunConfig, {"encoder": {"9" * 10_000: 1}})
+    assert len(str(caught.value)) < 1000
