@@ -7,13 +7,14 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pipeline.encode.preprocess import ClipPreprocessing
 from pipeline.encode.settings import Encoding
+from pipeline.encode.vocabulary import Vocabulary, vocabulary_from
 from pipeline.errors import ConfigError
 
 __all__ = ["Architecture", "architecture_of", "check_model", "content_hash", "resolved"]
@@ -34,6 +35,7 @@ class Architecture:
         mean: Per channel, subtracted from values of 0 to 1. Where nothing is said, those of OpenAI's CLIP.
         std: Per channel, what the difference is divided by.
         quick_gelu: Whether the weights want QuickGELU though the network's name does not say so.
+        vocabulary: The words that it declares to know; None where it takes any text as it is.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Architecture:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     quick_gelu: bool = False
+    vocabulary: Vocabulary | None = None
 
 
 def architecture_of(settings: Encoding) -> Architecture:
@@ -132,7 +135,11 @@ def _from_file(path: Path) -> Architecture:
         )
     preferences = data.get("preprocess_cfg", {}) if "model_cfg" in data else {}
     try:
-        return _architecture(_registered(path, config), config, preferences)
+        vocabulary = vocabulary_from(data.get("vocabulary") if "model_cfg" in data else None)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from error
+    try:
+        return replace(_architecture(_registered(path, config), config, preferences), vocabulary=vocabulary)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{where}: preprocess_cfg cannot be used: {error}") from error
 
