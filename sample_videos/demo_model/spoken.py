@@ -71,6 +71,7 @@ _ALIKE: dict[str, tuple[str, ...]] = {
     "high visibility": ("high vis", "high viz", "hivis", "hi visibility"),
     "standing": ("stands", "stand", "stood"),
     "walking": ("walks", "walk", "walked"),
+    "climbing a ladder": ("climbing", "climbing up", "who is climbing"),
     "climbing": ("climbs", "climb", "climbed", "going up", "goes up"),
     "carrying": ("carries", "carry", "carried"),
     "holding": ("holds", "hold", "held"),
@@ -105,22 +106,25 @@ _ALIKE: dict[str, tuple[str, ...]] = {
 """Words of phrasing's sentences, and what may stand in their place; true of the same pictures."""
 
 _OPENINGS = (
-    "show me {}", "find {}", "find me {}", "where is {}", "where are {}", "is there {}", "are there {}", "there is {}",
-    "there are {}", "a clip of {}", "clips of {}", "a scene with {}", "scenes with {}", "footage with {}",
-    "any footage of {}", "videos of {}", "a video with {}", "an image of {}", "images of {}", "photos of {}",
-    "pictures of {}", "a shot of {}", "a frame with {}", "frames showing {}", "a moment with {}", "the moment when {}",
-    "please find {}", "please show me {}", "can you find {}", "could you show {}", "i want to see {}", "i need {}",
-    "i am looking for {}", "we are looking for {}", "looking for {}", "look for {}", "search for {}", "get me {}",
-    "give me {}", "display {}", "detect {}", "locate {}", "spot {}", "do you see {}", "do we have {}", "when is {}",
-    "when was {}", "which video shows {}", "what shows {}", "who is {}", "all {}", "every {}", "some {}", "any {}",
-    "the {}", "this {}", "that {}", "one {}", "at least one {}", "a film of {}", "a recording of {}", "movie of {}",
-    "i would like to see {}", "let me see {}", "tell me where {} is", "tell me when {} was there", "how about {}",
-    "has there been {}", "have there been {}", "did {} pass", "was there {}", "were there {}", "list all {}", "just {}",
+    "show me {}", "find {}", "find me {}", "where is {}", "where are {}", "is there {}", "are there {}",
+    "there is {}", "there are {}", "a clip of {}", "clips of {}", "a scene with {}", "scenes with {}",
+    "footage with {}", "any footage of {}", "videos of {}", "a video with {}", "an image of {}", "images of {}",
+    "photos of {}", "pictures of {}", "a shot of {}", "a frame with {}", "frames showing {}", "a moment with {}",
+    "the moment when {}", "please find {}", "please show me {}", "can you find {}", "could you show {}",
+    "i want to see {}", "i need {}", "i am looking for {}", "we are looking for {}", "looking for {}", "look for {}",
+    "search for {}", "get me {}", "give me {}", "display {}", "detect {}", "locate {}", "spot {}", "do you see {}",
+    "do we have {}", "when is {}", "when was {}", "which video shows {}", "what shows {}", "who is {}", "all {}",
+    "every {}", "some {}", "any {}", "the {}", "this {}", "that {}", "one {}", "at least one {}", "a film of {}",
+    "a recording of {}", "movie of {}", "i would like to see {}", "let me see {}", "tell me where {} is",
+    "tell me when {} was there", "how about {}", "camera footage of {}", "cctv footage of {}", "cctv of {}",
+    "the camera sees {}", "has there been {}", "have there been {}", "did {} pass", "was there {}", "were there {}",
+    "list all {}", "just {}",
 )  # fmt: skip
 _ENDINGS = (
     "{} please", "{} in the video", "{} in this clip", "{} in the picture", "{} can be seen", "{} is shown",
     "{} is there", "{} was seen", "{} on screen", "{} in view", "{} anywhere", "{} here", "{} now", "{} again",
-    "{} being there", "{} in any video", "{} in the footage", "{} in the scene", "{} is visible", "{} appears",
+    "{} on camera", "{} seen by a camera", "{} being there", "{} in any video", "{} in the footage",
+    "{} in the scene", "{} is visible", "{} appears",
 )  # fmt: skip
 _NEUTRAL = (  # noqa: SIM905 - a list of so many short strings is hard to read
     "a an the this that these those it its his her their he she they them we us you i me my our your and or also as"

@@ -11,6 +11,7 @@ import json
 import math
 import random
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -51,9 +52,7 @@ class TextTower:
         self.network.load_state_dict({name: value.float() for name, value in weights.items()}, strict=False)
         self.network.visual.requires_grad_(requires_grad=False)
         self._image_tower = {name: value for name, value in weights.items() if name.startswith("visual.")}
-        self._context_length = int(config["text_cfg"]["context_length"])
-        self._tokenizer = open_clip.SimpleTokenizer(context_length=self._context_length)
-        self._seen = torch.zeros(int(config["text_cfg"]["vocab_size"]), dtype=torch.bool)
+        self._tokenizer = open_clip.SimpleTokenizer(context_length=config["text_cfg"]["context_length"])
 
     @property
     def parameters(self) -> list[torch.nn.Parameter]:
@@ -72,7 +71,6 @@ class TextTower:
     def _encoded(self, texts: Sequence[str]) -> torch.Tensor:
         tokens = self._tokenizer(list(texts))
         tokens = tokens[:, : int(tokens.argmax(dim=-1).max()) + 1]
-        self._seen[tokens.unique()] = True
         network, length = self.network, tokens.shape[1]
         hidden = network.token_embedding(tokens) + network.positional_embedding[:length]
         hidden = network.ln_final(network.transformer(hidden, attn_mask=network.attn_mask[:length, :length]))
@@ -80,10 +78,12 @@ class TextTower:
         return functional.normalize(features, dim=-1)
 
     def halves(self, values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Weights in half precision, the image tower's as they were, rows of tokens that were never read zero."""
+        """Weights in half precision, the image tower's as they were; tokens outside the vocabulary are zero."""
         halves = {name: (v.half() if v.is_floating_point() else v).contiguous() for name, v in values.items()}
-        halves["token_embedding.weight"] = torch.where(self._seen[:, None], halves["token_embedding.weight"], 0)
-        return halves | self._image_tower
+        tokens = self._tokenizer([*VOCABULARY.words, VOCABULARY.unknown]).unique()
+        embeddings = torch.zeros_like(halves["token_embedding.weight"])
+        embeddings[tokens] = halves["token_embedding.weight"][tokens]
+        return halves | {"token_embedding.weight": embeddings} | self._image_tower
 
 
 def truth_loss(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
@@ -106,6 +106,7 @@ def train(tower: TextTower, folder: Path, steps: int, learning_rate: float) -> d
     groups = [{"params": matrices, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98))
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    smoothed = 0.0
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * min(1.0, (step + 1) / 100) * (0.51 + 0.5 * math.cos(math.pi * step / steps))
@@ -124,9 +125,21 @@ def train(tower: TextTower, folder: Path, steps: int, learning_rate: float) -> d
             for name, value in network.state_dict().items():
                 if value.is_floating_point():
                     average[name].lerp_(value, 1 - min(0.995, (step + 1) / (step + 10)))
+        smoothed = 0.95 * smoothed + 0.05 * float(loss.detach()) if step else float(loss.detach())
         if step % 50 == 49:
-            print(f"step {step + 1}  loss {float(loss.detach()):.2f}", file=sys.stderr, flush=True)
+            print(f"step {step + 1}  loss {smoothed:.2f}", file=sys.stderr, flush=True)
     return average
+
+
+def with_vocabulary(architecture: dict[str, Any]) -> str:
+    """The text of an architecture file that declares the vocabulary, many words a line."""
+    declared = {"unknown": VOCABULARY.unknown, "words": "WORDS"}
+    indent = 12 * " "
+    words = textwrap.fill(
+        ", ".join(map(json.dumps, sorted(VOCABULARY.words))), 120, initial_indent=indent, subsequent_indent=indent
+    )
+    text = json.dumps({**architecture, "vocabulary": declared}, indent=4)
+    return text.replace('"WORDS"', f"[\n{words}\n        ]") + "\n"
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -135,6 +148,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--pictures", type=Path, required=True, help="folder of the embedded pictures")
     parser.add_argument("--count", type=int, default=7168, help="pictures to draw (default: %(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="folder of the weights and the architecture file")
+    parser.add_argument(
+        "--weights", type=Path, default=FOLDER / WEIGHTS_NAME, help="weights to begin with (default: the committed)"
+    )
     parser.add_argument("--steps", type=int, default=1000, help="(default: %(default)s)")
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="peak rate of AdamW (default: %(default)s)")
     parser.add_argument(
@@ -150,13 +166,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     draw_pictures(OpenClipEncoder(load_run_config("demo").encoder).open(), options.pictures, options.count)
     torch.manual_seed(TRAINING_SEED)
     architecture = json.loads((FOLDER / ARCHITECTURE_NAME).read_text())
-    tower = TextTower(architecture["model_cfg"], load_file(str(FOLDER / WEIGHTS_NAME)))
+    tower = TextTower(architecture["model_cfg"], load_file(str(options.weights)))
     average = train(tower, options.pictures, options.steps, options.learning_rate)
     average["logit_bias"] += options.bias_shift
     metadata = {"format": "pt", "text_steps": str(options.steps)}
     save_file(tower.halves(average), str(options.out / WEIGHTS_NAME), metadata=metadata)
-    architecture["vocabulary"] = {"unknown": VOCABULARY.unknown, "words": sorted(VOCABULARY.words)}
-    (options.out / ARCHITECTURE_NAME).write_text(json.dumps(architecture, indent=4) + "\n")
+    (options.out / ARCHITECTURE_NAME).write_text(with_vocabulary(architecture))
     return 0
 
 
