@@ -14,7 +14,6 @@ from PIL import Image
 from pipeline.present import frame_at
 from pipeline.video import Decoding, make_decoder
 
-
 # Midway through a dissolve of fire-drill, at 17 s, somebody stands a little above the ground and scores 0.58.
 CERTAIN = "--min-score", 0.7
 
