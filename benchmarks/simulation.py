@@ -183,6 +183,7 @@ class SimulatedModel:
     device = "cpu"
     precision = "fp32"
     logit_scale = 20.0
+    logit_bias = None
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -198,6 +199,10 @@ class SimulatedModel:
     def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """float32 (N, 512) of unit length."""
         return np.eye(DIMENSION, dtype=np.float32)[[0] * len(texts)]
+
+    def unknown_words(self, text: str) -> tuple[str, ...]:  # noqa: ARG002 - it has no words
+        """None."""
+        return ()
 
 
 @dataclass(frozen=True)

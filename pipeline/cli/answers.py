@@ -103,6 +103,8 @@ def say_what_is_missing(answer: Answer) -> None:
     """Say on standard error what there is beyond the page, or why there is nothing."""
     from pipeline.present import counted, printable
 
+    if answer.unknown_words:
+        echo(f"the model does not know: {printable(', '.join(answer.unknown_words))}", err=True)
     gone = {moment.uri: None for moment in answer.moments if moment.is_gone}
     if gone:
         places = printable(", ".join(gone))

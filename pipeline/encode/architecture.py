@@ -8,7 +8,7 @@ import json
 import stat
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from pipeline.bundled import PACKAGES_FOLDER
 from pipeline.encode.architecture_file import read_architecture
 from pipeline.encode.preprocess import ClipPreprocessing
 from pipeline.encode.settings import Encoding
+from pipeline.encode.vocabulary import Vocabulary, vocabulary_from
 from pipeline.errors import ConfigError
 from pipeline.parsing import open_file
 
@@ -37,6 +38,7 @@ class Architecture:
         mean: Per channel, subtracted from values of 0 to 1. Where nothing is said, those of OpenAI's CLIP.
         std: Per channel, what the difference is divided by.
         quick_gelu: Whether the weights want QuickGELU though the network's name does not say so.
+        vocabulary: The words that it declares to know; None where it takes any text as it is.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Architecture:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     quick_gelu: bool = False
+    vocabulary: Vocabulary | None = None
 
 
 def architecture_of(settings: Encoding) -> Architecture:
@@ -140,13 +143,17 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 def _from_file(path: Path) -> Architecture:
     where = f"encoder.architecture: {str(path)!r}"
     try:
-        config, preferences = read_architecture(path, where)
+        config, preferences, declared = read_architecture(path, where)
     except FileNotFoundError as error:
         raise ConfigError(
             f"{where}: no such file, neither from {str(Path.cwd())!r} nor {str(PACKAGES_FOLDER)!r}"
         ) from error
     try:
-        return _architecture(_registered(config), config, preferences)
+        vocabulary = vocabulary_from(declared)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from error
+    try:
+        return replace(_architecture(_registered(config), config, preferences), vocabulary=vocabulary)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{where}: preprocess_cfg cannot be used: {error}") from error
 

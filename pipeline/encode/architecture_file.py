@@ -209,9 +209,11 @@ class ModelFile(Settings):
 
     model_cfg: _Model
     preprocess_cfg: _Preprocessing = _Preprocessing()
+    vocabulary: dict[str, Any] | None = None
+    """Ours: the words that the model knows, checked by `vocabulary_from`."""
 
 
-def read_architecture(path: Path, where: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_architecture(path: Path, where: str) -> tuple[dict[str, Any], dict[str, Any], Any]:
     """Read an architecture file and check all that it says.
 
     Args:
@@ -219,7 +221,7 @@ def read_architecture(path: Path, where: str) -> tuple[dict[str, Any], dict[str,
         where: What to call it in errors.
 
     Returns:
-        Its model_cfg and its preprocess_cfg, with the keys that the file has.
+        Its model_cfg and its preprocess_cfg, with the keys that the file has, and the vocabulary that it declares.
 
     Raises:
         FileNotFoundError: There is none.
@@ -254,4 +256,4 @@ def read_architecture(path: Path, where: str) -> tuple[dict[str, Any], dict[str,
     if "timm_model_name" in model["vision_cfg"]:
         # The weights are the checkpoint's alone.
         model["vision_cfg"]["timm_model_pretrained"] = False
-    return model, valid.get("preprocess_cfg", {})
+    return model, valid.get("preprocess_cfg", {}), valid.get("vocabulary")

@@ -89,6 +89,11 @@ class GuardedEncoder:
         """By what the model was trained to multiply cosines."""
         return self._model.logit_scale
 
+    @property
+    def logit_bias(self) -> float | None:
+        """What a sigmoid-trained model adds to the scaled cosine; None for others."""
+        return self._model.logit_bias
+
     def encode_images(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Embed preprocessed images, as few at once as the device has memory for.
 
@@ -115,6 +120,10 @@ class GuardedEncoder:
     def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Embed texts."""
         return self._model.encode_texts(texts)
+
+    def unknown_words(self, text: str) -> tuple[str, ...]:
+        """The words of a text that the model does not know."""
+        return self._model.unknown_words(text)
 
     def _vectors(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32] | None:
         """None where there is too little memory for so many."""

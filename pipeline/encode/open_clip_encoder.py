@@ -141,9 +141,12 @@ class OpenClipModel:
         self._shape = architecture.preprocessing.image_height, architecture.preprocessing.image_width, 3
         self._batch_size = settings.batch_size
         tokenizer = _tokenizer(settings, architecture)
-        self._texts = PromptedTexts(settings, tokenizer, int(network.context_length))
+        self._texts = PromptedTexts(settings, tokenizer, int(network.context_length), architecture.vocabulary)
         self._known_texts: dict[str, npt.NDArray[np.float32]] = {}
         self._logit_scale = float(network.logit_scale.exp())
+        # Only models that are trained with a sigmoid have one. Where a checkpoint lacks it, open_clip fills in 0.
+        bias = getattr(network, "logit_bias", None)
+        self._logit_bias = None if bias is None else float(bias) or None
         try:
             self._dimension = int(self._text_features(tokenizer(["a"])).shape[1])
         except _LOADING_ERRORS as error:
@@ -172,6 +175,11 @@ class OpenClipModel:
     def logit_scale(self) -> float:
         """By what the model was trained to multiply cosines; some 100 in most."""
         return self._logit_scale
+
+    @property
+    def logit_bias(self) -> float | None:
+        """What a sigmoid-trained model adds to the scaled cosine for the log-odds of a match; None for others."""
+        return self._logit_bias
 
     def encode_images(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Embed preprocessed images.
@@ -221,6 +229,10 @@ class OpenClipModel:
     def too_long(self, texts: Sequence[str]) -> tuple[str, ...]:
         """Those texts that do not fit the context; they are refused, or lose their end where that is configured."""
         return self._texts.too_long(texts)
+
+    def unknown_words(self, text: str) -> tuple[str, ...]:
+        """The words of a text outside the vocabulary that the architecture file declares, as they are written."""
+        return self._texts.unknown_words(text)
 
     def _embedded(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         import torch

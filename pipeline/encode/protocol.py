@@ -47,6 +47,14 @@ class OpenEncoder(Protocol):
     def logit_scale(self) -> float:
         """By what the model was trained to multiply cosines before a softmax or sigmoid: 100 in most CLIPs."""
 
+    @property
+    def logit_bias(self) -> float | None:
+        """What a model that was trained with a sigmoid (SigLIP, arXiv:2303.15343) adds to the scaled cosine.
+
+        The sum is the log-odds that text and picture belong together. None for a model that was trained with a softmax
+        (CLIP, arXiv:2103.00020): its cosines compare pictures and say nothing by themselves.
+        """
+
     def encode_images(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Embed preprocessed images: uint8 (N, H, W, 3) RGB in, float32 (N, D) of unit length out."""
 
@@ -56,6 +64,9 @@ class OpenEncoder(Protocol):
         Raises:
             TextTooLongError: A text does not fit the context and the configuration says to refuse it.
         """
+
+    def unknown_words(self, text: str) -> tuple[str, ...]:
+        """The words of a text that the model does not know, as written; none where it declares no vocabulary."""
 
 
 class Encoder(Protocol):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.encode.settings import Encoding
+from pipeline.encode.vocabulary import Vocabulary
 from pipeline.errors import TextTooLongError
 
 __all__ = ["PromptedTexts"]
@@ -15,10 +16,13 @@ _log = logging.getLogger(__name__)
 
 
 class PromptedTexts:
-    """Applies the prompts and guards the length, with a model's own tokenizer."""
+    """Applies the prompts, a declared vocabulary and the limit on length, with a model's own tokenizer."""
 
-    def __init__(self, settings: Encoding, tokenizer: Any, context_length: int) -> None:
+    def __init__(
+        self, settings: Encoding, tokenizer: Any, context_length: int, vocabulary: Vocabulary | None = None
+    ) -> None:
         self._settings = settings
+        self._vocabulary = vocabulary
         self._tokenizer = tokenizer
         self._context_length = context_length
 
@@ -47,8 +51,13 @@ class PromptedTexts:
         """Those texts of which the context cannot hold all, in some prompt."""
         return tuple(text for text in texts if max(map(self._token_count, self._prompted(text))) > self._context_length)
 
+    def unknown_words(self, text: str) -> tuple[str, ...]:
+        """The words of a text outside the model's vocabulary; none where it declares no vocabulary."""
+        return () if self._vocabulary is None else self._vocabulary.unknown_words(text)
+
     def _prompted(self, text: str) -> list[str]:
-        return [prompt.replace("{}", text) for prompt in self._settings.prompts]
+        prompted = [prompt.replace("{}", text) for prompt in self._settings.prompts]
+        return prompted if self._vocabulary is None else list(map(self._vocabulary.known_text, prompted))
 
     def _token_count(self, text: str) -> int:
         """Tokens of a whole text, with those that mark its beginning and end."""

@@ -102,6 +102,8 @@ class Answer:
         curves: Of each video with a moment here, or of that of the nearest where there is none: the log-odds over time
             that its frames answer, a curve a step of the question.
         explanation: How it came to be.
+        unknown_words: Words of the question that the model does not know, as they are written, each once: what has one
+            of them is found nowhere.
     """
 
     query: Query
@@ -112,6 +114,7 @@ class Answer:
     nearest: Moment | None
     curves: Mapping[str, tuple[Curve, ...]] = field(repr=False)
     explanation: Explanation = field(repr=False)
+    unknown_words: tuple[str, ...] = ()
 
     @property
     def first_rank(self) -> int:

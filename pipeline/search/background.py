@@ -19,6 +19,14 @@ shows (`Searching.background`) score on the same frames:
   `PRIOR_VIDEOS` more videos: shrinkage to the mean of a group (James and Stein 1961; Efron and Morris 1975,
   doi:10.2307/2285814).
 
+A model that was trained with a sigmoid (SigLIP, Zhai et al. 2023, arXiv:2303.15343) needs none of this. For each pair
+of text and picture it learned whether they belong together, with a bias beside the scale, so
+
+    log(p / (1 - p)) = k s + bias
+
+is its own estimate, the same in every library. In the terms above, its level for every question is the cosine at which
+the odds are one to `odds`. The base of its texts, of which more below, is bounded by that level and drawn towards it.
+
 Pictures are compared with each other on another scale, which no training fixes: the same picture again has a cosine
 near 1, and unrelated pictures of one model have 0.2 where those of another have 0.6. Both ends are known, though, and
 the score is the same formula with `level` and `k` fitted to them:
@@ -104,6 +112,7 @@ class Background:
         encode_texts: Texts in, float32 (N, D) unit vectors out.
         texts: Things that hardly any video shows.
         logit_scale: The model's.
+        logit_bias: The model's, where it was trained with a sigmoid; None where with a softmax.
         odds: Pictures that a frame is compared with.
         base_quantile: Quantile of a text's cosines with the sample that counts as "does not show it".
     """
@@ -117,11 +126,13 @@ class Background:
         logit_scale: float,
         odds: float,
         base_quantile: float,
+        logit_bias: float | None = None,
     ) -> None:
         self._sample = sample
         self._encode_texts = encode_texts
         self._texts = tuple(texts)
         self._logit_scale = logit_scale
+        self._logit_bias = logit_bias
         self._log_odds = math.log(odds)
         self._base_quantile = base_quantile
 
@@ -137,6 +148,11 @@ class Background:
             level = mean_length * self._picture_level
             return Judge(level, 2 * self._log_odds / (mean_length - level), self._log_odds)
         frames = self._sample.vectors
+        if self._logit_bias is not None:
+            level = -(self._logit_bias + self._log_odds) / self._logit_scale
+            own = float(np.quantile(frames @ vector, self._base_quantile)) if len(frames) else level
+            base = self._drawn(min(own, level), level)
+            return Judge(level, self._logit_scale, self._log_odds, min(base, level))
         if not len(frames):
             return Judge(0.0, self._logit_scale, self._log_odds)
         cosines = frames @ vector
@@ -149,8 +165,12 @@ class Background:
         if not len(others):
             return own
         typical, spread = float(np.median(others)), float(others.std())
+        return self._drawn(min(own, typical + spread), typical)
+
+    def _drawn(self, own: float, typical: float) -> float:
+        """What the sample says, drawn towards what is typical, the more the fewer videos the sample is of."""
         weight = self._prior_weight
-        return (1 - weight) * min(own, typical + spread) + weight * typical
+        return (1 - weight) * own + weight * typical
 
     @property
     def _prior_weight(self) -> float:

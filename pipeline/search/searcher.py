@@ -22,7 +22,7 @@ from pipeline.search.query import Query, Step
 from pipeline.search.ranking import Found, Ranking, rank
 from pipeline.search.refine import Refiner
 from pipeline.search.settings import Searching
-from pipeline.search.terms import Terms
+from pipeline.search.terms import JudgedTerm, Terms
 from pipeline.store.protocol import ReadableStore
 from pipeline.types import Moment, Provenance
 
@@ -79,6 +79,7 @@ class Searcher:
             encoder.encode_texts,
             texts=settings.background,
             logit_scale=encoder.logit_scale,
+            logit_bias=encoder.logit_bias,
             odds=settings.odds,
             base_quantile=settings.base_quantile,
         )
@@ -156,6 +157,7 @@ class Searcher:
             nearest=ranking.nearest,
             curves={moment.video_id: looks.seen[moment.video_id].curves for moment in shown or _only(ranking.nearest)},
             explanation=_explained(steps, where, candidates, ranking, tuple(looks.skipped.values())),
+            unknown_words=_unknown_words(steps),
         )
 
     def _refined(
@@ -211,6 +213,18 @@ def _only(moment: Moment | None) -> tuple[Moment, ...]:
     return () if moment is None else (moment,)
 
 
+def _terms_of(steps: Sequence[JudgedStep]) -> list[JudgedTerm]:
+    return [term for step in steps for term in (*step.shows, *step.without)]
+
+
+def _unknown_words(steps: Sequence[JudgedStep]) -> tuple[str, ...]:
+    """Of all terms, in their order, each once, whatever its case."""
+    words: dict[str, str] = {}
+    for word in (word for term in _terms_of(steps) for word in term.unknown_words):
+        words.setdefault(word.casefold(), word)
+    return tuple(words.values())
+
+
 def _explained(
     steps: Sequence[JudgedStep],
     where: Filter,
@@ -218,7 +232,7 @@ def _explained(
     ranking: Ranking,
     skipped: tuple[Skipped, ...],
 ) -> Explanation:
-    terms = [term for step in steps for term in (*step.shows, *step.without)]
+    terms = _terms_of(steps)
     meanings = tuple(
         TermMeaning(str(term.term), term.judge.level, term.judge.scale, term.judge.log_odds) for term in terms
     )

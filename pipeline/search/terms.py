@@ -30,11 +30,13 @@ class JudgedTerm:
         term: What was said.
         vector: float32 (D,), of unit length.
         judge: What cosines with it mean.
+        unknown_words: Words of its text that the model does not know.
     """
 
     term: Term
     vector: Vector
     judge: Judge
+    unknown_words: tuple[str, ...] = ()
 
     def log_odds(self, vectors: npt.NDArray[np.float32]) -> Floats:
         """That frames with these float32 (N, D) embeddings show it: float64 (N,)."""
@@ -81,7 +83,8 @@ class Terms:
     def _judged(self, term: Term, of_texts: Mapping[str, Vector]) -> JudgedTerm:
         if term.text is not None:
             vector = of_texts[term.text.strip()]
-            return JudgedTerm(term, vector, self._background.judge(vector))
+            unknown = self._encoder.unknown_words(term.text.strip())
+            return JudgedTerm(term, vector, self._background.judge(vector), unknown)
         vectors = self._of_file(term) if term.like is None else self._of_library(term)
         vector, length = _mean(vectors, str(term))
         return JudgedTerm(term, vector, self._background.judge(vector, is_picture=True, mean_length=length))

@@ -1,7 +1,8 @@
 """Score the demo model: `python -m sample_videos.demo_model.score pictures`, or `... films --seeds 101 102 --work DIR`.
 
 `pictures` draws fresh pictures and tells how well each concept's text ranks those that show it. `films` draws the films
-of other seeds, indexes them as a user would, and scores their labelled moments.
+of other seeds, indexes them as a user would, and scores their labelled moments and the questions that a film does not
+answer. `questions` asks ordinary questions, which no film answers, of the committed films.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pipeline.encode import Encoder, OpenClipEncoder
 from pipeline.evaluate import evaluate, read_labelled
 from pipeline.library import Library
 from pipeline.run_config import RunConfig, load_run_config
+from pipeline.search import as_query
 from pipeline.types import Status
 from sample_videos import generate
 from sample_videos.casting import cast_scene
@@ -33,6 +35,8 @@ from sample_videos.vocabulary import KEYWORDS
 PICTURES_SEED = 900
 """Scenes of the pictures; training and films draw theirs from other streams."""
 HAT = "person in hard hat"
+FILMS = Path(__file__).resolve().parent.parent
+ORDINARY_QUESTIONS = Path(__file__).with_name("ordinary_questions.txt")
 
 
 def concept_scores(
@@ -85,9 +89,9 @@ def score_films(seed: int, folder: Path, config: RunConfig) -> dict[str, float]:
     """Draw the films of a seed into a folder unless they are there, index them, and score their labelled moments.
 
     Returns:
-        The metrics of `evaluate` in per cent, and "hat P@10": how many of the first ten answers to "person in hard
-        hat" over all films of the seed show one at their best second, those of films that it cannot be said of (someone
-        is half hidden) left out.
+        The metrics of `evaluate` in per cent, questions counted as answered where they are by default; and "hat P@10":
+        how many of the first ten answers to "person in hard hat" over all films of the seed show one at their best
+        second, those of films that it cannot be said of (someone is half hidden) left out.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if not all((folder / f"{film.name}{film.suffix}").exists() for film in write_scripts(seed)):
@@ -98,7 +102,8 @@ def score_films(seed: int, folder: Path, config: RunConfig) -> dict[str, float]:
         for report in library.index(paths):
             if report.status not in (Status.DONE, Status.SKIPPED):
                 raise RuntimeError(f"{report.source.uri} was not indexed: {report.problem}")
-        metrics = evaluate(library, read_labelled(folder / "moments.jsonl")).metrics
+        queries = read_labelled(folder / "moments.jsonl")
+        metrics = evaluate(library, queries, min_score=config.search.min_score).metrics
         return {**metrics, "hat P@10": 100 * _hat_precision(library, seed)}
 
 
@@ -110,6 +115,25 @@ def _hat_precision(library: Library, seed: int) -> float:
         if windows or is_known:
             rights.append(any(start <= moment.best_seconds < end for start, end in windows))
     return sum(rights[:10]) / len(rights[:10])
+
+
+def read_questions(path: Path) -> list[tuple[str, str]]:
+    """Questions and their categories: a question a line; "# - things" begins a category, other "#" lines say more."""
+    category, questions = "", []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            category = line.removeprefix("# - ") if line.startswith("# - ") else category
+        elif line.strip():
+            questions.append((category, line.strip()))
+    return questions
+
+
+def score_questions(questions: Sequence[str], library: Library) -> dict[str, tuple[float | None, tuple[str, ...]]]:
+    """For each question the score of its first answer, None where nothing matches; and its unknown words."""
+    found: dict[str, tuple[float | None, tuple[str, ...]]] = {}
+    for question, answer in zip(questions, library.ask_all(map(as_query, questions)), strict=True):
+        found[question] = answer.moments[0].score if answer.moments else None, answer.unknown_words
+    return found
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -124,6 +148,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     films = commands.add_parser("films", help="search the films of other seeds")
     films.add_argument("--seeds", type=int, nargs="+", default=[101, 102, 103, 104, 105], help="(default: 101 to 105)")
     films.add_argument("--work", type=Path, required=True, help="folder for films and libraries, a folder a seed")
+    asked = commands.add_parser("questions", help="ask the committed films what they do not show")
+    asked.add_argument("--file", type=Path, default=ORDINARY_QUESTIONS, help="a question a line (default: %(default)s)")
+    asked.add_argument("--work", type=Path, required=True, help="folder for the library")
     return parser.parse_args(arguments)
 
 
@@ -131,9 +158,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the figures."""
     options = parse(arguments)
     config = load_run_config(options.config, options.set)
-    run: Callable[[argparse.Namespace, RunConfig], dict[str, Any]]
-    run = _report_pictures if options.command == "pictures" else _report_films
-    figures = run(options, config)
+    reports: dict[str, Callable[[argparse.Namespace, RunConfig], dict[str, Any]]]
+    reports = {"pictures": _report_pictures, "films": _report_films, "questions": _report_questions}
+    figures = reports[options.command](options, config)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
     return 0
@@ -149,7 +176,8 @@ def _report_pictures(options: argparse.Namespace, config: RunConfig) -> dict[str
 
 
 def _report_films(options: argparse.Namespace, config: RunConfig) -> dict[str, Any]:
-    names = ("MR-full-R1@0.5", "MR-full-R1@0.7", "MR-full-mAP", "MR-full-mIoU", "hat P@10")
+    of_moments = ("MR-full-R1@0.5", "MR-full-R1@0.7", "MR-full-mAP", "MR-full-mIoU")
+    names = (*of_moments, "absent-rejected", "true-lost", "hat P@10")
     rows = {}
     for seed in options.seeds:
         rows[seed] = score_films(seed, options.work / str(seed), config)
@@ -157,6 +185,26 @@ def _report_films(options: argparse.Namespace, config: RunConfig) -> dict[str, A
     means = {name: _mean(row[name] for row in rows.values()) for name in names}
     print("mean: " + "  ".join(f"{name} {value:.1f}" for name, value in means.items()))
     return {"seeds": rows, "means": means}
+
+
+def _report_questions(options: argparse.Namespace, config: RunConfig) -> dict[str, Any]:
+    questions = read_questions(options.file)
+    with Library(config.model_copy(update={"library": str(options.work / "library")})) as library:
+        for report in library.index([FILMS / f"{film.name}{film.suffix}" for film in write_scripts()]):
+            if report.status not in (Status.DONE, Status.SKIPPED):
+                raise RuntimeError(f"{report.source.uri} was not indexed: {report.problem}")
+        found = score_questions([text for _, text in questions], library)
+    shares: dict[str, float] = {}
+    for category in dict.fromkeys(category for category, _ in questions):
+        answered = [text for of, text in questions if of == category and found[text][0] is not None]
+        count = sum(of == category for of, _ in questions)
+        shares[category] = 1 - len(answered) / count
+        print(f"{category:<36} {count:>4} questions, nothing matches {shares[category]:6.1%}")
+        for text in answered:
+            print(f"    {text!r} is answered, at {found[text][0]:.2f}")
+    nothing = sum(found[text][0] is None for _, text in questions)
+    print(f"nothing matches {nothing} of {len(questions)} questions, {nothing / len(questions):.1%}")
+    return {"questions": len(questions), "nothing": nothing, "categories": shares}
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -44,6 +44,29 @@ def test_where_nothing_matches_the_nearest_is_named_and_a_way_out(search: Search
     assert search(HATS, "--min-score", 0.9).moments
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("a dragon", "--not", "a Violin"), "dragon, Violin"),
+        (("a forklift", "--and", "two dragons"), "two, dragons"),
+        (("a forklift", "--not", "a dragon"), "dragon"),
+        (("a forklift", "--then", "a 🐉"), "🐉"),
+    ],
+)
+def test_words_that_the_model_does_not_know_are_named(
+    search: Search, momentseek, films_library: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    found = search(*arguments)
+    assert found.err.splitlines()[0] == f"the model does not know: {words}"
+    assert bool(found.moments) == (arguments[:2] == ("a forklift", "--not"))
+    (answer,) = momentseek("search", *arguments, "-l", films_library, "--json", "--explain").objects()
+    assert answer["unknown_words"] == words.split(", ")
+
+
+def test_of_known_words_nothing_is_said(search: Search) -> None:
+    assert "does not know" not in search("show me a Fork-Lift, please!", "--not", "a person's hat").err
+
+
 def test_what_comes_too_late_after_the_first_is_no_nearest(search: Search) -> None:
     nothing = search("a forklift", "--then", "a bicycle", "--video", "street-corner", "--within", 0.1)
     assert nothing.moments == []

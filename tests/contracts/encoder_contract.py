@@ -87,6 +87,23 @@ class EncoderContract:
         images.setflags(write=False)
         assert len(model.encode_images(images)) == len(images)
 
+    def test_it_says_how_it_was_trained(self, model: OpenEncoder) -> None:
+        assert model.logit_scale > 0
+        assert model.logit_bias is None or (np.isfinite(model.logit_bias) and model.logit_bias != 0)
+
+    def test_unknown_words_are_of_the_text_and_each_is_named_once(self, model: OpenEncoder) -> None:
+        text = "Zyzzyva qwrtz a zyzzyva"
+        words = model.unknown_words(text)
+        assert all(word in text for word in words)
+        assert len({word.casefold() for word in words}) == len(words)
+        assert model.unknown_words(text) == words
+
+    def test_texts_that_differ_in_unknown_words_alone_are_the_same(self, model: OpenEncoder) -> None:
+        one, other = "a red car zyzzyva", "a red car qwrtz"
+        vectors = model.encode_texts([one, other])
+        is_same = bool(np.abs(vectors[0] - vectors[1]).max() < 1e-6)
+        assert is_same == bool(model.unknown_words(one))
+
     def test_a_row_does_not_depend_on_its_neighbours(self, model: OpenEncoder, images: npt.NDArray[np.uint8]) -> None:
         together = model.encode_images(images)
         alone = np.concatenate([model.encode_images(images[row : row + 1]) for row in range(len(images))])

@@ -220,6 +220,7 @@ class FakeModel:
     device = "cpu"
     precision = "fp32"
     logit_scale = 20.0
+    logit_bias = None
 
     def __init__(self, encoder: FakeEncoder) -> None:
         self._log = encoder.log
@@ -259,6 +260,9 @@ class FakeModel:
 
     def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         return np.eye(4, dtype=np.float32)[[0] * len(texts)]
+
+    def unknown_words(self, text: str) -> tuple[str, ...]:
+        return ()
 
 
 @dataclass(frozen=True)

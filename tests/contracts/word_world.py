@@ -23,12 +23,16 @@ class WordEncoder:
     device = "cpu"
     precision = "fp32"
     logit_scale = 40.0
+    logit_bias: float | None = None
 
     def encode_images(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         raise NotImplementedError
 
     def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         return np.stack([shown(*(word for word in text.split() if word in WORDS)) for text in texts])
+
+    def unknown_words(self, text: str) -> tuple[str, ...]:
+        return ()
 
 
 @dataclass(frozen=True)

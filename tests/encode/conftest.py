@@ -40,6 +40,12 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
         },
         "preprocess_cfg": PREPROCESS["squash"],
     },
+    # Knows few words, as the demo model does.
+    "worded": {
+        "model_cfg": {"embed_dim": 24, "vision_cfg": {**VIT, "image_size": 64}, "text_cfg": TEXT},
+        "preprocess_cfg": PREPROCESS["squash"],
+        "vocabulary": {"unknown": "unknown", "words": ["a", "red", "car", "two", "dogs", "along", "beach", "person"]},
+    },
     "bilinear": {
         "model_cfg": {"embed_dim": 24, "vision_cfg": {**VIT, "image_size": [48, 96]}, "text_cfg": TEXT},
         "preprocess_cfg": PREPROCESS["bilinear"],

@@ -34,6 +34,12 @@ class TestDemoLikeModel(EncoderContract):
         return OpenClipEncoder(models("demo", batch_size=2))
 
 
+class TestModelOfFewWords(EncoderContract):
+    @pytest.fixture
+    def encoder(self, models: Models) -> OpenClipEncoder:
+        return OpenClipEncoder(models("worded", prompts=("{}", "a photo of {}.")))
+
+
 class TestBf16Model(EncoderContract):
     @pytest.fixture
     def encoder(self, models: Models) -> OpenClipEncoder:
@@ -306,6 +312,49 @@ def test_a_faulty_preprocess_cfg_is_named(models: Models, tmp_path: Path) -> Non
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(ConfigError, match="preprocess_cfg cannot be used: resize_mode is shortest, longest or squash"):
         OpenClipEncoder(Encoding(architecture=str(tmp_path / "a.json"), checkpoint="x.pt")).preprocessing()
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "problem"),
+    [(["a"], "expected"), ({"unknown": "x", "words": ["Car"]}, "single lower-case words")],
+)
+def test_a_faulty_vocabulary_is_named(models: Models, tmp_path: Path, vocabulary: object, problem: str) -> None:
+    content = json.loads(Path(str(models("worded").architecture)).read_text()) | {"vocabulary": vocabulary}
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    with pytest.raises(ConfigError, match=f"a.json': vocabulary: .*{problem}"):
+        OpenClipEncoder(Encoding(architecture=str(tmp_path / "a.json"), checkpoint="x.pt")).preprocessing()
+
+
+def test_a_model_of_few_words_says_which_it_does_not_know(models: Models) -> None:
+    model = OpenClipEncoder(models("worded")).open()
+    assert model.unknown_words("A red Dragon and a car") == ("Dragon", "and")
+    assert model.unknown_words("a red car") == ()
+    one, same, other = model.encode_texts(["a red-car", "A RED, car!", "a red unknown"])
+    np.testing.assert_array_equal(one, same)
+    assert np.abs(one - other).max() > 1e-3
+    assert OpenClipEncoder(models("square")).open().unknown_words("A red Dragon and a car") == ()
+
+
+def test_unknown_words_take_little_of_the_context(models: Models) -> None:
+    text = "an antidisestablishmentarian counterrevolutionary " * 8
+    assert OpenClipEncoder(models("worded")).open().too_long([text]) == ()
+    assert OpenClipEncoder(models("square")).open().too_long([text]) == (text,)
+
+
+def test_the_bias_of_a_sigmoid_is_told_and_that_of_a_softmax_is_none(models: Models) -> None:
+    assert OpenClipEncoder(models("demo")).open().logit_bias == pytest.approx(-4.0)
+    assert OpenClipEncoder(models("square")).open().logit_bias is None
+
+
+def test_a_bias_that_the_checkpoint_lacks_is_none(models: Models, tmp_path: Path) -> None:
+    """open_clip puts 0 in its place, which would say that every picture belongs to every text."""
+    from safetensors.torch import load_file, save_file
+
+    settings = models("demo")
+    weights = {name: value for name, value in load_file(str(settings.checkpoint)).items() if name != "logit_bias"}
+    save_file(weights, str(tmp_path / "w.safetensors"))
+    model = OpenClipEncoder(settings.model_copy(update={"checkpoint": str(tmp_path / "w.safetensors")})).open()
+    assert model.logit_bias is None
 
 
 def test_fingerprint_follows_the_weights_and_nothing_else(models: Models, tmp_path: Path) -> None:

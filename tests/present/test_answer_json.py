@@ -39,6 +39,8 @@ def test_an_answer_holds_its_question_in_the_form_in_which_it_can_be_asked_again
     assert read_query(json.dumps(fields["query"])) == query
     assert (fields["found"], fields["first_rank"], fields["moments"]) == (7, 6, [])
     assert fields["nearest"] == json.loads(json.dumps(moment_json(STEP)))
+    assert fields["unknown_words"] == []
+    assert answer_json(replace(answer, unknown_words=("dragon",)))["unknown_words"] == ["dragon"]
     assert "explanation" not in fields
     explained = answer_json(answer, explained=True)["explanation"]
     assert explained["dropped"] == [{"why": "why", "moment": moment_json(STEP)}]

@@ -223,11 +223,12 @@ def test_a_question_survives_json() -> None:
     assert query.shows[0] == Term(text="a truck")
 
 
-def background(vectors: np.ndarray, videos: int, texts: tuple[str, ...] = ("nothing",)) -> Background:
+def background(
+    vectors: np.ndarray, videos: int, texts: tuple[str, ...] = ("nothing",), bias: float | None = None
+) -> Background:
     sample = FrameSample(vectors.astype(np.float32), tuple(map(str, range(videos))), 1)
-    return Background(
-        sample, WordEncoder().encode_texts, texts=texts, logit_scale=20.0, odds=1000.0, base_quantile=0.25
-    )
+    encode, scale = WordEncoder().encode_texts, 20.0
+    return Background(sample, encode, texts=texts, logit_scale=scale, logit_bias=bias, odds=1000.0, base_quantile=0.25)
 
 
 def test_a_score_is_the_softmax_among_pictures_at_the_level() -> None:
@@ -236,6 +237,54 @@ def test_a_score_is_the_softmax_among_pictures_at_the_level() -> None:
     expected = math.exp(20 * cosine) / (math.exp(20 * cosine) + 1000 * math.exp(20 * judge.level))
     assert judge.level == pytest.approx(float(shown("red") @ shown("green")), abs=1e-6)
     assert probability(float(judge(np.asarray([cosine]))[0])) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("bias", [-16.5, -4.0, 2.0])
+@pytest.mark.parametrize("videos", [0, 1, 1000])
+@pytest.mark.parametrize("texts", [(), ("nothing", "red")])
+def test_a_sigmoid_trained_model_says_itself_what_a_score_is(bias: float, videos: int, texts: tuple[str, ...]) -> None:
+    frames = np.stack([shown("red")] * 3 + [shown("green")] * 2) if videos else np.empty((0, 4))
+    judge = background(frames, videos, texts, bias).judge(shown("green"))
+    cosines = np.asarray([-0.2, 0.0, 0.7, 1.0])
+    assert judge(cosines) == pytest.approx(20 * cosines + bias)
+    assert probability(float(judge(np.asarray([judge.level]))[0])) == pytest.approx(1 / 1001)
+    assert judge.base_log_odds <= -math.log(1000) + 1e-9
+
+
+def test_the_base_of_a_sigmoid_trained_model_is_what_the_frames_score_that_do_not_show_it() -> None:
+    frames = np.stack([shown("green")] * 5)
+    low = float(shown("green") @ shown("red"))
+    judge = background(frames, 9, (), -20 * low - 3.0).judge(shown("red"))
+    assert judge.base_log_odds == pytest.approx(-math.log(1000))
+    for videos in (1, 9):
+        weight = PRIOR_VIDEOS / (PRIOR_VIDEOS + videos)
+        judge = background(frames, videos, (), -20 * low - 12.0).judge(shown("red"))
+        assert judge.base_log_odds == pytest.approx(-(1 - weight) * 12.0 - weight * math.log(1000), abs=1e-5)
+
+
+def test_pictures_are_compared_alike_whatever_the_texts_were_trained_with() -> None:
+    frames = near(0.6)
+    softmax, sigmoid = (background(frames, 9, bias=bias).judge(frames[0], is_picture=True) for bias in (None, -16.5))
+    assert softmax == sigmoid
+
+
+@pytest.mark.parametrize("videos", [1, 7, 1000])
+@pytest.mark.parametrize("word", ["red", "green", "blue"])
+def test_a_softmax_trained_model_is_judged_to_the_last_bit_as_ever(videos: int, word: str) -> None:
+    frames = np.stack([shown("red")] * 3 + [shown("green")] * 2 + [shown("green", "blue")])
+    texts = ("nothing", "red", "blue green")
+    others = (WordEncoder().encode_texts(texts) @ frames.T).astype(np.float64)
+    weight, cosines = PRIOR_VIDEOS / (videos + PRIOR_VIDEOS), frames @ shown(word)
+
+    def drawn(own: float, of_others: np.ndarray) -> float:
+        typical = float(np.median(of_others))
+        return (1 - weight) * min(own, typical + float(of_others.std())) + weight * typical
+
+    level = drawn(float(np.median(cosines)), np.median(others, axis=1))
+    base = drawn(float(np.quantile(cosines, 0.25)), np.quantile(others, 0.25, axis=1))
+    judge = background(frames, videos, texts).judge(shown(word))
+    assert (judge.level, judge.scale, judge.log_odds) == (level, 20.0, math.log(1000.0))
+    assert judge.base == min(base, level)
 
 
 def test_few_videos_draw_the_level_to_that_of_other_things() -> None:

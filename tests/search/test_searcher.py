@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Any
 
 import pytest
-from contracts.word_world import DictStore, WordEncoder, video
+from contracts.word_world import WORDS, DictStore, WordEncoder, video
 
 from pipeline.errors import QueryError
 from pipeline.index import MemoryIndex
@@ -100,6 +101,43 @@ def test_a_video_that_the_store_lost_is_left_out_and_logged(caplog: pytest.LogCa
     with caplog.at_level(logging.WARNING, logger="pipeline"):
         assert {m.video_id for m in asked(searcher, "red")} == {"v2"}
     assert "v1 is in the index and not in the store" in caplog.text
+
+
+class FewWords(WordEncoder):
+    """Says which words it does not know."""
+
+    def unknown_words(self, text: str) -> tuple[str, ...]:
+        return tuple(word for word in text.split() if word.lower() not in (*WORDS, "a", "and"))
+
+
+@pytest.mark.parametrize(
+    ("question", "unknown"),
+    [
+        ("a red and green", ()),
+        ("a dragon", ("dragon",)),
+        ({"shows": ["a Dragon", "red"], "without": ["a violin and a dragon"]}, ("Dragon", "violin")),
+        ({"shows": "red", "then": [{"shows": "a unicorn", "without": "blue"}]}, ("unicorn",)),
+        ({"shows": "red", "then": [{"shows": "blue", "without": "a harp"}]}, ("harp",)),
+    ],
+)
+def test_the_answer_has_the_words_that_the_model_does_not_know(question: Any, unknown: tuple[str, ...]) -> None:
+    index, store = MemoryIndex(), DictStore()
+    searcher = Searcher(FewWords(), index, store, Searching())
+    query = as_query(question)
+    assert searcher.ask(query).unknown_words == unknown
+    assert [answer.unknown_words for answer in searcher.ask_all([query, query])] == [unknown] * 2
+
+
+def test_a_sigmoid_trained_model_gives_the_same_scores_in_every_library() -> None:
+    class Sigmoid(WordEncoder):
+        logit_bias = -30.0
+
+    scores = []
+    for videos in ([video("v1", "red")], [video("v1", "red"), video("v2", "red green", "blue", "", "green")]):
+        searcher, store = searcher_of(*videos)
+        searcher = Searcher(Sigmoid(), searcher._index, store, Searching(same_picture=None))
+        scores.append(asked(searcher, "red", videos=["v1"])[0].score)
+    assert scores[0] == scores[1] == pytest.approx(1 / (1 + math.exp(-10.0)))
 
 
 def test_frames_are_read_once_within_the_budget() -> None:

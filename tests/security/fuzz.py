@@ -234,7 +234,7 @@ def _question(content: bytes) -> None:
 
 def _architecture(content: bytes) -> None:
     try:
-        model, preprocess = read_architecture(_written("a.json", content), "a.json")
+        model, preprocess, _ = read_architecture(_written("a.json", content), "a.json")
     except ConfigError as error:
         _check_message(error)
     else:
