@@ -41,7 +41,9 @@ def config(tiny_model: dict[str, str], tmp_path: Path) -> str:
 
 @pytest.fixture
 def momentseek(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    monkeypatch.delenv("MOMENTSEEK_DEBUG", raising=False)
+    # Set first, so that what `--debug` sets is gone after the test.
+    monkeypatch.setenv("MOMENTSEEK_DEBUG", "")
+    monkeypatch.delenv("MOMENTSEEK_DEBUG")
     monkeypatch.delenv("MOMENTSEEK_LIBRARY", raising=False)
 
     def run(*arguments: object) -> Result:

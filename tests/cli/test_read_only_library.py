@@ -47,8 +47,11 @@ def unwritable(writable: Path, tiny_model) -> Iterator[Path]:
     folder = place / "library"
     shutil.copytree(writable, folder)
     kept = yaml.safe_load((folder / "library.yaml").read_text())
+    # A model elsewhere would have to be trusted.
+    (folder / "models").mkdir()
     for name in ("checkpoint", "architecture"):
-        kept["configuration"]["encoder"][name] = shutil.copy(tiny_model[name], place)
+        copy = Path(shutil.copy(tiny_model[name], folder / "models"))
+        kept["configuration"]["encoder"][name] = str(copy.relative_to(folder))
     (folder / "library.yaml").write_text(yaml.safe_dump(kept))
     subprocess.run(["chmod", "-R", "a+rX,a-w", str(place)], check=True)
     is_root = os.geteuid() == 0
