@@ -17,7 +17,6 @@ from pipeline.cli.json_log import is_on, say
 from pipeline.cli.options import as_json
 from pipeline.cli.output import print_json, print_table, printable_lines
 from pipeline.cli.progress_line import progress_line
-from pipeline.parsing import parse_json
 
 if TYPE_CHECKING:
     from pipeline.cli.live import LiveBar
@@ -219,6 +218,8 @@ def _took(job: Job) -> str:
 
 
 def _json_object(line: str) -> dict[str, Any]:
+    from pipeline.parsing import parse_json
+
     try:
         found = parse_json(line, allows_nan=True) if line.startswith("{") else {}
     except ValueError:
