@@ -9,7 +9,21 @@ import time
 
 import pytest
 
-HEAVY = ("yaml", "torch", "open_clip", "ray", "pymilvus", "av", "cv2", "decord", "numpy", "pydantic", "rich", "PIL", "pyarrow")
+HEAVY = (
+    "yaml",
+    "torch",
+    "open_clip",
+    "ray",
+    "pymilvus",
+    "av",
+    "cv2",
+    "decord",
+    "numpy",
+    "pydantic",
+    "rich",
+    "PIL",
+    "pyarrow",
+)
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:
