@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.encode import Encoder, OpenClipEncoder, OpenEncoder
+from pipeline.encode import Encoder, OpenEncoder, make_encoder
 from pipeline.errors import IndexDamagedError, QueryError, StoreError
 from pipeline.index import MomentIndex
 from pipeline.library_checks import check_encoder, check_sampling
@@ -47,7 +47,7 @@ class Library:
 
     def __init__(self, config: RunConfig, *, encoder: Encoder | None = None) -> None:
         self.config = config
-        self._encoder: Encoder = encoder or OpenClipEncoder(config.encoder)
+        self._encoder: Encoder = encoder or make_encoder(config.encoder)
         self._model: OpenEncoder | None = None
         self._index = LibraryIndex(config, self._encoder)
         self._searcher: Searcher | None = None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from pipeline.encode import Encoder
+from pipeline.encode import Encoder, Encoding
 from pipeline.errors import ConfigError, FingerprintMismatchError, StoreError
 from pipeline.library_file import LibraryFile, read_library_file
-from pipeline.run_config import RunConfig
+from pipeline.run_config import RunConfig, plugins_of
 from pipeline.store import ParquetStore
 
 __all__ = ["check_encoder", "check_sampling"]
@@ -29,7 +29,7 @@ def check_encoder(config: RunConfig, encoder: Encoder, *, has_own: bool) -> None
     if kept is None:
         return
     _check_version(kept)
-    if has_own and kept.config.encoder == config.encoder:
+    if has_own and kept.config.encoder == config.encoder and isinstance(config.encoder, Encoding):
         return
     if kept.encoder_fingerprint != encoder.fingerprint and _holds_videos(kept):
         raise FingerprintMismatchError(
@@ -50,7 +50,7 @@ def check_sampling(config: RunConfig) -> None:
     if kept is None:
         return
     _check_version(kept)
-    if kept.config.sampling_fingerprint != config.sampling_fingerprint and _holds_videos(kept):
+    if _sampled_by(kept) != config.sampling_fingerprint and _holds_videos(kept):
         raise ConfigError(
             f"the library {config.library!r} was sampled otherwise ({_sampling(kept.config)}) than this"
             f" configuration says ({_sampling(config)}); open it without a configuration, or choose another"
@@ -58,12 +58,28 @@ def check_sampling(config: RunConfig) -> None:
         )
 
 
+def _sampled_by(kept: LibraryFile) -> str:
+    """The sampling's identity; that of a sampler that this process does not use is as the library's file has it."""
+    is_usable = all(plugin.is_loaded for plugin in plugins_of(kept.config))
+    return kept.config.sampling_fingerprint if is_usable else kept.sampling_fingerprint
+
+
 def _check_version(kept: LibraryFile) -> None:
-    if kept.sampling_fingerprint != kept.config.sampling_fingerprint and _holds_videos(kept):
+    if kept.sampling_fingerprint == _sampled_by(kept) or not _holds_videos(kept):
+        return
+    samplers = [
+        f"{plugin.class_path} ({plugin.version})" for plugin in plugins_of(kept.config) if plugin.seam.kind == "sampler"
+    ]
+    if samplers:
         raise ConfigError(
-            f"the library {kept.config.library!r} was made by a version of momentseek that chose frames otherwise than"
-            " this one does; go on with that version, or index the videos again into another library"
+            f"the library {kept.config.library!r} was sampled by another version than the present one of"
+            f" {' and '.join(samplers)}, or by an earlier momentseek; install that version, or index the videos again"
+            " into another library"
         )
+    raise ConfigError(
+        f"the library {kept.config.library!r} was made by a version of momentseek that chose frames otherwise than"
+        " this one does; go on with that version, or index the videos again into another library"
+    )
 
 
 def _holds_videos(kept: LibraryFile) -> bool:
