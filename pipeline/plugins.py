@@ -14,6 +14,7 @@ import inspect
 import json
 import pickle
 import re
+import socket
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -73,6 +74,8 @@ class _Loaded:
 
 
 _LOADED: dict[str, _Loaded] = {}
+# Why plugins that another process sent cannot be used here.
+_FAILED: dict[str, str] = {}
 
 
 class Plugin(Settings):
@@ -154,25 +157,34 @@ class Plugin(Settings):
 
     def __reduce__(self) -> tuple[Callable[..., Plugin], tuple[object, ...]]:
         # A worker gets the object itself, by its class's import path: the package must be importable there.
-        return _restored, (type(self), self.model_dump(mode="json"), _LOADED.get(self._key()))
+        loaded = _LOADED.get(self._key())
+        return _restored, (type(self), self.model_dump(mode="json"), loaded and pickle.dumps(loaded))
 
     def _loaded(self) -> _Loaded:
         try:
             return _LOADED[self._key()]
         except KeyError:
-            raise ConfigError(
-                f"{self.seam.setting}: {self.reference!r} is not loaded; open the library by Library.open, or read the"
-                " configuration by load_run_config"
-            ) from None
+            problem = _FAILED.get(self._key()) or (
+                "is not loaded; open the library by Library.open, or read the configuration by load_run_config"
+            )
+            raise ConfigError(f"{self.seam.setting}: {self.reference!r} {problem}") from None
 
     def _key(self) -> str:
         return json.dumps([type(self).__name__, self.model_dump(mode="json")], sort_keys=True)
 
 
-def _restored(cls: type[Plugin], data: Mapping[str, Any], loaded: _Loaded | None) -> Plugin:
+def _restored(cls: type[Plugin], data: Mapping[str, Any], loaded: bytes | None) -> Plugin:
     plugin = cls.model_validate(data)
-    if loaded is not None:
-        _LOADED.setdefault(plugin._key(), loaded)
+    key = plugin._key()
+    if loaded is not None and key not in _LOADED:
+        try:
+            _LOADED[key] = pickle.loads(loaded)  # noqa: S301 - from this user's own process, beside the rest of it
+        except Exception as error:  # noqa: BLE001 - a module may raise anything when it is imported
+            # Its first use says why: what fails here is reported as a broken worker.
+            _FAILED[key] = (
+                f"cannot be imported on {socket.gethostname()} ({type(error).__name__}: {error}); install its package"
+                " on every machine of the cluster, or add its folder to PYTHONPATH before Ray starts"
+            )
     return plugin
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import plugin_examples
 import pytest
 import yaml
+from own_process import script_output
 from plugin_examples import EveryNth, MeanColour
 from video_factory import make_video, steady
 
@@ -67,10 +68,33 @@ def test_a_library_is_indexed_searched_and_opened_again(tmp_path, film):
 
 
 @pytest.mark.ray
-def test_rays_workers_import_the_package(tmp_path, film, ray_cluster):
-    with Library.open(str(tmp_path / "library"), overrides=OWN) as library:
-        [report] = library.index([film])
-    assert (report.status, report.problem, report.frames_sampled) == (Status.DONE, None, 5)
+def test_rays_workers_import_the_package(tmp_path, film):
+    script = f"""
+        from pipeline import Library
+        with Library.open("library", overrides={OWN!r}) as library:
+            for report in library.index([{film!r}]):
+                print(report.status, report.problem, report.frames_sampled)
+    """
+    out, err = script_output(script, tmp_path / "batch")
+    assert out.split() == ["done", "None", "5"], err
+
+
+def test_a_worker_without_the_package_says_so(tmp_path):
+    """The pickled stages of a batch, in a process that does not find the module."""
+    config = load_run_config(None, OWN)
+    (tmp_path / "stages").write_bytes(pickle.dumps((config.sampling, config.encoder)))
+    script = """
+        import pickle, sys
+        from pathlib import Path
+        sys.path = [folder for folder in sys.path if not folder.endswith("tests")]
+        for part, use in zip(pickle.loads(Path("stages").read_bytes()), ("skip", "description"), strict=True):
+            try:
+                getattr(part, use)
+            except Exception as error:
+                print(type(error).__name__, error)
+    """
+    out, err = script_output(script, tmp_path)
+    assert out.count("ConfigError") == out.count("on every machine of the cluster") == 2, err
 
 
 def test_another_encoder_setting_is_another_embedding_space(tmp_path, film):
