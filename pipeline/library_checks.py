@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from pipeline.encode import Encoder, Encoding
+from pipeline.encode import Encoder, Encoding, encoder_faults
 from pipeline.errors import ConfigError, FingerprintMismatchError, StoreError
 from pipeline.library_file import LibraryFile, read_library_file
 from pipeline.run_config import RunConfig, plugins_of
 from pipeline.store import ParquetStore
 
-__all__ = ["check_encoder", "check_sampling"]
+__all__ = ["check_encoder", "check_encoder_object", "check_sampling"]
 
 
 def check_encoder(config: RunConfig, encoder: Encoder, *, has_own: bool) -> None:
@@ -38,6 +38,20 @@ def check_encoder(config: RunConfig, encoder: Encoder, *, has_own: bool) -> None
             f" [{encoder.fingerprint}]; their vectors cannot be compared. Open it without a configuration to"
             " use its own encoder, or choose another library for this one"
         )
+
+
+def check_encoder_object(encoder: Encoder) -> None:
+    """Refuse an encoder that a caller made and that cannot encode pictures; its weights are not loaded.
+
+    Raises:
+        ConfigError: It, or its preprocessing, lacks members; the message names them.
+    """
+    try:
+        faults = list(encoder_faults(encoder))
+    except Exception as error:  # noqa: BLE001 - other people's code may raise anything
+        faults = [f"{type(error).__name__}: {error}"]
+    if faults:
+        raise ConfigError(f"{type(encoder).__name__} is no encoder: {'; '.join(faults)}")
 
 
 def check_sampling(config: RunConfig) -> None:

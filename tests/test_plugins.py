@@ -245,3 +245,18 @@ def test_what_is_not_loaded_is_not_used():
         _ = config.sampling_fingerprint
     with pytest.raises(ConfigError, match="not loaded"):
         _ = config.sampling.skip
+
+
+@pytest.mark.parametrize(
+    ("encoder", "said"),
+    [(plugin_examples.NoHeight(), "image_height"), (plugin_examples.NoOpen(), "preprocessing, open")],
+)
+def test_an_encoder_object_that_lacks_members_is_refused_before_anything_is_written(tmp_path, film, encoder, said):
+    folder = tmp_path / "library"
+    settings = ["execution.executor=in_process"]
+    with (
+        Library.open(str(folder), overrides=settings, encoder=encoder) as library,
+        pytest.raises(ConfigError, match=said),
+    ):
+        list(library.index([film]))
+    assert not folder.exists()
