@@ -155,7 +155,7 @@ class MeanColourModel:
     def encode_images(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         if images.dtype != np.uint8 or images.shape[1:] != self._shape:
             raise ValueError(f"expected uint8 images {self._shape}, got {images.dtype} {images.shape}")
-        means = images.reshape(len(images), -1, 3).mean(axis=1, dtype=np.float32)
+        means = images.mean(axis=(1, 2), dtype=np.float32)
         # The fourth axis keeps black from having no direction.
         return _unit(np.concatenate([means, np.full((len(images), 1), 64, np.float32)], axis=1))
 
