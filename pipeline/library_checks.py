@@ -7,7 +7,9 @@ from contextlib import suppress
 from pipeline.encode import Encoder, Encoding, encoder_faults
 from pipeline.errors import ConfigError, FingerprintMismatchError, StoreError
 from pipeline.library_file import LibraryFile, read_library_file
+from pipeline.plugins import Plugin
 from pipeline.run_config import RunConfig, plugins_of
+from pipeline.sampling.plugin import SAMPLERS
 from pipeline.store import ParquetStore
 
 __all__ = ["check_encoder", "check_encoder_object", "check_sampling"]
@@ -74,16 +76,18 @@ def check_sampling(config: RunConfig) -> None:
 
 def _sampled_by(kept: LibraryFile) -> str:
     """The sampling's identity; that of a sampler that this process does not use is as the library's file has it."""
-    is_usable = all(plugin.is_loaded for plugin in plugins_of(kept.config))
+    is_usable = all(sampler.is_loaded for sampler in _plugin_samplers(kept.config))
     return kept.config.sampling_fingerprint if is_usable else kept.sampling_fingerprint
+
+
+def _plugin_samplers(config: RunConfig) -> list[Plugin]:
+    return [plugin for plugin in plugins_of(config) if plugin.seam is SAMPLERS]
 
 
 def _check_version(kept: LibraryFile) -> None:
     if kept.sampling_fingerprint == _sampled_by(kept) or not _holds_videos(kept):
         return
-    samplers = [
-        f"{plugin.class_path} ({plugin.version})" for plugin in plugins_of(kept.config) if plugin.seam.kind == "sampler"
-    ]
+    samplers = [f"{sampler.class_path} ({sampler.version})" for sampler in _plugin_samplers(kept.config)]
     if samplers:
         raise ConfigError(
             f"the library {kept.config.library!r} was sampled by another version than the present one of"
