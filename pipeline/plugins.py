@@ -200,7 +200,7 @@ def plugin_of(part: Settings, cls: type[Plugin]) -> dict[str, Any]:
     """
     if (problem := _not_importable(type(part))) is not None:
         raise ValueError(problem)
-    settings = part.model_dump(mode="json", exclude={cls.seam.field})
+    settings = part.model_dump(mode="json", by_alias=True, exclude={cls.seam.field})
     return {**settings, cls.seam.field: import_path(type(part))}
 
 
@@ -296,7 +296,7 @@ def _checked(cls: type[Settings], plugin: Plugin) -> _Loaded:
     problems = _problems(part, seam)
     if problems:
         raise ConfigError(f"{seam.setting}: {name!r} is no {seam.kind}: {'; '.join(problems)}")
-    settings = part.model_dump(mode="json", exclude={seam.field})
+    settings = part.model_dump(mode="json", by_alias=True, exclude={seam.field})
     return _Loaded(part, import_path(cls), _version(part, plugin), settings)
 
 
@@ -304,7 +304,7 @@ def _configured(cls: type[Settings], plugin: Plugin) -> Settings:
     origin = f"{plugin.seam.section} ({plugin.reference})"
     try:
         part = validate(cls, plugin.own_settings, origin)
-        saved = part.model_dump(mode="json", exclude={plugin.seam.field})
+        saved = part.model_dump(mode="json", by_alias=True, exclude={plugin.seam.field})
         is_kept = validate(cls, saved, origin) == part and pickle.loads(pickle.dumps(part)) == part  # noqa: S301 - ours
     except ConfigError:
         raise

@@ -202,3 +202,7 @@ class Dense(FixedRate):
     """A subclass of a strategy of momentseek."""
 
     revision: ClassVar[str] = "1"
+
+
+class Aliased(EveryNth):
+    first: int = Field(default=0, alias="from")

@@ -16,10 +16,11 @@ from video_factory import make_video, steady
 from pipeline import Library, RunConfig, load_run_config
 from pipeline.cli import main
 from pipeline.errors import ConfigError, EncoderError, FingerprintMismatchError
-from pipeline.run_config import check_stages, to_yaml, with_plugins
+from pipeline.run_config import check_stages, json_schema, to_yaml, with_plugins
 from pipeline.sampling import PluginSampler
 from pipeline.types import Status
 
+SAMPLERS = ("FixedRate", "Keyframe", "SceneChange", "Novelty", "Composite")
 SAMPLER = "sampling.strategy=plugin_examples:EveryNth"
 ENCODER = "encoder.class=plugin_examples:MeanColour"
 OWN = [SAMPLER, "sampling.every=4", ENCODER, "encoder.side=6"]
@@ -237,6 +238,29 @@ def test_configurations_are_shown_and_checked(capsys):
     assert main(["config", "check", *settings]) == 0
     assert main(["doctor", *settings]) in (0, 1)
     assert "mean colours of 6 pixels" in capsys.readouterr().out
+
+
+def test_the_schema_tells_plugins_from_strategies():
+    definitions = json_schema()["$defs"]
+    strategies = {d["properties"]["strategy"]["const"] for name in SAMPLERS if (d := definitions[name])}
+    assert set(definitions["PluginSampler"]["properties"]["strategy"]["not"]["enum"]) == strategies
+    assert definitions["PluginEncoder"]["properties"]["class"]["not"] == {"const": "open_clip"}
+    assert definitions["PluginEncoder"]["required"] == ["class"]
+
+
+def test_a_setting_with_an_alias_is_saved_under_it():
+    sampling = load_run_config(None, ["sampling={strategy: 'plugin_examples:Aliased', from: 3}"]).sampling
+    assert sampling.own_settings == {"every": 5, "from": 3}
+    assert sampling.loaded().first == 3
+
+
+def test_a_batch_for_a_cluster_says_which_packages_it_needs(tmp_path, film, capsys):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(to_yaml(load_run_config(None, [*OWN, f"library={tmp_path / 'library'}"])))
+    assert main(["submit", str(mine), film, "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert "the package of plugin_examples:EveryNth, the package of plugin_examples:MeanColour" in shown
+    assert "none was measured for plugin_examples:MeanColour" in shown
 
 
 def test_what_is_not_loaded_is_not_used():

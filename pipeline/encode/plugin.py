@@ -65,7 +65,7 @@ class PluginEncoder(Plugin):
 
     seam: ClassVar[Seam] = ENCODERS
 
-    class_name: str = Field(alias="class")
+    class_name: str = Field(alias="class", json_schema_extra={"not": {"const": "open_clip"}})
     """Its import path, as "my_package:MyEncoder", or the name of an entry point."""
 
     @model_validator(mode="before")

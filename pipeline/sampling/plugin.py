@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any, ClassVar
 
-from pydantic import Discriminator, model_validator
+from pydantic import Discriminator, Field, model_validator
 
 from pipeline.config import PLUGIN_TAG, Settings
 from pipeline.plugins import Plugin, Seam, entry_point_names, missing_members, plugin_of
@@ -16,6 +16,7 @@ from pipeline.types import Grid, Skip, VideoInfo
 
 __all__ = ["SAMPLERS", "PluginSampler", "by_strategy"]
 
+_BUILT_IN = ("fixed_rate", "keyframe", "scene_change", "novelty", "composite")
 _PASS_MEMBERS = ("feed", "finish", "held_since", "cuts", "seen_until", "step")
 _EXAMPLE = VideoInfo(
     uri="example.mp4",
@@ -63,7 +64,8 @@ class PluginSampler(Plugin):
 
     seam: ClassVar[Seam] = SAMPLERS
 
-    strategy: str
+    # For editors: what is a strategy of momentseek is no plugin.
+    strategy: str = Field(json_schema_extra={"not": {"enum": list(_BUILT_IN)}})
     """Its import path, as "my_package:MySampler", or the name of an entry point."""
 
     @model_validator(mode="before")
