@@ -36,7 +36,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.setting import rounded, write_result
-from pipeline.encode import OpenClipEncoder
+from pipeline.encode import make_encoder
 from pipeline.evaluate import Evaluation, LabelledQuery, TopAnswer, evaluate, read_labelled, rejection_curve
 from pipeline.index import MomentIndex
 from pipeline.library import Library
@@ -112,7 +112,7 @@ class ShotMeans(Way):
 
     def __init__(self, library: Library, queries: Sequence[LabelledQuery]) -> None:
         super().__init__(library, queries)
-        self._encoder = OpenClipEncoder(library.config.encoder).open()
+        self._encoder = make_encoder(library.config.encoder).open()
 
     def answered(self, query: Query) -> list[Moment]:
         """All shots."""

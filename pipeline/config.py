@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Tag, ValidationError
 
 from pipeline.bundled import bundled_configs_folder
 from pipeline.errors import ConfigError
@@ -21,6 +21,7 @@ from pipeline.parsing import MOST_YAML_BYTES, ParseError, parse_yaml, read_bytes
 from pipeline.uris import public_name
 
 __all__ = [
+    "PLUGIN_TAG",
     "Settings",
     "bundled_files",
     "bundled_names",
@@ -30,6 +31,9 @@ __all__ = [
     "validate",
     "with_overrides",
 ]
+
+PLUGIN_TAG = "my_package:MyClass"
+"""Stands for the classes of other packages where messages list the strategies."""
 
 _LIBRARY_FIELDS = {"path": "library", "private": "library_private"}
 # Ours extend one another once or twice; settings nest four levels deep.
@@ -54,7 +58,7 @@ def load_mapping(path: str | Path) -> dict[str, Any]:
     """Read a YAML file and all that it `extends`, nearest last.
 
     `extends` names another file, relative to the one that says it. A mapping is merged key by key, except that one
-    which names another `strategy` replaces the one below it; every other value replaces.
+    which names another `strategy` or `class` replaces the one below it; every other value replaces.
 
     Args:
         path: A file, or the bare name of a configuration that comes with momentseek ("demo").
@@ -138,7 +142,7 @@ def _spread_library(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay one mapping over another, key by key; a change of `strategy` starts afresh."""
+    """Lay one mapping over another, key by key; a change of `strategy`, or of an encoder's `class`, starts afresh."""
     result = _spread_library(below)
     for key, value in _spread_library(above).items():
         under = result.get(key)
@@ -146,6 +150,7 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
             isinstance(under, dict)
             and isinstance(value, dict)
             and value.get("strategy") in (None, under.get("strategy"))
+            and value.get("class") in (None, under.get("class", "open_clip"))
         ):
             result[key] = merged(under, value)
         else:
@@ -194,10 +199,15 @@ def _with_strategies(model: type[Settings], data: Mapping[str, Any]) -> dict[str
     result = dict(data)
     for name, field in model.model_fields.items():
         given, default = result.get(name), field.get_default(call_default_factory=True)
-        if isinstance(given, Mapping) and isinstance(default, Settings):
+        if isinstance(given, Mapping) and isinstance(default, Settings) and not _is_plugin(given):
             strategy = {"strategy": default.strategy} if hasattr(default, "strategy") else {}
             result[name] = _with_strategies(type(default), {**strategy, **given})
     return result
+
+
+def _is_plugin(given: Mapping[str, Any]) -> bool:
+    """Whether a section is another package's, whose settings have nothing to do with the default's."""
+    return "class" in given or ":" in str(given.get("strategy", ""))
 
 
 def _faults(model: type[Settings], error: ValidationError) -> Iterator[str]:
@@ -205,7 +215,9 @@ def _faults(model: type[Settings], error: ValidationError) -> Iterator[str]:
     for fault in faults[:_MOST_FAULTS]:
         path, parent = _dotted(model, fault["loc"])
         if fault["type"] == "extra_forbidden":
-            allowed = sorted(parent.model_fields) if parent is not None else []
+            allowed = (
+                sorted(field.alias or name for name, field in parent.model_fields.items()) if parent is not None else []
+            )
             near = difflib.get_close_matches(path.rpartition(".")[2], allowed, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}? " if near else ""
             yield f"{path}: unknown setting; {hint}allowed here: {', '.join(allowed)}"
@@ -238,7 +250,7 @@ def _dotted(model: type[Settings], location: tuple[int | str, ...]) -> tuple[str
         annotation = here.model_fields[str(part)].annotation if here and str(part) in here.model_fields else None
         classes = list(_settings_in(annotation))
         here = classes[0] if len(classes) == 1 else None
-        options = {str(c.model_fields["strategy"].default): c for c in classes if "strategy" in c.model_fields}
+        options = dict(_tagged(annotation))
         if len(classes) == 1 and not options:
             options = {classes[0].__name__: classes[0]}
     return ".".join(parts) or "(top)", parent
@@ -250,6 +262,20 @@ def _settings_in(annotation: object) -> Iterator[type[Settings]]:
         return
     for inner in getattr(annotation, "__args__", ()):
         yield from _settings_in(inner)
+
+
+def _tagged(annotation: object) -> Iterator[tuple[str, type[Settings]]]:
+    """The classes of a union by the tags that faults name them by: a `Tag`, or else the class's `strategy`."""
+    tags = [note.tag for note in getattr(annotation, "__metadata__", ()) if isinstance(note, Tag)]
+    if tags:
+        yield from ((str(tags[0]), cls) for cls in _settings_in(annotation))
+        return
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        if (strategy := annotation.model_fields.get("strategy")) is not None:
+            yield str(strategy.default), annotation
+        return
+    for inner in getattr(annotation, "__args__", ()):
+        yield from _tagged(inner)
 
 
 def fingerprint(*parts: Settings | Mapping[str, Any] | str) -> str:

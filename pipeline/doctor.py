@@ -19,6 +19,7 @@ from pipeline.index import is_writable
 from pipeline.library import Library
 from pipeline.library_id import local_folder
 from pipeline.loose_modes import loose_modes
+from pipeline.plugins import Plugin
 from pipeline.present.text import counted
 from pipeline.run_config import RunConfig
 from pipeline.store.privacy import is_private, loose_files
@@ -115,6 +116,10 @@ def _packages(_config: RunConfig) -> Iterator[Finding]:
 def _hardware(config: RunConfig) -> Iterator[Finding]:
     from pipeline.encode.hardware import chosen_device, chosen_precision
 
+    if isinstance(config.encoder, Plugin):
+        used = counted(len(os.sched_getaffinity(0)), "processor")
+        yield Finding("processor", "ok", f"{used}; where the model runs is for {config.encoder.reference} to say")
+        return
     device = chosen_device(config.encoder.device)
     precision = chosen_precision(config.encoder.precision, device)
     why = f"encoder.precision is {config.encoder.precision}"
@@ -163,6 +168,10 @@ def _model(config: RunConfig) -> Iterator[Finding]:
     from pipeline.encode.requirements import check_packages
     from pipeline.encode.weights import name_of, weights_within_reach
 
+    if isinstance(config.encoder, Plugin):
+        config.encoder.open()
+        yield Finding("model", "ok", f"{config.encoder.description}: opened, and gives embeddings")
+        return
     if config.encoder.architecture is None:
         check_packages(config.encoder, config.encoder.model)
     yield Finding("model", "ok", f"{name_of(config.encoder)}: {weights_within_reach(config.encoder)}")

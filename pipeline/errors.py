@@ -17,6 +17,7 @@ MomentseekError
 │   ├── IndexLockedError           another process holds it
 │   ├── IndexDamagedError          its files are not what momentseek wrote; a rebuild makes it anew
 │   └── FingerprintMismatchError   it holds vectors of another encoder
+├── MissingPackageError            an optional package is not installed
 ├── QueryError                     a question that cannot be asked
 └── ExecutionError                 a batch cannot be run
 
@@ -34,6 +35,7 @@ __all__ = [
     "FingerprintMismatchError",
     "IndexDamagedError",
     "IndexLockedError",
+    "MissingPackageError",
     "MomentIndexError",
     "MomentseekError",
     "QueryError",
@@ -136,6 +138,10 @@ class IndexLockedError(MomentIndexError):
 
 class FingerprintMismatchError(MomentIndexError):
     """The index holds vectors of another encoder; the message names both."""
+
+
+class MissingPackageError(MomentseekError, ImportError):
+    """An optional package that a call needs is not installed; the message names it."""
 
 
 class QueryError(MomentseekError):

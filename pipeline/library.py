@@ -7,10 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.encode import Encoder, OpenClipEncoder, OpenEncoder
+from pipeline.encode import Encoder, OpenEncoder, make_encoder
 from pipeline.errors import IndexDamagedError, QueryError, StoreError
 from pipeline.index import MomentIndex
-from pipeline.library_checks import check_encoder, check_sampling
+from pipeline.library_checks import check_encoder, check_encoder_object, check_sampling
 from pipeline.library_config import config_of
 from pipeline.library_file import LibraryFile, write_library_file
 from pipeline.library_index import LibraryIndex, check_writable
@@ -20,7 +20,7 @@ from pipeline.run_config import RunConfig, check_stages
 from pipeline.search import Answer, Query, Searcher, as_query
 from pipeline.search.names import VideoNames
 from pipeline.store import FailureLog, ParquetStore, traces
-from pipeline.types import FailedSource, Moment, Scalar, Source, VideoRecord, VideoReport
+from pipeline.types import FailedSource, FrameEmbeddings, Moment, Scalar, Source, VideoRecord, VideoReport
 from pipeline.upkeep import Comparison, OnVideo, Rebuilt, Removed, compare, rebuild, remove
 from pipeline.video import IndexedVideos
 
@@ -47,7 +47,8 @@ class Library:
 
     def __init__(self, config: RunConfig, *, encoder: Encoder | None = None) -> None:
         self.config = config
-        self._encoder: Encoder = encoder or OpenClipEncoder(config.encoder)
+        self._encoder: Encoder = encoder or make_encoder(config.encoder)
+        self._is_callers_encoder = encoder is not None
         self._model: OpenEncoder | None = None
         self._index = LibraryIndex(config, self._encoder)
         self._searcher: Searcher | None = None
@@ -103,8 +104,8 @@ class Library:
             on_progress: Called while the batch runs, some times a second at most.
 
         Raises:
-            ConfigError: The library holds videos that were sampled under another configuration, or the settings of
-                two stages do not fit together.
+            ConfigError: The library holds videos that were sampled under another configuration, the settings of two
+                stages do not fit together, or an encoder of the caller's own lacks members.
             ExecutionError: The batch cannot be run at all.
             WeightsUnavailableError: The model cannot be had.
             MomentIndexError: The index cannot be used; then the library's file is left as it was.
@@ -114,6 +115,8 @@ class Library:
         from pipeline.library_batch import recorded
         from pipeline.run_log import begin_run
 
+        if self._is_callers_encoder and executor is None:
+            check_encoder_object(self._encoder)
         check_sampling(self.config)
         check_writable(self.config.library)
         apply_privacy(self.config)
@@ -221,6 +224,24 @@ class Library:
         from pipeline.run_log import RunLog
 
         return RunLog(self.config.library)
+
+    def frames(self, name: str) -> FrameEmbeddings:
+        """Read the times and embeddings of a video's sampled frames, as read-only NumPy arrays.
+
+        Of the result, `times_seconds` is float64 (N,), seconds from the start of playback, increasing; `vectors` is
+        float32 (N, D), rows of unit length, so that `vectors @ vectors[0]` are cosines with the first frame.
+
+        Args:
+            name: The video's id, or a file name, path or URI of one video.
+
+        Raises:
+            QueryError: No video goes by this name, or several do.
+            StoreError: The video's file is broken.
+        """
+        found = self.find(name)
+        if len(found) > 1:
+            raise QueryError(f"{len(found)} videos go by {name!r}; name one by its id: {', '.join(found)}")
+        return self.store.read(found[0])
 
     def find(self, *names: str) -> tuple[str, ...]:
         """The ids of the videos that go by these names: file names, paths, URIs or ids.

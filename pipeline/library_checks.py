@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from pipeline.encode import Encoder
+from pipeline.encode import Encoder, Encoding, encoder_faults
 from pipeline.errors import ConfigError, FingerprintMismatchError, StoreError
 from pipeline.library_file import LibraryFile, read_library_file
-from pipeline.run_config import RunConfig
+from pipeline.plugins import Plugin
+from pipeline.run_config import RunConfig, plugins_of
+from pipeline.sampling.plugin import SAMPLERS
 from pipeline.store import ParquetStore
 
-__all__ = ["check_encoder", "check_sampling"]
+__all__ = ["check_encoder", "check_encoder_object", "check_sampling"]
 
 
 def check_encoder(config: RunConfig, encoder: Encoder, *, has_own: bool) -> None:
@@ -29,7 +31,7 @@ def check_encoder(config: RunConfig, encoder: Encoder, *, has_own: bool) -> None
     if kept is None:
         return
     _check_version(kept)
-    if has_own and kept.config.encoder == config.encoder:
+    if has_own and kept.config.encoder == config.encoder and isinstance(config.encoder, Encoding):
         return
     if kept.encoder_fingerprint != encoder.fingerprint and _holds_videos(kept):
         raise FingerprintMismatchError(
@@ -38,6 +40,20 @@ def check_encoder(config: RunConfig, encoder: Encoder, *, has_own: bool) -> None
             f" [{encoder.fingerprint}]; their vectors cannot be compared. Open it without a configuration to"
             " use its own encoder, or choose another library for this one"
         )
+
+
+def check_encoder_object(encoder: Encoder) -> None:
+    """Refuse an encoder that a caller made and that cannot encode pictures; its weights are not loaded.
+
+    Raises:
+        ConfigError: It, or its preprocessing, lacks members; the message names them.
+    """
+    faults = []
+    # What its own code raises here, it raises again when the batch begins, and is reported then.
+    with suppress(Exception):
+        faults = list(encoder_faults(encoder))
+    if faults:
+        raise ConfigError(f"{type(encoder).__name__} is no encoder: {'; '.join(faults)}")
 
 
 def check_sampling(config: RunConfig) -> None:
@@ -50,7 +66,7 @@ def check_sampling(config: RunConfig) -> None:
     if kept is None:
         return
     _check_version(kept)
-    if kept.config.sampling_fingerprint != config.sampling_fingerprint and _holds_videos(kept):
+    if _sampled_by(kept) != config.sampling_fingerprint and _holds_videos(kept):
         raise ConfigError(
             f"the library {config.library!r} was sampled otherwise ({_sampling(kept.config)}) than this"
             f" configuration says ({_sampling(config)}); open it without a configuration, or choose another"
@@ -58,12 +74,30 @@ def check_sampling(config: RunConfig) -> None:
         )
 
 
+def _sampled_by(kept: LibraryFile) -> str:
+    """The sampling's identity; that of a sampler that this process does not use is as the library's file has it."""
+    is_usable = all(sampler.is_loaded for sampler in _plugin_samplers(kept.config))
+    return kept.config.sampling_fingerprint if is_usable else kept.sampling_fingerprint
+
+
+def _plugin_samplers(config: RunConfig) -> list[Plugin]:
+    return [plugin for plugin in plugins_of(config) if plugin.seam is SAMPLERS]
+
+
 def _check_version(kept: LibraryFile) -> None:
-    if kept.sampling_fingerprint != kept.config.sampling_fingerprint and _holds_videos(kept):
+    if kept.sampling_fingerprint == _sampled_by(kept) or not _holds_videos(kept):
+        return
+    samplers = [f"{sampler.class_path} ({sampler.version})" for sampler in _plugin_samplers(kept.config)]
+    if samplers:
         raise ConfigError(
-            f"the library {kept.config.library!r} was made by a version of momentseek that chose frames otherwise than"
-            " this one does; go on with that version, or index the videos again into another library"
+            f"the library {kept.config.library!r} was sampled by another version than the present one of"
+            f" {' and '.join(samplers)}, or by an earlier momentseek; install that version, or index the videos again"
+            " into another library"
         )
+    raise ConfigError(
+        f"the library {kept.config.library!r} was made by a version of momentseek that chose frames otherwise than"
+        " this one does; go on with that version, or index the videos again into another library"
+    )
 
 
 def _holds_videos(kept: LibraryFile) -> bool:

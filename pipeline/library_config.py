@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.config import merged, validate, with_overrides
 from pipeline.library_file import read_library_file
 from pipeline.library_index import index_folder
-from pipeline.run_config import RunConfig
+from pipeline.run_config import RunConfig, with_plugins
 from pipeline.trust import check_trusted
 
 __all__ = ["config_of"]
@@ -28,6 +28,7 @@ def config_of(location: str | Path | RunConfig | None, overrides: Iterable[str])
         ConfigError: A setting is wrong, or the library's file was written by another version.
         StoreError: The library's file cannot be read.
         UntrustedLibraryError: The library's own settings reach outside it, and the user neither set nor trusts them.
+            Then nothing that they name was imported.
     """
     given = with_overrides({}, overrides := list(overrides))
     kept = None
@@ -39,7 +40,8 @@ def config_of(location: str | Path | RunConfig | None, overrides: Iterable[str])
     effective = validate(RunConfig, merged(config.model_dump(mode="json"), given), "configuration")
     if kept is not None:
         check_trusted(kept.config, effective, given)
-    return _with_server(effective)
+    # From here on it is known that the user named or trusts what is imported.
+    return _with_server(with_plugins(effective))
 
 
 def _with_server(config: RunConfig) -> RunConfig:

@@ -12,9 +12,10 @@ from typing import Any
 import yaml
 
 from pipeline.config import merged, validate
+from pipeline.encode import Encoding
 from pipeline.errors import ConfigError, StoreError
 from pipeline.parsing import ParseError, parse_yaml
-from pipeline.run_config import RunConfig
+from pipeline.run_config import RunConfig, plugins_of
 from pipeline.store.places import Place
 from pipeline.trust import remember
 from pipeline.uris import is_remote, local_path
@@ -77,7 +78,10 @@ def read_library_file(library: str) -> LibraryFile | None:
             valid,
             content["encoder_description"],
             content["encoder_fingerprint"],
-            content.get("sampling_fingerprint", valid.sampling_fingerprint),
+            # Files of the first versions have none; those that name a class of another package always do.
+            content["sampling_fingerprint"]
+            if "sampling_fingerprint" in content or plugins_of(valid)
+            else valid.sampling_fingerprint,
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise StoreError(
@@ -133,7 +137,7 @@ def write_library_file(file: LibraryFile) -> None:
 def _own_model(content: Mapping[str, Any], library: str) -> dict[str, Any]:
     """Where the model's files are that the library keeps itself; empty where it keeps none."""
     folder = _folder(library)
-    if folder is None:
+    if folder is None or "class" in content["configuration"]["encoder"]:
         return {}
     named = {name: content["configuration"].get("encoder", {}).get(name) for name in _MODEL_FILES}
     kept = {name: str(folder / path) for name, path in named.items() if path and _is_own(path, folder)}
@@ -166,10 +170,13 @@ def _portable(config: RunConfig) -> dict[str, Any]:
     if data["library_private"] is None:
         # Older versions do not know it.
         del data["library_private"]
-    for name in _MODEL_FILES:
-        path = data["encoder"][name]
-        data["encoder"][name] = path and _lasting(path, _folder(config.library))
-    for settings, name in ((data["encoder"], "cache_dir"), (data["index"], "uri")):
+    paths = [(data["index"], "uri")]
+    if isinstance(config.encoder, Encoding):
+        paths.append((data["encoder"], "cache_dir"))
+        for name in _MODEL_FILES:
+            path = data["encoder"][name]
+            data["encoder"][name] = path and _lasting(path, _folder(config.library))
+    for settings, name in paths:
         if settings[name] is not None and "://" not in settings[name]:
             settings[name] = str(Path(settings[name]).expanduser().absolute())
     return data

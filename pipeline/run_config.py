@@ -11,18 +11,29 @@ from pydantic import Field, field_validator
 
 from pipeline.config import Settings, fingerprint, load_mapping, validate, with_overrides
 from pipeline.encode.architecture import resolved
+from pipeline.encode.plugin import EncoderSettings
 from pipeline.encode.settings import Encoding
 from pipeline.errors import ConfigError
 from pipeline.execution.settings import Execution
 from pipeline.index.settings import Indexing
+from pipeline.plugins import Plugin
 from pipeline.rows import RowRecipe
-from pipeline.sampling import FixedRate, SamplingSettings
+from pipeline.sampling import Composite, FixedRate, PluginSampler, SamplingSettings
 from pipeline.search.settings import Searching
 from pipeline.segment import AggregationSettings, FixedWindows, MeanPooling, SegmentationSettings
 from pipeline.uris import refusal_of_library
 from pipeline.video import Decoding, Fetching
 
-__all__ = ["RunConfig", "check_stages", "json_schema", "load_run_config", "to_yaml", "with_absolute_paths"]
+__all__ = [
+    "RunConfig",
+    "check_stages",
+    "json_schema",
+    "load_run_config",
+    "plugins_of",
+    "to_yaml",
+    "with_absolute_paths",
+    "with_plugins",
+]
 
 # Raised by hand when the code of a stage changes so that its results differ; a new version of a package does not do so.
 _SAMPLING_REVISION = "2"
@@ -49,7 +60,7 @@ class RunConfig(Settings):
     sampling: SamplingSettings = FixedRate()
     """Which frames are embedded."""
 
-    encoder: Encoding = Encoding()
+    encoder: EncoderSettings = Encoding()
     """The model."""
 
     segmentation: SegmentationSettings = FixedWindows()
@@ -76,9 +87,13 @@ class RunConfig(Settings):
 
     @property
     def sampling_fingerprint(self) -> str:
-        """Identity of the sampled frames: sampling, and the decoder that gives them, whatever its threads."""
+        """Identity of the sampled frames: sampling, and the decoder that gives them, whatever its threads.
+
+        Raises:
+            ConfigError: A sampler of another package is not loaded.
+        """
         decoding = self.decoding.model_copy(update={"threads": 1})
-        return fingerprint(self.sampling, decoding, _SAMPLING_REVISION)
+        return fingerprint(*_identity(self.sampling), decoding, _SAMPLING_REVISION)
 
     @property
     def segmentation_fingerprint(self) -> str:
@@ -98,6 +113,46 @@ class RunConfig(Settings):
         )
 
 
+def _identity(sampling: SamplingSettings) -> list[Settings | dict[str, Any]]:
+    """What of a sampling counts for a fingerprint: a plugin counts by its class and version, however it is named."""
+    if isinstance(sampling, PluginSampler):
+        return [sampling.identity]
+    if isinstance(sampling, Composite):
+        parts = [part.identity for part in sampling.parts if isinstance(part, PluginSampler)]
+        return [sampling, *parts]
+    return [sampling]
+
+
+def plugins_of(config: RunConfig) -> tuple[Plugin, ...]:
+    """The sections of a configuration that name classes of other packages."""
+    parts = config.sampling.parts if isinstance(config.sampling, Composite) else (config.sampling,)
+    return tuple(part for part in (*parts, config.encoder) if isinstance(part, Plugin))
+
+
+def with_plugins(config: RunConfig) -> RunConfig:
+    """Import the classes of other packages that a configuration names, and check them.
+
+    Only for what the user named or trusts: importing a module runs it.
+
+    Returns:
+        The configuration with all settings of these classes, defaults included.
+
+    Raises:
+        ConfigError: A class cannot be imported or used; the message says what it lacks.
+    """
+    if not plugins_of(config):
+        return config
+    sampling, encoder = config.sampling, config.encoder
+    if isinstance(sampling, Composite):
+        parts = tuple(part.load() if isinstance(part, PluginSampler) else part for part in sampling.parts)
+        sampling = sampling.model_copy(update={"parts": parts})
+    elif isinstance(sampling, PluginSampler):
+        sampling = sampling.load()
+    if isinstance(encoder, Plugin):
+        encoder = encoder.load()
+    return config.model_copy(update={"sampling": sampling, "encoder": encoder})
+
+
 def load_run_config(path_or_name: str | Path | None = None, overrides: Iterable[str] = ()) -> RunConfig:
     """Make a run's configuration of a YAML file and `a.b=c` overrides.
 
@@ -108,11 +163,12 @@ def load_run_config(path_or_name: str | Path | None = None, overrides: Iterable[
         overrides: Laid over the file, in their order.
 
     Raises:
-        ConfigError: The file cannot be read, or a setting is unknown, of the wrong kind or out of range.
+        ConfigError: The file cannot be read, a setting is unknown, of the wrong kind or out of range, or a class of
+            another package that it names cannot be used.
     """
     data = {} if path_or_name is None else load_mapping(path_or_name)
     origin = "configuration" if path_or_name is None else str(path_or_name)
-    return validate(RunConfig, with_overrides(data, overrides), origin)
+    return with_plugins(validate(RunConfig, with_overrides(data, overrides), origin))
 
 
 def check_stages(config: RunConfig, origin: str = "configuration") -> RunConfig:
@@ -144,10 +200,13 @@ def with_absolute_paths(config: RunConfig) -> RunConfig:
     URLs and what is no path stay.
     """
     data = config.model_dump(mode="json")
-    for name in ("checkpoint", "architecture"):
-        path = data["encoder"][name]
-        data["encoder"][name] = path and str(resolved(path).absolute())
-    for settings, name in ((data, "library"), (data["encoder"], "cache_dir"), (data["index"], "uri")):
+    paths = [(data, "library"), (data["index"], "uri")]
+    if isinstance(config.encoder, Encoding):
+        paths.append((data["encoder"], "cache_dir"))
+        for name in ("checkpoint", "architecture"):
+            path = data["encoder"][name]
+            data["encoder"][name] = path and str(resolved(path).absolute())
+    for settings, name in paths:
         path = settings[name]
         if path is not None and "://" not in path:
             settings[name] = str(Path(path).expanduser().absolute())

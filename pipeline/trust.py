@@ -1,9 +1,10 @@
 """What a library names outside itself, and which of it this user trusts.
 
 A library is data that people hand around. Its `library.yaml` may name a Milvus server, the variable that holds the
-server's token, model files and settings of the network: a received library could send a secret to a host of its own
-choice. Such settings are used only where the user named them (a configuration, `--set`, an environment variable) or
-trusts them: because momentseek wrote them for this user, or because of `momentseek trust DIR`.
+server's token, model files, settings of the network, and classes of other packages: a received library could send a
+secret to a host of its own choice, or run a module of its own choice. Such settings are used only where the user named
+them (a configuration, `--set`, an environment variable) or trusts them: because momentseek wrote them for this user, or
+because of `momentseek trust DIR`.
 
 What is trusted is kept in the user's configuration folder, one file for each set of settings, named after its digest.
 A library may therefore move, and one whose settings change has to be trusted again.
@@ -25,9 +26,11 @@ from typing import Any
 
 from pipeline.bundled import PACKAGES_FOLDER
 from pipeline.config import bundled_files
+from pipeline.encode import EncoderSettings
 from pipeline.encode.architecture import resolved
 from pipeline.errors import ConfigError, UntrustedLibraryError
-from pipeline.run_config import RunConfig, load_run_config
+from pipeline.plugins import Plugin
+from pipeline.run_config import RunConfig, load_run_config, plugins_of
 from pipeline.uris import is_remote, local_path, public_name
 
 __all__ = [
@@ -69,8 +72,9 @@ def outside_settings(config: RunConfig) -> dict[str, Any]:
     """The settings of a library that reach outside its folder, by dotted name, with their values.
 
     These are the place of the index, the variable of its token and its collection; model files and a cache that lie
-    elsewhere; and every setting of `fetching` that is not the default. Paths are absolute, with links resolved. Model
-    files that come with momentseek do not count.
+    elsewhere; classes of other packages with all their settings; and every setting of `fetching` that is not the
+    default. Paths are absolute, with links resolved. Model files that come with momentseek do not count. Nothing that
+    the settings name is imported.
     """
     folder = None if is_remote(config.library) else Path(local_path(config.library)).expanduser().resolve()
     found: dict[str, Any] = {}
@@ -80,16 +84,36 @@ def outside_settings(config: RunConfig) -> dict[str, Any]:
     for name in ("token_variable", "collection"):
         if getattr(index, name) != getattr(plain, name):
             found[f"index.{name}"] = getattr(index, name)
-    for name in _MODEL_FILES:
-        path = getattr(config.encoder, name)
-        if path is not None and not _is_inside(_model_file(path), folder) and _model_file(path) not in _bundled_files():
-            found[f"encoder.{name}"] = str(_model_file(path))
-    cache = config.encoder.cache_dir
-    if cache is not None and not _is_inside(_real(cache), folder):
-        found["encoder.cache_dir"] = str(_real(cache))
+    found |= _outside_model(config.encoder, folder) | _plugins(config)
     for name, value in config.fetching.model_dump(mode="json").items():
         if value != type(config.fetching)().model_dump(mode="json")[name]:
             found[f"fetching.{name}"] = value
+    return found
+
+
+def _outside_model(encoder: EncoderSettings, folder: Path | None) -> dict[str, Any]:
+    if isinstance(encoder, Plugin):
+        return {}
+    found: dict[str, Any] = {}
+    for name in _MODEL_FILES:
+        path = getattr(encoder, name)
+        if path is not None and not _is_inside(_model_file(path), folder) and _model_file(path) not in _bundled_files():
+            found[f"encoder.{name}"] = str(_model_file(path))
+    cache = encoder.cache_dir
+    if cache is not None and not _is_inside(_real(cache), folder):
+        found["encoder.cache_dir"] = str(_real(cache))
+    return found
+
+
+def _plugins(config: RunConfig) -> dict[str, Any]:
+    """The classes of other packages, with all their settings: a trusted class with other settings is not trusted."""
+    found: dict[str, Any] = {}
+    for plugin in plugins_of(config):
+        if plugin in (config.sampling, config.encoder):
+            found[plugin.seam.setting] = plugin.reference
+            found |= {f"{plugin.seam.section}.{name}": value for name, value in plugin.own_settings.items()}
+        else:
+            found["sampling.parts"] = config.sampling.model_dump(mode="json")["parts"]
     return found
 
 
@@ -240,7 +264,8 @@ def _bundled_files() -> frozenset[Path]:
     for file in bundled_files():
         encoder = load_run_config(file).encoder
         # Their paths are relative to the packages, whatever the working directory holds.
-        found |= {(PACKAGES_FOLDER / path).resolve() for path in (encoder.checkpoint, encoder.architecture) if path}
+        paths = () if isinstance(encoder, Plugin) else (encoder.checkpoint, encoder.architecture)
+        found |= {(PACKAGES_FOLDER / path).resolve() for path in paths if path}
     return frozenset(found)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from contracts.word_world import WordModel, video
@@ -331,3 +332,18 @@ def test_closing_twice_is_harmless_and_it_opens_again(tmp_path: Path) -> None:
     library.close()
     assert library.search("green")[0].video_id == "park"
     library.close()
+
+
+def test_frames_are_read_only_arrays(tmp_path: Path) -> None:
+    with filled(tmp_path) as library:
+        [video_id] = library.find("park.mp4")
+        by_id, by_name = library.frames(video_id), library.frames("park.mp4")
+        with pytest.raises(QueryError, match=r"gate\.mp4"):
+            library.frames("gat.mp4")
+    assert (by_id.times_seconds.dtype, by_id.times_seconds.shape) == (np.float64, (12,))
+    assert (by_id.vectors.dtype, by_id.vectors.shape) == (np.float32, (12, 4))
+    np.testing.assert_array_equal(by_id.vectors, by_name.vectors)
+    np.testing.assert_allclose(np.linalg.norm(by_id.vectors, axis=1), 1, atol=1e-5)
+    for array in (by_id.times_seconds, by_id.vectors, by_id.pts):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0

@@ -81,12 +81,14 @@ def _largest_run(config: RunConfig) -> RunReport | None:
 def _caveats(config: RunConfig, known: float | None, gpus: float | None) -> Iterator[str]:
     """What a measured rate does not say of this batch."""
     from pipeline.execution.estimate import MEASURED
+    from pipeline.plugins import Plugin
 
     if known is not None:
         return
     yield "the library has no earlier run here to go by; after one, or with --rate, the time is that of your machines"
-    if config.encoder.model != MEASURED.model:
-        yield f"the rate is that of {MEASURED.model}; none was measured for {config.encoder.model}"
+    model = config.encoder.reference if isinstance(config.encoder, Plugin) else config.encoder.model
+    if model != MEASURED.model:
+        yield f"the rate is that of {MEASURED.model}; none was measured for {model}"
     if gpus:
         have = "a GPU" if gpus == 1 else f"{gpus:g} GPUs"
         yield f"the cluster has {have}, and no rate was measured on one: the time is that without"
@@ -138,7 +140,8 @@ def _estimate(config: RunConfig, looked_at: Sequence[Measured], *, videos: int, 
 
 def _frames_per_second(sampling: Any) -> float:
     parts = getattr(sampling, "parts", (sampling,))
-    return sum(float(getattr(part, "fps", _USUAL_FRAMES_PER_SECOND)) for part in parts)
+    rates = [getattr(part, "fps", None) for part in parts]
+    return sum(float(rate) if isinstance(rate, int | float) else _USUAL_FRAMES_PER_SECOND for rate in rates)
 
 
 def _rows_per_second(segmentation: Any) -> float:
@@ -148,10 +151,13 @@ def _rows_per_second(segmentation: Any) -> float:
 
 
 def _dimension(config: RunConfig) -> int:
-    """Length of the model's embeddings; the usual one where its files are the cluster's alone."""
+    """Length of the model's embeddings; the usual one where its files are the cluster's alone or it is a plugin."""
     from pipeline.encode.architecture import architecture_of
     from pipeline.errors import ConfigError
+    from pipeline.plugins import Plugin
 
+    if isinstance(config.encoder, Plugin):
+        return _USUAL_DIMENSION
     try:
         return architecture_of(config.encoder).dimension
     except ConfigError:

@@ -88,7 +88,13 @@ def _print(answer: Answer, library: Library, *, explained: bool, as_json: bool) 
     else:
         print_answer(answer)
         if explained:
-            print_explanation(answer, library.config.encoder.prompts)
+            print_explanation(answer, _prompts(library))
+
+
+def _prompts(library: Library) -> tuple[str, ...]:
+    """Templates of texts; an encoder of another package takes texts as they are."""
+    prompts: tuple[str, ...] = getattr(library.config.encoder, "prompts", ("{}",))
+    return prompts
 
 
 def _whole(answer: Answer, library: Library, *, explained: bool) -> dict[str, Any]:
@@ -96,7 +102,7 @@ def _whole(answer: Answer, library: Library, *, explained: bool) -> dict[str, An
 
     fields = answer_json(answer, explained=explained)
     if explained:
-        fields["explanation"]["prompts"] = list(library.config.encoder.prompts)
+        fields["explanation"]["prompts"] = list(_prompts(library))
     return fields
 
 

@@ -31,12 +31,16 @@ def show(*, config: str | None, overrides: Sequence[str]) -> None:
 def check(*, config: str | None, overrides: Sequence[str]) -> None:
     """Say whether a configuration is right, or what is wrong in it.
 
-    That includes the names of the model and its weights, for which open_clip is asked (some seconds). No video is
+    That includes the names of the model and its weights, for which open_clip is asked (some seconds), and samplers and
+    encoders of other packages, which are imported. No video is
     touched, and no file that is named: what is there and what is not, `momentseek doctor` says.
     """
+    from pipeline.encode import Encoding
     from pipeline.encode.architecture import check_model
 
-    check_model(run_config(config, overrides).encoder)
+    encoder = run_config(config, overrides).encoder
+    if isinstance(encoder, Encoding):
+        check_model(encoder)
     click.echo(f"{config or 'the default configuration'}: right", err=True)
 
 

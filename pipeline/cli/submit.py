@@ -101,7 +101,7 @@ def _batch(config: RunConfig, sources: Sequence[str], variables: Sequence[str], 
 
     from pipeline.execution.job_batch import JobBatch
     from pipeline.execution.job_model import job_model
-    from pipeline.run_config import to_yaml, with_absolute_paths
+    from pipeline.run_config import plugins_of, to_yaml, with_absolute_paths
     from pipeline.video import read_listings
 
     # A job joins the cluster that runs it, whatever cluster the configuration is used with elsewhere.
@@ -119,7 +119,7 @@ def _batch(config: RunConfig, sources: Sequence[str], variables: Sequence[str], 
         installs=installs,
         environment=dict(map(_variable, variables)),
         model=model.sent,
-        needed=model.needed,
+        needed=(*model.needed, *(f"the package of {plugin.class_path}" for plugin in plugins_of(config))),
     )
 
 

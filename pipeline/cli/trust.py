@@ -26,8 +26,9 @@ __all__ = ["trust"]
 def trust(*, library: str | None, lists: bool, revoke: bool, as_json: bool) -> None:
     """Trust what the configuration of a library names outside the library.
 
-    A library that you received may name a Milvus server, the environment variable that holds its token, model files
-    or network settings. momentseek uses such settings only if you set them yourself or trust them. This command prints
+    A library that you received may name a Milvus server, the environment variable that holds its token, model files,
+    network settings, or samplers and encoders of other packages, which are programs: importing them runs them.
+    momentseek uses such settings only if you set them yourself or trust them. This command prints
     them and trusts them, on this machine and for you alone; if they change, the library has to be trusted again.
 
     Libraries that you index yourself are trusted without it.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from pipeline.encode.open_clip_encoder import OpenClipEncoder
+from pipeline.encode.plugin import EncoderSettings, PluginEncoder, encoder_faults
 from pipeline.encode.preprocess import ClipPreprocessing
 from pipeline.encode.protocol import Encoder, OpenEncoder, Preprocessing
 from pipeline.encode.settings import Encoding
@@ -17,4 +18,20 @@ from pipeline.encode.settings import Encoding
 # (benchmarks.pipeline, medians of five).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-__all__ = ["ClipPreprocessing", "Encoder", "Encoding", "OpenClipEncoder", "OpenEncoder", "Preprocessing"]
+__all__ = [
+    "ClipPreprocessing",
+    "Encoder",
+    "EncoderSettings",
+    "Encoding",
+    "OpenClipEncoder",
+    "OpenEncoder",
+    "PluginEncoder",
+    "Preprocessing",
+    "encoder_faults",
+    "make_encoder",
+]
+
+
+def make_encoder(settings: Encoding | PluginEncoder) -> Encoder:
+    """The encoder that the settings mean; nothing is loaded before it is opened."""
+    return settings if isinstance(settings, PluginEncoder) else OpenClipEncoder(settings)

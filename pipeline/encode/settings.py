@@ -18,6 +18,9 @@ class Encoding(Settings):
     `pipeline` package, so that the configurations that come with momentseek work from anywhere.
     """
 
+    class_name: Literal["open_clip"] = Field(default="open_clip", alias="class", exclude=True)
+    """"open_clip", or the class of an encoder of your own, which has other settings (docs/python.md)."""
+
     model: str = "ViT-B-32"
     """open_clip's name of the architecture; with `architecture`, a name of your own."""
 

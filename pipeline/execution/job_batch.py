@@ -45,7 +45,7 @@ class JobBatch:
         installs: Whether Ray installs them for the job; otherwise the cluster must have them.
         environment: Variables for the job and its workers, secrets among them.
         model: Files of the model that go along, by their names in the working directory.
-        needed: Files of the model that the cluster must have.
+        needed: Files of the model, and packages of plugins, that the cluster must have.
     """
 
     config_yaml: str = field(repr=False)

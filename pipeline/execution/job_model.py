@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.encode.architecture import content_hash, resolved
+from pipeline.encode.plugin import PluginEncoder
 from pipeline.encode.settings import Encoding
 from pipeline.errors import ConfigError, ExecutionError
 from pipeline.store.places import Place
@@ -39,13 +40,15 @@ class JobModel:
         needed: Files that the cluster must have, by the paths of their settings.
     """
 
-    encoder: Encoding
+    encoder: Encoding | PluginEncoder
     sent: Mapping[str, Path] = field(default_factory=dict)
     needed: tuple[str, ...] = ()
 
 
-def job_model(encoder: Encoding, library: str) -> JobModel:
+def job_model(encoder: Encoding | PluginEncoder, library: str) -> JobModel:
     """Decide which files of a model go along: all of them, if all are here, small, and the library is a folder.
+
+    Of an encoder of another package, none: its package must be installed on the cluster.
 
     Args:
         encoder: Its paths are absolute.
@@ -54,6 +57,8 @@ def job_model(encoder: Encoding, library: str) -> JobModel:
     Raises:
         ExecutionError: A file that is here cannot be read.
     """
+    if isinstance(encoder, PluginEncoder):
+        return JobModel(encoder)
     named = {name: path for name in _SETTINGS if (path := getattr(encoder, name)) is not None}
     try:
         is_small = sum(Path(path).stat().st_size for path in named.values()) <= MOST_BYTES
@@ -85,12 +90,14 @@ def keep_model(folder: Path, library: str) -> None:
                 shutil.copyfileobj(sent, kept)
 
 
-def check_model(encoder: Encoding) -> None:
+def check_model(encoder: Encoding | PluginEncoder) -> None:
     """Refuse a model of which a file is not on this machine.
 
     Raises:
         ConfigError: One is not.
     """
+    if isinstance(encoder, PluginEncoder):
+        return
     for name in _SETTINGS:
         path = getattr(encoder, name)
         if path is not None and not resolved(path).is_file():

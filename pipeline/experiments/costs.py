@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.encode import OpenClipEncoder
+from pipeline.encode import make_encoder
 from pipeline.execution.reading import Reading, sampled_batches
 from pipeline.execution.video_work import VideoEnd
 from pipeline.experiments.embedding import sharing_key, store_of
@@ -71,7 +71,7 @@ def decoding_cost(config: RunConfig, places: Sequence[str]) -> DecodingCost | No
     reading = Reading(
         decoder=make_decoder(config.decoding, config.fetching),
         sampler=config.sampling,
-        preprocessing=OpenClipEncoder(config.encoder).preprocessing(),
+        preprocessing=make_encoder(config.encoder).preprocessing(),
         batch_frames=config.execution.batch_frames,
         fetching=config.fetching,
     )

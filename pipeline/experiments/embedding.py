@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.encode import OpenClipEncoder
+from pipeline.encode import make_encoder
 from pipeline.errors import ExecutionError, VideoError
 from pipeline.execution import Execution, OnProgress, Stages, for_several_batches, make_executor
 from pipeline.execution.stage_times import Stopwatch
@@ -61,7 +61,7 @@ class Embedded:
 
 def store_of(config: RunConfig) -> ParquetStore:
     """Where a configuration's frame embeddings are."""
-    return ParquetStore(config.library, config.sampling_fingerprint, OpenClipEncoder(config.encoder).fingerprint)
+    return ParquetStore(config.library, config.sampling_fingerprint, make_encoder(config.encoder).fingerprint)
 
 
 def embed_all(
@@ -167,7 +167,7 @@ def sharing_key(config: RunConfig) -> str:
     """
     grid = config.sampling.grid
     own = config.sampling_fingerprint if grid is not None and grid.tolerance > 0 else ""
-    return f"{OpenClipEncoder(config.encoder).fingerprint} {config.decoding.model_dump_json()} {own}"
+    return f"{make_encoder(config.encoder).fingerprint} {config.decoding.model_dump_json()} {own}"
 
 
 def _embed_together(
@@ -185,7 +185,7 @@ def _embed_together(
     stages = Stages(
         decoder=make_decoder(config.decoding, config.fetching),
         sampler=Shared(tuple(each.sampling for each in configs), known),
-        encoder=OpenClipEncoder(config.encoder),
+        encoder=make_encoder(config.encoder),
         store=SharedStore(stores, found),
         # Rows are made of each sampling's own frames later on; an executor wants to write some.
         recipe=RowRecipe(segmenter=FixedWindows(length_seconds=3600.0), aggregator=MeanPooling(), fingerprint="none"),

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pipeline.config import fingerprint
-from pipeline.encode import Encoding, OpenClipEncoder, OpenEncoder
+from pipeline.encode import EncoderSettings, OpenEncoder, make_encoder
 from pipeline.errors import ExecutionError, QueryError
 from pipeline.evaluate import LabelledQuery, OnSearch, evaluate, read_labelled
 from pipeline.execution import Execution, OnProgress
@@ -121,7 +121,7 @@ class _Scorer:
         self._queries = queries
         self._cost_videos = cost_videos
         self._costs: dict[str, DecodingCost | None] = {}
-        self._encoding: Encoding | None = None
+        self._encoding: EncoderSettings | None = None
         self._opened: OpenEncoder | None = None
 
     def scored(self, variant: Variant) -> VariantResult:
@@ -149,12 +149,12 @@ class _Scorer:
         measured = 0 if result.decoding is None else result.decoding.videos
         return result if wanted in (0, measured) else replace(result, decoding=self._cost(variant))
 
-    def _encoder(self, settings: Encoding) -> OpenEncoder:
+    def _encoder(self, settings: EncoderSettings) -> OpenEncoder:
         """An open encoder: that of the variant before, where it is the same, for it knows the questions already."""
         if self._opened is None or self._encoding != settings:
             # Two models need not fit into memory.
             self._opened = None
-            self._encoding, self._opened = settings, OpenClipEncoder(settings).open()
+            self._encoding, self._opened = settings, make_encoder(settings).open()
             # Else the variant that comes first would pay for all: a text is embedded once.
             self._opened.encode_texts(list(dict.fromkeys(query.text for query in self._queries)))
         return self._opened

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import partial
 
-from pipeline.encode import OpenClipEncoder, OpenEncoder
+from pipeline.encode import OpenEncoder, make_encoder
 from pipeline.experiments.embedding import store_of
 from pipeline.index import MemoryIndex
 from pipeline.library_search import indexed_videos, searcher_of
@@ -56,7 +56,7 @@ class ScoredLibrary:
             self._index.upsert(config.row_recipe.rows(store.read(record.video_id), record.metadata))
         # Not by a method of this object: it and the searcher would hold each other, and the encoder, for long.
         find = partial(match_videos, self._records)
-        encoder, videos = OpenClipEncoder(config.encoder), indexed_videos(config, store)
+        encoder, videos = make_encoder(config.encoder), indexed_videos(config, store)
         self._searcher = searcher_of(config, encoder, opened, self._index, store, find, videos)
 
     def search(

@@ -17,7 +17,7 @@ from pipeline.bundled import PACKAGES_FOLDER, is_bundled_config
 from pipeline.config import Settings, bundled_names, bundled_path, fingerprint, load_mapping, merged, validate
 from pipeline.errors import ConfigError
 from pipeline.evaluate import MATCHING_RULE
-from pipeline.run_config import RunConfig, check_stages, load_run_config
+from pipeline.run_config import RunConfig, check_stages, load_run_config, with_plugins
 
 __all__ = ["Experiment", "Variant", "load_experiment"]
 
@@ -93,9 +93,9 @@ class Variant:
     @property
     def encoder_fingerprint(self) -> str:
         """Identity of its embedding space."""
-        from pipeline.encode import OpenClipEncoder
+        from pipeline.encode import make_encoder
 
-        return OpenClipEncoder(self.config.encoder).fingerprint
+        return make_encoder(self.config.encoder).fingerprint
 
     @property
     def fingerprint(self) -> str:
@@ -145,7 +145,7 @@ def load_experiment(
     for name, changes in _changes(given):
         _check_comparable(name, changes, str(path))
         origin = f"{path}: variant {name!r}"
-        config = check_stages(validate(RunConfig, merged(base, _nested(changes)), origin), origin)
+        config = check_stages(with_plugins(validate(RunConfig, merged(base, _nested(changes)), origin)), origin)
         variants.append(Variant(name, changes, config))
     _check_different(variants, str(path))
     return experiment, tuple(variants)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Tag
 
+from pipeline.config import PLUGIN_TAG
 from pipeline.sampling.composite import Composite
 from pipeline.sampling.cuts import CutDetection
 from pipeline.sampling.fixed_rate import FixedRate
 from pipeline.sampling.keyframe import Keyframe
 from pipeline.sampling.novelty import Novelty
+from pipeline.sampling.plugin import PluginSampler, by_strategy
 from pipeline.sampling.protocol import FrameSampler, SamplingPass
 from pipeline.sampling.scene_change import SceneChange
 from pipeline.sampling.shot_search import Shots, find_shots
@@ -23,6 +25,7 @@ __all__ = [
     "FrameSampler",
     "Keyframe",
     "Novelty",
+    "PluginSampler",
     "SamplingPass",
     "SamplingSettings",
     "SceneChange",
@@ -31,5 +34,13 @@ __all__ = [
     "find_shots",
 ]
 
-SamplingSettings = Annotated[FixedRate | Keyframe | SceneChange | Novelty | Composite, Field(discriminator="strategy")]
-"""Any of the strategies, told apart by `strategy`."""
+SamplingSettings = Annotated[
+    Annotated[FixedRate, Tag("fixed_rate")]
+    | Annotated[Keyframe, Tag("keyframe")]
+    | Annotated[SceneChange, Tag("scene_change")]
+    | Annotated[Novelty, Tag("novelty")]
+    | Annotated[Composite, Tag("composite")]
+    | Annotated[PluginSampler, Tag(PLUGIN_TAG)],
+    by_strategy(FixedRate, Keyframe, SceneChange, Novelty, Composite),
+]
+"""Any of the strategies, or one of another package, told apart by `strategy`."""

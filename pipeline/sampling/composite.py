@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, Tag, field_validator
 
-from pipeline.config import Settings
+from pipeline.config import PLUGIN_TAG, Settings
 from pipeline.sampling.cuts import CutDetection
 from pipeline.sampling.fixed_rate import FixedRate
 from pipeline.sampling.keyframe import Keyframe
 from pipeline.sampling.novelty import Novelty
+from pipeline.sampling.plugin import PluginSampler, by_strategy
 from pipeline.sampling.protocol import SamplingPass
 from pipeline.sampling.scene_change import SceneChange
 from pipeline.sampling.screen_time import FrameHolds, Hold, ScreenTime, merged_holds
@@ -20,7 +21,14 @@ from pipeline.types import Frame, Skip, VideoInfo
 
 __all__ = ["Composite"]
 
-Part = Annotated[FixedRate | Keyframe | Novelty | SceneChange, Field(discriminator="strategy")]
+Part = Annotated[
+    Annotated[FixedRate, Tag("fixed_rate")]
+    | Annotated[Keyframe, Tag("keyframe")]
+    | Annotated[Novelty, Tag("novelty")]
+    | Annotated[SceneChange, Tag("scene_change")]
+    | Annotated[PluginSampler, Tag(PLUGIN_TAG)],
+    by_strategy(FixedRate, Keyframe, Novelty, SceneChange),
+]
 _LEAST_SKIPPED_FIRST = tuple(Skip)
 
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
 
+import numpy as np
+
+from pipeline.errors import MissingPackageError
 from pipeline.search.moments import Curve
 from pipeline.search.query import Query
 from pipeline.types import Moment
 
 __all__ = ["Answer", "Candidate", "Dropped", "Explanation", "Skipped", "TermMeaning"]
+
+_TEXTS = ("video_id", "uri")
 
 
 @dataclass(frozen=True)
@@ -120,3 +127,34 @@ class Answer:
     def first_rank(self) -> int:
         """The rank of this page's first moment among all, from 1."""
         return self.top * (self.query.page - 1) + 1
+
+    def to_pandas(self) -> Any:
+        """The moments as a pandas DataFrame, best first, a row each; without moments, no row and the same columns.
+
+        Its columns are `rank` (int64, from 1), `video_id` and `uri` (text), `start_seconds`, `end_seconds` (not
+        included), `best_seconds`, `score` (0 to 1), `cosine` (-1 to 1; all float64), and `recorded_at` (objects:
+        datetime or None). Steps and copies of moments are left out.
+
+        Raises:
+            MissingPackageError: pandas is not installed.
+        """
+        try:
+            pandas = import_module("pandas")
+        except ImportError as error:
+            raise MissingPackageError(f"`to_pandas` needs the package pandas ({error}); pip install pandas") from error
+        numbers = ("start_seconds", "end_seconds", "best_seconds", "score", "cosine")
+        columns = {
+            "rank": np.arange(self.first_rank, self.first_rank + len(self.moments), dtype=np.int64),
+            **{name: pandas.Series([getattr(moment, name) for moment in self.moments], dtype=str) for name in _TEXTS},
+            **{name: np.array([getattr(moment, name) for moment in self.moments], np.float64) for name in numbers},
+            "recorded_at": pandas.Series([moment.recorded_at for moment in self.moments], dtype=object),
+        }
+        return pandas.DataFrame(columns)
+
+    def __repr__(self) -> str:
+        best = f", best score {self.moments[0].score:.2f}" if self.moments else ""
+        return f"Answer({str(self.query)!r}: {len(self.moments)} of {self.found} moments{best})"
+
+    def _repr_html_(self) -> str:
+        # Presentation lies above search, and is imported when a notebook asks for it.
+        return str(import_module("pipeline.present.answer_html").answer_html(self))

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.encode import Encoder, OpenClipEncoder
+from pipeline.encode import Encoder, make_encoder
 from pipeline.evaluate import evaluate, read_labelled
 from pipeline.library import Library
 from pipeline.run_config import RunConfig, load_run_config
@@ -167,7 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report_pictures(options: argparse.Namespace, config: RunConfig) -> dict[str, Any]:
-    scores = score_pictures(OpenClipEncoder(config.encoder), options.count)
+    scores = score_pictures(make_encoder(config.encoder), options.count)
     for name, (average, share) in sorted(scores.items(), key=lambda item: item[1][0]):
         print(f"{name:<32} average precision {average:6.3f}   shown in {share:6.1%}")
     mean = _mean(average for average, _ in scores.values())

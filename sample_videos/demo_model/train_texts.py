@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from pipeline.encode import OpenClipEncoder
+from pipeline.encode import make_encoder
 from pipeline.run_config import load_run_config
 from sample_videos.demo_model.claims import claims_about, truth_of
 from sample_videos.demo_model.embedded_pictures import draw_pictures, read_pictures
@@ -163,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Draw what is missing, train, and write weights and architecture."""
     options = parse(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
-    draw_pictures(OpenClipEncoder(load_run_config("demo").encoder).open(), options.pictures, options.count)
+    draw_pictures(make_encoder(load_run_config("demo").encoder).open(), options.pictures, options.count)
     torch.manual_seed(TRAINING_SEED)
     architecture = json.loads((FOLDER / ARCHITECTURE_NAME).read_text())
     tower = TextTower(architecture["model_cfg"], load_file(str(options.weights)))
