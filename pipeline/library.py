@@ -364,7 +364,7 @@ class Library:
             if index.count() == 0:
                 raise QueryError(f"the library {self.config.library!r} holds no video yet; index some first")
             self._searcher = searcher_of(
-                self.config, self._encoder, self.model(), index, self.store, self.find, self.indexed_videos
+                self.config, self._encoder, self.model(), index, self.store, self.find, self.indexed_videos, self.survey
             )
         return self._searcher
 

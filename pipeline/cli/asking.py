@@ -84,6 +84,15 @@ _OPTIONS = (
     click.option(
         "--time-of-day", metavar="FROM-TO", help="Only what was recorded then, as 22:00-6:00, where metadata says when."
     ),
+    click.option(
+        "--from",
+        "recorded_from",
+        metavar="DATE",
+        help="Only what was recorded then or later: 2026-11-20 or 2026-11-20T08:30.",
+    ),
+    click.option(
+        "--to", "recorded_to", metavar="DATE", help="Only what was recorded before that time, or on that date."
+    ),
     click.option("--per-video", metavar="N", type=click.IntRange(1), help="Most moments of one video."),
     click.option(
         "--min-score",
@@ -106,7 +115,8 @@ _OPTIONS = (
 )
 _NAMES = (
     *("text", "also", "without", "images", "parts", "like", "then", "within", "at_least", "videos", "where"),
-    *("after", "before", "time_of_day", "per_video", "min_score", "top", "page", "refine", "query", "queries"),
+    *("after", "before", "time_of_day", "recorded_from", "recorded_to", "per_video", "min_score"),
+    *("top", "page", "refine", "query", "queries"),
 )
 _PAGING = ("top", "page")
 
@@ -155,8 +165,8 @@ def _query(said: Mapping[str, Any], order: Sequence[click.Option]) -> Query:
         raise click.UsageError(
             "say what the moment shows: TEXT, --image, --clip or --like; or a whole question: --query or --queries"
         )
-    plain = ("at_least", "after", "before", "time_of_day", "per_video", "min_score", *_PAGING)
-    fields = {name: said[name] for name in plain if said[name] is not None}
+    plain = ("at_least", "after", "before", "time_of_day", "recorded_from", "recorded_to", "per_video", "min_score")
+    fields = {name: said[name] for name in (*plain, *_PAGING) if said[name] is not None}
     fields |= {"then": then, "videos": list(said["videos"]), "where": _metadata(said["where"])}
     return as_query({**first, **fields, "refine": said["refine"]})
 

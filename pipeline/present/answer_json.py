@@ -50,10 +50,11 @@ def answer_json(answer: Answer, *, explained: bool = False) -> dict[str, Any]:
             "candidates": list(map(asdict, explanation.candidates)),
             "dropped": [{"why": one.why, "moment": moment_json(one.moment)} for one in explanation.dropped],
             "skipped": list(map(_skipped_json, explanation.skipped)),
+            "hint": explanation.hint,
         }
     return fields
 
 
 def _skipped_json(skipped: Skipped) -> dict[str, Any]:
-    """A video that was not looked at; `is_broken` is there only where it is true."""
+    """A video that was not looked at; `is_broken` and `has_no_date` are there only where true."""
     return {name: value for name, value in asdict(skipped).items() if value is not False}

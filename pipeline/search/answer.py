@@ -60,12 +60,15 @@ class Skipped:
         uri: A place where it was when it was indexed.
         why: The reason.
         is_broken: Whether its files cannot be read: it may well hold an answer.
+        has_no_date: Whether the question is for a time of recording, and its metadata does not say one that can be
+            compared: it may well hold an answer.
     """
 
     video_id: str
     uri: str
     why: str
     is_broken: bool = False
+    has_no_date: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,10 +77,11 @@ class Explanation:
 
     Attributes:
         terms: What cosines with each term mean.
-        filters: What the index was told to leave out, for people; empty where nothing.
+        filters: What restricts the question, for people; empty where nothing does.
         candidates: Segments that the index nominated, best first within a term.
         dropped: Moments that were found and left out.
-        skipped: Videos with candidates that were not looked at.
+        skipped: Videos that were not looked at: of a question for a time of recording all, else those with candidates.
+        hint: Why no video passes the filter of metadata, for people; empty where one does.
     """
 
     terms: tuple[TermMeaning, ...]
@@ -85,6 +89,7 @@ class Explanation:
     candidates: tuple[Candidate, ...]
     dropped: tuple[Dropped, ...]
     skipped: tuple[Skipped, ...] = ()
+    hint: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
