@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.encode import Encoder, OpenClipEncoder, OpenEncoder
 from pipeline.errors import IndexDamagedError, QueryError, StoreError
 from pipeline.index import MomentIndex
-from pipeline.library_checks import check_encoder, check_sampling
+from pipeline.library_checks import check_dates, check_encoder, check_sampling
 from pipeline.library_config import config_of
 from pipeline.library_file import LibraryFile, write_library_file
 from pipeline.library_index import LibraryIndex, check_writable
@@ -105,6 +105,7 @@ class Library:
         Raises:
             ConfigError: The library holds videos that were sampled under another configuration, or the settings of
                 two stages do not fit together.
+            SourceError: The metadata of a source has a time of recording that is none.
             ExecutionError: The batch cannot be run at all.
             WeightsUnavailableError: The model cannot be had.
             MomentIndexError: The index cannot be used; then the library's file is left as it was.
@@ -119,6 +120,7 @@ class Library:
         apply_privacy(self.config)
         # All are named before anything is done: a manifest may turn out to be broken at its end.
         batch = [source if isinstance(source, Source) else Source(str(source)) for source in sources]
+        check_dates(batch, self.config.search.recorded_at)
         self._claim()
         recorder = begin_run(self.config, self._encoder, batch, on_progress)
         self.last_run_id = recorder.run_id

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 
 from pipeline.encode import Encoder
-from pipeline.errors import ConfigError, FingerprintMismatchError, StoreError
+from pipeline.errors import ConfigError, FingerprintMismatchError, SourceError, StoreError
 from pipeline.library_file import LibraryFile, read_library_file
 from pipeline.run_config import RunConfig
+from pipeline.search.clock import check_date
 from pipeline.store import ParquetStore
+from pipeline.types import Source
+from pipeline.uris import public_name
 
-__all__ = ["check_encoder", "check_sampling"]
+__all__ = ["check_dates", "check_encoder", "check_sampling"]
 
 
 def check_encoder(config: RunConfig, encoder: Encoder, *, has_own: bool) -> None:
@@ -56,6 +60,23 @@ def check_sampling(config: RunConfig) -> None:
             f" configuration says ({_sampling(config)}); open it without a configuration, or choose another"
             " library for this one"
         )
+
+
+def check_dates(sources: Iterable[Source], recorded_at: str) -> None:
+    """Refuse sources whose metadata has a time of recording that is none.
+
+    Args:
+        sources: A batch.
+        recorded_at: The entry of metadata that says when a video begins.
+
+    Raises:
+        SourceError: There is such a source; the message names it and the accepted form.
+    """
+    for source in sources:
+        try:
+            check_date(source.metadata, recorded_at)
+        except ValueError as error:
+            raise SourceError(f"{public_name(source.uri)}: metadata {error}") from error
 
 
 def _check_version(kept: LibraryFile) -> None:

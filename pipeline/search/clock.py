@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 
 from pipeline.types import Scalar
 
-__all__ = ["RecordingTimes", "TimeOfDay", "date_problem", "recorded_at", "recording_begins"]
+__all__ = ["RecordingTimes", "TimeOfDay", "check_date", "date_problem", "recorded_at", "recording_begins"]
 
 _DAY_SECONDS = 86_400
 _FORM = "write it as 2026-11-20T08:30:00+01:00, or without a zone, as 2026-11-20T08:30"
@@ -236,6 +236,21 @@ def date_problem(said: Scalar) -> str | None:
     except ValueError:
         return f"{said[:60]!r} is no date and time after ISO 8601; {_FORM}"
     return None
+
+
+def check_date(metadata: Mapping[str, Scalar], name: str) -> None:
+    """Refuse metadata whose time of recording is none, before a video is indexed with it.
+
+    Args:
+        metadata: Of a video.
+        name: Of the entry that says when it begins.
+
+    Raises:
+        ValueError: The entry is there, and is no date and time; the message has the accepted form.
+    """
+    problem = date_problem(metadata[name]) if name in metadata else None
+    if problem is not None:
+        raise ValueError(f"{name}: {problem}, or name another entry by search.recorded_at")
 
 
 def recorded_at(begins: datetime | None, seconds: float) -> datetime | None:

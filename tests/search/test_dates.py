@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -165,4 +166,4 @@ def test_the_allowed_parts_of_a_recording_hold_the_times_that_are_allowed(bounds
     for second in range(0, 200_000, 293):
         is_in = any(start <= second < end for start, end in parts)
         assert is_in == (begins + timedelta(seconds=second) in times)
-    assert all(before[1] < after[0] for before, after in zip(parts, parts[1:], strict=False)) or "24:00" in str(bounds)
+    assert all(before[1] < after[0] for before, after in pairwise(parts)) or "24:00" in str(bounds)
