@@ -16,10 +16,18 @@ from pipeline.library_file import LibraryFile, write_library_file
 from pipeline.library_index import LibraryIndex, check_writable
 from pipeline.library_privacy import apply_privacy, keep_privacy, remembered_privacy
 from pipeline.library_search import indexed_videos, searcher_of
+from pipeline.library_videos import (
+    SelectedVideos,
+    change_metadata,
+    find_video,
+    removable_id,
+    select_videos,
+    with_changes,
+)
 from pipeline.run_config import RunConfig, check_stages
 from pipeline.search import Answer, Query, Searcher, as_query
 from pipeline.search.names import VideoNames
-from pipeline.store import FailureLog, ParquetStore, traces
+from pipeline.store import FailureLog, ParquetStore
 from pipeline.types import FailedSource, Moment, Scalar, Source, VideoRecord, VideoReport
 from pipeline.upkeep import Comparison, OnVideo, Rebuilt, Removed, compare, rebuild, remove
 from pipeline.video import IndexedVideos
@@ -232,19 +240,60 @@ class Library:
         """
         return tuple(dict.fromkeys(video_id for name in names for video_id in self._found(name)))
 
+    def select(self, *names: str, where: Mapping[str, Scalar] | None = None, missing: bool = False) -> SelectedVideos:
+        """Select videos by all that is given; all videos where nothing is. Those whose files are broken are left out.
+
+        Args:
+            names: File names, paths, URIs, ids or patterns, as "cam1/*.mp4".
+            where: Entries of their metadata.
+            missing: Only those of which no file is left, as far as their places can tell.
+
+        Raises:
+            QueryError: A name or a pattern stands for no video, or no video has metadata of one of the names.
+            StoreError: The library cannot be listed.
+        """
+        return select_videos(self.survey()[0], names, where or {}, missing=missing, fetching=self.config.fetching)
+
+    def set_metadata(
+        self,
+        videos: Iterable[str],
+        entries: Mapping[str, Scalar],
+        *,
+        unset: Iterable[str] = (),
+        dry_run: bool = False,
+    ) -> list[VideoRecord]:
+        """Change the metadata of videos, without reading their files; the other entries stay.
+
+        Where that was ended early, it can be run again: what was done stays done.
+
+        Args:
+            videos: Names, paths, URIs, ids or patterns.
+            entries: That are set.
+            unset: Names of entries that go.
+            dry_run: Change nothing.
+
+        Returns:
+            The records of the videos whose metadata changed, as they are now.
+
+        Raises:
+            QueryError: A name stands for no video, or an entry cannot be set or left out.
+            MomentIndexError: The index cannot be written.
+            StoreError: The library is read-only, or frame embeddings are broken.
+        """
+        names = tuple(videos)
+        records = self.select(*names).records if names else ()
+        changed = with_changes(records, entries, unset, self.config.search.recorded_at)
+        if changed and not dry_run:
+            check_sampling(self.config)
+            check_writable(self.config.library)
+            apply_privacy(self.config)
+            self._claim()
+            changed = list(change_metadata(self.moment_index(), self.store, self.config.row_recipe, changed))
+            self._forget()
+        return changed
+
     def _found(self, name: str) -> tuple[str, ...]:
-        """The ids of the videos that go by a name; one whose file is broken goes by its id alone."""
-        try:
-            return self._names.find((name,), lambda: self.survey()[0])
-        except QueryError as error:
-            broken = self.survey()[1]
-            if name in broken:
-                return (name,)
-            if not broken:
-                raise
-            files = "the file of a video" if len(broken) == 1 else f"the files of {len(broken)} videos"
-            first = next(iter(broken.values()))
-            raise QueryError(f"{error}; {files} cannot be read: {first}") from error
+        return find_video(self._names, self.survey, name)
 
     def find_removable(self, name: str) -> str:
         """The id of the one video that goes by a name, or that is known by this id to the index alone.
@@ -253,16 +302,7 @@ class Library:
             QueryError: No video goes by this name, or several do.
             MomentIndexError: The index cannot be read.
         """
-        try:
-            found = self.find(name)
-        except QueryError:
-            # What a removal that was ended early left behind is known by its id alone.
-            if not self.moment_index().keys_of(name) and not traces(self.store.root_url, name):
-                raise
-            return name
-        if len(found) > 1:
-            raise QueryError(f"{len(found)} videos go by {name!r}; remove them by their ids: {', '.join(found)}")
-        return found[0]
+        return removable_id(self.find, self.moment_index(), self.store, name)
 
     def remove(self, name: str) -> Removed:
         """Remove a video from index and store, not its file, and look whether anything of it is left.

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
+from pipeline.cli.selecting import metadata_of
+
 if TYPE_CHECKING:
     from pipeline.search import Query
-    from pipeline.types import Scalar
 
 __all__ = ["Asked", "InOrder", "question_options"]
 
@@ -167,7 +168,7 @@ def _query(said: Mapping[str, Any], order: Sequence[click.Option]) -> Query:
         )
     plain = ("at_least", "after", "before", "time_of_day", "recorded_from", "recorded_to", "per_video", "min_score")
     fields = {name: said[name] for name in (*plain, *_PAGING) if said[name] is not None}
-    fields |= {"then": then, "videos": list(said["videos"]), "where": _metadata(said["where"])}
+    fields |= {"then": then, "videos": list(said["videos"]), "where": metadata_of(said["where"], "--where")}
     return as_query({**first, **fields, "refine": said["refine"]})
 
 
@@ -217,16 +218,3 @@ def _part(kind: str, value: str) -> dict[str, Any]:
     if kind == "clip":
         raise click.UsageError(f"--clip {value!r}: say from when to when, as {name}@{start}-{times['start'] + 2:g}")
     return {kind: name, "at": times["start"]}
-
-
-def _metadata(where: Sequence[str]) -> dict[str, Scalar]:
-    """What `--where` wants; its values read as those of a CSV manifest do."""
-    from pipeline.video import scalar_of
-
-    wanted = {}
-    for condition in where:
-        name, equals, value = condition.partition("=")
-        if not name or not equals or not value:
-            raise click.UsageError(f"--where {condition!r}: expected NAME=VALUE, as camera=gate")
-        wanted[name] = scalar_of(value)
-    return wanted
