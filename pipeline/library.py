@@ -190,8 +190,8 @@ class Library:
             min_score: Moments with a lower score are no answer; None for the configuration's.
 
         Raises:
-            QueryError: The question is empty or asks for fewer than one moment, no video goes by a name, or the library
-                holds no video yet.
+            QueryError: The question is empty, asks for fewer than one moment or for what is not there, no video goes by
+                a name, or the library holds no video yet.
             TextTooLongError: A text does not fit the model's context.
             VideoError: A picture or video that it names cannot be read.
             WeightsUnavailableError: The model cannot be had.
@@ -200,7 +200,10 @@ class Library:
         """
         said = {"top": top, "videos": tuple(videos), "where": dict(metadata or {}), "min_score": min_score}
         given = {name: value for name, value in said.items() if value not in (None, (), {})}
-        return list(self.ask(as_query(question, given)).moments)
+        query = as_query(question, given)
+        if query.none:
+            raise QueryError("a question for what is not there finds no moments; `ask` answers it, with `absences`")
+        return list(self.ask(query).moments)
 
     def videos(self) -> list[VideoRecord]:
         """What is known of each video, ordered by id.

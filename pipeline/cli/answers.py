@@ -184,12 +184,15 @@ def print_explanation(answer: Answer, prompts: Sequence[str]) -> None:
     _print_terms(explanation, prompts)
     hint = f" ({explanation.hint})" if explanation.hint else ""
     echo(f"\nFilters: {explanation.filters or 'none'}{hint}")
-    _print_candidates(explanation, names)
-    made = answer.found + len(explanation.dropped)
-    echo(
-        f"\nMoments: neighbouring segments were merged and cut to the frames that answer, which gave {made}; "
-        f"{answer.found} of these are the answer, with a score of {answer.min_score:g} or more."
-    )
+    if answer.query.none:
+        echo(f"\nStretches: {answer.found}, without a sampled frame that scores {answer.min_score:g} or more.")
+    else:
+        _print_candidates(explanation, names)
+        made = answer.found + len(explanation.dropped)
+        echo(
+            f"\nMoments: neighbouring segments were merged and cut to the frames that answer, which gave {made}; "
+            f"{answer.found} of these are the answer, with a score of {answer.min_score:g} or more."
+        )
     if explanation.dropped:
         echo(f"Left out: {len(explanation.dropped)}{_first(_LISTED, len(explanation.dropped), 'the first')}")
         rows = [[names.of(one.moment.uri), *_numbers(one.moment), one.why] for one in explanation.dropped[:_LISTED]]

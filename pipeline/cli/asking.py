@@ -77,6 +77,9 @@ _OPTIONS = (
         multiple=True,
         help="Most time before the --then that it follows begins.",
     ),
+    click.option(
+        "--none", is_flag=True, help="List what is without: videos and stretches in which nothing scores enough."
+    ),
     click.option("--at-least", metavar="N", type=click.IntRange(1), help="Only videos with so many such moments."),
     click.option("--video", "videos", metavar="VIDEO", multiple=True, help="Only this video: a name, path or id."),
     click.option("--where", metavar="NAME=VALUE", multiple=True, help="Only videos with this metadata: camera=gate."),
@@ -115,7 +118,8 @@ _OPTIONS = (
     ),
 )
 _NAMES = (
-    *("text", "also", "without", "images", "parts", "like", "then", "within", "at_least", "videos", "where"),
+    *("text", "also", "without", "images", "parts", "like", "then", "within", "none", "at_least", "videos"),
+    "where",
     *("after", "before", "time_of_day", "recorded_from", "recorded_to", "per_video", "min_score"),
     *("top", "page", "refine", "query", "queries"),
 )
@@ -169,7 +173,7 @@ def _query(said: Mapping[str, Any], order: Sequence[click.Option]) -> Query:
     plain = ("at_least", "after", "before", "time_of_day", "recorded_from", "recorded_to", "per_video", "min_score")
     fields = {name: said[name] for name in (*plain, *_PAGING) if said[name] is not None}
     fields |= {"then": then, "videos": list(said["videos"]), "where": metadata_of(said["where"], "--where")}
-    return as_query({**first, **fields, "refine": said["refine"]})
+    return as_query({**first, **fields, "none": said["none"], "refine": said["refine"]})
 
 
 def _steps(said: Mapping[str, Any], order: Sequence[click.Option]) -> list[dict[str, Any]]:

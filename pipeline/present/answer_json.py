@@ -6,10 +6,10 @@ from dataclasses import asdict
 from typing import Any
 
 from pipeline.search import Answer
-from pipeline.search.answer import Skipped
+from pipeline.search.answer import Absence, Skipped
 from pipeline.types import Moment
 
-__all__ = ["answer_json", "moment_json"]
+__all__ = ["absence_json", "answer_json", "moment_json"]
 
 
 def moment_json(moment: Moment) -> dict[str, Any]:
@@ -24,6 +24,13 @@ def _say_times(fields: dict[str, Any]) -> None:
     fields["recorded_at"] = fields["recorded_at"] and fields["recorded_at"].isoformat(timespec="milliseconds")
     for part in (*fields["steps"], *fields["copies"]):
         _say_times(part)
+
+
+def absence_json(absence: Absence) -> dict[str, Any]:
+    """A stretch without what was asked for, as JSON can hold it."""
+    fields = asdict(absence)
+    fields["recorded_at"] = fields["recorded_at"] and fields["recorded_at"].isoformat(timespec="milliseconds")
+    return fields
 
 
 def answer_json(answer: Answer, *, explained: bool = False) -> dict[str, Any]:
@@ -42,6 +49,9 @@ def answer_json(answer: Answer, *, explained: bool = False) -> dict[str, Any]:
         "moments": list(map(moment_json, answer.moments)),
         "nearest": None if answer.nearest is None else moment_json(answer.nearest),
     }
+    if answer.query.none:
+        fields["absences"] = list(map(absence_json, answer.absences))
+        fields |= {"videos": answer.videos, "videos_without": answer.videos_without}
     if explained:
         explanation = answer.explanation
         fields["explanation"] = {

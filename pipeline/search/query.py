@@ -136,6 +136,9 @@ def _last_date(text: str) -> str:
 class Query(Step):
     """A question."""
 
+    none: bool = False
+    """Ask for what is not there: stretches of video in which no sampled frame reaches the score."""
+
     then: Annotated[tuple[Then, ...], BeforeValidator(_many)] = ()
     """One after another; the answer's moments span all steps."""
 
@@ -185,6 +188,9 @@ class Query(Step):
         if self.after is not None and self.before is not None and self.before <= self.after:
             raise ValueError(f"`before` is {self.before:g} s, not later than `after` at {self.after:g} s")
         _ = self.recording_times
+        others = {"then": self.then, "at_least": self.at_least > 1, "per_video": self.per_video, "refine": self.refine}
+        if self.none and (said := [name for name, value in others.items() if value]):
+            raise ValueError(f"`none` lists stretches without a moment, and has no {', '.join(said)}; leave that out")
         return self
 
     @property

@@ -11,6 +11,7 @@ import numpy as np
 from pipeline.encode.protocol import OpenEncoder
 from pipeline.errors import MomentseekError, QueryError, StoreError
 from pipeline.index.protocol import Filter, Hit, MomentIndex
+from pipeline.search.absence import find_absences, refuse_unknown_words
 from pipeline.search.answer import Answer, Candidate, Explanation, TermMeaning
 from pipeline.search.background import Background, probability
 from pipeline.search.evidence import JudgedStep, SeenVideo, moment_of
@@ -94,7 +95,8 @@ class Searcher:
         """Answer a question.
 
         Raises:
-            QueryError: No video goes by a name in it, or a part of a video that it names has no frame.
+            QueryError: No video goes by a name in it, no video has metadata of a name in it, a part of a video that it
+                names has no frame, or it asks for what is not there with words that the model does not know.
             TextTooLongError: A text does not fit the model's context.
             VideoError: A file that it names cannot be read.
             MomentIndexError: The index cannot be asked.
@@ -130,7 +132,43 @@ class Searcher:
                     raise QueryError(f"question {number} ({query}): {error}") from error
                 yield answer
 
+    def _absent(self, query: Query, step: JudgedStep) -> Answer:
+        refuse_unknown_words(step)
+        where = Filter(self._ids(query.videos), dict(query.where))
+        selection = self._selected(query, where)
+        min_score = self._settings.min_score if query.min_score is None else query.min_score
+        top = query.top or self._settings.top
+        absences = find_absences(
+            query,
+            step,
+            selection,
+            self._frames,
+            min_score=min_score,
+            settings=self._settings,
+            provenance=self._provenance,
+        )
+        return Answer(
+            query=query,
+            moments=(),
+            found=len(absences.found),
+            top=top,
+            min_score=min_score,
+            nearest=None,
+            curves={},
+            explanation=replace(
+                _explained([step], ()),
+                filters=described_filters(query, where),
+                skipped=absences.skipped,
+                hint=selection.hint,
+            ),
+            absences=absences.found[top * (query.page - 1) : top * query.page],
+            videos=absences.videos,
+            videos_without=absences.videos_without,
+        )
+
     def _answered(self, query: Query, steps: tuple[JudgedStep, ...]) -> Answer:
+        if query.none:
+            return self._absent(query, steps[0])
         where = Filter(self._ids(query.videos), dict(query.where))
         selection = None if query.recording_times is None else self._selected(query, where)
         min_score = self._settings.min_score if query.min_score is None else query.min_score

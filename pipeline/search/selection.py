@@ -109,7 +109,7 @@ def _without_date(said: Scalar | None, name: str) -> str:
 
 
 def described_filters(query: Query, where: Filter) -> str:
-    """What restricts a question, for people; empty where nothing does.
+    """What restricts where a question looks, for people; empty where nothing does.
 
     Args:
         query: The question.
@@ -130,8 +130,4 @@ def described_filters(query: Query, where: Filter) -> str:
         said.append(f"recorded before {times.ends.isoformat(' ')}")
     if query.at_least > 1:
         said.append(f"at least {query.at_least} such moments in a video")
-    if query.per_video is not None:
-        said.append(f"at most {query.per_video} of a video")
-    if query.min_score is not None:
-        said.append(f"score of at least {query.min_score:g}")
     return "; ".join(said)

@@ -30,11 +30,13 @@ class JudgedTerm:
         term: What was said.
         vector: float32 (D,), of unit length.
         judge: What cosines with it mean.
+        unknown_words: Words of its text that the model does not know.
     """
 
     term: Term
     vector: Vector
     judge: Judge
+    unknown_words: tuple[str, ...] = ()
 
     def log_odds(self, vectors: npt.NDArray[np.float32]) -> Floats:
         """That frames with these float32 (N, D) embeddings show it: float64 (N,)."""
