@@ -35,6 +35,8 @@ __all__ = ["Absences", "find_absences", "refuse_unknown_words"]
 # Of the usual time between sampled frames: points of a grid are met within one step.
 _HOLE_RATIO = 2.0
 _ROUNDING = 1e-6
+# A frame that falls short by the last digit alone is no absence.
+_ROUNDING_OF_SCORES = 1e-12
 
 Interval = tuple[float, float]
 
@@ -144,7 +146,8 @@ class _SeenForAbsence:
         self._curve = curve_of(frames, step)
         self._begins = begins
         self._parts = _allowed(query, begins, self._curve.end_seconds)
-        reaches = np.asarray([probability(score) >= min_score for score in self._curve.scores], np.bool_)
+        with np.errstate(over="ignore"):
+            reaches = 1 / (1 + np.exp(-self._curve.scores)) >= min_score - _ROUNDING_OF_SCORES
         self._answers = reaches | _in_moments(self._curve, reaches, levels_of(step, self._curve, settings))
         self._most_seconds = _HOLE_RATIO * _usual_seconds(self._curve, frames.step_seconds) + _ROUNDING
         self._spans = list(_spans(self._curve, self._most_seconds))

@@ -16,8 +16,8 @@ _MOST_NAMED = 12
 
 
 def has_metadata(record: VideoRecord, where: Mapping[str, Scalar]) -> bool:
-    """Whether each named entry of a video's metadata has this value."""
-    return all(name in record.metadata and record.metadata[name] == value for name, value in where.items())
+    """Whether each named entry of a video's metadata has this value; true is not 1, and "1" is neither."""
+    return all(name in record.metadata and _is_equal(record.metadata[name], value) for name, value in where.items())
 
 
 def with_metadata(records: Sequence[VideoRecord], where: Mapping[str, Scalar]) -> list[VideoRecord]:
@@ -50,7 +50,7 @@ def check_names(records: Iterable[VideoRecord], where: Iterable[str]) -> None:
         near = _nearest(name, known)
         hint = f"did you mean {', '.join(map(shown, near))}? " if near else ""
         raise QueryError(
-            f"no video of this library has metadata {shown(name)}; {hint}known: {_listed([*sorted(known)])}"
+            f"no video of this library has metadata {shown(name)}; {hint}known: {_listed([*map(shown, sorted(known))])}"
         )
 
 
@@ -65,13 +65,14 @@ def metadata_hint(records: Sequence[VideoRecord], where: Mapping[str, Scalar]) -
         return ""
     said = []
     for name, value in where.items():
-        values = Counter(record.metadata[name] for record in records if name in record.metadata)
-        if value in values:
+        values = [record.metadata[name] for record in records if name in record.metadata]
+        if any(_is_equal(each, value) for each in values):
             continue
-        near = [each for each in values if str(each) in _nearest(str(value), map(str, values))]
-        usual = [each for each, _ in values.most_common()]
-        listed = _listed([*dict.fromkeys([*near, *usual])])
-        said.append(f"{name} is never {shown(value)}; it is {listed}")
+        # As they are shown: Python takes 1 and true for the same key.
+        usual = [text for text, _ in Counter(map(shown, values)).most_common()]
+        alike = _nearest(str(value), map(str, values))
+        near = [shown(each) for each in values if str(each) in alike]
+        said.append(f"{name} is never {shown(value)}; it is {_listed([*dict.fromkeys([*near, *usual])])}")
     if said:
         return "; ".join(said)
     return f"no video has {' and '.join(f'{name} = {shown(value)}' for name, value in where.items())} together"
@@ -92,6 +93,10 @@ def _nearest(word: str, words: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(each for match in near for each in folded[match]))
 
 
-def _listed(values: Sequence[object]) -> str:
+def _listed(values: Sequence[str]) -> str:
     more = f" and {len(values) - _MOST_NAMED} more" if len(values) > _MOST_NAMED else ""
-    return ", ".join(map(shown, values[:_MOST_NAMED])) + more
+    return ", ".join(values[:_MOST_NAMED]) + more
+
+
+def _is_equal(one: Scalar, other: Scalar) -> bool:
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
