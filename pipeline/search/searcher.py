@@ -270,6 +270,8 @@ class Searcher:
 
 def _parts(selection: Selection, where: Filter) -> list[Filter]:
     """Filters that let the videos of a selection pass, each video by one of them."""
+    if not selection.skipped:
+        return [where]
     ids = selection.video_ids
     return [replace(where, video_ids=ids[first : first + _IDS_A_FILTER]) for first in range(0, len(ids), _IDS_A_FILTER)]
 
