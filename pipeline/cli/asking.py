@@ -77,9 +77,7 @@ _OPTIONS = (
         multiple=True,
         help="Most time before the --then that it follows begins.",
     ),
-    click.option(
-        "--none", is_flag=True, help="List what is without: videos and stretches in which nothing scores enough."
-    ),
+    click.option("--none", is_flag=True, help="List the videos and stretches in which nothing reaches the score."),
     click.option("--at-least", metavar="N", type=click.IntRange(1), help="Only videos with so many such moments."),
     click.option("--video", "videos", metavar="VIDEO", multiple=True, help="Only this video: a name, path or id."),
     click.option("--where", metavar="NAME=VALUE", multiple=True, help="Only videos with this metadata: camera=gate."),
