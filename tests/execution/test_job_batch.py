@@ -77,8 +77,7 @@ def test_the_id_of_a_batch_without_metadata_is_what_it_always_was():
 
 def test_lists_and_manifests_travel_as_files_that_are_read_as_the_same(tmp_path):
     rows = tuple(
-        Source(f"/v/{n} [x].mp4", {"n": n, "café": "\u00fc\U0001f600", "is_new": n % 2 == 0, "x": n / 3})
-        for n in range(5)
+        Source(f"/v/{n} [x].mp4", {"n": n, "café": "\u00fc\U0001f600", "is_new": n % 2 == 0, "x": n / 3}) for n in range(5)
     )
     lines = tuple(map(Source, ("/v/a b.mp4", "s3://bucket/cam*.mp4", "/v/\udce9.mp4")))
     batch = replace(BATCH, sources=("/v/0.mp4", Listed(rows, are_videos=True), Listed(lines, are_videos=False)))
