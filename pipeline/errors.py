@@ -6,6 +6,7 @@ MomentseekError
 ├── SourceError                    what names videos cannot be read: a manifest, a remote folder
 ├── VideoError                     a video cannot be used
 │   ├── VideoNotFoundError         nothing readable at that place
+│   │   └── VideoGoneError         nothing at all, as far as its place can tell
 │   ├── VideoReadError             it is there, and cannot be read: its server errs or stalls, or it changed meanwhile
 │   ├── UnsupportedVideoError      not a video, no video stream, or not one that this decoder takes
 │   └── VideoDecodeError           the stream is there, and not one frame of it can be decoded
@@ -46,6 +47,7 @@ __all__ = [
     "UntrustedLibraryError",
     "VideoDecodeError",
     "VideoError",
+    "VideoGoneError",
     "VideoNotFoundError",
     "VideoReadError",
     "WeightsUnavailableError",
@@ -94,6 +96,10 @@ class VideoError(MomentseekError):
 
 class VideoNotFoundError(VideoError):
     """There is no readable regular file at that place."""
+
+
+class VideoGoneError(VideoNotFoundError):
+    """There is nothing at that place: its folder, store or server answers, and has no such file."""
 
 
 class VideoReadError(VideoError):

@@ -10,16 +10,24 @@ from typing import TYPE_CHECKING
 from pipeline.encode import Encoder, OpenEncoder, make_encoder
 from pipeline.errors import IndexDamagedError, QueryError, StoreError
 from pipeline.index import MomentIndex
-from pipeline.library_checks import check_encoder, check_encoder_object, check_sampling
+from pipeline.library_checks import check_dates, check_encoder, check_encoder_object, check_sampling
 from pipeline.library_config import config_of
 from pipeline.library_file import LibraryFile, write_library_file
 from pipeline.library_index import LibraryIndex, check_writable
 from pipeline.library_privacy import apply_privacy, keep_privacy, remembered_privacy
 from pipeline.library_search import indexed_videos, searcher_of
+from pipeline.library_videos import (
+    SelectedVideos,
+    change_metadata,
+    find_video,
+    removable_id,
+    select_videos,
+    with_changes,
+)
 from pipeline.run_config import RunConfig, check_stages
 from pipeline.search import Answer, Query, Searcher, as_query
 from pipeline.search.names import VideoNames
-from pipeline.store import FailureLog, ParquetStore, traces
+from pipeline.store import FailureLog, ParquetStore
 from pipeline.types import FailedSource, FrameEmbeddings, Moment, Scalar, Source, VideoRecord, VideoReport
 from pipeline.upkeep import Comparison, OnVideo, Rebuilt, Removed, compare, rebuild, remove
 from pipeline.video import IndexedVideos
@@ -106,6 +114,7 @@ class Library:
         Raises:
             ConfigError: The library holds videos that were sampled under another configuration, the settings of two
                 stages do not fit together, or an encoder of the caller's own lacks members.
+            SourceError: The metadata of a source has a time of recording that is none.
             ExecutionError: The batch cannot be run at all.
             WeightsUnavailableError: The model cannot be had.
             MomentIndexError: The index cannot be used; then the library's file is left as it was.
@@ -122,6 +131,7 @@ class Library:
         apply_privacy(self.config)
         # All are named before anything is done: a manifest may turn out to be broken at its end.
         batch = [source if isinstance(source, Source) else Source(str(source)) for source in sources]
+        check_dates(batch, self.config.search.recorded_at)
         self._claim()
         recorder = begin_run(self.config, self._encoder, batch, on_progress)
         self.last_run_id = recorder.run_id
@@ -183,8 +193,8 @@ class Library:
             min_score: Moments with a lower score are no answer; None for the configuration's.
 
         Raises:
-            QueryError: The question is empty or asks for fewer than one moment, no video goes by a name, or the library
-                holds no video yet.
+            QueryError: The question is empty, asks for fewer than one moment or for what is not there, no video goes by
+                a name, or the library holds no video yet.
             TextTooLongError: A text does not fit the model's context.
             VideoError: A picture or video that it names cannot be read.
             WeightsUnavailableError: The model cannot be had.
@@ -193,7 +203,10 @@ class Library:
         """
         said = {"top": top, "videos": tuple(videos), "where": dict(metadata or {}), "min_score": min_score}
         given = {name: value for name, value in said.items() if value not in (None, (), {})}
-        return list(self.ask(as_query(question, given)).moments)
+        query = as_query(question, given)
+        if query.none:
+            raise QueryError("a question for what is not there finds no moments; `ask` answers it, with `absences`")
+        return list(self.ask(query).moments)
 
     def videos(self) -> list[VideoRecord]:
         """What is known of each video, ordered by id.
@@ -251,19 +264,60 @@ class Library:
         """
         return tuple(dict.fromkeys(video_id for name in names for video_id in self._found(name)))
 
+    def select(self, *names: str, where: Mapping[str, Scalar] | None = None, missing: bool = False) -> SelectedVideos:
+        """Select videos by all that is given; all videos where nothing is. Those whose files are broken are left out.
+
+        Args:
+            names: File names, paths, URIs, ids or patterns, as "cam1/*.mp4".
+            where: Entries of their metadata.
+            missing: Only those of which no file is left, as far as their places can tell.
+
+        Raises:
+            QueryError: A name or a pattern stands for no video, or no video has metadata of one of the names.
+            StoreError: The library cannot be listed.
+        """
+        return select_videos(self.survey()[0], names, where or {}, missing=missing, fetching=self.config.fetching)
+
+    def set_metadata(
+        self,
+        videos: Iterable[str],
+        entries: Mapping[str, Scalar],
+        *,
+        unset: Iterable[str] = (),
+        dry_run: bool = False,
+    ) -> list[VideoRecord]:
+        """Change the metadata of videos, without reading their files; the other entries stay.
+
+        Where that was ended early, it can be run again: what was done stays done.
+
+        Args:
+            videos: Names, paths, URIs, ids or patterns.
+            entries: That are set.
+            unset: Names of entries that go.
+            dry_run: Change nothing.
+
+        Returns:
+            The records of the videos whose metadata changed, as they are now.
+
+        Raises:
+            QueryError: A name stands for no video, or an entry cannot be set or left out.
+            MomentIndexError: The index cannot be written.
+            StoreError: The library is read-only, or frame embeddings are broken.
+        """
+        names = tuple(videos)
+        records = self.select(*names).records if names else ()
+        changed = with_changes(records, entries, unset, self.config.search.recorded_at)
+        if changed and not dry_run:
+            check_sampling(self.config)
+            check_writable(self.config.library)
+            apply_privacy(self.config)
+            self._claim()
+            changed = list(change_metadata(self.moment_index(), self.store, self.config.row_recipe, changed))
+            self._forget()
+        return changed
+
     def _found(self, name: str) -> tuple[str, ...]:
-        """The ids of the videos that go by a name; one whose file is broken goes by its id alone."""
-        try:
-            return self._names.find((name,), lambda: self.survey()[0])
-        except QueryError as error:
-            broken = self.survey()[1]
-            if name in broken:
-                return (name,)
-            if not broken:
-                raise
-            files = "the file of a video" if len(broken) == 1 else f"the files of {len(broken)} videos"
-            first = next(iter(broken.values()))
-            raise QueryError(f"{error}; {files} cannot be read: {first}") from error
+        return find_video(self._names, self.survey, name)
 
     def find_removable(self, name: str) -> str:
         """The id of the one video that goes by a name, or that is known by this id to the index alone.
@@ -272,16 +326,7 @@ class Library:
             QueryError: No video goes by this name, or several do.
             MomentIndexError: The index cannot be read.
         """
-        try:
-            found = self.find(name)
-        except QueryError:
-            # What a removal that was ended early left behind is known by its id alone.
-            if not self.moment_index().keys_of(name) and not traces(self.store.root_url, name):
-                raise
-            return name
-        if len(found) > 1:
-            raise QueryError(f"{len(found)} videos go by {name!r}; remove them by their ids: {', '.join(found)}")
-        return found[0]
+        return removable_id(self.find, self.moment_index(), self.store, name)
 
     def remove(self, name: str) -> Removed:
         """Remove a video from index and store, not its file, and look whether anything of it is left.
@@ -385,7 +430,7 @@ class Library:
             if index.count() == 0:
                 raise QueryError(f"the library {self.config.library!r} holds no video yet; index some first")
             self._searcher = searcher_of(
-                self.config, self._encoder, self.model(), index, self.store, self.find, self.indexed_videos
+                self.config, self._encoder, self.model(), index, self.store, self.find, self.indexed_videos, self.survey
             )
         return self._searcher
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 
 from pipeline.encode import Encoder, Encoding, encoder_faults
-from pipeline.errors import ConfigError, FingerprintMismatchError, StoreError
+from pipeline.errors import ConfigError, FingerprintMismatchError, SourceError, StoreError
 from pipeline.library_file import LibraryFile, read_library_file
 from pipeline.plugins import Plugin
 from pipeline.run_config import RunConfig, plugins_of
 from pipeline.sampling.plugin import SAMPLERS
+from pipeline.search.clock import check_date
 from pipeline.store import ParquetStore
+from pipeline.types import Source
+from pipeline.uris import public_name
 
-__all__ = ["check_encoder", "check_encoder_object", "check_sampling"]
+__all__ = ["check_dates", "check_encoder", "check_encoder_object", "check_sampling"]
 
 
 def check_encoder(config: RunConfig, encoder: Encoder, *, has_own: bool) -> None:
@@ -82,6 +86,23 @@ def _sampled_by(kept: LibraryFile) -> str:
 
 def _plugin_samplers(config: RunConfig) -> list[Plugin]:
     return [plugin for plugin in plugins_of(config) if plugin.seam is SAMPLERS]
+
+
+def check_dates(sources: Iterable[Source], recorded_at: str) -> None:
+    """Refuse sources whose metadata has a time of recording that is none.
+
+    Args:
+        sources: A batch.
+        recorded_at: The entry of metadata that says when a video begins.
+
+    Raises:
+        SourceError: There is such a source; the message names it and the accepted form.
+    """
+    for source in sources:
+        try:
+            check_date(source.metadata, recorded_at)
+        except ValueError as error:
+            raise SourceError(f"{public_name(source.uri)}: metadata {error}") from error
 
 
 def _check_version(kept: LibraryFile) -> None:

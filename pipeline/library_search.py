@@ -9,6 +9,7 @@ from pipeline.encode import Encoder, OpenEncoder
 from pipeline.index import MomentIndex
 from pipeline.run_config import RunConfig
 from pipeline.search import Pictures, Searcher
+from pipeline.search.selection import Survey
 from pipeline.store import ReadableStore
 from pipeline.types import Provenance
 from pipeline.video import IndexedVideos, make_decoder
@@ -24,6 +25,7 @@ def searcher_of(
     store: ReadableStore,
     find: Callable[[str], tuple[str, ...]],
     videos: IndexedVideos,
+    survey: Survey | None = None,
 ) -> Searcher:
     """A searcher as the configuration says.
 
@@ -35,6 +37,7 @@ def searcher_of(
         store: Where the frame embeddings are.
         find: The ids of the videos that go by a name.
         videos: Opens the library's videos.
+        survey: Lists the library's videos; None for the store's records.
 
     Raises:
         MomentIndexError: The index cannot be counted.
@@ -46,6 +49,7 @@ def searcher_of(
         store,
         config.search,
         find=find,
+        survey=survey,
         pictures=partial(_pictures, config, encoder, videos),
         provenance=Provenance(
             sampling=config.sampling_fingerprint,

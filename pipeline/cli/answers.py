@@ -113,6 +113,7 @@ def say_what_is_missing(answer: Answer) -> None:
             f" gone: another video is at {places}; remove the old one from the library by its id (momentseek videos)",
             err=True,
         )
+    _say_without_date(answer)
     last = answer.first_rank + len(answer.moments) - 1
     if answer.moments and last < answer.found:
         shown = f"moments {answer.first_rank}-{last}" if last > answer.first_rank else f"moment {last}"
@@ -134,7 +135,9 @@ def _why_nothing(answer: Answer) -> str:
 
     said = f'nothing matches "{printable(str(answer.query))}"'
     if not answer.explanation.candidates:
-        return f"{said}: no video passes the filters ({answer.explanation.filters or 'none'})"
+        hint = f": {answer.explanation.hint}" if answer.explanation.hint else ""
+        filters = answer.explanation.filters or "none"
+        return f"{said}: no video passes the filters ({printable(filters)}){printable(hint)}{_first_skipped(answer)}"
     good = [one for one in answer.explanation.dropped if one.moment.score >= answer.min_score]
     names = _named(answer)
     if good:
@@ -142,9 +145,7 @@ def _why_nothing(answer: Answer) -> str:
         place = f"{names.of(best.moment.uri)} at {format_seconds(best.moment.best_seconds)}"
         return f"{said}; {len(good)} that score enough were left out, first {place}: {best.why}"
     if answer.nearest is None and answer.explanation.skipped:
-        one, number = answer.explanation.skipped[0], len(answer.explanation.skipped)
-        others = "video was" if number == 1 else "videos were"
-        return f"{said}; {number} {others} not looked at, first {names.of(one.uri)}: {one.why}"
+        return f"{said}{_first_skipped(answer)}"
     if answer.nearest is None:
         return f"{said} one after another in that time" if answer.query.then else said
     near, score = answer.nearest, score_text(answer.nearest.score)
@@ -156,24 +157,52 @@ def _why_nothing(answer: Answer) -> str:
     return f"{said} (the nearest, {place}, scores {score}; {wanted}: try --min-score {rounded}"
 
 
+def _first_skipped(answer: Answer) -> str:
+    """How many videos were not looked at, and why the first was not; empty where there is none."""
+    from pipeline.present import counted, printable
+
+    skipped = answer.explanation.skipped
+    if not skipped:
+        return ""
+    count = counted(len(skipped), "video was", "videos were")
+    first = f"{_named(answer).of(skipped[0].uri)}: {printable(skipped[0].why)}"
+    return f"; {count} not looked at, first {first}"
+
+
+def _say_without_date(answer: Answer) -> None:
+    """Say on standard error how many videos cannot be told the time of, where the question asks for one."""
+    from pipeline.present import counted
+
+    number = sum(skipped.has_no_date for skipped in answer.explanation.skipped)
+    if number:
+        videos = counted(number, "video was", "videos were")
+        echo(f"{videos} left out: no usable date of recording in the metadata (--explain says why)", err=True)
+
+
 def print_explanation(answer: Answer, prompts: Sequence[str]) -> None:
     """How an answer came to be, in words: terms, filters, candidates, moments and what was left out."""
     explanation, names = answer.explanation, _named(answer)
     echo()
     _print_terms(explanation, prompts)
-    echo(f"\nFilters: {explanation.filters or 'none'}")
-    _print_candidates(explanation, names)
-    made = answer.found + len(explanation.dropped)
-    echo(
-        f"\nMoments: neighbouring segments were merged and cut to the frames that answer, which gave {made}; "
-        f"{answer.found} of these are the answer, with a score of {answer.min_score:g} or more."
-    )
+    hint = f" ({explanation.hint})" if explanation.hint else ""
+    echo(f"\nFilters: {explanation.filters or 'none'}{hint}")
+    if answer.query.none:
+        echo(f"\nStretches: {answer.found}, without a sampled frame that scores {answer.min_score:g} or more.")
+    else:
+        _print_candidates(explanation, names)
+        made = answer.found + len(explanation.dropped)
+        echo(
+            f"\nMoments: neighbouring segments were merged and cut to the frames that answer, which gave {made}; "
+            f"{answer.found} of these are the answer, with a score of {answer.min_score:g} or more."
+        )
     if explanation.dropped:
         echo(f"Left out: {len(explanation.dropped)}{_first(_LISTED, len(explanation.dropped), 'the first')}")
         rows = [[names.of(one.moment.uri), *_numbers(one.moment), one.why] for one in explanation.dropped[:_LISTED]]
         print_table(["video", "from", "to", "best", "score", "why"], _aligned(rows, 1), right=(1, 2, 3, 4))
     if explanation.skipped:
-        echo(f"Not looked at: {len(explanation.skipped)}{_first(_LISTED, len(explanation.skipped), 'the first')}")
+        undated = sum(one.has_no_date for one in explanation.skipped)
+        count = f"{len(explanation.skipped)}" + (f", {undated} of them without a usable date" if undated else "")
+        echo(f"Not looked at: {count}{_first(_LISTED, len(explanation.skipped), 'the first')}")
         print_table(["video", "why"], [[names.of(one.uri), one.why] for one in explanation.skipped[:_LISTED]])
 
 

@@ -18,10 +18,12 @@ from pipeline.cli.evaluate import evaluate
 from pipeline.cli.experiment import experiment
 from pipeline.cli.jobs import jobs
 from pipeline.cli.json_log import JsonFormatter, PlainFormatter, is_wanted
+from pipeline.cli.metadata import metadata
+from pipeline.cli.remove import remove
 from pipeline.cli.runs import runs
 from pipeline.cli.searching import search
 from pipeline.cli.settings import config
-from pipeline.cli.shelf import doctor, remove, videos
+from pipeline.cli.shelf import doctor, videos
 from pipeline.cli.submit import submit
 from pipeline.cli.trust import trust
 from pipeline.cli.upkeep import rebuild, verify
@@ -87,6 +89,7 @@ for _command in (
     verify,
     search,
     videos,
+    metadata,
     remove,
     runs,
     submit,

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
+from pipeline.cli.selecting import metadata_of
+
 if TYPE_CHECKING:
     from pipeline.search import Query
-    from pipeline.types import Scalar
 
 __all__ = ["Asked", "InOrder", "question_options"]
 
@@ -76,6 +77,7 @@ _OPTIONS = (
         multiple=True,
         help="Most time before the --then that it follows begins.",
     ),
+    click.option("--none", is_flag=True, help="List the videos and stretches in which nothing reaches the score."),
     click.option("--at-least", metavar="N", type=click.IntRange(1), help="Only videos with so many such moments."),
     click.option("--video", "videos", metavar="VIDEO", multiple=True, help="Only this video: a name, path or id."),
     click.option("--where", metavar="NAME=VALUE", multiple=True, help="Only videos with this metadata: camera=gate."),
@@ -83,6 +85,15 @@ _OPTIONS = (
     click.option("--before", type=_time, metavar="TIME", help="Only before this time of each video."),
     click.option(
         "--time-of-day", metavar="FROM-TO", help="Only what was recorded then, as 22:00-6:00, where metadata says when."
+    ),
+    click.option(
+        "--from",
+        "recorded_from",
+        metavar="DATE",
+        help="Only what was recorded then or later: 2026-11-20 or 2026-11-20T08:30.",
+    ),
+    click.option(
+        "--to", "recorded_to", metavar="DATE", help="Only what was recorded before that time, or on that date."
     ),
     click.option("--per-video", metavar="N", type=click.IntRange(1), help="Most moments of one video."),
     click.option(
@@ -105,8 +116,10 @@ _OPTIONS = (
     ),
 )
 _NAMES = (
-    *("text", "also", "without", "images", "parts", "like", "then", "within", "at_least", "videos", "where"),
-    *("after", "before", "time_of_day", "per_video", "min_score", "top", "page", "refine", "query", "queries"),
+    *("text", "also", "without", "images", "parts", "like", "then", "within", "none", "at_least", "videos"),
+    "where",
+    *("after", "before", "time_of_day", "recorded_from", "recorded_to", "per_video", "min_score"),
+    *("top", "page", "refine", "query", "queries"),
 )
 _PAGING = ("top", "page")
 
@@ -155,10 +168,10 @@ def _query(said: Mapping[str, Any], order: Sequence[click.Option]) -> Query:
         raise click.UsageError(
             "say what the moment shows: TEXT, --image, --clip or --like; or a whole question: --query or --queries"
         )
-    plain = ("at_least", "after", "before", "time_of_day", "per_video", "min_score", *_PAGING)
-    fields = {name: said[name] for name in plain if said[name] is not None}
-    fields |= {"then": then, "videos": list(said["videos"]), "where": _metadata(said["where"])}
-    return as_query({**first, **fields, "refine": said["refine"]})
+    plain = ("at_least", "after", "before", "time_of_day", "recorded_from", "recorded_to", "per_video", "min_score")
+    fields = {name: said[name] for name in (*plain, *_PAGING) if said[name] is not None}
+    fields |= {"then": then, "videos": list(said["videos"]), "where": metadata_of(said["where"], "--where")}
+    return as_query({**first, **fields, "none": said["none"], "refine": said["refine"]})
 
 
 def _steps(said: Mapping[str, Any], order: Sequence[click.Option]) -> list[dict[str, Any]]:
@@ -207,16 +220,3 @@ def _part(kind: str, value: str) -> dict[str, Any]:
     if kind == "clip":
         raise click.UsageError(f"--clip {value!r}: say from when to when, as {name}@{start}-{times['start'] + 2:g}")
     return {kind: name, "at": times["start"]}
-
-
-def _metadata(where: Sequence[str]) -> dict[str, Scalar]:
-    """What `--where` wants; its values read as those of a CSV manifest do."""
-    from pipeline.video import scalar_of
-
-    wanted = {}
-    for condition in where:
-        name, equals, value = condition.partition("=")
-        if not name or not equals or not value:
-            raise click.UsageError(f"--where {condition!r}: expected NAME=VALUE, as camera=gate")
-        wanted[name] = scalar_of(value)
-    return wanted

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -89,6 +90,7 @@ def index(
     """
     from pipeline.cli.live import LiveBar, ProgressLines
     from pipeline.present.text import printable
+    from pipeline.search.clock import check_date
     from pipeline.video import expand
 
     if "" in paths:
@@ -109,7 +111,8 @@ def index(
     seconds = 0.0
     with ended_by_sigterm(), library_for(library, config, overrides, paths) as opened:
         failed = [failure.source for failure in opened.failures()] if retry_failed else []
-        sources = _together(failed, list(expand(paths, opened.config.fetching)))
+        check = partial(check_date, name=opened.config.search.recorded_at)
+        sources = _together(failed, list(expand(paths, opened.config.fetching, check=check)))
         count = len(sources)
         with LiveBar(count) if progress_every is None else ProgressLines(count, progress_every) as bar:
             for report in opened.index(sources, on_progress=bar.update):

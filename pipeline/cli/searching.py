@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.cli.absences import print_absences, say_what_was_sampled
 from pipeline.cli.answers import print_answer, print_explanation, say_what_is_missing
 from pipeline.cli.asking import Asked, InOrder, question_options
 from pipeline.cli.options import as_json, configured, in_library, require_library
@@ -45,6 +46,7 @@ def search(
     momentseek search "a person climbs" --and "a ladder" --not "a hard hat"
     momentseek search "a truck arrives" --then "a person unloads boxes" --within 30
     momentseek search --like gate.mp4@1:12.5 --per-video 1
+    momentseek search --none "a person" --from 2026-11-20 --to 2026-11-21T06:00
 
     Scores are between 0 and 1 and mean the same for all questions: what scores less than --min-score is no answer.
     Times are on the video's playback clock, as a player shows them, and may be written 75.5, 1:15.5 or 0:01:15.5; ± is
@@ -54,6 +56,10 @@ def search(
     """  # noqa: D301 - click knows the character itself, not a backslash and a b
     if asked.lines is not None and (sheet is not None or clips is not None):
         raise click.UsageError("--queries prints answers alone; draw --sheet and write --clips for one question each")
+    if asked.query is not None and asked.query.none and (sheet is not None or clips is not None):
+        raise click.UsageError(
+            "--none lists what is without a moment; there is nothing for --sheet and --clips to show"
+        )
     with require_library(library, config, overrides) as opened:
         if asked.query is None:
             _answer_lines(opened, asked, explained=explain)
@@ -64,7 +70,10 @@ def search(
             _draw(opened, answer, sheet)
         is_whole, said = (True, []) if clips is None else _export(opened, answer, clips)
         warn_of_problems(opened.indexed_videos, known=said)
-    say_what_is_missing(answer)
+    if answer.query.none:
+        say_what_was_sampled(answer)
+    else:
+        say_what_is_missing(answer)
     if _complain_of_broken(answer) or not is_whole:
         raise click.exceptions.Exit(1)
 
@@ -78,15 +87,18 @@ def _complain_of_broken(answer: Answer) -> bool:
 
 
 def _print(answer: Answer, library: Library, *, explained: bool, as_json: bool) -> None:
-    from pipeline.present import moment_json
+    from pipeline.present import absence_json, moment_json
 
     if as_json and explained:
         print_json(_whole(answer, library, explained=True))
     elif as_json:
         for moment in answer.moments:
             print_json(moment_json(moment))
+        for absence in answer.absences:
+            print_json(absence_json(absence))
     else:
         print_answer(answer)
+        print_absences(answer)
         if explained:
             print_explanation(answer, _prompts(library))
 

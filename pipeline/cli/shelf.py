@@ -1,25 +1,27 @@
-"""`momentseek videos`, `momentseek remove` and `momentseek doctor`."""
+"""`momentseek videos` and `momentseek doctor`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.cli.options import as_json, configured, in_library, library_config, require_library
 from pipeline.cli.output import complain, print_json, print_table
+from pipeline.cli.selecting import record_json, selected, selecting
 
 if TYPE_CHECKING:
     from pipeline.types import FailedSource, VideoRecord
 
-__all__ = ["doctor", "remove", "videos"]
+__all__ = ["doctor", "videos"]
 
 _COLOURS = {"ok": "green", "note": "yellow", "broken": "red"}
 
 
 @click.command()
+@selecting
 @configured
 @in_library
 @click.option("--failed", is_flag=True, help="The sources whose latest try failed, and why.")
@@ -28,24 +30,32 @@ _COLOURS = {"ok": "green", "note": "yellow", "broken": "red"}
 def videos(
     ctx: click.Context,
     *,
+    names: Sequence[str],
+    where: Sequence[str],
+    missing: bool,
     config: str | None,
     overrides: Sequence[str],
     library: str | None,
     failed: bool,
     as_json: bool,
 ) -> None:
-    """List the videos of a library.
+    """List the videos of a library, or those that VIDEO (names or patterns), --where and --missing select.
 
     Exit code 1 if the file of one cannot be read; the others are listed.
     """
     with require_library(library, config, overrides) as opened:
         if failed:
+            if names or where or missing:
+                raise click.UsageError("--failed lists all failed sources; leave out what selects videos")
             _print_failures(opened.failures(), as_json=as_json)
             return
+        records: Sequence[VideoRecord]
         records, broken = opened.survey()
+        if names or where or missing:
+            records = selected(opened, names, where, missing=missing).records
     if as_json:
         for record in records:
-            print_json(_fields(record))
+            print_json(record_json(record))
     else:
         _print_records(records)
     for error in broken.values():
@@ -55,6 +65,7 @@ def videos(
 
 def _print_records(records: Sequence[VideoRecord]) -> None:
     from pipeline.present.text import counted, printable
+    from pipeline.search.metadata import metadata_text
     from pipeline.timecode import format_seconds
 
     rows = [
@@ -63,12 +74,16 @@ def _print_records(records: Sequence[VideoRecord]) -> None:
             str(record.status),
             format_seconds(record.duration_seconds),
             str(record.frame_count),
+            printable(metadata_text(record.metadata)),
             printable(", ".join(record.names) or f"none; was {', '.join(record.former_names)}, now another video"),
         ]
         for record in records
     ]
+    columns = ["id", "status", "duration", "frames", "metadata", "names"]
+    if not any(record.metadata for record in records):
+        columns, rows = [*columns[:4], columns[5]], [[*row[:4], row[5]] for row in rows]
     if rows:
-        print_table(["id", "status", "duration", "frames", "names"], rows, right=(2, 3))
+        print_table(columns, rows, right=(2, 3))
     click.echo(counted(len(rows), "video"), err=True)
 
 
@@ -86,54 +101,6 @@ def _print_failures(failures: Sequence[FailedSource], *, as_json: bool) -> None:
         print_table(["failed at", "source", "why"], rows)
     again = "; try again by: momentseek index --retry-failed" if rows else ""
     click.echo(f"{counted(len(rows), 'failed source')}{again}", err=True)
-
-
-def _fields(record: VideoRecord) -> dict[str, Any]:
-    return {
-        "video_id": record.video_id,
-        "names": list(record.names),
-        "former_names": list(record.former_names),
-        "status": str(record.status),
-        "duration_seconds": record.duration_seconds,
-        "covered_seconds": record.covered_seconds,
-        "frame_count": record.frame_count,
-        "problem": record.problem,
-        "width": record.info.width,
-        "height": record.info.height,
-        "codec": record.info.codec,
-        "metadata": dict(record.metadata),
-    }
-
-
-@click.command()
-@click.argument("names", nargs=-1, required=True, metavar="VIDEO...")
-@configured
-@in_library
-@as_json
-def remove(
-    *, names: Sequence[str], config: str | None, overrides: Sequence[str], library: str | None, as_json: bool
-) -> None:
-    """Take videos out of a library, by name, path or id; the files themselves are left alone.
-
-    Prints a receipt for each: what was removed, and what was still found of it afterwards, which is nothing. Ended
-    early, it can be run again by the video's id.
-    """
-    from pipeline.present.text import counted, printable
-
-    with require_library(library, config, overrides) as opened:
-        # All names are looked up first: a wrong one removes nothing.
-        chosen = [(name, opened.find_removable(name)) for name in names]
-        for name, _ in chosen:
-            removed = opened.remove(name)
-            if as_json:
-                print_json(asdict(removed))
-                continue
-            names_of = f" ({', '.join(map(printable, removed.names))})" if removed.names else ""
-            click.echo(
-                f"removed {printable(removed.video_id)}{names_of}: {counted(removed.segments, 'segment')},"
-                f" {counted(removed.frames, 'frame embedding')}, {counted(removed.files, 'file')};"
-                f" {removed.remaining_segments + removed.remaining_files} found afterwards"
-            )
 
 
 @click.command()

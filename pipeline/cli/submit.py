@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -102,6 +103,7 @@ def _batch(config: RunConfig, sources: Sequence[str], variables: Sequence[str], 
     from pipeline.execution.job_batch import JobBatch
     from pipeline.execution.job_model import job_model
     from pipeline.run_config import plugins_of, to_yaml, with_absolute_paths
+    from pipeline.search.clock import check_date
     from pipeline.video import read_listings
 
     # A job joins the cluster that runs it, whatever cluster the configuration is used with elsewhere.
@@ -113,7 +115,7 @@ def _batch(config: RunConfig, sources: Sequence[str], variables: Sequence[str], 
         config_yaml=to_yaml(config),
         identity=config.model_dump(mode="json", exclude={"execution", "search"}),
         library=config.library,
-        sources=tuple(read_listings(sources)),
+        sources=tuple(read_listings(sources, check=partial(check_date, name=config.search.recorded_at))),
         version=version("momentseek"),
         requirements=tuple(text for text in requires("momentseek") or () if "extra ==" not in text),
         installs=installs,

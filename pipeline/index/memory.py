@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.index.arguments import check_query, check_rows
 from pipeline.index.protocol import Filter, Hit
-from pipeline.types import IndexedSegment
+from pipeline.types import IndexedSegment, Scalar
 
 __all__ = ["MemoryIndex"]
 
@@ -40,7 +40,9 @@ class MemoryIndex:
         check_query(vectors, top=top, where=where, dimension=self._dimension)
         rows, matrix = self._by_key()
         if where is not None:
-            kept = [number for number, row in enumerate(rows) if _passes(row, where)]
+            # A filter may name a thousand videos.
+            video_ids = frozenset(where.video_ids)
+            kept = [number for number, row in enumerate(rows) if _passes(row, video_ids, where.metadata)]
             rows, matrix = [rows[number] for number in kept], matrix[kept]
         if not rows:
             return [[] for _ in vectors]
@@ -121,7 +123,7 @@ class _MemoryReplacement(MemoryIndex):
         return self
 
 
-def _passes(row: IndexedSegment, where: Filter) -> bool:
-    if where.video_ids and row.segment.video_id not in where.video_ids:
+def _passes(row: IndexedSegment, video_ids: frozenset[str], metadata: Mapping[str, Scalar]) -> bool:
+    if video_ids and row.segment.video_id not in video_ids:
         return False
-    return all(name in row.metadata and row.metadata[name] == value for name, value in where.metadata.items())
+    return all(name in row.metadata and row.metadata[name] == value for name, value in metadata.items())

@@ -6,10 +6,10 @@ from dataclasses import asdict
 from typing import Any
 
 from pipeline.search import Answer
-from pipeline.search.answer import Skipped
+from pipeline.search.answer import Absence, Skipped
 from pipeline.types import Moment
 
-__all__ = ["answer_json", "moment_json"]
+__all__ = ["absence_json", "answer_json", "moment_json"]
 
 
 def moment_json(moment: Moment) -> dict[str, Any]:
@@ -24,6 +24,13 @@ def _say_times(fields: dict[str, Any]) -> None:
     fields["recorded_at"] = fields["recorded_at"] and fields["recorded_at"].isoformat(timespec="milliseconds")
     for part in (*fields["steps"], *fields["copies"]):
         _say_times(part)
+
+
+def absence_json(absence: Absence) -> dict[str, Any]:
+    """A stretch without what was asked for, as JSON can hold it."""
+    fields = asdict(absence)
+    fields["recorded_at"] = fields["recorded_at"] and fields["recorded_at"].isoformat(timespec="milliseconds")
+    return fields
 
 
 def answer_json(answer: Answer, *, explained: bool = False) -> dict[str, Any]:
@@ -43,6 +50,9 @@ def answer_json(answer: Answer, *, explained: bool = False) -> dict[str, Any]:
         "nearest": None if answer.nearest is None else moment_json(answer.nearest),
         "unknown_words": list(answer.unknown_words),
     }
+    if answer.query.none:
+        fields["absences"] = list(map(absence_json, answer.absences))
+        fields |= {"videos": answer.videos, "videos_without": answer.videos_without}
     if explained:
         explanation = answer.explanation
         fields["explanation"] = {
@@ -51,10 +61,11 @@ def answer_json(answer: Answer, *, explained: bool = False) -> dict[str, Any]:
             "candidates": list(map(asdict, explanation.candidates)),
             "dropped": [{"why": one.why, "moment": moment_json(one.moment)} for one in explanation.dropped],
             "skipped": list(map(_skipped_json, explanation.skipped)),
+            "hint": explanation.hint,
         }
     return fields
 
 
 def _skipped_json(skipped: Skipped) -> dict[str, Any]:
-    """A video that was not looked at; `is_broken` is there only where it is true."""
+    """A video that was not looked at; `is_broken` and `has_no_date` are there only where true."""
     return {name: value for name, value in asdict(skipped).items() if value is not False}

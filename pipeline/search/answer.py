@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from importlib import import_module
 from typing import Any
 
@@ -12,9 +13,49 @@ import numpy as np
 from pipeline.errors import MissingPackageError
 from pipeline.search.moments import Curve
 from pipeline.search.query import Query
-from pipeline.types import Moment
+from pipeline.types import Moment, Provenance
 
-__all__ = ["Answer", "Candidate", "Dropped", "Explanation", "Skipped", "TermMeaning"]
+__all__ = ["Absence", "Answer", "Candidate", "Dropped", "Explanation", "Skipped", "TermMeaning"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Absence:
+    """A stretch of a video in which no sampled frame answers a question.
+
+    Attributes:
+        video_id: Of which video.
+        uri: A place where it was when it was indexed.
+        start_seconds: Where it begins.
+        end_seconds: Where it ends, not included.
+        is_whole: Whether no sampled frame answers in all that the question allows of the video.
+        frames: Sampled frames in the stretch; one that stays on screen counts once for each step of that time.
+        largest_gap_seconds: The longest time in it during which nothing was looked at.
+        unsampled_seconds: Of the whole video, as far as the question allows it: for how long no sampled frame stands.
+        nearest_seconds: Time of the frame in it that scores most.
+        nearest_score: What that frame scores; less than the score that it takes.
+        start_uncertainty_seconds: How far what answers may reach into it at its start.
+        end_uncertainty_seconds: The same at its end.
+        recorded_at: When its start was recorded, where that is known.
+        is_gone: Whether `uri` holds another video by now and no other place of this one is known.
+        provenance: What its frames are of.
+    """
+
+    video_id: str
+    uri: str
+    start_seconds: float
+    end_seconds: float
+    is_whole: bool
+    frames: int
+    largest_gap_seconds: float
+    unsampled_seconds: float
+    nearest_seconds: float
+    nearest_score: float
+    start_uncertainty_seconds: float = 0.0
+    end_uncertainty_seconds: float = 0.0
+    recorded_at: datetime | None = None
+    is_gone: bool = False
+    provenance: Provenance | None = None
+
 
 _TEXTS = ("video_id", "uri")
 
@@ -67,12 +108,15 @@ class Skipped:
         uri: A place where it was when it was indexed.
         why: The reason.
         is_broken: Whether its files cannot be read: it may well hold an answer.
+        has_no_date: Whether the question is for a time of recording, and its metadata does not say one that can be
+            compared: it may well hold an answer.
     """
 
     video_id: str
     uri: str
     why: str
     is_broken: bool = False
+    has_no_date: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,10 +125,11 @@ class Explanation:
 
     Attributes:
         terms: What cosines with each term mean.
-        filters: What the index was told to leave out, for people; empty where nothing.
+        filters: What restricts where the question looks, for people; empty where nothing does.
         candidates: Segments that the index nominated, best first within a term.
         dropped: Moments that were found and left out.
-        skipped: Videos with candidates that were not looked at.
+        skipped: Videos that were not looked at: of a question for a time of recording all, else those with candidates.
+        hint: Why no video passes the filter of metadata, for people; empty where one does.
     """
 
     terms: tuple[TermMeaning, ...]
@@ -92,6 +137,7 @@ class Explanation:
     candidates: tuple[Candidate, ...]
     dropped: tuple[Dropped, ...]
     skipped: tuple[Skipped, ...] = ()
+    hint: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +157,10 @@ class Answer:
         explanation: How it came to be.
         unknown_words: Words of the question that the model does not know, as they are written, each once: what has one
             of them is found nowhere.
+        absences: Of a question for what is not there: this page of the stretches of video in which nothing answers,
+            those of videos in which nothing does first; `moments` is empty then, and `found` counts these.
+        videos: Of such a question: how many videos were looked at.
+        videos_without: Of such a question: in how many of them nothing answers.
     """
 
     query: Query
@@ -122,6 +172,9 @@ class Answer:
     curves: Mapping[str, tuple[Curve, ...]] = field(repr=False)
     explanation: Explanation = field(repr=False)
     unknown_words: tuple[str, ...] = ()
+    absences: tuple[Absence, ...] = ()
+    videos: int = 0
+    videos_without: int = 0
 
     @property
     def first_rank(self) -> int:

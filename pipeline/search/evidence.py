@@ -21,7 +21,7 @@ from pipeline.search.terms import JudgedTerm
 from pipeline.segment.intervals import end_of
 from pipeline.types import FrameEmbeddings, Moment, Provenance, VideoRecord
 
-__all__ = ["JudgedStep", "Peak", "SeenVideo", "found_in", "levels_of", "moment_of", "seen_video"]
+__all__ = ["JudgedStep", "Peak", "SeenVideo", "curve_of", "found_in", "levels_of", "moment_of", "seen_video"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -126,7 +126,7 @@ def seen_video(
         likely: The score from which on no nomination is needed.
         provenance: What its frames and rows are of.
     """
-    curves = curves or tuple(_curve_of(frames, step) for step in steps)
+    curves = curves or tuple(curve_of(frames, step) for step in steps)
     nominated = tuple(dict.fromkeys(nominated))
     least = math.log(likely / (1 - likely)) if 0 < likely < 1 else math.inf
     spans = tuple(
@@ -144,7 +144,7 @@ def _seeds(curve: Curve, nominated: Iterable[tuple[float, float]], least: float)
     return weak | peak_rows(curve, least)
 
 
-def _curve_of(frames: FrameEmbeddings, step: JudgedStep) -> Curve:
+def curve_of(frames: FrameEmbeddings, step: JudgedStep) -> Curve:
     """Log-odds over time that a video's frames answer a step; a picture that was seen to last counts as long."""
     times, scores = frames.times_seconds, step.log_odds(frames.vectors)
     if frames.seen_until_seconds is not None:

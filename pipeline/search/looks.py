@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 
 from pipeline.errors import StoreError
 from pipeline.search.answer import Candidate, Skipped
-from pipeline.search.clock import TimeOfDay, recording_begins
 from pipeline.search.evidence import JudgedStep, SeenVideo, found_in, seen_video
 from pipeline.search.frames import FramesCache
 from pipeline.search.query import Query
 from pipeline.search.ranking import Found
+from pipeline.search.selection import skipped_of
 from pipeline.search.settings import Searching
-from pipeline.types import Provenance, VideoRecord
+from pipeline.types import Provenance
 
 __all__ = ["Looks"]
 
@@ -52,7 +52,7 @@ class Looks:
         # The least score of an answer only cuts the list: what reaches the usual one is looked at whatever it is.
         usual = settings.min_score or Searching().min_score
         self._likely = min(usual, query.min_score or usual)
-        self._part = None if query.time_of_day is None else TimeOfDay.parse(query.time_of_day)
+        self._times = query.recording_times
         self._found: dict[str, list[Found]] = {}
         self.seen: dict[str, SeenVideo] = {}
         self.skipped: dict[str, Skipped] = {}
@@ -91,9 +91,10 @@ class Looks:
         if record is None:
             _log.warning("%s is in the index and not in the store; index it again, or remove it", video_id)
             return None
-        why = self._why_not(record)
-        if why is not None:
-            self.skipped[video_id] = Skipped(video_id, record.last_name, why)
+        # Frames are far more to read than a record.
+        skipped = skipped_of(record, self._query, self._times, self._settings.recorded_at)
+        if skipped is not None:
+            self.skipped[video_id] = skipped
             return None
         return seen_video(
             record,
@@ -105,19 +106,3 @@ class Looks:
             likely=self._likely,
             provenance=self._provenance,
         )
-
-    def _why_not(self, record: VideoRecord) -> str | None:
-        """Why no moment of a video can be an answer, as far as its record tells; frames are far more to read."""
-        if self._query.after is not None and record.duration_seconds < self._query.after:
-            return f"it ends at {record.duration_seconds:.3f} s, before {self._query.after:g} s"
-        if self._part is None:
-            return None
-        begins = recording_begins(record.metadata, self._settings.recorded_at)
-        if begins is None:
-            name = self._settings.recorded_at
-            return (
-                f"its metadata does not say when it was recorded, as {name} with 2026-11-20T08:30 (search.recorded_at)"
-            )
-        if self._part.meets(begins, record.duration_seconds):
-            return None
-        return f"its {record.duration_seconds:.0f} s were recorded from {begins:%H:%M:%S} on"

@@ -37,7 +37,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Curve", "Levels", "Span", "best_rows", "find_spans", "grown_spans", "peak_rows", "unrolled"]
+__all__ = ["Curve", "Levels", "Span", "best_rows", "boundary", "find_spans", "grown_spans", "peak_rows", "unrolled"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -286,12 +286,12 @@ def _is_slope(shots: Sequence[int], taken: npt.NDArray[np.bool_], first: int, af
 
 def _span(curve: Curve, seed: int, first: int, after: int) -> Span:
     times = curve.times_seconds
-    start, before = _boundary(curve, first) if first > 0 else (0.0, 0.0)
-    end, behind = _boundary(curve, after) if after < len(times) else _last_boundary(curve)
+    start, before = boundary(curve, first) if first > 0 else (0.0, 0.0)
+    end, behind = boundary(curve, after) if after < len(times) else _last_boundary(curve)
     return Span(start, end, float(times[seed]), float(curve.scores[seed]), before, behind)
 
 
-def _boundary(curve: Curve, row: int) -> tuple[float, float]:
+def boundary(curve: Curve, row: int) -> tuple[float, float]:
     """Where the boundary between a row's frame and the one before it is, and how far it may be away from there.
 
     The cut between them, the last of several; midway where there is none.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from pipeline.errors import QueryError
 from pipeline.types import VideoRecord
 from pipeline.uris import kept_name, public_name
 
-__all__ = ["VideoNames", "match_videos"]
+__all__ = ["VideoNames", "is_pattern", "match_pattern", "match_videos"]
 
 _Names = Callable[[VideoRecord], Iterable[str]]
 _Lister = Callable[[], Sequence[VideoRecord]]
@@ -72,6 +73,41 @@ def match_videos(records: Sequence[VideoRecord], wanted: str) -> tuple[str, ...]
     near = difflib.get_close_matches(_file_name(wanted), known, n=3, cutoff=0.4) or known[:3]
     hint = f"nearest: {', '.join(near)}" if near else "the library holds no video yet"
     raise QueryError(f"no video {public_name(wanted)!r} in this library; {hint}")
+
+
+def is_pattern(name: str) -> bool:
+    """Whether a name may stand for several videos: it has one of * ? [."""
+    return any(character in name for character in "*?[")
+
+
+def match_pattern(records: Sequence[VideoRecord], pattern: str) -> tuple[str, ...]:
+    """The ids of the videos whose names match a pattern, in the order of `records`.
+
+    `*`, `?` and `[...]` stay within a folder, and `**` is any number of folders. A pattern without / is matched with
+    file names, any other with whole paths and URIs, a relative one made absolute.
+
+    Raises:
+        QueryError: None matches.
+    """
+    if "/" in pattern:
+        forms = [form.split("/") for form in dict.fromkeys((pattern, kept_name(pattern)))]
+        found = [r.video_id for r in records if any(_fits(n.split("/"), form) for n in r.names for form in forms)]
+    else:
+        found = [r.video_id for r in records if any(fnmatchcase(_file_name(n), pattern) for n in r.names)]
+    if not found:
+        raise QueryError(
+            f"no video of this library matches {public_name(pattern)!r}; a pattern without / is matched with file"
+            " names, any other with whole paths and URIs (momentseek videos lists them)"
+        )
+    return tuple(found)
+
+
+def _fits(parts: Sequence[str], patterns: Sequence[str]) -> bool:
+    if not patterns:
+        return not parts
+    if patterns[0] == "**":
+        return any(_fits(parts[start:], patterns[1:]) for start in range(len(parts) + 1))
+    return bool(parts) and fnmatchcase(parts[0], patterns[0]) and _fits(parts[1:], patterns[1:])
 
 
 def _file_name(name: str) -> str:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pipeline.config import Settings, validate
 from pipeline.errors import ConfigError, QueryError
 from pipeline.parsing import parse_json
-from pipeline.search.clock import TimeOfDay
+from pipeline.search.clock import RecordingTimes
 from pipeline.types import Scalar
 from pipeline.uris import public_name
 
@@ -119,12 +119,25 @@ def _many(value: Any) -> Any:
 
 
 def _time_of_day(text: str) -> str:
-    TimeOfDay.parse(text)
+    RecordingTimes.of(time_of_day=text)
+    return text
+
+
+def _first_date(text: str) -> str:
+    RecordingTimes.of(recorded_from=text)
+    return text
+
+
+def _last_date(text: str) -> str:
+    RecordingTimes.of(recorded_to=text)
     return text
 
 
 class Query(Step):
     """A question."""
+
+    none: bool = False
+    """Ask for what is not there: stretches of video in which no sampled frame reaches the score."""
 
     then: Annotated[tuple[Then, ...], BeforeValidator(_many)] = ()
     """One after another; the answer's moments span all steps."""
@@ -148,6 +161,13 @@ class Query(Step):
     """Only moments whose best frame was recorded in this part of a day, as "8:00-17:30" or "22:00-6:00", by the clock
     of the place; `search.recorded_at` names the metadata that says when a video begins."""
 
+    recorded_from: Annotated[str, AfterValidator(_first_date)] | None = None
+    """Only moments whose best frame was recorded at this time or later: a date, as "2026-11-20", or a date and time, as
+    "2026-11-20T08:30". By the clock of the place, unless it names a zone."""
+
+    recorded_to: Annotated[str, AfterValidator(_last_date)] | None = None
+    """Only moments whose best frame was recorded before this time, or on this date or an earlier one."""
+
     top: int | None = Field(default=None, ge=1, le=1000)
     """Most moments of a page; None for the configuration's number."""
 
@@ -167,7 +187,16 @@ class Query(Step):
     def _check_part(self) -> Query:
         if self.after is not None and self.before is not None and self.before <= self.after:
             raise ValueError(f"`before` is {self.before:g} s, not later than `after` at {self.after:g} s")
+        _ = self.recording_times
+        others = {"then": self.then, "at_least": self.at_least > 1, "per_video": self.per_video, "refine": self.refine}
+        if self.none and (said := [name for name, value in others.items() if value]):
+            raise ValueError(f"`none` lists stretches without a moment, and has no {', '.join(said)}; leave that out")
         return self
+
+    @property
+    def recording_times(self) -> RecordingTimes | None:
+        """The recording times that it allows; None where it allows all."""
+        return RecordingTimes.of(self.time_of_day, self.recorded_from, self.recorded_to)
 
     @property
     def steps(self) -> tuple[Step, ...]:

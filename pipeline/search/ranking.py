@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.search.answer import Dropped
-from pipeline.search.clock import TimeOfDay, recorded_at
+from pipeline.search.clock import RecordingTimes, recorded_at
 from pipeline.search.moments import Span
 from pipeline.search.query import Query
 from pipeline.types import Moment
@@ -66,9 +66,9 @@ def rank(
 ) -> Ranking:
     """Order what was found, and leave out what the question doesn't want.
 
-    In this order: what is outside `after`, `before` and `time_of_day`; what scores too little; videos with too few
-    moments; copies of a better moment; more of a video than is wanted. A best frame that stays on screen counts at the
-    first of its seconds that the question allows.
+    In this order: what is outside `after` and `before`; what was recorded at another time; what scores too little;
+    videos with too few moments; copies of a better moment; more of a video than is wanted. A best frame that stays on
+    screen counts at the first of its seconds that the question allows.
 
     Args:
         found: In any order.
@@ -80,11 +80,11 @@ def rank(
     """
     dropped: list[Dropped] = []
     rest = sorted(found, key=lambda f: (-f.log_odds, f.moment.video_id, f.moment.start_seconds))
-    part = None if query.time_of_day is None else TimeOfDay.parse(query.time_of_day)
-    rest = [_placed(one, query, part) for one in _beside(rest, first)]
+    times = query.recording_times
+    rest = [_placed(one, query, times) for one in _beside(rest, first)]
     rest = _kept(rest, lambda moment: _outside(moment, query), dropped)
-    if part is not None:
-        rest = _kept(rest, lambda moment: _at_another_time(moment, part), dropped)
+    if times is not None:
+        rest = _kept(rest, lambda moment: _at_another_time(moment, times), dropped)
     short = [f.moment for f in rest if f.moment.score < min_score]
     rest = _kept(rest, lambda moment: _too_low(moment, min_score), dropped)
     counts = Counter(f.moment.video_id for f in (*first, *rest))
@@ -109,17 +109,18 @@ def _overlap(one: Found, other: Found) -> bool:
     return any(a.start_seconds < b.end_seconds and b.start_seconds < a.end_seconds for a, b in pairs)
 
 
-def _placed(one: Found, query: Query, part: TimeOfDay | None) -> Found:
+def _placed(one: Found, query: Query, times: RecordingTimes | None) -> Found:
     """Move the time of a best frame that stays on screen to where the question allows it, if it does at any."""
     moment = one.moment
-    if one.shown_seconds is None or not (_outside(moment, query) or (part and _at_another_time(moment, part))):
+    if one.shown_seconds is None or not (_outside(moment, query) or (times and _at_another_time(moment, times))):
         return one
     seconds = max(one.shown_seconds[0], query.after or 0.0)
-    if part is not None and moment.recorded_at is not None:
+    if times is not None and moment.recorded_at is not None:
         there = recorded_at(moment.recorded_at, seconds - moment.best_seconds)
-        if there is None:
+        waited = None if there is None else times.seconds_until(there)
+        if waited is None:
             return one
-        seconds += part.seconds_until(there)
+        seconds += waited
     if seconds > one.shown_seconds[1] or (query.before is not None and seconds >= query.before):
         return one
     shown_at = recorded_at(moment.recorded_at, seconds - moment.best_seconds)
@@ -145,10 +146,12 @@ def _outside(moment: Moment, query: Query) -> str | None:
     return None
 
 
-def _at_another_time(moment: Moment, part: TimeOfDay) -> str | None:
+def _at_another_time(moment: Moment, times: RecordingTimes) -> str | None:
     if moment.recorded_at is None:
         return "when it was recorded is not known"
-    return None if moment.recorded_at in part else f"it was recorded at {moment.recorded_at:%H:%M:%S}"
+    if moment.recorded_at in times:
+        return None
+    return f"it was recorded at {moment.recorded_at:{'%Y-%m-%d ' if times.has_dates else ''}%H:%M:%S}"
 
 
 def _too_low(moment: Moment, min_score: float) -> str | None:

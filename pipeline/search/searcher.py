@@ -10,8 +10,9 @@ import numpy as np
 
 from pipeline.encode.protocol import OpenEncoder
 from pipeline.errors import MomentseekError, QueryError, StoreError
-from pipeline.index.protocol import Filter, MomentIndex
-from pipeline.search.answer import Answer, Candidate, Explanation, Skipped, TermMeaning
+from pipeline.index.protocol import Filter, Hit, MomentIndex
+from pipeline.search.absence import find_absences, refuse_unknown_words
+from pipeline.search.answer import Answer, Candidate, Explanation, TermMeaning
 from pipeline.search.background import Background, probability
 from pipeline.search.evidence import JudgedStep, SeenVideo, moment_of
 from pipeline.search.frames import FramesCache
@@ -21,6 +22,7 @@ from pipeline.search.pictures import Pictures
 from pipeline.search.query import Query, Step
 from pipeline.search.ranking import Found, Ranking, rank
 from pipeline.search.refine import Refiner
+from pipeline.search.selection import Selection, Survey, described_filters, select
 from pipeline.search.settings import Searching
 from pipeline.search.terms import JudgedTerm, Terms
 from pipeline.store.protocol import ReadableStore
@@ -32,6 +34,8 @@ _ASKED_AT_ONCE = 64
 _DEEPER = 4
 _DEEPEST = 16_384
 """Candidates of one request that a Milvus server allows."""
+_IDS_A_FILTER = 1000
+"""Videos of one request's filter: 20 kB of a Milvus expression."""
 
 
 class Searcher:
@@ -47,6 +51,7 @@ class Searcher:
         settings: How hits become moments.
         pictures: Makes what reads files that a question names; None where it may name none.
         find: The ids of the videos that go by a name; None to look through the store's records.
+        survey: Lists the library's videos; None for the store's records, all of which must be readable then.
         provenance: Of what the library holds; each moment gets it.
     """
 
@@ -59,6 +64,7 @@ class Searcher:
         *,
         pictures: Callable[[], Pictures] | None = None,
         find: Callable[[str], tuple[str, ...]] | None = None,
+        survey: Survey | None = None,
         provenance: Provenance | None = None,
     ) -> None:
         self._encoder = encoder
@@ -68,6 +74,7 @@ class Searcher:
         self._provenance = provenance
         self._frames = FramesCache(store, settings.cache_mebibytes * 2**20, encoder.dimension)
         self._find = find or (lambda name: match_videos(list(store.records()), name))
+        self._survey: Survey = survey or (lambda: (list(store.records()), {}))
         sample = store.background(index.count())
         if len(sample.vectors) and sample.vectors.shape[1] != encoder.dimension:
             raise StoreError(
@@ -89,7 +96,8 @@ class Searcher:
         """Answer a question.
 
         Raises:
-            QueryError: No video goes by a name in it, or a part of a video that it names has no frame.
+            QueryError: No video goes by a name in it, no video has metadata of a name in it, a part of a video that it
+                names has no frame, or it asks for what is not there with words that the model does not know.
             TextTooLongError: A text does not fit the model's context.
             VideoError: A file that it names cannot be read.
             MomentIndexError: The index cannot be asked.
@@ -125,15 +133,52 @@ class Searcher:
                     raise QueryError(f"question {number} ({query}): {error}") from error
                 yield answer
 
-    def _answered(self, query: Query, steps: tuple[JudgedStep, ...]) -> Answer:
+    def _absent(self, query: Query, step: JudgedStep) -> Answer:
+        refuse_unknown_words(step)
         where = Filter(self._ids(query.videos), dict(query.where))
+        selection = self._selected(query, where)
+        min_score = self._settings.min_score if query.min_score is None else query.min_score
+        top = query.top or self._settings.top
+        absences = find_absences(
+            query,
+            step,
+            selection,
+            self._frames,
+            min_score=min_score,
+            settings=self._settings,
+            provenance=self._provenance,
+        )
+        return Answer(
+            query=query,
+            moments=(),
+            found=len(absences.found),
+            top=top,
+            min_score=min_score,
+            nearest=None,
+            curves={},
+            explanation=replace(
+                _explained([step], ()),
+                filters=described_filters(query, where),
+                skipped=absences.skipped,
+                hint=selection.hint,
+            ),
+            absences=absences.found[top * (query.page - 1) : top * query.page],
+            videos=absences.videos,
+            videos_without=absences.videos_without,
+        )
+
+    def _answered(self, query: Query, steps: tuple[JudgedStep, ...]) -> Answer:
+        if query.none:
+            return self._absent(query, steps[0])
+        where = Filter(self._ids(query.videos), dict(query.where))
+        selection = None if query.recording_times is None else self._selected(query, where)
         min_score = self._settings.min_score if query.min_score is None else query.min_score
         top = query.top or self._settings.top
         asked = max(top, self._settings.candidates)
         looks = Looks(query, steps, self._frames, self._settings, self._provenance)
         first: tuple[Found, ...] = ()
         while True:
-            candidates, is_all = self._nominated(steps, asked, where)
+            candidates, is_all = self._nominated(steps, asked, where, selection)
             looks.look(candidates)
             same = self._settings.same_picture
             ranking = rank(looks.found, query, min_score=min_score, same_picture=same, first=first)
@@ -146,6 +191,8 @@ class Searcher:
             if is_all or full == query.page or is_spent or asked >= _DEEPEST:
                 break
             asked = min(asked * _DEEPER, _DEEPEST)
+        if not candidates and selection is None:
+            selection = self._selected(query, where)
         page = ranking.found[top * (query.page - 1) : top * query.page]
         shown = self._refined(page, looks.seen, steps) if query.refine else tuple(found.moment for found in page)
         return Answer(
@@ -156,7 +203,12 @@ class Searcher:
             min_score=min_score,
             nearest=ranking.nearest,
             curves={moment.video_id: looks.seen[moment.video_id].curves for moment in shown or _only(ranking.nearest)},
-            explanation=_explained(steps, where, candidates, ranking, tuple(looks.skipped.values())),
+            explanation=replace(
+                _explained(steps, candidates, ranking),
+                filters=described_filters(query, where),
+                skipped=(*looks.skipped.values(), *(() if selection is None else selection.skipped)),
+                hint="" if selection is None else selection.hint,
+            ),
             unknown_words=_unknown_words(steps),
         )
 
@@ -190,10 +242,19 @@ class Searcher:
     def _ids(self, names: Iterable[str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(video_id for name in names for video_id in self._find(name)))
 
-    def _nominated(self, steps: Sequence[JudgedStep], asked: int, where: Filter) -> tuple[tuple[Candidate, ...], bool]:
+    def _selected(self, query: Query, where: Filter) -> Selection:
+        return select(query, where.video_ids, self._settings.recorded_at, self._survey)
+
+    def _nominated(
+        self, steps: Sequence[JudgedStep], asked: int, where: Filter, selection: Selection | None
+    ) -> tuple[tuple[Candidate, ...], bool]:
         """Segments near what the steps want to be shown, and whether the index has no more of them."""
         terms = [term for step in steps for term in step.shows]
-        answers = self._index.search(np.stack([term.vector for term in terms]), top=asked, where=where)
+        vectors = np.stack([term.vector for term in terms])
+        answers: list[list[Hit]] = [[] for _ in terms]
+        for part in [where] if selection is None else _parts(selection, where):
+            found = self._index.search(vectors, top=asked, where=part)
+            answers = [[*before, *hits] for before, hits in zip(answers, found, strict=True)]
         candidates = tuple(
             Candidate(
                 str(term.term),
@@ -204,9 +265,17 @@ class Searcher:
                 probability(float(term.judge(np.asarray([hit.score]))[0])),
             )
             for term, hits in zip(terms, answers, strict=True)
-            for hit in hits
+            for hit in sorted(hits, key=lambda hit: (-hit.score, hit.key))[:asked]
         )
         return candidates, all(len(hits) < asked for hits in answers)
+
+
+def _parts(selection: Selection, where: Filter) -> list[Filter]:
+    """Filters that let the videos of a selection pass, each video by one of them."""
+    if not selection.skipped:
+        return [where]
+    ids = selection.video_ids
+    return [replace(where, video_ids=ids[first : first + _IDS_A_FILTER]) for first in range(0, len(ids), _IDS_A_FILTER)]
 
 
 def _only(moment: Moment | None) -> tuple[Moment, ...]:
@@ -226,16 +295,10 @@ def _unknown_words(steps: Sequence[JudgedStep]) -> tuple[str, ...]:
 
 
 def _explained(
-    steps: Sequence[JudgedStep],
-    where: Filter,
-    candidates: tuple[Candidate, ...],
-    ranking: Ranking,
-    skipped: tuple[Skipped, ...],
+    steps: Sequence[JudgedStep], candidates: tuple[Candidate, ...], ranking: Ranking | None = None
 ) -> Explanation:
     terms = _terms_of(steps)
     meanings = tuple(
         TermMeaning(str(term.term), term.judge.level, term.judge.scale, term.judge.log_odds) for term in terms
     )
-    filters = [f"video {video_id}" for video_id in where.video_ids]
-    filters += [f"{name} = {value!r}" for name, value in where.metadata.items()]
-    return Explanation(meanings, "; ".join(filters), candidates, ranking.dropped, skipped)
+    return Explanation(meanings, "", candidates, () if ranking is None else ranking.dropped)

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.errors import UnsupportedVideoError, VideoNotFoundError
+from pipeline.errors import UnsupportedVideoError, VideoGoneError, VideoNotFoundError
 from pipeline.uris import suffix_of
 from pipeline.video.file_kinds import HEAD_BYTES, is_jpeg, problem_of
 from pipeline.video.folders import content_of
@@ -78,7 +78,9 @@ def _regular_file(path: str) -> str:
         absolute = os.path.abspath(path)  # noqa: PTH100 - Path.absolute keeps ".."
         mode = os.stat(absolute).st_mode  # noqa: PTH116 - takes bytes that are not UTF-8, too
     except FileNotFoundError as error:
-        raise VideoNotFoundError(path, _why_missing(path)) from error
+        # What a link leads to may be on a disk that is not mounted now.
+        kind = VideoNotFoundError if Path(path).is_symlink() else VideoGoneError
+        raise kind(path, _why_missing(path)) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise VideoNotFoundError(path, f"the path cannot be used ({reason}); check it") from error

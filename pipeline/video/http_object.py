@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import fsspec.asyn
 
-from pipeline.errors import UnsupportedVideoError, VideoError, VideoNotFoundError, VideoReadError
+from pipeline.errors import UnsupportedVideoError, VideoError, VideoGoneError, VideoNotFoundError, VideoReadError
 from pipeline.video.file_kinds import HEAD_BYTES
 from pipeline.video.patience import InterruptedReadError
 from pipeline.video.remote_object import Facts
@@ -155,7 +155,7 @@ class HttpObject:
     def _refusal(self, answer: ClientResponse) -> VideoError | InterruptedReadError:
         status = f"{answer.status} {answer.reason or ''}".strip()
         if answer.status in (404, 410):
-            return VideoNotFoundError(self._uri, f"its server has no such file ({status}); check the URL")
+            return VideoGoneError(self._uri, f"its server has no such file ({status}); check the URL")
         if answer.status in (401, 403, 407):
             return VideoNotFoundError(
                 self._uri,

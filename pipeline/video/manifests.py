@@ -17,7 +17,7 @@ from pipeline.types import Scalar, Source, name_problem
 from pipeline.uris import public_name, suffix_of
 from pipeline.video.parquet_rows import parquet_rows
 
-__all__ = ["MANIFESTS", "json_manifest", "manifest_rows", "scalar_of"]
+__all__ = ["MANIFESTS", "MetadataCheck", "json_manifest", "manifest_rows", "scalar_of"]
 
 _VIDEO_COLUMNS = ("uri", "path", "video", "url")
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})")
@@ -31,8 +31,11 @@ _MOST_ROWS = 10_000_000
 
 Row = tuple[str, Mapping[str, Any]]
 
+MetadataCheck = Callable[[Mapping[str, Scalar]], None]
+"""Raises ValueError for metadata that a video cannot be indexed with."""
 
-def manifest_rows(name: str, file: BinaryIO) -> Iterator[Source]:
+
+def manifest_rows(name: str, file: BinaryIO, check: MetadataCheck | None = None) -> Iterator[Source]:
     """The videos of a manifest, one a row, in their order; its suffix says what it is.
 
     The first column of `uri`, `path`, `video` and `url` that is there names the video, as it is written; every other
@@ -42,22 +45,33 @@ def manifest_rows(name: str, file: BinaryIO) -> Iterator[Source]:
     Args:
         name: The manifest's path or URI.
         file: Its bytes; Parquet needs one that can seek.
+        check: Called with the metadata of each row.
 
     Raises:
         SourceError: It cannot be read as what its suffix says, no column names the video, or a row is not as it should
-            be: without a video, with other columns than the header, or with a value that is no text or number or a name
-            that no filter can use.
+            be: without a video, with other columns than the header, with a value that is no text or number or a name
+            that no filter can use, or refused by the check.
     """
     where = public_name(name)
     try:
         for number, (place, row) in enumerate(MANIFESTS[suffix_of(name)](where, file), start=1):
             if number > _MOST_ROWS:
                 raise SourceError(f"{where}: more than {_MOST_ROWS:,} rows; split it")
-            yield _source(f"{where}, {place}", row)
+            source = _source(f"{where}, {place}", row)
+            if check is not None:
+                _apply(check, f"{where}, {place}", source.metadata)
+            yield source
     except UnicodeDecodeError as error:
         raise SourceError(f"{where}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from error
     except ParseError as error:
         raise SourceError(f"{where}: {error}") from error
+
+
+def _apply(check: MetadataCheck, place: str, metadata: Mapping[str, Scalar]) -> None:
+    try:
+        check(metadata)
+    except ValueError as error:
+        raise SourceError(f"{place}: {error}") from error
 
 
 def json_manifest(sources: Iterable[Source]) -> str:

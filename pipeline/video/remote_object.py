@@ -11,7 +11,7 @@ import fsspec
 import fsspec.config
 import fsspec.core
 
-from pipeline.errors import UnsupportedVideoError, VideoError, VideoNotFoundError
+from pipeline.errors import UnsupportedVideoError, VideoError, VideoGoneError, VideoNotFoundError
 from pipeline.uris import public_text
 from pipeline.video.file_kinds import HEAD_BYTES
 from pipeline.video.patience import InterruptedReadError, within
@@ -158,7 +158,7 @@ def fault_of(error: Exception, uri: str) -> VideoError | InterruptedReadError:
 
 def _final(error: Exception, uri: str) -> VideoError | None:
     if isinstance(error, FileNotFoundError):
-        return VideoNotFoundError(uri, "there is no such object; check its name")
+        return VideoGoneError(uri, "there is no such object; check its name")
     if isinstance(error, IsADirectoryError):
         return VideoNotFoundError(uri, _FOLDER)
     if isinstance(error, PermissionError) or "credential" in f"{type(error).__name__} {error}".lower():

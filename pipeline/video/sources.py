@@ -15,7 +15,7 @@ from pipeline.errors import SourceError, VideoError
 from pipeline.types import Source
 from pipeline.uris import is_remote, local_path, shown_name, suffix_of
 from pipeline.video.folders import SUFFIXES, content_of, matches_of
-from pipeline.video.manifests import MANIFESTS, json_manifest, manifest_rows
+from pipeline.video.manifests import MANIFESTS, MetadataCheck, json_manifest, manifest_rows
 from pipeline.video.media import open_remote
 from pipeline.video.remote_folders import has_listing, is_pattern, remote_matches, remote_videos_within
 from pipeline.video.settings import Fetching
@@ -47,7 +47,9 @@ class Listed:
         return _LIST, "".join(lines).encode(errors="surrogateescape")
 
 
-def expand(paths: Iterable[str], fetching: Fetching | None = None) -> Iterator[Source]:
+def expand(
+    paths: Iterable[str], fetching: Fetching | None = None, *, check: MetadataCheck | None = None
+) -> Iterator[Source]:
     """List the videos that paths and URIs stand for, in their order; each once, unless more is said of it later.
 
     - A file stands for itself, whatever its suffix.
@@ -66,12 +68,14 @@ def expand(paths: Iterable[str], fetching: Fetching | None = None) -> Iterator[S
     Args:
         paths: Paths and URIs.
         fetching: How remote manifests and folders are read; None for the defaults.
+        check: Called with the metadata of each row of a manifest; a ValueError of it becomes a SourceError that names
+            the line.
 
     Raises:
         SourceError: A manifest cannot be read, or a row of it is not as it should be; or a remote folder cannot be
             listed.
     """
-    naming = _Naming(fetching or Fetching())
+    naming = _Naming(fetching or Fetching(), check)
     seen: set[str] = set()
     for path in paths:
         for found in naming.expanded(local_path(path)):
@@ -81,7 +85,7 @@ def expand(paths: Iterable[str], fetching: Fetching | None = None) -> Iterator[S
                 yield found
 
 
-def read_listings(paths: Iterable[str]) -> Iterator[str | Listed]:
+def read_listings(paths: Iterable[str], *, check: MetadataCheck | None = None) -> Iterator[str | Listed]:
     """Read the lists and manifests that are on this machine, for another one that will `expand` what is left.
 
     All else, as folders, patterns, videos and whatever is remote, stays a name; paths become absolute, each name comes
@@ -89,11 +93,12 @@ def read_listings(paths: Iterable[str]) -> Iterator[str | Listed]:
 
     Args:
         paths: Paths and URIs, as for `expand`.
+        check: As for `expand`.
 
     Raises:
         SourceError: A manifest cannot be read, or a row of it is not as it should be.
     """
-    naming = _Naming(Fetching())
+    naming = _Naming(Fetching(), check)
     seen: set[str] = set()
     for path in map(local_path, paths):
         listed = None if is_remote(path) else naming.listed(path)
@@ -107,8 +112,9 @@ def read_listings(paths: Iterable[str]) -> Iterator[str | Listed]:
 class _Naming:
     """Finds what names mean."""
 
-    def __init__(self, fetching: Fetching) -> None:
+    def __init__(self, fetching: Fetching, check: MetadataCheck | None) -> None:
         self._fetching = fetching
+        self._check = check
 
     def expanded(self, path: str) -> Iterator[Source]:
         """What a caller's own name stands for: lists and manifests are read, too."""
@@ -158,7 +164,7 @@ class _Naming:
     def _in_manifest(self, path: str) -> Iterator[Source]:
         is_empty = True
         with self._opened(path) as file:
-            for source in manifest_rows(path, file):
+            for source in manifest_rows(path, file, self._check):
                 is_empty = False
                 yield Source(_beside(path, source.uri), source.metadata)
         if is_empty:

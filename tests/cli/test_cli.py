@@ -51,7 +51,21 @@ def test_help_shows_its_examples_a_line_each(momentseek):
 
 
 @pytest.mark.parametrize(
-    "command", ["index", "search", "videos", "remove", "submit", "jobs", "evaluate", "cuts", "config", "doctor", "demo"]
+    "command",
+    [
+        "index",
+        "search",
+        "videos",
+        "metadata",
+        "remove",
+        "submit",
+        "jobs",
+        "evaluate",
+        "cuts",
+        "config",
+        "doctor",
+        "demo",
+    ],
 )
 def test_help_of_each_command(momentseek, command):
     result = momentseek(command, "--help")

@@ -144,6 +144,13 @@ class IndexContract:
             assert len(hits) == 50
             assert {hit.segment.video_id for hit in hits} == {video}
 
+    def test_a_filter_may_name_a_thousand_videos(self, index: MomentIndex) -> None:
+        """As a question for a time of recording does, by ids of 16 digits."""
+        ids = [f"{number:016x}" for number in range(1200)]
+        index.upsert([row(video_id, 0, unit(number % 7 + 1)) for number, video_id in enumerate(ids)])
+        (hits,) = index.search(unit(1)[None], top=1200, where=Filter(video_ids=tuple(ids[100:1100])))
+        assert {hit.segment.video_id for hit in hits} == set(ids[100:1100])
+
     @pytest.mark.parametrize("value", ["gate", 3, 0.5, True, *ODD_TEXTS])
     def test_filter_by_metadata(self, index: MomentIndex, value: Scalar) -> None:
         index.upsert([row("v0", 0, unit(1), site=value), row("v1", 0, unit(1), site="other"), row("v2", 0, unit(1))])
