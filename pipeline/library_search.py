@@ -6,14 +6,18 @@ from collections.abc import Callable
 from functools import partial
 
 from pipeline.encode import Encoder, OpenEncoder
+from pipeline.errors import QueryError, StoreError
 from pipeline.index import MomentIndex
 from pipeline.run_config import RunConfig
 from pipeline.search import Pictures, Searcher
+from pipeline.search.names import VideoNames
 from pipeline.store import ReadableStore
-from pipeline.types import Provenance
+from pipeline.types import Provenance, VideoRecord
 from pipeline.video import IndexedVideos, make_decoder
 
-__all__ = ["indexed_videos", "searcher_of"]
+__all__ = ["ids_of", "indexed_videos", "searcher_of"]
+
+Survey = Callable[[], tuple[list[VideoRecord], dict[str, StoreError]]]
 
 
 def searcher_of(
@@ -53,6 +57,30 @@ def searcher_of(
             segmentation=config.segmentation_fingerprint,
         ),
     )
+
+
+def ids_of(name: str, names: VideoNames, survey: Survey) -> tuple[str, ...]:
+    """The ids of the videos that go by a name; one whose file is broken goes by its id alone.
+
+    Args:
+        name: A file name, path, URI or id.
+        names: Of the library's videos.
+        survey: The records that can be read, and by id why others cannot.
+
+    Raises:
+        QueryError: No video goes by it; the message has the nearest names.
+    """
+    try:
+        return names.find((name,), lambda: survey()[0])
+    except QueryError as error:
+        broken = survey()[1]
+        if name in broken:
+            return (name,)
+        if not broken:
+            raise
+        files = "the file of a video" if len(broken) == 1 else f"the files of {len(broken)} videos"
+        first = next(iter(broken.values()))
+        raise QueryError(f"{error}; {files} cannot be read: {first}") from error
 
 
 def indexed_videos(config: RunConfig, store: ReadableStore) -> IndexedVideos:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.cli.answers import say_incomplete
 from pipeline.cli.json_log import say
 from pipeline.cli.options import as_json, configured, in_library, library_for
 from pipeline.cli.output import print_json
@@ -98,7 +99,7 @@ def index(
     if progress_every is not None and not as_json:
         raise click.UsageError("--progress-every goes with --json; a terminal shows a bar without it")
 
-    for word in ("rebuild", "verify"):
+    for word in ("rebuild", "migrate", "verify"):
         if word in paths:
             raise click.UsageError(
                 f"put the word first, before all options: momentseek index {word}; a folder of that name is ./{word}"
@@ -117,9 +118,12 @@ def index(
                 seconds += report.duration_seconds if report.status in ("done", "partial") else 0.0
                 with bar.aside():
                     print_json(report_fields(report)) if as_json else click.echo(report_line(report))
+        incomplete = opened.incomplete() if sources else None
         place = opened.config.library
         page = opened.runs().page_of(opened.last_run_id) if sources and opened.last_run_id else None
     say(_summary(counts, seconds, bar.elapsed_seconds, place))
+    if incomplete is not None:
+        say_incomplete(incomplete)
     if page is not None:
         say(f"report: {printable(page)}")
     ctx.exit(1 if counts["failed"] else 0)

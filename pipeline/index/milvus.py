@@ -167,6 +167,10 @@ class MilvusIndex:
         """How many rows there are."""
         return self._again_if_gone(lambda: self._rows.count() if self._find() else 0)
 
+    def video_count(self) -> int:
+        """How many videos have a first segment; one request, whatever the number of rows."""
+        return self._again_if_gone(lambda: self._rows.video_count() if self._find() else 0)
+
     def replacement(self, dimension: int) -> _MilvusReplacement:
         """An empty collection for vectors of that length, to be filled beside this one and to take over from it.
 

@@ -41,6 +41,7 @@ def answer_json(answer: Answer, *, explained: bool = False) -> dict[str, Any]:
         "min_score": answer.min_score,
         "moments": list(map(moment_json, answer.moments)),
         "nearest": None if answer.nearest is None else moment_json(answer.nearest),
+        "incomplete": None if answer.incomplete is None else asdict(answer.incomplete),
     }
     if explained:
         explanation = answer.explanation

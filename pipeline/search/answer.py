@@ -9,7 +9,7 @@ from pipeline.search.moments import Curve
 from pipeline.search.query import Query
 from pipeline.types import Moment
 
-__all__ = ["Answer", "Candidate", "Dropped", "Explanation", "Skipped", "TermMeaning"]
+__all__ = ["Answer", "Candidate", "Dropped", "Explanation", "Incomplete", "Skipped", "TermMeaning"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,21 @@ class Explanation:
     skipped: tuple[Skipped, ...] = ()
 
 
+@dataclass(frozen=True)
+class Incomplete:
+    """An index that holds fewer videos than its library stores: moments of the others are missing from an answer.
+
+    Attributes:
+        stored_videos: Videos that the library stores.
+        indexed_videos: Videos that the index holds.
+        remedy: What to do about it, usually a command.
+    """
+
+    stored_videos: int
+    indexed_videos: int
+    remedy: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """The answer to a question.
@@ -102,6 +117,7 @@ class Answer:
         curves: Of each video with a moment here, or of that of the nearest where there is none: the log-odds over time
             that its frames answer, a curve a step of the question.
         explanation: How it came to be.
+        incomplete: What the index lacks; None if it has all videos of the library, or if nobody looked.
     """
 
     query: Query
@@ -112,6 +128,7 @@ class Answer:
     nearest: Moment | None
     curves: Mapping[str, tuple[Curve, ...]] = field(repr=False)
     explanation: Explanation = field(repr=False)
+    incomplete: Incomplete | None = None
 
     @property
     def first_rank(self) -> int:
