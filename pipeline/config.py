@@ -52,7 +52,7 @@ S = TypeVar("S", bound=Settings)
 def load_mapping(path: str | Path) -> dict[str, Any]:
     """Read a YAML file and all that it `extends`, nearest last.
 
-    `extends` names another file, relative to the one that says it. A mapping is merged key by key, except that one
+    `extends` names another file, relative to the one that says it, or a configuration that comes with momentseek. A mapping is merged key by key, except that one
     which names another `strategy` replaces the one below it; every other value replaces.
 
     Args:
@@ -117,7 +117,10 @@ def _load(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         return data
     if not isinstance(below, str):
         raise ConfigError(f"{path}: extends: expected a file name, got {shown(below)}")
-    return merged(_load(path.parent / below, (*seen, resolved)), data)
+    beside = path.parent / below
+    bundled = {file.stem: file for file in bundled_files()}
+    found = beside if beside.is_file() else bundled.get(below, beside)
+    return merged(_load(found, (*seen, resolved)), data)
 
 
 def _spread_library(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,7 +205,7 @@ def _with_strategies(model: type[Settings], data: Mapping[str, Any]) -> dict[str
 def _faults(model: type[Settings], error: ValidationError) -> Iterator[str]:
     faults = error.errors(include_url=False)
     for fault in faults[:_MOST_FAULTS]:
-        path, parent = _dotted(model, fault["loc"])
+        path, parent, strategies = _dotted(model, fault["loc"])
         if fault["type"] == "extra_forbidden":
             allowed = sorted(parent.model_fields) if parent is not None else []
             near = difflib.get_close_matches(path.rpartition(".")[2], allowed, n=1, cutoff=0.5)
@@ -214,6 +217,8 @@ def _faults(model: type[Settings], error: ValidationError) -> Iterator[str]:
             near = difflib.get_close_matches(tag, tags.split(", "), n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}? " if near else ""
             yield f"{path}.strategy: unknown strategy {shown(tag)}; {hint}allowed: {tags}"
+        elif fault["type"] == "union_tag_not_found":
+            yield f"{path}.strategy: missing; allowed: {', '.join(sorted(strategies))}"
         else:
             given = fault["input"]
             yield f"{path}: {fault['msg']}, got {shown(public_name(given) if isinstance(given, str) else given)}"
@@ -221,8 +226,15 @@ def _faults(model: type[Settings], error: ValidationError) -> Iterator[str]:
         yield f"and {len(faults) - _MOST_FAULTS} more"
 
 
-def _dotted(model: type[Settings], location: tuple[int | str, ...]) -> tuple[str, type[Settings] | None]:
-    """The dotted path of a fault as the YAML spells it, and the settings class whose field it would be."""
+def _dotted(
+    model: type[Settings], location: tuple[int | str, ...]
+) -> tuple[str, type[Settings] | None, Mapping[str, type[Settings]]]:
+    """Where a fault is.
+
+    Returns:
+        The dotted path as the YAML spells it; the settings class whose field it would be; and, if a strategy is to be
+        chosen there, the class of each.
+    """
     parts: list[str] = []
     here: type[Settings] | None = model
     parent: type[Settings] | None = model
@@ -232,6 +244,10 @@ def _dotted(model: type[Settings], location: tuple[int | str, ...]) -> tuple[str
             here = options[str(part)]
             options = {}
             continue
+        if isinstance(part, int):
+            # One of several parts: what they can be is known from the list.
+            parts.append(str(part))
+            continue
         parent = here
         parts.append(str(part))
         annotation = here.model_fields[str(part)].annotation if here and str(part) in here.model_fields else None
@@ -240,7 +256,7 @@ def _dotted(model: type[Settings], location: tuple[int | str, ...]) -> tuple[str
         options = {str(c.model_fields["strategy"].default): c for c in classes if "strategy" in c.model_fields}
         if len(classes) == 1 and not options:
             options = {classes[0].__name__: classes[0]}
-    return ".".join(parts) or "(top)", parent
+    return ".".join(parts) or "(top)", parent, options
 
 
 def _settings_in(annotation: object) -> Iterator[type[Settings]]:
