@@ -25,6 +25,7 @@ __all__ = [
     "bundled_names",
     "bundled_path",
     "fingerprint",
+    "foreign_settings",
     "load_mapping",
     "validate",
     "with_overrides",
@@ -52,8 +53,9 @@ S = TypeVar("S", bound=Settings)
 def load_mapping(path: str | Path) -> dict[str, Any]:
     """Read a YAML file and all that it `extends`, nearest last.
 
-    `extends` names another file, relative to the one that says it, or a configuration that comes with momentseek. A mapping is merged key by key, except that one
-    which names another `strategy` replaces the one below it; every other value replaces.
+    `extends` names another file, relative to the one that says it, or a configuration that comes with momentseek. A
+    mapping is merged key by key, except that one which names another `strategy` replaces the one below it; every other
+    value replaces.
 
     Args:
         path: A file, or the bare name of one in the project's configs folder ("demo" for configs/demo.yaml).
@@ -257,6 +259,31 @@ def _dotted(
         if len(classes) == 1 and not options:
             options = {classes[0].__name__: classes[0]}
     return ".".join(parts) or "(top)", parent, options
+
+
+def foreign_settings(settings: Settings, path: str = "") -> Iterator[tuple[str, Settings, list[str]]]:
+    """Find settings objects of classes that their fields do not name, such as subclasses of a caller's own.
+
+    pydantic accepts a subclass where its base is declared. It cannot be written to a file and read again, though.
+
+    Args:
+        settings: The settings to look through.
+        path: Their own dotted path.
+
+    Yields:
+        The dotted path, the object, and the names of the classes that are allowed there.
+    """
+    for name, field in type(settings).model_fields.items():
+        allowed = list(_settings_in(field.annotation))
+        value = getattr(settings, name)
+        for number, part in enumerate(value if isinstance(value, tuple) else (value,)):
+            where = f"{path}{name}.{number}" if isinstance(value, tuple) else f"{path}{name}"
+            if not isinstance(part, Settings):
+                continue
+            if type(part) not in allowed:
+                yield where, part, [cls.__name__ for cls in allowed]
+            else:
+                yield from foreign_settings(part, f"{where}.")
 
 
 def _settings_in(annotation: object) -> Iterator[type[Settings]]:

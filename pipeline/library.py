@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.encode import Encoder, OpenClipEncoder, OpenEncoder
 from pipeline.errors import IndexDamagedError, QueryError, StoreError
 from pipeline.index import MomentIndex
-from pipeline.library_checks import check_encoder, check_sampling
+from pipeline.library_checks import check_encoder, check_sampling, check_weights
 from pipeline.library_config import config_of
 from pipeline.library_coverage import IndexCoverage
 from pipeline.library_file import LibraryFile, write_library_file
@@ -20,7 +20,7 @@ from pipeline.library_migration import fill_elsewhere, target_of
 from pipeline.library_place import check_index_place
 from pipeline.library_privacy import apply_privacy, keep_privacy, remembered_privacy
 from pipeline.library_search import ids_of, indexed_videos, searcher_of
-from pipeline.run_config import RunConfig, check_stages
+from pipeline.run_config import RunConfig, check_classes, check_stages
 from pipeline.search import Answer, Query, Searcher, as_query
 from pipeline.search.answer import Incomplete
 from pipeline.search.names import VideoNames
@@ -48,10 +48,13 @@ class Library:
 
     Attributes:
         last_run_id: Of the latest run that `index` began here; None where it has begun none.
+
+    Raises:
+        ConfigError: A part of the configuration is of a class that a file cannot name.
     """
 
     def __init__(self, config: RunConfig, *, encoder: Encoder | None = None) -> None:
-        self.config = config
+        self.config = check_classes(config)
         self._encoder: Encoder = encoder or OpenClipEncoder(config.encoder)
         self._model: OpenEncoder | None = None
         self._index = LibraryIndex(config, self._encoder)
@@ -123,6 +126,8 @@ class Library:
         check_sampling(self.config)
         check_writable(self.config.library)
         check_index_place(self.config)
+        if executor is None:
+            check_weights(self.config, self._encoder)
         apply_privacy(self.config)
         # All are named before anything is done: a manifest may turn out to be broken at its end.
         batch = [source if isinstance(source, Source) else Source(str(source)) for source in sources]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from pipeline.encode import Encoder
+from pipeline.encode import Encoder, OpenClipEncoder
 from pipeline.errors import ConfigError, FingerprintMismatchError, StoreError
+from pipeline.execution import is_on_cluster
 from pipeline.library_file import LibraryFile, read_library_file
 from pipeline.run_config import RunConfig
 from pipeline.store import ParquetStore
 
-__all__ = ["check_encoder", "check_sampling"]
+__all__ = ["check_encoder", "check_sampling", "check_weights"]
 
 
 def check_encoder(config: RunConfig, encoder: Encoder, *, has_own: bool) -> None:
@@ -38,6 +39,24 @@ def check_encoder(config: RunConfig, encoder: Encoder, *, has_own: bool) -> None
             f" [{encoder.fingerprint}]; their vectors cannot be compared. Open it without a configuration to"
             " use its own encoder, or choose another library for this one"
         )
+
+
+def check_weights(config: RunConfig, encoder: Encoder) -> None:
+    """Refuse to begin a library whose model cannot be had, before anything of it is written.
+
+    A library that holds videos is not looked at: a batch may be about videos that it knows, which needs no model. Nor
+    is one that is made on a cluster, whose machines have their own files.
+
+    Raises:
+        ConfigError: There is no such model.
+        WeightsUnavailableError: The weights are out of reach, or broken.
+    """
+    is_elsewhere = config.execution.executor == "ray" and is_on_cluster(config.execution)
+    if is_elsewhere or not isinstance(encoder, OpenClipEncoder):
+        return
+    kept = read_library_file(config.library)
+    if kept is None or not _holds_videos(kept):
+        encoder.find_weights()
 
 
 def check_sampling(config: RunConfig) -> None:

@@ -63,7 +63,7 @@ def unavailable(settings: Encoding, problem: str) -> WeightsUnavailableError:
         f"  1. fill a cache where there is a network{_download_command(settings)}, bring the folder here and set"
         " encoder.cache_dir to it;\n"
         "  2. set encoder.checkpoint to a local file (.safetensors or .pt) of these weights;\n"
-        "  3. try the small demo model that comes with momentseek: configs/demo.yaml (it knows its sample videos only)."
+        "  3. try the small demo model that comes with momentseek: --config demo (it knows its sample videos only)."
     )
 
 

@@ -197,7 +197,7 @@ def test_weights_without_a_network_fail_soon_and_name_three_ways_out(
     message = str(caught.value)
     assert "ViT-B-32 (laion2b_s34b_b79k)" in message
     assert "hf download laion/CLIP-ViT-B-32-laion2B-s34B-b79K" in message
-    assert all(way in message for way in ("encoder.cache_dir", "encoder.checkpoint", "configs/demo.yaml"))
+    assert all(way in message for way in ("encoder.cache_dir", "encoder.checkpoint", "--config demo"))
 
 
 def test_offline_mode_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
