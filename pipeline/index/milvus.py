@@ -220,7 +220,7 @@ class MilvusIndex:
 
     def _has_moved(self, found: Found) -> bool:
         """Whether a rebuild has put another collection in the place of the one that was found."""
-        if self._connection.is_in_folder or self._collections.target() in (None, found.collection):
+        if self._connection.is_exclusive or self._collections.target() in (None, found.collection):
             return False
         self._forget()
         return True
