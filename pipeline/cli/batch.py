@@ -45,7 +45,6 @@ def ended_by_sigterm(what: str = "batch") -> Iterator[None]:
     try:
         yield
     except SystemExit as error:
-        # Ray puts a handler of its own in place of this one; it exits with the signal's number, too.
         if error.code != signal.SIGTERM:
             raise
         click.echo(f"ended by SIGTERM; what is done is kept, and the same {what} again goes on from there", err=True)
@@ -112,7 +111,8 @@ def index(
         failed = [failure.source for failure in opened.failures()] if retry_failed else []
         sources = _together(failed, list(expand(paths, opened.config.fetching)))
         count = len(sources)
-        with LiveBar(count) if progress_every is None else ProgressLines(count, progress_every) as bar:
+        shown = LiveBar(count) if progress_every is None else ProgressLines(count, progress_every)
+        with shown as bar, _interrupted(counts, count):
             for report in opened.index(sources, on_progress=bar.update):
                 counts[report.status] += 1
                 seconds += report.duration_seconds if report.status in ("done", "partial") else 0.0
@@ -127,6 +127,19 @@ def index(
     if page is not None:
         say(f"report: {printable(page)}")
     ctx.exit(1 if counts["failed"] else 0)
+
+
+@contextmanager
+def _interrupted(counts: Counter[str], count: int) -> Iterator[None]:
+    """Say how far the batch was when it is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(
+            f"{counts.total()} of {count} ended ({summary(counts)}); these are kept, and the same command goes on from"
+            " there"
+        )
+        raise
 
 
 def _together(failed: Sequence[Source], named: Sequence[Source]) -> list[Source]:
