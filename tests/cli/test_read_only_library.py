@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from pipeline import Library
 
 NOBODY = 65_534
 
@@ -47,8 +50,11 @@ def unwritable(writable: Path, tiny_model) -> Iterator[Path]:
     folder = place / "library"
     shutil.copytree(writable, folder)
     kept = yaml.safe_load((folder / "library.yaml").read_text())
+    # A model elsewhere would have to be trusted.
+    (folder / "models").mkdir()
     for name in ("checkpoint", "architecture"):
-        kept["configuration"]["encoder"][name] = shutil.copy(tiny_model[name], place)
+        copy = Path(shutil.copy(tiny_model[name], folder / "models"))
+        kept["configuration"]["encoder"][name] = str(copy.relative_to(folder))
     (folder / "library.yaml").write_text(yaml.safe_dump(kept))
     subprocess.run(["chmod", "-R", "a+rX,a-w", str(place)], check=True)
     is_root = os.geteuid() == 0
@@ -106,6 +112,19 @@ def test_a_library_of_somebody_elses_is_searched(momentseek, unwritable: Path) -
 def test_without_an_index_it_is_searched_all_the_same(momentseek, writable: Path, mounted: Path) -> None:
     shutil.rmtree(writable / "index")
     assert momentseek("search", "a thing", "-l", mounted, "--min-score", 0).code == 0
+
+
+def test_a_read_only_library_whose_index_lacks_videos_names_a_way_that_works(
+    momentseek, writable: Path, mounted: Path
+) -> None:
+    with Library.open(writable) as library:
+        library.moment_index().delete_video(library.videos()[0].video_id)
+    asked = ("search", "a thing", "-l", mounted, "--min-score", 0, "--json")
+    partial = momentseek(*asked)
+    assert "the index holds 1 of 2 stored videos" in partial.err
+    [way] = re.findall(r"is read-only for this user: set (index\.backend=memory)$", partial.err, re.MULTILINE)
+    whole = momentseek(*asked, "--set", way)
+    assert (whole.err, len({moment["video_id"] for moment in whole.objects()})) == ("", 2)
 
 
 def test_a_copy_of_the_index_goes_when_it_is_closed(momentseek, mounted: Path, tmp_path: Path, monkeypatch) -> None:
