@@ -20,6 +20,7 @@ from own_process import script_output, start_script
 
 from pipeline.errors import StoreFullError
 from pipeline.execution import Stages, make_executor
+from pipeline.execution.ledger import Ledger
 from pipeline.index import MemoryIndex
 from pipeline.rows import RowRecipe
 from pipeline.segment import FixedWindows, MeanPooling
@@ -161,6 +162,33 @@ def test_a_full_disk_ends_the_batch_and_keeps_nothing_partial(run, tmp_path, sma
     kept = [record.video_id for record in stages.store.records()]
     assert 1 <= len(kept) < 6
     assert all(len(stages.store.read(video_id)) == 12 for video_id in kept)
+
+
+def test_an_interrupted_batch_leaves_no_finished_video_without_its_rows(run, tmp_path):
+    """Rows wait for those of other videos; a batch that is closed writes them first."""
+    stages = make_stages(tmp_path)
+    paths = [write_video(tmp_path / f"{grey}.mp4", frames=12, grey=grey) for grey in range(10, 90, 10)]
+    executor = make_executor(settings(executor="ray", rows_per_write=1_000_000, batch_frames=4), stages)
+    written = threading.Event()
+    finish, reports = Ledger.finish, Ledger.reports
+
+    def note(ledger: Ledger, *given: object) -> None:
+        finish(ledger, *given)
+        written.set()
+
+    def interrupt(ledger: Ledger, **given: object) -> Iterator[VideoReport]:
+        if written.is_set():
+            raise KeyboardInterrupt
+        return reports(ledger, **given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Ledger, "finish", note)
+        patch.setattr(Ledger, "reports", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            list(executor.run([Source(str(path)) for path in paths]))
+    kept = {record.video_id for record in stages.store.records()}
+    assert kept
+    assert set(stages.index.videos()) == kept
 
 
 _BATCH = """
