@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 
-.PHONY: help setup demo test unit lint audit films bench milvus-server siglip clean
+.PHONY: help setup demo test unit lint audit films bench milvus-server run-milvus-server siglip clean
 help:
 	@echo "make demo    index the sample films through Ray, ask five questions, draw the answers"
 	@echo "make test    run every test that this machine can run"
@@ -13,6 +13,7 @@ help:
 	@echo "make audit   look up the pinned packages in the database of known vulnerabilities (needs a network)"
 	@echo "make milvus-server  install a Milvus server into build/, on which make test then runs its tests, too"
 	@echo "make siglip  install what the preset siglip2 needs into build/, with which make test then tests it, too"
+	@echo "make run-milvus-server  run that server at http://127.0.0.1:19530 until Ctrl-C (data in build/milvus-data)"
 	@echo "make bench   run the short form of all benchmarks into build/bench (ten minutes)"
 	@echo "make films   draw the sample films and their labels again (minutes)"
 	@echo "make clean   remove the virtual environment and what the demo wrote"
@@ -53,6 +54,11 @@ milvus-server: $(STAMP)
 siglip: $(STAMP)
 	@test -e build/siglip/.complete || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target build/siglip -r tests/siglip.lock
 	@touch build/siglip/.complete
+
+# Another port: make run-milvus-server MILVUS_PORT=19531
+MILVUS_PORT ?= 19530
+run-milvus-server: milvus-server
+	@$(BIN)/python tests/milvus_server.py serve build/milvus-data $(MILVUS_PORT)
 
 films: $(STAMP)
 	@$(BIN)/python -m sample_videos.generate

@@ -27,6 +27,7 @@ __all__ = [
     "bundled_names",
     "bundled_path",
     "fingerprint",
+    "foreign_settings",
     "load_mapping",
     "validate",
     "with_overrides",
@@ -57,8 +58,9 @@ S = TypeVar("S", bound=Settings)
 def load_mapping(path: str | Path) -> dict[str, Any]:
     """Read a YAML file and all that it `extends`, nearest last.
 
-    `extends` names another file, relative to the one that says it. A mapping is merged key by key, except that one
-    which names another `strategy` or `class` replaces the one below it; every other value replaces.
+    `extends` names another file, relative to the one that says it, or a configuration that comes with momentseek. A
+    mapping is merged key by key, except that one which names another `strategy` or `class` replaces the one below it;
+    every other value replaces.
 
     Args:
         path: A file, or the bare name of a configuration that comes with momentseek ("demo").
@@ -122,7 +124,10 @@ def _load(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         return data
     if not isinstance(below, str):
         raise ConfigError(f"{path}: extends: expected a file name, got {shown(below)}")
-    return merged(_load(path.parent / below, (*seen, resolved)), data)
+    beside = path.parent / below
+    bundled = {file.stem: file for file in bundled_files()}
+    found = beside if beside.is_file() else bundled.get(below, beside)
+    return merged(_load(found, (*seen, resolved)), data)
 
 
 def _spread_library(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -213,7 +218,7 @@ def _is_plugin(given: Mapping[str, Any]) -> bool:
 def _faults(model: type[Settings], error: ValidationError) -> Iterator[str]:
     faults = error.errors(include_url=False)
     for fault in faults[:_MOST_FAULTS]:
-        path, parent = _dotted(model, fault["loc"])
+        path, parent, strategies = _dotted(model, fault["loc"])
         if fault["type"] == "extra_forbidden":
             allowed = (
                 sorted(field.alias or name for name, field in parent.model_fields.items()) if parent is not None else []
@@ -227,6 +232,8 @@ def _faults(model: type[Settings], error: ValidationError) -> Iterator[str]:
             near = difflib.get_close_matches(tag, tags.split(", "), n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}? " if near else ""
             yield f"{path}.strategy: unknown strategy {shown(tag)}; {hint}allowed: {tags}"
+        elif fault["type"] == "union_tag_not_found":
+            yield f"{path}.strategy: missing; allowed: {', '.join(sorted(strategies))}"
         else:
             given = fault["input"]
             yield f"{path}: {fault['msg']}, got {shown(public_name(given) if isinstance(given, str) else given)}"
@@ -234,8 +241,15 @@ def _faults(model: type[Settings], error: ValidationError) -> Iterator[str]:
         yield f"and {len(faults) - _MOST_FAULTS} more"
 
 
-def _dotted(model: type[Settings], location: tuple[int | str, ...]) -> tuple[str, type[Settings] | None]:
-    """The dotted path of a fault as the YAML spells it, and the settings class whose field it would be."""
+def _dotted(
+    model: type[Settings], location: tuple[int | str, ...]
+) -> tuple[str, type[Settings] | None, Mapping[str, type[Settings]]]:
+    """Where a fault is.
+
+    Returns:
+        The dotted path as the YAML spells it; the settings class whose field it would be; and, if a strategy is to be
+        chosen there, the class of each.
+    """
     parts: list[str] = []
     here: type[Settings] | None = model
     parent: type[Settings] | None = model
@@ -245,6 +259,10 @@ def _dotted(model: type[Settings], location: tuple[int | str, ...]) -> tuple[str
             here = options[str(part)]
             options = {}
             continue
+        if isinstance(part, int):
+            # One of several parts: what they can be is known from the list.
+            parts.append(str(part))
+            continue
         parent = here
         parts.append(str(part) if len(str(part)) <= _LONGEST_NAME else f"{str(part)[:_LONGEST_NAME]}...")
         annotation = here.model_fields[str(part)].annotation if here and str(part) in here.model_fields else None
@@ -253,7 +271,32 @@ def _dotted(model: type[Settings], location: tuple[int | str, ...]) -> tuple[str
         options = dict(_tagged(annotation))
         if len(classes) == 1 and not options:
             options = {classes[0].__name__: classes[0]}
-    return ".".join(parts) or "(top)", parent
+    return ".".join(parts) or "(top)", parent, options
+
+
+def foreign_settings(settings: Settings, path: str = "") -> Iterator[tuple[str, Settings, list[str]]]:
+    """Find settings objects of classes that their fields do not name, such as subclasses of a caller's own.
+
+    pydantic accepts a subclass where its base is declared. It cannot be written to a file and read again, though.
+
+    Args:
+        settings: The settings to look through.
+        path: Their own dotted path.
+
+    Yields:
+        The dotted path, the object, and the names of the classes that are allowed there.
+    """
+    for name, field in type(settings).model_fields.items():
+        allowed = list(_settings_in(field.annotation))
+        value = getattr(settings, name)
+        for number, part in enumerate(value if isinstance(value, tuple) else (value,)):
+            where = f"{path}{name}.{number}" if isinstance(value, tuple) else f"{path}{name}"
+            if not isinstance(part, Settings):
+                continue
+            if type(part) not in allowed:
+                yield where, part, [cls.__name__ for cls in allowed]
+            else:
+                yield from foreign_settings(part, f"{where}.")
 
 
 def _settings_in(annotation: object) -> Iterator[type[Settings]]:

@@ -14,6 +14,7 @@ MomentseekError
 │   ├── WeightsUnavailableError    its weights are out of reach or broken
 │   └── TextTooLongError           a text does not fit the model's context
 ├── StoreError                     frame embeddings cannot be read or written
+│   └── StoreFullError             there is no space left where the library is
 ├── MomentIndexError               the vector index cannot be used
 │   ├── IndexLockedError           another process holds it
 │   ├── IndexDamagedError          its files are not what momentseek wrote; a rebuild makes it anew
@@ -42,6 +43,7 @@ __all__ = [
     "QueryError",
     "SourceError",
     "StoreError",
+    "StoreFullError",
     "TextTooLongError",
     "UnsupportedVideoError",
     "UntrustedLibraryError",
@@ -128,6 +130,10 @@ class TextTooLongError(EncoderError):
 
 class StoreError(MomentseekError):
     """Frame embeddings or a video's record cannot be read or written."""
+
+
+class StoreFullError(StoreError):
+    """There is no space left where the library is: whatever is written next cannot be written either."""
 
 
 class MomentIndexError(MomentseekError):

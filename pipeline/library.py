@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +11,13 @@ from typing import TYPE_CHECKING
 from pipeline.encode import Encoder, OpenEncoder, make_encoder
 from pipeline.errors import IndexDamagedError, QueryError, StoreError
 from pipeline.index import MomentIndex
-from pipeline.library_checks import check_dates, check_encoder, check_encoder_object, check_sampling
+from pipeline.library_checks import check_dates, check_encoder, check_encoder_object, check_sampling, check_weights
 from pipeline.library_config import config_of
+from pipeline.library_coverage import IndexCoverage
 from pipeline.library_file import LibraryFile, write_library_file
 from pipeline.library_index import LibraryIndex, check_writable
+from pipeline.library_migration import fill_elsewhere, target_of
+from pipeline.library_place import check_index_place
 from pipeline.library_privacy import apply_privacy, keep_privacy, remembered_privacy
 from pipeline.library_search import indexed_videos, searcher_of
 from pipeline.library_videos import (
@@ -24,8 +28,9 @@ from pipeline.library_videos import (
     select_videos,
     with_changes,
 )
-from pipeline.run_config import RunConfig, check_stages
+from pipeline.run_config import RunConfig, check_classes, check_stages
 from pipeline.search import Answer, Query, Searcher, as_query
+from pipeline.search.answer import Incomplete
 from pipeline.search.names import VideoNames
 from pipeline.store import FailureLog, ParquetStore
 from pipeline.types import FailedSource, FrameEmbeddings, Moment, Scalar, Source, VideoRecord, VideoReport
@@ -51,14 +56,18 @@ class Library:
 
     Attributes:
         last_run_id: Of the latest run that `index` began here; None where it has begun none.
+
+    Raises:
+        ConfigError: A part of the configuration is of a class that a file cannot name.
     """
 
     def __init__(self, config: RunConfig, *, encoder: Encoder | None = None) -> None:
-        self.config = config
+        self.config = check_classes(config)
         self._encoder: Encoder = encoder or make_encoder(config.encoder)
         self._is_callers_encoder = encoder is not None
         self._model: OpenEncoder | None = None
         self._index = LibraryIndex(config, self._encoder)
+        self._coverage = IndexCoverage(config)
         self._searcher: Searcher | None = None
         self._names = VideoNames()
         self.last_run_id: str | None = None
@@ -112,8 +121,9 @@ class Library:
             on_progress: Called while the batch runs, some times a second at most.
 
         Raises:
-            ConfigError: The library holds videos that were sampled under another configuration, the settings of two
-                stages do not fit together, or an encoder of the caller's own lacks members.
+            ConfigError: The library holds videos that were sampled under another configuration, or whose index is
+                elsewhere, the settings of two stages do not fit together, or an encoder of the caller's own lacks
+                members.
             SourceError: The metadata of a source has a time of recording that is none.
             ExecutionError: The batch cannot be run at all.
             WeightsUnavailableError: The model cannot be had.
@@ -128,6 +138,9 @@ class Library:
             check_encoder_object(self._encoder)
         check_sampling(self.config)
         check_writable(self.config.library)
+        check_index_place(self.config)
+        if executor is None:
+            check_weights(self.config, self._encoder)
         apply_privacy(self.config)
         # All are named before anything is done: a manifest may turn out to be broken at its end.
         batch = [source if isinstance(source, Source) else Source(str(source)) for source in sources]
@@ -160,7 +173,7 @@ class Library:
             StoreError: The frame embeddings of a video that it names are broken. Others that are broken are not looked
                 at: the answer's explanation lists them among the skipped.
         """
-        return self.searcher().ask(as_query(question))
+        return self._with_coverage(self.searcher().ask(as_query(question)))
 
     def ask_all(self, questions: Iterable[str | Query]) -> Iterator[Answer]:
         """Answer many questions, in order and as the answers are taken; their texts are embedded together.
@@ -172,7 +185,7 @@ class Library:
             MomentseekError: As `ask` does, when all questions before that one are answered; those behind it are not. Of
                 one that is malformed, before those it was taken with.
         """
-        return self.searcher().ask_all(map(as_query, questions))
+        return map(self._with_coverage, self.searcher().ask_all(map(as_query, questions)))
 
     def search(
         self,
@@ -310,6 +323,7 @@ class Library:
         if changed and not dry_run:
             check_sampling(self.config)
             check_writable(self.config.library)
+            check_index_place(self.config)
             apply_privacy(self.config)
             self._claim()
             changed = list(change_metadata(self.moment_index(), self.store, self.config.row_recipe, changed))
@@ -339,6 +353,7 @@ class Library:
             StoreError: The library is read-only, or a file cannot be removed or is still there.
         """
         check_writable(self.config.library)
+        check_index_place(self.config)
         apply_privacy(self.config)
         video_id = self.find_removable(name)
         removed = remove(self.moment_index(), self.store, video_id)
@@ -400,6 +415,44 @@ class Library:
         self._forget()
         return rebuilt
 
+    def migrate_index(self, uri: str | None, *, on_video: OnVideo | None = None) -> Rebuilt:
+        """Move the index to another place: fill it there from the frame embeddings, then use it from now on.
+
+        Until all rows are there, the present index answers. A migration that was interrupted goes on when it is run
+        again. The index at the old place is left as it is.
+
+        Args:
+            uri: A Milvus server, or a folder for Milvus Lite; None for the library's own folder.
+            on_video: Told how many videos are done, of how many.
+
+        Raises:
+            ConfigError: The URI is neither, or the library holds videos that were sampled under another configuration.
+            MomentIndexError: The index cannot be written.
+            StoreError: Frame embeddings are broken, or the library's file cannot be written.
+        """
+        check_sampling(self.config)
+        check_writable(self.config.library)
+        apply_privacy(self.config)
+        target = target_of(self.config, uri)
+        self._index.close()
+
+        def switch() -> None:
+            self.config = target
+            self._index, self._coverage = LibraryIndex(target, self._encoder), IndexCoverage(target)
+            self._write_file()
+            self._forget()
+
+        return fill_elsewhere(target, self._encoder, self.store, switch=switch, on_video=on_video)
+
+    def incomplete(self) -> Incomplete | None:
+        """What the index lacks of the stored videos; None if it has as many. Counted at most every ten seconds.
+
+        Raises:
+            MomentIndexError: The index cannot be used.
+            StoreError: The stored videos cannot be listed.
+        """
+        return self._coverage.lacking(self.moment_index(), self.store)
+
     def verify_index(self, *, on_video: OnVideo | None = None) -> Comparison:
         """Compare the index with what the frame embeddings say that it should be; nothing is changed.
 
@@ -422,13 +475,12 @@ class Library:
             ConfigError: The library's frames were sampled under another configuration.
             QueryError: The library holds no video yet.
             WeightsUnavailableError: The model cannot be had.
-            MomentIndexError: The index cannot be used.
+            MomentIndexError: The index cannot be used, or it is empty and the library is not.
         """
         if self._searcher is None:
             check_sampling(self.config)
             index = self.moment_index()
-            if index.count() == 0:
-                raise QueryError(f"the library {self.config.library!r} holds no video yet; index some first")
+            self._coverage.check_not_empty(index, self.store)
             self._searcher = searcher_of(
                 self.config, self._encoder, self.model(), index, self.store, self.find, self.indexed_videos, self.survey
             )
@@ -450,6 +502,9 @@ class Library:
 
         return stages_of(self.config, self._encoder, self.store, self.moment_index())
 
+    def _with_coverage(self, answer: Answer) -> Answer:
+        return replace(answer, incomplete=self.incomplete())
+
     def _claim(self) -> None:
         if self._index.claim():
             self._forget()
@@ -461,4 +516,5 @@ class Library:
 
     def _forget(self) -> None:
         self._searcher = None
+        self._coverage.forget()
         self._names.forget()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 
-from pipeline.encode import Encoder, Encoding, encoder_faults
+from pipeline.encode import Encoder, Encoding, OpenClipEncoder, encoder_faults
 from pipeline.errors import ConfigError, FingerprintMismatchError, SourceError, StoreError
+from pipeline.execution import is_on_cluster
 from pipeline.library_file import LibraryFile, read_library_file
 from pipeline.plugins import Plugin
 from pipeline.run_config import RunConfig, plugins_of
@@ -16,7 +17,7 @@ from pipeline.store import ParquetStore
 from pipeline.types import Source
 from pipeline.uris import public_name
 
-__all__ = ["check_dates", "check_encoder", "check_encoder_object", "check_sampling"]
+__all__ = ["check_dates", "check_encoder", "check_encoder_object", "check_sampling", "check_weights"]
 
 
 def check_encoder(config: RunConfig, encoder: Encoder, *, has_own: bool) -> None:
@@ -58,6 +59,24 @@ def check_encoder_object(encoder: Encoder) -> None:
         faults = list(encoder_faults(encoder))
     if faults:
         raise ConfigError(f"{type(encoder).__name__} is no encoder: {'; '.join(faults)}")
+
+
+def check_weights(config: RunConfig, encoder: Encoder) -> None:
+    """Refuse to begin a library whose model cannot be had, before anything of it is written.
+
+    A library that holds videos is not looked at: a batch may be about videos that it knows, which needs no model. Nor
+    is one that is made on a cluster, whose machines have their own files.
+
+    Raises:
+        ConfigError: There is no such model.
+        WeightsUnavailableError: The weights are out of reach, or broken.
+    """
+    is_elsewhere = config.execution.executor == "ray" and is_on_cluster(config.execution)
+    if is_elsewhere or not isinstance(encoder, OpenClipEncoder):
+        return
+    kept = read_library_file(config.library)
+    if kept is None or not _holds_videos(kept):
+        encoder.find_weights()
 
 
 def check_sampling(config: RunConfig) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.config import merged, validate, with_overrides
 from pipeline.library_file import read_library_file
 from pipeline.library_index import index_folder
-from pipeline.run_config import RunConfig, with_plugins
+from pipeline.run_config import RunConfig, check_classes, with_plugins
 from pipeline.trust import check_trusted
 
 __all__ = ["config_of"]
@@ -33,7 +33,7 @@ def config_of(location: str | Path | RunConfig | None, overrides: Iterable[str])
     given = with_overrides({}, overrides := list(overrides))
     kept = None
     if location is None or isinstance(location, RunConfig):
-        config = location or RunConfig()
+        config = check_classes(location or RunConfig())
     else:
         kept = read_library_file(str(location))
         config = kept.config if kept is not None else RunConfig(library=str(location))

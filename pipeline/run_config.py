@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from pydantic import Field, field_validator
 
-from pipeline.config import Settings, fingerprint, load_mapping, validate, with_overrides
+from pipeline.config import Settings, fingerprint, foreign_settings, load_mapping, validate, with_overrides
 from pipeline.encode.architecture import resolved
 from pipeline.encode.plugin import EncoderSettings
 from pipeline.encode.settings import Encoding
@@ -26,6 +26,7 @@ from pipeline.video import Decoding, Fetching
 
 __all__ = [
     "RunConfig",
+    "check_classes",
     "check_stages",
     "json_schema",
     "load_run_config",
@@ -169,6 +170,20 @@ def load_run_config(path_or_name: str | Path | None = None, overrides: Iterable[
     data = {} if path_or_name is None else load_mapping(path_or_name)
     origin = "configuration" if path_or_name is None else str(path_or_name)
     return with_plugins(validate(RunConfig, with_overrides(data, overrides), origin))
+
+
+def check_classes(config: RunConfig) -> RunConfig:
+    """Check that a configuration made in Python can be written to a file and read again, and return it.
+
+    Raises:
+        ConfigError: A part is of a class that a file cannot name, such as a subclass of a sampler.
+    """
+    for path, part, allowed in foreign_settings(config):
+        raise ConfigError(
+            f"{path}: {type(part).__name__} is a class of your own, which a library's file cannot name, so that the"
+            f" library could not be opened again; use one of these classes itself: {', '.join(allowed)}"
+        )
+    return config
 
 
 def check_stages(config: RunConfig, origin: str = "configuration") -> RunConfig:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from pipeline.errors import QueryError, StoreError
+from pipeline.errors import QueryError, StoreError, StoreFullError
 from pipeline.execution.run_account import RunAccount
 from pipeline.execution.run_report import Outcome, RunFacts, RunReport
 from pipeline.run_identity import job_id, new_run_id, running
@@ -54,12 +54,20 @@ class RunLog:
         """Keep a report, in place of an older one of the same run.
 
         Raises:
-            StoreError: It could not be written.
+            StoreError: It, or its page, could not be written. On a full disk the page of a run that is over is removed
+                to make room for the report.
         """
         from pipeline.present.run_page import run_page
 
-        place = Place(self._root_url)
-        place.write(_file(report.run_id, "json"), report.model_dump_json(indent=1).encode())
+        place, content = Place(self._root_url), report.model_dump_json(indent=1).encode()
+        try:
+            place.write(_file(report.run_id, "json"), content)
+        except StoreFullError:
+            if report.outcome == "running":
+                raise
+            # That the run is over matters more than its page, whose space is enough.
+            place.delete(_file(report.run_id, "html"))
+            place.write(_file(report.run_id, "json"), content)
         place.write(_file(report.run_id, "html"), run_page(report).encode())
 
     def free_id(self, run_id: str) -> str:

@@ -19,7 +19,7 @@ from pipeline.store import ParquetStore, erase, traces
 from pipeline.store.checksum import FileState
 from pipeline.types import IndexedSegment, Scalar, VideoRecord
 
-__all__ = ["Comparison", "Difference", "OnVideo", "Rebuilt", "Removed", "compare", "rebuild", "remove"]
+__all__ = ["Comparison", "Difference", "OnVideo", "Rebuilt", "Removed", "compare", "fill", "rebuild", "remove"]
 
 _log = logging.getLogger(__name__)
 
@@ -135,6 +135,46 @@ def rebuild(index: MomentIndex, store: ParquetStore, recipe: RowRecipe, *, on_vi
     return Rebuilt(len(work.written), sum(work.written.values()), time.monotonic() - started)
 
 
+def fill(
+    index: MomentIndex,
+    store: ParquetStore,
+    recipe: RowRecipe,
+    *,
+    switch: Callable[[], None],
+    on_video: OnVideo | None = None,
+) -> Rebuilt:
+    """Write the rows that an index at a new place lacks, and remove those that it should not have.
+
+    Rows that are there and right are kept, so that one that was interrupted goes on when it is run again.
+
+    Args:
+        index: At the new place; nobody searches it yet.
+        store: Where the frame embeddings are.
+        recipe: How they become rows.
+        switch: Called once all rows are written. What others write to the store until it returns is caught up with.
+        on_video: Told how many videos are done, of how many.
+
+    Raises:
+        MomentIndexError: The index cannot be read or written.
+        StoreError: Frame embeddings are broken.
+        ConfigError: The segmentation needs cuts, and a video has none.
+    """
+    started = time.monotonic()
+    work = _Rebuild(store, recipe)
+    records = list(store.records())
+    done = 0
+    for some in _portions(records):
+        work.complete(index, some)
+        done += len(some)
+        if on_video is not None:
+            on_video(done, len(records))
+    for video_id in set(index.videos()) - work.written.keys():
+        index.delete_video(video_id)
+    switch()
+    work.catch_up(index)
+    return Rebuilt(len(work.written), sum(work.written.values()), time.monotonic() - started)
+
+
 class _Rebuild:
     """What was written so far: videos, their rows and the metadata that these carry."""
 
@@ -155,6 +195,21 @@ class _Rebuild:
                 waiting = []
             if on_video is not None:
                 on_video(number, len(records))
+
+    def complete(self, index: MomentIndex, records: Sequence[VideoRecord]) -> None:
+        """Write those rows of some videos that the index lacks or has otherwise."""
+        kept: dict[str, dict[str, IndexedSegment]] = {record.video_id: {} for record in records}
+        for row in index.rows_of([*kept]):
+            kept[row.segment.video_id][row.key] = row
+        missing: list[IndexedSegment] = []
+        for record in records:
+            rows = {row.key: row for row in self._rows(record)}
+            theirs = kept[record.video_id]
+            if theirs.keys() - rows.keys():
+                index.delete_video(record.video_id)
+                theirs = {}
+            missing += [row for key, row in rows.items() if key not in theirs or _unlike(row, theirs[key])]
+        index.upsert(missing)
 
     def catch_up(self, index: MomentIndex | Replacement) -> None:
         """Do what was done to the store since it was read."""

@@ -1,6 +1,7 @@
 """A real Milvus server of the tests' own: the package `milvus` carries one that needs no container.
 
-    python tests/milvus_server.py build/milvus-server    install it there (80 MB, some seconds; or: make milvus-server)
+    make milvus-server      install it in build/ (80 MB, some seconds)
+    make run-milvus-server  run it at http://127.0.0.1:19530 until Ctrl-C, with its data in build/milvus-data
 
 It keeps its metadata in an embedded etcd with two fixed ports, so that a machine runs one at a time.
 """
@@ -32,9 +33,10 @@ _READY_SECONDS = 120.0
 _UNPACK = """
 import sys
 from milvus import MilvusServerConfig, _initialize_data_files
-folder, *ports = sys.argv[1:]
+folder, port, *ports = sys.argv[1:]
 names = [name for name in MilvusServerConfig().configurable_items if name.endswith("_port") and name != "etcd_port"]
-config = MilvusServerConfig(data_dir=folder, **dict(zip(names, map(int, ports))))
+settings = dict(zip(names, map(int, ports)))
+config = MilvusServerConfig(data_dir=folder, **{**settings, **({"proxy_port": int(port)} if port else {})})
 config.resolve()
 _initialize_data_files(config.base_data_dir)
 print(config.get("proxy_port"))
@@ -51,13 +53,19 @@ def set_up(folder: Path) -> None:
 
 
 class MilvusServer:
-    """A server on free ports of this machine, with data of its own; `start` and `stop` as often as wanted."""
+    """A server on free ports of this machine, with data of its own; `start` and `stop` as often as wanted.
 
-    def __init__(self, installed: Path, folder: Path) -> None:
+    Args:
+        installed: Where it is installed.
+        folder: For its data, which a later server goes on with.
+        port: At which it answers; None for a free one.
+    """
+
+    def __init__(self, installed: Path, folder: Path, port: int | None = None) -> None:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         *ports, self._metrics_port = _free_ports(11)
-        command = [installed / "bin" / "python", "-c", _UNPACK, folder, *map(str, ports)]
+        command = [installed / "bin" / "python", "-c", _UNPACK, folder, str(port or ""), *map(str, ports)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         written = folder / "configs" / "milvus.yaml"
         text = re.sub(r"endpoints: localhost:\d+", f"endpoints: localhost:{_ETCD_PORTS[0]}", written.read_text())
@@ -128,6 +136,29 @@ def running() -> Iterator[MilvusServer]:
             server.stop()
 
 
+def serve(folder: Path, port: int) -> None:
+    """Run the server until this process is interrupted or told to end.
+
+    Raises:
+        SystemExit: It cannot be started here, or was told to end.
+    """
+    if (said := problem()) is not None:
+        sys.exit(f"error: {said}")
+    folder.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    server = MilvusServer(INSTALLED, folder.resolve(), port)
+    try:
+        server.start()
+        sys.stdout.write(f"Milvus answers at {server.uri}. For a library: momentseek index migrate {server.uri}\n")
+        sys.stdout.write("Ctrl-C stops it; its data stays.\n")
+        sys.stdout.flush()
+        signal.pause()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.stop()
+
+
 def _free_ports(count: int) -> list[int]:
     with contextlib.ExitStack() as held:
         probes = [held.enter_context(socket.socket()) for _ in range(count)]
@@ -137,4 +168,8 @@ def _free_ports(count: int) -> list[int]:
 
 
 if __name__ == "__main__":
-    set_up(Path(sys.argv[1]))
+    if sys.argv[1] == "serve":
+        serve(Path(sys.argv[2]), int(sys.argv[3]))
+    else:
+        set_up(Path(sys.argv[1]))
+        sys.stdout.write("Installed. Start it: make run-milvus-server. Tests start a server of their own.\n")

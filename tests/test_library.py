@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +55,20 @@ def filled(folder: Path, *overrides: str, backend: str = "memory") -> Library:
     library = opened(folder, *overrides, backend=backend)
     list(library.index(SHOWN, executor=ShotsExecutor(library)))
     return library
+
+
+@contextmanager
+def held_elsewhere(folder: Path) -> Iterator[None]:
+    """A folder of Milvus Lite that another process has locked."""
+    program = "import fcntl, sys; file = open(sys.argv[1]); fcntl.flock(file, fcntl.LOCK_EX); print(); input()"
+    command = [sys.executable, "-c", program, str(folder / "LOCK")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield
+        finally:
+            process.communicate("\n")
 
 
 def test_index_gives_a_report_a_source(tmp_path: Path) -> None:
@@ -269,13 +286,28 @@ def test_a_library_at_home_has_its_index_there(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_batch_that_cannot_be_run_leaves_the_library_as_it_was(tmp_path: Path) -> None:
-    with filled(tmp_path, backend="milvus") as holder:
-        with opened(tmp_path, "search.top=3", backend="milvus") as library, pytest.raises(IndexLockedError):
-            list(library.index(["park.mp4"]))
-        assert holder.search("green")[0].video_id == "park"
+    filled(tmp_path, backend="milvus").close()
+    with (
+        held_elsewhere(tmp_path / "index"),
+        opened(tmp_path, "search.top=3", backend="milvus") as library,
+        pytest.raises(IndexLockedError),
+    ):
+        list(library.index(["park.mp4"]))
     with Library.open(tmp_path, encoder=WordModel()) as library:
         assert len(library.videos()) == 2
         assert library.config.search.top != 3
+
+
+def test_two_libraries_of_one_process_share_a_folder(tmp_path: Path) -> None:
+    with opened(tmp_path, backend="milvus") as one, opened(tmp_path, backend="milvus") as two:
+        list(one.index(["park.mp4"], executor=ShotsExecutor(one)))
+        assert {moment.video_id for moment in two.search("green")} == {"park"}
+        list(two.index(["gate.mp4"], executor=ShotsExecutor(two)))
+        assert {moment.video_id for moment in one.search("green")} == {"park", "gate"}
+        one.close()
+        assert {moment.video_id for moment in two.search("green")} == {"park", "gate"}
+    assert {moment.video_id for moment in one.search("green")} == {"park", "gate"}
+    one.close()
 
 
 def test_a_full_library_is_not_sampled_otherwise(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ from pipeline.cli.output import echo, print_table
 
 if TYPE_CHECKING:
     from pipeline.search import Answer
-    from pipeline.search.answer import Explanation, Skipped
+    from pipeline.search.answer import Explanation, Incomplete, Skipped
     from pipeline.types import Moment
 
-__all__ = ["print_answer", "print_explanation", "say_what_is_missing"]
+__all__ = ["print_answer", "print_explanation", "say_incomplete", "say_what_is_missing"]
 
 _LISTED = 20
 _MOST_OF_A_TEXT = 48
@@ -105,6 +105,8 @@ def say_what_is_missing(answer: Answer) -> None:
 
     if answer.unknown_words:
         echo(f"the model does not know: {printable(', '.join(answer.unknown_words))}", err=True)
+    if answer.incomplete is not None:
+        say_incomplete(answer.incomplete)
     gone = {moment.uri: None for moment in answer.moments if moment.is_gone}
     if gone:
         places = printable(", ".join(gone))
@@ -127,6 +129,18 @@ def say_what_is_missing(answer: Answer) -> None:
         )
     elif not answer.moments:
         echo(_why_nothing(answer), err=True)
+
+
+def say_incomplete(incomplete: Incomplete) -> None:
+    """Say on standard error that the index lacks videos, and what to do about it."""
+    from pipeline.present import counted, printable
+
+    stored = counted(incomplete.stored_videos, "stored video")
+    echo(
+        f"warning: incomplete: the index holds {incomplete.indexed_videos} of {stored}; unless they are being indexed"
+        f" now: {printable(incomplete.remedy)}",
+        err=True,
+    )
 
 
 def _why_nothing(answer: Answer) -> str:

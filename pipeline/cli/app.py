@@ -26,7 +26,7 @@ from pipeline.cli.settings import config
 from pipeline.cli.shelf import doctor, videos
 from pipeline.cli.submit import submit
 from pipeline.cli.trust import trust
-from pipeline.cli.upkeep import rebuild, verify
+from pipeline.cli.upkeep import migrate, rebuild, verify
 from pipeline.errors import ConfigError, MomentseekError, QueryError, SourceError
 
 __all__ = ["main"]
@@ -40,8 +40,8 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        # "index rebuild" and "index verify" are commands of two words, beside "index PATHS..."; a folder of such a name
-        # is written ./rebuild.
+        # "index rebuild", "index migrate" and "index verify" are commands of two words, beside "index PATHS..."; a
+        # folder of such a name is written ./rebuild.
         two = " ".join(args[:2])
         if len(args) > 1 and two in self.commands:
             return super().resolve_command(ctx, [two, *args[2:]])
@@ -86,6 +86,7 @@ def momentseek(*, debug: bool, log_json: bool) -> None:
 for _command in (
     index,
     rebuild,
+    migrate,
     verify,
     search,
     videos,

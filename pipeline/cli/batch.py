@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.cli.answers import say_incomplete
 from pipeline.cli.json_log import say
 from pipeline.cli.options import as_json, configured, in_library, library_for
 from pipeline.cli.output import print_json
@@ -45,7 +46,6 @@ def ended_by_sigterm(what: str = "batch") -> Iterator[None]:
     try:
         yield
     except SystemExit as error:
-        # Ray puts a handler of its own in place of this one; it exits with the signal's number, too.
         if error.code != signal.SIGTERM:
             raise
         click.echo(f"ended by SIGTERM; what is done is kept, and the same {what} again goes on from there", err=True)
@@ -100,7 +100,7 @@ def index(
     if progress_every is not None and not as_json:
         raise click.UsageError("--progress-every goes with --json; a terminal shows a bar without it")
 
-    for word in ("rebuild", "verify"):
+    for word in ("rebuild", "migrate", "verify"):
         if word in paths:
             raise click.UsageError(
                 f"put the word first, before all options: momentseek index {word}; a folder of that name is ./{word}"
@@ -114,18 +114,35 @@ def index(
         check = partial(check_date, name=opened.config.search.recorded_at)
         sources = _together(failed, list(expand(paths, opened.config.fetching, check=check)))
         count = len(sources)
-        with LiveBar(count) if progress_every is None else ProgressLines(count, progress_every) as bar:
+        shown = LiveBar(count) if progress_every is None else ProgressLines(count, progress_every)
+        with shown as bar, _interrupted(counts, count):
             for report in opened.index(sources, on_progress=bar.update):
                 counts[report.status] += 1
                 seconds += report.duration_seconds if report.status in ("done", "partial") else 0.0
                 with bar.aside():
                     print_json(report_fields(report)) if as_json else click.echo(report_line(report))
+        incomplete = opened.incomplete() if sources else None
         place = opened.config.library
         page = opened.runs().page_of(opened.last_run_id) if sources and opened.last_run_id else None
     say(_summary(counts, seconds, bar.elapsed_seconds, place))
+    if incomplete is not None:
+        say_incomplete(incomplete)
     if page is not None:
         say(f"report: {printable(page)}")
     ctx.exit(1 if counts["failed"] else 0)
+
+
+@contextmanager
+def _interrupted(counts: Counter[str], count: int) -> Iterator[None]:
+    """Say how far the batch was when it is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(
+            f"{counts.total()} of {count} ended ({summary(counts)}); these are kept, and the same command goes on from"
+            " there"
+        )
+        raise
 
 
 def _together(failed: Sequence[Source], named: Sequence[Source]) -> list[Source]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.cli.answers import say_incomplete
 from pipeline.cli.count_bar import count_bar
 from pipeline.cli.options import configured, in_library, require_library
 from pipeline.cli.output import echo, print_json, print_table, warn_of_problems
@@ -73,6 +74,8 @@ def evaluate(
                 saliency=saliency,
                 on_search=on_search,
             )
+        if (incomplete := opened.incomplete()) is not None:
+            say_incomplete(incomplete)
         if as_json:
             left_out = len(labels.left_out) + len(labels.queries) - len(queries)
             print_json({"labels": str(moments), "left_out": left_out, **evaluation.as_json()})

@@ -18,17 +18,19 @@ def config() -> None:
 
 
 @config.command()
+@click.argument("file", required=False, metavar="NAME_OR_PATH")
 @configured
-def show(*, config: str | None, overrides: Sequence[str]) -> None:
+def show(*, file: str | None, config: str | None, overrides: Sequence[str]) -> None:
     """Print the whole configuration with every default, as YAML that can be used again."""
     from pipeline.run_config import to_yaml
 
-    click.echo(to_yaml(run_config(config, overrides)), nl=False)
+    click.echo(to_yaml(run_config(_one_of(file, config), overrides)), nl=False)
 
 
 @config.command()
+@click.argument("file", required=False, metavar="NAME_OR_PATH")
 @configured
-def check(*, config: str | None, overrides: Sequence[str]) -> None:
+def check(*, file: str | None, config: str | None, overrides: Sequence[str]) -> None:
     """Say whether a configuration is right, or what is wrong in it.
 
     That includes the names of the model and its weights, for which open_clip is asked (some seconds), and samplers and
@@ -38,10 +40,17 @@ def check(*, config: str | None, overrides: Sequence[str]) -> None:
     from pipeline.encode import Encoding
     from pipeline.encode.architecture import check_model
 
-    encoder = run_config(config, overrides).encoder
+    chosen = _one_of(file, config)
+    encoder = run_config(chosen, overrides).encoder
     if isinstance(encoder, Encoding):
         check_model(encoder)
-    click.echo(f"{config or 'the default configuration'}: right", err=True)
+    click.echo(f"{chosen or 'the default configuration'}: right", err=True)
+
+
+def _one_of(file: str | None, config: str | None) -> str | None:
+    if file is not None and config is not None:
+        raise click.UsageError(f"name one configuration: {file!r} or --config {config!r}")
+    return config if file is None else file
 
 
 @config.command()

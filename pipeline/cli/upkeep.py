@@ -1,4 +1,4 @@
-"""`momentseek index rebuild` and `momentseek index verify`."""
+"""`momentseek index rebuild`, `momentseek index migrate` and `momentseek index verify`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.cli.output import echo, print_json
 if TYPE_CHECKING:
     from pipeline.upkeep import Difference
 
-__all__ = ["rebuild", "verify"]
+__all__ = ["migrate", "rebuild", "verify"]
 
 _MOST_KEYS = 5
 
@@ -44,6 +44,39 @@ def rebuild(
     else:
         whole = f"{counted(rebuilt.videos, 'video')}, {counted(rebuilt.segments, 'segment')}"
         echo(f"{whole} in {rebuilt.elapsed_seconds:.1f} s")
+
+
+@click.command("index migrate")
+@click.argument("uri", required=False, metavar="URI")
+@click.option("--own", is_flag=True, help="Move it back into the library's own folder.")
+@configured
+@in_library
+@as_json
+def migrate(
+    *, uri: str | None, own: bool, config: str | None, overrides: Sequence[str], library: str | None, as_json: bool
+) -> None:
+    """Move the index of a library to URI: a Milvus server (http://host:19530), or a folder for Milvus Lite.
+
+    The index is filled there from the frame embeddings; no video is read. Until it is complete, the present index goes
+    on answering; then the library uses the new one. Run the command again if it was interrupted: it goes on from
+    there. The old index is left as it is.
+    """
+    from pipeline.library_place import index_place
+    from pipeline.present.text import counted
+
+    if own == (uri is not None) or uri == "":
+        raise click.UsageError("name the new place: a server's URI or a folder; or --own for the library's own folder")
+    with require_library(library, config, overrides) as opened, count_bar("videos") as on_video:
+        before = index_place(opened.config)
+        moved = opened.migrate_index(uri, on_video=on_video)
+        after = index_place(opened.config)
+    if as_json:
+        print_json({**asdict(moved), "uri": opened.config.index.uri})
+        return
+    whole = f"{counted(moved.videos, 'video')}, {counted(moved.segments, 'segment')}"
+    echo(f"the index is in {after}: {whole} in {moved.elapsed_seconds:.1f} s")
+    if before != after and before.backend != "memory":
+        echo(f"the old index in {before} is left as it is; remove it when no process uses it", err=True)
 
 
 @click.command("index verify")

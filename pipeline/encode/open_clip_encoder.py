@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -90,6 +92,18 @@ class OpenClipEncoder:
             ConfigError: open_clip knows no such model or tag, or the architecture file cannot be used.
         """
         return architecture_of(self.settings).preprocessing
+
+    def find_weights(self) -> None:
+        """See that the weights can be had, and download them if they are not here; they are not loaded.
+
+        Raises:
+            ConfigError: open_clip knows no such model or tag, or the architecture file cannot be used.
+            WeightsUnavailableError: They are out of reach, or the file holds none.
+        """
+        architecture_of(self.settings)
+        path = weights_file(self.settings).absolute()
+        with _refusing_broken(self.settings, path):
+            check_weights_file(path)
 
     def open(self) -> OpenClipModel:
         """Load the weights.
@@ -287,18 +301,26 @@ def _normalised(features: torch.Tensor, names: Sequence[str]) -> npt.NDArray[np.
 def _loaded(settings: Encoding, architecture: Architecture) -> Any:
     """The network with its weights in fp32 on the CPU; half-precision files are widened."""
     import open_clip
-    from safetensors import SafetensorError
 
     # Absolute, since open_clip takes a name that is one of its tags for that tag.
     path = weights_file(settings).absolute()
     options = {"force_quick_gelu": True} if architecture.quick_gelu else {}
-    try:
+    with _refusing_broken(settings, path):
         check_weights_file(path)
         if settings.architecture is not None:
             check_network_size(architecture.name, path)
         return open_clip.create_model(
             architecture.name, pretrained=str(path), precision="fp32", device="cpu", weights_only=True, **options
         )
+
+
+@contextmanager
+def _refusing_broken(settings: Encoding, path: Path) -> Iterator[None]:
+    """Where a file of weights is read: what is raised for one that is broken becomes a WeightsUnavailableError."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
     except (pickle.UnpicklingError, EOFError) as error:
         # torch's own text advises to load it unsafely; that would run whatever code the file holds.
         raise unavailable(settings, f"{str(path)!r} is not a file of tensors alone, or is broken") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ __all__ = [
     "ProgressEvent",
     "Stages",
     "for_several_batches",
+    "is_on_cluster",
     "make_executor",
 ]
 
@@ -43,6 +45,11 @@ def make_executor(
     from pipeline.execution.ray_executor import RayExecutor
 
     return RayExecutor(settings, stages, on_progress=on_progress, kept=kept)
+
+
+def is_on_cluster(settings: Execution) -> bool:
+    """Whether a batch on Ray joins a cluster that runs already, rather than a Ray of its own on this machine."""
+    return bool(settings.address or os.environ.get("RAY_ADDRESS"))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.errors import ConfigError, MomentIndexError
+from pipeline.errors import ConfigError, MomentIndexError, StoreFullError
 from pipeline.execution.ledger_counts import LedgerCounts
 from pipeline.execution.row_writer import RowWriter
 from pipeline.execution.stage_times import Stopwatch
@@ -84,6 +84,7 @@ class Ledger:
         Raises:
             ConfigError: Its rows cannot be made with this segmentation.
             MomentIndexError: The index cannot be used.
+            StoreFullError: There is no space left.
         """
         started = time.monotonic()
         try:
@@ -110,6 +111,7 @@ class Ledger:
 
         Raises:
             ConfigError: Its rows cannot be made with this segmentation.
+            StoreFullError: There is no space left; no other video could be kept either.
         """
         named = (source, *self._twins[frames.video_id])
         names = tuple(dict.fromkeys(kept_name(each.uri) for each in named))
@@ -121,7 +123,7 @@ class Ledger:
                 self._stages.store.write(record, frames)
                 replaced = self._take_names(record.video_id, names)
             rows = self._stages.recipe.rows(frames, record.metadata)
-        except ConfigError:
+        except (ConfigError, StoreFullError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
             problem = failure_of(error, source.uri).problem
@@ -193,7 +195,7 @@ class Ledger:
                 self._settle_twin(source, report_as_before(self._well[video_id], record))
             else:
                 self._revisit(source, record, started)
-        except (ConfigError, MomentIndexError):
+        except (ConfigError, MomentIndexError, StoreFullError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
             self._report_failure(source, failure_of(error, source.uri).problem, video_id, started)
@@ -296,7 +298,7 @@ class Ledger:
                     self._revisit(twin, record, time.monotonic())
                     return
                 metadata = record.metadata
-            except (ConfigError, MomentIndexError):
+            except (ConfigError, MomentIndexError, StoreFullError):
                 raise
             except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
                 self._report_failure(twin, failure_of(error, twin.uri).problem, first.video_id, time.monotonic())

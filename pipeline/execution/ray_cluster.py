@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -186,12 +188,23 @@ def connected(settings: Execution) -> Iterator[Shares]:
     if ray.is_initialized():
         yield _shares_now(settings)
         return
+    handler = signal.getsignal(signal.SIGTERM)
     with _started(settings) if _address(settings) == _LOCAL else _joined(settings):
+        _handle_sigterm(handler)
         _is_own = _address(settings) == _LOCAL
         try:
             yield _shares_now(settings)
         finally:
             _is_own = False
+
+
+def _handle_sigterm(handler: Any) -> None:
+    """Have Python take SIGTERM again, with the handler from before Ray was started, or else with Ray's own.
+
+    Ray's C++ part takes the signal: it prints its stack into the log and aborts the process, which then closes nothing.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler if callable(handler) else signal.getsignal(signal.SIGTERM))
 
 
 def _address(settings: Execution) -> str:

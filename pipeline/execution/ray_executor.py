@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import ExecutionError
+from pipeline.errors import ExecutionError, MomentseekError
 from pipeline.execution.ledger import Ledger
 from pipeline.execution.progress import OnProgress, ProgressMeter
 from pipeline.execution.ray_cluster import Shares, connected, current_shares, is_own_ray
@@ -85,6 +85,9 @@ class RayExecutor:
             batch = _Batch(self._settings, self._stages, shares, meter, iter(sources), self._kept)
             try:
                 yield from batch.reports()
+            except (GeneratorExit, KeyboardInterrupt, SystemExit):
+                batch.keep_finished()
+                raise
             finally:
                 batch.close()
 
@@ -164,6 +167,13 @@ class _Batch:
             or self._parts.frames
             or self._encoders.is_busy
         )
+
+    def keep_finished(self) -> None:
+        """The batch is interrupted: write the rows of videos that are finished, which waited for others."""
+        try:
+            self._ledger.flush()
+        except MomentseekError as error:
+            _log.warning("the rows of the last videos are not in the index: %s; run the batch again", error)
 
     def close(self) -> None:
         if self._ray.is_initialized():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -77,7 +79,9 @@ class RowWriter:
             self._write(waiting)
         except (FingerprintMismatchError, IndexLockedError):
             raise
-        except MomentIndexError:
+        except MomentIndexError as error:
+            if os.strerror(errno.ENOSPC) in str(error):
+                raise
             # One video's rows may be to blame; an index that does not even count is to blame itself.
             self._index.count()
             return [(each.report, self._problem_alone(each)) for each in waiting]

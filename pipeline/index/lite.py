@@ -192,13 +192,13 @@ def _locked(folder: Path) -> str:
     lock = folder / _LOCK
     holder = _holder(lock)
     if holder == os.getpid():
-        return f"the index in {str(folder)!r} is open in this process already; close that one first"
+        return f"the index in {str(folder)!r} is open in this process already; close that library first"
     who = f"process {holder} ({_command(holder)}{_since(holder)})" if holder else "another process"
     stop = f"stop it (kill {holder})" if holder else f"find and stop it (fuser {lock})"
     return (
         f"the index in {str(folder)!r} is held by {who}; Milvus Lite lets one process in at a time. Wait until it ends,"
-        f" or {stop}, or serve the folder to many with `milvus-lite server --data-dir {folder} --host 127.0.0.1`"
-        " and set index.uri to http://127.0.0.1:19530 (not on a shared machine: all its users could then write to it)"
+        f" or {stop}. To let many processes in, move the index to a Milvus server: momentseek index migrate"
+        " http://HOST:19530"
     )
 
 

@@ -80,6 +80,10 @@ class MemoryIndex:
         """How many rows there are."""
         return len(self._rows)
 
+    def video_count(self) -> int:
+        """How many videos have a first segment."""
+        return sum(row.segment.ordinal == 0 for row in self._rows.values())
+
     def replacement(self, dimension: int) -> _MemoryReplacement:
         """An empty index for vectors of that length, to be filled beside this one and to take over from it."""
         return _MemoryReplacement(self, dimension)

@@ -167,6 +167,10 @@ class MilvusIndex:
         """How many rows there are."""
         return self._again_if_gone(lambda: self._rows.count() if self._find() else 0)
 
+    def video_count(self) -> int:
+        """How many videos have a first segment; one request, whatever the number of rows."""
+        return self._again_if_gone(lambda: self._rows.video_count() if self._find() else 0)
+
     def replacement(self, dimension: int) -> _MilvusReplacement:
         """An empty collection for vectors of that length, to be filled beside this one and to take over from it.
 
@@ -216,7 +220,7 @@ class MilvusIndex:
 
     def _has_moved(self, found: Found) -> bool:
         """Whether a rebuild has put another collection in the place of the one that was found."""
-        if self._connection.is_in_folder or self._collections.target() in (None, found.collection):
+        if self._connection.is_exclusive or self._collections.target() in (None, found.collection):
             return False
         self._forget()
         return True

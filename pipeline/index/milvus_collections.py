@@ -39,6 +39,8 @@ _BUILDER = "momentseek.builder"
 _NO_ALIAS = (100, 1600)
 _DRAIN_SECONDS = 2.0
 _FORGOTTEN_SECONDS = 6 * 3600.0
+# Collections that this process is filling, with the places that they are in.
+_building: set[tuple[str, str]] = set()
 # The end of the year 9999, in seconds since 1970.
 _LAST_TIME = 253_402_300_799.0
 
@@ -105,8 +107,9 @@ class MilvusCollections:
     def swap(self, fresh: str) -> None:
         """Let a built collection answer, and drop the one before."""
         before = self._connection.ask("write to", lambda client: self._swap(client, fresh))
+        _building.discard((self._connection.place, fresh))
         if before is not None:
-            if not self._connection.is_in_folder:
+            if not self._connection.is_exclusive:
                 # What is being asked of a collection as it is dropped is answered with nothing, and no error.
                 time.sleep(_DRAIN_SECONDS)
             self.drop(before)
@@ -117,6 +120,7 @@ class MilvusCollections:
 
     def drop(self, collection: str) -> None:
         """Drop a collection that doesn't answer."""
+        _building.discard((self._connection.place, collection))
         self._connection.ask("write to", lambda client: client.drop_collection(collection))
 
     def _find(self, client: MilvusClient) -> Found | None:
@@ -194,8 +198,10 @@ class MilvusCollections:
         fresh = f"{self._name}_{max(numbers) + 1}"
         builder = json.dumps([socket.gethostname(), os.getpid(), round(time.time(), 3)])
         self._make(client, fresh, dimension, builder=builder)
+        _building.add((self._connection.place, fresh))
         properties = client.describe_collection(fresh).get("properties") or {}
         if properties.get(_BUILDER) != builder:
+            _building.discard((self._connection.place, fresh))
             raise _under_way(fresh, properties.get(_BUILDER, ""))
         return fresh
 
@@ -209,10 +215,16 @@ class MilvusCollections:
         if not builder and self._target(client) is None:
             # A first collection that another writer is making just now.
             return
-        if _lives(builder) and not self._connection.is_in_folder:
+        if self._is_being_built(collection, builder):
             raise _under_way(collection, builder)
         _log.warning("dropping %s, which a rebuild that ended early left behind", collection)
         client.drop_collection(collection)
+
+    def _is_being_built(self, collection: str, builder: str) -> bool:
+        """Whether a process, or another index of this one, may still be filling a collection."""
+        if (self._connection.place, collection) in _building:
+            return True
+        return not self._connection.is_in_folder and _lives(builder)
 
     def _swap(self, client: MilvusClient, fresh: str) -> str | None:
         before = self._target(client)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.errors import IndexDamagedError, MomentIndexError
-from pipeline.index.lite import LiteFolder, silence
+from pipeline.index.lite import silence
+from pipeline.index.lite_shared import SharedLite, open_shared
 from pipeline.index.settings import Indexing
 from pipeline.index.shown import shown
 
@@ -66,7 +67,7 @@ _LASTING_WORDS = ("larger than max", "exceeds the maximum", "illegal connection 
 
 
 class MilvusConnection:
-    """One client of one Milvus: a server, or Lite in a folder that this process holds until `close`.
+    """One client of one Milvus: a server, or Lite in a folder that this process holds until its last client closes.
 
     Attributes:
         place: The server's URI or the folder, for people.
@@ -98,6 +99,11 @@ class MilvusConnection:
     def is_in_folder(self) -> bool:
         """Whether no other process can be at work there."""
         return self._folder is not None
+
+    @property
+    def is_exclusive(self) -> bool:
+        """Whether no other index can be at work there, of this process or another."""
+        return self._folder is not None and self._folder.is_alone
 
     def broken(self, problem: str) -> MomentIndexError:
         """The error for rows that are not as momentseek writes them."""
@@ -205,7 +211,7 @@ def _engine(version: object) -> str:
     return "lite" if text.startswith(("milvus_lite", "milvus-lite")) else "server"
 
 
-def _connected(settings: Indexing, folder: Path | None) -> tuple[LiteFolder | None, MilvusClient]:
+def _connected(settings: Indexing, folder: Path | None) -> tuple[SharedLite | None, MilvusClient]:
     from pymilvus import MilvusClient
     from pymilvus.exceptions import MilvusException
 
@@ -221,7 +227,7 @@ def _connected(settings: Indexing, folder: Path | None) -> tuple[LiteFolder | No
     place = Path(settings.uri).expanduser() if settings.uri is not None else folder
     if place is None:
         raise MomentIndexError("there is no place for the index: set index.uri to a local folder or a Milvus server")
-    lite = LiteFolder(place, is_own=settings.uri is None)
+    lite = open_shared(place, is_own=settings.uri is None)
     try:
         return lite, MilvusClient(lite.uri, timeout=_CONNECT_SECONDS, grpc_options=_ONE_CONNECTION)
     except BaseException as error:

@@ -103,9 +103,11 @@ class MilvusRows:
 
     def count(self) -> int:
         """How many rows there are."""
-        rows = self._query("", "count(*)")
-        with self._checked():
-            return int(rows[0]["count(*)"])
+        return self._counted("")
+
+    def video_count(self) -> int:
+        """How many videos have a first segment."""
+        return self._counted("ordinal == 0")
 
     def videos(self) -> Counter[str]:
         """How many rows there are of each video; read row by row, without vectors."""
@@ -137,6 +139,11 @@ class MilvusRows:
 
     def _write(self, name: str, **what: Any) -> None:
         self._connection.ask("write to", lambda client: getattr(client, name)(self._name, **what, **ONCE))
+
+    def _counted(self, expression: str) -> int:
+        rows = self._query(expression, "count(*)")
+        with self._checked():
+            return int(rows[0]["count(*)"])
 
     def _query(self, expression: str, field: str) -> list[Mapping[str, Any]]:
         return list(

@@ -114,6 +114,12 @@ class MomentIndex(Protocol):
     def count(self) -> int:
         """How many rows there are."""
 
+    def video_count(self) -> int:
+        """How many videos have rows, counted by the index itself: no row is read.
+
+        A video counts by its first segment, the one with ordinal 0.
+        """
+
     def replacement(self, dimension: int) -> Replacement:
         """An empty index for vectors of that length, to be filled beside this one and to take over from it.
 

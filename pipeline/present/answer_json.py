@@ -49,6 +49,7 @@ def answer_json(answer: Answer, *, explained: bool = False) -> dict[str, Any]:
         "moments": list(map(moment_json, answer.moments)),
         "nearest": None if answer.nearest is None else moment_json(answer.nearest),
         "unknown_words": list(answer.unknown_words),
+        "incomplete": None if answer.incomplete is None else asdict(answer.incomplete),
     }
     if answer.query.none:
         fields["absences"] = list(map(absence_json, answer.absences))

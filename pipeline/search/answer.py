@@ -15,7 +15,7 @@ from pipeline.search.moments import Curve
 from pipeline.search.query import Query
 from pipeline.types import Moment, Provenance
 
-__all__ = ["Absence", "Answer", "Candidate", "Dropped", "Explanation", "Skipped", "TermMeaning"]
+__all__ = ["Absence", "Answer", "Candidate", "Dropped", "Explanation", "Incomplete", "Skipped", "TermMeaning"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +140,21 @@ class Explanation:
     hint: str = ""
 
 
+@dataclass(frozen=True)
+class Incomplete:
+    """An index that holds fewer videos than its library stores: moments of the others are missing from an answer.
+
+    Attributes:
+        stored_videos: Videos that the library stores.
+        indexed_videos: Videos that the index holds.
+        remedy: What to do about it, usually a command.
+    """
+
+    stored_videos: int
+    indexed_videos: int
+    remedy: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """The answer to a question.
@@ -161,6 +176,7 @@ class Answer:
             those of videos in which nothing does first; `moments` is empty then, and `found` counts these.
         videos: Of such a question: how many videos were looked at.
         videos_without: Of such a question: in how many of them nothing answers.
+        incomplete: What the index lacks; None if it has all videos of the library, or if nobody looked.
     """
 
     query: Query
@@ -175,6 +191,7 @@ class Answer:
     absences: tuple[Absence, ...] = ()
     videos: int = 0
     videos_without: int = 0
+    incomplete: Incomplete | None = None
 
     @property
     def first_rank(self) -> int:

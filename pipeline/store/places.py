@@ -15,7 +15,7 @@ import fsspec
 import fsspec.core
 from fsspec.implementations.local import LocalFileSystem
 
-from pipeline.errors import StoreError
+from pipeline.errors import StoreError, StoreFullError
 from pipeline.store.local_folder import LocalFolder
 from pipeline.uris import public_text, refusal_of_library, shown_name
 
@@ -85,9 +85,11 @@ class Place:
                 yield file
         except OSError as error:
             if error.errno in _NO_SPACE:
-                problem = "there is no space left for it; free some, or choose another place"
-            else:
-                problem = str(error) or type(error).__name__
+                raise StoreFullError(
+                    f"{path}: cannot be written: there is no space left for it; free some, or choose another place;"
+                    " nothing of it was kept"
+                ) from error
+            problem = str(error) or type(error).__name__
             raise StoreError(f"{path}: cannot be written: {problem}; nothing of it was kept") from error
 
     def create(self, name: str, content: bytes) -> bool:

@@ -33,6 +33,68 @@ def test_config_check_says_what_is_wrong(momentseek, tmp_path):
     assert momentseek("config", "check").code == 0
 
 
+def test_a_configuration_is_named_with_or_without_its_option(momentseek, tmp_path):
+    (tmp_path / "mine.yaml").write_text("sampling: {fsp: 2}\n")
+    result = momentseek("config", "check", tmp_path / "mine.yaml")
+    assert (result.code, "sampling.fsp: unknown setting; did you mean 'fps'?" in result.err) == (2, True)
+    (tmp_path / "mine.yaml").write_text("sampling: {fps: 2}\n")
+    assert momentseek("config", "check", tmp_path / "mine.yaml").code == 0
+    for word in ("check", "show"):
+        plain, named = momentseek("config", word, "demo"), momentseek("config", word, "-c", "demo")
+        assert (plain.code, plain.out) == (0, named.out)
+        assert momentseek("config", word, "demo", "-c", "default").code == 2
+
+
+def test_a_configuration_extends_one_that_comes_along(momentseek, tmp_path, monkeypatch):
+    # A folder of that name, or a file of it elsewhere, is not what is meant.
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "default").write_text("sampling: {fps: 7}\n")
+    (tmp_path / "below").mkdir()
+    for number, name in enumerate(("demo", "default", "large")):
+        mine = tmp_path / "below" / f"{number}.yaml"
+        mine.write_text(f"extends: {name}\nsampling: {{fps: 3}}\n")
+        shown = yaml.safe_load(momentseek("config", "show", mine).out)
+        assert shown["sampling"]["fps"] == 3
+    mine.write_text("extends: demo\n")
+    assert yaml.safe_load(momentseek("config", "show", mine).out)["encoder"]["checkpoint"] is not None
+    mine.write_text("extends: demoo\n")
+    result = momentseek("config", "check", mine)
+    assert (result.code, "give a path, or one of:" in result.err, "demo" in result.err) == (2, True, True)
+    # One that lies beside is meant first.
+    (tmp_path / "below" / "demo").write_text("sampling: {fps: 5}\n")
+    mine.write_text("extends: demo\n")
+    assert yaml.safe_load(momentseek("config", "show", mine).out)["sampling"]["fps"] == 5
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        (
+            "[{strategy: keyframe}, {strategy: fixed_rate, fsp: 2}]",
+            "sampling.parts.1.fsp: unknown setting; did you mean 'fps'? allowed here: ",
+        ),
+        (
+            "[{strategy: keyfram}, {strategy: fixed_rate}]",
+            "sampling.parts.0.strategy: unknown strategy 'keyfram'; did you mean 'keyframe'? allowed: fixed_rate,",
+        ),
+        (
+            "[{strategy: keyframe}, {fps: 2}]",
+            "sampling.parts.1.strategy: missing; allowed: fixed_rate, keyframe, novelty, scene_change",
+        ),
+        ("[{strategy: keyframe}, {strategy: fixed_rate, fps: fast}]", "sampling.parts.1.fps: "),
+        (
+            "[{strategy: keyframe}, {strategy: scene_change, max_gap_seconds: 2, search: {thrshold: 1}}]",
+            "sampling.parts.1.",
+        ),
+    ],
+)
+def test_a_typo_in_a_part_is_named_with_what_is_allowed(momentseek, parts, said):
+    result = momentseek("config", "check", "--set", f"sampling={{strategy: composite, parts: {parts}}}")
+    assert result.code == 2
+    assert said in result.err
+
+
 @pytest.mark.parametrize(
     ("setting", "said"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 
@@ -108,6 +109,18 @@ def test_index_says_once_that_weights_are_missing(momentseek, config, make_video
     assert result.code == 1
     assert result.err.count("/none.safetensors") == 1
     assert "Ways out" in result.err
+
+
+def test_the_third_way_out_of_missing_weights_works_as_printed(momentseek, make_video, tmp_path, monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    video, library = make_video(), tmp_path / "library"
+    options = ("-l", library, "--in-process", "--set", "index.backend=memory")
+    refused = momentseek("index", video, *options, "--set", f"encoder.cache_dir={tmp_path / 'cache'}")
+    assert (refused.code, library.exists()) == (1, False)
+    [way] = re.findall(r"comes with momentseek: (--config \S+) ", refused.err)
+    assert momentseek("index", video, *options, *way.split()).code == 0
 
 
 def test_videos_lists_what_is_there(momentseek, config, make_video):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from pipeline import Library
 
 NOBODY = 65_534
 
@@ -109,6 +112,19 @@ def test_a_library_of_somebody_elses_is_searched(momentseek, unwritable: Path) -
 def test_without_an_index_it_is_searched_all_the_same(momentseek, writable: Path, mounted: Path) -> None:
     shutil.rmtree(writable / "index")
     assert momentseek("search", "a thing", "-l", mounted, "--min-score", 0).code == 0
+
+
+def test_a_read_only_library_whose_index_lacks_videos_names_a_way_that_works(
+    momentseek, writable: Path, mounted: Path
+) -> None:
+    with Library.open(writable) as library:
+        library.moment_index().delete_video(library.videos()[0].video_id)
+    asked = ("search", "a thing", "-l", mounted, "--min-score", 0, "--json")
+    partial = momentseek(*asked)
+    assert "the index holds 1 of 2 stored videos" in partial.err
+    [way] = re.findall(r"is read-only for this user: set (index\.backend=memory)$", partial.err, re.MULTILINE)
+    whole = momentseek(*asked, "--set", way)
+    assert (whole.err, len({moment["video_id"] for moment in whole.objects()})) == ("", 2)
 
 
 def test_a_copy_of_the_index_goes_when_it_is_closed(momentseek, mounted: Path, tmp_path: Path, monkeypatch) -> None:

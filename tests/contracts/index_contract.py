@@ -116,6 +116,14 @@ class IndexContract:
         assert index.count() == 2500
         assert len(index.keys_of("v0")) == 834
 
+    def test_videos_are_counted_by_their_first_segments(self, index: MomentIndex) -> None:
+        assert index.video_count() == 0
+        index.upsert([row(f"v{video}", ordinal, unit(1, video)) for video in range(7) for ordinal in range(video + 1)])
+        assert (index.video_count(), index.count()) == (7, 28)
+        index.upsert([row("v3", 0, unit(0, 1))])
+        index.delete_video("v6")
+        assert (index.video_count(), index.count()) == (6, 21)
+
     def test_delete_removes_one_video_alone(self, index: MomentIndex) -> None:
         index.upsert(random_rows(30))
         assert index.delete_video("v1") == 10

@@ -18,7 +18,9 @@ from contracts.executor_contract import by_name, settings
 from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder, write_video
 from own_process import script_output, start_script
 
+from pipeline.errors import StoreFullError
 from pipeline.execution import Stages, make_executor
+from pipeline.execution.ledger import Ledger
 from pipeline.index import MemoryIndex
 from pipeline.rows import RowRecipe
 from pipeline.segment import FixedWindows, MeanPooling
@@ -150,19 +152,43 @@ def test_a_reader_that_waits_for_a_slow_encoder_is_not_taken_for_dead(run, tmp_p
     assert_whole(stages, run(stages, *paths, stall_seconds=1.0), frames=24)
 
 
-def test_a_full_disk_fails_videos_clearly_and_keeps_nothing_partial(run, tmp_path, small_disk):
+def test_a_full_disk_ends_the_batch_and_keeps_nothing_partial(run, tmp_path, small_disk):
     stages = make_stages(small_disk)
     # Noise does not compress; with each video comes so much of it that the disk has room for two or three.
     noise = np.random.default_rng(0)
-    paths = [write_video(tmp_path / f"{grey}.mp4", frames=12, grey=grey) for grey in range(10, 70, 10)]
-    reports = run(stages, *(Source(str(path), {"noise": noise.bytes(20_000).hex()}) for path in paths))
-    done = [report for report in reports.values() if report.status is Status.DONE]
-    failed = [report for report in reports.values() if report.status is Status.FAILED]
-    assert done
-    assert failed
-    assert all("there is no space left" in str(report.problem) for report in failed)
-    assert {record.video_id for record in stages.store.records()} == {report.video_id for report in done}
-    assert all(len(stages.store.read(str(report.video_id))) == 12 for report in done)
+    paths = [write_video(tmp_path / f"{grey}.mp4", frames=12, grey=grey) for grey in range(10, 130, 10)]
+    with pytest.raises(StoreFullError, match="there is no space left for it; free some, or choose another place"):
+        run(stages, *(Source(str(path), {"noise": noise.bytes(20_000).hex()}) for path in paths))
+    kept = [record.video_id for record in stages.store.records()]
+    assert 1 <= len(kept) < 6
+    assert all(len(stages.store.read(video_id)) == 12 for video_id in kept)
+
+
+def test_an_interrupted_batch_leaves_no_finished_video_without_its_rows(run, tmp_path):
+    """Rows wait for those of other videos; a batch that is closed writes them first."""
+    stages = make_stages(tmp_path)
+    paths = [write_video(tmp_path / f"{grey}.mp4", frames=12, grey=grey) for grey in range(10, 90, 10)]
+    executor = make_executor(settings(executor="ray", rows_per_write=1_000_000, batch_frames=4), stages)
+    written = threading.Event()
+    finish, reports = Ledger.finish, Ledger.reports
+
+    def note(ledger: Ledger, *given: object) -> None:
+        finish(ledger, *given)
+        written.set()
+
+    def interrupt(ledger: Ledger, **given: object) -> Iterator[VideoReport]:
+        if written.is_set():
+            raise KeyboardInterrupt
+        return reports(ledger, **given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Ledger, "finish", note)
+        patch.setattr(Ledger, "reports", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            list(executor.run([Source(str(path)) for path in paths]))
+    kept = {record.video_id for record in stages.store.records()}
+    assert kept
+    assert set(stages.index.videos()) == kept
 
 
 _BATCH = """

@@ -232,6 +232,28 @@ def test_run_ends_on_an_interrupt_and_leaves_no_process(tmp_path):
         os.killpg(process.pid, 0)
 
 
+@pytest.mark.ray
+@pytest.mark.parametrize("handled", [True, False])
+def test_sigterm_ends_the_process_in_order(handled):
+    """Ray's C++ part would print its stack and abort, with nothing closed."""
+    code = (
+        "import os, signal, sys, time\n"
+        "from pipeline.execution import Execution; from pipeline.execution.ray_cluster import connected\n"
+        f"if {handled}: signal.signal(signal.SIGTERM, lambda *_: sys.exit(43))\n"
+        "try:\n"
+        "    with connected(Execution()):\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        time.sleep(30)\n"
+        "finally:\n"
+        "    print('closed')"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, check=False, env=environment, text=True, capture_output=True, timeout=100)
+    assert (ended.returncode, ended.stdout) == (43 if handled else signal.SIGTERM, "closed\n")
+    assert "SIGTERM received" not in ended.stderr
+
+
 def test_connected_says_so_where_ray_does_not_start(monkeypatch):
     def start(**options: object) -> None:
         raise Exception("The current node timed out during startup.")

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -154,16 +156,84 @@ def test_a_held_folder_names_its_holder_and_the_ways_out(tmp_path: Path) -> None
     [since] = re.findall(r", since (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\)", str(caught.value))
     assert abs(time.mktime(time.strptime(since, "%Y-%m-%d %H:%M:%S")) - time.time()) < 60
     assert f"kill {process.pid}" in str(caught.value)
-    assert f"milvus-lite server --data-dir {tmp_path}" in str(caught.value)
+    assert "momentseek index migrate http://HOST:19530" in str(caught.value)
     MilvusIndex(Indexing(), "abc", folder=tmp_path).close()
 
 
-def test_a_folder_held_by_this_process_is_said_so(tmp_path: Path) -> None:
+def test_a_folder_is_shared_within_a_process_until_the_last_is_closed(tmp_path: Path) -> None:
+    first = MilvusIndex(Indexing(), "abc", folder=tmp_path)
+    second = MilvusIndex(Indexing(), "abc", folder=Path(os.path.relpath(tmp_path)))
+    second.upsert(random_rows(30))
+    assert (first.count(), len(first.search(unit(1)[None], top=99)[0])) == (30, 30)
+    first.close()
+    first.close()
+    assert second.delete_video("v0") == 10
+    with MilvusIndex(Indexing(), "abc", folder=tmp_path) as third:
+        second.close()
+        assert third.count() == 20
+        assert _holder(tmp_path / "LOCK") == os.getpid()
+    assert _holder(tmp_path / "LOCK") is None
+    MilvusIndex(Indexing(), "abc", folder=tmp_path).close()
+
+
+def test_a_shared_folder_is_checked_for_each_owner(tmp_path: Path) -> None:
+    with MilvusIndex(Indexing(), "abc", folder=tmp_path) as index:
+        index.upsert(random_rows(3))
+        for owner in ("other", "abc"):
+            if owner == "other":
+                with pytest.raises(FingerprintMismatchError):
+                    MilvusIndex(Indexing(), owner, folder=tmp_path)
+            else:
+                MilvusIndex(Indexing(), owner, folder=tmp_path).close()
+            assert index.count() == 3
+
+
+def test_a_folder_of_another_kind_is_not_shared(tmp_path: Path) -> None:
     with (
         MilvusIndex(Indexing(), "abc", folder=tmp_path),
         pytest.raises(IndexLockedError, match="in this process already"),
     ):
-        MilvusIndex(Indexing(), "abc", folder=tmp_path)
+        MilvusIndex(Indexing(uri=str(tmp_path)), "abc")
+
+
+def test_a_folder_that_was_made_anew_is_another_one(tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    with MilvusIndex(Indexing(), "abc", folder=folder) as gone:
+        gone.upsert(random_rows(3))
+        shutil.rmtree(folder)
+        with MilvusIndex(Indexing(), "abc", folder=folder) as fresh:
+            assert fresh.count() == 0
+            fresh.upsert(random_rows(5))
+    with MilvusIndex(Indexing(), "abc", folder=folder) as again:
+        assert again.count() == 5
+
+
+def test_a_rebuild_of_one_is_seen_by_the_other_and_not_disturbed(tmp_path: Path) -> None:
+    with MilvusIndex(Indexing(), "abc", folder=tmp_path) as one, MilvusIndex(Indexing(), "abc", folder=tmp_path) as two:
+        one.upsert(random_rows(30))
+        assert len(two.search(unit(1)[None], top=99)[0]) == 30
+        with one.replacement(DIMENSION) as fresh:
+            fresh.upsert(random_rows(9))
+            with pytest.raises(MomentIndexError, match="has been rebuilding this index"):
+                two.replacement(DIMENSION)
+            assert len(two.search(unit(1)[None], top=99)[0]) == 30
+            fresh.take_over()
+        assert len(two.search(unit(1)[None], top=99)[0]) == 9
+        with two.replacement(DIMENSION):
+            pass
+        with one.replacement(DIMENSION):
+            pass
+        assert (one.count(), two.count()) == (9, 9)
+
+
+def test_many_threads_share_a_folder(tmp_path: Path) -> None:
+    def count(_: int) -> int:
+        with MilvusIndex(Indexing(), "abc", folder=tmp_path) as index:
+            return index.count()
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(count, range(12))) == [0] * 12
+    assert _holder(tmp_path / "LOCK") is None
 
 
 def test_holder_is_unknown_without_a_table_of_locks(tmp_path: Path) -> None:
