@@ -80,7 +80,7 @@ def test_a_configuration_extends_one_that_comes_along(momentseek, tmp_path, monk
         ),
         (
             "[{strategy: keyframe}, {fps: 2}]",
-            "sampling.parts.1.strategy: missing; allowed: fixed_rate, keyframe, novelty, scene_change",
+            "sampling.parts.1.strategy: missing; allowed: fixed_rate, keyframe, my_package:MyClass, novelty",
         ),
         ("[{strategy: keyframe}, {strategy: fixed_rate, fps: fast}]", "sampling.parts.1.fps: "),
         (
