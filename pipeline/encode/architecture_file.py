@@ -209,7 +209,7 @@ class ModelFile(Settings):
 
     model_cfg: _Model
     preprocess_cfg: _Preprocessing = _Preprocessing()
-    vocabulary: dict[str, Any] | None = None
+    vocabulary: Any = None
     """Ours: the words that the model knows, checked by `vocabulary_from`."""
 
 
