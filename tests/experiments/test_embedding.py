@@ -52,7 +52,7 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         def open(self) -> Any:
             return CountingModel(super().open(), counts)
 
-    monkeypatch.setattr(embedding, "OpenClipEncoder", Counting)
+    monkeypatch.setattr(embedding, "make_encoder", Counting)
     return counts
 
 

@@ -136,7 +136,7 @@ def test_the_command_says_which_file_changed_and_exits_with_1(
     file_of(library.store, "park").write_bytes(content)
     _without_checksum(file_of(library.store, "yard"))
     library.close()
-    monkeypatch.setattr(library_module, "OpenClipEncoder", lambda _: WordModel())
+    monkeypatch.setattr(library_module, "make_encoder", lambda _: WordModel())
     assert main(["index", "verify", "-l", library.config.library]) == 1
     said = capsys.readouterr()
     assert "park (" in said.out

@@ -266,7 +266,9 @@ def test_a_batch_keeps_and_prints_no_credentials(tmp_path: Path, capfd: pytest.C
     names = [*CHAINS, *(uri for uri in HIDDEN if uri.startswith(("http://user:", "az:", "http://host/a.mp4;")))]
     (tmp_path / "m.jsonl").write_text("".join(f"{json.dumps({'uri': uri})}\n" for uri in names))
     library = tmp_path / "library"
-    options = ["--library", str(library), "--in-process", "--set", "fetching.tries=1", "--set", "index.backend=memory"]
+    # A model that is there: without one, nothing is begun.
+    options = ["--library", str(library), "--in-process", "--config", "demo", "--set", "fetching.tries=1"]
+    options += ["--set", "index.backend=memory"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("http_proxy", "http://127.0.0.1:9")
         for more in (["--json"], ["--retry-failed"], []):

@@ -28,8 +28,10 @@ from mutations import mutate
 from tiny_model import make_tiny_model
 
 _LONGEST_SECONDS = 60.0
-_NAMES_WHAT = re.compile(r"library|[0-9a-f]{16}|\.mp4|\.parquet|tiny-cli\.|encoder\.(checkpoint|architecture)")
-"""The library or a file in it, a video by its id or name, or one of the model's files."""
+_NAMES_WHAT = re.compile(
+    r"library|[0-9a-f]{16}|\.mp4|\.parquet|tiny-cli\.|the weights of|encoder\.(checkpoint|architecture)"
+)
+"""The library or a file in it, a video by its id or name, or one of the model's files, or a model that is not here."""
 _IN_PROCESS = ("--set", "execution.executor=in_process")
 
 
