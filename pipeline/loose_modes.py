@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipeline.execution.ray_folder import PREFIX, bases
 from pipeline.execution.ray_token import exposure_of, has_token_auth, is_token_in_environment, token_path
+from pipeline.trust import trust_folder
 from pipeline.uris import is_remote, local_path
 
 __all__ = ["Loose", "loose_modes"]
@@ -87,7 +88,7 @@ def _ray_folders() -> Iterator[Loose]:
 
 
 def _configuration() -> Iterator[Loose]:
-    folder = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "momentseek"
+    folder = trust_folder().parent
     paths = [folder, *sorted(folder.rglob("*"))[:_MOST_FILES]] if folder.is_dir() else []
     for path in paths:
         if (mode := _own_mode(path, _OTHERS_WRITE)) is not None:

@@ -85,6 +85,11 @@ class Plugin(Settings):
 
     seam: ClassVar[Seam]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_object(cls, value: object) -> object:
+        return plugin_of(value, cls) if isinstance(value, Settings) and not isinstance(value, Plugin) else value
+
     @model_validator(mode="after")
     def _check_names(self) -> Self:
         name = self.reference

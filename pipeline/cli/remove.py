@@ -72,7 +72,7 @@ def remove(
 def _chosen(
     library: Library, names: Sequence[str], where: Sequence[str], *, missing: bool
 ) -> tuple[list[str], list[VideoRecord]]:
-    """The ids of the videos that go, and the records of those that were not named singly.
+    """Select the videos to remove: all ids, and the records of those that were not named singly.
 
     All are looked up before anything is removed: a wrong name removes nothing.
     """

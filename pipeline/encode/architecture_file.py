@@ -124,7 +124,7 @@ class _ImageTower(_Blocks):
 
 
 class _TextTower(_Blocks):
-    """The keys of open_clip's `CLIPTextCfg`, without those that name a model or a tokenizer elsewhere."""
+    """Settings of a text tower: the keys of open_clip's `CLIPTextCfg` that name no model or tokenizer elsewhere."""
 
     context_length: Annotated[int, Field(ge=4, le=2048)] = 77
     vocab_size: Annotated[int, Field(ge=1, le=2_000_000)] = 49408

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag
 
 from pipeline.config import PLUGIN_TAG, Settings, fingerprint
 from pipeline.encode.protocol import Encoder, OpenEncoder, Preprocessing
 from pipeline.encode.settings import Encoding
 from pipeline.errors import EncoderError
-from pipeline.plugins import Plugin, Seam, missing_members, plugin_of
+from pipeline.plugins import Plugin, Seam, missing_members
 
 __all__ = ["ENCODERS", "EncoderSettings", "PluginEncoder", "encoder_faults"]
 
@@ -76,11 +76,6 @@ class PluginEncoder(Plugin):
 
     class_name: str = Field(alias="class", json_schema_extra={"not": {"const": "open_clip"}})
     """Its import path, as "my_package:MyEncoder", or the name of an entry point."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_object(cls, value: object) -> object:
-        return plugin_of(value, cls) if isinstance(value, Settings) and not isinstance(value, Plugin) else value
 
     @property
     def reference(self) -> str:

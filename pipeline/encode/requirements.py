@@ -1,4 +1,4 @@
-"""Packages that some models need beyond those that momentseek installs."""
+"""Optional packages that some models need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words that a model declares to know, and what becomes of the others.
+"""A model's declared vocabulary, and the replacement of unknown words.
 
 A model that was trained on a small vocabulary embeds any other word as noise, and noise resembles something. Such a
 model may declare its vocabulary in its architecture file, beside "model_cfg" and "preprocess_cfg":

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any, ClassVar
 
-from pydantic import Discriminator, Field, model_validator
+from pydantic import Discriminator, Field
 
 from pipeline.config import PLUGIN_TAG, Settings
-from pipeline.plugins import Plugin, Seam, entry_point_names, missing_members, plugin_of
+from pipeline.plugins import Plugin, Seam, entry_point_names, missing_members
 from pipeline.sampling.cuts import CutDetection
 from pipeline.sampling.protocol import SamplingPass
 from pipeline.types import Grid, Skip, VideoInfo
@@ -67,11 +67,6 @@ class PluginSampler(Plugin):
     # For editors: what is a strategy of momentseek is no plugin.
     strategy: str = Field(json_schema_extra={"not": {"enum": list(_BUILT_IN)}})
     """Its import path, as "my_package:MySampler", or the name of an entry point."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_object(cls, value: object) -> object:
-        return plugin_of(value, cls) if isinstance(value, Settings) and not isinstance(value, Plugin) else value
 
     @property
     def reference(self) -> str:

@@ -171,7 +171,9 @@ def test_a_trusted_library_may_move(library, tmp_path):
 
 def test_what_the_user_sets_needs_no_trust(library, tmp_path):
     name_outside(library, index={"uri": "http://192.0.2.1:19530"})
-    Library.open(str(library), overrides=[f"index.uri={tmp_path / 'mine'}"], encoder=WordModel()).close()
+    mine = str(tmp_path / "mine")
+    with Library.open(str(library), overrides=[f"index.uri={mine}"], encoder=WordModel()) as opened:
+        assert opened.config.index.uri == mine
     Library.open(str(library), overrides=["index={uri: null}"], encoder=WordModel()).close()
     Library.open(str(library), overrides=["index.backend=memory"], encoder=WordModel()).close()
 
