@@ -25,7 +25,7 @@ def watch(event, arguments):
     if event not in ("open", "os.listdir", "os.scandir") or not isinstance(arguments[0], (str, bytes, os.PathLike)):
         return
     path = os.path.realpath(os.fsdecode(arguments[0]))
-    if (path + "/").startswith({checkout!r} + "/") and not path.startswith({allowed!r}):
+    if (path + "/").startswith({checkout!r} + "/") and not (path + "/").startswith({allowed!r}):
         with open({log!r}, "a") as log:
             log.write(f"{{event}} {{path}}\\n")
 
