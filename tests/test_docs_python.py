@@ -1,4 +1,4 @@
-"""Every block of docs/python.md, run in order in one process."""
+"""Every block of docs/how-to/python.md, run in order in one process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-TEXT = (Path(__file__).parents[1] / "docs" / "python.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[1] / "docs" / "how-to" / "python.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.DOTALL | re.MULTILINE)
 MODULE = re.compile(r"# (\w+)\.py\n")
 FILM = "winter-road.mp4"
@@ -38,7 +38,7 @@ def test_every_block_runs_and_prints_what_the_page_shows(place, capsys):
         if module is not None:
             (place / f"{module[1]}.py").write_text(code, encoding="utf-8")
         run = code if module is None else f"import {module[1]}"
-        exec(compile(run, "docs/python.md", "exec"), names)
+        exec(compile(run, "docs/how-to/python.md", "exec"), names)
         printed = capsys.readouterr().out
         assert not shown or printed == shown, code
     for name in MODULE.findall(TEXT):

@@ -1,4 +1,4 @@
-"""Plugins keep the contracts of their seams; docs/python.md says how other people test theirs."""
+"""Plugins keep the contracts of their seams; docs/how-to/python.md says how other people test theirs."""
 
 from __future__ import annotations
 

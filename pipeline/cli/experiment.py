@@ -54,9 +54,9 @@ def experiment(
 ) -> None:
     """Compare configurations over the same videos, on the same labels.
 
-    FILE is YAML, or the name of one that comes with momentseek ("sampling"); docs/experiments.md says how to write one.
-    Each video is decoded once for all variants, and each frame encoded once. What is done is kept: an experiment that
-    was interrupted, or has new variants, is simply run again.
+    FILE is YAML, or the name of one that comes with momentseek ("sampling"); docs/how-to/experiments.md says how to
+    write one. Each video is decoded once for all variants, and each frame encoded once. What is done is kept: an
+    experiment that was interrupted, or has new variants, is simply run again.
 
     Prints a line a variant; * marks those worth their cost: no other has at least the mAP for as few frames.
     """

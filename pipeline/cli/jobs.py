@@ -141,7 +141,7 @@ def follow_job(opened: RayJobs, job_id: str, *, as_json: bool) -> int:
         # It did not come to run; what it wrote says nothing of why.
         say(printable_lines(job.message))
     elif job.exit_code == _NO_COMMAND:
-        say("the cluster finds no `python`; start Ray from an activated environment (docs/jobs.md)")
+        say("the cluster finds no `python`; start Ray from an activated environment (docs/how-to/jobs.md)")
     return code
 
 

@@ -51,8 +51,8 @@ def search(
     Scores are between 0 and 1 and mean the same for all questions: what scores less than --min-score is no answer.
     Times are on the video's playback clock, as a player shows them, and may be written 75.5, 1:15.5 or 0:01:15.5; ± is
     shown where an end is uncertain by more than half a second. Clips begin and end exactly where the moment does; they
-    are encoded anew, with the video's sound. Where nothing matches it says so, and the exit code is 0. docs/search.md
-    has more.
+    are encoded anew, with the video's sound. Where nothing matches it says so, and the exit code is 0.
+    docs/how-to/search.md has more.
     """  # noqa: D301 - click knows the character itself, not a backslash and a b
     if asked.lines is not None and (sheet is not None or clips is not None):
         raise click.UsageError("--queries prints answers alone; draw --sheet and write --clips for one question each")

@@ -19,7 +19,7 @@ class Encoding(Settings):
     """
 
     class_name: Literal["open_clip"] = Field(default="open_clip", alias="class", exclude=True)
-    """"open_clip", or the class of an encoder of your own, which has other settings (docs/python.md)."""
+    """"open_clip", or the class of an encoder of your own, which has other settings (docs/how-to/python.md)."""
 
     model: str = "ViT-B-32"
     """open_clip's name of the architecture; with `architecture`, a name of your own."""

@@ -38,7 +38,7 @@ _FLASH_SECONDS = Fraction(9, 100)
 _SLOT_SECONDS = Fraction(3, 20)
 
 # adaptive: chosen with `_LEAST_CHANGE` and the constants after it on 12 films that `benchmarks.edited_footage` made of
-# the footage named in docs/sampling.md. The others are PySceneDetect's own defaults.
+# the footage named in docs/design/sampling.md. The others are PySceneDetect's own defaults.
 _THRESHOLDS: dict[Detector, float] = {
     "adaptive": 2.5,
     "content": 27.0,

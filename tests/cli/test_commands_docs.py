@@ -1,4 +1,4 @@
-"""docs/commands.md has every command, exit code and environment variable."""
+"""docs/reference/commands.md has every command, exit code and environment variable."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import yaml
 from pipeline.cli.app import momentseek as group
 
 PROJECT = Path(__file__).parents[2]
-TEXT = (PROJECT / "docs" / "commands.md").read_text(encoding="utf-8")
+TEXT = (PROJECT / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
 NAMED = re.findall(r"^\| `momentseek ([a-z ]+?)(?: [A-Z[].*)?` \|", TEXT, re.MULTILINE)
 # Groups that do something by themselves are listed, too.
 ALSO_COMMANDS = {"runs"}

@@ -1,4 +1,4 @@
-"""The examples of docs/search.md: what stands side by side must be one question."""
+"""The examples of docs/how-to/search.md: what stands side by side must be one question."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.cli import asking
 from pipeline.cli.searching import search
 from pipeline.search import Query, Then, as_query
 
-TEXT = (Path(__file__).parents[2] / "docs" / "search.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[2] / "docs" / "how-to" / "search.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```\n```python\n(.*?)```\n```json\n(.*?)```", TEXT, re.DOTALL)
 ROWS = re.findall(r"^\| (`--.*?) \| `(.*?)` \|", TEXT, re.MULTILINE)
 

@@ -1,4 +1,4 @@
-"""A Ray cluster as docs/jobs.md starts one, and a second machine's point of view of it."""
+"""A Ray cluster as docs/how-to/jobs.md starts one, and a second machine's point of view of it."""
 
 from __future__ import annotations
 

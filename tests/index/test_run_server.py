@@ -17,7 +17,7 @@ def test_the_make_target_starts_what_it_says(port: str) -> None:
     command = ["make", "-n", "run-milvus-server", *([] if port == "19530" else [f"MILVUS_PORT={port}"])]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
     assert f"tests/milvus_server.py serve build/milvus-data {port}" in done.stdout
-    text = (PROJECT / "docs" / "index.md").read_text(encoding="utf-8")
+    text = (PROJECT / "docs" / "how-to" / "milvus.md").read_text(encoding="utf-8")
     assert "`make run-milvus-server`" in text
     assert "http://127.0.0.1:19530" in text
 

@@ -1,4 +1,4 @@
-"""The threat table of docs/security.md names tests and modules that exist."""
+"""The threat table of docs/design/security.md names tests and modules that exist."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parent.parent.parent
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
-    for line in (PROJECT / "docs" / "security.md").read_text().splitlines()
+    for line in (PROJECT / "docs" / "design" / "security.md").read_text().splitlines()
     if line.startswith("| ") and not line.startswith("| Threat")
 ]
 TESTS = {path.name: path.read_text() for path in (PROJECT / "tests").rglob("test_*.py")}
