@@ -9,9 +9,7 @@ import pytest
 
 from pipeline.evaluate import evaluate, read_labelled
 from pipeline.library import Library
-from pipeline.run_config import load_run_config
 from pipeline.search import as_query
-from pipeline.types import Status
 from sample_videos.demo_model.score import ORDINARY_QUESTIONS, read_questions, score_questions
 from sample_videos.films import write_scripts
 from sample_videos.labels import film_truth
@@ -24,12 +22,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
-    place = tmp_path_factory.mktemp("demo") / "library"
-    config = load_run_config("demo", [f"library={place}", "execution.executor=in_process"])
-    with Library(config) as library:
-        reports = list(library.index(FOLDER / f"{film.name}{film.suffix}" for film in write_scripts()))
-        assert {report.status for report in reports} == {Status.DONE}
+def library(demo_library: Path) -> Iterator[Library]:
+    with Library.open(demo_library) as library:
         yield library
 
 
