@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from configuration_page import PAGE, page
 
 from pipeline.run_config import RunConfig, json_schema, load_run_config, to_yaml
-from tests.configuration_page import PAGE, page
 
 
 def keys(settings: dict[str, Any], prefix: str = "") -> Iterator[str]:
