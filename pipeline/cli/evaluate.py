@@ -51,7 +51,7 @@ def evaluate(
     """Score a library on labelled moments.
 
     LABELS is in the form of QVHighlights (JSON lines), Charades-STA (text) or ActivityNet Captions (JSON). Each
-    question is asked within its video; docs/how-to/evaluate.md says what the metrics mean.
+    question is asked within its video; docs/reference/metrics.md says what the metrics mean.
     """
     from pipeline.evaluate import evaluate as score
     from pipeline.evaluate import read_labelled_set

@@ -1,4 +1,4 @@
-"""Answers as JSON; docs/how-to/search.md says what is in them."""
+"""Answers as JSON; docs/reference/answer-json.md says what is in them."""
 
 from __future__ import annotations
 
