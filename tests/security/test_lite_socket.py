@@ -121,7 +121,7 @@ def test_a_loose_umask_loosens_nothing(root: Path, tmp_path: Path, mask: int) ->
     assert modes == [0o700, 0o600]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.root
 def test_another_user_cannot_connect(tmp_path: Path) -> None:
     with MilvusIndex(Indexing(), "abc", DIMENSION, folder=tmp_path / "index") as index:
         path = socket_of(index)

@@ -520,7 +520,7 @@ def test_discarding_follows_nothing(folder: Path, canary: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+@pytest.mark.root
 def test_a_read_only_folder_is_checked_and_never_written_to(original: Path) -> None:
     """Large files are not copied; those that this user may write to are, though the folder may not be written to."""
     place = Path("/tmp") / f"momentseek-test-{os.getpid()}"
