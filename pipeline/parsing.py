@@ -192,13 +192,13 @@ def text_lines(file: BinaryIO, *, newline: str | None = None) -> Iterator[str]:
         ParseError: A line has more than `MOST_LINE_LENGTH` characters.
         UnicodeDecodeError: It is not UTF-8.
     """
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline=newline)
-    number = 0
-    while line := text.readline(MOST_LINE_LENGTH + 1):
-        number += 1
-        if len(line) > MOST_LINE_LENGTH:
-            raise ParseError(f"line {number}: more than {MOST_LINE_LENGTH:,} characters; no such line is read")
-        yield line
+    with io.TextIOWrapper(file, encoding="utf-8-sig", newline=newline) as text:
+        number = 0
+        while line := text.readline(MOST_LINE_LENGTH + 1):
+            number += 1
+            if len(line) > MOST_LINE_LENGTH:
+                raise ParseError(f"line {number}: more than {MOST_LINE_LENGTH:,} characters; no such line is read")
+            yield line
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

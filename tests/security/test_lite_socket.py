@@ -58,6 +58,7 @@ def test_no_tcp_port_is_opened(tmp_path: Path) -> None:
         assert index._connection.uri.startswith("unix:///")
 
 
+@pytest.mark.slow
 def test_index_and_search_open_no_tcp_port(tmp_path: Path) -> None:
     """The whole commands in a process of their own, looked at whenever an index is closed, and at the end."""
     script = tmp_path / "watched.py"

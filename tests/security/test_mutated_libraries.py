@@ -126,6 +126,7 @@ def _commands(original: Original, library: Path) -> list[tuple[object, ...]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", _seeds())
 def test_a_mutated_library_answers_or_says_why_not(
     seed: int, runner: CommandRunner, original: Original, library: Path, canary: Canary

@@ -467,6 +467,7 @@ def error_of(folder: Path) -> MomentIndexError | None:
     return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["random", "some random", "cut", "empty", "deleted", "a folder", "swapped"])
 def test_damage_of_any_file_is_one_error_and_can_be_mended(
     original: Path, tmp_path: Path, canary: Path, how: str
