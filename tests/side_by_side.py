@@ -42,23 +42,22 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     if session.config.option.collectonly or session.testsfailed:
         return None
     ran = 0
-    taken = _taken(session.items, session.config.option.lane, session.config.option.claims)
-    item = next(taken, None)
-    while item is not None:
-        following = next(taken, None)
-        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-        ran += 1
-        if session.shouldfail:
-            raise session.Failed(session.shouldfail)
-        if session.shouldstop:
-            raise session.Interrupted(session.shouldstop)
-        item = following
+    for tests in _taken(session.items, session.config.option.lane, session.config.option.claims):
+        # Behind a file's last test all is torn down but what the session keeps: which file comes next is asked only
+        # then, since the other process may take it meanwhile.
+        for item, following in zip(tests, [*tests[1:], session], strict=True):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            ran += 1
+            if session.shouldfail:
+                raise session.Failed(session.shouldfail)
+            if session.shouldstop:
+                raise session.Interrupted(session.shouldstop)
     said = f"{ran} {len(session.items)}"
     (session.config.option.claims / f"{session.config.option.lane}.ran").write_text(said)
     return True
 
 
-def _taken(items: Sequence[pytest.Item], lane: str, claims: Path) -> Iterator[pytest.Item]:
+def _taken(items: Sequence[pytest.Item], lane: str, claims: Path) -> Iterator[list[pytest.Item]]:
     """The tests of each file that this process is the first to ask for."""
     long = {_file(item) for item in items if item.get_closest_marker("slow")}
 
@@ -75,7 +74,7 @@ def _taken(items: Sequence[pytest.Item], lane: str, claims: Path) -> Iterator[py
             claim.touch(exist_ok=False)
         except FileExistsError:
             continue
-        yield from tests
+        yield list(tests)
 
 
 def _file(item: pytest.Item) -> str:
