@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,8 +27,9 @@ SKIPPED = {
 @pytest.fixture
 def outcomes(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], dict[str, int]]:
     """Runs a test file under this project's conftest.py, where some marks must run: how many ended in which way."""
-    # Other packages' plugins would be imported again each time.
+    # Other packages' plugins would be imported again each time, and a hook stays for the life of this process.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setattr(sys, "addaudithook", lambda _: None)
     pytester.makeini("[pytest]\nmarkers =\n    ray\n    world\n    root\n    footage\n")
     for name in ("conftest.py", "milvus_server.py"):
         shutil.copy(TESTS / name, pytester.path)
@@ -72,3 +75,27 @@ def test_an_unknown_name_is_refused(pytester, monkeypatch):
     done = pytester.runpytest_inprocess("-p", "no:cacheprovider")
     assert done.ret == pytest.ExitCode.USAGE_ERROR
     done.stderr.fnmatch_lines(["*names wrold; it may name: ray, world, *"])
+
+
+def test_an_interrupt_is_handled_where_a_shell_ignores_it(outcomes):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        text = "import signal, subprocess, sys\n\ndef test_it():\n"
+        child = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+        text += f"    done = subprocess.run([sys.executable, '-c', {child!r}], stderr=subprocess.PIPE)\n"
+        assert outcomes(f"{text}    assert b'KeyboardInterrupt' in done.stderr\n", "") == {"passed": 1}
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_ray_is_started_by_tests_with_its_mark_alone(pytester, outcomes, tmp_path):
+    server = tmp_path / "gcs_server"
+    server.write_text("#!/bin/sh\n")
+    server.chmod(0o700)
+    start = f"import subprocess; subprocess.run([{str(server)!r}])"
+    text = f"def test_plain(): {start}\n@pytest.mark.ray\ndef test_marked(): {start}\n"
+    text += f"@pytest.fixture\ndef one(): {start}\ndef test_prepared(one): ...\ndef test_other(): ...\n"
+    pytester.makepyfile(test_it=f"import pytest\n{text}")
+    done = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    done.assert_outcomes(passed=2, failed=1, errors=1)
+    done.stdout.fnmatch_lines(["*this test has started Ray: mark it `ray`*"])
