@@ -12,7 +12,7 @@ import math
 import os
 import reprlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -181,7 +181,7 @@ def parse_yaml(content: str | bytes) -> Any:
         raise ParseError(f"nested more than {_MOST_DEPTH} levels deep") from error
 
 
-def text_lines(file: BinaryIO, *, newline: str | None = None) -> Iterator[str]:
+def text_lines(file: BinaryIO, *, newline: str | None = None) -> Generator[str, None, None]:
     """Yield the lines of a UTF-8 file with their ends; a byte order mark is dropped.
 
     Args:
