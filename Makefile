@@ -7,7 +7,7 @@ STAMP := $(VENV)/.complete
 .PHONY: help setup demo test unit lint audit films bench milvus-server run-milvus-server siglip clean
 help:
 	@echo "make demo    index the sample films through Ray, ask five questions, draw the answers"
-	@echo "make test    run every test that this machine can run"
+	@echo "make test    run every test that this machine can run, in two processes; PYTEST_ARGS='tests/video -k grid' for some"
 	@echo "make unit    run the tests that need no Ray, server, real footage or drawing"
 	@echo "make lint    style, types and import contracts"
 	@echo "make audit   look up the pinned packages in the database of known vulnerabilities (needs a network)"
@@ -31,11 +31,14 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP)
 	@$(BIN)/momentseek demo --output demo-output
 
+# Two processes side by side. Some of the tests: make test PYTEST_ARGS="tests/video -k grid"
+PYTEST_ARGS ?=
 test: $(STAMP)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m tests.side_by_side $(PYTEST_ARGS)
 
+# Of what is drawn at random, a fifth.
 unit: $(STAMP)
-	@$(BIN)/python -m pytest -m "not ray and not milvus_server and not browser and not gpu and not world and not footage and not siglip and not slow"
+	@MOMENTSEEK_EXAMPLES=$${MOMENTSEEK_EXAMPLES:-20} $(BIN)/python -m tests.side_by_side -m "not ray and not milvus_server and not browser and not gpu and not world and not footage and not siglip and not slow" $(PYTEST_ARGS)
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .

@@ -12,7 +12,7 @@ import math
 import os
 import reprlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -181,7 +181,7 @@ def parse_yaml(content: str | bytes) -> Any:
         raise ParseError(f"nested more than {_MOST_DEPTH} levels deep") from error
 
 
-def text_lines(file: BinaryIO, *, newline: str | None = None) -> Iterator[str]:
+def text_lines(file: BinaryIO, *, newline: str | None = None) -> Generator[str, None, None]:
     """Yield the lines of a UTF-8 file with their ends; a byte order mark is dropped.
 
     Args:
@@ -192,13 +192,13 @@ def text_lines(file: BinaryIO, *, newline: str | None = None) -> Iterator[str]:
         ParseError: A line has more than `MOST_LINE_LENGTH` characters.
         UnicodeDecodeError: It is not UTF-8.
     """
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline=newline)
-    number = 0
-    while line := text.readline(MOST_LINE_LENGTH + 1):
-        number += 1
-        if len(line) > MOST_LINE_LENGTH:
-            raise ParseError(f"line {number}: more than {MOST_LINE_LENGTH:,} characters; no such line is read")
-        yield line
+    with io.TextIOWrapper(file, encoding="utf-8-sig", newline=newline) as text:
+        number = 0
+        while line := text.readline(MOST_LINE_LENGTH + 1):
+            number += 1
+            if len(line) > MOST_LINE_LENGTH:
+                raise ParseError(f"line {number}: more than {MOST_LINE_LENGTH:,} characters; no such line is read")
+            yield line
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

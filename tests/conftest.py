@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
+import re
+import signal
 import subprocess
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +34,14 @@ def _world_problem() -> str | None:
     return None
 
 
+def _ray_problem() -> str | None:
+    return None if importlib.util.find_spec("ray") else "Ray is not installed"
+
+
+def _root_problem() -> str | None:
+    return None if os.geteuid() == 0 else "only root can act as another user"
+
+
 def _footage_problem() -> str | None:
     return None if FOOTAGE.is_dir() else f"no real footage in {FOOTAGE}"
 
@@ -49,32 +61,94 @@ def _siglip_problem() -> str | None:
 
 
 PROBLEMS: dict[str, Callable[[], str | None]] = {
+    "ray": _ray_problem,
     "world": _world_problem,
     "footage": _footage_problem,
     "milvus_server": _milvus_server_problem,
     "gpu": _gpu_problem,
     "siglip": _siglip_problem,
+    "root": _root_problem,
 }
+_lacking = pytest.StashKey[bool]()
+"""Set for a test that is skipped here for want of something that need not be there."""
+
+
+_rays: list[str] = []
+"""The heads of Ray that the test now running has started."""
+
+
+def _watch(event: str, arguments: tuple[object, ...]) -> None:
+    """Note that Ray is started here; an audit hook, which stays for the life of the process."""
+    if event == "subprocess.Popen" and "gcs_server" in str(arguments[0]):
+        _rays.append(str(arguments[0]))
+
+
+def _must_run() -> set[str]:
+    return set(os.environ.get("MOMENTSEEK_MUST_RUN", "").split())
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep what a user trusts apart from what tests trust: they get a configuration folder of their own."""
+    """Give the tests a user's configuration folder of their own, and an interrupt that interrupts.
+
+    What a user trusts stays apart from what tests trust. A shell starts background jobs with SIGINT ignored, and
+    processes inherit that; one that is handled here has its default effect in the processes that tests start.
+
+    Raises:
+        pytest.UsageError: MOMENTSEEK_MUST_RUN names what is no mark that may be skipped.
+    """
+    if unknown := _must_run() - PROBLEMS.keys():
+        known = ", ".join(PROBLEMS)
+        raise pytest.UsageError(f"MOMENTSEEK_MUST_RUN names {', '.join(sorted(unknown))}; it may name: {known}")
     folder = TemporaryDirectory(prefix="momentseek-configuration-")
     config.add_cleanup(folder.cleanup)
     os.environ["XDG_CONFIG_HOME"] = folder.name
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.addaudithook(_watch)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose mark names what is missing here, and fail it where it must run (MOMENTSEEK_MUST_RUN)."""
-    must_run = os.environ.get("MOMENTSEEK_MUST_RUN", "").split()
     for mark, find_problem in PROBLEMS.items():
-        if item.get_closest_marker(mark) is None:
+        if item.get_closest_marker(mark) is None or not (problem := find_problem()):
             continue
-        problem = find_problem()
-        if problem and mark in must_run:
-            pytest.fail(f"must run here: {problem}")
-        if problem:
-            pytest.skip(problem)
+        if mark in _must_run():
+            pytest.fail(f"must run here: {problem}", pytrace=False)
+        item.stash[_lacking] = True
+        pytest.skip(problem)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that must run and skips itself, however it does so, and one that starts Ray without its mark."""
+    report = yield
+    if _rays and item.get_closest_marker("ray") is None:
+        report.outcome = "failed"
+        report.longrepr = "this test has started Ray: mark it `ray`, or let it run in process"
+    _rays.clear()
+    expected = hasattr(report, "wasxfail") or item.stash.get(_lacking, False)
+    if report.skipped and not expected and any(item.get_closest_marker(mark) for mark in _must_run()):
+        report.outcome = "failed"
+        report.longrepr = f"must run here, but skipped itself: {_reason(report)}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Fail a module that skips itself as a whole (`importorskip`) if it names a mark that must run."""
+    report = yield
+    if report.skipped and isinstance(collector, pytest.Module):
+        named = set(re.findall(r"\bmark\.(\w+)", collector.path.read_text(encoding="utf-8")))
+        if named & _must_run():
+            report.outcome = "failed"
+            report.longrepr = f"must run here, but the module skipped itself: {_reason(report)}"
+    return report
+
+
+def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    return report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any, BinaryIO
 
 from pipeline.errors import SourceError
@@ -89,7 +90,11 @@ def scalar_of(text: str) -> Scalar:
 
 
 def _csv_rows(name: str, file: BinaryIO) -> Iterator[Row]:
-    lines = _RecordLines(text_lines(file, newline=""))
+    with closing(text_lines(file, newline="")) as lines:
+        yield from _csv_records(name, _RecordLines(lines))
+
+
+def _csv_records(name: str, lines: _RecordLines) -> Iterator[Row]:
     reader = csv.reader(lines, strict=True)
     try:
         header = next(reader, None)

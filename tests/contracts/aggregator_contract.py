@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
+from contracts.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +25,7 @@ class AggregatorContract:
         @given(
             count=st.integers(1, 40), dimension=st.integers(1, 16), seed=st.integers(0, 1000), spread=st.floats(0, 1)
         )
-        @settings(max_examples=100, deadline=None)
+        @settings(max_examples=examples(100), deadline=None)
         def check(count: int, dimension: int, seed: int, spread: float) -> None:
             rows = unit_rows(1, dimension, seed + 1) + spread * unit_rows(count, dimension, seed) * 0.999
             rows /= np.linalg.norm(rows, axis=1, keepdims=True)

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
+from contracts.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
@@ -95,7 +96,7 @@ class SamplerContract:
     # The property is a function of its own each time: hypothesis takes a method for one test in all subclasses.
     def test_chosen_frames_are_fed_ones_in_their_order(self) -> None:
         @given(video=videos(), duration_seconds=st.none() | st.floats(0, 1e6))
-        @settings(max_examples=60, deadline=None)
+        @settings(max_examples=examples(60), deadline=None)
         def check(video: list[GreyFrame], duration_seconds: float | None) -> None:
             chosen = sampled(self.sampler, video, duration_seconds)
             assert len(chosen) >= 1
@@ -106,7 +107,7 @@ class SamplerContract:
 
     def test_cuts_are_times_of_frames(self) -> None:
         @given(video=videos())
-        @settings(max_examples=60, deadline=None)
+        @settings(max_examples=examples(60), deadline=None)
         def check(video: list[GreyFrame]) -> None:
             one_pass = self.sampler.begin(info_of())
             for frame in video:
@@ -123,7 +124,7 @@ class SamplerContract:
         """Or for longer, where its picture stays the same; the end of the video is that of the last frame."""
 
         @given(video=videos(has_durations=True))
-        @settings(max_examples=60, deadline=None)
+        @settings(max_examples=examples(60), deadline=None)
         def check(video: list[GreyFrame]) -> None:
             one_pass = self.sampler.begin(info_of())
             times = [each.time for frame in video for each in one_pass.feed(frame)]
@@ -142,7 +143,7 @@ class SamplerContract:
 
     def test_frames_are_seen_until_before_the_next_one(self) -> None:
         @given(video=videos())
-        @settings(max_examples=60, deadline=None)
+        @settings(max_examples=examples(60), deadline=None)
         def check(video: list[GreyFrame]) -> None:
             one_pass = self.sampler.begin(info_of())
             times = [each.time for frame in video for each in one_pass.feed(frame)]
@@ -156,7 +157,7 @@ class SamplerContract:
 
     def test_what_is_held_back_is_no_earlier_than_said(self) -> None:
         @given(video=videos())
-        @settings(max_examples=40, deadline=None)
+        @settings(max_examples=examples(40), deadline=None)
         def check(video: list[GreyFrame]) -> None:
             one_pass = self.sampler.begin(info_of())
             least = Fraction(0)

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from contracts.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -57,7 +58,7 @@ class SegmenterContract:
     def test_segments_keep_their_promises(self) -> None:
         # Made here, not a method: hypothesis must not mix the examples of several implementations.
         @given(frames=sampled_videos())
-        @settings(max_examples=150, deadline=None)
+        @settings(max_examples=examples(150), deadline=None)
         def check(frames: FrameEmbeddings) -> None:
             _check_segments(self.segmenter.segments(frames), frames)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from contracts.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -136,7 +137,7 @@ windows = st.tuples(st.integers(0, 40), st.integers(1, 20)).map(lambda pair: (fl
 
 
 @given(st.lists(windows, max_size=12), st.lists(windows, min_size=1, max_size=5), st.sampled_from([0.5, 0.75]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_average_precision_agrees_with_its_definition(
     found: list[Window], truth: list[Window], threshold: float
 ) -> None:

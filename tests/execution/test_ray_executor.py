@@ -215,7 +215,8 @@ def test_a_ray_of_our_own_has_its_share_of_a_busy_machine_unless_told_otherwise(
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | named
     command = [sys.executable, "-c", code]
     out = subprocess.run(command, check=False, env=environment, text=True, capture_output=True, timeout=60)
-    assert (out.stdout.split(), out.returncode) == ([str(niceness)], 0), out.stderr
+    # A worker adds its own to what it inherits; 19 is the most there is.
+    assert (out.stdout.split(), out.returncode) == ([str(min(19, os.nice(0) + niceness))], 0), out.stderr
 
 
 @pytest.mark.ray

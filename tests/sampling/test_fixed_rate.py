@@ -4,6 +4,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
+from contracts.examples import examples
 from contracts.sampler_contract import GreyFrame, SamplerContract, frames_at, info_of, sampled, videos
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -121,7 +122,7 @@ def test_a_steady_rate_never_drifts() -> None:
 
 
 @given(video=videos(), fps=st.sampled_from([0.5, 1.0, 2.0, 10.0]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_no_point_goes_without_its_frame(video: list[GreyFrame], fps: float) -> None:
     near = [frame for frame in video if frame.time < 100]
     if not near:

@@ -181,6 +181,7 @@ STORIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("story", STORIES)
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_packets_hide_no_cut(tmp_path: Path, encoder: str, story: str) -> None:

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from contracts.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -121,7 +122,7 @@ levels_drawn = st.builds(Levels, st.floats(-1, 1), st.floats(0, 1), st.floats(0,
 
 
 @given(cases(), levels_drawn)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_spans_lie_in_the_video_and_never_overlap(case: Case, levels: Levels) -> None:
     intervals, curve = case
     spans = find_spans(intervals, curve, levels)
@@ -132,7 +133,7 @@ def test_spans_lie_in_the_video_and_never_overlap(case: Case, levels: Levels) ->
 
 
 @given(cases(), levels_drawn)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_spans_are_sorted_and_the_best_nominated_frame_is_first(case: Case, levels: Levels) -> None:
     intervals, curve = case
     spans = find_spans(intervals, curve, levels)
@@ -145,7 +146,7 @@ def test_spans_are_sorted_and_the_best_nominated_frame_is_first(case: Case, leve
 
 
 @given(cases(), st.floats(-1, 1), st.integers(-6, 6))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_spans_do_not_depend_on_the_scale_of_scores(case: Case, base: float, power: int) -> None:
     intervals, curve = case
     factor = 2.0**power
@@ -156,7 +157,7 @@ def test_spans_do_not_depend_on_the_scale_of_scores(case: Case, base: float, pow
 
 
 @given(cases(), st.floats(-1, 1), st.floats(-1, 1))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_every_moment_with_a_score_is_around_a_peak(case: Case, base: float, least: float) -> None:
     _, curve = case
     levels = Levels(base, 0.65, 0.5)

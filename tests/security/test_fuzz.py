@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from contracts.examples import examples
 from fuzz import TARGETS, run
 
 EXAMPLES = 60
@@ -10,4 +11,4 @@ EXAMPLES = 60
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_parser_gives_a_value_or_its_error(name: str) -> None:
-    run(name, EXAMPLES)
+    run(name, examples(EXAMPLES))

@@ -14,6 +14,7 @@ from pathlib import Path
 import fsspec
 import pytest
 import requests
+from contracts.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -304,7 +305,7 @@ def test_the_memory_of_fsspec_is_still_read() -> None:
     assert content_id("memory://uris/a.mp4", QUICK)
 
 
-@settings(max_examples=50, deadline=1000)
+@settings(max_examples=examples(50), deadline=1000)
 @given(st.text(), st.text(), st.text())
 def test_public_names_of_any_text_end_soon_and_are_final(start: str, middle: str, end: str) -> None:
     uri = f"{start}://{middle}@{end}"

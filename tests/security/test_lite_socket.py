@@ -58,6 +58,7 @@ def test_no_tcp_port_is_opened(tmp_path: Path) -> None:
         assert index._connection.uri.startswith("unix:///")
 
 
+@pytest.mark.slow
 def test_index_and_search_open_no_tcp_port(tmp_path: Path) -> None:
     """The whole commands in a process of their own, looked at whenever an index is closed, and at the end."""
     script = tmp_path / "watched.py"
@@ -121,7 +122,7 @@ def test_a_loose_umask_loosens_nothing(root: Path, tmp_path: Path, mask: int) ->
     assert modes == [0o700, 0o600]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.root
 def test_another_user_cannot_connect(tmp_path: Path) -> None:
     with MilvusIndex(Indexing(), "abc", DIMENSION, folder=tmp_path / "index") as index:
         path = socket_of(index)

@@ -24,6 +24,7 @@ import pytest
 import yaml
 from canary_tree import SECRET, Canary
 from command_runner import CommandRunner, Outcome
+from contracts.examples import examples
 from mutations import mutate
 from tiny_model import make_tiny_model
 
@@ -36,7 +37,7 @@ _IN_PROCESS = ("--set", "execution.executor=in_process")
 
 
 def _seeds() -> range:
-    said = os.environ.get("MOMENTSEEK_MUTATED_LIBRARIES", "0-60")
+    said = os.environ.get("MOMENTSEEK_MUTATED_LIBRARIES") or str(examples(60))
     first, dash, after = said.partition("-")
     if not dash:
         return range(int(said))
@@ -125,6 +126,7 @@ def _commands(original: Original, library: Path) -> list[tuple[object, ...]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", _seeds())
 def test_a_mutated_library_answers_or_says_why_not(
     seed: int, runner: CommandRunner, original: Original, library: Path, canary: Canary

@@ -134,7 +134,8 @@ def test_reading_a_library_imports_nothing(library, canary, sections):
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_no_command_imports_what_a_library_names(library, canary, command, sections, capsys):
     write_configuration(library, **SECTIONS[sections])
-    assert main([*command[0].split(), *command[1:], "--library", str(library)]) in (1, 2)
+    # The doctor goes on to what else there is to check, and ends as with any problem.
+    assert main([*command[0].split(), *command[1:], "--library", str(library)]) == (1 if command == ("doctor",) else 2)
     told = capsys.readouterr()
     assert f"momentseek trust {library}" in told.out + told.err
     assert not canary.exists()
@@ -227,7 +228,7 @@ def test_a_configuration_of_ones_own_does_not_import_the_librarys_class(library,
 def test_odd_names_import_nothing_and_are_shown_safely(library, canary, reference, capsys):
     write_configuration(library, sampling={"strategy": reference})
     before = set(sys.modules)
-    assert main(["videos", "--library", str(library)]) in (1, 2)
+    assert main(["videos", "--library", str(library)]) == 2
     told = capsys.readouterr()
     assert "\x1b" not in told.err
     assert "\u202e" not in told.err
@@ -239,7 +240,7 @@ def test_odd_names_import_nothing_and_are_shown_safely(library, canary, referenc
 @pytest.mark.parametrize("name", ["a b", "a.b", "\x1b[2J", "strategy.x", "", "x" * 5000])
 def test_odd_names_of_settings_are_refused(library, canary, name, capsys):
     write_configuration(library, sampling={"strategy": f"{MODULE}:Sampler", name: 1})
-    assert main(["videos", "--library", str(library)]) in (1, 2)
+    assert main(["videos", "--library", str(library)]) == 2
     assert "\x1b" not in capsys.readouterr().err
     assert not canary.exists()
 
@@ -266,7 +267,7 @@ def test_a_module_in_the_library_or_beside_it_is_not_found(library, tmp_path):
         done = subprocess.run(
             [command, "videos", "--library", str(library)], cwd=where, capture_output=True, text=True, check=False
         )
-        assert done.returncode in (1, 2), done.stderr
+        assert done.returncode == 2, done.stderr
         assert "planted" in done.stderr
     assert not (tmp_path / "imported").exists()
 

@@ -164,7 +164,7 @@ def test_a_mark_that_is_a_link_does_no_harm(tmp_path: Path) -> None:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> list[str]:
-    return ["index.backend=milvus", "index.kind.strategy=flat", "library.private=true"]
+    return ["index.backend=milvus", "index.kind.strategy=flat", "execution.executor=in_process", "library.private=true"]
 
 
 def filled(folder: Path, settings: list[str]) -> None:
@@ -184,7 +184,7 @@ def test_it_is_remembered_and_an_index_of_milvus_lite_is_private_too(tmp_path: P
         assert kept is not None
         assert kept.config.library_private is True
         # A later command says nothing of it, and another one has a configuration of its own.
-        filled(tmp_path / "library", settings[:2])
+        filled(tmp_path / "library", settings[:3])
         config = RunConfig(library=str(tmp_path / "library")).model_copy(update={"index": kept.config.index})
         with Library.open(config, encoder=WordModel()) as library:
             library.rebuild_index()
@@ -223,7 +223,7 @@ def test_doctor_reports_what_others_can_read_of_a_private_library(tmp_path: Path
 def test_it_can_be_switched_off(tmp_path: Path, settings: list[str]) -> None:
     folder = tmp_path / "library"
     filled(folder, settings)
-    filled(folder, [*settings[:2], "library.private=false"])
+    filled(folder, [*settings[:3], "library.private=false"])
     assert not is_private(folder)
     kept = read_library_file(str(folder))
     assert kept is not None

@@ -27,7 +27,6 @@ from pipeline.execution.ray_token import private_token
 PROJECT = Path(__file__).resolve().parent.parent.parent
 TOKEN = "0123456789abcdef" * 4
 OTHER_USER = 65534
-is_root = pytest.mark.skipif(os.geteuid() != 0, reason="acts as another user, which takes root")
 
 OBSERVER = """
     import glob, json, os, sys, time
@@ -276,7 +275,7 @@ def test_a_new_token_is_private_under_any_umask(home: Path) -> None:
     assert [each.name for each in path.parent.iterdir()] == ["auth_token"]
 
 
-@is_root
+@pytest.mark.root
 def test_a_token_of_another_user_is_not_used(home: Path, caplog: Any) -> None:
     caplog.set_level("INFO", logger="pipeline")
     path = keep_token(home, token_mode=0o600)

@@ -395,7 +395,7 @@ def _sidecar(folder: Path) -> Path:
 ARRAYS: dict[str, Callable[[Path], object]] = {
     "a pickle": lambda path: path.write_bytes(__import__("pickle").dumps(_Pickled())),
     "objects": lambda path: _saved(path, np.array([_Pickled()], dtype=object)),
-    "an archive": lambda path: np.savez(path.open("wb"), a=np.zeros(3)),
+    "an archive": lambda path: _archived(path, np.zeros(3)),
     "other numbers": lambda path: _saved(path, np.zeros((30, DIMENSION))),
     "another order": lambda path: _saved(path, np.zeros((30, DIMENSION), np.float32, order="F")),
     "fewer rows": lambda path: _saved(path, np.zeros((29, DIMENSION), np.float32)),
@@ -404,6 +404,11 @@ ARRAYS: dict[str, Callable[[Path], object]] = {
     "longer": lambda path: path.write_bytes(path.read_bytes() + b"x"),
     "random": lambda path: path.write_bytes(random.Random(0).randbytes(2000)),
 }
+
+
+def _archived(path: Path, array: np.ndarray) -> None:
+    with path.open("wb") as file:
+        np.savez(file, a=array)
 
 
 def _saved(path: Path, array: np.ndarray, shape: tuple[int, ...] | None = None) -> None:
@@ -467,6 +472,7 @@ def error_of(folder: Path) -> MomentIndexError | None:
     return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["random", "some random", "cut", "empty", "deleted", "a folder", "swapped"])
 def test_damage_of_any_file_is_one_error_and_can_be_mended(
     original: Path, tmp_path: Path, canary: Path, how: str
@@ -520,7 +526,7 @@ def test_discarding_follows_nothing(folder: Path, canary: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+@pytest.mark.root
 def test_a_read_only_folder_is_checked_and_never_written_to(original: Path) -> None:
     """Large files are not copied; those that this user may write to are, though the folder may not be written to."""
     place = Path("/tmp") / f"momentseek-test-{os.getpid()}"

@@ -139,3 +139,16 @@ def test_rows_are_read_as_they_are_asked_for() -> None:
 
     found = manifest_rows("m.jsonl", io.BufferedReader(Endless()))
     assert [next(found).uri for _ in range(1000)] == ["a.mp4"] * 1000
+
+
+@pytest.mark.parametrize(("name", "text"), [("m.csv", "uri,x\na,1\nb\n"), ("m.jsonl", '{"uri": "a"}\nb\n')])
+def test_a_manifest_is_closed_where_it_fails_or_is_left(name: str, text: str) -> None:
+    file = io.BytesIO(text.encode())
+    with pytest.raises(SourceError) as caught:
+        list(manifest_rows(name, file))
+    assert (file.closed, "line" in str(caught.value)) == (True, True)
+    left = io.BytesIO(text.encode())
+    found = manifest_rows(name, left)
+    next(found)
+    found.close()
+    assert left.closed

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import pytest
+from contracts.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -108,7 +109,7 @@ def test_groups_too_large_to_be_held_back_are_decoded_as_they_come() -> None:
     rate=st.sampled_from([Fraction(1, 3), Fraction(1), Fraction(5, 2)]),
     tolerance=st.booleans(),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_every_point_has_its_frame(groups: list[list[int]], rate: Fraction, tolerance: bool) -> None:
     keys = "".join("K" + "p" * (len(group) - 1) for group in groups)
     times, now = [], Fraction(0)

@@ -217,6 +217,7 @@ def test_faults_that_stay_fail_with_their_cause(
     assert len(server.requests) == healthy + QUICK.tries
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["large.mp4", "large.mkv", "large.ts", "large.avi", "large.mpg"])
 def test_faults_that_stay_fail_a_part_of_a_video_too(
     pyav: VideoDecoder, server: WebServer, tmp_path: Path, name: str
