@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from fractions import Fraction
 from typing import Any
 
@@ -11,10 +11,14 @@ import numpy.typing as npt
 import pytest
 
 from pipeline.types import (
+    FailedSource,
     FrameEmbeddings,
     Grid,
     IndexedSegment,
+    Moment,
+    Provenance,
     Segment,
+    Share,
     Source,
     Status,
     VideoInfo,
@@ -211,3 +215,36 @@ def test_what_is_not_done_says_why(status: Status) -> None:
     assert VideoReport(source=Source("a"), status=status, problem=None if is_done else "why").status is status
     with pytest.raises(ValueError, match=f"'a': status {status} with problem"):
         VideoReport(source=Source("a"), status=status, problem="why" if is_done else None)
+
+
+VALUES = [
+    FailedSource,
+    FrameEmbeddings,
+    Grid,
+    IndexedSegment,
+    Moment,
+    Provenance,
+    Segment,
+    Share,
+    Source,
+    VideoInfo,
+    VideoRecord,
+    VideoReport,
+]
+POSITIONAL = {Grid, IndexedSegment, Provenance, Segment, Source}
+
+
+@pytest.mark.parametrize("kind", VALUES)
+def test_values_are_frozen_and_large_ones_name_their_fields(kind: Any) -> None:
+    assert kind.__dataclass_params__.frozen
+    assert all(each.kw_only == (kind not in POSITIONAL) for each in fields(kind))
+
+
+def test_a_report_of_nothing_counts_nothing() -> None:
+    defaults = {each.name: each.default for each in fields(VideoReport) if each.default is not MISSING}
+    counts = {"covered_seconds", "duration_seconds", "elapsed_seconds", "largest_gap_seconds"}
+    counts |= {"frames_decoded", "frames_sampled", "frames_seen", "segments"}
+    assert defaults == {"problem": None, "video_id": None, "replaced": ()} | dict.fromkeys(counts, 0)
+    moment = {each.name: each.default for each in fields(Moment) if each.default is not MISSING}
+    assert [moment[name] for name in ("cosine", "best_pts", "is_gone", "time_base")] == [0.0, 0, False, 1]
+    assert moment["start_uncertainty_seconds"] == moment["end_uncertainty_seconds"] == 0.0
