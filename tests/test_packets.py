@@ -78,3 +78,10 @@ def test_a_list_is_read_only_and_of_one_length() -> None:
         Packets(listed.ticks, listed.sizes[:2], listed.is_keyframe, Fraction(1), Fraction(0))
     with pytest.raises(ValueError, match="3 times, 3 sizes, 2 keyframe flags"):
         Packets(listed.ticks, listed.sizes, listed.is_keyframe[:2], Fraction(1), Fraction(0))
+
+
+def test_a_list_is_frozen_and_itself_alone() -> None:
+    listed = packets([0, 1])
+    assert Packets.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    assert listed != packets([0, 1])
+    assert {listed: 1}[listed] == 1

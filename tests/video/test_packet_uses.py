@@ -154,3 +154,7 @@ def test_all_that_a_wanted_frame_needs_is_decoded(stream: tuple[str, list[int]],
             assert used.isdisjoint(range(last + 1, group[0]))
         is_fresh = group[0] in used and not has_wanted_leading and before[-1] not in used
         assert (group[0] in found.fresh_starts) == is_fresh
+
+
+def test_a_picture_at_the_time_of_its_keyframe_needs_no_group_before() -> None:
+    assert signs(uses_within(listed("KpKpp", [0, 1, 2, 2, 3]), spans_of((2, 3)))) == "..!SS."

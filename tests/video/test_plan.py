@@ -269,3 +269,13 @@ def test_a_tolerance_counts_to_its_end_and_no_further() -> None:
     assert signs(steps_of("KppppKp", [0.0, 0.75, 0.9, 1.0, 1.1, 1.25, 1.3], quarter)) == "S....!SS"
     assert signs(steps_of("KppppKp", [0.0, 0.75, 0.9, 1.0, 1.1, 1.26, 1.3], quarter)) == "SS...!SS"
     assert signs(steps_of("KppppKp", [0.0, 0.74, 0.9, 1.0, 1.1, 1.26, 1.3], quarter)) == "SrS..!SS"
+
+
+def test_where_a_keyframe_is_near_each_point_nothing_else_is_decoded() -> None:
+    half = Grid(Fraction(1), Fraction(1, 2))
+    assert signs(steps_of("KpKpppKp", [0.0, 0.2, 1.3, 1.5, 1.7, 1.9, 2.1, 2.2], half)) == "S.!S...!SS"
+    # Also within the first second.
+    quarter = Grid(Fraction(2), Fraction(1, 4))
+    assert signs(steps_of("KppppKp", [0.0, 0.1, 0.2, 0.3, 0.45, 0.6, 0.7], quarter)) == "S....!SS"
+    # A keyframe before time 0 is no frame of any point.
+    assert signs(steps_of("KpKp", [-0.9, -0.5, -0.1, 0.4], half)) == "..!rS"
