@@ -70,3 +70,11 @@ def test_a_keyframe_that_comes_late_takes_the_place_of_the_first_frame() -> None
 
 def test_keyframes_have_no_grid_and_no_cuts() -> None:
     assert (Keyframe().cut_searches, Keyframe().finds_cuts) == ((), False)
+
+
+def test_what_was_given_out_at_the_end_is_not_given_out_again() -> None:
+    one_pass = Keyframe().begin(info_of())
+    frame = GreyFrame(0, is_keyframe=False)
+    assert one_pass.feed(frame) == []
+    assert one_pass.finish() == [frame]
+    assert (one_pass.finish(), one_pass.held_since, len(one_pass.seen_until)) == ([], None, 1)

@@ -126,3 +126,14 @@ def test_a_span_within_another_leaves_its_end() -> None:
     spans = [(Fraction(0), Fraction(9)), (Fraction(1), Fraction(2)), (Fraction(9), Fraction(10))]
     assert list(merged(spans)) == [(0, 10)]
     assert list(merged([])) == []
+
+
+@pytest.mark.parametrize(("first", "is_suspect"), [(1900, False), (SMALL, True)])
+def test_the_first_packet_behind_a_keyframe_is_one_of_those_around(first: int, is_suspect: bool) -> None:
+    group = with_packet(3500, 5)
+    # Of 14 packets around the fifth, four are large with the first, and three without.
+    for place, size in ((1, first), (4, 1900), (6, 1900)):
+        group[place] = size
+    found = spans_to_survey(packets(group, calm(), calm()))
+    assert found is not None
+    assert found[0] == ((0, 14) if is_suspect else (0, 1))

@@ -4,7 +4,7 @@ import pytest
 from contracts.segmenter_contract import SegmenterContract, frames_at, intervals
 from pydantic import ValidationError
 
-from pipeline.segment import FixedWindows, Scales
+from pipeline.segment import FixedWindows, Scales, Shots
 
 
 class TestScales(SegmenterContract):
@@ -41,3 +41,9 @@ def test_lengths_are_taken_down_to_none_and_up_to_eight() -> None:
     assert len(Scales(lengths_seconds=(1, 2, 3, 4, 5, 6, 7, 8)).lengths_seconds) == 8
     with pytest.raises(ValidationError):
         Scales(lengths_seconds=(1, 2, 3, 4, 5, 6, 7, 8, 9))
+
+
+def test_what_is_indexed_where_nothing_is_said() -> None:
+    assert Scales().lengths_seconds == (2.0, 8.0, 32.0)
+    assert (FixedWindows().length_seconds, FixedWindows().overlap_seconds) == (4.0, 2.0)
+    assert (Shots().max_seconds, Shots().min_seconds) == (8.0, 0.5)

@@ -180,3 +180,8 @@ def test_times_always_increase(times: list[int], codec: str) -> None:
     found = received(order, "K" + "P" * (len(times) - 1))
     assert found == sorted(set(found))
     assert len(found) == len(times)
+
+
+def test_once_short_waits_are_a_gap_the_next_gap_is_counted_from_there() -> None:
+    times = [*(8 * number for number in range(10)), 72 + 4 + 40]
+    assert packed_times(*times)[-2:] == [72, 116]

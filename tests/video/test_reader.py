@@ -190,3 +190,12 @@ def test_a_hole_of_a_few_bytes_between_packets_is_no_loss(tmp_path: Path) -> Non
     with PyAVDecoder().open(str(made)) as stream:
         assert [number_of(frame.rgb()) for frame in stream.frames()] == list(made.numbers)
         assert stream.damage == ()
+
+
+@pytest.mark.parametrize("suffix", ["flv", "asf", "nut"])
+def test_where_a_file_says_its_own_end_alone_the_sound_counts(tmp_path: Path, suffix: str) -> None:
+    audio = (Fraction(0), Fraction(5))
+    made = make_video(tmp_path / f"song.{suffix}", steady(30), time_base=Fraction(1, 1000), audio=audio)
+    with PyAVDecoder().open(str(made)) as stream:
+        assert len(list(stream.frames())) == 30
+        assert (stream.damage, stream.end_time) == ((), pytest.approx(3, abs=0.1))
