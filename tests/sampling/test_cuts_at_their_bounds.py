@@ -71,3 +71,14 @@ def test_a_threshold_that_is_not_given_is_the_detectors() -> None:
 def test_nothing_is_found_where_nothing_was_fed() -> None:
     one_pass = CutDetection().begin()
     assert (one_pass.finish(), one_pass.cuts, one_pass.found) == ((), (), ())
+
+
+@pytest.mark.parametrize("detector", ["adaptive", "content"])
+def test_the_first_frame_has_the_colours_of_those_that_follow(detector: str) -> None:
+    picture = np.zeros((36, 64, 3), np.uint8)
+    picture[:, :, 0], picture[10:20, 10:30, 0] = 230, 120
+    one_pass = CutDetection.model_validate({"detector": detector, "min_shot_seconds": 0.0}).begin()
+    for frame in film([picture] * 20):
+        one_pass.feed(frame)
+    one_pass.finish()
+    assert one_pass.cuts == ()
