@@ -206,14 +206,14 @@ class PictureReader:
         """The packets, but for those of groups that are far from any point, where the file's index allows it.
 
         Raises:
-            FalseKeyframeError: The index has a keyframe that is none.
+            FalseKeyframeError: The index has a keyframe that is none, or a seek landed behind the one it was to find.
         """
         jumps = jumps_of(self._probe, self._stream, grid) if self._may_jump else None
         aim: int | None = None
         for packet in self._packets():
             if aim is not None and packet.dts is not None and packet.dts < aim:
                 continue  # the demuxer went back further than it was asked to
-            if aim is not None and packet.size and not packet.is_keyframe:
+            if aim is not None and packet.size and (packet.dts != aim or not packet.is_keyframe):
                 raise FalseKeyframeError
             aim = None
             is_exit = self._may_jump and packet.is_keyframe

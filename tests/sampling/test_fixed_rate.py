@@ -159,3 +159,60 @@ def test_a_detectors_name_stands_for_it() -> None:
 def test_an_unknown_detector_names_its_path() -> None:
     with pytest.raises(ConfigError, match=r"sampling\.cuts\.detector: .*'adaptive'"):
         load_run_config(overrides=["sampling.cuts=adaptiv"])
+
+
+def test_a_frame_exactly_on_a_point_is_that_points_and_one_at_the_end_is_none() -> None:
+    assert times(FixedRate(), 0, 999, 1000, 1001, 1999, 2001, 2100) == [0, 1000, 1999]
+    # The last frame lasts until 2 s and not at it; half a tick is the container's rounding.
+    assert seen(FixedRate(), GreyFrame(0), GreyFrame(1500, duration=Fraction(1, 2))) == [(0, 1)]
+    assert seen(FixedRate(), GreyFrame(0), GreyFrame(1500, duration=Fraction(501, 1000))) == [(0, 1), (1500, 2)]
+
+
+def test_at_29_97_frames_a_second_every_frame_has_its_point() -> None:
+    rate = Fraction(30_000, 1001)
+    grid = FixedRate(fps=29.97002997)
+    exact = [GreyFrame(int(1000 * k / rate)) for k in range(300)]
+    assert len(sampled(grid, exact)) >= 298
+    assert FixedRate(fps=29.97).rate == Fraction(2997, 100)
+
+
+@pytest.mark.parametrize(
+    ("frames", "expected"),
+    [
+        # The frame nearest to 500 ms is taken; halfway between two it is the later one.
+        ((0, 400, 650, 1000), [0, 400, 1000]),
+        ((0, 400, 600, 1000), [0, 600, 1000]),
+        ((0, 300, 600, 1000), [0, 600, 1000]),
+        ((0, 450, 475, 549, 1000), [0, 475, 1000]),
+    ],
+)
+def test_with_a_tolerance_the_nearest_frame_is_taken(frames: tuple[int, ...], expected: list[int]) -> None:
+    assert times(FixedRate(fps=2.0, tolerance_seconds=0.25), *frames) == expected
+
+
+@pytest.mark.parametrize(("tolerance", "fps", "is_taken"), [(0.25, 2.0, True), (0.251, 2.0, False), (0.5, 1.0, True)])
+def test_a_tolerance_is_at_most_half_a_step(tolerance: float, fps: float, is_taken: bool) -> None:
+    if is_taken:
+        assert FixedRate(fps=fps, tolerance_seconds=tolerance).grid.tolerance == Fraction(str(tolerance))
+    else:
+        with pytest.raises(ValidationError, match=r"at most half of the 0\.5 s between two frames, got 0\.251"):
+            FixedRate(fps=fps, tolerance_seconds=tolerance)
+
+
+def test_the_fastest_and_the_slowest_rate() -> None:
+    assert FixedRate(fps=1000.0).rate == 1000
+    assert FixedRate(fps=5e-324).rate > 0
+    # Further than a millionth from every fraction with a small denominator.
+    assert FixedRate(fps=0.0012349).rate == Fraction(0.0012349)
+    assert FixedRate(fps=2.0).begin(info_of()).step == Fraction(1, 2)
+
+
+def test_a_pass_holds_the_frame_on_screen() -> None:
+    one_pass = FixedRate().begin(info_of())
+    assert one_pass.held_since is None
+    for frame in frames_at(40, 80):
+        one_pass.feed(frame)
+        assert one_pass.held_since == frame.time
+    one_pass.finish()
+    assert one_pass.held_since is None
+    assert one_pass.finish() == []

@@ -47,3 +47,34 @@ def test_a_keyframe_is_on_screen_for_its_own_duration() -> None:
 def test_the_decoder_may_skip_the_rest() -> None:
     assert Keyframe().skip is Skip.NON_KEY
     assert Keyframe().begin(info_of()).cuts is None
+
+
+def test_a_keyframe_at_just_the_least_gap_is_taken() -> None:
+    frames = [GreyFrame(pts) for pts in (500, 999, 1499, 1500, 2499)]
+    assert [frame.pts for frame in sampled(Keyframe(min_gap_seconds=1.0), frames)] == [500, 1500]
+
+
+def test_a_keyframe_that_comes_late_takes_the_place_of_the_first_frame() -> None:
+    frames = [GreyFrame(0, is_keyframe=False), GreyFrame(40, is_keyframe=False), GreyFrame(80), GreyFrame(120)]
+    one_pass = Keyframe(min_gap_seconds=5.0).begin(info_of())
+    assert one_pass.held_since is None
+    one_pass.feed(frames[0])
+    one_pass.feed(frames[1])
+    assert one_pass.held_since == 0
+    assert one_pass.feed(frames[2]) == [frames[2]]
+    assert one_pass.held_since is None
+    assert one_pass.feed(frames[3]) == []
+    assert one_pass.finish() == []
+    assert len(one_pass.seen_until) == 1
+
+
+def test_keyframes_have_no_grid_and_no_cuts() -> None:
+    assert (Keyframe().cut_searches, Keyframe().finds_cuts) == ((), False)
+
+
+def test_what_was_given_out_at_the_end_is_not_given_out_again() -> None:
+    one_pass = Keyframe().begin(info_of())
+    frame = GreyFrame(0, is_keyframe=False)
+    assert one_pass.feed(frame) == []
+    assert one_pass.finish() == [frame]
+    assert (one_pass.finish(), one_pass.held_since, len(one_pass.seen_until)) == ([], None, 1)

@@ -85,3 +85,39 @@ def test_change_between_is_that_of_the_worst_patch(size: tuple[int, int]) -> Non
     assert change_between(one, other) == 0
     other[:3, :3] = 90
     assert change_between(one, other) == pytest.approx(90)
+
+
+def test_a_change_of_just_the_least_is_one() -> None:
+    for step, expected in ((11, [0]), (12, [0, 1000])):
+        frames = [GreyFrame(0, shade=50), GreyFrame(1000, shade=50 + step)]
+        assert [frame.pts for frame in sampled(Novelty(), frames)] == expected
+
+
+def test_a_gap_of_just_the_greatest_takes_a_frame() -> None:
+    frames = [GreyFrame(1000 * k) for k in range(8)]
+    assert [frame.pts for frame in sampled(Novelty(max_gap_seconds=3.0), frames)] == [0, 3000, 6000]
+    assert [frame.pts for frame in sampled(Novelty(max_gap_seconds=3.001), frames)] == [0, 4000]
+
+
+def test_after_a_frame_without_a_change_drift_is_still_against_the_one_that_began_it() -> None:
+    frames = [GreyFrame(1000 * k, shade=50 + 3 * k) for k in range(8)]
+    # Taken at 2 s for the gap alone; the change against 0 s reaches 12 at 4 s.
+    assert [frame.pts for frame in sampled(Novelty(max_gap_seconds=2.0), frames)] == [0, 2000, 4000, 6000]
+
+
+def test_a_patch_is_three_cells_wide() -> None:
+    one = np.zeros((36, 64, 3), np.float32)
+    other = one.copy()
+    other[10, 10] = 90
+    assert change_between(one, other) == pytest.approx(10)
+    other[10:12, 10:14] = 90
+    assert change_between(one, other) == pytest.approx(60)
+    assert change_between(other, one) == pytest.approx(60)
+
+
+def test_novelty_has_a_grid_and_finds_no_cuts() -> None:
+    sampler = Novelty(fps=29.97002997)
+    assert sampler.grid.rate == Fraction(30_000, 1001)
+    assert (sampler.cut_searches, sampler.finds_cuts, sampler.grid.tolerance) == ((), False, 0)
+    one_pass = sampler.begin(info_of())
+    assert (one_pass.step, one_pass.held_since) == (Fraction(1001, 30_000), None)

@@ -9,6 +9,8 @@ from films import DrawnFrame, film, shot
 
 from pipeline.run_config import load_run_config
 from pipeline.sampling import CutDetection, SceneChange
+from pipeline.sampling.scene_change import _Candidate, _Candidates
+from pipeline.sampling.screen_time import Hold
 from pipeline.types import Skip
 
 SHOTS = [*shot(1, 50), *shot(2, 100), *shot(3, 30)]
@@ -94,3 +96,57 @@ def test_it_is_configured_by_name() -> None:
     config = load_run_config(overrides=["sampling.strategy=scene_change", "sampling.cuts=content"])
     assert config.sampling == SceneChange(cuts=CutDetection(detector="content"))
     assert config.sampling.skip is Skip.NOTHING
+
+
+def candidates(most: int, *times: int) -> _Candidates:
+    kept = _Candidates(most)
+    for time in times:
+        kept.add(_Candidate(GreyFrame(1000 * time), Hold(Fraction(time))))
+    return kept
+
+
+def test_candidates_are_thinned_out_evenly_once_there_are_too_many() -> None:
+    kept = candidates(4, *range(5))
+    assert kept.first_time == 0
+    assert [int(each.time) for each in kept.taken([Fraction(k) for k in range(6)])] == [0, 2, 4]
+    kept = candidates(4, *range(40))
+    assert [int(each.time) for each in kept.taken([Fraction(k) for k in range(40)])] == [0, 16, 32]
+    assert kept.first_time is None
+    assert kept.taken([Fraction(0)]) == []
+
+
+def test_after_they_were_taken_candidates_are_kept_as_densely_as_at_first() -> None:
+    kept = candidates(4, *range(40))
+    kept.taken([])
+    for time in (50, 51, 52):
+        kept.add(_Candidate(GreyFrame(1000 * time), Hold(Fraction(time))))
+    assert [int(each.time) for each in kept.taken([Fraction(k) for k in (50, 51, 52)])] == [50, 51, 52]
+
+
+def test_of_two_candidates_at_one_distance_the_earlier_is_taken_and_each_once() -> None:
+    targets = [Fraction(1), Fraction(1), Fraction(7, 2)]
+    assert [int(each.time) for each in candidates(8, 0, 2, 3, 4).taken(targets)] == [0, 3]
+
+
+def test_a_piece_of_just_its_length_begins_the_next() -> None:
+    # Pieces of 4 s, three frames each, at 0.67, 2 and 3.33 s.
+    still = [GreyFrame(500 * k) for k in range(17)]
+    found = [frame.pts for frame in sampled(SceneChange(), still)]
+    assert found[:6] == [500, 2000, 3500, 4500, 6000, 7500]
+    assert len(found) == 7
+
+
+@pytest.mark.parametrize(("frames", "count"), [(2, 1), (3, 1), (4, 2), (7, 3)])
+def test_a_rest_gets_its_share_of_frames_and_one_at_least(frames: int, count: int) -> None:
+    still = [GreyFrame(500 * k) for k in range(8 + frames)]
+    assert len(sampled(SceneChange(), still)) == 3 + count
+
+
+def test_scene_changes_have_neither_grid_nor_other_searches() -> None:
+    assert (SceneChange().cut_searches, SceneChange().finds_cuts) == ((), True)
+    one_pass = SceneChange().begin(info_of())
+    assert one_pass.held_since is None
+    one_pass.feed(GreyFrame(700))
+    assert one_pass.held_since == Fraction(7, 10)
+    one_pass.finish()
+    assert one_pass.held_since is None

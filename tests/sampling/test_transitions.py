@@ -9,7 +9,16 @@ from films import HEIGHT, WIDTH, Picture, film
 from PIL import Image
 
 from pipeline.sampling import Shots
-from pipeline.sampling.transitions import Transition, TransitionKind, TransitionSearch
+from pipeline.sampling.transitions import (
+    Transition,
+    TransitionKind,
+    TransitionSearch,
+    _extent,
+    _Found,
+    _is_gradual,
+    _joined,
+    _mixture,
+)
 
 
 def scenery(seed: int) -> Picture:
@@ -141,3 +150,92 @@ def test_a_shot_begins_within_a_gradual_transition(kind: TransitionKind, boundar
 def test_fades_at_the_ends_of_a_video_divide_no_shot() -> None:
     opening, closing = (Transition(Fraction(s), Fraction(s + 1), kind) for s, kind in ((0, "fade_in"), (9, "fade_out")))
     assert Shots((Fraction(2),), Fraction(10), (), 100, (opening, closing)).boundaries == (2,)
+
+
+def part(kind: TransitionKind, start: str, end: str, level: float = 0.0) -> _Found:
+    return _Found(Transition(Fraction(start), Fraction(end), kind), 0.1, level)
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ([part("fade_out", "1", "2"), part("fade_in", "3.5", "4")], [("fade_through_black", 1, 4)]),
+        ([part("fade_out", "1", "2"), part("fade_in", "3.501", "4")], [("fade_out", 1, 2), ("fade_in", 3.501, 4)]),
+        ([part("fade_out", "1", "2", 127.9), part("fade_in", "2", "4")], [("fade_through_black", 1, 4)]),
+        ([part("fade_out", "1", "2", 128.0), part("fade_in", "2", "4")], [("fade_through_white", 1, 4)]),
+        ([part("dissolve", "1", "2"), part("dissolve", "2.2", "3")], [("dissolve", 1, 3)]),
+        ([part("dissolve", "1", "2"), part("dissolve", "2.201", "3")], [("dissolve", 1, 2), ("dissolve", 2.201, 3)]),
+        ([part("dissolve", "1", "2"), part("dissolve", "2", "3"), part("dissolve", "3", "4")], [("dissolve", 1, 4)]),
+        ([part("fade_in", "1", "2"), part("fade_out", "2", "3")], [("fade_in", 1, 2), ("fade_out", 2, 3)]),
+        ([part("fade_out", "1", "2"), part("dissolve", "2", "3")], [("fade_out", 1, 2), ("dissolve", 2, 3)]),
+        ([part("fade_in", "1", "2")], [("fade_in", 1, 2)]),
+        ([], []),
+    ],
+)
+def test_what_is_close_enough_is_one_transition(
+    parts: list[_Found], expected: list[tuple[TransitionKind, float, float]]
+) -> None:
+    joined_parts = [(one.kind, float(one.start_seconds), float(one.end_seconds)) for one in _joined(parts)]
+    assert joined_parts == expected
+
+
+@pytest.mark.parametrize(
+    ("cut", "is_within"),
+    [("5.1", False), ("5.101", True), ("5.5", True), ("5.899", True), ("5.9", False), ("6", False)],
+)
+def test_a_cut_at_the_ends_of_a_transition_stands_alone(cut: str, is_within: bool) -> None:
+    assert Transition(Fraction(5), Fraction(6), "dissolve").contains(Fraction(cut)) == is_within
+
+
+def test_pictures_are_looked_at_seven_hundredths_of_a_second_apart() -> None:
+    search = TransitionSearch()
+    (frame,) = film(still(1, 1))
+    assert search.wants(Fraction(-5))
+    search.feed(Fraction(1), frame.glance())
+    assert [search.wants(Fraction(ticks, 1000)) for ticks in (1000, 1069, 1070, 1071)] == [False, False, True, True]
+    search.break_off()
+    assert search.wants(Fraction(0))
+
+
+@pytest.mark.parametrize(
+    ("shares", "seconds", "is_gradual"),
+    [
+        ([0, 0.3, 0.6, 1], 0.5, True),
+        ([0, 0.3, 0.6, 1], 0.2, True),
+        ([0, 0.3, 0.6, 1], 0.199, False),
+        # Two pictures at least show both, and no step is larger than 0.6 of the whole.
+        ([0, 0.5, 1], 0.5, False),
+        ([0, 0.08, 0.5, 0.92, 1], 0.5, False),
+        ([0, 0.081, 0.5, 0.95, 1], 0.5, True),
+        ([0, 0.05, 0.5, 0.919, 1], 0.5, True),
+        ([0.1, 0.2, 0.75, 1], 0.5, True),
+        ([0.1, 0.2, 0.85, 1], 0.5, False),
+    ],
+)
+def test_what_counts_as_gradual(shares: list[float], seconds: float, is_gradual: bool) -> None:
+    assert _is_gradual(np.array(shares, np.float64), seconds) == is_gradual
+
+
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [
+        # A steady ramp from 1 s to 3 s, however many pictures show it.
+        ([0, 0, 0.5, 1, 1], (1, 3)),
+        ([0, 0, 0.25, 0.5, 0.75, 1, 1], (1, 5)),
+        # One that begins before the first picture, and one whose shares jump.
+        ([0.5, 1], (0.0 - 0.25, 0.5 + 0.25)),
+        ([0, 1], (0.0, 1.0)),
+    ],
+)
+def test_a_ramp_is_drawn_through_its_quarters(shares: list[float], expected: tuple[float, float]) -> None:
+    times = np.arange(len(shares), dtype=np.float64)
+    assert _extent(times, np.array(shares, np.float64)) == pytest.approx(expected)
+
+
+def test_the_share_of_the_last_picture_is_told_and_what_it_leaves() -> None:
+    first, last = np.zeros(432, np.float32), np.full(432, 100, np.float32)
+    stranger = first.copy()
+    stranger[::2], stranger[1::2] = 100, -100
+    shares, residuals = _mixture(np.stack([first, last * 0.25, stranger, last]))
+    assert shares == pytest.approx([0, 0.25, 0, 1], abs=1e-6)
+    assert residuals == pytest.approx([0, 0, 1, 0], abs=1e-6)

@@ -107,3 +107,25 @@ def test_strategies_are_chosen_by_name(strategy: str) -> None:
     both = validate(Both, data)
     assert both.segmentation == Shots(max_seconds=None)
     assert both.aggregation.strategy == strategy
+
+
+def test_rows_that_almost_cancel_out_have_a_direction_down_to_a_hundred_thousandth() -> None:
+    # The mean of two rows at nearly opposite angles is half as long as they are apart from opposite.
+    for apart, is_first in ((4e-5, False), (1e-5, True)):
+        rows = np.array([[1.0, 0.0], [-np.cos(apart), np.sin(apart)]], np.float64)
+        mean = MeanPooling().aggregate(rows)  # type: ignore[arg-type]
+        np.testing.assert_allclose(mean, [1, 0] if is_first else [0, 1], atol=1e-4)
+
+
+@pytest.mark.parametrize(("turn", "is_tie"), [(1e-6, True), (4e-6, False)])
+def test_medoids_tie_within_a_millionth_and_no_further(turn: float, is_tie: bool) -> None:
+    # The last of three rows is nearer to the others than the first, by about 0.45 of what that is turned away.
+    angles = np.array([-turn, 2.0, 0.0])
+    rows = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    assert (Medoid().aggregate(rows)[1] < 0) == is_tie
+
+
+def test_a_segment_takes_the_frame_at_its_start_and_not_the_one_at_its_end() -> None:
+    frames = frames_at([0.0, 1.0, 2.0], 3.0)
+    vectors = segment_vectors(frames, (Segment("v1", 0.0, 1.0, 0), Segment("v1", 1.0, 2.0, 1)), MeanPooling())
+    np.testing.assert_allclose(vectors, frames.vectors[:2], atol=1e-6)

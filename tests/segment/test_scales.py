@@ -4,7 +4,7 @@ import pytest
 from contracts.segmenter_contract import SegmenterContract, frames_at, intervals
 from pydantic import ValidationError
 
-from pipeline.segment import FixedWindows, Scales
+from pipeline.segment import FixedWindows, Scales, Shots
 
 
 class TestScales(SegmenterContract):
@@ -34,3 +34,16 @@ def test_what_is_shorter_than_all_lengths_comes_once() -> None:
 def test_lengths_that_make_no_sense_are_refused(lengths: tuple[float, ...]) -> None:
     with pytest.raises(ValidationError):
         Scales(lengths_seconds=lengths)
+
+
+def test_lengths_are_taken_down_to_none_and_up_to_eight() -> None:
+    assert Scales(lengths_seconds=(1e-6,)).needs_cuts is False
+    assert len(Scales(lengths_seconds=(1, 2, 3, 4, 5, 6, 7, 8)).lengths_seconds) == 8
+    with pytest.raises(ValidationError):
+        Scales(lengths_seconds=(1, 2, 3, 4, 5, 6, 7, 8, 9))
+
+
+def test_what_is_indexed_where_nothing_is_said() -> None:
+    assert Scales().lengths_seconds == (2.0, 8.0, 32.0)
+    assert (FixedWindows().length_seconds, FixedWindows().overlap_seconds) == (4.0, 2.0)
+    assert (Shots().max_seconds, Shots().min_seconds) == (8.0, 0.5)

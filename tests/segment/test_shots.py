@@ -92,3 +92,42 @@ def test_cuts_not_looked_for_name_the_remedy() -> None:
 def test_a_least_length_above_the_greatest_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"min_seconds \(2\.0\) must not exceed max_seconds \(1\.0\)"):
         validate(Shots, {"min_seconds": 2.0, "max_seconds": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("cuts", "expected"),
+    [
+        # A shot of just the least length is one, at the beginning, in the middle and at the end.
+        ((1.0,), [(0, 1), (1, 12)]),
+        ((0.999,), [(0, 12)]),
+        ((5.0, 6.0), [(0, 5), (5, 6), (6, 12)]),
+        ((5.0, 5.999), [(0, 5), (5, 12)]),
+        ((11.0,), [(0, 11), (11, 12)]),
+        ((11.001,), [(0, 12)]),
+        # A tiny last shot joins the one before it, however short that makes no difference to those before.
+        ((5.0, 11.5), [(0, 5), (5, 12)]),
+        ((10.5, 11.5), [(0, 10.5), (10.5, 12)]),
+        ((12.0,), [(0, 12)]),
+        ((6.0, 6.0), [(0, 6), (6, 12)]),
+        ((8.0, 4.0), [(0, 4), (4, 8), (8, 12)]),
+    ],
+)
+def test_shots_of_the_least_length_stand_alone(cuts: tuple[float, ...], expected: list[tuple[float, float]]) -> None:
+    shots = Shots(min_seconds=1.0, max_seconds=None)
+    assert intervals(shots.segments(frames_at(EVERY_HALF[:24], 12.0, cuts))) == expected
+
+
+def test_a_video_shorter_than_the_least_shot_is_one() -> None:
+    assert intervals(Shots(min_seconds=1.0).segments(frames_at([0.0], 0.4, (0.2,)))) == [(0, 0.4)]
+
+
+@pytest.mark.parametrize(("end", "count"), [(7.999, 1), (8.0, 1), (8.001, 2), (16.0, 2), (16.001, 3)])
+def test_a_shot_is_divided_into_as_few_parts_as_may_be(end: float, count: int) -> None:
+    times = [k / 10 for k in range(int(end * 10))]
+    found = intervals(Shots().segments(frames_at(times, end)))
+    assert len(found) == count
+    assert [after - before for before, after in found] == pytest.approx([end / count] * count)
+
+
+def test_a_least_length_equal_to_the_greatest_is_taken() -> None:
+    assert Shots(min_seconds=2.0, max_seconds=2.0).min_seconds == 2.0

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 from contracts.segmenter_contract import SegmenterContract, frames_at, intervals
 
@@ -68,3 +70,25 @@ def test_a_duration_that_ends_before_the_last_frame_does_not_lose_it() -> None:
 def test_impossible_windows_are_refused(setting: dict[str, float], problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
         validate(FixedWindows, setting)
+
+
+def test_a_frame_just_before_a_bound_belongs_to_the_window_before() -> None:
+    windows = FixedWindows(overlap_seconds=0)
+    assert intervals(windows.segments(frames_at([math.nextafter(4.0, 0)], 8.0))) == [(0, 4)]
+    assert intervals(windows.segments(frames_at([8.0], 8.5))) == [(8, 8.5)]
+
+
+@pytest.mark.parametrize(("duration", "last"), [(5.999, (2, 5.999)), (6.0, (2, 6)), (6.001, (4, 6.001))])
+def test_a_window_that_just_reaches_the_end_is_the_last(duration: float, last: tuple[float, float]) -> None:
+    times = [k / 2 for k in range(12)]
+    assert intervals(FixedWindows().segments(frames_at(times, duration)))[-1] == last
+
+
+@pytest.mark.parametrize("overlap", [0.0, 1.0, 3.0, 3.5])
+def test_a_frame_lies_in_every_window_over_it(overlap: float) -> None:
+    windows = FixedWindows(length_seconds=4.0, overlap_seconds=overlap)
+    stride = 4.0 - overlap
+    for time in (0.0, 3.999, 4.0, 10.0, 12.5):
+        found = intervals(windows.segments(frames_at([time], 100.0)))
+        expected = [k * stride for k in range(300) if k * stride <= time < k * stride + 4.0]
+        assert [start for start, _ in found] == expected

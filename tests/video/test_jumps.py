@@ -24,7 +24,7 @@ def every_two_seconds(count: int, megabytes: int = 1) -> list[IndexedKeyframe]:
     return [IndexedKeyframe(2 * number, number * megabytes * MEGABYTE) for number in range(count)]
 
 
-def jumps_in(keyframes: list[IndexedKeyframe], fps: float, tolerance: int = 0) -> Jumps:
+def jumps_in(keyframes: list[IndexedKeyframe], fps: float | Fraction, tolerance: int = 0) -> Jumps:
     grid = Grid(Fraction(fps), Fraction(tolerance))
     return Jumps(keyframes, grid, time_base=Fraction(1), start_time=Fraction(0))
 
@@ -65,6 +65,72 @@ def test_little_is_read_rather_than_sought() -> None:
 
 def test_a_keyframe_that_the_index_does_not_have_is_read_on_from() -> None:
     assert jumps_in(every_two_seconds(40), fps=1 / 32).beyond(7) is None
+
+
+def test_a_group_that_a_point_only_touches_is_read_with_its_neighbours() -> None:
+    keyframes = every_two_seconds(40)
+    # Group 15 begins at the point, 30 s; those from 13 to 16 lie within a second and a group of it.
+    read = read_groups(jumps_in(keyframes, fps=Fraction(1, 30)), keyframes)
+    assert read == [0, 1, 13, 14, 15, 16, 28, 29, 30, 31, 38, 39]
+    # A point at the very start of what lies close is close, and one at its end is not.
+    read = read_groups(jumps_in(keyframes, fps=Fraction(1, 29)), keyframes)
+    assert read == [0, 1, 13, 14, 15, 16, 27, 28, 29, 30, 38, 39]
+
+
+@pytest.mark.parametrize(("zero", "first"), [(0, 13), (10, 3)])
+def test_points_are_those_of_the_playback_clock(zero: int, first: int) -> None:
+    keyframes = [IndexedKeyframe(2000 * number, number * MEGABYTE) for number in range(40)]
+    grid = Grid(Fraction(1, 30))
+    found = Jumps(keyframes, grid, time_base=Fraction(1, 1000), start_time=Fraction(zero))
+    assert read_groups(found, keyframes)[:4] == [0, 1, first, first + 1]
+
+
+@pytest.mark.parametrize(("size", "is_sought"), [(MEGABYTE // 11 + 1, True), (MEGABYTE // 11, False)])
+def test_a_megabyte_is_worth_a_jump(size: int, is_sought: bool) -> None:
+    keyframes = [IndexedKeyframe(2 * number, number * size) for number in range(40)]
+    target = jumps_in(keyframes, fps=Fraction(1, 30)).beyond(keyframes[2].dts)
+    assert (target is not None) == is_sought
+    exact = [IndexedKeyframe(2 * number, number * MEGABYTE // 11 + (number == 13)) for number in range(40)]
+    assert (exact[13].position - exact[2].position >= MEGABYTE) == (
+        jumps_in(exact, fps=Fraction(1, 30)).beyond(exact[2].dts) is not None
+    )
+
+
+def test_only_a_keyframe_of_the_index_is_jumped_from() -> None:
+    keyframes = every_two_seconds(40)
+    found = jumps_in(keyframes, fps=Fraction(1, 30))
+    assert found.beyond(-1) is None
+    assert found.beyond(5) is None
+    assert found.beyond(79) is None
+    # Where the group at hand is read itself, reading goes on.
+    assert found.beyond(2) is None
+    assert found.beyond(4) == keyframes[13]
+    assert found.beyond(24) == keyframes[13]
+    assert found.beyond(26) is None
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_of_few_groups_all_are_read(count: int) -> None:
+    keyframes = every_two_seconds(count)
+    assert read_groups(jumps_in(keyframes, fps=1 / 1000), keyframes) == list(range(count))
+
+
+@pytest.mark.parametrize(
+    ("rate", "tolerance", "is_worth_it"),
+    [
+        (Fraction(1, 2), 0, False),
+        (Fraction(10, 21), 0, True),
+        (Fraction(1, 6), 2, False),
+        (Fraction(10, 61), 2, True),
+    ],
+)
+def test_points_must_lie_further_apart_than_what_is_read_around_them(
+    long_film: Made, rate: Fraction, tolerance: int, is_worth_it: bool
+) -> None:
+    with av.open(str(long_film)) as container:
+        grid = Grid(rate, Fraction(tolerance))
+        found = jumps_of(probe(open_media(str(long_film), Fetching())), container.streams.video[0], grid)
+    assert (found is not None) == is_worth_it
 
 
 @pytest.fixture(scope="module")
