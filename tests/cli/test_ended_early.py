@@ -98,8 +98,14 @@ def interrupted(arguments: list[object], tmp_path: Path, number: signal.Signals)
     return [line for line in (first + out).splitlines() if line], err, process.returncode
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"])
-@pytest.mark.parametrize("executor", ["in_process", pytest.param("ray", marks=pytest.mark.ray)])
+@pytest.mark.parametrize(
+    ("executor", "number", "code"),
+    [
+        ("in_process", signal.SIGINT, 130),
+        ("in_process", signal.SIGTERM, 143),
+        pytest.param("ray", signal.SIGINT, 130, marks=[pytest.mark.ray, pytest.mark.slow]),
+    ],
+)
 def test_a_signal_after_the_first_video_keeps_all_that_was_said_and_the_next_run_goes_on(
     momentseek, tiny_model, make_video, tmp_path, executor, number, code
 ):
