@@ -89,13 +89,15 @@ def interrupted(arguments: list[object], tmp_path: Path, number: signal.Signals)
     process = start_script(_COMMAND, tmp_path / "cwd", *map(str, arguments))
     try:
         assert process.stdout is not None
+        # Not by `communicate`, which would lose what this has read ahead.
         first = process.stdout.readline()
         os.killpg(process.pid, number)
-        out, err = process.communicate(timeout=120)
+        lines = [line.rstrip() for line in (first, *process.stdout) if line.strip()]
+        _, err = process.communicate(timeout=120)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-    return [line for line in (first + out).splitlines() if line], err, process.returncode
+    return lines, err, process.returncode
 
 
 @pytest.mark.parametrize(
