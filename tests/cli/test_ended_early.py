@@ -100,22 +100,14 @@ def interrupted(arguments: list[object], tmp_path: Path, number: signal.Signals)
     return lines, err, process.returncode
 
 
-@pytest.mark.parametrize(
-    ("executor", "number", "code"),
-    [
-        ("in_process", signal.SIGINT, 130),
-        ("in_process", signal.SIGTERM, 143),
-        pytest.param("ray", signal.SIGINT, 130, marks=[pytest.mark.ray, pytest.mark.slow]),
-    ],
-)
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"])
 def test_a_signal_after_the_first_video_keeps_all_that_was_said_and_the_next_run_goes_on(
-    momentseek, tiny_model, make_video, tmp_path, executor, number, code
+    momentseek, tiny_model, make_video, tmp_path, number, code
 ):
     paths = [make_video(f"{number:02}.mp4", seconds=20, grey=6 * number) for number in range(24)]
     settings = tmp_path / "lite.yaml"
     settings.write_text(yaml.safe_dump({"library": str(tmp_path / "library"), "encoder": tiny_model}))
-    arguments = ["index", *paths, "-c", settings, "--set", f"execution.executor={executor}"]
-    lines, err, ended = interrupted(arguments, tmp_path, number)
+    lines, err, ended = interrupted(["index", *paths, "-c", settings, "--in-process"], tmp_path, number)
     assert ended == code, err
     done = [line for line in lines if line.startswith("done")]
     assert 1 <= len(done) < len(paths)
