@@ -9,9 +9,9 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Tag, ValidationError
 
@@ -19,6 +19,9 @@ from pipeline.bundled import bundled_configs_folder
 from pipeline.errors import ConfigError
 from pipeline.parsing import MOST_YAML_BYTES, ParseError, parse_yaml, read_bytes, shown
 from pipeline.uris import public_name
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 __all__ = [
     "PLUGIN_TAG",
@@ -216,7 +219,8 @@ def _is_plugin(given: Mapping[str, Any]) -> bool:
 
 
 def _faults(model: type[Settings], error: ValidationError) -> Iterator[str]:
-    faults = error.errors(include_url=False)
+    every = error.errors(include_url=False)
+    faults = [fault for fault in every if not _is_consequence(fault["loc"], fault["type"], every)]
     for fault in faults[:_MOST_FAULTS]:
         path, parent, strategies = _dotted(model, fault["loc"])
         if fault["type"] == "extra_forbidden":
@@ -236,9 +240,17 @@ def _faults(model: type[Settings], error: ValidationError) -> Iterator[str]:
             yield f"{path}.strategy: missing; allowed: {', '.join(sorted(strategies))}"
         else:
             given = fault["input"]
-            yield f"{path}: {fault['msg']}, got {shown(public_name(given) if isinstance(given, str) else given)}"
+            said = fault["msg"].removeprefix("Value error, ")
+            yield f"{path}: {said}, got {shown(public_name(given) if isinstance(given, str) else given)}"
     if len(faults) > _MOST_FAULTS:
         yield f"and {len(faults) - _MOST_FAULTS} more"
+
+
+def _is_consequence(location: tuple[int | str, ...], kind: str, faults: Sequence[ErrorDetails]) -> bool:
+    """Whether a list has too few members only because one of them is wrong, which has a line of its own."""
+    return kind == "too_short" and any(
+        len(fault["loc"]) > len(location) and fault["loc"][: len(location)] == location for fault in faults
+    )
 
 
 def _dotted(

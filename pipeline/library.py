@@ -38,7 +38,7 @@ from pipeline.upkeep import Comparison, OnVideo, Rebuilt, Removed, compare, rebu
 from pipeline.video import IndexedVideos
 
 if TYPE_CHECKING:
-    from pipeline.execution import Executor, OnProgress, Stages
+    from pipeline.execution import Executor, OnProgress, Stages, StopRequest
     from pipeline.run_log import RunLog
 
 __all__ = ["Library", "Removed"]
@@ -112,6 +112,7 @@ class Library:
         *,
         executor: Executor | None = None,
         on_progress: OnProgress | None = None,
+        stop: StopRequest | None = None,
     ) -> Iterator[VideoReport]:
         """Index videos; iterate over the result to make it happen: one report a source, as they end.
 
@@ -119,6 +120,8 @@ class Library:
             sources: Paths or URIs, with metadata where they are a `Source`.
             executor: In place of the configuration's.
             on_progress: Called while the batch runs, some times a second at most.
+            stop: A request to end the batch, which a signal handler may make while it runs: no other video is begun,
+                and those under way have some seconds to finish. An executor of the caller's own takes its own.
 
         Raises:
             ConfigError: The library holds videos that were sampled under another configuration, or whose index is
@@ -129,6 +132,7 @@ class Library:
             WeightsUnavailableError: The model cannot be had.
             MomentIndexError: The index cannot be used; then the library's file is left as it was.
             StoreError: The library is read-only, or its file cannot be written.
+            BaseException: The error of the request to stop.
         """
         from pipeline.execution import make_executor
         from pipeline.library_batch import recorded
@@ -149,7 +153,7 @@ class Library:
         recorder = begin_run(self.config, self._encoder, batch, on_progress)
         self.last_run_id = recorder.run_id
         if executor is None:
-            executor = make_executor(self.config.execution, self.stages(), on_progress=recorder.progress)
+            executor = make_executor(self.config.execution, self.stages(), on_progress=recorder.progress, stop=stop)
             # An executor of the caller's own may look for cuts by itself.
             check_stages(self.config, f"the library {self.config.library!r}")
         self._write_file()

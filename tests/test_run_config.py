@@ -117,3 +117,15 @@ def test_the_package_loads_its_names_when_they_are_used() -> None:
     assert set(pipeline.__all__) <= set(dir(pipeline))
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = pipeline.nonsense
+
+
+def test_a_misspelt_part_of_a_composite_is_the_only_fault(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("sampling: {strategy: composite, parts: [{strategy: keyframe}, {strategy: fixed_rat, fps: 1}]}")
+    with pytest.raises(ConfigError) as raised:
+        load_run_config(str(file))
+    [_, fault] = str(raised.value).splitlines()
+    assert fault.startswith("  sampling.parts.1.strategy: unknown strategy 'fixed_rat'; did you mean 'fixed_rate'?")
+    file.write_text("sampling: {strategy: composite, parts: [{strategy: keyframe}]}")
+    with pytest.raises(ConfigError, match=r"sampling\.parts: Tuple should have at least 2 items"):
+        load_run_config(str(file))

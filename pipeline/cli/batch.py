@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,41 +15,15 @@ from pipeline.cli.answers import say_incomplete
 from pipeline.cli.json_log import say
 from pipeline.cli.options import as_json, configured, in_library, library_for
 from pipeline.cli.output import print_json
+from pipeline.cli.stopping import ended_by_sigterm, stopped_by_signals
 
 if TYPE_CHECKING:
+    from pipeline.cli.live import LiveBar, ProgressLines
     from pipeline.types import Source, VideoReport
 
-__all__ = ["BATCH_ENDED", "ended_by_sigterm", "index", "report_fields", "report_line", "report_of", "summary"]
-
-# 128 and the signal's number, as shells count.
-BATCH_ENDED = 143
+__all__ = ["index", "report_fields", "report_line", "report_of", "summary"]
 
 _COLOURS = {"done": "green", "partial": "yellow", "skipped": "cyan", "failed": "red"}
-
-
-@contextmanager
-def ended_by_sigterm(what: str = "batch") -> Iterator[None]:
-    """Let SIGTERM end the batch as an interrupt would: what is open is closed, and what was written stays.
-
-    Args:
-        what: Is ended, for people.
-    """
-
-    def end(number: int, _frame: object) -> None:
-        sys.exit(number)
-
-    is_main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, end) if is_main else None
-    try:
-        yield
-    except SystemExit as error:
-        if error.code != signal.SIGTERM:
-            raise
-        click.echo(f"ended by SIGTERM; what is done is kept, and the same {what} again goes on from there", err=True)
-        raise click.exceptions.Exit(BATCH_ENDED) from error
-    finally:
-        if is_main:
-            signal.signal(signal.SIGTERM, before)
 
 
 @click.command()
@@ -86,9 +57,12 @@ def index(
     Prints a line a video: done, partial (damaged; what could be decoded is kept), skipped or failed, and why. Videos
     that are in the library already are skipped, so a batch that was interrupted is simply run again.
 
-    Exit code 1 if a video failed, 143 if it was told to end (SIGTERM).
+    After Ctrl-C no other video is begun, and those under way have ten seconds to finish; Ctrl-C again ends at once.
+
+    Exit code 1 if a video failed, 130 after Ctrl-C, 143 if it was told to end (SIGTERM).
     """
     from pipeline.cli.live import LiveBar, ProgressLines
+    from pipeline.execution.video_report import ALREADY_INDEXED
     from pipeline.present.text import printable
     from pipeline.search.clock import check_date
     from pipeline.video import expand
@@ -108,28 +82,42 @@ def index(
     if in_process:
         overrides = [*overrides, "execution.executor=in_process"]
     counts: Counter[str] = Counter()
-    seconds = 0.0
+    seconds, known = 0.0, 0
     with ended_by_sigterm(), library_for(library, config, overrides, paths) as opened:
         failed = [failure.source for failure in opened.failures()] if retry_failed else []
         check = partial(check_date, name=opened.config.search.recorded_at)
         sources = _together(failed, list(expand(paths, opened.config.fetching, check=check)))
         count = len(sources)
         shown = LiveBar(count) if progress_every is None else ProgressLines(count, progress_every)
-        with shown as bar, _interrupted(counts, count):
-            for report in opened.index(sources, on_progress=bar.update):
+        with shown as bar, _interrupted(counts, count), stopped_by_signals(partial(_say_stopping, bar)) as stop:
+            for report in opened.index(sources, on_progress=bar.update, stop=stop):
                 counts[report.status] += 1
+                known += (report.problem or "").startswith(ALREADY_INDEXED)
                 seconds += report.duration_seconds if report.status in ("done", "partial") else 0.0
                 with bar.aside():
                     print_json(report_fields(report)) if as_json else click.echo(report_line(report))
         incomplete = opened.incomplete() if sources else None
         place = opened.config.library
         page = opened.runs().page_of(opened.last_run_id) if sources and opened.last_run_id else None
-    say(_summary(counts, seconds, bar.elapsed_seconds, place))
+    say(_summary(counts, known, seconds, bar.elapsed_seconds, place))
     if incomplete is not None:
         say_incomplete(incomplete)
     if page is not None:
         say(f"report: {printable(page)}")
     ctx.exit(1 if counts["failed"] else 0)
+
+
+def _say_stopping(bar: LiveBar | ProgressLines, under_way: int, seconds: float) -> None:
+    """Say what becomes of the videos under way."""
+    from pipeline.present.text import counted
+
+    if under_way and seconds:
+        with bar.aside(is_error=True):
+            has = "has" if under_way == 1 else "have"
+            say(
+                f"interrupted: no other video is begun; {counted(under_way, 'video')} under way {has} {seconds:.0f} s"
+                " to finish (Ctrl-C again ends at once)"
+            )
 
 
 @contextmanager
@@ -205,12 +193,15 @@ def summary(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{counts[status]} {status}" for status in _COLOURS if counts.get(status)) or "no video"
 
 
-def _summary(counts: Counter[str], seconds: float, elapsed_seconds: float, place: str) -> str:
+def _summary(counts: Counter[str], known: int, seconds: float, elapsed_seconds: float, place: str) -> str:
     from pipeline.present.text import printable
     from pipeline.timecode import format_seconds
     from pipeline.uris import public_name
 
     said = summary(counts)
+    if known:
+        before = "done before" if known == counts["skipped"] else f"{known} done before"
+        said = said.replace(" skipped", f" skipped ({before})")
     rate = f" ({seconds / elapsed_seconds:.1f} x real time)" if seconds and elapsed_seconds else ""
     return (
         f"{said}: {format_seconds(seconds)} of video in {format_seconds(elapsed_seconds)}{rate}; library"

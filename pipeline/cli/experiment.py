@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.batch import ended_by_sigterm
 from pipeline.cli.count_bar import count_bar
 from pipeline.cli.json_log import say
 from pipeline.cli.output import print_json, print_table
+from pipeline.cli.stopping import ended_by_sigterm
 
 if TYPE_CHECKING:
     from pipeline.evaluate import Difference

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.batch import BATCH_ENDED, report_fields, report_line, report_of, summary
+from pipeline.cli.batch import report_fields, report_line, report_of, summary
 from pipeline.cli.json_log import is_on, say
 from pipeline.cli.options import as_json
 from pipeline.cli.output import print_json, print_table, printable_lines
 from pipeline.cli.progress_line import progress_line
+from pipeline.cli.stopping import BATCH_ENDED
 
 if TYPE_CHECKING:
     from pipeline.cli.live import LiveBar

@@ -161,7 +161,7 @@ class ProgressLines:
         print_json({"progress": fields})
 
     @contextmanager
-    def aside(self) -> Iterator[None]:
+    def aside(self, *, is_error: bool = False) -> Iterator[None]:  # noqa: ARG002 - as of `LiveBar`
         """Other lines are printed meanwhile."""
         yield
 

@@ -33,7 +33,7 @@ def show(*, file: str | None, config: str | None, overrides: Sequence[str]) -> N
 def check(*, file: str | None, config: str | None, overrides: Sequence[str]) -> None:
     """Say whether a configuration is right, or what is wrong in it.
 
-    That includes the names of the model and its weights, for which open_clip is asked (some seconds), and samplers and
+    That includes the names of the model and its weights, which open_clip must know, and samplers and
     encoders of other packages, which are imported. No video is
     touched, and no file that is named: what is there and what is not, `momentseek doctor` says.
     """

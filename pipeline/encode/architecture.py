@@ -8,20 +8,21 @@ import json
 import stat
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pipeline.bundled import PACKAGES_FOLDER
 from pipeline.encode.architecture_file import read_architecture
+from pipeline.encode.model_tables import model_tables
 from pipeline.encode.preprocess import ClipPreprocessing
 from pipeline.encode.settings import Encoding
 from pipeline.encode.vocabulary import Vocabulary, vocabulary_from
 from pipeline.errors import ConfigError
 from pipeline.parsing import open_file
 
-__all__ = ["Architecture", "architecture_of", "check_model", "content_hash", "resolved"]
+__all__ = ["Architecture", "architecture_of", "check_model", "content_hash", "register", "resolved"]
 
 _OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -39,6 +40,7 @@ class Architecture:
         std: Per channel, what the difference is divided by.
         quick_gelu: Whether the weights want QuickGELU though the network's name does not say so.
         vocabulary: The words that it declares to know; None where it takes any text as it is.
+        network: Its configuration where it comes from a file; `register` makes it known to open_clip.
     """
 
     name: str
@@ -48,10 +50,11 @@ class Architecture:
     std: tuple[float, float, float]
     quick_gelu: bool = False
     vocabulary: Vocabulary | None = None
+    network: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
 def architecture_of(settings: Encoding) -> Architecture:
-    """Find the network that the settings name, and register it with open_clip where it comes from a file.
+    """Find the network that the settings name; neither torch nor open_clip is imported for it.
 
     Raises:
         ConfigError: open_clip knows no such model or tag, or the architecture file is missing or is not one.
@@ -97,19 +100,18 @@ def _content_hash(path: Path, size_bytes: int, modified_ns: int) -> str:  # noqa
 
 
 def _from_registry(model: str, tag: str | None) -> Architecture:
-    import open_clip
-
-    config = open_clip.get_model_config(model)
+    tables = model_tables()
+    config = tables.get_model_config(model)
     if config is None:
-        known = open_clip.list_models()
+        known = tables.list_models()
         raise ConfigError(f"encoder.model: unknown model {model!r}; {_nearest(model, known)}")
     preferences: Mapping[str, Any]
     if tag is None:
         preferences = _common_preferences(model)
     else:
-        preferences = open_clip.get_pretrained_cfg(model, tag)
+        preferences = tables.get_pretrained_cfg(model, tag)
         if not preferences:
-            tags = open_clip.list_pretrained_tags_by_model(model)
+            tags = tables.list_pretrained_tags_by_model(model)
             raise ConfigError(
                 f"encoder.pretrained: {model} has no weights named {tag!r}; {_nearest(tag, tags)} (null for weights of"
                 " your own)"
@@ -124,11 +126,10 @@ def _common_preferences(model: str) -> Mapping[str, Any]:
     Weights of one's own are mostly these, converted or trained further. With another preparation (MobileCLIP2-S0
     without its mean of 0, PE-Core without squashing) the embeddings look right and find less.
     """
-    import open_clip
-
+    tables = model_tables()
     kinds = ("mean", "std", "interpolation", "resize_mode", "fill_color")
-    tags = open_clip.list_pretrained_tags_by_model(model)
-    wanted = [{kind: open_clip.get_pretrained_cfg(model, tag).get(kind) for kind in kinds} for tag in tags]
+    tags = tables.list_pretrained_tags_by_model(model)
+    wanted = [{kind: tables.get_pretrained_cfg(model, tag).get(kind) for kind in kinds} for tag in tags]
     return wanted[0] if wanted and all(one == wanted[0] for one in wanted) else {}
 
 
@@ -153,28 +154,43 @@ def _from_file(path: Path) -> Architecture:
     except ValueError as error:
         raise ConfigError(f"{where}: {error}") from error
     try:
-        return replace(_architecture(_registered(config), config, preferences), vocabulary=vocabulary)
+        found = _architecture(_name_of_content(config), config, preferences)
+        return replace(found, vocabulary=vocabulary, network=config)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{where}: preprocess_cfg cannot be used: {error}") from error
 
 
-def _registered(config: Mapping[str, Any]) -> str:
-    """Make open_clip know a network, under a name that no other content can have.
+def register(architecture: Architecture) -> None:
+    """Make open_clip know a network that comes from a file, under the architecture's name; others it knows already.
+
+    Raises:
+        ConfigError: timm, which makes its image tower, knows no such name.
+    """
+    import open_clip
+    import timm
+
+    if architecture.network is None or architecture.name in open_clip.list_models():
+        return
+    tower = architecture.network["vision_cfg"].get("timm_model_name")
+    if tower is not None and not timm.is_model(tower):
+        raise ConfigError(
+            f"encoder.architecture: model_cfg.vision_cfg.timm_model_name: {tower!r} is no name in timm's own registry"
+        )
+    # The registry keeps what it has read; the file itself may go.
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / f"{architecture.name}.json"
+        copy.write_text(json.dumps(architecture.network, sort_keys=True), encoding="utf-8")
+        open_clip.add_model_config(copy)
+
+
+def _name_of_content(config: Mapping[str, Any]) -> str:
+    """A name that no other network can have.
 
     The file's own name is no part of it: open_clip downloads what begins with "hf-hub:", and the vocabulary of a
     tokenizer for what has "siglip" in its name.
     """
-    import open_clip
-
     text = json.dumps(config, sort_keys=True)
-    name = f"file-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-    if name not in open_clip.list_models():
-        # The registry keeps what it has read; the file itself may go.
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / f"{name}.json"
-            copy.write_text(text, encoding="utf-8")
-            open_clip.add_model_config(copy)
-    return name
+    return f"file-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def _architecture(

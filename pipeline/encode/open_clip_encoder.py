@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from pipeline import freed_memory
 from pipeline.config import fingerprint
-from pipeline.encode.architecture import Architecture, architecture_of, content_hash, resolved
+from pipeline.encode.architecture import Architecture, architecture_of, content_hash, register, resolved
 from pipeline.encode.checkpoint import check_network_size, check_weights_file
 from pipeline.encode.fusion import fused
 from pipeline.encode.hardware import Precision, chosen_device, chosen_precision
@@ -50,7 +50,8 @@ _MOST_KNOWN_TEXTS = 4096
 class OpenClipEncoder:
     """An encoder of open_clip's models: by name and tag, from a checkpoint, or with an architecture of your own.
 
-    Holds its settings only, so it is cheap to make and to pickle; torch is imported by `preprocessing` and `open`.
+    Holds its settings only, so it is cheap to make and to pickle; torch is imported by `open`, and by `find_weights`
+    for weights that are not .safetensors.
     """
 
     settings: Encoding
@@ -122,6 +123,7 @@ class OpenClipEncoder:
             torch.set_num_threads(self.settings.threads)
         if device.type == "cpu":
             freed_memory.keep()
+        register(architecture)
         check_packages(self.settings, architecture.name)
         network = fused(_loaded(self.settings, architecture))
         return OpenClipModel(self.settings, architecture, network, device=device, precision=precision)

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.encode.architecture import resolved
+from pipeline.encode.model_tables import model_tables
 from pipeline.encode.settings import Encoding
 from pipeline.errors import WeightsUnavailableError
 
 __all__ = ["name_of", "unavailable", "weights_file", "weights_within_reach"]
 
 _PROBE_SECONDS = 5.0
+# open_clip's `HF_SAFE_WEIGHTS_NAME` and `HF_WEIGHTS_NAME`: the files of a repository whose table names none.
+_UNNAMED_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 
 def weights_file(settings: Encoding) -> Path:
@@ -74,10 +77,7 @@ def _download_command(settings: Encoding) -> str:
 
 
 def _hub_place(settings: Encoding) -> dict[str, Any]:
-    import open_clip
-
-    place: dict[str, Any] = open_clip.get_pretrained_cfg(settings.model, settings.pretrained or "")
-    return place
+    return model_tables().get_pretrained_cfg(settings.model, settings.pretrained or "")
 
 
 def _downloaded(settings: Encoding) -> Path:
@@ -133,11 +133,9 @@ def _cached(settings: Encoding) -> Path | None:
 
 def _hub_files(settings: Encoding) -> tuple[str, tuple[str, ...]]:
     """The repository of the weights, empty where there is none, and the names that they may have there, best first."""
-    from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
-
     repository, name = os.path.split(_hub_place(settings).get("hf_hub", ""))
     if not name:
-        return repository, (HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME)
+        return repository, _UNNAMED_FILES
     converted = Path(name).with_suffix(".safetensors").name
     return repository, (converted, name) if name.endswith((".bin", ".pth")) else (name,)
 

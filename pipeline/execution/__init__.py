@@ -12,6 +12,7 @@ from pipeline.execution.progress import OnProgress, ProgressEvent
 from pipeline.execution.protocol import Executor
 from pipeline.execution.settings import Execution
 from pipeline.execution.stages import Stages
+from pipeline.execution.stopping import StopRequest
 
 if TYPE_CHECKING:
     from pipeline.execution.ray_kept import KeptEncoders
@@ -23,6 +24,7 @@ __all__ = [
     "OnProgress",
     "ProgressEvent",
     "Stages",
+    "StopRequest",
     "for_several_batches",
     "is_on_cluster",
     "make_executor",
@@ -30,7 +32,12 @@ __all__ = [
 
 
 def make_executor(
-    settings: Execution, stages: Stages, *, on_progress: OnProgress | None = None, kept: KeptEncoders | None = None
+    settings: Execution,
+    stages: Stages,
+    *,
+    on_progress: OnProgress | None = None,
+    kept: KeptEncoders | None = None,
+    stop: StopRequest | None = None,
 ) -> Executor:
     """The executor that the settings name.
 
@@ -39,12 +46,13 @@ def make_executor(
         stages: What the videos go through.
         on_progress: Called in this thread while the batch runs, some times a second at most.
         kept: From `for_several_batches`.
+        stop: A request to end the batch, which may be made while it runs.
     """
     if settings.executor == "in_process":
-        return InProcessExecutor(settings, stages, on_progress=on_progress)
+        return InProcessExecutor(settings, stages, on_progress=on_progress, stop=stop)
     from pipeline.execution.ray_executor import RayExecutor
 
-    return RayExecutor(settings, stages, on_progress=on_progress, kept=kept)
+    return RayExecutor(settings, stages, on_progress=on_progress, kept=kept, stop=stop)
 
 
 def is_on_cluster(settings: Execution) -> bool:

@@ -15,6 +15,7 @@ from pipeline.execution.reading import Reading, sampled_batches
 from pipeline.execution.settings import Execution
 from pipeline.execution.stage_times import Stopwatch
 from pipeline.execution.stages import Stages
+from pipeline.execution.stopping import StopRequest
 from pipeline.execution.video_work import (
     Failure,
     Heartbeat,
@@ -42,9 +43,18 @@ class InProcessExecutor:
         settings: Of which only `batch_frames` matters here.
         stages: What the videos go through.
         on_progress: Told how far the batch is.
+        stop: A request to end the batch, which may be made while it runs.
     """
 
-    def __init__(self, settings: Execution, stages: Stages, *, on_progress: OnProgress | None = None) -> None:
+    def __init__(
+        self,
+        settings: Execution,
+        stages: Stages,
+        *,
+        on_progress: OnProgress | None = None,
+        stop: StopRequest | None = None,
+    ) -> None:
+        self._stop = stop or StopRequest()
         self._settings = settings
         self._stages = stages
         self._on_progress = on_progress
@@ -57,14 +67,16 @@ class InProcessExecutor:
             EncoderError: The model cannot be used; WeightsUnavailableError among them.
             MomentIndexError: The index cannot be used.
             ExecutionError: The encoder's device broke, which only another process outlives.
+            BaseException: The error of a request to stop.
         """
         ledger = Ledger(self._stages, rows_per_write=1)
         meter = ProgressMeter(self._on_progress, is_searching=bool(self._stages.sampler.cut_searches))
-        worker = _Worker(self._stages, self._settings.batch_frames, meter)
+        worker = _Worker(self._stages, self._settings.batch_frames, meter, self._stop)
         for source in sources:
             self._index(source, ledger, worker)
             yield from ledger.reports(all_written=True)
             worker.meter.ended(ledger.counts, encoders=worker.times)
+            self._stop.end()
 
     def _index(self, source: Source, ledger: Ledger, worker: _Worker) -> None:
         try:
@@ -75,24 +87,27 @@ class InProcessExecutor:
         if not ledger.admit(source, identity.video_id):
             return
         worker.open()
-        try:
-            result = worker.embedded(source, identity)
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
-            result = failure_of(error, source.uri)
-        if not isinstance(result, Failure):
-            ledger.finish(source, *result)
-        elif result.fatal is not None:
+        with self._stop.watched():
+            try:
+                result = worker.embedded(source, identity)
+            except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
+                result = failure_of(error, source.uri)
+            if not isinstance(result, Failure):
+                ledger.finish(source, *result)
+                ledger.flush()
+                return
+        if result.fatal is not None:
             raise result.fatal
-        else:
-            # Each source has ended before the next one is entered, so that there is none to be entered again.
-            ledger.fail(source, result, identity.video_id)
+        # Each source has ended before the next one is entered, so that there is none to be entered again.
+        ledger.fail(source, result, identity.video_id)
 
 
 class _Worker:
     """Decodes and encodes; the model is opened by the first video that needs it."""
 
-    def __init__(self, stages: Stages, batch_frames: int, meter: ProgressMeter) -> None:
+    def __init__(self, stages: Stages, batch_frames: int, meter: ProgressMeter, stop: StopRequest) -> None:
         self._stages = stages
+        self._stop = stop
         self._batch_frames = batch_frames
         self._opened: tuple[Reading, GuardedEncoder] | None = None
         self._encode_watch, self._load_watch = Stopwatch(), Stopwatch()
@@ -131,6 +146,7 @@ class _Worker:
             batches = sampled_batches(reading, source.uri, identity.state)
             with closing(prefetched(batches, ahead=_BATCHES_AHEAD)) as items:
                 for item in items:
+                    self._look_at_stop()
                     if isinstance(item, Heartbeat):
                         continue
                     if isinstance(item, VideoEnd):
@@ -145,6 +161,12 @@ class _Worker:
         finally:
             self.meter.end(number)
         raise AssertionError("sampled_batches ends with a VideoEnd")
+
+    def _look_at_stop(self) -> None:
+        if self._stop.is_asked:
+            self._stop.take(1)
+        if self._stop.is_over:
+            self._stop.end()
 
 
 def _beyond_repair(fault: Exception | None) -> Failure | None:

@@ -12,7 +12,7 @@ from pipeline.execution.ledger_counts import LedgerCounts
 from pipeline.execution.row_writer import RowWriter
 from pipeline.execution.stage_times import Stopwatch
 from pipeline.execution.stages import Stages
-from pipeline.execution.video_report import record_of, report_as_before, report_of, twin_report
+from pipeline.execution.video_report import ALREADY_INDEXED, record_of, report_as_before, report_of, twin_report
 from pipeline.execution.video_work import Failure, Lost, VideoEnd, failure_of
 from pipeline.index.arguments import check_metadata
 from pipeline.types import FrameEmbeddings, IndexedSegment, Scalar, Source, Status, VideoRecord, VideoReport
@@ -207,7 +207,7 @@ class Ledger:
         record, replaced = self._named(record.video_id, source)
         self._described.update([record.video_id] if source.metadata else [])
         frames = stages.store.read(record.video_id)
-        problem = "already indexed"
+        problem = ALREADY_INDEXED
         renewed = bool(source.metadata) and dict(source.metadata) != dict(record.metadata)
         if renewed:
             record = replace(record, metadata=source.metadata)

@@ -120,6 +120,11 @@ class ProgressMeter:
         self._count_slots()
         self._readers, self._encoders = readers, encoders
 
+    @property
+    def active_count(self) -> int:
+        """How many videos are being worked on."""
+        return len(self._active)
+
     def begin(self, name: str) -> int:
         """A video is begun; the number by which it goes on."""
         self._begun += 1

@@ -18,6 +18,7 @@ from pipeline.execution.ray_workers import Started
 from pipeline.execution.reading import Reading
 from pipeline.execution.settings import Execution
 from pipeline.execution.stages import Stages
+from pipeline.execution.stopping import StopRequest
 from pipeline.execution.video_work import (
     BatchTimes,
     Failure,
@@ -56,6 +57,7 @@ class RayExecutor:
         stages: What the videos go through; store and index are written by this process alone.
         on_progress: Told how far the batch is.
         kept: Encoders of the batch before, and for the next one; None to start and end them here.
+        stop: A request to end the batch, which may be made while it runs.
     """
 
     def __init__(
@@ -65,8 +67,10 @@ class RayExecutor:
         *,
         on_progress: OnProgress | None = None,
         kept: KeptEncoders | None = None,
+        stop: StopRequest | None = None,
     ) -> None:
         self._kept = kept
+        self._stop = stop or StopRequest()
         self._settings = settings
         self._stages = stages
         self._on_progress = on_progress
@@ -79,12 +83,14 @@ class RayExecutor:
             ConfigError: The settings of two stages do not fit together.
             EncoderError: The model cannot be used; WeightsUnavailableError among them.
             MomentIndexError: The index cannot be used.
+            BaseException: The error of a request to stop.
         """
         with connected(self._settings) as shares, _published(self._on_progress) as on_progress:
             meter = ProgressMeter(on_progress, is_searching=bool(self._stages.sampler.cut_searches))
             batch = _Batch(self._settings, self._stages, shares, meter, iter(sources), self._kept)
             try:
-                yield from batch.reports()
+                yield from batch.reports(self._stop)
+                self._stop.end()
             except (GeneratorExit, KeyboardInterrupt, SystemExit):
                 batch.keep_finished()
                 raise
@@ -134,8 +140,14 @@ class _Batch:
         self._looked_at_cluster = time.monotonic()
         meter.resize(readers=shares.readers, encoders=shares.encoders)
 
-    def reports(self) -> Iterator[VideoReport]:
+    def reports(self, stop: StopRequest) -> Iterator[VideoReport]:
+        with stop.watched():
+            yield from self._reports(stop)
+
+    def _reports(self, stop: StopRequest) -> Iterator[VideoReport]:
         while True:
+            if stop.is_asked:
+                self._begin_no_more(stop)
             readers = max(self._shares.readers, self._demand.most)
             self._identities.submit_more(waiting=len(self._admitted), readers=readers)
             self._read_more()
@@ -146,7 +158,7 @@ class _Batch:
             is_listening = self._parts.is_short
             self._end_silent(is_listening=is_listening)
             waitables = self._waitables(is_listening=is_listening)
-            has_work = self._has_work
+            has_work = self._has_work and not stop.is_over
             yield from self._ledger.reports(all_written=not has_work)
             self._meter.ended(self._ledger.counts, encoders=self._encoders.times, frames_waiting=self._parts.frames)
             if not has_work:
@@ -167,6 +179,11 @@ class _Batch:
             or self._parts.frames
             or self._encoders.is_busy
         )
+
+    def _begin_no_more(self, stop: StopRequest) -> None:
+        self._identities.stop()
+        self._admitted.clear()
+        stop.take(self._meter.active_count)
 
     def keep_finished(self) -> None:
         """The batch is interrupted: write the rows of videos that are finished, which waited for others."""

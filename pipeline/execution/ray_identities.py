@@ -112,6 +112,11 @@ class Identities:
         for source in sources:
             self._submit([source])
 
+    def stop(self) -> None:
+        """Ask for no more sources."""
+        self._has_more = False
+        self.close()
+
     def close(self) -> None:
         """End all tasks."""
         for reference in self._asked:

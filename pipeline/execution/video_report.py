@@ -11,7 +11,10 @@ from pipeline.execution.video_work import VideoEnd
 from pipeline.types import FrameEmbeddings, Scalar, Source, Status, VideoRecord, VideoReport
 from pipeline.uris import public_name
 
-__all__ = ["largest_gap_seconds", "record_of", "report_as_before", "report_of", "twin_report"]
+__all__ = ["ALREADY_INDEXED", "largest_gap_seconds", "record_of", "report_as_before", "report_of", "twin_report"]
+
+ALREADY_INDEXED = "already indexed"
+"""How the problem of a skipped video begins that an earlier batch has done."""
 
 
 def largest_gap_seconds(frames: FrameEmbeddings) -> float:

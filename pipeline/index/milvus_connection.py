@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pipeline.errors import IndexDamagedError, MomentIndexError
 from pipeline.index.lite import silence
@@ -19,21 +21,32 @@ from pipeline.index.shown import shown
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
 
-__all__ = ["ONCE", "MilvusConnection", "is_gone", "is_passing"]
+__all__ = ["MilvusConnection", "is_gone", "is_passing"]
 
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-ONCE = {"retry_times": 0}
-"""For each request: pymilvus would repeat it 75 times in silence, some minutes long."""
-
+# pymilvus would repeat a request 75 times in silence, some minutes long.
+_ONCE = {"retry_times": 0}
+# The methods of pymilvus's client that make no request.
+_LOCAL = frozenset({"close", "prepare_index_params"})
+# pymilvus would wait for ever until a collection is loaded.
+_LOAD_SECONDS = 20.0
 _CONNECT_SECONDS = 10.0
 _MOST_CAUSE = 1000
 _REBUILD = "if its files are damaged, this makes it anew: momentseek index rebuild"
 # gRPC closes a connection that was idle for half an hour and opens another one later; by then, a program that tidies
 # temporary folders may have removed the socket.
 _ONE_CONNECTION = {"grpc.client_idle_timeout_ms": 2**31 - 1}
+# A server that dies or hangs is noticed by gRPC's keepalive, which pymilvus switches on; one that lives and does not
+# answer, by the deadline of each request. gRPC by itself would wait up to two minutes before it connects again.
+_REQUEST_SECONDS = 60.0
+_RECONNECT = {
+    "grpc.initial_reconnect_backoff_ms": 500,
+    "grpc.min_reconnect_backoff_ms": 5000,
+    "grpc.max_reconnect_backoff_ms": 5000,
+}
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
 
@@ -57,6 +70,7 @@ _PASSING_WORDS = (
     "channel not available",
     "not loaded",
     "not fully loaded",
+    "wait for loading collection timeout",
     "rate limit",
     "rate exceed",
     "quota exceed",
@@ -140,7 +154,7 @@ class MilvusConnection:
             if self._closed:
                 raise MomentIndexError(f"the index in {self.place!r} is closed; open it again")
             try:
-                answer = request(self._client)
+                answer = request(cast("MilvusClient", _OneRequest(self._client)))
             except (MilvusException, RpcError) as error:
                 if self._folder is not None and (refusal := self._folder.refusal) is not None:
                     raise refusal  # noqa: B904 - it names its own cause
@@ -177,6 +191,21 @@ class MilvusConnection:
             return said if self._folder is None or what == "write to" else f"{said}; {_REBUILD}"
         ways = "see to the server and run this again, or raise index.patience_seconds"
         return f"{said}; waited {waited:.0f} s for it to pass ({ways})"
+
+
+class _OneRequest:
+    """A client that makes each request once and for a limited time; `MilvusConnection.ask` repeats what may pass."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._client, name)
+        if name in _LOCAL:
+            return method
+        if name == "load_collection":
+            return partial(method, timeout=_LOAD_SECONDS)
+        return partial(method, **_ONCE)
 
 
 def is_passing(error: BaseException) -> bool:
@@ -218,7 +247,7 @@ def _connected(settings: Indexing, folder: Path | None) -> tuple[SharedLite | No
     if settings.uri is not None and "://" in settings.uri:
         token = os.environ.get(settings.token_variable, "")
         try:
-            return None, MilvusClient(settings.uri, token=token, timeout=_CONNECT_SECONDS)
+            return None, MilvusClient(settings.uri, token=token, timeout=_CONNECT_SECONDS, grpc_options=_to_server())
         except (MilvusException, ValueError) as error:
             raise MomentIndexError(
                 f"no Milvus server answers at {settings.uri!r}: {_cause(error)}. Start one there, set index.uri, or set"
@@ -236,6 +265,12 @@ def _connected(settings: Indexing, folder: Path | None) -> tuple[SharedLite | No
         if isinstance(error, MilvusException):
             raise MomentIndexError(f"the index in {str(place)!r} cannot be opened: {_cause(error)}") from error
         raise
+
+
+def _to_server(request_seconds: float = _REQUEST_SECONDS) -> dict[str, Any]:
+    """Options of a gRPC channel to a server; each request has a deadline."""
+    every_method = {"name": [{}], "timeout": f"{request_seconds:g}s"}
+    return {**_RECONNECT, "grpc.service_config": json.dumps({"methodConfig": [every_method]})}
 
 
 def _cause(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.index.milvus_connection import ONCE, MilvusConnection
+from pipeline.index.milvus_connection import MilvusConnection
 from pipeline.index.protocol import Filter, Hit
 from pipeline.index.read_rows import SEGMENT_FIELDS, hit_of, key_of, row_of, video_id_of
 from pipeline.index.shown import shown
@@ -76,7 +76,6 @@ class MilvusRows:
                 output_fields=["key", *SEGMENT_FIELDS],
                 search_params={"metric_type": "COSINE", "params": dict(effort)},
                 consistency_level="Strong" if sees_all else "Session",
-                **ONCE,
             ),
         )
         with self._checked():
@@ -138,7 +137,7 @@ class MilvusRows:
             raise self._connection.broken(shown(error)) from error
 
     def _write(self, name: str, **what: Any) -> None:
-        self._connection.ask("write to", lambda client: getattr(client, name)(self._name, **what, **ONCE))
+        self._connection.ask("write to", lambda client: getattr(client, name)(self._name, **what))
 
     def _counted(self, expression: str) -> int:
         rows = self._query(expression, "count(*)")
@@ -150,7 +149,7 @@ class MilvusRows:
             self._connection.ask(
                 "read",
                 lambda client: client.query(
-                    self._name, filter=expression, output_fields=[field], consistency_level="Strong", **ONCE
+                    self._name, filter=expression, output_fields=[field], consistency_level="Strong"
                 ),
             )
         )

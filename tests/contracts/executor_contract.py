@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from video_factory import make_video, steady
 from web_server import WebServer
 
 from pipeline.errors import ConfigError, MomentIndexError, StoreError, WeightsUnavailableError
-from pipeline.execution import Execution, Executor, ProgressEvent, Stages
+from pipeline.execution import Execution, Executor, ProgressEvent, Stages, StopRequest
 from pipeline.index import MemoryIndex
 from pipeline.rows import RowRecipe
 from pipeline.sampling import Novelty
@@ -72,7 +73,7 @@ def by_name(reports: Sequence[VideoReport]) -> dict[str, VideoReport]:
 class ExecutorContract:
     @pytest.fixture
     def executor(self) -> MakeExecutor:
-        """Called with stages, settings by keyword and `on_progress`."""
+        """Called with stages, settings by keyword, `on_progress` and `stop`."""
         raise NotImplementedError
 
     @pytest.fixture
@@ -392,6 +393,44 @@ class ExecutorContract:
         next(reports)
         reports.close()
         assert {report.status for report in run(*paths)} <= {Status.DONE, Status.SKIPPED}
+
+    def test_run_that_is_asked_to_stop_finishes_what_is_under_way_and_begins_no_other(
+        self, executor, run, stages, tmp_path
+    ):
+        paths = [write_video(tmp_path / f"{grey}.mp4", frames=12, grey=grey, slow=0.05) for grey in range(10, 90, 4)]
+        taken: list[int] = []
+        stop = StopRequest(lambda under_way, _seconds: taken.append(under_way))
+        ended: list[VideoReport] = []
+
+        def ask(event: ProgressEvent) -> None:
+            if event.active and not stop.is_asked:
+                assert stop.is_watched
+                stop.ask(KeyboardInterrupt())
+
+        with pytest.raises(KeyboardInterrupt):
+            ended.extend(executor(stages, on_progress=ask, stop=stop, batch_frames=4).run(map(Source, map(str, paths))))
+        assert not stop.is_watched
+        assert len(taken) == 1
+        assert 1 <= taken[0] <= len(ended) < len(paths)
+        assert {report.status for report in ended} == {Status.DONE}
+        kept = {report.video_id for report in ended}
+        assert {record.video_id for record in stages.store.records()} == set(stages.index.videos()) == kept
+        again = Counter(report.status for report in run(*paths))
+        assert again == {Status.SKIPPED: len(ended), Status.DONE: len(paths) - len(ended)}
+
+    def test_run_that_is_asked_to_stop_gives_up_what_takes_too_long(self, executor, run, stages, tmp_path):
+        quick = [write_video(tmp_path / f"{grey}.mp4", frames=4, grey=grey) for grey in (10, 20)]
+        endless = write_video(tmp_path / "endless.mp4", frames=100_000, slow=0.02, grey=30)
+        stop = StopRequest()
+
+        def ask(event: ProgressEvent) -> None:
+            if event.videos_ended == 2 and event.frames_sampled > 8 and not stop.is_asked:
+                stop.ask(SystemExit(15), finish_seconds=0.2)
+
+        sources = [Source(str(path)) for path in (*quick, endless)]
+        with pytest.raises(SystemExit, match="15"):
+            list(executor(stages, on_progress=ask, stop=stop, batch_frames=4).run(sources))
+        assert len(list(stages.store.records())) == len(stages.index.videos()) == 2
 
 
 def settings(**changes: Any) -> Execution:

@@ -11,8 +11,8 @@ from pipeline.execution import InProcessExecutor, Stages, make_executor
 class TestInProcess(ExecutorContract):
     @pytest.fixture
     def executor(self) -> MakeExecutor:
-        return lambda stages, on_progress=None, **changes: InProcessExecutor(
-            settings(executor="in_process", **changes), stages, on_progress=on_progress
+        return lambda stages, on_progress=None, stop=None, **changes: InProcessExecutor(
+            settings(executor="in_process", **changes), stages, on_progress=on_progress, stop=stop
         )
 
     def test_run_keeps_the_order_of_the_sources(self, run, tmp_path):

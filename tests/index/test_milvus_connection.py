@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from concurrent import futures
 from pathlib import Path
 
 import grpc
@@ -16,7 +17,7 @@ from pymilvus.exceptions import MilvusException
 from pipeline.errors import MomentIndexError, QueryError
 from pipeline.index import Indexing, MilvusIndex
 from pipeline.index.kinds import Flat
-from pipeline.index.milvus_connection import is_passing
+from pipeline.index.milvus_connection import _to_server, is_passing
 from pipeline.index.milvus_rows import _batches
 from pipeline.types import IndexedSegment, Segment
 
@@ -45,6 +46,8 @@ class Refusing:
         (8, "request is rejected: rate limit exceeded", True),
         (65535, "quota exceeded[reason=rate limit]", True),
         (65535, "fail to search: node offline", True),
+        (1, "wait for loading collection timeout, collection: a", True),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded", True),
         (grpc.StatusCode.UNAVAILABLE, "connection refused", True),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "too many requests", True),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "received message larger than max (70000000 vs. 67108864)", False),
@@ -98,6 +101,45 @@ def test_patience_ends(tmp_path: Path) -> None:
         refuse(index, times=100)
         with pytest.raises(MomentIndexError, match=r"rate limit.*waited 0 s for it to pass.*index\.patience_seconds"):
             index.count()
+
+
+def test_each_request_is_made_once_and_for_a_limited_time(index: MilvusIndex) -> None:
+    """By itself pymilvus repeats a request 75 times, and waits without limit until a collection is loaded."""
+    asked: dict[str, dict[str, object]] = {}
+
+    class Noting(Refusing):
+        def __getattr__(self, name: str) -> object:
+            method = getattr(self._client, name)
+            return lambda *args, **options: (asked.update({name: options}), method(*args, **options))[1]
+
+    index._connection._client = Noting(index._connection._client, RuntimeError(), 0)
+    index.upsert([row("new", 0, unit(1))])
+    index.search(unit(1)[None], top=3)
+    index.delete_video("new")
+    assert index.videos()
+    assert {"has_collection", "describe_collection", "search", "upsert", "query_iterator", "query"} <= asked.keys()
+    assert asked.pop("load_collection")["timeout"] == 20
+    assert {name for name, options in asked.items() if options.get("retry_times") != 0} == set()
+
+
+def test_a_server_that_lives_and_does_not_answer_meets_a_deadline() -> None:
+    let_go = threading.Event()
+    method = grpc.unary_unary_rpc_method_handler(lambda _request, _context: let_go.wait(30) or b"")
+    handlers = grpc.method_handlers_generic_handler("any.Service", {"Ask": method})
+    server = grpc.server(futures.ThreadPoolExecutor(1), handlers=[handlers])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        options = list(_to_server(request_seconds=0.5).items())
+        with grpc.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
+            started = time.monotonic()
+            with pytest.raises(grpc.RpcError) as raised:
+                channel.unary_unary("/any.Service/Ask")(b"")
+        assert raised.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert time.monotonic() - started < 20
+    finally:
+        let_go.set()
+        server.stop(None).wait()
 
 
 def test_more_hits_than_milvus_gives_are_a_wrong_question(index: MilvusIndex) -> None:
