@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -14,9 +15,12 @@ import textwrap
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+
+from pipeline.cli import main
+from pipeline.execution.ray_cluster import OWN_RAY
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 _MARK = "MOMENTSEEK_TEST_CLUSTER"
@@ -32,6 +36,9 @@ _PORTS = (
 _COMMANDS = ("initialization", "setup", "head_setup", "worker_setup", "head_start_ray", "worker_start_ray")
 _NO_SETUP = {"use_node_id_as_ip": True, "disable_node_updaters": True, "disable_launch_config_check": True}
 _START_SECONDS = 120
+WATCHFUL = {**OWN_RAY, "health_check_initial_delay_ms": 1000, "health_check_period_ms": 1000}
+"""Of the head of a cluster whose machines come and go: workers wait for more to do instead of being started again, and
+a machine that has gone is missed after five seconds, not fifteen."""
 _MAIN = "import sys; from pipeline.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
@@ -79,11 +86,27 @@ class Head:
         )
 
     def momentseek(self, *arguments: object, code: int = 0, **changes: str) -> tuple[str, str]:
-        """Run it to its end, which must be with this exit code; what it wrote on standard output and error."""
-        process = self.client(*arguments, **changes)
-        out, err = process.communicate(timeout=240)
-        assert process.returncode == code, f"exit code {process.returncode}\n{out}\n{err}"
-        return out, err
+        """Run it to its end, which must be with this exit code; what it wrote on standard output and error.
+
+        It runs in this process, which imported it long ago, with the environment that `client` gives to one of its own.
+        """
+        out, err = io.StringIO(), io.StringIO()
+        with self._environment(**changes), redirect_stdout(out), redirect_stderr(err):
+            ended = main([str(argument) for argument in arguments])
+        assert ended == code, f"exit code {ended}\n{out.getvalue()}\n{err.getvalue()}"
+        return out.getvalue(), err.getvalue()
+
+    @contextmanager
+    def _environment(self, **changes: str) -> Iterator[None]:
+        kept = dict(os.environ)
+        wanted = _bare_environment() | {"HOME": str(self.home)} | changes
+        try:
+            os.environ.clear()
+            os.environ.update(wanted)
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(kept)
 
 
 @contextmanager
