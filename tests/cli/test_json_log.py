@@ -14,7 +14,7 @@ from pipeline.run_identity import running
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     code = f"import sys; from pipeline.cli import main; sys.exit(main({[str(argument) for argument in arguments]!r}))"
-    return subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, timeout=60, check=False)
+    return subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, timeout=240, check=False)
 
 
 def record(message: str = "read %d frames", *arguments: object, **extra: object) -> logging.LogRecord:

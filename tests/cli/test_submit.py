@@ -334,7 +334,7 @@ def test_sigterm_ends_a_batch_and_keeps_what_is_done(config, make_video, tmp_pat
     assert process.stdout is not None
     first = json.loads(process.stdout.readline())
     os.kill(process.pid, signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=240)
     assert (process.returncode, "ended by SIGTERM" in err, "Traceback" in err) == (143, True, False)
     done = [first, *map(json.loads, out.splitlines())]
     assert len(done) < 16

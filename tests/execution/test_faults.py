@@ -214,7 +214,7 @@ def test_a_batch_whose_driver_was_killed_goes_on_where_it_was(tmp_path):
     for grey in range(10, 130, 10):
         write_video(tmp_path / "films" / f"{grey:03}.mp4", frames=9, grey=grey, slow=0.03)
     # Executors write the same rows (tests/contracts/executor_contract.py), so that this one need not wait for a Ray.
-    out, err = start_script(BATCH, tmp_path / "undisturbed", "in_process", "").communicate(timeout=120)
+    out, err = start_script(BATCH, tmp_path / "undisturbed", "in_process", "").communicate(timeout=240)
     *_, whole = out.splitlines()
     assert len(json.loads(whole)["keys"]) == 12, err
 
@@ -223,7 +223,7 @@ def test_a_batch_whose_driver_was_killed_goes_on_where_it_was(tmp_path):
     first = [killed.stdout.readline().split() for _ in range(4)]
     os.killpg(killed.pid, signal.SIGKILL)
     killed.communicate()
-    out, err = start_script(BATCH, tmp_path / "killed", "ray", "").communicate(timeout=120)
+    out, err = start_script(BATCH, tmp_path / "killed", "ray", "").communicate(timeout=240)
     *reports, again = out.splitlines()
     assert json.loads(again) == json.loads(whole), err
     second = {uri: (status, int(decoded)) for uri, status, decoded in map(str.split, reports)}

@@ -25,20 +25,20 @@ from pipeline.execution.ray_kept import KeptEncoders
 from pipeline.types import Source, Status
 
 
+@pytest.fixture(scope="class")
+def kept(ray_cluster: None) -> Iterator[KeptEncoders]:
+    """The encoder's process goes from test to test, as from batch to batch in an experiment.
+
+    To start one takes longer than most of these batches. Tests whose encoder is another start theirs; so do those
+    after one whose encoder died.
+    """
+    with for_several_batches(settings(executor="ray")) as kept:
+        assert kept is not None
+        yield kept
+
+
 @pytest.mark.ray
 class TestOnRay(ExecutorContract):
-    @pytest.fixture(scope="class")
-    @classmethod
-    def kept(cls, ray_cluster: None) -> Iterator[KeptEncoders]:
-        """The encoder's process goes from test to test, as from batch to batch in an experiment.
-
-        To start one takes longer than most of these batches. Tests whose encoder is another start theirs; so do those
-        after one whose encoder died.
-        """
-        with for_several_batches(settings(executor="ray")) as kept:
-            assert kept is not None
-            yield kept
-
     @pytest.fixture
     def executor(self, kept: KeptEncoders) -> MakeExecutor:
         from ray import cloudpickle
@@ -208,7 +208,7 @@ def start(folder: Path, *, address: str | None = None, patience: float = 0.0) ->
 def test_run_starts_a_ray_of_its_own_quietly_and_ends_it(tmp_path):
     write_video(tmp_path / "a.mp4")
     write_video(tmp_path / "b.mp4", kill=0)
-    out, err = start(tmp_path).communicate(timeout=60)
+    out, err = start(tmp_path).communicate(timeout=240)
     assert err == ""
     lines = out.splitlines()
     assert "a.mp4 done None" in lines
@@ -225,7 +225,7 @@ def test_run_ends_on_an_interrupt_and_leaves_no_process(tmp_path):
     while "a.mp4" not in process.stdout.readline():
         pass
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=240)
     assert err.rstrip().endswith("KeyboardInterrupt")
     ends = time.monotonic() + 30
     while has_members(process.pid):

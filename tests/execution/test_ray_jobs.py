@@ -156,7 +156,7 @@ def test_model_and_manifest_travel_from_a_folder_that_the_cluster_does_not_share
     (laptop / "m.csv").write_text(f"uri,camera\n{films}/000.mp4,gate\n{films}/001.mp4,yard\n{laptop}/x.mp4,none\n")
     (laptop / "x.mp4").touch()
     submitting = head.client("submit", "mine.yaml", "m.csv", *at(head), cwd=laptop)
-    out, err = submitting.communicate(timeout=120)
+    out, err = submitting.communicate(timeout=240)
     assert submitting.returncode == 0, err
     for path in laptop.iterdir():
         path.unlink()
@@ -179,7 +179,7 @@ def test_a_running_batch_outlives_its_follower_is_not_doubled_and_can_be_stopped
     assert process.stdout is not None
     assert process.stdout.readline().startswith("done")
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=240)
     assert (process.returncode, "goes on; follow it again" in err, "Traceback" in err) == (130, True, False)
     job_id = err.split()[1]
     again, said = head.momentseek("submit", *arguments, *at(head), "--json")
@@ -191,7 +191,7 @@ def test_a_running_batch_outlives_its_follower_is_not_doubled_and_can_be_stopped
     assert follower.stdout is not None
     assert follower.stdout.readline().startswith("done")
     assert f"{job_id} is STOPPED" in head.momentseek("jobs", "stop", job_id, *at(head))[1]
-    rest, err = follower.communicate(timeout=60)
+    rest, err = follower.communicate(timeout=240)
     assert (follower.returncode, "ended by SIGTERM" in err, f"{job_id} STOPPED" in err) == (143, True, True)
     done = 1 + rest.count("done ")
     assert done < 60
