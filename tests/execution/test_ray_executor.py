@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -204,11 +205,25 @@ def start(folder: Path, *, address: str | None = None, patience: float = 0.0) ->
     return start_script(_SCRIPT.format(address=address, patience=patience), folder)
 
 
+def ended(begin: Callable[[], subprocess.Popen[str]]) -> tuple[int, str, str]:
+    """The exit code and output of a process whose Ray started at once, which takes some tries on a busy machine."""
+    for tries_left in (2, 1, 0):
+        process = begin()
+        out, err = process.communicate(timeout=240)
+        if "Ray did not start" not in err or not tries_left:
+            break
+    return process.returncode, out, err
+
+
 @pytest.mark.ray
 def test_run_starts_a_ray_of_its_own_quietly_and_ends_it(tmp_path):
+    def begin() -> subprocess.Popen[str]:
+        shutil.rmtree(tmp_path / "library", ignore_errors=True)
+        return start(tmp_path)
+
     write_video(tmp_path / "a.mp4")
     write_video(tmp_path / "b.mp4", kill=0)
-    out, err = start(tmp_path).communicate(timeout=240)
+    _, out, err = ended(begin)
     assert err == ""
     lines = out.splitlines()
     assert "a.mp4 done None" in lines
@@ -222,8 +237,8 @@ def test_run_ends_on_an_interrupt_and_leaves_no_process(tmp_path):
     write_video(tmp_path / "a.mp4")
     process = start(tmp_path, patience=60)
     assert process.stdout is not None
-    while "a.mp4" not in process.stdout.readline():
-        pass
+    while "a.mp4" not in (line := process.stdout.readline()):
+        assert line
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=240)
     assert err.rstrip().endswith("KeyboardInterrupt")
@@ -245,7 +260,7 @@ def has_members(group: int) -> bool:
 @pytest.mark.parametrize(("handled", "named", "niceness"), [(True, {}, 0), (False, {"RAY_worker_niceness": "7"}, 7)])
 def test_a_ray_of_our_own_has_its_share_of_a_busy_machine_and_ends_in_order_on_sigterm(handled, named, niceness):
     """Ray by itself would give its workers niceness 15, and its C++ part would abort with nothing closed."""
-    code = (
+    script = (
         "import os, signal, sys, time\n"
         "from pipeline.execution import Execution; from pipeline.execution.ray_cluster import connected\n"
         f"if {handled}: signal.signal(signal.SIGTERM, lambda *_: sys.exit(43))\n"
@@ -259,10 +274,11 @@ def test_a_ray_of_our_own_has_its_share_of_a_busy_machine_and_ends_in_order_on_s
         "    print('closed')"
     )
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | named
-    command = [sys.executable, "-c", code]
-    ended = subprocess.run(command, check=False, env=environment, text=True, capture_output=True, timeout=200)
-    assert (ended.returncode, ended.stdout.split()) == (43 if handled else signal.SIGTERM, [str(niceness), "closed"])
-    assert "SIGTERM received" not in ended.stderr
+    command = [sys.executable, "-c", script]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    code, out, err = ended(lambda: subprocess.Popen(command, env=environment, text=True, **pipes))
+    assert (code, out.split()) == (43 if handled else signal.SIGTERM, [str(niceness), "closed"])
+    assert "SIGTERM received" not in err
 
 
 def test_connected_says_so_where_ray_does_not_start(tmp_path):
