@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from ray_head import Head, ray_head
 from pipeline.execution.ray_cluster import Shares
 from pipeline.execution.ray_demand import encoders_missing, readers_missing
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 STORE_BYTES = 100 * 2**20
 # Of five readers beside the first node's and two encoders, no machine of four processors has room for all.
 NODE_TYPES: dict[str, object] = {
@@ -91,6 +92,21 @@ def nodes(growing: Head, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     process.communicate()
 
 
+@pytest.fixture
+def start_batch(growing: Head, tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
+    """Starts a batch, which ends with the test at the latest: it would keep the machines of the next test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(script: str) -> subprocess.Popen[str]:
+        started.append(growing.driver(script, tmp_path))
+        return started[-1]
+
+    yield start
+    for process in started:
+        with process, suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
 def until(nodes: subprocess.Popen[str], *, count: int) -> list[str]:
     """The nodes, as soon as there are so many."""
     assert nodes.stdout is not None
@@ -115,14 +131,15 @@ def nodes_used(log: Path) -> set[str]:
 
 @pytest.mark.ray
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize("end", ["finished", signal.SIGINT, signal.SIGKILL])
-def test_a_cluster_grows_for_a_batch_and_shrinks_again_however_that_ends(growing, nodes, end, tmp_path):
+def test_a_cluster_grows_for_a_batch_and_shrinks_again_however_that_ends(start_batch, nodes, end, tmp_path):
     log = tmp_path / "nodes.log"
     for grey in range(12):
         frames = 20 if end == "finished" else 10_000
         write_video(tmp_path / f"{grey}.mp4", frames=frames, grey=grey, slow=0.1, nodes=log)
     [head] = until(nodes, count=1)
-    batch = growing.driver(_BATCH, tmp_path)
+    batch = start_batch(_BATCH)
     until(nodes, count=3)
     # On a busy machine a new node may idle away before its first worker has started; another one comes in its place.
     ends = time.monotonic() + PATIENCE_SECONDS
@@ -142,12 +159,13 @@ def shares_of(*, readers: int = 1, encoders: int = 1, gpus: float = 0.0) -> Shar
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_a_cluster_grows_by_a_gpu_and_shrinks_again(growing, nodes, tmp_path):
+@pytest.mark.timeout(1500)
+def test_a_cluster_grows_by_a_gpu_and_shrinks_again(start_batch, nodes, tmp_path):
     write_video(tmp_path / "first.mp4", frames=20, grey=100, slow=0.1)
     (tmp_path / "goes-on").touch()
     [head] = until(nodes, count=1)
     asked = _BATCH.replace("SETTINGS = {}", "SETTINGS = {'grow_to_videos': 0, 'grow_to_gpus': 1}")
-    batch = growing.driver(asked, tmp_path)
+    batch = start_batch(asked)
     [joined] = set(until(nodes, count=2)) - {head}
     assert joined.endswith(":gpu")
     (tmp_path / "goes-on").unlink()
