@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
-from functools import partial
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -201,25 +201,31 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[None]:
-    """A real Ray of two CPUs on this machine; a test that uses it is marked `ray`."""
-    import ray
+    """A real Ray of two CPUs on this machine, for the whole session; a test that uses it is marked `ray`.
 
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    # Its own, even where somebody else's runs on this machine, and not starved beside that.
-    start = partial(
-        ray.init,
-        "local",
-        num_cpus=2,
-        num_gpus=0,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="ERROR",
-        _system_config={"worker_niceness": 0},
-    )
-    try:
-        start()
-    except Exception:  # noqa: BLE001 - Ray says no more; all tests of a session would fail with this one start
-        ray.shutdown()
-        start()
-    yield
-    ray.shutdown()
+    It is started as that of a batch is, with the same patience on a busy machine, and no other Ray is joined. Its
+    workers are not starved by other processes, and wait for the next test instead of being started again.
+    """
+    from pipeline.errors import ExecutionError
+    from pipeline.execution.ray_cluster import OWN_RAY, quieten
+    from pipeline.execution.ray_start import local_ray
+
+    quieten()
+    options = {
+        "num_cpus": 2,
+        "num_gpus": 0,
+        "include_dashboard": False,
+        "log_to_driver": False,
+        "logging_level": "ERROR",
+        "_system_config": {"worker_niceness": 0, **OWN_RAY},
+    }
+    with ExitStack() as until_the_end:
+        for tries_left in (2, 1, 0):
+            try:
+                until_the_end.enter_context(local_ray(options, {}))
+                break
+            except ExecutionError:
+                # All tests of a session would fail with this one start.
+                if not tries_left:
+                    raise
+        yield

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +12,7 @@ import pytest
 import yaml
 from command_result import Result
 from film_answers import Search
+from grey_video import write_grey_video
 from tiny_model import make_tiny_model
 
 from pipeline import Library, Source
@@ -28,15 +29,45 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture
 def config(tiny_model: dict[str, str], tmp_path: Path) -> str:
     """A configuration file: tiny model, own library, no Ray, an index that needs no warming up."""
-    path = tmp_path / "config.yaml"
+    return write_config(tmp_path, tiny_model)
+
+
+def write_config(folder: Path, model: dict[str, str]) -> str:
+    path = folder / "config.yaml"
     settings = {
-        "library": str(tmp_path / "library"),
-        "encoder": tiny_model,
+        "library": str(folder / "library"),
+        "encoder": model,
         "execution": {"executor": "in_process"},
         "index": {"backend": "memory"},
     }
     path.write_text(yaml.safe_dump(settings))
     return str(path)
+
+
+def index_four(folder: Path, model: dict[str, str]) -> tuple[str, str]:
+    """Index four videos with metadata, two of them in a folder; the options that name their library."""
+    names = ["gate/a.mp4", "gate/b.mp4", "yard.mp4", "odd[1].mp4"]
+    for number, name in enumerate(names):
+        write_grey_video(folder / name, seconds=3.0, grey=20 + 40 * number)
+    rows = ["gate,1,x", "gate,2,", "yard,2,", "yard,1,true"]
+    lines = [f"{name},{row}" for name, row in zip(names, rows, strict=True)]
+    (folder / "films.csv").write_text("\n".join(["uri,camera,floor,lit", *lines, ""]))
+    options = ("-c", write_config(folder, model))
+    # A library that the environment names is none of ours.
+    assert main(["index", str(folder / "films.csv"), *options, "-l", str(folder / "library")]) == 0
+    return options
+
+
+@pytest.fixture
+def four(tiny_model: dict[str, str], tmp_path: Path) -> tuple[str, str]:
+    """The options that name a library of four videos, which a test may change."""
+    return index_four(tmp_path, tiny_model)
+
+
+@pytest.fixture(scope="session")
+def same_four(tiny_model: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """The same for tests that only read."""
+    return index_four(tmp_path_factory.mktemp("four"), tiny_model)
 
 
 @pytest.fixture
@@ -59,24 +90,9 @@ def make_video(tmp_path: Path) -> Callable[..., Path]:
     """Writes a video of so many seconds at 5 frames a second, whose colour says which it is."""
 
     def make(name: str = "a.mp4", seconds: float = 3.0, grey: int = 90) -> Path:
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with av.open(str(path), "w", format="mp4") as container:
-            stream = container.add_stream("libx264", rate=5)
-            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-            for picture in pictures(int(seconds * 5), grey):
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-            container.mux(stream.encode(None))
-        return path
+        return write_grey_video(tmp_path / name, seconds=seconds, grey=grey)
 
     return make
-
-
-def pictures(count: int, grey: int) -> Iterator[np.ndarray]:
-    for number in range(count):
-        picture = np.full((48, 64, 3), grey, np.uint8)
-        picture[:, : 3 * number % 64] = 255
-        yield picture
 
 
 @pytest.fixture

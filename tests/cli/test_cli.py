@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -27,23 +26,23 @@ HEAVY = (
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, timeout=60, check=True)
+    return subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, timeout=240, check=True)
+
+
+def processor_seconds(code: str) -> float:
+    """What a process takes that runs this, beside whatever else the machine does."""
+    said = python(f"{code}; import time; print(time.process_time(), file=sys.stderr)").stderr
+    return float(said.split()[-1])
 
 
 def test_help_loads_nothing_heavy_and_is_quick():
-    code = (
-        "import sys; from pipeline.cli import main; main(['--help']);"
-        f" print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
-    )
-    python(code)
-    times = []
-    for _ in range(3):
-        started = time.monotonic()
-        result = python(code)
-        times.append(time.monotonic() - started)
+    show = "import sys; from pipeline.cli import main; main(['--help'])"
+    result = python(f"{show}; print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)")
     assert result.stderr.strip() == "[]"
     assert "Commands:" in result.stdout
-    assert min(times) < 0.3
+    # In turns, so that both meet the same machine. It is 3 times as long; with NumPy, which is quickest, it would be 5.
+    times = [(processor_seconds("import sys, click"), processor_seconds(show)) for _ in range(3)]
+    assert min(helped for _, helped in times) < 4.5 * min(alone for alone, _ in times)
 
 
 def test_help_shows_its_examples_a_line_each(momentseek):
@@ -101,7 +100,7 @@ def test_a_reader_that_leaves_early_brings_no_complaint():
     )
     assert process.stdout is not None
     process.stdout.close()
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=240)
     assert (process.returncode, err) == (1, b"")
 
 

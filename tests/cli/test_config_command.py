@@ -156,7 +156,7 @@ def test_a_library_of_shots_without_cuts_says_what_to_change(momentseek, config,
         assert (result.code, "set segmentation.strategy=fixed_windows" in result.err) == (2, True), command
     changed = ("-l", library, "--set", "segmentation.strategy=fixed_windows")
     assert momentseek("index", "rebuild", *changed).code == 0
-    assert momentseek("index", tmp_path / "b.mp4", "-l", library).code == 0
+    assert momentseek("index", tmp_path / "b.mp4", "-l", library, "--in-process").code == 0
 
 
 def test_doctor_finds_all_well_with_a_model(momentseek, config, tmp_path):

@@ -14,7 +14,7 @@ from pipeline.run_identity import running
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     code = f"import sys; from pipeline.cli import main; sys.exit(main({[str(argument) for argument in arguments]!r}))"
-    return subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, timeout=60, check=False)
+    return subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, timeout=240, check=False)
 
 
 def record(message: str = "read %d frames", *arguments: object, **extra: object) -> logging.LogRecord:
@@ -51,14 +51,10 @@ def test_a_record_has_its_traceback():
     assert "run_id" not in fields
 
 
-@pytest.mark.parametrize("by", ["option", "variable"])
-def test_all_of_standard_error_is_json(config, make_video, tmp_path: Path, monkeypatch, by):
+def test_all_of_standard_error_is_json(config, make_video, tmp_path: Path, monkeypatch):
     monkeypatch.setenv("MOMENTSEEK_RUN_ID", "r7")
-    if by == "variable":
-        monkeypatch.setenv("MOMENTSEEK_LOG_FORMAT", "json")
-    options = ["--log-json"] if by == "option" else []
     path, missing = make_video(), tmp_path / "none.mp4"
-    result = run(*options, "index", path, missing, "-c", config, "--json")
+    result = run("--log-json", "index", path, missing, "-c", config, "--json")
     assert result.returncode == 1
     assert [json.loads(line)["status"] for line in result.stdout.splitlines()] == ["done", "failed"]
     records = [json.loads(line) for line in result.stderr.splitlines()]
@@ -71,16 +67,18 @@ def test_all_of_standard_error_is_json(config, make_video, tmp_path: Path, monke
     assert any("2/2 videos, 1 failed" in each["message"] for each in records)
 
 
-def test_an_error_is_json_too(tmp_path: Path):
-    result = run("--log-json", "search", "x", "--library", tmp_path / "none")
+@pytest.mark.parametrize(("options", "variable"), [(["--log-json"], ""), ([], "json")])
+def test_an_error_is_json_too_whether_option_or_variable_says_so(tmp_path: Path, monkeypatch, options, variable):
+    monkeypatch.setenv("MOMENTSEEK_LOG_FORMAT", variable)
+    result = run(*options, "search", "x", "--library", tmp_path / "none")
     [fields] = [json.loads(line) for line in result.stderr.splitlines()]
     assert (fields["level"], "there is no library" in fields["message"]) == ("error", True)
 
 
-def test_an_unknown_format_is_refused(monkeypatch):
+def test_an_unknown_format_is_refused(momentseek, monkeypatch):
     monkeypatch.setenv("MOMENTSEEK_LOG_FORMAT", "xml")
-    result = run("doctor")
-    assert (result.returncode, "MOMENTSEEK_LOG_FORMAT is plain or json, got 'xml'" in result.stderr) == (2, True)
+    result = momentseek("doctor")
+    assert (result.code, "MOMENTSEEK_LOG_FORMAT is plain or json, got 'xml'" in result.err) == (2, True)
 
 
 def test_a_plain_line_commands_no_terminal() -> None:

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -85,20 +87,23 @@ def test_a_library_without_runs(momentseek, two_runs):
     assert momentseek("runs", "show", "--library", two_runs).code == 2
 
 
-def test_a_killed_batch_leaves_a_report(config, make_video, tmp_path):
-    code = (
-        "import os, signal; from pipeline.execution.ledger import Ledger; from pipeline.cli import main;"
-        " Ledger.finish = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
-        f" main(['index', {str(make_video())!r}, '-c', {config!r}])"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == -9
-    [path] = (tmp_path / "library" / "runs").glob("*.json")
-    assert json.loads(path.read_text())["outcome"] == "running"
-
-
 def test_a_run_is_running_while_its_process_lives_and_lost_once_that_is_killed(
     momentseek, config, make_video, tmp_path
 ):
+    def listed(are_there: Callable[[list[dict]], bool]) -> dict:
+        """The one run, as soon as this is so."""
+        ends = time.monotonic() + 120
+        while not are_there(found := momentseek("runs", "--library", tmp_path / "library", "--json").objects()):
+            assert time.monotonic() < ends, found
+            time.sleep(0.2)
+        [run] = found
+        return run
+
+    def outlives_silence(runs: list[dict]) -> bool:
+        """Whether it was heard of for longer than a run may be silent: five times its interval."""
+        times = [datetime.fromisoformat(run[name]) for run in runs for name in ("started_at", "updated_at")]
+        return hangs.exists() and bool(times) and (times[-1] - times[0]).total_seconds() > 2.5
+
     hangs = tmp_path / "hangs"
     code = (
         "import time; from pathlib import Path; from pipeline import run_log; from pipeline.cli import main;"
@@ -108,16 +113,16 @@ def test_a_run_is_running_while_its_process_lives_and_lost_once_that_is_killed(
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     try:
-        ends = time.monotonic() + 60
-        while not hangs.exists() and time.monotonic() < ends:
+        while not hangs.exists():
+            assert process.poll() is None
             time.sleep(0.1)
-        time.sleep(4)
-        [alive] = momentseek("runs", "--library", tmp_path / "library", "--json").objects()
+        alive = listed(lambda runs: outlives_silence(runs) and runs[0]["outcome"] == "running")
     finally:
         process.kill()
         process.wait()
-    time.sleep(4)
-    [killed] = momentseek("runs", "--library", tmp_path / "library", "--json").objects()
-    assert (alive["outcome"], alive["problem"], killed["outcome"]) == ("running", None, "lost")
+    [path] = (tmp_path / "library" / "runs").glob("*.json")
+    assert json.loads(path.read_text())["outcome"] == "running"
+    killed = listed(lambda runs: runs[0]["outcome"] != "running")
+    assert (alive["problem"], killed["outcome"]) == (None, "lost")
     assert killed["problem"] == f"ended without a word (last heard of at {killed['updated_at']})"
     assert "lost: ended without a word" in momentseek("runs", "show", "--library", tmp_path / "library").out

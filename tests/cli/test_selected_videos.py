@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,34 +15,23 @@ from pipeline.run_config import load_run_config
 from pipeline.store import ParquetStore
 
 
-@pytest.fixture
-def four(momentseek, config, make_video, tmp_path):
-    """The options that name a library of four videos with metadata, two of them in a folder."""
-    names = ["gate/a.mp4", "gate/b.mp4", "yard.mp4", "odd[1].mp4"]
-    for number, name in enumerate(names):
-        make_video(name, grey=20 + 40 * number)
-    rows = ["gate,1,x", "gate,2,", "yard,2,", "yard,1,true"]
-    (tmp_path / "films.csv").write_text(
-        "uri,camera,floor,lit\n" + "".join(f"{n},{row}\n" for n, row in zip(names, rows, strict=True))
-    )
-    assert momentseek("index", tmp_path / "films.csv", "-c", config).code == 0
-    return "-c", config
-
-
-@pytest.fixture
-def listed(momentseek, four):
-    """The file names of the videos that `momentseek videos` lists."""
-
+def listing(momentseek, options):
     def run(*arguments: object) -> list[str]:
-        result = momentseek("videos", *arguments, *four, "--json")
+        """The file names of the videos that `momentseek videos` lists."""
+        result = momentseek("videos", *arguments, *options, "--json")
         assert result.code == 0, result.err
         return sorted(Path(video["names"][-1]).name for video in result.objects())
 
     return run
 
 
-def test_the_list_shows_metadata(momentseek, four):
-    out = momentseek("videos", *four).out
+@pytest.fixture
+def listed(momentseek, four):
+    return listing(momentseek, four)
+
+
+def test_the_list_shows_metadata(momentseek, same_four):
+    out = momentseek("videos", *same_four).out
     assert out.splitlines()[0].split() == ["id", "status", "duration", "frames", "metadata", "names"]
     assert "camera=gate, floor=1, lit=x  " in out
     assert "camera=yard, floor=1, lit=true  " in out
@@ -68,14 +57,14 @@ def test_the_list_shows_metadata(momentseek, four):
         (("--missing",), []),
     ],
 )
-def test_videos_are_selected(listed, tmp_path, monkeypatch, arguments, wanted):
-    monkeypatch.chdir(tmp_path)
-    assert listed(*arguments) == wanted
+def test_videos_are_selected(momentseek, same_four, monkeypatch, arguments, wanted):
+    monkeypatch.chdir(Path(same_four[1]).parent)
+    assert listing(momentseek, same_four)(*arguments) == wanted
 
 
 @pytest.mark.parametrize("command", [("videos",), ("remove", "--dry-run"), ("metadata",), ("search", "x")])
-def test_a_name_that_no_metadata_has_is_refused_with_those_that_there_are(momentseek, four, command):
-    result = momentseek(*command, "--where", "camra=gate", *four)
+def test_a_name_that_no_metadata_has_is_refused_with_those_that_there_are(momentseek, same_four, command):
+    result = momentseek(*command, "--where", "camra=gate", *same_four)
     assert (result.code, result.out) == (2, "")
     assert "no video of this library has metadata 'camra'; did you mean 'camera'? known: 'camera', 'floor', 'lit'" in (
         result.err
@@ -93,17 +82,17 @@ def test_a_name_that_no_metadata_has_is_refused_with_those_that_there_are(moment
         (("--where", "lit=x", "--where", "floor=2"), "no video has lit = 'x' and floor = 2 together"),
     ],
 )
-def test_a_value_that_no_video_has_is_answered_with_those_that_there_are(momentseek, four, command, where, hint):
-    result = momentseek(*command, *where, *four)
+def test_a_value_that_no_video_has_is_answered_with_those_that_there_are(momentseek, same_four, command, where, hint):
+    result = momentseek(*command, *where, *same_four)
     assert (result.code, result.out) == (0, "")
     assert hint in result.err
 
 
-def test_the_explanation_of_a_search_has_the_hint(momentseek, four):
-    [answer] = momentseek("search", "x", "--where", "camera=gaet", *four, "--explain", "--json").objects()
+def test_the_explanation_of_a_search_has_the_hint(momentseek, same_four):
+    [answer] = momentseek("search", "x", "--where", "camera=gaet", *same_four, "--explain", "--json").objects()
     assert answer["explanation"]["hint"] == "camera is never 'gaet'; it is 'gate', 'yard'"
     assert "Filters: camera = 'gaet' (camera is never" in (
-        momentseek("search", "x", "--where", "camera=gaet", *four, "--explain").out
+        momentseek("search", "x", "--where", "camera=gaet", *same_four, "--explain").out
     )
 
 
@@ -146,10 +135,10 @@ def test_metadata_of_many_is_changed_by_what_they_have(momentseek, four, listed)
     assert listed("--where", "camera=west gate") == ["a.mp4", "b.mp4"]
 
 
-def test_metadata_is_shown_where_nothing_is_changed(momentseek, four):
-    result = momentseek("metadata", "gate/*", "--where", "floor=2", *four)
+def test_metadata_is_shown_where_nothing_is_changed(momentseek, same_four):
+    result = momentseek("metadata", "gate/*", "--where", "floor=2", *same_four)
     assert result.code == 2
-    result = momentseek("metadata", "[ab].mp4", "--where", "floor=2", *four)
+    result = momentseek("metadata", "[ab].mp4", "--where", "floor=2", *same_four)
     [header, line] = result.out.splitlines()
     assert (header.split(), "camera=gate, floor=2" in line) == (["id", "metadata", "name"], True)
 
@@ -244,15 +233,11 @@ def test_those_that_were_named_singly_are_removed_at_once(momentseek, four, list
 
 
 @pytest.mark.parametrize(("answer", "left", "code"), [("y\n", 0, 0), ("n\n", 4, 1), ("", 4, 2)])
-def test_the_question_is_answered_on_standard_input(four, listed, answer, left, code):
-    program = [sys.executable, "-c", "import sys; from pipeline.cli import main; sys.exit(main())"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    run = subprocess.run(
-        [*program, "remove", "*.mp4", *four, "--json"],
-        input=answer, capture_output=True, text=True, env=environment, check=False,
-    )  # fmt: skip
-    assert (run.returncode, len(run.stdout.splitlines()), len(listed())) == (code, 4 - left, left)
-    assert "Remove these 4 videos from the library?" in run.stderr
+def test_the_question_is_answered_on_standard_input(momentseek, monkeypatch, four, listed, answer, left, code):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+    result = momentseek("remove", "*.mp4", *four, "--json")
+    assert (result.code, len(result.out.splitlines()), len(listed())) == (code, 4 - left, left)
+    assert "Remove these 4 videos from the library?" in result.err
 
 
 def test_a_wrong_pattern_or_name_removes_nothing(momentseek, four, listed):

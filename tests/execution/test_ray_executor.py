@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,21 +20,34 @@ from contracts.fake_videos import BREAKS_DEVICE, KILLS_ENCODER, FakeEncoder, wri
 from own_process import script_output, start_script
 
 from pipeline.errors import ExecutionError
-from pipeline.execution import make_executor
+from pipeline.execution import for_several_batches, make_executor
 from pipeline.execution.ray_cluster import check_reachable, current_shares, shares
+from pipeline.execution.ray_kept import KeptEncoders
 from pipeline.types import Source, Status
+
+
+@pytest.fixture(scope="class")
+def kept(ray_cluster: None) -> Iterator[KeptEncoders]:
+    """The encoder's process goes from test to test, as from batch to batch in an experiment.
+
+    To start one takes longer than most of these batches. Tests whose encoder is another start theirs; so do those
+    after one whose encoder died.
+    """
+    with for_several_batches(settings(executor="ray")) as kept:
+        assert kept is not None
+        yield kept
 
 
 @pytest.mark.ray
 class TestOnRay(ExecutorContract):
     @pytest.fixture
-    def executor(self, ray_cluster: None) -> MakeExecutor:
+    def executor(self, kept: KeptEncoders) -> MakeExecutor:
         from ray import cloudpickle
 
         # Ray's workers don't have the tests' folder on their path.
         cloudpickle.register_pickle_by_value(contracts.fake_videos)
         return lambda stages, on_progress=None, stop=None, **changes: make_executor(
-            settings(executor="ray", retries=1, **changes), stages, on_progress=on_progress, stop=stop
+            settings(executor="ray", retries=1, **changes), stages, on_progress=on_progress, stop=stop, kept=kept
         )
 
     def test_run_outlives_a_video_that_kills_its_reader(self, run, stages, tmp_path):
@@ -190,11 +205,25 @@ def start(folder: Path, *, address: str | None = None, patience: float = 0.0) ->
     return start_script(_SCRIPT.format(address=address, patience=patience), folder)
 
 
+def ended(begin: Callable[[], subprocess.Popen[str]]) -> tuple[int, str, str]:
+    """The exit code and output of a process whose Ray started at once, which takes some tries on a busy machine."""
+    for tries_left in (2, 1, 0):
+        process = begin()
+        out, err = process.communicate(timeout=240)
+        if "Ray did not start" not in err or not tries_left:
+            break
+    return process.returncode, out, err
+
+
 @pytest.mark.ray
 def test_run_starts_a_ray_of_its_own_quietly_and_ends_it(tmp_path):
+    def begin() -> subprocess.Popen[str]:
+        shutil.rmtree(tmp_path / "library", ignore_errors=True)
+        return start(tmp_path)
+
     write_video(tmp_path / "a.mp4")
     write_video(tmp_path / "b.mp4", kill=0)
-    out, err = start(tmp_path).communicate(timeout=60)
+    _, out, err = ended(begin)
     assert err == ""
     lines = out.splitlines()
     assert "a.mp4 done None" in lines
@@ -204,56 +233,53 @@ def test_run_starts_a_ray_of_its_own_quietly_and_ends_it(tmp_path):
 
 
 @pytest.mark.ray
-@pytest.mark.parametrize(("named", "niceness"), [({}, 0), ({"RAY_worker_niceness": "7"}, 7)])
-def test_a_ray_of_our_own_has_its_share_of_a_busy_machine_unless_told_otherwise(named, niceness):
-    code = (
-        "import os; from pipeline.execution import Execution; from pipeline.execution.ray_cluster import connected\n"
-        "with connected(Execution()):\n"
-        "    import ray\n"
-        "    print(ray.get(ray.remote(lambda: os.nice(0)).remote()))"
-    )
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | named
-    command = [sys.executable, "-c", code]
-    out = subprocess.run(command, check=False, env=environment, text=True, capture_output=True, timeout=60)
-    # A worker adds its own to what it inherits; 19 is the most there is.
-    assert (out.stdout.split(), out.returncode) == ([str(min(19, os.nice(0) + niceness))], 0), out.stderr
-
-
-@pytest.mark.ray
 def test_run_ends_on_an_interrupt_and_leaves_no_process(tmp_path):
     write_video(tmp_path / "a.mp4")
     process = start(tmp_path, patience=60)
     assert process.stdout is not None
-    while "a.mp4" not in process.stdout.readline():
-        pass
+    while "a.mp4" not in (line := process.stdout.readline()):
+        assert line
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=240)
     assert err.rstrip().endswith("KeyboardInterrupt")
-    time.sleep(2)
-    with pytest.raises(ProcessLookupError):
-        os.killpg(process.pid, 0)
+    ends = time.monotonic() + 30
+    while has_members(process.pid):
+        assert time.monotonic() < ends
+        time.sleep(0.1)
+
+
+def has_members(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 @pytest.mark.ray
-@pytest.mark.parametrize("handled", [True, False])
-def test_sigterm_ends_the_process_in_order(handled):
-    """Ray's C++ part would print its stack and abort, with nothing closed."""
-    code = (
+@pytest.mark.parametrize(("handled", "named", "niceness"), [(True, {}, 0), (False, {"RAY_worker_niceness": "7"}, 7)])
+def test_a_ray_of_our_own_has_its_share_of_a_busy_machine_and_ends_in_order_on_sigterm(handled, named, niceness):
+    """Ray by itself would give its workers niceness 15, and its C++ part would abort with nothing closed."""
+    script = (
         "import os, signal, sys, time\n"
         "from pipeline.execution import Execution; from pipeline.execution.ray_cluster import connected\n"
         f"if {handled}: signal.signal(signal.SIGTERM, lambda *_: sys.exit(43))\n"
         "try:\n"
         "    with connected(Execution()):\n"
+        "        import ray\n"
+        "        print(ray.get(ray.remote(lambda: os.nice(0)).remote()), flush=True)\n"
         "        os.kill(os.getpid(), signal.SIGTERM)\n"
         "        time.sleep(30)\n"
         "finally:\n"
         "    print('closed')"
     )
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    command = [sys.executable, "-c", code]
-    ended = subprocess.run(command, check=False, env=environment, text=True, capture_output=True, timeout=100)
-    assert (ended.returncode, ended.stdout) == (43 if handled else signal.SIGTERM, "closed\n")
-    assert "SIGTERM received" not in ended.stderr
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | named
+    command = [sys.executable, "-c", script]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    code, out, err = ended(lambda: subprocess.Popen(command, env=environment, text=True, **pipes))
+    # A worker adds its own to what it inherits; 19 is the most there is.
+    assert (code, out.split()) == (43 if handled else signal.SIGTERM, [str(min(19, os.nice(0) + niceness)), "closed"])
+    assert "SIGTERM received" not in err
 
 
 def test_connected_says_so_where_ray_does_not_start(tmp_path):

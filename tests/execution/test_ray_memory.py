@@ -8,8 +8,8 @@ import pytest
 from contracts.fake_videos import write_video
 from ray_head import ray_head
 
-# Of the machine's memory, beside what is in use when the test begins.
-MARGIN = 0.12
+# Of the machine's memory, beside what is in use when the test begins: other tests may take some of it meanwhile.
+MARGIN = 0.2
 
 _BATCH = """
     import os
@@ -48,7 +48,7 @@ def share_in_use() -> float:
 @pytest.mark.slow
 def test_a_video_that_eats_its_readers_memory_fails_after_as_many_tries_as_any_other(tmp_path):
     log = tmp_path / "nodes.log"
-    write_video(tmp_path / "eater.mp4", frames=100_000, grey=10, eats=64, slow=0.02, nodes=log)
+    write_video(tmp_path / "eater.mp4", frames=100_000, grey=10, eats=128, slow=0.02, nodes=log)
     for grey in (20, 30, 40):
         write_video(tmp_path / f"{grey}.mp4", grey=grey)
     variables = {"RAY_memory_usage_threshold": f"{share_in_use() + MARGIN:.3f}", "RAY_memory_monitor_refresh_ms": "100"}

@@ -111,19 +111,19 @@ def test_failures_are_gathered_by_cause(account):
     assert (second.cause, second.videos) == ("there is no such file", 1)
 
 
-def test_a_hundred_thousand_videos_make_no_larger_report_than_a_thousand(account, clock):
+def test_twenty_thousand_videos_make_no_larger_report_than_a_thousand(account, clock):
     sizes = []
-    for number in range(100_000):
+    for number in range(20_000):
         clock.now += 0.5
         status = Status.FAILED if number % 3 == 0 else Status.DONE
         letters = "".join(chr(ord("a") + int(digit)) for digit in str(number))
         account.take_report(report(number, status, problem=f"cause {letters} " + "x" * 5000, elapsed_seconds=number))
-        if number in (999, 99_999):
+        if number in (999, 19_999):
             sizes.append(len(account.report("running").model_dump_json()))
     assert sizes[1] < 1.2 * sizes[0] < 500_000
     causes = account.report("finished").failures
     assert (len(causes), causes[0].cause) == (51, "other causes")
-    assert sum(cause.videos for cause in causes) == 33_334
+    assert sum(cause.videos for cause in causes) == 6_667
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -19,6 +21,7 @@ from pipeline.execution import Execution, reading
 from pipeline.experiments import embedding
 from pipeline.experiments.embedding import Embedded, embed_all, store_of
 from pipeline.library import Library
+from pipeline.run_config import RunConfig
 from pipeline.sampling.shared import Shared
 from pipeline.types import Source
 from pipeline.video import expand
@@ -73,20 +76,49 @@ def frames_kept(path: Path, videos: Embedded) -> dict[str, set[tuple[str, int]]]
     }
 
 
-def check_as_alone(path: Path, films: Path, folder: Path) -> None:
-    """What each variant's store holds is what its configuration alone would keep."""
-    for variant in loaded(path)[1]:
-        config = variant.config.model_copy(update={"library": str(folder / variant.name), "execution": IN_PROCESS})
-        with Library(config) as library:
+class Alone:
+    """Libraries that were indexed by one configuration alone; what several tests ask for is indexed once.
+
+    Args:
+        folder: For the libraries.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._places: dict[str, Path] = {}
+
+    def opened(self, config: RunConfig, films: Path) -> Library:
+        """The library of these films by this configuration, whatever the films are called."""
+        contents = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in films.iterdir())
+        chosen = config.model_copy(update={"library": "", "execution": IN_PROCESS})
+        key = json.dumps([chosen.model_dump(mode="json"), contents], sort_keys=True)
+        place = self._places.get(key, self._folder / str(len(self._places)))
+        library = Library(chosen.model_copy(update={"library": str(place)}))
+        if key not in self._places:
             reports = list(library.index(expand([str(films)])))
             assert {report.status for report in reports} == {"done"}
-            for record in library.store.records():
-                ours, alone = store_of(variant.config).read(record.video_id), library.store.read(record.video_id)
+            self._places[key] = place
+        return library
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Alone:
+    return Alone(tmp_path_factory.mktemp("alone"))
+
+
+def check_as_alone(path: Path, films: Path, alone: Alone) -> None:
+    """What each variant's store holds is what its configuration alone would keep."""
+    for variant in loaded(path)[1]:
+        with alone.opened(variant.config, films) as library:
+            records = list(library.store.records())
+            assert records
+            for record in records:
+                ours, theirs = store_of(variant.config).read(record.video_id), library.store.read(record.video_id)
                 for name in ("pts", "times_seconds", "seen_until_seconds"):
-                    np.testing.assert_array_equal(getattr(ours, name), getattr(alone, name), err_msg=variant.name)
-                np.testing.assert_allclose(ours.vectors, alone.vectors, atol=1e-6)
-                assert (ours.cuts_seconds, ours.duration_seconds) == (alone.cuts_seconds, alone.duration_seconds)
-                assert ours.time_base == alone.time_base
+                    np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name), err_msg=variant.name)
+                np.testing.assert_allclose(ours.vectors, theirs.vectors, atol=1e-6)
+                assert (ours.cuts_seconds, ours.duration_seconds) == (theirs.cuts_seconds, theirs.duration_seconds)
+                assert ours.time_base == theirs.time_base
                 kept = store_of(variant.config).record(record.video_id)
                 assert kept is not None
                 assert (kept.frame_count, kept.status) == (record.frame_count, record.status)
@@ -94,21 +126,21 @@ def check_as_alone(path: Path, films: Path, folder: Path) -> None:
 
 
 def test_each_store_holds_what_its_sampling_alone_would_keep(
-    small_films: Path, tiny_model: Model, tmp_path: Path
+    small_films: Path, tiny_model: Model, tmp_path: Path, alone: Alone
 ) -> None:
     path = plan(tmp_path, small_films, tiny_model)
     embed(path)
-    check_as_alone(path, small_films, tmp_path / "alone")
+    check_as_alone(path, small_films, alone)
 
 
 @pytest.mark.ray
 def test_each_store_holds_the_same_with_ray(
-    small_films: Path, tiny_model: Model, tmp_path: Path, ray_cluster: None
+    small_films: Path, tiny_model: Model, tmp_path: Path, ray_cluster: None, alone: Alone
 ) -> None:
     some = {**{name: SAMPLINGS[name] for name in ("two with cuts", "keyframes", "novelty")}, "near": NEAR}
     path = plan(tmp_path, small_films, tiny_model, some)
     embed(path, Execution(executor="ray", batch_frames=7))
-    check_as_alone(path, small_films, tmp_path / "alone")
+    check_as_alone(path, small_films, alone)
 
 
 def test_every_frame_is_encoded_once(small_films: Path, tiny_model: Model, tmp_path: Path, encoded: list[int]) -> None:
@@ -122,7 +154,7 @@ def test_every_frame_is_encoded_once(small_films: Path, tiny_model: Model, tmp_p
 
 
 def test_a_later_variant_encodes_only_new_frames(
-    small_films: Path, tiny_model: Model, tmp_path: Path, encoded: list[int]
+    small_films: Path, tiny_model: Model, tmp_path: Path, encoded: list[int], alone: Alone
 ) -> None:
     embed(plan(tmp_path, small_films, tiny_model, {"one": SAMPLINGS["one"], "two": SAMPLINGS["two"]}))
     encoded.clear()
@@ -131,7 +163,7 @@ def test_a_later_variant_encodes_only_new_frames(
     kept = frames_kept(path, embedded)
     new = set().union(*kept.values()) - kept["one"] - kept["two"]
     assert sum(encoded) == len(new) > 0
-    check_as_alone(path, small_films, tmp_path / "alone")
+    check_as_alone(path, small_films, alone)
 
 
 @pytest.mark.parametrize(
@@ -154,13 +186,13 @@ def test_a_variant_of_what_follows_the_embeddings_reads_nothing(
     assert (embedded.videos_read, embedded.frames_decoded, embedded.frames_encoded, encoded) == (0, 0, 0, [])
 
 
-def test_another_encoder_shares_nothing(small_films: Path, tiny_model: Model, tmp_path: Path) -> None:
+def test_another_encoder_shares_nothing(small_films: Path, tiny_model: Model, tmp_path: Path, alone: Alone) -> None:
     other = {"encoder": {"checkpoint": make_tiny_model(tmp_path, seed=8)["checkpoint"]}}
     variants = {"this": SAMPLINGS["one"], "other": {**SAMPLINGS["one"], **other}}
     path = plan(tmp_path, small_films, tiny_model, variants)
     embedded = embed(path)
     assert embedded.frames_encoded == sum(map(len, frames_kept(path, embedded).values()))
-    check_as_alone(path, small_films, tmp_path / "alone")
+    check_as_alone(path, small_films, alone)
 
 
 @pytest.fixture
@@ -171,7 +203,7 @@ def own_films(small_films: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("content", [b"this is no video", b"", bytes(range(256)) * 20], ids=["text", "empty", "noise"])
 def test_a_failed_video_is_named_and_the_others_are_kept(
-    own_films: Path, tiny_model: Model, tmp_path: Path, content: bytes
+    own_films: Path, tiny_model: Model, tmp_path: Path, content: bytes, alone: Alone
 ) -> None:
     path = plan(tmp_path, own_films, tiny_model)
     (own_films / "bad.mp4").write_bytes(content)
@@ -179,11 +211,11 @@ def test_a_failed_video_is_named_and_the_others_are_kept(
         embed(path)
     (own_films / "bad.mp4").unlink()
     assert embed(path).videos_read == 0
-    check_as_alone(path, own_films, tmp_path / "alone")
+    check_as_alone(path, own_films, alone)
 
 
 def test_a_video_that_one_store_lacks_is_read_again(
-    own_films: Path, tiny_model: Model, tmp_path: Path, encoded: list[int]
+    own_films: Path, tiny_model: Model, tmp_path: Path, encoded: list[int], alone: Alone
 ) -> None:
     path = plan(tmp_path, own_films, tiny_model)
     embedded = embed(path)
@@ -193,11 +225,11 @@ def test_a_video_that_one_store_lacks_is_read_again(
     assert embed(path).videos_read == 1
     # All of its frames but those that this sampling alone takes are known to the others.
     assert sum(encoded) < 20
-    check_as_alone(path, own_films, tmp_path / "alone")
+    check_as_alone(path, own_films, alone)
 
 
 def test_known_frames_are_those_of_the_content_not_of_the_name(
-    own_films: Path, tiny_model: Model, tmp_path: Path
+    own_films: Path, tiny_model: Model, tmp_path: Path, alone: Alone
 ) -> None:
     some = {"scene changes": SAMPLINGS["scene changes"]}
     embed(plan(tmp_path, own_films, tiny_model, some))
@@ -206,7 +238,7 @@ def test_known_frames_are_those_of_the_content_not_of_the_name(
     (own_films / "x.mp4").rename(own_films / "gate.mp4")
     path = plan(tmp_path, own_films, tiny_model, {**some, "all": {"sampling": {"fps": 10.0}}})
     embed(path)
-    check_as_alone(path, own_films, tmp_path / "alone")
+    check_as_alone(path, own_films, alone)
 
 
 def test_the_same_content_twice_is_read_once(own_films: Path, tiny_model: Model, tmp_path: Path) -> None:
@@ -223,7 +255,7 @@ def test_a_new_video_is_read_alone(own_films: Path, tiny_model: Model, tmp_path:
 
 @pytest.mark.parametrize("order", [("near", "one", "two"), ("two", "near", "one")])
 def test_a_sampling_with_a_tolerance_shares_nothing(
-    small_films: Path, tiny_model: Model, tmp_path: Path, order: tuple[str, ...]
+    small_films: Path, tiny_model: Model, tmp_path: Path, order: tuple[str, ...], alone: Alone
 ) -> None:
     path = plan(tmp_path, small_films, tiny_model, {name: {**SAMPLINGS, "near": NEAR}[name] for name in order})
     embedded = embed(path)
@@ -231,7 +263,7 @@ def test_a_sampling_with_a_tolerance_shares_nothing(
     # It takes other frames than one a second does, and decodes those that are the same more coarsely.
     assert kept["near"] != kept["one"]
     assert embedded.frames_encoded == len(kept["near"]) + len(kept["one"] | kept["two"])
-    check_as_alone(path, small_films, tmp_path / "alone")
+    check_as_alone(path, small_films, alone)
 
 
 def test_what_was_decoded_with_a_tolerance_is_not_used_again(
@@ -246,7 +278,7 @@ def test_what_was_decoded_with_a_tolerance_is_not_used_again(
 
 
 def test_a_search_for_cuts_is_made_once(
-    small_films: Path, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_films: Path, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alone: Alone
 ) -> None:
     searches: list[str] = []
     find = reading.find_shots
@@ -275,11 +307,11 @@ def test_a_search_for_cuts_is_made_once(
     embed(path)
     # A pass of scene changes finds no gradual transitions, so that "as they" has a search of its own.
     assert sorted(searches[3:]) == ["content"] * 3 + ["threshold"] * 3
-    check_as_alone(path, small_films, tmp_path / "alone")
+    check_as_alone(path, small_films, alone)
 
 
 def test_samplings_that_wait_for_the_end_of_a_shot_share_the_pass_of_the_others(
-    small_films: Path, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_films: Path, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alone: Alone
 ) -> None:
     endless = {"sampling": {"strategy": "scene_change", "max_gap_seconds": None}}
     long = {"strategy": "scene_change", "max_gap_seconds": 60.0}
@@ -289,17 +321,17 @@ def test_samplings_that_wait_for_the_end_of_a_shot_share_the_pass_of_the_others(
     monkeypatch.setattr(embedding, "Shared", lambda parts, known: (passes.append(len(parts)), Shared(parts, known))[1])
     embedded = embed(path)
     assert (passes, embedded.videos_read) == ([3], 3)
-    check_as_alone(path, small_films, tmp_path / "alone")
+    check_as_alone(path, small_films, alone)
 
 
-def test_metadata_may_change_with_new_videos(own_films: Path, tiny_model: Model, tmp_path: Path) -> None:
+def test_metadata_may_change_with_new_videos(own_films: Path, tiny_model: Model, tmp_path: Path, alone: Alone) -> None:
     path = plan(tmp_path, own_films, tiny_model, {"one": SAMPLINGS["one"], "two": SAMPLINGS["two"]})
     variants = loaded(path)[1]
     yard, gate = str(own_films / "yard.mp4"), str(own_films / "gate.mp4")
     embed_all(variants, [Source(yard, {"camera": "1"})], IN_PROCESS)
     embed_all(variants, [Source(yard, {"camera": "2"}), Source(gate)], IN_PROCESS)
     (own_films / "late.mkv").unlink()
-    check_as_alone(path, own_films, tmp_path / "alone")
+    check_as_alone(path, own_films, alone)
 
 
 def test_progress_is_told(small_films: Path, tiny_model: Model, tmp_path: Path) -> None:

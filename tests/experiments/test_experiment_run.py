@@ -44,6 +44,24 @@ def made(small_films: Path, tiny_model: Model, tmp_path: Path) -> Path:
     return plan(tmp_path, small_films, tiny_model, TWO)
 
 
+@pytest.fixture(scope="module")
+def ran_once(
+    small_films: Path, tiny_model: Model, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, ExperimentResult]:
+    """The folder of the experiment `made`, after it ran, and what it found."""
+    folder = tmp_path_factory.mktemp("ran")
+    result = ran(plan(folder, small_films, tiny_model, TWO))
+    return folder / "work", result
+
+
+@pytest.fixture
+def first(made: Path, ran_once: tuple[Path, ExperimentResult]) -> ExperimentResult:
+    """What `made` found when it ran first, which it has; its work may be changed."""
+    work, result = ran_once
+    shutil.copytree(work, made.parent / "work")
+    return result
+
+
 def said(result: ExperimentResult) -> list[dict[str, Any]]:
     return [each.evaluation.as_json() for each in result.variants]
 
@@ -62,8 +80,9 @@ def test_each_variant_scores_what_its_library_alone_would(made: Path, small_film
         assert (found.segments, found.kept.frames, found.kept.bytes) == (rows, frames, frames * 24 * 4)
 
 
-def test_what_was_scored_is_not_scored_again(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = ran(made)
+def test_what_was_scored_is_not_scored_again(
+    made: Path, first: ExperimentResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(ParquetStore, "read", lambda *_: pytest.fail("embeddings were read"))
     again = ran(made)
     assert [each.made_at for each in again.variants] == [each.made_at for each in first.variants]
@@ -72,8 +91,9 @@ def test_what_was_scored_is_not_scored_again(made: Path, monkeypatch: pytest.Mon
     assert (again.embedded.videos_read, again.distinct_frames) == (0, first.distinct_frames)
 
 
-def test_variants_of_one_model_are_scored_by_one_encoder(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = ran(made)
+def test_variants_of_one_model_are_scored_by_one_encoder(
+    made: Path, first: ExperimentResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.rmtree(results_of(made))
     opened, really_open = [], OpenClipEncoder.open
     monkeypatch.setattr(OpenClipEncoder, "open", lambda self: opened.append(self) or really_open(self))
@@ -82,16 +102,14 @@ def test_variants_of_one_model_are_scored_by_one_encoder(made: Path, monkeypatch
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": 3, "evaluation": []}', '{"format": 2}', "\x00"])
-def test_a_broken_result_is_found_again(made: Path, content: str) -> None:
-    first = ran(made)
+def test_a_broken_result_is_found_again(made: Path, first: ExperimentResult, content: str) -> None:
     for path in results_of(made).iterdir():
         path.write_text(content)
     assert [each["metrics"] for each in said(ran(made))] == [each["metrics"] for each in said(first)]
     assert all(json.loads(path.read_text())["format"] for path in results_of(made).iterdir())
 
 
-def test_other_labels_are_other_results(made: Path, tmp_path: Path) -> None:
-    first = ran(made)
+def test_other_labels_are_other_results(made: Path, first: ExperimentResult, tmp_path: Path) -> None:
     path = tmp_path / "moments.jsonl"
     path.write_text(path.read_text().replace("[[0.0, 3.0]]", "[[2.0, 3.0]]"))
     second = ran(made)
@@ -108,7 +126,9 @@ def test_a_killed_experiment_goes_on(made: Path, tmp_path: Path) -> None:
     assert ran(made).embedded.videos_read == 2
 
 
-def test_a_killed_experiment_keeps_the_variants_that_were_scored(made: Path) -> None:
+def test_a_killed_experiment_keeps_the_variants_that_were_scored(made: Path, first: ExperimentResult) -> None:
+    shutil.rmtree(results_of(made))
+
     class KilledError(Exception):
         pass
 
@@ -122,7 +142,7 @@ def test_a_killed_experiment_keeps_the_variants_that_were_scored(made: Path) -> 
     before = kept.read_text()
     result = ran(made)
     assert kept.read_text() == before
-    assert [each.name for each in result.variants] == ["one", "two"]
+    assert [each.name for each in result.variants] == [each.name for each in first.variants] == ["one", "two"]
 
 
 def test_one_variant_alone_takes_the_frames_of_the_others(made: Path) -> None:
@@ -133,8 +153,9 @@ def test_one_variant_alone_takes_the_frames_of_the_others(made: Path) -> None:
     assert two.embedded.frames_encoded == two.variants[0].kept.frames - one.variants[0].kept.frames
 
 
-def test_two_experiments_share_a_folder(made: Path, small_films: Path, tiny_model: Model, tmp_path: Path) -> None:
-    first = ran(made)
+def test_two_experiments_share_a_folder(
+    made: Path, first: ExperimentResult, small_films: Path, tiny_model: Model, tmp_path: Path
+) -> None:
     longer = {"segmentation": {**WINDOWS, "length_seconds": 4.0}, **SAMPLINGS["two"]}
     second = ran(plan(tmp_path, small_films, tiny_model, {"same": TWO["two"], "longer": longer}, name="second"))
     assert (second.embedded.videos_read, second.variants[0].name) == (0, "same")
@@ -169,9 +190,8 @@ def test_costs_are_of_the_sampling_alone(small_films: Path, tiny_model: Model, t
 
 
 def test_costs_that_were_not_measured_are_measured_on_what_was_scored(
-    small_films: Path, tiny_model: Model, tmp_path: Path
+    first: ExperimentResult, small_films: Path, tiny_model: Model, tmp_path: Path
 ) -> None:
-    first = ran(plan(tmp_path, small_films, tiny_model, TWO, cost_videos=0))
     more = ran(plan(tmp_path, small_films, tiny_model, TWO, cost_videos=2))
     assert [each.decoding and each.decoding.videos for each in (*first.variants, *more.variants)] == [None, None, 2, 2]
     assert [replace(each, decoding=None) for each in more.variants] == list(first.variants)
@@ -194,10 +214,9 @@ def test_other_rules_are_other_results(made: Path, monkeypatch: pytest.MonkeyPat
     assert not set(before) & {variant.fingerprint for variant in loaded(made)[1]}
 
 
-def test_distinct_frames_count_each_frame_once(made: Path) -> None:
-    result = ran(made)
+def test_distinct_frames_count_each_frame_once(first: ExperimentResult) -> None:
     # What one frame a second takes, two take too.
-    assert result.distinct_frames == result.variants[1].kept.frames == result.embedded.frames_encoded
+    assert first.distinct_frames == first.variants[1].kept.frames == first.embedded.frames_encoded
 
 
 def test_distinct_frames_are_counted_for_each_encoder(small_films: Path, tiny_model: Model, tmp_path: Path) -> None:
@@ -292,11 +311,10 @@ def test_an_experiment_without_videos_is_an_error(tiny_model: Model, tmp_path: P
         ran(plan(tmp_path, empty, tiny_model, TWO))
 
 
-def test_the_front_holds_what_no_other_beats(made: Path) -> None:
-    result = ran(made)
-    assert result.pareto("MR-full-mAP") >= {"one"}
-    assert result.variant("two").name == "two"
-    assert [each["pareto"] for each in result.as_json()["variants"]] == [
-        each.name in result.pareto("MR-full-mAP") for each in result.variants
+def test_the_front_holds_what_no_other_beats(first: ExperimentResult) -> None:
+    assert first.pareto("MR-full-mAP") >= {"one"}
+    assert first.variant("two").name == "two"
+    assert [each["pareto"] for each in first.as_json()["variants"]] == [
+        each.name in first.pareto("MR-full-mAP") for each in first.variants
     ]
-    json.dumps(result.as_json())
+    json.dumps(first.as_json())
