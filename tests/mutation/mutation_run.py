@@ -12,6 +12,7 @@ run is left undecided and counts for nothing.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import resource
@@ -21,13 +22,17 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+import traceback
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
+from typing import NoReturn
 
 import click
+import pytest
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent.parent
@@ -38,6 +43,8 @@ _UNMARKED = "not ray and not milvus_server and not browser and not gpu and not w
 # A process out of processor time is ended by either.
 _OUTCOMES = {0: "passed", -signal.SIGXCPU: "hung", -signal.SIGKILL: "hung"}
 _MEMORY_BYTES = 24 * 2**30
+_IMPORTED_ONCE = ("av", "fsspec", "hypothesis", "numpy", "pyarrow.parquet", "pydantic", "yaml")
+"""What most tests import and no mutant changes; nothing of the project is among it."""
 _LEAST_PROCESSOR_SECONDS = 60
 _LEAST_CLOCK_SECONDS = 600
 
@@ -98,55 +105,86 @@ class Copy:
                 (self._folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(PROJECT / name, self._folder / name)
 
-    def run(self, tests: Sequence[str], processor_seconds: float, clock_seconds: float) -> Run:
+    def run(self, tests: Sequence[str], processor_seconds: float, clock_seconds: float, *, is_changed: bool) -> Run:
         """Run test files until the first failure.
 
         Args:
             tests: The files.
             processor_seconds: Processor time after which they are ended as hung.
             clock_seconds: Time after which they are ended as out of time.
+            is_changed: Whether a file is changed: nothing that is compiled then may be kept for later runs.
         """
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", "-m", _UNMARKED]
-        command += ["--hypothesis-profile=ci", "--timeout=0", *tests]
-        limits = f'ulimit -t {int(processor_seconds)} -v {_MEMORY_BYTES // 1024}; exec "$@"'
-        # Nothing compiled is kept: a changed file may have the length and the second of the one before.
-        environment = os.environ | {"PYTHONPATH": str(self._folder), "PYTHONDONTWRITEBYTECODE": "1"}
         began, used = monotonic(), _processor_seconds()
-        with subprocess.Popen(
-            ["sh", "-c", limits, "sh", *command],
-            cwd=self._folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        ) as process:
+        with tempfile.TemporaryFile() as output:
+            # A fork has the libraries imported already, which takes longer than most tests do.
+            process = os.fork()
+            if process == 0:
+                self._test(tests, int(processor_seconds), output.fileno(), is_changed=is_changed)
             try:
-                output, _ = process.communicate(timeout=clock_seconds)
-                outcome = {0: "passed", -signal.SIGXCPU: "hung", -signal.SIGKILL: "hung"}.get(
-                    process.returncode, "failed"
-                )
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                output, _ = process.communicate()
-                outcome = "out of time"
-        return Run(outcome, _processor_seconds() - used, monotonic() - began, output)
+                outcome = _awaited(process, clock_seconds)
+            finally:
+                _end_group(process)
+            output.seek(0)
+            text = output.read().decode(errors="replace")
+        return Run(outcome, _processor_seconds() - used, monotonic() - began, text)
+
+    def _test(self, tests: Sequence[str], processor_seconds: int, output: int, *, is_changed: bool) -> NoReturn:
+        code = 70
+        try:
+            os.setsid()
+            os.dup2(output, 1)
+            os.dup2(output, 2)
+            os.chdir(self._folder)
+            resource.setrlimit(resource.RLIMIT_CPU, (processor_seconds, processor_seconds + 5))
+            resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+            sys.path[0] = os.environ["PYTHONPATH"] = str(self._folder)
+            sys.dont_write_bytecode = is_changed
+            os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+            arguments = ["-x", "-q", "-p", "no:cacheprovider", "--no-header", "-m", _UNMARKED, "--timeout=0"]
+            code = int(pytest.main([*arguments, "--hypothesis-profile=ci", *tests]))
+        except BaseException:  # noqa: BLE001 - a child must never go on as its parent; what happened is in the output
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
 
     def run_changed(self, path: str, code: str, tests: Sequence[str], unchanged: Run) -> Run:
         """Run test files on the project with one file changed, with limits taken from the run without the change."""
         source = self._folder / path
-        original = source.read_text()
+        original, times = source.read_text(), source.stat()
         processor_seconds = _LEAST_PROCESSOR_SECONDS + 5 * unchanged.processor_seconds
         clock_seconds = _LEAST_CLOCK_SECONDS + 10 * unchanged.clock_seconds
         source.write_text(code)
+        # Python tells by the second whether what it compiled is of this file.
+        os.utime(source, (times.st_atime, times.st_mtime + 10))
         try:
-            run = self.run(tests, processor_seconds, clock_seconds)
+            run = self.run(tests, processor_seconds, clock_seconds, is_changed=True)
         finally:
             source.write_text(original)
-        if run.outcome == "out of time" and self.run(tests, processor_seconds, clock_seconds).outcome == "passed":
-            return Run("hung", run.processor_seconds, run.clock_seconds, run.output)
+            os.utime(source, (times.st_atime, times.st_mtime))
+        if run.outcome == "out of time":
+            again = self.run(tests, processor_seconds, clock_seconds, is_changed=False)
+            return replace(run, outcome="hung" if again.outcome == "passed" else run.outcome)
         return run
+
+
+def _awaited(process: int, clock_seconds: float) -> str:
+    """Wait for the end of a process and say how it ended; one that takes longer is ended with all that it started."""
+    deadline = monotonic() + clock_seconds
+    while monotonic() < deadline:
+        ended, status = os.waitpid(process, os.WNOHANG)
+        if ended:
+            return _OUTCOMES.get(os.waitstatus_to_exitcode(status), "failed")
+        sleep(0.05)
+    _end_group(process)
+    os.waitpid(process, 0)
+    return "out of time"
+
+
+def _end_group(process: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process, signal.SIGKILL)
 
 
 def _processor_seconds() -> float:
@@ -195,6 +233,8 @@ def main() -> None:
     sys.path.append(str(PROJECT / "build" / "mutants"))
     from mutants import drawn
 
+    for name in _IMPORTED_ONCE:
+        importlib.import_module(name)
     mutants = drawn(areas, PROJECT, count=arguments.count, seed=arguments.seed, left_out=read_equivalents())
     results: list[dict[str, object]] = []
     unchanged: dict[tuple[str, ...], Run] = {}
@@ -204,7 +244,7 @@ def main() -> None:
         for number, mutant in enumerate(mutants, 1):
             tests = tuple(areas[mutant.area][mutant.path])
             if tests not in unchanged:
-                unchanged[tests] = copy.run(tests, 1800, 3600)
+                unchanged[tests] = copy.run(tests, 1800, 3600, is_changed=False)
                 if unchanged[tests].outcome != "passed":
                     raise SystemExit(f"{' '.join(tests)} fail on the unchanged code:\n{unchanged[tests].output}")
             run = copy.run_changed(mutant.path, mutant.code, tests, unchanged[tests])
