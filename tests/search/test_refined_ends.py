@@ -128,7 +128,7 @@ def test_many_pictures_are_looked_at_in_two_looks() -> None:
     assert found.start_seconds == pytest.approx(start)
     assert len(reel.looks) == 2
     assert reel.looks[1][0] >= 4.3
-    assert reel.looks[1][1] <= 4.41
+    assert reel.looks[1][1] <= 4.4101
 
 
 def test_where_no_picture_lies_between_the_later_bound_stands() -> None:
