@@ -92,6 +92,11 @@ def test_a_recording_meets_a_part_of_the_day_up_to_a_second_after_it(text: str, 
     assert times_of(text).meets(NOON, seconds) == meets
 
 
+@pytest.mark.parametrize(("seconds", "meets"), [(7198.9, False), (7199.0, True)])
+def test_a_recording_of_the_morning_meets_a_later_part_of_the_day(seconds: float, meets: bool) -> None:
+    assert TimeOfDay.parse("9:09-10:00").meets(datetime(2026, 11, 20, 7, 9), seconds) == meets
+
+
 @pytest.mark.parametrize(("bounds", "at", "until"), [
     ((None, "2026-11-20T12:00", None), NOON, 0.0),
     ((None, "2026-11-20T12:00:01", None), NOON, 1.0),

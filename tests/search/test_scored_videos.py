@@ -265,6 +265,7 @@ def test_a_video_that_breaks_in_between_is_skipped_with_all_that_was_found_in_it
     store.broken.add("v1")
     with caplog.at_level(logging.WARNING, logger="pipeline"):
         looks.look([candidate("v1", 4.0, 6.0), candidate("v2", 4.0, 6.0)])
+    assert "not searched: v1 is broken" in caplog.text
     assert {found.moment.video_id for found in looks.found} == {"v2"}
     assert (set(looks.seen), set(looks.skipped)) == ({"v2"}, {"v1"})
     assert (looks.skipped["v1"].is_broken, looks.skipped["v1"].why) == (True, "v1 is broken")
@@ -273,9 +274,11 @@ def test_a_video_that_breaks_in_between_is_skipped_with_all_that_was_found_in_it
     assert set(looks.seen) == {"v2"}
 
 
-def test_a_video_that_the_store_does_not_hold_is_neither_seen_nor_skipped() -> None:
+def test_a_video_that_the_store_does_not_hold_is_neither_seen_nor_skipped(caplog: pytest.LogCaptureFixture) -> None:
     looks, _ = looks_of("v1")
-    looks.look([candidate("gone"), candidate("v1")])
+    with caplog.at_level(logging.WARNING, logger="pipeline"):
+        looks.look([candidate("gone"), candidate("v1")])
+    assert "gone is in the index and not in the store" in caplog.text
     assert (set(looks.seen), set(looks.skipped)) == ({"v1"}, set())
 
 

@@ -159,6 +159,32 @@ def test_filters_of_very_many_videos_are_parted(monkeypatch: pytest.MonkeyPatch)
     assert [where.video_ids for where in index.filters] == [()]
 
 
+def test_the_library_is_listed_only_where_its_records_are_needed() -> None:
+    """A question without bounds that finds a candidate needs none; one that finds nothing says why."""
+    listed: list[int] = []
+
+    def survey() -> tuple[Sequence[VideoRecord], dict[str, StoreError]]:
+        listed.append(1)
+        return [record for record, _ in store.kept.values()], {}
+
+    store, index = DictStore(), MemoryIndex()
+    record, frames = video("v1", "red", metadata={"recorded_at": "2026-11-20T12:00", "site": "gate"})
+    store.write(record, frames)
+    recipe = RowRecipe(segmenter=Shots(), aggregator=MeanPooling(), fingerprint="s")
+    replace_rows(index, "v1", recipe.rows(frames, record.metadata))
+    one = Searcher(WordEncoder(), index, store, Searching(), survey=survey)
+    one.ask(as_query("red"))
+    one.ask(as_query("red", {"where": {"site": "gate"}}))
+    assert listed == []
+    assert "site is never" in one.ask(as_query("red", {"where": {"site": "yard"}})).explanation.hint
+    assert listed == [1]
+    one.ask(as_query("red", {"time_of_day": "12:00-13:00"}))
+    assert listed == [1, 1]
+    (skipped,) = one.ask(as_query("red", {"time_of_day": "14:00-15:00"})).explanation.skipped
+    assert skipped.video_id == "v1"
+    assert listed == [1, 1, 1]
+
+
 def test_questions_are_embedded_in_batches_and_answered_as_they_are_taken() -> None:
     assert searcher._ASKED_AT_ONCE == 64
     searcher_, _, encoder = searching(*reds(1))
