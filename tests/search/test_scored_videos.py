@@ -177,6 +177,17 @@ def test_a_peak_is_the_frame_that_is_shown_then_and_since_when_and_until_when() 
     assert seen.peaks[0.5].shown_seconds == (0.5, 0.5)
 
 
+@pytest.mark.parametrize("row", [0, 1, 2])
+def test_the_best_frame_may_be_the_first_or_the_last(row: int) -> None:
+    log_odds = [-4.0, -4, -4]
+    log_odds[row] = 2
+    record, frames = scored(log_odds, pts=np.array([7, 8, 9]))
+    seen = seen_video(record, frames, None, steps=[RED], settings=SETTINGS, nominated=[], likely=0.5, provenance=None)
+    (found,) = found_in(seen, [RED], [])
+    assert (found.moment.best_pts, found.shown_seconds) == (7 + row, (row / 2, row / 2))
+    assert found.picture.tolist() == frames.vectors[row].tolist()
+
+
 def test_curves_from_before_are_used_and_nominations_kept_once() -> None:
     record, frames = scored([-4, 2, -4])
     other = Curve(np.arange(3.0), np.asarray([-4.0, -4, 2]), np.empty(0), 3.0)
