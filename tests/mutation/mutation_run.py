@@ -45,7 +45,7 @@ _OUTCOMES = {0: "passed", -signal.SIGXCPU: "hung", -signal.SIGKILL: "hung"}
 _MEMORY_BYTES = 24 * 2**30
 _IMPORTED_ONCE = ("av", "fsspec", "hypothesis", "numpy", "pyarrow.parquet", "pydantic", "yaml")
 """What most tests import and no mutant changes; nothing of the project is among it."""
-_LEAST_PROCESSOR_SECONDS = 60
+_LEAST_PROCESSOR_SECONDS = 20
 _LEAST_CLOCK_SECONDS = 600
 
 
@@ -153,7 +153,7 @@ class Copy:
         """Run test files on the project with one file changed, with limits taken from the run without the change."""
         source = self._folder / path
         original, times = source.read_text(), source.stat()
-        processor_seconds = _LEAST_PROCESSOR_SECONDS + 5 * unchanged.processor_seconds
+        processor_seconds = _LEAST_PROCESSOR_SECONDS + 10 * unchanged.processor_seconds
         clock_seconds = _LEAST_CLOCK_SECONDS + 10 * unchanged.clock_seconds
         source.write_text(code)
         # Python tells by the second whether what it compiled is of this file.
