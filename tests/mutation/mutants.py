@@ -88,7 +88,9 @@ class _Places(cst.CSTVisitor):
         if isinstance(node, cst.FunctionDef | cst.ClassDef):
             self._definitions.append(node.name.value)
         for changed in _changes(node):
-            place = self.get_metadata(PositionProvider, node)
+            place = self.get_metadata(PositionProvider, node, None)
+            if place is None:  # libcst does not know where each of its nodes is
+                continue
             key = (place.start.line, place.start.column, place.end.line, place.end.column)
             self.options[key].append((".".join(self._definitions) or "module", node, changed))
         # The message of an error is prose; whether it is raised is not.
