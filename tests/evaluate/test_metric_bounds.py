@@ -97,6 +97,12 @@ def test_errors_are_absolute_and_against_the_nearest_window() -> None:
     assert metrics["MR-full-overlap"] == 100
 
 
+def test_overlap_is_that_of_the_first_answer_alone() -> None:
+    metrics = moment_metrics([[(50, 60, 0.9), (0, 4, 0.8)]], [[(0, 4)]])
+    assert metrics["MR-full-overlap"] == 0
+    assert "MR-full-end-error-seconds" not in metrics
+
+
 def test_columns_leave_out_what_a_query_does_not_have() -> None:
     columns = as_columns([{"x": 1.0}, {"x": 0.0, "y-seconds": 3.0}, {}])
     assert columns["x"].tolist()[:2] == [1, 0]
@@ -195,6 +201,11 @@ def test_a_draw_is_a_mean_over_queries_and_not_over_units() -> None:
     assert drawn.shape == (500, 1)
     shares = [float((drawn == value).mean()) for value in (0.0, 0.75, 1.0)]
     assert shares == pytest.approx([0.25, 0.5, 0.25], abs=0.06)
+
+
+def test_a_draw_with_one_score_has_a_mean_and_one_with_none_has_not() -> None:
+    drawn = drawn_means(np.asarray([[1.0], [np.nan]]), Resampling("queries", (0, 1), draws=500))
+    assert np.isnan(drawn).mean() == pytest.approx(0.25, abs=0.06)
 
 
 def test_an_interval_holds_its_share_of_the_draws_with_as_much_on_both_sides() -> None:

@@ -99,6 +99,7 @@ def test_an_end_that_is_certain_stays(side: str) -> None:
     assert getattr(found, f"{side}_seconds") == getattr(span, f"{side}_seconds")
     other = {"start": "end", "end": "start"}[side]
     assert getattr(found, f"{other}_seconds") != getattr(span, f"{other}_seconds")
+    assert (found.start_uncertainty_seconds, found.end_uncertainty_seconds) == (0.0, 0.0)
     assert len(reel.looks) == 1
 
 

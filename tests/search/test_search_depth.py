@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from pipeline.errors import QueryError, StoreError
 from pipeline.index import MemoryIndex
 from pipeline.index.protocol import Filter, Hit
 from pipeline.rows import RowRecipe, replace_rows
-from pipeline.search import Searcher, Searching, as_query, searcher
+from pipeline.search import Pictures, Searcher, Searching, as_query, searcher
 from pipeline.segment import MeanPooling, Shots
 from pipeline.types import FrameEmbeddings, VideoRecord
 
@@ -249,3 +249,22 @@ def test_an_explanation_says_what_cosines_mean() -> None:
     assert meaning.scale == 40.0
     assert meaning.log_odds == pytest.approx(np.log(10.0))
     assert meaning.level > other.level
+
+
+def test_where_nothing_shows_it_is_told_by_the_least_score_of_the_question_or_of_the_settings() -> None:
+    searcher_, _, _ = searching(*reds(1, RARE), min_score=0.25)
+    assert searcher_.ask(as_query("red", {"none": True})).min_score == 0.25
+    assert searcher_.ask(as_query("red", {"none": True, "min_score": 0.75})).min_score == 0.75
+
+
+def test_moments_whose_ends_were_looked_at_again_keep_their_copies() -> None:
+    """All ends are cuts, so that no file is read."""
+    store, index = DictStore(), MemoryIndex()
+    recipe = RowRecipe(segmenter=Shots(), aggregator=MeanPooling(), fingerprint="s")
+    for record, frames in reds(2, RARE):
+        store.write(record, frames)
+        replace_rows(index, record.video_id, recipe.rows(frames, record.metadata))
+    settings = Searching(background=(), same_picture=0.99)
+    one = Searcher(WordEncoder(), index, store, settings, pictures=lambda: cast(Pictures, None))
+    (moment,) = one.ask(as_query("red", {"refine": True})).moments
+    assert [copy.video_id for copy in moment.copies] == ["v001"]
