@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 
-.PHONY: help setup demo test unit lint audit films bench milvus-server run-milvus-server siglip clean
+.PHONY: help setup demo test unit lint audit mutants films bench milvus-server run-milvus-server siglip clean
 help:
 	@echo "make demo    index the sample films through Ray, ask five questions, draw the answers"
 	@echo "make test    run every test that this machine can run, in two processes; PYTEST_ARGS='tests/video -k grid' for some"
 	@echo "make unit    run the tests that need no Ray, server, real footage or drawing"
 	@echo "make lint    style, types and import contracts"
 	@echo "make audit   look up the pinned packages in the database of known vulnerabilities (needs a network)"
+	@echo "make mutants measure how many small changes of the code the tests notice (an hour; AREA=... for a part)"
 	@echo "make milvus-server  install a Milvus server into build/, on which make test then runs its tests, too"
 	@echo "make siglip  install what the preset siglip2 needs into build/, with which make test then tests it, too"
 	@echo "make run-milvus-server  run that server at http://127.0.0.1:19530 until Ctrl-C (data in build/milvus-data)"
@@ -50,6 +51,14 @@ lint: $(STAMP)
 audit:
 	@test -x build/audit/bin/pip-audit || { $(PYTHON) -m venv build/audit && build/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1; }
 	@build/audit/bin/pip-audit --strict --no-deps --disable-pip -r requirements.lock
+
+# A part, and a greater sample: make mutants AREA="store index" COUNT=400 SEED=8
+COUNT ?= 200
+SEED ?= 7
+mutants: $(STAMP)
+	@test -e build/mutants/.complete || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target build/mutants mutmut==3.8.1 libcst==1.9.0
+	@touch build/mutants/.complete
+	@$(BIN)/python tests/mutation/mutation_run.py $(AREA) --count $(COUNT) --seed $(SEED)
 
 milvus-server: $(STAMP)
 	@$(BIN)/python tests/milvus_server.py build/milvus-server

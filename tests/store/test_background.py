@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from contracts.store_contract import made_frames, made_record
 
 from pipeline.store import ParquetStore, background, erase, traces
 from pipeline.store.background import BACKGROUND_FILE, FRAMES_OF_A_VIDEO
+from pipeline.store.places import Place
 
 
 def store_of(folder: Path, *counts: int) -> ParquetStore:
@@ -83,6 +85,18 @@ def test_a_broken_sample_is_made_anew(tmp_path: Path, caplog: pytest.LogCaptureF
         with caplog.at_level(logging.WARNING, logger="pipeline"):
             assert (store.background(2).vectors == whole.vectors).all()
         assert "is made anew" in caplog.text
+
+
+@pytest.mark.parametrize(("spare", "is_kept"), [(0, True), (-1, False)])
+def test_a_sample_is_read_up_to_the_most_that_a_file_may_unpack_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spare: int, is_kept: bool
+) -> None:
+    store_of(tmp_path, 4).background(2)
+    with zipfile.ZipFile(kept_file(tmp_path)) as archive:
+        size_bytes = sum(member.file_size for member in archive.infolist())
+    monkeypatch.setattr(background, "MOST_BYTES", size_bytes + spare)
+    found = background.kept_sample(Place(str(tmp_path)), "frames/sampling-encoder/")
+    assert (found is not None) == is_kept
 
 
 def test_a_store_that_cannot_be_written_is_sampled_all_the_same(tmp_path: Path) -> None:
