@@ -7,7 +7,7 @@ import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from contracts.store_contract import made_frames, made_record
@@ -26,6 +26,16 @@ Do = Callable[[LocalFolder], None]
 def write(folder: LocalFolder) -> None:
     with folder.writing("inner/a.json") as file:
         file.write(CONTENT)
+
+
+def filled_by(folder: LocalFolder, fill: Callable[[IO[bytes]], None]) -> None:
+    with folder.writing("inner/a.json") as file:
+        fill(file)
+
+
+def interrupted(file: IO[bytes]) -> None:
+    file.write(b"half")
+    raise KeyboardInterrupt
 
 
 def create(folder: LocalFolder) -> None:
@@ -59,9 +69,9 @@ def _told(name: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> st
     if name != "fsync":
         return str(arguments[-1])
     found = os.fstat(arguments[0])
-    return (
-        Path(os.readlink(f"/proc/self/fd/{arguments[0]}")).name if stat.S_ISDIR(found.st_mode) else str(found.st_size)
-    )
+    if stat.S_ISDIR(found.st_mode):
+        return Path(f"/proc/self/fd/{arguments[0]}").readlink().name
+    return str(found.st_size)
 
 
 @pytest.fixture
@@ -176,9 +186,8 @@ def test_an_error_at_any_step_keeps_the_old_file_and_leaves_nothing(
 def test_an_error_of_whoever_fills_it_keeps_the_old_file(folder: LocalFolder, root: Path, recorder: Recorder) -> None:
     write(folder)
     recorder.calls.clear()
-    with pytest.raises(KeyboardInterrupt), folder.writing("inner/a.json") as file:
-        file.write(b"half")
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        filled_by(folder, interrupted)
     assert (content(root), partial(root)) == (CONTENT, [])
     assert [name for name, _ in recorder.calls] == ["unlink"]
 
@@ -207,9 +216,8 @@ def test_a_file_of_the_same_name_as_a_folder_is_refused_in_time(folder: LocalFol
 
 def test_one_that_becomes_a_link_while_it_is_written_is_refused(folder: LocalFolder, root: Path) -> None:
     path = root / "store" / "inner" / "a.json"
-    with pytest.raises(StoreError, match="symbolic link"), folder.writing("inner/a.json") as file:
-        file.write(CONTENT)
-        path.symlink_to(root / "elsewhere")
+    with pytest.raises(StoreError, match="symbolic link"):
+        filled_by(folder, lambda _: path.symlink_to(root / "elsewhere"))
     assert path.is_symlink()
     assert partial(root) == []
 
