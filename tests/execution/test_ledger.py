@@ -281,6 +281,21 @@ def test_surplus_rows_beside_complete_ones_are_removed(books: Books) -> None:
     assert [asked for asked in books.index.asked if asked[0] == "delete_video"] == [("delete_video", ("b",))]
 
 
+@pytest.mark.parametrize("missing", [{"b-w-0"}, {"b-w-1", "b-w-2"}, {"b-w-0", "b-w-1", "b-w-2"}])
+def test_one_row_that_is_missing_is_enough_to_write_all_of_its_video_again(books: Books, missing: set[str]) -> None:
+    books.kept("a", "b", metadata={"site": "gate"})
+    for key in missing:
+        del books.index._rows[key]
+    book = books.ledger()
+    for video_id in ("a", "b"):
+        book.admit(source(video_id), video_id)
+    problems = {name: problem for name, _, problem in said(book.reports(all_written=True))}
+    assert problems["a"] == "already indexed"
+    assert "written again" in str(problems["b"])
+    assert books.index.keys_of("b") == keys("b")
+    assert {row.metadata["site"] for row in books.index.rows_of(["b"])} == {"gate"}
+
+
 def test_surplus_rows_of_one_do_not_hide_what_another_misses(books: Books) -> None:
     books.kept("a", "b")
     books.index.upsert([stray("a")])
@@ -315,6 +330,40 @@ def test_known_videos_wait_no_longer_than_others(books: Books) -> None:
     assert list(book.reports()) == []
     books.clock.now += 0.2
     assert len(list(book.reports())) == 1
+
+
+def test_a_video_that_comes_later_does_not_make_a_known_one_wait_longer(books: Books) -> None:
+    books.kept("a")
+    book = books.ledger(patience_seconds=5.0)
+    book.admit(source("a"), "a")
+    books.clock.now += 4
+    done(book, "b")
+    books.clock.now += 1.5
+    assert sorted(name for name, *_ in said(book.reports())) == ["a", "b"]
+
+
+def test_a_source_that_says_no_metadata_leaves_what_is_kept(books: Books) -> None:
+    books.kept("a", metadata={"site": "gate"})
+    book = books.ledger()
+    book.admit(source("a"), "a")
+    assert said(book.reports(all_written=True)) == [("a", Status.SKIPPED, "already indexed")]
+    record = books.store.record("a")
+    assert record is not None
+    assert record.metadata == {"site": "gate"}
+    assert books.index.asked == [("keys_of", ("a",))]
+
+
+@pytest.mark.parametrize("first", [{"site": "gate"}, {"site": "yard"}])
+def test_the_first_metadata_of_a_known_video_counts_too(books: Books, first: dict[str, Scalar]) -> None:
+    books.kept("a", metadata={"site": "gate"})
+    book = books.ledger()
+    for metadata in (first, {"site": "roof"}):
+        book.admit(source("a", metadata), "a")
+    last = said(book.reports(all_written=True))[-1]
+    assert last[2] == "named twice in this batch; the metadata that came first counts"
+    record = books.store.record("a")
+    assert record is not None
+    assert record.metadata == first
 
 
 def test_a_known_video_whose_file_cannot_be_read_fails_alone(books: Books, tmp_path: Path) -> None:

@@ -292,17 +292,19 @@ def test_one_that_another_was_quicker_to_make_is_not_built_by_both(
 
 HOUR = 3600.0
 DEAD = 2**22 + 1
+HERE = socket.gethostname()
+PROCESSES: dict[str, Callable[[], int]] = {"this": os.getpid, "another": os.getppid, "dead": lambda: DEAD}
 
 
 @pytest.mark.parametrize(
     ("host", "process", "hours", "lives"),
     [
-        (socket.gethostname(), os.getppid(), 1.0, True),
-        (socket.gethostname(), os.getppid(), 100.0, True),
-        (socket.gethostname(), os.getpid(), 1.0, False),
-        (socket.gethostname(), DEAD, 0.0, False),
-        ("elsewhere", DEAD, 5.9, True),
-        ("elsewhere", DEAD, 6.1, False),
+        (HERE, "another", 1.0, True),
+        (HERE, "another", 100.0, True),
+        (HERE, "this", 1.0, False),
+        (HERE, "dead", 0.0, False),
+        ("elsewhere", "dead", 5.9, True),
+        ("elsewhere", "dead", 6.1, False),
     ],
 )
 def test_on_a_server_what_a_living_process_builds_is_not_dropped(
@@ -311,16 +313,17 @@ def test_on_a_server_what_a_living_process_builds_is_not_dropped(
     name: str,
     monkeypatch: pytest.MonkeyPatch,
     host: str,
-    process: int,
+    process: str,
     hours: float,
     lives: bool,
 ) -> None:
+    number = PROCESSES[process]()
     monkeypatch.setattr(MilvusConnection, "is_in_folder", property(lambda _: False))
     collections.create(DIMENSION)
-    builder = json.dumps([host, process, time.time() - hours * HOUR])
+    builder = json.dumps([host, number, time.time() - hours * HOUR])
     collections._connection.ask("write to", lambda c: collections._make(c, f"{name}_2", DIMENSION, builder=builder))
     if lives:
-        with pytest.raises(MomentIndexError, match=f"process {process} on {host}"):
+        with pytest.raises(MomentIndexError, match=f"process {number} on {host}"):
             collections.build(DIMENSION)
         assert present(client, name) == [f"{name}_1", f"{name}_2"]
         return
