@@ -186,6 +186,8 @@ def test_rows_are_written_as_soon_as_there_are_enough(books: Books) -> None:
     done(book, "b")
     assert [name for name, *_ in said(book.reports())] == ["a", "b"]
     assert ("upsert", ("a", "b")) in books.index.asked
+    done(book, "c")
+    assert list(book.reports()) == []
 
 
 def test_a_video_waits_no_longer_than_the_patience(books: Books) -> None:
@@ -216,11 +218,12 @@ def test_where_writing_is_slow_more_is_gathered_but_not_for_ever(
     books.index.on_upsert = take_long
     done(book, "a")
     assert len(list(book.reports(all_written=True))) == 1
-    done(book, "b")
-    books.clock.now += 0.99 * waits_seconds
-    assert list(book.reports()) == []
-    books.clock.now += 0.02 * waits_seconds
-    assert len(list(book.reports())) == 1
+    for video_id in ("b", "c"):
+        done(book, video_id)
+        books.clock.now += 0.99 * waits_seconds
+        assert list(book.reports()) == []
+        books.clock.now += 0.02 * waits_seconds
+        assert len(list(book.reports())) == 1
 
 
 @pytest.mark.parametrize("other", [{}, {"camera": 1}])
@@ -538,14 +541,29 @@ def test_an_index_that_is_away_ends_the_batch(books: Books) -> None:
         book.flush()
 
 
-def test_a_video_without_rows_is_reported_too(books: Books) -> None:
+def test_a_video_without_rows_waits_as_others_do(books: Books) -> None:
     book = books.ledger(patience_seconds=5.0)
     books.clock.now += 100
-    assert book.admit(source("a"), "a")
-    book.finish(source("a"), replace(frames_of("a"), duration_seconds=0.0), replace(end_of(), duration_seconds=0.0))
+    done(book, "a", count=0)
     assert list(book.reports()) == []
-    books.clock.now += 6
-    assert len(list(book.reports())) == 1
+    books.clock.now += 4
+    done(book, "b")
+    books.clock.now += 1.5
+    assert [(each.video_id, each.segments) for each in book.reports()] == [("a", 0), ("b", 3)]
+
+
+def test_sources_that_come_while_a_video_waits_are_settled_in_their_order(books: Books) -> None:
+    book = books.ledger()
+    done(book, "a")
+    for site in ("first", "second"):
+        assert not book.admit(source("a", {"site": site}), "a")
+    problems = [problem for _ in range(2) for _, _, problem in said(book.reports(all_written=True))]
+    assert problems == [
+        None,
+        "already indexed; its metadata was replaced",
+        "named twice in this batch; the metadata that came first counts",
+    ]
+    assert {row.metadata["site"] for row in books.index.rows_of(["a"])} == {"first"}
 
 
 def test_rows_of_another_segmentation_go_as_the_new_ones_come(books: Books) -> None:

@@ -212,7 +212,7 @@ def test_collections_of_others_beside_ours_are_left_alone_and_counted(
 ) -> None:
     ours = opened()
     ours.create(DIMENSION)
-    others = [f"{name}_7", f"{name}_8", f"{name}_x", f"{name}_9_1", f"{name}7_3", f"x{name}_4"]
+    others = [f"{name}_7", f"{name}_8", f"{name}_x", f"{name}_9_1", f"{name}7_3", f"{name}12", f"x{name}_4"]
     strange(client, others[0])
     # Another user's library that is searched by a name like one of our collections.
     strange(client, others[1], **{"momentseek.alias": f"{name}_8", "momentseek.encoder": "e1"})
@@ -240,6 +240,15 @@ def test_the_next_rebuild_drops_what_one_that_ended_early_left(
     fresh = built(collections, connection, 7)
     assert fresh == f"{name}_6"
     assert present(client, name) == [f"{name}_1", fresh]
+
+
+def test_what_a_rebuild_left_is_dropped_where_none_answers_yet(
+    collections: MilvusCollections, client: LosingClient, name: str
+) -> None:
+    collections._connection.ask("write to", lambda c: collections._make(c, f"{name}_5", DIMENSION, builder="nobody"))
+    fresh = collections.build(DIMENSION)
+    assert present(client, name) == [fresh]
+    collections.drop(fresh)
 
 
 def test_a_first_collection_that_is_just_being_made_is_left_to_its_maker(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -12,9 +13,9 @@ from typing import IO, Any
 import pytest
 from contracts.store_contract import made_frames, made_record
 
-from pipeline.errors import StoreError
+from pipeline.errors import StoreError, StoreFullError
 from pipeline.store import ParquetStore, erase
-from pipeline.store.local_folder import PARTIAL, LocalFolder
+from pipeline.store.local_folder import PARTIAL, PRIVATE_MARK, LocalFolder
 from pipeline.store.places import Place
 
 CONTENT = b"new content"
@@ -265,3 +266,34 @@ def test_elsewhere_a_file_is_whole_before_it_is_put(tmp_path: Path, monkeypatch:
     with pytest.raises(KeyboardInterrupt), place.writing("b.json") as file:
         raise KeyboardInterrupt
     assert not place.exists("b.json")
+
+
+def test_a_private_library_has_no_file_or_folder_that_others_may_open(folder: LocalFolder, root: Path) -> None:
+    (root / PRIVATE_MARK).touch()
+    for do in (write, lambda at: at.create("new/b.json", CONTENT)):
+        do(folder)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (root / "store").rglob("*")}
+    assert (modes["a.json"], modes["b.json"], modes["new"]) == (0o600, 0o600, 0o700)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_want_of_space_is_told_from_other_errors(tmp_path: Path, number: int) -> None:
+    def fill(at: Place, error: int) -> None:
+        with at.writing("a.json"):
+            raise OSError(error, os.strerror(error))
+
+    with pytest.raises(StoreFullError, match="no space left for it"):
+        fill(Place(str(tmp_path)), number)
+    with pytest.raises(StoreError, match="nothing of it was kept") as raised:
+        fill(Place(str(tmp_path)), errno.EIO)
+    assert not isinstance(raised.value, StoreFullError)
+
+
+@pytest.mark.parametrize("scheme", ["", "memory://"])
+def test_a_place_creates_and_deletes_once_and_reads_no_more_than_it_may(tmp_path: Path, scheme: str) -> None:
+    place = Place(f"{scheme}{tmp_path}/library")
+    assert [place.create("a.json", CONTENT), place.create("a.json", b"other")] == [True, False]
+    assert place.read("a.json", len(CONTENT)) == CONTENT
+    with pytest.raises(StoreError, match="has more than 10 bytes"):
+        place.read("a.json", len(CONTENT) - 1)
+    assert [place.delete("a.json"), place.delete("a.json")] == [True, False]
