@@ -179,6 +179,18 @@ def test_a_reader_that_went_on_after_a_gap_is_noticed(run: Run) -> None:
     video = run.begun()
     run.read(video, 0)
     assert video.misses(times(1)) is None
+    assert video.misses(times(0)) == "its reader died, and the next one went on at batch 0 after 1"
     assert video.misses(times(2)) == "its reader died, and the next one went on at batch 2 after 1"
     assert video.misses(end(1)) is None
     assert video.misses(end(2)) == "its reader died, and the next one went on at batch 2 after 1"
+
+
+def test_a_video_is_not_over_before_its_last_embeddings_have_come(run: Run) -> None:
+    video = run.begun()
+    parts = [run.read(video, number) for number in range(2)]
+    run.batch._take_encoded(parts[0], vectors(0))
+    run.finished(video, 2)
+    assert not video.is_encoded
+    assert run.store.record(VIDEO_ID) is None
+    run.batch._take_encoded(parts[1], vectors(1))
+    assert len(run.store.read(VIDEO_ID)) == 2 * FRAMES

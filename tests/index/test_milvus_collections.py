@@ -341,6 +341,17 @@ def test_on_a_server_what_a_living_process_builds_is_not_dropped(
     collections.drop(fresh)
 
 
+def test_in_a_folder_no_other_process_can_be_at_work_whatever_lives_under_its_number(
+    collections: MilvusCollections, client: LosingClient, name: str
+) -> None:
+    collections.create(DIMENSION)
+    builder = json.dumps([HERE, os.getppid(), time.time()])
+    collections._connection.ask("write to", lambda c: collections._make(c, f"{name}_2", DIMENSION, builder=builder))
+    fresh = collections.build(DIMENSION)
+    assert present(client, name) == [f"{name}_1", fresh]
+    collections.drop(fresh)
+
+
 @pytest.mark.parametrize(
     "builder", ["nobody", "[]", '["elsewhere", "17", 1]', '["elsewhere", 17, -1]', "", "[1, 2, 3]"]
 )
