@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Tag, ValidationError
 
@@ -48,7 +48,14 @@ _LONGEST_NAME = 60
 
 
 class Settings(BaseModel):
-    """A frozen, validated configuration object; unknown fields and silent conversions are refused."""
+    """A frozen, validated configuration object; unknown fields and silent conversions are refused.
+
+    Attributes:
+        fingerprint_name: What stands for the class in fingerprints. Each class that is hashed sets its own and never
+            changes it, so that the class can be renamed while existing libraries keep their fingerprints.
+    """
+
+    fingerprint_name: ClassVar[str]
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
@@ -336,10 +343,17 @@ def _tagged(annotation: object) -> Iterator[tuple[str, type[Settings]]]:
 def fingerprint(*parts: Settings | Mapping[str, Any] | str) -> str:
     """A short identity of settings and versions that change a stage's output: 12 hex digits of a SHA-256.
 
-    Settings count by their class name and all their fields, defaults included, in a canonical JSON form.
+    Settings count by their class's `fingerprint_name` and all their fields, defaults included, in a canonical JSON
+    form.
     """
     canonical = [
-        {type(part).__name__: part.model_dump(mode="json")} if isinstance(part, Settings) else part for part in parts
+        {_fingerprint_name(type(part)): part.model_dump(mode="json")} if isinstance(part, Settings) else part
+        for part in parts
     ]
     text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _fingerprint_name(settings: type[Settings]) -> str:
+    """A class's own name in fingerprints; one that it inherits is not its own, as a subclass does something else."""
+    return str(vars(settings).get("fingerprint_name", settings.__name__))

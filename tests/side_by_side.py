@@ -86,7 +86,8 @@ class _Lane(threading.Thread):
 
     def __init__(self, name: str, claims: Path, arguments: Sequence[str]) -> None:
         super().__init__(name=name)
-        plugin = ("-p", "tests.side_by_side", "--lane", name, "--claims", str(claims))
+        # With a blank in place of "=", pytest would look for its configuration beside the folder of claims.
+        plugin = ("-p", "tests.side_by_side", f"--lane={name}", f"--claims={claims}")
         command = [sys.executable, "-m", "pytest", *plugin, "-o", "console_output_style=classic", *arguments]
         # A process group of its own: an interrupt reaches it once, by `interrupt`.
         self.process = subprocess.Popen(

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
 from pipeline.index import MemoryIndex
-from pipeline.rows import RowRecipe, replace_rows
+from pipeline.rows import RowRecipe, remove_other_rows, replace_rows
 from pipeline.segment import FixedWindows, MeanPooling
 from pipeline.types import FrameEmbeddings, IndexedSegment
 
@@ -51,3 +52,15 @@ def test_replace_rows_leaves_nothing_of_another_segmentation() -> None:
     assert index.keys_of("v1") == {"v1-def-0", "v1-def-1"}
     replace_rows(index, "v1", rows(5, "def"))
     assert index.count() == 2
+
+
+def test_only_videos_with_other_rows_are_taken_out_of_the_index() -> None:
+    index = MemoryIndex()
+    kept, other = rows(5, "abc"), [replace(row, key=f"other-{row.key}") for row in rows(2, "abc")]
+    others = [replace(row, segment=replace(row.segment, video_id="v2")) for row in other]
+    index.upsert([*kept, *others])
+    remove_other_rows(index, {"v1": kept, "v2": others[:2]})
+    assert index.videos() == {"v1": 2}
+    index.upsert(others)
+    remove_other_rows(index, {"v1": kept, "v2": others})
+    assert index.videos() == {"v1": 2, "v2": 5}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, Tag, field_validator
 
@@ -37,6 +37,8 @@ class Composite(Settings):
 
     Scene changes with a sparse grid, say: the frames of each shot, and one in ten seconds wherever else.
     """
+
+    fingerprint_name: ClassVar[str] = "Composite"
 
     strategy: Literal["composite"] = "composite"
 

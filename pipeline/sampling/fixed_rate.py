@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -27,6 +27,8 @@ class FixedRate(Settings):
     Where the video begins later than a point, its first frame is taken; no frame is taken twice, so a video with fewer
     frames a second gives all of them, and a frame on screen at many points is known to last until the last of these.
     """
+
+    fingerprint_name: ClassVar[str] = "FixedRate"
 
     strategy: Literal["fixed_rate"] = "fixed_rate"
 

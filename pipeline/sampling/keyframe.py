@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,8 @@ class Keyframe(Settings):
 
     Where there is none, as a decoder may not say, the first frame is taken.
     """
+
+    fingerprint_name: ClassVar[str] = "Keyframe"
 
     strategy: Literal["keyframe"] = "keyframe"
 

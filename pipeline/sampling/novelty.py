@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,8 @@ _PATCH_CELLS = 3
 
 class Novelty(Settings):
     """A frame of a fixed-rate grid is taken where it differs from the last one taken, and now and then where not."""
+
+    fingerprint_name: ClassVar[str] = "Novelty"
 
     strategy: Literal["novelty"] = "novelty"
 

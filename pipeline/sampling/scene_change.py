@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -25,6 +25,8 @@ _AIMED_SHARE = Fraction(2, 3)
 
 class SceneChange(Settings):
     """A few frames of every shot, evenly placed in it and away from its edges; more where a shot is long."""
+
+    fingerprint_name: ClassVar[str] = "SceneChange"
 
     strategy: Literal["scene_change"] = "scene_change"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field, field_validator
 
 from pipeline.config import Settings
@@ -11,6 +13,8 @@ __all__ = ["Searching"]
 
 class Searching(Settings):
     """How segments that the index found become moments; `pipeline.search.moments` says what the levels mean."""
+
+    fingerprint_name: ClassVar[str] = "Searching"
 
     top: int = Field(default=10, ge=1, le=1000)
     """Most moments of an answer."""

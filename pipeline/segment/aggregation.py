@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,8 @@ _TIE = 1e-6
 class MeanPooling(Settings):
     """The mean of the rows, normalised: the parameter-free pooling of CLIP4Clip (Luo et al. 2021, arXiv:2104.08860)."""
 
+    fingerprint_name: ClassVar[str] = "MeanPooling"
+
     strategy: Literal["mean_pooling"] = "mean_pooling"
 
     def aggregate(self, vectors: Vectors) -> Vectors:
@@ -39,6 +41,8 @@ class MeanPooling(Settings):
 
 class MaxPooling(Settings):
     """The greatest value of each component, normalised: what shows in any frame counts."""
+
+    fingerprint_name: ClassVar[str] = "MaxPooling"
 
     strategy: Literal["max_pooling"] = "max_pooling"
 
@@ -56,6 +60,8 @@ class Medoid(Settings):
 
     Of rows that tie within 1e-6, the first.
     """
+
+    fingerprint_name: ClassVar[str] = "Medoid"
 
     strategy: Literal["medoid"] = "medoid"
 

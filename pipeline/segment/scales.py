@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -19,6 +19,8 @@ class Scales(Settings):
 
     It takes as many rows as the shortest length alone, and half as many again for each length twice as long.
     """
+
+    fingerprint_name: ClassVar[str] = "Scales"
 
     strategy: Literal["scales"] = "scales"
 

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -24,6 +24,8 @@ class Shots(Settings):
     A cut that comes less than `min_seconds` after the one before it is ignored, so that a tiny shot joins the one that
     follows; a tiny last shot joins the one before it. Segments without a sampled frame are left out.
     """
+
+    fingerprint_name: ClassVar[str] = "Shots"
 
     strategy: Literal["shots"] = "shots"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -20,6 +20,8 @@ class FixedWindows(Settings):
     Window k starts at k times that stride, computed with fractions and never accumulated. The first window that reaches
     the end of the video is clipped there and is the last. Windows without a sampled frame are left out.
     """
+
+    fingerprint_name: ClassVar[str] = "FixedWindows"
 
     strategy: Literal["fixed_windows"] = "fixed_windows"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -15,6 +15,8 @@ __all__ = ["Decoding", "Fetching", "make_decoder"]
 
 class Decoding(Settings):
     """The decoder of a run."""
+
+    fingerprint_name: ClassVar[str] = "Decoding"
 
     backend: Literal["pyav", "decord", "opencv"] = "pyav"
     """The library that decodes. All three give the same frames at the same times; PyAV opens the most files, gets the
