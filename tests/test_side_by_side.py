@@ -102,3 +102,13 @@ def test_an_interrupt_ends_both(start: Start, tmp_path: Path) -> None:
     for number in noted(tmp_path).values():
         with pytest.raises(ProcessLookupError):
             os.kill(int(number), 0)
+
+
+def test_the_projects_configuration_counts() -> None:
+    """Markers, time limit and warnings as errors come from pyproject.toml, whatever else the two processes are told."""
+    command = [sys.executable, "-m", "tests.side_by_side", "-p", "no:cacheprovider", "tests/test_timecode.py"]
+    ended = subprocess.run(command, check=False, cwd=PROJECT, text=True, capture_output=True, timeout=120)
+    said = [line for line in ended.stdout.splitlines() if "rootdir" in line or "configfile" in line]
+    assert ended.returncode == 0, ended.stdout
+    assert sum(str(PROJECT) in line for line in said) == 2
+    assert sum("pyproject.toml" in line for line in said) == 2
