@@ -235,6 +235,8 @@ def test_several_that_were_not_named_singly_are_not_removed_unasked(momentseek, 
     result = momentseek("remove", *selection, *four)
     assert (result.code, result.out) == (2, "")
     assert "nobody answered; nothing was removed: add --yes, or look first with --dry-run" in result.err
+    assert "Usage" not in result.err
+    assert ("counts as missing until its new place is indexed" in result.err) == ("--missing" in selection)
     assert len(listed()) == 4
 
 
