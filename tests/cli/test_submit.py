@@ -69,6 +69,7 @@ def test_dry_run_says_of_which_model_and_machine_the_shipped_rate_is(momentseek,
     result = momentseek("submit", config, make_video(), "--dry-run")
     assert "ViT-B-32 in bfloat16 on one machine of 2 processors" in result.out
     assert "none was measured for tiny" in result.out
+    assert "not included: starting the job and Ray's processes, and loading the model" in result.out
     assert "no earlier run here" in result.out
 
 
