@@ -384,6 +384,8 @@ class ExecutorContract:
         list(executor(stages, on_progress=events.append, batch_frames=4).run(Source(str(path)) for path in paths))
         last = events[-1]
         assert (last.videos_ended, last.active, last.active_share) == (3, (), 0)
+        phases = [event.phase for event in events]
+        assert ("loading the model" in phases, phases[-1]) == (True, "")
         assert (last.frames_sampled, last.seconds_decoded) == (24, pytest.approx(12.0, abs=2))
 
     def test_run_ends_cleanly_where_its_caller_loses_interest(self, executor, run, stages, tmp_path):
