@@ -164,7 +164,7 @@ def test_metadata_is_shown_where_nothing_is_changed(momentseek, four):
         (("a.mp4", "--set", "camera=x", "--unset", "camera"), "cannot be set and left out at once"),
         (("a.mp4", "--set", "recorded_at=21.11.2026 14:30"), "is no date and time after ISO 8601; write it as 2026-"),
         (("a.mp4", "--set", "index.backend=memory"), "this is a setting, and here --set changes metadata"),
-        (("nowhere.mp4", "--set", "camera=x"), "no video 'nowhere.mp4' in this library; nearest"),
+        (("nowhere.mp4", "--set", "camera=x"), "no video 'nowhere.mp4' in this library; it holds 4 videos"),
         (("n*.mp4", "--set", "camera=x"), "no video of this library matches 'n*.mp4'"),
     ],
 )
