@@ -45,6 +45,8 @@ _MOST_FILES = 20
 _MOST_NAME_PARTS = 20
 _MOST_FAULTS = 20
 _LONGEST_NAME = 60
+# Least likeness, of difflib's ratio from 0 to 1, of a name that is suggested for an unknown one.
+_ALIKE = 0.6
 
 
 class Settings(BaseModel):
@@ -68,12 +70,12 @@ S = TypeVar("S", bound=Settings)
 def load_mapping(path: str | Path) -> dict[str, Any]:
     """Read a YAML file and all that it `extends`, nearest last.
 
-    `extends` names another file, relative to the one that says it, or a configuration that comes with momentseek. A
-    mapping is merged key by key, except that one which names another `strategy` or `class` replaces the one below it;
-    every other value replaces.
+    `extends` names another file, relative to the one that says it, or a configuration that comes with momentseek, with
+    or without ".yaml"; a file of that name comes first. A mapping is merged key by key, except that one which names
+    another `strategy` or `class` replaces the one below it; every other value replaces.
 
     Args:
-        path: A file, or the bare name of a configuration that comes with momentseek ("demo").
+        path: A file, or the name of a configuration that comes with momentseek ("demo" or "demo.yaml").
 
     Raises:
         ConfigError: A file is missing, is not YAML, is not a mapping, or extends itself.
@@ -85,14 +87,18 @@ def bundled_path(path: str | Path, folder: str = "") -> Path:
     """The file that a path or a bare name means: one that is there, or that of this name among those that come along.
 
     Args:
-        path: A path, or a name as "demo".
+        path: A path, or a name as "demo" or "demo.yaml".
         folder: Of the project's configs, where names are looked for.
     """
     given = Path(path)
-    bundled = bundled_configs_folder() / folder / f"{given}.yaml"
-    if not given.is_file() and not given.suffix and bundled.is_file():
-        return bundled
-    return given
+    if given.is_file():
+        return given
+    return _bundled(str(path), folder) or given
+
+
+def _bundled(name: str, folder: str = "") -> Path | None:
+    """The configuration of this name that comes with momentseek; None where there is none."""
+    return {file.stem: file for file in bundled_files(folder)}.get(name.removesuffix(".yaml"))
 
 
 def bundled_names(folder: str = "") -> list[str]:
@@ -119,8 +125,12 @@ def _load(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     try:
         data = parse_yaml(read_bytes(path, MOST_YAML_BYTES))
     except FileNotFoundError as error:
-        names = ", ".join(bundled_names())
-        raise ConfigError(f"no configuration file {str(path)!r}; give a path, or one of: {names}") from error
+        names = bundled_names()
+        near = difflib.get_close_matches(path.name.removesuffix(".yaml"), names, n=1, cutoff=_ALIKE)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ConfigError(
+            f"no configuration file {str(path)!r}; {hint}give a path, or one of: {', '.join(names)}"
+        ) from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error})") from error
     except ParseError as error:
@@ -135,8 +145,7 @@ def _load(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if not isinstance(below, str):
         raise ConfigError(f"{path}: extends: expected a file name, got {shown(below)}")
     beside = path.parent / below
-    bundled = {file.stem: file for file in bundled_files()}
-    found = beside if beside.is_file() else bundled.get(below, beside)
+    found = beside if beside.is_file() else _bundled(below) or beside
     return merged(_load(found, (*seen, resolved)), data)
 
 
@@ -231,11 +240,8 @@ def _faults(model: type[Settings], error: ValidationError) -> Iterator[str]:
     for fault in faults[:_MOST_FAULTS]:
         path, parent, strategies = _dotted(model, fault["loc"])
         if fault["type"] == "extra_forbidden":
-            allowed = (
-                sorted(field.alias or name for name, field in parent.model_fields.items()) if parent is not None else []
-            )
-            near = difflib.get_close_matches(path.rpartition(".")[2], allowed, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}? " if near else ""
+            allowed = _names(parent) if parent is not None else []
+            hint = _nearest_setting(path.rpartition(".")[2], allowed, _homes(model))
             yield f"{path}: unknown setting; {hint}allowed here: {', '.join(allowed)}"
         elif fault["type"] == "union_tag_invalid":
             tags = str(fault["ctx"]["expected_tags"]).replace("'", "")
@@ -258,6 +264,36 @@ def _is_consequence(location: tuple[int | str, ...], kind: str, faults: Sequence
     return kind == "too_short" and any(
         len(fault["loc"]) > len(location) and fault["loc"][: len(location)] == location for fault in faults
     )
+
+
+def _nearest_setting(name: str, allowed: Sequence[str], elsewhere: Mapping[str, str]) -> str:
+    """Suggest a setting for an unknown name; empty where none is alike.
+
+    Args:
+        name: As it was written.
+        allowed: Settings of its level.
+        elsewhere: Settings of all levels, with where each belongs.
+    """
+    near = difflib.get_close_matches(name, [*allowed, *elsewhere], n=1, cutoff=_ALIKE)
+    if not near:
+        return ""
+    if near[0] in allowed:
+        return f"did you mean {near[0]!r}? "
+    place = elsewhere[near[0]]
+    return f"it belongs {place}; " if near[0] == name else f"did you mean {near[0]!r}, which belongs {place}? "
+
+
+def _homes(model: type[Settings]) -> dict[str, str]:
+    """Map each setting of the top level and of the sections below it to where it belongs, for messages."""
+    homes = {}
+    for section, field in model.model_fields.items():
+        for cls in _settings_in(field.annotation):
+            homes.update(dict.fromkeys(_names(cls), f"inside {section!r}"))
+    return homes | dict.fromkeys(_names(model), "at the top level")
+
+
+def _names(model: type[Settings]) -> list[str]:
+    return sorted(field.alias or name for name, field in model.model_fields.items())
 
 
 def _dotted(

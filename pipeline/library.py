@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -135,9 +136,11 @@ class Library:
             BaseException: The error of the request to stop.
         """
         from pipeline.execution import make_executor
+        from pipeline.execution.progress import starting
         from pipeline.library_batch import recorded
         from pipeline.run_log import begin_run
 
+        began = time.monotonic()
         if self._is_callers_encoder and executor is None:
             check_encoder_object(self._encoder)
         check_sampling(self.config)
@@ -150,9 +153,11 @@ class Library:
         batch = [source if isinstance(source, Source) else Source(str(source)) for source in sources]
         check_dates(batch, self.config.search.recorded_at)
         self._claim()
-        recorder = begin_run(self.config, self._encoder, batch, on_progress)
+        recorder = begin_run(self.config, self._encoder, batch, on_progress, began=began)
         self.last_run_id = recorder.run_id
         if executor is None:
+            if on_progress is not None:
+                on_progress(starting("opening the index"))
             executor = make_executor(self.config.execution, self.stages(), on_progress=recorder.progress, stop=stop)
             # An executor of the caller's own may look for cuts by itself.
             check_stages(self.config, f"the library {self.config.library!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import re
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ import yaml
 from pipeline.config import merged, validate
 from pipeline.encode import Encoding
 from pipeline.errors import ConfigError, StoreError
-from pipeline.parsing import ParseError, parse_yaml
+from pipeline.parsing import ParseError, parse_yaml, shown
 from pipeline.run_config import RunConfig, plugins_of
 from pipeline.store.places import Place
 from pipeline.trust import remember
@@ -24,6 +25,7 @@ __all__ = ["LibraryFile", "read_library_file", "write_library_file"]
 
 _NAME = "library.yaml"
 _FORMAT = 1
+_KEYS = ("format", "encoder_description", "encoder_fingerprint", "sampling_fingerprint", "configuration")
 _MODEL_FILES = ("checkpoint", "architecture")
 _LONGEST_DESCRIPTION = 1000
 _FINGERPRINT = re.compile(r"[0-9A-Za-z_-]{1,64}")
@@ -66,8 +68,7 @@ def read_library_file(library: str) -> LibraryFile | None:
         raise StoreError(f"the library {library!r} is a file or lies in one; name a folder") from error
     except (OSError, ParseError) as error:
         raise StoreError(f"{place}: cannot be read: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        raise ConfigError(f"{place}: not of format {_FORMAT}, which this version of momentseek reads")
+    _check_format(content, place)
     try:
         _check_names(content, place)
         config: Mapping[str, Any] = merged(
@@ -87,6 +88,30 @@ def read_library_file(library: str) -> LibraryFile | None:
         raise StoreError(
             f"{place}: is broken ({type(error).__name__}: {error}); index a video to write it anew"
         ) from error
+
+
+def _check_format(content: Any, place: str) -> None:
+    """Refuse a file that is not of this format, or has what this version of momentseek does not know.
+
+    Raises:
+        ConfigError: It is, or has.
+    """
+    written = content.get("format") if isinstance(content, dict) else None
+    if type(written) is int and written > _FORMAT:
+        raise ConfigError(
+            f"{place}: of format {shown(written)}, which a newer version of momentseek has written; this one reads"
+            f" format {_FORMAT}: update momentseek"
+        )
+    if type(written) is not int or written != _FORMAT:
+        raise ConfigError(f"{place}: not of format {_FORMAT}, which this version of momentseek reads")
+    unknown = [name for name in content if name not in _KEYS]
+    if unknown:
+        near = difflib.get_close_matches(str(unknown[0]), _KEYS, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ConfigError(
+            f"{place}: unknown name {shown(unknown[0])}; {hint}known here: {', '.join(_KEYS)}; correct or remove it, or"
+            " update momentseek if a newer version has written it"
+        )
 
 
 def _check_names(content: Mapping[str, Any], place: str) -> None:

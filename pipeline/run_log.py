@@ -143,9 +143,21 @@ class RunLog:
 
 
 def begin_run(
-    config: RunConfig, encoder: Encoder, batch: Sequence[Source], on_progress: OnProgress | None = None
+    config: RunConfig,
+    encoder: Encoder,
+    batch: Sequence[Source],
+    on_progress: OnProgress | None = None,
+    *,
+    began: float | None = None,
 ) -> RunRecorder:
     """What keeps the books of a run over a batch.
+
+    Args:
+        config: As the batch is run with.
+        encoder: Of the batch.
+        batch: All its sources.
+        on_progress: Told what the recorder is told.
+        began: When the work on the batch began, by `time.monotonic`; None for now.
 
     Raises:
         ConfigError: MOMENTSEEK_RUN_ID is no id.
@@ -167,7 +179,7 @@ def begin_run(
         sources=len(batch),
         first_sources=tuple(source.uri for source in batch[:_SOURCES_NAMED]),
     )
-    return RunRecorder(facts, log, on_progress=on_progress)
+    return RunRecorder(facts, log, on_progress=on_progress, began=began)
 
 
 class RunRecorder:
@@ -181,6 +193,7 @@ class RunRecorder:
         facts: What is known of the run.
         log: Where reports are kept.
         on_progress: Told what `progress` is told.
+        began: When the work on the batch began, by `time.monotonic`; None for now.
 
     Attributes:
         run_id: By which the run is told from others.
@@ -192,10 +205,11 @@ class RunRecorder:
         log: RunLog,
         *,
         on_progress: OnProgress | None = None,
+        began: float | None = None,
     ) -> None:
         self.run_id = facts.run_id
         self._is_empty = facts.sources == 0
-        self._account = RunAccount(facts, name_of=public_name)
+        self._account = RunAccount(facts, name_of=public_name, began=began)
         self._runs = log
         self._running = running(facts.run_id)
         self._on_progress = on_progress

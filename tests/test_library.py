@@ -330,7 +330,7 @@ def test_an_index_that_could_not_be_filled_is_not_used(tmp_path: Path) -> None:
 
 def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
     (tmp_path / "library.yaml").write_text("format: 2\n")
-    with pytest.raises(ConfigError, match=r"library\.yaml: not of format 1"):
+    with pytest.raises(ConfigError, match=r"library\.yaml: of format 2, which a newer version"):
         Library.open(tmp_path, encoder=WordModel())
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pipeline.cli.output import echo, print_table
 
 if TYPE_CHECKING:
     from pipeline.search import Answer
+    from pipeline.search.answer import Skipped
 
 __all__ = ["print_absences", "say_what_was_sampled"]
 
@@ -56,8 +58,9 @@ def say_what_was_sampled(answer: Answer) -> None:
         filters = printable(explanation.filters or "none")
         echo(f"no video could be looked at for the absence of {question!r} (filters: {filters}){hint}", err=True)
     else:
+        has = "has" if 1 in (answer.videos, answer.videos_without) else "have"
         echo(
-            f"{answer.videos_without} of {videos} have no sampled frame that scores {answer.min_score:g} for"
+            f"{answer.videos_without} of {videos} {has} no sampled frame that scores {answer.min_score:g} for"
             f" {question!r}; what shows between sampled frames alone is not seen",
             err=True,
         )
@@ -77,4 +80,17 @@ def say_what_was_sampled(answer: Answer) -> None:
         number = counted(len(unlooked), "video was", "videos were")
         undated = sum(one.has_no_date for one in unlooked)
         dates = f", {undated} of them without a usable date of recording" if undated else ""
-        echo(f"{number} not looked at{dates}; nothing is said of these (--explain lists them)", err=True)
+        those, lists = ("it", "it") if len(unlooked) == 1 else ("these", "them")
+        why = f"{_why_not(unlooked)}; nothing is said of {those} (--explain lists {lists})"
+        echo(f"{number} not looked at{dates}{why}", err=True)
+
+
+def _why_not(unlooked: Sequence[Skipped]) -> str:
+    """Say why one of the videos was not looked at, unless it is that they all have no date."""
+    from pipeline.present import file_name, printable
+
+    dated = [one for one in unlooked if not one.has_no_date]
+    if not dated:
+        return ""
+    reason = printable(dated[0].why)
+    return f": {reason}" if len(unlooked) == 1 else f", for example {printable(file_name(dated[0].uri))}: {reason}"

@@ -32,6 +32,8 @@ from pipeline.errors import ConfigError, MomentseekError, QueryError, SourceErro
 __all__ = ["main"]
 
 _INTERRUPTED = 130
+# Least likeness, of difflib's ratio from 0 to 1, of an option that is suggested for an unknown one.
+_ALIKE = 0.6
 
 
 class _Commands(click.Group):
@@ -121,6 +123,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.Abort:
         return _complain("interrupted", _INTERRUPTED)
     except click.ClickException as error:
+        if isinstance(error, click.NoSuchOption) and error.possibilities:
+            error.possibilities[:] = _alike(error.option_name, error.possibilities)
         error.show()
         if isinstance(error, click.NoSuchOption):
             _hint_at_files(sys.argv[1:] if arguments is None else arguments)
@@ -139,6 +143,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         said = f"error: unexpected {type(error).__name__}: {error}"
         return _complain(f"{said} (a fault of momentseek; --debug shows where)", 1)
     return result if isinstance(result, int) else 0
+
+
+def _alike(option: str, possibilities: Sequence[str]) -> list[str]:
+    """Those that are like an option; click compares the dashes, too, which all have."""
+    names = {possible.lstrip("-"): possible for possible in possibilities}
+    near = difflib.get_close_matches(option.lstrip("-"), names, cutoff=_ALIKE)
+    return [names[name] for name in near]
 
 
 def _hint_at_files(arguments: Sequence[str]) -> None:

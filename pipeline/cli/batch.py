@@ -19,6 +19,7 @@ from pipeline.cli.stopping import ended_by_sigterm, stopped_by_signals
 
 if TYPE_CHECKING:
     from pipeline.cli.live import LiveBar, ProgressLines
+    from pipeline.library import Library
     from pipeline.types import Source, VideoReport
 
 __all__ = ["index", "report_fields", "report_line", "report_of", "summary"]
@@ -99,12 +100,23 @@ def index(
         incomplete = opened.incomplete() if sources else None
         place = opened.config.library
         page = opened.runs().page_of(opened.last_run_id) if sources and opened.last_run_id else None
-    say(_summary(counts, known, seconds, bar.elapsed_seconds, place))
+        elapsed = _run_seconds(opened, bar.elapsed_seconds) if page is not None else bar.elapsed_seconds
+    say(_summary(counts, known, seconds, elapsed, place))
     if incomplete is not None:
         say_incomplete(incomplete)
     if page is not None:
         say(f"report: {printable(page)}")
     ctx.exit(1 if counts["failed"] else 0)
+
+
+def _run_seconds(library: Library, otherwise: float) -> float:
+    """How long the last run took as `momentseek runs` has it; another figure where its report could not be written."""
+    from pipeline.errors import MomentseekError
+
+    try:
+        return library.runs().read(str(library.last_run_id)).elapsed_seconds
+    except MomentseekError:
+        return otherwise
 
 
 def _say_stopping(bar: LiveBar | ProgressLines, under_way: int, seconds: float) -> None:

@@ -24,6 +24,7 @@ _USUAL_DIMENSION = 512
 # Where a strategy takes frames, or makes segments, by what is shown, their number is not known beforehand.
 _USUAL_FRAMES_PER_SECOND = 1.0
 _USUAL_ROWS_PER_SECOND = 0.25
+_NOT_INCLUDED = "not included: starting the job and Ray's processes, and loading the model, which can take minutes"
 
 
 def show_dry_run(
@@ -222,6 +223,7 @@ def _print_estimate(estimate: Estimate, basis: str, *, looked_at: int, not_here:
         whole += f", reckoned from the {looked_at} that were looked at"
     click.echo(f"{'length':<10}{whole}")
     click.echo(f"{'time':<10}{format_seconds(round(estimate.work_seconds))[:-4]} by {basis}")
+    click.echo(f"{'':<10}{_NOT_INCLUDED}")
     click.echo(f"{'storage':<10}{_size(estimate.store_bytes)} of embeddings, {_size(estimate.index_bytes)} of index")
 
 

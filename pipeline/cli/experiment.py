@@ -58,7 +58,8 @@ def experiment(
     write one. Each video is decoded once for all variants, and each frame encoded once. What is done is kept: an
     experiment that was interrupted, or has new variants, is simply run again.
 
-    Prints a line a variant; * marks those worth their cost: no other has at least the mAP for as few frames.
+    Prints a line a variant; * marks those worth their cost: no other has a higher mAP for as few frames, or the same
+    mAP for fewer.
     """
     from pipeline.experiments import load_experiment, select
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import time
@@ -51,7 +52,14 @@ def list_jobs(*, address: str | None, as_json: bool) -> None:
     """List the batches that were submitted to a cluster, oldest first."""
     from pipeline.present.text import counted, printable
 
-    found = _open(address).jobs()
+    opened = _open(address)
+    found = opened.jobs()
+    if opened.is_dead():
+        say(
+            f"warning: {opened.address} says that no machine of the cluster is alive; start Ray there again"
+            " (`ray status` shows its machines)",
+            level=logging.WARNING,
+        )
     if as_json:
         for job in found:
             print_json(_fields(job))

@@ -55,6 +55,8 @@ class LiveBar:
 
     def __enter__(self) -> LiveBar:
         self._progress.start()
+        if self._lines is not None:
+            self._lines.repeat()
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -90,7 +92,10 @@ class LiveBar:
         """What is said beside the bar, the least important last: a terminal may be too narrow for all."""
         failed = f", {event.videos_failed} failed" if event.videos_failed else ""
         yield f"{event.videos_ended}/{self._videos} videos{failed}"
-        yield f"{clock_time(event.seconds_decoded)} of video"
+        if event.phase:
+            yield event.phase
+        if event.seconds_decoded or not event.phase:
+            yield f"{clock_time(event.seconds_decoded)} of video"
         if event.seconds_decoded and elapsed:
             yield f"{event.seconds_decoded / elapsed:.1f} x"
         left = seconds_left(event, videos=self._videos, elapsed_seconds=elapsed)
@@ -136,6 +141,7 @@ class ProgressLines:
         self._interval_seconds = interval_seconds
         self._started = self._told = time.monotonic()
         self._untold: ProgressEvent | None = None
+        self._phase = ""
         self.elapsed_seconds = 0.0
 
     def __enter__(self) -> ProgressLines:
@@ -147,9 +153,14 @@ class ProgressLines:
         self._tell()
 
     def update(self, event: ProgressEvent) -> None:
-        """Print how far the batch is, unless that was done a moment ago; the last time, when the batch ends."""
+        """Print how far the batch is, unless that was done a moment ago; the last time, when the batch ends.
+
+        Phases of its start are printed at once.
+        """
         self._untold = event
-        if time.monotonic() - self._told >= self._interval_seconds:
+        is_news = event.phase not in ("", self._phase)
+        self._phase = event.phase
+        if is_news or time.monotonic() - self._told >= self._interval_seconds:
             self._tell()
 
     def _tell(self) -> None:
@@ -158,7 +169,8 @@ class ProgressLines:
         self._told = time.monotonic()
         fields = {"videos": self._videos, "elapsed_seconds": self._told - self._started, **asdict(self._untold)}
         self._untold = None
-        print_json({"progress": fields})
+        # A version that knows no phases can read the rest.
+        print_json({"progress": {name: value for name, value in fields.items() if name != "phase" or value}})
 
     @contextmanager
     def aside(self, *, is_error: bool = False) -> Iterator[None]:  # noqa: ARG002 - as of `LiveBar`

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["PlainLines", "clock_time", "progress_line", "seconds_left", "utilisation"]
 
 _INTERVAL_SECONDS = 30.0
+_REPEAT_SECONDS = 1.0
 
 
 def progress_line(event: ProgressEvent, *, videos: int, elapsed_seconds: float) -> str:
@@ -24,7 +26,10 @@ def progress_line(event: ProgressEvent, *, videos: int, elapsed_seconds: float) 
     said = f"{event.videos_ended}/{videos} videos"
     if event.videos_failed:
         said += f", {event.videos_failed} failed"
-    said += f" | {clock_time(event.seconds_decoded)} of video"
+    if event.phase:
+        said += f" | {event.phase}"
+    if event.seconds_decoded or not event.phase:
+        said += f" | {clock_time(event.seconds_decoded)} of video"
     if event.seconds_decoded and elapsed_seconds > 0:
         said += f", {event.seconds_decoded / elapsed_seconds:.1f} x real time"
     if event.active:
@@ -59,7 +64,7 @@ def clock_time(seconds: float) -> str:
 
 
 class PlainLines:
-    """Says on standard error every half minute how far a batch is, for logs and pipes.
+    """Says on standard error every half minute how far a batch is, for logs and pipes; phases of its start at once.
 
     Args:
         videos: How many there are.
@@ -73,7 +78,15 @@ class PlainLines:
         self.videos = videos
         self._clock = clock
         self._started = self._told = clock()
-        self._unsaid: tuple[ProgressEvent, float] | None = None
+        self._latest: tuple[ProgressEvent, float, float] | None = None
+        self._is_said = True
+        self._phase = ""
+        self._books = threading.RLock()
+        self._is_over = threading.Event()
+
+    def repeat(self) -> None:
+        """Say every half minute how long the batch has been starting, while nothing is heard of it."""
+        threading.Thread(target=self._repeat, name="progress-lines", daemon=True).start()
 
     def update(self, event: ProgressEvent, *, elapsed_seconds: float | None = None) -> None:
         """Say how far the batch is, unless that was said a moment ago.
@@ -82,15 +95,36 @@ class PlainLines:
             event: What is known.
             elapsed_seconds: Since the batch began; None where it began when this was made.
         """
-        now = self._clock()
-        self._unsaid = event, now - self._started if elapsed_seconds is None else elapsed_seconds
-        if now - self._told >= _INTERVAL_SECONDS:
-            self.close()
+        with self._books:
+            now = self._clock()
+            self._latest = event, now - self._started if elapsed_seconds is None else elapsed_seconds, now
+            self._is_said = False
+            is_news = event.phase not in ("", self._phase)
+            self._phase = event.phase
+            if is_news or now - self._told >= _INTERVAL_SECONDS:
+                self._say()
 
     def close(self) -> None:
         """Say how far the batch came, unless that was said."""
-        if self._unsaid is None:
+        self._is_over.set()
+        with self._books:
+            if not self._is_said:
+                self._say()
+
+    def say_again(self) -> None:
+        """Say again how long a phase of the start has lasted, if its last line is half a minute old."""
+        with self._books:
+            if self._phase and self._clock() - self._told >= _INTERVAL_SECONDS and not self._is_over.is_set():
+                self._say()
+
+    def _repeat(self) -> None:
+        while not self._is_over.wait(_REPEAT_SECONDS):
+            self.say_again()
+
+    def _say(self) -> None:
+        if self._latest is None:
             return
-        event, elapsed = self._unsaid
-        self._unsaid, self._told = None, self._clock()
-        say(progress_line(event, videos=self.videos, elapsed_seconds=elapsed))
+        event, elapsed, heard = self._latest
+        self._told, self._is_said = self._clock(), True
+        gone = elapsed + self._told - heard if event.phase else elapsed
+        say(progress_line(event, videos=self.videos, elapsed_seconds=gone))

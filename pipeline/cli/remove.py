@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.options import as_json, configured, in_library, require_library
-from pipeline.cli.output import echo, print_json
+from pipeline.cli.output import complain, echo, print_json
 from pipeline.cli.selecting import lost_folders, selected, selecting
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["remove"]
 
 _MOST_LISTED = 20
+_MOVED = "a file that was moved counts as missing until its new place is indexed"
 
 
 @click.command()
@@ -49,7 +50,8 @@ def remove(
 
     VIDEO is a name, path, URI or id, or a pattern: one without / is matched with file names, any other with whole
     paths, and ** is any number of folders. With --where and --missing, only those of them go that fit; without VIDEO,
-    all that fit. --missing takes videos of which no file is left: make sure first that all disks are mounted.
+    all that fit. --missing takes videos of which no file is left: make sure first that all disks are mounted, and that
+    files that were moved are indexed at their new places: until then, such a video counts as missing.
 
     Prints a receipt for each: what was removed, and what was still found of it afterwards, which is nothing. Ended
     early, it can be run again by the video's id.
@@ -81,7 +83,9 @@ def _chosen(
 
     if where or missing:
         found = selected(library, names, where, missing=missing)
-        _warn_of_lost_folders(found.records if missing else ())
+        if missing and found.records:
+            _warn_of_lost_folders(found.records)
+            echo(f"warning: {_MOVED}", err=True)
         ids = [record.video_id for record in found.records]
         return ids, [record for record in found.records if record.video_id not in found.named_singly]
     ids, unnamed = [], {}
@@ -124,10 +128,13 @@ def _confirm(unnamed: Sequence[VideoRecord]) -> None:
     try:
         agreed = click.confirm(f"Remove these {len(unnamed)} videos from the library?", err=True)
     except (click.Abort, OSError):
-        raise click.UsageError(
-            f"{len(unnamed)} videos would be removed, and nobody answered; nothing was removed: add --yes, or look"
-            " first with --dry-run"
-        ) from None
+        # The question's line is still open.
+        echo(err=True)
+        complain(
+            f"error: {len(unnamed)} videos would be removed, and nobody answered; nothing was removed: add --yes, or"
+            " look first with --dry-run"
+        )
+        raise click.exceptions.Exit(2) from None
     if not agreed:
         echo("no video was removed", err=True)
         raise click.exceptions.Exit(1)

@@ -26,7 +26,11 @@ def selecting(command: F) -> F:
     where = click.option(
         "--where", metavar="NAME=VALUE", multiple=True, help="Only videos with this metadata, as camera=gate."
     )
-    missing = click.option("--missing", is_flag=True, help="Only videos of which no file is left.")
+    missing = click.option(
+        "--missing",
+        is_flag=True,
+        help="Only videos with no file left. One that was moved counts until its new place is indexed.",
+    )
     return names(where(missing(command)))
 
 

@@ -121,6 +121,7 @@ class _Worker:
     def open(self) -> tuple[Reading, GuardedEncoder]:
         if self._opened is None:
             stages = self._stages
+            self.meter.load_model()
             try:
                 with self._load_watch:
                     preprocessing, model = stages.encoder.preprocessing(), GuardedEncoder(stages.encoder.open())

@@ -13,7 +13,7 @@ from pipeline.execution.stage_times import StageSeconds
 from pipeline.execution.video_work import BatchTimes, VideoEnd
 from pipeline.execution.work_left import WorkMeter, WorkSoFar
 
-__all__ = ["EncoderTimes", "OnProgress", "ProgressEvent", "ProgressMeter"]
+__all__ = ["EncoderTimes", "OnProgress", "ProgressEvent", "ProgressMeter", "starting"]
 
 _INTERVAL_SECONDS = 0.1
 _WINDOW_SECONDS = 30.0
@@ -36,6 +36,7 @@ class ProgressEvent:
         encoders_busy: Share, 0 to 1, of the encoders' time of the last half minute in which they encoded.
         stages: What each stage took since the batch began.
         work: What is known of the work on all videos; None in what an earlier version has told.
+        phase: What the batch waits for before its first frames are encoded, as "starting Ray"; empty from then on.
     """
 
     videos_ended: int
@@ -50,9 +51,21 @@ class ProgressEvent:
     encoders_busy: float = 0.0
     stages: StageSeconds = field(default_factory=StageSeconds)
     work: WorkSoFar | None = None
+    phase: str = ""
 
 
 OnProgress = Callable[[ProgressEvent], None]
+
+
+def starting(phase: str) -> ProgressEvent:
+    """Describe a batch that has not begun its first video.
+
+    Args:
+        phase: What it waits for.
+    """
+    return ProgressEvent(
+        videos_ended=0, active=(), active_share=0.0, frames_sampled=0, seconds_decoded=0.0, phase=phase
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,11 +127,18 @@ class ProgressMeter:
         self._told = float("-inf")
         self._begun = 0
         self._work = WorkMeter(is_searching)
+        self._phase = ""
 
     def resize(self, *, readers: int, encoders: int) -> None:
         """So many videos can be read, and so many batches encoded, at once from now on."""
         self._count_slots()
         self._readers, self._encoders = readers, encoders
+
+    def load_model(self) -> None:
+        """The model is being loaded, until the first frames are encoded."""
+        if not self._phase and not self._stages.encode:
+            self._phase = "loading the model"
+            self._tell(at_once=True)
 
     @property
     def active_count(self) -> int:
@@ -180,6 +200,8 @@ class ProgressMeter:
     def _note(self, encoders: EncoderTimes | None) -> None:
         if encoders is not None:
             self._stages = replace(self._stages, load=encoders.load_seconds, encode=encoders.busy_seconds)
+            if encoders.busy_seconds:
+                self._phase = ""
 
     def _count_slots(self) -> None:
         now = self._clock()
@@ -217,6 +239,7 @@ class ProgressMeter:
                 waiting=self._frames_waiting,
                 encode=self._stages.encode,
             ),
+            phase=self._phase,
         )
         self._on_progress(event)
 

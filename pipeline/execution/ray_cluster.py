@@ -6,6 +6,7 @@ import math
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -22,6 +23,7 @@ __all__ = [
     "Shares",
     "check_reachable",
     "connected",
+    "connection_phase",
     "current_shares",
     "encoders_on",
     "is_own_ray",
@@ -168,6 +170,15 @@ def quieten() -> None:
 def is_own_ray() -> bool:
     """Whether the Ray that is in use was started by `connected`; it has one machine for good."""
     return _is_own
+
+
+def connection_phase(settings: Execution) -> str:
+    """Say what `connected` is about to do, for people; empty where this process has joined a Ray already."""
+    # Importing Ray is part of what takes long.
+    ray = sys.modules.get("ray")
+    if ray is not None and ray.is_initialized():
+        return ""
+    return "starting Ray" if _address(settings) == _LOCAL else "joining the Ray cluster"
 
 
 @contextmanager

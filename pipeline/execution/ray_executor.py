@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ExecutionError, MomentseekError
 from pipeline.execution.ledger import Ledger
-from pipeline.execution.progress import OnProgress, ProgressMeter
-from pipeline.execution.ray_cluster import Shares, connected, current_shares, is_own_ray
+from pipeline.execution.progress import OnProgress, ProgressMeter, starting
+from pipeline.execution.ray_cluster import Shares, connected, connection_phase, current_shares, is_own_ray
 from pipeline.execution.ray_videos import RayPart, RayVideo
 from pipeline.execution.ray_workers import Started
 from pipeline.execution.reading import Reading
@@ -85,6 +85,9 @@ class RayExecutor:
             MomentIndexError: The index cannot be used.
             BaseException: The error of a request to stop.
         """
+        phase = connection_phase(self._settings)
+        if self._on_progress is not None and phase:
+            self._on_progress(starting(phase))
         with connected(self._settings) as shares, _published(self._on_progress) as on_progress:
             meter = ProgressMeter(on_progress, is_searching=bool(self._stages.sampler.cut_searches))
             batch = _Batch(self._settings, self._stages, shares, meter, iter(sources), self._kept)
@@ -224,6 +227,7 @@ class _Batch:
         if not self._admitted:
             return
         self._encoders.start()
+        self._meter.load_model()
         if self._encoders.preprocessing is None:
             return
         reading = Reading(

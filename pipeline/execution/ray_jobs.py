@@ -214,9 +214,24 @@ class RayJobs:
             ExecutionError: The cluster cannot be reached, or refuses.
         """
         with self._translated():
-            answer = self._client._do_request("GET", "/api/v0/nodes").json()
-            nodes = answer["data"]["result"]["result"]
-            return float(sum(node["resources_total"].get("GPU", 0) for node in nodes if node["state"] == "ALIVE"))
+            return float(sum(node["resources_total"].get("GPU", 0) for node in self._nodes()))
+
+    def is_dead(self) -> bool:
+        """Whether the cluster itself says that none of its machines is alive; False where it does not say."""
+        try:
+            with self._translated():
+                return not self._nodes()
+        except ExecutionError:
+            return False
+
+    def _nodes(self) -> list[Any]:
+        """The machines that are alive, as the cluster's state API describes them."""
+        answer = self._client._do_request("GET", "/api/v0/nodes").json()
+        try:
+            return [node for node in answer["data"]["result"]["result"] if node["state"] == "ALIVE"]
+        except TypeError as error:
+            # A cluster that has not started answers without data.
+            raise ValueError(f"it does not list its machines: {answer}") from error
 
     def stop(self, job_id: str) -> Job:
         """Ask a job to end, and wait until it has; what it has finished by then is kept.

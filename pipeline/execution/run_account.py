@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipeline.execution.progress import ProgressEvent
@@ -35,6 +35,7 @@ class RunAccount:
         facts: What is known when it begins.
         clock: Seconds that only grow.
         name_of: What a source is called in the report, from its URI: no secret that it carries.
+        began: When the run began, by `clock`; None for now.
     """
 
     def __init__(
@@ -43,12 +44,14 @@ class RunAccount:
         *,
         clock: Callable[[], float] = time.monotonic,
         name_of: Callable[[str], str] = str,
+        began: float | None = None,
     ) -> None:
         self._facts = facts
         self._clock = clock
         self._name_of = name_of
-        self._started = clock()
-        self._started_at = _now()
+        now = clock()
+        self._started = now if began is None else began
+        self._started_at = _now(before_seconds=now - self._started)
         self._counts: Counter[str] = Counter()
         self._sums: Counter[str] = Counter()
         self._video_seconds = 0.0
@@ -220,5 +223,5 @@ def _text(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _now() -> str:
-    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+def _now(*, before_seconds: float = 0.0) -> str:
+    return f"{datetime.now(UTC) - timedelta(seconds=before_seconds):%Y-%m-%dT%H:%M:%SZ}"

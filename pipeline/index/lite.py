@@ -22,7 +22,7 @@ from pipeline.index.lite_contents import check_aliases, is_of_momentseek
 from pipeline.index.lite_socket import PrivateSocket
 from pipeline.index.lite_tree import check_place, emptied, hard_links, own_copy, wrong_files
 from pipeline.index.read_only import is_writable, shadow
-from pipeline.index.shown import shown
+from pipeline.index.shown import no_space, shown
 
 if TYPE_CHECKING:
     import grpc
@@ -132,7 +132,8 @@ class LiteFolder:
         """The error for files that are not as they must be, or that cannot be read."""
         # Arrow's errors of broken files are OSErrors without a number.
         lasts = not isinstance(error, OSError) or error.errno is None or error.errno in _DAMAGE
-        said = f"the index in {str(self._folder)!r} cannot be opened: {shown(error, 400) or type(error).__name__}"
+        cause = no_space(error) or shown(error, 400) or type(error).__name__
+        said = f"the index in {str(self._folder)!r} cannot be opened: {cause}"
         if not lasts:
             refusal = MomentIndexError(said)
         elif self.is_own:

@@ -5,6 +5,7 @@ Imported where a folder is opened: Milvus Lite takes a second to load.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ class CheckedLite(MilvusLite):  # type: ignore[misc]
         database_name: str = DEFAULT_DATABASE_NAME,
     ) -> Collection:
         """Create a collection, which is not checked: it is this process's own."""
+        if database_name == DEFAULT_DATABASE_NAME and not self.has_collection(name):
+            _clear_unfinished(Path(self.data_dir, "collections", name))
         created = super().create_collection(name, schema, properties, database_name)
         self._passed.add(name)
         return created
@@ -60,3 +63,17 @@ class CheckedLite(MilvusLite):  # type: ignore[misc]
         except Exception as error:
             self.refused = (place, error)
             raise
+
+
+def _clear_unfinished(folder: Path) -> None:
+    """Remove the folder of a collection that was never completed: the disk was full, or the process ended.
+
+    Milvus Lite makes the folder and then writes the schema into it, and takes no folder that is there already. Nothing
+    but the schema's own files is removed.
+    """
+    if folder.is_symlink() or not folder.is_dir():
+        return
+    for file in folder.glob("schema.json*"):
+        file.unlink()
+    with suppress(OSError):
+        folder.rmdir()

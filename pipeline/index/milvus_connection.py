@@ -16,7 +16,7 @@ from pipeline.errors import IndexDamagedError, MomentIndexError
 from pipeline.index.lite import silence
 from pipeline.index.lite_shared import SharedLite, open_shared
 from pipeline.index.settings import Indexing
-from pipeline.index.shown import shown
+from pipeline.index.shown import no_space, shown
 
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
@@ -186,6 +186,8 @@ class MilvusConnection:
             self._folder.close()
 
     def _refusal(self, what: str, error: Exception, waited: float) -> str:
+        if full := no_space(error):
+            return f"cannot {what} the index in {self.place!r}: {full}"
         said = f"cannot {what} the index in {self.place!r}: {_cause(error)}"
         if not is_passing(error):
             return said if self._folder is None or what == "write to" else f"{said}; {_REBUILD}"
@@ -211,7 +213,7 @@ class _OneRequest:
 def is_passing(error: BaseException) -> bool:
     """Whether what Milvus or gRPC says passes by itself: it is away, starting, loading or has too much to do."""
     said = str(getattr(error, "message", "") or error).lower()
-    if any(words in said for words in _LASTING_WORDS):
+    if any(words in said for words in _LASTING_WORDS) or no_space(error):
         return False
     code = getattr(error, "code", None)
     code = code() if callable(code) else code
@@ -263,7 +265,8 @@ def _connected(settings: Indexing, folder: Path | None) -> tuple[SharedLite | No
         with suppress(OSError):
             lite.close()
         if isinstance(error, MilvusException):
-            raise MomentIndexError(f"the index in {str(place)!r} cannot be opened: {_cause(error)}") from error
+            cause = no_space(error) or _cause(error)
+            raise MomentIndexError(f"the index in {str(place)!r} cannot be opened: {cause}") from error
         raise
 
 

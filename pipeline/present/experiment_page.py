@@ -126,8 +126,9 @@ def _quality(figures: ExperimentFigures) -> Markup:
     how = figures.best.evaluation.resampling
     said = (
         f"Per cent, with 95 % bootstrap intervals over {how.count:,} {how.unit} below; rejected: absent questions that"
-        " are answered with nothing. Filled numbers are worth their cost: no other variant has at least the mAP for as"
-        " few frames. Intervals of two variants may overlap and the variants still differ: see the differences."
+        " are answered with nothing. Filled numbers are worth their cost: no other variant has a higher mAP for as few"
+        " frames, or the same mAP for fewer. Intervals of two variants may overlap and the variants still differ: see"
+        " the differences."
     )
     header = ["", "variant", *(_SHOWN[name] for name in names), *(_COST_HEADS[cost] for cost in costs)]
     return section(

@@ -14,6 +14,10 @@ from pipeline.uris import kept_name, public_name
 
 __all__ = ["VideoNames", "is_pattern", "match_pattern", "match_videos"]
 
+# Least likeness, of difflib's ratio from 0 to 1, of a file name that is suggested for an unknown one.
+_ALIKE = 0.6
+_MOST_NEAR = 3
+
 _Names = Callable[[VideoRecord], Iterable[str]]
 _Lister = Callable[[], Sequence[VideoRecord]]
 
@@ -69,10 +73,26 @@ def match_videos(records: Sequence[VideoRecord], wanted: str) -> tuple[str, ...]
         found = tuple(record.video_id for record in records if spelled and spelled in names(record))
         if found:
             return found
-    known = sorted({_file_name(name) for record in records for name in record.names})
-    near = difflib.get_close_matches(_file_name(wanted), known, n=3, cutoff=0.4) or known[:3]
-    hint = f"nearest: {', '.join(near)}" if near else "the library holds no video yet"
-    raise QueryError(f"no video {public_name(wanted)!r} in this library; {hint}")
+    raise QueryError(f"no video {public_name(wanted)!r} in this library; {_hint(_file_name(wanted), records)}")
+
+
+def _hint(wanted: str, records: Sequence[VideoRecord]) -> str:
+    """The file names like one that no video has, or how many videos there are."""
+    if not records:
+        return "the library holds no video yet"
+    stems: dict[str, list[str]] = {}
+    for name in sorted({_file_name(name) for record in records for name in record.names}):
+        stems.setdefault(_stem(name), []).append(name)
+    # Endings are left out: all names would be alike by theirs.
+    near = difflib.get_close_matches(_stem(wanted), stems, n=_MOST_NEAR, cutoff=_ALIKE)
+    if near:
+        return f"nearest: {', '.join([name for stem in near for name in stems[stem]][:_MOST_NEAR])}"
+    count = "1 video" if len(records) == 1 else f"{len(records):,} videos"
+    return f"it holds {count}, none of a name like this: momentseek videos lists them"
+
+
+def _stem(name: str) -> str:
+    return (name.rpartition(".")[0] or name).casefold()
 
 
 def is_pattern(name: str) -> bool:

@@ -85,10 +85,7 @@ class Place:
                 yield file
         except OSError as error:
             if error.errno in _NO_SPACE:
-                raise StoreFullError(
-                    f"{path}: cannot be written: there is no space left for it; free some, or choose another place;"
-                    " nothing of it was kept"
-                ) from error
+                raise _full(path) from error
             problem = str(error) or type(error).__name__
             raise StoreError(f"{path}: cannot be written: {problem}; nothing of it was kept") from error
 
@@ -107,6 +104,8 @@ class Place:
         except FileExistsError:
             return False
         except OSError as error:
+            if error.errno in _NO_SPACE:
+                raise _full(path) from error
             raise StoreError(f"{path}: cannot be written: {error}") from error
         return True
 
@@ -245,3 +244,10 @@ class Place:
             yield file
             file.flush()
             self._files.put_file(file.name, path)
+
+
+def _full(path: str) -> StoreFullError:
+    return StoreFullError(
+        f"{path}: cannot be written: there is no space left for it; free some, or choose another place; nothing of it"
+        " was kept"
+    )

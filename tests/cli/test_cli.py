@@ -85,6 +85,12 @@ def test_a_misspelt_option_gets_the_nearest(momentseek):
     assert (result.code, "--library" in result.err) == (2, True)
 
 
+def test_an_option_gets_only_those_that_are_like_it(momentseek):
+    result = momentseek("search", "--wher", "a=b", "y")
+    assert (result.code, "--where" in result.err, "--then" in result.err) == (2, True, False)
+    assert "(Possible options" not in momentseek("search", "--zzzz", "y").err
+
+
 def test_a_misspelt_setting_gets_the_nearest(momentseek):
     result = momentseek("config", "check", "--set", "sampling.fsp=2")
     assert (result.code, result.out) == (2, "")

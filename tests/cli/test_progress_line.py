@@ -7,6 +7,7 @@ import pytest
 from pipeline.cli.live import LiveBar, ProgressLines, progress_event
 from pipeline.cli.progress_line import PlainLines, clock_time, progress_line, seconds_left
 from pipeline.execution import ProgressEvent
+from pipeline.execution.progress import starting
 
 
 def event(**changes: object) -> ProgressEvent:
@@ -64,6 +65,46 @@ def test_plain_lines_come_every_half_minute_and_at_the_end(capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert [line.split()[0] for line in err.splitlines()] == ["30/340", "60/340", "90/340", "99/340"]
+
+
+def test_phases_of_the_start_are_said_at_once_and_again_while_they_last(capsys):
+    now = [0.0]
+    lines = PlainLines(3, clock=lambda: now[0])
+    said = []
+
+    def at(second: float, phase: str | None = None) -> None:
+        now[0] = second
+        if phase is None:
+            lines.say_again()
+        else:
+            lines.update(starting(phase))
+        said.extend(f"{second:.0f}: {line}" for line in capsys.readouterr().err.splitlines())
+
+    at(1, "opening the index")
+    at(2, "starting Ray")
+    for second in range(3, 66):
+        at(second)
+    at(66, "loading the model")
+    at(67, "loading the model")
+    at(70, "")
+    at(101)
+    assert said == [
+        "1: 0/3 videos | opening the index | 0:00:01 gone",
+        "2: 0/3 videos | starting Ray | 0:00:02 gone",
+        "32: 0/3 videos | starting Ray | 0:00:32 gone",
+        "62: 0/3 videos | starting Ray | 0:01:02 gone",
+        "66: 0/3 videos | loading the model | 0:01:06 gone",
+    ]
+
+
+def test_phases_as_json_are_printed_at_once(capsys):
+    with ProgressLines(12, interval_seconds=60) as lines:
+        lines.update(starting("starting Ray"))
+        lines.update(starting("starting Ray"))
+        lines.update(starting("loading the model"))
+    told = [json.loads(line)["progress"] for line in capsys.readouterr().out.splitlines()]
+    assert [fields.get("phase") for fields in told] == [None, "starting Ray", "loading the model"]
+    assert progress_event(told[1]) == starting("starting Ray")
 
 
 def test_a_line_is_not_said_twice(capsys):

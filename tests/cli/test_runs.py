@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import library
+from pipeline.timecode import format_seconds
+
 
 @pytest.fixture
 def two_runs(momentseek, config, make_video, tmp_path, monkeypatch) -> Path:
@@ -30,6 +33,19 @@ def test_index_names_the_report_and_how_far_it_came(momentseek, config, make_vid
     assert f"report: {page}" in result.err
     assert "1/1 videos | 0:00:03 of video" in result.err
     assert len(result.objects()) == 1
+
+
+def test_index_and_runs_give_one_time_from_when_the_work_began(momentseek, config, make_video, monkeypatch):
+    def slow_check(*_: object) -> None:
+        time.sleep(0.3)
+
+    monkeypatch.setattr(library, "check_weights", slow_check)
+    said = momentseek("index", make_video(), "-c", config).err
+    [run] = momentseek("runs", "-c", config, "--json").objects()
+    assert f" of video in {format_seconds(run['elapsed_seconds'])} (" in said
+    assert run["elapsed_seconds"] >= 0.3
+    for phase in ("opening the index", "loading the model"):
+        assert said.count(f"0/1 videos | {phase} | 0:00:") == 1
 
 
 def test_the_report_says_what_the_stages_took(momentseek, config, make_video):

@@ -113,3 +113,11 @@ def test_where_no_video_is_left_it_claims_nothing(momentseek, films_library: Pat
         "4 videos were not looked at, 4 of them without a usable date of recording; nothing is said of these"
         in result.err
     )
+
+
+def test_one_video_is_one(search: Search, momentseek, films_library: Path) -> None:
+    one = ("search", "--none", LADDER, "--video", "fire-drill", "-l", films_library)
+    assert "of 1 video has no sampled frame that scores" in momentseek(*one).err
+    late = momentseek(*one, "--after", 10_000).err
+    assert "1 video was not looked at: it ends at " in late
+    assert "before 10000 s; nothing is said of it (--explain lists it)" in late

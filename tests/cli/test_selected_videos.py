@@ -153,7 +153,7 @@ def test_metadata_is_shown_where_nothing_is_changed(momentseek, same_four):
         (("a.mp4", "--set", "camera=x", "--unset", "camera"), "cannot be set and left out at once"),
         (("a.mp4", "--set", "recorded_at=21.11.2026 14:30"), "is no date and time after ISO 8601; write it as 2026-"),
         (("a.mp4", "--set", "index.backend=memory"), "this is a setting, and here --set changes metadata"),
-        (("nowhere.mp4", "--set", "camera=x"), "no video 'nowhere.mp4' in this library; nearest"),
+        (("nowhere.mp4", "--set", "camera=x"), "no video 'nowhere.mp4' in this library; it holds 4 videos"),
         (("n*.mp4", "--set", "camera=x"), "no video of this library matches 'n*.mp4'"),
     ],
 )
@@ -224,6 +224,8 @@ def test_several_that_were_not_named_singly_are_not_removed_unasked(momentseek, 
     result = momentseek("remove", *selection, *four)
     assert (result.code, result.out) == (2, "")
     assert "nobody answered; nothing was removed: add --yes, or look first with --dry-run" in result.err
+    assert "Usage" not in result.err
+    assert ("counts as missing until its new place is indexed" in result.err) == ("--missing" in selection)
     assert len(listed()) == 4
 
 

@@ -7,6 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -69,6 +73,7 @@ def test_dry_run_says_of_which_model_and_machine_the_shipped_rate_is(momentseek,
     result = momentseek("submit", config, make_video(), "--dry-run")
     assert "ViT-B-32 in bfloat16 on one machine of 2 processors" in result.out
     assert "none was measured for tiny" in result.out
+    assert "not included: starting the job and Ray's processes, and loading the model" in result.out
     assert "no earlier run here" in result.out
 
 
@@ -222,6 +227,52 @@ def test_jobs_says_where_nobody_listens(momentseek, command):
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
     result = momentseek("jobs", *command, "--address", address)
     assert (result.code, f"nobody answers at {address}" in result.err) == (1, True)
+
+
+@contextmanager
+def cluster_of(nodes: object) -> Iterator[str]:
+    """The address of a dashboard that has no job, and answers as Ray's does when it is asked for its machines."""
+    answers = {"/api/version": {"version": "4", "ray_version": "2.60.0"}, "/api/jobs/": [], "/api/v0/nodes": nodes}
+
+    class Dashboard(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            content = json.dumps(answers.get(self.path)).encode()
+            self.send_response(200 if self.path in answers else 404)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Dashboard) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def nodes_that_are(*states: str) -> dict[str, object]:
+    return {"data": {"result": {"result": [{"state": state, "resources_total": {}} for state in states]}}}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "is_warned"),
+    [
+        (nodes_that_are("DEAD"), True),
+        (nodes_that_are(), True),
+        (nodes_that_are("DEAD", "ALIVE"), False),
+        ({"msg": "not ready", "data": None}, False),
+    ],
+)
+def test_a_list_of_jobs_warns_of_a_cluster_without_a_machine(momentseek, nodes, is_warned):
+    with cluster_of(nodes) as address:
+        result = momentseek("jobs", "list", "--address", address)
+    assert (result.code, "0 jobs" in result.err) == (0, True)
+    assert ("no machine of the cluster is alive" in result.err) == is_warned
 
 
 def test_with_absolute_paths_is_the_same_from_anywhere(tmp_path, monkeypatch):

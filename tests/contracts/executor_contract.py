@@ -394,6 +394,8 @@ class ExecutorContract:
         list(executor(stages, on_progress=events.append, batch_frames=4).run(Source(str(path)) for path in paths))
         last = events[-1]
         assert (last.videos_ended, last.active, last.active_share) == (3, (), 0)
+        phases = [event.phase for event in events]
+        assert ("loading the model" in phases, phases[-1]) == (True, "")
         # A video is decoded up to the time of its last frame, the eighth of two a second.
         assert (last.frames_sampled, last.seconds_decoded) == (24, 3 * 3.5)
 

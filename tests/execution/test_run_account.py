@@ -176,3 +176,10 @@ def test_secrets_in_names_are_left_to_the_caller(clock):
     account = RunAccount(FACTS, clock=clock, name_of=lambda uri: uri.partition("?")[0])
     account.take_report(VideoReport(source=Source("https://x/a.mp4?key=1"), status=Status.FAILED, problem="403"))
     assert "key" not in account.report("finished").model_dump_json()
+
+
+def test_a_run_counts_from_when_its_work_began(clock: Clock) -> None:
+    report = RunAccount(FACTS, clock=clock, began=clock.now - 45).report("running")
+    began = datetime.strptime(report.started_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    assert report.elapsed_seconds == 45
+    assert timedelta(seconds=44) <= datetime.now(UTC) - began <= timedelta(seconds=60)

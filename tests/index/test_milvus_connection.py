@@ -96,6 +96,18 @@ def test_what_does_not_pass_is_an_error_at_once(index: MilvusIndex) -> None:
     assert time.monotonic() - started < 1
 
 
+@pytest.mark.parametrize("cause", ["[Errno 28] No space left on device", "[Errno 122] Disk quota exceeded: '/x'"])
+def test_a_full_disk_says_what_to_do(index: MilvusIndex, cause: str) -> None:
+    refuse(index, times=1, code=1, message=f"[upsert_rows] Retry run out of 0 retry times, message={cause}")
+    with pytest.raises(
+        MomentIndexError, match=r"there is no space left for it .* free some and run the same"
+    ) as caught:
+        index.upsert([row("new", 0, unit(1))])
+    assert "Retry run out" not in str(caught.value)
+    index.upsert([row("new", 0, unit(1))])
+    assert index.count() == 21
+
+
 def test_patience_ends(tmp_path: Path) -> None:
     with MilvusIndex(Indexing(patience_seconds=0.5), "abc", folder=tmp_path) as index:
         refuse(index, times=100)

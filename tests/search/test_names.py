@@ -61,9 +61,9 @@ def test_an_unknown_name_has_the_nearest() -> None:
         match_videos(RECORDS, "parc.mp4")
 
 
-@pytest.mark.parametrize("wanted", ["", "zzzzzzzzzz"])
-def test_a_name_like_no_other_has_some(wanted: str) -> None:
-    with pytest.raises(QueryError, match="nearest: "):
+@pytest.mark.parametrize("wanted", ["", "zzzzzzzzzz", "nosuch.mp4"])
+def test_a_name_like_no_other_has_none(wanted: str) -> None:
+    with pytest.raises(QueryError, match="it holds 5 videos, none of a name like this: momentseek videos lists them"):
         match_videos(RECORDS, wanted)
 
 
