@@ -28,8 +28,8 @@ from typing import Any, get_args
 from benchmarks.setting import alternating, rounded, write_result
 from pipeline.encode import ClipPreprocessing
 from pipeline.errors import VideoError
-from pipeline.execution.reading import Reading, sampled_batches
-from pipeline.execution.video_work import FrameBatch, VideoEnd
+from pipeline.execution.per_video.frame_batches import Reading, sampled_batches
+from pipeline.execution.per_video.messages import FrameBatch, VideoEnd
 from pipeline.sampling import (
     Composite,
     CutDetection,

@@ -34,7 +34,7 @@ import numpy.typing as npt
 
 from benchmarks.setting import VIT_B_32, VIT_L_14, Tower, alternating, random_model, rounded, write_result
 from pipeline.encode import Encoding, OpenClipEncoder, OpenEncoder
-from pipeline.encode.hardware import chosen_device, chosen_precision
+from pipeline.encode.device import chosen_device, chosen_precision
 
 if TYPE_CHECKING:
     import torch

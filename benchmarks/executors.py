@@ -32,10 +32,10 @@ import numpy as np
 from benchmarks.setting import alternating, medians, random_model, rounded, stages_in, write_result
 from pipeline.encode import OpenClipEncoder
 from pipeline.execution import Execution, Stages, make_executor
-from pipeline.execution.gathering import GatheredEmbeddings
-from pipeline.execution.ledger import Ledger
-from pipeline.execution.reading import Reading, sampled_batches
-from pipeline.execution.video_work import (
+from pipeline.execution.ledger.ledger import Ledger
+from pipeline.execution.per_video.embedding_buffer import GatheredEmbeddings
+from pipeline.execution.per_video.frame_batches import Reading, sampled_batches
+from pipeline.execution.per_video.messages import (
     BatchTimes,
     FrameBatch,
     Heartbeat,

@@ -26,7 +26,7 @@ from benchmarks.setting import alternating, medians, random_model, rounded, writ
 from pipeline.execution import Execution, for_several_batches
 from pipeline.experiments import load_experiment
 from pipeline.experiments.embedding import Embedded, embed_all
-from pipeline.video import expand
+from pipeline.sources import expand
 
 EXPERIMENT = Path("configs/experiments/sampling.yaml")
 

@@ -33,7 +33,8 @@ from benchmarks.setting import rounded, write_result
 from pipeline.library import Library
 from pipeline.run_config import RunConfig, load_run_config
 from pipeline.search import Query, as_query
-from pipeline.video import expand, make_decoder
+from pipeline.sources import expand
+from pipeline.video import make_decoder
 
 WAYS = ("whole", "compressed", "clip")
 

@@ -32,8 +32,8 @@ from benchmarks.clip_video_encode import Peer
 from benchmarks.setting import alternating, medians, random_model, stages_in, write_result
 from pipeline.encode import Encoding, OpenClipEncoder, OpenEncoder, Preprocessing
 from pipeline.execution import Execution, make_executor
-from pipeline.execution.reading import Reading, sampled_batches
-from pipeline.execution.video_work import FrameBatch
+from pipeline.execution.per_video.frame_batches import Reading, sampled_batches
+from pipeline.execution.per_video.messages import FrameBatch
 from pipeline.sampling import FixedRate, FrameSampler, Keyframe
 from pipeline.types import Source
 from pipeline.video import Decoding, content_id, make_decoder

@@ -38,7 +38,7 @@ from benchmarks.made_rows import DIMENSION, ROWS_A_VIDEO, MadeRows, Vectors
 from benchmarks.setting import rounded, write_result
 from benchmarks.simulation import drop_collections
 from pipeline.index import Indexing, MemoryIndex, MomentIndex, Owner, open_index
-from pipeline.index.kinds import DiskAnn, Flat, Hnsw, IvfFlat, IvfSq8, Kind, Scann
+from pipeline.index.settings import DiskAnn, Flat, Hnsw, IvfFlat, IvfSq8, Kind, Scann
 from pipeline.types import IndexedSegment, Segment
 
 if TYPE_CHECKING:

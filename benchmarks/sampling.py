@@ -21,8 +21,8 @@ from pipeline.library import Library
 from pipeline.run_config import RunConfig, load_run_config
 from pipeline.sampling import FixedRate, FrameSampler, Keyframe, Novelty, SceneChange
 from pipeline.segment import FixedWindows
+from pipeline.sources import expand
 from pipeline.types import Status
-from pipeline.video import expand
 
 METRICS = ("MR-full-R1@0.5", "MR-full-R1@0.7", "MR-full-mAP")
 STRATEGIES: dict[str, FrameSampler] = {

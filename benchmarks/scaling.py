@@ -34,7 +34,7 @@ import av
 from benchmarks.setting import TINY, alternating, medians, random_model, rounded, stages_in, write_result
 from pipeline.encode import OpenClipEncoder
 from pipeline.execution import Execution, make_executor
-from pipeline.execution.reading import Reading, sampled_batches
+from pipeline.execution.per_video.frame_batches import Reading, sampled_batches
 from pipeline.sampling import FixedRate
 from pipeline.types import Source
 from pipeline.video import Decoding, make_decoder

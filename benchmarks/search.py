@@ -10,11 +10,11 @@ once with shots. Every question is asked within its film. The ways:
 - `scales`: the same with segments of two, eight and 32 seconds.
 - `shots`: shots are the answer, by the mean cosine of their frames: the proposals, and their matching with the
   question, of Diwan, Peng and Mooney 2022 (arXiv:2211.02178), without what they do to join shots.
-- `frames`: moments are found on the frames of the nominated videos (`pipeline.search.moments`), cuts unknown.
+- `frames`: moments are found on the frames of the nominated videos (`pipeline.search.localization`), cuts unknown.
 - `frames_and_cuts`: the same with cuts.
-- `calibrated`: the same, with scores that mean something (`pipeline.search.background`) in place of cosines.
+- `calibrated`: the same, with scores that mean something (`pipeline.search.calibration`) in place of cosines.
 - `prompts`: the same, texts in `PROMPTS`.
-- `refined`: calibrated, with ends looked at again in the video (`pipeline.search.refine`).
+- `refined`: calibrated, with ends looked at again in the video (`pipeline.search.boundary_refinement`).
 - `truth`: the labels stand in for the model; what is lost here, sampling and search lose.
 
 A threshold is worth what `rejection` says: of questions without an answer, the share that is answered with nothing
@@ -43,11 +43,11 @@ from pipeline.library import Library
 from pipeline.run_config import RunConfig, load_run_config
 from pipeline.sampling import FixedRate
 from pipeline.search import Query, as_query
-from pipeline.search.moments import Curve, Levels, find_spans
+from pipeline.search.localization import Curve, Levels, find_spans
 from pipeline.segment import FixedWindows, Scales
 from pipeline.segment.intervals import end_of
+from pipeline.sources import expand
 from pipeline.types import FrameEmbeddings, Moment, Status
-from pipeline.video import expand
 
 METRICS = (
     "MR-full-R1@0.5",

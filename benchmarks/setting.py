@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 from pipeline.encode import Encoder, Encoding
 from pipeline.execution import Stages
 from pipeline.index import MemoryIndex
-from pipeline.rows import RowRecipe
 from pipeline.sampling import FrameSampler
 from pipeline.segment import FixedWindows, MeanPooling
+from pipeline.segment.row_recipe import RowRecipe
 from pipeline.store import ParquetStore
 from pipeline.video import Decoding, make_decoder
 

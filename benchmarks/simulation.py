@@ -37,15 +37,15 @@ import numpy.typing as npt
 
 from benchmarks.setting import rounded, write_result
 from pipeline.execution import Execution, Stages, make_executor
-from pipeline.execution.ray_cluster import OWN_RAY
+from pipeline.execution.ray.cluster import OWN_RAY
 from pipeline.index import Indexing, Owner, open_index
 from pipeline.index.protocol import MomentIndex
-from pipeline.packets import Packets, Span
-from pipeline.rows import RowRecipe
 from pipeline.sampling import FixedRate
 from pipeline.segment import FixedWindows, MeanPooling
+from pipeline.segment.row_recipe import RowRecipe
 from pipeline.store import ParquetStore
 from pipeline.types import Frame, Grid, Skip, Source, VideoInfo
+from pipeline.types.packets import Packets, Span
 from pipeline.video.protocol import VideoStream
 
 CLIP_SECONDS = 10

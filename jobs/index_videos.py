@@ -57,9 +57,9 @@ def _told(sources: Sequence[str | dict[str, str]], folder: Path) -> list[str]:
         ConfigError: A file of the model is not on this machine.
         StoreError: The model's files cannot be put into the library.
     """
-    from pipeline.execution.job_model import check_model, keep_model
-    from pipeline.library_privacy import apply_privacy
+    from pipeline.library.privacy import apply_privacy
     from pipeline.run_config import load_run_config
+    from pipeline.submission.model_files import check_model, keep_model
 
     path = str(folder / "config.yaml")
     config = load_run_config(path)

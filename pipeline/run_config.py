@@ -16,13 +16,14 @@ from pipeline.encode.settings import Encoding
 from pipeline.errors import ConfigError
 from pipeline.execution.settings import Execution
 from pipeline.index.settings import Indexing
+from pipeline.io.settings import Fetching
 from pipeline.plugins import Plugin
-from pipeline.rows import RowRecipe
 from pipeline.sampling import Composite, FixedRate, PluginSampler, SamplingSettings
 from pipeline.search.settings import Searching
 from pipeline.segment import AggregationSettings, FixedWindows, MeanPooling, SegmentationSettings
+from pipeline.segment.row_recipe import RowRecipe
 from pipeline.uris import refusal_of_library
-from pipeline.video import Decoding, Fetching
+from pipeline.video import Decoding
 
 __all__ = [
     "RunConfig",

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import click
 
+from pipeline.export import contact_sheet
 from pipeline.library import Library
-from pipeline.present import contact_sheet, score_text
+from pipeline.render.text import score_text
 from pipeline.search import as_query
 from pipeline.timecode import format_seconds
 from pipeline.types import Moment

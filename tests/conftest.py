@@ -207,8 +207,8 @@ def ray_cluster() -> Iterator[None]:
     workers are not starved by other processes, and wait for the next test instead of being started again.
     """
     from pipeline.errors import ExecutionError
-    from pipeline.execution.ray_cluster import OWN_RAY, quieten
-    from pipeline.execution.ray_start import local_ray
+    from pipeline.execution.ray.cluster import OWN_RAY, quieten
+    from pipeline.execution.ray.start import local_ray
 
     quieten()
     options = {

@@ -15,7 +15,7 @@ from pydantic import Field
 from pipeline.config import Settings
 from pipeline.encode import Preprocessing
 from pipeline.sampling import FixedRate
-from pipeline.sampling.cuts import CutDetection
+from pipeline.sampling.shots.detector import CutDetection
 from pipeline.types import Frame, Skip, VideoInfo
 
 

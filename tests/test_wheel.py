@@ -161,8 +161,8 @@ def test_bundled_configurations_are_found_by_name(momentseek: Run) -> None:
 def test_a_batch_for_a_cluster_takes_the_installed_code_and_the_demo_model(momentseek: Run) -> None:
     code = """if True:
         from pathlib import Path
-        from pipeline.execution.job_batch import JobBatch
-        from pipeline.execution.job_model import job_model
+        from pipeline.submission.bundle import JobBatch
+        from pipeline.submission.model_files import job_model
         from pipeline.run_config import load_run_config, with_absolute_paths
         model = job_model(with_absolute_paths(load_run_config("demo")).encoder, "/library")
         batch = JobBatch(config_yaml="", identity={}, library="", sources=(), version="0", model=model.sent)

@@ -11,22 +11,22 @@ from importlib.metadata import version
 
 import click
 
-from pipeline.cli.batch import index
-from pipeline.cli.cuts import cuts
-from pipeline.cli.demo import demo
-from pipeline.cli.evaluate import evaluate
-from pipeline.cli.experiment import experiment
-from pipeline.cli.jobs import jobs
-from pipeline.cli.json_log import JsonFormatter, PlainFormatter, is_wanted
-from pipeline.cli.metadata import metadata
-from pipeline.cli.remove import remove
-from pipeline.cli.runs import runs
-from pipeline.cli.searching import search
-from pipeline.cli.settings import config
-from pipeline.cli.shelf import doctor, videos
-from pipeline.cli.submit import submit
-from pipeline.cli.trust import trust
-from pipeline.cli.upkeep import migrate, rebuild, verify
+from pipeline.cli.commands.config import config
+from pipeline.cli.commands.cuts import cuts
+from pipeline.cli.commands.demo import demo
+from pipeline.cli.commands.evaluate import evaluate
+from pipeline.cli.commands.experiment import experiment
+from pipeline.cli.commands.index import index
+from pipeline.cli.commands.index_upkeep import migrate, rebuild, verify
+from pipeline.cli.commands.jobs import jobs
+from pipeline.cli.commands.metadata import metadata
+from pipeline.cli.commands.remove import remove
+from pipeline.cli.commands.runs import runs
+from pipeline.cli.commands.search import search
+from pipeline.cli.commands.submit import submit
+from pipeline.cli.commands.trust import trust
+from pipeline.cli.commands.videos import doctor, videos
+from pipeline.cli.console.json_log import JsonFormatter, PlainFormatter, is_wanted
 from pipeline.errors import ConfigError, MomentseekError, QueryError, SourceError
 
 __all__ = ["main"]
@@ -160,7 +160,7 @@ def _hint_at_files(arguments: Sequence[str]) -> None:
 
 
 def _complain(message: str, code: int) -> int:
-    from pipeline.cli.output import complain
+    from pipeline.cli.console.tables import complain
     from pipeline.uris import public_text
 
     complain(public_text(message))

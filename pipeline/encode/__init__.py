@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from pipeline.encode.open_clip_encoder import OpenClipEncoder
+from pipeline.encode.open_clip import OpenClipEncoder
 from pipeline.encode.plugin import EncoderSettings, PluginEncoder, encoder_faults
 from pipeline.encode.preprocess import ClipPreprocessing
 from pipeline.encode.protocol import Encoder, OpenEncoder, Preprocessing

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from pipeline.evaluate.bootstrap import Resampling
 from pipeline.evaluate.comparison import Difference, compare, holm, question_differences
 from pipeline.evaluate.concepts import ConceptScore
 from pipeline.evaluate.evaluation import Answer, Evaluation
 from pipeline.evaluate.highlights import FrameSaliency, Saliency, highlight_scores
-from pipeline.evaluate.label_files import LabelledSet, read_labelled, read_labelled_set
-from pipeline.evaluate.labelled import ClipSaliency, LabelledQuery, write_labelled
+from pipeline.evaluate.label_formats import LabelledSet, read_labelled, read_labelled_set
+from pipeline.evaluate.labels import ClipSaliency, LabelledQuery, write_labelled
 from pipeline.evaluate.metrics import MATCHING_RULE, average_precision, moment_metrics, moment_scores, window_ious
-from pipeline.evaluate.pareto import pareto_front
 from pipeline.evaluate.rejection import RejectionCurve, RejectionPoint, TopAnswer, rejection_curve
-from pipeline.evaluate.resampling import Resampling
 from pipeline.evaluate.run import OnSearch, SearchableLibrary, evaluate, split_missing
 from pipeline.evaluate.video_ranking import ndcg
 
@@ -40,7 +39,6 @@ __all__ = [
     "moment_metrics",
     "moment_scores",
     "ndcg",
-    "pareto_front",
     "question_differences",
     "read_labelled",
     "read_labelled_set",

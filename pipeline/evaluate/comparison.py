@@ -3,7 +3,7 @@
 Scores are compared question by question. The interval of the mean difference is a bootstrap's, and the p-value that of
 a two-sided randomisation test: had it not mattered which of the two gave which answer, how often would the mean
 difference be as great? The signs of differences are flipped at random for that (Smucker, Allan and Carterette 2007,
-doi:10.1145/1321440.1321528). As in `pipeline.evaluate.resampling`, the questions of a video are drawn, and flipped,
+doi:10.1145/1321440.1321528). As in `pipeline.evaluate.bootstrap`, the questions of a video are drawn, and flipped,
 together where there are ten videos or more.
 
 Where only k of these differ at all, the p-value is 2 / 2**k at least: six better questions of four videos prove little,
@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import ConfigError
+from pipeline.evaluate.bootstrap import Resampling, drawn_means, grouped, resampling_of
 from pipeline.evaluate.evaluation import Answer, Evaluation
 from pipeline.evaluate.metrics import scale_of
-from pipeline.evaluate.resampling import Resampling, drawn_means, grouped, resampling_of
 
 __all__ = ["Difference", "compare", "holm", "question_differences"]
 

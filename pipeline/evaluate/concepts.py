@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.evaluate.labelled import LabelledQuery
+from pipeline.evaluate.bootstrap import intervals, resampling_of
+from pipeline.evaluate.labels import LabelledQuery
 from pipeline.evaluate.metrics import means
-from pipeline.evaluate.resampling import intervals, resampling_of
 
 __all__ = ["CONCEPT_METRICS", "ConceptScore", "concept_scores", "words_of"]
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.encode.protocol import OpenEncoder
-from pipeline.evaluate.labelled import CLIP_SECONDS, ClipSaliency
+from pipeline.evaluate.labels import CLIP_SECONDS, ClipSaliency
 from pipeline.store.protocol import EmbeddingStore
 
 __all__ = ["FrameSaliency", "Saliency", "highlight_scores"]

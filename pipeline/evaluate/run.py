@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import QueryError
+from pipeline.evaluate.bootstrap import intervals, resampling_of
 from pipeline.evaluate.concepts import concept_scores
 from pipeline.evaluate.evaluation import Answer, Evaluation
 from pipeline.evaluate.highlights import Saliency, highlight_scores
-from pipeline.evaluate.labelled import LabelledQuery
+from pipeline.evaluate.labels import LabelledQuery
 from pipeline.evaluate.metrics import as_columns, means, moment_scores, window_ious
 from pipeline.evaluate.rejection import TopAnswer, rejection_curve
-from pipeline.evaluate.resampling import intervals, resampling_of
 from pipeline.evaluate.video_ranking import DEPTH, VIDEO_RANKING, ranking_column, texts_of
 from pipeline.index.protocol import MomentIndex
 from pipeline.types import Moment

@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.evaluate.labelled import LabelledQuery
+from pipeline.evaluate.labels import LabelledQuery
 
 __all__ = ["VIDEO_RANKING", "ndcg", "ranking_column", "texts_of"]
 

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 from pipeline.execution.in_process import InProcessExecutor
 from pipeline.execution.progress import OnProgress, ProgressEvent
-from pipeline.execution.protocol import Executor
+from pipeline.execution.protocol import Executor, Stages
 from pipeline.execution.settings import Execution
-from pipeline.execution.stages import Stages
 from pipeline.execution.stopping import StopRequest
 
 if TYPE_CHECKING:
-    from pipeline.execution.ray_kept import KeptEncoders
+    from pipeline.execution.ray.encoder_actors import KeptEncoders
 
 __all__ = [
     "Execution",
@@ -50,7 +49,7 @@ def make_executor(
     """
     if settings.executor == "in_process":
         return InProcessExecutor(settings, stages, on_progress=on_progress, stop=stop)
-    from pipeline.execution.ray_executor import RayExecutor
+    from pipeline.execution.ray.executor import RayExecutor
 
     return RayExecutor(settings, stages, on_progress=on_progress, kept=kept, stop=stop)
 
@@ -70,10 +69,10 @@ def for_several_batches(settings: Execution) -> Iterator[KeptEncoders | None]:
     if settings.executor == "in_process":
         yield None
         return
-    from pipeline.execution.ray_cluster import connected
+    from pipeline.execution.ray.cluster import connected
 
     with connected(settings):
-        from pipeline.execution.ray_kept import KeptEncoders
+        from pipeline.execution.ray.encoder_actors import KeptEncoders
 
         kept = KeptEncoders()
         try:

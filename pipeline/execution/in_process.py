@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 
-from pipeline.encode.guarded import GuardedEncoder
+from pipeline.encode.device_faults import GuardedEncoder
 from pipeline.errors import ExecutionError, MomentseekError
-from pipeline.execution.gathering import GatheredEmbeddings
-from pipeline.execution.ledger import Ledger
-from pipeline.execution.prefetch import prefetched
-from pipeline.execution.progress import EncoderTimes, OnProgress, ProgressMeter
-from pipeline.execution.reading import Reading, sampled_batches
-from pipeline.execution.settings import Execution
-from pipeline.execution.stage_times import Stopwatch
-from pipeline.execution.stages import Stages
-from pipeline.execution.stopping import StopRequest
-from pipeline.execution.video_work import (
+from pipeline.execution.ledger.ledger import Ledger
+from pipeline.execution.per_video.embedding_buffer import GatheredEmbeddings
+from pipeline.execution.per_video.frame_batches import Reading, sampled_batches
+from pipeline.execution.per_video.messages import (
     Failure,
     Heartbeat,
     VideoEnd,
     encoded,
     failure_of,
 )
+from pipeline.execution.prefetch import prefetched
+from pipeline.execution.progress import EncoderTimes, OnProgress, ProgressMeter
+from pipeline.execution.protocol import Stages
+from pipeline.execution.settings import Execution
+from pipeline.execution.stage_times import Stopwatch
+from pipeline.execution.stopping import StopRequest
 from pipeline.types import FrameEmbeddings, Source, VideoReport
 from pipeline.uris import public_name
 from pipeline.video import Identity, identify

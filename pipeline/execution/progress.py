@@ -8,12 +8,31 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from pipeline.execution.ledger_counts import LedgerCounts
+from pipeline.execution.per_video.messages import BatchTimes, VideoEnd
 from pipeline.execution.stage_times import StageSeconds
-from pipeline.execution.video_work import BatchTimes, VideoEnd
 from pipeline.execution.work_left import WorkMeter, WorkSoFar
 
-__all__ = ["EncoderTimes", "OnProgress", "ProgressEvent", "ProgressMeter", "starting"]
+__all__ = ["EncoderTimes", "LedgerCounts", "OnProgress", "ProgressEvent", "ProgressMeter", "starting"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerCounts:
+    """What the ledger has seen so far.
+
+    Attributes:
+        ended: Sources that have their report.
+        failed: Those of them that failed.
+        skipped: Those of them that needed no work.
+        store_seconds: Time spent writing embeddings.
+        index_seconds: Time spent writing rows.
+    """
+
+    ended: int = 0
+    failed: int = 0
+    skipped: int = 0
+    store_seconds: float = 0.0
+    index_seconds: float = 0.0
+
 
 _INTERVAL_SECONDS = 0.1
 _WINDOW_SECONDS = 30.0

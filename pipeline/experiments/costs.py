@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.encode import make_encoder
-from pipeline.execution.reading import Reading, sampled_batches
-from pipeline.execution.video_work import VideoEnd
+from pipeline.execution.per_video.frame_batches import Reading, sampled_batches
+from pipeline.execution.per_video.messages import VideoEnd
 from pipeline.experiments.embedding import sharing_key, store_of
 from pipeline.run_config import RunConfig
 from pipeline.store import ParquetStore

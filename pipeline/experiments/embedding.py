@@ -1,10 +1,10 @@
 """Frame embeddings for all variants: every video decoded once, and every frame encoded once an encoder.
 
 What is one: variants that differ in segmentation, aggregation, search or prompts share their embeddings; those that
-differ in sampling share one pass over a video (`pipeline.sampling.shared`), and the embeddings of the frames that they
-have in common. Those that leave the decoder a tolerance share no frames (`sharing_key`). Cuts are looked for once, by
-whichever of them they are wanted. What the stores hold already is neither decoded nor encoded again, so that a variant
-that comes later costs the frames that nobody had.
+differ in sampling share one pass over a video (`pipeline.experiments.joint_sampling`), and the embeddings of the frames
+that they have in common. Those that leave the decoder a tolerance share no frames (`sharing_key`). Cuts are looked for
+once, by whichever of them they are wanted. What the stores hold already is neither decoded nor encoded again, so that a
+variant that comes later costs the frames that nobody had.
 """
 
 from __future__ import annotations
@@ -21,21 +21,23 @@ from pipeline.encode import make_encoder
 from pipeline.errors import ExecutionError, VideoError
 from pipeline.execution import Execution, OnProgress, Stages, for_several_batches, make_executor
 from pipeline.execution.stage_times import Stopwatch
+from pipeline.experiments.joint_sampling import Known, Shared
 from pipeline.experiments.settings import Variant
+from pipeline.experiments.stores import SharedStore
 from pipeline.index import MemoryIndex
-from pipeline.rows import RowRecipe
+from pipeline.io.settings import Fetching
 from pipeline.run_config import RunConfig
 from pipeline.sampling import FixedRate, FrameSampler
-from pipeline.sampling.cuts import CutDetection
-from pipeline.sampling.shared import Known, Shared
+from pipeline.sampling.shots.detector import CutDetection
 from pipeline.segment import FixedWindows, MeanPooling
-from pipeline.store import Outline, ParquetStore, SharedStore
+from pipeline.segment.row_recipe import RowRecipe
+from pipeline.store import Outline, ParquetStore
 from pipeline.types import Source, Status, VideoReport
 from pipeline.uris import kept_name
-from pipeline.video import Fetching, identify, make_decoder
+from pipeline.video import identify, make_decoder
 
 if TYPE_CHECKING:
-    from pipeline.execution.ray_kept import KeptEncoders
+    from pipeline.execution.ray.encoder_actors import KeptEncoders
 
 __all__ = ["Embedded", "embed_all", "sharing_key", "store_of"]
 

@@ -11,18 +11,17 @@ from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
 from pipeline.errors import ConfigError, StoreError
-from pipeline.evaluate import Evaluation, pareto_front
-from pipeline.evaluate.restoring import restored
+from pipeline.evaluate import Evaluation
+from pipeline.evaluate.evaluation import restored
 from pipeline.experiments.costs import DecodingCost, Kept
 from pipeline.experiments.embedding import Embedded
 from pipeline.experiments.settings import Experiment, Variant
 from pipeline.parsing import MOST_JSON_BYTES, parse_json
 
-__all__ = ["FRONT_METRIC", "ExperimentResult", "VariantResult", "read_result", "select", "write_result"]
+__all__ = ["FRONT_METRIC", "ExperimentResult", "VariantResult", "pareto_front", "read_result", "select", "write_result"]
 
 FRONT_METRIC = "MR-full-mAP"
 """By which variants are told to be worth their cost: it counts all ten moments, and all thresholds."""
-
 _FORMAT = 3
 
 
@@ -200,3 +199,16 @@ def _result(content: str, variant: Variant) -> VariantResult:
 
 def _path(folder: Path, variant: Variant, data_fingerprint: str) -> Path:
     return folder / f"{variant.fingerprint}-{data_fingerprint}.json"
+
+
+def pareto_front(points: Mapping[str, tuple[float, float]]) -> frozenset[str]:
+    """Names of the points that no other beats: none is at least as good and as cheap, and better in one of the two.
+
+    Args:
+        points: By name quality, of which more is better, and cost, of which less is.
+    """
+    return frozenset(
+        name
+        for name, (quality, cost) in points.items()
+        if not any(other[0] >= quality and other[1] <= cost and other != (quality, cost) for other in points.values())
+    )

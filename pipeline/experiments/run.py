@@ -19,10 +19,10 @@ from pipeline.experiments.embedding import Embedded, embed_all, store_of
 from pipeline.experiments.results import ExperimentResult, VariantResult, read_result, select, write_result
 from pipeline.experiments.scored_library import ScoredLibrary, chosen_videos
 from pipeline.experiments.settings import Experiment, Variant
-from pipeline.search.names import match_videos
-from pipeline.store import ChosenVideos
+from pipeline.experiments.stores import ChosenVideos
+from pipeline.search.filters.video_names import match_videos
+from pipeline.sources import expand
 from pipeline.types import Source, VideoRecord
-from pipeline.video import expand
 
 __all__ = ["OnVariant", "run_experiment"]
 

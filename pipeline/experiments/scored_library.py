@@ -7,12 +7,12 @@ from functools import partial
 
 from pipeline.encode import OpenEncoder, make_encoder
 from pipeline.experiments.embedding import store_of
+from pipeline.experiments.stores import ChosenVideos
 from pipeline.index import MemoryIndex
-from pipeline.library_search import indexed_videos, searcher_of
+from pipeline.library.wiring import indexed_videos, searcher_of
 from pipeline.run_config import RunConfig
 from pipeline.search import as_query
-from pipeline.search.names import match_videos
-from pipeline.store import ChosenVideos
+from pipeline.search.filters.video_names import match_videos
 from pipeline.types import Moment
 from pipeline.uris import kept_name
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.index.lite import discard
 from pipeline.index.memory import MemoryIndex
-from pipeline.index.milvus import MilvusIndex
+from pipeline.index.milvus.index import MilvusIndex
+from pipeline.index.milvus.lite.folder import discard
+from pipeline.index.milvus.lite.read_only import is_writable
 from pipeline.index.protocol import Filter, Hit, MomentIndex, Owner
-from pipeline.index.read_only import is_writable
 from pipeline.index.settings import Indexing
 
 __all__ = [

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.index.arguments import check_query, check_rows
 from pipeline.index.protocol import Filter, Hit
+from pipeline.index.validation import check_query, check_rows
 from pipeline.types import IndexedSegment, Scalar
 
 __all__ = ["MemoryIndex"]

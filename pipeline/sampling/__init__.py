@@ -8,15 +8,15 @@ from pydantic import Tag
 
 from pipeline.config import PLUGIN_TAG
 from pipeline.sampling.composite import Composite
-from pipeline.sampling.cuts import CutDetection
 from pipeline.sampling.fixed_rate import FixedRate
 from pipeline.sampling.keyframe import Keyframe
 from pipeline.sampling.novelty import Novelty
 from pipeline.sampling.plugin import PluginSampler, by_strategy
 from pipeline.sampling.protocol import FrameSampler, SamplingPass
 from pipeline.sampling.scene_change import SceneChange
-from pipeline.sampling.shot_search import Shots, find_shots
-from pipeline.sampling.transitions import Transition
+from pipeline.sampling.shots.detector import CutDetection
+from pipeline.sampling.shots.search import Shots, find_shots
+from pipeline.sampling.shots.transitions import Transition
 
 __all__ = [
     "Composite",

@@ -9,7 +9,6 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, Tag, field_validator
 
 from pipeline.config import PLUGIN_TAG, Settings
-from pipeline.sampling.cuts import CutDetection
 from pipeline.sampling.fixed_rate import FixedRate
 from pipeline.sampling.keyframe import Keyframe
 from pipeline.sampling.novelty import Novelty
@@ -17,6 +16,7 @@ from pipeline.sampling.plugin import PluginSampler, by_strategy
 from pipeline.sampling.protocol import SamplingPass
 from pipeline.sampling.scene_change import SceneChange
 from pipeline.sampling.screen_time import FrameHolds, Hold, ScreenTime, merged_holds
+from pipeline.sampling.shots.detector import CutDetection
 from pipeline.types import Frame, Skip, VideoInfo
 
 __all__ = ["Composite"]

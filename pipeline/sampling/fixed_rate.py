@@ -10,8 +10,8 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from pipeline.config import Settings
-from pipeline.sampling.cuts import CutDetection
 from pipeline.sampling.screen_time import end_of_last
+from pipeline.sampling.shots.detector import CutDetection
 from pipeline.timecode import grid_time, next_grid_number
 from pipeline.types import Frame, Grid, Skip, VideoInfo
 

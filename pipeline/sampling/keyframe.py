@@ -9,8 +9,8 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from pipeline.config import Settings
-from pipeline.sampling.cuts import CutDetection
 from pipeline.sampling.screen_time import STEP_WITHOUT_GRID, Hold, ScreenTime
+from pipeline.sampling.shots.detector import CutDetection
 from pipeline.types import Frame, Skip, VideoInfo
 
 __all__ = ["Keyframe"]

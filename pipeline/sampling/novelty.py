@@ -11,9 +11,9 @@ import numpy.typing as npt
 from pydantic import Field
 
 from pipeline.config import Settings
-from pipeline.sampling.cuts import CutDetection
 from pipeline.sampling.fixed_rate import FixedRate, GridFrame, GridFrames
-from pipeline.sampling.small import small_picture
+from pipeline.sampling.shots.detector import CutDetection
+from pipeline.sampling.thumbnails import small_picture
 from pipeline.types import Frame, Grid, Skip, VideoInfo
 
 __all__ = ["Novelty", "change_between"]

@@ -10,8 +10,8 @@ from pydantic import Discriminator, Field
 
 from pipeline.config import PLUGIN_TAG, Settings
 from pipeline.plugins import Plugin, Seam, entry_point_names, missing_members
-from pipeline.sampling.cuts import CutDetection
 from pipeline.sampling.protocol import SamplingPass
+from pipeline.sampling.shots.detector import CutDetection
 from pipeline.types import Grid, Skip, VideoInfo
 
 __all__ = ["SAMPLERS", "PluginSampler", "by_strategy"]

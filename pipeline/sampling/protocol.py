@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol, runtime_checkable
 
-from pipeline.sampling.cuts import CutDetection
+from pipeline.sampling.shots.detector import CutDetection
 from pipeline.types import Frame, Grid, Skip, VideoInfo
 
 __all__ = ["FrameSampler", "SamplingPass", "SamplingShare", "SharingPass"]

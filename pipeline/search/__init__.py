@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipeline.search.answer import Answer
-from pipeline.search.pictures import Pictures
 from pipeline.search.query import Query, Step, Term, Then, as_query, read_query
+from pipeline.search.query_images import Pictures
 from pipeline.search.searcher import Searcher
 from pipeline.search.settings import Searching
 

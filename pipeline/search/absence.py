@@ -1,11 +1,11 @@
 """Stretches of video in which nothing answers a question, as far as frames were sampled.
 
 A frame answers where its score reaches the least score of the question, and so do the weaker ones of a moment around it
-(`pipeline.search.moments`): no absence overlaps what a search with the same least score shows. Between sampled frames
-nothing was looked at, so an absence reaches from sampled frame to sampled frame: it spans the time between two that
-follow each other as usual for the video, and stops at both sides of a hole, which is longer than twice the usual (a
-damaged part, or the inside of a shot of which one frame was sampled). Towards a frame that answers it ends at the cut
-between, or midway, as moments do.
+(`pipeline.search.localization`): no absence overlaps what a search with the same least score shows. Between sampled
+frames nothing was looked at, so an absence reaches from sampled frame to sampled frame: it spans the time between two
+that follow each other as usual for the video, and stops at both sides of a hole, which is longer than twice the usual
+(a damaged part, or the inside of a shot of which one frame was sampled). Towards a frame that answers it ends at the
+cut between, or midway, as moments do.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import numpy.typing as npt
 
 from pipeline.errors import QueryError, StoreError
 from pipeline.search.answer import Absence, Skipped
-from pipeline.search.background import probability
-from pipeline.search.clock import recorded_at, recording_begins
-from pipeline.search.evidence import JudgedStep, curve_of, levels_of
-from pipeline.search.frames import FramesCache
-from pipeline.search.moments import Curve, Levels, boundary, grown_spans, peak_rows
+from pipeline.search.calibration import probability
+from pipeline.search.embedding_cache import FramesCache
+from pipeline.search.filters.recording_time import recorded_at, recording_begins
+from pipeline.search.filters.selection import Selection
+from pipeline.search.localization import Curve, Levels, boundary, grown_spans, peak_rows
 from pipeline.search.query import Query
-from pipeline.search.selection import Selection
+from pipeline.search.scoring import JudgedStep, curve_of, levels_of
 from pipeline.search.settings import Searching
 from pipeline.types import FrameEmbeddings, Provenance, VideoRecord
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import MissingPackageError
-from pipeline.search.moments import Curve
+from pipeline.search.localization import Curve
 from pipeline.search.query import Query
 from pipeline.types import Moment, Provenance
 
@@ -227,4 +227,4 @@ class Answer:
 
     def _repr_html_(self) -> str:
         # Presentation lies above search, and is imported when a notebook asks for it.
-        return str(import_module("pipeline.present.answer_html").answer_html(self))
+        return str(import_module("pipeline.export.answer_html").answer_html(self))

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pipeline.config import Settings, validate
 from pipeline.errors import ConfigError, QueryError
 from pipeline.parsing import parse_json
-from pipeline.search.clock import RecordingTimes
+from pipeline.search.filters.recording_time import RecordingTimes
 from pipeline.types import Scalar
 from pipeline.uris import public_name
 

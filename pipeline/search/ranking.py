@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.search.answer import Dropped
-from pipeline.search.clock import RecordingTimes, recorded_at
-from pipeline.search.moments import Span
+from pipeline.search.filters.recording_time import RecordingTimes, recorded_at
+from pipeline.search.localization import Span
 from pipeline.search.query import Query
 from pipeline.types import Moment
 

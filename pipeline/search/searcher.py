@@ -13,18 +13,18 @@ from pipeline.errors import MomentseekError, QueryError, StoreError
 from pipeline.index.protocol import Filter, Hit, MomentIndex
 from pipeline.search.absence import find_absences, refuse_unknown_words
 from pipeline.search.answer import Answer, Candidate, Explanation, TermMeaning
-from pipeline.search.background import Background, probability
-from pipeline.search.evidence import JudgedStep, SeenVideo, moment_of
-from pipeline.search.frames import FramesCache
-from pipeline.search.looks import Looks
-from pipeline.search.names import match_videos
-from pipeline.search.pictures import Pictures
+from pipeline.search.boundary_refinement import Refiner
+from pipeline.search.calibration import Background, probability
+from pipeline.search.embedding_cache import FramesCache
+from pipeline.search.filters.selection import Selection, Survey, described_filters, select
+from pipeline.search.filters.video_names import match_videos
 from pipeline.search.query import Query, Step
+from pipeline.search.query_embedding import JudgedTerm, Terms
+from pipeline.search.query_images import Pictures
 from pipeline.search.ranking import Found, Ranking, rank
-from pipeline.search.refine import Refiner
-from pipeline.search.selection import Selection, Survey, described_filters, select
+from pipeline.search.scoring import JudgedStep, SeenVideo, moment_of
 from pipeline.search.settings import Searching
-from pipeline.search.terms import JudgedTerm, Terms
+from pipeline.search.video_scan import Looks
 from pipeline.store.protocol import ReadableStore
 from pipeline.types import Moment, Provenance
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.search.moments import Span
+from pipeline.search.localization import Span
 
 __all__ = ["Chain", "chains"]
 

@@ -12,7 +12,7 @@ __all__ = ["Searching"]
 
 
 class Searching(Settings):
-    """How segments that the index found become moments; `pipeline.search.moments` says what the levels mean."""
+    """How segments that the index found become moments; `pipeline.search.localization` says what the levels mean."""
 
     fingerprint_name: ClassVar[str] = "Searching"
 
@@ -24,7 +24,7 @@ class Searching(Settings):
 
     min_score: float = Field(default=0.5, ge=0, le=1)
     """Moments with a lower score are no answer; 0 keeps all. A question that says another one gets the same list, cut
-    elsewhere. `pipeline.search.background` says what scores mean."""
+    elsewhere. `pipeline.search.calibration` says what scores mean."""
 
     @field_validator("min_score", mode="before")
     @classmethod
@@ -55,8 +55,8 @@ class Searching(Settings):
 
     base_quantile: float = Field(default=0.25, ge=0, lt=1)
     """Quantile that counts as "does not show it", of a text's cosines with a sample of the library's frames and of the
-    scores of the video's own; `pipeline.search.moments` says which of the two is the base. For a picture, the level in
-    `pipeline.search.background` stands in for that of the sample."""
+    scores of the video's own; `pipeline.search.localization` says which of the two is the base. For a picture, the
+    level in `pipeline.search.calibration` stands in for that of the sample."""
 
     merge_ratio: float = Field(default=0.65, ge=0, le=1)
     """A neighbouring shot joins where its mean score reaches this far from base to peak."""

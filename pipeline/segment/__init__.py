@@ -8,9 +8,8 @@ from pydantic import Field
 
 from pipeline.segment.aggregation import MaxPooling, MeanPooling, Medoid, segment_key, segment_vectors
 from pipeline.segment.protocol import Aggregator, Segmenter
-from pipeline.segment.scales import Scales
 from pipeline.segment.shots import Shots
-from pipeline.segment.windows import FixedWindows
+from pipeline.segment.windows import FixedWindows, Scales
 
 __all__ = [
     "AggregationSettings",

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from pipeline.store.background import FrameSample
-from pipeline.store.chosen import ChosenVideos
-from pipeline.store.erasing import erase, traces
 from pipeline.store.failure_log import FailureLog
+from pipeline.store.frame_sample import FrameSample
 from pipeline.store.parquet_store import Outline, ParquetStore
 from pipeline.store.protocol import EmbeddingStore, ReadableStore
-from pipeline.store.shared import SharedStore
+from pipeline.store.purge import erase, traces
 
 __all__ = [
-    "ChosenVideos",
     "EmbeddingStore",
     "FailureLog",
     "FrameSample",
     "Outline",
     "ParquetStore",
     "ReadableStore",
-    "SharedStore",
     "erase",
     "traces",
 ]

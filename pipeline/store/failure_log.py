@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from pipeline.errors import StoreError
+from pipeline.store.atomic_folder import Place
 from pipeline.store.file_forms import NOTE
-from pipeline.store.places import Place
 from pipeline.store.record_json import checked_metadata, checked_text, parsed
 from pipeline.types import FailedSource, Source, Status, VideoReport
 from pipeline.uris import kept_name

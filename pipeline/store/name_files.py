@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.errors import StoreError
+from pipeline.store.atomic_folder import Place
 from pipeline.store.file_forms import NOTE
-from pipeline.store.places import Place
 from pipeline.store.record_json import parsed
 from pipeline.types import VideoRecord
 

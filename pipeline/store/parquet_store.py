@@ -17,13 +17,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
-from pipeline.store.background import FRAMES_OF_A_VIDEO, FrameSample, draw_sample, keep_sample, kept_sample
+from pipeline.store.atomic_folder import Place
 from pipeline.store.checks import check_frames, check_record, check_seconds, check_unit_length, shown
 from pipeline.store.checksum import CHECKSUM_KEY, FileState, state_of
 from pipeline.store.file_forms import NOTE, VIDEO_ID
+from pipeline.store.frame_sample import FRAMES_OF_A_VIDEO, FrameSample, draw_sample, keep_sample, kept_sample
 from pipeline.store.frames_file import check_size, read_columns, read_pts, read_some_vectors, write_frames
 from pipeline.store.name_files import NameFiles, names_folder
-from pipeline.store.places import Place
 from pipeline.store.record_json import checked_text, fraction_from, fraction_text, parsed, record_from, record_mapping
 from pipeline.types import FrameEmbeddings, VideoRecord
 

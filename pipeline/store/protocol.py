@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from pipeline.store.background import FrameSample
+from pipeline.store.frame_sample import FrameSample
 from pipeline.types import FrameEmbeddings, VideoRecord
 
 __all__ = ["EmbeddingStore", "ReadableStore"]

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from pipeline.errors import VideoError, VideoReadError
-from pipeline.video.media import check_state
+from pipeline.io.media import check_state
+from pipeline.io.settings import Fetching
+from pipeline.video.identity import Identity, identify
 from pipeline.video.protocol import VideoDecoder, VideoStream
-from pipeline.video.settings import Fetching
-from pipeline.video.video_id import Identity, identify
 
 __all__ = ["IndexedVideos"]
 

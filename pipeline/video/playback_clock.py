@@ -6,9 +6,9 @@ import re
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from pipeline.video.media import Media
-from pipeline.video.mp4_edits import mp4_end
-from pipeline.video.picture_order import StoredOrder, is_raw
+from pipeline.io.media import Media
+from pipeline.video.repair.mp4_edits import mp4_end
+from pipeline.video.repair.picture_order import StoredOrder, is_raw
 
 if TYPE_CHECKING:
     import av

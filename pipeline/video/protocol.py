@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Protocol
 
-from pipeline.packets import Packets, Span
 from pipeline.types import Frame, Grid, Skip, VideoInfo
+from pipeline.types.packets import Packets, Span
 
 __all__ = ["VideoDecoder", "VideoStream"]
 

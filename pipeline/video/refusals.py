@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
+from pipeline.io.media import Media
 from pipeline.uris import suffix_of
-from pipeline.video.media import Media
 
 __all__ = ["CONTAINERS", "ENCRYPTED", "why_unopened", "why_without_video"]
 

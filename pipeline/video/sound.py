@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.video.container import Probe, open_stream, reason_of
-from pipeline.video.continuous_clock import ContinuousClock
+from pipeline.video.probe import Probe, open_stream, reason_of
+from pipeline.video.repair.continuous_clock import ContinuousClock
 
 if TYPE_CHECKING:
     import av

@@ -16,10 +16,10 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from pipeline.errors import UnsupportedVideoError, VideoError, VideoNotFoundError
+from pipeline.io.media import open_remote
+from pipeline.io.settings import Fetching
 from pipeline.uris import is_remote, local_path
-from pipeline.video.media import open_remote
 from pipeline.video.picture_checks import HEAD_BYTES, check_bytes, check_pixels, check_work, format_of
-from pipeline.video.settings import Fetching
 
 __all__ = ["Still", "read_still"]
 

@@ -12,7 +12,7 @@ import yaml
 from own_process import start_script
 
 from pipeline import Library
-from pipeline.cli import batch
+from pipeline.cli.commands import index as batch
 from pipeline.errors import StoreFullError
 from pipeline.run_config import load_run_config
 

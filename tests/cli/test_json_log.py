@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.json_log import JsonFormatter, PlainFormatter
-from pipeline.run_identity import running
+from pipeline.cli.console.json_log import JsonFormatter, PlainFormatter
+from pipeline.run_id import running
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from pipeline.cli.live import LiveBar, ProgressLines, progress_event
-from pipeline.cli.progress_line import PlainLines, clock_time, progress_line, seconds_left
+from pipeline.cli.console.progress_bar import LiveBar, ProgressLines, progress_event
+from pipeline.cli.console.progress_line import PlainLines, clock_time, progress_line, seconds_left
 from pipeline.execution import ProgressEvent
 from pipeline.execution.progress import starting
 

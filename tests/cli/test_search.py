@@ -12,8 +12,8 @@ import pytest
 from film_answers import HATS, LADDER, LADDERS, Search, names, windows
 from PIL import Image
 
-from pipeline.present import frame_at
 from pipeline.video import Decoding, make_decoder
+from pipeline.video.frame_at import frame_at
 
 # Midway through a dissolve of fire-drill, at 17 s, somebody stands a little above the ground and scores 0.58.
 CERTAIN = "--min-score", 0.7

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline.cli import asking
-from pipeline.cli.searching import search
+from pipeline.cli import question_options as asking
+from pipeline.cli.commands.search import search
 from pipeline.search import Query, Then, as_query
 
 TEXT = (Path(__file__).parents[2] / "docs" / "how-to" / "search.md").read_text(encoding="utf-8")

@@ -18,15 +18,16 @@ import yaml
 
 from jobs.index_videos import main as index_job
 from jobs.rebuild_index import main as rebuild_job
-from pipeline.cli.batch import report_fields, report_of
-from pipeline.cli.dry_run import _caveats
-from pipeline.cli.jobs import _Reports, _why
+from pipeline.cli.commands.dry_run import _caveats
+from pipeline.cli.commands.index import report_fields, report_of
+from pipeline.cli.commands.jobs import _Reports, _why
 from pipeline.config import with_overrides
-from pipeline.execution.job_batch import JobBatch
+from pipeline.io.local_files import NO_SUCH_FILE
 from pipeline.library import Library
 from pipeline.run_config import load_run_config, with_absolute_paths
+from pipeline.sources import read_listings
+from pipeline.submission.bundle import JobBatch
 from pipeline.types import Source, Status, VideoReport
-from pipeline.video import NO_SUCH_FILE, read_listings
 
 
 @pytest.fixture(autouse=True)

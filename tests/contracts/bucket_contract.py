@@ -11,9 +11,11 @@ from contracts.store_contract import made_frames, made_record
 from video_factory import Made, number_of
 
 from pipeline.errors import SourceError, VideoNotFoundError, VideoReadError
+from pipeline.io.settings import Fetching
+from pipeline.sources import expand
 from pipeline.store import ParquetStore
 from pipeline.types import Source
-from pipeline.video import Decoding, Fetching, content_id, expand, make_decoder
+from pipeline.video import Decoding, content_id, make_decoder
 
 QUICK = Fetching(timeout_seconds=5, pause_seconds=0.01, tries=2)
 

@@ -17,13 +17,14 @@ from web_server import WebServer
 from pipeline.errors import ConfigError, MomentIndexError, StoreError, WeightsUnavailableError
 from pipeline.execution import Execution, Executor, ProgressEvent, Stages, StopRequest
 from pipeline.index import MemoryIndex
-from pipeline.rows import RowRecipe
+from pipeline.io.settings import Fetching
 from pipeline.sampling import Novelty
 from pipeline.segment import FixedWindows, MeanPooling, Shots
+from pipeline.segment.row_recipe import RowRecipe
 from pipeline.store import ParquetStore
 from pipeline.types import FrameEmbeddings, IndexedSegment, Source, Status, VideoRecord, VideoReport
 from pipeline.uris import public_name
-from pipeline.video import Decoding, Fetching, make_decoder
+from pipeline.video import Decoding, make_decoder
 
 MakeExecutor = Callable[..., Executor]
 

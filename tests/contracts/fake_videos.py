@@ -28,10 +28,11 @@ from pipeline.errors import (
     VideoReadError,
     WeightsUnavailableError,
 )
-from pipeline.packets import Span
+from pipeline.io.settings import Fetching
 from pipeline.sampling import CutDetection
 from pipeline.types import Frame, Grid, Skip, VideoInfo
-from pipeline.video import Fetching, IndexedVideos, VideoDecoder
+from pipeline.types.packets import Span
+from pipeline.video import IndexedVideos, VideoDecoder
 
 HEAD = b"\0fake video\0"
 RATE = Fraction(2)

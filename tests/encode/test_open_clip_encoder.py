@@ -157,7 +157,7 @@ def test_the_prompt_counts_towards_the_length(models: Models) -> None:
 
 def test_a_longer_text_is_truncated_where_asked(models: Models, caplog: pytest.LogCaptureFixture) -> None:
     model = OpenClipEncoder(models("square", long_text="truncate")).open()
-    with caplog.at_level(logging.WARNING, logger="pipeline.encode.texts"):
+    with caplog.at_level(logging.WARNING, logger="pipeline.encode.prompts"):
         long = model.encode_texts([_words(15) + " cat"])
     assert "has 18 tokens" in caplog.text
     np.testing.assert_allclose(long, model.encode_texts([_words(14)]), atol=1e-6)

@@ -12,8 +12,8 @@ from pipeline.config import bundled_names
 from pipeline.encode import Encoding, OpenClipEncoder
 from pipeline.encode.architecture import architecture_of
 from pipeline.encode.preprocess import ClipPreprocessing
+from pipeline.encode.prompts import PromptedTexts
 from pipeline.encode.requirements import check_packages
-from pipeline.encode.texts import PromptedTexts
 from pipeline.errors import EncoderError
 from pipeline.run_config import load_run_config
 

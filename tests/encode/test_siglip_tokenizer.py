@@ -37,10 +37,10 @@ print(json.dumps({"file": tokenizer.to_str(), "ids": tokenizer.encode("a dog in 
 """
 READ = """
 import json, sys
-from pipeline.encode.open_clip_encoder import _tokenizer
+from pipeline.encode.open_clip import _tokenizer
 from pipeline.encode.architecture import architecture_of
 from pipeline.encode.requirements import check_packages
-from pipeline.encode.texts import PromptedTexts
+from pipeline.encode.prompts import PromptedTexts
 from pipeline.run_config import load_run_config
 settings = load_run_config("siglip2").encoder.model_copy(update={"cache_dir": sys.argv[1]})
 check_packages(settings, settings.model)

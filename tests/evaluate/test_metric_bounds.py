@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from pipeline.evaluate import ClipSaliency, TopAnswer, highlight_scores, moment_metrics, moment_scores, rejection_curve
+from pipeline.evaluate.bootstrap import Resampling, drawn_means, grouped, intervals, resampling_of
 from pipeline.evaluate.metrics import MATCHING_RULE, as_columns, average_precision, means, scale_of, window_ious
 from pipeline.evaluate.rejection import MOST_LOST, RejectionPoint
-from pipeline.evaluate.resampling import Resampling, drawn_means, grouped, intervals, resampling_of
 
 
 def test_the_rules_are_named_and_their_name_changes_with_them() -> None:

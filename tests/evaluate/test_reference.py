@@ -13,7 +13,7 @@ import pytest
 from generated_answers import Generated, generated
 
 from pipeline.evaluate import highlight_scores, moment_metrics
-from pipeline.evaluate.labelled import query_of_line
+from pipeline.evaluate.labels import query_of_line
 from pipeline.evaluate.metrics import as_columns, means
 
 MOMENTS = {

@@ -6,7 +6,7 @@ from dataclasses import replace
 from fixed_library import ABSENT, FixedLibrary
 
 from pipeline.evaluate import LabelledQuery, compare, evaluate
-from pipeline.evaluate.restoring import restored
+from pipeline.evaluate.evaluation import restored
 
 
 def test_a_restored_evaluation_is_as_good_as_the_one_that_was_kept() -> None:

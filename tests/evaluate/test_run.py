@@ -11,8 +11,8 @@ from fixed_library import ABSENT, QUERIES, FixedLibrary
 
 from pipeline.errors import QueryError
 from pipeline.evaluate import MATCHING_RULE, ClipSaliency, LabelledQuery, evaluate, split_missing
+from pipeline.index.rewrite import replace_rows
 from pipeline.library import Library
-from pipeline.rows import replace_rows
 
 
 def test_evaluate_asks_each_query_within_its_video() -> None:

@@ -21,11 +21,11 @@ from own_process import script_output, start_script
 
 from pipeline.errors import StoreFullError
 from pipeline.execution import Executor, Stages, for_several_batches, make_executor
-from pipeline.execution.ledger import Ledger
-from pipeline.execution.ray_kept import KeptEncoders
+from pipeline.execution.ledger.ledger import Ledger
+from pipeline.execution.ray.encoder_actors import KeptEncoders
 from pipeline.index import MemoryIndex
-from pipeline.rows import RowRecipe
 from pipeline.segment import FixedWindows, MeanPooling
+from pipeline.segment.row_recipe import RowRecipe
 from pipeline.store import ParquetStore
 from pipeline.types import Source, Status, VideoReport
 
@@ -240,7 +240,7 @@ _CLUSTER = """
     from execution.ray_head import WATCHFUL
     from pipeline.execution import Execution, Stages, make_executor
     from pipeline.index import MemoryIndex
-    from pipeline.rows import RowRecipe
+    from pipeline.segment.row_recipe import RowRecipe
     from pipeline.segment import FixedWindows, MeanPooling
     from pipeline.store import ParquetStore
     from pipeline.types import Source
@@ -298,7 +298,7 @@ _GPUS = """
     from execution.ray_head import WATCHFUL
     from pipeline.execution import Execution, Stages, make_executor
     from pipeline.index import MemoryIndex
-    from pipeline.rows import RowRecipe
+    from pipeline.segment.row_recipe import RowRecipe
     from pipeline.segment import FixedWindows, MeanPooling
     from pipeline.store import ParquetStore
     from pipeline.types import Source

@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.execution.ledger_counts import LedgerCounts
-from pipeline.execution.progress import EncoderTimes, ProgressEvent, ProgressMeter
-from pipeline.execution.video_work import BatchTimes
+from pipeline.execution.per_video.messages import BatchTimes
+from pipeline.execution.progress import EncoderTimes, LedgerCounts, ProgressEvent, ProgressMeter
 
 
 def batch(decoded: float, *, busy: float = 0.0, waited: float = 0.0, frames: int = 2) -> BatchTimes:

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from pipeline.execution.ledger_counts import LedgerCounts
-from pipeline.execution.progress import EncoderTimes, ProgressEvent, ProgressMeter
-from pipeline.execution.video_work import BatchTimes, VideoEnd
+from pipeline.execution.per_video.messages import BatchTimes, VideoEnd
+from pipeline.execution.progress import EncoderTimes, LedgerCounts, ProgressEvent, ProgressMeter
 from pipeline.execution.work_left import seconds_left
 from pipeline.types import VideoInfo
 

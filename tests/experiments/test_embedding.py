@@ -17,14 +17,15 @@ from tiny_model import make_tiny_model
 
 from pipeline.encode import OpenClipEncoder, OpenEncoder
 from pipeline.errors import ExecutionError
-from pipeline.execution import Execution, reading
+from pipeline.execution import Execution
+from pipeline.execution.per_video import frame_batches as reading
 from pipeline.experiments import embedding
 from pipeline.experiments.embedding import Embedded, embed_all, store_of
+from pipeline.experiments.joint_sampling import Shared
 from pipeline.library import Library
 from pipeline.run_config import RunConfig
-from pipeline.sampling.shared import Shared
+from pipeline.sources import expand
 from pipeline.types import Source
-from pipeline.video import expand
 
 IN_PROCESS = Execution(executor="in_process", batch_frames=7)
 NEAR = {"sampling": {"fps": 1.0, "tolerance_seconds": 0.4}}

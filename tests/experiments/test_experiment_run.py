@@ -20,8 +20,8 @@ from pipeline.errors import ConfigError, ExecutionError, QueryError
 from pipeline.evaluate import evaluate, read_labelled
 from pipeline.experiments import ExperimentResult
 from pipeline.library import Library
+from pipeline.sources import expand
 from pipeline.store import ParquetStore
-from pipeline.video import expand
 
 Model = Mapping[str, str]
 TWO = {"one": SAMPLINGS["one"], "two": SAMPLINGS["two"]}

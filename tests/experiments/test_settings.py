@@ -9,8 +9,9 @@ from plans import loaded, plan
 
 from pipeline.errors import ConfigError
 from pipeline.experiments import load_experiment, select
+from pipeline.io.settings import Fetching
 from pipeline.segment import FixedWindows
-from pipeline.video import Fetching, expand
+from pipeline.sources import expand
 
 ENCODER = {"model": "tiny", "architecture": "a.json", "checkpoint": "a.safetensors"}
 

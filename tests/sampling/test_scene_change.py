@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 from contracts.sampler_contract import GreyFrame, SamplerContract, info_of, sampled
-from films import DrawnFrame, film, shot
+from synthetic_films import DrawnFrame, film, shot
 
 from pipeline.run_config import load_run_config
 from pipeline.sampling import CutDetection, SceneChange

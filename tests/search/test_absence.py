@@ -14,10 +14,10 @@ from test_searcher import searcher_of
 from pipeline.errors import QueryError, StoreError
 from pipeline.search import Answer, Searching, as_query
 from pipeline.search.absence import refuse_unknown_words
-from pipeline.search.background import Judge
-from pipeline.search.evidence import JudgedStep
+from pipeline.search.calibration import Judge
 from pipeline.search.query import Term
-from pipeline.search.terms import JudgedTerm
+from pipeline.search.query_embedding import JudgedTerm
+from pipeline.search.scoring import JudgedStep
 from pipeline.types import FrameEmbeddings, VideoRecord
 
 Video = tuple[VideoRecord, FrameEmbeddings]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from pipeline.search import Searching
-from pipeline.search.background import Background, Judge, probability
+from pipeline.search.calibration import Background, Judge, probability
 from pipeline.store import FrameSample
 
 Vectors = npt.NDArray[np.float32]

@@ -12,7 +12,7 @@ from test_searcher import searcher_of
 
 from pipeline.errors import QueryError
 from pipeline.search import Answer, Searching, as_query
-from pipeline.search.clock import RecordingTimes, date_problem
+from pipeline.search.filters.recording_time import RecordingTimes, date_problem
 
 BEGINS = {
     "a": "2026-11-19T23:59:56",

@@ -15,7 +15,7 @@ from test_questions_by_file import SETTINGS, ColourEncoder, ask, painted
 from video_factory import make_video
 
 from pipeline.library import Library
-from pipeline.search.moments import Curve, Levels, find_spans, unrolled
+from pipeline.search.localization import Curve, Levels, find_spans, unrolled
 from pipeline.types import Moment, Source
 
 MILLISECOND = Fraction(1, 1000)

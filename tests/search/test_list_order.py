@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.search import as_query
-from pipeline.search.moments import Span
+from pipeline.search.localization import Span
 from pipeline.search.ranking import Found, Ranking, rank
 from pipeline.types import Moment
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.search import moments
-from pipeline.search.moments import (
+from pipeline.search import localization as moments
+from pipeline.search.localization import (
     Curve,
     Levels,
     Span,

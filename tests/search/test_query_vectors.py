@@ -13,9 +13,9 @@ from contracts.word_world import DictStore, WordEncoder, shown, video
 
 from pipeline.errors import QueryError
 from pipeline.search import Pictures, Term
-from pipeline.search.background import Background
-from pipeline.search.frames import FramesCache
-from pipeline.search.terms import JudgedTerm, Terms
+from pipeline.search.calibration import Background
+from pipeline.search.embedding_cache import FramesCache
+from pipeline.search.query_embedding import JudgedTerm, Terms
 from pipeline.store import FrameSample
 
 Vectors = npt.NDArray[np.float32]

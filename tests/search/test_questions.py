@@ -12,7 +12,7 @@ from test_searcher import searcher_of
 
 from pipeline.errors import QueryError
 from pipeline.search import Answer, Searcher, Searching, Term, as_query, read_query
-from pipeline.search.background import PRIOR_VIDEOS, Background, probability
+from pipeline.search.calibration import PRIOR_VIDEOS, Background, probability
 from pipeline.segment import FixedWindows
 from pipeline.store import FrameSample
 

@@ -17,9 +17,10 @@ from video_factory import make_video, steady
 
 from pipeline.encode.preprocess import ClipPreprocessing
 from pipeline.errors import UnsupportedVideoError, VideoNotFoundError
+from pipeline.io.settings import Fetching
 from pipeline.library import Library
 from pipeline.search import Answer, as_query
-from pipeline.video import Fetching, read_still
+from pipeline.video import read_still
 
 COLOURS = {"red": (230, 20, 20), "green": (20, 230, 20), "blue": (20, 20, 230)}
 RATE = 10

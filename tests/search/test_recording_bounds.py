@@ -12,8 +12,8 @@ from contracts.word_world import video
 from pipeline.errors import QueryError, StoreError
 from pipeline.index.protocol import Filter
 from pipeline.search import as_query
-from pipeline.search.clock import RecordingTimes, TimeOfDay, check_date, recorded_at
-from pipeline.search.selection import Selection, described_filters, select, skipped_of
+from pipeline.search.filters.recording_time import RecordingTimes, TimeOfDay, check_date, recorded_at
+from pipeline.search.filters.selection import Selection, described_filters, select, skipped_of
 from pipeline.types import VideoRecord
 
 DAY = 86_400

@@ -15,8 +15,8 @@ from contracts.word_world import WordEncoder
 
 from pipeline.errors import VideoError
 from pipeline.search import Pictures
-from pipeline.search.moments import Span
-from pipeline.search.refine import Refiner
+from pipeline.search.boundary_refinement import Refiner
+from pipeline.search.localization import Span
 
 Greys = npt.NDArray[np.uint8]
 

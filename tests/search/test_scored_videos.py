@@ -15,13 +15,13 @@ from contracts.word_world import DictStore, shown, video
 from pipeline.errors import StoreError
 from pipeline.search import Searching, as_query
 from pipeline.search.answer import Candidate
-from pipeline.search.background import Judge
-from pipeline.search.evidence import JudgedStep, curve_of, found_in, levels_of, moment_of, seen_video
-from pipeline.search.frames import FramesCache
-from pipeline.search.looks import Looks
-from pipeline.search.moments import Curve
+from pipeline.search.calibration import Judge
+from pipeline.search.embedding_cache import FramesCache
+from pipeline.search.localization import Curve
 from pipeline.search.query import Term
-from pipeline.search.terms import JudgedTerm
+from pipeline.search.query_embedding import JudgedTerm
+from pipeline.search.scoring import JudgedStep, curve_of, found_in, levels_of, moment_of, seen_video
+from pipeline.search.video_scan import Looks
 from pipeline.types import FrameEmbeddings, Moment, Provenance, VideoRecord
 
 # Log-odds are 10 * cosine - 5: a frame of nothing has -5, one of red about 3.9.

@@ -12,9 +12,10 @@ from contracts.word_world import DictStore, WordEncoder, video
 from pipeline.errors import QueryError, StoreError
 from pipeline.index import MemoryIndex
 from pipeline.index.protocol import Filter, Hit
-from pipeline.rows import RowRecipe, replace_rows
+from pipeline.index.rewrite import replace_rows
 from pipeline.search import Pictures, Searcher, Searching, as_query, searcher
 from pipeline.segment import MeanPooling, Shots
+from pipeline.segment.row_recipe import RowRecipe
 from pipeline.types import FrameEmbeddings, VideoRecord
 
 

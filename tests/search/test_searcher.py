@@ -9,10 +9,11 @@ from contracts.word_world import WORDS, DictStore, WordEncoder, video
 
 from pipeline.errors import QueryError
 from pipeline.index import MemoryIndex
-from pipeline.rows import RowRecipe, replace_rows
+from pipeline.index.rewrite import replace_rows
 from pipeline.search import Searcher, Searching, as_query
-from pipeline.search.frames import FramesCache
+from pipeline.search.embedding_cache import FramesCache
 from pipeline.segment import FixedWindows, MeanPooling, Segmenter, Shots
+from pipeline.segment.row_recipe import RowRecipe
 from pipeline.types import FrameEmbeddings, Moment, VideoRecord
 
 

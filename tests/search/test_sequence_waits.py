@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.search import sequences
-from pipeline.search.moments import Span
+from pipeline.search.localization import Span
 from pipeline.search.sequences import Chain, chains
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.search.moments import Span
+from pipeline.search.localization import Span
 from pipeline.search.sequences import chains
 
 

@@ -110,11 +110,8 @@ def _serve() -> None:
 
 def _import_all() -> None:
     """Import what the commands import late; nothing is started, so that a fork is safe."""
-    import pipeline.cli
-    import pipeline.execution
-    import pipeline.library
-    import pipeline.present  # noqa: F401
-    from pipeline.index.lite import silence
+
+    from pipeline.index.milvus.lite.folder import silence
 
     silence()
     import av  # noqa: F401

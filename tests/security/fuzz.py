@@ -31,27 +31,27 @@ from hypothesis import strategies as st
 from pipeline.config import load_mapping, validate, with_overrides
 from pipeline.encode.architecture_file import read_architecture
 from pipeline.errors import ConfigError, MomentseekError, QueryError, SourceError, StoreError
-from pipeline.evaluate.label_files import read_labelled_set
-from pipeline.library_file import read_library_file
+from pipeline.evaluate.label_formats import read_labelled_set
+from pipeline.io.file_kinds import problem_of
+from pipeline.io.local_files import readable_file
+from pipeline.io.media import open_media
+from pipeline.io.playlists import playlist_kind
+from pipeline.io.settings import Fetching
+from pipeline.library.saved_config import read_library_file
 from pipeline.run_config import RunConfig
-from pipeline.run_log import RunLog
-from pipeline.search.clock import TimeOfDay
+from pipeline.runs.log import RunLog
+from pipeline.search.filters.recording_time import TimeOfDay
 from pipeline.search.query import Query, read_query
+from pipeline.sources.manifests import manifest_rows
 from pipeline.store.failure_log import FailureLog
 from pipeline.store.record_json import record_from
 from pipeline.timecode import parse_seconds
 from pipeline.types import Source, VideoRecord
 from pipeline.uris import kept_name, local_path, place_of, public_name, suffix_of
-from pipeline.video.bitstreams import keyframe_test
-from pipeline.video.file_kinds import problem_of
-from pipeline.video.files import readable_file
-from pipeline.video.manifests import manifest_rows
-from pipeline.video.media import open_media
-from pipeline.video.mp4_edits import EditList, read_edit_list
-from pipeline.video.padding import content_end
-from pipeline.video.playlists import playlist_kind
 from pipeline.video.refusals import why_unopened
-from pipeline.video.settings import Fetching
+from pipeline.video.repair.bitstreams import keyframe_test
+from pipeline.video.repair.mp4_edits import EditList, read_edit_list
+from pipeline.video.repair.padding import content_end
 
 _MOST_SECONDS = 3.0
 """Processor time of one example: the files are of some kilobytes."""

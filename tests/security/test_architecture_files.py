@@ -17,7 +17,7 @@ import torch
 from tiny_model import TEXT, VIT, make_tiny_model
 
 from pipeline.encode import Encoding
-from pipeline.encode.open_clip_encoder import OpenClipEncoder
+from pipeline.encode.open_clip import OpenClipEncoder
 from pipeline.errors import ConfigError, EncoderError, MomentseekError, WeightsUnavailableError
 from pipeline.run_config import load_run_config
 

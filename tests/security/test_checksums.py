@@ -128,8 +128,8 @@ def test_a_file_that_is_no_parquet_any_more_does_not_end_the_verification(librar
 def test_the_command_says_which_file_changed_and_exits_with_1(
     library: Library, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipeline import library as library_module
     from pipeline.cli import main
+    from pipeline.library import library as library_module
 
     content = bytearray(file_of(library.store, "park").read_bytes())
     content[40] ^= 1

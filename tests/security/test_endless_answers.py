@@ -14,10 +14,12 @@ from security.wire_server import WireServer, endless, trickled
 from web_server import WebServer
 
 from pipeline.errors import SourceError, VideoError, VideoReadError
+from pipeline.io.file_kinds import HEAD_BYTES
+from pipeline.io.media import open_media, open_remote
+from pipeline.io.settings import Fetching
+from pipeline.sources import expand
 from pipeline.types import Source
-from pipeline.video import Fetching, content_id, expand
-from pipeline.video.file_kinds import HEAD_BYTES
-from pipeline.video.media import open_media, open_remote
+from pipeline.video import content_id
 
 MIB = 2**20
 SIZE = 8 * MIB
@@ -203,7 +205,7 @@ def test_lists_and_manifests_are_bounded_too(name: str, fault: str) -> None:
 
 
 def test_a_list_is_read_up_to_a_size(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("pipeline.video.sources._MOST_LIST_BYTES", 20)
+    monkeypatch.setattr("pipeline.sources.expansion._MOST_LIST_BYTES", 20)
     (tmp_path / "list.txt").write_text("a.mp4\n" * 3)
     assert list(expand([str(tmp_path / "list.txt")])) == [Source(str(tmp_path / "a.mp4"))]
     (tmp_path / "list.txt").write_text("a.mp4\n" * 4)

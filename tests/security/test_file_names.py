@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from video_factory import make_video
 
-from pipeline.present import clip_name, export_clip
+from pipeline.export import clip_name, export_clip
+from pipeline.io.settings import Fetching
 from pipeline.types import Moment
-from pipeline.video import Decoding, Fetching, IndexedVideos, content_id, make_decoder
+from pipeline.video import Decoding, IndexedVideos, content_id, make_decoder
 
 
 def moment(uri: str, start: float = 1.25, end: float = 3.0, video_id: str = "a" * 32) -> Moment:

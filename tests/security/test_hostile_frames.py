@@ -15,9 +15,9 @@ import pytest
 from contracts.store_contract import made_frames, made_record
 
 from pipeline.errors import StoreError
-from pipeline.search.moments import unrolled
+from pipeline.search.localization import unrolled
 from pipeline.store import ParquetStore, frames_file
-from pipeline.store.background import BACKGROUND_FILE, FrameSample
+from pipeline.store.frame_sample import BACKGROUND_FILE, FrameSample
 
 _KEY = b"momentseek"
 

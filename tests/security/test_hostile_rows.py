@@ -17,7 +17,7 @@ from test_library import opened as library_at
 
 from pipeline.errors import IndexDamagedError, MomentIndexError
 from pipeline.index import Indexing, MilvusIndex
-from pipeline.index.milvus_rows import MilvusRows
+from pipeline.index.milvus.rows import MilvusRows
 
 Change = Callable[[dict[str, Any]], None]
 """Changes one row of a file, as a dictionary."""
@@ -170,7 +170,7 @@ def test_a_row_of_another_video_is_not_taken_for_one_that_was_asked_for(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with MilvusIndex(Indexing(), "abc", folder=folder) as index:
-        monkeypatch.setattr("pipeline.index.milvus_rows._expression", lambda _: "")
+        monkeypatch.setattr("pipeline.index.milvus.rows._expression", lambda _: "")
         with pytest.raises(IndexDamagedError, match="came for"):
             list(index.rows_of(["v0"]))
 
@@ -183,7 +183,7 @@ def test_a_server_that_gives_the_same_rows_again_does_not_hold_a_reader_for_ever
     def the_first_page(self: MilvusRows, client: object, *, expression: str, fields: list[str]) -> list[Any]:
         return page(self, client, expression="", fields=fields)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("pipeline.index.milvus_rows._ROWS_A_REQUEST", 10)
+    monkeypatch.setattr("pipeline.index.milvus.rows._ROWS_A_REQUEST", 10)
     monkeypatch.setattr(MilvusRows, "_page", the_first_page)
     with (
         MilvusIndex(Indexing(), "abc", folder=folder) as index,
@@ -196,7 +196,7 @@ def test_a_server_that_gives_the_same_rows_again_does_not_hold_a_reader_for_ever
     "builder", ["5", "[1]", '["h", "../../etc", 5]', '["h", 5, "x"]', '["h", 5, 1e300]', "[" * 9999]
 )
 def test_odd_notes_of_a_builder(folder: Path, builder: str) -> None:
-    from pipeline.index.milvus_collections import _lives, _under_way
+    from pipeline.index.milvus.collections import _lives, _under_way
 
     assert _lives(builder) is False
     assert "run this again" in str(_under_way("c", builder))

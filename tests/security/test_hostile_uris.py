@@ -20,15 +20,17 @@ from hypothesis import strategies as st
 
 from pipeline import Library
 from pipeline.cli import main
-from pipeline.cli.json_log import JsonFormatter, PlainFormatter
+from pipeline.cli.console.json_log import JsonFormatter, PlainFormatter
 from pipeline.errors import ConfigError, MomentseekError, SourceError, StoreError, VideoError
-from pipeline.execution.video_work import failure_of
+from pipeline.execution.per_video.messages import failure_of
+from pipeline.io.media import check_state
+from pipeline.io.settings import Fetching
 from pipeline.run_config import load_run_config
 from pipeline.search import as_query
-from pipeline.store.places import Place
+from pipeline.sources import expand
+from pipeline.store.atomic_folder import Place
 from pipeline.uris import is_remote, kept_name, public_name, public_text, refusal_of, shown_name
-from pipeline.video import Fetching, IndexedVideos, content_id, expand, make_decoder, read_still
-from pipeline.video.media import check_state
+from pipeline.video import IndexedVideos, content_id, make_decoder, read_still
 from pipeline.video.settings import Decoding
 
 QUICK = Fetching(timeout_seconds=1, pause_seconds=0, tries=1)
@@ -288,7 +290,8 @@ def test_nothing_is_copied_by_a_cache(tmp_path: Path) -> None:
     code = f"""
 import tempfile; tempfile.tempdir = {str(tmp_path)!r}
 import fsspec; fsspec.filesystem("memory").pipe_file("/a.mp4", bytes(2**20))
-from pipeline.video import content_id, Fetching
+from pipeline.io.settings import Fetching
+from pipeline.video import content_id
 try:
     content_id("simplecache::memory://a.mp4", Fetching(spool_bytes=1000))
 except Exception as error:

@@ -21,11 +21,11 @@ from contracts.word_world import WordModel, video
 
 from pipeline.errors import MomentseekError, StoreError
 from pipeline.library import Library
-from pipeline.library_id import claim_library_id, read_library_id
-from pipeline.run_log import RunLog
+from pipeline.library.identity import claim_library_id, read_library_id
+from pipeline.runs.log import RunLog
 from pipeline.store import FailureLog, ParquetStore, erase, traces
-from pipeline.store.background import BACKGROUND_FILE
-from pipeline.store.places import Place
+from pipeline.store.atomic_folder import Place
+from pipeline.store.frame_sample import BACKGROUND_FILE
 from pipeline.types import FailedSource, Source
 
 pytestmark = pytest.mark.timeout(20)
@@ -417,7 +417,7 @@ def test_a_library_reached_through_a_link_opens(library: Path, tmp_path: Path) -
 
 def test_a_model_that_the_library_keeps_is_no_link(tmp_path: Path, canary: Path) -> None:
     from pipeline.config import validate
-    from pipeline.library_file import LibraryFile, read_library_file, write_library_file
+    from pipeline.library.saved_config import LibraryFile, read_library_file, write_library_file
     from pipeline.run_config import RunConfig
 
     folder = tmp_path / "library"

@@ -16,7 +16,8 @@ from contracts.index_contract import DIMENSION, random_rows, row, unit
 from own_process import script_output
 
 from pipeline.errors import MomentIndexError
-from pipeline.index import Indexing, MilvusIndex, lite_socket
+from pipeline.index import Indexing, MilvusIndex
+from pipeline.index.milvus.lite import unix_socket as lite_socket
 
 STRANGER = 65_534
 
@@ -78,7 +79,7 @@ import yaml
 from test_lite_socket import listening
 from tiny_model import make_tiny_model
 from video_factory import make_video, steady
-import pipeline.index.lite as lite
+import pipeline.index.milvus.lite.folder as lite
 from pipeline.cli import main
 
 folder = Path(sys.argv[1])

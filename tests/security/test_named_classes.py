@@ -16,9 +16,9 @@ from contracts.word_world import WordModel, video
 from pipeline import Library
 from pipeline.cli import main
 from pipeline.errors import ConfigError, MomentseekError, UntrustedLibraryError
-from pipeline.library_file import read_library_file
-from pipeline.rows import replace_rows
-from pipeline.trust import outside_settings, trusted_settings
+from pipeline.index.rewrite import replace_rows
+from pipeline.library.saved_config import read_library_file
+from pipeline.library.trust import outside_settings, trusted_settings
 
 MODULE = "received_canary"
 COMMANDS = (

@@ -17,13 +17,13 @@ from contracts.word_world import video
 
 from pipeline.config import load_mapping, validate, with_overrides
 from pipeline.errors import ConfigError, MomentseekError, QueryError, SourceError
-from pipeline.evaluate.label_files import read_labelled_set
-from pipeline.library_file import read_library_file
+from pipeline.evaluate.label_formats import read_labelled_set
+from pipeline.library.saved_config import read_library_file
 from pipeline.parsing import ParseError, parse_json, parse_yaml, shown
 from pipeline.run_config import RunConfig
 from pipeline.search.query import read_query
+from pipeline.sources.manifests import manifest_rows
 from pipeline.store.record_json import record_from, record_mapping
-from pipeline.video.manifests import manifest_rows
 
 
 @pytest.fixture(autouse=True)

@@ -20,8 +20,9 @@ from PIL import Image, features
 
 from pipeline.encode.preprocess import ClipPreprocessing
 from pipeline.errors import UnsupportedVideoError, VideoError, VideoNotFoundError
-from pipeline.search.pictures import Pictures
-from pipeline.video import Decoding, Fetching, IndexedVideos, make_decoder, read_still
+from pipeline.io.settings import Fetching
+from pipeline.search.query_images import Pictures
+from pipeline.video import Decoding, IndexedVideos, make_decoder, read_still
 from pipeline.video.limits import MOST_PICTURE_BYTES, MOST_PIXELS
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -29,7 +30,8 @@ MEMORY_SCRIPT = """
 import resource, sys
 from pipeline.encode.preprocess import ClipPreprocessing
 from pipeline.errors import VideoError
-from pipeline.video import Fetching, read_still
+from pipeline.io.settings import Fetching
+from pipeline.video import read_still
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 before = peak()

@@ -15,10 +15,10 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import VideoError
-from pipeline.video.file_kinds import problem_of
-from pipeline.video.playlists import playlist_kind
+from pipeline.io.file_kinds import problem_of
+from pipeline.io.playlists import playlist_kind
 from pipeline.video.protocol import VideoDecoder
-from pipeline.video.pyav_backend import PyAVDecoder
+from pipeline.video.pyav.decoder import PyAVDecoder
 
 BRIGHT, DARK, LIMIT = 220, 40, 130
 HLS = b"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:3\n#EXTINF:1,\ncanary.ts\n#EXT-X-ENDLIST\n"
@@ -27,13 +27,13 @@ CONCAT = b"ffconcat version 1.0\nfile canary.ts\n#\n"
 
 def decord_decoder() -> VideoDecoder:
     pytest.importorskip("decord")
-    from pipeline.video.decord_backend import DecordDecoder
+    from pipeline.video.sequential.decord import DecordDecoder
 
     return DecordDecoder()
 
 
 def opencv_decoder() -> VideoDecoder:
-    from pipeline.video.opencv_backend import OpenCVDecoder
+    from pipeline.video.sequential.opencv import OpenCVDecoder
 
     return OpenCVDecoder()
 

@@ -14,9 +14,12 @@ import pytest
 from web_server import WebServer
 
 from pipeline.errors import ConfigError, MomentseekError, SourceError, VideoError, VideoNotFoundError
+from pipeline.io.address_rules import AddressRules, PrivateHostError
+from pipeline.io.named_hosts import with_named_hosts
+from pipeline.io.settings import Fetching
 from pipeline.run_config import load_run_config
-from pipeline.video import Decoding, Fetching, IndexedVideos, content_id, expand, make_decoder, with_named_hosts
-from pipeline.video.address_rules import AddressRules, PrivateHostError
+from pipeline.sources import expand
+from pipeline.video import Decoding, IndexedVideos, content_id, make_decoder
 
 QUICK = Fetching(timeout_seconds=2, pause_seconds=0, tries=1)
 ALLOWED = QUICK.model_copy(update={"allow_private": True})
@@ -222,7 +225,7 @@ def test_credentials_do_not_go_to_another_host(server: WebServer, resolve: Calla
 def test_https_is_not_left_for_http() -> None:
     import yarl
 
-    from pipeline.video.web_client import WebClient
+    from pipeline.io.web_client import WebClient
 
     client = WebClient("https://example.org/a.mp4", ALLOWED)
     for location in ("http://example.org/a.mp4", "HTTP://other.org/", "javascript:alert(1)"):

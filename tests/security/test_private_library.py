@@ -22,11 +22,11 @@ from tiny_model import make_tiny_model
 from pipeline.cli import main
 from pipeline.errors import ConfigError, StoreError
 from pipeline.library import Library
-from pipeline.library_file import read_library_file
+from pipeline.library.saved_config import read_library_file
 from pipeline.run_config import RunConfig, json_schema, load_run_config, to_yaml
 from pipeline.store import FailureLog, ParquetStore
+from pipeline.store.atomic_folder import Place
 from pipeline.store.local_folder import LocalFolder
-from pipeline.store.places import Place
 from pipeline.store.privacy import is_private, loose_files, make_private
 
 UMASKS = (0o000, 0o022, 0o077)
@@ -207,7 +207,7 @@ def test_a_copy_with_other_modes_is_tightened_when_it_is_opened(tmp_path: Path, 
 
 
 def test_doctor_reports_what_others_can_read_of_a_private_library(tmp_path: Path) -> None:
-    from pipeline.doctor import _private_library
+    from pipeline.library.doctor import _private_library
 
     folder = tmp_path / "library"
     config = RunConfig(library=str(folder))

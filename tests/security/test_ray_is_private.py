@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 
 from pipeline.errors import ConfigError, ExecutionError
-from pipeline.execution.job_address import token_header
-from pipeline.execution.ray_folder import PREFIX, bases, remove_abandoned, session_folder
-from pipeline.execution.ray_token import private_token
+from pipeline.execution.ray.session_folder import PREFIX, bases, remove_abandoned, session_folder
+from pipeline.execution.ray.token import private_token
+from pipeline.submission.address import token_header
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 TOKEN = "0123456789abcdef" * 4
@@ -32,7 +32,7 @@ OBSERVER = """
     import glob, json, os, sys, time
     os.umask(0o022)
     from pipeline.execution import Execution
-    from pipeline.execution.ray_cluster import connected
+    from pipeline.execution.ray.cluster import connected
 
     def listeners():
         import psutil
@@ -319,7 +319,7 @@ def test_a_folder_that_others_can_rearrange_is_passed_over(base: Path, monkeypat
 
 def test_no_place_for_the_sockets_is_one_sentence(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     base.chmod(0o777)
-    monkeypatch.setattr("pipeline.execution.ray_folder.bases", lambda: [base, base / "none"])
+    monkeypatch.setattr("pipeline.execution.ray.session_folder.bases", lambda: [base, base / "none"])
     with pytest.raises(ExecutionError, match=r"rearranged.*Set RAY_TMPDIR"), session_folder():
         pass
 

@@ -22,7 +22,7 @@ from test_library import opened as library_at
 
 from pipeline.errors import IndexDamagedError, IndexLockedError, MomentIndexError
 from pipeline.index import Filter, Indexing, MilvusIndex, discard
-from pipeline.index.lite import LiteFolder
+from pipeline.index.milvus.lite.folder import LiteFolder
 
 Attack = Callable[[Path, Path], None]
 """Given the index folder and the canary's."""
@@ -215,7 +215,7 @@ def test_a_hard_link_to_a_file_elsewhere_is_not_written_through(folder: Path, ca
 
 
 def test_thousands_of_files_are_looked_at_in_no_time(folder: Path) -> None:
-    from pipeline.index.lite_tree import hard_links, wrong_files
+    from pipeline.index.milvus.lite.tree import hard_links, wrong_files
 
     for number in range(3000):
         (folder / f"file-{number}").touch()
@@ -550,13 +550,13 @@ def test_a_read_only_folder_is_checked_and_never_written_to(original: Path) -> N
 
 def test_a_link_in_a_read_only_folder_is_refused(folder: Path, canary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     replaced(_sidecar(folder), lambda path: path.symlink_to(canary / "notes.txt"))
-    monkeypatch.setattr("pipeline.index.lite.is_writable", lambda _: False)
+    monkeypatch.setattr("pipeline.index.milvus.lite.folder.is_writable", lambda _: False)
     with pytest.raises(IndexDamagedError, match="holds a link"):
         use(folder)
 
 
 def test_large_files_that_may_be_written_to_are_copied_into_a_shadow(tmp_path: Path) -> None:
-    from pipeline.index.read_only import shadow
+    from pipeline.index.milvus.lite.read_only import shadow
 
     source, target = tmp_path / "source", tmp_path / "target"
     source.mkdir()

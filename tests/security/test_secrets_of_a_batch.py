@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ConfigError, ExecutionError
-from pipeline.execution.job_address import address_of, check_answers
-from pipeline.execution.job_batch import JobBatch
-from pipeline.execution.ray_folder import PREFIX
-from pipeline.loose_modes import loose_modes
+from pipeline.execution.ray.session_folder import PREFIX
+from pipeline.library.loose_modes import loose_modes
+from pipeline.submission.address import address_of, check_answers
+from pipeline.submission.bundle import JobBatch
 
 SECRET = "hunter2"
 BATCH = JobBatch(
@@ -57,7 +57,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         folder.mkdir(mode=0o700)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
-    monkeypatch.setattr("pipeline.loose_modes.bases", lambda: [tmp_path / "temporary"])
+    monkeypatch.setattr("pipeline.library.loose_modes.bases", lambda: [tmp_path / "temporary"])
     return home
 
 

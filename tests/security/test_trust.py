@@ -19,8 +19,8 @@ from contracts.word_world import WordModel, video
 from pipeline import Library
 from pipeline.cli import main
 from pipeline.errors import ConfigError, StoreError, UntrustedLibraryError
-from pipeline.rows import replace_rows
-from pipeline.trust import trust_folder, trusted_settings
+from pipeline.index.rewrite import replace_rows
+from pipeline.library.trust import trust_folder, trusted_settings
 
 COMMANDS = (
     ("videos",),

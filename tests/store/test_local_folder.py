@@ -15,8 +15,8 @@ from contracts.store_contract import made_frames, made_record
 
 from pipeline.errors import StoreError, StoreFullError
 from pipeline.store import ParquetStore, erase
+from pipeline.store.atomic_folder import Place
 from pipeline.store.local_folder import PARTIAL, PRIVATE_MARK, LocalFolder
-from pipeline.store.places import Place
 
 CONTENT = b"new content"
 STEPS = ("fsync", "replace", "link", "unlink", "rmdir")

@@ -16,7 +16,7 @@ from PIL import Image
 from video_factory import Made, make_video, number_of, numbered, steady
 
 from pipeline.errors import UnsupportedVideoError
-from pipeline.video.pyav_backend import PyAVDecoder
+from pipeline.video.pyav.decoder import PyAVDecoder
 from pipeline.video.refusals import CONTAINERS
 
 FRAME = Fraction(1, 25)

@@ -10,7 +10,8 @@ from video_factory import make_video, steady
 from web_server import WebServer
 
 from pipeline.errors import VideoError, VideoReadError
-from pipeline.video import Decoding, Fetching, IndexedVideos, content_id, make_decoder
+from pipeline.io.settings import Fetching
+from pipeline.video import Decoding, IndexedVideos, content_id, make_decoder
 
 FETCHING = Fetching(tries=1, timeout_seconds=5, allow_private=True)
 

@@ -11,7 +11,7 @@ from matroska_factory import LACINGS, SOUNDS, with_laced_sound
 from video_catalogue import MILLISECOND
 from video_factory import Made, make_video, number_of, steady
 
-from pipeline.video.pyav_backend import PyAVDecoder
+from pipeline.video.pyav.decoder import PyAVDecoder
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,61 @@
+"""`momentseek config`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import click
+
+from pipeline.cli.common_options import configured, run_config
+
+__all__ = ["config"]
+
+
+@click.group()
+def config() -> None:
+    """Show, check or describe configurations."""
+
+
+@config.command()
+@click.argument("file", required=False, metavar="NAME_OR_PATH")
+@configured
+def show(*, file: str | None, config: str | None, overrides: Sequence[str]) -> None:
+    """Print the whole configuration with every default, as YAML that can be used again."""
+    from pipeline.run_config import to_yaml
+
+    click.echo(to_yaml(run_config(_one_of(file, config), overrides)), nl=False)
+
+
+@config.command()
+@click.argument("file", required=False, metavar="NAME_OR_PATH")
+@configured
+def check(*, file: str | None, config: str | None, overrides: Sequence[str]) -> None:
+    """Say whether a configuration is right, or what is wrong in it.
+
+    That includes the names of the model and its weights, which open_clip must know, and samplers and
+    encoders of other packages, which are imported. No video is
+    touched, and no file that is named: what is there and what is not, `momentseek doctor` says.
+    """
+    from pipeline.encode import Encoding
+    from pipeline.encode.architecture import check_model
+
+    chosen = _one_of(file, config)
+    encoder = run_config(chosen, overrides).encoder
+    if isinstance(encoder, Encoding):
+        check_model(encoder)
+    click.echo(f"{chosen or 'the default configuration'}: right", err=True)
+
+
+def _one_of(file: str | None, config: str | None) -> str | None:
+    if file is not None and config is not None:
+        raise click.UsageError(f"name one configuration: {file!r} or --config {config!r}")
+    return config if file is None else file
+
+
+@config.command()
+def schema() -> None:
+    """Print the JSON Schema of configuration files, for editors."""
+    from pipeline.run_config import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))

@@ -1,0 +1,84 @@
+"""`momentseek demo`."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from pipeline.cli.commands.index import index
+from pipeline.cli.console.json_log import say
+
+__all__ = ["demo"]
+
+
+@click.command()
+@click.option(
+    "--output",
+    "-o",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("momentseek-demo"),
+    show_default=True,
+    help="The folder for the library and the pictures.",
+)
+@click.option("--in-process", is_flag=True, help="Index in this process, without Ray.")
+@click.pass_context
+def demo(ctx: click.Context, *, output: Path, in_process: bool) -> None:
+    """Index the sample films, ask five questions, and draw the answers.
+
+    The twelve films and the small model that knows them come with momentseek; nothing is downloaded. Each answer is
+    printed beside what is true of the films. Films that are in the library already are skipped.
+
+    Exit code 1 if a film failed or the folder cannot be written.
+    """
+    from pipeline.library import Library
+    from sample_videos.demo import FILMS_FOLDER, show_answers
+
+    library = output / "library"
+    say("Indexing the sample films ..." if in_process else "Indexing the sample films through Ray ...")
+    with _writing(output):
+        output.mkdir(parents=True, exist_ok=True)
+    _index(ctx, FILMS_FOLDER, library, in_process=in_process)
+    with Library.open(library) as opened, _writing(output):
+        show_answers(opened, output)
+    click.echo(f"\nAsk your own:\n  {_program()} search --library {shlex.quote(str(library))} 'a dog in the snow'")
+
+
+@contextmanager
+def _writing(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise click.ClickException(
+            f"the demo cannot write to {str(output)!r} ({error.strerror or error}); name another folder: --output DIR"
+        ) from error
+
+
+def _index(ctx: click.Context, films: Path, library: Path, *, in_process: bool) -> None:
+    """Run `momentseek index` on the films; ends the command with its exit code if that is not 0."""
+    from pipeline.errors import FingerprintMismatchError
+
+    try:
+        ctx.invoke(index, paths=(str(films),), config="demo", library=str(library), in_process=in_process)
+    except click.exceptions.Exit as ended:
+        if ended.exit_code:
+            raise
+    except FingerprintMismatchError as error:
+        raise click.ClickException(
+            f"{str(library)!r} was made with another model than that of this version's demo; remove"
+            f" {str(library.parent)!r}, or name another folder: --output DIR"
+        ) from error
+
+
+def _program() -> str:
+    """The command as the user can type it here: by name if the shell finds it, else by its path."""
+    if shutil.which("momentseek") or not Path(sys.argv[0]).is_file():
+        return "momentseek"
+    here = Path(sys.argv[0])
+    return shlex.quote(str(here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here))

@@ -1,0 +1,236 @@
+"""What `momentseek submit --dry-run` says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.cli.console.tables import print_json
+
+if TYPE_CHECKING:
+    from pipeline.run_config import RunConfig
+    from pipeline.runs.report import RunReport
+    from pipeline.submission.bundle import JobBatch
+    from pipeline.submission.estimate import Estimate, Measured
+
+__all__ = ["show_dry_run"]
+
+_LOOKED_AT = 200
+_USUAL_DIMENSION = 512
+# Where a strategy takes frames, or makes segments, by what is shown, their number is not known beforehand.
+_USUAL_FRAMES_PER_SECOND = 1.0
+_USUAL_ROWS_PER_SECOND = 0.25
+_NOT_INCLUDED = "not included: starting the job and Ray's processes, and loading the model, which can take minutes"
+
+
+def show_dry_run(
+    config: RunConfig, batch: JobBatch, *, real_time: float | None, gpus: float | None, as_json: bool
+) -> None:
+    """Print what would be sent, how much video it is as far as it is here, and what it may take.
+
+    Args:
+        config: As it is here.
+        batch: Made of it.
+        real_time: Seconds of video that are worked off in a second; None for what is known here.
+        gpus: How many the cluster has; None where that is not known.
+        as_json: For programs.
+    """
+    here, elsewhere = _found(batch)
+    looked_at = _looked_at(config, here[:: max(1, len(here) // _LOOKED_AT)][:_LOOKED_AT])
+    known, basis = _rate(config, real_time)
+    estimate = _estimate(config, looked_at, videos=len(here), real_time=known)
+    caveats = [] if real_time else list(_caveats(config, known, gpus))
+    if as_json:
+        said = {"estimate": asdict(estimate), "rates": basis, "caveats": caveats, "not_here": elsewhere}
+        print_json({**_sent(batch), **said})
+        return
+    _print_sent(batch)
+    _print_estimate(estimate, basis, looked_at=len(looked_at), not_here=elsewhere)
+    for caveat in caveats if looked_at else ():
+        click.echo(f"{'':<10}{caveat}")
+
+
+def _rate(config: RunConfig, real_time: float | None) -> tuple[float | None, str]:
+    """How many times real time, where somebody has said it or a run of the library has shown it, and which of these."""
+    from pipeline.submission.estimate import MEASURED
+
+    if real_time:
+        return real_time, f"--rate {real_time:g}"
+    run = _largest_run(config)
+    if run is not None and run.rate is not None:
+        return run.rate, f"run {run.run_id} of this library, {run.rate:.1f} x real time on the machines that it had"
+    return None, MEASURED.source
+
+
+def _largest_run(config: RunConfig) -> RunReport | None:
+    """Of the library's finished runs with this sampling, that of most video: starting up counts least in it."""
+    from pipeline.errors import StoreError
+    from pipeline.runs.log import RunLog
+
+    try:
+        runs = [run for run in RunLog(config.library) if run.outcome == "finished" and run.rate is not None]
+    except StoreError:
+        return None
+    same = [run for run in runs if run.fingerprints.get("sampling") == config.sampling_fingerprint]
+    return max(same, key=lambda run: run.video_seconds, default=None)
+
+
+def _caveats(config: RunConfig, known: float | None, gpus: float | None) -> Iterator[str]:
+    """What a measured rate does not say of this batch."""
+    from pipeline.plugins import Plugin
+    from pipeline.submission.estimate import MEASURED
+
+    if known is not None:
+        return
+    yield "the library has no earlier run here to go by; after one, or with --rate, the time is that of your machines"
+    model = config.encoder.reference if isinstance(config.encoder, Plugin) else config.encoder.model
+    if model != MEASURED.model:
+        yield f"the rate is that of {MEASURED.model}; none was measured for {model}"
+    if gpus:
+        have = "a GPU" if gpus == 1 else f"{gpus:g} GPUs"
+        yield f"the cluster has {have}, and no rate was measured on one: the time is that without"
+
+
+def _found(batch: JobBatch) -> tuple[list[str], int]:
+    """The videos that are on this machine, and how many names stand for what is not; the network isn't asked."""
+    from pipeline.sources import expand
+    from pipeline.uris import is_remote
+
+    names = list(batch.names())
+    near = [name for name in names if not is_remote(name)]
+    found = [source.uri for source in expand(near)]
+    here = [path for path in found if os.path.isfile(path)]  # noqa: PTH113 - one call a video
+    return here, len(names) - len(near) + len(found) - len(here)
+
+
+def _looked_at(config: RunConfig, paths: Sequence[str]) -> list[Measured]:
+    """What the containers of some videos say; those that cannot be read or do not say are left out."""
+    from pipeline.errors import VideoError
+    from pipeline.submission.estimate import Measured
+    from pipeline.video import make_decoder
+
+    decoder = make_decoder(config.decoding)
+    measured = []
+    for path in paths:
+        try:
+            with decoder.open(path) as stream:
+                info = stream.info
+        except VideoError:
+            continue
+        if info.duration_seconds is not None:
+            measured.append(Measured(info.duration_seconds, info.width * info.height))
+    return measured
+
+
+def _estimate(config: RunConfig, looked_at: Sequence[Measured], *, videos: int, real_time: float | None) -> Estimate:
+    from pipeline.submission.estimate import estimate
+
+    return estimate(
+        videos,
+        looked_at,
+        frames_per_second=_frames_per_second(config.sampling),
+        rows_per_second=_rows_per_second(config.segmentation),
+        dimension=_dimension(config),
+        real_time=real_time,
+    )
+
+
+def _frames_per_second(sampling: Any) -> float:
+    parts = getattr(sampling, "parts", (sampling,))
+    rates = [getattr(part, "fps", None) for part in parts]
+    return sum(float(rate) if isinstance(rate, int | float) else _USUAL_FRAMES_PER_SECOND for rate in rates)
+
+
+def _rows_per_second(segmentation: Any) -> float:
+    if segmentation.strategy != "fixed_windows":
+        return _USUAL_ROWS_PER_SECOND
+    return 1 / float(segmentation.length_seconds - segmentation.overlap_seconds)
+
+
+def _dimension(config: RunConfig) -> int:
+    """Length of the model's embeddings; the usual one where its files are the cluster's alone or it is a plugin."""
+    from pipeline.encode.architecture import architecture_of
+    from pipeline.errors import ConfigError
+    from pipeline.plugins import Plugin
+
+    if isinstance(config.encoder, Plugin):
+        return _USUAL_DIMENSION
+    try:
+        return architecture_of(config.encoder).dimension
+    except ConfigError:
+        return _USUAL_DIMENSION
+
+
+def _sent(batch: JobBatch) -> dict[str, Any]:
+    return {
+        "id": batch.base_id,
+        "entrypoint": batch.entrypoint,
+        "library": batch.public_library,
+        "sources": batch.named,
+        "files": batch.sizes(),
+        "needed": list(batch.needed),
+        "environment": sorted(batch.environment),
+        "pip": list(batch.requirements) if batch.installs else [],
+    }
+
+
+def _print_sent(batch: JobBatch) -> None:
+    from pipeline.render.text import printable
+
+    files = ", ".join(f"{name} ({_size(size)})" for name, size in batch.sizes().items())
+    lines = {
+        "id": batch.base_id,
+        "runs": batch.entrypoint,
+        "library": f"{printable(batch.public_library)}, as the cluster sees it",
+        "sources": f"{batch.named} named",
+        "code": f"momentseek {batch.version} (pipeline, jobs)",
+        "files": files,
+        "model": _model(batch),
+        "env": ", ".join(sorted(batch.environment)) or "none",
+        "packages": f"installed by Ray: {', '.join(batch.requirements)}"
+        if batch.installs
+        else "the cluster's own, checked",
+    }
+    for name, said in lines.items():
+        click.echo(f"{name:<10}{said}")
+
+
+def _model(batch: JobBatch) -> str:
+    from pipeline.render.text import printable
+
+    if batch.needed:
+        return f"not sent, and to be there on the cluster's machines: {printable(', '.join(batch.needed))}"
+    return "sent along, and kept in the library" if batch.model else "the cluster's own, or downloaded there"
+
+
+def _print_estimate(estimate: Estimate, basis: str, *, looked_at: int, not_here: int) -> None:
+    from pipeline.render.text import counted
+    from pipeline.timecode import format_seconds
+
+    extent = f"{estimate.videos} here"
+    if not_here:
+        extent += f"; {not_here} more are not on this machine and are not counted below"
+    click.echo(f"{'videos':<10}{extent}")
+    if not looked_at:
+        click.echo(f"{'estimate':<10}none: no video that can be read is on this machine")
+        return
+    whole = f"{format_seconds(round(estimate.video_seconds))[:-4]} of video, {counted(estimate.frames, 'frame')}"
+    if looked_at < estimate.videos:
+        whole += f", reckoned from the {looked_at} that were looked at"
+    click.echo(f"{'length':<10}{whole}")
+    click.echo(f"{'time':<10}{format_seconds(round(estimate.work_seconds))[:-4]} by {basis}")
+    click.echo(f"{'':<10}{_NOT_INCLUDED}")
+    click.echo(f"{'storage':<10}{_size(estimate.store_bytes)} of embeddings, {_size(estimate.index_bytes)} of index")
+
+
+def _size(size_bytes: int) -> str:
+    size = float(size_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"

@@ -1,0 +1,156 @@
+"""`momentseek index rebuild`, `momentseek index migrate` and `momentseek index verify`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.common_options import as_json, configured, in_library, require_library
+from pipeline.cli.console.count_bar import count_bar
+from pipeline.cli.console.tables import echo, print_json
+
+if TYPE_CHECKING:
+    from pipeline.library.maintenance import Difference
+
+__all__ = ["migrate", "rebuild", "verify"]
+
+_MOST_KEYS = 5
+
+
+@click.command("index rebuild")
+@click.argument("paths", nargs=-1, metavar="")
+@configured
+@in_library
+@as_json
+def rebuild(
+    *, paths: Sequence[str], config: str | None, overrides: Sequence[str], library: str | None, as_json: bool
+) -> None:
+    """Make the index of a library anew from its frame embeddings; no video is read.
+
+    It is made beside the one that answers, which it replaces in one step: a search never meets half an index, and
+    where the rebuild is killed, the old one goes on answering. Also how another index.kind or segmentation is had:
+    --set index.kind=HNSW.
+    """
+    from pipeline.render.text import counted
+
+    _refuse_paths("rebuild", paths)
+    with require_library(library, config, overrides) as opened, count_bar("videos") as on_video:
+        rebuilt = opened.rebuild_index(on_video=on_video)
+    if as_json:
+        print_json(asdict(rebuilt))
+    else:
+        whole = f"{counted(rebuilt.videos, 'video')}, {counted(rebuilt.segments, 'segment')}"
+        echo(f"{whole} in {rebuilt.elapsed_seconds:.1f} s")
+
+
+@click.command("index migrate")
+@click.argument("uri", required=False, metavar="URI")
+@click.option("--own", is_flag=True, help="Move it back into the library's own folder.")
+@configured
+@in_library
+@as_json
+def migrate(
+    *, uri: str | None, own: bool, config: str | None, overrides: Sequence[str], library: str | None, as_json: bool
+) -> None:
+    """Move the index of a library to URI: a Milvus server (http://host:19530), or a folder for Milvus Lite.
+
+    The index is filled there from the frame embeddings; no video is read. Until it is complete, the present index goes
+    on answering; then the library uses the new one. Run the command again if it was interrupted: it goes on from
+    there. The old index is left as it is.
+    """
+    from pipeline.library.index_place import index_place
+    from pipeline.render.text import counted
+
+    if own == (uri is not None) or uri == "":
+        raise click.UsageError("name the new place: a server's URI or a folder; or --own for the library's own folder")
+    with require_library(library, config, overrides) as opened, count_bar("videos") as on_video:
+        before = index_place(opened.config)
+        moved = opened.migrate_index(uri, on_video=on_video)
+        after = index_place(opened.config)
+    if as_json:
+        print_json({**asdict(moved), "uri": opened.config.index.uri})
+        return
+    whole = f"{counted(moved.videos, 'video')}, {counted(moved.segments, 'segment')}"
+    echo(f"the index is in {after}: {whole} in {moved.elapsed_seconds:.1f} s")
+    if before != after and before.backend != "memory":
+        echo(f"the old index in {before} is left as it is; remove it when no process uses it", err=True)
+
+
+@click.command("index verify")
+@click.argument("paths", nargs=-1, metavar="")
+@configured
+@in_library
+@as_json
+@click.pass_context
+def verify(
+    ctx: click.Context,
+    *,
+    paths: Sequence[str],
+    config: str | None,
+    overrides: Sequence[str],
+    library: str | None,
+    as_json: bool,
+) -> None:
+    """Compare the index of a library with its frame embeddings, row by row; nothing is changed.
+
+    Names, by video, the rows that are missing, that are too many, and whose times, metadata or vector differ, and the
+    files whose checksum is not the one that they were written with.
+
+    Exit code 1 if there is any.
+    """
+    from pipeline.render.text import counted
+
+    _refuse_paths("verify", paths)
+    with require_library(library, config, overrides) as opened, count_bar("videos") as on_video:
+        comparison = opened.verify_index(on_video=on_video)
+    found = comparison.differences
+    for difference in found:
+        if as_json:
+            print_json(asdict(difference))
+        else:
+            _print(difference)
+    wrong = len(found)
+    differ = counted(wrong, "video differs", "videos differ")
+    remedy = _remedy(found)
+    said = f"{differ}{remedy and '; '}{remedy}" if wrong else "all as it should be"
+    whole = f"{counted(comparison.videos, 'video')}, {counted(comparison.segments, 'segment')}"
+    echo(f"{whole}: {said}", err=True)
+    if comparison.without_checksum:
+        files = counted(comparison.without_checksum, "file has", "files have")
+        echo(f"{files} no checksum: written by an older version of momentseek", err=True)
+    ctx.exit(1 if wrong else 0)
+
+
+def _remedy(differences: Sequence[Difference]) -> str:
+    ways = []
+    if any(difference.file == "changed" for difference in differences):
+        ways.append("remove the videos whose files changed and index them again, or restore the files from a copy")
+    if any(difference.missing or difference.extra or difference.different for difference in differences):
+        ways.append("to put it right: momentseek index rebuild")
+    return "; ".join(ways)
+
+
+def _print(difference: Difference) -> None:
+    from pipeline.render.text import printable
+
+    names = ", ".join(map(printable, difference.names)) or ("broken" if difference.problem else "not in the library")
+    echo(f"{printable(difference.video_id)} ({names})")
+    if difference.file == "changed":
+        echo("  file changed: its checksum is not the one that it was written with")
+    elif difference.file == "missing":
+        echo("  file missing: there are no frame embeddings of it")
+    if difference.problem:
+        echo(f"  {printable(difference.problem)}")
+    unlike = [f"{key}: {how}" for key, how in (difference.different or {}).items()]
+    for what, rows in (("missing", difference.missing), ("extra", difference.extra), ("different", unlike)):
+        if rows:
+            more = f" and {len(rows) - _MOST_KEYS} more" if len(rows) > _MOST_KEYS else ""
+            echo(f"  {what} {len(rows)}: {'; '.join(map(printable, rows[:_MOST_KEYS]))}{more}")
+
+
+def _refuse_paths(word: str, paths: Sequence[str]) -> None:
+    if paths:
+        raise click.UsageError(f"`index {word}` takes no paths; to index a folder of that name, write ./{word}")

@@ -1,0 +1,169 @@
+"""`momentseek remove`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.common_options import as_json, configured, in_library, require_library
+from pipeline.cli.console.tables import complain, echo, print_json
+from pipeline.cli.selection_options import lost_folders, selected, selecting
+
+if TYPE_CHECKING:
+    from pipeline.library import Library
+    from pipeline.library.library import Removed
+    from pipeline.types import VideoRecord
+
+__all__ = ["remove"]
+
+_MOST_LISTED = 20
+_MOVED = "a file that was moved counts as missing until its new place is indexed"
+
+
+@click.command()
+@selecting
+@click.option("--dry-run", is_flag=True, help="Print which videos would go, and remove nothing.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask before several videos go that were not named singly.")
+@configured
+@in_library
+@as_json
+def remove(
+    *,
+    names: Sequence[str],
+    where: Sequence[str],
+    missing: bool,
+    dry_run: bool,
+    yes: bool,
+    config: str | None,
+    overrides: Sequence[str],
+    library: str | None,
+    as_json: bool,
+) -> None:
+    """Take videos out of a library; the files themselves are left alone.
+
+    \b
+    momentseek remove gate.mp4 5b3c0d1e2f4a6978
+    momentseek remove "cam1/**/*.mp4" --dry-run
+    momentseek remove --where camera=gate --missing
+
+    VIDEO is a name, path, URI or id, or a pattern: one without / is matched with file names, any other with whole
+    paths, and ** is any number of folders. With --where and --missing, only those of them go that fit; without VIDEO,
+    all that fit. --missing takes videos of which no file is left: make sure first that all disks are mounted, and that
+    files that were moved are indexed at their new places: until then, such a video counts as missing.
+
+    Prints a receipt for each: what was removed, and what was still found of it afterwards, which is nothing. Ended
+    early, it can be run again by the video's id.
+    """  # noqa: D301 - click knows the character itself, not a backslash and a b
+    if not (names or where or missing):
+        raise click.UsageError("name the videos, or select them by --where or --missing")
+    with require_library(library, config, overrides) as opened:
+        video_ids, unnamed = _chosen(opened, names, where, missing=missing)
+        if dry_run:
+            _print_dry_run(opened, video_ids, as_json=as_json)
+            return
+        if len(unnamed) > 1 and not yes:
+            _confirm(unnamed)
+        for video_id in video_ids:
+            _print(opened.remove(video_id), as_json=as_json)
+    if not video_ids:
+        echo("no video was removed", err=True)
+
+
+def _chosen(
+    library: Library, names: Sequence[str], where: Sequence[str], *, missing: bool
+) -> tuple[list[str], list[VideoRecord]]:
+    """Select the videos to remove: all ids, and the records of those that were not named singly.
+
+    All are looked up before anything is removed: a wrong name removes nothing.
+    """
+    from pipeline.errors import QueryError
+    from pipeline.search.filters.video_names import is_pattern
+
+    if where or missing:
+        found = selected(library, names, where, missing=missing)
+        if missing and found.records:
+            _warn_of_lost_folders(found.records)
+            echo(f"warning: {_MOVED}", err=True)
+        ids = [record.video_id for record in found.records]
+        return ids, [record for record in found.records if record.video_id not in found.named_singly]
+    ids, unnamed = [], {}
+    for name in names:
+        try:
+            ids.append(library.find_removable(name))
+        except QueryError:
+            if not is_pattern(name) or _goes_by(library, name):
+                raise
+            matched = library.select(name).records
+            unnamed.update({record.video_id: record for record in matched})
+            ids += [record.video_id for record in matched]
+    singly = set(ids) - unnamed.keys()
+    return list(dict.fromkeys(ids)), [record for video_id, record in unnamed.items() if video_id not in singly]
+
+
+def _goes_by(library: Library, name: str) -> bool:
+    """Whether a video goes by a name that looks like a pattern."""
+    from pipeline.errors import QueryError
+
+    try:
+        library.find(name)
+    except QueryError:
+        return False
+    return True
+
+
+def _warn_of_lost_folders(records: Sequence[VideoRecord]) -> None:
+    folders = lost_folders(records)
+    if folders:
+        more = f" and {len(folders) - 3} more" if len(folders) > 3 else ""
+        echo(f"warning: not there: {', '.join(folders[:3])}{more}; if a disk is not mounted, mount it first", err=True)
+
+
+def _confirm(unnamed: Sequence[VideoRecord]) -> None:
+    for record in unnamed[:_MOST_LISTED]:
+        echo(f"  {record.video_id}  {record.last_name}", err=True)
+    if len(unnamed) > _MOST_LISTED:
+        echo(f"  and {len(unnamed) - _MOST_LISTED} more", err=True)
+    try:
+        agreed = click.confirm(f"Remove these {len(unnamed)} videos from the library?", err=True)
+    except (click.Abort, OSError):
+        # The question's line is still open.
+        echo(err=True)
+        complain(
+            f"error: {len(unnamed)} videos would be removed, and nobody answered; nothing was removed: add --yes, or"
+            " look first with --dry-run"
+        )
+        raise click.exceptions.Exit(2) from None
+    if not agreed:
+        echo("no video was removed", err=True)
+        raise click.exceptions.Exit(1)
+
+
+def _print_dry_run(library: Library, video_ids: Sequence[str], *, as_json: bool) -> None:
+    from pipeline.render.text import counted
+
+    known = {record.video_id: record for record in library.survey()[0]}
+    for video_id in video_ids:
+        record = known.get(video_id)
+        names = [] if record is None else list(record.names or record.former_names)
+        if as_json:
+            print_json({"video_id": video_id, "names": names, "would_remove": True})
+        else:
+            echo(f"would remove {video_id} ({', '.join(names)})")
+    echo(f"{counted(len(video_ids), 'video')} would be removed", err=True)
+
+
+def _print(removed: Removed, *, as_json: bool) -> None:
+    from pipeline.render.text import counted, printable
+
+    if as_json:
+        print_json(asdict(removed))
+        return
+    names = f" ({', '.join(map(printable, removed.names))})" if removed.names else ""
+    click.echo(
+        f"removed {printable(removed.video_id)}{names}: {counted(removed.segments, 'segment')},"
+        f" {counted(removed.frames, 'frame embedding')}, {counted(removed.files, 'file')};"
+        f" {removed.remaining_segments + removed.remaining_files} found afterwards"
+    )

@@ -1,0 +1,181 @@
+"""`momentseek search`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.cli.common_options import as_json, configured, in_library, require_library
+from pipeline.cli.console.absences import print_absences, say_what_was_sampled
+from pipeline.cli.console.answers import print_answer, print_explanation, say_what_is_missing
+from pipeline.cli.console.tables import complain, echo, print_json, warn_of_problems
+from pipeline.cli.question_options import Asked, InOrder, question_options
+
+if TYPE_CHECKING:
+    from pipeline.library import Library
+    from pipeline.search import Answer
+
+__all__ = ["search"]
+
+
+@click.command(cls=InOrder)
+@question_options
+@click.option("--explain", is_flag=True, help="Say how the answer came to be.")
+@click.option("--sheet", type=click.Path(dir_okay=False, path_type=Path), help="Draw the moments on one PNG picture.")
+@click.option("--clips", type=click.Path(file_okay=False, path_type=Path), help="Write each moment as MP4 here.")
+@configured
+@in_library
+@as_json
+def search(
+    *,
+    asked: Asked,
+    explain: bool,
+    sheet: Path | None,
+    clips: Path | None,
+    config: str | None,
+    overrides: Sequence[str],
+    library: str | None,
+    as_json: bool,
+) -> None:
+    """Find the moments that show TEXT, best first.
+
+    \b
+    momentseek search "a person climbs" --and "a ladder" --not "a hard hat"
+    momentseek search "a truck arrives" --then "a person unloads boxes" --within 30
+    momentseek search --like gate.mp4@1:12.5 --per-video 1
+    momentseek search --none "a person" --from 2026-11-20 --to 2026-11-21T06:00
+
+    Scores are between 0 and 1 and mean the same for all questions: what scores less than --min-score is no answer.
+    Times are on the video's playback clock, as a player shows them, and may be written 75.5, 1:15.5 or 0:01:15.5; ± is
+    shown where an end is uncertain by more than half a second. Clips begin and end exactly where the moment does; they
+    are encoded anew, with the video's sound. Where nothing matches it says so, and the exit code is 0.
+    docs/how-to/search.md has more.
+    """  # noqa: D301 - click knows the character itself, not a backslash and a b
+    if asked.lines is not None and (sheet is not None or clips is not None):
+        raise click.UsageError("--queries prints answers alone; draw --sheet and write --clips for one question each")
+    if asked.query is not None and asked.query.none and (sheet is not None or clips is not None):
+        raise click.UsageError(
+            "--none lists what is without a moment; there is nothing for --sheet and --clips to show"
+        )
+    with require_library(library, config, overrides) as opened:
+        if asked.query is None:
+            _answer_lines(opened, asked, explained=explain)
+            return
+        answer = opened.ask(asked.query)
+        _print(answer, opened, explained=explain, as_json=as_json)
+        if sheet is not None:
+            _draw(opened, answer, sheet)
+        is_whole, said = (True, []) if clips is None else _export(opened, answer, clips)
+        warn_of_problems(opened.indexed_videos, known=said)
+    if answer.query.none:
+        say_what_was_sampled(answer)
+    else:
+        say_what_is_missing(answer)
+    if _complain_of_broken(answer) or not is_whole:
+        raise click.exceptions.Exit(1)
+
+
+def _complain_of_broken(answer: Answer) -> bool:
+    """Report the videos that could not be searched, as their files are broken; whether there is any."""
+    broken = [skipped for skipped in answer.explanation.skipped if skipped.is_broken]
+    for skipped in broken:
+        complain(f"error: not searched: {skipped.why}")
+    return bool(broken)
+
+
+def _print(answer: Answer, library: Library, *, explained: bool, as_json: bool) -> None:
+    from pipeline.export import absence_json, moment_json
+
+    if as_json and explained:
+        print_json(_whole(answer, library, explained=True))
+    elif as_json:
+        for moment in answer.moments:
+            print_json(moment_json(moment))
+        for absence in answer.absences:
+            print_json(absence_json(absence))
+    else:
+        print_answer(answer)
+        print_absences(answer)
+        if explained:
+            print_explanation(answer, _prompts(library))
+
+
+def _prompts(library: Library) -> tuple[str, ...]:
+    """Templates of texts; an encoder of another package takes texts as they are."""
+    prompts: tuple[str, ...] = getattr(library.config.encoder, "prompts", ("{}",))
+    return prompts
+
+
+def _whole(answer: Answer, library: Library, *, explained: bool) -> dict[str, Any]:
+    from pipeline.export import answer_json
+
+    fields = answer_json(answer, explained=explained)
+    if explained:
+        fields["explanation"]["prompts"] = list(_prompts(library))
+    return fields
+
+
+def _answer_lines(library: Library, asked: Asked, *, explained: bool) -> None:
+    """Answer many questions, each as soon as it is read: a program may wait for an answer before it asks the next."""
+    from pipeline.errors import MomentseekError
+    from pipeline.render.text import counted
+    from pipeline.search import as_query, read_query
+
+    # What is wrong with the library is no fault of a question.
+    library.searcher()
+    failed = 0
+    for number, line in enumerate(asked.lines or (), 1):
+        if not line.strip():
+            continue
+        answered: dict[str, Any] = {"line": number}
+        try:
+            query = as_query(read_query(line, f"line {number}"), asked.given)
+            answer = library.ask(query)
+            answered |= _whole(answer, library, explained=explained)
+            if broken := [skipped.why for skipped in answer.explanation.skipped if skipped.is_broken]:
+                failed += 1
+                answered["error"] = f"not searched: {'; '.join(broken)}"
+        except MomentseekError as error:
+            failed += 1
+            answered["error"] = str(error)
+        print_json(answered)
+    if failed:
+        echo(f"{counted(failed, 'question')} could not be answered", err=True)
+        raise click.exceptions.Exit(1)
+
+
+def _draw(library: Library, answer: Answer, path: Path) -> None:
+    from pipeline.export import contact_sheet
+
+    picture = contact_sheet(answer, library.indexed_videos)
+    try:
+        picture.save(path, format="PNG")
+    except OSError as error:
+        raise click.ClickException(f"the sheet cannot be written: {error}") from error
+    echo(f"wrote {path}", err=True)
+
+
+def _export(library: Library, answer: Answer, folder: Path) -> tuple[bool, list[str]]:
+    """Write the clips; whether all could be written, and why some could not."""
+    from pipeline.errors import VideoError
+    from pipeline.export import clip_name, export_clip
+    from pipeline.render.text import counted, printable
+
+    written, problems = 0, []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for rank, moment in enumerate(answer.moments, answer.first_rank):
+            try:
+                export_clip(library.indexed_videos, moment, folder / clip_name(rank, moment))
+            except VideoError as error:
+                problems.append(str(error))
+                echo(f"warning: no clip of moment {rank}: {printable(str(error))}", err=True)
+            else:
+                written += 1
+    except OSError as error:
+        raise click.ClickException(f"clips cannot be written: {error}") from error
+    echo(f"wrote {counted(written, 'clip')} to {folder}", err=True)
+    return not problems, problems

@@ -1,0 +1,172 @@
+"""`momentseek submit`: a batch for a Ray cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.commands.jobs import at_address, follow_job
+from pipeline.cli.common_options import as_json, in_library, run_config
+from pipeline.cli.console.json_log import say
+from pipeline.cli.console.tables import print_json
+
+if TYPE_CHECKING:
+    from pipeline.run_config import RunConfig
+    from pipeline.submission.bundle import JobBatch
+    from pipeline.submission.client import RayJobs
+
+__all__ = ["submit"]
+
+
+@click.command()
+@click.argument("config", metavar="CONFIG")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCES...")
+@at_address
+@in_library
+@click.option("--set", "overrides", metavar="NAME=VALUE", multiple=True, help="Override a setting, as sampling.fps=2.")
+@click.option("--follow", "-f", is_flag=True, help="Show the batch's reports until it ends, and end as it did.")
+@click.option("--dry-run", is_flag=True, help="Say what would be sent, and what it may take; send nothing.")
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="For --dry-run: how many times real time.")
+@click.option(
+    "--env", "variables", metavar="NAME[=VALUE]", multiple=True, help="Pass a variable, from here or with this value."
+)
+@click.option("--pip", "installs", is_flag=True, help="Let Ray install the packages that the batch needs.")
+@as_json
+@click.pass_context
+def submit(
+    ctx: click.Context,
+    *,
+    config: str,
+    sources: Sequence[str],
+    address: str | None,
+    library: str | None,
+    overrides: Sequence[str],
+    follow: bool,
+    dry_run: bool,
+    rate: float | None,
+    variables: Sequence[str],
+    installs: bool,
+    as_json: bool,
+) -> None:
+    """Index videos on a Ray cluster, by its Jobs API; CONFIG is a file or a name, as "default".
+
+    Videos and library are named as the cluster's machines see them; relative paths are made absolute here. Lists,
+    manifests and a small model's files are read here, and go along.
+    Prints the job's id, which is always the same for the same batch: what runs already is not started twice, and with
+    --follow is followed.
+
+    Exit code 0 if the batch runs; with --follow, that of the batch.
+    """
+    from pipeline.submission.address import address_of
+
+    if "" in sources:
+        raise click.UsageError("one of SOURCES is empty; name a file or a folder")
+    settings = run_config(config, overrides, library)
+    batch = _batch(settings, sources, variables, installs=installs)
+    if dry_run:
+        from pipeline.cli.commands.dry_run import show_dry_run
+
+        show_dry_run(settings, batch, real_time=rate, gpus=_gpus(address), as_json=as_json)
+        return
+    from pipeline.submission.client import RayJobs
+
+    jobs = RayJobs(address_of(address))
+    job_id = _submitted(jobs, batch, settings, is_quiet=follow, as_json=as_json)
+    if follow:
+        ctx.exit(follow_job(jobs, job_id, as_json=as_json))
+
+
+def _gpus(address: str | None) -> float | None:
+    """How many GPUs the cluster has; None where none is named, or it does not say."""
+    from pipeline.errors import ConfigError, ExecutionError
+    from pipeline.submission.address import address_of
+    from pipeline.submission.client import RayJobs
+
+    try:
+        return RayJobs(address_of(address)).gpus()
+    except ConfigError:
+        if address is not None:
+            raise
+    except ExecutionError as error:
+        say(f"the cluster could not be asked for its GPUs: {error}", level=logging.WARNING)
+    return None
+
+
+def _batch(config: RunConfig, sources: Sequence[str], variables: Sequence[str], *, installs: bool) -> JobBatch:
+    from importlib.metadata import requires, version
+
+    from pipeline.run_config import plugins_of, to_yaml, with_absolute_paths
+    from pipeline.search.filters.recording_time import check_date
+    from pipeline.sources import read_listings
+    from pipeline.submission.bundle import JobBatch
+    from pipeline.submission.model_files import job_model
+
+    # A job joins the cluster that runs it, whatever cluster the configuration is used with elsewhere.
+    own = config.execution.model_copy(update={"address": None})
+    config = with_absolute_paths(config.model_copy(update={"execution": own}))
+    model = job_model(config.encoder, config.library)
+    config = config.model_copy(update={"encoder": model.encoder})
+    return JobBatch(
+        config_yaml=to_yaml(config),
+        identity=config.model_dump(mode="json", exclude={"execution", "search"}),
+        library=config.library,
+        sources=tuple(read_listings(sources, check=partial(check_date, name=config.search.recorded_at))),
+        version=version("momentseek"),
+        requirements=tuple(text for text in requires("momentseek") or () if "extra ==" not in text),
+        installs=installs,
+        environment=dict(map(_variable, variables)),
+        model=model.sent,
+        needed=(*model.needed, *(f"the package of {plugin.class_path}" for plugin in plugins_of(config))),
+    )
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or (not equals and name not in os.environ):
+        raise click.UsageError(f"--env {name!r}: there is no such variable here; set it, or write NAME=VALUE")
+    return name, value if equals else os.environ[name]
+
+
+def _submitted(jobs: RayJobs, batch: JobBatch, config: RunConfig, *, is_quiet: bool, as_json: bool) -> str:
+    """Submit, say so, and return the job's id."""
+    from pipeline.cli.commands.jobs import clock
+    from pipeline.render.text import printable
+    from pipeline.uris import public_name
+
+    _check_writer(jobs, batch, config)
+    submitted = jobs.submit(batch)
+    job, address = submitted.job, public_name(jobs.address)
+    if as_json and not is_quiet:
+        print_json({"id": job.id, "status": job.status, "is_new": submitted.is_new, "address": address})
+    elif not is_quiet:
+        click.echo(job.id)
+    if submitted.is_new:
+        said = f"submitted {job.id} to {address}"
+        if batch.needed:
+            said += f"; not sent, and to be there on its machines: {printable(', '.join(batch.needed))}"
+        if batch.installs:
+            said += "; Ray installs the packages first, which takes minutes"
+    else:
+        said = f"{job.id} is running already, since {clock(job.started_seconds)}; nothing was submitted"
+    say(said if is_quiet else f"{said}; follow it: momentseek jobs logs {job.id} --follow")
+    return job.id
+
+
+def _check_writer(jobs: RayJobs, batch: JobBatch, config: RunConfig) -> None:
+    """Milvus Lite lets one process in at a time; a second batch would fail as soon as it began."""
+    from pipeline.errors import ExecutionError
+
+    if config.index.backend != "milvus" or "://" in (config.index.uri or ""):
+        return
+    for job in jobs.jobs():
+        others = not job.id.startswith(batch.base_id) and not job.has_ended
+        if others and job.metadata.get("library") == batch.public_library:
+            raise ExecutionError(
+                f"{job.id} is writing the library {batch.public_library!r}, and Milvus Lite lets one batch in at a"
+                " time; wait for it, stop it, or set index.uri to a Milvus server"
+            )

@@ -1,0 +1,138 @@
+"""`momentseek videos` and `momentseek doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.common_options import as_json, configured, in_library, library_config, require_library
+from pipeline.cli.console.tables import complain, print_json, print_table
+from pipeline.cli.selection_options import record_json, selected, selecting
+
+if TYPE_CHECKING:
+    from pipeline.types import FailedSource, VideoRecord
+
+__all__ = ["doctor", "videos"]
+
+_COLOURS = {"ok": "green", "note": "yellow", "broken": "red"}
+
+
+@click.command()
+@selecting
+@configured
+@in_library
+@click.option("--failed", is_flag=True, help="The sources whose latest try failed, and why.")
+@as_json
+@click.pass_context
+def videos(
+    ctx: click.Context,
+    *,
+    names: Sequence[str],
+    where: Sequence[str],
+    missing: bool,
+    config: str | None,
+    overrides: Sequence[str],
+    library: str | None,
+    failed: bool,
+    as_json: bool,
+) -> None:
+    """List the videos of a library, or those that VIDEO (names or patterns), --where and --missing select.
+
+    Exit code 1 if the file of one cannot be read; the others are listed.
+    """
+    with require_library(library, config, overrides) as opened:
+        if failed:
+            if names or where or missing:
+                raise click.UsageError("--failed lists all failed sources; leave out what selects videos")
+            _print_failures(opened.failures(), as_json=as_json)
+            return
+        records: Sequence[VideoRecord]
+        records, broken = opened.survey()
+        if names or where or missing:
+            records = selected(opened, names, where, missing=missing).records
+    if as_json:
+        for record in records:
+            print_json(record_json(record))
+    else:
+        _print_records(records)
+    for error in broken.values():
+        complain(f"error: {error}")
+    ctx.exit(1 if broken else 0)
+
+
+def _print_records(records: Sequence[VideoRecord]) -> None:
+    from pipeline.render.text import counted, printable
+    from pipeline.search.filters.metadata import metadata_text
+    from pipeline.timecode import format_seconds
+
+    rows = [
+        [
+            record.video_id,
+            str(record.status),
+            format_seconds(record.duration_seconds),
+            str(record.frame_count),
+            printable(metadata_text(record.metadata)),
+            printable(", ".join(record.names) or f"none; was {', '.join(record.former_names)}, now another video"),
+        ]
+        for record in records
+    ]
+    columns = ["id", "status", "duration", "frames", "metadata", "names"]
+    if not any(record.metadata for record in records):
+        columns, rows = [*columns[:4], columns[5]], [[*row[:4], row[5]] for row in rows]
+    if rows:
+        print_table(columns, rows, right=(2, 3))
+    click.echo(counted(len(rows), "video"), err=True)
+
+
+def _print_failures(failures: Sequence[FailedSource], *, as_json: bool) -> None:
+    from pipeline.render.text import counted, printable
+
+    if as_json:
+        for failure in failures:
+            fields = asdict(failure)
+            source = fields.pop("source")
+            print_json({"uri": source["uri"], **fields, "metadata": source["metadata"]})
+        return
+    rows = [[failure.failed_at, printable(failure.source.uri), printable(failure.problem)] for failure in failures]
+    if rows:
+        print_table(["failed at", "source", "why"], rows)
+    again = "; try again by: momentseek index --retry-failed" if rows else ""
+    click.echo(f"{counted(len(rows), 'failed source')}{again}", err=True)
+
+
+@click.command()
+@configured
+@in_library
+@as_json
+@click.pass_context
+def doctor(
+    ctx: click.Context, *, config: str | None, overrides: Sequence[str], library: str | None, as_json: bool
+) -> None:
+    """Check whether all that momentseek needs works here, and say what to do where it doesn't.
+
+    Exit code 1 if something that is needed is broken.
+    """
+    from pipeline.errors import UntrustedLibraryError
+    from pipeline.library.doctor import examine
+    from pipeline.render.text import printable
+    from pipeline.run_config import RunConfig
+
+    refused = None
+    try:
+        settings = library_config(library, config, overrides)
+    except UntrustedLibraryError as error:
+        settings, refused = RunConfig(library=library or RunConfig().library), error
+    is_well = True
+    for finding in examine(settings, refused):
+        is_well = is_well and finding.state != "broken"
+        if as_json:
+            print_json(asdict(finding))
+            continue
+        click.echo(f"{click.style(f'{finding.state:<8}', fg=_COLOURS[finding.state])}{finding.what:<16}", nl=False)
+        click.echo(printable(finding.said))
+        if finding.remedy:
+            click.echo(f"{'':<24}{printable(finding.remedy)}")
+    ctx.exit(0 if is_well else 1)

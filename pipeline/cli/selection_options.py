@@ -1,0 +1,98 @@
+"""The options by which a command selects videos of a library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from pipeline.cli.console.tables import echo
+
+if TYPE_CHECKING:
+    from pipeline.library import Library
+    from pipeline.library.videos import SelectedVideos
+    from pipeline.types import Scalar, VideoRecord
+
+__all__ = ["lost_folders", "metadata_of", "record_json", "selected", "selecting"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def selecting(command: F) -> F:
+    """The arguments `names`, `where` and `missing`: which videos are meant."""
+    names = click.argument("names", nargs=-1, metavar="[VIDEO...]")
+    where = click.option(
+        "--where", metavar="NAME=VALUE", multiple=True, help="Only videos with this metadata, as camera=gate."
+    )
+    missing = click.option(
+        "--missing",
+        is_flag=True,
+        help="Only videos with no file left. One that was moved counts until its new place is indexed.",
+    )
+    return names(where(missing(command)))
+
+
+def metadata_of(entries: Sequence[str], option: str) -> dict[str, Scalar]:
+    """Metadata written as NAME=VALUE; values are read as those of a CSV manifest.
+
+    Args:
+        entries: As they were written.
+        option: By which option, for messages.
+
+    Raises:
+        UsageError: One is not written so.
+    """
+    from pipeline.sources import scalar_of
+
+    said = {}
+    for entry in entries:
+        name, equals, value = entry.partition("=")
+        if not name or not equals or not value:
+            raise click.UsageError(f"{option} {entry!r}: expected NAME=VALUE, as camera=gate")
+        said[name] = scalar_of(value)
+    return said
+
+
+def selected(library: Library, names: Sequence[str], where: Sequence[str], *, missing: bool) -> SelectedVideos:
+    """The videos that the options select; where nothing has the metadata, standard error says what there is."""
+    from pipeline.search.filters.metadata import metadata_hint
+
+    wanted = metadata_of(where, "--where")
+    if "" in names:
+        raise click.UsageError("one of the names is empty; name a video, or leave it out")
+    found = library.select(*names, where=wanted, missing=missing)
+    if not found.records and wanted:
+        hint = metadata_hint(library.survey()[0], wanted)
+        if hint:
+            echo(hint, err=True)
+    for video_id, error in found.unknown.items():
+        echo(f"warning: {video_id} is not taken as missing: {error}", err=True)
+    return found
+
+
+def lost_folders(records: Sequence[VideoRecord]) -> list[str]:
+    """Folders of the videos' files that are not there themselves: a disk may not be mounted."""
+    from pipeline.uris import is_remote
+
+    places = {str(Path(name).parent) for record in records for name in record.names if not is_remote(name)}
+    return sorted(place for place in places if not Path(place).is_dir())
+
+
+def record_json(record: VideoRecord) -> dict[str, Any]:
+    """A video's record as JSON can hold it."""
+    return {
+        "video_id": record.video_id,
+        "names": list(record.names),
+        "former_names": list(record.former_names),
+        "status": str(record.status),
+        "duration_seconds": record.duration_seconds,
+        "covered_seconds": record.covered_seconds,
+        "frame_count": record.frame_count,
+        "problem": record.problem,
+        "width": record.info.width,
+        "height": record.info.height,
+        "codec": record.info.codec,
+        "metadata": dict(record.metadata),
+    }

@@ -1,0 +1,354 @@
+"""CLIP models by way of open_clip."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline import allocator
+from pipeline.config import fingerprint
+from pipeline.encode.architecture import Architecture, architecture_of, content_hash, register, resolved
+from pipeline.encode.checkpoint import check_network_size, check_weights_file
+from pipeline.encode.device import Precision, chosen_device, chosen_precision
+from pipeline.encode.fusion import fused
+from pipeline.encode.preprocess import ClipPreprocessing
+from pipeline.encode.prompts import PromptedTexts
+from pipeline.encode.requirements import check_packages
+from pipeline.encode.settings import Encoding
+from pipeline.encode.weights import name_of, unavailable, weights_file
+from pipeline.errors import EncoderError
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["OpenClipEncoder", "OpenClipModel"]
+
+# What torch, safetensors and open_clip raise for a file that is cut short, of another kind or of another model.
+_LOADING_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    StopIteration,
+    TypeError,
+    ValueError,
+)
+# Eight mebibytes, of 512 numbers each.
+_MOST_KNOWN_TEXTS = 4096
+
+
+@dataclass(frozen=True)
+class OpenClipEncoder:
+    """An encoder of open_clip's models: by name and tag, from a checkpoint, or with an architecture of your own.
+
+    Holds its settings only, so it is cheap to make and to pickle; torch is imported by `open`, and by `find_weights`
+    for weights that are not .safetensors.
+    """
+
+    settings: Encoding
+
+    def __getstate__(self) -> dict[str, Encoding]:
+        # A worker has another working directory, and of the project it may have this package alone.
+        places = {name: getattr(self.settings, name) for name in ("checkpoint", "architecture", "cache_dir")}
+        absolute = {name: str(resolved(path).absolute()) for name, path in places.items() if path is not None}
+        return {"settings": self.settings.model_copy(update=absolute)}
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of the embedding space: model and tag, and the content of checkpoint and architecture file.
+
+        Device, precision, prompts and batch size are left out: they change no embedding beyond rounding, or no image's.
+
+        Raises:
+            WeightsUnavailableError: The checkpoint or the architecture file cannot be read.
+        """
+        settings = self.settings
+        parts = {"model": settings.model, "pretrained": None if settings.architecture else settings.pretrained}
+        for name in ("checkpoint", "architecture"):
+            path = getattr(settings, name)
+            try:
+                parts[name] = path and content_hash(resolved(path))
+            except OSError as error:
+                raise unavailable(settings, f"encoder.{name} cannot be read ({error})") from error
+        return fingerprint(parts)
+
+    @property
+    def description(self) -> str:
+        """The model for people, as "ViT-B-32 (laion2b_s34b_b79k)"."""
+        return name_of(self.settings)
+
+    def preprocessing(self) -> ClipPreprocessing:
+        """The model's preprocessing, picklable, made without its weights.
+
+        Raises:
+            ConfigError: open_clip knows no such model or tag, or the architecture file cannot be used.
+        """
+        return architecture_of(self.settings).preprocessing
+
+    def find_weights(self) -> None:
+        """See that the weights can be had, and download them if they are not here; they are not loaded.
+
+        Raises:
+            ConfigError: open_clip knows no such model or tag, or the architecture file cannot be used.
+            WeightsUnavailableError: They are out of reach, or the file holds none.
+        """
+        architecture_of(self.settings)
+        path = weights_file(self.settings).absolute()
+        with _refusing_broken(self.settings, path):
+            check_weights_file(path)
+
+    def open(self) -> OpenClipModel:
+        """Load the weights.
+
+        Raises:
+            ConfigError: open_clip knows no such model or tag, or there is no such device here.
+            WeightsUnavailableError: The weights are out of reach, broken, or another model's.
+            EncoderError: The tokenizer cannot be made, or a package that the model needs is not installed.
+        """
+        import torch
+
+        architecture = architecture_of(self.settings)
+        device = chosen_device(self.settings.device)
+        precision = chosen_precision(self.settings.precision, device)
+        if self.settings.threads is not None:
+            torch.set_num_threads(self.settings.threads)
+        if device.type == "cpu":
+            allocator.keep()
+        register(architecture)
+        check_packages(self.settings, architecture.name)
+        network = fused(_loaded(self.settings, architecture))
+        return OpenClipModel(self.settings, architecture, network, device=device, precision=precision)
+
+
+class OpenClipModel:
+    """A model whose weights are loaded; made by `OpenClipEncoder.open`.
+
+    The image tower computes in the chosen precision, weights and input cast to it; the text tower in fp32, since texts
+    are few. Embeddings are normalised in fp32.
+    """
+
+    def __init__(
+        self,
+        settings: Encoding,
+        architecture: Architecture,
+        network: Any,
+        *,
+        device: torch.device,
+        precision: Precision,
+    ) -> None:
+        import torch
+
+        self._dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+        self._precision = precision
+        self._device = device
+        self._network = network.eval().requires_grad_(requires_grad=False).to(device)
+        self._network.visual.to(dtype=self._dtype)
+        self._mean = torch.tensor(architecture.mean, device=device).view(1, 3, 1, 1) * 255
+        self._std = torch.tensor(architecture.std, device=device).view(1, 3, 1, 1) * 255
+        self._shape = architecture.preprocessing.image_height, architecture.preprocessing.image_width, 3
+        self._batch_size = settings.batch_size
+        tokenizer = _tokenizer(settings, architecture)
+        self._texts = PromptedTexts(settings, tokenizer, int(network.context_length), architecture.vocabulary)
+        self._known_texts: dict[str, npt.NDArray[np.float32]] = {}
+        self._logit_scale = float(network.logit_scale.exp())
+        # Only models that are trained with a sigmoid have one. Where a checkpoint lacks it, open_clip fills in 0.
+        bias = getattr(network, "logit_bias", None)
+        self._logit_bias = None if bias is None else float(bias) or None
+        try:
+            self._dimension = int(self._text_features(tokenizer(["a"])).shape[1])
+        except _LOADING_ERRORS as error:
+            cause = " ".join(str(error).split())[:200]
+            raise EncoderError(
+                f"{name_of(settings)}: its text tower cannot embed a text ({type(error).__name__}: {cause}); check"
+                " vocab_size and context_length of its architecture"
+            ) from error
+
+    @property
+    def dimension(self) -> int:
+        """Length D of an embedding."""
+        return self._dimension
+
+    @property
+    def device(self) -> str:
+        """Where it runs, as "cpu" or "cuda:0"."""
+        return str(self._device)
+
+    @property
+    def precision(self) -> str:
+        """Number format of the image tower: "fp32", "bf16" or "fp16"."""
+        return self._precision
+
+    @property
+    def logit_scale(self) -> float:
+        """By what the model was trained to multiply cosines; some 100 in most."""
+        return self._logit_scale
+
+    @property
+    def logit_bias(self) -> float | None:
+        """What a sigmoid-trained model adds to the scaled cosine for the log-odds of a match; None for others."""
+        return self._logit_bias
+
+    def encode_images(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Embed preprocessed images.
+
+        Args:
+            images: uint8 (N, image_height, image_width, 3) RGB.
+
+        Returns:
+            float32 (N, D), each row of unit length.
+
+        Raises:
+            ValueError: `images` has another type or shape.
+            EncoderError: An image's embedding is not finite or is zero.
+        """
+        import torch
+
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != self._shape:
+            raise ValueError(f"expected uint8 images (N, {self._shape}), got {images.dtype} {images.shape}")
+        if not len(images):
+            return np.empty((0, self.dimension), np.float32)
+        firsts = range(0, len(images), self._batch_size)
+        # A GPU is asked for its results once, so that it has the next batch at hand when it is done with one.
+        features = [self._image_features(images[first : first + self._batch_size]) for first in firsts]
+        return _normalised(torch.cat(features), [f"image {row}" for row in range(len(images))])
+
+    def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Embed texts, prompts applied, averaged and normalised; those that were asked lately are remembered.
+
+        Returns:
+            float32 (N, D), each row of unit length, a row a text.
+
+        Raises:
+            TextTooLongError: A text does not fit the context and the configuration says to refuse it.
+            EncoderError: A text's embedding is not finite or is zero.
+        """
+        if not texts:
+            return np.empty((0, self.dimension), np.float32)
+        known = {text: vector for text in texts if (vector := self._known_texts.get(text)) is not None}
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        if new:
+            known |= zip(new, self._embedded(new), strict=True)
+            if len(self._known_texts) > _MOST_KNOWN_TEXTS:
+                self._known_texts = {}
+            self._known_texts |= known
+        return np.stack([known[text] for text in texts])
+
+    def too_long(self, texts: Sequence[str]) -> tuple[str, ...]:
+        """Those texts that do not fit the context; they are refused, or lose their end where that is configured."""
+        return self._texts.too_long(texts)
+
+    def unknown_words(self, text: str) -> tuple[str, ...]:
+        """The words of a text outside the vocabulary that the architecture file declares, as they are written."""
+        return self._texts.unknown_words(text)
+
+    def _embedded(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        import torch
+
+        tokens = torch.cat([self._texts.tokens(text) for text in texts])
+        parts = [tokens[first : first + self._batch_size] for first in range(0, len(tokens), self._batch_size)]
+        features = torch.cat([self._text_features(part).float() for part in parts])
+        of_prompts = len(tokens) // len(texts)
+        names = [f"text {text!r}" for text in texts]
+        prompted = _normalised(features, [name for name in names for _ in range(of_prompts)])
+        averages = prompted.reshape(len(texts), of_prompts, self.dimension).mean(axis=1)
+        return _normalised(torch.from_numpy(averages), names)
+
+    def _image_features(self, images: npt.NDArray[np.uint8]) -> torch.Tensor:
+        import torch
+
+        # torch refuses to share memory that is read-only, so the batch is copied.
+        batch = torch.from_numpy(np.array(images))
+        if self._device.type == "cuda":
+            batch = batch.pin_memory()
+        with torch.inference_mode():
+            pixels = batch.to(self._device, non_blocking=True).permute(0, 3, 1, 2).float()
+            pixels = ((pixels - self._mean) / self._std).to(self._dtype)
+            features: torch.Tensor = self._network.encode_image(pixels)
+        return features
+
+    def _text_features(self, tokens: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        with torch.inference_mode():
+            features: torch.Tensor = self._network.encode_text(tokens.to(self._device))
+        return features
+
+
+def _normalised(features: torch.Tensor, names: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Rows of unit length on the CPU; refuses a row without a direction, by its name."""
+    import torch
+
+    features = features.float()
+    lengths = torch.linalg.vector_norm(features, dim=1, keepdim=True)
+    bad = ~(torch.isfinite(lengths) & (lengths > 0)).squeeze(1)
+    if bool(bad.any()):
+        row = int(bad.nonzero()[0])
+        raise EncoderError(
+            f"{names[row]}: the model's embedding has the length {float(lengths[row])}, so no direction; the weights"
+            " are broken, or too big for this precision: try encoder.precision=fp32"
+        )
+    vectors: npt.NDArray[np.float32] = (features / lengths).cpu().numpy()
+    return vectors
+
+
+def _loaded(settings: Encoding, architecture: Architecture) -> Any:
+    """The network with its weights in fp32 on the CPU; half-precision files are widened."""
+    import open_clip
+
+    # Absolute, since open_clip takes a name that is one of its tags for that tag.
+    path = weights_file(settings).absolute()
+    options = {"force_quick_gelu": True} if architecture.quick_gelu else {}
+    with _refusing_broken(settings, path):
+        check_weights_file(path)
+        if settings.architecture is not None:
+            check_network_size(architecture.name, path)
+        return open_clip.create_model(
+            architecture.name, pretrained=str(path), precision="fp32", device="cpu", weights_only=True, **options
+        )
+
+
+@contextmanager
+def _refusing_broken(settings: Encoding, path: Path) -> Iterator[None]:
+    """Where a file of weights is read: what is raised for one that is broken becomes a WeightsUnavailableError."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (pickle.UnpicklingError, EOFError) as error:
+        # torch's own text advises to load it unsafely; that would run whatever code the file holds.
+        raise unavailable(settings, f"{str(path)!r} is not a file of tensors alone, or is broken") from error
+    except (*_LOADING_ERRORS, SafetensorError) as error:
+        cause = " ".join(str(error).split())
+        cause = cause if len(cause) <= 400 else f"{cause[:400]}..."
+        problem = f"{str(path)!r} is broken or of another model ({type(error).__name__}: {cause})"
+        raise unavailable(settings, problem) from error
+
+
+def _tokenizer(settings: Encoding, architecture: Architecture) -> Any:
+    import open_clip
+
+    try:
+        tokenizer = open_clip.get_tokenizer(architecture.name, cache_dir=settings.cache_dir)
+    except ImportError as error:
+        raise EncoderError(
+            f"{name_of(settings)}: its tokenizer needs another package ({error}); run: pip install 'momentseek[siglip]'"
+        ) from error
+    except (OSError, RuntimeError, ValueError) as error:
+        raise EncoderError(
+            f"{name_of(settings)}: its tokenizer cannot be loaded ({' '.join(str(error).split())}); where there is no"
+            " network, fill a cache elsewhere and set encoder.cache_dir"
+        ) from error
+    if hasattr(tokenizer, "tokenizer"):
+        # Those of Hugging Face. All of open_clip's models were trained with the padding on the right; transformers 5
+        # puts that of Gemma, which SigLIP 2 uses, on the left where the model's files do not say.
+        tokenizer.tokenizer.padding_side = "right"
+    return tokenizer

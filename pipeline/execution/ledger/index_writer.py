@@ -1,0 +1,100 @@
+"""Rows on their way into the index, those of many videos in one go."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.errors import FingerprintMismatchError, IndexLockedError, MomentIndexError
+from pipeline.execution.stage_times import Stopwatch
+from pipeline.index.protocol import MomentIndex
+from pipeline.index.rewrite import remove_other_rows
+from pipeline.types import IndexedSegment, VideoReport
+
+__all__ = ["RowWriter"]
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A video that is in the store and whose rows are not in the index yet."""
+
+    report: VideoReport
+    rows: Sequence[IndexedSegment]
+
+
+class RowWriter:
+    """Gathers the rows of videos until they are to be written; its length is the number of rows that wait.
+
+    Args:
+        index: Where they go.
+
+    Attributes:
+        last_seconds: Time that the last writing took.
+    """
+
+    def __init__(self, index: MomentIndex) -> None:
+        self._index = index
+        self._waiting: list[_Waiting] = []
+        self._rows = 0
+        self._watch = Stopwatch()
+        self.last_seconds = 0.0
+
+    def __len__(self) -> int:
+        return self._rows
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no video waits; one may have no rows."""
+        return not self._waiting
+
+    @property
+    def seconds(self) -> float:
+        """Time spent writing."""
+        return self._watch.seconds
+
+    def add(self, report: VideoReport, rows: Sequence[IndexedSegment]) -> None:
+        """Have a video wait, with the report that it gets when its rows are written."""
+        self._waiting.append(_Waiting(report, rows))
+        self._rows += len(rows)
+
+    def write(self) -> list[tuple[VideoReport, str | None]]:
+        """Write all that waits: the report of each video, and why its rows could not be written; None where they were.
+
+        Raises:
+            MomentIndexError: The index cannot be used.
+        """
+        waiting, self._waiting, self._rows = self._waiting, [], 0
+        if not waiting:
+            return []
+        before = self.seconds
+        try:
+            return self._written(waiting)
+        finally:
+            self.last_seconds = self.seconds - before
+
+    def _written(self, waiting: Sequence[_Waiting]) -> list[tuple[VideoReport, str | None]]:
+        try:
+            self._write(waiting)
+        except (FingerprintMismatchError, IndexLockedError):
+            raise
+        except MomentIndexError as error:
+            if os.strerror(errno.ENOSPC) in str(error):
+                raise
+            # One video's rows may be to blame; an index that does not even count is to blame itself.
+            self._index.count()
+            return [(each.report, self._problem_alone(each)) for each in waiting]
+        return [(each.report, None) for each in waiting]
+
+    def _problem_alone(self, video: _Waiting) -> str | None:
+        try:
+            self._write([video])
+        except MomentIndexError as error:
+            return str(error)
+        return None
+
+    def _write(self, videos: Sequence[_Waiting]) -> None:
+        with self._watch:
+            remove_other_rows(self._index, {str(each.report.video_id): each.rows for each in videos})
+            self._index.upsert([row for each in videos for row in each.rows])

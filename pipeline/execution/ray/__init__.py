@@ -1,0 +1,1 @@
+"""Running a batch on Ray."""

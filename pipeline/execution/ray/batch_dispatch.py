@@ -1,0 +1,186 @@
+"""Batches of frames that wait for an encoder, and which of them goes where."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from pipeline.execution.per_video.embedding_buffer import GatheredEmbeddings
+from pipeline.execution.per_video.messages import BatchTimes, Vectors, VideoEnd
+from pipeline.execution.ray.encoder_actors import Member
+from pipeline.execution.ray.encoder_pool import EncoderPool
+from pipeline.types import Source
+from pipeline.video import Identity
+
+__all__ = ["RayPart", "RayVideo", "WaitingParts"]
+
+
+@dataclass(eq=False)
+class RayVideo:
+    """A try to index a video; its batches can come back from the encoders in another order.
+
+    Attributes:
+        source: What was asked for.
+        identity: What its content is, and when that was so.
+        tries_left: How often it may be begun again where Ray loses something of it.
+        number: Its number in the batch's progress.
+        node_id: Where it is read, once that has begun.
+        batches_read: How many batches its reader gave.
+        gathered: The embeddings that have come without a gap.
+        end: What is known once all of it is read.
+        is_over: It has failed or was begun again, so what still comes of this try is of no use.
+    """
+
+    source: Source
+    identity: Identity
+    tries_left: int
+    number: int = 0
+    node_id: str | None = None
+    batches_read: int = 0
+    gathered: GatheredEmbeddings = field(default_factory=GatheredEmbeddings)
+    end: VideoEnd | None = None
+    is_over: bool = False
+    _times: dict[int, BatchTimes] = field(default_factory=dict)
+    _vectors: dict[int, Vectors] = field(default_factory=dict)
+
+    @property
+    def video_id(self) -> str:
+        """From its content."""
+        return self.identity.video_id
+
+    @property
+    def is_encoded(self) -> bool:
+        """Whether the embeddings of all batches that were read have come."""
+        return self.gathered.batches == self.batches_read
+
+    def misses(self, item: BatchTimes | VideoEnd) -> str | None:
+        """What was lost before this, if anything was: a reader that died must have been followed up without a gap."""
+        number = item.number if isinstance(item, BatchTimes) else item.batches
+        if number == self.batches_read:
+            return None
+        return f"its reader died, and the next one went on at batch {number} after {self.batches_read}"
+
+    def take_read(self, times: BatchTimes, pixels: Any) -> RayPart:
+        """Take the times of the next batch, and make of it what an encoder gets."""
+        part = RayPart(self, self.batches_read, pixels, len(times), self.node_id)
+        self._times[self.batches_read] = times
+        self.batches_read += 1
+        return part
+
+    def take_encoded(self, number: int, vectors: Vectors) -> None:
+        """Take a batch's embeddings; those whose turn it is are copied out of Ray's shared memory."""
+        self._vectors[number] = vectors
+        while (following := self.gathered.batches) in self._vectors:
+            self.gathered.add(self._times.pop(following), self._vectors.pop(following))
+
+
+@dataclass(eq=False)
+class RayPart:
+    """A batch of a video's frames on its way to an encoder.
+
+    Attributes:
+        video: Whose.
+        number: Which batch of the video.
+        pixels: Reference of the frames.
+        frames: How many there are.
+        node_id: Where they lie.
+        deaths: How often an encoder died, or its device broke, in a call that it was part of.
+    """
+
+    video: RayVideo
+    number: int
+    pixels: Any
+    frames: int
+    node_id: str | None = None
+    deaths: int = 0
+
+    @property
+    def alone(self) -> bool:
+        """Whether it must not share a call with other videos."""
+        return self.deaths > 0
+
+
+class WaitingParts:
+    """Hands batches to encoders, oldest first, and where that can be to one on the node where their frames lie.
+
+    An encoder takes the frames of its own node and of nodes that have none. Only one that has nothing to do takes those
+    of a node whose encoder is busy, and leaves that its next call: what is taken goes over the network.
+
+    Args:
+        encoders: Who gets them.
+        batch_frames: Most frames of a call, which may be of several videos.
+    """
+
+    def __init__(self, encoders: EncoderPool[RayPart], batch_frames: int) -> None:
+        self._encoders = encoders
+        self._batch_frames = batch_frames
+        self._parts: deque[RayPart] = deque()
+
+    @property
+    def frames(self) -> int:
+        """How many wait."""
+        return sum(part.frames for part in self._parts)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether there is less than a call for each encoder, so that more is to be asked of the readers."""
+        return self.frames < self._batch_frames * self._encoders.open_count
+
+    def add(self, part: RayPart) -> None:
+        """One more, the last in the queue."""
+        self._parts.append(part)
+
+    def drop(self, is_unwanted: Callable[[RayPart], bool]) -> None:
+        """Forget some."""
+        self._parts = deque(part for part in self._parts if not is_unwanted(part))
+
+    def hand_out(self) -> None:
+        """Make all calls that are due; one that isn't full is made only to an encoder without work."""
+        while self._parts and any(self._hand_to(member) for member in self._encoders.takers()):
+            pass
+
+    def _hand_to(self, member: Member) -> bool:
+        parts = self._call_for(member)
+        if not parts:
+            return False
+        chosen = set(map(id, parts))
+        self.drop(lambda part: id(part) in chosen)
+        self._encoders.submit(parts, member)
+        return True
+
+    def _call_for(self, member: Member) -> list[RayPart]:
+        own, others = self._sides(member)
+        waiting: Iterator[RayPart] = iter(own) if own or member.calls else chain(own, others)
+        parts: list[RayPart] = []
+        frames = 0
+        is_full = False
+        for part in waiting:
+            if parts and (part.alone or parts[0].alone or frames + part.frames > self._batch_frames):
+                is_full = True
+                break
+            parts.append(part)
+            frames += part.frames
+        if not parts or not member.takes(alone=parts[0].alone):
+            return []
+        return parts if is_full or frames >= self._batch_frames or member.calls == 0 else []
+
+    def _sides(self, member: Member) -> tuple[list[RayPart], list[RayPart]]:
+        """The parts that this encoder is the right one for, and those that it may take off others.
+
+        The next call of each other encoder is left to it: it has that as soon as it is done with one.
+        """
+        own: list[RayPart] = []
+        others: list[RayPart] = []
+        nodes = self._encoders.nodes - {member.node_id}
+        left = Counter[str | None]()
+        for part in self._parts:
+            if part.node_id not in nodes:
+                own.append(part)
+            elif left[part.node_id] < self._batch_frames:
+                left[part.node_id] += part.frames
+            else:
+                others.append(part)
+        return own, others

@@ -1,0 +1,336 @@
+"""The encoders of a pool: which there are, on what, and what takes the place of those that go."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+
+from pipeline.encode.protocol import Encoder, Preprocessing
+from pipeline.errors import ExecutionError, MomentseekError
+from pipeline.execution.ray.cluster import Shares
+from pipeline.execution.ray.remote_tasks import DeviceFault, EncoderProcess
+
+__all__ = ["KeptEncoders", "Member", "Members", "line_of", "own_error"]
+
+_log = logging.getLogger(__name__)
+# One call runs and one waits, so that an encoder never waits for the driver.
+_CALLS_AT_ONCE = 2
+# In a row, on fresh processes: then a device is given up.
+_FAULTS_OF_DEVICE = 6
+
+
+@dataclass(eq=False)
+class Member:
+    """An encoder: its process, and what it has to do.
+
+    Attributes:
+        actor: Its process.
+        gpus: Share of a GPU that it holds.
+        is_open: Whether its model is loaded.
+        calls: How many it has.
+        asked_at: When it was asked to load its model.
+        is_reserved: Whether its call has it to itself.
+        is_leaving: Whether it ends when its calls are done, as others of more use are open.
+        is_ended: Whether it was ended for want of use or of its GPU, and did not die.
+        faults: How often in a row its device broke, in the processes before it too.
+        node_id: Where it is, once it is open.
+    """
+
+    actor: Any
+    gpus: float = 0.0
+    is_open: bool = False
+    calls: int = 0
+    asked_at: float = field(default_factory=time.monotonic)
+    is_reserved: bool = False
+    is_leaving: bool = False
+    is_ended: bool = False
+    faults: int = 0
+    node_id: str | None = None
+
+    def takes(self, *, alone: bool) -> bool:
+        """Whether it takes a call; frames that are to be alone get it to themselves: its death has one cause then."""
+        return (
+            self.is_open and not (self.is_reserved or self.is_leaving) and self.calls < (1 if alone else _CALLS_AT_ONCE)
+        )
+
+
+@dataclass
+class Members:
+    """Opens encoders as the cluster has room for, and replaces those that died for good or whose device is past use.
+
+    What is expected of them beside their calls is in `waitables`; what of that is ready goes to `collect`.
+
+    Args:
+        encoder: What they open.
+        shares: How many, and what each holds.
+        retries: How often Ray starts one again by itself.
+        kept: Where those that are open already are taken from first, and where those that are sound go at the end.
+
+    Attributes:
+        preprocessing: The encoder's, as soon as one of them has said it.
+        load_seconds: What they have spent so far until their model was loaded.
+    """
+
+    encoder: Encoder
+    shares: Shares
+    retries: int
+    kept: KeptEncoders | None = None
+    preprocessing: Preprocessing | None = None
+    load_seconds: float = 0.0
+    _all: list[Member] = field(default_factory=list)
+    _asked: Any = None
+    _asked_of: Member | None = None
+    _opening: dict[Any, Member] = field(default_factory=dict)
+    _given_up: int = 0
+
+    def __iter__(self) -> Iterator[Member]:
+        return iter(self._all)
+
+    def start(self) -> None:
+        """Start them; starting twice changes nothing."""
+        if self._all:
+            return
+        if self.kept is not None:
+            self._all = self.kept.take(self._kind, self.shares.encoders)
+        new = [self._add() for _ in range(self.shares.encoders - len(self._all))]
+        self._ask(self._all[0])
+        for member in new:
+            self._open(member)
+
+    def waitables(self) -> list[Any]:
+        """References that something is expected of."""
+        asked = [] if self._asked is None else [self._asked]
+        return [*asked, *self._opening]
+
+    @property
+    def open(self) -> list[Member]:
+        """Those that take calls, now or when they are done with others."""
+        return [member for member in self._all if member.is_open and not member.is_leaving]
+
+    def collect(self, reference: Any) -> None:
+        """Take in what one of them has said.
+
+        Raises:
+            MomentseekError: The model cannot be used.
+            ExecutionError: They die, or their devices break, again and again.
+        """
+        answer = self._answer(reference)
+        if reference is self._asked:
+            self._asked, self.preprocessing = None, answer
+            return
+        member = self._opening.pop(reference)
+        if isinstance(answer, DeviceFault):
+            self.replace_broken(member, answer.problem)
+            return
+        member.is_open, member.node_id = True, answer
+        self.load_seconds += time.monotonic() - member.asked_at
+        self.part_with_others()
+
+    def resize(self, shares: Shares) -> None:
+        """The cluster has another size: start those that it has room for now; none that works is ended.
+
+        Where the first GPUs have joined, encoders on processors go on until one on a GPU is open. Those whose GPU has
+        left would wait for it for ever, and are ended.
+        """
+        if (shares.encoders, shares.encoder_gpus) != (self.shares.encoders, self.shares.encoder_gpus):
+            # Devices that were past use may have left, and others have joined.
+            self._given_up = 0
+        self.shares = shares
+        if not self._all:
+            return
+        for member in self._stranded():
+            self._end(member)
+        for member in self._fitting:
+            member.is_leaving = False
+        self._fill_up()
+        self._ask_again()
+
+    def part_with_others(self) -> None:
+        """End those that another kind takes the place of, each when its calls are done."""
+        if any(member.is_open for member in self._fitting):
+            for member in self._others:
+                member.is_leaving = True
+                if member.calls == 0:
+                    self._end(member)
+            self._ask_again()
+
+    def replace_dead(self, member: Member) -> None:
+        """Start another in place of one that died; again for the same one changes nothing.
+
+        Raises:
+            ExecutionError: There is none left.
+        """
+        if member not in self._all:
+            return
+        self._all.remove(member)
+        if member.gpus != self.shares.encoder_gpus and not any(each.is_open for each in self._fitting):
+            # It was to work until one on a GPU is open, and that may be long: others may hold the GPU.
+            self._open(self._add(gpus=member.gpus))
+        else:
+            self._fill_up()
+        if not self._all:
+            raise ExecutionError("the last encoder died, and the devices that are left broke too often")
+
+    def replace_broken(self, member: Member, problem: str) -> None:
+        """Start a fresh process in place of one whose device broke; again for the same one changes nothing.
+
+        Raises:
+            ExecutionError: It broke too often, and there is no other.
+        """
+        if member not in self._all:
+            return
+        self._all.remove(member)
+        # Nothing clears a broken CUDA context but the end of its process.
+        ray.kill(member.actor)
+        faults = member.faults + 1
+        _log.warning("an encoder's device is past use, %d times in a row: %s", faults, problem)
+        if faults >= _FAULTS_OF_DEVICE:
+            self._given_up += 1
+        else:
+            self._fill_up(faults=faults)
+        if not self._all:
+            raise ExecutionError(
+                f"the encoder's device broke {faults} times in a row, each time in a fresh process: {problem}."
+                " Look at the device, and at what else uses it"
+            )
+
+    def close(self) -> None:
+        """End them, or keep them."""
+        if self.kept is not None:
+            sound = [member for member in self._fitting if member.is_open and member.calls == member.faults == 0]
+            self._all = [member for member in self._all if member not in sound]
+            self.kept.keep(self._kind, sound)
+        for member in self._all:
+            ray.kill(member.actor)
+        self._all.clear()
+
+    @property
+    def _kind(self) -> tuple[Encoder, float, float]:
+        """What encoders of two batches have in common where one does for the other."""
+        return self.encoder, self.shares.encoder_cpus, self.shares.encoder_gpus
+
+    @property
+    def _fitting(self) -> list[Member]:
+        """The encoders that hold what those of this cluster should."""
+        return [member for member in self._all if member.gpus == self.shares.encoder_gpus]
+
+    @property
+    def _others(self) -> list[Member]:
+        return [member for member in self._all if member.gpus != self.shares.encoder_gpus]
+
+    @property
+    def _missing(self) -> int:
+        """How many more there is room for; below zero where there are too many."""
+        return self.shares.encoders - self._given_up - len(self._fitting)
+
+    def _fill_up(self, *, faults: int = 0) -> None:
+        for _ in range(self._missing):
+            self._open(self._add(faults=faults))
+
+    def _stranded(self) -> list[Member]:
+        """Those whose GPU has left: Ray starts them again only where there is another."""
+        if not self.shares.encoder_gpus:
+            return self._others
+        nodes = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
+        # Of those that are not open it is not known; whichever of them is left gets what there is.
+        lost = sorted((each for each in self._fitting if each.node_id not in nodes), key=lambda each: not each.is_open)
+        return lost[: max(0, -self._missing)]
+
+    def _ask(self, member: Member) -> None:
+        """Ask for the preprocessing, which each of them has before its model is loaded."""
+        self._asked, self._asked_of = member.actor.preprocessing.remote(), member
+
+    def _ask_again(self) -> None:
+        """Ask another one where the one that was asked has been ended."""
+        if self._asked is not None and self._asked_of not in self._all:
+            self._ask(self._all[0])
+
+    def _end(self, member: Member) -> None:
+        """End an encoder; what it has not answered is answered by its death."""
+        member.is_ended = True
+        ray.kill(member.actor)
+        self._all.remove(member)
+        self._opening = {call: opening for call, opening in self._opening.items() if opening is not member}
+
+    def _add(self, *, faults: int = 0, gpus: float | None = None) -> Member:
+        gpus = self.shares.encoder_gpus if gpus is None else gpus
+        actor = ray.remote(EncoderProcess).options(
+            num_cpus=self.shares.encoder_cpus,
+            num_gpus=gpus,
+            scheduling_strategy="SPREAD",
+            max_restarts=self.retries,
+            max_task_retries=self.retries,
+        )
+        member = Member(actor.remote(self.encoder, on_gpu=gpus > 0), gpus, faults=faults)
+        self._all.append(member)
+        return member
+
+    def _open(self, member: Member) -> None:
+        self._opening[member.actor.open.remote()] = member
+
+    def _answer(self, reference: Any) -> Any:
+        try:
+            answer = ray.get(reference)
+        except RayTaskError as error:
+            raise own_error(error) from error
+        except RayError as error:
+            raise ExecutionError(
+                f"the encoder's process could not start, or died {self.retries + 1} times while it loaded the model"
+                f" ({line_of(error)}); the model may need more memory"
+            ) from error
+        if isinstance(answer, MomentseekError):
+            raise answer
+        return answer
+
+
+def own_error(error: RayTaskError) -> MomentseekError:
+    """The error of ours inside of Ray's, or one that says what happened."""
+    if isinstance(error.cause, MomentseekError):
+        return error.cause
+    return ExecutionError(f"unexpected {type(error.cause).__name__} in the encoder's process: {error.cause}")
+
+
+def line_of(error: RayError) -> str:
+    """The line that says most: an error in a constructor comes as a traceback, others begin with what happened."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[-1 if "creation task" in lines[0] else 0].rstrip(".")
+
+
+@dataclass
+class KeptEncoders:
+    """Encoders that one batch has done with, their model loaded, for the next one that wants the same.
+
+    They hold their processors, GPUs and memory meanwhile; a batch that wants others ends them.
+    """
+
+    _kind: Any = None
+    _members: list[Member] = field(default_factory=list)
+
+    def keep(self, kind: object, members: Sequence[Member]) -> None:
+        """Keep these.
+
+        Args:
+            kind: What the next batch must want: the encoder, and what each holds.
+            members: With nothing left to do.
+        """
+        self.close()
+        self._kind, self._members = kind, list(members)
+
+    def take(self, kind: object, most: int) -> list[Member]:
+        """Those that are kept of this kind, and end the others."""
+        taken = self._members[:most] if kind == self._kind else []
+        self._members = [member for member in self._members if member not in taken]
+        self.close()
+        return taken
+
+    def close(self) -> None:
+        """End all that are still here."""
+        for member in self._members:
+            ray.kill(member.actor)
+        self._members.clear()

@@ -1,0 +1,332 @@
+"""A batch on Ray: tasks read videos, actors encode their frames, the driver writes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import ExecutionError, MomentseekError
+from pipeline.execution.ledger.ledger import Ledger
+from pipeline.execution.per_video.frame_batches import Reading
+from pipeline.execution.per_video.messages import (
+    BatchTimes,
+    Failure,
+    Lost,
+    Vectors,
+    VideoEnd,
+    failure_of,
+)
+from pipeline.execution.progress import OnProgress, ProgressMeter, starting
+from pipeline.execution.protocol import Stages
+from pipeline.execution.ray.batch_dispatch import RayPart, RayVideo
+from pipeline.execution.ray.cluster import Shares, connected, connection_phase, current_shares, is_own_ray
+from pipeline.execution.ray.remote_tasks import Started
+from pipeline.execution.settings import Execution
+from pipeline.execution.stopping import StopRequest
+from pipeline.types import Source, VideoReport
+from pipeline.uris import public_name
+from pipeline.video import Identity
+
+if TYPE_CHECKING:
+    from pipeline.execution.ray.encoder_actors import KeptEncoders
+
+__all__ = ["RayExecutor"]
+
+_log = logging.getLogger(__name__)
+
+_TICK_SECONDS = 0.5
+_CLUSTER_SECONDS = 2.0
+
+
+class RayExecutor:
+    """An `Executor` on a Ray cluster, or on a Ray of this machine that is started for the batch.
+
+    Reading a video is one streaming task; its frames go from there to an encoder's process through Ray's shared memory,
+    and the driver sees times and embeddings only. Batches of several short videos share a call of the encoder. A reader
+    waits when it is `batches_ahead`, so memory is bounded whatever a video's length. A process that dies is retried
+    `retries` times; then its video is reported as failed and the others go on. So is a video whose reader gives no sign
+    of life for `stall_seconds`. Nodes may join and leave: new ones are used, and what was lost is done again. A cluster
+    that grows by demand is shown how many more videos could be read at once.
+
+    Args:
+        settings: Where, and how much at once.
+        stages: What the videos go through; store and index are written by this process alone.
+        on_progress: Told how far the batch is.
+        kept: Encoders of the batch before, and for the next one; None to start and end them here.
+        stop: A request to end the batch, which may be made while it runs.
+    """
+
+    def __init__(
+        self,
+        settings: Execution,
+        stages: Stages,
+        *,
+        on_progress: OnProgress | None = None,
+        kept: KeptEncoders | None = None,
+        stop: StopRequest | None = None,
+    ) -> None:
+        self._kept = kept
+        self._stop = stop or StopRequest()
+        self._settings = settings
+        self._stages = stages
+        self._on_progress = on_progress
+
+    def run(self, sources: Iterable[Source]) -> Iterator[VideoReport]:
+        """Index all sources; reports come as videos end, in no order.
+
+        Raises:
+            ExecutionError: The cluster cannot be reached or is too small, or encoders die again and again.
+            ConfigError: The settings of two stages do not fit together.
+            EncoderError: The model cannot be used; WeightsUnavailableError among them.
+            MomentIndexError: The index cannot be used.
+            BaseException: The error of a request to stop.
+        """
+        phase = connection_phase(self._settings)
+        if self._on_progress is not None and phase:
+            self._on_progress(starting(phase))
+        with connected(self._settings) as shares, _published(self._on_progress) as on_progress:
+            meter = ProgressMeter(on_progress, is_searching=bool(self._stages.sampler.cut_searches))
+            batch = _Batch(self._settings, self._stages, shares, meter, iter(sources), self._kept)
+            try:
+                yield from batch.reports(self._stop)
+                self._stop.end()
+            except (GeneratorExit, KeyboardInterrupt, SystemExit):
+                batch.keep_finished()
+                raise
+            finally:
+                batch.close()
+
+
+def _published(on_progress: OnProgress | None) -> AbstractContextManager[OnProgress]:
+    from pipeline.execution.ray.metrics import published
+
+    return published(on_progress)
+
+
+class _Batch:
+    """The driver's loop: it admits sources, starts readers, feeds encoders, and writes what is complete."""
+
+    def __init__(
+        self,
+        settings: Execution,
+        stages: Stages,
+        shares: Shares,
+        meter: ProgressMeter,
+        sources: Iterator[Source],
+        kept: KeptEncoders | None,
+    ) -> None:
+        import ray
+
+        from pipeline.execution.ray.autoscaling import Demand
+        from pipeline.execution.ray.batch_dispatch import WaitingParts
+        from pipeline.execution.ray.encoder_pool import EncoderPool
+        from pipeline.execution.ray.identification import Identities
+        from pipeline.execution.ray.reader_pool import ReaderPool
+
+        self._ray = ray
+        self._settings = settings
+        self._stages = stages
+        self._shares = shares
+        self._began_on_gpus = shares.encoder_gpus > 0
+        self._meter = meter
+        self._ledger = Ledger(stages, rows_per_write=settings.rows_per_write)
+        self._identities = Identities(settings, stages.fetching, sources)
+        self._readers: ReaderPool[RayVideo] = ReaderPool(settings, shares)
+        self._encoders: EncoderPool[RayPart] = EncoderPool(stages.encoder, shares, settings.retries, kept)
+        self._demand = Demand(settings, is_shown=not is_own_ray())
+        self._admitted: deque[RayVideo] = deque()
+        self._parts = WaitingParts(self._encoders, settings.batch_frames)
+        self._looked_at_cluster = time.monotonic()
+        meter.resize(readers=shares.readers, encoders=shares.encoders)
+
+    def reports(self, stop: StopRequest) -> Iterator[VideoReport]:
+        with stop.watched():
+            yield from self._reports(stop)
+
+    def _reports(self, stop: StopRequest) -> Iterator[VideoReport]:
+        while True:
+            if stop.is_asked:
+                self._begin_no_more(stop)
+            readers = max(self._shares.readers, self._demand.most)
+            self._identities.submit_more(waiting=len(self._admitted), readers=readers)
+            self._read_more()
+            self._parts.hand_out()
+            self._fit_cluster()
+            left = len(self._readers) + len(self._admitted)
+            self._demand.show(videos_left=left, shares=self._shares)
+            is_listening = self._parts.is_short
+            self._end_silent(is_listening=is_listening)
+            waitables = self._waitables(is_listening=is_listening)
+            has_work = self._has_work and not stop.is_over
+            yield from self._ledger.reports(all_written=not has_work)
+            self._meter.ended(self._ledger.counts, encoders=self._encoders.times, frames_waiting=self._parts.frames)
+            if not has_work:
+                return
+            if not waitables and not (self._admitted and self._readers.has_room):
+                raise ExecutionError("videos are left, and there is no encoder that they could go to")
+            ready, _ = self._ray.wait(waitables, num_returns=1, timeout=_TICK_SECONDS, fetch_local=False)
+            for reference in ready:
+                self._take(reference)
+
+    @property
+    def _has_work(self) -> bool:
+        """Whether any video is under way; encoders that still load their model keep nobody waiting."""
+        return bool(
+            self._admitted
+            or self._identities.waitables
+            or self._readers.waitables
+            or self._parts.frames
+            or self._encoders.is_busy
+        )
+
+    def _begin_no_more(self, stop: StopRequest) -> None:
+        self._identities.stop()
+        self._admitted.clear()
+        stop.take(self._meter.active_count)
+
+    def keep_finished(self) -> None:
+        """The batch is interrupted: write the rows of videos that are finished, which waited for others."""
+        try:
+            self._ledger.flush()
+        except MomentseekError as error:
+            _log.warning("the rows of the last videos are not in the index: %s; run the batch again", error)
+
+    def close(self) -> None:
+        if self._ray.is_initialized():
+            self._demand.close()
+            self._identities.close()
+            self._readers.close()
+            self._encoders.close()
+
+    def _waitables(self, *, is_listening: bool) -> list[Any]:
+        """What is expected, most urgent first; readers are left waiting while enough frames wait for an encoder."""
+        readers = self._readers.waitables if is_listening else []
+        return [*self._encoders.waitables(), *self._identities.waitables, *readers]
+
+    def _take(self, reference: Any) -> None:
+        if reference in self._readers:
+            self._take_read(reference)
+        elif reference in self._identities:
+            for source, identity in self._identities.collect(reference):
+                self._take_identified(source, identity)
+        else:
+            for part, result in self._encoders.collect(reference):
+                self._take_encoded(part, result)
+
+    def _take_identified(self, source: Source, identity: Identity | Failure) -> None:
+        if isinstance(identity, Failure):
+            self._ledger.fail(source, identity)
+        elif self._ledger.admit(source, identity.video_id):
+            self._admitted.append(RayVideo(source, identity, tries_left=self._settings.retries))
+
+    def _read_more(self) -> None:
+        if not self._admitted:
+            return
+        self._encoders.start()
+        self._meter.load_model()
+        if self._encoders.preprocessing is None:
+            return
+        reading = Reading(
+            decoder=self._stages.decoder,
+            sampler=self._stages.sampler,
+            preprocessing=self._encoders.preprocessing,
+            batch_frames=self._settings.batch_frames,
+            fetching=self._stages.fetching,
+        )
+        self._readers.prepare(reading)
+        while self._admitted and self._readers.has_room:
+            video = self._admitted.popleft()
+            self._ledger.begin(video.video_id)
+            video.number = self._meter.begin(public_name(video.source.uri))
+            self._readers.submit(video)
+
+    def _take_read(self, reference: Any) -> None:
+        read = self._readers.collect(reference)
+        if read is None:
+            return
+        video, pixels, item = read
+        if isinstance(item, BatchTimes | VideoEnd) and (gap := video.misses(item)) is not None:
+            self._readers.cancel(video)
+            item = Lost(gap)
+        if isinstance(item, Started):
+            video.node_id = item.node_id
+        elif isinstance(item, BatchTimes):
+            self._parts.add(video.take_read(item, pixels))
+            self._meter.advance(video.number, item)
+        elif isinstance(item, VideoEnd):
+            video.end = item
+            self._meter.add_reading(video.number, item)
+            self._finish_if_complete(video)
+        else:
+            self._fail(video, item)
+
+    def _take_encoded(self, part: RayPart, result: Vectors | Failure | Lost | None) -> None:
+        if part.video.is_over:
+            return
+        if result is None:
+            self._parts.add(part)
+        elif isinstance(result, Failure | Lost):
+            self._readers.cancel(part.video)
+            self._fail(part.video, result)
+        else:
+            part.video.take_encoded(part.number, result)
+            self._finish_if_complete(part.video)
+
+    def _finish_if_complete(self, video: RayVideo) -> None:
+        if video.end is None or not video.is_encoded:
+            return
+        self._meter.end(video.number)
+        try:
+            frames = video.gathered.assembled(video.video_id, video.end)
+        except (ValueError, OSError) as error:
+            self._ledger.fail(video.source, failure_of(error, video.source.uri), video.video_id)
+        else:
+            self._ledger.finish(video.source, frames, video.end)
+
+    def _fail(self, video: RayVideo, reason: Failure | Lost) -> None:
+        """End a video, or begin it again where bad luck alone is to blame."""
+        if isinstance(reason, Lost) and video.tries_left > 0:
+            name = public_name(video.source.uri)
+            about = {"uri": name, "video_id": video.video_id}
+            _log.warning("%r is begun again: %s", name, reason.problem, extra=about)
+            self._begin_again(video, tries_left=video.tries_left - 1)
+            return
+        if isinstance(reason, Failure) and reason.fatal is not None:
+            raise reason.fatal
+        self._abandon(video)
+        self._identities.ask_again(self._ledger.fail(video.source, reason, video.video_id))
+
+    def _begin_again(self, video: RayVideo, *, tries_left: int) -> None:
+        self._abandon(video)
+        self._admitted.appendleft(RayVideo(video.source, video.identity, tries_left=tries_left))
+
+    def _abandon(self, video: RayVideo) -> None:
+        video.is_over = True
+        self._meter.end(video.number)
+        self._parts.drop(lambda part: part.video is video)
+
+    def _end_silent(self, *, is_listening: bool) -> None:
+        for source, failure in self._identities.silent():
+            self._ledger.fail(source, failure)
+        for video in self._readers.silent(is_listening=is_listening):
+            problem = f"its reader gave no sign of life for {self._settings.stall_seconds:g} s"
+            self._fail(video, Failure(problem, is_of_place=True))
+
+    def _fit_cluster(self) -> None:
+        """Use nodes that have joined, and no more than is left where some have gone."""
+        if time.monotonic() - self._looked_at_cluster < _CLUSTER_SECONDS:
+            return
+        self._looked_at_cluster = time.monotonic()
+        found = current_shares(self._settings, began_on_gpus=self._began_on_gpus)
+        if found is None or found == self._shares:
+            return
+        _log.info("the cluster has changed: %s", found)
+        self._shares = found
+        self._meter.resize(readers=found.readers, encoders=found.encoders)
+        self._encoders.resize(found)
+        for video in self._readers.resize(found):
+            self._begin_again(video, tries_left=video.tries_left)

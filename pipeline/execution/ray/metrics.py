@@ -1,0 +1,97 @@
+"""What a batch publishes through Ray's Prometheus endpoint, from the driver alone: a few series a run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import ray
+from ray.util.metrics import Counter, Gauge
+
+from pipeline.execution.progress import OnProgress, ProgressEvent
+from pipeline.run_id import current_run_id
+
+__all__ = ["RunMetrics", "published"]
+
+_INTERVAL_SECONDS = 1.0
+_STAGES = ("decode", "wait", "load", "encode", "store", "index")
+
+
+class RunMetrics:
+    """Counts and gauges of a run; Prometheus sees them as `ray_momentseek_...`, the counts with `_total` behind.
+
+    Args:
+        run_id: The tag `run` of all of them.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(self, run_id: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._run = {"run": run_id}
+        self._clock = clock
+        self._told = float("-inf")
+        self._counted: dict[tuple[str, str], float] = {}
+        self._latest: ProgressEvent | None = None
+        run, stage = ("run",), ("run", "stage")
+        self._videos = Counter("momentseek_videos", "Sources that have ended, by how.", ("run", "status"))
+        self._seconds = Counter("momentseek_video_seconds", "Seconds of video decoded.", run)
+        self._frames = Counter("momentseek_frames_sampled", "Frames handed to the encoder.", run)
+        self._stages = Counter("momentseek_stage_seconds", "Work of a stage, all its workers together.", stage)
+        self._busy = Gauge("momentseek_busy_share", "Share of its time, lately, in which a stage worked.", stage)
+        self._active = Gauge("momentseek_videos_active", "Videos being worked on.", run)
+        self._waiting = Gauge("momentseek_frames_waiting", "Frames that wait for an encoder.", run)
+
+    def update(self, event: ProgressEvent) -> None:
+        """Publish how far the batch is, at most once a second."""
+        self._latest = event
+        if self._clock() - self._told >= _INTERVAL_SECONDS:
+            self._publish(event)
+
+    def close(self) -> None:
+        """Publish how far the batch came, and that nothing is being worked on any more."""
+        if self._latest is not None:
+            self._publish(self._latest)
+        for gauge in (self._active, self._waiting):
+            gauge.set(0, self._run)
+        for stage in ("decode", "encode"):
+            self._busy.set(0, {**self._run, "stage": stage})
+
+    def _publish(self, event: ProgressEvent) -> None:
+        self._told = self._clock()
+        worked = event.videos_ended - event.videos_failed - event.videos_skipped
+        for status, count in (("indexed", worked), ("skipped", event.videos_skipped), ("failed", event.videos_failed)):
+            self._count(self._videos, count, status=status)
+        self._count(self._seconds, event.seconds_decoded)
+        self._count(self._frames, event.frames_sampled)
+        for stage in _STAGES:
+            self._count(self._stages, getattr(event.stages, stage), stage=stage)
+        for stage, share in (("decode", event.readers_busy), ("encode", event.encoders_busy)):
+            self._busy.set(share, {**self._run, "stage": stage})
+        self._active.set(len(event.active), self._run)
+        self._waiting.set(event.frames_waiting, self._run)
+
+    def _count(self, counter: Counter, total: float, **tags: str) -> None:
+        """Ray counts what comes on top."""
+        key = (counter.info["name"], "".join(tags.values()))
+        more = total - self._counted.get(key, 0.0)
+        if more > 0:
+            counter.inc(more, {**self._run, **tags})
+            self._counted[key] = total
+
+
+@contextmanager
+def published(on_progress: OnProgress | None) -> Iterator[OnProgress]:
+    """What tells `on_progress` and Ray's metrics how far the current run is."""
+    metrics = RunMetrics(current_run_id() or "unnamed")
+
+    def tell(event: ProgressEvent) -> None:
+        metrics.update(event)
+        if on_progress is not None:
+            on_progress(event)
+
+    try:
+        yield tell
+    finally:
+        # An interrupt may have taken Ray with it.
+        if ray.is_initialized():
+            metrics.close()

@@ -1,0 +1,169 @@
+"""Stores of several samplings that are filled by one decoding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import StoreError
+from pipeline.store.frame_sample import FrameSample, draw_sample
+from pipeline.store.parquet_store import ParquetStore
+from pipeline.store.protocol import EmbeddingStore
+from pipeline.types import FrameEmbeddings, Share, VideoRecord
+
+__all__ = ["ChosenVideos", "SharedStore"]
+
+
+@dataclass(frozen=True)
+class SharedStore:
+    """An `EmbeddingStore` that divides what it is given: to each sampling's store what that sampling took.
+
+    It holds a video once all stores do.
+
+    Attributes:
+        stores: One a sampling, in the order of the shares.
+        others: More stores with the same encoder's embeddings, where frames may be found that were not encoded again.
+    """
+
+    stores: tuple[EmbeddingStore, ...]
+    others: tuple[EmbeddingStore, ...] = ()
+
+    def write(self, record: VideoRecord, frames: FrameEmbeddings) -> None:
+        """Keep a video in all stores; what was read here goes back, each store's own frames, with another record.
+
+        Raises:
+            ValueError: There is not one share a store.
+            StoreError: It could not be written to one of them, or a frame's embedding is nowhere.
+        """
+        if not frames.shares and self._is_held(frames):
+            for store in self.stores:
+                own = store.read(frames.video_id)
+                store.write(replace(record, frame_count=len(own)), own)
+            return
+        if len(frames.shares) != len(self.stores):
+            raise ValueError(f"{frames.video_id}: {len(frames.shares)} shares for {len(self.stores)} stores")
+        vectors = _Vectors(frames, (*self.others, *self.stores))
+        for store, share in zip(self.stores, frames.shares, strict=True):
+            part = _part(frames, share, vectors)
+            store.write(replace(record, frame_count=len(part)), part)
+
+    def _is_held(self, frames: FrameEmbeddings) -> bool:
+        """Whether these are the frames of the first sampling, as they were read."""
+        video_id = frames.video_id
+        return self.record(video_id) is not None and np.array_equal(self.read(video_id).vectors, frames.vectors)
+
+    def read(self, video_id: str) -> FrameEmbeddings:
+        """A video's frame embeddings of the first sampling.
+
+        Raises:
+            StoreError: There is no such video, or its file is broken.
+        """
+        return self.stores[0].read(video_id)
+
+    def record(self, video_id: str) -> VideoRecord | None:
+        """What is known of a video; None unless all stores hold it."""
+        records = [store.record(video_id) for store in self.stores]
+        return None if None in records else records[0]
+
+    def records(self) -> Iterator[VideoRecord]:
+        """Records of the videos that all stores hold, ordered by video id."""
+        return (record for record in self.stores[0].records() if self.record(record.video_id) is not None)
+
+    def add_name(self, video_id: str, name: str) -> VideoRecord:
+        """Note another name of the same content in all stores."""
+        records = [store.add_name(video_id, name) for store in self.stores]
+        return records[0]
+
+    def take_name(self, video_id: str, name: str) -> tuple[str, ...]:
+        """Assign a name to one video only, in all stores; return the ids of the videos that lost it in any."""
+        return tuple(sorted({other for store in self.stores for other in store.take_name(video_id, name)}))
+
+    def delete(self, video_id: str) -> bool:
+        """Forget a video in all stores; whether one of them held it."""
+        deleted = [store.delete(video_id) for store in self.stores]
+        return any(deleted)
+
+    def background(self, rows: int) -> FrameSample:
+        """Of the first store."""
+        return self.stores[0].background(rows)
+
+
+class _Vectors:
+    """Embeddings of one video's frames by their ticks: those at hand, and others as soon as one is missing."""
+
+    def __init__(self, frames: FrameEmbeddings, stores: Sequence[EmbeddingStore]) -> None:
+        self._video_id = frames.video_id
+        self._rows = _by_pts([frames])
+        self._none = frames.vectors[:0]
+        self._stores = stores
+
+    def of(self, pts: Sequence[int]) -> npt.NDArray[np.float32]:
+        """float32 (M, D)."""
+        if not self._rows.keys() >= set(pts) and self._stores:
+            held = [store for store in self._stores if store.record(self._video_id) is not None]
+            self._rows = {**_by_pts(store.read(self._video_id) for store in held), **self._rows}
+            self._stores = ()
+        missing = [tick for tick in pts if tick not in self._rows]
+        if missing:
+            raise StoreError(
+                f"{self._video_id}: the embedding of the frame with pts {missing[0]} was to be in another store, and is"
+                " not; delete this video's files in all stores and index it again"
+            )
+        return np.stack([self._rows[tick] for tick in pts]) if pts else self._none
+
+
+def _by_pts(parts: Iterable[FrameEmbeddings]) -> dict[int, npt.NDArray[np.float32]]:
+    return {tick: row for part in parts for tick, row in zip(part.pts.tolist(), part.vectors, strict=True)}
+
+
+def _part(frames: FrameEmbeddings, share: Share, vectors: _Vectors) -> FrameEmbeddings:
+    return FrameEmbeddings(
+        video_id=frames.video_id,
+        pts=share.pts,
+        time_base=frames.time_base,
+        times_seconds=share.times_seconds,
+        vectors=vectors.of(share.pts.tolist()),
+        cuts_seconds=share.cuts_seconds,
+        duration_seconds=frames.duration_seconds,
+        seen_until_seconds=share.seen_until_seconds,
+        step_seconds=share.step_seconds,
+    )
+
+
+@dataclass(frozen=True)
+class ChosenVideos:
+    """A `ReadableStore` of some videos of another store, under names of their own.
+
+    Attributes:
+        store: Where they are, among others.
+        names: By the ids of those that are chosen, what they are called.
+    """
+
+    store: ParquetStore
+    names: Mapping[str, tuple[str, ...]]
+
+    def read(self, video_id: str) -> FrameEmbeddings:
+        """Read a video's frame embeddings.
+
+        Raises:
+            StoreError: There is no such video among them, or its file is broken.
+        """
+        if video_id not in self.names:
+            raise StoreError(f"{video_id}: is none of the {len(self.names)} videos that were chosen")
+        return self.store.read(video_id)
+
+    def record(self, video_id: str) -> VideoRecord | None:
+        """What is known of a video, and what it is called; None where it is not chosen, or not kept."""
+        record = self.store.record(video_id) if video_id in self.names else None
+        return None if record is None else replace(record, names=self.names[video_id])
+
+    def records(self) -> Iterator[VideoRecord]:
+        """All records, ordered by video id."""
+        return (record for video_id in sorted(self.names) if (record := self.record(video_id)) is not None)
+
+    def background(self, rows: int) -> FrameSample:
+        """A few frame embeddings of them, drawn anew; `rows` is the index's size now."""
+        return draw_sample(self.names, self.store.some_vectors, rows)

@@ -1,0 +1,1 @@
+"""The index in Milvus: Milvus Lite in a folder, or a server."""

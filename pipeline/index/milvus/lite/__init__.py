@@ -1,0 +1,1 @@
+"""A Milvus Lite folder: checked, served to this process, and closed."""

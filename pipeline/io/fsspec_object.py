@@ -1,0 +1,182 @@
+"""One file in an object store, or at another place that fsspec knows, asked for by its bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+import fsspec
+import fsspec.config
+import fsspec.core
+
+from pipeline.errors import UnsupportedVideoError, VideoError, VideoGoneError, VideoNotFoundError
+from pipeline.io.file_kinds import HEAD_BYTES
+from pipeline.io.retries import InterruptedReadError, within
+from pipeline.uris import public_text
+
+__all__ = ["Facts", "FsspecObject", "RemoteObject", "fault_of", "file_system"]
+
+T = TypeVar("T")
+
+_CHUNK_BYTES = 8 * 2**20
+_FOLDER = "a folder in which no video was looked for or found, which are known by their suffix; name files"
+# The extra that brings a protocol's package, where there is one.
+_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
+# What file systems call that which changes with the content, best first.
+_VERSIONS = ("ETag", "etag", "generation", "md5Hash", "LastModified", "last_modified", "mtime", "updated", "modified")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a place says of a file.
+
+    Attributes:
+        size_bytes: Its length; None where the place does not say.
+        version: Changes with the content; empty where the place has nothing of the kind.
+        takes_ranges: Whether parts of it can be asked for.
+        head: Its first bytes, `HEAD_BYTES` of them where there are as many.
+    """
+
+    size_bytes: int | None
+    version: str
+    takes_ranges: bool
+    head: bytes = field(repr=False)
+
+    @property
+    def state(self) -> str:
+        """Another one for another content, as far as the place tells: length, version and a hash of the first bytes."""
+        return f"{self.size_bytes} {self.version} {hashlib.blake2b(self.head, digest_size=8).hexdigest()}"
+
+
+class RemoteObject(Protocol):
+    """One remote file. Each call makes a single try, however long `timeout_seconds` lets it wait.
+
+    All raise `InterruptedReadError` for what another try may mend, `VideoNotFoundError` for what is not there or is
+    refused, and `VideoReadError` for what has changed.
+    """
+
+    def facts(self) -> Facts:
+        """Ask what is there now."""
+
+    def read(self, start: int, end: int, facts: Facts) -> bytes:
+        """All bytes of [start, end), within the file's size, of the content that `facts` are of."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """All bytes, in their order, some at a time."""
+
+
+class FsspecObject:
+    """A `RemoteObject` at a URL of fsspec.
+
+    Args:
+        uri: As fsspec takes it, of a scheme that `refusal_of` does not refuse.
+        timeout_seconds: Longest wait for one answer.
+    """
+
+    def __init__(self, uri: str, *, timeout_seconds: float) -> None:
+        self._uri = uri
+        self._timeout_seconds = timeout_seconds
+        self._files, self._path = file_system(uri)
+
+    def facts(self) -> Facts:
+        """Ask what is there now; listings that fsspec remembers are not trusted."""
+        info = self._ask(self._info)
+        if info.get("type") == "directory":
+            raise VideoNotFoundError(self._uri, _FOLDER)
+        size = info.get("size")
+        version = next((f"{name} {info[name]}" for name in _VERSIONS if info.get(name)), "")
+        if size is None:
+            return Facts(
+                size_bytes=None, version=version, takes_ranges=False, head=next(self.chunks(), b"")[:HEAD_BYTES]
+            )
+        head = self._part(0, min(HEAD_BYTES, int(size)))
+        return Facts(size_bytes=int(size), version=version, takes_ranges=True, head=head)
+
+    def read(self, start: int, end: int, facts: Facts) -> bytes:
+        """All bytes of [start, end); that they are still of the same content, `facts` alone can tell."""
+        del facts
+        data = self._part(start, end)
+        if len(data) != end - start:
+            raise InterruptedReadError(f"{len(data)} bytes came where {end - start} were asked for")
+        return data
+
+    def chunks(self) -> Iterator[bytes]:
+        """All bytes, in their order."""
+        file = self._ask(lambda: self._files.open(self._path, "rb"))
+        try:
+            while chunk := self._ask(lambda: bytes(file.read(_CHUNK_BYTES))):
+                yield chunk
+        finally:
+            file.close()
+
+    def _info(self) -> Mapping[str, Any]:
+        self._files.invalidate_cache(self._path)
+        return dict(self._files.info(self._path))
+
+    def _part(self, start: int, end: int) -> bytes:
+        return self._ask(lambda: bytes(self._files.cat_file(self._path, start=start, end=end))) if end > start else b""
+
+    def _ask(self, question: Callable[[], T]) -> T:
+        try:
+            return within(self._timeout_seconds, question)
+        except (InterruptedReadError, VideoError):
+            raise
+        except Exception as error:  # noqa: BLE001 - each file system has its own; what they mean is said here
+            # Without its cause, whose message may hold what is not to be shown.
+            raise fault_of(error, self._uri) from None
+
+
+def file_system(uri: str) -> tuple[Any, str]:
+    """The file system of a URI, and the path as it is called there.
+
+    Raises:
+        VideoNotFoundError: fsspec does not know the protocol.
+        UnsupportedVideoError: A package is missing for it.
+    """
+    protocol = uri.partition("://")[0].lower()
+    try:
+        files, path = fsspec.core.url_to_fs(uri, **_options(protocol))
+    except ImportError as error:
+        extra = _EXTRAS.get(protocol)
+        way = f"pip install 'momentseek[{extra}]'" if extra else "install it, or copy the video to the disk"
+        raise UnsupportedVideoError(
+            uri, f"a package is missing to read {protocol}:// ({_said(error)}); {way}"
+        ) from None
+    except ValueError as error:
+        raise VideoNotFoundError(uri, f"not a place that can be read ({_said(error)}); check the URI") from None
+    except Exception as error:  # noqa: BLE001 - each file system has its own; what they mean is said here
+        raise _final(error, uri) or VideoNotFoundError(uri, f"not a place that can be read ({_said(error)})") from None
+    return files, str(path)
+
+
+def fault_of(error: Exception, uri: str) -> VideoError | InterruptedReadError:
+    """What a file system's error means: an end, or something that another try may mend."""
+    return _final(error, uri) or InterruptedReadError(f"it cannot be read ({_said(error)})")
+
+
+def _final(error: Exception, uri: str) -> VideoError | None:
+    if isinstance(error, FileNotFoundError):
+        return VideoGoneError(uri, "there is no such object; check its name")
+    if isinstance(error, IsADirectoryError):
+        return VideoNotFoundError(uri, _FOLDER)
+    if isinstance(error, PermissionError) or "credential" in f"{type(error).__name__} {error}".lower():
+        return VideoNotFoundError(
+            uri, "refused: these credentials may not read it, or there are none; set those of its provider"
+        )
+    return None
+
+
+def _said(error: Exception) -> str:
+    """An error of another library in few words, without credentials."""
+    return f"{type(error).__name__}: {public_text(' '.join(str(error).split()))}"[:200]
+
+
+def _options(protocol: str) -> dict[str, Any]:
+    """What file systems are told beside fsspec's own configuration."""
+    if protocol not in ("s3", "s3a"):
+        return {}
+    # botocore tries five times by itself, with pauses of up to 20 s; here it is decided how often to try.
+    configured = fsspec.config.conf.get(protocol, {}).get("config_kwargs", {})
+    return {"config_kwargs": {"retries": {"max_attempts": 0}, **configured}}

@@ -1,0 +1,315 @@
+"""A video's bytes: on the disk, in a remote place, or copied from there for as long as they are read."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO, BinaryIO, Protocol
+
+from pipeline.errors import VideoNotFoundError, VideoReadError
+from pipeline.io.fsspec_object import Facts, FsspecObject, RemoteObject
+from pipeline.io.http_object import HttpObject
+from pipeline.io.local_files import check_head, readable_file
+from pipeline.io.ranged_file import Blocks, RemoteFile
+from pipeline.io.retries import InterruptedReadError, retried
+from pipeline.io.settings import Fetching
+from pipeline.uris import is_remote, is_web, local_path, public_name, refusal_of
+
+__all__ = ["Media", "check_room", "check_state", "open_media", "open_remote", "spooled"]
+
+
+def spooled(uri: str, chunks: Iterable[bytes], fetching: Fetching) -> IO[bytes]:
+    """A file that holds these bytes; it has no name, so it goes with this process, however that ends.
+
+    Raises:
+        VideoReadError: They are too many, or the disk does not take them.
+    """
+    folder = fetching.spool_folder or tempfile.gettempdir()
+    try:
+        file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - whoever reads the copy closes it
+    except OSError as error:
+        raise _refused(uri, folder, error) from error
+    try:
+        for chunk in chunks:
+            check_room(uri, file.tell() + len(chunk), fetching)
+            _write(uri, folder, file, chunk)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def check_room(uri: str, size_bytes: int | None, fetching: Fetching) -> None:
+    """Refuse a file that is too large to be copied.
+
+    Raises:
+        VideoReadError: It is.
+    """
+    if size_bytes is not None and size_bytes > fetching.spool_bytes:
+        raise VideoReadError(
+            uri,
+            f"it must be copied to be read, and its {size_bytes:,} bytes are more than fetching.spool_bytes allows"
+            f" ({fetching.spool_bytes:,}); raise that, or put the video where parts of it can be asked for",
+        )
+
+
+def _write(uri: str, folder: str, file: IO[bytes], chunk: bytes) -> None:
+    try:
+        file.write(chunk)
+        file.flush()
+    except OSError as error:
+        raise _refused(uri, folder, error) from error
+
+
+def _refused(uri: str, folder: str, error: OSError) -> VideoReadError:
+    why = error.strerror or type(error).__name__
+    return VideoReadError(
+        uri, f"it must be copied to be read, and {folder!r} does not take it ({why}); set fetching.spool_folder"
+    )
+
+
+_CHANGED = "it changed while it was read; run it again once it is complete"
+_CHUNK_BYTES = 4 * 2**20
+
+
+class Media(Protocol):
+    """One video file that may be read, vetted, until `close`.
+
+    Attributes:
+        uri: Where it is, as it may be shown.
+        path: A path at which the system finds it; None where it has none.
+        state: What its place says of the content: its length, and what changes with it.
+    """
+
+    uri: str
+    path: str | None
+    state: str
+
+    def target(self) -> str | BinaryIO:
+        """What PyAV opens: a path, or a file of its own with whatever name."""
+
+    def open(self) -> BinaryIO:
+        """A file of its own, for reading."""
+
+    def raise_failure(self) -> None:
+        """Say why it could not be read, where a library has hidden that.
+
+        Raises:
+            VideoError: Reading failed for good.
+        """
+
+    def check_unchanged(self) -> None:
+        """Make sure that all that was read is of one content.
+
+        Raises:
+            VideoError: Reading failed, the content changed meanwhile, or it has gone.
+        """
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+
+def open_media(uri: str, fetching: Fetching, *, needs_path: bool = False) -> Media:
+    """Find a video and vet it.
+
+    Args:
+        uri: A path or URI.
+        fetching: How remote ones are read.
+        needs_path: Whether it must have a path, so that a remote one is copied.
+
+    Raises:
+        VideoNotFoundError: Nothing readable is there.
+        VideoReadError: Its place errs or stalls, or it is too large to be copied.
+        UnsupportedVideoError: It is empty, a still image or text.
+    """
+    if not is_remote(uri):
+        return _LocalMedia(uri)
+    return open_remote(uri, fetching, needs_path=needs_path, vet=check_head)
+
+
+def open_remote(
+    uri: str, fetching: Fetching, *, needs_path: bool = False, vet: Callable[[str, bytes], None] | None = None
+) -> Media:
+    """Find a remote file, whatever it holds.
+
+    Args:
+        uri: Where it is.
+        fetching: How it is read.
+        needs_path: Whether it must have a path, so that it is copied.
+        vet: Told the URI and the first bytes, before anything is copied.
+
+    Raises:
+        VideoNotFoundError: Nothing readable is there.
+        VideoReadError: Its place errs or stalls, or it is too large to be copied.
+        UnsupportedVideoError: A package is missing.
+    """
+    remote = _remote_object(uri, fetching)
+    facts = retried(uri, fetching, remote.facts)
+    if vet is not None:
+        vet(uri, facts.head)
+    if facts.takes_ranges:
+        media = _RemoteMedia(uri, remote, facts, fetching)
+        return _copied(media, fetching) if needs_path else media
+    return _whole(uri, remote, facts, fetching)
+
+
+def check_state(uri: str, state: str, fetching: Fetching) -> None:
+    """Make sure that a video's content is still what it was.
+
+    Args:
+        uri: Where it is.
+        state: That of the `Media` that was opened then.
+        fetching: How remote ones are read.
+
+    Raises:
+        VideoReadError: It has changed, or its place errs or stalls.
+        VideoNotFoundError: It has gone.
+    """
+    if is_remote(uri):
+        now = retried(uri, fetching, _remote_object(uri, fetching).facts).state
+    else:
+        now = _LocalMedia(uri).state
+    if now != state:
+        raise VideoReadError(uri, _CHANGED)
+
+
+def _remote_object(uri: str, fetching: Fetching) -> RemoteObject:
+    if (refusal := refusal_of(uri, fetching.schemes)) is not None:
+        raise VideoNotFoundError(uri, refusal)
+    return HttpObject(uri, fetching) if is_web(uri) else FsspecObject(uri, timeout_seconds=fetching.timeout_seconds)
+
+
+class _LocalMedia:
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self.path: str | None = readable_file(local_path(uri))
+        self.state = self._now()
+
+    def target(self) -> str:
+        # Looked at again: it may be another file by now, or a FIFO, which would hang whoever opens it.
+        return readable_file(local_path(self.uri))
+
+    def open(self) -> BinaryIO:
+        return Path(self.target()).open("rb")
+
+    def raise_failure(self) -> None:
+        pass
+
+    def check_unchanged(self) -> None:
+        if self._now() != self.state:
+            raise VideoReadError(self.uri, _CHANGED)
+
+    def close(self) -> None:
+        pass
+
+    def _now(self) -> str:
+        try:
+            found = os.stat(str(self.path))  # noqa: PTH116 - takes bytes that are not UTF-8, too
+        except OSError as error:
+            raise VideoNotFoundError(self.uri, f"it has gone while it was read ({error.strerror})") from error
+        return f"{found.st_size} {found.st_mtime_ns}"
+
+
+class _RemoteMedia:
+    def __init__(self, uri: str, remote: RemoteObject, facts: Facts, fetching: Fetching) -> None:
+        self.uri = public_name(uri)
+        self.path: str | None = None
+        self.state = facts.state
+        self._remote = remote
+        self._facts = facts
+        self._fetching = fetching
+        self.blocks = Blocks(uri, remote, facts, fetching)
+
+    def target(self) -> BinaryIO:
+        return self.open()
+
+    def open(self) -> BinaryIO:
+        name = PurePosixPath(self.uri).name
+        return io.BufferedReader(RemoteFile(self.blocks, name), buffer_size=2**16)
+
+    def raise_failure(self) -> None:
+        if self.blocks.failure is not None:
+            raise self.blocks.failure
+
+    def check_unchanged(self) -> None:
+        self.raise_failure()
+        _check_same(self.uri, self._remote, self._facts, self._fetching)
+
+    def close(self) -> None:
+        pass
+
+
+class _SpooledMedia:
+    def __init__(self, uri: str, file: IO[bytes], state: str) -> None:
+        self.uri = public_name(uri)
+        self.state = state
+        self._file = file
+        # The copy has no name, so that it goes with this process, however that ends.
+        self.path: str | None = f"/proc/{os.getpid()}/fd/{file.fileno()}"
+
+    def target(self) -> str:
+        return str(self.path)
+
+    def open(self) -> BinaryIO:
+        return Path(self.target()).open("rb")
+
+    def raise_failure(self) -> None:
+        pass
+
+    def check_unchanged(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _copied(media: _RemoteMedia, fetching: Fetching) -> _SpooledMedia:
+    """A copy of a file that is read by ranges, each of which is tried again by itself."""
+    check_room(media.uri, media.blocks.size_bytes, fetching)
+    source = media.open()
+    file = spooled(media.uri, iter(lambda: source.read(_CHUNK_BYTES), b""), fetching)
+    copy = _SpooledMedia(media.uri, file, media.state)
+    return _closed_unless(copy, media.check_unchanged)
+
+
+def _whole(uri: str, remote: RemoteObject, facts: Facts, fetching: Fetching) -> _SpooledMedia:
+    """A copy of a file that is given out whole alone, and from its beginning after each fault."""
+
+    def attempt() -> IO[bytes]:
+        file = spooled(uri, _at_most(remote.chunks(), facts.size_bytes), fetching)
+        size_bytes = file.tell()
+        if facts.size_bytes is not None and size_bytes != facts.size_bytes:
+            file.close()
+            raise InterruptedReadError(f"{size_bytes} of its {facts.size_bytes} bytes came")
+        return file
+
+    check_room(uri, facts.size_bytes, fetching)
+    copy = _SpooledMedia(uri, retried(uri, fetching, attempt), facts.state)
+    return _closed_unless(copy, lambda: _check_same(uri, remote, facts, fetching))
+
+
+def _at_most(chunks: Iterator[bytes], size_bytes: int | None) -> Iterator[bytes]:
+    """The chunks of a file of a known size, whose place may send without an end."""
+    came = 0
+    for chunk in chunks:
+        came += len(chunk)
+        if size_bytes is not None and came > size_bytes:
+            raise InterruptedReadError(f"more than its {size_bytes} bytes came")
+        yield chunk
+
+
+def _closed_unless(copy: _SpooledMedia, check: Callable[[], None]) -> _SpooledMedia:
+    try:
+        check()
+    except BaseException:
+        copy.close()
+        raise
+    return copy
+
+
+def _check_same(uri: str, remote: RemoteObject, facts: Facts, fetching: Fetching) -> None:
+    if retried(uri, fetching, remote.facts).state != facts.state:
+        raise VideoReadError(uri, _CHANGED)

@@ -1,0 +1,123 @@
+"""A remote file as one that can be read and sought: a few of its blocks are kept, and those that follow are fetched."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections import OrderedDict
+
+from pipeline.errors import VideoError
+from pipeline.io.fsspec_object import Facts, RemoteObject
+from pipeline.io.retries import retried
+from pipeline.io.settings import Fetching
+
+__all__ = ["Blocks", "RemoteFile"]
+
+_BLOCK_BYTES = 2**18
+_MOST_BLOCKS_A_REQUEST = 16
+
+
+class Blocks:
+    """The bytes of a remote file, in bounded memory, for any number of readers.
+
+    A block that is not at hand is fetched by one request, and with it those behind it: the more, the longer a reader
+    goes straight on. Once a request has failed for good, all that follow fail at once with the same error.
+
+    Args:
+        uri: Names it in errors.
+        remote: The file.
+        facts: Of the content that is meant.
+        fetching: How often is tried, and how much is kept.
+    """
+
+    def __init__(self, uri: str, remote: RemoteObject, facts: Facts, fetching: Fetching) -> None:
+        assert facts.size_bytes is not None
+        self.size_bytes = facts.size_bytes
+        self.failure: VideoError | None = None
+        self._uri = uri
+        self._remote = remote
+        self._facts = facts
+        self._fetching = fetching
+        self._kept: OrderedDict[int, bytes] = OrderedDict()
+        self._most_kept = fetching.cache_bytes // _BLOCK_BYTES
+        self._next_number = 0
+        self._blocks_a_request = 1
+        self._lock = threading.Lock()
+
+    def read(self, start: int, size: int) -> bytes:
+        """At most `size` bytes from `start` on, all from one block; none at the end.
+
+        Raises:
+            VideoError: They cannot be had.
+        """
+        if start >= self.size_bytes or size <= 0:
+            return b""
+        number, offset = divmod(start, _BLOCK_BYTES)
+        with self._lock:
+            if number not in self._kept:
+                self._fetch(number)
+            self._kept.move_to_end(number)
+            return self._kept[number][offset : offset + size]
+
+    def _fetch(self, number: int) -> None:
+        if self.failure is not None:
+            raise self.failure
+        is_going_on = number == self._next_number
+        self._blocks_a_request = min(2 * self._blocks_a_request, _MOST_BLOCKS_A_REQUEST) if is_going_on else 1
+        most = min(number + self._blocks_a_request, -(-self.size_bytes // _BLOCK_BYTES))
+        last = number + 1
+        while last < most and last not in self._kept:
+            last += 1
+        start, end = number * _BLOCK_BYTES, min(last * _BLOCK_BYTES, self.size_bytes)
+        try:
+            data = retried(self._uri, self._fetching, lambda: self._remote.read(start, end, self._facts))
+        except VideoError as error:
+            self.failure = error
+            raise
+        for place in range(number, last):
+            offset = (place - number) * _BLOCK_BYTES
+            self._kept[place] = data[offset : offset + _BLOCK_BYTES]
+        while len(self._kept) > self._most_kept:
+            self._kept.popitem(last=False)
+        self._next_number = last
+
+
+class RemoteFile(io.RawIOBase):
+    """A reader with a place of its own in the `Blocks` of a file.
+
+    Args:
+        blocks: What it reads.
+        name: The file's name, which has no part in reading it.
+    """
+
+    def __init__(self, blocks: Blocks, name: str) -> None:
+        self.name = name
+        self._blocks = blocks
+        self._position = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def tell(self) -> int:
+        """Bytes before the place that is read next."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go elsewhere; the new place."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._blocks.size_bytes}[whence]
+        if base + offset < 0:
+            raise ValueError(f"{self.name}: cannot seek to {base + offset}, before its beginning")
+        self._position = base + offset
+        return self._position
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # narrower is enough here
+        """Fill a buffer, or the part of it that can be had at once; how many bytes."""
+        data = self._blocks.read(self._position, len(buffer))
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)

@@ -1,0 +1,86 @@
+"""Whether a library's index has all of its videos."""
+
+from __future__ import annotations
+
+import time
+
+from pipeline.commands import command_for
+from pipeline.errors import MomentIndexError, QueryError, StoreError
+from pipeline.index import MemoryIndex, MomentIndex
+from pipeline.library.index_handle import check_writable
+from pipeline.library.index_place import index_place, move_command, set_elsewhere
+from pipeline.library.saved_config import read_library_file
+from pipeline.run_config import RunConfig
+from pipeline.search.answer import Incomplete
+from pipeline.store import ParquetStore
+
+__all__ = ["IndexCoverage"]
+
+_FRESH_SECONDS = 10.0
+
+
+class IndexCoverage:
+    """Compares the number of videos in a library's index with the number that the library stores.
+
+    Both are counted, not listed row by row: the index counts first segments, and the store counts files. The result is
+    kept for ten seconds.
+
+    Args:
+        config: Of the library.
+    """
+
+    def __init__(self, config: RunConfig) -> None:
+        self._config = config
+        self._found: Incomplete | None = None
+        self._counted_at: float | None = None
+
+    def forget(self) -> None:
+        """Count again when asked next."""
+        self._counted_at = None
+
+    def check_not_empty(self, index: MomentIndex, store: ParquetStore) -> None:
+        """Refuse to search an index that holds nothing.
+
+        Raises:
+            QueryError: The library stores no video either.
+            MomentIndexError: It stores some; the message has the remedy.
+            StoreError: The stored videos cannot be listed.
+        """
+        if index.count():
+            return
+        stored = len(store.video_ids())
+        if not stored:
+            raise QueryError(f"the library {self._config.library!r} holds no video yet; index some first")
+        videos = "1 video is" if stored == 1 else f"{stored} videos are"
+        raise MomentIndexError(f"{videos} stored, this index is empty: {self._remedy(index)}")
+
+    def lacking(self, index: MomentIndex, store: ParquetStore) -> Incomplete | None:
+        """What the index lacks; None if it has as many videos as are stored.
+
+        Raises:
+            MomentIndexError: The index cannot be counted.
+            StoreError: The stored videos cannot be listed.
+        """
+        now = time.monotonic()
+        if self._counted_at is None or now - self._counted_at > _FRESH_SECONDS:
+            # The store first: a video that is indexed in between is then no difference.
+            stored = len(store.video_ids())
+            indexed = index.video_count()
+            self._found = Incomplete(stored, indexed, self._remedy(index)) if indexed < stored else None
+            self._counted_at = now
+        return self._found
+
+    def _remedy(self, index: MomentIndex) -> str:
+        config = self._config
+        kept = read_library_file(config.library)
+        if kept is not None and index_place(kept.config) != index_place(config):
+            there = index_place(kept.config)
+            way = set_elsewhere(kept.config, config)
+            return f"the library's index is in {there}; {way}, or move it: {move_command(config)}"
+        if isinstance(index, MemoryIndex):
+            return "open the library again"
+        try:
+            check_writable(config.library)
+        except StoreError:
+            return "the library is read-only for this user: set index.backend=memory"
+        return command_for(config.library, "index", "rebuild")

@@ -1,0 +1,294 @@
+"""Whether all that momentseek needs works here, and what to do where it doesn't."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from pipeline.errors import MomentseekError, UntrustedLibraryError
+from pipeline.index import is_writable
+from pipeline.library import Library
+from pipeline.library.identity import local_folder
+from pipeline.library.loose_modes import loose_modes
+from pipeline.library.trust import loose_mode, outside_settings, trusted_settings
+from pipeline.plugins import Plugin
+from pipeline.render.text import counted
+from pipeline.run_config import RunConfig
+from pipeline.store.privacy import is_private, loose_files
+
+__all__ = ["Finding", "examine"]
+
+_PACKAGES = (
+    "torch",
+    "torchvision",
+    "open_clip_torch",
+    "av",
+    "ray",
+    "pymilvus",
+    "milvus-lite",
+    "pyarrow",
+    "numpy",
+    "pillow",
+)
+_GIB = 2**30
+_FEW_SHARED_GIB, _FEW_DISK_GIB = 1.0, 2.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of one thing.
+
+    Attributes:
+        what: The thing.
+        state: `note` is worth knowing and stops nothing that the configuration asks for.
+        said: What was seen.
+        remedy: What to do; empty where all is well.
+    """
+
+    what: str
+    state: Literal["ok", "note", "broken"]
+    said: str
+    remedy: str = ""
+
+
+def examine(config: RunConfig, refused: UntrustedLibraryError | None = None) -> Iterator[Finding]:
+    """Look at everything in turn, with no download and nothing left behind; a minute at most.
+
+    Args:
+        config: What is examined.
+        refused: Why the library's own configuration is not used; then neither its model nor its index is looked at.
+    """
+    checks: tuple[tuple[str, Callable[[RunConfig], Iterator[Finding]]], ...] = (
+        ("python", _python),
+        ("packages", _packages),
+        ("processor", _hardware),
+        ("decoder", _decoders),
+        ("model", _model),
+        ("library", _library),
+        ("trust", _trust),
+        ("private library", _private_library),
+        ("ray", _ray),
+        ("sample world", _sample_world),
+        ("shared memory", _shared_memory),
+        ("disk", _disk),
+        ("privacy", _privacy),
+    )
+    if refused is not None:
+        said, _, remedy = str(refused).partition("; ")
+        yield Finding("library", "broken", said, remedy)
+        checks = tuple((what, check) for what, check in checks if what not in ("model", "library"))
+    for what, check in checks:
+        try:
+            yield from check(config)
+        except MomentseekError as error:
+            said, _, remedy = str(error).partition("\n")
+            yield Finding(what, "broken", said, " ".join(remedy.split()))
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong is what is looked for
+            yield Finding(what, "broken", f"{type(error).__name__}: {error}", "install the packages anew")
+
+
+def _python(_config: RunConfig) -> Iterator[Finding]:
+    said = f"{platform.python_version()} in {sys.prefix}; momentseek {version('momentseek')}"
+    yield Finding("python", "ok", said)
+
+
+def _packages(_config: RunConfig) -> Iterator[Finding]:
+    found, missing = [], []
+    for name in _PACKAGES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    yield Finding("packages", "ok", ", ".join(found))
+    if missing:
+        yield Finding("packages", "broken", f"missing: {', '.join(missing)}", f"pip install {' '.join(missing)}")
+
+
+def _hardware(config: RunConfig) -> Iterator[Finding]:
+    from pipeline.encode.device import chosen_device, chosen_precision
+
+    if isinstance(config.encoder, Plugin):
+        used = counted(len(os.sched_getaffinity(0)), "processor")
+        yield Finding("processor", "ok", f"{used}; where the model runs is for {config.encoder.reference} to say")
+        return
+    device = chosen_device(config.encoder.device)
+    precision = chosen_precision(config.encoder.precision, device)
+    why = f"encoder.precision is {config.encoder.precision}"
+    if config.encoder.precision == "auto":
+        why = "it multiplies in bf16" if precision == "bf16" else "it does not multiply in bf16"
+    said = f"the model runs on {device} in {precision} ({why}); {counted(len(os.sched_getaffinity(0)), 'processor')}"
+    yield Finding("processor", "ok", said)
+
+
+def _decoders(config: RunConfig) -> Iterator[Finding]:
+    from pipeline.video import Decoding, make_decoder
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder, "check.mp4"))
+        _write_check_video(path)
+        for backend in ("pyav", "decord", "opencv"):
+            is_wanted = backend == config.decoding.backend
+            try:
+                with make_decoder(Decoding(backend=backend)).open(path) as stream:
+                    frames = sum(1 for _ in stream.frames())
+            except Exception as error:  # noqa: BLE001 - a decoder's library may fail in any way
+                said = f"{type(error).__name__}: {error}"
+                if is_wanted:
+                    yield Finding(f"decoder {backend}", "broken", said, "set decoding.backend to another one")
+                else:
+                    yield Finding(f"decoder {backend}", "note", said, "only needed where decoding.backend names it")
+            else:
+                used = "; the one that is used" if is_wanted else ""
+                yield Finding(f"decoder {backend}", "ok", f"decoded {frames} of 10 frames of a check video{used}")
+
+
+def _write_check_video(path: str) -> None:
+    import av
+    import numpy as np
+
+    with av.open(path, "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for grey in range(0, 200, 20):
+            picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), grey, np.uint8), format="rgb24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+
+
+def _model(config: RunConfig) -> Iterator[Finding]:
+    from pipeline.encode.requirements import check_packages
+    from pipeline.encode.weights import name_of, weights_within_reach
+
+    if isinstance(config.encoder, Plugin):
+        config.encoder.open()
+        yield Finding("model", "ok", f"{config.encoder.description}: opened, and gives embeddings")
+        return
+    if config.encoder.architecture is None:
+        check_packages(config.encoder, config.encoder.model)
+    yield Finding("model", "ok", f"{name_of(config.encoder)}: {weights_within_reach(config.encoder)}")
+
+
+def _library(config: RunConfig) -> Iterator[Finding]:
+    if "://" in config.library or Path(config.library).is_dir():
+        with Library.open(config) as library:
+            rows = library.moment_index().count()
+            yield Finding(
+                "library",
+                "ok",
+                f"{config.library}: {counted(len(library.videos()), 'video')}, {counted(rows, 'segment')}",
+            )
+        return
+    if config.index.uri is not None:
+        with Library.open(config) as library:
+            yield Finding(
+                "library", "ok", f"index at {config.index.uri}: {counted(library.moment_index().count(), 'segment')}"
+            )
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        elsewhere = config.model_copy(update={"library": folder})
+        with Library.open(elsewhere) as library:
+            library.moment_index().count()
+    yield Finding("library", "ok", f"{config.library} is not there yet; an index could be opened in another folder")
+
+
+def _trust(config: RunConfig) -> Iterator[Finding]:
+    problem = loose_mode()
+    if problem is not None:
+        said, _, remedy = problem.partition("; ")
+        yield Finding("trust", "broken", f"no library is trusted: {said}", remedy)
+        return
+    names = outside_settings(config)
+    reach = f"{config.library} names outside itself: {', '.join(names)}; " if names else ""
+    count = sum(1 for _ in trusted_settings())
+    yield Finding("trust", "ok", f"{reach}{counted(count, 'set')} of settings trusted (momentseek trust --list)")
+
+
+def _private_library(config: RunConfig) -> Iterator[Finding]:
+    """Whether a private library is one: what others may read of it is reported."""
+    folder = local_folder(config.library)
+    if folder is None or not is_private(folder):
+        return
+    loose = list(loose_files(folder))
+    if loose:
+        said = f"{counted(len(loose), 'file or folder', 'files and folders')} can be read by others, as {loose[0]!r}"
+        remedy = f"chmod -R go= {folder}"
+        yield Finding("private library", "note", said, remedy)
+    else:
+        yield Finding("private library", "ok", f"{config.library} can be read by its owner alone")
+
+
+def _ray(config: RunConfig) -> Iterator[Finding]:
+    from pipeline.execution.ray.cluster import check_reachable
+
+    if config.execution.executor != "ray":
+        yield Finding("ray", "ok", "not used: execution.executor is in_process")
+        return
+    address = config.execution.address or os.environ.get("RAY_ADDRESS")
+    if address:
+        check_reachable(address)
+        yield Finding("ray", "ok", f"something listens at {address}")
+    else:
+        importlib.import_module("ray")
+        yield Finding("ray", "ok", f"ray {version('ray')} is started on this machine for each batch")
+
+
+def _sample_world(_config: RunConfig) -> Iterator[Finding]:
+    remedy = "only needed to draw films: pip install 'momentseek[world]'; apt-get install libgl1 libegl1"
+    try:
+        importlib.import_module("skia")
+    except ImportError as error:
+        yield Finding("sample world", "note", f"skia cannot be imported: {error}", remedy)
+    else:
+        yield Finding("sample world", "ok", f"skia {version('skia-python')}")
+
+
+def _shared_memory(config: RunConfig) -> Iterator[Finding]:
+    if config.execution.executor != "ray" or not Path("/dev/shm").is_dir():  # noqa: S108 - Ray's place, not ours
+        return
+    free = shutil.disk_usage("/dev/shm").free / _GIB  # noqa: S108
+    if free < _FEW_SHARED_GIB:
+        remedy = "frames then travel by the disk; in a container, start it with --shm-size=2g"
+        yield Finding("shared memory", "note", f"{free:.1f} GiB free in /dev/shm", remedy)
+    else:
+        yield Finding("shared memory", "ok", f"{free:.1f} GiB free in /dev/shm")
+
+
+def _disk(config: RunConfig) -> Iterator[Finding]:
+    if "://" in config.library:
+        return
+    place = Path(config.library).absolute()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free / _GIB
+    can_write = is_writable(place)
+    if not can_write and (place / "library.yaml").exists():
+        yield Finding("disk", "note", f"{place} is read-only: it can be searched, and nothing can be added or removed")
+    elif not can_write:
+        yield Finding(
+            "disk", "broken", f"{place} cannot be written to", "choose another --library, or change its owner"
+        )
+    elif free < _FEW_DISK_GIB:
+        yield Finding(
+            "disk", "note", f"{free:.1f} GiB free at {place}", "an hour of video takes about 10 MB: make room"
+        )
+    else:
+        yield Finding("disk", "ok", f"{free:.1f} GiB free at {place}")
+
+
+def _privacy(config: RunConfig) -> Iterator[Finding]:
+    found = list(loose_modes(config.library))
+    for each in found:
+        yield Finding("privacy", "note", each.said, each.remedy)
+    if not found:
+        yield Finding(
+            "privacy", "ok", "Ray's token and folders, the configuration and the library are this user's alone"
+        )

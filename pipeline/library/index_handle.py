@@ -1,0 +1,152 @@
+"""The index of a library: where it is, whose it is, and that it is open once."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.encode import Encoder
+from pipeline.errors import FingerprintMismatchError, IndexDamagedError, MomentIndexError, StoreError
+from pipeline.index import MemoryIndex, MomentIndex, Owner, discard, is_writable, open_index
+from pipeline.library.identity import claim_library_id, local_folder, read_library_id
+from pipeline.library.privacy import make_index_folder, tighten_index
+from pipeline.run_config import RunConfig
+from pipeline.store.atomic_folder import Place
+
+__all__ = ["LibraryIndex", "check_writable", "index_folder"]
+
+_log = logging.getLogger(__name__)
+
+
+class LibraryIndex:
+    """Opens a library's index when it is first asked for, and holds it until `close`.
+
+    Args:
+        config: What the library is.
+        encoder: Whose vectors the index holds.
+    """
+
+    def __init__(self, config: RunConfig, encoder: Encoder) -> None:
+        self._config = config
+        self._encoder = encoder
+        self._index: MomentIndex | None = None
+        self._has_id = False
+
+    def open(self, fill: Callable[[MomentIndex], object]) -> MomentIndex:
+        """The open index.
+
+        Args:
+            fill: Puts all that the library has into one that is in memory, and new.
+
+        Raises:
+            IndexLockedError: Another process holds it.
+            FingerprintMismatchError: It holds another encoder's vectors.
+            MomentIndexError: It cannot be opened.
+            StoreError: Its folder is a link.
+        """
+        if self._index is None:
+            self._index = self._opened(fill)
+        return self._index
+
+    def _opened(self, fill: Callable[[MomentIndex], object]) -> MomentIndex:
+        config = self._config
+        folder = index_folder(config.library)
+        is_own = config.index.backend == "milvus" and config.index.uri is None and folder is not None
+        if folder is not None and is_own:
+            # Milvus Lite opens it by its path, and would follow a link.
+            Place(config.library).check(folder.name)
+            make_index_folder(config.library, folder)
+        if folder is not None and is_own and not is_writable(folder):
+            return self._read_only(folder, fill)
+        index = open_index(config.index, folder=folder, owner=self._owner())
+        if config.index.backend == "memory":
+            # It is kept when it is full: half an index would answer the next question as if it were whole.
+            fill(index)
+        return index
+
+    def _read_only(self, folder: Path, fill: Callable[[MomentIndex], object]) -> MomentIndex:
+        """An index for a library that is only read: as it lies there, or else made of the frame embeddings."""
+        if folder.exists():
+            try:
+                return open_index(self._config.index, folder=folder, owner=self._owner())
+            except FingerprintMismatchError:
+                raise
+            except MomentIndexError as error:
+                _log.warning("%s; it is made anew in memory, from the frame embeddings", error)
+        index = MemoryIndex()
+        fill(index)
+        return index
+
+    def claim(self) -> bool:
+        """See that the library has an identity before its index is written; whether it was given one now.
+
+        One that is open is closed then: it was opened for nobody.
+
+        Raises:
+            ConfigError: The library is a copy, and the one that it was copied from is still there.
+            StoreError: The identity cannot be read or written.
+        """
+        if not self._is_elsewhere() or self._has_id:
+            return False
+        claim_library_id(self._config.library)
+        self.close()
+        return True
+
+    def discard(self, damage: IndexDamagedError) -> None:
+        """Remove the files of the library's own index, which are damaged; all that is in it can be made again.
+
+        Args:
+            damage: What opening or reading it raised.
+
+        Raises:
+            IndexLockedError: A process holds it.
+            MomentIndexError: It cannot be removed.
+        """
+        self.close()
+        folder = index_folder(self._config.library)
+        if folder is not None and self._config.index.uri is None:
+            _log.warning("%s; what is in the folder is removed now", damage)
+            discard(folder)
+
+    def close(self) -> None:
+        """Give the index back; closing twice is harmless."""
+        if self._index is not None:
+            self._index.close()
+            self._index = None
+            tighten_index(self._config.library, index_folder(self._config.library))
+
+    def _owner(self) -> Owner:
+        fingerprint, description = self._encoder.fingerprint, self._encoder.description
+        if not self._is_elsewhere():
+            return Owner(fingerprint, description)
+        library = self._config.library
+        known = read_library_id(library)
+        self._has_id = known is not None
+        # One that was never written to has no collection yet, and asking must not leave anything behind.
+        return Owner(fingerprint, description, known.id if known is not None else uuid.uuid4().hex[:12], library)
+
+    def _is_elsewhere(self) -> bool:
+        """Whether it lies outside of the library, where those of other libraries can be too."""
+        return self._config.index.backend != "memory" and self._config.index.uri is not None
+
+
+def index_folder(library: str) -> Path | None:
+    """Where Milvus Lite's folder is; None for a library that is no local folder."""
+    folder = local_folder(library)
+    return None if folder is None else folder / "index"
+
+
+def check_writable(library: str) -> None:
+    """Refuse to begin what writes to a library that this user can only read.
+
+    Raises:
+        StoreError: Its folder is there, and cannot be written to.
+    """
+    folder = local_folder(library)
+    if folder is not None and folder.exists() and not is_writable(folder):
+        raise StoreError(
+            f"the library {library!r} is read-only for this user: it can be searched, and nothing can be added or"
+            " removed; mount it writable or change its permissions, or choose another library"
+        )

@@ -1,0 +1,98 @@
+"""Where a library's index is: as its file says, and as a configuration would have it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pipeline.commands import command_for
+from pipeline.errors import ConfigError
+from pipeline.library.saved_config import read_library_file
+from pipeline.run_config import RunConfig
+from pipeline.store import ParquetStore
+
+__all__ = ["IndexPlace", "check_index_place", "index_place", "move_command", "set_elsewhere"]
+
+_URI_VARIABLE = "MOMENTSEEK_MILVUS_URI"
+
+
+@dataclass(frozen=True)
+class IndexPlace:
+    """Where an index is; two places compare equal if they hold the same index.
+
+    Attributes:
+        backend: "milvus" or "memory".
+        uri: Of a Milvus server, or an absolute folder; None for the library's own folder.
+        collection: Its name, if the configuration sets one.
+    """
+
+    backend: str
+    uri: str | None
+    collection: str | None
+
+    def __str__(self) -> str:
+        if self.backend == "memory":
+            return "memory"
+        place = "the library's own folder" if self.uri is None else repr(self.uri)
+        return place if self.collection is None else f"{place} (collection {self.collection!r})"
+
+
+def index_place(config: RunConfig) -> IndexPlace:
+    """Where a configuration has the index of its library."""
+    index = config.index
+    if index.backend == "memory":
+        return IndexPlace("memory", None, None)
+    return IndexPlace("milvus", _normal(index.uri), index.collection)
+
+
+def check_index_place(config: RunConfig) -> None:
+    """Refuse to write to another index than the one that has the library's videos.
+
+    Raises:
+        ConfigError: The library holds videos, and its index is elsewhere; the message has the command that moves it.
+        StoreError: The library's file cannot be read, or its videos cannot be listed.
+    """
+    kept = read_library_file(config.library)
+    if kept is None or index_place(kept.config) == index_place(config):
+        return
+    store = ParquetStore(kept.config.library, kept.sampling_fingerprint, kept.encoder_fingerprint)
+    if not store.video_ids():
+        return
+    raise ConfigError(
+        f"the index of the library {config.library!r} is in {index_place(kept.config)}, and the settings name"
+        f" {index_place(config)}; {set_elsewhere(kept.config, config)}, or move the index there first:"
+        f" {move_command(config)}"
+    )
+
+
+def set_elsewhere(kept: RunConfig, config: RunConfig) -> str:
+    """What to leave out so that the library's own index is used, for a message."""
+    here, there = index_place(kept), index_place(config)
+    if kept.index.uri is None and config.index.uri is not None and os.environ.get(_URI_VARIABLE) == config.index.uri:
+        return f"unset {_URI_VARIABLE}"
+    names = [name for name in ("backend", "uri", "collection") if getattr(here, name) != getattr(there, name)]
+    if here.backend != there.backend:
+        names = ["backend"]
+    wanted = {name: getattr(kept.index, name) for name in names}
+    settings = " and ".join(f"index.{name}={'null' if value is None else value}" for name, value in wanted.items())
+    return f"set {settings}"
+
+
+def move_command(config: RunConfig) -> str:
+    """The command that moves the index of a library to where a configuration has it."""
+    place = index_place(config)
+    if place.backend == "memory":
+        return command_for(config.library, "index", "rebuild", "--set", "index.backend=memory")
+    collection = () if place.collection is None else ("--set", f"index.collection={place.collection}")
+    return command_for(config.library, "index", "migrate", place.uri or "--own", *collection)
+
+
+def _normal(uri: str | None) -> str | None:
+    if uri is None:
+        return None
+    if "://" in uri:
+        parts = urlsplit(uri)
+        return parts._replace(scheme=parts.scheme.lower(), netloc=parts.netloc.lower()).geturl().rstrip("/")
+    return str(Path(uri).expanduser().absolute())

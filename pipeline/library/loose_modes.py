@@ -1,0 +1,114 @@
+"""Modes of this user's files that let other users in: of Ray's token and folders, of the configuration and library."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.execution.ray.session_folder import PREFIX, bases
+from pipeline.execution.ray.token import exposure_of, has_token_auth, is_token_in_environment, token_path
+from pipeline.library.trust import trust_folder
+from pipeline.uris import is_remote, local_path
+
+__all__ = ["Loose", "loose_modes"]
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_MOST_FILES = 1000
+
+
+@dataclass(frozen=True)
+class Loose:
+    """Something that other users can reach.
+
+    Attributes:
+        said: What, and how it is open.
+        remedy: What closes it.
+    """
+
+    said: str
+    remedy: str
+
+
+def loose_modes(library: str) -> Iterator[Loose]:
+    """Look for what other users of this machine can read, replace or connect to; nothing is changed.
+
+    Args:
+        library: The library's folder or URL; of a URL nothing is known.
+    """
+    yield from _token()
+    yield from _ray_folders()
+    yield from _configuration()
+    if not is_remote(library):
+        yield from _library(Path(local_path(library)).resolve())
+
+
+def _token() -> Iterator[Loose]:
+    if not has_token_auth():
+        mode = os.environ["RAY_AUTH_MODE"]
+        yield Loose(
+            f"RAY_AUTH_MODE is {mode!r}: while a batch runs on a Ray of its own, every user of this machine can run"
+            " programs as you",
+            "unset RAY_AUTH_MODE, or set it only where a cluster without a token is joined",
+        )
+        return
+    if is_token_in_environment():
+        return
+    path = token_path()
+    with suppress(OSError):
+        exposure = exposure_of(path)
+        if exposure is not None:
+            yield Loose(
+                f"Ray's token in {path}: {exposure}",
+                f"chmod 600 {path}; if others may have read it, delete it, make a new one with `ray get-auth-token"
+                " --generate`, and restart the clusters that use it",
+            )
+
+
+def _ray_folders() -> Iterator[Loose]:
+    """Folders of Rays of this user: those that Ray makes open to all, and those of batches that lost their mode."""
+    for base in bases():
+        with suppress(OSError):
+            for folder in sorted(base.glob(f"{PREFIX}*")):
+                if (mode := _own_mode(folder, _OTHERS)) is not None:
+                    yield Loose(f"{folder} has mode {mode:04o}", f"chmod 700 {folder}")
+            sessions = [each for each in base.glob("ray/session_*") if not each.is_symlink()]
+            loose = [each for each in sessions if _own_mode(each, _OTHERS_WRITE) is not None]
+            if loose:
+                yield Loose(
+                    f"{len(loose)} folders of Rays that momentseek did not start, in {base / 'ray'}, can be written by"
+                    " all users",
+                    "remove them if none of these Rays runs any more; start Ray with --temp-dir below a folder of mode"
+                    " 0700",
+                )
+
+
+def _configuration() -> Iterator[Loose]:
+    folder = trust_folder().parent
+    paths = [folder, *sorted(folder.rglob("*"))[:_MOST_FILES]] if folder.is_dir() else []
+    for path in paths:
+        if (mode := _own_mode(path, _OTHERS_WRITE)) is not None:
+            yield Loose(f"{path} can be written by other users (mode {mode:04o})", f"chmod go-w {path}")
+
+
+def _library(folder: Path) -> Iterator[Loose]:
+    if (mode := _own_mode(folder, _OTHERS_WRITE)) is not None:
+        yield Loose(f"{folder} can be written by other users (mode {mode:04o})", f"chmod go-w {folder}, unless shared")
+    elif (mode := _own_mode(folder, _OTHERS)) is not None:
+        yield Loose(
+            f"{folder} can be read by other users (mode {mode:04o}): names, metadata and embeddings of its videos",
+            f"chmod 700 {folder}, unless others are to search it",
+        )
+
+
+def _own_mode(path: Path, loose: int) -> int | None:
+    """The mode of what belongs to this user and is open in one of these ways; None of anything else."""
+    with suppress(OSError):
+        found = path.lstat()
+        if found.st_uid == os.geteuid() and not stat.S_ISLNK(found.st_mode) and found.st_mode & loose:
+            return stat.S_IMODE(found.st_mode)
+    return None

@@ -1,0 +1,218 @@
+"""What a library says of itself: `library.yaml` in its folder."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from pipeline.config import merged, validate
+from pipeline.encode import Encoding
+from pipeline.errors import ConfigError, StoreError
+from pipeline.library.trust import remember
+from pipeline.parsing import ParseError, parse_yaml, shown
+from pipeline.run_config import RunConfig, plugins_of
+from pipeline.store.atomic_folder import Place
+from pipeline.uris import is_remote, local_path
+
+__all__ = ["LibraryFile", "read_library_file", "write_library_file"]
+
+_NAME = "library.yaml"
+_FORMAT = 1
+_KEYS = ("format", "encoder_description", "encoder_fingerprint", "sampling_fingerprint", "configuration")
+_MODEL_FILES = ("checkpoint", "architecture")
+_LONGEST_DESCRIPTION = 1000
+_FINGERPRINT = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LibraryFile:
+    """How a library was made.
+
+    Attributes:
+        config: The configuration that it was last indexed with, at its present place.
+        encoder_description: That configuration's encoder, for people.
+        encoder_fingerprint: Identity of its vectors.
+        sampling_fingerprint: Identity of its frames, as the version of momentseek that wrote the file had it.
+    """
+
+    config: RunConfig
+    encoder_description: str
+    encoder_fingerprint: str
+    sampling_fingerprint: str
+
+
+def read_library_file(library: str) -> LibraryFile | None:
+    """Read a library's file; None where there is none.
+
+    Args:
+        library: Its folder or URL.
+
+    Raises:
+        StoreError: The file cannot be read.
+        ConfigError: It is of another version, or its configuration is not valid here.
+    """
+    place = f"{library}/{_NAME}"
+    try:
+        content = parse_yaml(Place(library).read(_NAME))
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError as error:
+        raise StoreError(f"the library {library!r} is a file or lies in one; name a folder") from error
+    except (OSError, ParseError) as error:
+        raise StoreError(f"{place}: cannot be read: {' '.join(str(error).split())}") from error
+    _check_format(content, place)
+    try:
+        _check_names(content, place)
+        config: Mapping[str, Any] = merged(
+            content["configuration"], {"library": library, **_own_model(content, library)}
+        )
+        valid = validate(RunConfig, config, place)
+        return LibraryFile(
+            valid,
+            content["encoder_description"],
+            content["encoder_fingerprint"],
+            # Files of the first versions have none; those that name a class of another package always do.
+            content["sampling_fingerprint"]
+            if "sampling_fingerprint" in content or plugins_of(valid)
+            else valid.sampling_fingerprint,
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise StoreError(
+            f"{place}: is broken ({type(error).__name__}: {error}); index a video to write it anew"
+        ) from error
+
+
+def _check_format(content: Any, place: str) -> None:
+    """Refuse a file that is not of this format, or has what this version of momentseek does not know.
+
+    Raises:
+        ConfigError: It is, or has.
+    """
+    written = content.get("format") if isinstance(content, dict) else None
+    if type(written) is int and written > _FORMAT:
+        raise ConfigError(
+            f"{place}: of format {shown(written)}, which a newer version of momentseek has written; this one reads"
+            f" format {_FORMAT}: update momentseek"
+        )
+    if type(written) is not int or written != _FORMAT:
+        raise ConfigError(f"{place}: not of format {_FORMAT}, which this version of momentseek reads")
+    unknown = [name for name in content if name not in _KEYS]
+    if unknown:
+        near = difflib.get_close_matches(str(unknown[0]), _KEYS, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ConfigError(
+            f"{place}: unknown name {shown(unknown[0])}; {hint}known here: {', '.join(_KEYS)}; correct or remove it, or"
+            " update momentseek if a newer version has written it"
+        )
+
+
+def _check_names(content: Mapping[str, Any], place: str) -> None:
+    """Refuse what no version of momentseek writes into the file.
+
+    Raises:
+        ConfigError: It says how batches are run, which is the user's to say.
+        ValueError: A description is no text, or a fingerprint could not be one.
+    """
+    if not isinstance(content["configuration"].get("encoder", {}), Mapping):
+        raise TypeError("configuration.encoder: expected `name: value` lines")
+    if "execution" in content["configuration"]:
+        raise ConfigError(
+            f"{place}: execution: how batches are run is not a library's setting; remove these lines, and set it by"
+            " --config or --set"
+        )
+    description = content["encoder_description"]
+    if not isinstance(description, str) or len(description) > _LONGEST_DESCRIPTION:
+        raise ValueError("encoder_description: expected a line of text")
+    for name in ("encoder_fingerprint", "sampling_fingerprint"):
+        if not _FINGERPRINT.fullmatch(content.get(name, "none")):
+            raise ValueError(f"{name}: expected letters and digits")
+
+
+def write_library_file(file: LibraryFile) -> None:
+    """Write a library's file into its place, replacing the one before.
+
+    What it names outside the library is trusted from now on: this user named it.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    content = {
+        "format": _FORMAT,
+        "encoder_description": file.encoder_description,
+        "encoder_fingerprint": file.encoder_fingerprint,
+        "sampling_fingerprint": file.sampling_fingerprint,
+        "configuration": _portable(file.config),
+    }
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    Place(file.config.library).write(_NAME, text.encode())
+    try:
+        remember(file.config)
+    except ConfigError as error:
+        _log.warning("%s; the library %r will have to be trusted when it is opened", error, file.config.library)
+
+
+def _own_model(content: Mapping[str, Any], library: str) -> dict[str, Any]:
+    """Where the model's files are that the library keeps itself; empty where it keeps none."""
+    folder = _folder(library)
+    if folder is None or "class" in content["configuration"]["encoder"]:
+        return {}
+    named = {name: content["configuration"].get("encoder", {}).get(name) for name in _MODEL_FILES}
+    kept = {name: str(folder / path) for name, path in named.items() if path and _is_own(path, folder)}
+    return {"encoder": kept} if kept else {}
+
+
+def _is_own(path: object, library: Path) -> bool:
+    """Whether a path, as a library's file has it, names a file in the library.
+
+    Raises:
+        StoreError: It is a link, or leads through one.
+    """
+    if not isinstance(path, str) or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        return False
+    Place(str(library)).check(path)
+    return (library / path).is_file()
+
+
+def _folder(library: str) -> Path | None:
+    """A library's folder; None where it is not on a disk."""
+    return None if is_remote(library) else Path(local_path(library)).expanduser().absolute()
+
+
+def _portable(config: RunConfig) -> dict[str, Any]:
+    """The configuration without its own place and how batches are run, all that is on this disk by absolute paths.
+
+    Files of the model that are in the library itself are named from there: they go where it goes.
+    """
+    data = config.model_dump(mode="json", exclude={"library", "execution"})
+    if data["library_private"] is None:
+        # Older versions do not know it.
+        del data["library_private"]
+    paths = [(data["index"], "uri")]
+    if isinstance(config.encoder, Encoding):
+        paths.append((data["encoder"], "cache_dir"))
+        for name in _MODEL_FILES:
+            path = data["encoder"][name]
+            data["encoder"][name] = path and _lasting(path, _folder(config.library))
+    for settings, name in paths:
+        if settings[name] is not None and "://" not in settings[name]:
+            settings[name] = str(Path(settings[name]).expanduser().absolute())
+    return data
+
+
+def _lasting(path: str, library: Path | None) -> str:
+    """A file's path that holds in any working directory; one in the library is named from there, so it may move."""
+    given = Path(path).expanduser()
+    if library is not None and (library / given).is_file():
+        if (library / given).is_relative_to(library) and ".." not in given.parts:
+            Place(str(library)).check(str((library / given).relative_to(library)))
+        own = (library / given).resolve()
+        return str(own.relative_to(library.resolve()) if own.is_relative_to(library.resolve()) else own)
+    return str(given.resolve()) if given.is_file() else path

@@ -1,0 +1,116 @@
+"""What answers the questions of a library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
+
+from pipeline.encode import Encoder, OpenEncoder
+from pipeline.execution import Executor, Stages
+from pipeline.index import MomentIndex
+from pipeline.run_config import RunConfig
+from pipeline.runs.log import RunRecorder
+from pipeline.search import Pictures, Searcher
+from pipeline.search.filters.selection import Survey
+from pipeline.store import FailureLog, ParquetStore, ReadableStore
+from pipeline.types import Provenance, Source, VideoReport
+from pipeline.video import IndexedVideos, make_decoder
+
+__all__ = ["indexed_videos", "recorded", "searcher_of", "stages_of"]
+
+
+def searcher_of(
+    config: RunConfig,
+    encoder: Encoder,
+    opened: OpenEncoder,
+    index: MomentIndex,
+    store: ReadableStore,
+    find: Callable[[str], tuple[str, ...]],
+    videos: IndexedVideos,
+    survey: Survey | None = None,
+) -> Searcher:
+    """A searcher as the configuration says.
+
+    Args:
+        config: Of the library.
+        encoder: That made its vectors.
+        opened: The same, with its weights.
+        index: Where segments are looked for.
+        store: Where the frame embeddings are.
+        find: The ids of the videos that go by a name.
+        videos: Opens the library's videos.
+        survey: Lists the library's videos; None for the store's records.
+
+    Raises:
+        MomentIndexError: The index cannot be counted.
+        StoreError: Frame embeddings are broken.
+    """
+    return Searcher(
+        opened,
+        index,
+        store,
+        config.search,
+        find=find,
+        survey=survey,
+        pictures=partial(_pictures, config, encoder, videos),
+        provenance=Provenance(
+            sampling=config.sampling_fingerprint,
+            encoder=encoder.fingerprint,
+            segmentation=config.segmentation_fingerprint,
+        ),
+    )
+
+
+def indexed_videos(config: RunConfig, store: ReadableStore) -> IndexedVideos:
+    """Opens the videos of a store, by any of their names.
+
+    Args:
+        config: Says how videos are read.
+        store: Knows the names.
+    """
+
+    def names_of(video_id: str) -> tuple[str, ...]:
+        record = store.record(video_id)
+        # A former name may hold the video again.
+        return () if record is None else (*record.former_names, *record.names)
+
+    return IndexedVideos(make_decoder(config.decoding, config.fetching), config.fetching, names_of)
+
+
+def _pictures(config: RunConfig, encoder: Encoder, videos: IndexedVideos) -> Pictures:
+    decoder = make_decoder(config.decoding, config.fetching)
+    return Pictures(decoder, encoder.preprocessing(), config.fetching, videos)
+
+
+def stages_of(config: RunConfig, encoder: Encoder, store: ParquetStore, index: MomentIndex) -> Stages:
+    """What the configuration says of each stage, made."""
+    return Stages(
+        decoder=make_decoder(config.decoding, config.fetching),
+        sampler=config.sampling,
+        encoder=encoder,
+        store=store,
+        recipe=config.row_recipe,
+        index=index,
+        fetching=config.fetching,
+    )
+
+
+def recorded(
+    executor: Executor, batch: Sequence[Source], recorder: RunRecorder, failures: FailureLog
+) -> Iterator[VideoReport]:
+    """Run a batch, and pass its reports on when the run's report and the list of failures have them.
+
+    Raises:
+        StoreError: The failures of earlier runs cannot be listed.
+    """
+    failures.open()
+    with recorder:
+        reports = executor.run(batch)
+        try:
+            for report in reports:
+                failures.remember(report)
+                recorder.ended(report)
+                yield report
+        finally:
+            if isinstance(reports, Generator):
+                reports.close()

@@ -1,0 +1,94 @@
+"""What plots as SVG share: their frame, their axes, and what is told of them.
+
+Their colours are classes, which the page's style gives for light and dark.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pipeline.render.markup import Markup, joined, tag
+
+__all__ = ["LEFT", "RIGHT", "TOP", "WIDTH", "Caption", "Frame", "percent", "picture", "shortened", "ticks"]
+
+WIDTH = 960.0
+LEFT, RIGHT, TOP = 56.0, 12.0, 14.0
+_FOOT = 28.0
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What is told of a plot to those who don't see it: a name, unique on its page, a title and a description."""
+
+    name: str
+    title: str
+    said: str
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where the values of a plot lie on the picture; x from `x_start` to `x_end`, y from 0 to `y_end`."""
+
+    height: float
+    x_end: float
+    y_end: float
+    x_start: float = 0.0
+
+    def x(self, value: float) -> float:
+        """From the picture's left."""
+        return LEFT + (value - self.x_start) / (self.x_end - self.x_start or 1.0) * (WIDTH - LEFT - RIGHT)
+
+    def y(self, value: float) -> float:
+        """From the picture's top."""
+        return self.height - _FOOT - min(1.0, value / self.y_end) * (self.height - TOP - _FOOT)
+
+    def axes(
+        self,
+        x_ticks: Sequence[float],
+        y_ticks: Sequence[float],
+        x_said: Callable[[float], str],
+        y_said: Callable[[float], str],
+    ) -> Markup:
+        """Lines at the values of y, and what is written at both axes."""
+        parts = []
+        for value in y_ticks:
+            y = self.y(value)
+            parts.append(tag("line", class_="grid", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y))
+            parts.append(tag("text", y_said(value), class_="tick", x=LEFT - 8, y=y + 4, text_anchor="end"))
+        for value in x_ticks:
+            anchor = "start" if value == self.x_start else "middle"
+            parts.append(
+                tag("text", x_said(value), class_="tick", x=self.x(value), y=self.height - 8, text_anchor=anchor)
+            )
+        return joined(parts)
+
+
+def picture(caption: Caption, height: float, content: Markup, *, width: float = WIDTH) -> Markup:
+    """A plot as an element, told to those who don't see it."""
+    title, said = f"{caption.name}-title", f"{caption.name}-said"
+    titles = tag("title", caption.title, id=title), tag("desc", caption.said, id=said)
+    return tag(
+        "svg", *titles, content, viewBox=f"0 0 {width:.0f} {height:.0f}", role="img", aria_labelledby=f"{title} {said}"
+    )
+
+
+def shortened(text: str, most: int) -> str:
+    """The text, its middle left out where it is longer."""
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[-(most // 2) + 1 :]}"
+
+
+def ticks(most: float, count: int) -> list[float]:
+    """Round numbers from 0 to at least `most`."""
+    if most <= 0:
+        return [0.0, 1.0]
+    rough = most / count
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.999)
+    return [step * number for number in range(math.ceil(most / step - 1e-9) + 1)]
+
+
+def percent(share: float) -> str:
+    """As "12 %"."""
+    return f"{share:.0%}".replace("%", " %")

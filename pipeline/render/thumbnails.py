@@ -1,0 +1,39 @@
+"""Small pictures of videos within a page."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+from PIL import Image
+
+from pipeline.errors import VideoError
+from pipeline.render.markup import Markup, tag
+from pipeline.render.page import void
+from pipeline.video import IndexedVideos
+from pipeline.video.frame_at import picture_at
+
+__all__ = ["thumbnail"]
+
+_WIDTH, _HEIGHT, _QUALITY = 432, 432, 78
+
+
+def thumbnail(videos: IndexedVideos, video_id: str, seconds: float, alt: str) -> Markup:
+    """The picture at a time of a video as an element that holds it; what is wrong where there is none.
+
+    Args:
+        videos: Opens the video.
+        video_id: Which.
+        seconds: When, on the playback clock.
+        alt: What it shows, for those who don't see it.
+    """
+    try:
+        with videos.open(video_id) as stream:
+            image = Image.fromarray(picture_at(stream, seconds))
+    except VideoError as error:
+        return tag("div", f"no picture: {error.problem}", class_="none")
+    image.thumbnail((_WIDTH, _HEIGHT), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, format="JPEG", quality=_QUALITY, optimize=True)
+    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return void("img", src=f"data:image/jpeg;base64,{data}", alt=alt)

@@ -1,0 +1,1 @@
+"""Reports of a library's runs: collected, kept, and shown as pages."""

@@ -1,0 +1,227 @@
+"""Adding up a run in bounded memory, however many videos it has and however long it takes."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import re
+import resource
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pipeline.execution.progress import ProgressEvent
+from pipeline.execution.stage_times import StageSeconds
+from pipeline.runs.report import Cause, Example, Outcome, Period, RunFacts, RunReport, SlowVideo
+from pipeline.types import Status, VideoReport
+
+__all__ = ["RunAccount", "cause_of"]
+
+_PERIODS = 200
+_SLOWEST = 20
+_CAUSES = 50
+_EXAMPLES = 5
+_OTHER_CAUSES = "other causes"
+_LONGEST_PROBLEM = 1000
+
+
+class RunAccount:
+    """Takes what a run tells, and gives a report of it at any time.
+
+    Args:
+        facts: What is known when it begins.
+        clock: Seconds that only grow.
+        name_of: What a source is called in the report, from its URI: no secret that it carries.
+        began: When the run began, by `clock`; None for now.
+    """
+
+    def __init__(
+        self,
+        facts: RunFacts,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        name_of: Callable[[str], str] = str,
+        began: float | None = None,
+    ) -> None:
+        self._facts = facts
+        self._clock = clock
+        self._name_of = name_of
+        now = clock()
+        self._started = now if began is None else began
+        self._started_at = _now(before_seconds=now - self._started)
+        self._counts: Counter[str] = Counter()
+        self._sums: Counter[str] = Counter()
+        self._video_seconds = 0.0
+        self._progress: ProgressEvent | None = None
+        self._periods = _Periods()
+        self._slowest = _Slowest()
+        self._failures, self._damage = _Causes(), _Causes()
+
+    def take_progress(self, event: ProgressEvent) -> None:
+        """The batch says how far it is."""
+        before, self._progress = self._progress, event
+        stages = StageSeconds() if before is None else before.stages
+        self._periods.add(
+            self._clock() - self._started,
+            Period(
+                seconds_decoded=event.seconds_decoded - (0.0 if before is None else before.seconds_decoded),
+                frames_sampled=event.frames_sampled - (0 if before is None else before.frames_sampled),
+                decode_seconds=event.stages.decode - stages.decode,
+                encode_seconds=event.stages.encode - stages.encode,
+            ),
+        )
+
+    def take_report(self, report: VideoReport) -> None:
+        """A source has ended."""
+        self._counts[report.status.value] += 1
+        self._periods.add(self._clock() - self._started, Period(videos_ended=1))
+        name, problem = self._name(report.source.uri), _text(report.problem or "")[:_LONGEST_PROBLEM]
+        if report.status is Status.FAILED:
+            self._failures.add(name, problem)
+        if report.status is Status.PARTIAL:
+            self._damage.add(name, problem)
+        if report.status is Status.SKIPPED:
+            return
+        self._slowest.add(name, report)
+        if report.status is not Status.FAILED:
+            self._video_seconds += report.duration_seconds
+            for count in ("frames_decoded", "frames_seen", "frames_sampled", "segments"):
+                self._sums[count] += getattr(report, count)
+
+    def _name(self, uri: str) -> str:
+        return _text(self._name_of(uri))
+
+    def report(self, outcome: Outcome, problem: str | None = None, *, heartbeat_seconds: float = 60.0) -> RunReport:
+        """All that is known by now.
+
+        Args:
+            outcome: How the run stands.
+            problem: Why it failed.
+            heartbeat_seconds: How often it is written while the run lasts.
+        """
+        elapsed = self._clock() - self._started
+        first = tuple(map(self._name, self._facts.first_sources))
+        facts = self._facts.model_copy(update={"first_sources": first})
+        return RunReport(
+            **facts.model_dump(),
+            outcome=outcome,
+            problem=problem,
+            heartbeat_seconds=heartbeat_seconds,
+            started_at=self._started_at,
+            updated_at=_now(),
+            elapsed_seconds=elapsed,
+            counts={status.value: self._counts[status.value] for status in Status},
+            video_seconds=self._video_seconds,
+            frames_decoded=self._sums["frames_decoded"],
+            frames_seen=self._sums["frames_seen"],
+            frames_sampled=self._sums["frames_sampled"],
+            segments=self._sums["segments"],
+            stages=StageSeconds() if self._progress is None else self._progress.stages,
+            period_seconds=self._periods.length_seconds,
+            periods=tuple(self._periods.until(elapsed)),
+            slowest=tuple(self._slowest),
+            failures=tuple(self._failures),
+            damage=tuple(self._damage),
+            peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        )
+
+
+_NAMES = re.compile(r"'[^']*'|\"[^\"]*\"|\b[a-z][a-z0-9+.-]*://\S+|(?<![\w/])/[^\s:;,]+")
+_NUMBERS = re.compile(r"(?<![A-Za-z\d])(?:0x[0-9a-fA-F]++|[-+]?\d++(?:[.,:]\d++)*+)(?![A-Za-z])")
+
+
+def cause_of(problem: str) -> str:
+    """A problem without what differs from video to video: names and numbers become "…"."""
+    return " ".join(_NUMBERS.sub("…", _NAMES.sub("…", problem)).split()) or "without a message"
+
+
+class _Causes:
+    """Counts problems by their cause; the rarest of very many share one entry."""
+
+    def __init__(self) -> None:
+        self._videos: Counter[str] = Counter()
+        self._examples: dict[str, list[Example]] = {}
+
+    def add(self, uri: str, problem: str) -> None:
+        cause = cause_of(problem)
+        if cause not in self._videos and len(self._videos) >= _CAUSES:
+            cause = _OTHER_CAUSES
+        self._videos[cause] += 1
+        examples = self._examples.setdefault(cause, [])
+        if len(examples) < _EXAMPLES:
+            examples.append(Example(uri=uri, problem=problem))
+
+    def __iter__(self) -> Any:
+        for cause, videos in self._videos.most_common():
+            yield Cause(cause=cause, videos=videos, examples=tuple(self._examples[cause]))
+
+
+@dataclass
+class _Slowest:
+    """The videos that took longest."""
+
+    _heap: list[tuple[float, int, SlowVideo]] = field(default_factory=list)
+    _number: itertools.count[int] = field(default_factory=itertools.count)
+
+    def add(self, name: str, report: VideoReport) -> None:
+        if len(self._heap) == _SLOWEST and report.elapsed_seconds <= self._heap[0][0]:
+            return
+        video = SlowVideo(
+            uri=name,
+            video_id=report.video_id,
+            status=report.status.value,
+            elapsed_seconds=report.elapsed_seconds,
+            duration_seconds=report.duration_seconds,
+            frames_sampled=report.frames_sampled,
+        )
+        # The number decides among equals: videos themselves have no order.
+        heapq.heappush(self._heap, (report.elapsed_seconds, -next(self._number), video))
+        if len(self._heap) > _SLOWEST:
+            heapq.heappop(self._heap)
+
+    def __iter__(self) -> Any:
+        return (video for _, _, video in sorted(self._heap, reverse=True))
+
+
+class _Periods:
+    """What was done when, in so many parts of equal length; two become one where the run outlasts them."""
+
+    def __init__(self) -> None:
+        self.length_seconds = 1.0
+        self._periods: list[Period] = []
+
+    def add(self, time_seconds: float, done: Period) -> None:
+        while time_seconds >= _PERIODS * self.length_seconds:
+            pairs = itertools.zip_longest(self._periods[::2], self._periods[1::2], fillvalue=Period())
+            self._periods = [_together(first, second) for first, second in pairs]
+            self.length_seconds *= 2
+        number = int(time_seconds / self.length_seconds)
+        self._periods.extend(Period() for _ in range(number + 1 - len(self._periods)))
+        self._periods[number] = _together(self._periods[number], done)
+
+    def until(self, time_seconds: float) -> list[Period]:
+        """All of them, those in which nothing was done at the end included."""
+        self.add(time_seconds, Period())
+        return self._periods
+
+
+def _together(first: Period, second: Period) -> Period:
+    return Period(
+        seconds_decoded=first.seconds_decoded + second.seconds_decoded,
+        frames_sampled=first.frames_sampled + second.frames_sampled,
+        videos_ended=first.videos_ended + second.videos_ended,
+        decode_seconds=first.decode_seconds + second.decode_seconds,
+        encode_seconds=first.encode_seconds + second.encode_seconds,
+    )
+
+
+def _text(text: str) -> str:
+    """Text that can be written as UTF-8; bytes of a file name that are none become escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _now(*, before_seconds: float = 0.0) -> str:
+    return f"{datetime.now(UTC) - timedelta(seconds=before_seconds):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,307 @@
+"""Where one shot ends and the next begins."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, model_validator
+
+from pipeline.config import Settings
+from pipeline.sampling.shots.similarity import unlikeness
+from pipeline.sampling.thumbnails import mean_change, small_picture
+from pipeline.types import Frame
+
+if TYPE_CHECKING:
+    from scenedetect.detector import SceneDetector
+
+__all__ = ["FRAMES_BEHIND", "Cut", "CutDetection", "CutPass", "adaptive_threshold"]
+
+Detector = Literal["adaptive", "content", "hash", "histogram", "threshold"]
+
+FRAMES_BEHIND = 12
+"""A cut is known once so many frames after it were fed; at 30 frames a second or less, after three."""
+
+# Of an adaptive detector, in slots to either side.
+_WINDOW = 3
+# The longest flash. Three frames are as long at 30 frames a second.
+_FLASH_SECONDS = Fraction(9, 100)
+# Time of a slot. A frame that is on screen for 0.6 s fills four: no other frame counts in the window of a cut to it, as
+# at 25 frames a second, where a shot of 0.6 s fills the windows of the cuts at its ends. Above 3.3 frames a second
+# nothing is repeated.
+_SLOT_SECONDS = Fraction(3, 20)
+
+# adaptive: chosen with `_LEAST_CHANGE` and the constants after it on 12 films that `benchmarks.edited_footage` made of
+# the footage named in docs/design/sampling.md. The others are PySceneDetect's own defaults.
+_THRESHOLDS: dict[Detector, float] = {
+    "adaptive": 2.5,
+    "content": 27.0,
+    "hash": 0.35,
+    "histogram": 0.2,
+    "threshold": 12.0,
+}
+# Mean change of hue, saturation and value below which "adaptive" sees no cut.
+_LEAST_CHANGE = 12.0
+# Mean change of red, green and blue, and by how much it stands out from the steps around, from which on a cut is plain.
+# On the films above, movement reaches 5 times the steps around, cuts 8; on the sample films cuts reach 28.
+_PLAIN_CHANGE = 12.0
+_PLAIN_RATIO = 6.0
+# How unlike the two pictures have to be, see `unlikeness`, at a plain cut and at any other. Where a picture is shown
+# for several frames, as in 25 pictures a second shown at 50, any movement stands out.
+_PLAIN_UNLIKENESS = 0.4
+# A plain change from which on the pictures need not be unlike: their colours are others.
+_OTHER_COLOURS = 45.0
+_LEAST_UNLIKENESS = 0.65
+# Standard deviation of brightness below which a picture shows nothing, and for how long it has to, in seconds, to be a
+# pause between two shots, which may be shorter than a shot.
+_BLANK_DEVIATION = 4.0
+_LEAST_PAUSE = Fraction(1, 5)
+# Around a flash the picture is the same; after a cut it stays about as different as it became.
+_LASTING_SHARE = 0.4
+_NOMINAL_RATE = Fraction(25)
+
+_Picture = npt.NDArray[np.uint8]
+
+
+class CutDetection(Settings):
+    """Looks for cuts with PySceneDetect's detectors, frame by frame, in small pictures; flashes are no cuts.
+
+    A detector's name stands for it with its defaults, as in `sampling.cuts=adaptive`.
+    """
+
+    detector: Detector = "adaptive"
+    """What is compared: "adaptive" takes the change of colours against that of the frames around it, "content" alone;
+    "hash" takes perceptual hashes, "histogram" brightness; "threshold" finds where a fade from black begins."""
+
+    threshold: float | None = Field(default=None, gt=0)
+    """From which value on it is a cut, in the detector's own measure: 2.5 for "adaptive", 27 for "content", 0.35 for
+    "hash", 0.2 for "histogram", 12 for "threshold"."""
+
+    min_shot_seconds: float = Field(default=0.6, ge=0)
+    """A cut that comes sooner after the one before is ignored, unless all between them was black or another uniform
+    picture for 0.2 seconds or more."""
+
+    picture_height: int = Field(default=90, ge=16, le=1080)
+    """Height in pixels of the pictures that are compared."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, data: object) -> object:
+        return {"detector": data} if isinstance(data, str) else data
+
+    def begin(self) -> CutPass:
+        """Begin a pass over one video; loads PySceneDetect."""
+        return CutPass(self)
+
+
+@dataclass(frozen=True, order=True)
+class Cut:
+    """Where a shot begins.
+
+    Attributes:
+        time: Of its first frame.
+        follows_blank: Whether the frame before shows one uniform colour.
+    """
+
+    time: Fraction
+    follows_blank: bool
+
+    def ends_shot(self, start: Fraction, min_shot_seconds: Fraction) -> bool:
+        """Whether what began at `start` was long enough for a shot, or for a pause if it was blank."""
+        return self.time - start >= (min(_LEAST_PAUSE, min_shot_seconds) if self.follows_blank else min_shot_seconds)
+
+
+@dataclass(frozen=True, eq=False)
+class _Slot:
+    """A step of the detector: a frame, or the repetition of one that stays on screen.
+
+    Attributes:
+        number: Counted from the first slot of the video.
+        time: When it is on screen; for the first slot of a frame, the frame's time.
+        picture: The frame as it is compared.
+    """
+
+    number: int
+    time: Fraction
+    picture: _Picture
+
+
+def adaptive_threshold(settings: CutDetection) -> float:
+    """By how much a cut changes more than the frames around it."""
+    return _THRESHOLDS["adaptive"] if settings.threshold is None else settings.threshold
+
+
+class CutPass:
+    """Finds the cuts of one video, fed with all its frames; memory is bounded.
+
+    The detector's windows count frames. So that they mean about the same time at every rate, a frame that stays on
+    screen is repeated (`_SLOTS_PER_SECOND`), and the first and the last frame are repeated beyond the ends of the
+    video. All frames are compared at the size of the first one, whatever their own.
+
+    Args:
+        settings: What counts as a cut.
+    """
+
+    def __init__(self, settings: CutDetection) -> None:
+        self._settings = settings
+        self._detector = _make_detector(settings)
+        self._min_shot = Fraction(str(settings.min_shot_seconds))
+        self._size: tuple[int, int] | None = None
+        # All that may still be compared with a candidate.
+        self._recent: deque[_Slot] = deque()
+        self._candidates: deque[int] = deque()
+        self._cuts: list[Cut] = []
+        self._start = Fraction(0)
+
+    @property
+    def cuts(self) -> tuple[Fraction, ...]:
+        """Time of the first frame of each new shot, increasing."""
+        return tuple(cut.time for cut in self._cuts)
+
+    @property
+    def found(self) -> tuple[Cut, ...]:
+        """The same, with what is known of each."""
+        return tuple(self._cuts)
+
+    @property
+    def undecided_since(self) -> Fraction:
+        """Time from which on a frame may still be reported as a cut; all frames before it are decided."""
+        newest = self._newest_decided()
+        return next((slot.time for slot in self._recent if slot.number > newest), Fraction(0))
+
+    def feed(self, frame: Frame) -> Sequence[Fraction]:
+        """Take the next frame.
+
+        Returns:
+            Cuts that are known now: times of frames that were fed, at most `FRAMES_BEHIND` frames ago.
+        """
+        picture = self._picture(frame)
+        if not self._recent:
+            self._start = frame.time
+            self._take([frame.time - _SLOT_SECONDS * step for step in range(_WINDOW, -1, -1)], picture)
+            return ()
+        held = self._recent[-1]
+        step = frame.time - held.time
+        repeats = max(0, min(int(step / _SLOT_SECONDS) - 1, _WINDOW))
+        self._take([held.time + step * number / (repeats + 1) for number in range(1, repeats + 1)], held.picture)
+        self._take([frame.time], picture)
+        return self._decided(self._newest_decided())
+
+    def finish(self) -> Sequence[Fraction]:
+        """Return the cuts that were still to be decided; the stream has ended."""
+        if not self._recent:
+            return ()
+        last = self._recent[-1]
+        self._take([last.time + _SLOT_SECONDS * step for step in range(1, _WINDOW + 1)], last.picture)
+        return self._decided(last.number)
+
+    def _take(self, times: Iterable[Fraction], picture: _Picture) -> None:
+        """Show the detector a picture once or several times."""
+        from scenedetect.common import FrameTimecode
+
+        for time in times:
+            number = self._recent[-1].number + 1 if self._recent else 0
+            # Detectors are told slot numbers alone, so that variable frame rates mean nothing to them.
+            found = self._detector.process_frame(FrameTimecode(number, _NOMINAL_RATE), picture)
+            self._recent.append(_Slot(number, time, picture))
+            self._candidates.extend(cut.frame_num for cut in found)
+
+    def _picture(self, frame: Frame) -> _Picture:
+        """The frame as it is compared: uint8 (H, W, 3) BGR, of the size of the first one."""
+        if self._size is None:
+            first = small_picture(frame, self._settings.picture_height)
+            self._size = first.shape[1], first.shape[0]
+            return np.ascontiguousarray(first[:, :, ::-1])
+        return np.ascontiguousarray(frame.rgb(*self._size)[:, :, ::-1])
+
+    def _newest_decided(self) -> int:
+        """Number of the last slot after which enough is known."""
+        latest = self._recent[-1]
+        for slot in reversed(self._recent):
+            if _is_apart(slot, latest) or latest.number - slot.number >= FRAMES_BEHIND:
+                return slot.number
+        return -1
+
+    def _decided(self, newest: int) -> list[Fraction]:
+        decided = []
+        while self._candidates and self._candidates[0] <= newest:
+            place = self._candidates.popleft() - self._recent[0].number
+            # The first slot has nothing before it.
+            if place < 1 or self._is_flash(place) or not self._is_new(place):
+                continue
+            cut = Cut(self._recent[place].time, _is_blank(self._recent[place - 1].picture))
+            if cut.ends_shot(self._cuts[-1].time if self._cuts else self._start, self._min_shot):
+                decided.append(cut)
+                self._cuts.append(cut)
+        self._forget(newest)
+        return [cut.time for cut in decided]
+
+    def _is_new(self, place: int) -> bool:
+        """Whether a picture shows what the one before did not, wherever that has moved."""
+        if self._settings.detector != "adaptive":
+            return True
+        around = [slot.picture for slot in list(self._recent)[max(0, place - _WINDOW - 1) : place + _WINDOW + 1]]
+        steps = [mean_change(one, other) for one, other in pairwise(around)]
+        change = steps.pop(min(place, _WINDOW + 1) - 1)
+        is_plain = change >= max(_PLAIN_CHANGE, _PLAIN_RATIO * float(np.mean(steps)))
+        before, new = (_brightness(self._recent[at].picture) for at in (place - 1, place))
+        if is_plain and (change >= _OTHER_COLOURS or min(before.std(), new.std()) < _BLANK_DEVIATION):
+            return True
+        return unlikeness(before, new) >= (_PLAIN_UNLIKENESS if is_plain else _LEAST_UNLIKENESS)
+
+    def _forget(self, newest: int) -> None:
+        """Drop the slots that no undecided one is compared with."""
+        recent = self._recent
+        kept = newest - _WINDOW - FRAMES_BEHIND
+        while recent[0].number < kept:
+            recent.popleft()
+
+    def _is_flash(self, place: int) -> bool:
+        """Whether the picture is soon what it was, or has just become again what it was a moment ago."""
+        if self._settings.detector == "threshold":
+            return False
+        slots = list(self._recent)
+        before, new = slots[place - 1], slots[place]
+        moment_ago = next((slot for slot in slots[place - 1 :: -1] if _is_apart(slot, before)), slots[0])
+        soon = next((slot for slot in slots[place:] if _is_apart(new, slot)), slots[-1])
+        least = _LASTING_SHARE * mean_change(before.picture, new.picture)
+        return mean_change(before.picture, soon.picture) < least or mean_change(moment_ago.picture, new.picture) < least
+
+
+def _is_apart(one: _Slot, later: _Slot) -> bool:
+    """Whether a flash that begins at one slot has ended at the other."""
+    return later.number - one.number >= _WINDOW and later.time - one.time >= _FLASH_SECONDS
+
+
+def _brightness(picture: _Picture) -> npt.NDArray[np.uint8]:
+    """Of BGR, by ITU-R BT.601: uint8 (H, W)."""
+    brightness: npt.NDArray[np.float64] = picture @ np.array([0.114, 0.587, 0.299])
+    return np.rint(brightness).astype(np.uint8)
+
+
+def _is_blank(picture: _Picture) -> bool:
+    return float(_brightness(picture).std()) < _BLANK_DEVIATION
+
+
+def _make_detector(settings: CutDetection) -> SceneDetector:
+    from scenedetect import detectors
+
+    threshold = _THRESHOLDS[settings.detector] if settings.threshold is None else settings.threshold
+    if settings.detector == "adaptive":
+        return detectors.AdaptiveDetector(
+            adaptive_threshold=threshold, min_scene_len=0, window_width=_WINDOW, min_content_val=_LEAST_CHANGE
+        )
+    if settings.detector == "content":
+        return detectors.ContentDetector(threshold=threshold, min_scene_len=0)
+    if settings.detector == "hash":
+        return detectors.HashDetector(threshold=threshold, min_scene_len=0)
+    if settings.detector == "histogram":
+        return detectors.HistogramDetector(threshold=threshold, min_scene_len=0)
+    # The new shot begins with its first visible frame, not in the middle of the dark.
+    return detectors.ThresholdDetector(threshold=threshold, min_scene_len=0, fade_bias=1.0)

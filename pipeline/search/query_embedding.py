@@ -1,0 +1,133 @@
+"""From the terms of a question to vectors of the encoder's space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.encode.protocol import OpenEncoder
+from pipeline.errors import QueryError
+from pipeline.search.calibration import Background, Judge
+from pipeline.search.embedding_cache import FramesCache
+from pipeline.search.query import Term
+from pipeline.search.query_images import Pictures
+
+__all__ = ["JudgedTerm", "Terms"]
+
+Vector = npt.NDArray[np.float32]
+Vectors = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class JudgedTerm:
+    """A term as search uses it.
+
+    Attributes:
+        term: What was said.
+        vector: float32 (D,), of unit length.
+        judge: What cosines with it mean.
+        unknown_words: Words of its text that the model does not know.
+    """
+
+    term: Term
+    vector: Vector
+    judge: Judge
+    unknown_words: tuple[str, ...] = ()
+
+    def log_odds(self, vectors: npt.NDArray[np.float32]) -> Floats:
+        """That frames with these float32 (N, D) embeddings show it: float64 (N,)."""
+        return self.judge(vectors @ self.vector)
+
+
+class Terms:
+    """Embeds terms.
+
+    Args:
+        encoder: The open encoder.
+        pictures: Makes what reads picture files and parts of videos; None where these cannot be asked for.
+        frames: Frame embeddings of the library.
+        find: The ids of the videos that go by a name.
+        background: What scores mean.
+    """
+
+    def __init__(
+        self,
+        encoder: OpenEncoder,
+        pictures: Callable[[], Pictures] | None,
+        frames: FramesCache,
+        find: Callable[[str], tuple[str, ...]],
+        background: Background,
+    ) -> None:
+        self._encoder = encoder
+        self._pictures = pictures
+        self._frames = frames
+        self._find = find
+        self._background = background
+
+    def judged(self, terms: Sequence[Term]) -> list[JudgedTerm]:
+        """Terms with their vectors and what cosines with these mean; all texts are embedded at once.
+
+        Raises:
+            QueryError: A video of the library that one names is not there, or not alone, or has no frame there.
+            VideoError: A file that one names cannot be read.
+            TextTooLongError: A text does not fit the model's context.
+        """
+        texts = list(dict.fromkeys(term.text.strip() for term in terms if term.text is not None))
+        of_texts = dict(zip(texts, self._encoder.encode_texts(texts), strict=True)) if texts else {}
+        return [self._judged(term, of_texts) for term in terms]
+
+    def _judged(self, term: Term, of_texts: Mapping[str, Vector]) -> JudgedTerm:
+        if term.text is not None:
+            vector = of_texts[term.text.strip()]
+            unknown = self._encoder.unknown_words(term.text.strip())
+            return JudgedTerm(term, vector, self._background.judge(vector), unknown)
+        vectors = self._of_file(term) if term.like is None else self._of_library(term)
+        vector, length = _mean(vectors, str(term))
+        return JudgedTerm(term, vector, self._background.judge(vector, is_picture=True, mean_length=length))
+
+    def _of_library(self, term: Term) -> Vectors:
+        """Embeddings of the sampled frames that the term points to, float32 (N, D)."""
+        name = str(term.like)
+        found = self._find(name)
+        if len(found) > 1:
+            raise QueryError(f"{len(found)} videos go by {name!r}; name one by its id: {', '.join(found)}")
+        kept = self._frames.get(found[0])
+        if kept is None:
+            raise QueryError(f"{name!r} has no frame embeddings in this library; index it again")
+        frames = kept[1]
+        times = frames.times_seconds
+        if term.at is not None:
+            if not len(times) or term.at > frames.duration_seconds:
+                raise QueryError(f"{name!r} ends at {frames.duration_seconds:.3f} s; it has no second {term.at:g}")
+            nearest = int(np.abs(times - term.at).argmin())
+            return frames.vectors[nearest : nearest + 1]
+        end = np.inf if term.end is None else term.end
+        rows = (times >= (term.start or 0.0)) & (times < end)
+        if not rows.any():
+            raise QueryError(f"{term}: no sampled frame lies there; the video ends at {frames.duration_seconds:.3f} s")
+        return frames.vectors[rows]
+
+    def _of_file(self, term: Term) -> Vectors:
+        """Embeddings of the pictures in the file that the term names, float32 (N, D)."""
+        if self._pictures is None:
+            raise QueryError(f"{term}: this search reads no files; ask by text, or by `like`")
+        if term.image is not None:
+            pictures = self._pictures().first(term.image)
+        else:
+            pictures = self._pictures().within(str(term.clip), term.start, term.end)
+        return self._encoder.encode_images(pictures)
+
+
+def _mean(vectors: Vectors, name: str) -> tuple[Vector, float]:
+    """The normalised mean of unit vectors, and its length before: their average cosine with it, 1 for a single one."""
+    if len(vectors) == 1:
+        return np.asarray(vectors[0], np.float32), 1.0
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    length = float(np.linalg.norm(mean))
+    if length == 0:
+        raise QueryError(f"{name}: its pictures have nothing in common; name a shorter part")
+    return np.asarray(mean / length, np.float32), min(length, 1.0)

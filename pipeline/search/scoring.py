@@ -1,0 +1,235 @@
+"""How the frames of videos answer a question, over time, and the moments that come of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.search.calibration import probability
+from pipeline.search.filters.recording_time import recorded_at, recording_begins
+from pipeline.search.localization import Curve, Levels, Span, best_rows, grown_spans, peak_rows, unrolled
+from pipeline.search.query_embedding import JudgedTerm
+from pipeline.search.ranking import Found
+from pipeline.search.sequences import Chain, chains
+from pipeline.search.settings import Searching
+from pipeline.segment.intervals import end_of
+from pipeline.types import FrameEmbeddings, Moment, Provenance, VideoRecord
+
+__all__ = ["JudgedStep", "Peak", "SeenVideo", "curve_of", "found_in", "levels_of", "moment_of", "seen_video"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class JudgedStep:
+    """A step of a question, its terms embedded.
+
+    Attributes:
+        shows: What a frame must show, all of it.
+        without: What it must not, none of it.
+    """
+
+    shows: tuple[JudgedTerm, ...]
+    without: tuple[JudgedTerm, ...] = ()
+
+    def log_odds(self, vectors: npt.NDArray[np.float32]) -> Floats:
+        """That frames with these float32 (N, D) embeddings answer it: float64 (N,).
+
+        "And" is the least of the parts and "not" the opposite, as for fuzzy sets (Zadeh 1965,
+        doi:10.1016/S0019-9958(65)90241-X): products would count things that come together, as people and hats, twice.
+        """
+        parts = [term.log_odds(vectors) for term in self.shows]
+        parts += [-term.log_odds(vectors) for term in self.without]
+        least: Floats = np.minimum.reduce(parts)
+        return least
+
+    def cosine(self, vector: npt.NDArray[np.float32]) -> float:
+        """The least cosine of a float32 (D,) embedding with what is to be shown."""
+        return min(float(vector @ term.vector) for term in self.shows)
+
+    @property
+    def base_log_odds(self) -> float:
+        """Log-odds of frames that show none of what is to be shown: those of the term that is least likely there."""
+        return min(term.judge.base_log_odds for term in self.shows)
+
+
+@dataclass(frozen=True)
+class Peak:
+    """The best frame of a moment.
+
+    Attributes:
+        pts: Its presentation timestamp.
+        vector: float32 (D,) embedding.
+        shown_seconds: The first and the last time at which it is known to be on screen.
+    """
+
+    pts: int
+    vector: npt.NDArray[np.float32]
+    shown_seconds: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class SeenVideo:
+    """A video that was looked at: what of it is needed to show moments, without its frames, which take far more.
+
+    Attributes:
+        record: What is known of it.
+        curves: One a step of the question.
+        nominated: [start, end) in seconds of the segments that the index points to.
+        spans: For each step, the moments that answer it, weak ones, too.
+        peaks: The best frame of each span, by its time in seconds.
+        time_base: Seconds a unit of their timestamps.
+        provenance: What its frames and rows are of.
+        begins: When its playback clock was at zero, where that is known.
+    """
+
+    record: VideoRecord
+    curves: tuple[Curve, ...]
+    nominated: tuple[tuple[float, float], ...]
+    spans: tuple[tuple[Span, ...], ...]
+    peaks: Mapping[float, Peak]
+    time_base: Fraction
+    provenance: Provenance | None = None
+    begins: datetime | None = None
+
+
+def seen_video(
+    record: VideoRecord,
+    frames: FrameEmbeddings,
+    curves: tuple[Curve, ...] | None,
+    *,
+    steps: Sequence[JudgedStep],
+    settings: Searching,
+    nominated: Iterable[tuple[float, float]],
+    likely: float,
+    provenance: Provenance | None,
+) -> SeenVideo:
+    """Look at a video.
+
+    Segments nominate videos. The pooled vector of a segment hides a short moment, and which segments the index names
+    depends on what else it holds. So a video is looked at as a whole: wherever its frames peak at a likely score, and
+    where they are best, a moment is sought. Nominated segments add only the weaker ones.
+
+    Args:
+        record: What is known of it.
+        frames: Its frame embeddings.
+        curves: Where it was looked at before, those from then.
+        steps: What for.
+        settings: How frames become moments.
+        nominated: [start, end) in seconds of the segments that the index points to.
+        likely: The score from which on no nomination is needed.
+        provenance: What its frames and rows are of.
+    """
+    curves = curves or tuple(curve_of(frames, step) for step in steps)
+    nominated = tuple(dict.fromkeys(nominated))
+    least = math.log(likely / (1 - likely)) if 0 < likely < 1 else math.inf
+    spans = tuple(
+        tuple(grown_spans(_seeds(curve, nominated, least), curve, levels_of(step, curve, settings)))
+        for curve, step in zip(curves, steps, strict=True)
+    )
+    peaks = {span.best_seconds: _peak(frames, span.best_seconds) for of_step in spans for span in of_step}
+    begins = recording_begins(record.metadata, settings.recorded_at)
+    return SeenVideo(record, curves, nominated, spans, peaks, frames.time_base, provenance, begins)
+
+
+def _seeds(curve: Curve, nominated: Iterable[tuple[float, float]], least: float) -> set[int]:
+    """The rows of the frames that moments may be around."""
+    weak = {row for row in best_rows(nominated, curve) if curve.scores[row] < least}
+    return weak | peak_rows(curve, least)
+
+
+def curve_of(frames: FrameEmbeddings, step: JudgedStep) -> Curve:
+    """Log-odds over time that a video's frames answer a step; a picture that was seen to last counts as long."""
+    times, scores = frames.times_seconds, step.log_odds(frames.vectors)
+    if frames.seen_until_seconds is not None:
+        times, scores = unrolled(times, scores, frames.seen_until_seconds, frames.step_seconds)
+    cuts = np.asarray(frames.cuts_seconds or (), np.float64)
+    return Curve(times, scores, cuts, end_of(frames), _unseen_from(frames))
+
+
+def _unseen_from(frames: FrameEmbeddings) -> float | None:
+    """When the last frame left the screen, where it had stayed for a step at least and others follow for longer."""
+    until, step = frames.seen_until_seconds, frames.step_seconds
+    if until is None or step is None or not len(until):
+        return None
+    has_stayed = until[-1] - frames.times_seconds[-1] >= step
+    return float(until[-1]) if has_stayed and end_of(frames) - until[-1] > step else None
+
+
+def _peak(frames: FrameEmbeddings, seconds: float) -> Peak:
+    """The frame that is shown at a time; one that was seen to last is."""
+    row = max(0, int(np.searchsorted(frames.times_seconds, seconds, side="right")) - 1)
+    since = float(frames.times_seconds[row])
+    until = since if frames.seen_until_seconds is None else float(frames.seen_until_seconds[row])
+    # A view would keep all of the video's embeddings.
+    return Peak(int(frames.pts[row]), frames.vectors[row].copy(), (since, until))
+
+
+def levels_of(step: JudgedStep, curve: Curve, settings: Searching) -> Levels:
+    """Where the moments of a video end: by the question, the collection and the whole of this video.
+
+    Args:
+        step: What is asked for.
+        curve: How the video's frames answer it.
+        settings: The ratios and the quantile of the bases.
+    """
+    own = float(np.quantile(curve.scores, settings.base_quantile)) if len(curve.scores) else -math.inf
+    return Levels(step.base_log_odds, settings.merge_ratio, settings.edge_ratio, own)
+
+
+def found_in(video: SeenVideo, steps: Sequence[JudgedStep], within_seconds: Sequence[float]) -> list[Found]:
+    """The moments of a video that answer all steps one after another, best first; weak ones, too.
+
+    Args:
+        video: Where to look.
+        steps: What for.
+        within_seconds: For each step but the first, how long after the one before it may begin.
+    """
+    return [_found(video, chain, steps) for chain in chains(video.spans, within_seconds)]
+
+
+def _found(video: SeenVideo, chain: Chain, steps: Sequence[JudgedStep]) -> Found:
+    moment = moment_of(video, chain.spans, steps)
+    peak = video.peaks[moment.best_seconds]
+    return Found(moment, chain.score, peak.vector, chain.spans, peak.shown_seconds)
+
+
+def moment_of(video: SeenVideo, spans: Sequence[Span], steps: Sequence[JudgedStep]) -> Moment:
+    """The moment that spans make, one a step; of several it spans all, and is as good as the weakest."""
+    moments = [_moment(video, span, step) for span, step in zip(spans, steps, strict=True)]
+    if len(moments) == 1:
+        return moments[0]
+    return replace(
+        moments[0],
+        end_seconds=moments[-1].end_seconds,
+        end_uncertainty_seconds=moments[-1].end_uncertainty_seconds,
+        score=min(moment.score for moment in moments),
+        cosine=min(moment.cosine for moment in moments),
+        steps=tuple(moments),
+    )
+
+
+def _moment(video: SeenVideo, span: Span, step: JudgedStep) -> Moment:
+    peak = video.peaks[span.best_seconds]
+    return Moment(
+        video_id=video.record.video_id,
+        uri=video.record.last_name,
+        is_gone=not video.record.names,
+        start_seconds=span.start_seconds,
+        end_seconds=span.end_seconds,
+        best_seconds=span.best_seconds,
+        score=probability(span.score),
+        cosine=step.cosine(peak.vector),
+        start_uncertainty_seconds=span.start_uncertainty_seconds,
+        end_uncertainty_seconds=span.end_uncertainty_seconds,
+        best_pts=peak.pts,
+        time_base=video.time_base,
+        provenance=video.provenance,
+        recorded_at=recorded_at(video.begins, span.best_seconds),
+    )

@@ -1,0 +1,148 @@
+"""A sample of a store's frame embeddings, kept beside them: what the library's pictures look like on the whole."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import StoreError
+from pipeline.store.atomic_folder import MOST_BYTES, Place
+from pipeline.store.checks import check_unit_length
+from pipeline.store.file_forms import VIDEO_ID
+
+__all__ = ["BACKGROUND_FILE", "FRAMES_OF_A_VIDEO", "FrameSample", "draw_sample", "keep_sample", "kept_sample"]
+
+_log = logging.getLogger(__name__)
+
+BACKGROUND_FILE = "background.npz"
+VIDEOS = 256
+FRAMES_OF_A_VIDEO = 16
+# What reading a damaged or hostile file of this kind raises.
+_BROKEN = (
+    ArithmeticError,
+    EOFError,
+    KeyError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+_GROWTH = 1.2
+"""A sample is drawn anew once the index has grown, or shrunk, so many times."""
+
+
+@dataclass(frozen=True)
+class FrameSample:
+    """Frame embeddings of many videos, a few of each.
+
+    Attributes:
+        vectors: float32 (N, D) of unit length; N may be 0.
+        video_ids: Whose they are.
+        rows: Rows of the index when it was drawn.
+
+    Raises:
+        ValueError: The vectors are of another type or length.
+    """
+
+    vectors: npt.NDArray[np.float32]
+    video_ids: tuple[str, ...]
+    rows: int
+
+    def __post_init__(self) -> None:
+        vectors = self.vectors
+        if vectors.dtype != np.float32 or vectors.ndim != 2 or self.rows < 0:
+            raise ValueError(f"vectors of {vectors.dtype}, shape {vectors.shape}, drawn at {self.rows} rows")
+        check_unit_length(vectors)
+
+    def is_fresh(self, rows: int) -> bool:
+        """Whether it still stands for a library whose index has so many rows: all of a small one, most of a large."""
+        if len(self.video_ids) < VIDEOS:
+            return rows == self.rows
+        return self.rows / _GROWTH <= rows <= self.rows * _GROWTH
+
+
+def draw_sample(
+    video_ids: Iterable[str], read: Callable[[str], npt.NDArray[np.float32] | None], rows: int
+) -> FrameSample:
+    """Draw a sample: the videos with the least hashes of their ids.
+
+    So the same library gives the same sample, and one that grows keeps most of it (a bottom-k sample: Cohen and Kaplan
+    2007, doi:10.1145/1281100.1281133). Videos that cannot be read are left out, and logged.
+
+    Args:
+        video_ids: Of all videos.
+        read: A few vectors of a video, float32 (M, D); None where it has gone.
+        rows: Rows of the index now.
+    """
+    chosen = sorted(video_ids, key=lambda video_id: hashlib.sha256(video_id.encode()).digest())[:VIDEOS]
+    found: dict[str, npt.NDArray[np.float32]] = {}
+    for video_id in chosen:
+        try:
+            vectors = read(video_id)
+        except StoreError as error:
+            _log.warning("the sample of the frames leaves a video out: %s", error)
+            continue
+        if vectors is not None and len(vectors):
+            found[video_id] = vectors
+    # A file of another encoder's may have strayed in: the length that most have is the library's.
+    lengths = Counter(vectors.shape[1] for vectors in found.values())
+    usual = max(lengths, key=lambda length: lengths[length], default=0)
+    fitting = {video_id: vectors for video_id, vectors in found.items() if vectors.shape[1] == usual}
+    together = np.concatenate(list(fitting.values())) if fitting else np.empty((0, 0), np.float32)
+    return FrameSample(together, tuple(fitting), rows)
+
+
+def kept_sample(place: Place, folder: str = "") -> FrameSample | None:
+    """The sample that was kept in a folder of a place; None where there is none, or it cannot be read."""
+    try:
+        content = place.read(f"{folder}{BACKGROUND_FILE}")
+        return _sample_in(content)
+    except FileNotFoundError:
+        return None
+    except _BROKEN as error:
+        _log.warning("%s/%s%s cannot be read (%s) and is made anew", place.root, folder, BACKGROUND_FILE, error)
+        return None
+
+
+def _sample_in(content: bytes) -> FrameSample:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        size_bytes = sum(member.file_size for member in archive.infolist())
+    if size_bytes > MOST_BYTES:
+        raise ValueError(f"it unpacks to {size_bytes:,} bytes")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        vectors, ids, rows = arrays["vectors"], arrays["video_ids"], int(arrays["rows"])
+    if vectors.dtype != np.float32 or vectors.ndim != 2 or not np.isfinite(vectors).all():
+        raise ValueError(f"its vectors are {vectors.dtype} {vectors.shape}")
+    if ids.ndim != 1 or ids.dtype.kind != "U":
+        raise ValueError(f"its ids are {ids.dtype} {ids.shape}")
+    if not all(VIDEO_ID.fullmatch(video_id) for video_id in ids.tolist()):
+        raise ValueError("an id in it is no id of a video")
+    return FrameSample(vectors, tuple(ids.tolist()), rows)
+
+
+def keep_sample(place: Place, sample: FrameSample) -> None:
+    """Keep a sample; where that cannot be written, as in a library that is only read, the next search draws again."""
+    content = io.BytesIO()
+    arrays: dict[str, Any] = {
+        "vectors": sample.vectors,
+        "video_ids": np.asarray(sample.video_ids, np.str_),
+        "rows": np.asarray(sample.rows),
+    }
+    np.savez(content, **arrays)
+    try:
+        place.write(BACKGROUND_FILE, content.getvalue())
+    except StoreError as error:
+        _log.info("a sample of the frames cannot be kept: %s", error)

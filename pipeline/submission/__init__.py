@@ -1,0 +1,1 @@
+"""Sending batches to a Ray cluster as jobs, and following them there."""

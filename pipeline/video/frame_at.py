@@ -1,0 +1,44 @@
+"""One frame of a video: the one whose time is nearest to a given time."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import VideoDecodeError
+from pipeline.video.protocol import VideoDecoder, VideoStream
+
+__all__ = ["frame_at", "picture_at"]
+
+
+def frame_at(decoder: VideoDecoder, path: str, seconds: float) -> npt.NDArray[np.uint8]:
+    """The picture of the frame whose time is nearest to `seconds`, at its own size.
+
+    Returns:
+        uint8 (H, W, 3) RGB.
+
+    Raises:
+        VideoError: The video cannot be opened, or has no frame near that time.
+    """
+    with decoder.open(path) as stream:
+        return picture_at(stream, seconds)
+
+
+def picture_at(stream: VideoStream, seconds: float) -> npt.NDArray[np.uint8]:
+    """The same, of an open video.
+
+    Raises:
+        VideoError: The video has no frame near that time.
+    """
+    wanted = Fraction(seconds)
+    nearest = None
+    # The float is rounded, so the frame's exact time may be a little less.
+    for frame in stream.frames(start=max(Fraction(0), wanted - Fraction(1, 1000))):
+        if nearest is not None and abs(frame.time - wanted) >= abs(nearest.time - wanted):
+            break
+        nearest = frame
+    if nearest is None:
+        raise VideoDecodeError(stream.info.uri, f"there is no frame at {seconds:.3f} s")
+    return nearest.rgb()

@@ -1,0 +1,151 @@
+"""How a coded picture is turned upright."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import av
+    from av.video.reformatter import VideoReformatter
+
+__all__ = ["UPRIGHT", "Orientation", "Scaler"]
+
+P = TypeVar("P", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """One of the eight ways to hold a picture: axes swapped first, then columns or rows reversed.
+
+    Attributes:
+        is_transposed: Whether rows become columns.
+        is_mirrored: Whether columns are reversed then.
+        is_flipped: Whether rows are reversed then.
+    """
+
+    is_transposed: bool = False
+    is_mirrored: bool = False
+    is_flipped: bool = False
+
+    @classmethod
+    def from_display_matrix(cls, matrix: bytes) -> Orientation:
+        """Read a display matrix (ISO/IEC 14496-12, 6.2.2: 9 native int32, rows of a, b, u; c, d, v; x, y, w).
+
+        A picture's point (p, q) is shown at (a p + c q, b p + d q); angles between right ones count as the nearest.
+        """
+        a, b, _, c, d = struct.unpack("=5i", matrix[:20])
+        if abs(b) + abs(c) > abs(a) + abs(d):
+            return cls(is_transposed=True, is_mirrored=c < 0, is_flipped=b < 0)
+        return cls(is_mirrored=a < 0, is_flipped=d < 0)
+
+    @property
+    def rotation_degrees(self) -> int:
+        """Clockwise turn, 0, 90, 180 or 270; where the picture is mirrored too, it is mirrored left to right first."""
+        if self.is_transposed:
+            return 90 if self.is_mirrored else 270
+        return 180 if self.is_flipped else 0
+
+    @property
+    def is_rotation(self) -> bool:
+        """Whether a turn alone makes the picture upright, without a mirror."""
+        return (self.is_mirrored == self.is_flipped) != self.is_transposed
+
+    def upright_size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height once upright; its own inverse."""
+        return (height, width) if self.is_transposed else (width, height)
+
+    def upright(self, picture: npt.NDArray[P]) -> npt.NDArray[P]:
+        """Turn a picture, or a plane of one, upright.
+
+        Args:
+            picture: (H, W, ...), as uint8 (H, W, 3).
+
+        Returns:
+            (H, W, ...) or (W, H, ...) of the same type, contiguous, read-only.
+        """
+        if self.is_transposed:
+            picture = picture.swapaxes(0, 1)
+        if self.is_mirrored:
+            picture = picture[:, ::-1]
+        if self.is_flipped:
+            picture = picture[::-1]
+        upright = np.ascontiguousarray(picture).view()
+        upright.flags.writeable = False
+        return upright
+
+
+UPRIGHT = Orientation()
+"""A picture that is upright as it is."""
+
+
+_MOST_SIZES = 8
+_GLANCE = 64, 36
+
+
+class Scaler:
+    """Makes RGB of decoded pictures: bicubic, chroma at full resolution, upright.
+
+    Colours follow the picture's own matrix and range; where it does not say, BT.601 and limited range are meant, as in
+    FFmpeg and OpenCV. There is no tone mapping of HDR, no deinterlacing, and pixels that are not square stay as coded.
+
+    Args:
+        orientation: How pictures are turned upright.
+    """
+
+    def __init__(self, orientation: Orientation) -> None:
+        self.orientation = orientation
+        self._reformatters: dict[tuple[int, int], VideoReformatter] = {}
+
+    def rgb(self, picture: av.VideoFrame, width: int | None, height: int | None) -> npt.NDArray[np.uint8]:
+        """Convert and scale in one step, straight to the wanted size, and then turn.
+
+        Args:
+            picture: As decoded.
+            width: Pixels across, upright; None for the picture's own.
+            height: Pixels down, upright; None for the picture's own.
+
+        Returns:
+            uint8 (height, width, 3) RGB, read-only.
+
+        Raises:
+            ValueError: A size is not positive.
+        """
+        from av.video.reformatter import ColorRange, Interpolation
+
+        own = self.orientation.upright_size(picture.width, picture.height)
+        upright = own[0] if width is None else width, own[1] if height is None else height
+        if min(upright) < 1:
+            raise ValueError(f"a picture's size is positive, got {upright[0]} x {upright[1]}")
+        scaled = self._reformatter(upright).reformat(
+            picture,
+            *self.orientation.upright_size(*upright),
+            format="rgb24",
+            interpolation=Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND,
+            dst_color_range=ColorRange.JPEG,
+            threads=1,
+        )
+        return self.orientation.upright(np.asarray(scaled.to_ndarray(), np.uint8))
+
+    def glance(self, picture: av.VideoFrame) -> npt.NDArray[np.uint8]:
+        """A few points of the picture as coded: uint8 (3, 36, 64) YCbCr, full range or limited as it comes."""
+        from av.video.reformatter import Interpolation
+
+        scaled = self._reformatter(_GLANCE).reformat(
+            picture, *_GLANCE, format="yuv444p", interpolation=Interpolation.FAST_BILINEAR, threads=1
+        )
+        return np.asarray(scaled.to_ndarray(), np.uint8)
+
+    def _reformatter(self, size: tuple[int, int]) -> VideoReformatter:
+        """FFmpeg prepares its filters anew when a reformatter meets another size, so each size has one."""
+        from av.video.reformatter import VideoReformatter
+
+        if size not in self._reformatters:
+            if len(self._reformatters) == _MOST_SIZES:
+                self._reformatters.clear()
+            self._reformatters[size] = VideoReformatter()
+        return self._reformatters[size]

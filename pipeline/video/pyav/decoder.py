@@ -1,0 +1,371 @@
+"""Decoding with PyAV: exact times, and the most that can be had of damaged files."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Literal
+
+from pipeline.errors import VideoDecodeError
+from pipeline.io.media import open_media
+from pipeline.io.settings import Fetching
+from pipeline.types import Frame, Grid, Skip, VideoInfo
+from pipeline.types.packets import Packets, Span
+from pipeline.video.coverage import Account
+from pipeline.video.interval import shown_within
+from pipeline.video.picture import Scaler
+from pipeline.video.probe import Probe, open_stream, probe
+from pipeline.video.pyav.frame import PyAVFrame
+from pipeline.video.pyav.packet_list import PacketUses, listed_packets, uses_within
+from pipeline.video.pyav.packet_reader import PictureReader
+from pipeline.video.repair.continuous_clock import has_one_clock
+from pipeline.video.repair.keyframe_flags import FalseKeyframeError
+from pipeline.video.sound import SoundChunk, sound_within
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+__all__ = ["PyAVDecoder", "PyAVStream"]
+
+_SKIPS: dict[Skip, Literal["NONREF", "NONKEY"]] = {
+    Skip.NON_REFERENCE: "NONREF",
+    Skip.DRAFT: "NONREF",
+    Skip.NON_KEY: "NONKEY",
+}
+# A seek may land behind its target; then one further back is tried, and at last the file is decoded from its beginning.
+_SEEKS_BACK_SECONDS = (0, 15)
+# Where times are known by the order of pictures, they are right from the second keyframe on.
+_SEEKS_BACK_BY_ORDER_SECONDS = (15, 60)
+_WORTH_A_SEEK_SECONDS = 1
+# Pictures that may have the time of the one before them without being called damage.
+_MOST_REPEATS = 1
+
+
+@dataclass(frozen=True)
+class PyAVDecoder:
+    """The default `VideoDecoder`.
+
+    Attributes:
+        threads: Threads of FFmpeg's decoder; more than one makes single videos faster and a batch no faster.
+        fetching: How remote videos are read.
+    """
+
+    threads: int = 1
+    fetching: Fetching = field(default_factory=Fetching)
+
+    @property
+    def name(self) -> str:
+        """The backend's name in the configuration."""
+        return "pyav"
+
+    def open(self, path: str) -> PyAVStream:
+        """Open a file, local or remote.
+
+        Raises:
+            VideoNotFoundError: There is no readable regular file at `path`.
+            VideoReadError: Its place errs or stalls.
+            UnsupportedVideoError: It is not a video, has no video stream, or none with a known codec.
+        """
+        media = open_media(path, self.fetching)
+        try:
+            return PyAVStream(probe(media), self.threads)
+        except BaseException:
+            media.close()
+            raise
+
+
+class PyAVStream:
+    """A `VideoStream` decoded by PyAV; `damage`, `covered_seconds` and `end_time` are of the latest call of `frames`.
+
+    Each call of `frames` reads the file on its own, so several may run side by side.
+
+    Args:
+        probed: The vetted file.
+        threads: Threads of FFmpeg's decoder.
+    """
+
+    def __init__(self, probed: Probe, threads: int) -> None:
+        self._probe = probed
+        self._threads = threads
+        self._account = Account(probed.frame_duration)
+        self._scaler = Scaler(probed.orientation)
+        self._packets: Packets | None = None
+        self._has_listed = False
+        self._can_seek: bool | None = None
+        self._has_false_flags = False
+        self._passes: list[Generator[Frame]] = []
+        self._is_closed = False
+
+    @property
+    def info(self) -> VideoInfo:
+        """What the container says of the best video stream."""
+        return self._probe.info
+
+    @property
+    def damage(self) -> tuple[str, ...]:
+        """What could not be decoded so far, a sentence each, with its time."""
+        return self._account.damage
+
+    @property
+    def covered_seconds(self) -> float:
+        """Length of what `frames` has decoded so far, gaps left out."""
+        return self._account.covered_seconds
+
+    @property
+    def end_time(self) -> Fraction:
+        """End of the last frame given out, on the playback clock; frames that were skipped behind it count."""
+        return self._account.end_time
+
+    @property
+    def frames_decoded(self) -> int:
+        """Pictures that `frames` has decoded so far, whether it gave them out or not."""
+        return self._account.frames_decoded
+
+    def frames(
+        self,
+        *,
+        start: Fraction | None = None,
+        end: Fraction | None = None,
+        skip: Skip = Skip.NOTHING,
+        grid: Grid | None = None,
+    ) -> Iterator[Frame]:
+        """Iterate over the frames shown in [start, end): the first is the one that is on screen at `start`.
+
+        A `grid` saves decoding where the whole stream is read and `skip` is nothing; see `plan`.
+
+        Raises:
+            VideoDecodeError: Not one frame could be decoded though the whole stream was wanted.
+            VideoReadError: Its place errs or stalls, or the content changed before the whole stream was read.
+            ValueError: The stream is closed.
+        """
+        self._check_open()
+        one_pass = self._shown(start, end, skip, grid)
+        self._passes.append(one_pass)
+        return one_pass
+
+    def packets(self) -> Packets | None:
+        """List all packets, without decoding any; None where the file does not say when they are shown.
+
+        Raises:
+            ValueError: The stream is closed.
+        """
+        self._check_open()
+        if not self._has_listed:
+            self._packets, self._has_listed = listed_packets(self._probe), True
+        return self._packets
+
+    def frames_within(self, spans: Sequence[Span], *, skip: Skip = Skip.NOTHING) -> Iterator[Frame]:
+        """Iterate over the frames whose time lies in one of some spans; only what these need is decoded.
+
+        Args:
+            spans: In their order, none touching another.
+            skip: What may be left out of them, but for all non-keyframes.
+
+        Raises:
+            ValueError: The stream is closed, or `packets` cannot list its packets.
+        """
+        self._check_open()
+        packets = self.packets()
+        if packets is None:
+            raise ValueError(f"{self.info.uri!r} does not say when its packets are shown; read all its frames")
+        one_pass = self._within(packets, spans, skip)
+        self._passes.append(one_pass)
+        return one_pass
+
+    @property
+    def pixel_aspect(self) -> Fraction:
+        """Width of an upright picture's pixels, their height being 1.
+
+        Raises:
+            VideoError: The file has gone or changed.
+        """
+        self._check_open()
+        with open_stream(self._probe, reads_all=False) as (_, stream):
+            ratio = Fraction(stream.sample_aspect_ratio or 1)
+        coded = ratio if ratio > 0 else Fraction(1)
+        return 1 / coded if self._probe.orientation.is_transposed else coded
+
+    def sound(self, start: Fraction, end: Fraction) -> Iterator[SoundChunk]:
+        """Read the sound of [start, end); see `sound_within`.
+
+        Raises:
+            VideoError: The file has gone or changed, or its place errs or stalls.
+            ValueError: The stream is closed.
+        """
+        self._check_open()
+        return sound_within(self._probe, start, end)
+
+    def close(self) -> None:
+        """Give the file and the decoder back."""
+        self._is_closed = True
+        for one_pass in self._passes:
+            one_pass.close()
+        self._passes.clear()
+        self._probe.media.close()
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise ValueError(f"{self.info.uri!r} is closed; open it again")
+
+    def __enter__(self) -> PyAVStream:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _shown(self, start: Fraction | None, end: Fraction | None, skip: Skip, grid: Grid | None) -> Generator[Frame]:
+        if start is not None or end is not None or skip is not Skip.NOTHING or self._probe.order is not None:
+            grid = None
+        if self._probe.order is not None:
+            # A picture's time is known by the number of pictures before it.
+            skip = Skip.NOTHING
+        for seek_to in self._entries(start):
+            account = self._account = Account(self._probe.frame_duration)
+            if start is None or seek_to is None:
+                decoded = self._read(skip, account, grid)
+            else:
+                decoded = self._sought(seek_to, start, skip, account)
+            first = next(decoded, None)
+            if seek_to is None or (first is not None and start is not None and first.time <= start):
+                break
+            decoded.close()
+        ahead = [] if first is None else [first]
+        for frame in shown_within(itertools.chain(ahead, decoded), start, end):
+            account.give(frame.time, frame.duration)
+            yield frame
+        if start is not None or end is not None:
+            return
+        self._probe.media.check_unchanged()
+        if account.is_empty:
+            why = "; ".join(account.damage) or "it holds no picture"
+            problem = f"not one frame of its {self.info.codec} stream can be decoded: {why}"
+            raise VideoDecodeError(self.info.uri, problem)
+
+    def _within(self, packets: Packets, spans: Sequence[Span], skip: Skip) -> Generator[Frame]:
+        account = self._account = Account(self._probe.frame_duration)
+        remaining = iter(spans)
+        span = next(remaining, None)
+        for frame in self._read(skip, account, None, uses_within(packets, spans)):
+            while span is not None and frame.time >= span[1]:
+                span = next(remaining, None)
+            if span is not None and frame.time >= span[0]:
+                account.give(frame.time, frame.duration)
+                yield frame
+
+    def _entries(self, start: Fraction | None) -> Iterator[Fraction | None]:
+        """Times to seek to, best first; None is the beginning."""
+        for back in _SEEKS_BACK_SECONDS if self._probe.order is None else _SEEKS_BACK_BY_ORDER_SECONDS:
+            if start is not None and start - back > _WORTH_A_SEEK_SECONDS and self._is_seekable():
+                yield start - back
+        yield None
+
+    def _is_seekable(self) -> bool:
+        """Whether a place in the file has the same times as when all before it was read."""
+        if self._can_seek is None:
+            order = self._probe.order
+            self._can_seek = has_one_clock(self._probe) if order is None else not order.is_counted
+        return self._can_seek
+
+    def _sought(self, seek_to: Fraction, start: Fraction, skip: Skip, account: Account) -> Generator[PyAVFrame]:
+        """Frames from a keyframe near `seek_to` on; none where there is none up to `start`."""
+        try:
+            yield from self._decoded(skip, account, None, seek_to=seek_to, start=start)
+        except FalseKeyframeError:
+            return
+
+    def _read(
+        self, skip: Skip, account: Account, grid: Grid | None, uses: PacketUses | None = None
+    ) -> Generator[PyAVFrame]:
+        """Frames from the beginning; a pass that a false keyframe has ended is made again, and goes on where it was."""
+        last: Fraction | None = None
+        try:
+            for frame in self._decoded(skip, account, grid, uses):
+                last = frame.time
+                yield frame
+        except FalseKeyframeError:
+            self._has_false_flags = True
+        else:
+            return
+        account.forget_damage()
+        for frame in self._decoded(skip, account, grid, uses):
+            if last is None or frame.time > last:
+                yield frame
+
+    def _decoded(
+        self,
+        skip: Skip,
+        account: Account,
+        grid: Grid | None,
+        uses: PacketUses | None = None,
+        *,
+        seek_to: Fraction | None = None,
+        start: Fraction | None = None,
+    ) -> Generator[PyAVFrame]:
+        """Frames in presentation order, their times increasing strictly.
+
+        Raises:
+            FalseKeyframeError: Decoding started at a packet that is no keyframe; the frames so far are right.
+        """
+        with open_stream(self._probe, reads_all=self._probe.reads_all) as (container, stream):
+            stream.codec_context.thread_count = self._threads
+            stream.codec_context.thread_type = "SLICE" if self._threads == 1 else "AUTO"
+            if skip in _SKIPS:
+                stream.codec_context.skip_frame = _SKIPS[skip]
+            if skip is Skip.DRAFT or (grid is not None and grid.tolerance > 0):
+                stream.codec_context.options |= {"skip_loop_filter": "all"}
+            if seek_to is not None and not self._has_sought(container, stream, seek_to):
+                return
+            reader = PictureReader(
+                self._probe,
+                container,
+                stream,
+                account,
+                grid=grid,
+                uses=uses,
+                start=start,
+                has_false_flags=self._has_false_flags,
+            )
+            last: PyAVFrame | None = None
+            repeats = 0
+            for picture in reader.pictures():
+                account.frames_decoded += 1
+                frame = self._frame(picture, last)
+                if picture.is_corrupt:
+                    account.note("a picture is damaged, and shown as well as could be", frame.time)
+                if last is not None and frame.time <= last.time:
+                    # Two pictures of one time are common and no time is lost; the first one is given out.
+                    repeats = repeats + 1 if frame.time == last.time else _MOST_REPEATS + 1
+                    if repeats > _MOST_REPEATS:
+                        account.note("a picture is dropped that is no later than the one before", frame.time)
+                elif frame.time >= 0:
+                    yield frame
+                    last, repeats = frame, 0
+            reader.check_end()
+
+    def _has_sought(self, container: InputContainer, stream: VideoStream, time: Fraction) -> bool:
+        import av
+
+        ticks = (time + self.info.start_time) / self.info.time_base
+        try:
+            container.seek(int(ticks), stream=stream)
+        except av.FFmpegError:
+            self._probe.media.raise_failure()
+            return False
+        return True
+
+    def _frame(self, picture: av.VideoFrame, last: PyAVFrame | None) -> PyAVFrame:
+        time_base = self.info.time_base
+        duration = picture.duration * time_base if picture.duration else None
+        pts = picture.pts if picture.pts is not None else picture.dts
+        if pts is None:
+            # The file says nothing: the frame is taken to follow the one before it.
+            step = (last.duration if last is not None else None) or self._probe.frame_duration or Fraction(1, 25)
+            zero = self.info.start_time / time_base
+            pts = round(zero) if last is None else last.pts + max(1, round(step / time_base))
+        width, height = self._probe.orientation.upright_size(picture.width, picture.height)
+        time = pts * time_base - self.info.start_time
+        return PyAVFrame(pts, time, duration, width, height, picture, self._scaler)

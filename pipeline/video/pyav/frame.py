@@ -1,0 +1,53 @@
+"""A frame as PyAV decoded it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.video.picture import Scaler
+
+if TYPE_CHECKING:
+    import av
+
+__all__ = ["PyAVFrame"]
+
+
+@dataclass(frozen=True, slots=True)
+class PyAVFrame:
+    """A `Frame` that holds the decoder's own picture.
+
+    Attributes:
+        pts: Ticks of the stream's time base.
+        time: Seconds on the playback clock.
+        duration: Seconds that it is shown, where the container says.
+        width: Pixels across, upright.
+        height: Pixels down, upright.
+        picture: As decoded.
+        scaler: Makes RGB of it.
+    """
+
+    pts: int
+    time: Fraction
+    duration: Fraction | None
+    width: int
+    height: int
+    picture: av.VideoFrame = field(repr=False)
+    scaler: Scaler = field(repr=False)
+
+    @property
+    def is_keyframe(self) -> bool:
+        """Whether it decodes alone."""
+        return bool(self.picture.key_frame)
+
+    def rgb(self, width: int | None = None, height: int | None = None) -> npt.NDArray[np.uint8]:
+        """The picture, upright: uint8 (height, width, 3) RGB, read-only."""
+        return self.scaler.rgb(self.picture, width, height)
+
+    def glance(self) -> npt.NDArray[np.uint8]:
+        """The picture in a few points: uint8 (3, 36, 64) YCbCr."""
+        return self.scaler.glance(self.picture)

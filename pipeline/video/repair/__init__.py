@@ -1,0 +1,1 @@
+"""Corrections of timestamps, keyframe flags and stream ends that containers report wrongly."""

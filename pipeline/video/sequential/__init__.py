@@ -1,0 +1,1 @@
+"""Decoding with OpenCV and decord, which give whole pictures one after another."""

@@ -1,0 +1,273 @@
+"""What the decoders share that give out whole pictures, one after another: OpenCV and decord."""
+
+from __future__ import annotations
+
+import heapq
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import UnsupportedVideoError, VideoDecodeError
+from pipeline.types import Frame, Grid, Skip, VideoInfo
+from pipeline.types.packets import Packets, Span
+from pipeline.video.coverage import Account
+from pipeline.video.interval import shown_within
+from pipeline.video.picture import Scaler
+from pipeline.video.probe import Probe, open_stream, reason_of
+from pipeline.video.repair.continuous_clock import ContinuousClock
+from pipeline.video.repair.keyframe_flags import KeyframeFlags
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.stream import VideoStream
+
+__all__ = ["PacketTime", "Picture", "WholePictureStream", "packet_times"]
+
+# More than any codec lets pictures be out of order: H.264 and HEVC allow 16.
+_REORDERED_PACKETS = 64
+
+
+class PacketTime(NamedTuple):
+    """When a picture is shown.
+
+    Attributes:
+        pts: Ticks of the stream's time base.
+        duration: Ticks; 0 where the container does not say.
+        is_keyframe: Whether it decodes alone.
+    """
+
+    pts: int
+    duration: int
+    is_keyframe: bool
+
+    def seconds(self, probed: Probe) -> tuple[Fraction, Fraction | None]:
+        """Time on the playback clock, and duration."""
+        time_base, zero = probed.info.time_base, probed.info.start_time
+        return self.pts * time_base - zero, self.duration * time_base if self.duration else None
+
+
+def packet_times(probed: Probe, *, takes_discarded: bool) -> Generator[PacketTime]:
+    """Times of all pictures in presentation order, in bounded memory.
+
+    Args:
+        probed: The vetted file.
+        takes_discarded: Whether pictures that an edit list leaves out are passed over; otherwise they are refused.
+
+    Raises:
+        UnsupportedVideoError: The container does not say when its pictures are shown, or leaves some out, or its clock
+            restarts or leaps.
+    """
+    import av
+
+    uri = probed.info.uri
+
+    def refuse(time: Fraction, off: Fraction) -> None:
+        problem = f"its clock is off by {float(off):.3f} s from {float(time):.3f} s on; use decoding.backend: pyav"
+        raise UnsupportedVideoError(uri, problem)
+
+    clock = ContinuousClock(probed, refuse)
+    ahead: list[PacketTime] = []
+    with open_stream(probed, reads_all=False) as (container, stream):
+        flags = KeyframeFlags(stream.codec_context, marks_keyframes=probed.marks_keyframes)
+        try:
+            for packet in clock.mended(container.demux(stream)):
+                if packet.size == 0 or (packet.is_discard and takes_discarded):
+                    continue
+                if packet.is_discard:
+                    raise UnsupportedVideoError(
+                        uri, "its edit list leaves frames out, which this decoder shows; use decoding.backend: pyav"
+                    )
+                ticks = _shown_at(packet, probed, stream)
+                if ticks is None:
+                    raise UnsupportedVideoError(
+                        uri, "its packets do not say when they are shown; use decoding.backend: pyav"
+                    )
+                flags.is_taken_back(packet)
+                heapq.heappush(ahead, PacketTime(ticks, packet.duration or 0, packet.is_keyframe))
+                if len(ahead) > _REORDERED_PACKETS:
+                    yield heapq.heappop(ahead)
+        except av.FFmpegError as error:
+            raise UnsupportedVideoError(
+                uri, f"its packets cannot be read ({reason_of(error)}); use decoding.backend: pyav"
+            ) from error
+    while ahead:
+        yield heapq.heappop(ahead)
+
+
+def _shown_at(packet: Packet[VideoStream], probed: Probe, stream: VideoStream) -> int | None:
+    if probed.order is None:
+        return packet.pts
+    # Packets that are decoded in the order in which they are shown have one time only.
+    is_reordered = probed.order.is_packed or stream.codec_context.has_b_frames
+    return None if is_reordered else packet.dts
+
+
+Picture = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class WholeFrame:
+    """A `Frame` whose picture was converted to RGB already, at its own size.
+
+    Attributes:
+        pts: Ticks of the stream's time base.
+        time: Seconds on the playback clock.
+        duration: Seconds that it is shown, where the container says.
+        is_keyframe: Whether it decodes alone.
+        picture: uint8 (H, W, 3) RGB, turned as the scaler takes it.
+        scaler: Scales it and turns it upright.
+    """
+
+    pts: int
+    time: Fraction
+    duration: Fraction | None
+    is_keyframe: bool
+    picture: Picture = field(repr=False)
+    scaler: Scaler = field(repr=False)
+
+    @property
+    def width(self) -> int:
+        """Pixels across, upright."""
+        return self.scaler.orientation.upright_size(self.picture.shape[1], self.picture.shape[0])[0]
+
+    @property
+    def height(self) -> int:
+        """Pixels down, upright."""
+        return self.scaler.orientation.upright_size(self.picture.shape[1], self.picture.shape[0])[1]
+
+    def rgb(self, width: int | None = None, height: int | None = None) -> Picture:
+        """The picture, upright: uint8 (height, width, 3) RGB, read-only."""
+        if (width or self.width, height or self.height) == (self.width, self.height):
+            return self.scaler.orientation.upright(self.picture)
+        import av
+
+        return self.scaler.rgb(av.VideoFrame.from_ndarray(self.picture, format="rgb24"), width, height)
+
+    def glance(self) -> npt.NDArray[np.uint8]:
+        """The picture in a few points: uint8 (3, 36, 64) YCbCr."""
+        import av
+
+        return self.scaler.glance(av.VideoFrame.from_ndarray(self.picture, format="rgb24"))
+
+
+class WholePictureStream(ABC):
+    """A `VideoStream` that decodes from the beginning, whatever is wanted of it, and skips nothing.
+
+    Args:
+        probed: The vetted file.
+        scaler: Turns what the library gives out upright.
+    """
+
+    def __init__(self, probed: Probe, scaler: Scaler) -> None:
+        self._probe = probed
+        self._account = Account(probed.frame_duration)
+        self._scaler = scaler
+        self._passes: list[Generator[Frame]] = []
+        self._is_closed = False
+
+    @abstractmethod
+    def _pictures(self, account: Account) -> Generator[tuple[PacketTime, Picture]]:
+        """All pictures with their exact times, in order; damage is told to the account."""
+
+    @property
+    def info(self) -> VideoInfo:
+        """What the container says of the best video stream."""
+        return self._probe.info
+
+    @property
+    def damage(self) -> tuple[str, ...]:
+        """What could not be decoded so far, a sentence each, with its time."""
+        return self._account.damage
+
+    @property
+    def covered_seconds(self) -> float:
+        """Length of what `frames` has decoded so far, gaps left out."""
+        return self._account.covered_seconds
+
+    @property
+    def end_time(self) -> Fraction:
+        """End of the last frame given out, on the playback clock."""
+        return self._account.end_time
+
+    @property
+    def frames_decoded(self) -> int:
+        """Pictures that `frames` has decoded so far, whether it gave them out or not."""
+        return self._account.frames_decoded
+
+    def frames(
+        self,
+        *,
+        start: Fraction | None = None,
+        end: Fraction | None = None,
+        skip: Skip = Skip.NOTHING,
+        grid: Grid | None = None,
+    ) -> Iterator[Frame]:
+        """Iterate over the frames shown in [start, end); nothing is skipped, and what comes before `start` is decoded.
+
+        Raises:
+            VideoDecodeError: Not one frame could be decoded though the whole stream was wanted.
+            VideoReadError: The content changed before the whole stream was read.
+            UnsupportedVideoError: The library's times cannot be trusted on this file.
+            ValueError: The stream is closed.
+        """
+        del skip, grid
+        if self._is_closed:
+            raise ValueError(f"{self.info.uri!r} is closed; open it again")
+        one_pass = self._shown(start, end)
+        self._passes.append(one_pass)
+        return one_pass
+
+    def packets(self) -> Packets | None:
+        """None: this backend leaves no packet undecoded."""
+        return None
+
+    def frames_within(self, spans: Sequence[Span], *, skip: Skip = Skip.NOTHING) -> Iterator[Frame]:
+        """Not to be had of this backend.
+
+        Raises:
+            ValueError: Always.
+        """
+        del spans, skip
+        raise ValueError(f"{self.info.uri!r}: this backend decodes every frame; use decoding.backend: pyav")
+
+    def close(self) -> None:
+        """Give the file and the decoder back."""
+        self._is_closed = True
+        for one_pass in self._passes:
+            one_pass.close()
+        self._passes.clear()
+        self._probe.media.close()
+
+    def __enter__(self) -> WholePictureStream:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _shown(self, start: Fraction | None, end: Fraction | None) -> Generator[Frame]:
+        account = self._account = Account(self._probe.frame_duration)
+        for frame in shown_within(self._timed(account), start, end):
+            account.give(frame.time, frame.duration)
+            yield frame
+        if start is not None or end is not None:
+            return
+        self._probe.media.check_unchanged()
+        if account.is_empty:
+            why = "; ".join(account.damage) or "the library gives no reason; try decoding.backend: pyav"
+            problem = f"not one frame of its {self.info.codec} stream can be decoded: {why}"
+            raise VideoDecodeError(self.info.uri, problem)
+
+    def _timed(self, account: Account) -> Generator[WholeFrame]:
+        last: Fraction | None = None
+        for packet, picture in self._pictures(account):
+            account.frames_decoded += 1
+            time, duration = packet.seconds(self._probe)
+            if last is None or time > last:
+                yield WholeFrame(packet.pts, time, duration, packet.is_keyframe, picture, self._scaler)
+                last = time
+        account.check_end(None if self._probe.has_other_ends else self._probe.expected_end)
