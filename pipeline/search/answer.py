@@ -226,5 +226,15 @@ class Answer:
         return f"Answer({str(self.query)!r}: {len(self.moments)} of {self.found} moments{best})"
 
     def _repr_html_(self) -> str:
-        # Presentation lies above search, and is imported when a notebook asks for it.
-        return str(import_module("pipeline.export.answer_html").answer_html(self))
+        from pipeline.render.moments_html import moments_html
+
+        return str(
+            moments_html(
+                str(self.query),
+                self.moments,
+                found=self.found,
+                first_rank=self.first_rank,
+                nearest=self.nearest,
+                min_score=self.min_score,
+            )
+        )

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.execution.per_video.messages import BatchTimes, VideoEnd
 from pipeline.execution.progress import EncoderTimes, LedgerCounts, ProgressEvent, ProgressMeter
-from pipeline.execution.work_left import seconds_left
+from pipeline.execution.time_left import seconds_left
 from pipeline.types import VideoInfo
 
 BATCH = 32

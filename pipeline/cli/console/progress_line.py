@@ -45,7 +45,7 @@ def utilisation(event: ProgressEvent) -> str:
 
 def seconds_left(event: ProgressEvent, *, videos: int, elapsed_seconds: float) -> float | None:
     """Estimate the seconds left from the videos worked on so far; None before there is an estimate."""
-    from pipeline.execution.work_left import seconds_left as left_of_work
+    from pipeline.execution.time_left import seconds_left as left_of_work
 
     if event.work is not None:
         return left_of_work(event, videos)
