@@ -13,15 +13,7 @@ from ray.exceptions import ActorDiedError, OutOfMemoryError
 
 from pipeline.errors import ExecutionError
 from pipeline.execution.per_video.messages import Failure
-from pipeline.execution.ray import (
-    encoder_actors as ray_members,
-)
-from pipeline.execution.ray import (
-    encoder_pool as ray_encoders,
-)
-from pipeline.execution.ray import (
-    kept_encoders as ray_kept,
-)
+from pipeline.execution.ray import encoder_actors, encoder_pool
 from pipeline.execution.ray.cluster import Shares
 from pipeline.execution.ray.encoder_actors import KeptEncoders
 from pipeline.execution.ray.encoder_pool import EncoderPool
@@ -94,9 +86,8 @@ class FakePart:
 @pytest.fixture
 def fake_ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
     ray = FakeRay()
-    monkeypatch.setattr(ray_encoders, "ray", ray)
-    monkeypatch.setattr(ray_members, "ray", ray)
-    monkeypatch.setattr(ray_kept, "ray", ray)
+    monkeypatch.setattr(encoder_pool, "ray", ray)
+    monkeypatch.setattr(encoder_actors, "ray", ray)
     return ray
 
 
