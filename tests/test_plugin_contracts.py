@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from contracts.encoder_contract import EncoderContract
-from contracts.sampler_contract import SamplerContract
 
 from pipeline import load_run_config
 from pipeline.encode import Encoder, make_encoder
+from pipeline.testing.encoder import EncoderContract
+from pipeline.testing.sampler import SamplerContract
 
 
 class TestPluginSampler(SamplerContract):

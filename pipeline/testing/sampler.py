@@ -9,12 +9,12 @@ from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
-from contracts.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from pipeline.sampling import FrameSampler, SamplingSettings
+from pipeline.testing.examples import examples
 from pipeline.types import Frame, Skip, VideoInfo
 
 TICK = Fraction(1, 1000)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
-from contracts.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.segment import Aggregator
+from pipeline.testing.examples import examples
 
 
 def unit_rows(count: int, dimension: int, seed: int) -> npt.NDArray[np.float32]:

@@ -8,12 +8,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from contracts.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError
 from pipeline.segment import Segmenter
+from pipeline.testing.examples import examples
 from pipeline.types import FrameEmbeddings, Segment
 
 
