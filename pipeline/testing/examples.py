@@ -1,6 +1,6 @@
-"""How many examples a test draws at random: as many as it says, or a share of them that the environment names.
+"""Scales the number of examples that a test draws at random, by the environment variable MOMENTSEEK_EXAMPLES.
 
-MOMENTSEEK_EXAMPLES is a percentage: 20 for a quick look (`make unit`), 1000 for a long one.
+It is a percentage: 20 for a quick run, 1000 for a long one, 100 if unset.
 """
 
 from __future__ import annotations
@@ -11,5 +11,5 @@ __all__ = ["examples"]
 
 
 def examples(usual: int) -> int:
-    """So many of the usual number as MOMENTSEEK_EXAMPLES says, at least one."""
+    """Return the share of `usual` that MOMENTSEEK_EXAMPLES names, at least 1."""
     return max(1, usual * int(os.environ.get("MOMENTSEEK_EXAMPLES", "100")) // 100)
