@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from contracts.store_contract import made_frames, made_record
 
 from pipeline.config import Settings, bundled_names, fingerprint
 from pipeline.encode import make_encoder
@@ -28,6 +27,7 @@ from pipeline.sampling import Composite, CutDetection, FixedRate, Keyframe, Nove
 from pipeline.search.settings import Searching
 from pipeline.segment import FixedWindows, MaxPooling, MeanPooling, Medoid, Scales, Shots
 from pipeline.store import ParquetStore
+from pipeline.testing.store import made_frames, made_record
 from pipeline.video import Decoding
 
 # By the name of the configuration: sampling, segmentation, encoder.

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contracts.store_contract import made_frames, made_record
 from video_factory import Made, number_of
 
 from pipeline.errors import SourceError, VideoNotFoundError, VideoReadError
 from pipeline.io.settings import Fetching
 from pipeline.sources import expand
 from pipeline.store import ParquetStore
+from pipeline.testing.store import made_frames, made_record
 from pipeline.types import Source
 from pipeline.video import Decoding, content_id, make_decoder
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contracts.encoder_contract import drawn_picture
 from model_hub import ModelHub
 
 from pipeline.encode import OpenClipEncoder
 from pipeline.run_config import load_run_config
+from pipeline.testing.encoder import drawn_picture
 
 SMALL = load_run_config("small").encoder
 FILE = "timm/MobileCLIP2-S0-OpenCLIP/open_clip_model.safetensors"

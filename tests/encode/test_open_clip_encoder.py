@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from contracts.encoder_contract import EncoderContract, drawn_picture
 
 from pipeline.config import validate
 from pipeline.encode import Encoding, OpenClipEncoder
 from pipeline.errors import ConfigError, EncoderError, TextTooLongError, WeightsUnavailableError
+from pipeline.testing.encoder import EncoderContract, drawn_picture
 
 Models = Callable[..., Encoding]
 

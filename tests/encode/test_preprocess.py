@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from av.video.reformatter import Interpolation
-from contracts.encoder_contract import ArrayFrame, drawn_picture
 from PIL import Image
 
 from pipeline.encode import ClipPreprocessing, Encoding, OpenClipEncoder
 from pipeline.encode.architecture import architecture_of
+from pipeline.testing.encoder import ArrayFrame, drawn_picture
 
 Models = Callable[..., Encoding]
 OwnTransform = Callable[[str], Callable[[Image.Image], npt.NDArray[np.uint8]]]

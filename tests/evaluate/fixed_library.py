@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from contracts.index_contract import row, unit
-
 from pipeline.errors import QueryError
 from pipeline.evaluate import LabelledQuery
 from pipeline.index import MemoryIndex
+from pipeline.testing.index import row, unit
 from pipeline.types import Moment
 
 Window = tuple[float, float]

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from contracts.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.evaluate import average_precision, moment_metrics, moment_scores, window_ious
 from pipeline.evaluate.metrics import Prediction, Window
+from pipeline.testing.examples import examples
 
 
 def test_window_ious() -> None:

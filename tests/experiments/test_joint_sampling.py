@@ -4,10 +4,10 @@ import pickle
 
 import numpy as np
 import pytest
-from contracts.sampler_contract import GreyFrame, SamplerContract, frames_at, info_of, reachable, sampled
 
 from pipeline.experiments.joint_sampling import Known, Shared
 from pipeline.sampling import FixedRate, Keyframe, Novelty, SceneChange
+from pipeline.testing.sampler import GreyFrame, SamplerContract, frames_at, info_of, reachable, sampled
 from pipeline.types import Skip
 
 PARTS = (

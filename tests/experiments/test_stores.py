@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contracts.store_contract import StoreContract, made_frames, made_record
 
 from pipeline.errors import StoreError
 from pipeline.experiments.stores import SharedStore
 from pipeline.store import EmbeddingStore, ParquetStore
+from pipeline.testing.store import StoreContract, made_frames, made_record
 from pipeline.types import FrameEmbeddings, Share, VideoRecord
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contracts.store_contract import made_frames, made_record
 
 from pipeline.errors import StoreError
 from pipeline.experiments.stores import ChosenVideos
 from pipeline.store import ParquetStore
+from pipeline.testing.store import made_frames, made_record
 
 
 @pytest.fixture

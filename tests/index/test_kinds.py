@@ -5,12 +5,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from contracts.index_contract import DIMENSION, random_rows, unit
 from pymilvus import MilvusClient
 
 from pipeline.errors import ConfigError
 from pipeline.index import Indexing, MilvusIndex
 from pipeline.run_config import load_run_config
+from pipeline.testing.index import DIMENSION, random_rows, unit
 
 MOST_UNINDEXED = 1024
 """Rows of a segment below which a server compares each row, whatever the kind."""

@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from contracts.index_contract import IndexContract, random_rows
 
 from pipeline.index import MemoryIndex, MomentIndex
+from pipeline.testing.index import IndexContract, random_rows
 
 
 class TestMemoryIndex(IndexContract):

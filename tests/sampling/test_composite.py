@@ -3,11 +3,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from contracts.sampler_contract import GreyFrame, SamplerContract, frames_at, info_of, sampled
 from pydantic import ValidationError
 
 from pipeline.run_config import load_run_config
 from pipeline.sampling import Composite, CutDetection, FixedRate, Keyframe, Novelty, SceneChange
+from pipeline.testing.sampler import GreyFrame, SamplerContract, frames_at, info_of, sampled
 from pipeline.types import Skip
 
 GRID = FixedRate(fps=1.0)

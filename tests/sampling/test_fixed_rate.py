@@ -4,8 +4,6 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from contracts.examples import examples
-from contracts.sampler_contract import GreyFrame, SamplerContract, frames_at, info_of, sampled, videos
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -13,6 +11,8 @@ from pydantic import ValidationError
 from pipeline.errors import ConfigError
 from pipeline.run_config import load_run_config
 from pipeline.sampling import CutDetection, FixedRate
+from pipeline.testing.examples import examples
+from pipeline.testing.sampler import GreyFrame, SamplerContract, frames_at, info_of, sampled, videos
 from pipeline.types import Skip
 
 

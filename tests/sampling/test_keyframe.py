@@ -2,9 +2,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from contracts.sampler_contract import GreyFrame, SamplerContract, info_of, sampled
-
 from pipeline.sampling import Keyframe
+from pipeline.testing.sampler import GreyFrame, SamplerContract, info_of, sampled
 from pipeline.types import Skip
 
 

@@ -4,11 +4,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from contracts.sampler_contract import GreyFrame, SamplerContract, info_of, sampled
 from synthetic_films import DrawnFrame, Picture, film, shot
 
 from pipeline.sampling import Novelty
 from pipeline.sampling.novelty import change_between
+from pipeline.testing.sampler import GreyFrame, SamplerContract, info_of, sampled
 
 
 class TestNovelty(SamplerContract):

@@ -4,13 +4,13 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-from contracts.sampler_contract import GreyFrame, SamplerContract, info_of, sampled
 from synthetic_films import DrawnFrame, film, shot
 
 from pipeline.run_config import load_run_config
 from pipeline.sampling import CutDetection, SceneChange
 from pipeline.sampling.scene_change import _Candidate, _Candidates
 from pipeline.sampling.screen_time import Hold
+from pipeline.testing.sampler import GreyFrame, SamplerContract, info_of, sampled
 from pipeline.types import Skip
 
 SHOTS = [*shot(1, 50), *shot(2, 100), *shot(3, 30)]

@@ -6,9 +6,9 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from contracts.sampler_contract import TICK, GreyFrame, info_of
 
 from pipeline.sampling.screen_time import FrameHolds, ScreenTime, end_of_last, merged_holds, stepped_back
+from pipeline.testing.sampler import TICK, GreyFrame, info_of
 
 
 def frame(milliseconds: int, duration: Fraction | None = None) -> GreyFrame:

@@ -4,11 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
-from contracts.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.search.localization import Curve, Levels, Span, find_spans, grown_spans, peak_rows, unrolled
+from pipeline.testing.examples import examples
 
 Case = tuple[list[tuple[float, float]], Curve]
 WHOLE = [(0.0, 1000.0)]

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from contracts.store_contract import made_frames, made_record
 from contracts.word_world import WordModel, video
 
 from pipeline.errors import StoreError
 from pipeline.library import Library
 from pipeline.store import ParquetStore
 from pipeline.store.checksum import CHECKSUM_KEY
+from pipeline.testing.store import made_frames, made_record
 
 
 @pytest.fixture(params=["disk", "memory"])

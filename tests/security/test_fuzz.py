@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from contracts.examples import examples
 from fuzz import TARGETS, run
+
+from pipeline.testing.examples import examples
 
 EXAMPLES = 60
 

@@ -12,12 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from contracts.store_contract import made_frames, made_record
 
 from pipeline.errors import StoreError
 from pipeline.search.localization import unrolled
 from pipeline.store import ParquetStore, frames_file
 from pipeline.store.frame_sample import BACKGROUND_FILE, FrameSample
+from pipeline.testing.store import made_frames, made_record
 
 _KEY = b"momentseek"
 

@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from contracts.index_contract import DIMENSION, random_rows, unit
 from test_library import filled as filled_library
 from test_library import opened as library_at
 
 from pipeline.errors import IndexDamagedError, MomentIndexError
 from pipeline.index import Indexing, MilvusIndex
 from pipeline.index.milvus.rows import MilvusRows
+from pipeline.testing.index import DIMENSION, random_rows, unit
 
 Change = Callable[[dict[str, Any]], None]
 """Changes one row of a file, as a dictionary."""

@@ -14,7 +14,6 @@ from pathlib import Path
 import fsspec
 import pytest
 import requests
-from contracts.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,6 +28,7 @@ from pipeline.run_config import load_run_config
 from pipeline.search import as_query
 from pipeline.sources import expand
 from pipeline.store.atomic_folder import Place
+from pipeline.testing.examples import examples
 from pipeline.uris import is_remote, kept_name, public_name, public_text, refusal_of, shown_name
 from pipeline.video import IndexedVideos, content_id, make_decoder, read_still
 from pipeline.video.settings import Decoding

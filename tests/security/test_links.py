@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 from canary import OLD, canary_in, state_of
-from contracts.store_contract import made_frames, made_record
 from contracts.word_world import WordModel, video
 
 from pipeline.errors import MomentseekError, StoreError
@@ -26,6 +25,7 @@ from pipeline.runs.log import RunLog
 from pipeline.store import FailureLog, ParquetStore, erase, traces
 from pipeline.store.atomic_folder import Place
 from pipeline.store.frame_sample import BACKGROUND_FILE
+from pipeline.testing.store import made_frames, made_record
 from pipeline.types import FailedSource, Source
 
 pytestmark = pytest.mark.timeout(20)

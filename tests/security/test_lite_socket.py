@@ -12,12 +12,12 @@ import time
 from pathlib import Path
 
 import pytest
-from contracts.index_contract import DIMENSION, random_rows, row, unit
 from own_process import script_output
 
 from pipeline.errors import MomentIndexError
 from pipeline.index import Indexing, MilvusIndex
 from pipeline.index.milvus.lite import unix_socket as lite_socket
+from pipeline.testing.index import DIMENSION, random_rows, row, unit
 
 STRANGER = 65_534
 

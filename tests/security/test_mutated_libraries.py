@@ -24,9 +24,10 @@ import pytest
 import yaml
 from canary_tree import SECRET, Canary
 from command_runner import CommandRunner, Outcome
-from contracts.examples import examples
 from mutations import mutate
 from tiny_model import make_tiny_model
+
+from pipeline.testing.examples import examples
 
 _LONGEST_SECONDS = 60.0
 _NAMES_WHAT = re.compile(

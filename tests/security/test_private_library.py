@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import yaml
 from canary import canary_in, state_of
-from contracts.store_contract import made_frames, made_record
 from contracts.word_world import WordModel, video
 from tiny_model import make_tiny_model
 
@@ -28,6 +27,7 @@ from pipeline.store import FailureLog, ParquetStore
 from pipeline.store.atomic_folder import Place
 from pipeline.store.local_folder import LocalFolder
 from pipeline.store.privacy import is_private, loose_files, make_private
+from pipeline.testing.store import made_frames, made_record
 
 UMASKS = (0o000, 0o022, 0o077)
 

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from contracts.index_contract import DIMENSION, random_rows, row, unit
 from test_library import filled as filled_library
 from test_library import opened as library_at
 
 from pipeline.errors import IndexDamagedError, IndexLockedError, MomentIndexError
 from pipeline.index import Filter, Indexing, MilvusIndex, discard
 from pipeline.index.milvus.lite.folder import LiteFolder
+from pipeline.testing.index import DIMENSION, random_rows, row, unit
 
 Attack = Callable[[Path, Path], None]
 """Given the index folder and the canary's."""

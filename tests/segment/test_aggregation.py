@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from contracts.aggregator_contract import AggregatorContract, unit_rows
-from contracts.segmenter_contract import frames_at
 
 from pipeline.config import Settings, validate
 from pipeline.segment import (
@@ -17,6 +15,8 @@ from pipeline.segment import (
     segment_key,
     segment_vectors,
 )
+from pipeline.testing.aggregator import AggregatorContract, unit_rows
+from pipeline.testing.segmenter import frames_at
 from pipeline.types import Segment
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import math
 
 import pytest
-from contracts.segmenter_contract import frames_at
 
 from pipeline.segment.intervals import end_of, frames_within
+from pipeline.testing.segmenter import frames_at
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from contracts.segmenter_contract import SegmenterContract, frames_at, intervals
 from pydantic import ValidationError
 
 from pipeline.segment import FixedWindows, Scales, Shots
+from pipeline.testing.segmenter import SegmenterContract, frames_at, intervals
 
 
 class TestScales(SegmenterContract):

@@ -3,11 +3,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from contracts.segmenter_contract import SegmenterContract, frames_at, intervals
 
 from pipeline.config import validate
 from pipeline.errors import ConfigError
 from pipeline.segment import Shots
+from pipeline.testing.segmenter import SegmenterContract, frames_at, intervals
 
 EVERY_HALF = [k * 0.5 for k in range(40)]
 

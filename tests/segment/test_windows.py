@@ -3,11 +3,11 @@ from __future__ import annotations
 import math
 
 import pytest
-from contracts.segmenter_contract import SegmenterContract, frames_at, intervals
 
 from pipeline.config import validate
 from pipeline.errors import ConfigError
 from pipeline.segment import FixedWindows
+from pipeline.testing.segmenter import SegmenterContract, frames_at, intervals
 
 
 class TestDefaults(SegmenterContract):

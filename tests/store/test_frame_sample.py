@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contracts.store_contract import made_frames, made_record
 
 from pipeline.store import ParquetStore, erase, traces
 from pipeline.store import frame_sample as background
 from pipeline.store.atomic_folder import Place
 from pipeline.store.frame_sample import BACKGROUND_FILE, FRAMES_OF_A_VIDEO
+from pipeline.testing.store import made_frames, made_record
 
 
 def store_of(folder: Path, *counts: int) -> ParquetStore:

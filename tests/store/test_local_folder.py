@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from contracts.store_contract import made_frames, made_record
 
 from pipeline.errors import StoreError, StoreFullError
 from pipeline.store import ParquetStore, erase
 from pipeline.store.atomic_folder import Place
 from pipeline.store.local_folder import PARTIAL, PRIVATE_MARK, LocalFolder
+from pipeline.testing.store import made_frames, made_record
 
 CONTENT = b"new content"
 STEPS = ("fsync", "replace", "link", "unlink", "rmdir")

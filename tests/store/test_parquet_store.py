@@ -14,10 +14,10 @@ import fsspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from contracts.store_contract import StoreContract, made_frames, made_record
 
 from pipeline.errors import StoreError
 from pipeline.store import ParquetStore
+from pipeline.testing.store import StoreContract, made_frames, made_record
 
 
 class TestOnTheDisk(StoreContract):

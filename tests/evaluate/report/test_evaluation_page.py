@@ -12,7 +12,6 @@ import av
 import numpy as np
 import pytest
 from contracts.fake_videos import TrustedVideos, write_video
-from contracts.index_contract import row, unit
 from page_reader import read
 from PIL import Image
 
@@ -23,6 +22,7 @@ from pipeline.index import MemoryIndex
 from pipeline.render.plot_frame import Caption
 from pipeline.render.score_plots import Bar, Share, score_bars, shares
 from pipeline.render.thumbnails import thumbnail
+from pipeline.testing.index import row, unit
 from pipeline.types import Moment
 from pipeline.video import Decoding, make_decoder
 

@@ -10,8 +10,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder
-from contracts.index_contract import row
-from contracts.store_contract import made_frames, made_record
 
 from pipeline.errors import FingerprintMismatchError, IndexLockedError, MomentIndexError, StoreError, StoreFullError
 from pipeline.execution import Stages, stage_times
@@ -22,6 +20,8 @@ from pipeline.index import MemoryIndex
 from pipeline.segment import FixedWindows, MeanPooling
 from pipeline.segment.row_recipe import RowRecipe
 from pipeline.store import ParquetStore
+from pipeline.testing.index import row
+from pipeline.testing.store import made_frames, made_record
 from pipeline.types import FrameEmbeddings, IndexedSegment, Scalar, Source, Status, VideoRecord, VideoReport
 
 FOREVER = 1e9

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contracts.store_contract import made_record
 
 from pipeline.execution.per_video.embedding_buffer import GatheredEmbeddings
 from pipeline.execution.per_video.messages import BatchTimes, Vectors, VideoEnd
+from pipeline.testing.store import made_record
 
 TESTS = Path(__file__).resolve().parents[2]
 
@@ -81,7 +81,7 @@ from pathlib import Path
 
 import numpy as np
 
-from contracts.store_contract import made_frames, made_record
+from pipeline.testing.store import made_frames, made_record
 from execution.test_embedding_buffer import an_end, times
 from pipeline.execution.per_video.embedding_buffer import GatheredEmbeddings
 from pipeline.store import ParquetStore

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contracts.sampler_contract import GreyFrame
 from test_frame_batches import Tiny
 from video_factory import damaged, make_video, steady
 
@@ -15,6 +14,7 @@ from pipeline.execution.per_video.lost_time import LostTime
 from pipeline.execution.per_video.messages import FrameBatch, VideoEnd
 from pipeline.experiments.joint_sampling import Shared
 from pipeline.sampling import FixedRate, FrameSampler, Keyframe, Novelty, SceneChange
+from pipeline.testing.sampler import GreyFrame
 from pipeline.video import Decoding, make_decoder
 from pipeline.video.coverage import Account
 

@@ -11,12 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from contracts.index_contract import DIMENSION, LastingIndexContract, random_rows, row, unit
 from own_process import start_script
 
 from pipeline.errors import FingerprintMismatchError, IndexLockedError, MomentIndexError
 from pipeline.index import Indexing, MilvusIndex, MomentIndex, Owner, open_index
 from pipeline.index.milvus.lite.folder import LiteFolder, _holder
+from pipeline.testing.index import DIMENSION, LastingIndexContract, random_rows, row, unit
 
 HOLD = """
 import sys
@@ -73,7 +73,7 @@ def test_the_first_search_knows_what_others_have_just_written_and_later_ones_soo
 ) -> None:
     script = """
         import sys
-        from contracts.index_contract import random_rows
+        from pipeline.testing.index import random_rows
         from pipeline.index import Indexing, MilvusIndex
         index = MilvusIndex(Indexing.model_validate_json(sys.argv[1]), "abc")
         rows = random_rows(20)

@@ -13,7 +13,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from contracts.index_contract import DIMENSION, random_rows
 from pymilvus import DataType, MilvusClient
 from pymilvus.client import grpc_handler
 from pymilvus.exceptions import MilvusException
@@ -24,6 +23,7 @@ from pipeline.index.milvus.collections import MilvusCollections
 from pipeline.index.milvus.connection import MilvusConnection
 from pipeline.index.milvus.rows import MilvusRows
 from pipeline.index.settings import Flat
+from pipeline.testing.index import DIMENSION, random_rows
 
 UNAVAILABLE = 1
 

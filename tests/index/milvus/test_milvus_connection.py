@@ -10,7 +10,6 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
-from contracts.index_contract import DIMENSION, random_rows, row, unit
 from milvus_server import MilvusServer
 from pymilvus.exceptions import MilvusException
 
@@ -19,6 +18,7 @@ from pipeline.index import Indexing, MilvusIndex
 from pipeline.index.milvus.connection import _to_server, is_passing
 from pipeline.index.milvus.rows import _batches
 from pipeline.index.settings import Flat
+from pipeline.testing.index import DIMENSION, random_rows, row, unit
 from pipeline.types import IndexedSegment, Segment
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contracts.index_contract import DIMENSION, row, unit
 
 from pipeline.index import Filter, Indexing, Owner
 from pipeline.index.milvus import rows as milvus_rows
@@ -17,6 +16,7 @@ from pipeline.index.milvus.connection import MilvusConnection
 from pipeline.index.milvus.rows import MilvusRows, _batches, _ordered
 from pipeline.index.protocol import Hit
 from pipeline.index.settings import Flat
+from pipeline.testing.index import DIMENSION, row, unit
 from pipeline.types import IndexedSegment, Segment
 
 

@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
-from contracts.store_contract import made_record
 
 from pipeline.errors import QueryError
 from pipeline.search.filters.video_names import VideoNames, match_videos
+from pipeline.testing.store import made_record
 from pipeline.types import VideoRecord
 
 

@@ -8,10 +8,10 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-from contracts.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.testing.examples import examples
 from pipeline.types import Grid
 from pipeline.video.pyav.gop_plan import Step, Use, planned
 

@@ -1,4 +1,4 @@
-"""What every encoder promises; a test class gives `encoder` and inherits these."""
+"""Contract suite of encoders (`pipeline.encode.Encoder`), and the pictures that it uses."""
 
 from __future__ import annotations
 
@@ -14,23 +14,34 @@ from pipeline.encode import Encoder, OpenEncoder
 
 
 class ArrayFrame:
-    """A frame of given pixels, scaled by PIL: the reference that decoders' scalers are held against."""
+    """A frame of given pixels, scaled by PIL.
+
+    Args:
+        pixels: uint8 (height, width, 3) RGB.
+        pts: Its number, 25 of them a second.
+    """
 
     def __init__(self, pixels: npt.NDArray[np.uint8], pts: int = 0) -> None:
         self._image = Image.fromarray(pixels)
         self.pts = pts
         self.time = Fraction(pts, 25)
+        self.duration: Fraction | None = None
         self.is_keyframe = True
         self.width, self.height = self._image.size
 
     def rgb(self, width: int | None = None, height: int | None = None) -> npt.NDArray[np.uint8]:
+        """Return the pixels, scaled where a size is given: uint8 (height, width, 3)."""
         if width is None or height is None:
             return np.asarray(self._image)
         return np.asarray(self._image.resize((width, height), Image.Resampling.BICUBIC))
 
+    def glance(self) -> npt.NDArray[np.uint8]:
+        """Return 64 x 36 points: uint8 (3, 36, 64)."""
+        return np.ascontiguousarray(self.rgb(64, 36).transpose(2, 0, 1))
+
 
 def drawn_picture(width: int = 320, height: int = 180, seed: int = 0) -> npt.NDArray[np.uint8]:
-    """Smooth colours with sharp boxes on them: uint8 (height, width, 3) RGB, another picture for another seed."""
+    """Draw smooth colours with sharp boxes on them: uint8 (height, width, 3) RGB, a different picture for each seed."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(0, 256, (5, 8, 3), dtype=np.uint8))
     picture = np.array(coarse.resize((width, height), Image.Resampling.BICUBIC))
@@ -41,16 +52,25 @@ def drawn_picture(width: int = 320, height: int = 180, seed: int = 0) -> npt.NDA
 
 
 class EncoderContract:
+    """Tests that every encoder must pass.
+
+    The fixture `encoder` is required. `model` (the opened encoder) may be given to open it once for several tests, and
+    `images` where the drawn pictures do not suit it: uint8 (5, image_height, image_width, 3), no two of them equal.
+    """
+
     @pytest.fixture
     def encoder(self) -> Encoder:
-        raise NotImplementedError
+        """Return the encoder, not opened. Required."""
+        raise NotImplementedError("give the fixture `encoder`, which returns the encoder to test")
 
     @pytest.fixture
     def model(self, encoder: Encoder) -> OpenEncoder:
+        """Return the opened encoder. Optional."""
         return encoder.open()
 
     @pytest.fixture
     def images(self, encoder: Encoder) -> npt.NDArray[np.uint8]:
+        """Return five pictures, preprocessed: uint8 (5, image_height, image_width, 3). Optional."""
         prepare = encoder.preprocessing()
         return np.stack([prepare(ArrayFrame(drawn_picture(seed=seed))) for seed in range(5)])
 
@@ -125,6 +145,8 @@ class EncoderContract:
 
 
 def _check_unit_vectors(vectors: npt.NDArray[np.float32], count: int, dimension: int) -> None:
-    assert vectors.dtype == np.float32
-    assert vectors.shape == (count, dimension)
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
+    assert vectors.dtype == np.float32, "embeddings must be float32"
+    assert vectors.shape == (count, dimension), "embeddings must be one row per input, `dimension` numbers each"
+    np.testing.assert_allclose(
+        np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5, err_msg="embeddings must have unit length"
+    )

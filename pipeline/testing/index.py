@@ -1,4 +1,4 @@
-"""What every index promises; a test class gives `open_it` and inherits these."""
+"""Contract suites of indexes (`pipeline.index.MomentIndex`), and the rows that they use."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ODD_TEXTS = (
 
 
 def unit(*numbers: float) -> npt.NDArray[np.float32]:
-    """A unit vector of DIMENSION numbers that begins in that direction."""
+    """Make a vector of unit length, float32 (DIMENSION,), that starts with the given numbers, scaled."""
     vector = np.zeros(DIMENSION)
     vector[: len(numbers)] = numbers
     return np.asarray(vector / np.linalg.norm(vector), np.float32)
@@ -37,22 +37,27 @@ def unit(*numbers: float) -> npt.NDArray[np.float32]:
 def row(
     video: str, ordinal: int, vector: npt.NDArray[np.float32], *, key: str | None = None, **metadata: Scalar
 ) -> IndexedSegment:
-    """A row whose segment is the two seconds that begin at twice its ordinal."""
+    """Make a row of the index; its segment is two seconds long and starts at `2 * ordinal` seconds."""
     segment = Segment(video, 2.0 * ordinal, 2.0 * ordinal + 2, ordinal)
     return IndexedSegment(key or f"{video}-{ordinal}", segment, vector, metadata)
 
 
 def random_rows(count: int, videos: int = 3, seed: int = 0) -> list[IndexedSegment]:
-    """Rows in random directions, dealt out to the videos v0, v1, ..."""
+    """Make rows in random directions, dealt out in turn to the videos v0, v1, ..."""
     rng = np.random.default_rng(seed)
     return [row(f"v{n % videos}", n, unit(*rng.normal(size=DIMENSION))) for n in range(count)]
 
 
 class IndexContract:
-    """Inherit this and give `open_it`: a function that opens one and the same empty index."""
+    """Tests that every index must pass, with vectors of `DIMENSION` numbers.
+
+    The fixture `open_it` is required: it returns a function without arguments that opens an index, empty at first and
+    the same one at each call. `index` may be given where opening takes long; it must be empty in each test.
+    """
 
     @pytest.fixture
     def index(self, open_it: Callable[[], MomentIndex]) -> MomentIndex:
+        """Return an empty index, opened. Optional."""
         return open_it()
 
     def test_an_empty_index_finds_nothing(self, index: MomentIndex) -> None:
@@ -242,7 +247,7 @@ class IndexContract:
 
 
 class LastingIndexContract(IndexContract):
-    """What an index that outlives its process promises besides."""
+    """Tests that an index which outlives its process must pass as well; `open_it` is required."""
 
     def test_what_was_written_is_there_after_reopening(self, open_it: Callable[[], MomentIndex]) -> None:
         for written in (10, 20, 30):

@@ -1,4 +1,4 @@
-"""What every `FrameSampler` must do, whatever times its frames have."""
+"""Contract suite of samplers (`pipeline.sampling.FrameSampler`), and the frames that it feeds them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import gc
 import pickle
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import le, lt
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from contracts.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from pipeline.sampling import FrameSampler, SamplingSettings
+from pipeline.testing.examples import examples
 from pipeline.types import Frame, Skip, VideoInfo
 
 TICK = Fraction(1, 1000)
@@ -22,7 +24,16 @@ TICK = Fraction(1, 1000)
 
 @dataclass(frozen=True, eq=False)
 class GreyFrame:
-    """A frame of one grey level; `shade` is looked at by cut detection."""
+    """A frame of one grey level.
+
+    Attributes:
+        pts: Its time in milliseconds.
+        shade: The grey level, 0 to 255.
+        is_keyframe: Whether it is one.
+        width: Pixels across.
+        height: Pixels down.
+        duration: Seconds on screen; None where the container does not say.
+    """
 
     pts: int
     shade: int = 100
@@ -33,13 +44,20 @@ class GreyFrame:
 
     @property
     def time(self) -> Fraction:
+        """Seconds from the start."""
         return self.pts * TICK
 
     def rgb(self, width: int | None = None, height: int | None = None) -> npt.NDArray[np.uint8]:
+        """Return the picture: uint8 (height, width, 3)."""
         return np.full((height or self.height, width or self.width, 3), self.shade, np.uint8)
+
+    def glance(self) -> npt.NDArray[np.uint8]:
+        """Return 64 x 36 points: uint8 (3, 36, 64)."""
+        return np.full((3, 36, 64), self.shade, np.uint8)
 
 
 def info_of(duration_seconds: float | None = None) -> VideoInfo:
+    """Describe the video of the frames; its container may say how many seconds it lasts."""
     return VideoInfo(
         uri="v.mp4",
         container="mp4",
@@ -55,18 +73,20 @@ def info_of(duration_seconds: float | None = None) -> VideoInfo:
 
 
 def sampled(sampler: FrameSampler, frames: list[GreyFrame], duration_seconds: float | None = None) -> list[Frame]:
+    """Return the frames that one pass of the sampler chooses, in the order in which it gives them out."""
     one_pass = sampler.begin(info_of(duration_seconds))
     chosen = [each for frame in frames for each in one_pass.feed(frame)]
     return [*chosen, *one_pass.finish()]
 
 
 def frames_at(*milliseconds: int) -> list[GreyFrame]:
+    """Make a frame at each of the times."""
     return [GreyFrame(pts) for pts in milliseconds]
 
 
 @st.composite
 def videos(draw: st.DrawFn, has_durations: bool = False) -> list[GreyFrame]:
-    """Steady and uneven rates, bursts, gaps of years, late starts, any keyframes; durations where wanted."""
+    """Draw steady and uneven rates, bursts, gaps of years, late starts, any keyframes; durations if asked for."""
     steps = st.integers(1, 60) | st.just(40) | st.integers(1, 30_000) | st.just(10**11)
     pts = draw(st.integers(0, 5000))
     frames = []
@@ -79,13 +99,13 @@ def videos(draw: st.DrawFn, has_durations: bool = False) -> list[GreyFrame]:
 
 
 class SamplerContract:
-    """Test one sampler.
+    """Tests that every sampler must pass.
 
     Attributes:
-        sampler: Set by the subclass.
-        tolerance: Seconds by which its frames may miss their points.
-        holds_frames_back: Whether its passes hold frames back at times.
-        knows_time_on_screen: Whether its passes know how long frames stay on screen.
+        sampler: Required: the sampler, with settings that make it choose.
+        tolerance: Optional: seconds by which its frames may miss their points; 0 by default.
+        holds_frames_back: Optional: whether its passes hold frames back at times; True by default.
+        knows_time_on_screen: Optional: whether its passes fill `seen_until` and `step`; True by default.
     """
 
     sampler: FrameSampler
@@ -99,9 +119,11 @@ class SamplerContract:
         @settings(max_examples=examples(60), deadline=None)
         def check(video: list[GreyFrame], duration_seconds: float | None) -> None:
             chosen = sampled(self.sampler, video, duration_seconds)
-            assert len(chosen) >= 1
-            numbers = [video.index(frame) for frame in chosen]
-            assert numbers == sorted(set(numbers))
+            assert len(chosen) >= 1, "a video with frames must yield at least one"
+            number_of = {id(frame): number for number, frame in enumerate(video)}
+            assert all(id(frame) in number_of for frame in chosen), "a chosen frame must be one that was fed"
+            numbers = [number_of[id(frame)] for frame in chosen]
+            assert numbers == sorted(set(numbers)), "frames must come out in the order of their times, each once"
 
         check()
 
@@ -113,10 +135,12 @@ class SamplerContract:
             for frame in video:
                 one_pass.feed(frame)
             one_pass.finish()
-            assert self.sampler.finds_cuts == (one_pass.cuts is not None or bool(self.sampler.cut_searches))
+            knows_cuts = one_pass.cuts is not None or bool(self.sampler.cut_searches)
+            assert self.sampler.finds_cuts == knows_cuts, "`finds_cuts` must say whether the cuts will be known"
             if one_pass.cuts is not None:
-                assert list(one_pass.cuts) == sorted(set(one_pass.cuts))
-                assert set(one_pass.cuts) <= {frame.time for frame in video[1:]}
+                assert list(one_pass.cuts) == sorted(set(one_pass.cuts)), "cuts must increase"
+                later = {frame.time for frame in video[1:]}
+                assert set(one_pass.cuts) <= later, "a cut must be the time of a frame, and not of the first"
 
         check()
 
@@ -129,7 +153,8 @@ class SamplerContract:
             one_pass = self.sampler.begin(info_of())
             times = [each.time for frame in video for each in one_pass.feed(frame)]
             times += [each.time for each in one_pass.finish()]
-            assert (one_pass.seen_until is not None) == self.knows_time_on_screen
+            is_known = one_pass.seen_until is not None
+            assert is_known == self.knows_time_on_screen, "`seen_until` does not fit `knows_time_on_screen`"
             if one_pass.seen_until is None:
                 return
             assert one_pass.step is not None
@@ -149,9 +174,10 @@ class SamplerContract:
             times = [each.time for frame in video for each in one_pass.feed(frame)]
             times += [each.time for each in one_pass.finish()]
             if one_pass.seen_until is not None:
-                assert len(one_pass.seen_until) == len(times)
-                assert all(time <= until for time, until in zip(times, one_pass.seen_until, strict=True))
-                assert all(until < time for until, time in zip(one_pass.seen_until, times[1:], strict=False))
+                until = one_pass.seen_until
+                assert len(until) == len(times), "`seen_until` must have a time for each chosen frame"
+                assert all(map(le, times, until)), "`seen_until` must be no earlier than its frame"
+                assert all(map(lt, until, times[1:])), "`seen_until` must be before the next chosen frame"
 
         check()
 
@@ -162,17 +188,21 @@ class SamplerContract:
             one_pass = self.sampler.begin(info_of())
             least = Fraction(0)
             for frame in video:
-                assert all(chosen.time >= least for chosen in one_pass.feed(frame))
+                given_out = one_pass.feed(frame)
+                assert all(chosen.time >= least for chosen in given_out), "a frame came out earlier than `held_since`"
                 held = one_pass.held_since
                 least = max(least, frame.time + TICK if held is None else held)
-            assert all(chosen.time >= least for chosen in one_pass.finish())
+            given_out = one_pass.finish()
+            assert all(chosen.time >= least for chosen in given_out), "a frame came out earlier than `held_since`"
 
         check()
 
     def test_one_frame_is_chosen_of_one(self) -> None:
         for is_keyframe in (True, False):
             frame = GreyFrame(700, is_keyframe=is_keyframe)
-            assert sampled(self.sampler, [frame]) == [frame]
+            chosen = sampled(self.sampler, [frame])
+            assert len(chosen) == 1, "the only frame of a video must be chosen"
+            assert chosen[0] is frame
 
     def test_no_frame_gives_none(self) -> None:
         assert sampled(self.sampler, []) == []
@@ -186,20 +216,23 @@ class SamplerContract:
             # What is recorded of each frame grows, and takes long to look through.
             if number % 40 == 39:
                 alive = max(alive, len(reachable(one_pass)))
-        assert int(self.holds_frames_back) <= alive <= 40
+        assert alive <= 40, "a pass must hold back few frames, however long the video is"
+        assert alive >= int(self.holds_frames_back), "set `holds_frames_back = False` if it never holds one back"
 
     def test_skip_is_what_decoders_know(self) -> None:
         assert self.sampler.skip in Skip
 
     def test_a_sampler_is_its_configuration(self) -> None:
-        assert pickle.loads(pickle.dumps(self.sampler)) == self.sampler
-        adapter: TypeAdapter[FrameSampler] = TypeAdapter(SamplingSettings)
-        assert adapter.validate_json(self.sampler.model_dump_json()) == self.sampler  # type: ignore[attr-defined]
-        assert hash(self.sampler) == hash(self.sampler.model_copy())  # type: ignore[attr-defined]
+        adapter: TypeAdapter[Any] = TypeAdapter(SamplingSettings)
+        # A sampler of another package is wrapped here, as it is in a configuration.
+        sampler = adapter.validate_python(self.sampler)
+        assert pickle.loads(pickle.dumps(sampler)) == sampler, "a sampler must survive pickling"
+        assert adapter.validate_json(sampler.model_dump_json()) == sampler, "a sampler must survive a YAML file"
+        assert hash(sampler) == hash(sampler.model_copy()), "a sampler must be hashable by its settings"
 
 
 def reachable(held: object) -> set[int]:
-    """The frames that an object holds, however deep."""
+    """Return the ids of the frames that an object holds, directly or through others."""
     found: set[int] = set()
     seen: set[int] = set()
     todo = [held]

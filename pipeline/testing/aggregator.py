@@ -1,23 +1,30 @@
-"""What every aggregation promises; a test class sets `aggregator` and inherits these."""
+"""Contract suite of aggregators (`pipeline.segment.Aggregator`)."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from contracts.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.segment import Aggregator
+from pipeline.testing.examples import examples
 
 
 def unit_rows(count: int, dimension: int, seed: int) -> npt.NDArray[np.float32]:
+    """Draw random rows of unit length: float32 (count, dimension)."""
     rows = np.random.default_rng(seed).normal(size=(count, dimension))
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
 class AggregatorContract:
+    """Tests that every aggregator must pass.
+
+    Attributes:
+        aggregator: Required: the aggregator. It takes float32 (N, D) rows of unit length and returns float32 (D,).
+    """
+
     aggregator: Aggregator
 
     def test_the_result_is_a_unit_vector(self) -> None:
@@ -32,7 +39,7 @@ class AggregatorContract:
             vector = self.aggregator.aggregate(rows)
             assert vector.dtype == np.float32
             assert vector.shape == (dimension,)
-            assert abs(np.linalg.norm(vector) - 1) < 1e-5
+            assert abs(np.linalg.norm(vector) - 1) < 1e-5, "aggregates must have unit length"
 
         check()
 
@@ -48,7 +55,7 @@ class AggregatorContract:
         row = np.array([-0.6, -0.8, 0, 0], np.float32)
         for rows in ([row, -row], [row, -row, row, -row], [[-1, 0, 0, 0], [0, -1, 0, 0]]):
             vector = self.aggregator.aggregate(np.array(rows, np.float32))
-            assert abs(np.linalg.norm(vector) - 1) < 1e-5
+            assert abs(np.linalg.norm(vector) - 1) < 1e-5, "aggregates must have unit length"
 
     def test_read_only_rows_are_taken_and_left_alone(self) -> None:
         rows = unit_rows(6, 8, 0)

@@ -1,4 +1,4 @@
-"""What every store of embeddings promises; a test class gives `store` and inherits these."""
+"""Contract suite of stores of frame embeddings (`pipeline.store.EmbeddingStore`), and the videos that it uses."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pipeline.types import FrameEmbeddings, Status, VideoInfo, VideoRecord
 
 
 def made_frames(video_id: str = "v1", count: int = 5, dimension: int = 8, seed: int = 0) -> FrameEmbeddings:
+    """Make frame embeddings with random rows of unit length: float32 (count, dimension)."""
     rng = np.random.default_rng(seed)
     vectors = rng.normal(size=(count, dimension)).astype(np.float32)
     return FrameEmbeddings(
@@ -28,6 +29,7 @@ def made_frames(video_id: str = "v1", count: int = 5, dimension: int = 8, seed: 
 
 
 def made_record(video_id: str = "v1", count: int = 5) -> VideoRecord:
+    """Make the record of a video with `count` frames, in which every field has a value of its own."""
     info = VideoInfo(
         uri="/videos/a b.mp4",
         container="mov,mp4",
@@ -54,9 +56,12 @@ def made_record(video_id: str = "v1", count: int = 5) -> VideoRecord:
 
 
 class StoreContract:
+    """Tests that every store must pass; the fixture `store` is required."""
+
     @pytest.fixture
     def store(self) -> EmbeddingStore:
-        raise NotImplementedError
+        """Return an empty store. Required."""
+        raise NotImplementedError("give the fixture `store`, which returns an empty store")
 
     def test_what_is_written_is_read_exactly(self, store: EmbeddingStore) -> None:
         frames = made_frames()
