@@ -419,7 +419,7 @@ def test_where_the_index_is_away_for_the_alias_it_is_not_taken_for_missing(
 ) -> None:
     collections.create(DIMENSION)
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise MilvusException(65535, "something else")
 
     monkeypatch.setattr(client._client, "describe_alias", fail)
