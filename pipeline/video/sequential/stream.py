@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import UnsupportedVideoError, VideoDecodeError
-from pipeline.types import Frame, Grid, Skip, VideoInfo
+from pipeline.errors import UnsupportedVideoError
+from pipeline.types import Frame, Grid, Skip
 from pipeline.types.packets import Packets, Span
 from pipeline.video.coverage import Account
-from pipeline.video.interval import shown_within
 from pipeline.video.picture import Scaler
 from pipeline.video.probe import Probe, open_stream, reason_of
 from pipeline.video.repair.continuous_clock import ContinuousClock
 from pipeline.video.repair.keyframe_flags import KeyframeFlags
+from pipeline.video.stream import ProbedStream
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -155,7 +155,7 @@ class WholeFrame:
         return self.scaler.glance(av.VideoFrame.from_ndarray(self.picture, format="rgb24"))
 
 
-class WholePictureStream(ABC):
+class WholePictureStream(ProbedStream):
     """A `VideoStream` that decodes from the beginning, whatever is wanted of it, and skips nothing.
 
     Args:
@@ -163,64 +163,11 @@ class WholePictureStream(ABC):
         scaler: Turns what the library gives out upright.
     """
 
-    def __init__(self, probed: Probe, scaler: Scaler) -> None:
-        self._probe = probed
-        self._account = Account(probed.frame_duration)
-        self._scaler = scaler
-        self._passes: list[Generator[Frame]] = []
-        self._is_closed = False
+    _unexplained = "the library gives no reason; try decoding.backend: pyav"
 
     @abstractmethod
     def _pictures(self, account: Account) -> Generator[tuple[PacketTime, Picture]]:
         """All pictures with their exact times, in order; damage is told to the account."""
-
-    @property
-    def info(self) -> VideoInfo:
-        """What the container says of the best video stream."""
-        return self._probe.info
-
-    @property
-    def damage(self) -> tuple[str, ...]:
-        """What could not be decoded so far, a sentence each, with its time."""
-        return self._account.damage
-
-    @property
-    def covered_seconds(self) -> float:
-        """Length of what `frames` has decoded so far, gaps left out."""
-        return self._account.covered_seconds
-
-    @property
-    def end_time(self) -> Fraction:
-        """End of the last frame given out, on the playback clock."""
-        return self._account.end_time
-
-    @property
-    def frames_decoded(self) -> int:
-        """Pictures that `frames` has decoded so far, whether it gave them out or not."""
-        return self._account.frames_decoded
-
-    def frames(
-        self,
-        *,
-        start: Fraction | None = None,
-        end: Fraction | None = None,
-        skip: Skip = Skip.NOTHING,
-        grid: Grid | None = None,
-    ) -> Iterator[Frame]:
-        """Iterate over the frames shown in [start, end); nothing is skipped, and what comes before `start` is decoded.
-
-        Raises:
-            VideoDecodeError: Not one frame could be decoded though the whole stream was wanted.
-            VideoReadError: The content changed before the whole stream was read.
-            UnsupportedVideoError: The library's times cannot be trusted on this file.
-            ValueError: The stream is closed.
-        """
-        del skip, grid
-        if self._is_closed:
-            raise ValueError(f"{self.info.uri!r} is closed; open it again")
-        one_pass = self._shown(start, end)
-        self._passes.append(one_pass)
-        return one_pass
 
     def packets(self) -> Packets | None:
         """None: this backend leaves no packet undecoded."""
@@ -235,32 +182,10 @@ class WholePictureStream(ABC):
         del spans, skip
         raise ValueError(f"{self.info.uri!r}: this backend decodes every frame; use decoding.backend: pyav")
 
-    def close(self) -> None:
-        """Give the file and the decoder back."""
-        self._is_closed = True
-        for one_pass in self._passes:
-            one_pass.close()
-        self._passes.clear()
-        self._probe.media.close()
-
-    def __enter__(self) -> WholePictureStream:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    def _shown(self, start: Fraction | None, end: Fraction | None) -> Generator[Frame]:
+    def _shown(self, start: Fraction | None, end: Fraction | None, skip: Skip, grid: Grid | None) -> Generator[Frame]:
+        del skip, grid
         account = self._account = Account(self._probe.frame_duration)
-        for frame in shown_within(self._timed(account), start, end):
-            account.give(frame.time, frame.duration)
-            yield frame
-        if start is not None or end is not None:
-            return
-        self._probe.media.check_unchanged()
-        if account.is_empty:
-            why = "; ".join(account.damage) or "the library gives no reason; try decoding.backend: pyav"
-            problem = f"not one frame of its {self.info.codec} stream can be decoded: {why}"
-            raise VideoDecodeError(self.info.uri, problem)
+        yield from self._counted(self._timed(account), account, start, end)
 
     def _timed(self, account: Account) -> Generator[WholeFrame]:
         last: Fraction | None = None
