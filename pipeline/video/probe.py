@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -172,20 +172,20 @@ def reason_of(error: Exception) -> str:
 @contextmanager
 def _opened(media: Media) -> Iterator[InputContainer]:
     container = _container(media, media.target())
-    shortened = _without_padding(media) if container.format.name in PADDED_CONTAINERS else None
-    if shortened is not None:
-        container.close()
-        container = _container(media, shortened)
-    is_long = any(stream.frames > _MANY_FRAMES for stream in container.streams)
-    try:
-        if is_long:
-            # FFmpeg makes several copies of an MP4 file's index: that of ten hours leaves holes of 55 MiB.
-            give_back()
-        yield container
-    finally:
-        container.close()
-        if is_long:
-            give_back()
+    with ExitStack() as files:
+        if container.format.name in PADDED_CONTAINERS and (shortened := _without_padding(media)) is not None:
+            container.close()
+            container = _container(media, files.enter_context(shortened))
+        is_long = any(stream.frames > _MANY_FRAMES for stream in container.streams)
+        try:
+            if is_long:
+                # FFmpeg makes several copies of an MP4 file's index: that of ten hours leaves holes of 55 MiB.
+                give_back()
+            yield container
+        finally:
+            container.close()
+            if is_long:
+                give_back()
 
 
 def _container(media: Media, target: str | BinaryIO) -> InputContainer:
