@@ -16,7 +16,7 @@ from pipeline.io.file_kinds import HEAD_BYTES
 from pipeline.io.retries import InterruptedReadError, within
 from pipeline.uris import public_text
 
-__all__ = ["Facts", "FsspecObject", "RemoteObject", "fault_of", "file_system"]
+__all__ = ["FsspecObject", "ObjectInfo", "RemoteObject", "fault_of", "file_system"]
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ _VERSIONS = ("ETag", "etag", "generation", "md5Hash", "LastModified", "last_modi
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
+class ObjectInfo:
     """What a place says of a file.
 
     Attributes:
@@ -57,11 +57,11 @@ class RemoteObject(Protocol):
     refused, and `VideoReadError` for what has changed.
     """
 
-    def facts(self) -> Facts:
+    def info(self) -> ObjectInfo:
         """Ask what is there now."""
 
-    def read(self, start: int, end: int, facts: Facts) -> bytes:
-        """All bytes of [start, end), within the file's size, of the content that `facts` are of."""
+    def read(self, start: int, end: int, info: ObjectInfo) -> bytes:
+        """All bytes of [start, end), within the file's size, of the content that `info` describes."""
 
     def chunks(self) -> Iterator[bytes]:
         """All bytes, in their order, some at a time."""
@@ -80,23 +80,23 @@ class FsspecObject:
         self._timeout_seconds = timeout_seconds
         self._files, self._path = file_system(uri)
 
-    def facts(self) -> Facts:
+    def info(self) -> ObjectInfo:
         """Ask what is there now; listings that fsspec remembers are not trusted."""
-        info = self._ask(self._info)
-        if info.get("type") == "directory":
+        entry = self._ask(self._entry)
+        if entry.get("type") == "directory":
             raise VideoNotFoundError(self._uri, _FOLDER)
-        size = info.get("size")
-        version = next((f"{name} {info[name]}" for name in _VERSIONS if info.get(name)), "")
+        size = entry.get("size")
+        version = next((f"{name} {entry[name]}" for name in _VERSIONS if entry.get(name)), "")
         if size is None:
-            return Facts(
+            return ObjectInfo(
                 size_bytes=None, version=version, takes_ranges=False, head=next(self.chunks(), b"")[:HEAD_BYTES]
             )
         head = self._part(0, min(HEAD_BYTES, int(size)))
-        return Facts(size_bytes=int(size), version=version, takes_ranges=True, head=head)
+        return ObjectInfo(size_bytes=int(size), version=version, takes_ranges=True, head=head)
 
-    def read(self, start: int, end: int, facts: Facts) -> bytes:
-        """All bytes of [start, end); that they are still of the same content, `facts` alone can tell."""
-        del facts
+    def read(self, start: int, end: int, info: ObjectInfo) -> bytes:
+        """All bytes of [start, end); that they are still of the same content, `info` alone can tell."""
+        del info
         data = self._part(start, end)
         if len(data) != end - start:
             raise InterruptedReadError(f"{len(data)} bytes came where {end - start} were asked for")
@@ -111,7 +111,7 @@ class FsspecObject:
         finally:
             file.close()
 
-    def _info(self) -> Mapping[str, Any]:
+    def _entry(self) -> Mapping[str, Any]:
         self._files.invalidate_cache(self._path)
         return dict(self._files.info(self._path))
 

@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 
 from pipeline.errors import VideoError
-from pipeline.io.fsspec_object import Facts, RemoteObject
+from pipeline.io.fsspec_object import ObjectInfo, RemoteObject
 from pipeline.io.retries import retried
 from pipeline.io.settings import Fetching
 
@@ -26,17 +26,17 @@ class Blocks:
     Args:
         uri: Names it in errors.
         remote: The file.
-        facts: Of the content that is meant.
+        info: Of the content that is meant.
         fetching: How often is tried, and how much is kept.
     """
 
-    def __init__(self, uri: str, remote: RemoteObject, facts: Facts, fetching: Fetching) -> None:
-        assert facts.size_bytes is not None
-        self.size_bytes = facts.size_bytes
+    def __init__(self, uri: str, remote: RemoteObject, info: ObjectInfo, fetching: Fetching) -> None:
+        assert info.size_bytes is not None
+        self.size_bytes = info.size_bytes
         self.failure: VideoError | None = None
         self._uri = uri
         self._remote = remote
-        self._facts = facts
+        self._info = info
         self._fetching = fetching
         self._kept: OrderedDict[int, bytes] = OrderedDict()
         self._most_kept = fetching.cache_bytes // _BLOCK_BYTES
@@ -70,7 +70,7 @@ class Blocks:
             last += 1
         start, end = number * _BLOCK_BYTES, min(last * _BLOCK_BYTES, self.size_bytes)
         try:
-            data = retried(self._uri, self._fetching, lambda: self._remote.read(start, end, self._facts))
+            data = retried(self._uri, self._fetching, lambda: self._remote.read(start, end, self._info))
         except VideoError as error:
             self.failure = error
             raise

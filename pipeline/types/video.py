@@ -112,7 +112,7 @@ class Frame(Protocol):
             uint8 (height, width, 3) RGB, read-only.
         """
 
-    def glance(self) -> npt.NDArray[np.uint8]:
+    def thumbnail(self) -> npt.NDArray[np.uint8]:
         """The picture in 64 x 36 points, fast to have: enough to tell whether two frames of a video differ.
 
         Returns:

@@ -6,7 +6,7 @@ import heapq
 from dataclasses import dataclass
 from fractions import Fraction
 
-__all__ = ["Account"]
+__all__ = ["Coverage"]
 
 _NEAR_SECONDS = 1
 _MOST_NOTES = 50
@@ -48,7 +48,7 @@ class _Note:
         return f"{where}, {self.what}{count}{reason}"
 
 
-class Account:
+class Coverage:
     """Counts covered time and notes damage, in bounded memory.
 
     Args:

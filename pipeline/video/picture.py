@@ -84,7 +84,7 @@ UPRIGHT = Orientation()
 
 
 _MOST_SIZES = 8
-_GLANCE = 64, 36
+_THUMBNAIL_SIZE = 64, 36
 
 
 class Scaler:
@@ -131,12 +131,12 @@ class Scaler:
         )
         return self.orientation.upright(np.asarray(scaled.to_ndarray(), np.uint8))
 
-    def glance(self, picture: av.VideoFrame) -> npt.NDArray[np.uint8]:
+    def thumbnail(self, picture: av.VideoFrame) -> npt.NDArray[np.uint8]:
         """A few points of the picture as coded: uint8 (3, 36, 64) YCbCr, full range or limited as it comes."""
         from av.video.reformatter import Interpolation
 
-        scaled = self._reformatter(_GLANCE).reformat(
-            picture, *_GLANCE, format="yuv444p", interpolation=Interpolation.FAST_BILINEAR, threads=1
+        scaled = self._reformatter(_THUMBNAIL_SIZE).reformat(
+            picture, *_THUMBNAIL_SIZE, format="yuv444p", interpolation=Interpolation.FAST_BILINEAR, threads=1
         )
         return np.asarray(scaled.to_ndarray(), np.uint8)
 

@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 
 from pipeline.errors import VideoDecodeError
 from pipeline.types import Frame, Grid, Skip, VideoInfo
-from pipeline.video.coverage import Account
+from pipeline.video.coverage import Coverage
 from pipeline.video.interval import shown_within
 from pipeline.video.picture import Scaler
 from pipeline.video.probe import Probe
@@ -32,14 +32,14 @@ class ProbedStream(ABC):
 
     def __init__(self, probed: Probe, scaler: Scaler) -> None:
         self._probe = probed
-        self._account = Account(probed.frame_duration)
+        self._coverage = Coverage(probed.frame_duration)
         self._scaler = scaler
         self._passes: list[Generator[Frame]] = []
         self._is_closed = False
 
     @abstractmethod
     def _shown(self, start: Fraction | None, end: Fraction | None, skip: Skip, grid: Grid | None) -> Generator[Frame]:
-        """Decode the frames of `frames`; it sets a new account when its first frame is asked for."""
+        """Decode the frames of `frames`; it begins a new `Coverage` when its first frame is asked for."""
 
     @property
     def info(self) -> VideoInfo:
@@ -49,22 +49,22 @@ class ProbedStream(ABC):
     @property
     def damage(self) -> tuple[str, ...]:
         """What could not be decoded so far, a sentence each, with its time."""
-        return self._account.damage
+        return self._coverage.damage
 
     @property
     def covered_seconds(self) -> float:
         """Length of the decoded frames so far, without gaps."""
-        return self._account.covered_seconds
+        return self._coverage.covered_seconds
 
     @property
     def end_time(self) -> Fraction:
         """End of the last frame given out, on the playback clock, including frames skipped on purpose after it."""
-        return self._account.end_time
+        return self._coverage.end_time
 
     @property
     def frames_decoded(self) -> int:
         """Number of pictures decoded so far, whether given out or not."""
-        return self._account.frames_decoded
+        return self._coverage.frames_decoded
 
     def frames(
         self,
@@ -111,16 +111,16 @@ class ProbedStream(ABC):
         return one_pass
 
     def _counted(
-        self, decoded: Iterable[Frame], account: Account, start: Fraction | None, end: Fraction | None
+        self, decoded: Iterable[Frame], coverage: Coverage, start: Fraction | None, end: Fraction | None
     ) -> Generator[Frame]:
         """Give out the decoded frames shown in [start, end); after the whole stream, check that it was whole."""
         for frame in shown_within(decoded, start, end):
-            account.give(frame.time, frame.duration)
+            coverage.give(frame.time, frame.duration)
             yield frame
         if start is not None or end is not None:
             return
         self._probe.media.check_unchanged()
-        if account.is_empty:
-            why = "; ".join(account.damage) or self._unexplained
+        if coverage.is_empty:
+            why = "; ".join(coverage.damage) or self._unexplained
             problem = f"not one frame of its {self.info.codec} stream can be decoded: {why}"
             raise VideoDecodeError(self.info.uri, problem)

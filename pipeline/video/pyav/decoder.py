@@ -12,7 +12,7 @@ from pipeline.io.media import open_media
 from pipeline.io.settings import Fetching
 from pipeline.types import Frame, Grid, Skip
 from pipeline.types.packets import Packets, Span
-from pipeline.video.coverage import Account
+from pipeline.video.coverage import Coverage
 from pipeline.video.picture import Scaler
 from pipeline.video.probe import Probe, open_stream, probe
 from pipeline.video.pyav.frame import PyAVFrame
@@ -153,27 +153,27 @@ class PyAVStream(ProbedStream):
             # A picture's time is known by the number of pictures before it.
             skip = Skip.NOTHING
         for seek_to in self._entries(start):
-            account = self._account = Account(self._probe.frame_duration)
+            coverage = self._coverage = Coverage(self._probe.frame_duration)
             if start is None or seek_to is None:
-                decoded = self._read(skip, account, grid)
+                decoded = self._read(skip, coverage, grid)
             else:
-                decoded = self._sought(seek_to, start, skip, account)
+                decoded = self._sought(seek_to, start, skip, coverage)
             first = next(decoded, None)
             if seek_to is None or (first is not None and start is not None and first.time <= start):
                 break
             decoded.close()
         ahead = [] if first is None else [first]
-        yield from self._counted(itertools.chain(ahead, decoded), account, start, end)
+        yield from self._counted(itertools.chain(ahead, decoded), coverage, start, end)
 
     def _within(self, packets: Packets, spans: Sequence[Span], skip: Skip) -> Generator[Frame]:
-        account = self._account = Account(self._probe.frame_duration)
+        coverage = self._coverage = Coverage(self._probe.frame_duration)
         remaining = iter(spans)
         span = next(remaining, None)
-        for frame in self._read(skip, account, None, uses_within(packets, spans)):
+        for frame in self._read(skip, coverage, None, uses_within(packets, spans)):
             while span is not None and frame.time >= span[1]:
                 span = next(remaining, None)
             if span is not None and frame.time >= span[0]:
-                account.give(frame.time, frame.duration)
+                coverage.give(frame.time, frame.duration)
                 yield frame
 
     def _entries(self, start: Fraction | None) -> Iterator[Fraction | None]:
@@ -190,35 +190,35 @@ class PyAVStream(ProbedStream):
             self._can_seek = has_one_clock(self._probe) if order is None else not order.is_counted
         return self._can_seek
 
-    def _sought(self, seek_to: Fraction, start: Fraction, skip: Skip, account: Account) -> Generator[PyAVFrame]:
+    def _sought(self, seek_to: Fraction, start: Fraction, skip: Skip, coverage: Coverage) -> Generator[PyAVFrame]:
         """Frames from a keyframe near `seek_to` on; none where there is none up to `start`."""
         try:
-            yield from self._decoded(skip, account, None, seek_to=seek_to, start=start)
+            yield from self._decoded(skip, coverage, None, seek_to=seek_to, start=start)
         except FalseKeyframeError:
             return
 
     def _read(
-        self, skip: Skip, account: Account, grid: Grid | None, uses: PacketUses | None = None
+        self, skip: Skip, coverage: Coverage, grid: Grid | None, uses: PacketUses | None = None
     ) -> Generator[PyAVFrame]:
         """Frames from the beginning; a pass that a false keyframe has ended is made again, and goes on where it was."""
         last: Fraction | None = None
         try:
-            for frame in self._decoded(skip, account, grid, uses):
+            for frame in self._decoded(skip, coverage, grid, uses):
                 last = frame.time
                 yield frame
         except FalseKeyframeError:
             self._has_false_flags = True
         else:
             return
-        account.forget_damage()
-        for frame in self._decoded(skip, account, grid, uses):
+        coverage.forget_damage()
+        for frame in self._decoded(skip, coverage, grid, uses):
             if last is None or frame.time > last:
                 yield frame
 
     def _decoded(
         self,
         skip: Skip,
-        account: Account,
+        coverage: Coverage,
         grid: Grid | None,
         uses: PacketUses | None = None,
         *,
@@ -243,7 +243,7 @@ class PyAVStream(ProbedStream):
                 self._probe,
                 container,
                 stream,
-                account,
+                coverage,
                 grid=grid,
                 uses=uses,
                 start=start,
@@ -252,15 +252,15 @@ class PyAVStream(ProbedStream):
             last: PyAVFrame | None = None
             repeats = 0
             for picture in reader.pictures():
-                account.frames_decoded += 1
+                coverage.frames_decoded += 1
                 frame = self._frame(picture, last)
                 if picture.is_corrupt:
-                    account.note("a picture is damaged, and shown as well as could be", frame.time)
+                    coverage.note("a picture is damaged, and shown as well as could be", frame.time)
                 if last is not None and frame.time <= last.time:
                     # Two pictures of one time are common and no time is lost; the first one is given out.
                     repeats = repeats + 1 if frame.time == last.time else _MOST_REPEATS + 1
                     if repeats > _MOST_REPEATS:
-                        account.note("a picture is dropped that is no later than the one before", frame.time)
+                        coverage.note("a picture is dropped that is no later than the one before", frame.time)
                 elif frame.time >= 0:
                     yield frame
                     last, repeats = frame, 0

@@ -48,6 +48,6 @@ class PyAVFrame:
         """The picture, upright: uint8 (height, width, 3) RGB, read-only."""
         return self.scaler.rgb(self.picture, width, height)
 
-    def glance(self) -> npt.NDArray[np.uint8]:
+    def thumbnail(self) -> npt.NDArray[np.uint8]:
         """The picture in a few points: uint8 (3, 36, 64) YCbCr."""
-        return self.scaler.glance(self.picture)
+        return self.scaler.thumbnail(self.picture)

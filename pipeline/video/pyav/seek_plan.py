@@ -19,7 +19,7 @@ from pipeline.video.probe import Probe
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
-__all__ = ["IndexedKeyframe", "Jumps", "jumps_of"]
+__all__ = ["IndexedKeyframe", "SeekPlan", "seek_plan_of"]
 
 # Less is read on faster than it is sought, and the system's own reading ahead has it already.
 _LEAST_BYTES = 2**20
@@ -35,8 +35,8 @@ class IndexedKeyframe:
     position: int
 
 
-class Jumps:
-    """Says where to go on reading.
+class SeekPlan:
+    """The keyframes to seek to, past groups of pictures that hold no wanted frame.
 
     Args:
         keyframes: All of the stream, in their order.
@@ -83,8 +83,8 @@ class Jumps:
         return self._ticks[number] * self._time_base - self._start_time
 
 
-def jumps_of(probed: Probe, stream: VideoStream, grid: Grid) -> Jumps | None:
-    """The jumps that a file allows; None where its index does not tell of all its packets."""
+def seek_plan_of(probed: Probe, stream: VideoStream, grid: Grid) -> SeekPlan | None:
+    """Plan the seeks that a file allows; None where its index does not list all its packets."""
     if "mp4" not in probed.info.container or probed.reads_all or not stream.frames:
         return None
     if 1 / grid.rate <= 2 * (_MARGIN_SECONDS + grid.tolerance):
@@ -97,4 +97,4 @@ def jumps_of(probed: Probe, stream: VideoStream, grid: Grid) -> Jumps | None:
     is_in_order = all(one.dts < other.dts and one.position < other.position for one, other in pairwise(keyframes))
     if not is_in_order:
         return None
-    return Jumps(keyframes, grid, time_base=probed.info.time_base, start_time=probed.info.start_time)
+    return SeekPlan(keyframes, grid, time_base=probed.info.time_base, start_time=probed.info.start_time)

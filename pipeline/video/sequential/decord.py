@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.errors import UnsupportedVideoError
 from pipeline.io.media import open_media
 from pipeline.io.settings import Fetching
-from pipeline.video.coverage import Account
+from pipeline.video.coverage import Coverage
 from pipeline.video.picture import UPRIGHT, Scaler
 from pipeline.video.probe import Probe, probe
 from pipeline.video.sequential.stream import PacketTime, Picture, WholePictureStream, packet_times
@@ -101,16 +101,16 @@ class DecordStream(WholePictureStream):
         if (width, height) != (self.info.width, self.info.height):
             raise UnsupportedVideoError(uri, "decord takes another of its video streams; use decoding.backend: pyav")
 
-    def _pictures(self, account: Account) -> Generator[tuple[PacketTime, Picture]]:
+    def _pictures(self, coverage: Coverage) -> Generator[tuple[PacketTime, Picture]]:
         reader = self._opened()
         for packet in packet_times(self._probe, takes_discarded=False):
             try:
                 picture = reader.next().asnumpy()
             except StopIteration:
-                account.lose("decord gives out no more frames", packet.seconds(self._probe)[0])
+                coverage.lose("decord gives out no more frames", packet.seconds(self._probe)[0])
                 return
             except _decord_errors() as error:
-                account.lose("decord cannot go on", packet.seconds(self._probe)[0], _first_line(error))
+                coverage.lose("decord cannot go on", packet.seconds(self._probe)[0], _first_line(error))
                 return
             yield packet, np.ascontiguousarray(picture)
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from pipeline.errors import UnsupportedVideoError
 from pipeline.types import Frame, Grid, Skip
 from pipeline.types.packets import Packets, Span
-from pipeline.video.coverage import Account
+from pipeline.video.coverage import Coverage
 from pipeline.video.picture import Scaler
 from pipeline.video.probe import Probe, open_stream, reason_of
 from pipeline.video.repair.continuous_clock import ContinuousClock
@@ -148,11 +148,11 @@ class WholeFrame:
 
         return self.scaler.rgb(av.VideoFrame.from_ndarray(self.picture, format="rgb24"), width, height)
 
-    def glance(self) -> npt.NDArray[np.uint8]:
+    def thumbnail(self) -> npt.NDArray[np.uint8]:
         """The picture in a few points: uint8 (3, 36, 64) YCbCr."""
         import av
 
-        return self.scaler.glance(av.VideoFrame.from_ndarray(self.picture, format="rgb24"))
+        return self.scaler.thumbnail(av.VideoFrame.from_ndarray(self.picture, format="rgb24"))
 
 
 class WholePictureStream(ProbedStream):
@@ -166,8 +166,8 @@ class WholePictureStream(ProbedStream):
     _unexplained = "the library gives no reason; try decoding.backend: pyav"
 
     @abstractmethod
-    def _pictures(self, account: Account) -> Generator[tuple[PacketTime, Picture]]:
-        """All pictures with their exact times, in order; damage is told to the account."""
+    def _pictures(self, coverage: Coverage) -> Generator[tuple[PacketTime, Picture]]:
+        """All pictures with their exact times, in order; damage is noted in `coverage`."""
 
     def packets(self) -> Packets | None:
         """None: this backend leaves no packet undecoded."""
@@ -184,15 +184,15 @@ class WholePictureStream(ProbedStream):
 
     def _shown(self, start: Fraction | None, end: Fraction | None, skip: Skip, grid: Grid | None) -> Generator[Frame]:
         del skip, grid
-        account = self._account = Account(self._probe.frame_duration)
-        yield from self._counted(self._timed(account), account, start, end)
+        coverage = self._coverage = Coverage(self._probe.frame_duration)
+        yield from self._counted(self._timed(coverage), coverage, start, end)
 
-    def _timed(self, account: Account) -> Generator[WholeFrame]:
+    def _timed(self, coverage: Coverage) -> Generator[WholeFrame]:
         last: Fraction | None = None
-        for packet, picture in self._pictures(account):
-            account.frames_decoded += 1
+        for packet, picture in self._pictures(coverage):
+            coverage.frames_decoded += 1
             time, duration = packet.seconds(self._probe)
             if last is None or time > last:
                 yield WholeFrame(packet.pts, time, duration, packet.is_keyframe, picture, self._scaler)
                 last = time
-        account.check_end(None if self._probe.has_other_ends else self._probe.expected_end)
+        coverage.check_end(None if self._probe.has_other_ends else self._probe.expected_end)
