@@ -1,4 +1,4 @@
-"""One file in an object store, or at another place that fsspec knows, asked for by its bytes."""
+"""Reads one remote file through fsspec, and the protocol that all remote files share."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _VERSIONS = ("ETag", "etag", "generation", "md5Hash", "LastModified", "last_modi
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectInfo:
-    """What a place says of a file.
+    """Size, version and first bytes of a remote file, as its server reports them.
 
     Attributes:
         size_bytes: Its length; None where the place does not say.
@@ -46,7 +46,7 @@ class ObjectInfo:
 
     @property
     def state(self) -> str:
-        """Another one for another content, as far as the place tells: length, version and a hash of the first bytes."""
+        """A fingerprint of the content: length, version and a hash of the first bytes."""
         return f"{self.size_bytes} {self.version} {hashlib.blake2b(self.head, digest_size=8).hexdigest()}"
 
 
@@ -58,13 +58,13 @@ class RemoteObject(Protocol):
     """
 
     def info(self) -> ObjectInfo:
-        """Ask what is there now."""
+        """Request the current `ObjectInfo`."""
 
     def read(self, start: int, end: int, info: ObjectInfo) -> bytes:
-        """All bytes of [start, end), within the file's size, of the content that `info` describes."""
+        """Read the bytes [start, end), within the file's size, of the content that `info` describes."""
 
     def chunks(self) -> Iterator[bytes]:
-        """All bytes, in their order, some at a time."""
+        """Read the whole file in order, in chunks."""
 
 
 class FsspecObject:
@@ -81,7 +81,7 @@ class FsspecObject:
         self._files, self._path = file_system(uri)
 
     def info(self) -> ObjectInfo:
-        """Ask what is there now; listings that fsspec remembers are not trusted."""
+        """Request the current `ObjectInfo`, without fsspec's cached listings."""
         entry = self._ask(self._entry)
         if entry.get("type") == "directory":
             raise VideoNotFoundError(self._uri, _FOLDER)
@@ -95,7 +95,7 @@ class FsspecObject:
         return ObjectInfo(size_bytes=int(size), version=version, takes_ranges=True, head=head)
 
     def read(self, start: int, end: int, info: ObjectInfo) -> bytes:
-        """All bytes of [start, end); that they are still of the same content, `info` alone can tell."""
+        """Read the bytes [start, end), without a check that the content is still that of `info`."""
         del info
         data = self._part(start, end)
         if len(data) != end - start:
@@ -103,7 +103,7 @@ class FsspecObject:
         return data
 
     def chunks(self) -> Iterator[bytes]:
-        """All bytes, in their order."""
+        """Read the whole file in order, in chunks."""
         file = self._ask(lambda: self._files.open(self._path, "rb"))
         try:
             while chunk := self._ask(lambda: bytes(file.read(_CHUNK_BYTES))):
@@ -129,7 +129,7 @@ class FsspecObject:
 
 
 def file_system(uri: str) -> tuple[Any, str]:
-    """The file system of a URI, and the path as it is called there.
+    """Return the fsspec file system of a URI and the path within it.
 
     Raises:
         VideoNotFoundError: fsspec does not know the protocol.
@@ -152,7 +152,7 @@ def file_system(uri: str) -> tuple[Any, str]:
 
 
 def fault_of(error: Exception, uri: str) -> VideoError | InterruptedReadError:
-    """What a file system's error means: an end, or something that another try may mend."""
+    """Translate a file system's error: final, or possibly cured by another try."""
     return _final(error, uri) or InterruptedReadError(f"it cannot be read ({_said(error)})")
 
 

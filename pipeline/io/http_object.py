@@ -1,4 +1,4 @@
-"""One file on a web server: what is asked for, and what the answers mean. Connections are `web_client`'s.
+"""Reads one file on a web server by range requests, over the connections of `web_client`.
 
 fsspec's own reading takes an answer of 500 for a missing file, loads a whole video where a server ignores ranges, and
 does not see that a file has changed.
@@ -53,15 +53,15 @@ class HttpObject:
         self._client = WebClient(uri, fetching)
 
     def info(self) -> ObjectInfo:
-        """Ask for the first bytes, which says all there is to know."""
+        """Request the first bytes; the response headers give the rest of the `ObjectInfo`."""
         return self._sync(self._info())
 
     def read(self, start: int, end: int, info: ObjectInfo) -> bytes:
-        """All bytes of [start, end)."""
+        """Read the bytes [start, end)."""
         return self._sync(self._read(start, end, info))
 
     def chunks(self) -> Iterator[bytes]:
-        """All bytes, in their order."""
+        """Read the whole file in order, in chunks."""
         parts = self._chunks()
         try:
             while chunk := self._sync(anext(parts, b"")):

@@ -1,4 +1,4 @@
-"""A video's bytes: on the disk, in a remote place, or copied from there for as long as they are read."""
+"""Opens a video's bytes: a local file, a remote file read by ranges, or a temporary copy of a remote file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Media", "check_room", "check_state", "open_media", "open_remote", "s
 
 
 def spooled(uri: str, chunks: Iterable[bytes], fetching: Fetching) -> IO[bytes]:
-    """A file that holds these bytes; it has no name, so it goes with this process, however that ends.
+    """Copy bytes to an unnamed temporary file, which disappears with this process.
 
     Raises:
         VideoReadError: They are too many, or the disk does not take them.
@@ -89,31 +89,31 @@ class Media(Protocol):
     state: str
 
     def target(self) -> str | BinaryIO:
-        """What PyAV opens: a path, or a file of its own with whatever name."""
+        """What PyAV opens: a path, or a newly opened file."""
 
     def open(self) -> BinaryIO:
-        """A file of its own, for reading."""
+        """Open the file for reading, independently of other readers."""
 
     def raise_failure(self) -> None:
-        """Say why it could not be read, where a library has hidden that.
+        """Raise the read failure that a library has swallowed, if there was one.
 
         Raises:
             VideoError: Reading failed for good.
         """
 
     def check_unchanged(self) -> None:
-        """Make sure that all that was read is of one content.
+        """Check that the content did not change while it was read.
 
         Raises:
             VideoError: Reading failed, the content changed meanwhile, or it has gone.
         """
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Release its resources."""
 
 
 def open_media(uri: str, fetching: Fetching, *, needs_path: bool = False) -> Media:
-    """Find a video and vet it.
+    """Open a video and vet it.
 
     Args:
         uri: A path or URI.
@@ -133,7 +133,7 @@ def open_media(uri: str, fetching: Fetching, *, needs_path: bool = False) -> Med
 def open_remote(
     uri: str, fetching: Fetching, *, needs_path: bool = False, vet: Callable[[str, bytes], None] | None = None
 ) -> Media:
-    """Find a remote file, whatever it holds.
+    """Open a remote file of any kind.
 
     Args:
         uri: Where it is.
@@ -157,7 +157,7 @@ def open_remote(
 
 
 def check_state(uri: str, state: str, fetching: Fetching) -> None:
-    """Make sure that a video's content is still what it was.
+    """Check that a video's content has not changed.
 
     Args:
         uri: Where it is.

@@ -1,4 +1,4 @@
-"""Choosing the frames that are worth encoding."""
+"""Sampling strategies, which choose the frames to encode, and shot detection."""
 
 from __future__ import annotations
 

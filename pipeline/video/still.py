@@ -1,4 +1,4 @@
-"""A picture file as a frame."""
+"""Reads a picture file as a frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The latest pictures of a video, in a few numbers each."""
+"""A bounded buffer of a video's latest pictures, reduced to a few numbers each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BLANK_DEVIATION = 5.0
 
 @dataclass(frozen=True, eq=False)
 class RecentPicture:
-    """A picture that was looked at.
+    """The time and brightness of a picture.
 
     Attributes:
         time: Seconds.
@@ -44,7 +44,7 @@ class RecentPicture:
 
 
 class RecentPictures:
-    """The latest pictures that were looked at; memory is bounded.
+    """The latest pictures of a video, in bounded memory.
 
     Args:
         longest_seconds: How far back they reach from the latest one.

@@ -56,7 +56,7 @@ class Footage(Protocol):
 
 @dataclass(frozen=True)
 class ShotList:
-    """Where the shots of a video begin and end.
+    """The shots of a video: cuts, transitions and the end.
 
     Attributes:
         cuts: Time of the first frame of each new shot, increasing.

@@ -1,4 +1,4 @@
-"""Gradual transitions: dissolves and fades, from a few small pictures a second."""
+"""Detects gradual transitions (dissolves and fades) from a few thumbnails per second."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class _Found:
 
 
 class TransitionSearch:
-    """Is fed with pictures of a video and finds its gradual transitions; memory is bounded.
+    """Finds the gradual transitions of a video, fed with thumbnails; memory is bounded.
 
     In a dissolve each picture is a mixture of the one before it and of the one after it, and the share of the latter
     grows steadily. In a fade one of the two is uniform. Movement of the camera or of objects makes other pictures than
@@ -131,7 +131,7 @@ class TransitionSearch:
         return tuple(_joined(self._found))
 
     def break_off(self) -> None:
-        """What is fed next does not follow what was fed last."""
+        """End the sequence: the next picture does not follow the last one."""
         self._pictures.clear()
         self._next = None
 

@@ -1,4 +1,4 @@
-"""Decoding with PyAV: exact times, and the most that can be had of damaged files."""
+"""The PyAV backend: opens videos and decodes them at exact times, past damage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A frame as PyAV decoded it."""
+"""A frame that PyAV decoded, converted to RGB on demand."""
 
 from __future__ import annotations
 
@@ -49,5 +49,5 @@ class PyAVFrame:
         return self.scaler.rgb(self.picture, width, height)
 
     def thumbnail(self) -> npt.NDArray[np.uint8]:
-        """The picture in a few points: uint8 (3, 36, 64) YCbCr."""
+        """Scale the picture to a thumbnail: uint8 (3, 36, 64) YCbCr."""
         return self.scaler.thumbnail(self.picture)

@@ -1,4 +1,4 @@
-"""Which packets of a stream need decoding, where only the frames at the points of a grid are wanted.
+"""Plans which packets of a group of pictures are decoded for the frames at a grid's points.
 
 Packets come in decoding order, in groups that begin with a keyframe. Within a group, a frame needs at most what comes
 before it: so all behind the last wanted frame is left out, and what comes before is decoded without the frames that no
@@ -25,7 +25,7 @@ _MOST_BYTES = 64 * 2**20
 
 
 class TimedPacket(Protocol):
-    """What is known of a packet before it is decoded."""
+    """The properties of a packet that planning needs."""
 
     @property
     def is_keyframe(self) -> bool:
@@ -40,7 +40,7 @@ P = TypeVar("P", bound=TimedPacket)
 
 
 class Use(Enum):
-    """What a packet is needed for."""
+    """The purpose for which a packet is decoded."""
 
     SHOWN = "its frame is wanted"
     REFERENCE = "others may refer to it"
@@ -49,7 +49,7 @@ class Use(Enum):
 
 @dataclass(frozen=True)
 class PlannedPacket(Generic[P]):
-    """A packet, what it is needed for, and whether the packets that its predecessors refer to were left out."""
+    """A packet, its use, and whether decoding starts anew at it after left-out packets."""
 
     packet: P
     time: Fraction | None
@@ -78,7 +78,7 @@ class _Group(Generic[P]):
 
 
 def planned(packets: Iterable[tuple[P, Fraction | None]], grid: Grid) -> Iterator[PlannedPacket[P]]:
-    """Say of each packet what it is needed for; the order stays.
+    """Determine the use of each packet, in unchanged order.
 
     Args:
         packets: In decoding order, with their presentation times; one without a time ends all planning.

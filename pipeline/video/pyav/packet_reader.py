@@ -1,4 +1,4 @@
-"""From an open container to decoded pictures, past all that cannot be decoded."""
+"""Reads and decodes the packets of an open container, past damage."""
 
 from __future__ import annotations
 

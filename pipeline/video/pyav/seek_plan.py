@@ -1,4 +1,4 @@
-"""Which groups of pictures need not even be read, where the points of a grid lie far apart.
+"""Plans seeks past groups of pictures that hold no wanted frame, for grids with distant points.
 
 Only the container's own index can say so before they are read: MP4 and MOV files have one of every packet.
 """
@@ -29,7 +29,7 @@ _MARGIN_SECONDS = 1
 
 @dataclass(frozen=True)
 class IndexedKeyframe:
-    """Where a group of pictures begins: its decoding time in ticks, and its place in the file in bytes."""
+    """The start of a group of pictures: decoding time in ticks and file position in bytes."""
 
     dts: int
     position: int
@@ -55,7 +55,7 @@ class SeekPlan:
         self._start_time = start_time
 
     def beyond(self, dts: int) -> IndexedKeyframe | None:
-        """The keyframe at which to go on, in place of the one that was met at `dts`; None to read on.
+        """The keyframe to seek to from the one at `dts`; None to read on.
 
         A group is read if a point lies in it or close to it, and so are the groups before and after that, as pictures
         may refer across a keyframe; the first two and the last two are read always.

@@ -1,4 +1,4 @@
-"""Decoding with decord, which tells no exact times: they are those of the packets, in their order."""
+"""The decord backend; exact times are taken from the packets, in order."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MPEG_CLOCK_TICKS = 2**33
 
 @dataclass(frozen=True)
 class DecordDecoder:
-    """A `VideoDecoder` for those who have to see what decord sees; it stops at the first damage.
+    """The `VideoDecoder` of decord, to reproduce decord's pictures; it stops at the first damage.
 
     Attributes:
         threads: Threads of FFmpeg's decoder.
@@ -78,7 +78,7 @@ class DecordStream(WholePictureStream):
         self._threads = threads
 
     def check(self) -> None:
-        """Make sure that decord sees the file as it is.
+        """Check that decord reads the file correctly.
 
         Raises:
             UnsupportedVideoError: It does not.

@@ -1,4 +1,4 @@
-"""Decoding with OpenCV, whose times are held against those of the packets."""
+"""The OpenCV backend; its times are checked against those of the packets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["OpenCVDecoder", "OpenCVStream"]
 
 @dataclass(frozen=True)
 class OpenCVDecoder:
-    """A `VideoDecoder` for those who have to see what OpenCV sees; it stops at the first damage.
+    """The `VideoDecoder` of OpenCV, to reproduce OpenCV's pictures; it stops at the first damage.
 
     Attributes:
         threads: Threads of FFmpeg's decoder.

@@ -1,4 +1,4 @@
-"""What the decoders share that give out whole pictures, one after another: OpenCV and decord."""
+"""The base class of the OpenCV and decord streams, and the packet times that they use."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _REORDERED_PACKETS = 64
 
 
 class PacketTime(NamedTuple):
-    """When a picture is shown.
+    """The presentation time and duration of a picture.
 
     Attributes:
         pts: Ticks of the stream's time base.
@@ -52,7 +52,7 @@ class PacketTime(NamedTuple):
 
 
 def packet_times(probed: Probe, *, takes_discarded: bool) -> Generator[PacketTime]:
-    """Times of all pictures in presentation order, in bounded memory.
+    """Read the times of all pictures in presentation order, in bounded memory.
 
     Args:
         probed: The vetted file.
@@ -149,14 +149,14 @@ class WholeFrame:
         return self.scaler.rgb(av.VideoFrame.from_ndarray(self.picture, format="rgb24"), width, height)
 
     def thumbnail(self) -> npt.NDArray[np.uint8]:
-        """The picture in a few points: uint8 (3, 36, 64) YCbCr."""
+        """Scale the picture to a thumbnail: uint8 (3, 36, 64) YCbCr."""
         import av
 
         return self.scaler.thumbnail(av.VideoFrame.from_ndarray(self.picture, format="rgb24"))
 
 
 class WholePictureStream(ProbedStream):
-    """A `VideoStream` that decodes from the beginning, whatever is wanted of it, and skips nothing.
+    """A `VideoStream` that always decodes every frame from the beginning.
 
     Args:
         probed: The vetted file.
@@ -174,7 +174,7 @@ class WholePictureStream(ProbedStream):
         return None
 
     def frames_within(self, spans: Sequence[Span], *, skip: Skip = Skip.NOTHING) -> Iterator[Frame]:
-        """Not to be had of this backend.
+        """Not supported by this backend.
 
         Raises:
             ValueError: Always.
