@@ -75,7 +75,7 @@ class SimulatedFrame:
         """uint8 (height, width, 3), all black."""
         return np.zeros((height or SIDE, width or SIDE, 3), np.uint8)
 
-    def glance(self) -> npt.NDArray[np.uint8]:
+    def thumbnail(self) -> npt.NDArray[np.uint8]:
         """uint8 (3, 36, 64), all black."""
         return np.zeros((3, 36, 64), np.uint8)
 

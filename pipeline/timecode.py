@@ -1,4 +1,4 @@
-"""Exact time: grids, and the reading and writing of clock times.
+"""Exact times of grid points, and parsing and formatting of clock times.
 
 Inside the pipeline a time is a `Fraction` of a second on the video's playback clock, zero at the container's start.
 """

@@ -36,7 +36,7 @@ class DrawnFrame:
             return self.picture
         return np.asarray(Image.fromarray(self.picture).resize(size))
 
-    def glance(self) -> Picture:
+    def thumbnail(self) -> Picture:
         return np.ascontiguousarray(self.rgb(64, 36).transpose(2, 0, 1))
 
 

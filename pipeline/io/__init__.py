@@ -1,1 +1,1 @@
-"""The bytes of a video, wherever they are: on a disk, on a web server, or in an object store."""
+"""Reads the bytes of videos on local disks, on web servers and in object stores."""

@@ -1,4 +1,4 @@
-"""Which hosts of the network may be asked: public ones, and of others those that the user's own settings allow."""
+"""Rules that decide which network hosts may be contacted: public ones, and private ones that settings allow."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _HOST_NAME = re.compile(r"(?!-)[^\s/:@?#\[\]\\%]{1,253}")
 
 
 class PrivateHostError(Exception):
-    """A host whose address may not be asked; it never leaves this package.
+    """Contact with a host is refused because of its address; never raised out of this package.
 
     Attributes:
         problem: What is wrong with it, and which setting allows it.
@@ -53,7 +53,7 @@ class PrivateHostError(Exception):
 
 @dataclass(frozen=True)
 class AddressRules:
-    """What is allowed besides public addresses.
+    """The hosts that may be contacted besides those at public addresses.
 
     Attributes:
         allow_private: Whether loopback and private addresses are.
@@ -79,7 +79,7 @@ class AddressRules:
             self.allowed(host, [address])
 
     def allowed(self, host: str, addresses: Iterable[Address]) -> list[Address]:
-        """Those of a host's addresses that may be asked.
+        """Select the addresses of a host that may be contacted.
 
         Raises:
             PrivateHostError: There are addresses, and none is allowed.
@@ -112,7 +112,7 @@ def is_public(address: Address) -> bool:
 
 
 def literal_address(host: str) -> Address | None:
-    """The address that a host is written as, in any spelling that the system takes; None for a name."""
+    """Parse a host that is written as an address, in any spelling that the system accepts; None for a name."""
     text = host.strip("[]").rstrip(".")
     try:
         return ipaddress.ip_address(text)

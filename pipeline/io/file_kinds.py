@@ -1,4 +1,4 @@
-"""Kinds of files that are no video, told by their first bytes."""
+"""Recognizes files that are not videos by their first bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pipeline.io.playlists import playlist_kind
 __all__ = ["HEAD_BYTES", "is_jpeg", "problem_of"]
 
 HEAD_BYTES = 4096
-"""How much of a file's beginning `problem_of` wants to see."""
+"""Number of first bytes of a file that `problem_of` needs."""
 
 JPEG_SEQUENCE_SUFFIXES = frozenset({".mjpeg", ".mjpg"})
 """Suffixes of files that hold one JPEG picture after another."""
@@ -39,7 +39,7 @@ _YUV4MPEG = b"YUV4MPEG2 "
 
 
 def problem_of(head: bytes, suffix: str) -> str | None:
-    """Say what a file is that cannot be a video, and what to do; None where it may be one.
+    """Describe why a file cannot be a video and what to do; None if it may be one.
 
     Args:
         head: Its first `HEAD_BYTES` bytes, or all where there are fewer.

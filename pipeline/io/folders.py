@@ -1,4 +1,4 @@
-"""Folders and patterns on this machine's file systems.
+"""Finds videos in local folders and by local file name patterns.
 
 Links to folders are followed, as a mounted disk is often one. Each real folder is read once, whatever links lead to it,
 so that links in a circle end; a folder's own path is preferred to that through a link. Nothing is passed over in

@@ -1,4 +1,4 @@
-"""One file in an object store, or at another place that fsspec knows, asked for by its bytes."""
+"""Reads one remote file through fsspec, and the protocol that all remote files share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.io.file_kinds import HEAD_BYTES
 from pipeline.io.retries import InterruptedReadError, within
 from pipeline.uris import public_text
 
-__all__ = ["Facts", "FsspecObject", "RemoteObject", "fault_of", "file_system"]
+__all__ = ["FsspecObject", "ObjectInfo", "RemoteObject", "fault_of", "file_system"]
 
 T = TypeVar("T")
 
@@ -29,8 +29,8 @@ _VERSIONS = ("ETag", "etag", "generation", "md5Hash", "LastModified", "last_modi
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What a place says of a file.
+class ObjectInfo:
+    """Size, version and first bytes of a remote file, as its server reports them.
 
     Attributes:
         size_bytes: Its length; None where the place does not say.
@@ -46,7 +46,7 @@ class Facts:
 
     @property
     def state(self) -> str:
-        """Another one for another content, as far as the place tells: length, version and a hash of the first bytes."""
+        """A fingerprint of the content: length, version and a hash of the first bytes."""
         return f"{self.size_bytes} {self.version} {hashlib.blake2b(self.head, digest_size=8).hexdigest()}"
 
 
@@ -57,14 +57,14 @@ class RemoteObject(Protocol):
     refused, and `VideoReadError` for what has changed.
     """
 
-    def facts(self) -> Facts:
-        """Ask what is there now."""
+    def info(self) -> ObjectInfo:
+        """Request the current `ObjectInfo`."""
 
-    def read(self, start: int, end: int, facts: Facts) -> bytes:
-        """All bytes of [start, end), within the file's size, of the content that `facts` are of."""
+    def read(self, start: int, end: int, info: ObjectInfo) -> bytes:
+        """Read the bytes [start, end), within the file's size, of the content that `info` describes."""
 
     def chunks(self) -> Iterator[bytes]:
-        """All bytes, in their order, some at a time."""
+        """Read the whole file in order, in chunks."""
 
 
 class FsspecObject:
@@ -80,30 +80,30 @@ class FsspecObject:
         self._timeout_seconds = timeout_seconds
         self._files, self._path = file_system(uri)
 
-    def facts(self) -> Facts:
-        """Ask what is there now; listings that fsspec remembers are not trusted."""
-        info = self._ask(self._info)
-        if info.get("type") == "directory":
+    def info(self) -> ObjectInfo:
+        """Request the current `ObjectInfo`, without fsspec's cached listings."""
+        entry = self._ask(self._entry)
+        if entry.get("type") == "directory":
             raise VideoNotFoundError(self._uri, _FOLDER)
-        size = info.get("size")
-        version = next((f"{name} {info[name]}" for name in _VERSIONS if info.get(name)), "")
+        size = entry.get("size")
+        version = next((f"{name} {entry[name]}" for name in _VERSIONS if entry.get(name)), "")
         if size is None:
-            return Facts(
+            return ObjectInfo(
                 size_bytes=None, version=version, takes_ranges=False, head=next(self.chunks(), b"")[:HEAD_BYTES]
             )
         head = self._part(0, min(HEAD_BYTES, int(size)))
-        return Facts(size_bytes=int(size), version=version, takes_ranges=True, head=head)
+        return ObjectInfo(size_bytes=int(size), version=version, takes_ranges=True, head=head)
 
-    def read(self, start: int, end: int, facts: Facts) -> bytes:
-        """All bytes of [start, end); that they are still of the same content, `facts` alone can tell."""
-        del facts
+    def read(self, start: int, end: int, info: ObjectInfo) -> bytes:
+        """Read the bytes [start, end), without a check that the content is still that of `info`."""
+        del info
         data = self._part(start, end)
         if len(data) != end - start:
             raise InterruptedReadError(f"{len(data)} bytes came where {end - start} were asked for")
         return data
 
     def chunks(self) -> Iterator[bytes]:
-        """All bytes, in their order."""
+        """Read the whole file in order, in chunks."""
         file = self._ask(lambda: self._files.open(self._path, "rb"))
         try:
             while chunk := self._ask(lambda: bytes(file.read(_CHUNK_BYTES))):
@@ -111,7 +111,7 @@ class FsspecObject:
         finally:
             file.close()
 
-    def _info(self) -> Mapping[str, Any]:
+    def _entry(self) -> Mapping[str, Any]:
         self._files.invalidate_cache(self._path)
         return dict(self._files.info(self._path))
 
@@ -129,7 +129,7 @@ class FsspecObject:
 
 
 def file_system(uri: str) -> tuple[Any, str]:
-    """The file system of a URI, and the path as it is called there.
+    """Return the fsspec file system of a URI and the path within it.
 
     Raises:
         VideoNotFoundError: fsspec does not know the protocol.
@@ -152,7 +152,7 @@ def file_system(uri: str) -> tuple[Any, str]:
 
 
 def fault_of(error: Exception, uri: str) -> VideoError | InterruptedReadError:
-    """What a file system's error means: an end, or something that another try may mend."""
+    """Translate a file system's error: final, or possibly cured by another try."""
     return _final(error, uri) or InterruptedReadError(f"it cannot be read ({_said(error)})")
 
 

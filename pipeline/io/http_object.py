@@ -1,4 +1,4 @@
-"""One file on a web server: what is asked for, and what the answers mean. Connections are `web_client`'s.
+"""Reads one file on a web server by range requests, over the connections of `web_client`.
 
 fsspec's own reading takes an answer of 500 for a missing file, loads a whole video where a server ignores ranges, and
 does not see that a file has changed.
@@ -15,7 +15,7 @@ import fsspec.asyn
 
 from pipeline.errors import UnsupportedVideoError, VideoError, VideoGoneError, VideoNotFoundError, VideoReadError
 from pipeline.io.file_kinds import HEAD_BYTES
-from pipeline.io.fsspec_object import Facts
+from pipeline.io.fsspec_object import ObjectInfo
 from pipeline.io.retries import InterruptedReadError
 from pipeline.io.settings import Fetching
 
@@ -52,16 +52,16 @@ class HttpObject:
             raise UnsupportedVideoError(uri, f"a package is missing ({error}); pip install aiohttp") from error
         self._client = WebClient(uri, fetching)
 
-    def facts(self) -> Facts:
-        """Ask for the first bytes, which says all there is to know."""
-        return self._sync(self._facts())
+    def info(self) -> ObjectInfo:
+        """Request the first bytes; the response headers give the rest of the `ObjectInfo`."""
+        return self._sync(self._info())
 
-    def read(self, start: int, end: int, facts: Facts) -> bytes:
-        """All bytes of [start, end)."""
-        return self._sync(self._read(start, end, facts))
+    def read(self, start: int, end: int, info: ObjectInfo) -> bytes:
+        """Read the bytes [start, end)."""
+        return self._sync(self._read(start, end, info))
 
     def chunks(self) -> Iterator[bytes]:
-        """All bytes, in their order."""
+        """Read the whole file in order, in chunks."""
         parts = self._chunks()
         try:
             while chunk := self._sync(anext(parts, b"")):
@@ -69,18 +69,18 @@ class HttpObject:
         finally:
             self._sync(parts.aclose())
 
-    async def _facts(self) -> Facts:
+    async def _info(self) -> ObjectInfo:
         async with self._answer({"Range": f"bytes=0-{HEAD_BYTES - 1}"}) as answer:
             version = _version(answer)
             if answer.status == 416:
                 empty = _EMPTY_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
                 if empty is not None and int(empty.group(1)) == 0:
-                    return Facts(size_bytes=0, version=version, takes_ranges=False, head=b"")
+                    return ObjectInfo(size_bytes=0, version=version, takes_ranges=False, head=b"")
                 raise VideoReadError(self._uri, "its server refuses to give its first bytes (416)")
             # The rest of an answer that has more is not wanted: leaving it closes the connection.
             head = await self._body(answer, HEAD_BYTES)
             if answer.status != 206:
-                return Facts(size_bytes=answer.content_length, version=version, takes_ranges=False, head=head)
+                return ObjectInfo(size_bytes=answer.content_length, version=version, takes_ranges=False, head=head)
             first, last, size_bytes = self._range(answer)
             if (first, last) != (0, min(HEAD_BYTES, size_bytes) - 1):
                 raise VideoReadError(
@@ -89,20 +89,20 @@ class HttpObject:
                 )
             if len(head) != last + 1:
                 raise InterruptedReadError(f"{len(head)} bytes came where {last + 1} were promised")
-            return Facts(size_bytes=size_bytes, version=version, takes_ranges=True, head=head)
+            return ObjectInfo(size_bytes=size_bytes, version=version, takes_ranges=True, head=head)
 
-    async def _read(self, start: int, end: int, facts: Facts) -> bytes:
+    async def _read(self, start: int, end: int, info: ObjectInfo) -> bytes:
         wanted = {"Range": f"bytes={start}-{end - 1}"}
-        tag = facts.version.removeprefix("ETag ")
-        if tag != facts.version and not tag.startswith("W/"):
+        tag = info.version.removeprefix("ETag ")
+        if tag != info.version and not tag.startswith("W/"):
             wanted["If-Match"] = tag
         async with self._answer(wanted) as answer:
-            if answer.status in (412, 416) or (facts.version and _version(answer) != facts.version):
+            if answer.status in (412, 416) or (info.version and _version(answer) != info.version):
                 raise VideoReadError(self._uri, "it changed while it was read; run it again")
             if answer.status != 206:
                 raise InterruptedReadError("its server stopped to answer range requests")
             first, last, size = self._range(answer)
-            if size != facts.size_bytes:
+            if size != info.size_bytes:
                 raise VideoReadError(self._uri, "it changed while it was read; run it again")
             if (first, last) != (start, end - 1):
                 raise InterruptedReadError(f"bytes {first} to {last} came where {start} to {end - 1} were asked for")

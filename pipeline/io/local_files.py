@@ -1,4 +1,4 @@
-"""What is checked of a path before any decoder touches it: some of them hang on a FIFO, or read what a file names."""
+"""Checks of a local path before a decoder opens it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.uris import suffix_of
 __all__ = ["NO_SUCH_FILE", "check_head", "readable_file"]
 
 NO_SUCH_FILE = "there is no such file"
-"""How the problem begins that a report has of a path with nothing there."""
+"""Prefix of the problem reported for a path at which nothing exists."""
 
 _PICTURE_SUFFIXES = frozenset({".bmp", ".dpx", ".exr", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
 _JPEG_AFTER_JPEG = b"\xff\xd9\xff\xd8\xff"

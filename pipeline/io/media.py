@@ -1,4 +1,4 @@
-"""A video's bytes: on the disk, in a remote place, or copied from there for as long as they are read."""
+"""Opens a video's bytes: a local file, a remote file read by ranges, or a temporary copy of a remote file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, Protocol
 
 from pipeline.errors import VideoNotFoundError, VideoReadError
-from pipeline.io.fsspec_object import Facts, FsspecObject, RemoteObject
+from pipeline.io.fsspec_object import FsspecObject, ObjectInfo, RemoteObject
 from pipeline.io.http_object import HttpObject
 from pipeline.io.local_files import check_head, readable_file
 from pipeline.io.ranged_file import Blocks, RemoteFile
@@ -22,7 +22,7 @@ __all__ = ["Media", "check_room", "check_state", "open_media", "open_remote", "s
 
 
 def spooled(uri: str, chunks: Iterable[bytes], fetching: Fetching) -> IO[bytes]:
-    """A file that holds these bytes; it has no name, so it goes with this process, however that ends.
+    """Copy bytes to an unnamed temporary file, which disappears with this process.
 
     Raises:
         VideoReadError: They are too many, or the disk does not take them.
@@ -89,31 +89,31 @@ class Media(Protocol):
     state: str
 
     def target(self) -> str | BinaryIO:
-        """What PyAV opens: a path, or a file of its own with whatever name."""
+        """What PyAV opens: a path, or a newly opened file."""
 
     def open(self) -> BinaryIO:
-        """A file of its own, for reading."""
+        """Open the file for reading, independently of other readers."""
 
     def raise_failure(self) -> None:
-        """Say why it could not be read, where a library has hidden that.
+        """Raise the read failure that a library has swallowed, if there was one.
 
         Raises:
             VideoError: Reading failed for good.
         """
 
     def check_unchanged(self) -> None:
-        """Make sure that all that was read is of one content.
+        """Check that the content did not change while it was read.
 
         Raises:
             VideoError: Reading failed, the content changed meanwhile, or it has gone.
         """
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Release its resources."""
 
 
 def open_media(uri: str, fetching: Fetching, *, needs_path: bool = False) -> Media:
-    """Find a video and vet it.
+    """Open a video and vet it.
 
     Args:
         uri: A path or URI.
@@ -133,7 +133,7 @@ def open_media(uri: str, fetching: Fetching, *, needs_path: bool = False) -> Med
 def open_remote(
     uri: str, fetching: Fetching, *, needs_path: bool = False, vet: Callable[[str, bytes], None] | None = None
 ) -> Media:
-    """Find a remote file, whatever it holds.
+    """Open a remote file of any kind.
 
     Args:
         uri: Where it is.
@@ -147,17 +147,17 @@ def open_remote(
         UnsupportedVideoError: A package is missing.
     """
     remote = _remote_object(uri, fetching)
-    facts = retried(uri, fetching, remote.facts)
+    info = retried(uri, fetching, remote.info)
     if vet is not None:
-        vet(uri, facts.head)
-    if facts.takes_ranges:
-        media = _RemoteMedia(uri, remote, facts, fetching)
+        vet(uri, info.head)
+    if info.takes_ranges:
+        media = _RemoteMedia(uri, remote, info, fetching)
         return _copied(media, fetching) if needs_path else media
-    return _whole(uri, remote, facts, fetching)
+    return _whole(uri, remote, info, fetching)
 
 
 def check_state(uri: str, state: str, fetching: Fetching) -> None:
-    """Make sure that a video's content is still what it was.
+    """Check that a video's content has not changed.
 
     Args:
         uri: Where it is.
@@ -168,10 +168,7 @@ def check_state(uri: str, state: str, fetching: Fetching) -> None:
         VideoReadError: It has changed, or its place errs or stalls.
         VideoNotFoundError: It has gone.
     """
-    if is_remote(uri):
-        now = retried(uri, fetching, _remote_object(uri, fetching).facts).state
-    else:
-        now = _LocalMedia(uri).state
+    now = retried(uri, fetching, _remote_object(uri, fetching).info).state if is_remote(uri) else _LocalMedia(uri).state
     if now != state:
         raise VideoReadError(uri, _CHANGED)
 
@@ -214,14 +211,14 @@ class _LocalMedia:
 
 
 class _RemoteMedia:
-    def __init__(self, uri: str, remote: RemoteObject, facts: Facts, fetching: Fetching) -> None:
+    def __init__(self, uri: str, remote: RemoteObject, info: ObjectInfo, fetching: Fetching) -> None:
         self.uri = public_name(uri)
         self.path: str | None = None
-        self.state = facts.state
+        self.state = info.state
         self._remote = remote
-        self._facts = facts
+        self._info = info
         self._fetching = fetching
-        self.blocks = Blocks(uri, remote, facts, fetching)
+        self.blocks = Blocks(uri, remote, info, fetching)
 
     def target(self) -> BinaryIO:
         return self.open()
@@ -236,7 +233,7 @@ class _RemoteMedia:
 
     def check_unchanged(self) -> None:
         self.raise_failure()
-        _check_same(self.uri, self._remote, self._facts, self._fetching)
+        _check_same(self.uri, self._remote, self._info, self._fetching)
 
     def close(self) -> None:
         pass
@@ -275,20 +272,20 @@ def _copied(media: _RemoteMedia, fetching: Fetching) -> _SpooledMedia:
     return _closed_unless(copy, media.check_unchanged)
 
 
-def _whole(uri: str, remote: RemoteObject, facts: Facts, fetching: Fetching) -> _SpooledMedia:
+def _whole(uri: str, remote: RemoteObject, info: ObjectInfo, fetching: Fetching) -> _SpooledMedia:
     """A copy of a file that is given out whole alone, and from its beginning after each fault."""
 
     def attempt() -> IO[bytes]:
-        file = spooled(uri, _at_most(remote.chunks(), facts.size_bytes), fetching)
+        file = spooled(uri, _at_most(remote.chunks(), info.size_bytes), fetching)
         size_bytes = file.tell()
-        if facts.size_bytes is not None and size_bytes != facts.size_bytes:
+        if info.size_bytes is not None and size_bytes != info.size_bytes:
             file.close()
-            raise InterruptedReadError(f"{size_bytes} of its {facts.size_bytes} bytes came")
+            raise InterruptedReadError(f"{size_bytes} of its {info.size_bytes} bytes came")
         return file
 
-    check_room(uri, facts.size_bytes, fetching)
-    copy = _SpooledMedia(uri, retried(uri, fetching, attempt), facts.state)
-    return _closed_unless(copy, lambda: _check_same(uri, remote, facts, fetching))
+    check_room(uri, info.size_bytes, fetching)
+    copy = _SpooledMedia(uri, retried(uri, fetching, attempt), info.state)
+    return _closed_unless(copy, lambda: _check_same(uri, remote, info, fetching))
 
 
 def _at_most(chunks: Iterator[bytes], size_bytes: int | None) -> Iterator[bytes]:
@@ -310,6 +307,6 @@ def _closed_unless(copy: _SpooledMedia, check: Callable[[], None]) -> _SpooledMe
     return copy
 
 
-def _check_same(uri: str, remote: RemoteObject, facts: Facts, fetching: Fetching) -> None:
-    if retried(uri, fetching, remote.facts).state != facts.state:
+def _check_same(uri: str, remote: RemoteObject, info: ObjectInfo, fetching: Fetching) -> None:
+    if retried(uri, fetching, remote.info).state != info.state:
         raise VideoReadError(uri, _CHANGED)

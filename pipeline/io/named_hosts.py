@@ -1,4 +1,4 @@
-"""Hosts that a user has named by typing a URL."""
+"""Allows the private hosts of URLs that the user typed."""
 
 from __future__ import annotations
 

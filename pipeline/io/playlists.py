@@ -1,4 +1,4 @@
-"""Beginnings of files that name other files: playlists, scripts and XML.
+"""Recognizes files that refer to other files: playlists, scripts and XML.
 
 FFmpeg takes a file for what it begins with, after ID3 tags, whatever follows: where MPEG packets follow a playlist, one
 version of FFmpeg reads the packets, and another one the files that the playlist names. The libraries here hold several
@@ -40,7 +40,7 @@ _UTF16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 
 def playlist_kind(head: bytes) -> str | None:
-    """Say what a file begins with that names other files; None where it begins with something else.
+    """Name the kind of a file that refers to other files; None for other files.
 
     Args:
         head: The first bytes of the file, or all. Where an ID3 tag is longer than these, what follows it cannot be

@@ -1,4 +1,4 @@
-"""A remote file as one that can be read and sought: a few of its blocks are kept, and those that follow are fetched."""
+"""A seekable file over range requests, with a block cache and read-ahead."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 
 from pipeline.errors import VideoError
-from pipeline.io.fsspec_object import Facts, RemoteObject
+from pipeline.io.fsspec_object import ObjectInfo, RemoteObject
 from pipeline.io.retries import retried
 from pipeline.io.settings import Fetching
 
@@ -18,7 +18,7 @@ _MOST_BLOCKS_A_REQUEST = 16
 
 
 class Blocks:
-    """The bytes of a remote file, in bounded memory, for any number of readers.
+    """A bounded cache of a remote file's blocks, shared by any number of readers.
 
     A block that is not at hand is fetched by one request, and with it those behind it: the more, the longer a reader
     goes straight on. Once a request has failed for good, all that follow fail at once with the same error.
@@ -26,17 +26,17 @@ class Blocks:
     Args:
         uri: Names it in errors.
         remote: The file.
-        facts: Of the content that is meant.
+        info: Of the content that is meant.
         fetching: How often is tried, and how much is kept.
     """
 
-    def __init__(self, uri: str, remote: RemoteObject, facts: Facts, fetching: Fetching) -> None:
-        assert facts.size_bytes is not None
-        self.size_bytes = facts.size_bytes
+    def __init__(self, uri: str, remote: RemoteObject, info: ObjectInfo, fetching: Fetching) -> None:
+        assert info.size_bytes is not None
+        self.size_bytes = info.size_bytes
         self.failure: VideoError | None = None
         self._uri = uri
         self._remote = remote
-        self._facts = facts
+        self._info = info
         self._fetching = fetching
         self._kept: OrderedDict[int, bytes] = OrderedDict()
         self._most_kept = fetching.cache_bytes // _BLOCK_BYTES
@@ -45,7 +45,7 @@ class Blocks:
         self._lock = threading.Lock()
 
     def read(self, start: int, size: int) -> bytes:
-        """At most `size` bytes from `start` on, all from one block; none at the end.
+        """Read at most `size` bytes from `start` on, all from one block; none at the end.
 
         Raises:
             VideoError: They cannot be had.
@@ -70,7 +70,7 @@ class Blocks:
             last += 1
         start, end = number * _BLOCK_BYTES, min(last * _BLOCK_BYTES, self.size_bytes)
         try:
-            data = retried(self._uri, self._fetching, lambda: self._remote.read(start, end, self._facts))
+            data = retried(self._uri, self._fetching, lambda: self._remote.read(start, end, self._info))
         except VideoError as error:
             self.failure = error
             raise
@@ -83,7 +83,7 @@ class Blocks:
 
 
 class RemoteFile(io.RawIOBase):
-    """A reader with a place of its own in the `Blocks` of a file.
+    """A seekable reader over the `Blocks` of a file, with its own position.
 
     Args:
         blocks: What it reads.
@@ -96,19 +96,19 @@ class RemoteFile(io.RawIOBase):
         self._position = 0
 
     def readable(self) -> bool:
-        """It is."""
+        """True."""
         return True
 
     def seekable(self) -> bool:
-        """It is."""
+        """True."""
         return True
 
     def tell(self) -> int:
-        """Bytes before the place that is read next."""
+        """The position of the next read, in bytes."""
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go elsewhere; the new place."""
+        """Change the position, and return it."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._blocks.size_bytes}[whence]
         if base + offset < 0:
             raise ValueError(f"{self.name}: cannot seek to {base + offset}, before its beginning")
@@ -116,7 +116,7 @@ class RemoteFile(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # narrower is enough here
-        """Fill a buffer, or the part of it that can be had at once; how many bytes."""
+        """Fill a buffer, or part of it, from one block; return the number of bytes."""
         data = self._blocks.read(self._position, len(buffer))
         buffer[: len(data)] = data
         self._position += len(data)

@@ -1,4 +1,4 @@
-"""How long a remote place is waited for, and how often it is asked again."""
+"""Time limits and retries of remote reads."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ T = TypeVar("T")
 
 
 class InterruptedReadError(Exception):
-    """A fault that another try may mend, as a broken connection; it never leaves this package."""
+    """A fault that another try may cure, such as a broken connection; never raised out of this package."""
 
 
 def retried(uri: str, fetching: Fetching, attempt: Callable[[], T]) -> T:
-    """What an attempt returns, made again after a fault that may pass, each time after a longer pause.
+    """Run an attempt, again after each temporary fault, with increasing pauses.
 
     Raises:
         VideoReadError: The last try failed, too.
@@ -38,7 +38,7 @@ def retried(uri: str, fetching: Fetching, attempt: Callable[[], T]) -> T:
 
 
 def within(seconds: float, work: Callable[[], T]) -> T:
-    """What some work returns, unless it takes too long; then it is left behind in a thread of its own.
+    """Run some work with a time limit; past it, the work is abandoned in its own thread.
 
     File systems of fsspec have timeouts of many names, of minutes, or none.
 

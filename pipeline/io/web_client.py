@@ -1,4 +1,4 @@
-"""Requests to web servers: which are asked, for how long, and where they may redirect to. aiohttp is needed."""
+"""An HTTP client with address rules, time limits and checked redirects. Requires aiohttp."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _READ_BYTES = 2**20
 
 
 class _AllowedResolver(aiohttp.abc.AbstractResolver):
-    """A resolver that gives out allowed addresses alone. The connection is made to what it gives out."""
+    """A resolver that returns only allowed addresses; connections are made to these."""
 
     def __init__(self, rules: AddressRules) -> None:
         self._rules = rules
@@ -43,7 +43,7 @@ class _AllowedResolver(aiohttp.abc.AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[aiohttp.abc.ResolveResult]:
-        """The addresses of a host.
+        """Resolve a host to its allowed addresses.
 
         Raises:
             OSError: It has none.
@@ -60,7 +60,7 @@ class _AllowedResolver(aiohttp.abc.AbstractResolver):
 
 
 async def _session(*, rules: AddressRules | None, **options: Any) -> aiohttp.ClientSession:
-    """A session that connects to allowed hosts alone; without rules, to any: that is for the user's own proxy.
+    """Open a session that connects only to allowed hosts; without rules, to any: that is for the user's own proxy.
 
     Addresses are not kept, since a name may have others by the next connection, and answers are never unpacked.
     """
@@ -70,7 +70,7 @@ async def _session(*, rules: AddressRules | None, **options: Any) -> aiohttp.Cli
 
 
 class WebClient:
-    """Asks one URL, follows its redirects, and connects to allowed hosts alone.
+    """Requests one URL and follows its redirects, connecting only to allowed hosts.
 
     Connections are kept by fsspec and shared by clients of the same settings. fsspec's own settings for http count, and
     so do proxies and .netrc, as they do for other programs. A proxy resolves names by itself, so behind one only
@@ -95,7 +95,7 @@ class WebClient:
 
     @asynccontextmanager
     async def answer(self, headers: Mapping[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
-        """The answer to a GET request, once redirects have ended; its body is still to be read.
+        """Send a GET request and yield the response after all redirects, its body unread.
 
         Raises:
             VideoNotFoundError: The URL, or one that it redirects to, is none that is asked.
@@ -154,7 +154,7 @@ class WebClient:
 async def body_of(
     answer: aiohttp.ClientResponse, uri: str, fetching: Fetching, most_bytes: int | None = None
 ) -> AsyncIterator[bytes]:
-    """The bytes of an answer, some at a time, as long as they come fast enough; at most so many.
+    """Read a response's body in chunks, up to a size and no slower than a rate.
 
     What a server sends beyond `most_bytes` is not read: the connection is closed in its place.
 
@@ -188,7 +188,7 @@ async def body_of(
 
 
 def host_of(url: yarl.URL) -> str:
-    """The host that is connected to, as aiohttp takes it from a URL.
+    """Extract the host that aiohttp connects to from a URL.
 
     Raises:
         ValueError: There is none.
@@ -199,7 +199,7 @@ def host_of(url: yarl.URL) -> str:
 
 
 def proxy_of(url: yarl.URL) -> str | None:
-    """The proxy that the environment names for a URL."""
+    """Look up the proxy that the environment sets for a URL."""
     proxy = getproxies().get(url.scheme)
     if not proxy or proxy_bypass(host_of(url)):
         return None

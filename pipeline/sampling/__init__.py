@@ -1,4 +1,4 @@
-"""Choosing the frames that are worth encoding."""
+"""Sampling strategies, which choose the frames to encode, and shot detection."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.sampling.plugin import PluginSampler, by_strategy
 from pipeline.sampling.protocol import FrameSampler, SamplingPass
 from pipeline.sampling.scene_change import SceneChange
 from pipeline.sampling.shots.detector import CutDetection
-from pipeline.sampling.shots.search import Shots, find_shots
+from pipeline.sampling.shots.search import ShotList, find_shots
 from pipeline.sampling.shots.transitions import Transition
 
 __all__ = [
@@ -29,7 +29,7 @@ __all__ = [
     "SamplingPass",
     "SamplingSettings",
     "SceneChange",
-    "Shots",
+    "ShotList",
     "Transition",
     "find_shots",
 ]

@@ -1,4 +1,4 @@
-"""Several strategies at once, in one pass over the video."""
+"""The sampling strategy `composite`: several strategies in one pass over the video."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""So many frames a second."""
+"""The sampling strategy `fixed_rate`: a fixed number of frames per second."""
 
 from __future__ import annotations
 

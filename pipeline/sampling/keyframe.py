@@ -1,4 +1,4 @@
-"""Keyframes alone."""
+"""The sampling strategy `keyframe`: keyframes only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Only what has changed: fixed cameras cost almost nothing."""
+"""The sampling strategy `novelty`: frames that differ from the last one taken, for fixed cameras."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samplers from other packages."""
+"""Loads samplers of other packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The seam between the stream of decoded frames and those that are worth encoding."""
+"""The protocols of samplers: `FrameSampler` is a strategy, `SamplingPass` its pass over one video."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class SamplingPass(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingShare:
-    """What one of several samplings took of a video that was decoded once for all.
+    """The result of one of several samplings that shared one decoding of a video.
 
     Attributes:
         pts: Ticks of its frames, increasing.

@@ -1,4 +1,4 @@
-"""A few frames of every shot."""
+"""The sampling strategy `scene_change`: a few frames of every shot."""
 
 from __future__ import annotations
 

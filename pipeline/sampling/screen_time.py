@@ -1,4 +1,4 @@
-"""How long frames stay on screen.
+"""Measures how long frames stay on screen.
 
 A frame is on screen until the next one is shown, and the last one for as long as its container says. A slide of an hour
 is one frame of an hour. Sampled frames carry this on as `SamplingPass.seen_until`.

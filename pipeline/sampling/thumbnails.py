@@ -1,4 +1,4 @@
-"""Small pictures, for comparing one frame with another."""
+"""Small pictures, for comparing frames."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def small_picture(frame: Frame, height: int) -> npt.NDArray[np.uint8]:
 
 
 def mean_change(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float:
-    """Mean absolute difference of two pictures of one shape, in levels."""
+    """Compute the mean absolute difference of two pictures of one shape, in levels."""
     return float((np.maximum(one, other) - np.minimum(one, other)).sum(dtype=np.uint32)) / one.size

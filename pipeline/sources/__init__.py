@@ -1,4 +1,4 @@
-"""From the names that a caller gives to the list of videos: folders, patterns and manifests."""
+"""Expands a batch's files, folders, patterns, lists and manifests to a list of videos."""
 
 from __future__ import annotations
 

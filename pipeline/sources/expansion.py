@@ -1,4 +1,4 @@
-"""From what a caller names to the videos that are meant."""
+"""Expands paths, URIs, patterns, lists and manifests to videos."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MOST_LIST_BYTES = 256 * 2**20
 
 @dataclass(frozen=True)
 class Listed:
-    """What a list or a manifest names, by absolute paths and URIs that are not looked for.
+    """The content of a list or manifest: absolute paths and URIs, not yet searched for.
 
     Attributes:
         sources: Its entries, in their order; the lines of a list have no metadata.
@@ -40,7 +40,7 @@ class Listed:
     are_videos: bool
 
     def as_file(self) -> tuple[str, bytes]:
-        """The suffix and the content of a file that `expand` reads as the same."""
+        """Serialize it as a file that `expand` reads: suffix and content."""
         if self.are_videos:
             return ".jsonl", json_manifest(self.sources).encode()
         lines = [f"{source.uri}\n" for source in self.sources]
@@ -86,7 +86,7 @@ def expand(
 
 
 def read_listings(paths: Iterable[str], *, check: MetadataCheck | None = None) -> Iterator[str | Listed]:
-    """Read the lists and manifests that are on this machine, for another one that will `expand` what is left.
+    """Read local lists and manifests, for another machine that will `expand` the rest.
 
     All else, as folders, patterns, videos and whatever is remote, stays a name; paths become absolute, each name comes
     once. A list that names nothing stays a name, too.
@@ -110,7 +110,7 @@ def read_listings(paths: Iterable[str], *, check: MetadataCheck | None = None) -
 
 
 class _Naming:
-    """Finds what names mean."""
+    """Expands names to sources."""
 
     def __init__(self, fetching: Fetching, check: MetadataCheck | None) -> None:
         self._fetching = fetching

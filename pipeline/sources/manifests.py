@@ -1,4 +1,4 @@
-"""Lists of videos with what is known of each: CSV, JSON Lines and Parquet."""
+"""Reads manifests of videos and their metadata: CSV, JSON Lines and Parquet."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _MOST_ROWS = 10_000_000
 Row = tuple[str, Mapping[str, Any]]
 
 MetadataCheck = Callable[[Mapping[str, Scalar]], None]
-"""Raises ValueError for metadata that a video cannot be indexed with."""
+"""A check that raises ValueError for metadata with which a video cannot be indexed."""
 
 
 def manifest_rows(name: str, file: BinaryIO, check: MetadataCheck | None = None) -> Iterator[Source]:
-    """The videos of a manifest, one a row, in their order; its suffix says what it is.
+    """Read the videos of a manifest, one per row, in order; its suffix gives the format.
 
     The first column of `uri`, `path`, `video` and `url` that is there names the video, as it is written; every other
     column becomes metadata under its name, and what is empty, null or NaN is left out. Dates and times become text in
@@ -76,12 +76,12 @@ def _apply(check: MetadataCheck, place: str, metadata: Mapping[str, Scalar]) -> 
 
 
 def json_manifest(sources: Iterable[Source]) -> str:
-    """A manifest in JSON Lines that `manifest_rows` reads as these sources."""
+    """Write sources as a JSON Lines manifest that `manifest_rows` reads."""
     return "".join(f"{json.dumps({_VIDEO_COLUMNS[0]: source.uri, **source.metadata})}\n" for source in sources)
 
 
 def scalar_of(text: str) -> Scalar:
-    """What a text without a type says: an integer, a number, true or false, or itself."""
+    """Parse an untyped text as an integer, a number or a truth value, else keep the text."""
     if _INTEGER.fullmatch(text):
         return int(text)
     if _NUMBER.fullmatch(text):
@@ -174,7 +174,7 @@ MANIFESTS: Mapping[str, Callable[[str, BinaryIO], Iterable[Row]]] = {
     ".jsonl": _json_rows,
     ".parquet": _parquet_rows,
 }
-"""The suffixes of manifests, and how each is read: (name, file) to (place, row) pairs."""
+"""The reader of each manifest suffix: from (name, file) to (place, row) pairs."""
 
 
 def _check_columns(name: str, columns: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Rows of a flat Parquet file, read in small batches: a file of some kilobytes can claim gigabytes.
+"""Reads rows of a flat Parquet file in small batches: a file of some kilobytes can claim gigabytes.
 
 A dictionary page holds a long text once, and a page of indices repeats it a million times. Texts therefore stay in
 their dictionary until their lengths have been checked, and all rows that have one value share one object.

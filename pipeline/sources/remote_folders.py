@@ -1,4 +1,4 @@
-"""What lies in folders and under patterns of object stores."""
+"""Lists videos in folders of object stores and by patterns."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _LISTING_ANSWERS = 20
 
 
 def has_listing(uri: str) -> bool:
-    """Whether its place can say what is there; web servers cannot."""
+    """Whether a URI's server can list files; web servers cannot."""
     return not is_web(uri)
 
 
 def is_pattern(uri: str) -> bool:
-    """Whether it stands for what matches it."""
+    """Whether a URI is a pattern."""
     return _MAGIC.search(uri) is not None
 
 
 def remote_videos_within(uri: str, fetching: Fetching) -> list[str]:
-    """URIs of all videos in a remote folder and below, known by suffix, sorted; hidden ones are left out.
+    """List the URIs of all videos in a remote folder and below by suffix, sorted, without hidden ones.
 
     Empty as well where there is no such folder, or it is a file.
 
@@ -44,7 +44,7 @@ def remote_videos_within(uri: str, fetching: Fetching) -> list[str]:
 
 
 def remote_matches(pattern: str, fetching: Fetching) -> list[str]:
-    """URIs of the files that a pattern matches (*, ?, [...], ** for any depth), and of the videos in folders that do.
+    """List the files that a pattern matches (*, ?, [...], ** for any depth) and the videos in matching folders.
 
     Raises:
         SourceError: The place cannot be listed.

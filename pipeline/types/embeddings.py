@@ -13,7 +13,7 @@ __all__ = ["FrameEmbeddings", "Share", "seen_before_next"]
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """The frames of one of several samplings that a video was decoded for at once.
+    """The frames of one of several samplings that shared one decoding of a video.
 
     Attributes:
         pts: int64 (M,) ticks, increasing.

@@ -1,4 +1,4 @@
-"""What a search returns."""
+"""The moments that a search returns, and their provenance."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Moment", "Provenance"]
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a result was computed from.
+    """Fingerprints of the configuration that a result was computed with.
 
     Attributes:
         sampling: Fingerprint of the sampling whose frames were looked at.
@@ -26,7 +26,7 @@ class Provenance:
 
 @dataclass(frozen=True, kw_only=True)
 class Moment:
-    """What a search returns: an interval of a video, its best frame and how well it answers.
+    """A search result: an interval of a video, its best frame and how well it answers.
 
     Attributes:
         video_id: The video's id.

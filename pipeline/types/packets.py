@@ -1,4 +1,4 @@
-"""What a container says of its packets, before anything is decoded."""
+"""The packets of a stream, as listed by its container without decoding."""
 
 from __future__ import annotations
 

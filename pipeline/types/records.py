@@ -1,4 +1,4 @@
-"""What is asked for, what became of it, and what is kept of it."""
+"""Records of indexing: requested sources, reports, failures and indexed videos."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NAME = re.compile(r"\w[\w .:/-]*")
 
 
 def name_problem(name: str) -> str | None:
-    """Why metadata cannot be called so; None where it can: filters quote names, and not every index takes all."""
+    """Explain why a metadata name is invalid; None for a valid one."""
     if _NAME.fullmatch(name):
         return None
     rule = "a name is made of letters, digits, spaces and _ . : / -, and begins with a letter, a digit or _"
@@ -52,7 +52,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class VideoRecord:
-    """What the library knows of a video it holds.
+    """The library's record of an indexed video.
 
     Attributes:
         video_id: From its content.

@@ -1,4 +1,4 @@
-"""What the index holds."""
+"""Segments of videos, and the rows of the index made from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What decoders give and are asked for: frames, and what a container says."""
+"""Frames, video properties, and the decoding options Skip and Grid."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Grid:
 
 @dataclass(frozen=True, kw_only=True)
 class VideoInfo:
-    """What a container says of its best video stream. It may lie: never allocate from it.
+    """Properties of the best video stream, as its container states them. They may be false: never allocate from them.
 
     Attributes:
         uri: Where the video is.
@@ -112,7 +112,7 @@ class Frame(Protocol):
             uint8 (height, width, 3) RGB, read-only.
         """
 
-    def glance(self) -> npt.NDArray[np.uint8]:
+    def thumbnail(self) -> npt.NDArray[np.uint8]:
         """The picture in 64 x 36 points, fast to have: enough to tell whether two frames of a video differ.
 
         Returns:

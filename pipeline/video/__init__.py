@@ -1,4 +1,4 @@
-"""Opening, probing and decoding videos."""
+"""Opens, probes and decodes videos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a pass over a video has given out, and what it could not."""
+"""Coverage and damage of one pass over a video."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import heapq
 from dataclasses import dataclass
 from fractions import Fraction
 
-__all__ = ["Account"]
+__all__ = ["Coverage"]
 
 _NEAR_SECONDS = 1
 _MOST_NOTES = 50
@@ -48,7 +48,7 @@ class _Note:
         return f"{where}, {self.what}{count}{reason}"
 
 
-class Account:
+class Coverage:
     """Counts covered time and notes damage, in bounded memory.
 
     Args:
@@ -93,7 +93,7 @@ class Account:
         return 0.0 if self._last is None else float(self._covered + self.end_time - self._last)
 
     def give(self, time: Fraction, duration: Fraction | None) -> None:
-        """A frame is given out.
+        """Count a frame that is given out.
 
         Args:
             time: Later than the frame's before.
@@ -114,11 +114,11 @@ class Account:
             self._last_duration = self._nominal or step or self._last_duration or Fraction(1, 25)
 
     def lasts_until(self, time: Fraction) -> None:
-        """Frames that are skipped on purpose are there until `time`: the last one given out stands for them."""
+        """Extend the last frame to `time`, over frames skipped on purpose."""
         self._beyond = max(self._beyond, time)
 
     def lose(self, what: str, time: Fraction | None, reason: str = "") -> None:
-        """Something could not be decoded: time is missing there."""
+        """Note something that could not be decoded, so that time is missing."""
         if time is None:
             self._lost_somewhere = True
         elif len(self._lost_times) < _MOST_LOST_TIMES:
@@ -126,7 +126,7 @@ class Account:
         self.note(what, time, reason)
 
     def note(self, what: str, time: Fraction | None, reason: str = "") -> None:
-        """Something is not as it should be, and nothing is missing."""
+        """Note a fault by which no time is missing."""
         if self._notes and self._notes[-1].takes(what, reason, time):
             self._notes[-1].add(time)
         elif len(self._notes) < _MOST_NOTES:
@@ -135,12 +135,12 @@ class Account:
             self._unlisted += 1
 
     def forget_damage(self) -> None:
-        """The video is read again from its beginning, and all damage is going to be met again."""
+        """Forget all damage, before the video is read again from its beginning."""
         self._notes, self._unlisted, self._endings = [], 0, []
         self._lost_times, self._lost_somewhere = [], False
 
     def check_end(self, expected_end: Fraction | None, file_end: Fraction = Fraction(0)) -> None:
-        """The file has ended, and every frame of it was given out: note it if that is earlier than it should be.
+        """Note a file that ended early, once all of its frames were given out.
 
         Args:
             expected_end: What the container says; None where it does not.

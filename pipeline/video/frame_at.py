@@ -1,4 +1,4 @@
-"""One frame of a video: the one whose time is nearest to a given time."""
+"""Reads the frame of a video nearest to a given time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["frame_at", "picture_at"]
 
 
 def frame_at(decoder: VideoDecoder, path: str, seconds: float) -> npt.NDArray[np.uint8]:
-    """The picture of the frame whose time is nearest to `seconds`, at its own size.
+    """Decode the frame whose time is nearest to `seconds`, at its own size.
 
     Returns:
         uint8 (H, W, 3) RGB.

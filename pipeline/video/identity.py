@@ -1,4 +1,4 @@
-"""A video's identity, from its content."""
+"""Computes a video's id from its content."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PART_BYTES = 2**20
 
 @dataclass(frozen=True)
 class Identity:
-    """Which video it is that was found at a place.
+    """The id of a video, and the state of its file when it was computed.
 
     Attributes:
         video_id: Its content's id.
@@ -29,7 +29,7 @@ class Identity:
 
 
 def content_id(path: str, fetching: Fetching | None = None) -> str:
-    """A video's id; see `identify`.
+    """Compute a video's id; see `identify`.
 
     Raises:
         VideoError: It cannot be read, as `identify` says.
@@ -38,7 +38,7 @@ def content_id(path: str, fetching: Fetching | None = None) -> str:
 
 
 def identify(path: str, fetching: Fetching) -> Identity:
-    """Find out which video is at a place.
+    """Compute the id of the video at a path or URI.
 
     Its id is 16 hex digits of a BLAKE2b of its size and content, whatever its name and place.
 

@@ -1,4 +1,4 @@
-"""Opening the videos of a library: only where they still are what was indexed."""
+"""Opens indexed videos, after a check that their content has not changed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ S = TypeVar("S", bound=VideoStream)
 
 
 class IndexedVideos:
-    """Finds and opens videos by their content's id, wherever they still are.
+    """Finds and opens videos by the id of their content.
 
     A file can be overwritten under its name: a camera's recording, a new edit. What it holds is looked at before it is
     read (`identify`: its size, head, middle and tail), and its state afterwards, so that nothing is shown of another
@@ -46,7 +46,7 @@ class IndexedVideos:
         self._identities: dict[str, Identity] = {}
 
     def place(self, video_id: str, uri: str | None = None) -> str:
-        """Where a video is: the first of its names that holds it.
+        """Find the first of a video's names at which its content still is.
 
         Args:
             video_id: The video's id.
@@ -70,7 +70,7 @@ class IndexedVideos:
 
     @contextmanager
     def open(self, video_id: str, uri: str | None = None) -> Iterator[VideoStream]:
-        """Open a video where it still is what was indexed, and make sure at the end that it stayed so.
+        """Open a video whose content is unchanged, and check at the end that it did not change meanwhile.
 
         Args:
             video_id: The video's id.

@@ -1,4 +1,4 @@
-"""Which frames are on screen in an interval."""
+"""Selects the frames on screen in an interval."""
 
 from __future__ import annotations
 

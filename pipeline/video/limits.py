@@ -1,4 +1,4 @@
-"""How much of a file from elsewhere is taken into memory."""
+"""Memory limits for untrusted pictures and video frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a coded picture is turned upright."""
+"""Orientation of coded pictures, and their conversion to upright RGB."""
 
 from __future__ import annotations
 
@@ -84,11 +84,11 @@ UPRIGHT = Orientation()
 
 
 _MOST_SIZES = 8
-_GLANCE = 64, 36
+_THUMBNAIL_SIZE = 64, 36
 
 
 class Scaler:
-    """Makes RGB of decoded pictures: bicubic, chroma at full resolution, upright.
+    """Converts decoded pictures to RGB: bicubic, chroma at full resolution, upright.
 
     Colours follow the picture's own matrix and range; where it does not say, BT.601 and limited range are meant, as in
     FFmpeg and OpenCV. There is no tone mapping of HDR, no deinterlacing, and pixels that are not square stay as coded.
@@ -131,12 +131,12 @@ class Scaler:
         )
         return self.orientation.upright(np.asarray(scaled.to_ndarray(), np.uint8))
 
-    def glance(self, picture: av.VideoFrame) -> npt.NDArray[np.uint8]:
-        """A few points of the picture as coded: uint8 (3, 36, 64) YCbCr, full range or limited as it comes."""
+    def thumbnail(self, picture: av.VideoFrame) -> npt.NDArray[np.uint8]:
+        """Scale the picture as coded to a thumbnail: uint8 (3, 36, 64) YCbCr, full range or limited as it comes."""
         from av.video.reformatter import Interpolation
 
-        scaled = self._reformatter(_GLANCE).reformat(
-            picture, *_GLANCE, format="yuv444p", interpolation=Interpolation.FAST_BILINEAR, threads=1
+        scaled = self._reformatter(_THUMBNAIL_SIZE).reformat(
+            picture, *_THUMBNAIL_SIZE, format="yuv444p", interpolation=Interpolation.FAST_BILINEAR, threads=1
         )
         return np.asarray(scaled.to_ndarray(), np.uint8)
 

@@ -1,4 +1,4 @@
-"""Checks of a picture file before and after it is decoded: its format, and how much memory and work it may cost."""
+"""Checks of a picture file's format, size and decoding cost."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.video.limits import (
 __all__ = ["FORMAT_NAMES", "HEAD_BYTES", "check_bytes", "check_pixels", "check_work", "format_of"]
 
 HEAD_BYTES = 32
-"""Bytes from which `format_of` tells a format."""
+"""Number of first bytes of a file that `format_of` needs."""
 
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEADS = (
@@ -38,7 +38,7 @@ _AVAILABLE = tuple(
     if name not in _OPTIONAL or features.check(_OPTIONAL[name])
 )
 FORMAT_NAMES = ", ".join(_AVAILABLE[:-1]) + f" or {_AVAILABLE[-1]}"
-"""The formats that are taken, for messages."""
+"""Names of the accepted formats, for messages."""
 
 # Within a scan, 0xFF is followed by 0 or a restart marker; anything else ends the scan.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")

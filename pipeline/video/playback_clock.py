@@ -1,4 +1,4 @@
-"""The playback clock: where a video's time 0 is, and where the stream ends on it as its container says."""
+"""The playback clock of a video: its time 0, and the end of the stream that the container states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FFmpeg's containers, opened with care: what is refused, which stream is meant, and where its clock begins.
+"""Opens FFmpeg's containers safely, and probes the best video stream and its clock.
 
 The playback clock begins at the earliest start of the audio and video streams, which a player shows as 0:00. A negative
 start of an audio stream counts as 0: such samples only prime its decoder and are never heard. Frames that an edit list
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -42,7 +42,7 @@ _MANY_FRAMES = 100_000
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """What is known of a video before it is decoded.
+    """Properties of a video that are known before it is decoded.
 
     Attributes:
         media: The vetted file, open for as long as it is read.
@@ -75,7 +75,7 @@ class Probe:
 
     @property
     def reads_all(self) -> bool:
-        """Whether the packets of all streams say something of the video's own."""
+        """Whether the packets of other streams must be read, too."""
         return self.has_other_ends or self.is_matroska
 
     @property
@@ -85,7 +85,7 @@ class Probe:
 
 
 def probe(media: Media) -> Probe:
-    """Look at a vetted file's best video stream; every backend does so before its library touches the file.
+    """Probe a vetted file's best video stream, before a backend's library opens the file.
 
     Raises:
         VideoNotFoundError: The file has gone.
@@ -172,20 +172,20 @@ def reason_of(error: Exception) -> str:
 @contextmanager
 def _opened(media: Media) -> Iterator[InputContainer]:
     container = _container(media, media.target())
-    shortened = _without_padding(media) if container.format.name in PADDED_CONTAINERS else None
-    if shortened is not None:
-        container.close()
-        container = _container(media, shortened)
-    is_long = any(stream.frames > _MANY_FRAMES for stream in container.streams)
-    try:
-        if is_long:
-            # FFmpeg makes several copies of an MP4 file's index: that of ten hours leaves holes of 55 MiB.
-            give_back()
-        yield container
-    finally:
-        container.close()
-        if is_long:
-            give_back()
+    with ExitStack() as files:
+        if container.format.name in PADDED_CONTAINERS and (shortened := _without_padding(media)) is not None:
+            container.close()
+            container = _container(media, files.enter_context(shortened))
+        is_long = any(stream.frames > _MANY_FRAMES for stream in container.streams)
+        try:
+            if is_long:
+                # FFmpeg makes several copies of an MP4 file's index: that of ten hours leaves holes of 55 MiB.
+                give_back()
+            yield container
+        finally:
+            container.close()
+            if is_long:
+                give_back()
 
 
 def _container(media: Media, target: str | BinaryIO) -> InputContainer:

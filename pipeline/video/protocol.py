@@ -1,4 +1,4 @@
-"""The seam between containers and everything that looks at frames."""
+"""The protocols of decoders: `VideoDecoder` opens videos, `VideoStream` reads their frames."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class VideoStream(Protocol):
 
     @property
     def info(self) -> VideoInfo:
-        """What the container says of the best video stream."""
+        """Properties of the best video stream, as the container states them."""
 
     @property
     def damage(self) -> tuple[str, ...]:
@@ -80,7 +80,7 @@ class VideoStream(Protocol):
         """
 
     def close(self) -> None:
-        """Give the file and the decoder back."""
+        """Close the file and the decoder."""
 
     def __enter__(self) -> VideoStream: ...
 

@@ -1,4 +1,4 @@
-"""Containers that are opened, and the reasons why others are not."""
+"""The containers that are accepted, and messages for files that are refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONTAINERS = (
     # Sound alone, which is refused by name.
     ",mp3,wav,flac,aac"
 )
-"""FFmpeg's names of the containers that are opened; none of them makes FFmpeg read another file."""
+"""FFmpeg's names of the accepted containers; none of them makes FFmpeg read another file."""
 
 ENCRYPTED = (
     "its video is encrypted (Common Encryption, as streaming services use it), and cannot be decoded without the key;"
@@ -34,7 +34,7 @@ _FLASH = re.compile(rb"[FCZ]WS")
 
 
 def why_unopened(media: Media, reason: str) -> str:
-    """Say why FFmpeg cannot open a file, and what to do.
+    """Explain why FFmpeg cannot open a file, and what to do.
 
     Args:
         media: The file.
@@ -58,7 +58,7 @@ def why_unopened(media: Media, reason: str) -> str:
 
 
 def why_without_video(container: str, kinds: Iterable[str], *, has_cover: bool) -> str:
-    """Say what a file holds in place of a video stream.
+    """Describe what a file holds instead of a video stream.
 
     Args:
         container: FFmpeg's name.

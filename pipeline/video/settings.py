@@ -1,4 +1,4 @@
-"""How videos are decoded, and the home of its defaults."""
+"""Settings of decoding, and their decoders."""
 
 from __future__ import annotations
 

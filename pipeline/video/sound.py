@@ -1,4 +1,4 @@
-"""The sound of a part of a video, placed on the playback clock to the sample."""
+"""Reads the sound of a part of a video, exact to the sample on the playback clock."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _JUMP_SECONDS = Fraction(1, 20)
 
 @dataclass(frozen=True, eq=False)
 class SoundChunk:
-    """Some sound; all chunks of a part have one rate and one layout.
+    """A chunk of sound; all chunks of a part have the same rate and layout.
 
     Attributes:
         samples: float32 (C, N), -1 to 1; C is 1 or 2.

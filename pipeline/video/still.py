@@ -1,4 +1,4 @@
-"""A picture file as a frame."""
+"""Reads a picture file as a frame."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Still:
             return np.asarray(self.image)
         return np.asarray(self.image.resize(size, Image.Resampling.BICUBIC))
 
-    def glance(self) -> npt.NDArray[np.uint8]:
+    def thumbnail(self) -> npt.NDArray[np.uint8]:
         """uint8 (3, 36, 64): brightness and two differences of colour."""
         small = self.image.convert("YCbCr").resize((64, 36))
         return np.ascontiguousarray(np.asarray(small).transpose(2, 0, 1))

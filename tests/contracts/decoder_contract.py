@@ -144,11 +144,11 @@ class DecoderContract:
             found = [number_of(frame.rgb()) for frame in stream.frames(start=first, end=last)]
         assert found == shown
 
-    def test_a_glance_tells_pictures_apart(self, decoder: VideoDecoder, video: MakeVideo) -> None:
+    def test_a_thumbnail_tells_pictures_apart(self, decoder: VideoDecoder, video: MakeVideo) -> None:
         with decoder.open(str(video("plain.mp4"))) as stream:
-            glances = [frame.glance() for frame in stream.frames()]
-        assert {(glance.dtype, glance.shape) for glance in glances} == {(np.dtype(np.uint8), (3, 36, 64))}
-        assert len({glance.tobytes() for glance in glances}) == len(glances)
+            thumbnails = [frame.thumbnail() for frame in stream.frames()]
+        assert {(thumbnail.dtype, thumbnail.shape) for thumbnail in thumbnails} == {(np.dtype(np.uint8), (3, 36, 64))}
+        assert len({thumbnail.tobytes() for thumbnail in thumbnails}) == len(thumbnails)
 
     @pytest.mark.parametrize(("name", "options"), [("plain.mkv", {}), ("plain.mp4", {}), ("b-frames.mp4", B_FRAMES)])
     def test_two_pictures_of_one_time_are_no_damage(

@@ -1,3 +1,3 @@
-from video_fixtures import long_video, video
+from video_fixtures import large, long_video, video
 
-__all__ = ["long_video", "video"]
+__all__ = ["large", "long_video", "video"]

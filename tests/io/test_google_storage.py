@@ -16,6 +16,8 @@ from video_factory import Made
 os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
 
 
+# gcsfs uploads a file's bytes as they are.
+@pytest.mark.filterwarnings("ignore:Sending a large body directly:ResourceWarning")
 class TestGoogleStorage(BucketContract):
     scheme = "gs"
 

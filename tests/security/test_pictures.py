@@ -310,7 +310,7 @@ def test_pictures_that_worked_are_read_as_before(tmp_path: Path, kind: str, orie
     scaled = np.asarray(Image.fromarray(expected).resize((30, 20), Image.Resampling.BICUBIC))
     np.testing.assert_array_equal(still.rgb(30, 20), scaled)
     assert (still.width, still.height) == (expected.shape[1], expected.shape[0])
-    assert still.glance().shape == (3, 36, 64)
+    assert still.thumbnail().shape == (3, 36, 64)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGBA", "CMYK", "I;16", "F"])

@@ -14,7 +14,7 @@ from pipeline.cli.common_options import as_json
 from pipeline.cli.console.tables import print_json, print_table
 
 if TYPE_CHECKING:
-    from pipeline.sampling import Shots, Transition
+    from pipeline.sampling import ShotList, Transition
 
 __all__ = ["cuts"]
 
@@ -87,7 +87,7 @@ def _problem(name: str, error: Exception) -> str:
     return f"{name!r}: {said} (a fault of momentseek; --debug shows where)"
 
 
-def _fields(uri: str, shots: Shots) -> dict[str, Any]:
+def _fields(uri: str, shots: ShotList) -> dict[str, Any]:
     return {
         "uri": uri,
         "cuts_seconds": [*map(float, shots.cuts)],
@@ -107,7 +107,7 @@ def _ends(transition: Transition) -> tuple[Fraction, Fraction]:
     return transition.start_seconds, transition.end_seconds
 
 
-def _print_shots(uri: str, shots: Shots, *, name_width: int, goes_on: bool) -> None:
+def _print_shots(uri: str, shots: ShotList, *, name_width: int, goes_on: bool) -> None:
     from pipeline.render.text import file_name
     from pipeline.timecode import format_seconds
 

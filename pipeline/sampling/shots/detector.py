@@ -1,4 +1,4 @@
-"""Where one shot ends and the next begins."""
+"""Detects cuts frame by frame with PySceneDetect, and rejects flashes."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class CutDetection(Settings):
 
 @dataclass(frozen=True, order=True)
 class Cut:
-    """Where a shot begins.
+    """A cut: the first frame of a new shot.
 
     Attributes:
         time: Of its first frame.

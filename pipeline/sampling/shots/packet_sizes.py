@@ -1,4 +1,4 @@
-"""Where cuts can be, by the sizes of packets alone.
+"""Finds the parts of a video in which cuts are possible, from packet sizes alone.
 
 A cut within a group of pictures makes one packet nearly as large as a keyframe, for nothing of the picture before can
 be used. So does the way back from a picture that is simple enough to need few bytes. What is left is a group that ends
@@ -26,7 +26,7 @@ _FRAMES_BEHIND = 9
 
 
 def spans_to_survey(packets: Packets) -> tuple[Span, ...] | None:
-    """The parts of a video in which cuts can be, of all others the keyframes; None if packets do not tell.
+    """Find the spans in which cuts are possible, and the keyframes of all others; None if packet sizes do not tell.
 
     Between the last frame of one span and the first of the next can be a cut only if these two look different.
     """

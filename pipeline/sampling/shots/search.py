@@ -1,4 +1,4 @@
-"""The shots of a video without decoding all of it: a survey of what decodes cheaply, and close looks where it jumps."""
+"""The search for shots: a survey of frames that decode cheaply, and inspection around its cut candidates."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from fractions import Fraction
 from itertools import groupby
 from typing import Protocol
 
-from pipeline.sampling.shots.close_inspection import Stretch, cuts_among, cuts_at_hand, without_overlap
+from pipeline.sampling.shots.close_inspection import Inspection, cuts_among, cuts_at_hand, without_overlap
 from pipeline.sampling.shots.detector import Cut, CutDetection, adaptive_threshold
 from pipeline.sampling.shots.packet_sizes import merged, spans_to_survey
-from pipeline.sampling.shots.survey import Jump, JumpSearch, hides_cut
+from pipeline.sampling.shots.survey import CutCandidate, CutCandidateSearch, hides_cut
 from pipeline.sampling.shots.transitions import Transition, TransitionSearch
 from pipeline.types import Frame, Skip, VideoInfo
 from pipeline.types.packets import Packets, Span
 
-__all__ = ["Footage", "Shots", "find_shots"]
+__all__ = ["Footage", "ShotList", "find_shots"]
 
 # What the survey needs, which sees every second or third frame.
 _FRAMES_AROUND_GAP = 9
@@ -55,8 +55,8 @@ class Footage(Protocol):
 
 
 @dataclass(frozen=True)
-class Shots:
-    """Where the shots of a video begin and end.
+class ShotList:
+    """The shots of a video: cuts, transitions and the end.
 
     Attributes:
         cuts: Time of the first frame of each new shot, increasing.
@@ -80,15 +80,15 @@ class Shots:
         return tuple(sorted({*self.cuts, *(time for time in gradual if 0 < time < self.end)}))
 
 
-def find_shots(footage: Footage, settings: CutDetection) -> Shots:
+def find_shots(footage: Footage, settings: CutDetection) -> ShotList:
     """Find the cuts that a `CutPass` over every frame finds, and mostly for less than decoding every frame.
 
     The sizes of packets say in which groups of pictures a cut can be (`packet_sizes`); of the others only the keyframes
     are decoded, and more only where these show different things. Where sizes say nothing, and in damaged videos, all
     groups are surveyed. Frames that no other refers to are left out first, and the loop filter with them. Where such
-    pictures jump, which only a cut or a flash makes them do, the detector decides: on the pictures at hand, if none
-    was left out around the jump or if it falls on a keyframe, and else on all frames around, which are decoded for it.
-    Detectors but "adaptive" compare no neighbours, and see all frames.
+    pictures change abruptly, as only a cut or a flash makes them, the detector decides: on the pictures at hand, if
+    none was left out around the change or if it falls on a keyframe, and else on all frames around, which are decoded
+    for it. Detectors but "adaptive" compare no neighbours, and see all frames.
 
     Raises:
         VideoDecodeError: Not one frame could be decoded.
@@ -101,24 +101,24 @@ def find_shots(footage: Footage, settings: CutDetection) -> Shots:
     if packets is None or spans is None or not search.survey_parts(packets, spans):
         search.survey_all()
     end, damage = search.end, search.damage
-    search.look_closely()
+    search.inspect()
     transitions = search.gradual.finish()
     hard = [cut for cut in sorted(search.cuts) if not any(transition.contains(cut.time) for transition in transitions)]
     cuts = _spaced(hard, Fraction(str(settings.min_shot_seconds)))
-    return Shots(cuts, end, damage, search.frames_decoded, transitions)
+    return ShotList(cuts, end, damage, search.frames_decoded, transitions)
 
 
-def _shots_of_all(footage: Footage, settings: CutDetection) -> Shots:
+def _shots_of_all(footage: Footage, settings: CutDetection) -> ShotList:
     """By the detector's pass over every frame."""
     one_pass, gradual = settings.begin(), TransitionSearch()
     for frame in footage.frames():
         one_pass.feed(frame)
         if gradual.wants(frame.time):
-            gradual.feed(frame.time, frame.glance())
+            gradual.feed(frame.time, frame.thumbnail())
     one_pass.finish()
     transitions = gradual.finish()
     cuts = tuple(cut for cut in one_pass.cuts if not any(transition.contains(cut) for transition in transitions))
-    return Shots(cuts, footage.end_time, footage.damage, footage.frames_decoded, transitions)
+    return ShotList(cuts, footage.end_time, footage.damage, footage.frames_decoded, transitions)
 
 
 @dataclass(eq=False)
@@ -129,7 +129,7 @@ class _Search:
     packets: Packets | None
     settings: CutDetection
     cuts: set[Cut] = field(default_factory=set)
-    stretches: list[Stretch] = field(default_factory=list)
+    inspections: list[Inspection] = field(default_factory=list)
     end: Fraction = Fraction(0)
     damage: tuple[str, ...] = ()
     frames_decoded: int = 0
@@ -138,12 +138,12 @@ class _Search:
     def survey_all(self) -> None:
         """Look at all groups."""
         self.cuts.clear()
-        self.stretches.clear()
+        self.inspections.clear()
         self.gradual = TransitionSearch()
-        search = JumpSearch(adaptive_threshold(self.settings))
+        search = CutCandidateSearch(adaptive_threshold(self.settings))
         for frame in self.footage.frames(skip=Skip.DRAFT):
             self._take(search.feed(frame))
-            self.gradual.feed(frame.time, search.glance)
+            self.gradual.feed(frame.time, search.thumbnail)
         self._take(search.finish())
         self._note()
 
@@ -169,16 +169,16 @@ class _Search:
             The gaps between them whose ends differ, with some frames around.
         """
         gaps: list[Span] = []
-        search, number, last = JumpSearch(adaptive_threshold(self.settings)), 0, -1
+        search, number, last = CutCandidateSearch(adaptive_threshold(self.settings)), 0, -1
         for frame in self.footage.frames_within(spans, skip=Skip.DRAFT):
             while frame.time >= spans[number][1]:
                 number += 1
-            before, glance, group_start = search.latest, search.glance, search.group_start
-            self._take(search.feed(frame) if number == last else search.feed_behind_gap(frame))
+            before, thumbnail, group_start = search.latest, search.thumbnail, search.group_start
+            self._take(search.feed(frame) if number == last else search.feed_after_gap(frame))
             if number != last:
                 self.gradual.break_off()
-            self.gradual.feed(frame.time, search.glance)
-            if number != last and before is not None and hides_cut(glance, search.glance):
+            self.gradual.feed(frame.time, search.thumbnail)
+            if number != last and before is not None and hides_cut(thumbnail, search.thumbnail):
                 start = max(group_start, packets.frames_from(before.time, -_FRAMES_AROUND_GAP))
                 gaps.append((start, packets.frames_from(frame.time, _FRAMES_AROUND_GAP)))
             last = number
@@ -186,33 +186,33 @@ class _Search:
         self._note()
         return gaps
 
-    def look_closely(self) -> None:
-        """Decode all frames around the jumps of which the survey's frames do not say enough."""
-        jumps = [jump for stretch in self.stretches for jump in stretch.jumps]
-        for frames in self._looks():
+    def inspect(self) -> None:
+        """Decode all frames around the candidates of which the survey's frames do not say enough."""
+        candidates = [candidate for inspection in self.inspections for candidate in inspection.candidates]
+        for frames in self._inspected_frames():
             cuts = cuts_among(frames, self.settings)
-            self.cuts.update(cut for cut in cuts if any(before < cut.time <= after for before, after in jumps))
+            self.cuts.update(cut for cut in cuts if any(before < cut.time <= after for before, after in candidates))
 
-    def _looks(self) -> Iterator[Iterable[Frame]]:
+    def _inspected_frames(self) -> Iterator[Iterable[Frame]]:
         """The frames of each part that is to be looked at, none of them decoded twice."""
-        # The frame at which a stretch ends is needed, too.
+        # The frame at which an inspection ends is needed, too.
         tick = self.footage.info.time_base
         if self.packets is None or self.damage:
-            for stretch in without_overlap(self.stretches):
-                yield self.footage.frames(start=stretch.start, end=stretch.end + tick)
+            for inspection in without_overlap(self.inspections):
+                yield self.footage.frames(start=inspection.start, end=inspection.end + tick)
                 self.frames_decoded += self.footage.frames_decoded
-        elif self.stretches:
-            spans = tuple(merged((stretch.start, stretch.end + tick) for stretch in self.stretches))
+        elif self.inspections:
+            spans = tuple(merged((inspection.start, inspection.end + tick) for inspection in self.inspections))
             ends = [end for _, end in spans]
             for _, frames in groupby(self.footage.frames_within(spans), lambda frame: bisect(ends, frame.time)):
                 yield frames
             self.frames_decoded += self.footage.frames_decoded
 
-    def _take(self, jumps: Iterable[Jump]) -> None:
-        for jump in jumps:
-            cuts = cuts_at_hand(jump, self.packets, self.footage.info.average_rate, self.settings)
+    def _take(self, candidates: Iterable[CutCandidate]) -> None:
+        for candidate in candidates:
+            cuts = cuts_at_hand(candidate, self.packets, self.footage.info.average_rate, self.settings)
             if cuts is None:
-                self.stretches.append(Stretch.around(jump, self.packets))
+                self.inspections.append(Inspection.around(candidate, self.packets))
             else:
                 self.cuts.update(cuts)
 

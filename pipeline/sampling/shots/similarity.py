@@ -1,4 +1,4 @@
-"""Whether two pictures show the same things, wherever these have moved."""
+"""Measures how different two pictures are, regardless of movement and light."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ROWS_AT_ONCE = 4
 
 
 def unlikeness(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> float:
-    """Compare two pictures, but for movement and for light.
+    """Compare two pictures, regardless of movement and light.
 
     Each block of `after` is looked for in `before` near its own place. The mean difference of the best matches is
     divided by that of the best matches in `before` turned upside down, which has the same colours and shows something

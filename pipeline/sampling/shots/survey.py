@@ -1,4 +1,4 @@
-"""Where the pictures of a survey jump, which only a cut or a flash makes them do."""
+"""Cut candidates: pairs of survey frames between which the picture changes as only a cut or a flash changes it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pipeline.sampling.shots.similarity import unlikeness
 from pipeline.sampling.thumbnails import mean_change
 from pipeline.types import Frame
 
-__all__ = ["Jump", "JumpSearch", "hides_cut"]
+__all__ = ["CutCandidate", "CutCandidateSearch", "hides_cut"]
 
-_Glance = npt.NDArray[np.uint8]
+_Thumbnail = npt.NDArray[np.uint8]
 
-# Mean change of the points of a glance between the ends of what was left out, from which on a cut is looked for in it.
+# Mean change of a thumbnail's points between the ends of what was left out, from which on a cut is looked for in it.
 _LEAST_GAP = 2.5
 # The same from one frame of a survey to the next; a cut between two dark pictures reaches little more.
 _LEAST_STEP = 1.0
@@ -30,7 +30,7 @@ _COMPARED_SECONDS = 0.6
 # changes (ratio + 2) / 3 times as much as the steps around it; the frame of the cut changes `ratio` times as much.
 _FRAMES_A_STEP = 3
 # What is plain to a detector reaches this; see `cuts`.
-_PLAIN_JUMP = 6.0
+_PLAIN_CHANGE = 6.0
 _PLAIN_RATIO = 2.0
 _PLAIN_UNLIKENESS = 0.3
 _OTHER_COLOURS = 15.0
@@ -38,13 +38,13 @@ _BLANK_DEVIATION = 5.0
 # Below it the two pictures show the same, see `unlikeness`; a detector wants 0.65 from one frame to the next, and over
 # a longer step two pictures differ more.
 _LEAST_UNLIKENESS = 0.5
-# So many steps of the survey, of a frame or more each, are looked at around a jump: a detector needs four frames before
-# a cut and three behind it.
+# Steps of the survey, of a frame or more each, that are compared around a candidate: a detector needs four frames
+# before a cut and three after it.
 _STEPS_AROUND = 6
 
 
 @dataclass(frozen=True, eq=False)
-class Jump:
+class CutCandidate:
     """Two frames of the survey, one after the other, that look different; the frames around; and the last keyframe.
 
     Attributes:
@@ -61,31 +61,31 @@ class Jump:
 
 
 @dataclass(frozen=True, eq=False)
-class _Looked:
+class _SurveyFrame:
     """A frame of the survey, and by how much it differs from the one before.
 
     Attributes:
         frame: The frame.
         seconds: Its time.
-        glance: Its points.
+        thumbnail: Its points.
         change: Mean change of its points from those of the frame before.
         group_start: Time of its keyframe.
     """
 
     frame: Frame
     seconds: float
-    glance: _Glance
+    thumbnail: _Thumbnail
     change: float
     group_start: Fraction
 
 
-def hides_cut(before: _Glance, after: _Glance) -> bool:
+def hides_cut(before: _Thumbnail, after: _Thumbnail) -> bool:
     """Whether there can be a cut between two pictures, if there is not one to another picture and another one back."""
     change = mean_change(before, after)
     return change >= _LEAST_GAP and _is_other_picture(before, after, change, _PLAIN_UNLIKENESS)
 
 
-def _is_other_picture(before: _Glance, after: _Glance, change: float, least_unlikeness: float) -> bool:
+def _is_other_picture(before: _Thumbnail, after: _Thumbnail, change: float, least_unlikeness: float) -> bool:
     """Whether one picture shows what the other does not, wherever that has moved."""
     return (
         change >= _OTHER_COLOURS
@@ -94,17 +94,17 @@ def _is_other_picture(before: _Glance, after: _Glance, change: float, least_unli
     )
 
 
-class JumpSearch:
-    """Is fed with the frames of a survey, and reports its jumps a few frames later.
+class CutCandidateSearch:
+    """Finds the cut candidates among the frames of a survey, and reports each a few frames later.
 
-    All cuts that a detector finds among all frames are meant to be among the jumps, with much else.
+    All cuts that a detector finds among all frames are meant to be among the candidates, with much else.
 
     Args:
         threshold: Of the detector: by how much a cut changes more than the frames around it.
 
     Attributes:
         latest: The latest frame.
-        glance: Its points.
+        thumbnail: Its points.
         group_start: Time of its keyframe.
     """
 
@@ -112,37 +112,37 @@ class JumpSearch:
         self._least_ratio = max(1.0, (threshold + _FRAMES_A_STEP - 1) / _FRAMES_A_STEP)
         self.latest: Frame | None = None
         self.group_start = Fraction(0)
-        self._recent: deque[_Looked] = deque(maxlen=2 * _STEPS_AROUND + 1)
-        self.glance: _Glance = np.zeros((3, 36, 64), np.uint8)
+        self._recent: deque[_SurveyFrame] = deque(maxlen=2 * _STEPS_AROUND + 1)
+        self.thumbnail: _Thumbnail = np.zeros((3, 36, 64), np.uint8)
 
-    def feed(self, frame: Frame) -> Iterator[Jump]:
+    def feed(self, frame: Frame) -> Iterator[CutCandidate]:
         """Take the next frame."""
-        self._recent.append(self._look_at(frame))
+        self._recent.append(self._compared(frame))
         if len(self._recent) == self._recent.maxlen:
-            yield from self._jump_at(_STEPS_AROUND)
+            yield from self._candidate_at(_STEPS_AROUND)
         elif len(self._recent) > _STEPS_AROUND:
-            yield from self._jump_at(len(self._recent) - 1 - _STEPS_AROUND)
+            yield from self._candidate_at(len(self._recent) - 1 - _STEPS_AROUND)
 
-    def feed_behind_gap(self, frame: Frame) -> Iterator[Jump]:
+    def feed_after_gap(self, frame: Frame) -> Iterator[CutCandidate]:
         """Take a frame before which others were left out: it begins anew."""
         yield from self.finish()
-        self._recent.append(self._look_at(frame))
+        self._recent.append(self._compared(frame))
 
-    def finish(self) -> Iterator[Jump]:
-        """The jumps that were still to be told of; what comes next begins anew."""
+    def finish(self) -> Iterator[CutCandidate]:
+        """Report the remaining candidates; the next frame begins anew."""
         for number in range(max(0, len(self._recent) - _STEPS_AROUND), len(self._recent)):
-            yield from self._jump_at(number)
+            yield from self._candidate_at(number)
         self._recent.clear()
 
-    def _look_at(self, frame: Frame) -> _Looked:
-        glance = frame.glance()
-        change = 0.0 if self.latest is None else mean_change(glance, self.glance)
-        self.glance, self.latest = glance, frame
+    def _compared(self, frame: Frame) -> _SurveyFrame:
+        thumbnail = frame.thumbnail()
+        change = 0.0 if self.latest is None else mean_change(thumbnail, self.thumbnail)
+        self.thumbnail, self.latest = thumbnail, frame
         if frame.is_keyframe:
             self.group_start = frame.time
-        return _Looked(frame, float(frame.time), glance, change, self.group_start)
+        return _SurveyFrame(frame, float(frame.time), thumbnail, change, self.group_start)
 
-    def _jump_at(self, number: int) -> Iterator[Jump]:
+    def _candidate_at(self, number: int) -> Iterator[CutCandidate]:
         recent = self._recent
         if number == 0 or recent[number].change < _LEAST_STEP:
             return
@@ -155,14 +155,14 @@ class JumpSearch:
         usual = median(steps) if steps else 0.0
         if after.change < self._least_ratio * usual:
             return
-        is_plain = after.change >= max(_PLAIN_JUMP, _PLAIN_RATIO * usual)
+        is_plain = after.change >= max(_PLAIN_CHANGE, _PLAIN_RATIO * usual)
         change, least = (after.change, _PLAIN_UNLIKENESS) if is_plain else (0.0, _LEAST_UNLIKENESS)
-        if _is_other_picture(before.glance, after.glance, change, least):
-            yield Jump(before.frame, after.frame, tuple(looked.frame for looked in recent), recent[0].group_start)
+        if _is_other_picture(before.thumbnail, after.thumbnail, change, least):
+            yield CutCandidate(before.frame, after.frame, tuple(each.frame for each in recent), recent[0].group_start)
 
-    def _is_near(self, step: int, jump: int) -> bool:
-        """Whether both frames of a step are shown soon before or after a jump."""
+    def _is_near(self, step: int, candidate: int) -> bool:
+        """Whether both frames of a step are shown soon before or after a candidate."""
         recent = self._recent
-        from_jump = recent[jump - 1].seconds - recent[step - 1].seconds
-        to_step = recent[step].seconds - recent[jump].seconds
-        return max(from_jump, to_step) < _COMPARED_SECONDS
+        from_candidate = recent[candidate - 1].seconds - recent[step - 1].seconds
+        to_step = recent[step].seconds - recent[candidate].seconds
+        return max(from_candidate, to_step) < _COMPARED_SECONDS

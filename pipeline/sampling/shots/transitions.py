@@ -1,4 +1,4 @@
-"""Gradual transitions: dissolves and fades, from a few small pictures a second."""
+"""Detects gradual transitions (dissolves and fades) from a few thumbnails per second."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.sampling.shots.recent_points import COLOURS, Numbers, Point, Points
+from pipeline.sampling.shots.recent_pictures import COLOURS, Numbers, RecentPicture, RecentPictures
 from pipeline.sampling.shots.similarity import unlikeness
 
 __all__ = ["Transition", "TransitionKind", "TransitionSearch"]
@@ -82,7 +82,7 @@ class _Found:
 
 
 class TransitionSearch:
-    """Is fed with pictures of a video and finds its gradual transitions; memory is bounded.
+    """Finds the gradual transitions of a video, fed with thumbnails; memory is bounded.
 
     In a dissolve each picture is a mixture of the one before it and of the one after it, and the share of the latter
     grows steadily. In a fade one of the two is uniform. Movement of the camera or of objects makes other pictures than
@@ -90,7 +90,7 @@ class TransitionSearch:
     """
 
     def __init__(self) -> None:
-        self._points = Points(_LONGEST_SECONDS)
+        self._pictures = RecentPictures(_LONGEST_SECONDS)
         self._next: Fraction | None = None
         self._pending: _Found | None = None
         self._found: list[_Found] = []
@@ -100,22 +100,22 @@ class TransitionSearch:
         """Whether a picture of that time would be looked at."""
         return self._next is None or time >= self._next
 
-    def feed(self, time: Fraction, glance: npt.NDArray[np.uint8]) -> None:
+    def feed(self, time: Fraction, thumbnail: npt.NDArray[np.uint8]) -> None:
         """Take the next picture.
 
         Args:
             time: Seconds.
-            glance: As `Frame.glance` gives it.
+            thumbnail: As `Frame.thumbnail` gives it.
         """
         if not self.wants(time):
             return
         self._next = time + _STEP_SECONDS
-        self._points.append(time, glance)
+        self._pictures.append(time, thumbnail)
         self._is_odd = not self._is_odd
         if self._is_odd:
             # Every second step is near enough to the end of a transition.
             return
-        ramps = (_ramp(self._points, first) for first in _windows(self._points))
+        ramps = (_ramp(self._pictures, first) for first in _windows(self._pictures))
         better = [ramp for ramp in ramps if ramp is not None and self._is_better(ramp.found)]
         best = next((ramp for ramp in sorted(better, key=lambda ramp: ramp.found.misfit) if ramp.shows_two()), None)
         if best is not None:
@@ -131,8 +131,8 @@ class TransitionSearch:
         return tuple(_joined(self._found))
 
     def break_off(self) -> None:
-        """What is fed next does not follow what was fed last."""
-        self._points.clear()
+        """End the sequence: the next picture does not follow the last one."""
+        self._pictures.clear()
         self._next = None
 
     def _is_better(self, found: _Found) -> bool:
@@ -155,9 +155,9 @@ class _Ramp:
     """What may be a transition: the pictures at the ends and beside the first one, and a kind if both show the same."""
 
     found: _Found
-    first: Point
-    second: Point
-    last: Point
+    first: RecentPicture
+    second: RecentPicture
+    last: RecentPicture
 
     def shows_two(self) -> bool:
         """Whether it leads to another picture; takes longer to say than all the rest."""
@@ -170,9 +170,9 @@ class _Ramp:
         return unlike - unlikeness(self.first.brightness, self.second.brightness) >= _LEAST_GROWTH
 
 
-def _windows(points: Points) -> Iterator[int]:
+def _windows(pictures: RecentPictures) -> Iterator[int]:
     """Where the windows begin that end with the latest point and in whose middle both ends may be mixed."""
-    seconds, colours = points.seconds, points.colours
+    seconds, colours = pictures.seconds, pictures.colours
     ages = np.round(seconds[-1] - seconds, 6)
     firsts = (len(ages) - np.searchsorted(ages[::-1], _WINDOWS_SECONDS, "right")).tolist()
     # A window reaches as far as its length says, whatever is missing within.
@@ -192,11 +192,11 @@ def _windows(points: Points) -> Iterator[int]:
     yield from starts[left <= _MOST_RESIDUAL**2 * squares].tolist()
 
 
-def _ramp(points: Points, begin_at: int) -> _Ramp | None:
+def _ramp(pictures: RecentPictures, begin_at: int) -> _Ramp | None:
     """What may be a transition and fills the middle of a window, if there is one."""
-    first, last = points[begin_at], points[-1]
-    times = points.seconds[begin_at:] - points.seconds[begin_at]
-    shares, residuals = _mixture(points.colours[begin_at:])
+    first, last = pictures[begin_at], pictures[-1]
+    times = pictures.seconds[begin_at:] - pictures.seconds[begin_at]
+    shares, residuals = _mixture(pictures.colours[begin_at:])
     if residuals.max() > _MOST_RESIDUAL or residuals.mean() > _MEAN_RESIDUAL:
         return None
     begin, end = _extent(times, shares)
@@ -212,7 +212,7 @@ def _ramp(points: Points, begin_at: int) -> _Ramp | None:
     transition = Transition(start, min(stop, last.time), kind)
     misfit = float(residuals.mean()) + deviation - (0.0 if kind == "dissolve" else _FADE_BONUS)
     found = _Found(transition, misfit, float(blank.brightness.mean()))
-    return _Ramp(found, first, points[begin_at + 1], last)
+    return _Ramp(found, first, pictures[begin_at + 1], last)
 
 
 def _mixture(colours: npt.NDArray[np.float32]) -> tuple[Numbers, Numbers]:
@@ -251,7 +251,7 @@ def _extent(times: Numbers, shares: Numbers) -> tuple[float, float]:
     return early - (late - early) / 2, late + (late - early) / 2
 
 
-def _kind(first: Point, last: Point) -> TransitionKind | None:
+def _kind(first: RecentPicture, last: RecentPicture) -> TransitionKind | None:
     """What a mixture of two pictures is, if these differ; None where both show nothing."""
     if first.is_blank and last.is_blank:
         return None

@@ -1,1 +1,1 @@
-"""Decoding with PyAV."""
+"""The PyAV backend: demuxing, planning and decoding packet by packet."""

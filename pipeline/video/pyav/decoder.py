@@ -1,4 +1,4 @@
-"""Decoding with PyAV: exact times, and the most that can be had of damaged files."""
+"""The PyAV backend: opens videos and decodes them at exact times, past damage."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
-from pipeline.errors import VideoDecodeError
 from pipeline.io.media import open_media
 from pipeline.io.settings import Fetching
-from pipeline.types import Frame, Grid, Skip, VideoInfo
+from pipeline.types import Frame, Grid, Skip
 from pipeline.types.packets import Packets, Span
-from pipeline.video.coverage import Account
-from pipeline.video.interval import shown_within
+from pipeline.video.coverage import Coverage
 from pipeline.video.picture import Scaler
 from pipeline.video.probe import Probe, open_stream, probe
 from pipeline.video.pyav.frame import PyAVFrame
@@ -23,6 +21,7 @@ from pipeline.video.pyav.packet_reader import PictureReader
 from pipeline.video.repair.continuous_clock import has_one_clock
 from pipeline.video.repair.keyframe_flags import FalseKeyframeError
 from pipeline.video.sound import SoundChunk, sound_within
+from pipeline.video.stream import ProbedStream
 
 if TYPE_CHECKING:
     import av
@@ -78,10 +77,11 @@ class PyAVDecoder:
             raise
 
 
-class PyAVStream:
-    """A `VideoStream` decoded by PyAV; `damage`, `covered_seconds` and `end_time` are of the latest call of `frames`.
+class PyAVStream(ProbedStream):
+    """A `VideoStream` decoded by PyAV.
 
-    Each call of `frames` reads the file on its own, so several may run side by side.
+    Each call of `frames` reads the file on its own, so several may run side by side. A `grid` saves decoding where the
+    whole stream is read and `skip` is nothing; see `plan`.
 
     Args:
         probed: The vetted file.
@@ -89,63 +89,12 @@ class PyAVStream:
     """
 
     def __init__(self, probed: Probe, threads: int) -> None:
-        self._probe = probed
+        super().__init__(probed, Scaler(probed.orientation))
         self._threads = threads
-        self._account = Account(probed.frame_duration)
-        self._scaler = Scaler(probed.orientation)
         self._packets: Packets | None = None
         self._has_listed = False
         self._can_seek: bool | None = None
         self._has_false_flags = False
-        self._passes: list[Generator[Frame]] = []
-        self._is_closed = False
-
-    @property
-    def info(self) -> VideoInfo:
-        """What the container says of the best video stream."""
-        return self._probe.info
-
-    @property
-    def damage(self) -> tuple[str, ...]:
-        """What could not be decoded so far, a sentence each, with its time."""
-        return self._account.damage
-
-    @property
-    def covered_seconds(self) -> float:
-        """Length of what `frames` has decoded so far, gaps left out."""
-        return self._account.covered_seconds
-
-    @property
-    def end_time(self) -> Fraction:
-        """End of the last frame given out, on the playback clock; frames that were skipped behind it count."""
-        return self._account.end_time
-
-    @property
-    def frames_decoded(self) -> int:
-        """Pictures that `frames` has decoded so far, whether it gave them out or not."""
-        return self._account.frames_decoded
-
-    def frames(
-        self,
-        *,
-        start: Fraction | None = None,
-        end: Fraction | None = None,
-        skip: Skip = Skip.NOTHING,
-        grid: Grid | None = None,
-    ) -> Iterator[Frame]:
-        """Iterate over the frames shown in [start, end): the first is the one that is on screen at `start`.
-
-        A `grid` saves decoding where the whole stream is read and `skip` is nothing; see `plan`.
-
-        Raises:
-            VideoDecodeError: Not one frame could be decoded though the whole stream was wanted.
-            VideoReadError: Its place errs or stalls, or the content changed before the whole stream was read.
-            ValueError: The stream is closed.
-        """
-        self._check_open()
-        one_pass = self._shown(start, end, skip, grid)
-        self._passes.append(one_pass)
-        return one_pass
 
     def packets(self) -> Packets | None:
         """List all packets, without decoding any; None where the file does not say when they are shown.
@@ -172,9 +121,7 @@ class PyAVStream:
         packets = self.packets()
         if packets is None:
             raise ValueError(f"{self.info.uri!r} does not say when its packets are shown; read all its frames")
-        one_pass = self._within(packets, spans, skip)
-        self._passes.append(one_pass)
-        return one_pass
+        return self._tracked(self._within(packets, spans, skip))
 
     @property
     def pixel_aspect(self) -> Fraction:
@@ -199,24 +146,6 @@ class PyAVStream:
         self._check_open()
         return sound_within(self._probe, start, end)
 
-    def close(self) -> None:
-        """Give the file and the decoder back."""
-        self._is_closed = True
-        for one_pass in self._passes:
-            one_pass.close()
-        self._passes.clear()
-        self._probe.media.close()
-
-    def _check_open(self) -> None:
-        if self._is_closed:
-            raise ValueError(f"{self.info.uri!r} is closed; open it again")
-
-    def __enter__(self) -> PyAVStream:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
     def _shown(self, start: Fraction | None, end: Fraction | None, skip: Skip, grid: Grid | None) -> Generator[Frame]:
         if start is not None or end is not None or skip is not Skip.NOTHING or self._probe.order is not None:
             grid = None
@@ -224,36 +153,27 @@ class PyAVStream:
             # A picture's time is known by the number of pictures before it.
             skip = Skip.NOTHING
         for seek_to in self._entries(start):
-            account = self._account = Account(self._probe.frame_duration)
+            coverage = self._coverage = Coverage(self._probe.frame_duration)
             if start is None or seek_to is None:
-                decoded = self._read(skip, account, grid)
+                decoded = self._read(skip, coverage, grid)
             else:
-                decoded = self._sought(seek_to, start, skip, account)
+                decoded = self._sought(seek_to, start, skip, coverage)
             first = next(decoded, None)
             if seek_to is None or (first is not None and start is not None and first.time <= start):
                 break
             decoded.close()
         ahead = [] if first is None else [first]
-        for frame in shown_within(itertools.chain(ahead, decoded), start, end):
-            account.give(frame.time, frame.duration)
-            yield frame
-        if start is not None or end is not None:
-            return
-        self._probe.media.check_unchanged()
-        if account.is_empty:
-            why = "; ".join(account.damage) or "it holds no picture"
-            problem = f"not one frame of its {self.info.codec} stream can be decoded: {why}"
-            raise VideoDecodeError(self.info.uri, problem)
+        yield from self._counted(itertools.chain(ahead, decoded), coverage, start, end)
 
     def _within(self, packets: Packets, spans: Sequence[Span], skip: Skip) -> Generator[Frame]:
-        account = self._account = Account(self._probe.frame_duration)
+        coverage = self._coverage = Coverage(self._probe.frame_duration)
         remaining = iter(spans)
         span = next(remaining, None)
-        for frame in self._read(skip, account, None, uses_within(packets, spans)):
+        for frame in self._read(skip, coverage, None, uses_within(packets, spans)):
             while span is not None and frame.time >= span[1]:
                 span = next(remaining, None)
             if span is not None and frame.time >= span[0]:
-                account.give(frame.time, frame.duration)
+                coverage.give(frame.time, frame.duration)
                 yield frame
 
     def _entries(self, start: Fraction | None) -> Iterator[Fraction | None]:
@@ -270,35 +190,35 @@ class PyAVStream:
             self._can_seek = has_one_clock(self._probe) if order is None else not order.is_counted
         return self._can_seek
 
-    def _sought(self, seek_to: Fraction, start: Fraction, skip: Skip, account: Account) -> Generator[PyAVFrame]:
+    def _sought(self, seek_to: Fraction, start: Fraction, skip: Skip, coverage: Coverage) -> Generator[PyAVFrame]:
         """Frames from a keyframe near `seek_to` on; none where there is none up to `start`."""
         try:
-            yield from self._decoded(skip, account, None, seek_to=seek_to, start=start)
+            yield from self._decoded(skip, coverage, None, seek_to=seek_to, start=start)
         except FalseKeyframeError:
             return
 
     def _read(
-        self, skip: Skip, account: Account, grid: Grid | None, uses: PacketUses | None = None
+        self, skip: Skip, coverage: Coverage, grid: Grid | None, uses: PacketUses | None = None
     ) -> Generator[PyAVFrame]:
         """Frames from the beginning; a pass that a false keyframe has ended is made again, and goes on where it was."""
         last: Fraction | None = None
         try:
-            for frame in self._decoded(skip, account, grid, uses):
+            for frame in self._decoded(skip, coverage, grid, uses):
                 last = frame.time
                 yield frame
         except FalseKeyframeError:
             self._has_false_flags = True
         else:
             return
-        account.forget_damage()
-        for frame in self._decoded(skip, account, grid, uses):
+        coverage.forget_damage()
+        for frame in self._decoded(skip, coverage, grid, uses):
             if last is None or frame.time > last:
                 yield frame
 
     def _decoded(
         self,
         skip: Skip,
-        account: Account,
+        coverage: Coverage,
         grid: Grid | None,
         uses: PacketUses | None = None,
         *,
@@ -323,7 +243,7 @@ class PyAVStream:
                 self._probe,
                 container,
                 stream,
-                account,
+                coverage,
                 grid=grid,
                 uses=uses,
                 start=start,
@@ -332,15 +252,15 @@ class PyAVStream:
             last: PyAVFrame | None = None
             repeats = 0
             for picture in reader.pictures():
-                account.frames_decoded += 1
+                coverage.frames_decoded += 1
                 frame = self._frame(picture, last)
                 if picture.is_corrupt:
-                    account.note("a picture is damaged, and shown as well as could be", frame.time)
+                    coverage.note("a picture is damaged, and shown as well as could be", frame.time)
                 if last is not None and frame.time <= last.time:
                     # Two pictures of one time are common and no time is lost; the first one is given out.
                     repeats = repeats + 1 if frame.time == last.time else _MOST_REPEATS + 1
                     if repeats > _MOST_REPEATS:
-                        account.note("a picture is dropped that is no later than the one before", frame.time)
+                        coverage.note("a picture is dropped that is no later than the one before", frame.time)
                 elif frame.time >= 0:
                     yield frame
                     last, repeats = frame, 0

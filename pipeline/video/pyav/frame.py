@@ -1,4 +1,4 @@
-"""A frame as PyAV decoded it."""
+"""A frame that PyAV decoded, converted to RGB on demand."""
 
 from __future__ import annotations
 
@@ -48,6 +48,6 @@ class PyAVFrame:
         """The picture, upright: uint8 (height, width, 3) RGB, read-only."""
         return self.scaler.rgb(self.picture, width, height)
 
-    def glance(self) -> npt.NDArray[np.uint8]:
-        """The picture in a few points: uint8 (3, 36, 64) YCbCr."""
-        return self.scaler.glance(self.picture)
+    def thumbnail(self) -> npt.NDArray[np.uint8]:
+        """Scale the picture to a thumbnail: uint8 (3, 36, 64) YCbCr."""
+        return self.scaler.thumbnail(self.picture)

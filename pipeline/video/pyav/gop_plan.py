@@ -1,4 +1,4 @@
-"""Which packets of a stream need decoding, where only the frames at the points of a grid are wanted.
+"""Plans which packets of a group of pictures are decoded for the frames at a grid's points.
 
 Packets come in decoding order, in groups that begin with a keyframe. Within a group, a frame needs at most what comes
 before it: so all behind the last wanted frame is left out, and what comes before is decoded without the frames that no
@@ -17,7 +17,7 @@ from typing import Generic, Protocol, TypeVar
 from pipeline.timecode import grid_time, next_grid_number
 from pipeline.types import Grid
 
-__all__ = ["Step", "TimedPacket", "Use", "planned"]
+__all__ = ["PlannedPacket", "TimedPacket", "Use", "planned"]
 
 # What is held back at most: two groups of a second or ten are far below, endless ones are decoded as they come.
 _MOST_PACKETS = 1500
@@ -25,7 +25,7 @@ _MOST_BYTES = 64 * 2**20
 
 
 class TimedPacket(Protocol):
-    """What is known of a packet before it is decoded."""
+    """The properties of a packet that planning needs."""
 
     @property
     def is_keyframe(self) -> bool:
@@ -40,7 +40,7 @@ P = TypeVar("P", bound=TimedPacket)
 
 
 class Use(Enum):
-    """What a packet is needed for."""
+    """The purpose for which a packet is decoded."""
 
     SHOWN = "its frame is wanted"
     REFERENCE = "others may refer to it"
@@ -48,8 +48,8 @@ class Use(Enum):
 
 
 @dataclass(frozen=True)
-class Step(Generic[P]):
-    """A packet, what it is needed for, and whether the packets that its predecessors refer to were left out."""
+class PlannedPacket(Generic[P]):
+    """A packet, its use, and whether decoding starts anew at it after left-out packets."""
 
     packet: P
     time: Fraction | None
@@ -77,8 +77,8 @@ class _Group(Generic[P]):
         return [each for each in self.packets[1:] if each.time < self.packets[0].time]
 
 
-def planned(packets: Iterable[tuple[P, Fraction | None]], grid: Grid) -> Iterator[Step[P]]:
-    """Say of each packet what it is needed for; the order stays.
+def planned(packets: Iterable[tuple[P, Fraction | None]], grid: Grid) -> Iterator[PlannedPacket[P]]:
+    """Determine the use of each packet, in unchanged order.
 
     Args:
         packets: In decoding order, with their presentation times; one without a time ends all planning.
@@ -89,12 +89,12 @@ def planned(packets: Iterable[tuple[P, Fraction | None]], grid: Grid) -> Iterato
     for packet, time in remaining:
         if time is None:
             yield from plan.given_up()
-            yield Step(packet, time, Use.SHOWN)
+            yield PlannedPacket(packet, time, Use.SHOWN)
             break
         yield from plan.add(_Timed(packet, time))
     yield from plan.rest()
     for packet, time in remaining:
-        yield Step(packet, time, Use.SHOWN)
+        yield PlannedPacket(packet, time, Use.SHOWN)
 
 
 class _Plan(Generic[P]):
@@ -108,7 +108,7 @@ class _Plan(Generic[P]):
         self._is_passing_on = True
         self._has_shown = False
 
-    def add(self, timed: _Timed[P]) -> Iterator[Step[P]]:
+    def add(self, timed: _Timed[P]) -> Iterator[PlannedPacket[P]]:
         if timed.packet.is_keyframe:
             self._is_passing_on = False
             if len(self._groups) == 2:
@@ -116,7 +116,7 @@ class _Plan(Generic[P]):
             self._groups.append(_Group())
         if self._is_passing_on:
             # Before the first keyframe, or within a group that is too large to be held back.
-            yield self._step(timed, Use.SHOWN)
+            yield self._planned_packet(timed, Use.SHOWN)
             return
         self._groups[-1].packets.append(timed)
         self._packets += 1
@@ -127,16 +127,16 @@ class _Plan(Generic[P]):
             yield from self.given_up()
             self._is_passing_on = True
 
-    def given_up(self) -> Iterator[Step[P]]:
+    def given_up(self) -> Iterator[PlannedPacket[P]]:
         """All that is held back, to be decoded whole where it was not planned yet."""
         for group in self._groups:
             leading = {id(each) for each in group.leading} if group.is_behind_gap else set()
             for number, each in enumerate(group.packets):
                 use = each.use or (Use.NOTHING if id(each) in leading else Use.SHOWN)
-                yield self._step(each, use, is_fresh_start=group.is_behind_gap and number == 0)
+                yield self._planned_packet(each, use, is_fresh_start=group.is_behind_gap and number == 0)
         self._forget()
 
-    def rest(self) -> Iterator[Step[P]]:
+    def rest(self) -> Iterator[PlannedPacket[P]]:
         """What is held back at the end of the stream."""
         while self._groups:
             yield from self._first_planned()
@@ -144,17 +144,17 @@ class _Plan(Generic[P]):
     def _forget(self) -> None:
         self._groups, self._packets, self._bytes = [], 0, 0
 
-    def _step(self, timed: _Timed[P], use: Use, *, is_fresh_start: bool = False) -> Step[P]:
+    def _planned_packet(self, timed: _Timed[P], use: Use, *, is_fresh_start: bool = False) -> PlannedPacket[P]:
         self._has_shown |= use is Use.SHOWN and timed.time >= 0
-        return Step(timed.packet, timed.time, use, is_fresh_start)
+        return PlannedPacket(timed.packet, timed.time, use, is_fresh_start)
 
-    def _first_planned(self) -> Iterator[Step[P]]:
+    def _first_planned(self) -> Iterator[PlannedPacket[P]]:
         group = self._groups.pop(0)
         following = self._groups[0] if self._groups else None
         self._packets -= len(group.packets)
         self._bytes -= sum(each.packet.size for each in group.packets)
         _mark_wanted(self._grid, group, following, is_first=not self._has_shown)
-        _mark_twins(group, following)
+        _mark_equal_times(group, following)
         needs_all = following is not None and any(each.use is Use.SHOWN for each in following.leading)
         last = max((number for number, each in enumerate(group.packets) if each.use is Use.SHOWN), default=-1)
         is_complete = needs_all or last == len(group.packets) - 1
@@ -164,7 +164,7 @@ class _Plan(Generic[P]):
                 each.use = Use.NOTHING if not needs_all else each.use or Use.REFERENCE
         for number, each in enumerate(group.packets):
             use = each.use or (Use.REFERENCE if needs_all or number < last else Use.NOTHING)
-            yield self._step(each, use, is_fresh_start=group.is_behind_gap and number == 0)
+            yield self._planned_packet(each, use, is_fresh_start=group.is_behind_gap and number == 0)
 
 
 def _mark_wanted(grid: Grid, group: _Group[P], following: _Group[P] | None, *, is_first: bool) -> None:
@@ -204,7 +204,7 @@ def _mark_wanted(grid: Grid, group: _Group[P], following: _Group[P] | None, *, i
     _mark_within_tolerance(grid.tolerance, on_screen, candidates, depth)
 
 
-def _mark_twins(group: _Group[P], following: _Group[P] | None) -> None:
+def _mark_equal_times(group: _Group[P], following: _Group[P] | None) -> None:
     """Mark all pictures of a time of which one is shown: the decoder's first one is given out, whichever that is."""
     each_own = [*group.packets, *(following.leading if following is not None else [])]
     shown = {each.time for each in each_own if each.use is Use.SHOWN}

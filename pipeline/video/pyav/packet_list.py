@@ -1,4 +1,4 @@
-"""The list of a stream's packets, and which of them need decoding for the frames of some spans of time."""
+"""Lists a stream's packets, and selects those to decode for the frames of given time spans."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["PacketUses", "listed_packets", "uses_within"]
 
 @dataclass(frozen=True, eq=False)
 class PacketUses:
-    """What each packet of a stream is needed for, in decoding order.
+    """The use of each packet of a stream, in decoding order.
 
     Attributes:
         uses: Of each packet.
@@ -32,7 +32,7 @@ class PacketUses:
 
 
 def listed_packets(probed: Probe) -> Packets | None:
-    """Read all packets and decode none.
+    """List all packets of a stream without decoding.
 
     None where the file does not say when they are shown, cannot be read, or where nothing shows which are keyframes.
     """
@@ -70,7 +70,7 @@ def listed_packets(probed: Probe) -> Packets | None:
 
 
 def uses_within(packets: Packets, spans: Iterable[Span]) -> PacketUses:
-    """Say of each packet what it is needed for, if the frames of some spans are wanted and no others.
+    """Determine the use of each packet for the frames of given spans.
 
     Args:
         packets: All of a stream; those before the first keyframe are a group of their own.

@@ -1,4 +1,4 @@
-"""From an open container to decoded pictures, past all that cannot be decoded."""
+"""Reads and decodes the packets of an open container, past damage."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
 from pipeline.types import Grid
-from pipeline.video.coverage import Account
+from pipeline.video.coverage import Coverage
 from pipeline.video.probe import Probe, reason_of
-from pipeline.video.pyav.gop_plan import Step, Use, planned
+from pipeline.video.pyav.gop_plan import PlannedPacket, Use, planned
 from pipeline.video.pyav.packet_list import PacketUses
-from pipeline.video.pyav.seek_plan import jumps_of
+from pipeline.video.pyav.seek_plan import seek_plan_of
 from pipeline.video.repair.continuous_clock import ContinuousClock
 from pipeline.video.repair.keyframe_flags import Evidence, FalseKeyframeError, KeyframeFlags
 from pipeline.video.repair.picture_order import PictureOrder
@@ -37,7 +37,7 @@ class PictureReader:
         probed: What is known of the file.
         container: Open, at the place to read from.
         stream: The video stream; what its decoder skips is set already.
-        account: Told of all that is lost.
+        coverage: Takes note of all that is lost.
         grid: The points at which frames are wanted; None for all frames.
         uses: What each packet is needed for, where that is known beforehand; reading begins at the first one.
         start: Where reading begins after a seek, the latest time at which it may find a keyframe; None without a seek.
@@ -50,7 +50,7 @@ class PictureReader:
         probed: Probe,
         container: InputContainer,
         stream: VideoStream,
-        account: Account,
+        coverage: Coverage,
         *,
         grid: Grid | None = None,
         uses: PacketUses | None = None,
@@ -58,7 +58,7 @@ class PictureReader:
         has_false_flags: bool = False,
     ) -> None:
         self._flags = KeyframeFlags(stream.codec_context, marks_keyframes=probed.marks_keyframes)
-        self._may_jump = self._flags.evidence is Evidence.PACKET and not has_false_flags
+        self._may_seek = self._flags.evidence is Evidence.PACKET and not has_false_flags
         if self._flags.evidence is Evidence.NOTHING or (self._flags.evidence is Evidence.PICTURE and has_false_flags):
             grid = uses = None
         is_skipping = stream.codec_context.skip_frame != "DEFAULT"
@@ -68,7 +68,7 @@ class PictureReader:
         self._probe = probed
         self._container = container
         self._stream = stream
-        self._account = account
+        self._coverage = coverage
         self._skip_of: dict[Use, Literal["DEFAULT", "NONREF"]] = {
             Use.SHOWN: "NONREF" if is_skipping else "DEFAULT",
             Use.REFERENCE: "NONREF",
@@ -77,7 +77,7 @@ class PictureReader:
         self._is_skipping = is_skipping or grid is not None or uses is not None
         self._grid = grid
         self._uses = uses
-        self._before_jump: list[av.VideoFrame] = []
+        self._before_seek: list[av.VideoFrame] = []
         self._file_end = Fraction(0)
         self._read_until = 0
         self._block = 0, 0
@@ -90,7 +90,7 @@ class PictureReader:
         if self._order is not None:
             yield from self._ordered(self._order)
         elif self._uses is not None:
-            yield from self._planned(self._steps(self._uses))
+            yield from self._planned(self._needed(self._uses))
         elif self._grid is not None:
             timed = ((packet, self._time(packet.pts)) for packet in self._packets_near(self._grid))
             yield from self._planned(planned(timed, self._grid))
@@ -167,39 +167,39 @@ class PictureReader:
         if self._started_at is not None and self._flags.evidence is not Evidence.PACKET:
             raise FalseKeyframeError  # not one picture came of all that followed
 
-    def _steps(self, known: PacketUses) -> Iterator[Step[Packet[VideoStream]]]:
+    def _needed(self, known: PacketUses) -> Iterator[PlannedPacket[Packet[VideoStream]]]:
         """The packets that are needed, and for what; the one that ends the stream empties the decoder."""
         number, ticks_end = -1, None
         for packet in self._packets():
             if packet.size == 0:
-                yield Step(packet, None, Use.SHOWN)
+                yield PlannedPacket(packet, None, Use.SHOWN)
                 continue
             number += 1
             use = known.uses[number] if number < len(known.uses) else Use.SHOWN
             if use is not Use.NOTHING:
-                yield Step(packet, None, use, is_fresh_start=number in known.fresh_starts)
+                yield PlannedPacket(packet, None, use, is_fresh_start=number in known.fresh_starts)
             elif packet.pts is not None:
                 ticks_end = max(ticks_end or 0, packet.pts + (packet.duration or 0))
         passed_over = self._time(ticks_end)
         if passed_over is not None:
-            self._account.lasts_until(passed_over)
+            self._coverage.lasts_until(passed_over)
 
-    def _planned(self, steps: Iterable[Step[Packet[VideoStream]]]) -> Iterator[av.VideoFrame]:
+    def _planned(self, packets: Iterable[PlannedPacket[Packet[VideoStream]]]) -> Iterator[av.VideoFrame]:
         """The wanted pictures, and those that they need."""
         context = self._stream.codec_context
-        for step in steps:
-            yield from self._before_jump
-            self._before_jump.clear()
-            if step.use is Use.NOTHING:
-                self._pass_over(step.packet)
+        for planned_packet in packets:
+            yield from self._before_seek
+            self._before_seek.clear()
+            if planned_packet.use is Use.NOTHING:
+                self._pass_over(planned_packet.packet)
                 continue
-            if step.is_fresh_start:
+            if planned_packet.is_fresh_start:
                 yield from self._proven(self._drained())
                 self._check_start_is_proven()
-                self._started_at = step.packet
-            context.skip_frame = self._skip_of[step.use]
-            yield from self._proven(self._decoded(step.packet))
-        yield from self._before_jump
+                self._started_at = planned_packet.packet
+            context.skip_frame = self._skip_of[planned_packet.use]
+            yield from self._proven(self._decoded(planned_packet.packet))
+        yield from self._before_seek
         self._check_start_is_proven()
 
     def _packets_near(self, grid: Grid) -> Iterator[Packet[VideoStream]]:
@@ -208,7 +208,7 @@ class PictureReader:
         Raises:
             FalseKeyframeError: The index has a keyframe that is none, or a seek landed behind the one it was to find.
         """
-        jumps = jumps_of(self._probe, self._stream, grid) if self._may_jump else None
+        plan = seek_plan_of(self._probe, self._stream, grid) if self._may_seek else None
         aim: int | None = None
         for packet in self._packets():
             if aim is not None and packet.dts is not None and packet.dts < aim:
@@ -216,15 +216,15 @@ class PictureReader:
             if aim is not None and packet.size and (packet.dts != aim or not packet.is_keyframe):
                 raise FalseKeyframeError
             aim = None
-            is_exit = self._may_jump and packet.is_keyframe
-            target = jumps.beyond(packet.dts) if jumps and is_exit and packet.dts is not None else None
+            is_exit = self._may_seek and packet.is_keyframe
+            target = plan.beyond(packet.dts) if plan and is_exit and packet.dts is not None else None
             if target is None:
                 yield packet
             else:
                 aim = target.dts
                 # Seeking empties the decoder. All that is wanted of what lies before was given to it: the group before
-                # a jump has no point.
-                self._before_jump.extend(self._drained())
+                # a seek has no point.
+                self._before_seek.extend(self._drained())
                 self._container.seek(target.dts, stream=self._stream)
 
     def _drained(self) -> Iterator[av.VideoFrame]:
@@ -236,7 +236,7 @@ class PictureReader:
         except av.error.EOFError:
             pass
         except av.FFmpegError as error:
-            self._account.lose("a picture cannot be decoded", self._reached(), reason_of(error))
+            self._coverage.lose("a picture cannot be decoded", self._reached(), reason_of(error))
         self._stream.codec_context.flush_buffers()
 
     def _decoded(self, packet: Packet[VideoStream]) -> Iterator[av.VideoFrame]:
@@ -247,10 +247,10 @@ class PictureReader:
         except av.error.EOFError:
             return
         except av.FFmpegError as error:
-            self._account.lose("a picture cannot be decoded", self._time(self._ticks(packet)), reason_of(error))
+            self._coverage.lose("a picture cannot be decoded", self._time(self._ticks(packet)), reason_of(error))
             return
         if self._clock.is_damaged(packet):
-            self._account.note("the data is damaged", self._time(self._ticks(packet)))
+            self._coverage.note("the data is damaged", self._time(self._ticks(packet)))
         if self._is_skipping:
             self._pass_over(packet)
         yield from pictures
@@ -261,13 +261,13 @@ class PictureReader:
         if ticks is not None and not packet.is_discard:
             end = self._time(ticks + (packet.duration or 0))
             if end is not None:
-                self._account.lasts_until(end)
+                self._coverage.lasts_until(end)
 
     def check_end(self) -> None:
         """Note a file that ended too early; to be called once all pictures were given out."""
         # Where its clock breaks, what a container says of its end is of one part.
         if self._has_ended and not self._has_broken:
-            self._account.check_end(self._probe.expected_end, self._file_end)
+            self._coverage.check_end(self._probe.expected_end, self._file_end)
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         """The video stream's packets, with times of one clock."""
@@ -276,9 +276,9 @@ class PictureReader:
     def _note_break(self, time: Fraction, off: Fraction) -> None:
         self._has_broken = True
         if off < 0:
-            self._account.note("the stream's clock restarts; it is continued", time)
+            self._coverage.note("the stream's clock restarts; it is continued", time)
         else:
-            self._account.note(f"the stream's clock leaps ahead by {float(off):.3f} s; the gap is closed", time)
+            self._coverage.note(f"the stream's clock leaps ahead by {float(off):.3f} s; the gap is closed", time)
 
     def _read(self) -> Iterator[Packet[VideoStream]]:
         """The video stream's packets; reading goes on behind an error, as long as there is any progress."""
@@ -295,7 +295,7 @@ class PictureReader:
                         self._measure(packet)
                         continue
                     if self._flags.is_taken_back(packet):
-                        self._may_jump = False
+                        self._may_seek = False
                     yield packet
                 # FFmpeg takes some faults of reading for the end of the file.
                 self._probe.media.raise_failure()
@@ -305,7 +305,7 @@ class PictureReader:
                 failures += 1
                 is_over = failures >= _READ_ERRORS_IN_A_ROW
                 if failures == 1 or is_over:
-                    self._account.lose("the file cannot be read on", self._reached(), reason_of(error))
+                    self._coverage.lose("the file cannot be read on", self._reached(), reason_of(error))
 
     def _demuxed(self) -> Iterator[Packet[VideoStream]]:
         if self._probe.reads_all:
@@ -320,7 +320,7 @@ class PictureReader:
         has_more = packet.has_sidedata("matroska_block_additional")
         if self._read_until and hole > _MOST_BYTES_BETWEEN and not has_more:
             before = None if packet.pts is None else packet.pts - 1
-            self._account.lose("the file is broken", self._time(before), f"{hole} bytes are lost")
+            self._coverage.lose("the file is broken", self._time(before), f"{hole} bytes are lost")
         # The packets of a laced block share its position: the block is as long as all of them together.
         position, size = self._block
         self._block = packet.pos, packet.size + (size if packet.pos == position else 0)
@@ -332,7 +332,7 @@ class PictureReader:
             self._file_end = max(self._file_end, end - self._probe.info.start_time)
 
     def _reached(self) -> Fraction | None:
-        return None if self._account.is_empty else self._account.end_time
+        return None if self._coverage.is_empty else self._coverage.end_time
 
     def _time(self, ticks: int | None) -> Fraction | None:
         return None if ticks is None else ticks * self._probe.info.time_base - self._probe.info.start_time

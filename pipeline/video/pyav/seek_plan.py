@@ -1,4 +1,4 @@
-"""Which groups of pictures need not even be read, where the points of a grid lie far apart.
+"""Plans seeks past groups of pictures that hold no wanted frame, for grids with distant points.
 
 Only the container's own index can say so before they are read: MP4 and MOV files have one of every packet.
 """
@@ -19,7 +19,7 @@ from pipeline.video.probe import Probe
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
-__all__ = ["IndexedKeyframe", "Jumps", "jumps_of"]
+__all__ = ["IndexedKeyframe", "SeekPlan", "seek_plan_of"]
 
 # Less is read on faster than it is sought, and the system's own reading ahead has it already.
 _LEAST_BYTES = 2**20
@@ -29,14 +29,14 @@ _MARGIN_SECONDS = 1
 
 @dataclass(frozen=True)
 class IndexedKeyframe:
-    """Where a group of pictures begins: its decoding time in ticks, and its place in the file in bytes."""
+    """The start of a group of pictures: decoding time in ticks and file position in bytes."""
 
     dts: int
     position: int
 
 
-class Jumps:
-    """Says where to go on reading.
+class SeekPlan:
+    """The keyframes to seek to, past groups of pictures that hold no wanted frame.
 
     Args:
         keyframes: All of the stream, in their order.
@@ -55,7 +55,7 @@ class Jumps:
         self._start_time = start_time
 
     def beyond(self, dts: int) -> IndexedKeyframe | None:
-        """The keyframe at which to go on, in place of the one that was met at `dts`; None to read on.
+        """The keyframe to seek to from the one at `dts`; None to read on.
 
         A group is read if a point lies in it or close to it, and so are the groups before and after that, as pictures
         may refer across a keyframe; the first two and the last two are read always.
@@ -83,8 +83,8 @@ class Jumps:
         return self._ticks[number] * self._time_base - self._start_time
 
 
-def jumps_of(probed: Probe, stream: VideoStream, grid: Grid) -> Jumps | None:
-    """The jumps that a file allows; None where its index does not tell of all its packets."""
+def seek_plan_of(probed: Probe, stream: VideoStream, grid: Grid) -> SeekPlan | None:
+    """Plan the seeks that a file allows; None where its index does not list all its packets."""
     if "mp4" not in probed.info.container or probed.reads_all or not stream.frames:
         return None
     if 1 / grid.rate <= 2 * (_MARGIN_SECONDS + grid.tolerance):
@@ -97,4 +97,4 @@ def jumps_of(probed: Probe, stream: VideoStream, grid: Grid) -> Jumps | None:
     is_in_order = all(one.dts < other.dts and one.position < other.position for one, other in pairwise(keyframes))
     if not is_in_order:
         return None
-    return Jumps(keyframes, grid, time_base=probed.info.time_base, start_time=probed.info.start_time)
+    return SeekPlan(keyframes, grid, time_base=probed.info.time_base, start_time=probed.info.start_time)

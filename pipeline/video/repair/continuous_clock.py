@@ -1,4 +1,4 @@
-"""One clock for streams whose own clock restarts or leaps: joined transport streams, DVD titles, recorders' files.
+"""Makes a stream's clock continuous where it restarts or leaps: joined transport streams, DVD titles, recordings.
 
 Only containers made for broadcast and discs may do so (FFmpeg's flag AVFMT_TS_DISCONT); in all others a gap is a gap.
 The thresholds are those of FFmpeg's command (`ts_discontinuity_detect` in ffmpeg_demux.c): where a decoding time is

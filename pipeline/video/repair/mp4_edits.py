@@ -1,4 +1,4 @@
-"""The end of a stream in an MP4 file, where FFmpeg's duration of it counts from another place.
+"""Computes the end of an MP4 file's stream from its edit list.
 
 Two kinds need the file's own edit list (ISO/IEC 14496-12, 8.6.6). In a fragmented file, FFmpeg's duration is the end of
 the last fragment on the clock of the media, whenever the first one begins. Where an empty edit comes before trimmed

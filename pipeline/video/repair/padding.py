@@ -1,4 +1,4 @@
-"""Padding at the ends of recordings.
+"""Detects and hides padding at the ends of recordings.
 
 Recorders reserve space for a file before they write it, and cut nothing off when they are stopped. What follows the
 content is zeros, or ones on flash memory. FFmpeg searches it for packets of MPEG streams, and takes its end for that of

@@ -1,1 +1,1 @@
-"""Decoding with OpenCV and decord, which give whole pictures one after another."""
+"""The OpenCV and decord backends, which decode every picture in sequence."""

@@ -1,4 +1,4 @@
-"""Decoding with decord, which tells no exact times: they are those of the packets, in their order."""
+"""The decord backend; exact times are taken from the packets, in order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.errors import UnsupportedVideoError
 from pipeline.io.media import open_media
 from pipeline.io.settings import Fetching
-from pipeline.video.coverage import Account
+from pipeline.video.coverage import Coverage
 from pipeline.video.picture import UPRIGHT, Scaler
 from pipeline.video.probe import Probe, probe
 from pipeline.video.sequential.stream import PacketTime, Picture, WholePictureStream, packet_times
@@ -29,7 +29,7 @@ _MPEG_CLOCK_TICKS = 2**33
 
 @dataclass(frozen=True)
 class DecordDecoder:
-    """A `VideoDecoder` for those who have to see what decord sees; it stops at the first damage.
+    """The `VideoDecoder` of decord, to reproduce decord's pictures; it stops at the first damage.
 
     Attributes:
         threads: Threads of FFmpeg's decoder.
@@ -78,7 +78,7 @@ class DecordStream(WholePictureStream):
         self._threads = threads
 
     def check(self) -> None:
-        """Make sure that decord sees the file as it is.
+        """Check that decord reads the file correctly.
 
         Raises:
             UnsupportedVideoError: It does not.
@@ -101,16 +101,16 @@ class DecordStream(WholePictureStream):
         if (width, height) != (self.info.width, self.info.height):
             raise UnsupportedVideoError(uri, "decord takes another of its video streams; use decoding.backend: pyav")
 
-    def _pictures(self, account: Account) -> Generator[tuple[PacketTime, Picture]]:
+    def _pictures(self, coverage: Coverage) -> Generator[tuple[PacketTime, Picture]]:
         reader = self._opened()
         for packet in packet_times(self._probe, takes_discarded=False):
             try:
                 picture = reader.next().asnumpy()
             except StopIteration:
-                account.lose("decord gives out no more frames", packet.seconds(self._probe)[0])
+                coverage.lose("decord gives out no more frames", packet.seconds(self._probe)[0])
                 return
             except _decord_errors() as error:
-                account.lose("decord cannot go on", packet.seconds(self._probe)[0], _first_line(error))
+                coverage.lose("decord cannot go on", packet.seconds(self._probe)[0], _first_line(error))
                 return
             yield packet, np.ascontiguousarray(picture)
 

@@ -1,4 +1,4 @@
-"""Decoding with OpenCV, whose times are held against those of the packets."""
+"""The OpenCV backend; its times are checked against those of the packets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.errors import UnsupportedVideoError
 from pipeline.io.media import open_media
 from pipeline.io.settings import Fetching
-from pipeline.video.coverage import Account
+from pipeline.video.coverage import Coverage
 from pipeline.video.picture import Scaler
 from pipeline.video.probe import Probe, probe
 from pipeline.video.sequential.stream import PacketTime, Picture, WholePictureStream, packet_times
@@ -25,7 +25,7 @@ __all__ = ["OpenCVDecoder", "OpenCVStream"]
 
 @dataclass(frozen=True)
 class OpenCVDecoder:
-    """A `VideoDecoder` for those who have to see what OpenCV sees; it stops at the first damage.
+    """The `VideoDecoder` of OpenCV, to reproduce OpenCV's pictures; it stops at the first damage.
 
     Attributes:
         threads: Threads of FFmpeg's decoder.
@@ -87,7 +87,7 @@ class OpenCVStream(WholePictureStream):
             # A clock that breaks later is refused here rather than in the middle.
             for _ in packet_times(self._probe, takes_discarded=True):
                 pass
-        with closing(self._pictures(Account(None))) as pictures:
+        with closing(self._pictures(Coverage(None))) as pictures:
             first = next(pictures, None)
         if first is None:
             raise UnsupportedVideoError(
@@ -99,7 +99,7 @@ class OpenCVStream(WholePictureStream):
                 self.info.uri, "OpenCV takes another of its video streams; use decoding.backend: pyav"
             )
 
-    def _pictures(self, account: Account) -> Generator[tuple[PacketTime, Picture]]:
+    def _pictures(self, coverage: Coverage) -> Generator[tuple[PacketTime, Picture]]:
         import cv2
 
         capture = self._opened()
@@ -116,7 +116,7 @@ class OpenCVStream(WholePictureStream):
                 if has_picture:
                     yield packet, np.ascontiguousarray(picture[:, :, ::-1])
                 else:
-                    account.lose("a picture cannot be decoded", packet.seconds(self._probe)[0])
+                    coverage.lose("a picture cannot be decoded", packet.seconds(self._probe)[0])
         finally:
             times.close()
             capture.release()

@@ -1,9 +1,9 @@
-"""What the decoders share that give out whole pictures, one after another: OpenCV and decord."""
+"""The base class of the OpenCV and decord streams, and the packet times that they use."""
 
 from __future__ import annotations
 
 import heapq
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import UnsupportedVideoError, VideoDecodeError
-from pipeline.types import Frame, Grid, Skip, VideoInfo
+from pipeline.errors import UnsupportedVideoError
+from pipeline.types import Frame, Grid, Skip
 from pipeline.types.packets import Packets, Span
-from pipeline.video.coverage import Account
-from pipeline.video.interval import shown_within
+from pipeline.video.coverage import Coverage
 from pipeline.video.picture import Scaler
 from pipeline.video.probe import Probe, open_stream, reason_of
 from pipeline.video.repair.continuous_clock import ContinuousClock
 from pipeline.video.repair.keyframe_flags import KeyframeFlags
+from pipeline.video.stream import ProbedStream
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -33,7 +33,7 @@ _REORDERED_PACKETS = 64
 
 
 class PacketTime(NamedTuple):
-    """When a picture is shown.
+    """The presentation time and duration of a picture.
 
     Attributes:
         pts: Ticks of the stream's time base.
@@ -52,7 +52,7 @@ class PacketTime(NamedTuple):
 
 
 def packet_times(probed: Probe, *, takes_discarded: bool) -> Generator[PacketTime]:
-    """Times of all pictures in presentation order, in bounded memory.
+    """Read the times of all pictures in presentation order, in bounded memory.
 
     Args:
         probed: The vetted file.
@@ -148,86 +148,33 @@ class WholeFrame:
 
         return self.scaler.rgb(av.VideoFrame.from_ndarray(self.picture, format="rgb24"), width, height)
 
-    def glance(self) -> npt.NDArray[np.uint8]:
-        """The picture in a few points: uint8 (3, 36, 64) YCbCr."""
+    def thumbnail(self) -> npt.NDArray[np.uint8]:
+        """Scale the picture to a thumbnail: uint8 (3, 36, 64) YCbCr."""
         import av
 
-        return self.scaler.glance(av.VideoFrame.from_ndarray(self.picture, format="rgb24"))
+        return self.scaler.thumbnail(av.VideoFrame.from_ndarray(self.picture, format="rgb24"))
 
 
-class WholePictureStream(ABC):
-    """A `VideoStream` that decodes from the beginning, whatever is wanted of it, and skips nothing.
+class WholePictureStream(ProbedStream):
+    """A `VideoStream` that always decodes every frame from the beginning.
 
     Args:
         probed: The vetted file.
         scaler: Turns what the library gives out upright.
     """
 
-    def __init__(self, probed: Probe, scaler: Scaler) -> None:
-        self._probe = probed
-        self._account = Account(probed.frame_duration)
-        self._scaler = scaler
-        self._passes: list[Generator[Frame]] = []
-        self._is_closed = False
+    _unexplained = "the library gives no reason; try decoding.backend: pyav"
 
     @abstractmethod
-    def _pictures(self, account: Account) -> Generator[tuple[PacketTime, Picture]]:
-        """All pictures with their exact times, in order; damage is told to the account."""
-
-    @property
-    def info(self) -> VideoInfo:
-        """What the container says of the best video stream."""
-        return self._probe.info
-
-    @property
-    def damage(self) -> tuple[str, ...]:
-        """What could not be decoded so far, a sentence each, with its time."""
-        return self._account.damage
-
-    @property
-    def covered_seconds(self) -> float:
-        """Length of what `frames` has decoded so far, gaps left out."""
-        return self._account.covered_seconds
-
-    @property
-    def end_time(self) -> Fraction:
-        """End of the last frame given out, on the playback clock."""
-        return self._account.end_time
-
-    @property
-    def frames_decoded(self) -> int:
-        """Pictures that `frames` has decoded so far, whether it gave them out or not."""
-        return self._account.frames_decoded
-
-    def frames(
-        self,
-        *,
-        start: Fraction | None = None,
-        end: Fraction | None = None,
-        skip: Skip = Skip.NOTHING,
-        grid: Grid | None = None,
-    ) -> Iterator[Frame]:
-        """Iterate over the frames shown in [start, end); nothing is skipped, and what comes before `start` is decoded.
-
-        Raises:
-            VideoDecodeError: Not one frame could be decoded though the whole stream was wanted.
-            VideoReadError: The content changed before the whole stream was read.
-            UnsupportedVideoError: The library's times cannot be trusted on this file.
-            ValueError: The stream is closed.
-        """
-        del skip, grid
-        if self._is_closed:
-            raise ValueError(f"{self.info.uri!r} is closed; open it again")
-        one_pass = self._shown(start, end)
-        self._passes.append(one_pass)
-        return one_pass
+    def _pictures(self, coverage: Coverage) -> Generator[tuple[PacketTime, Picture]]:
+        """All pictures with their exact times, in order; damage is noted in `coverage`."""
 
     def packets(self) -> Packets | None:
         """None: this backend leaves no packet undecoded."""
         return None
 
     def frames_within(self, spans: Sequence[Span], *, skip: Skip = Skip.NOTHING) -> Iterator[Frame]:
-        """Not to be had of this backend.
+        """Not supported by this backend.
 
         Raises:
             ValueError: Always.
@@ -235,39 +182,17 @@ class WholePictureStream(ABC):
         del spans, skip
         raise ValueError(f"{self.info.uri!r}: this backend decodes every frame; use decoding.backend: pyav")
 
-    def close(self) -> None:
-        """Give the file and the decoder back."""
-        self._is_closed = True
-        for one_pass in self._passes:
-            one_pass.close()
-        self._passes.clear()
-        self._probe.media.close()
+    def _shown(self, start: Fraction | None, end: Fraction | None, skip: Skip, grid: Grid | None) -> Generator[Frame]:
+        del skip, grid
+        coverage = self._coverage = Coverage(self._probe.frame_duration)
+        yield from self._counted(self._timed(coverage), coverage, start, end)
 
-    def __enter__(self) -> WholePictureStream:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    def _shown(self, start: Fraction | None, end: Fraction | None) -> Generator[Frame]:
-        account = self._account = Account(self._probe.frame_duration)
-        for frame in shown_within(self._timed(account), start, end):
-            account.give(frame.time, frame.duration)
-            yield frame
-        if start is not None or end is not None:
-            return
-        self._probe.media.check_unchanged()
-        if account.is_empty:
-            why = "; ".join(account.damage) or "the library gives no reason; try decoding.backend: pyav"
-            problem = f"not one frame of its {self.info.codec} stream can be decoded: {why}"
-            raise VideoDecodeError(self.info.uri, problem)
-
-    def _timed(self, account: Account) -> Generator[WholeFrame]:
+    def _timed(self, coverage: Coverage) -> Generator[WholeFrame]:
         last: Fraction | None = None
-        for packet, picture in self._pictures(account):
-            account.frames_decoded += 1
+        for packet, picture in self._pictures(coverage):
+            coverage.frames_decoded += 1
             time, duration = packet.seconds(self._probe)
             if last is None or time > last:
                 yield WholeFrame(packet.pts, time, duration, packet.is_keyframe, picture, self._scaler)
                 last = time
-        account.check_end(None if self._probe.has_other_ends else self._probe.expected_end)
+        coverage.check_end(None if self._probe.has_other_ends else self._probe.expected_end)

@@ -16,31 +16,31 @@ from pipeline.experiments.joint_sampling import Shared
 from pipeline.sampling import FixedRate, FrameSampler, Keyframe, Novelty, SceneChange
 from pipeline.testing.sampler import GreyFrame
 from pipeline.video import Decoding, make_decoder
-from pipeline.video.coverage import Account
+from pipeline.video.coverage import Coverage
 
 
 @dataclass
-class AccountedStream:
+class CoveredStream:
     """What a stream says while its frames are given out."""
 
-    account: Account
+    coverage: Coverage
 
     @property
     def covered_seconds(self) -> float:
-        return self.account.covered_seconds
+        return self.coverage.covered_seconds
 
     @property
     def end_time(self) -> Fraction:
-        return self.account.end_time
+        return self.coverage.end_time
 
 
 def lost_time(frames: list[GreyFrame], *lost: Fraction) -> LostTime:
-    account = Account(Fraction(1, 25))
-    seen = LostTime(AccountedStream(account))  # type: ignore[arg-type]  # it is asked nothing else
+    coverage = Coverage(Fraction(1, 25))
+    seen = LostTime(CoveredStream(coverage))  # type: ignore[arg-type]  # it is asked nothing else
     for time in lost:
-        account.lose("a picture cannot be decoded", time)
+        coverage.lose("a picture cannot be decoded", time)
     for frame in frames:
-        account.give(frame.time, frame.duration)
+        coverage.give(frame.time, frame.duration)
         seen.see(frame)
     return seen
 

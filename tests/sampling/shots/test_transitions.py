@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from synthetic_films import HEIGHT, WIDTH, Picture, film
 
-from pipeline.sampling import Shots
+from pipeline.sampling import ShotList
 from pipeline.sampling.shots.transitions import (
     Transition,
     TransitionKind,
@@ -44,7 +44,7 @@ def mixed(before: Sequence[Picture], after: Sequence[Picture]) -> list[Picture]:
 def found(pictures: Sequence[Picture], rate: int = 25) -> tuple[Transition, ...]:
     search = TransitionSearch()
     for frame in film(pictures, [Fraction(number, rate) for number in range(len(pictures))]):
-        search.feed(frame.time, frame.glance())
+        search.feed(frame.time, frame.thumbnail())
     return search.finish()
 
 
@@ -128,10 +128,10 @@ def test_what_does_not_follow_is_not_compared() -> None:
     search = TransitionSearch()
     pictures = film(joined(1.0))
     for frame in pictures[:60]:
-        search.feed(frame.time, frame.glance())
+        search.feed(frame.time, frame.thumbnail())
     search.break_off()
     for frame in pictures[75:]:
-        search.feed(frame.time, frame.glance())
+        search.feed(frame.time, frame.thumbnail())
     transitions = search.finish()
     # Of a dissolve that is cut off, its part may be seen.
     assert all(transition.end_seconds <= pictures[60].time for transition in transitions)
@@ -143,13 +143,13 @@ def test_what_does_not_follow_is_not_compared() -> None:
 )
 def test_a_shot_begins_within_a_gradual_transition(kind: TransitionKind, boundary: float) -> None:
     transition = Transition(Fraction(5), Fraction(6), kind)
-    shots = Shots((Fraction(2), Fraction(9)), Fraction(10), (), 100, (transition,))
+    shots = ShotList((Fraction(2), Fraction(9)), Fraction(10), (), 100, (transition,))
     assert shots.boundaries == (2, Fraction(boundary), 9)
 
 
 def test_fades_at_the_ends_of_a_video_divide_no_shot() -> None:
     opening, closing = (Transition(Fraction(s), Fraction(s + 1), kind) for s, kind in ((0, "fade_in"), (9, "fade_out")))
-    assert Shots((Fraction(2),), Fraction(10), (), 100, (opening, closing)).boundaries == (2,)
+    assert ShotList((Fraction(2),), Fraction(10), (), 100, (opening, closing)).boundaries == (2,)
 
 
 def part(kind: TransitionKind, start: str, end: str, level: float = 0.0) -> _Found:
@@ -191,7 +191,7 @@ def test_pictures_are_looked_at_seven_hundredths_of_a_second_apart() -> None:
     search = TransitionSearch()
     (frame,) = film(still(1, 1))
     assert search.wants(Fraction(-5))
-    search.feed(Fraction(1), frame.glance())
+    search.feed(Fraction(1), frame.thumbnail())
     assert [search.wants(Fraction(ticks, 1000)) for ticks in (1000, 1069, 1070, 1071)] == [False, False, True, True]
     search.break_off()
     assert search.wants(Fraction(0))

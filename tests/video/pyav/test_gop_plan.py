@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.testing.examples import examples
 from pipeline.types import Grid
-from pipeline.video.pyav.gop_plan import Step, Use, planned
+from pipeline.video.pyav.gop_plan import PlannedPacket, Use, planned
 
 ONE_A_SECOND = Grid(Fraction(1))
 SIGNS = {Use.SHOWN: "S", Use.REFERENCE: "r", Use.NOTHING: "."}
@@ -27,7 +27,7 @@ class FakePacket:
 
 def steps_of(
     keys: str, times: Sequence[float | None], grid: Grid = ONE_A_SECOND, size: int = 1000
-) -> list[Step[FakePacket]]:
+) -> list[PlannedPacket[FakePacket]]:
     """A plan of packets in decoding order: "K" is a keyframe."""
     exact = [None if time is None else Fraction(str(time)) for time in times]
     packets = [(FakePacket(key == "K", size), time) for key, time in zip(keys, exact, strict=True)]
@@ -36,7 +36,7 @@ def steps_of(
     return steps
 
 
-def signs(steps: list[Step[FakePacket]]) -> str:
+def signs(steps: list[PlannedPacket[FakePacket]]) -> str:
     """S for shown, r for referred to, . for left out; ! goes before a fresh start."""
     return "".join("!" * step.is_fresh_start + SIGNS[step.use] for step in steps)
 

@@ -14,9 +14,9 @@ from video_factory import Made, make_video, number_of, steady
 from pipeline.io.media import open_media
 from pipeline.io.settings import Fetching
 from pipeline.types import Grid
-from pipeline.video.coverage import Account
+from pipeline.video.coverage import Coverage
 from pipeline.video.probe import Probe, open_stream, probe
-from pipeline.video.pyav import seek_plan as jumps
+from pipeline.video.pyav import seek_plan
 from pipeline.video.pyav.decoder import PyAVDecoder, PyAVStream
 from pipeline.video.pyav.packet_reader import PictureReader
 from pipeline.video.repair.keyframe_flags import FalseKeyframeError
@@ -73,85 +73,85 @@ def probed(made: Made) -> Probe:
 
 def read(
     made: Made, faults: dict[int, int] | None = None, *, late_seconds: int = 0, **options: Any
-) -> tuple[list[int], Account]:
-    """Numbers of the pictures that come, and the account of them."""
+) -> tuple[list[int], Coverage]:
+    """Numbers of the pictures that come, and the coverage of them."""
     known = probed(made)
-    account = Account(known.frame_duration)
+    coverage = Coverage(known.frame_duration)
     with open_stream(known, reads_all=False) as (container, stream):
         faulty: Any = FaultyContainer(container, faults, late_seconds)
-        reader = PictureReader(known, faulty, stream, account, **options)
+        reader = PictureReader(known, faulty, stream, coverage, **options)
         numbers = []
         for picture in reader.pictures():
             assert picture.pts is not None
-            account.give(picture.pts * known.info.time_base, Fraction(1, 10))
+            coverage.give(picture.pts * known.info.time_base, Fraction(1, 10))
             numbers.append(number_of(picture.to_ndarray(format="rgb24")))
         reader.check_end()
-    return numbers, account
+    return numbers, coverage
 
 
-def sentences(account: Account) -> Sequence[str]:
-    return [sentence.partition(":")[0] for sentence in account.damage]
+def sentences(coverage: Coverage) -> Sequence[str]:
+    return [sentence.partition(":")[0] for sentence in coverage.damage]
 
 
 def test_a_whole_file_has_no_damage(film: Made) -> None:
-    numbers, account = read(film)
-    assert (numbers, account.damage, account.covered_seconds) == (list(film.numbers), (), pytest.approx(10.0))
+    numbers, coverage = read(film)
+    assert (numbers, coverage.damage, coverage.covered_seconds) == (list(film.numbers), (), pytest.approx(10.0))
 
 
 def test_two_read_errors_apart_are_two_faults_and_the_rest_is_read(film: Made) -> None:
-    numbers, account = read(film, {20: 1, 59: 1})
+    numbers, coverage = read(film, {20: 1, 59: 1})
     assert [number for number in film.numbers if number not in numbers] == [21, 61]
-    assert sentences(account) == [
+    assert sentences(coverage) == [
         "at 2.000 s, the file cannot be read on",
         "at 6.000 s, the file cannot be read on",
     ]
-    assert account.covered_seconds == pytest.approx(9.8)
+    assert coverage.covered_seconds == pytest.approx(9.8)
 
 
 def test_errors_at_one_place_are_one_fault(film: Made) -> None:
-    numbers, account = read(film, {20: 19})
+    numbers, coverage = read(film, {20: 19})
     assert numbers[:20] == list(film.numbers[:20])
     assert numbers[-1] == film.numbers[-1]
-    assert sentences(account) == ["at 2.000 s, the file cannot be read on"]
+    assert sentences(coverage) == ["at 2.000 s, the file cannot be read on"]
 
 
 def test_reading_ends_where_there_is_no_progress(film: Made) -> None:
-    numbers, account = read(film, {20: 20})
+    numbers, coverage = read(film, {20: 20})
     assert numbers == list(film.numbers[:20])
-    assert sentences(account) == [
+    assert sentences(coverage) == [
         "at 2.000 s, the file cannot be read on (2 times)",
         "it ends at 2.000 s, its container says 10.000 s",
     ]
 
 
 def test_errors_count_anew_once_a_packet_came(film: Made) -> None:
-    numbers, account = read(film, {20: 12, 21: 12, 22: 12})
+    numbers, coverage = read(film, {20: 12, 21: 12, 22: 12})
     assert numbers[-1] == film.numbers[-1]
-    assert sentences(account) == ["from 2.000 s to 2.400 s, the file cannot be read on (3 times)"]
+    assert sentences(coverage) == ["from 2.000 s to 2.400 s, the file cannot be read on (3 times)"]
 
 
 def test_an_error_before_the_first_frame_is_at_an_unknown_time(film: Made) -> None:
-    numbers, account = read(film, {0: 1})
+    numbers, coverage = read(film, {0: 1})
     assert numbers == list(film.numbers[1:])
-    assert sentences(account) == ["at an unknown time, the file cannot be read on"]
+    assert sentences(coverage) == ["at an unknown time, the file cannot be read on"]
 
 
 @pytest.mark.parametrize("late_seconds", [0, 3])
 def test_a_jump_that_lands_late_is_not_taken(grouped: Made, monkeypatch: pytest.MonkeyPatch, late_seconds: int) -> None:
-    monkeypatch.setattr(jumps, "_LEAST_BYTES", 0)
+    monkeypatch.setattr(seek_plan, "_LEAST_BYTES", 0)
     grid = Grid(Fraction(1, 12))
     if late_seconds:
         with pytest.raises(FalseKeyframeError):
             read(grouped, late_seconds=late_seconds, grid=grid)
         return
-    numbers, account = read(grouped, grid=grid)
+    numbers, coverage = read(grouped, grid=grid)
     assert {1, 121, 241} <= set(numbers)
     assert len(numbers) < 20
-    assert account.damage == ()
+    assert coverage.damage == ()
 
 
 def test_a_jump_that_lands_early_reads_on_to_its_target(grouped: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jumps, "_LEAST_BYTES", 0)
+    monkeypatch.setattr(seek_plan, "_LEAST_BYTES", 0)
     grid = Grid(Fraction(1, 12))
     assert read(grouped, late_seconds=-2, grid=grid)[0] == read(grouped, grid=grid)[0]
 

@@ -12,9 +12,9 @@ from pipeline.io.settings import Fetching
 from pipeline.sampling import FixedRate
 from pipeline.types import Grid
 from pipeline.video.probe import probe
-from pipeline.video.pyav import seek_plan as jumps
+from pipeline.video.pyav import seek_plan
 from pipeline.video.pyav.decoder import PyAVDecoder
-from pipeline.video.pyav.seek_plan import IndexedKeyframe, Jumps, jumps_of
+from pipeline.video.pyav.seek_plan import IndexedKeyframe, SeekPlan, seek_plan_of
 
 MEGABYTE = 2**20
 B_FRAMES = {"bf": "2", "x264-params": "scenecut=0:open-gop=0"}
@@ -24,12 +24,12 @@ def every_two_seconds(count: int, megabytes: int = 1) -> list[IndexedKeyframe]:
     return [IndexedKeyframe(2 * number, number * megabytes * MEGABYTE) for number in range(count)]
 
 
-def jumps_in(keyframes: list[IndexedKeyframe], fps: float | Fraction, tolerance: int = 0) -> Jumps:
+def plan_in(keyframes: list[IndexedKeyframe], fps: float | Fraction, tolerance: int = 0) -> SeekPlan:
     grid = Grid(Fraction(fps), Fraction(tolerance))
-    return Jumps(keyframes, grid, time_base=Fraction(1), start_time=Fraction(0))
+    return SeekPlan(keyframes, grid, time_base=Fraction(1), start_time=Fraction(0))
 
 
-def read_groups(found: Jumps, keyframes: list[IndexedKeyframe]) -> list[int]:
+def read_groups(found: SeekPlan, keyframes: list[IndexedKeyframe]) -> list[int]:
     """Numbers of the groups that are read."""
     number, read = 0, []
     while number < len(keyframes):
@@ -43,37 +43,37 @@ def read_groups(found: Jumps, keyframes: list[IndexedKeyframe]) -> list[int]:
 
 def test_groups_around_each_point_are_read_and_the_ends() -> None:
     keyframes = every_two_seconds(40)
-    read = read_groups(jumps_in(keyframes, fps=1 / 32), keyframes)
+    read = read_groups(plan_in(keyframes, fps=1 / 32), keyframes)
     assert read == [0, 1, 14, 15, 16, 17, 30, 31, 32, 33, 38, 39]
 
 
 def test_a_tolerance_widens_what_is_read() -> None:
     keyframes = every_two_seconds(40)
-    read = read_groups(jumps_in(keyframes, fps=1 / 32, tolerance=4), keyframes)
+    read = read_groups(plan_in(keyframes, fps=1 / 32, tolerance=4), keyframes)
     assert set(range(12, 20)) <= set(read)
 
 
 def test_close_points_leave_nothing_out() -> None:
     keyframes = every_two_seconds(40)
-    assert read_groups(jumps_in(keyframes, fps=0.2), keyframes) == list(range(40))
+    assert read_groups(plan_in(keyframes, fps=0.2), keyframes) == list(range(40))
 
 
 def test_little_is_read_rather_than_sought() -> None:
     keyframes = [IndexedKeyframe(2 * number, number * 1000) for number in range(40)]
-    assert read_groups(jumps_in(keyframes, fps=1 / 32), keyframes) == list(range(40))
+    assert read_groups(plan_in(keyframes, fps=1 / 32), keyframes) == list(range(40))
 
 
 def test_a_keyframe_that_the_index_does_not_have_is_read_on_from() -> None:
-    assert jumps_in(every_two_seconds(40), fps=1 / 32).beyond(7) is None
+    assert plan_in(every_two_seconds(40), fps=1 / 32).beyond(7) is None
 
 
 def test_a_group_that_a_point_only_touches_is_read_with_its_neighbours() -> None:
     keyframes = every_two_seconds(40)
     # Group 15 begins at the point, 30 s; those from 13 to 16 lie within a second and a group of it.
-    read = read_groups(jumps_in(keyframes, fps=Fraction(1, 30)), keyframes)
+    read = read_groups(plan_in(keyframes, fps=Fraction(1, 30)), keyframes)
     assert read == [0, 1, 13, 14, 15, 16, 28, 29, 30, 31, 38, 39]
     # A point at the very start of what lies close is close, and one at its end is not.
-    read = read_groups(jumps_in(keyframes, fps=Fraction(1, 29)), keyframes)
+    read = read_groups(plan_in(keyframes, fps=Fraction(1, 29)), keyframes)
     assert read == [0, 1, 13, 14, 15, 16, 27, 28, 29, 30, 38, 39]
 
 
@@ -81,24 +81,24 @@ def test_a_group_that_a_point_only_touches_is_read_with_its_neighbours() -> None
 def test_points_are_those_of_the_playback_clock(zero: int, first: int) -> None:
     keyframes = [IndexedKeyframe(2000 * number, number * MEGABYTE) for number in range(40)]
     grid = Grid(Fraction(1, 30))
-    found = Jumps(keyframes, grid, time_base=Fraction(1, 1000), start_time=Fraction(zero))
+    found = SeekPlan(keyframes, grid, time_base=Fraction(1, 1000), start_time=Fraction(zero))
     assert read_groups(found, keyframes)[:4] == [0, 1, first, first + 1]
 
 
 @pytest.mark.parametrize(("size", "is_sought"), [(MEGABYTE // 11 + 1, True), (MEGABYTE // 11, False)])
 def test_a_megabyte_is_worth_a_jump(size: int, is_sought: bool) -> None:
     keyframes = [IndexedKeyframe(2 * number, number * size) for number in range(40)]
-    target = jumps_in(keyframes, fps=Fraction(1, 30)).beyond(keyframes[2].dts)
+    target = plan_in(keyframes, fps=Fraction(1, 30)).beyond(keyframes[2].dts)
     assert (target is not None) == is_sought
     exact = [IndexedKeyframe(2 * number, number * MEGABYTE // 11 + (number == 13)) for number in range(40)]
     assert (exact[13].position - exact[2].position >= MEGABYTE) == (
-        jumps_in(exact, fps=Fraction(1, 30)).beyond(exact[2].dts) is not None
+        plan_in(exact, fps=Fraction(1, 30)).beyond(exact[2].dts) is not None
     )
 
 
 def test_only_a_keyframe_of_the_index_is_jumped_from() -> None:
     keyframes = every_two_seconds(40)
-    found = jumps_in(keyframes, fps=Fraction(1, 30))
+    found = plan_in(keyframes, fps=Fraction(1, 30))
     assert found.beyond(-1) is None
     assert found.beyond(5) is None
     assert found.beyond(79) is None
@@ -112,7 +112,7 @@ def test_only_a_keyframe_of_the_index_is_jumped_from() -> None:
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_of_few_groups_all_are_read(count: int) -> None:
     keyframes = every_two_seconds(count)
-    assert read_groups(jumps_in(keyframes, fps=1 / 1000), keyframes) == list(range(count))
+    assert read_groups(plan_in(keyframes, fps=1 / 1000), keyframes) == list(range(count))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_points_must_lie_further_apart_than_what_is_read_around_them(
 ) -> None:
     with av.open(str(long_film)) as container:
         grid = Grid(rate, Fraction(tolerance))
-        found = jumps_of(probe(open_media(str(long_film), Fetching())), container.streams.video[0], grid)
+        found = seek_plan_of(probe(open_media(str(long_film), Fetching())), container.streams.video[0], grid)
     assert (found is not None) == is_worth_it
 
 
@@ -143,7 +143,7 @@ def long_film(tmp_path_factory: pytest.TempPathFactory) -> Made:
 def test_what_is_far_from_any_point_is_not_read(
     long_film: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tolerance_seconds: float
 ) -> None:
-    monkeypatch.setattr(jumps, "_LEAST_BYTES", 0)
+    monkeypatch.setattr(seek_plan, "_LEAST_BYTES", 0)
     sampler = FixedRate(fps=0.05, tolerance_seconds=tolerance_seconds)
     broken = damaged(long_film, tmp_path / "broken.mp4", packets=[*range(80, 130), *range(280, 330), *range(480, 530)])
     with PyAVDecoder().open(str(broken)) as stream:
@@ -161,7 +161,7 @@ def test_what_is_far_from_any_point_is_not_read(
 
 
 def test_a_file_that_ends_early_says_so(long_film: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jumps, "_LEAST_BYTES", 0)
+    monkeypatch.setattr(seek_plan, "_LEAST_BYTES", 0)
     path = tmp_path / "front.mp4"
     made = make_video(
         path, steady(600, 10), options=B_FRAMES, keyframe_every=10, noise=10, muxer_options={"movflags": "faststart"}
@@ -177,5 +177,5 @@ def test_a_file_that_ends_early_says_so(long_film: Made, tmp_path: Path, monkeyp
 def test_the_index_is_not_looked_through_for_points_that_are_close(long_film: Made) -> None:
     with av.open(str(long_film)) as container:
         stream = container.streams.video[0]
-        assert jumps_of(probe(open_media(str(long_film), Fetching())), stream, Grid(Fraction(1))) is None
-        assert jumps_of(probe(open_media(str(long_film), Fetching())), stream, Grid(Fraction(1, 20))) is not None
+        assert seek_plan_of(probe(open_media(str(long_film), Fetching())), stream, Grid(Fraction(1))) is None
+        assert seek_plan_of(probe(open_media(str(long_film), Fetching())), stream, Grid(Fraction(1, 20))) is not None

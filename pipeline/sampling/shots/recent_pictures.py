@@ -1,4 +1,4 @@
-"""The latest pictures of a video, in a few numbers each."""
+"""A bounded buffer of a video's latest pictures, reduced to a few numbers each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["COLOURS", "Numbers", "Point", "Points"]
+__all__ = ["COLOURS", "Numbers", "RecentPicture", "RecentPictures"]
 
 _COARSE = 4
 
@@ -18,7 +18,7 @@ COLOURS = 3 * (36 // _COARSE) * (64 // _COARSE)
 
 Numbers = npt.NDArray[np.float64]
 
-# Points in memory, at least.
+# Pictures in memory, at least.
 _BUFFERED = 128
 _ROUNDING_SECONDS = 1e-6
 # Standard deviation of brightness of a picture that shows nothing.
@@ -26,8 +26,8 @@ _BLANK_DEVIATION = 5.0
 
 
 @dataclass(frozen=True, eq=False)
-class Point:
-    """A picture that was looked at.
+class RecentPicture:
+    """The time and brightness of a picture.
 
     Attributes:
         time: Seconds.
@@ -43,8 +43,8 @@ class Point:
         return float(self.brightness.std()) < _BLANK_DEVIATION
 
 
-class Points:
-    """The latest pictures that were looked at; memory is bounded.
+class RecentPictures:
+    """The latest pictures of a video, in bounded memory.
 
     Args:
         longest_seconds: How far back they reach from the latest one.
@@ -52,17 +52,17 @@ class Points:
 
     def __init__(self, longest_seconds: float) -> None:
         self._longest_seconds = longest_seconds
-        self._points: deque[Point] = deque()
+        self._pictures: deque[RecentPicture] = deque()
         # Rows of a buffer, which are moved to its beginning once in a while.
         self._seconds: Numbers = np.zeros(_BUFFERED)
         self._colours: npt.NDArray[np.float32] = np.zeros((_BUFFERED, COLOURS), np.float32)
         self._end = 0
 
     def __len__(self) -> int:
-        return len(self._points)
+        return len(self._pictures)
 
-    def __getitem__(self, place: int) -> Point:
-        return self._points[place]
+    def __getitem__(self, place: int) -> RecentPicture:
+        return self._pictures[place]
 
     @property
     def seconds(self) -> Numbers:
@@ -74,28 +74,28 @@ class Points:
         """float32 (N, 432) means of blocks of the brightness and of both colours."""
         return self._colours[self._end - len(self) : self._end]
 
-    def append(self, time: Fraction, glance: npt.NDArray[np.uint8]) -> None:
-        """Add a picture, as `Frame.glance` gives it, and drop pictures that are too old."""
+    def append(self, time: Fraction, thumbnail: npt.NDArray[np.uint8]) -> None:
+        """Add a picture, as `Frame.thumbnail` gives it, and drop pictures that are too old."""
         if self._end == _BUFFERED:
             count = len(self)
             self._seconds[:count], self._colours[:count] = self.seconds.copy(), self.colours.copy()
             self._end = count
         self._seconds[self._end] = time
-        self._colours[self._end] = _in_blocks(glance)
+        self._colours[self._end] = _in_blocks(thumbnail)
         self._end += 1
-        self._points.append(Point(time, glance[0]))
+        self._pictures.append(RecentPicture(time, thumbnail[0]))
         oldest = self._seconds[self._end - 1] - self._longest_seconds - _ROUNDING_SECONDS
         while self.seconds[0] < oldest or len(self) == _BUFFERED:
-            self._points.popleft()
+            self._pictures.popleft()
 
     def clear(self) -> None:
         """Forget all."""
-        self._points.clear()
+        self._pictures.clear()
 
 
-def _in_blocks(glance: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Means of blocks of a glance: float32 (432,)."""
-    rows = glance.reshape(-1, _COARSE, glance.shape[2]).sum(1, dtype=np.uint16)
+def _in_blocks(thumbnail: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Means of blocks of a thumbnail: float32 (432,)."""
+    rows = thumbnail.reshape(-1, _COARSE, thumbnail.shape[2]).sum(1, dtype=np.uint16)
     columns = rows.reshape(-1, _COARSE)
     sums: npt.NDArray[np.uint16] = columns[:, 0] + columns[:, 1]
     for column in range(2, _COARSE):
