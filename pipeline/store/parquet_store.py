@@ -4,52 +4,40 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
-from importlib.metadata import version
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
 from pipeline.store.atomic_folder import Place
-from pipeline.store.checks import check_frames, check_record, check_seconds, check_unit_length, shown
-from pipeline.store.checksum import CHECKSUM_KEY, FileState, state_of
+from pipeline.store.checks import check_frames, check_record, check_unit_length
+from pipeline.store.checksum import FileState
 from pipeline.store.file_forms import NOTE, VIDEO_ID
 from pipeline.store.frame_sample import FRAMES_OF_A_VIDEO, FrameSample, draw_sample, keep_sample, kept_sample
 from pipeline.store.frames_file import check_size, read_columns, read_pts, read_some_vectors, write_frames
+from pipeline.store.frames_metadata import (
+    BROKEN,
+    METADATA_KEY,
+    Outline,
+    broken_file,
+    check_details,
+    checksum_state,
+    cuts_of,
+    details_of,
+)
 from pipeline.store.name_files import NameFiles, names_folder
-from pipeline.store.record_json import checked_text, fraction_from, fraction_text, parsed, record_from, record_mapping
+from pipeline.store.record_json import fraction_from, parsed, record_from
 from pipeline.types import FrameEmbeddings, VideoRecord
 
-__all__ = ["Outline", "ParquetStore", "recorded_names"]
+__all__ = ["ParquetStore"]
 
 T = TypeVar("T")
-
-_FORMAT = 1
-_METADATA_KEY = b"momentseek"
-# What a damaged or hostile file makes of reading it; a file of any size may claim to hold rows without end.
-_BROKEN = (OSError, pa.ArrowException, ArithmeticError, AttributeError, KeyError, MemoryError, TypeError, ValueError)
-
-
-@dataclass(frozen=True, eq=False)
-class Outline:
-    """What there is of a video beside its embeddings.
-
-    Attributes:
-        pts: int64 (N,), of its frames.
-        dimension: Of their embeddings.
-        cuts_seconds: As of `FrameEmbeddings`.
-    """
-
-    pts: npt.NDArray[np.int64]
-    dimension: int
-    cuts_seconds: tuple[float, ...] | None
 
 
 @dataclass(frozen=True)
@@ -89,6 +77,10 @@ class ParquetStore:
     def __getstate__(self) -> dict[str, str]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
+    @property
+    def _fingerprints(self) -> dict[str, str]:
+        return {"sampling_fingerprint": self.sampling_fingerprint, "encoder_fingerprint": self.encoder_fingerprint}
+
     @cached_property
     def _place(self) -> Place:
         return Place(self.root_url, f"frames/{self.sampling_fingerprint}-{self.encoder_fingerprint}")
@@ -108,7 +100,9 @@ class ParquetStore:
         if not VIDEO_ID.fullmatch(record.video_id):
             raise ValueError(f"a video id becomes a file name; it cannot be {record.video_id!r}")
         with self._place.writing(_file_of(record.video_id)) as file:
-            write_frames(file, frames, {_METADATA_KEY: json.dumps(self._details(record, frames)).encode()})
+            write_frames(
+                file, frames, {METADATA_KEY: json.dumps(details_of(record, frames, self._fingerprints)).encode()}
+            )
         try:
             self._place.delete_folder(names_folder(record.video_id), NOTE)
         except OSError as error:
@@ -129,14 +123,14 @@ class ParquetStore:
                     time_base=fraction_from(details["time_base"]),
                     times_seconds=columns.times_seconds,
                     vectors=columns.vectors,
-                    cuts_seconds=_cuts_of(details),
+                    cuts_seconds=cuts_of(details),
                     duration_seconds=details["duration_seconds"],
                     seen_until_seconds=columns.seen_until_seconds,
                     step_seconds=details.get("step_seconds"),
                 )
             )
-        except _BROKEN as error:
-            raise self._broken(video_id, error) from error
+        except BROKEN as error:
+            raise broken_file(self._path(video_id), error) from error
 
     def outline(self, video_id: str) -> Outline:
         """What there is of a video, read without its embeddings.
@@ -146,9 +140,9 @@ class ParquetStore:
         """
         (pts, dimension), details = self._opened(video_id, read_pts) or self._refuse(video_id)
         try:
-            return Outline(pts, dimension, _cuts_of(details))
-        except _BROKEN as error:
-            raise self._broken(video_id, error) from error
+            return Outline(pts, dimension, cuts_of(details))
+        except BROKEN as error:
+            raise broken_file(self._path(video_id), error) from error
 
     def file_state(self, video_id: str) -> FileState:
         """Whether a video's file still has the checksum that it was written with; all of it is read.
@@ -162,17 +156,11 @@ class ParquetStore:
             self._refuse(video_id)
         try:
             with self._place.open(_file_of(video_id)) as file:
-                try:
-                    metadata = pq.ParquetFile(file).metadata.metadata or {}
-                    is_marked = "checksum" in parsed(metadata[_METADATA_KEY])
-                except _BROKEN:
-                    return "changed"
-                state = state_of(file, metadata.get(CHECKSUM_KEY))
-                return "changed" if is_marked and state == "no checksum" else state
+                return checksum_state(file)
         except FileNotFoundError:
             self._refuse(video_id)
         except OSError as error:
-            raise self._broken(video_id, error) from error
+            raise broken_file(self._path(video_id), error) from error
 
     def record(self, video_id: str) -> VideoRecord | None:
         """What is known of a video, read without its vectors; None where it isn't kept.
@@ -186,8 +174,8 @@ class ParquetStore:
         count, details = opened
         try:
             record = check_record(record_from(details["record"]), count)
-        except _BROKEN as error:
-            raise self._broken(video_id, error) from error
+        except BROKEN as error:
+            raise broken_file(self._path(video_id), error) from error
         return self._names.applied_to(record)
 
     def records(self) -> Iterator[VideoRecord]:
@@ -257,8 +245,8 @@ class ParquetStore:
                 return vectors
         except FileNotFoundError:
             return None
-        except _BROKEN as error:
-            raise self._broken(video_id, error) from error
+        except BROKEN as error:
+            raise broken_file(self._path(video_id), error) from error
 
     def video_ids(self) -> list[str]:
         """The ids of all videos, in order.
@@ -334,21 +322,6 @@ class ParquetStore:
             raise StoreError(f"{self._path(video_id)}: cannot be removed: {error}") from error
         return existed
 
-    def _details(self, record: VideoRecord, frames: FrameEmbeddings) -> dict[str, Any]:
-        return {
-            "format": _FORMAT,
-            "record": record_mapping(record),
-            "time_base": fraction_text(frames.time_base),
-            "cuts_seconds": None if frames.cuts_seconds is None else list(frames.cuts_seconds),
-            "duration_seconds": frames.duration_seconds,
-            "step_seconds": frames.step_seconds,
-            "sampling_fingerprint": self.sampling_fingerprint,
-            "encoder_fingerprint": self.encoder_fingerprint,
-            "versions": _versions(),
-            # A file that lost its checksum is not taken for one of an older version.
-            "checksum": "blake2b",
-        }
-
     def _opened(self, video_id: str, read: Callable[[pq.ParquetFile], T]) -> tuple[T, dict[str, Any]] | None:
         """What is read of a video, and its details, checked to be this store's; None where it isn't kept."""
         if not VIDEO_ID.fullmatch(video_id):
@@ -356,81 +329,22 @@ class ParquetStore:
         try:
             with self._place.open(_file_of(video_id)) as file:
                 parquet = pq.ParquetFile(file, page_checksum_verification=True)
-                details = parsed((parquet.schema_arrow.metadata or {})[_METADATA_KEY])
-                self._check(video_id, details)
+                details = parsed((parquet.schema_arrow.metadata or {})[METADATA_KEY])
+                check_details(details, {"video_id": video_id, **self._fingerprints}, self._path(video_id))
                 check_size(parquet)
                 found = read(parquet)
         except FileNotFoundError:
             return None
-        except _BROKEN as error:
-            raise self._broken(video_id, error) from error
+        except BROKEN as error:
+            raise broken_file(self._path(video_id), error) from error
         return found, details
 
     def _refuse(self, video_id: str) -> NoReturn:
         raise StoreError(f"{video_id}: there is no such video in {self._place.root}; index it first")
 
-    def _check(self, video_id: str, details: dict[str, Any]) -> None:
-        if details["format"] != _FORMAT:
-            raise StoreError(
-                f"{self._path(video_id)}: has format {shown(details['format'])}, written by momentseek"
-                f" {_plain(details.get('versions', {}).get('momentseek', 'unknown'))}; this one reads format {_FORMAT}:"
-                " use that version, or delete the file and index the video again"
-            )
-        names = ("sampling_fingerprint", "encoder_fingerprint")
-        ours = {"video_id": video_id, **{name: getattr(self, name) for name in names}}
-        theirs = {"video_id": details["record"]["video_id"], **{name: details[name] for name in names}}
-        wrong = [
-            f"{name} {_plain(theirs[name])} instead of {ours[name]}" for name in ours if ours[name] != theirs[name]
-        ]
-        if wrong:
-            raise StoreError(
-                f"{self._path(video_id)}: belongs elsewhere ({', '.join(wrong)}); move it back or delete it"
-            )
-
-    def _broken(self, video_id: str, error: Exception) -> StoreError:
-        # The operating system's own errors have a number; Arrow raises OSError without one for damaged content.
-        if isinstance(error, OSError) and error.errno is not None:
-            return StoreError(f"{self._path(video_id)}: cannot be read: {error}")
-        cause = " ".join(f"{type(error).__name__}: {error}".split())
-        return StoreError(f"{self._path(video_id)}: is broken ({cause}); delete it and index the video again")
-
     def _path(self, video_id: str) -> str:
         return f"{self._place.root}/{_file_of(video_id)}"
 
 
-def recorded_names(place: Place, file: str) -> tuple[str, ...]:
-    """The names that a video was written with, and those it had lost by then; none where its file is not readable.
-
-    Args:
-        place: Where the file is.
-        file: Its name there.
-    """
-    try:
-        with place.open(file) as opened:
-            record = parsed(pq.ParquetFile(opened).schema_arrow.metadata[_METADATA_KEY])["record"]
-            return tuple(map(checked_text, (*record["names"], *record.get("former_names", ()))))
-    except _BROKEN:
-        return ()
-
-
-def _cuts_of(details: Mapping[str, Any]) -> tuple[float, ...] | None:
-    if details["cuts_seconds"] is None:
-        return None
-    for cut in details["cuts_seconds"]:
-        check_seconds("cuts_seconds", cut)
-    return tuple(details["cuts_seconds"])
-
-
-def _plain(value: object) -> str:
-    """A value for a message, without quotes."""
-    return shown(value).strip("'")
-
-
 def _file_of(video_id: str) -> str:
     return f"{video_id}.parquet"
-
-
-@cache
-def _versions() -> dict[str, str]:
-    """Of what writes a file; to look them up takes as long as to write it."""
-    return {name: version(name) for name in ("momentseek", "pyarrow", "numpy")}

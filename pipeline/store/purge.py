@@ -8,8 +8,8 @@ from pipeline.errors import StoreError
 from pipeline.store.atomic_folder import Place
 from pipeline.store.file_forms import NOTE, STORE, VIDEO_ID, is_temporary_of
 from pipeline.store.frame_sample import BACKGROUND_FILE, kept_sample
+from pipeline.store.frames_metadata import recorded_names
 from pipeline.store.name_files import holder_file
-from pipeline.store.parquet_store import recorded_names
 from pipeline.store.record_json import parsed
 
 __all__ = ["erase", "traces"]
