@@ -9,12 +9,12 @@ from pipeline.errors import ConfigError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["chosen_device", "chosen_precision"]
+__all__ = ["select_device", "select_precision"]
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
 
-def chosen_device(wanted: str) -> torch.device:
+def select_device(wanted: str) -> torch.device:
     """The device of that name; "auto" is the first GPU where there is one.
 
     Raises:
@@ -33,7 +33,7 @@ def chosen_device(wanted: str) -> torch.device:
     return torch.device("cuda:0") if str(device) == "cuda" else device
 
 
-def chosen_precision(wanted: Literal["auto", "fp32", "bf16", "fp16"], device: torch.device) -> Precision:
+def select_precision(wanted: Literal["auto", "fp32", "bf16", "fp16"], device: torch.device) -> Precision:
     """The number format to compute in; "auto" is bf16 where the hardware multiplies in it, fp32 elsewhere.
 
     On a processor with AMX, bf16 is five times as fast as fp32; without AMX or AVX512-BF16 it is slower.

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from pipeline.encode.protocol import OpenEncoder
 
-__all__ = ["GuardedEncoder", "fault_of"]
+__all__ = ["RecoveringEncoder", "fault_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def _own_fault(error: BaseException) -> Literal["memory", "device"] | None:
     return "device" if is_accelerator or _DEVICE.search(said) else None
 
 
-class GuardedEncoder:
+class RecoveringEncoder:
     """An `OpenEncoder` that meets want of memory by smaller batches, and notes when its device is past use.
 
     Once a batch had to be halved, later ones are as small from the start. What comes out is the same.

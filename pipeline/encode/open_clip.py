@@ -13,7 +13,7 @@ from pipeline import allocator
 from pipeline.config import fingerprint
 from pipeline.encode.architecture import Architecture, architecture_of, content_hash, register, resolved
 from pipeline.encode.checkpoint import check_weights_file
-from pipeline.encode.device import Precision, chosen_device, chosen_precision
+from pipeline.encode.device import Precision, select_device, select_precision
 from pipeline.encode.fusion import fused
 from pipeline.encode.loading import LOADING_ERRORS, loaded_network, loaded_tokenizer, refusing_broken
 from pipeline.encode.preprocess import ClipPreprocessing
@@ -103,8 +103,8 @@ class OpenClipEncoder:
         import torch
 
         architecture = architecture_of(self.settings)
-        device = chosen_device(self.settings.device)
-        precision = chosen_precision(self.settings.precision, device)
+        device = select_device(self.settings.device)
+        precision = select_precision(self.settings.precision, device)
         if self.settings.threads is not None:
             torch.set_num_threads(self.settings.threads)
         if device.type == "cpu":

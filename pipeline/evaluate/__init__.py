@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.evaluate.bootstrap import Resampling
 from pipeline.evaluate.comparison import Difference, compare, holm, question_differences
 from pipeline.evaluate.concepts import ConceptScore
-from pipeline.evaluate.evaluation import Answer, Evaluation
+from pipeline.evaluate.evaluation import Evaluation, ScoredAnswer
 from pipeline.evaluate.highlights import FrameSaliency, Saliency, highlight_scores
 from pipeline.evaluate.label_formats import LabelledSet, read_labelled, read_labelled_set
 from pipeline.evaluate.labels import ClipSaliency, LabelledQuery, write_labelled
@@ -16,7 +16,6 @@ from pipeline.evaluate.video_ranking import ndcg
 
 __all__ = [
     "MATCHING_RULE",
-    "Answer",
     "ClipSaliency",
     "ConceptScore",
     "Difference",
@@ -29,6 +28,7 @@ __all__ = [
     "RejectionPoint",
     "Resampling",
     "Saliency",
+    "ScoredAnswer",
     "SearchableLibrary",
     "TopAnswer",
     "average_precision",

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from pipeline.errors import ConfigError
 from pipeline.evaluate.bootstrap import Resampling, drawn_means, grouped, resampling_of
-from pipeline.evaluate.evaluation import Answer, Evaluation
+from pipeline.evaluate.evaluation import Evaluation, ScoredAnswer
 from pipeline.evaluate.metrics import scale_of
 
 __all__ = ["Difference", "compare", "holm", "question_differences"]
@@ -85,7 +85,7 @@ def compare(before: Evaluation, after: Evaluation) -> dict[str, Difference]:
 
 def question_differences(
     before: Evaluation, after: Evaluation, metric: str = "MR-full-mAP"
-) -> list[tuple[Answer, Answer, float]]:
+) -> list[tuple[ScoredAnswer, ScoredAnswer, float]]:
     """The answers of both to each question that has a metric, and by how much its score rose; the greatest rise first.
 
     Questions that rose as much stay in their order. The scores are of 0 to 1, or seconds.
@@ -114,7 +114,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return raised
 
 
-def _is_same(one: Answer | None, other: Answer | None) -> bool:
+def _is_same(one: ScoredAnswer | None, other: ScoredAnswer | None) -> bool:
     if one is None or other is None:
         return False
     return (one.text, one.video, one.truth) == (other.text, other.video, other.truth)

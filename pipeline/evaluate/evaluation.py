@@ -12,11 +12,11 @@ from pipeline.evaluate.metrics import MATCHING_RULE
 from pipeline.evaluate.rejection import RejectionCurve, RejectionPoint
 from pipeline.types import Moment
 
-__all__ = ["Answer", "Evaluation", "restored"]
+__all__ = ["Evaluation", "ScoredAnswer", "restored"]
 
 
 @dataclass(frozen=True)
-class Answer:
+class ScoredAnswer:
     """What a library answered to one labelled query.
 
     Attributes:
@@ -91,7 +91,7 @@ class Evaluation:
     rejection: RejectionCurve | None
     concepts: tuple[ConceptScore, ...]
     concepts_are_named: bool
-    answers: tuple[Answer, ...]
+    answers: tuple[ScoredAnswer, ...]
     rule: str = MATCHING_RULE
     min_score: float = 0.0
 
@@ -100,11 +100,11 @@ class Evaluation:
         """How many queries have nothing as their right answer."""
         return sum(answer.is_absent for answer in self.answers)
 
-    def is_rejected(self, answer: Answer) -> bool:
+    def is_rejected(self, answer: ScoredAnswer) -> bool:
         """Whether its question is answered with nothing: no moment has the score that it takes."""
         return not any(moment.score >= self.min_score for moment in answer.moments)
 
-    def worst(self, count: int = 10) -> tuple[Answer, ...]:
+    def worst(self, count: int = 10) -> tuple[ScoredAnswer, ...]:
         """The true queries of least average precision, then least IoU of the first moment, then in their order."""
         true = [answer for answer in self.answers if not answer.is_absent]
         return tuple(sorted(true, key=lambda answer: (answer.scores["MR-full-mAP"], answer.first_iou))[:count])
@@ -149,7 +149,7 @@ def restored(kept: Mapping[str, Any]) -> Evaluation:
     )
 
 
-def _answer(kept: Mapping[str, Any]) -> Answer:
+def _answer(kept: Mapping[str, Any]) -> ScoredAnswer:
     moments = tuple(
         Moment(
             video_id=kept["video_id"],
@@ -161,7 +161,7 @@ def _answer(kept: Mapping[str, Any]) -> Answer:
         )
         for start, end, score in kept["found"]
     )
-    return Answer(
+    return ScoredAnswer(
         query_id=kept["query_id"],
         text=kept["text"],
         video=kept["video"],

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from pipeline.errors import QueryError
 from pipeline.evaluate.bootstrap import intervals, resampling_of
 from pipeline.evaluate.concepts import concept_scores
-from pipeline.evaluate.evaluation import Answer, Evaluation
+from pipeline.evaluate.evaluation import Evaluation, ScoredAnswer
 from pipeline.evaluate.highlights import Saliency, highlight_scores
 from pipeline.evaluate.labels import LabelledQuery
 from pipeline.evaluate.metrics import as_columns, means, moment_scores, window_ious
@@ -218,9 +218,11 @@ def _evaluation(
     )
 
 
-def _answer(query: LabelledQuery, video_id: str, moments: tuple[Moment, ...], scores: Mapping[str, float]) -> Answer:
+def _answer(
+    query: LabelledQuery, video_id: str, moments: tuple[Moment, ...], scores: Mapping[str, float]
+) -> ScoredAnswer:
     first = [(moment.start_seconds, moment.end_seconds) for moment in moments[:1]]
-    return Answer(
+    return ScoredAnswer(
         query_id=query.query_id,
         text=query.text,
         video=query.video,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pipeline.render.markup import Markup, joined, tag
-from pipeline.render.plot_frame import LEFT, RIGHT, WIDTH, Caption, Frame, percent, picture, shortened, ticks
+from pipeline.render.plot_area import LEFT, RIGHT, WIDTH, Caption, PlotArea, percent, picture, shortened, ticks
 
 __all__ = ["Line", "Part", "bars", "columns", "lines", "stacked"]
 
@@ -56,7 +56,7 @@ def columns(
     """
     end = width * (len(values) - 1) + last_width
     y_ticks = ticks(max([average[0], *values], default=0.0), 4)
-    frame = Frame(_COLUMNS_HEIGHT, end, y_ticks[-1])
+    frame = PlotArea(_COLUMNS_HEIGHT, end, y_ticks[-1])
     parts = [frame.axes(_time_ticks(end), y_ticks, x_said, y_said)]
     for number, value in enumerate(values):
         left, right = frame.x(number * width), frame.x(min(end, (number + 1) * width))
@@ -89,7 +89,7 @@ def lines(
     x_said: Callable[[float], str],
 ) -> Markup:
     """Shares from 0 to 1 as lines over time; arguments as those of `columns`."""
-    frame = Frame(_LINES_HEIGHT, end, 1.0)
+    frame = PlotArea(_LINES_HEIGHT, end, 1.0)
     parts = [frame.axes(_time_ticks(end), [0, 0.25, 0.5, 0.75, 1], x_said, percent)]
     for line in series:
         step = end / max(1, len(line.values))

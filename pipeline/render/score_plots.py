@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.render.markup import Markup, joined, tag
-from pipeline.render.plot_frame import RIGHT, TOP, WIDTH, Caption, Frame, percent, picture, shortened
+from pipeline.render.plot_area import RIGHT, TOP, WIDTH, Caption, PlotArea, percent, picture, shortened
 
-__all__ = ["Bar", "Share", "Stretch", "interval_mark", "score_bars", "shares", "time_line"]
+__all__ = ["Bar", "ShareSeries", "TimelineSpan", "interval_mark", "score_bars", "shares", "time_line"]
 
 _SHARES_HEIGHT, _ROW, _LABEL = 280.0, 26.0, 210.0
 _MOST_POINTS = 300
 
 
 @dataclass(frozen=True)
-class Share:
+class ShareSeries:
     """A share at each threshold, with the class of its colour; a value holds since the threshold before."""
 
     name: str
@@ -35,7 +35,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class TimelineSpan:
     """An interval of a video, with the class of its colour and what is said of it."""
 
     start_seconds: float
@@ -48,7 +48,7 @@ def shares(
     caption: Caption,
     *,
     thresholds: Sequence[float],
-    series: Sequence[Share],
+    series: Sequence[ShareSeries],
     marked: tuple[float, str] | None,
 ) -> Markup:
     """Shares from 0 to 1 over a threshold, as steps, and a dashed line at the threshold that is `marked`.
@@ -61,7 +61,7 @@ def shares(
     """
     room = (thresholds[-1] - thresholds[0]) * 0.04 or 0.01
     low, high = thresholds[0] - room, thresholds[-1] + room
-    frame = Frame(_SHARES_HEIGHT, high, 1.0, low)
+    frame = PlotArea(_SHARES_HEIGHT, high, 1.0, low)
     parts = [
         frame.axes(_round_between(low, high, 8), [0, 0.25, 0.5, 0.75, 1], lambda value: f"{value:.4g}", percent),
     ]
@@ -113,7 +113,7 @@ def interval_mark(value: float, interval: tuple[float, float]) -> Markup:
     return tag("svg", *parts, viewBox="0 0 160 16", class_="mark", aria_hidden="true")
 
 
-def time_line(caption: Caption, rows: Sequence[tuple[str, Sequence[Stretch]]], end_seconds: float) -> Markup:
+def time_line(caption: Caption, rows: Sequence[tuple[str, Sequence[TimelineSpan]]], end_seconds: float) -> Markup:
     """A video's time from left to right, and on each row the intervals that it is about."""
     left, height = 70.0, 22.0
     span = WIDTH - left

@@ -21,12 +21,12 @@ import numpy.typing as npt
 from pipeline.errors import QueryError, StoreError
 from pipeline.search.answer import Absence, Skipped
 from pipeline.search.calibration import probability
-from pipeline.search.embedding_cache import FramesCache
+from pipeline.search.embedding_cache import EmbeddingCache
 from pipeline.search.filters.recording_time import recorded_at, recording_begins
 from pipeline.search.filters.selection import Selection
 from pipeline.search.localization import Curve, Levels, boundary, grown_spans, peak_rows
 from pipeline.search.query import Query
-from pipeline.search.scoring import JudgedStep, curve_of, levels_of
+from pipeline.search.scoring import CalibratedStep, curve_of, levels_of
 from pipeline.search.settings import Searching
 from pipeline.types import FrameEmbeddings, Provenance, VideoRecord
 
@@ -68,7 +68,7 @@ class _Span:
     end_seconds: float
 
 
-def refuse_unknown_words(step: JudgedStep) -> None:
+def refuse_unknown_words(step: CalibratedStep) -> None:
     """Refuse a question with words that the model does not know: it finds them nowhere, whatever is shown.
 
     Raises:
@@ -85,9 +85,9 @@ def refuse_unknown_words(step: JudgedStep) -> None:
 
 def find_absences(
     query: Query,
-    step: JudgedStep,
+    step: CalibratedStep,
     selection: Selection,
-    frames: FramesCache,
+    frames: EmbeddingCache,
     *,
     min_score: float,
     settings: Searching,
@@ -136,7 +136,7 @@ class _SeenForAbsence:
     def __init__(
         self,
         frames: FrameEmbeddings,
-        step: JudgedStep,
+        step: CalibratedStep,
         query: Query,
         begins: datetime | None,
         *,

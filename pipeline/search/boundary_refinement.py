@@ -23,14 +23,14 @@ import numpy.typing as npt
 from pipeline.encode.protocol import OpenEncoder
 from pipeline.errors import VideoError
 from pipeline.search.localization import Span
-from pipeline.search.query_images import Pictures
+from pipeline.search.query_images import QueryImages
 
 __all__ = ["Refiner"]
 
 _log = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float64]
-Judged = Callable[[npt.NDArray[np.float32]], Floats]
+LogOdds = Callable[[npt.NDArray[np.float32]], Floats]
 Between = Callable[[Fraction, Fraction, int], tuple[list[float], npt.NDArray[np.uint8], bool]]
 
 _ROUNDING = Fraction(1, 1_000_000)
@@ -48,11 +48,11 @@ class Refiner:
         pictures: Reads the videos.
     """
 
-    def __init__(self, encoder: OpenEncoder, pictures: Pictures) -> None:
+    def __init__(self, encoder: OpenEncoder, pictures: QueryImages) -> None:
         self._encoder = encoder
         self._pictures = pictures
 
-    def refined(self, uri: str, video_id: str, span: Span, log_odds: Judged) -> Span:
+    def refined(self, uri: str, video_id: str, span: Span, log_odds: LogOdds) -> Span:
         """A span with its uncertain ends looked at again.
 
         Where the video cannot be read any more, or is another one by now, it stays as it was, and that is logged.
@@ -84,7 +84,7 @@ class Refiner:
         )
 
     def _edge(
-        self, read: Between, seconds: float, uncertainty: float, level: float, log_odds: Judged
+        self, read: Between, seconds: float, uncertainty: float, level: float, log_odds: LogOdds
     ) -> tuple[float, float]:
         """The time at which what was below a level begins to be above it, and how far that may be away.
 

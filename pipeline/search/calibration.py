@@ -61,7 +61,7 @@ import numpy.typing as npt
 
 from pipeline.store import FrameSample
 
-__all__ = ["PRIOR_VIDEOS", "Background", "Judge", "probability"]
+__all__ = ["PRIOR_VIDEOS", "Calibration", "Calibrator", "probability"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -78,7 +78,7 @@ _MOST_ALIKE = 0.98
 
 
 @dataclass(frozen=True)
-class Judge:
+class Calibration:
     """What cosines with one thing mean.
 
     Attributes:
@@ -104,7 +104,7 @@ class Judge:
         return self.scale * (base - self.level) - self.log_odds
 
 
-class Background:
+class Calibrator:
     """A library's own frames, and things that they don't show.
 
     Args:
@@ -136,7 +136,9 @@ class Background:
         self._log_odds = math.log(odds)
         self._base_quantile = base_quantile
 
-    def judge(self, vector: npt.NDArray[np.float32], *, is_picture: bool = False, mean_length: float = 1.0) -> Judge:
+    def calibrate(
+        self, vector: npt.NDArray[np.float32], *, is_picture: bool = False, mean_length: float = 1.0
+    ) -> Calibration:
         """What cosines with a float32 (D,) unit vector mean; of a text, or of pictures.
 
         Args:
@@ -146,19 +148,19 @@ class Background:
         """
         if is_picture:
             level = mean_length * self._picture_level
-            return Judge(level, 2 * self._log_odds / (mean_length - level), self._log_odds)
+            return Calibration(level, 2 * self._log_odds / (mean_length - level), self._log_odds)
         frames = self._sample.vectors
         if self._logit_bias is not None:
             level = -(self._logit_bias + self._log_odds) / self._logit_scale
             own = float(np.quantile(frames @ vector, self._base_quantile)) if len(frames) else level
             base = self._drawn(min(own, level), level)
-            return Judge(level, self._logit_scale, self._log_odds, min(base, level))
+            return Calibration(level, self._logit_scale, self._log_odds, min(base, level))
         if not len(frames):
-            return Judge(0.0, self._logit_scale, self._log_odds)
+            return Calibration(0.0, self._logit_scale, self._log_odds)
         cosines = frames @ vector
         level = self._shrunk(float(np.median(cosines)), self._text_levels)
         base = self._shrunk(float(np.quantile(cosines, self._base_quantile)), self._text_bases)
-        return Judge(level, self._logit_scale, self._log_odds, min(base, level))
+        return Calibration(level, self._logit_scale, self._log_odds, min(base, level))
 
     def _shrunk(self, own: float, others: Floats) -> float:
         """A text's level or base, bounded by and drawn towards those of other texts."""

@@ -8,10 +8,10 @@ from pipeline.errors import StoreError
 from pipeline.store.protocol import ReadableStore
 from pipeline.types import FrameEmbeddings, VideoRecord
 
-__all__ = ["FramesCache"]
+__all__ = ["EmbeddingCache"]
 
 
-class FramesCache:
+class EmbeddingCache:
     """Reads videos from a store and keeps those that were asked for last; the newest is kept whatever its size.
 
     Args:

@@ -15,7 +15,7 @@ from pipeline.types import Frame
 from pipeline.video import FORMAT_NAMES, IndexedVideos, read_still
 from pipeline.video.protocol import VideoDecoder
 
-__all__ = ["Pictures"]
+__all__ = ["QueryImages"]
 
 Picture = npt.NDArray[np.uint8]
 
@@ -23,7 +23,7 @@ _OF_A_CLIP = 32
 """Pictures of a clip at most, evenly spread: their mean hardly moves with more."""
 
 
-class Pictures:
+class QueryImages:
     """Decodes and preprocesses.
 
     Args:

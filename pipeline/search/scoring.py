@@ -14,20 +14,20 @@ import numpy.typing as npt
 from pipeline.search.calibration import probability
 from pipeline.search.filters.recording_time import recorded_at, recording_begins
 from pipeline.search.localization import Curve, Levels, Span, best_rows, grown_spans, peak_rows, unrolled
-from pipeline.search.query_embedding import JudgedTerm
-from pipeline.search.ranking import Found
+from pipeline.search.query_embedding import CalibratedTerm
+from pipeline.search.ranking import FoundMoment
 from pipeline.search.sequences import Chain, chains
 from pipeline.search.settings import Searching
 from pipeline.segment.intervals import end_of
 from pipeline.types import FrameEmbeddings, Moment, Provenance, VideoRecord
 
-__all__ = ["JudgedStep", "Peak", "SeenVideo", "curve_of", "found_in", "levels_of", "moment_of", "seen_video"]
+__all__ = ["CalibratedStep", "Peak", "ScoredVideo", "curve_of", "found_in", "levels_of", "moment_of", "score_video"]
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class JudgedStep:
+class CalibratedStep:
     """A step of a question, its terms embedded.
 
     Attributes:
@@ -35,8 +35,8 @@ class JudgedStep:
         without: What it must not, none of it.
     """
 
-    shows: tuple[JudgedTerm, ...]
-    without: tuple[JudgedTerm, ...] = ()
+    shows: tuple[CalibratedTerm, ...]
+    without: tuple[CalibratedTerm, ...] = ()
 
     def log_odds(self, vectors: npt.NDArray[np.float32]) -> Floats:
         """That frames with these float32 (N, D) embeddings answer it: float64 (N,).
@@ -56,7 +56,7 @@ class JudgedStep:
     @property
     def base_log_odds(self) -> float:
         """Log-odds of frames that show none of what is to be shown: those of the term that is least likely there."""
-        return min(term.judge.base_log_odds for term in self.shows)
+        return min(term.calibration.base_log_odds for term in self.shows)
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Peak:
 
 
 @dataclass(frozen=True)
-class SeenVideo:
+class ScoredVideo:
     """A video that was looked at: what of it is needed to show moments, without its frames, which take far more.
 
     Attributes:
@@ -99,17 +99,17 @@ class SeenVideo:
     begins: datetime | None = None
 
 
-def seen_video(
+def score_video(
     record: VideoRecord,
     frames: FrameEmbeddings,
     curves: tuple[Curve, ...] | None,
     *,
-    steps: Sequence[JudgedStep],
+    steps: Sequence[CalibratedStep],
     settings: Searching,
     nominated: Iterable[tuple[float, float]],
     likely: float,
     provenance: Provenance | None,
-) -> SeenVideo:
+) -> ScoredVideo:
     """Look at a video.
 
     Segments nominate videos. The pooled vector of a segment hides a short moment, and which segments the index names
@@ -135,7 +135,7 @@ def seen_video(
     )
     peaks = {span.best_seconds: _peak(frames, span.best_seconds) for of_step in spans for span in of_step}
     begins = recording_begins(record.metadata, settings.recorded_at)
-    return SeenVideo(record, curves, nominated, spans, peaks, frames.time_base, provenance, begins)
+    return ScoredVideo(record, curves, nominated, spans, peaks, frames.time_base, provenance, begins)
 
 
 def _seeds(curve: Curve, nominated: Iterable[tuple[float, float]], least: float) -> set[int]:
@@ -144,7 +144,7 @@ def _seeds(curve: Curve, nominated: Iterable[tuple[float, float]], least: float)
     return weak | peak_rows(curve, least)
 
 
-def curve_of(frames: FrameEmbeddings, step: JudgedStep) -> Curve:
+def curve_of(frames: FrameEmbeddings, step: CalibratedStep) -> Curve:
     """Log-odds over time that a video's frames answer a step; a picture that was seen to last counts as long."""
     times, scores = frames.times_seconds, step.log_odds(frames.vectors)
     if frames.seen_until_seconds is not None:
@@ -171,7 +171,7 @@ def _peak(frames: FrameEmbeddings, seconds: float) -> Peak:
     return Peak(int(frames.pts[row]), frames.vectors[row].copy(), (since, until))
 
 
-def levels_of(step: JudgedStep, curve: Curve, settings: Searching) -> Levels:
+def levels_of(step: CalibratedStep, curve: Curve, settings: Searching) -> Levels:
     """Where the moments of a video end: by the question, the collection and the whole of this video.
 
     Args:
@@ -183,7 +183,7 @@ def levels_of(step: JudgedStep, curve: Curve, settings: Searching) -> Levels:
     return Levels(step.base_log_odds, settings.merge_ratio, settings.edge_ratio, own)
 
 
-def found_in(video: SeenVideo, steps: Sequence[JudgedStep], within_seconds: Sequence[float]) -> list[Found]:
+def found_in(video: ScoredVideo, steps: Sequence[CalibratedStep], within_seconds: Sequence[float]) -> list[FoundMoment]:
     """The moments of a video that answer all steps one after another, best first; weak ones, too.
 
     Args:
@@ -194,13 +194,13 @@ def found_in(video: SeenVideo, steps: Sequence[JudgedStep], within_seconds: Sequ
     return [_found(video, chain, steps) for chain in chains(video.spans, within_seconds)]
 
 
-def _found(video: SeenVideo, chain: Chain, steps: Sequence[JudgedStep]) -> Found:
+def _found(video: ScoredVideo, chain: Chain, steps: Sequence[CalibratedStep]) -> FoundMoment:
     moment = moment_of(video, chain.spans, steps)
     peak = video.peaks[moment.best_seconds]
-    return Found(moment, chain.score, peak.vector, chain.spans, peak.shown_seconds)
+    return FoundMoment(moment, chain.score, peak.vector, chain.spans, peak.shown_seconds)
 
 
-def moment_of(video: SeenVideo, spans: Sequence[Span], steps: Sequence[JudgedStep]) -> Moment:
+def moment_of(video: ScoredVideo, spans: Sequence[Span], steps: Sequence[CalibratedStep]) -> Moment:
     """The moment that spans make, one a step; of several it spans all, and is as good as the weakest."""
     moments = [_moment(video, span, step) for span, step in zip(spans, steps, strict=True)]
     if len(moments) == 1:
@@ -215,7 +215,7 @@ def moment_of(video: SeenVideo, spans: Sequence[Span], steps: Sequence[JudgedSte
     )
 
 
-def _moment(video: SeenVideo, span: Span, step: JudgedStep) -> Moment:
+def _moment(video: ScoredVideo, span: Span, step: CalibratedStep) -> Moment:
     peak = video.peaks[span.best_seconds]
     return Moment(
         video_id=video.record.video_id,

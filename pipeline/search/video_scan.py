@@ -7,20 +7,20 @@ from collections.abc import Iterable, Sequence
 
 from pipeline.errors import StoreError
 from pipeline.search.answer import Candidate, Skipped
-from pipeline.search.embedding_cache import FramesCache
+from pipeline.search.embedding_cache import EmbeddingCache
 from pipeline.search.filters.selection import skipped_of
 from pipeline.search.query import Query
-from pipeline.search.ranking import Found
-from pipeline.search.scoring import JudgedStep, SeenVideo, found_in, seen_video
+from pipeline.search.ranking import FoundMoment
+from pipeline.search.scoring import CalibratedStep, ScoredVideo, found_in, score_video
 from pipeline.search.settings import Searching
 from pipeline.types import Provenance
 
-__all__ = ["Looks"]
+__all__ = ["CandidateScan"]
 
 _log = logging.getLogger(__name__)
 
 
-class Looks:
+class CandidateScan:
     """Looks at the videos of candidates, again where there are more of these, and keeps what was found.
 
     Args:
@@ -31,15 +31,15 @@ class Looks:
         provenance: Of what the library holds.
 
     Attributes:
-        seen: The videos that were looked at, by id.
+        scored: The videos that were looked at, by id.
         skipped: Those whose record says that they cannot answer, and those whose files are broken, by id.
     """
 
     def __init__(
         self,
         query: Query,
-        steps: Sequence[JudgedStep],
-        frames: FramesCache,
+        steps: Sequence[CalibratedStep],
+        frames: EmbeddingCache,
         settings: Searching,
         provenance: Provenance | None,
     ) -> None:
@@ -53,40 +53,40 @@ class Looks:
         usual = settings.min_score or Searching().min_score
         self._likely = min(usual, query.min_score or usual)
         self._times = query.recording_times
-        self._found: dict[str, list[Found]] = {}
-        self.seen: dict[str, SeenVideo] = {}
+        self._found: dict[str, list[FoundMoment]] = {}
+        self.scored: dict[str, ScoredVideo] = {}
         self.skipped: dict[str, Skipped] = {}
 
     @property
-    def found(self) -> list[Found]:
+    def found(self) -> list[FoundMoment]:
         """All moments that were found, in no order; weak ones, too."""
         return [one for of_video in self._found.values() for one in of_video]
 
-    def look(self, candidates: Iterable[Candidate]) -> None:
+    def scan(self, candidates: Iterable[Candidate]) -> None:
         """Look where candidates are. Videos whose record or frame embeddings are broken are skipped, and logged."""
         nominated: dict[str, dict[tuple[float, float], None]] = {}
         for one in candidates:
             nominated.setdefault(one.video_id, {})[one.start_seconds, one.end_seconds] = None
         for video_id, places in nominated.items():
-            before = self.seen.get(video_id)
+            before = self.scored.get(video_id)
             if video_id in self.skipped or (before is not None and places.keys() <= set(before.nominated)):
                 continue
             try:
-                video = self._look_at(video_id, places, before)
+                video = self._scan_video(video_id, places, before)
             except StoreError as error:
                 _log.warning("not searched: %s", error)
                 self.skipped[video_id] = Skipped(video_id, video_id, str(error), is_broken=True)
                 # What was found in it before does not count without the rest.
-                self.seen.pop(video_id, None)
+                self.scored.pop(video_id, None)
                 self._found.pop(video_id, None)
                 continue
             if video is not None:
-                self.seen[video_id] = video
+                self.scored[video_id] = video
                 self._found[video_id] = found_in(video, self._steps, self._gaps)
 
-    def _look_at(
-        self, video_id: str, places: Iterable[tuple[float, float]], before: SeenVideo | None
-    ) -> SeenVideo | None:
+    def _scan_video(
+        self, video_id: str, places: Iterable[tuple[float, float]], before: ScoredVideo | None
+    ) -> ScoredVideo | None:
         record = self._frames.record(video_id) if before is None else before.record
         if record is None:
             _log.warning("%s is in the index and not in the store; index it again, or remove it", video_id)
@@ -96,7 +96,7 @@ class Looks:
         if skipped is not None:
             self.skipped[video_id] = skipped
             return None
-        return seen_video(
+        return score_video(
             record,
             self._frames.read(record),
             None if before is None else before.curves,

@@ -19,7 +19,7 @@ from pipeline.errors import StoreError, StoreFullError
 from pipeline.store.local_folder import LocalFolder
 from pipeline.uris import public_text, refusal_of_library, shown_name
 
-__all__ = ["MOST_BYTES", "Place"]
+__all__ = ["MOST_BYTES", "AtomicFolder"]
 
 MOST_BYTES = 64 * 2**20
 """Of a small file that is read whole. A run's report has less than 1 MiB, a sample of the frames up to 16 MiB at 1,024
@@ -28,7 +28,7 @@ numbers an embedding."""
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
-class Place:
+class AtomicFolder:
     """A folder on the disk or in an object store.
 
     On the disk nothing below `url` is reached through a link (see `LocalFolder`). A file is written beside its place,
@@ -61,7 +61,7 @@ class Place:
         self._folder = LocalFolder(library or "/", below) if is_local else None
 
     def __repr__(self) -> str:
-        return f"Place({self.root})"
+        return f"AtomicFolder({self.root})"
 
     def write(self, name: str, content: bytes) -> None:
         """Put a small file at `root/name`, replacing what was there.

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from pipeline.errors import StoreError
-from pipeline.store.atomic_folder import Place
+from pipeline.store.atomic_folder import AtomicFolder
 from pipeline.store.file_forms import NOTE
 from pipeline.store.record_json import checked_metadata, checked_text, parsed
 from pipeline.types import FailedSource, Source, Status, VideoReport
@@ -37,8 +37,8 @@ class FailureLog:
     _known: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
     @cached_property
-    def _place(self) -> Place:
-        return Place(self.root_url)
+    def _place(self) -> AtomicFolder:
+        return AtomicFolder(self.root_url)
 
     def open(self) -> None:
         """Learn which failures there are; `clear` then touches the disk for those only.

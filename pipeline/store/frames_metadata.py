@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
-from pipeline.store.atomic_folder import Place
+from pipeline.store.atomic_folder import AtomicFolder
 from pipeline.store.checks import check_seconds, shown
 from pipeline.store.checksum import CHECKSUM_KEY, FileState, state_of
 from pipeline.store.record_json import checked_text, fraction_text, parsed, record_mapping
@@ -127,7 +127,7 @@ def cuts_of(details: Mapping[str, Any]) -> tuple[float, ...] | None:
     return tuple(details["cuts_seconds"])
 
 
-def recorded_names(place: Place, file: str) -> tuple[str, ...]:
+def recorded_names(place: AtomicFolder, file: str) -> tuple[str, ...]:
     """The names that a video was written with, and those it had lost by then; none where its file is not readable.
 
     Args:

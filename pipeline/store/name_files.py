@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.errors import StoreError
-from pipeline.store.atomic_folder import Place
+from pipeline.store.atomic_folder import AtomicFolder
 from pipeline.store.file_forms import NOTE
 from pipeline.store.record_json import parsed
 from pipeline.types import VideoRecord
@@ -47,7 +47,7 @@ class NameFiles:
         place: The store's folder.
     """
 
-    place: Place
+    place: AtomicFolder
 
     def applied_to(self, record: VideoRecord) -> VideoRecord:
         """The record with its names as they are now: gained ones last, lost ones among the former names.

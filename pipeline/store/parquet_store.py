@@ -15,11 +15,11 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
-from pipeline.store.atomic_folder import Place
+from pipeline.store.atomic_folder import AtomicFolder
 from pipeline.store.checks import check_frames, check_record, check_unit_length
 from pipeline.store.checksum import FileState
 from pipeline.store.file_forms import NOTE, VIDEO_ID
-from pipeline.store.frame_sample import FRAMES_OF_A_VIDEO, FrameSample, draw_sample, keep_sample, kept_sample
+from pipeline.store.frame_sample import FRAMES_OF_A_VIDEO, FrameSample, draw_sample, read_sample, write_sample
 from pipeline.store.frames_file import check_size, read_columns, read_pts, read_some_vectors, write_frames
 from pipeline.store.frames_metadata import (
     BROKEN,
@@ -50,11 +50,11 @@ class ParquetStore:
       where the sampling tells, seen_until_seconds (float64). All else is JSON in the file's metadata, "momentseek": the
       record, cuts, duration, step, time base, both fingerprints, the versions that wrote it and the format's number.
       Pages carry checksums, and so does the whole file (see `checksum`).
-    - `background.npz`: a sample of all of them; see `background`.
+    - `background.npz`: a sample of all of them; see `frame_sample`.
     - `names/` and `holders/`: which video is where; see `name_files`. Writing a video anew or deleting it removes what
       `names/` has of it.
 
-    Whole or nothing: see `Place`. Constructing it touches nothing, and it pickles.
+    Whole or nothing: see `AtomicFolder`. Constructing it touches nothing, and it pickles.
 
     Attributes:
         root_url: Where all stores of a project live; a path is made absolute at once.
@@ -82,8 +82,8 @@ class ParquetStore:
         return {"sampling_fingerprint": self.sampling_fingerprint, "encoder_fingerprint": self.encoder_fingerprint}
 
     @cached_property
-    def _place(self) -> Place:
-        return Place(self.root_url, f"frames/{self.sampling_fingerprint}-{self.encoder_fingerprint}")
+    def _place(self) -> AtomicFolder:
+        return AtomicFolder(self.root_url, f"frames/{self.sampling_fingerprint}-{self.encoder_fingerprint}")
 
     def write(self, record: VideoRecord, frames: FrameEmbeddings) -> None:
         """Keep a video, replacing what was kept of it, names added later included.
@@ -207,7 +207,7 @@ class ParquetStore:
                 records.append(record)
         return records, broken
 
-    def background(self, rows: int) -> FrameSample:
+    def frame_sample(self, rows: int) -> FrameSample:
         """A few frame embeddings of many videos; kept here, and drawn anew as the library grows or shrinks.
 
         Args:
@@ -216,12 +216,12 @@ class ParquetStore:
         Raises:
             StoreError: The store cannot be listed.
         """
-        kept = kept_sample(self._place)
+        kept = read_sample(self._place)
         if kept is not None and kept.is_fresh(rows) and self._has_width(kept):
             return kept
         sample = draw_sample(self.video_ids(), self.some_vectors, rows)
         if len(sample.vectors):
-            keep_sample(self._place, sample)
+            write_sample(self._place, sample)
         return sample
 
     def _has_width(self, sample: FrameSample) -> bool:

@@ -27,7 +27,7 @@ class ReadableStore(Protocol):
     def records(self) -> Iterator[VideoRecord]:
         """All records, ordered by video id."""
 
-    def background(self, rows: int) -> FrameSample:
+    def frame_sample(self, rows: int) -> FrameSample:
         """A few frame embeddings of many videos, drawn anew as the library grows; `rows` is the index's size now."""
 
 

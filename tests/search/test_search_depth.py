@@ -13,7 +13,7 @@ from pipeline.errors import QueryError, StoreError
 from pipeline.index import MemoryIndex
 from pipeline.index.protocol import Filter, Hit
 from pipeline.index.rewrite import replace_rows
-from pipeline.search import Pictures, Searcher, Searching, as_query, searcher
+from pipeline.search import QueryImages, Searcher, Searching, as_query, searcher
 from pipeline.segment import MeanPooling, Shots
 from pipeline.segment.row_recipe import RowRecipe
 from pipeline.types import FrameEmbeddings, VideoRecord
@@ -266,6 +266,6 @@ def test_moments_whose_ends_were_looked_at_again_keep_their_copies() -> None:
         store.write(record, frames)
         replace_rows(index, record.video_id, recipe.rows(frames, record.metadata))
     settings = Searching(background=(), same_picture=0.99)
-    one = Searcher(WordEncoder(), index, store, settings, pictures=lambda: cast(Pictures, None))
+    one = Searcher(WordEncoder(), index, store, settings, pictures=lambda: cast(QueryImages, None))
     (moment,) = one.ask(as_query("red", {"refine": True})).moments
     assert [copy.video_id for copy in moment.copies] == ["v001"]

@@ -25,7 +25,7 @@ from pipeline.parsing import parse_json
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
 
-__all__ = ["Found", "MilvusCollections"]
+__all__ = ["FoundCollection", "MilvusCollections"]
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ _LAST_TIME = 253_402_300_799.0
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundCollection:
     """The collection that answers: its own name, the length of its vectors and Milvus's name of its kind."""
 
     collection: str
@@ -73,7 +73,7 @@ class MilvusCollections:
         self._owner = owner
         self._kind = kind
 
-    def find(self) -> Found | None:
+    def find(self) -> FoundCollection | None:
         """The collection that answers, checked and loaded; None where there is none.
 
         Raises:
@@ -82,10 +82,10 @@ class MilvusCollections:
         """
         return self._connection.ask("open", self._find)
 
-    def create(self, dimension: int) -> Found:
+    def create(self, dimension: int) -> FoundCollection:
         """Make the first collection; another client may have been quicker, and then it is that one."""
 
-        def create(client: MilvusClient) -> Found:
+        def create(client: MilvusClient) -> FoundCollection:
             first = f"{self._name}_1"
             self._make(client, first, dimension, builder="")
             self._point_at(client, first)
@@ -123,7 +123,7 @@ class MilvusCollections:
         _building.discard((self._connection.place, collection))
         self._connection.ask("write to", lambda client: client.drop_collection(collection))
 
-    def _find(self, client: MilvusClient) -> Found | None:
+    def _find(self, client: MilvusClient) -> FoundCollection | None:
         if not client.has_collection(self._name) and not self._recovered(client):
             return None
         description = client.describe_collection(self._name)
@@ -131,7 +131,7 @@ class MilvusCollections:
         client.load_collection(self._name)
         kinds = client.describe_index(self._name, "embedding") or {}
         dimension = int(fields["embedding"]["params"]["dim"])
-        return Found(str(description["collection_name"]), dimension, str(kinds.get("index_type", "")))
+        return FoundCollection(str(description["collection_name"]), dimension, str(kinds.get("index_type", "")))
 
     def _recovered(self, client: MilvusClient) -> bool:
         """A plain collection that was being taken over when its rebuild was killed answers again."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pipeline.render.markup import Markup, joined, tag
 
-__all__ = ["LEFT", "RIGHT", "TOP", "WIDTH", "Caption", "Frame", "percent", "picture", "shortened", "ticks"]
+__all__ = ["LEFT", "RIGHT", "TOP", "WIDTH", "Caption", "PlotArea", "percent", "picture", "shortened", "ticks"]
 
 WIDTH = 960.0
 LEFT, RIGHT, TOP = 56.0, 12.0, 14.0
@@ -28,7 +28,7 @@ class Caption:
 
 
 @dataclass(frozen=True)
-class Frame:
+class PlotArea:
     """Where the values of a plot lie on the picture; x from `x_start` to `x_end`, y from 0 to `y_end`."""
 
     height: float
