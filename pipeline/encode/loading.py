@@ -1,4 +1,4 @@
-"""Loading of open_clip networks and tokenizers; broken files are refused with what to do."""
+"""Loading of open_clip networks and tokenizers; broken files are refused with advice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CLIP models by way of open_clip."""
+"""Encoders for open_clip's CLIP models."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class OpenClipEncoder:
         return architecture_of(self.settings).preprocessing
 
     def find_weights(self) -> None:
-        """See that the weights can be had, and download them if they are not here; they are not loaded.
+        """Find the weights, download them if they are missing, and check the file; they are not loaded.
 
         Raises:
             ConfigError: open_clip knows no such model or tag, or the architecture file cannot be used.
@@ -175,12 +175,12 @@ class OpenClipModel:
 
     @property
     def logit_scale(self) -> float:
-        """By what the model was trained to multiply cosines; some 100 in most."""
+        """Factor of cosines that the model was trained with; about 100 for most models."""
         return self._logit_scale
 
     @property
     def logit_bias(self) -> float | None:
-        """What a sigmoid-trained model adds to the scaled cosine for the log-odds of a match; None for others."""
+        """Bias that a sigmoid-trained model adds to the scaled cosine; None for other models."""
         return self._logit_bias
 
     def encode_images(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -208,7 +208,7 @@ class OpenClipModel:
         return _normalised(torch.cat(features), [f"image {row}" for row in range(len(images))])
 
     def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Embed texts, prompts applied, averaged and normalised; those that were asked lately are remembered.
+        """Embed texts: prompts applied, averaged and normalised; recent texts are cached.
 
         Returns:
             float32 (N, D), each row of unit length, a row a text.
@@ -229,11 +229,11 @@ class OpenClipModel:
         return np.stack([known[text] for text in texts])
 
     def too_long(self, texts: Sequence[str]) -> tuple[str, ...]:
-        """Those texts that do not fit the context; they are refused, or lose their end where that is configured."""
+        """Return the texts that do not fit the context; they are refused, or truncated if so configured."""
         return self._texts.too_long(texts)
 
     def unknown_words(self, text: str) -> tuple[str, ...]:
-        """The words of a text outside the vocabulary that the architecture file declares, as they are written."""
+        """Return the words of a text outside the vocabulary that the architecture file declares, as written."""
         return self._texts.unknown_words(text)
 
     def _embedded(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:

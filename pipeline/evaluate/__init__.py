@@ -1,4 +1,4 @@
-"""Scoring answers against labelled moments."""
+"""Evaluation of search answers against labelled moments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether one evaluation is better than another of the same questions, or only luckier.
+"""Paired comparison of two evaluations, with intervals and permutation tests.
 
 Scores are compared question by question. The interval of the mean difference is a bootstrap's, and the p-value that of
 a two-sided randomisation test: had it not mattered which of the two gave which answer, how often would the mean
@@ -30,7 +30,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Difference:
-    """How a metric differs between two evaluations, over the questions that have it in both.
+    """The difference of a metric between two evaluations, over the questions that have it in both.
 
     Attributes:
         queries: How many questions those are.
@@ -86,7 +86,7 @@ def compare(before: Evaluation, after: Evaluation) -> dict[str, Difference]:
 def question_differences(
     before: Evaluation, after: Evaluation, metric: str = "MR-full-mAP"
 ) -> list[tuple[ScoredAnswer, ScoredAnswer, float]]:
-    """The answers of both to each question that has a metric, and by how much its score rose; the greatest rise first.
+    """Pair the answers to each question that has a metric, with its rise in score; greatest rise first.
 
     Questions that rose as much stay in their order. The scores are of 0 to 1, or seconds.
     """
@@ -101,7 +101,7 @@ def question_differences(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values of several comparisons, each raised so that all may be looked at together, in the same order.
+    """Correct p-values for multiple comparisons (Holm), in the same order.
 
     That the smallest of ten is below 0.05 happens by chance every third time. (Holm 1979, A simple sequentially
     rejective multiple test procedure, Scandinavian Journal of Statistics 6.)

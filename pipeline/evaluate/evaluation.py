@@ -1,4 +1,4 @@
-"""What an evaluation found, with the answers it comes from."""
+"""The result of an evaluation, with the scored answers, and its JSON form."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Evaluation", "ScoredAnswer", "restored"]
 
 @dataclass(frozen=True)
 class ScoredAnswer:
-    """What a library answered to one labelled query.
+    """The answer of a library to one labelled query, with its scores.
 
     Attributes:
         query_id: The query's id.
@@ -48,11 +48,11 @@ class ScoredAnswer:
 
     @property
     def is_absent(self) -> bool:
-        """Whether the right answer is nothing."""
+        """Whether the query is labelled as absent."""
         return not self.truth
 
     def as_json(self) -> dict[str, Any]:
-        """The same as JSON can hold it, moments as (start, end, score)."""
+        """Convert to JSON types, moments as (start, end, score)."""
         return {
             "query_id": self.query_id,
             "text": self.text,
@@ -69,7 +69,7 @@ class ScoredAnswer:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How well a library answers a labelled set.
+    """The result of an evaluation on a labelled set.
 
     Attributes:
         metrics: By name: per cent, or seconds where the name ends so; without what does not apply.
@@ -97,11 +97,11 @@ class Evaluation:
 
     @property
     def absent(self) -> int:
-        """How many queries have nothing as their right answer."""
+        """Number of queries that are labelled as absent."""
         return sum(answer.is_absent for answer in self.answers)
 
     def is_rejected(self, answer: ScoredAnswer) -> bool:
-        """Whether its question is answered with nothing: no moment has the score that it takes."""
+        """Whether no moment of an answer reaches the threshold."""
         return not any(moment.score >= self.min_score for moment in answer.moments)
 
     def worst(self, count: int = 10) -> tuple[ScoredAnswer, ...]:
@@ -110,7 +110,7 @@ class Evaluation:
         return tuple(sorted(true, key=lambda answer: (answer.scores["MR-full-mAP"], answer.first_iou))[:count])
 
     def as_json(self) -> dict[str, Any]:
-        """The same as JSON can hold it."""
+        """Convert to JSON types."""
         return {
             "rule": self.rule,
             "min_score": self.min_score,
@@ -128,7 +128,7 @@ class Evaluation:
 
 
 def restored(kept: Mapping[str, Any]) -> Evaluation:
-    """What `Evaluation.as_json` was made of; of its moments, intervals and scores are left.
+    """Rebuild an evaluation from `Evaluation.as_json`; its moments have only intervals and scores.
 
     Raises:
         KeyError, TypeError, ValueError: It is of another version, or of something else.

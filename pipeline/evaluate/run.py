@@ -1,4 +1,4 @@
-"""Scoring a library on a labelled set."""
+"""Run an evaluation: search a library for each labelled query and score the answers."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ _FIRST_MOMENTS, _MOST_MOMENTS = 100, 1000
 
 
 class SearchableLibrary(Protocol):
-    """What a library must be able to do to be scored."""
+    """The methods of a library that an evaluation needs."""
 
     def search(
         self, question: str, *, top: int | None = None, videos: Iterable[str] = (), min_score: float | None = None
     ) -> list[Moment]:
-        """The moments that answer a text, best first, none with a lower score than `min_score`."""
+        """Return the moments that answer a text, best first, none with a lower score than `min_score`."""
 
     def find(self, *names: str) -> tuple[str, ...]:
-        """The ids of the videos that go by these names; QueryError where none does."""
+        """Return the ids of the videos with these names; QueryError where there is none."""
 
     def moment_index(self) -> MomentIndex:
-        """Where the videos' segments are."""
+        """Open the index of the videos' segments."""
 
 
 def evaluate(
@@ -60,7 +60,7 @@ def evaluate(
     saliency: Saliency | None = None,
     on_search: OnSearch | None = None,
 ) -> Evaluation:
-    """Ask every query within its video, and every text of the whole library, and score the answers.
+    """Search for each query in its video, and for each text in the whole library, and score the answers.
 
     Args:
         library: What is scored.
@@ -113,7 +113,7 @@ def _told(on_search: OnSearch | None, total: int) -> Callable[[T], T]:
 def split_missing(
     library: SearchableLibrary, queries: Sequence[LabelledQuery]
 ) -> tuple[list[LabelledQuery], list[LabelledQuery]]:
-    """The queries about videos that the library holds, and those about others."""
+    """Split queries into those about videos of the library and those about missing videos."""
     held = set()
     for video in dict.fromkeys(query.video for query in queries):
         with suppress(QueryError):

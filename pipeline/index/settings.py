@@ -1,4 +1,4 @@
-"""What can be said of the index, and the home of its defaults."""
+"""Settings of the index and their defaults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plots of scores as SVG: figures with their intervals, shares over a threshold, and a video's time line."""
+"""SVG plots of scores: bars with intervals, shares by threshold, and a video's time line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_POINTS = 300
 
 @dataclass(frozen=True)
 class ShareSeries:
-    """A share at each threshold, with the class of its colour; a value holds since the threshold before."""
+    """A series of shares by threshold, with its CSS class; a value holds since the threshold before."""
 
     name: str
     colour: str
@@ -26,7 +26,7 @@ class ShareSeries:
 
 @dataclass(frozen=True)
 class Bar:
-    """A figure of a row, in per cent, with its interval and what is said of it."""
+    """One bar: a figure in per cent, with its interval and a note."""
 
     label: str
     value: float
@@ -36,7 +36,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class TimelineSpan:
-    """An interval of a video, with the class of its colour and what is said of it."""
+    """An interval on a video's time line, with its CSS class and tooltip."""
 
     start_seconds: float
     end_seconds: float
@@ -51,7 +51,7 @@ def shares(
     series: Sequence[ShareSeries],
     marked: tuple[float, str] | None,
 ) -> Markup:
-    """Shares from 0 to 1 over a threshold, as steps, and a dashed line at the threshold that is `marked`.
+    """Draw shares from 0 to 1 by threshold as steps, and a dashed line at the threshold that is `marked`.
 
     Args:
         caption: For those who don't see it.
@@ -84,7 +84,7 @@ def shares(
 
 
 def score_bars(caption: Caption, rows: Sequence[Bar]) -> Markup:
-    """A bar a row from 0 to 100, its interval as a whisker, and what is said of it behind."""
+    """Draw a bar from 0 to 100 for each row, with its interval as a whisker and its note at the end."""
     span = WIDTH - _LABEL - 150
     parts = []
     for number, row in enumerate(rows):
@@ -102,7 +102,7 @@ def score_bars(caption: Caption, rows: Sequence[Bar]) -> Markup:
 
 
 def interval_mark(value: float, interval: tuple[float, float]) -> Markup:
-    """A small mark for a table's cell: a figure from 0 to 100 on a line, and its interval as a band."""
+    """Draw a mark for a table cell: a figure from 0 to 100 on a line, and its interval as a band."""
     left, right = (2 + min(100.0, max(0.0, edge)) / 100 * 156 for edge in interval)
     at = 2 + min(100.0, max(0.0, value)) / 100 * 156
     parts = [
@@ -114,7 +114,7 @@ def interval_mark(value: float, interval: tuple[float, float]) -> Markup:
 
 
 def time_line(caption: Caption, rows: Sequence[tuple[str, Sequence[TimelineSpan]]], end_seconds: float) -> Markup:
-    """A video's time from left to right, and on each row the intervals that it is about."""
+    """Draw a video's time line, with one row for each list of intervals."""
     left, height = 70.0, 22.0
     span = WIDTH - left
     parts = []

@@ -1,4 +1,4 @@
-"""From a question to moments."""
+"""Search: answer a question with moments."""
 
 from __future__ import annotations
 

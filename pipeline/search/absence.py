@@ -1,4 +1,4 @@
-"""Stretches of video in which nothing answers a question, as far as frames were sampled.
+"""Absence search: intervals of video in which no sampled frame answers a question.
 
 A frame answers where its score reaches the least score of the question, and so do the weaker ones of a moment around it
 (`pipeline.search.localization`): no absence overlaps what a search with the same least score shows. Between sampled
@@ -43,7 +43,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Absences:
-    """Where nothing answers a question.
+    """The result of an absence search.
 
     Attributes:
         found: Those of videos in which nothing answers first, then by place, id and start.
@@ -69,7 +69,7 @@ class _Span:
 
 
 def refuse_unknown_words(step: CalibratedStep) -> None:
-    """Refuse a question with words that the model does not know: it finds them nowhere, whatever is shown.
+    """Refuse a question with words that the model does not know, since it would find them nowhere.
 
     Raises:
         QueryError: There is such a word.
@@ -93,7 +93,7 @@ def find_absences(
     settings: Searching,
     provenance: Provenance | None,
 ) -> Absences:
-    """Look through all videos of a selection for stretches in which nothing answers.
+    """Find the intervals of the selected videos in which no frame answers.
 
     Args:
         query: The question.

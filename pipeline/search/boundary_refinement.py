@@ -1,4 +1,4 @@
-"""The ends of a moment to the frame: its video is decoded again around them.
+"""Frame-accurate refinement of moment boundaries: the video is decoded again around them.
 
 Between the last sampled frame outside a moment and the first inside lies its true end. The pictures between are judged
 as the sampled ones were, and the end is where the sum of their log-odds above the moment's own level is greatest: the
@@ -41,7 +41,7 @@ _AT_ONCE = 24
 
 
 class Refiner:
-    """Decodes and judges what lies around the ends of moments.
+    """Refines the boundaries of moments: decodes and scores the frames around them.
 
     Args:
         encoder: The open encoder.
@@ -53,7 +53,7 @@ class Refiner:
         self._pictures = pictures
 
     def refined(self, uri: str, video_id: str, span: Span, log_odds: LogOdds) -> Span:
-        """A span with its uncertain ends looked at again.
+        """Refine the uncertain boundaries of a span.
 
         Where the video cannot be read any more, or is another one by now, it stays as it was, and that is logged.
 

@@ -1,4 +1,4 @@
-"""What a score means: how far a picture stands out from pictures that have nothing to do with the question.
+"""Score calibration: turn the cosine of a frame into the probability that it answers the question.
 
 Cosines of CLIP cannot be compared between questions: one gives 0.2 to whatever it meets, another 0.1, and what answers
 them is about as far above. But CLIP was trained to pick, for a text, the one picture of a batch that belongs to it by a
@@ -79,7 +79,7 @@ _MOST_ALIKE = 0.98
 
 @dataclass(frozen=True)
 class Calibration:
-    """What cosines with one thing mean.
+    """Calibration of one text or picture: maps cosines with it to log-odds.
 
     Attributes:
         level: Cosine of what has nothing to do with it.
@@ -105,7 +105,7 @@ class Calibration:
 
 
 class Calibrator:
-    """A library's own frames, and things that they don't show.
+    """Calibrates texts and pictures against a sample of a library's frames and texts that hardly any shows.
 
     Args:
         sample: Frames of the library.
@@ -139,7 +139,7 @@ class Calibrator:
     def calibrate(
         self, vector: npt.NDArray[np.float32], *, is_picture: bool = False, mean_length: float = 1.0
     ) -> Calibration:
-        """What cosines with a float32 (D,) unit vector mean; of a text, or of pictures.
+        """Calibrate cosines with a float32 (D,) unit vector of a text or of pictures.
 
         Args:
             vector: The embedding; of several pictures, their normalised mean.
@@ -218,6 +218,6 @@ class Calibrator:
 
 
 def probability(log_odds: float) -> float:
-    """The probability of log-odds, 0 to 1."""
+    """Convert log-odds to a probability, 0 to 1."""
     # exp overflows only at a probability that is 0 to the last bit.
     return 1 / (1 + math.exp(-log_odds)) if log_odds > -700 else 0.0

@@ -1,4 +1,4 @@
-"""From the terms of a question to vectors of the encoder's space."""
+"""Embedding of query terms: texts, pictures, clips and library frames become vectors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CalibratedTerm:
-    """A term as search uses it.
+    """A query term with its vector and calibration.
 
     Attributes:
         term: What was said.
@@ -39,12 +39,12 @@ class CalibratedTerm:
     unknown_words: tuple[str, ...] = ()
 
     def log_odds(self, vectors: npt.NDArray[np.float32]) -> Floats:
-        """That frames with these float32 (N, D) embeddings show it: float64 (N,)."""
+        """Log-odds that frames with these float32 (N, D) embeddings show it: float64 (N,)."""
         return self.calibration(vectors @ self.vector)
 
 
 class TermEmbedder:
-    """Embeds terms.
+    """Embeds and calibrates query terms.
 
     Args:
         encoder: The open encoder.
@@ -69,7 +69,7 @@ class TermEmbedder:
         self._calibrator = calibrator
 
     def embed(self, terms: Sequence[Term]) -> list[CalibratedTerm]:
-        """Terms with their vectors and what cosines with these mean; all texts are embedded at once.
+        """Embed and calibrate terms; all texts are embedded in one batch.
 
         Raises:
             QueryError: A video of the library that one names is not there, or not alone, or has no frame there.

@@ -1,4 +1,4 @@
-"""From all that was found to the list that is shown: what falls out, and why."""
+"""Ranking of found moments: order, filter, remove copies, and say why moments were dropped."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COMPARED_AT_ONCE = 512
 
 @dataclass(frozen=True)
 class FoundMoment:
-    """A moment that was found.
+    """A found moment with the data that ranking needs.
 
     Attributes:
         moment: As it will be shown.
@@ -43,7 +43,7 @@ class FoundMoment:
 
 @dataclass(frozen=True)
 class Ranking:
-    """A list of moments, and what was left out of it.
+    """Ranked moments, and those that were dropped with the reasons.
 
     Attributes:
         found: Best first, ties by video id and start, behind those whose place was fixed before.
@@ -64,7 +64,7 @@ def rank(
     same_picture: float | None,
     first: Sequence[FoundMoment] = (),
 ) -> Ranking:
-    """Order what was found, and leave out what the question doesn't want.
+    """Rank found moments, and drop those that the question excludes.
 
     In this order: what is outside `after` and `before`; what was recorded at another time; what scores too little;
     videos with too few moments; copies of a better moment; more of a video than is wanted. A best frame that stays on

@@ -1,4 +1,4 @@
-"""How the frames of videos answer a question, over time, and the moments that come of it."""
+"""Scoring of a video: score its frames over time and find its moments."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CalibratedStep:
-    """A step of a question, its terms embedded.
+    """A step of a question, its terms embedded and calibrated.
 
     Attributes:
         shows: What a frame must show, all of it.
@@ -39,7 +39,7 @@ class CalibratedStep:
     without: tuple[CalibratedTerm, ...] = ()
 
     def log_odds(self, vectors: npt.NDArray[np.float32]) -> Floats:
-        """That frames with these float32 (N, D) embeddings answer it: float64 (N,).
+        """Log-odds that frames with these float32 (N, D) embeddings answer it: float64 (N,).
 
         "And" is the least of the parts and "not" the opposite, as for fuzzy sets (Zadeh 1965,
         doi:10.1016/S0019-9958(65)90241-X): products would count things that come together, as people and hats, twice.
@@ -76,7 +76,7 @@ class Peak:
 
 @dataclass(frozen=True)
 class ScoredVideo:
-    """A video that was looked at: what of it is needed to show moments, without its frames, which take far more.
+    """A scored video: its curves, spans and best frames, without the frame embeddings, which take far more.
 
     Attributes:
         record: What is known of it.
@@ -110,7 +110,7 @@ def score_video(
     likely: float,
     provenance: Provenance | None,
 ) -> ScoredVideo:
-    """Look at a video.
+    """Score a video's frames for each step of a question and find its moments.
 
     Segments nominate videos. The pooled vector of a segment hides a short moment, and which segments the index names
     depends on what else it holds. So a video is looked at as a whole: wherever its frames peak at a likely score, and
@@ -145,7 +145,7 @@ def _seeds(curve: Curve, nominated: Iterable[tuple[float, float]], least: float)
 
 
 def curve_of(frames: FrameEmbeddings, step: CalibratedStep) -> Curve:
-    """Log-odds over time that a video's frames answer a step; a picture that was seen to last counts as long."""
+    """Compute the score curve of a step over a video's frames; a held frame counts for as long as it lasts."""
     times, scores = frames.times_seconds, step.log_odds(frames.vectors)
     if frames.seen_until_seconds is not None:
         times, scores = unrolled(times, scores, frames.seen_until_seconds, frames.step_seconds)
@@ -172,7 +172,7 @@ def _peak(frames: FrameEmbeddings, seconds: float) -> Peak:
 
 
 def levels_of(step: CalibratedStep, curve: Curve, settings: Searching) -> Levels:
-    """Where the moments of a video end: by the question, the collection and the whole of this video.
+    """Compute the levels at which moments end, from the question, the collection and the whole video.
 
     Args:
         step: What is asked for.
@@ -184,7 +184,7 @@ def levels_of(step: CalibratedStep, curve: Curve, settings: Searching) -> Levels
 
 
 def found_in(video: ScoredVideo, steps: Sequence[CalibratedStep], within_seconds: Sequence[float]) -> list[FoundMoment]:
-    """The moments of a video that answer all steps one after another, best first; weak ones, too.
+    """Find the moments of a video that answer all steps in sequence, best first, weak ones included.
 
     Args:
         video: Where to look.
@@ -201,7 +201,7 @@ def _found(video: ScoredVideo, chain: Chain, steps: Sequence[CalibratedStep]) ->
 
 
 def moment_of(video: ScoredVideo, spans: Sequence[Span], steps: Sequence[CalibratedStep]) -> Moment:
-    """The moment that spans make, one a step; of several it spans all, and is as good as the weakest."""
+    """Combine spans, one a step, into a moment that spans them all and scores as the weakest."""
     moments = [_moment(video, span, step) for span, step in zip(spans, steps, strict=True)]
     if len(moments) == 1:
         return moments[0]

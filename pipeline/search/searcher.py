@@ -1,4 +1,4 @@
-"""Answers questions: embeds them, asks the index, and refines what it found on the frames themselves."""
+"""The searcher: embed a query, search the index, and localize moments on the frame embeddings."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _IDS_A_FILTER = 1000
 
 
 class Searcher:
-    """Turns a question into moments.
+    """Answers questions with moments.
 
     Segments nominate: their pooled vectors decide which videos are looked at. There the frames are judged, one by one,
     and moments are ranked by their best frame: what a person is shown first is the frame that answers best.

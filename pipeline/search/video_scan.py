@@ -1,4 +1,4 @@
-"""The videos that one question looks at: which of them, and what was found there."""
+"""Scan of candidate videos: score each video that the index nominates and collect its moments."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 class CandidateScan:
-    """Looks at the videos of candidates, again where there are more of these, and keeps what was found.
+    """Scores the videos of candidates, again where new candidates come, and collects the found moments.
 
     Args:
         query: The question.
@@ -59,11 +59,11 @@ class CandidateScan:
 
     @property
     def found(self) -> list[FoundMoment]:
-        """All moments that were found, in no order; weak ones, too."""
+        """All found moments, unordered, weak ones included."""
         return [one for of_video in self._found.values() for one in of_video]
 
     def scan(self, candidates: Iterable[Candidate]) -> None:
-        """Look where candidates are. Videos whose record or frame embeddings are broken are skipped, and logged."""
+        """Score the videos of candidates. Videos with a broken record or broken embeddings are skipped and logged."""
         nominated: dict[str, dict[tuple[float, float], None]] = {}
         for one in candidates:
             nominated.setdefault(one.video_id, {})[one.start_seconds, one.end_seconds] = None

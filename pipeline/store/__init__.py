@@ -1,4 +1,4 @@
-"""Where frame embeddings are kept, what is known of each video, and which sources have failed."""
+"""Stores: frame embeddings, video records and the log of failed sources."""
 
 from __future__ import annotations
 

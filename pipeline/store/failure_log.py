@@ -1,4 +1,4 @@
-"""Which sources of a library have failed, and why, so that they can be listed and tried again."""
+"""Log of the sources that failed and why, for listing and retrying them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class FailureLog:
         return AtomicFolder(self.root_url)
 
     def open(self) -> None:
-        """Learn which failures there are; `clear` then touches the disk for those only.
+        """List the logged failures; `clear` then touches the disk for those only.
 
         Raises:
             StoreError: They cannot be listed.
@@ -49,7 +49,7 @@ class FailureLog:
         self._known.update(self._names())
 
     def remember(self, report: VideoReport) -> None:
-        """Keep a source that failed, and forget one that is well again; where the disk refuses, the log says so."""
+        """Log a failed source, or clear one that succeeded; a failed write is only logged."""
         try:
             self._remember(report)
         except StoreError as error:
@@ -70,7 +70,7 @@ class FailureLog:
         self.note(failed)
 
     def note(self, failed: FailedSource) -> None:
-        """Keep a failure in place of an older one of the same source.
+        """Write a failure, replacing an older one of the same source.
 
         Raises:
             StoreError: It could not be written.
@@ -87,7 +87,7 @@ class FailureLog:
         self._known.add(name)
 
     def clear(self, uri: str) -> None:
-        """Forget the failure of a source that was known at `open` or noted since, as it is well now.
+        """Remove the failure of a source that was known at `open` or noted since.
 
         Raises:
             StoreError: It could not be removed.

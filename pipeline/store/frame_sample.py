@@ -1,4 +1,4 @@
-"""A sample of a store's frame embeddings, kept beside them: what the library's pictures look like on the whole."""
+"""Sample of the frame embeddings of a store, saved beside them for score calibration."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class FrameSample:
         check_unit_length(vectors)
 
     def is_fresh(self, rows: int) -> bool:
-        """Whether it still stands for a library whose index has so many rows: all of a small one, most of a large."""
+        """Whether the sample still represents a library whose index has `rows` rows."""
         if len(self.video_ids) < VIDEOS:
             return rows == self.rows
         return self.rows / _GROWTH <= rows <= self.rows * _GROWTH
@@ -106,7 +106,7 @@ def draw_sample(
 
 
 def read_sample(place: AtomicFolder, folder: str = "") -> FrameSample | None:
-    """The sample that was kept in a folder of a place; None where there is none, or it cannot be read."""
+    """Read the saved sample of a store; None where there is none, or it cannot be read."""
     try:
         content = place.read(f"{folder}{SAMPLE_FILE}")
         return _sample_in(content)
@@ -134,7 +134,7 @@ def _sample_in(content: bytes) -> FrameSample:
 
 
 def write_sample(place: AtomicFolder, sample: FrameSample) -> None:
-    """Keep a sample; where that cannot be written, as in a library that is only read, the next search draws again."""
+    """Save a sample; if it cannot be written, as in a read-only library, the next search draws it again."""
     content = io.BytesIO()
     arrays: dict[str, Any] = {
         "vectors": sample.vectors,

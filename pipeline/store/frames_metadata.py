@@ -1,4 +1,4 @@
-"""The metadata of a frames file: the video's record, and the identity of the store that the file belongs to."""
+"""Metadata of a frames file: the video's record, and the identity of the store that the file belongs to."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True, eq=False)
 class Outline:
-    """What there is of a video beside its embeddings.
+    """The outline of a video: its frames' timestamps and cuts, without embeddings.
 
     Attributes:
         pts: int64 (N,), of its frames.
@@ -119,7 +119,7 @@ def broken_file(path: str, error: Exception) -> StoreError:
 
 
 def cuts_of(details: Mapping[str, Any]) -> tuple[float, ...] | None:
-    """The cuts of a frames file's metadata, in seconds, checked; None where no cuts were detected."""
+    """Read and check the cuts in a frames file's metadata, in seconds; None where no cuts were detected."""
     if details["cuts_seconds"] is None:
         return None
     for cut in details["cuts_seconds"]:
@@ -128,7 +128,7 @@ def cuts_of(details: Mapping[str, Any]) -> tuple[float, ...] | None:
 
 
 def recorded_names(place: AtomicFolder, file: str) -> tuple[str, ...]:
-    """The names that a video was written with, and those it had lost by then; none where its file is not readable.
+    """Read the names and former names that a video was written with; none where its file is not readable.
 
     Args:
         place: Where the file is.

@@ -1,4 +1,4 @@
-"""Small files beside the embeddings that say which video is where: names gained or lost later, and a name's holder.
+"""Name files: a video's names gained or lost after it was written, and the video that holds a name.
 
 One file a name, written whole, so that nothing is locked, no vectors are rewritten, and writing twice changes nothing:
 
@@ -35,13 +35,13 @@ def names_folder(video_id: str) -> str:
 
 
 def holder_file(name: str) -> str:
-    """The file that says which video goes by a name."""
+    """The file that states which video holds a name."""
     return f"holders/{_digest(name)}.json"
 
 
 @dataclass(frozen=True)
 class NameFiles:
-    """The names of a store's videos, as far as they are not in the videos' own files.
+    """The name files of a store.
 
     Attributes:
         place: The store's folder.
@@ -50,7 +50,7 @@ class NameFiles:
     place: AtomicFolder
 
     def applied_to(self, record: VideoRecord) -> VideoRecord:
-        """The record with its names as they are now: gained ones last, lost ones among the former names.
+        """Update a record's names: gained ones last, lost ones among the former names.
 
         Raises:
             StoreError: The files cannot be read.
@@ -66,7 +66,7 @@ class NameFiles:
         return replace(record, names=(*kept, *gained), former_names=(*former, *lost))
 
     def gain(self, video_id: str, name: str) -> None:
-        """Note that a video goes by a name.
+        """Write that a video has gained a name.
 
         Raises:
             StoreError: It could not be written.
@@ -74,7 +74,7 @@ class NameFiles:
         self._note(video_id, {"name": name, "added_ns": time.time_ns()})
 
     def lose(self, video_id: str, name: str) -> None:
-        """Note that a video goes by a name no more.
+        """Write that a video has lost a name.
 
         Raises:
             StoreError: It could not be written.
@@ -82,7 +82,7 @@ class NameFiles:
         self._note(video_id, {"name": name, "added_ns": time.time_ns(), "is_lost": True})
 
     def holder(self, name: str) -> str | None:
-        """The id of the video that goes by a name; None where that was not noted.
+        """Read the id of the video that holds a name; None where it was not written.
 
         Raises:
             StoreError: It cannot be read.
@@ -96,7 +96,7 @@ class NameFiles:
             raise StoreError(problem) from error
 
     def hold(self, video_id: str, name: str) -> None:
-        """Note which video goes by a name.
+        """Write which video holds a name.
 
         Raises:
             StoreError: It could not be written.
@@ -104,7 +104,7 @@ class NameFiles:
         self.place.write(holder_file(name), json.dumps({"video_id": video_id}).encode())
 
     def has_all_holders(self) -> bool:
-        """Whether the holders of all names were noted.
+        """Whether the holders of all names were written.
 
         Raises:
             StoreError: It cannot be looked for.
@@ -115,7 +115,7 @@ class NameFiles:
             raise StoreError(f"{self.place.root}/{_COMPLETE}: cannot be looked for: {error}") from error
 
     def note_holders(self, records: Iterable[VideoRecord]) -> dict[str, set[str]]:
-        """Note the holders of all names of a store that an older version wrote.
+        """Write the holders of all names of a store that an older version wrote.
 
         Where several videos go by one name, the one that was written last is taken to be at that place; the others lose
         the name.

@@ -1,4 +1,4 @@
-"""Frame embeddings in Parquet, one file a video."""
+"""The embedding store: frame embeddings in Parquet, one file a video."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class ParquetStore:
         return AtomicFolder(self.root_url, f"frames/{self.sampling_fingerprint}-{self.encoder_fingerprint}")
 
     def write(self, record: VideoRecord, frames: FrameEmbeddings) -> None:
-        """Keep a video, replacing what was kept of it, names added later included.
+        """Write a video's record and frame embeddings, replacing earlier ones, names added later included.
 
         Raises:
             ValueError: Record and frames are not of one video, or the id cannot name a file.
@@ -133,7 +133,7 @@ class ParquetStore:
             raise broken_file(self._path(video_id), error) from error
 
     def outline(self, video_id: str) -> Outline:
-        """What there is of a video, read without its embeddings.
+        """Read a video's timestamps and cuts, without its embeddings.
 
         Raises:
             StoreError: As of `read`.
@@ -145,7 +145,7 @@ class ParquetStore:
             raise broken_file(self._path(video_id), error) from error
 
     def file_state(self, video_id: str) -> FileState:
-        """Whether a video's file still has the checksum that it was written with; all of it is read.
+        """Compare a video's file with its checksum; the whole file is read.
 
         Files of older versions have none. One that cannot be read as Parquet has changed.
 
@@ -163,7 +163,7 @@ class ParquetStore:
             raise broken_file(self._path(video_id), error) from error
 
     def record(self, video_id: str) -> VideoRecord | None:
-        """What is known of a video, read without its vectors; None where it isn't kept.
+        """Read a video's record, without its vectors; None where the store does not hold it.
 
         Raises:
             StoreError: Its file is broken, of another format or of another store.
@@ -179,7 +179,7 @@ class ParquetStore:
         return self._names.applied_to(record)
 
     def records(self) -> Iterator[VideoRecord]:
-        """All records, ordered by video id, read without vectors; what is deleted meanwhile may be missing.
+        """Read all records, ordered by video id, without vectors; videos deleted meanwhile may be missing.
 
         Raises:
             StoreError: The store cannot be listed, or a file is broken; `survey` goes on with the others.
@@ -190,7 +190,7 @@ class ParquetStore:
                 yield record
 
     def survey(self) -> tuple[list[VideoRecord], dict[str, StoreError]]:
-        """Read all records that can be read: these, ordered by video id, and, by id, why the others cannot.
+        """Read all readable records, ordered by video id, and collect the errors of the others by id.
 
         Raises:
             StoreError: The store cannot be listed.
@@ -208,7 +208,7 @@ class ParquetStore:
         return records, broken
 
     def frame_sample(self, rows: int) -> FrameSample:
-        """A few frame embeddings of many videos; kept here, and drawn anew as the library grows or shrinks.
+        """Sample a few frame embeddings of many videos; saved here, and drawn again as the library grows or shrinks.
 
         Args:
             rows: Rows of the index now, by which growth is told.
@@ -232,7 +232,7 @@ class ParquetStore:
         return vectors is not None and vectors.shape[1] == sample.vectors.shape[1]
 
     def some_vectors(self, video_id: str) -> npt.NDArray[np.float32] | None:
-        """A few of a video's vectors, float32 (M, D), the same each time; None where it isn't kept."""
+        """Read a few of a video's vectors, float32 (M, D), the same each time; None where it is not stored."""
         if not VIDEO_ID.fullmatch(video_id):
             return None
         try:
@@ -249,7 +249,7 @@ class ParquetStore:
             raise broken_file(self._path(video_id), error) from error
 
     def video_ids(self) -> list[str]:
-        """The ids of all videos, in order.
+        """List the ids of all videos, sorted.
 
         Raises:
             StoreError: The store cannot be listed.
@@ -262,7 +262,7 @@ class ParquetStore:
         return sorted(video_id for video_id in ids if VIDEO_ID.fullmatch(video_id))
 
     def add_name(self, video_id: str, name: str) -> VideoRecord:
-        """Note another name of the same content; a name that is known already changes nothing.
+        """Add a name to a video; a name that it has already changes nothing.
 
         Raises:
             StoreError: There is no such video, or the name could not be written.
@@ -308,7 +308,7 @@ class ParquetStore:
         return {} if self._names.has_all_holders() else self._names.note_holders(self.survey()[0])
 
     def delete(self, video_id: str) -> bool:
-        """Forget a video; whether there was one.
+        """Delete a video; return whether it existed.
 
         Raises:
             StoreError: Its file cannot be removed.

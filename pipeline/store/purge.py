@@ -1,4 +1,4 @@
-"""All files of one video, in whichever store below a root they are."""
+"""Removal of all of a video's files from all stores below a root."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["erase", "traces"]
 
 
 def traces(root_url: str, video_id: str) -> tuple[str, ...]:
-    """The files of a video, below the root, of every sampling and encoder.
+    """List the files of a video below the root, of every sampling and encoder.
 
     Its embeddings, names and unfinished writes, and samples of several videos' frames that hold some of it. As long as
     its embeddings are there, also the files that say by which names it goes.
@@ -28,7 +28,7 @@ def traces(root_url: str, video_id: str) -> tuple[str, ...]:
 
 
 def erase(root_url: str, video_id: str) -> tuple[str, ...]:
-    """Remove all files of a video; their names, below the root.
+    """Remove all files of a video; return their names below the root.
 
     Raises:
         StoreError: One is a link, and nothing is removed. Or one cannot be removed; others may be gone already.

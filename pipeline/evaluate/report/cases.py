@@ -1,4 +1,4 @@
-"""Single questions of an evaluation, with pictures of what was found and of what is true."""
+"""Report sections for single questions, with thumbnails of found and true moments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WORST, _FALSE_ALARMS, _PICTURES = 10, 5, 2
 
 
 def worst_cases(evaluation: Evaluation, videos: IndexedVideos) -> Markup:
-    """The true questions that are answered worst."""
+    """Draw the true questions that are answered worst."""
     worst = evaluation.worst(_WORST)
     if not worst:
         return Markup()
@@ -30,7 +30,7 @@ def worst_cases(evaluation: Evaluation, videos: IndexedVideos) -> Markup:
 
 
 def false_alarms(evaluation: Evaluation, videos: IndexedVideos) -> Markup:
-    """The absent questions that are answered, and with the best scores."""
+    """Draw the absent questions that are answered with the best scores."""
     answered = [answer for answer in evaluation.answers if answer.is_absent and not evaluation.is_rejected(answer)]
     if not answered:
         return Markup()

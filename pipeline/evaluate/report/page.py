@@ -1,4 +1,4 @@
-"""An evaluation as one page for people: metrics with intervals, thresholds, concepts, and the worst answers."""
+"""The HTML page of an evaluation: metrics with intervals, thresholds, concepts and the worst answers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _OUTCOMES = {
 
 
 def evaluation_page(evaluation: Evaluation, *, labels: str, library: str, videos: IndexedVideos) -> str:
-    """One HTML document that needs nothing else.
+    """Draw an evaluation as one self-contained HTML document.
 
     Args:
         evaluation: What is shown.

@@ -1,4 +1,4 @@
-"""The collections behind the one name that is searched: made, checked, built beside one another, and swapped."""
+"""Milvus collections behind an alias: create, check, build a replacement, swap and drop."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _LAST_TIME = 253_402_300_799.0
 
 @dataclass(frozen=True)
 class FoundCollection:
-    """The collection that answers: its own name, the length of its vectors and Milvus's name of its kind."""
+    """The active collection: its own name, its vectors' length and Milvus's name of its index type."""
 
     collection: str
     dimension: int
@@ -55,7 +55,7 @@ class FoundCollection:
 
 
 class MilvusCollections:
-    """The name that is searched is an alias, and the collection behind it is NAME_1, NAME_2, ...
+    """The collections of one index: NAME_1, NAME_2, ... behind an alias, which is what is searched.
 
     A new one is built beside the one that answers, and takes over in one step (alter_alias); what a killed builder left
     behind is dropped by the next. A plain collection of that name, as older versions made, is taken over like another.
@@ -74,7 +74,7 @@ class MilvusCollections:
         self._kind = kind
 
     def find(self) -> FoundCollection | None:
-        """The collection that answers, checked and loaded; None where there is none.
+        """Find, check and load the active collection; None where there is none.
 
         Raises:
             FingerprintMismatchError: It holds another encoder's vectors.
@@ -83,7 +83,7 @@ class MilvusCollections:
         return self._connection.ask("open", self._find)
 
     def create(self, dimension: int) -> FoundCollection:
-        """Make the first collection; another client may have been quicker, and then it is that one."""
+        """Create the first collection, or return the one that another client has just created."""
 
         def create(client: MilvusClient) -> FoundCollection:
             first = f"{self._name}_1"
@@ -97,7 +97,7 @@ class MilvusCollections:
         return self._connection.ask("write to", create)
 
     def build(self, dimension: int) -> str:
-        """Make an empty collection beside the one that answers; its name.
+        """Create an empty collection beside the active one and return its name.
 
         Raises:
             MomentIndexError: Another rebuild is under way.
@@ -105,7 +105,7 @@ class MilvusCollections:
         return self._connection.ask("write to", lambda client: self._build(client, dimension))
 
     def swap(self, fresh: str) -> None:
-        """Let a built collection answer, and drop the one before."""
+        """Make a built collection active, and drop the one before."""
         before = self._connection.ask("write to", lambda client: self._swap(client, fresh))
         _building.discard((self._connection.place, fresh))
         if before is not None:
@@ -115,11 +115,11 @@ class MilvusCollections:
             self.drop(before)
 
     def target(self) -> str | None:
-        """The collection that answers now, looked up by the alias alone; None where there is no alias."""
+        """Look up the active collection by the alias alone; None where there is no alias."""
         return self._connection.ask("read", self._target)
 
     def drop(self, collection: str) -> None:
-        """Drop a collection that doesn't answer."""
+        """Drop a collection that is not active."""
         _building.discard((self._connection.place, collection))
         self._connection.ask("write to", lambda client: client.drop_collection(collection))
 

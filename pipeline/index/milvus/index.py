@@ -1,4 +1,4 @@
-"""Segments in Milvus: Lite in a folder, or a server."""
+"""The index in Milvus, in a Milvus Lite folder or on a server."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ class MilvusIndex:
         return self._again_if_gone(lambda: self._rows.video_count() if self._find() else 0)
 
     def replacement(self, dimension: int) -> _MilvusReplacement:
-        """An empty collection for vectors of that length, to be filled beside this one and to take over from it.
+        """Create an empty collection for vectors of that length, which is to take over from this one.
 
         Raises:
             FingerprintMismatchError: The present one holds vectors of another length.
@@ -185,7 +185,7 @@ class MilvusIndex:
         return _MilvusReplacement(self._collections, rows, fresh, self._forget)
 
     def close(self) -> None:
-        """Give the index back; closing twice is harmless."""
+        """Close the index; closing twice is harmless."""
         self._connection.close()
 
     def __enter__(self) -> MilvusIndex:

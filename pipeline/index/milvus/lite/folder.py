@@ -1,4 +1,4 @@
-"""The life of a Milvus Lite folder: served to this process, given back, and who else holds it.
+"""Opening, locking and closing of a Milvus Lite folder.
 
 Milvus Lite is an engine in this process behind a gRPC server. Both are started here rather than by
 `MilvusClient("name.db")`, which listens on a TCP port that every user of the machine can reach, hides a held lock
@@ -40,7 +40,7 @@ _MESSAGE_BYTES = 256 * 2**20
 
 
 def silence() -> None:
-    """Keep gRPC's and Milvus's own logs out of people's terminals, unless they were set to be there.
+    """Silence the logs of gRPC and Milvus in the terminal, unless the user enabled them.
 
     Their errors reach the caller as exceptions anyway.
     """
@@ -117,7 +117,7 @@ class LiteFolder:
 
     @property
     def refusal(self) -> MomentIndexError | None:
-        """Why a collection was not opened, if one wasn't; Milvus's own answers do not say what to do."""
+        """The reason why a collection was not opened, with advice; None where none was refused."""
         if self._engine.refused is None:
             return None
         place, error = self._engine.refused
@@ -144,14 +144,14 @@ class LiteFolder:
         return refusal
 
     def close(self) -> None:
-        """Stop serving and give the folder back; closing twice is harmless."""
+        """Stop the server and unlock the folder; closing twice is harmless."""
         if not self._closed:
             self._closed = True
             self._opened.close()
 
 
 def discard(folder: Path) -> None:
-    """Remove all that is in a library's own index folder, so that it can be made anew; no link is followed.
+    """Empty a library's own index folder, so that it can be rebuilt; no link is followed.
 
     Raises:
         IndexLockedError: A process holds it.
