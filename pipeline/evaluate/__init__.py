@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.evaluate.bootstrap import Resampling
-from pipeline.evaluate.comparison import Difference, compare, holm, question_differences
+from pipeline.evaluate.comparison import MetricDifference, compare, holm, question_differences
 from pipeline.evaluate.concepts import ConceptScore
 from pipeline.evaluate.evaluation import Evaluation, ScoredAnswer
 from pipeline.evaluate.highlights import FrameSaliency, Saliency, highlight_scores
@@ -18,11 +18,11 @@ __all__ = [
     "MATCHING_RULE",
     "ClipSaliency",
     "ConceptScore",
-    "Difference",
     "Evaluation",
     "FrameSaliency",
     "LabelledQuery",
     "LabelledSet",
+    "MetricDifference",
     "OnSearch",
     "RejectionCurve",
     "RejectionPoint",

@@ -23,13 +23,13 @@ from pipeline.evaluate.bootstrap import Resampling, drawn_means, grouped, resamp
 from pipeline.evaluate.evaluation import Evaluation, ScoredAnswer
 from pipeline.evaluate.metrics import scale_of
 
-__all__ = ["Difference", "compare", "holm", "question_differences"]
+__all__ = ["MetricDifference", "compare", "holm", "question_differences"]
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Difference:
+class MetricDifference:
     """The difference of a metric between two evaluations, over the questions that have it in both.
 
     Attributes:
@@ -53,7 +53,7 @@ class Difference:
     worse: int
 
 
-def compare(before: Evaluation, after: Evaluation) -> dict[str, Difference]:
+def compare(before: Evaluation, after: Evaluation) -> dict[str, MetricDifference]:
     """Compare two evaluations of the same labelled set, by metric.
 
     The first moment's IoU is "MR-full-mIoU", the average precision "MR-full-mAP".
@@ -120,12 +120,12 @@ def _is_same(one: ScoredAnswer | None, other: ScoredAnswer | None) -> bool:
     return (one.text, one.video, one.truth) == (other.text, other.video, other.truth)
 
 
-def _difference(scores: Floats, how: Resampling, scale: float) -> Difference:
+def _difference(scores: Floats, how: Resampling, scale: float) -> MetricDifference:
     differences = scores[:, 1] - scores[:, 0]
     edges = 50 * (1 - how.level), 50 * (1 + how.level)
     low, high = np.nanpercentile(drawn_means(differences[:, None], how)[:, 0], edges)
     before, after = scores.mean(axis=0)
-    return Difference(
+    return MetricDifference(
         queries=len(scores),
         before=round(scale * float(before), 2),
         after=round(scale * float(after), 2),

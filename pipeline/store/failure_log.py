@@ -37,7 +37,7 @@ class FailureLog:
     _known: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
     @cached_property
-    def _place(self) -> AtomicFolder:
+    def _folder(self) -> AtomicFolder:
         return AtomicFolder(self.root_url)
 
     def open(self) -> None:
@@ -83,7 +83,7 @@ class FailureLog:
             "video_id": failed.video_id,
             "failed_at": failed.failed_at,
         }
-        self._place.write(name, json.dumps(content, indent=1).encode())
+        self._folder.write(name, json.dumps(content, indent=1).encode())
         self._known.add(name)
 
     def clear(self, uri: str) -> None:
@@ -96,9 +96,9 @@ class FailureLog:
         if name not in self._known:
             return
         try:
-            self._place.delete(name)
+            self._folder.delete(name)
         except OSError as error:
-            raise StoreError(f"{self._place.root}/{name}: cannot be removed: {error}") from error
+            raise StoreError(f"{self._folder.root}/{name}: cannot be removed: {error}") from error
         self._known.discard(name)
 
     def __iter__(self) -> Iterator[FailedSource]:
@@ -111,14 +111,14 @@ class FailureLog:
 
     def _names(self) -> list[str]:
         try:
-            names = self._place.list(_FOLDER, ".json")
+            names = self._folder.list(_FOLDER, ".json")
         except OSError as error:
-            raise StoreError(f"{self._place.root}/{_FOLDER}: cannot be listed: {error}") from error
+            raise StoreError(f"{self._folder.root}/{_FOLDER}: cannot be listed: {error}") from error
         return [name for name in names if NOTE.fullmatch(name.rpartition("/")[2])]
 
     def _read(self, name: str) -> FailedSource:
         try:
-            found = parsed(self._place.read(name))
+            found = parsed(self._folder.read(name))
             return FailedSource(
                 source=Source(checked_text(found["uri"]), checked_metadata(found["metadata"])),
                 problem=checked_text(found["problem"]),
@@ -126,7 +126,7 @@ class FailureLog:
                 failed_at=checked_text(found["failed_at"]),
             )
         except (OSError, KeyError, TypeError, ValueError) as error:
-            raise StoreError(f"{self._place.root}/{name}: is broken ({error}); delete it") from error
+            raise StoreError(f"{self._folder.root}/{name}: is broken ({error}); delete it") from error
 
 
 def _file_of(uri: str) -> str:

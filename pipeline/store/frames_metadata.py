@@ -127,15 +127,15 @@ def cuts_of(details: Mapping[str, Any]) -> tuple[float, ...] | None:
     return tuple(details["cuts_seconds"])
 
 
-def recorded_names(place: AtomicFolder, file: str) -> tuple[str, ...]:
+def recorded_names(folder: AtomicFolder, file: str) -> tuple[str, ...]:
     """Read the names and former names that a video was written with; none where its file is not readable.
 
     Args:
-        place: Where the file is.
+        folder: Where the file is.
         file: Its name there.
     """
     try:
-        with place.open(file) as opened:
+        with folder.open(file) as opened:
             record = parsed(pq.ParquetFile(opened).schema_arrow.metadata[METADATA_KEY])["record"]
             return tuple(map(checked_text, (*record["names"], *record.get("former_names", ()))))
     except BROKEN:

@@ -44,10 +44,10 @@ class NameFiles:
     """The name files of a store.
 
     Attributes:
-        place: The store's folder.
+        folder: The store's folder.
     """
 
-    place: AtomicFolder
+    folder: AtomicFolder
 
     def applied_to(self, record: VideoRecord) -> VideoRecord:
         """Update a record's names: gained ones last, lost ones among the former names.
@@ -88,11 +88,11 @@ class NameFiles:
             StoreError: It cannot be read.
         """
         try:
-            return str(parsed(self.place.read(holder_file(name)))["video_id"])
+            return str(parsed(self.folder.read(holder_file(name)))["video_id"])
         except FileNotFoundError:
             return None
         except (OSError, KeyError, TypeError, ValueError) as error:
-            problem = f"{self.place.root}/{holder_file(name)}: cannot be read ({error}); delete this file"
+            problem = f"{self.folder.root}/{holder_file(name)}: cannot be read ({error}); delete this file"
             raise StoreError(problem) from error
 
     def hold(self, video_id: str, name: str) -> None:
@@ -101,7 +101,7 @@ class NameFiles:
         Raises:
             StoreError: It could not be written.
         """
-        self.place.write(holder_file(name), json.dumps({"video_id": video_id}).encode())
+        self.folder.write(holder_file(name), json.dumps({"video_id": video_id}).encode())
 
     def has_all_holders(self) -> bool:
         """Whether the holders of all names were written.
@@ -110,9 +110,9 @@ class NameFiles:
             StoreError: It cannot be looked for.
         """
         try:
-            return self.place.exists(_COMPLETE)
+            return self.folder.exists(_COMPLETE)
         except OSError as error:
-            raise StoreError(f"{self.place.root}/{_COMPLETE}: cannot be looked for: {error}") from error
+            raise StoreError(f"{self.folder.root}/{_COMPLETE}: cannot be looked for: {error}") from error
 
     def note_holders(self, records: Iterable[VideoRecord]) -> dict[str, set[str]]:
         """Write the holders of all names of a store that an older version wrote.
@@ -141,25 +141,25 @@ class NameFiles:
                     self.lose(video_id, name)
                     replaced.setdefault(name, set()).add(video_id)
             self.hold(last, name)
-        self.place.write(_COMPLETE, b"{}")
+        self.folder.write(_COMPLETE, b"{}")
         return replaced
 
     def _note(self, video_id: str, note: dict[str, Any]) -> None:
-        self.place.write(f"{names_folder(video_id)}/{_digest(note['name'])}.json", json.dumps(note).encode())
+        self.folder.write(f"{names_folder(video_id)}/{_digest(note['name'])}.json", json.dumps(note).encode())
 
     def _notes(self, video_id: str) -> list[dict[str, Any]]:
         folder = names_folder(video_id)
         try:
-            files = [file for file in self.place.list(folder, ".json") if NOTE.fullmatch(file.rpartition("/")[2])]
-            notes = [_checked_note(parsed(self.place.read(file))) for file in files]
+            files = [file for file in self.folder.list(folder, ".json") if NOTE.fullmatch(file.rpartition("/")[2])]
+            notes = [_checked_note(parsed(self.folder.read(file))) for file in files]
             return sorted(notes, key=lambda note: (note["added_ns"], note["name"]))
         except (OSError, KeyError, TypeError, ValueError) as error:
-            problem = f"{self.place.root}/{folder}: the names of a video cannot be read ({error}); delete that folder"
+            problem = f"{self.folder.root}/{folder}: the names of a video cannot be read ({error}); delete that folder"
             raise StoreError(problem) from error
 
     def _written_at(self, video_id: str) -> tuple[float, str]:
         try:
-            written = self.place.written_at(f"{video_id}.parquet")
+            written = self.folder.written_at(f"{video_id}.parquet")
         except OSError:
             written = None
         return (0.0 if written is None else written.timestamp(), video_id)

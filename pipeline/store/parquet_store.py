@@ -82,7 +82,7 @@ class ParquetStore:
         return {"sampling_fingerprint": self.sampling_fingerprint, "encoder_fingerprint": self.encoder_fingerprint}
 
     @cached_property
-    def _place(self) -> AtomicFolder:
+    def _folder(self) -> AtomicFolder:
         return AtomicFolder(self.root_url, f"frames/{self.sampling_fingerprint}-{self.encoder_fingerprint}")
 
     def write(self, record: VideoRecord, frames: FrameEmbeddings) -> None:
@@ -99,12 +99,12 @@ class ParquetStore:
             )
         if not VIDEO_ID.fullmatch(record.video_id):
             raise ValueError(f"a video id becomes a file name; it cannot be {record.video_id!r}")
-        with self._place.writing(_file_of(record.video_id)) as file:
+        with self._folder.writing(_file_of(record.video_id)) as file:
             write_frames(
                 file, frames, {METADATA_KEY: json.dumps(details_of(record, frames, self._fingerprints)).encode()}
             )
         try:
-            self._place.delete_folder(names_folder(record.video_id), NOTE)
+            self._folder.delete_folder(names_folder(record.video_id), NOTE)
         except OSError as error:
             raise StoreError(f"{record.video_id}: is kept, but its old names cannot be removed: {error}") from error
 
@@ -155,7 +155,7 @@ class ParquetStore:
         if not VIDEO_ID.fullmatch(video_id):
             self._refuse(video_id)
         try:
-            with self._place.open(_file_of(video_id)) as file:
+            with self._folder.open(_file_of(video_id)) as file:
                 return checksum_state(file)
         except FileNotFoundError:
             self._refuse(video_id)
@@ -216,12 +216,12 @@ class ParquetStore:
         Raises:
             StoreError: The store cannot be listed.
         """
-        kept = read_sample(self._place)
+        kept = read_sample(self._folder)
         if kept is not None and kept.is_fresh(rows) and self._has_width(kept):
             return kept
         sample = draw_sample(self.video_ids(), self.some_vectors, rows)
         if len(sample.vectors):
-            write_sample(self._place, sample)
+            write_sample(self._folder, sample)
         return sample
 
     def _has_width(self, sample: FrameSample) -> bool:
@@ -236,7 +236,7 @@ class ParquetStore:
         if not VIDEO_ID.fullmatch(video_id):
             return None
         try:
-            with self._place.open(_file_of(video_id)) as file:
+            with self._folder.open(_file_of(video_id)) as file:
                 seed = int.from_bytes(hashlib.sha256(video_id.encode()).digest()[:4])
                 parquet = pq.ParquetFile(file)
                 check_size(parquet)
@@ -255,9 +255,9 @@ class ParquetStore:
             StoreError: The store cannot be listed.
         """
         try:
-            names = self._place.list("", ".parquet")
+            names = self._folder.list("", ".parquet")
         except OSError as error:
-            raise StoreError(f"{self._place.root}: cannot be listed: {error}") from error
+            raise StoreError(f"{self._folder.root}: cannot be listed: {error}") from error
         ids = (name.removesuffix(".parquet") for name in names)
         return sorted(video_id for video_id in ids if VIDEO_ID.fullmatch(video_id))
 
@@ -269,7 +269,7 @@ class ParquetStore:
         """
         record = self.record(video_id)
         if record is None:
-            raise StoreError(f"{video_id}: there is no such video in {self._place.root} that could be named {name!r}")
+            raise StoreError(f"{video_id}: there is no such video in {self._folder.root} that could be named {name!r}")
         if name in record.names:
             return record
         self._names.gain(video_id, name)
@@ -300,7 +300,7 @@ class ParquetStore:
 
     @property
     def _names(self) -> NameFiles:
-        return NameFiles(self._place)
+        return NameFiles(self._folder)
 
     @cached_property
     def _replaced(self) -> dict[str, set[str]]:
@@ -316,8 +316,8 @@ class ParquetStore:
         if not VIDEO_ID.fullmatch(video_id):
             return False
         try:
-            existed = self._place.delete(_file_of(video_id))
-            self._place.delete_folder(names_folder(video_id), NOTE)
+            existed = self._folder.delete(_file_of(video_id))
+            self._folder.delete_folder(names_folder(video_id), NOTE)
         except OSError as error:
             raise StoreError(f"{self._path(video_id)}: cannot be removed: {error}") from error
         return existed
@@ -327,7 +327,7 @@ class ParquetStore:
         if not VIDEO_ID.fullmatch(video_id):
             return None
         try:
-            with self._place.open(_file_of(video_id)) as file:
+            with self._folder.open(_file_of(video_id)) as file:
                 parquet = pq.ParquetFile(file, page_checksum_verification=True)
                 details = parsed((parquet.schema_arrow.metadata or {})[METADATA_KEY])
                 check_details(details, {"video_id": video_id, **self._fingerprints}, self._path(video_id))
@@ -340,10 +340,10 @@ class ParquetStore:
         return found, details
 
     def _refuse(self, video_id: str) -> NoReturn:
-        raise StoreError(f"{video_id}: there is no such video in {self._place.root}; index it first")
+        raise StoreError(f"{video_id}: there is no such video in {self._folder.root}; index it first")
 
     def _path(self, video_id: str) -> str:
-        return f"{self._place.root}/{_file_of(video_id)}"
+        return f"{self._folder.root}/{_file_of(video_id)}"
 
 
 def _file_of(video_id: str) -> str:

@@ -370,14 +370,14 @@ def opened(tmp_path: Path) -> Iterator[Library]:
 
 
 def test_a_search_does_not_sweep_through_a_link(opened: Library, canary: Path, tmp_path: Path) -> None:
-    partial = Path(opened.store._place.root) / ".partial"
+    partial = Path(opened.store._folder.root) / ".partial"
     replace_by_link(partial, canary)
     with contextlib.suppress(StoreError):
         opened.ask("red")
 
 
 def test_a_removal_does_not_delete_through_a_link(opened: Library, canary: Path, tmp_path: Path) -> None:
-    names = Path(opened.store._place.root) / "names"
+    names = Path(opened.store._folder.root) / "names"
     names.mkdir(exist_ok=True)
     replace_by_link(names / "v1", canary)
     with pytest.raises(StoreError, match="names/v1: is a symbolic link"):

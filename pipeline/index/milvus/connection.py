@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from pipeline.errors import IndexDamagedError, MomentIndexError
 from pipeline.index.foreign_text import no_space, shown
 from pipeline.index.milvus.lite.folder import silence
-from pipeline.index.milvus.lite.shared import SharedLite, open_shared
+from pipeline.index.milvus.lite.open_folders import LiteReference, open_reference
 from pipeline.index.settings import Indexing
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ def _engine(version: object) -> str:
     return "lite" if text.startswith(("milvus_lite", "milvus-lite")) else "server"
 
 
-def _connected(settings: Indexing, folder: Path | None) -> tuple[SharedLite | None, MilvusClient]:
+def _connected(settings: Indexing, folder: Path | None) -> tuple[LiteReference | None, MilvusClient]:
     from pymilvus import MilvusClient
     from pymilvus.exceptions import MilvusException
 
@@ -258,7 +258,7 @@ def _connected(settings: Indexing, folder: Path | None) -> tuple[SharedLite | No
     place = Path(settings.uri).expanduser() if settings.uri is not None else folder
     if place is None:
         raise MomentIndexError("there is no place for the index: set index.uri to a local folder or a Milvus server")
-    lite = open_shared(place, is_own=settings.uri is None)
+    lite = open_reference(place, is_own=settings.uri is None)
     try:
         return lite, MilvusClient(lite.uri, timeout=_CONNECT_SECONDS, grpc_options=_ONE_CONNECTION)
     except BaseException as error:

@@ -21,7 +21,7 @@ from pipeline.errors import IndexDamagedError, IndexLockedError, MomentIndexErro
 from pipeline.index.foreign_text import no_space, shown
 from pipeline.index.milvus.lite.contents import check_aliases, is_of_momentseek
 from pipeline.index.milvus.lite.read_only import is_writable, shadow
-from pipeline.index.milvus.lite.tree import check_place, emptied, hard_links, own_copy, wrong_files
+from pipeline.index.milvus.lite.tree import check_index_folder, emptied, hard_links, own_copy, wrong_files
 from pipeline.index.milvus.lite.unix_socket import PrivateSocket
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class LiteFolder:
     def _open(self, opened: ExitStack) -> None:
         folder = self._folder
         if self.is_own:
-            check_place(folder)
+            check_index_folder(folder)
         for kind, place in wrong_files(folder):
             raise self._damage(folder / place, ValueError(f"it holds {kind} ({shown(repr(place))})"))
         if self.is_read_only:
@@ -157,7 +157,7 @@ def discard(folder: Path) -> None:
         IndexLockedError: A process holds it.
         MomentIndexError: It is no folder, or something in it cannot be removed.
     """
-    check_place(folder)
+    check_index_folder(folder)
     try:
         emptied(folder, kept=_LOCK)
     except BlockingIOError as error:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pipeline.errors import MomentIndexError
 
-__all__ = ["check_place", "emptied", "hard_links", "own_copy", "wrong_files"]
+__all__ = ["check_index_folder", "emptied", "hard_links", "own_copy", "wrong_files"]
 
 # Milvus Lite's own files are at most 7 folders deep (databases/D/collections/C/partitions/P/data).
 _MOST_DEPTH = 16
@@ -30,7 +30,7 @@ _KINDS = {
 }
 
 
-def check_place(folder: Path) -> None:
+def check_index_folder(folder: Path) -> None:
     """Refuse an index folder that is a link or no folder: links below a library are not followed.
 
     Raises:

@@ -13,10 +13,10 @@ from pathlib import Path
 from pipeline.errors import MomentIndexError
 from pipeline.index.milvus.lite.folder import LiteFolder
 
-__all__ = ["SharedLite", "open_shared"]
+__all__ = ["LiteReference", "open_reference"]
 
 
-class SharedLite:
+class LiteReference:
     """A reference to an open Milvus Lite folder; the folder is closed with the last reference.
 
     Args:
@@ -69,7 +69,7 @@ class SharedLite:
             self._folder.close()
 
 
-def open_shared(place: Path, *, is_own: bool) -> SharedLite:
+def open_reference(place: Path, *, is_own: bool) -> LiteReference:
     """Open a Milvus Lite folder, or reference the one that this process has open already.
 
     A folder that was removed and made again meanwhile is another one. One that is read-only is copied for each index,
@@ -89,12 +89,12 @@ def open_shared(place: Path, *, is_own: bool) -> SharedLite:
         known = _open.get(identity) if identity is not None else None
         if identity is not None and known is not None and known.is_own == is_own:
             _users[identity] += 1
-            return SharedLite(known, identity)
+            return LiteReference(known, identity)
         folder = LiteFolder(place, is_own=is_own)
         identity = None if folder.is_read_only else _identity_of(place)
         if identity is not None:
             _open[identity], _users[identity] = folder, 1
-        return SharedLite(folder, identity)
+        return LiteReference(folder, identity)
 
 
 def _identity_of(place: Path) -> tuple[int, int] | None:
