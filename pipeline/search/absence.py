@@ -46,10 +46,10 @@ class Absences:
     """The result of an absence search.
 
     Attributes:
-        found: Those of videos in which nothing answers first, then by place, id and start.
-        skipped: Videos of which nothing can be said.
-        videos: How many videos were looked at.
-        videos_without: In how many of them nothing answers.
+        found: Absences; those of videos without any answer first, then by URI, id and start.
+        skipped: Videos that could not be searched.
+        videos: Number of videos that were searched.
+        videos_without: Number of these in which nothing answers.
     """
 
     found: tuple[Absence, ...]
@@ -87,7 +87,7 @@ def find_absences(
     query: Query,
     step: CalibratedStep,
     selection: Selection,
-    frames: EmbeddingCache,
+    embeddings: EmbeddingCache,
     *,
     min_score: float,
     settings: Searching,
@@ -97,9 +97,9 @@ def find_absences(
 
     Args:
         query: The question.
-        step: The same, embedded.
+        step: Its only step, embedded and calibrated.
         selection: The videos that it is about.
-        frames: Their frame embeddings.
+        embeddings: Their frame embeddings.
         min_score: The score from which on a frame answers.
         settings: How frames become moments.
         provenance: Of what the library holds.
@@ -110,7 +110,7 @@ def find_absences(
     for record in selection.records:
         begins = recording_begins(record.metadata, settings.recorded_at)
         try:
-            seen = _SeenForAbsence(frames.read(record), step, query, begins, min_score=min_score, settings=settings)
+            seen = _VideoAbsences(embeddings.read(record), step, query, begins, min_score=min_score, settings=settings)
         except StoreError as error:
             skipped.append(Skipped(record.video_id, record.last_name, str(error), is_broken=True))
             continue
@@ -125,8 +125,8 @@ def find_absences(
     return Absences(tuple(found), tuple(skipped), videos, without)
 
 
-class _SeenForAbsence:
-    """A video that was looked at: which of its frames answer, and what lies between.
+class _VideoAbsences:
+    """The absences of one video: which of its frames answer, and the intervals between them.
 
     Attributes:
         has_frames: Whether a frame was sampled in what the question allows.

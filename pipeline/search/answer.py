@@ -174,7 +174,7 @@ class Answer:
             of them is found nowhere.
         absences: Of a question for what is not there: this page of the stretches of video in which nothing answers,
             those of videos in which nothing does first; `moments` is empty then, and `found` counts these.
-        videos: Of such a question: how many videos were looked at.
+        videos: Of such a question: number of videos that were searched.
         videos_without: Of such a question: in how many of them nothing answers.
         incomplete: What the index lacks; None if it has all videos of the library, or if nobody looked.
     """

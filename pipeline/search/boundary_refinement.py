@@ -1,9 +1,9 @@
 """Frame-accurate refinement of moment boundaries: the video is decoded again around them.
 
-Between the last sampled frame outside a moment and the first inside lies its true end. The pictures between are judged
+Between the last sampled frame outside a moment and the first inside lies its true end. The pictures between are scored
 as the sampled ones were, and the end is where the sum of their log-odds above the moment's own level is greatest: the
 rule by which the moment was found (`pipeline.search.localization`), at a higher rate. Where there are many pictures,
-some are judged first, and then those between the two on both sides of the end.
+some are scored first, and then those between the two on both sides of the end.
 
 A picture is on screen until the next one comes. So a moment begins at the time of its first picture, and ends at the
 time of the first picture that no longer belongs to it.
@@ -37,7 +37,7 @@ _ROUNDING = Fraction(1, 1_000_000)
 """Seconds by which a bound may have moved as it was rounded; pictures are further apart."""
 
 _AT_ONCE = 24
-"""Pictures of one look at an end: two looks tell 384 apart, which is 12 seconds of video."""
+"""Pictures of one pass over a boundary: two passes tell 384 apart, which is 12 seconds of video."""
 
 
 class Refiner:
@@ -68,7 +68,7 @@ class Refiner:
         try:
             read = partial(self._pictures.between, video_id, uri)
             start = self._edge(read, span.start_seconds, span.start_uncertainty_seconds, span.edge_level, log_odds)
-            # An end is a start for whoever looks from behind.
+            # An end is a start in reversed time.
             end = self._edge(
                 read, span.end_seconds, span.end_uncertainty_seconds, -span.edge_level, lambda rows: -log_odds(rows)
             )
@@ -95,7 +95,7 @@ class Refiner:
         before, behind = seconds - uncertainty, seconds + uncertainty
         is_all = False
         while not is_all:
-            # The picture that ends the interval is looked at, too: its own time is the exact one.
+            # The picture that ends the interval is scored, too: its own time is the exact one.
             times, pictures, is_all = read(Fraction(before), Fraction(behind) + _ROUNDING, _AT_ONCE)
             if not times:
                 break

@@ -27,9 +27,9 @@ class CalibratedTerm:
     """A query term with its vector and calibration.
 
     Attributes:
-        term: What was said.
+        term: The term of the question.
         vector: float32 (D,), of unit length.
-        calibration: What cosines with it mean.
+        calibration: Maps cosines with the vector to log-odds.
         unknown_words: Words of its text that the model does not know.
     """
 
@@ -48,23 +48,23 @@ class TermEmbedder:
 
     Args:
         encoder: The open encoder.
-        pictures: Makes what reads picture files and parts of videos; None where these cannot be asked for.
-        frames: Frame embeddings of the library.
-        find: The ids of the videos that go by a name.
-        calibrator: What scores mean.
+        pictures: Makes the reader of image files and parts of videos; None where terms may name none.
+        embeddings: Frame embeddings of the library.
+        find: Returns the ids of the videos with a name.
+        calibrator: Calibrates the terms.
     """
 
     def __init__(
         self,
         encoder: OpenEncoder,
         pictures: Callable[[], QueryImages] | None,
-        frames: EmbeddingCache,
+        embeddings: EmbeddingCache,
         find: Callable[[str], tuple[str, ...]],
         calibrator: Calibrator,
     ) -> None:
         self._encoder = encoder
         self._pictures = pictures
-        self._frames = frames
+        self._embeddings = embeddings
         self._find = find
         self._calibrator = calibrator
 
@@ -95,7 +95,7 @@ class TermEmbedder:
         found = self._find(name)
         if len(found) > 1:
             raise QueryError(f"{len(found)} videos go by {name!r}; name one by its id: {', '.join(found)}")
-        kept = self._frames.get(found[0])
+        kept = self._embeddings.get(found[0])
         if kept is None:
             raise QueryError(f"{name!r} has no frame embeddings in this library; index it again")
         frames = kept[1]

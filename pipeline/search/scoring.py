@@ -31,8 +31,8 @@ class CalibratedStep:
     """A step of a question, its terms embedded and calibrated.
 
     Attributes:
-        shows: What a frame must show, all of it.
-        without: What it must not, none of it.
+        shows: Terms that a frame must show, all of them.
+        without: Terms that it must not show, none of them.
     """
 
     shows: tuple[CalibratedTerm, ...]
@@ -113,17 +113,17 @@ def score_video(
     """Score a video's frames for each step of a question and find its moments.
 
     Segments nominate videos. The pooled vector of a segment hides a short moment, and which segments the index names
-    depends on what else it holds. So a video is looked at as a whole: wherever its frames peak at a likely score, and
-    where they are best, a moment is sought. Nominated segments add only the weaker ones.
+    depends on what else it holds. So a video is scored as a whole: moments are sought wherever its frames peak at a
+    likely score, and at its best frame. Nominated segments add only weaker moments.
 
     Args:
         record: What is known of it.
         frames: Its frame embeddings.
-        curves: Where it was looked at before, those from then.
-        steps: What for.
-        settings: How frames become moments.
+        curves: Its score curves, where it was scored before.
+        steps: The steps of the question.
+        settings: Settings of the search.
         nominated: [start, end) in seconds of the segments that the index points to.
-        likely: The score from which on no nomination is needed.
+        likely: The score above which a frame needs no nomination.
         provenance: What its frames and rows are of.
     """
     curves = curves or tuple(curve_of(frames, step) for step in steps)
@@ -187,8 +187,8 @@ def found_in(video: ScoredVideo, steps: Sequence[CalibratedStep], within_seconds
     """Find the moments of a video that answer all steps in sequence, best first, weak ones included.
 
     Args:
-        video: Where to look.
-        steps: What for.
+        video: The scored video.
+        steps: The steps of the question.
         within_seconds: For each step but the first, how long after the one before it may begin.
     """
     return [_found(video, chain, steps) for chain in chains(video.spans, within_seconds)]

@@ -41,16 +41,16 @@ _IDS_A_FILTER = 1000
 class Searcher:
     """Answers questions with moments.
 
-    Segments nominate: their pooled vectors decide which videos are looked at. There the frames are judged, one by one,
-    and moments are ranked by their best frame: what a person is shown first is the frame that answers best.
+    Segments nominate: their pooled vectors decide which videos are scored. Then each frame of these videos is scored,
+    and moments are ranked by their best frame: a user sees first the frame that answers best.
 
     Args:
         encoder: The open encoder that made the index's vectors.
-        index: Where segments are looked for.
-        store: Where the frame embeddings of their videos are.
-        settings: How hits become moments.
-        pictures: Makes what reads files that a question names; None where it may name none.
-        find: The ids of the videos that go by a name; None to look through the store's records.
+        index: The index of segments.
+        store: The store of frame embeddings.
+        settings: Settings of the search.
+        pictures: Makes the reader of files that a question names; None where it may name none.
+        find: Returns the ids of the videos with a name; None to search the store's records.
         survey: Lists the library's videos; None for the store's records, all of which must be readable then.
         provenance: Of what the library holds; each moment gets it.
     """
@@ -72,7 +72,7 @@ class Searcher:
         self._index = index
         self._settings = settings
         self._provenance = provenance
-        self._frames = EmbeddingCache(store, settings.cache_mebibytes * 2**20, encoder.dimension)
+        self._embeddings = EmbeddingCache(store, settings.cache_mebibytes * 2**20, encoder.dimension)
         self._find = find or (lambda name: match_videos(list(store.records()), name))
         self._survey: Survey = survey or (lambda: (list(store.records()), {}))
         sample = store.frame_sample(index.count())
@@ -90,7 +90,7 @@ class Searcher:
             odds=settings.odds,
             base_quantile=settings.base_quantile,
         )
-        self._embedder = TermEmbedder(encoder, pictures, self._frames, self._find, calibrator)
+        self._embedder = TermEmbedder(encoder, pictures, self._embeddings, self._find, calibrator)
 
     def ask(self, query: Query) -> Answer:
         """Answer a question.
@@ -110,11 +110,11 @@ class Searcher:
     def ask_all(self, queries: Iterable[Query]) -> Iterator[Answer]:
         """Answer questions one after another, as the answers are taken; texts of several are embedded at once.
 
-        For that, up to 64 questions are taken before the first of them is answered: who asks by the last answer what
-        comes next uses `ask`.
+        For that, up to 64 questions are taken before the first of them is answered. If a question depends on the
+        previous answer, use `ask`.
 
         Raises:
-            MomentseekError: As `ask` does, when all questions before that one are answered; those behind it are not. A
+            MomentseekError: As `ask` does, when all questions before that one are answered; those after it are not. A
                 QueryError names the question.
         """
         waiting = iter(queries)
@@ -143,7 +143,7 @@ class Searcher:
             query,
             step,
             selection,
-            self._frames,
+            self._embeddings,
             min_score=min_score,
             settings=self._settings,
             provenance=self._provenance,
@@ -175,7 +175,7 @@ class Searcher:
         min_score = self._settings.min_score if query.min_score is None else query.min_score
         top = query.top or self._settings.top
         asked = max(top, self._settings.candidates)
-        scan = CandidateScan(query, steps, self._frames, self._settings, self._provenance)
+        scan = CandidateScan(query, steps, self._embeddings, self._settings, self._provenance)
         first: tuple[FoundMoment, ...] = ()
         while True:
             candidates, is_all = self._nominated(steps, asked, where, selection)

@@ -25,31 +25,31 @@ class CandidateScan:
 
     Args:
         query: The question.
-        steps: The same, embedded.
-        frames: Frame embeddings of the library.
-        settings: How places become moments.
+        steps: Its steps, embedded and calibrated.
+        embeddings: Frame embeddings of the library.
+        settings: Settings of the search.
         provenance: Of what the library holds.
 
     Attributes:
-        scored: The videos that were looked at, by id.
-        skipped: Those whose record says that they cannot answer, and those whose files are broken, by id.
+        scored: The scored videos, by id.
+        skipped: Videos that their record excludes or whose files are broken, by id.
     """
 
     def __init__(
         self,
         query: Query,
         steps: Sequence[CalibratedStep],
-        frames: EmbeddingCache,
+        embeddings: EmbeddingCache,
         settings: Searching,
         provenance: Provenance | None,
     ) -> None:
         self._query = query
         self._steps = steps
         self._gaps = [then.within for then in query.then]
-        self._frames = frames
+        self._embeddings = embeddings
         self._settings = settings
         self._provenance = provenance
-        # The least score of an answer only cuts the list: what reaches the usual one is looked at whatever it is.
+        # `min_score` only trims results: frames that reach the default threshold always seed moments.
         usual = settings.min_score or Searching().min_score
         self._likely = min(usual, query.min_score or usual)
         self._times = query.recording_times
@@ -76,7 +76,7 @@ class CandidateScan:
             except StoreError as error:
                 _log.warning("not searched: %s", error)
                 self.skipped[video_id] = Skipped(video_id, video_id, str(error), is_broken=True)
-                # What was found in it before does not count without the rest.
+                # Moments found in it before do not count without the rest.
                 self.scored.pop(video_id, None)
                 self._found.pop(video_id, None)
                 continue
@@ -87,7 +87,7 @@ class CandidateScan:
     def _scan_video(
         self, video_id: str, places: Iterable[tuple[float, float]], before: ScoredVideo | None
     ) -> ScoredVideo | None:
-        record = self._frames.record(video_id) if before is None else before.record
+        record = self._embeddings.record(video_id) if before is None else before.record
         if record is None:
             _log.warning("%s is in the index and not in the store; index it again, or remove it", video_id)
             return None
@@ -98,7 +98,7 @@ class CandidateScan:
             return None
         return score_video(
             record,
-            self._frames.read(record),
+            self._embeddings.read(record),
             None if before is None else before.curves,
             steps=self._steps,
             settings=self._settings,

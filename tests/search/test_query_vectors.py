@@ -169,7 +169,7 @@ def test_a_video_that_has_no_frame_has_no_second() -> None:
     terms, _ = terms_of()
     record, frames = video("v1", "red")
     none = replace(frames, pts=frames.pts[:0], times_seconds=frames.times_seconds[:0], vectors=frames.vectors[:0])
-    terms._frames.get("v1")
-    terms._frames._kept["v1"] = record, none
+    terms._embeddings.get("v1")
+    terms._embeddings._kept["v1"] = record, none
     with pytest.raises(QueryError, match="it has no second 0"):
         terms.embed([Term(like="v1", at=0.0)])

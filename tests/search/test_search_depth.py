@@ -225,13 +225,13 @@ def test_frames_are_kept_up_to_the_mebibytes_of_the_settings() -> None:
     searcher_, _, _ = searching(*reds(3), cache_mebibytes=1)
     searcher_.ask(as_query("red"))
     searcher_.ask(as_query("red"))
-    assert isinstance(searcher_._frames._store, DictStore)
-    assert searcher_._frames._store.reads == 3
-    assert searcher_._frames._budget_bytes == 2**20
+    assert isinstance(searcher_._embeddings._store, DictStore)
+    assert searcher_._embeddings._store.reads == 3
+    assert searcher_._embeddings._budget_bytes == 2**20
     unkept, _, _ = searching(*reds(3), cache_mebibytes=0)
     unkept.ask(as_query("red"))
     unkept.ask(as_query("red"))
-    assert unkept._frames._store.reads == 6  # type: ignore[attr-defined]
+    assert unkept._embeddings._store.reads == 6  # type: ignore[attr-defined]
 
 
 def test_the_curves_of_an_answer_are_of_the_videos_that_are_shown() -> None:
