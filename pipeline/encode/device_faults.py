@@ -18,7 +18,7 @@ __all__ = ["RecoveringEncoder", "fault_of"]
 
 _log = logging.getLogger(__name__)
 
-# What torch says is a RuntimeError for most of these; after all but want of memory, a process's CUDA is past use.
+# What torch says is a RuntimeError for most of these; after all but out of memory, CUDA is unusable in the process.
 _MEMORY = re.compile(
     r"(CUDA|HIP)( error:)? out of memory|CU(BLAS|DNN)_STATUS_ALLOC_FAILED|DefaultCPUAllocator: (can't|not enough)"
 )

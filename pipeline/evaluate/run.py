@@ -99,7 +99,7 @@ def evaluate(
 
 
 def _told(on_search: OnSearch | None, total: int) -> Callable[[T], T]:
-    """Gives back what it is given, and counts."""
+    """Make a function that reports each search and returns its result."""
     counted = itertools.count(1)
 
     def tell(found: T) -> T:
@@ -123,7 +123,7 @@ def split_missing(
 
 
 def _video_ids(library: SearchableLibrary, queries: Sequence[LabelledQuery]) -> dict[str, str]:
-    """The library's id of each video of the set."""
+    """Look up the library's id of each video of the set."""
     ids, missing = {}, []
     for video in dict.fromkeys(query.video for query in queries):
         try:
@@ -146,7 +146,7 @@ def _video_ids(library: SearchableLibrary, queries: Sequence[LabelledQuery]) -> 
 
 
 def _check_indexed(indexed: Mapping[str, int], ids: Mapping[str, str]) -> None:
-    """See that every video can be found at all: a lost index must not pass for a bad one."""
+    """Check that every video has rows in the index: a lost index must not pass for a bad one."""
     lost = [video for video, video_id in ids.items() if not indexed.get(video_id)]
     if lost:
         raise QueryError(

@@ -2,7 +2,7 @@
 
 A frame answers where its score reaches the least score of the question, and so do the weaker ones of a moment around it
 (`pipeline.search.localization`): no absence overlaps what a search with the same least score shows. Between sampled
-frames nothing was looked at, so an absence reaches from sampled frame to sampled frame: it spans the time between two
+frames nothing is known, so an absence reaches from sampled frame to sampled frame: it spans the time between two
 that follow each other as usual for the video, and stops at both sides of a hole, which is longer than twice the usual
 (a damaged part, or the inside of a shot of which one frame was sampled). Towards a frame that answers it ends at the
 cut between, or midway, as moments do.

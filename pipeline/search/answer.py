@@ -29,7 +29,7 @@ class Absence:
         end_seconds: Where it ends, not included.
         is_whole: Whether no sampled frame answers in all that the question allows of the video.
         frames: Sampled frames in the stretch; one that stays on screen counts once for each step of that time.
-        largest_gap_seconds: The longest time in it during which nothing was looked at.
+        largest_gap_seconds: The longest time in it without a sampled frame.
         unsampled_seconds: Of the whole video, as far as the question allows it: for how long no sampled frame stands.
         nearest_seconds: Time of the frame in it that scores most.
         nearest_score: What that frame scores; less than the score that it takes.
@@ -128,7 +128,7 @@ class Explanation:
         filters: What restricts where the question looks, for people; empty where nothing does.
         candidates: Segments that the index nominated, best first within a term.
         dropped: Moments that were found and left out.
-        skipped: Videos that were not looked at: of a question for a time of recording all, else those with candidates.
+        skipped: Videos that were not searched: all for a question with recording times, else those with candidates.
         hint: Why no video passes the filter of metadata, for people; empty where one does.
     """
 

@@ -82,10 +82,10 @@ class Calibration:
     """Calibration of one text or picture: maps cosines with it to log-odds.
 
     Attributes:
-        level: Cosine of what has nothing to do with it.
-        scale: Log-odds a cosine.
+        level: Cosine of unrelated frames.
+        scale: Log-odds per unit of cosine.
         log_odds: Of one picture against it at the level.
-        base: Cosine of frames that don't show it, for the ends of moments; None for the level.
+        base: Cosine of frames that do not show it, for the ends of moments; None for the level.
     """
 
     level: float
@@ -110,7 +110,7 @@ class Calibrator:
     Args:
         sample: Frames of the library.
         encode_texts: Texts in, float32 (N, D) unit vectors out.
-        texts: Things that hardly any video shows.
+        texts: Texts that hardly any video shows.
         logit_scale: The model's.
         logit_bias: The model's, where it was trained with a sigmoid; None where with a softmax.
         odds: Pictures that a frame is compared with.
@@ -170,30 +170,30 @@ class Calibrator:
         return self._drawn(min(own, typical + spread), typical)
 
     def _drawn(self, own: float, typical: float) -> float:
-        """What the sample says, drawn towards what is typical, the more the fewer videos the sample is of."""
+        """Shrink a value of the sample towards the typical one, the more the fewer videos the sample is of."""
         weight = self._prior_weight
         return (1 - weight) * own + weight * typical
 
     @property
     def _prior_weight(self) -> float:
-        """How much what is known beforehand counts, beside the videos of the sample."""
+        """Weight of the prior beside the videos of the sample."""
         return PRIOR_VIDEOS / (len(self._sample.video_ids) + PRIOR_VIDEOS)
 
     @cached_property
     def _text_cosines(self) -> Floats:
-        """Of the things that hardly any video shows with the frames: float64 (T, N)."""
+        """Cosines of the texts with the frames of the sample: float64 (T, N)."""
         if not self._texts:
             return np.empty((0, len(self._sample.vectors)))
         return (self._encode_texts(self._texts) @ self._sample.vectors.T).astype(np.float64)
 
     @cached_property
     def _text_levels(self) -> Floats:
-        """The median cosine of each with the frames: float64 (T,)."""
+        """Median cosine of each text with the frames: float64 (T,)."""
         return np.asarray(np.median(self._text_cosines, axis=1), np.float64)
 
     @cached_property
     def _text_bases(self) -> Floats:
-        """The base quantile of the cosines of each: float64 (T,)."""
+        """Base quantile of the cosines of each text: float64 (T,)."""
         return np.asarray(np.quantile(self._text_cosines, self._base_quantile, axis=1), np.float64)
 
     @cached_property

@@ -50,12 +50,12 @@ class CalibratedStep:
         return least
 
     def cosine(self, vector: npt.NDArray[np.float32]) -> float:
-        """The least cosine of a float32 (D,) embedding with what is to be shown."""
+        """Least cosine of a float32 (D,) embedding with the terms to be shown."""
         return min(float(vector @ term.vector) for term in self.shows)
 
     @property
     def base_log_odds(self) -> float:
-        """Log-odds of frames that show none of what is to be shown: those of the term that is least likely there."""
+        """Log-odds of frames that show none of the terms to be shown: the least of their base log-odds."""
         return min(term.calibration.base_log_odds for term in self.shows)
 
 
@@ -139,7 +139,7 @@ def score_video(
 
 
 def _seeds(curve: Curve, nominated: Iterable[tuple[float, float]], least: float) -> set[int]:
-    """The rows of the frames that moments may be around."""
+    """Rows of the frames around which moments are sought."""
     weak = {row for row in best_rows(nominated, curve) if curve.scores[row] < least}
     return weak | peak_rows(curve, least)
 
@@ -163,7 +163,7 @@ def _unseen_from(frames: FrameEmbeddings) -> float | None:
 
 
 def _peak(frames: FrameEmbeddings, seconds: float) -> Peak:
-    """The frame that is shown at a time; one that was seen to last is."""
+    """Return the frame that is on screen at a time; a held frame stays until it was last seen."""
     row = max(0, int(np.searchsorted(frames.times_seconds, seconds, side="right")) - 1)
     since = float(frames.times_seconds[row])
     until = since if frames.seen_until_seconds is None else float(frames.seen_until_seconds[row])

@@ -123,7 +123,7 @@ class Searcher:
             try:
                 calibrated: Iterable[tuple[CalibratedStep, ...] | None] = self._calibrated(batch)
             except MomentseekError:
-                # One of them cannot be asked; it is come upon when those before it are answered.
+                # One of them cannot be asked; its error is raised when those before it are answered.
                 calibrated = repeat(None, len(batch))
             for query, steps in zip(batch, calibrated, strict=True):
                 number += 1
@@ -229,7 +229,7 @@ class Searcher:
         return tuple(moments)
 
     def _calibrated(self, queries: Sequence[Query]) -> list[tuple[CalibratedStep, ...]]:
-        """The steps of questions, all their texts embedded at once."""
+        """Embed and calibrate the steps of questions, all texts in one batch."""
         steps = [query.steps for query in queries]
         said = [term for step in chain.from_iterable(steps) for term in (*step.shows, *step.without)]
         terms = iter(self._embedder.embed(said))
@@ -248,7 +248,7 @@ class Searcher:
     def _nominated(
         self, steps: Sequence[CalibratedStep], asked: int, where: Filter, selection: Selection | None
     ) -> tuple[tuple[Candidate, ...], bool]:
-        """Segments near what the steps want to be shown, and whether the index has no more of them."""
+        """Search the index for segments near the terms of the steps; tell whether it has no more of them."""
         terms = [term for step in steps for term in step.shows]
         vectors = np.stack([term.vector for term in terms])
         answers: list[list[Hit]] = [[] for _ in terms]
@@ -271,7 +271,7 @@ class Searcher:
 
 
 def _parts(selection: Selection, where: Filter) -> list[Filter]:
-    """Filters that let the videos of a selection pass, each video by one of them."""
+    """Split a filter so that each video of a selection passes exactly one part."""
     if not selection.skipped:
         return [where]
     ids = selection.video_ids
@@ -287,7 +287,7 @@ def _terms_of(steps: Sequence[CalibratedStep]) -> list[CalibratedTerm]:
 
 
 def _unknown_words(steps: Sequence[CalibratedStep]) -> tuple[str, ...]:
-    """Of all terms, in their order, each once, whatever its case."""
+    """Collect the unknown words of all terms, in order, each once, ignoring case."""
     words: dict[str, str] = {}
     for word in (word for term in _terms_of(steps) for word in term.unknown_words):
         words.setdefault(word.casefold(), word)

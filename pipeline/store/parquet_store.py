@@ -211,7 +211,7 @@ class ParquetStore:
         """Sample a few frame embeddings of many videos; saved here, and drawn again as the library grows or shrinks.
 
         Args:
-            rows: Rows of the index now, by which growth is told.
+            rows: Current number of rows in the index, by which growth is measured.
 
         Raises:
             StoreError: The store cannot be listed.
@@ -225,7 +225,7 @@ class ParquetStore:
         return sample
 
     def _has_width(self, sample: FrameSample) -> bool:
-        """Whether its vectors are as long as those of a video that it names."""
+        """Whether the sample's vectors are as long as those of a video that it names."""
         if not sample.video_ids:
             return not len(sample.vectors)
         vectors = self.some_vectors(sample.video_ids[0])
@@ -323,7 +323,7 @@ class ParquetStore:
         return existed
 
     def _opened(self, video_id: str, read: Callable[[pq.ParquetFile], T]) -> tuple[T, dict[str, Any]] | None:
-        """What is read of a video, and its details, checked to be this store's; None where it isn't kept."""
+        """Read from a video's file and check that it is this store's; None where it is not stored."""
         if not VIDEO_ID.fullmatch(video_id):
             return None
         try:

@@ -76,7 +76,7 @@ def _notes(place: AtomicFolder, store: str, video_id: str) -> list[str]:
 
 
 def _holders(place: AtomicFolder, store: str, video_id: str) -> list[str]:
-    """The files that say by which names a video goes, as far as its own files say the names."""
+    """List the holder files of a video, for the names in its own files."""
     names = set(recorded_names(place, f"{store}/{video_id}.parquet"))
     for file in _notes(place, store, video_id):
         with suppress(KeyError, TypeError, ValueError):

@@ -60,7 +60,7 @@ class MilvusRows:
         Args:
             vectors: float32 (Q, D) of unit length.
             top: Most hits of each.
-            where: Which rows are looked at.
+            where: Filter of the rows.
             effort: The kind's search parameters.
             sees_all: Whether it waits until a server knows all that anybody wrote before; else it knows what this
                 process wrote.
