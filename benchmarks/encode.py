@@ -34,7 +34,7 @@ import numpy.typing as npt
 
 from benchmarks.setting import VIT_B_32, VIT_L_14, Tower, alternating, random_model, rounded, write_result
 from pipeline.encode import Encoding, OpenClipEncoder, OpenEncoder
-from pipeline.encode.device import chosen_device, chosen_precision
+from pipeline.encode.device import select_device, select_precision
 
 if TYPE_CHECKING:
     import torch
@@ -65,8 +65,8 @@ class Work:
 def precisions(device: torch.device) -> tuple[Precision, ...]:
     """The number formats that the hardware itself multiplies in."""
     if device.type == "cuda":
-        return ("fp32", "bf16", "fp16") if chosen_precision("auto", device) == "bf16" else ("fp32", "fp16")
-    return ("fp32", "bf16") if chosen_precision("auto", device) == "bf16" else ("fp32",)
+        return ("fp32", "bf16", "fp16") if select_precision("auto", device) == "bf16" else ("fp32", "fp16")
+    return ("fp32", "bf16") if select_precision("auto", device) == "bf16" else ("fp32",)
 
 
 def flops_per_image(tower: Tower) -> int:
@@ -188,7 +188,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/encode.json"))
     arguments = parser.parse_args()
-    device = chosen_device(arguments.device)
+    device = select_device(arguments.device)
     is_gpu = device.type == "cuda"
     calls = arguments.calls or (GPU_CALLS if is_gpu else CPU_CALLS)
     work = Work(arguments.batch, arguments.batches, calls)

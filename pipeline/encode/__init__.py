@@ -1,4 +1,4 @@
-"""Pictures and text to embeddings.
+"""Encoders: embed pictures and texts in one vector space.
 
 torch and open_clip are imported when a model is opened, not with this package.
 """
@@ -33,5 +33,5 @@ __all__ = [
 
 
 def make_encoder(settings: Encoding | PluginEncoder) -> Encoder:
-    """The encoder that the settings mean; nothing is loaded before it is opened."""
+    """Make the encoder that the settings describe; its weights are loaded on `open`."""
     return settings if isinstance(settings, PluginEncoder) else OpenClipEncoder(settings)

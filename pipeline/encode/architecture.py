@@ -1,4 +1,4 @@
-"""Which network a model is and how its pictures are prepared: known without its weights."""
+"""Model architectures: find a model's network and preprocessing without its weights."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def architecture_of(settings: Encoding) -> Architecture:
 
 
 def check_model(settings: Encoding) -> None:
-    """Refuse a model or a tag that open_clip does not know; files that are named are not looked at.
+    """Refuse a model or a tag that open_clip does not know; files named in the settings are not checked.
 
     Raises:
         ConfigError: There is no such model or tag; the message has the nearest names.
@@ -75,14 +75,14 @@ def check_model(settings: Encoding) -> None:
 
 
 def resolved(path: str) -> Path:
-    """A path that a setting names; a relative one that is not there is taken from the folder of the packages."""
+    """Resolve the path in a setting; a relative path that does not exist is resolved from the packages' folder."""
     given = Path(path).expanduser()
     bundled = PACKAGES_FOLDER / given
     return bundled if not given.exists() and bundled.exists() else given
 
 
 def content_hash(path: Path) -> str:
-    """SHA-256 of a file's content in hex; remembered until the file's size or time changes.
+    """Compute the SHA-256 of a file in hex; cached until the file's size or time changes.
 
     Raises:
         OSError: It cannot be read.
@@ -161,7 +161,7 @@ def _from_file(path: Path) -> Architecture:
 
 
 def register(architecture: Architecture) -> None:
-    """Make open_clip know a network that comes from a file, under the architecture's name; others it knows already.
+    """Register a network from an architecture file with open_clip; others are registered already.
 
     Raises:
         ConfigError: timm, which makes its image tower, knows no such name.

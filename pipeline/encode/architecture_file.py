@@ -1,4 +1,4 @@
-"""What an architecture file may say: numbers and choices, and nothing that loads, downloads or runs anything.
+"""Validation of architecture files: numbers and choices only, nothing that loads, downloads or runs code.
 
 open_clip hands parts of such a file on: `tokenizer_kwargs` and `hf_tokenizer_name` to Hugging Face's AutoTokenizer,
 which can run code of a repository or folder, `hf_model_name` to AutoModel, `bpe_path` of `tokenizer_kwargs` to `open`,
@@ -204,7 +204,7 @@ class _Preprocessing(Settings):
 
 
 class ModelFile(Settings):
-    """An open_clip_config.json, as every repository of such models has it."""
+    """The content of an open_clip_config.json."""
 
     model_cfg: _Model
     preprocess_cfg: _Preprocessing = _Preprocessing()
@@ -213,7 +213,7 @@ class ModelFile(Settings):
 
 
 def read_architecture(path: Path, where: str) -> tuple[dict[str, Any], dict[str, Any], Any]:
-    """Read an architecture file and check all that it says.
+    """Read and validate an architecture file.
 
     Args:
         path: The file.

@@ -1,4 +1,4 @@
-"""Checks on a file of weights before it is read: its kind, and that it holds what it claims.
+"""Checks of a weights file before it is loaded: its kind, and the sizes that it claims.
 
 safetensors holds its own header against the file's size. A .pt file is a ZIP archive, whose entries torch stores
 uncompressed, so that they are never larger than the file; a pickle in it is read by torch's `weights_only` unpickler.
@@ -28,7 +28,7 @@ _NUMPY = (".npz", ".npy")
 
 
 def check_weights_file(path: Path) -> None:
-    """Refuse a file that holds no weights, or claims more than it has.
+    """Refuse a file that holds no weights, or whose header claims more data than the file holds.
 
     Args:
         path: A .safetensors file, or one that torch has written.
@@ -49,7 +49,7 @@ def check_weights_file(path: Path) -> None:
 
 
 def check_network_size(network: str, path: Path) -> None:
-    """Refuse a network that has more numbers than its checkpoint has bytes, before any of it is allocated.
+    """Refuse a network with more parameters than its checkpoint has bytes, before any memory is allocated.
 
     Args:
         network: Its name in open_clip's registry.

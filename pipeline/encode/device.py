@@ -1,4 +1,4 @@
-"""Where a model runs and in which number format."""
+"""Selection of the device and number format of a model."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pipeline.errors import ConfigError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["chosen_device", "chosen_precision"]
+__all__ = ["select_device", "select_precision"]
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
 
-def chosen_device(wanted: str) -> torch.device:
-    """The device of that name; "auto" is the first GPU where there is one.
+def select_device(wanted: str) -> torch.device:
+    """Select a device by name; "auto" is the first GPU, or the CPU where there is none.
 
     Raises:
         ConfigError: There is no such device here.
@@ -33,8 +33,8 @@ def chosen_device(wanted: str) -> torch.device:
     return torch.device("cuda:0") if str(device) == "cuda" else device
 
 
-def chosen_precision(wanted: Literal["auto", "fp32", "bf16", "fp16"], device: torch.device) -> Precision:
-    """The number format to compute in; "auto" is bf16 where the hardware multiplies in it, fp32 elsewhere.
+def select_precision(wanted: Literal["auto", "fp32", "bf16", "fp16"], device: torch.device) -> Precision:
+    """Select the number format; "auto" is bf16 where the hardware supports it, fp32 elsewhere.
 
     On a processor with AMX, bf16 is five times as fast as fp32; without AMX or AVX512-BF16 it is slower.
 

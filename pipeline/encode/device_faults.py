@@ -1,4 +1,4 @@
-"""An open encoder whose device may run out of memory, or break in the middle of its work."""
+"""Recovery from device faults: smaller batches after running out of memory, an error for a broken device."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import numpy.typing as npt
 
 from pipeline.encode.protocol import OpenEncoder
 
-__all__ = ["GuardedEncoder", "fault_of"]
+__all__ = ["RecoveringEncoder", "fault_of"]
 
 _log = logging.getLogger(__name__)
 
-# What torch says is a RuntimeError for most of these; after all but want of memory, a process's CUDA is past use.
+# What torch says is a RuntimeError for most of these; after all but out of memory, CUDA is unusable in the process.
 _MEMORY = re.compile(
     r"(CUDA|HIP)( error:)? out of memory|CU(BLAS|DNN)_STATUS_ALLOC_FAILED|DefaultCPUAllocator: (can't|not enough)"
 )
@@ -26,7 +26,7 @@ _DEVICE = re.compile(r"(CUDA|HIP) error:|(cuda|CUDA) (driver )?error|CU(BLAS|DNN
 
 
 def fault_of(error: BaseException) -> Literal["memory", "device"] | None:
-    """What an exception says of the device: it has too little memory, or is past use; None where it says neither.
+    """Classify an exception: "memory" for out of memory, "device" for an unusable device, else None.
 
     An exception that was raised from another one is that one.
     """
@@ -52,8 +52,8 @@ def _own_fault(error: BaseException) -> Literal["memory", "device"] | None:
     return "device" if is_accelerator or _DEVICE.search(said) else None
 
 
-class GuardedEncoder:
-    """An `OpenEncoder` that meets want of memory by smaller batches, and notes when its device is past use.
+class RecoveringEncoder:
+    """An `OpenEncoder` that shrinks its batches when out of memory and notes an unusable device.
 
     Once a batch had to be halved, later ones are as small from the start. What comes out is the same.
 
@@ -95,7 +95,7 @@ class GuardedEncoder:
         return self._model.logit_bias
 
     def encode_images(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Embed preprocessed images, as few at once as the device has memory for.
+        """Embed preprocessed images, in batches that fit the device's memory.
 
         Raises:
             Exception: What the model raises; `fault` again once there is one.

@@ -1,4 +1,4 @@
-"""Merging what a network needs for its training alone."""
+"""Fusion of layers that a network needs for training only."""
 
 from __future__ import annotations
 

@@ -1,12 +1,9 @@
-"""CLIP models by way of open_clip."""
+"""Encoders for open_clip's CLIP models."""
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +12,10 @@ import numpy.typing as npt
 from pipeline import allocator
 from pipeline.config import fingerprint
 from pipeline.encode.architecture import Architecture, architecture_of, content_hash, register, resolved
-from pipeline.encode.checkpoint import check_network_size, check_weights_file
-from pipeline.encode.device import Precision, chosen_device, chosen_precision
+from pipeline.encode.checkpoint import check_weights_file
+from pipeline.encode.device import Precision, select_device, select_precision
 from pipeline.encode.fusion import fused
+from pipeline.encode.loading import LOADING_ERRORS, loaded_network, loaded_tokenizer, refusing_broken
 from pipeline.encode.preprocess import ClipPreprocessing
 from pipeline.encode.prompts import PromptedTexts
 from pipeline.encode.requirements import check_packages
@@ -30,18 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenClipEncoder", "OpenClipModel"]
 
-# What torch, safetensors and open_clip raise for a file that is cut short, of another kind or of another model.
-_LOADING_ERRORS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    StopIteration,
-    TypeError,
-    ValueError,
-)
 # Eight mebibytes, of 512 numbers each.
 _MOST_KNOWN_TEXTS = 4096
 
@@ -95,7 +81,7 @@ class OpenClipEncoder:
         return architecture_of(self.settings).preprocessing
 
     def find_weights(self) -> None:
-        """See that the weights can be had, and download them if they are not here; they are not loaded.
+        """Find the weights, download them if they are missing, and check the file; they are not loaded.
 
         Raises:
             ConfigError: open_clip knows no such model or tag, or the architecture file cannot be used.
@@ -103,7 +89,7 @@ class OpenClipEncoder:
         """
         architecture_of(self.settings)
         path = weights_file(self.settings).absolute()
-        with _refusing_broken(self.settings, path):
+        with refusing_broken(self.settings, path):
             check_weights_file(path)
 
     def open(self) -> OpenClipModel:
@@ -117,15 +103,15 @@ class OpenClipEncoder:
         import torch
 
         architecture = architecture_of(self.settings)
-        device = chosen_device(self.settings.device)
-        precision = chosen_precision(self.settings.precision, device)
+        device = select_device(self.settings.device)
+        precision = select_precision(self.settings.precision, device)
         if self.settings.threads is not None:
             torch.set_num_threads(self.settings.threads)
         if device.type == "cpu":
             allocator.keep()
         register(architecture)
         check_packages(self.settings, architecture.name)
-        network = fused(_loaded(self.settings, architecture))
+        network = fused(loaded_network(self.settings, architecture))
         return OpenClipModel(self.settings, architecture, network, device=device, precision=precision)
 
 
@@ -156,7 +142,7 @@ class OpenClipModel:
         self._std = torch.tensor(architecture.std, device=device).view(1, 3, 1, 1) * 255
         self._shape = architecture.preprocessing.image_height, architecture.preprocessing.image_width, 3
         self._batch_size = settings.batch_size
-        tokenizer = _tokenizer(settings, architecture)
+        tokenizer = loaded_tokenizer(settings, architecture)
         self._texts = PromptedTexts(settings, tokenizer, int(network.context_length), architecture.vocabulary)
         self._known_texts: dict[str, npt.NDArray[np.float32]] = {}
         self._logit_scale = float(network.logit_scale.exp())
@@ -165,7 +151,7 @@ class OpenClipModel:
         self._logit_bias = None if bias is None else float(bias) or None
         try:
             self._dimension = int(self._text_features(tokenizer(["a"])).shape[1])
-        except _LOADING_ERRORS as error:
+        except LOADING_ERRORS as error:
             cause = " ".join(str(error).split())[:200]
             raise EncoderError(
                 f"{name_of(settings)}: its text tower cannot embed a text ({type(error).__name__}: {cause}); check"
@@ -189,12 +175,12 @@ class OpenClipModel:
 
     @property
     def logit_scale(self) -> float:
-        """By what the model was trained to multiply cosines; some 100 in most."""
+        """Factor of cosines that the model was trained with; about 100 for most models."""
         return self._logit_scale
 
     @property
     def logit_bias(self) -> float | None:
-        """What a sigmoid-trained model adds to the scaled cosine for the log-odds of a match; None for others."""
+        """Bias that a sigmoid-trained model adds to the scaled cosine; None for other models."""
         return self._logit_bias
 
     def encode_images(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -222,7 +208,7 @@ class OpenClipModel:
         return _normalised(torch.cat(features), [f"image {row}" for row in range(len(images))])
 
     def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Embed texts, prompts applied, averaged and normalised; those that were asked lately are remembered.
+        """Embed texts: prompts applied, averaged and normalised; recent texts are cached.
 
         Returns:
             float32 (N, D), each row of unit length, a row a text.
@@ -243,11 +229,11 @@ class OpenClipModel:
         return np.stack([known[text] for text in texts])
 
     def too_long(self, texts: Sequence[str]) -> tuple[str, ...]:
-        """Those texts that do not fit the context; they are refused, or lose their end where that is configured."""
+        """Return the texts that do not fit the context; they are refused, or truncated if so configured."""
         return self._texts.too_long(texts)
 
     def unknown_words(self, text: str) -> tuple[str, ...]:
-        """The words of a text outside the vocabulary that the architecture file declares, as they are written."""
+        """Return the words of a text outside the vocabulary that the architecture file declares, as written."""
         return self._texts.unknown_words(text)
 
     def _embedded(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
@@ -298,57 +284,3 @@ def _normalised(features: torch.Tensor, names: Sequence[str]) -> npt.NDArray[np.
         )
     vectors: npt.NDArray[np.float32] = (features / lengths).cpu().numpy()
     return vectors
-
-
-def _loaded(settings: Encoding, architecture: Architecture) -> Any:
-    """The network with its weights in fp32 on the CPU; half-precision files are widened."""
-    import open_clip
-
-    # Absolute, since open_clip takes a name that is one of its tags for that tag.
-    path = weights_file(settings).absolute()
-    options = {"force_quick_gelu": True} if architecture.quick_gelu else {}
-    with _refusing_broken(settings, path):
-        check_weights_file(path)
-        if settings.architecture is not None:
-            check_network_size(architecture.name, path)
-        return open_clip.create_model(
-            architecture.name, pretrained=str(path), precision="fp32", device="cpu", weights_only=True, **options
-        )
-
-
-@contextmanager
-def _refusing_broken(settings: Encoding, path: Path) -> Iterator[None]:
-    """Where a file of weights is read: what is raised for one that is broken becomes a WeightsUnavailableError."""
-    from safetensors import SafetensorError
-
-    try:
-        yield
-    except (pickle.UnpicklingError, EOFError) as error:
-        # torch's own text advises to load it unsafely; that would run whatever code the file holds.
-        raise unavailable(settings, f"{str(path)!r} is not a file of tensors alone, or is broken") from error
-    except (*_LOADING_ERRORS, SafetensorError) as error:
-        cause = " ".join(str(error).split())
-        cause = cause if len(cause) <= 400 else f"{cause[:400]}..."
-        problem = f"{str(path)!r} is broken or of another model ({type(error).__name__}: {cause})"
-        raise unavailable(settings, problem) from error
-
-
-def _tokenizer(settings: Encoding, architecture: Architecture) -> Any:
-    import open_clip
-
-    try:
-        tokenizer = open_clip.get_tokenizer(architecture.name, cache_dir=settings.cache_dir)
-    except ImportError as error:
-        raise EncoderError(
-            f"{name_of(settings)}: its tokenizer needs another package ({error}); run: pip install 'momentseek[siglip]'"
-        ) from error
-    except (OSError, RuntimeError, ValueError) as error:
-        raise EncoderError(
-            f"{name_of(settings)}: its tokenizer cannot be loaded ({' '.join(str(error).split())}); where there is no"
-            " network, fill a cache elsewhere and set encoder.cache_dir"
-        ) from error
-    if hasattr(tokenizer, "tokenizer"):
-        # Those of Hugging Face. All of open_clip's models were trained with the padding on the right; transformers 5
-        # puts that of Gemma, which SigLIP 2 uses, on the left where the model's files do not say.
-        tokenizer.tokenizer.padding_side = "right"
-    return tokenizer

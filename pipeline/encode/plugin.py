@@ -1,4 +1,4 @@
-"""Encoders from other packages."""
+"""Encoders from other packages, and checks of them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ ENCODERS = Seam(
 
 
 class PluginEncoder(Plugin):
-    """An `Encoder` of another package; its own settings stand beside `class`."""
+    """An `Encoder` from another package; its settings stand beside `class`."""
 
     seam: ClassVar[Seam] = ENCODERS
 
@@ -98,7 +98,7 @@ class PluginEncoder(Plugin):
         return preprocessing
 
     def open(self) -> OpenEncoder:
-        """Load the weights, and check the model by one black picture.
+        """Load the weights, and check the model with one black picture.
 
         Raises:
             EncoderError: The model lacks members, or what it returns are no embeddings.

@@ -1,4 +1,4 @@
-"""From a frame to the pixels that an image tower takes."""
+"""CLIP preprocessing: resize and crop frames to the image tower's input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts on their way to the text tower: prompts, and the length that a model's context sets."""
+"""Prompts and tokens of texts, and the limit that a model's context sets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class PromptedTexts:
         self._context_length = context_length
 
     def tokens(self, text: str) -> Any:
-        """A text in all its prompts.
+        """Tokenize a text in all its prompts.
 
         Returns:
             torch int64 (P, context_length), a row a prompt.
@@ -48,11 +48,11 @@ class PromptedTexts:
         return self._tokenizer(prompted, context_length=self._context_length)
 
     def too_long(self, texts: Sequence[str]) -> tuple[str, ...]:
-        """Those texts of which the context cannot hold all, in some prompt."""
+        """Return the texts that do not fit the context in some prompt."""
         return tuple(text for text in texts if max(map(self._token_count, self._prompted(text))) > self._context_length)
 
     def unknown_words(self, text: str) -> tuple[str, ...]:
-        """The words of a text outside the model's vocabulary; none where it declares no vocabulary."""
+        """Return the words of a text outside the model's vocabulary; none where it declares no vocabulary."""
         return () if self._vocabulary is None else self._vocabulary.unknown_words(text)
 
     def _prompted(self, text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The seam between pictures or text and their embeddings."""
+"""Protocols of encoders and their preprocessing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Encoder", "OpenEncoder", "Preprocessing"]
 
 
 class Preprocessing(Protocol):
-    """Turns a frame into what a model's image tower takes, but for the normalisation, which is done on its device."""
+    """Prepares a frame for a model's image tower; the model itself normalises the pixels, on its device."""
 
     @property
     def image_height(self) -> int:
@@ -45,11 +45,11 @@ class OpenEncoder(Protocol):
 
     @property
     def logit_scale(self) -> float:
-        """By what the model was trained to multiply cosines before a softmax or sigmoid: 100 in most CLIPs."""
+        """Factor of cosines in the model's softmax or sigmoid; 100 for most CLIP models."""
 
     @property
     def logit_bias(self) -> float | None:
-        """What a model that was trained with a sigmoid (SigLIP, arXiv:2303.15343) adds to the scaled cosine.
+        """Bias that a sigmoid-trained model (SigLIP, arXiv:2303.15343) adds to the scaled cosine.
 
         The sum is the log-odds that text and picture belong together. None for a model that was trained with a softmax
         (CLIP, arXiv:2103.00020): its cosines compare pictures and say nothing by themselves.
@@ -66,7 +66,7 @@ class OpenEncoder(Protocol):
         """
 
     def unknown_words(self, text: str) -> tuple[str, ...]:
-        """The words of a text that the model does not know, as written; none where it declares no vocabulary."""
+        """Return the words of a text that the model does not know, as written; none without a vocabulary."""
 
 
 class Encoder(Protocol):

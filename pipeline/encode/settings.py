@@ -1,4 +1,4 @@
-"""What can be said of an encoder, and the home of its defaults."""
+"""Settings of the encoder and their defaults."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Vocabulary:
     unknown: str
 
     def known_text(self, text: str) -> str:
-        """A text as the model reads it: known words in lower case, runs of others as one word, no punctuation."""
+        """Normalise a text: known words in lower case, runs of unknown ones as one word, no punctuation."""
         known = [self._known(word) or self.unknown for word in _words(text)] or [self.unknown]
         return " ".join(word for word, run in groupby(known) for word in (run if word != self.unknown else [word]))
 
@@ -83,7 +83,7 @@ def _kind(letter: str) -> str:
 
 
 def vocabulary_from(declared: Any) -> Vocabulary | None:
-    """The vocabulary that an architecture file declares; None where it declares none.
+    """Read the vocabulary that an architecture file declares; None where it declares none.
 
     Args:
         declared: What stands under "vocabulary".

@@ -1,4 +1,4 @@
-"""Where a model's weights are, and what to do when they are nowhere."""
+"""Locating and downloading of a model's weights, with advice when they are missing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _UNNAMED_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 
 def weights_file(settings: Encoding) -> Path:
-    """The file of the weights: the checkpoint, or what a cache holds of the tag, or what is downloaded into it now.
+    """Return the weights file: the checkpoint, or the cached file of the tag, downloaded if missing.
 
     A hub that cannot be reached is found out by one request of at most 5 s; open_clip alone would try for 46 s.
 
@@ -39,7 +39,7 @@ def weights_file(settings: Encoding) -> Path:
 
 
 def weights_within_reach(settings: Encoding) -> str:
-    """Where the weights are, or that they can be downloaded; nothing is downloaded.
+    """Describe where the weights are, or that they can be downloaded; downloads nothing.
 
     Raises:
         WeightsUnavailableError: They are out of reach.
@@ -54,13 +54,13 @@ def weights_within_reach(settings: Encoding) -> str:
 
 
 def name_of(settings: Encoding) -> str:
-    """The model for people: "ViT-B-32 (laion2b_s34b_b79k)", or with the checkpoint's file name."""
+    """Format the model's name: "ViT-B-32 (laion2b_s34b_b79k)", or with the checkpoint's file name."""
     weights = settings.pretrained if settings.checkpoint is None else Path(settings.checkpoint).name
     return f"{settings.model} ({weights})"
 
 
 def unavailable(settings: Encoding, problem: str) -> WeightsUnavailableError:
-    """The error that says what is wrong with the weights, and names the three ways out."""
+    """Make the error for unavailable weights, which names the three remedies."""
     return WeightsUnavailableError(
         f"the weights of {name_of(settings)} cannot be used: {problem}\n"
         "Ways out:\n"

@@ -1,11 +1,11 @@
-"""Scoring answers against labelled moments."""
+"""Evaluation of search answers against labelled moments."""
 
 from __future__ import annotations
 
 from pipeline.evaluate.bootstrap import Resampling
-from pipeline.evaluate.comparison import Difference, compare, holm, question_differences
+from pipeline.evaluate.comparison import MetricDifference, compare, holm, question_differences
 from pipeline.evaluate.concepts import ConceptScore
-from pipeline.evaluate.evaluation import Answer, Evaluation
+from pipeline.evaluate.evaluation import Evaluation, ScoredAnswer
 from pipeline.evaluate.highlights import FrameSaliency, Saliency, highlight_scores
 from pipeline.evaluate.label_formats import LabelledSet, read_labelled, read_labelled_set
 from pipeline.evaluate.labels import ClipSaliency, LabelledQuery, write_labelled
@@ -16,19 +16,19 @@ from pipeline.evaluate.video_ranking import ndcg
 
 __all__ = [
     "MATCHING_RULE",
-    "Answer",
     "ClipSaliency",
     "ConceptScore",
-    "Difference",
     "Evaluation",
     "FrameSaliency",
     "LabelledQuery",
     "LabelledSet",
+    "MetricDifference",
     "OnSearch",
     "RejectionCurve",
     "RejectionPoint",
     "Resampling",
     "Saliency",
+    "ScoredAnswer",
     "SearchableLibrary",
     "TopAnswer",
     "average_precision",

@@ -1,4 +1,4 @@
-"""How far metrics would move with another set of queries: bootstrap intervals.
+"""Bootstrap confidence intervals of metrics.
 
 What is drawn again are videos, with all of their queries, since queries about one video share what makes it easy or
 hard: its light, its cuts, what else it shows. Drawing queries alone would take seven of one film for seven witnesses,
@@ -30,7 +30,7 @@ _LEAST_VIDEOS = 10
 
 @dataclass(frozen=True)
 class Resampling:
-    """How queries are drawn again.
+    """A bootstrap resampling plan.
 
     Attributes:
         unit: What is drawn: "videos" with all of their queries, or "queries".
@@ -57,7 +57,7 @@ class Resampling:
 
 
 def resampling_of(videos: Sequence[str]) -> Resampling:
-    """How to draw queries again, given the video of each."""
+    """Plan the resampling of queries, given the video of each."""
     names = list(dict.fromkeys(videos))
     if len(names) < _LEAST_VIDEOS:
         return Resampling("queries", tuple(range(len(videos))))
@@ -66,7 +66,7 @@ def resampling_of(videos: Sequence[str]) -> Resampling:
 
 
 def intervals(columns: Mapping[str, Floats], how: Resampling) -> dict[str, tuple[float, float]]:
-    """Intervals of the metrics of columns of scores, in their units, with two decimals.
+    """Compute the confidence intervals of metrics, in their units, with two decimals.
 
     Args:
         columns: By metric float64 (Q,), NaN where a query has no score.
@@ -88,7 +88,7 @@ def intervals(columns: Mapping[str, Floats], how: Resampling) -> dict[str, tuple
 
 
 def drawn_means(scores: Floats, how: Resampling) -> Floats:
-    """Means of columns over the queries of each draw.
+    """Compute the means of columns over the queries of each draw.
 
     Args:
         scores: float64 (Q, M), NaN where there is none.

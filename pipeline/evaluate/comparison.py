@@ -1,4 +1,4 @@
-"""Whether one evaluation is better than another of the same questions, or only luckier.
+"""Paired comparison of two evaluations, with intervals and permutation tests.
 
 Scores are compared question by question. The interval of the mean difference is a bootstrap's, and the p-value that of
 a two-sided randomisation test: had it not mattered which of the two gave which answer, how often would the mean
@@ -20,17 +20,17 @@ import numpy.typing as npt
 
 from pipeline.errors import ConfigError
 from pipeline.evaluate.bootstrap import Resampling, drawn_means, grouped, resampling_of
-from pipeline.evaluate.evaluation import Answer, Evaluation
+from pipeline.evaluate.evaluation import Evaluation, ScoredAnswer
 from pipeline.evaluate.metrics import scale_of
 
-__all__ = ["Difference", "compare", "holm", "question_differences"]
+__all__ = ["MetricDifference", "compare", "holm", "question_differences"]
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Difference:
-    """How a metric differs between two evaluations, over the questions that have it in both.
+class MetricDifference:
+    """The difference of a metric between two evaluations, over the questions that have it in both.
 
     Attributes:
         queries: How many questions those are.
@@ -53,7 +53,7 @@ class Difference:
     worse: int
 
 
-def compare(before: Evaluation, after: Evaluation) -> dict[str, Difference]:
+def compare(before: Evaluation, after: Evaluation) -> dict[str, MetricDifference]:
     """Compare two evaluations of the same labelled set, by metric.
 
     The first moment's IoU is "MR-full-mIoU", the average precision "MR-full-mAP".
@@ -85,8 +85,8 @@ def compare(before: Evaluation, after: Evaluation) -> dict[str, Difference]:
 
 def question_differences(
     before: Evaluation, after: Evaluation, metric: str = "MR-full-mAP"
-) -> list[tuple[Answer, Answer, float]]:
-    """The answers of both to each question that has a metric, and by how much its score rose; the greatest rise first.
+) -> list[tuple[ScoredAnswer, ScoredAnswer, float]]:
+    """Pair the answers to each question that has a metric, with its rise in score; greatest rise first.
 
     Questions that rose as much stay in their order. The scores are of 0 to 1, or seconds.
     """
@@ -101,7 +101,7 @@ def question_differences(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values of several comparisons, each raised so that all may be looked at together, in the same order.
+    """Correct p-values for multiple comparisons (Holm), in the same order.
 
     That the smallest of ten is below 0.05 happens by chance every third time. (Holm 1979, A simple sequentially
     rejective multiple test procedure, Scandinavian Journal of Statistics 6.)
@@ -114,18 +114,18 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return raised
 
 
-def _is_same(one: Answer | None, other: Answer | None) -> bool:
+def _is_same(one: ScoredAnswer | None, other: ScoredAnswer | None) -> bool:
     if one is None or other is None:
         return False
     return (one.text, one.video, one.truth) == (other.text, other.video, other.truth)
 
 
-def _difference(scores: Floats, how: Resampling, scale: float) -> Difference:
+def _difference(scores: Floats, how: Resampling, scale: float) -> MetricDifference:
     differences = scores[:, 1] - scores[:, 0]
     edges = 50 * (1 - how.level), 50 * (1 + how.level)
     low, high = np.nanpercentile(drawn_means(differences[:, None], how)[:, 0], edges)
     before, after = scores.mean(axis=0)
-    return Difference(
+    return MetricDifference(
         queries=len(scores),
         before=round(scale * float(before), 2),
         after=round(scale * float(after), 2),

@@ -1,4 +1,4 @@
-"""Which kinds of questions a library answers well: scores by concept."""
+"""Scores by concept: which kinds of questions a library answers well."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _STOP_WORDS = frozenset(
 
 @dataclass(frozen=True)
 class ConceptScore:
-    """How queries about a concept score.
+    """The scores of the queries about a concept.
 
     Attributes:
         concept: As the labelled set names it, or a word of the questions.
@@ -49,7 +49,7 @@ class ConceptScore:
 def concept_scores(
     queries: Sequence[LabelledQuery], videos: Sequence[str], columns: Mapping[str, Floats]
 ) -> tuple[ConceptScore, ...]:
-    """Scores of each concept that three or more true queries are about, best mAP first, ties by name.
+    """Score each concept that has three or more true queries; best mAP first, ties by name.
 
     Where no query of the set names its concepts, they are the words of the questions.
 
@@ -73,7 +73,7 @@ def concept_scores(
 
 
 def words_of(text: str) -> tuple[str, ...]:
-    """The words of a question that tell it from others, in small letters, each once."""
+    """Extract the content words of a question, in lower case, each once."""
     words: Iterable[str] = re.findall(r"[^\W\d_]+(?:['-][^\W\d_]+)*", text.lower())
     return tuple(dict.fromkeys(word for word in words if len(word) > 1 and word not in _STOP_WORDS))
 

@@ -1,4 +1,4 @@
-"""What an evaluation found, with the answers it comes from."""
+"""The result of an evaluation, with the scored answers, and its JSON form."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pipeline.evaluate.metrics import MATCHING_RULE
 from pipeline.evaluate.rejection import RejectionCurve, RejectionPoint
 from pipeline.types import Moment
 
-__all__ = ["Answer", "Evaluation", "restored"]
+__all__ = ["Evaluation", "ScoredAnswer", "restored"]
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a library answered to one labelled query.
+class ScoredAnswer:
+    """The answer of a library to one labelled query, with its scores.
 
     Attributes:
         query_id: The query's id.
@@ -48,11 +48,11 @@ class Answer:
 
     @property
     def is_absent(self) -> bool:
-        """Whether the right answer is nothing."""
+        """Whether the query is labelled as absent."""
         return not self.truth
 
     def as_json(self) -> dict[str, Any]:
-        """The same as JSON can hold it, moments as (start, end, score)."""
+        """Convert to JSON types, moments as (start, end, score)."""
         return {
             "query_id": self.query_id,
             "text": self.text,
@@ -69,7 +69,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How well a library answers a labelled set.
+    """The result of an evaluation on a labelled set.
 
     Attributes:
         metrics: By name: per cent, or seconds where the name ends so; without what does not apply.
@@ -91,26 +91,26 @@ class Evaluation:
     rejection: RejectionCurve | None
     concepts: tuple[ConceptScore, ...]
     concepts_are_named: bool
-    answers: tuple[Answer, ...]
+    answers: tuple[ScoredAnswer, ...]
     rule: str = MATCHING_RULE
     min_score: float = 0.0
 
     @property
     def absent(self) -> int:
-        """How many queries have nothing as their right answer."""
+        """Number of queries that are labelled as absent."""
         return sum(answer.is_absent for answer in self.answers)
 
-    def is_rejected(self, answer: Answer) -> bool:
-        """Whether its question is answered with nothing: no moment has the score that it takes."""
+    def is_rejected(self, answer: ScoredAnswer) -> bool:
+        """Whether no moment of an answer reaches the threshold."""
         return not any(moment.score >= self.min_score for moment in answer.moments)
 
-    def worst(self, count: int = 10) -> tuple[Answer, ...]:
+    def worst(self, count: int = 10) -> tuple[ScoredAnswer, ...]:
         """The true queries of least average precision, then least IoU of the first moment, then in their order."""
         true = [answer for answer in self.answers if not answer.is_absent]
         return tuple(sorted(true, key=lambda answer: (answer.scores["MR-full-mAP"], answer.first_iou))[:count])
 
     def as_json(self) -> dict[str, Any]:
-        """The same as JSON can hold it."""
+        """Convert to JSON types."""
         return {
             "rule": self.rule,
             "min_score": self.min_score,
@@ -128,7 +128,7 @@ class Evaluation:
 
 
 def restored(kept: Mapping[str, Any]) -> Evaluation:
-    """What `Evaluation.as_json` was made of; of its moments, intervals and scores are left.
+    """Rebuild an evaluation from `Evaluation.as_json`; its moments have only intervals and scores.
 
     Raises:
         KeyError, TypeError, ValueError: It is of another version, or of something else.
@@ -149,7 +149,7 @@ def restored(kept: Mapping[str, Any]) -> Evaluation:
     )
 
 
-def _answer(kept: Mapping[str, Any]) -> Answer:
+def _answer(kept: Mapping[str, Any]) -> ScoredAnswer:
     moments = tuple(
         Moment(
             video_id=kept["video_id"],
@@ -161,7 +161,7 @@ def _answer(kept: Mapping[str, Any]) -> Answer:
         )
         for start, end, score in kept["found"]
     )
-    return Answer(
+    return ScoredAnswer(
         query_id=kept["query_id"],
         text=kept["text"],
         video=kept["video"],

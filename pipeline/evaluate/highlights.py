@@ -30,7 +30,7 @@ _LEAST = {"Fair": 2, "Good": 3, "VeryGood": 4}
 
 
 class FrameSaliency:
-    """A clip is as salient as its best frame: the cosine of text and frame.
+    """Predicted saliency: a clip is as salient as its best frame, by the cosine of text and frame.
 
     One without a frame has that of the frame nearest to its middle.
 
@@ -62,7 +62,7 @@ class FrameSaliency:
 
 
 def highlight_scores(predicted: Sequence[float], labels: ClipSaliency) -> dict[str, float]:
-    """What one query scores: "HL-min-Fair-mAP", "HL-min-Fair-Hit1" and so on, 0 to 1.
+    """Score one query: "HL-min-Fair-mAP", "HL-min-Fair-Hit1" and so on, 0 to 1.
 
     Args:
         predicted: A saliency a clip, on any scale; clips beyond them count as 0, those beyond the labels not at all.

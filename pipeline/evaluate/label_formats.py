@@ -1,4 +1,4 @@
-"""Files of labelled moments: our form, and those of Charades-STA and ActivityNet Captions, told apart by content.
+"""Readers of label files: QVHighlights, Charades-STA and ActivityNet Captions, detected by content.
 
 - QVHighlights (arXiv:2107.09609): a JSON object a line, as `pipeline.evaluate.labels` says.
 - Charades-STA (Gao et al. 2017, arXiv:1705.02101): lines as `AO8RW 0.0 6.9##a person opens a door.`
@@ -36,7 +36,7 @@ _EXAMPLES = (
 
 @dataclass(frozen=True)
 class LabelledSet:
-    """What a file of labels holds.
+    """The content of a label file.
 
     Attributes:
         form: "QVHighlights", "Charades-STA" or "ActivityNet Captions".
@@ -50,7 +50,7 @@ class LabelledSet:
 
 
 def read_labelled(path: str | Path) -> list[LabelledQuery]:
-    """The queries of a labelled set, as `read_labelled_set` reads it."""
+    """Read the queries of a labelled set; see `read_labelled_set`."""
     return list(read_labelled_set(path).queries)
 
 

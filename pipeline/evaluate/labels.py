@@ -27,7 +27,7 @@ _MOST_SALIENCY_SECONDS = 1e7
 
 @dataclass(frozen=True)
 class ClipSaliency:
-    """How good each clip of two seconds is as an answer.
+    """Saliency labels: how good each two-second clip is as an answer.
 
     Attributes:
         clips: Clips of the video.
@@ -48,7 +48,7 @@ class ClipSaliency:
 
 @dataclass(frozen=True)
 class LabelledQuery:
-    """A question about a video, and where its answers are.
+    """A labelled query: a question about a video, with its true moments.
 
     Attributes:
         query_id: Unique in its set; "qid" in the file.
@@ -71,12 +71,12 @@ class LabelledQuery:
 
     @property
     def is_absent(self) -> bool:
-        """Whether the right answer is nothing."""
+        """Whether the query is labelled as absent."""
         return not self.windows
 
 
 def query_of_line(line: str) -> LabelledQuery:
-    """A labelled query from one line; keys that are not known are ignored.
+    """Parse a labelled query from one line; unknown keys are ignored.
 
     Raises:
         ValueError: It is not as it should be; the message says what was expected.
@@ -108,7 +108,7 @@ def query_of_line(line: str) -> LabelledQuery:
 
 
 def write_labelled(queries: Iterable[LabelledQuery], path: str | Path) -> None:
-    """Write a set in the same form.
+    """Write a labelled set in the form of QVHighlights.
 
     Raises:
         ConfigError: The file cannot be written.

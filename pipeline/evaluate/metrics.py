@@ -76,7 +76,7 @@ def moment_metrics(predictions: Sequence[Sequence[Prediction]], truths: Sequence
 
 
 def moment_scores(predictions: Sequence[Sequence[Prediction]], truths: Sequence[Sequence[Window]]) -> dict[str, Floats]:
-    """The same for each query by itself.
+    """Score the answers to each query by itself.
 
     Returns:
         By metric a float64 (Q,) column, whose mean over the queries that have it is the metric: 0 to 1, or seconds
@@ -86,13 +86,13 @@ def moment_scores(predictions: Sequence[Sequence[Prediction]], truths: Sequence[
 
 
 def as_columns(rows: Sequence[Mapping[str, float]]) -> dict[str, Floats]:
-    """Scores of queries, each by name, as columns: NaN where a query has none."""
+    """Arrange the scores of queries as columns by metric; NaN where a query has none."""
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: np.asarray([row.get(name, math.nan) for row in rows], np.float64) for name in names}
 
 
 def means(columns: Mapping[str, Floats]) -> dict[str, float]:
-    """The metrics of columns of scores: per cent, or seconds where the name ends so, with two decimals.
+    """Average columns of scores: per cent, or seconds where the name ends so, with two decimals.
 
     A column that no query has a score in is left out: what does not apply is not 0.
     """
@@ -105,17 +105,17 @@ def means(columns: Mapping[str, Floats]) -> dict[str, float]:
 
 
 def scale_of(name: str) -> float:
-    """What a score is multiplied by where it is told: 100 for shares, 1 for seconds."""
+    """Factor from a score to its displayed unit: 100 for shares, 1 for seconds."""
     return 1.0 if name.endswith("seconds") else 100.0
 
 
 def average_precision(predictions: Sequence[Prediction], truth: Sequence[Window], threshold: float) -> float:
-    """Interpolated average precision of one query's answers at an IoU threshold, 0 to 1."""
+    """Compute the interpolated average precision of one query's answers at an IoU threshold, 0 to 1."""
     return _average_precision(_ious_by_score(predictions, truth), threshold)
 
 
 def window_ious(ones: Sequence[Window], others: Sequence[Window]) -> Floats:
-    """IoU of each window with each other: float64 (len(ones), len(others)), 0 to 1."""
+    """Compute the IoU of each window with each other: float64 (len(ones), len(others)), 0 to 1."""
     one, other = (np.asarray(windows, np.float64).reshape(-1, 2) for windows in (ones, others))
     starts = np.maximum(one[:, None, 0], other[None, :, 0])
     ends = np.minimum(one[:, None, 1], other[None, :, 1])

@@ -1,4 +1,4 @@
-"""What a threshold on the score is worth: absent queries answered with nothing against true ones lost.
+"""Rejection curve: absent queries rightly rejected and true ones lost, by score threshold.
 
 Each query is asked within its video. At a threshold, moments of a lower score are left out, and a query whose first
 moment is left out is answered with nothing. Where the search itself answers with nothing, so does every threshold.
@@ -35,7 +35,7 @@ class TopAnswer:
 
 @dataclass(frozen=True)
 class RejectionPoint:
-    """What happens at a threshold; all are shares, 0 to 1.
+    """Rates at one threshold; all are shares, 0 to 1.
 
     Attributes:
         threshold: The least score that is answered with; None where any score is.
@@ -58,7 +58,7 @@ class RejectionPoint:
 
 @dataclass(frozen=True)
 class RejectionCurve:
-    """What each threshold is worth.
+    """Rejection rates by threshold.
 
     Attributes:
         points: By rising threshold: none at all, then every score of a first moment.
@@ -70,13 +70,13 @@ class RejectionCurve:
     operating: RejectionPoint | None
 
     def as_json(self) -> dict[str, Any]:
-        """The same as JSON can hold it."""
+        """Convert to JSON types."""
         operating = None if self.operating is None else asdict(self.operating)
         return {"most_lost": MOST_LOST, "operating": operating, "points": [asdict(point) for point in self.points]}
 
 
 def rejection_curve(answers: Sequence[TopAnswer]) -> RejectionCurve | None:
-    """The curve of a set of answers; None unless both absent and true queries are among them."""
+    """Compute the rejection curve of answers; None unless both absent and true queries are among them."""
     absent = _sorted_scores([answer for answer in answers if answer.is_absent])
     true = _sorted_scores([answer for answer in answers if not answer.is_absent])
     right = _sorted_scores([answer for answer in answers if answer.is_right and not answer.is_absent])

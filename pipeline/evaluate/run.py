@@ -1,4 +1,4 @@
-"""Scoring a library on a labelled set."""
+"""Run an evaluation: search a library for each labelled query and score the answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from pipeline.errors import QueryError
 from pipeline.evaluate.bootstrap import intervals, resampling_of
 from pipeline.evaluate.concepts import concept_scores
-from pipeline.evaluate.evaluation import Answer, Evaluation
+from pipeline.evaluate.evaluation import Evaluation, ScoredAnswer
 from pipeline.evaluate.highlights import Saliency, highlight_scores
 from pipeline.evaluate.labels import LabelledQuery
 from pipeline.evaluate.metrics import as_columns, means, moment_scores, window_ious
@@ -36,18 +36,18 @@ _FIRST_MOMENTS, _MOST_MOMENTS = 100, 1000
 
 
 class SearchableLibrary(Protocol):
-    """What a library must be able to do to be scored."""
+    """The methods of a library that an evaluation needs."""
 
     def search(
         self, question: str, *, top: int | None = None, videos: Iterable[str] = (), min_score: float | None = None
     ) -> list[Moment]:
-        """The moments that answer a text, best first, none with a lower score than `min_score`."""
+        """Return the moments that answer a text, best first, none with a lower score than `min_score`."""
 
     def find(self, *names: str) -> tuple[str, ...]:
-        """The ids of the videos that go by these names; QueryError where none does."""
+        """Return the ids of the videos with these names; QueryError where there is none."""
 
     def moment_index(self) -> MomentIndex:
-        """Where the videos' segments are."""
+        """Open the index of the videos' segments."""
 
 
 def evaluate(
@@ -60,7 +60,7 @@ def evaluate(
     saliency: Saliency | None = None,
     on_search: OnSearch | None = None,
 ) -> Evaluation:
-    """Ask every query within its video, and every text of the whole library, and score the answers.
+    """Search for each query in its video, and for each text in the whole library, and score the answers.
 
     Args:
         library: What is scored.
@@ -99,7 +99,7 @@ def evaluate(
 
 
 def _told(on_search: OnSearch | None, total: int) -> Callable[[T], T]:
-    """Gives back what it is given, and counts."""
+    """Make a function that reports each search and returns its result."""
     counted = itertools.count(1)
 
     def tell(found: T) -> T:
@@ -113,7 +113,7 @@ def _told(on_search: OnSearch | None, total: int) -> Callable[[T], T]:
 def split_missing(
     library: SearchableLibrary, queries: Sequence[LabelledQuery]
 ) -> tuple[list[LabelledQuery], list[LabelledQuery]]:
-    """The queries about videos that the library holds, and those about others."""
+    """Split queries into those about videos of the library and those about missing videos."""
     held = set()
     for video in dict.fromkeys(query.video for query in queries):
         with suppress(QueryError):
@@ -123,7 +123,7 @@ def split_missing(
 
 
 def _video_ids(library: SearchableLibrary, queries: Sequence[LabelledQuery]) -> dict[str, str]:
-    """The library's id of each video of the set."""
+    """Look up the library's id of each video of the set."""
     ids, missing = {}, []
     for video in dict.fromkeys(query.video for query in queries):
         try:
@@ -146,7 +146,7 @@ def _video_ids(library: SearchableLibrary, queries: Sequence[LabelledQuery]) -> 
 
 
 def _check_indexed(indexed: Mapping[str, int], ids: Mapping[str, str]) -> None:
-    """See that every video can be found at all: a lost index must not pass for a bad one."""
+    """Check that every video has rows in the index: a lost index must not pass for a bad one."""
     lost = [video for video, video_id in ids.items() if not indexed.get(video_id)]
     if lost:
         raise QueryError(
@@ -218,9 +218,11 @@ def _evaluation(
     )
 
 
-def _answer(query: LabelledQuery, video_id: str, moments: tuple[Moment, ...], scores: Mapping[str, float]) -> Answer:
+def _answer(
+    query: LabelledQuery, video_id: str, moments: tuple[Moment, ...], scores: Mapping[str, float]
+) -> ScoredAnswer:
     first = [(moment.start_seconds, moment.end_seconds) for moment in moments[:1]]
-    return Answer(
+    return ScoredAnswer(
         query_id=query.query_id,
         text=query.text,
         video=query.video,

@@ -1,4 +1,4 @@
-"""How well videos are ranked where a question does not say which one it is about.
+"""Video ranking metrics (nDCG) for questions that name no video.
 
 A text is asked of the whole library, and videos are ranked by their best moment. The videos of all queries with the
 same text, letter case and outer blanks aside, are relevant, each with a gain of 1, and no other video is: one that
@@ -27,7 +27,7 @@ DEPTH = 10
 
 
 def ndcg(ranked: Sequence[str], relevant: Collection[str], depth: int = DEPTH) -> float:
-    """Normalised discounted cumulative gain of a ranking, 0 to 1.
+    """Compute the normalised discounted cumulative gain of a ranking, 0 to 1.
 
     Args:
         ranked: Video ids, best first, each once.
@@ -44,7 +44,7 @@ def ranking_column(
     video_ids: Sequence[str],
     ranked: Callable[[str], Sequence[str]],
 ) -> npt.NDArray[np.float64]:
-    """The nDCG@10 of each distinct text, at its first query: float64 (Q,), NaN elsewhere.
+    """Compute the nDCG@10 of each distinct text, at its first query: float64 (Q,), NaN elsewhere.
 
     Args:
         queries: The labelled set.
@@ -59,7 +59,7 @@ def ranking_column(
 
 
 def texts_of(queries: Sequence[LabelledQuery]) -> dict[str, list[int]]:
-    """The distinct texts, in small letters, that are true of a video, each with the numbers of its queries."""
+    """Group queries by text: the distinct texts that are true of a video, in lower case, with query numbers."""
     found: dict[str, list[int]] = {}
     for number, query in enumerate(queries):
         if not query.is_absent:

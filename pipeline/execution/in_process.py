@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 
-from pipeline.encode.device_faults import GuardedEncoder
+from pipeline.encode.device_faults import RecoveringEncoder
 from pipeline.errors import ExecutionError, MomentseekError
 from pipeline.execution.ledger.ledger import Ledger
 from pipeline.execution.per_video.embedding_buffer import GatheredEmbeddings
@@ -109,7 +109,7 @@ class _Worker:
         self._stages = stages
         self._stop = stop
         self._batch_frames = batch_frames
-        self._opened: tuple[Reading, GuardedEncoder] | None = None
+        self._opened: tuple[Reading, RecoveringEncoder] | None = None
         self._encode_watch, self._load_watch = Stopwatch(), Stopwatch()
         self.meter = meter
         meter.resize(readers=1, encoders=1)
@@ -118,13 +118,13 @@ class _Worker:
     def times(self) -> EncoderTimes:
         return EncoderTimes(load_seconds=self._load_watch.seconds, busy_seconds=self._encode_watch.seconds)
 
-    def open(self) -> tuple[Reading, GuardedEncoder]:
+    def open(self) -> tuple[Reading, RecoveringEncoder]:
         if self._opened is None:
             stages = self._stages
             self.meter.load_model()
             try:
                 with self._load_watch:
-                    preprocessing, model = stages.encoder.preprocessing(), GuardedEncoder(stages.encoder.open())
+                    preprocessing, model = stages.encoder.preprocessing(), RecoveringEncoder(stages.encoder.open())
             except MomentseekError:
                 raise
             except Exception as error:

@@ -86,9 +86,9 @@ class SharedStore:
         deleted = [store.delete(video_id) for store in self.stores]
         return any(deleted)
 
-    def background(self, rows: int) -> FrameSample:
+    def frame_sample(self, rows: int) -> FrameSample:
         """Of the first store."""
-        return self.stores[0].background(rows)
+        return self.stores[0].frame_sample(rows)
 
 
 class _Vectors:
@@ -164,6 +164,6 @@ class ChosenVideos:
         """All records, ordered by video id."""
         return (record for video_id in sorted(self.names) if (record := self.record(video_id)) is not None)
 
-    def background(self, rows: int) -> FrameSample:
+    def frame_sample(self, rows: int) -> FrameSample:
         """A few frame embeddings of them, drawn anew; `rows` is the index's size now."""
         return draw_sample(self.names, self.store.some_vectors, rows)

@@ -1,4 +1,4 @@
-"""Answers in other forms: contact sheets, clips, JSON and HTML."""
+"""Export of answers: contact sheets, clips and JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers as JSON; docs/reference/answer-json.md says what is in them."""
+"""Answers as JSON; docs/reference/answer-json.md describes the fields."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["absence_json", "answer_json", "moment_json"]
 
 
 def moment_json(moment: Moment) -> dict[str, Any]:
-    """A moment, with its steps and copies, as JSON can hold it: exact times are texts as "1/12800"."""
+    """Convert a moment with its steps and copies to JSON types; exact times are texts as "1/12800"."""
     fields = asdict(moment)
     _say_times(fields)
     return fields
@@ -27,14 +27,14 @@ def _say_times(fields: dict[str, Any]) -> None:
 
 
 def absence_json(absence: Absence) -> dict[str, Any]:
-    """A stretch without what was asked for, as JSON can hold it."""
+    """Convert an absence to JSON types."""
     fields = asdict(absence)
     fields["recorded_at"] = fields["recorded_at"] and fields["recorded_at"].isoformat(timespec="milliseconds")
     return fields
 
 
 def answer_json(answer: Answer, *, explained: bool = False) -> dict[str, Any]:
-    """A whole answer as JSON can hold it.
+    """Convert an answer to JSON types.
 
     Args:
         answer: What was answered.
@@ -68,5 +68,5 @@ def answer_json(answer: Answer, *, explained: bool = False) -> dict[str, Any]:
 
 
 def _skipped_json(skipped: Skipped) -> dict[str, Any]:
-    """A video that was not looked at; `is_broken` and `has_no_date` are there only where true."""
+    """Convert a skipped video; `is_broken` and `has_no_date` are there only where true."""
     return {name: value for name, value in asdict(skipped).items() if value is not False}

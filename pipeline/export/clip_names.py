@@ -1,4 +1,4 @@
-"""File names for clips, made of the names of videos, which anybody may have chosen."""
+"""Safe file names for clips, made from the names of videos."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOST_PLAIN_SECONDS = 1e9
 
 
 def clip_name(rank: int, moment: Moment) -> str:
-    """A file name for a clip, safe anywhere, as "01-gate-camera-12.500-16.250.mp4".
+    """Make a portable file name for a clip, as "01-gate-camera-12.500-16.250.mp4".
 
     The title is the video's name without its suffix: letters, digits, combining marks, ".", "-" and "_" are kept, and
     anything else, such as control characters, direction marks and emoji, becomes "_". It has at most 60 characters and

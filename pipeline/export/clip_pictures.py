@@ -1,4 +1,4 @@
-"""Decoded pictures as a clip's encoder takes them: upright, 4:2:0, in their own colours."""
+"""Conversion of decoded pictures for a clip's encoder: upright, 4:2:0, colour space kept."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LIMITED, _FULL = 1, 2
 
 @dataclass(frozen=True)
 class Colours:
-    """How a picture's numbers mean colours, by ITU-T H.273; 2 is unspecified.
+    """Colour description of a picture, by ITU-T H.273; 2 is unspecified.
 
     Attributes:
         primaries: Of the colour space.
@@ -41,7 +41,7 @@ class Colours:
 
 
 class ClipPictures:
-    """Converts the pictures of one clip; all become like the first.
+    """Converts the pictures of one clip to the size, format and colours of the first.
 
     YUV stays YUV: neither matrix nor range is changed, and both are said as the source says them. RGB becomes BT.709 of
     limited range. HDR (PQ and HLG) of more than 8 bits keeps 10; all else becomes 8.
@@ -70,7 +70,7 @@ class ClipPictures:
         self.width, self.height = orientation.upright_size(*self._coded)
 
     def converted(self, picture: VideoFrame) -> VideoFrame:
-        """A picture of the clip; its time is to be set."""
+        """Convert a picture; the caller sets its time."""
         from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
         full, limited = ColorRange.JPEG, ColorRange.MPEG
@@ -91,7 +91,7 @@ class ClipPictures:
         return upright
 
     def describe(self, encoder: Any) -> None:
-        """Tell an encoder what it gets: size, format and colours."""
+        """Set an encoder's size, pixel format and colours."""
         encoder.width, encoder.height, encoder.pix_fmt = self.width, self.height, self.pixel_format
         self._tag(encoder)
 

@@ -1,4 +1,4 @@
-"""Moments as video files of their own."""
+"""Export of moments as video files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SOUND_BITS = {"mono": 96_000, "stereo": 160_000}
 
 
 def export_clip(videos: IndexedVideos, moment: Moment, path: str | Path) -> None:
-    """Write a moment as MP4 (H.264 and AAC), encoded anew so that it begins and ends exactly where the moment does.
+    """Write a moment as MP4 (H.264 and AAC), re-encoded so that it begins and ends exactly with the moment.
 
     Each frame is shown as long as in the video, upright and in the video's proportions and colours (`ClipPictures`);
     pictures of odd size are scaled to even ones. Its sound is that of the video's default track.

@@ -1,4 +1,4 @@
-"""An answer on one picture."""
+"""Contact sheets: the moments of an answer on one image."""
 
 from __future__ import annotations
 

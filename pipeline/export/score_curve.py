@@ -1,4 +1,4 @@
-"""The score over time, drawn: where a video answers a question, and where the moment was cut."""
+"""Drawing of score curves over time, with the limits of the moment."""
 
 from __future__ import annotations
 

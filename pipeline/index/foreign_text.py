@@ -1,4 +1,4 @@
-"""Text of others in an error message."""
+"""Quoting of text from other programs in error messages."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 
 
 def shown(text: object, most: int = 200) -> str:
-    """What a value or an error says, on one line, without control characters, and not longer than `most`."""
+    """Quote a value or an error on one line, without control characters, at most `most` characters long."""
     line = " ".join(str(text).split())[: most + 1]
     said = "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in line)
     return said if len(said) <= most else f"{said[: most - 3]}..."
 
 
 def no_space(error: BaseException) -> str:
-    """What to do where a full disk is the cause of an error, as far as its text says so; else empty.
+    """Advice where an error's text says that a disk is full; else empty.
 
     Every command that writes to an index goes on from what is there when it is run again.
     """

@@ -16,7 +16,7 @@ __all__ = ["MemoryIndex"]
 
 
 class MemoryIndex:
-    """A `MomentIndex` that compares a query with every row; it holds nothing after `close`.
+    """An exact `MomentIndex` in memory; it is empty after `close`.
 
     It is the reference that other indexes are held against, and quick up to some 100,000 segments.
     """

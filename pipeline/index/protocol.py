@@ -1,4 +1,4 @@
-"""The seam between segments and what searches them."""
+"""Protocols of the vector index."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Filter", "Hit", "MomentIndex", "Owner", "Replacement"]
 
 @dataclass(frozen=True)
 class Filter:
-    """What a hit must satisfy; an empty filter lets everything pass.
+    """Conditions that hits must satisfy; an empty filter accepts everything.
 
     Attributes:
         video_ids: Only these videos; empty for all.
@@ -38,7 +38,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Owner:
-    """Whose index it is; another owner's is refused.
+    """The owner of an index: the library and its fingerprints; another owner's index is refused.
 
     Attributes:
         encoder_fingerprint: Whose vectors it holds.
@@ -54,7 +54,7 @@ class Owner:
 
 
 class Replacement(Protocol):
-    """An index that is being built beside the one that answers.
+    """An index that is being built beside the active one.
 
     A context manager: it is dropped unless it took over.
     """
@@ -66,7 +66,7 @@ class Replacement(Protocol):
         """Remove all rows of a video and return how many there were."""
 
     def take_over(self) -> None:
-        """Answer from now on, in one step, and drop what answered before; writes then go to what answers."""
+        """Become the active index in one step and drop the former one; later writes go to this one."""
 
     def __enter__(self) -> Replacement: ...
 
@@ -121,14 +121,14 @@ class MomentIndex(Protocol):
         """
 
     def replacement(self, dimension: int) -> Replacement:
-        """An empty index for vectors of that length, to be filled beside this one and to take over from it.
+        """Create an empty index for vectors of that length, which is to take over from this one.
 
         Raises:
             MomentIndexError: Another one is being built.
         """
 
     def close(self) -> None:
-        """Give the index back."""
+        """Close the index."""
 
     def __enter__(self) -> MomentIndex: ...
 

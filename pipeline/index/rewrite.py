@@ -1,4 +1,4 @@
-"""Replacing all rows of a video in the index."""
+"""Replacement of all rows of a video in the index."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["remove_other_rows", "replace_rows"]
 
 
 def replace_rows(index: MomentIndex, video_id: str, rows: Sequence[IndexedSegment]) -> None:
-    """Make `rows` all that the index holds of a video.
+    """Replace all rows of a video by `rows`.
 
     Raises:
         MomentIndexError: The index cannot be written.
@@ -21,7 +21,7 @@ def replace_rows(index: MomentIndex, video_id: str, rows: Sequence[IndexedSegmen
 
 
 def remove_other_rows(index: MomentIndex, rows_of: Mapping[str, Sequence[IndexedSegment]]) -> None:
-    """Remove the rows of videos of which the index holds any that is not about to be written.
+    """Remove the rows of videos for which the index holds rows that are not about to be written.
 
     A search in between does not see such a video.
 

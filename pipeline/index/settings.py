@@ -1,4 +1,4 @@
-"""What can be said of the index, and the home of its defaults."""
+"""Settings of the index and their defaults."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Flat(Settings):
     strategy: Literal["flat"] = "flat"
 
     def described(self) -> tuple[str, dict[str, Any]]:
-        """Milvus's name of the kind, and what it is built with."""
+        """Return Milvus's name of the index type and its build parameters."""
         return "FLAT", {}
 
     def effort(self, top: int) -> dict[str, Any]:  # noqa: ARG002 - the same for every kind
-        """What a search for `top` hits is told."""
+        """Return the search parameters for `top` hits."""
         return {}
 
 
@@ -35,18 +35,18 @@ class _Graph(Settings):
     """Graph: links of a node."""
 
     ef_construction: int = Field(default=200, ge=8)
-    """Candidates looked at when a node is put in."""
+    """Candidates examined when a node is inserted."""
 
     ef_search: int = Field(default=512, ge=1, le=32_768)
-    """Candidates looked at by a search; never fewer than the hits wanted. Of the ten nearest among a million rows, 512
+    """Candidates examined by a search; never fewer than the hits wanted. Of the ten nearest among a million rows, 512
     missed one of a hundred, 256 four, 128 eight (`benchmarks.recall`)."""
 
     def described(self) -> tuple[str, dict[str, Any]]:
-        """Milvus's name of the kind, and what it is built with."""
+        """Return Milvus's name of the index type and its build parameters."""
         return "HNSW", {"M": self.m, "efConstruction": self.ef_construction}
 
     def effort(self, top: int) -> dict[str, Any]:
-        """What a search for `top` hits is told."""
+        """Return the search parameters for `top` hits."""
         return {"ef": max(top, self.ef_search)}
 
 
@@ -71,7 +71,7 @@ class _Lists(Settings):
     among a million rows, IVF_FLAT missed three of a hundred with 32, nine with 16 (`benchmarks.recall`)."""
 
     def effort(self, top: int) -> dict[str, Any]:  # noqa: ARG002 - the same for every kind
-        """What a search for `top` hits is told."""
+        """Return the search parameters for `top` hits."""
         return {"nprobe": min(self.nprobe, self.nlist)}
 
 
@@ -81,7 +81,7 @@ class IvfFlat(_Lists):
     strategy: Literal["ivf_flat"] = "ivf_flat"
 
     def described(self) -> tuple[str, dict[str, Any]]:
-        """Milvus's name of the kind, and what it is built with."""
+        """Return Milvus's name of the index type and its build parameters."""
         return "IVF_FLAT", {"nlist": self.nlist}
 
 
@@ -91,7 +91,7 @@ class IvfSq8(_Lists):
     strategy: Literal["ivf_sq8"] = "ivf_sq8"
 
     def described(self) -> tuple[str, dict[str, Any]]:
-        """Milvus's name of the kind, and what it is built with."""
+        """Return Milvus's name of the index type and its build parameters."""
         return "IVF_SQ8", {"nlist": self.nlist}
 
 
@@ -104,11 +104,11 @@ class Scann(_Lists):
     """Rows that are compared exactly; never fewer than the hits wanted."""
 
     def described(self) -> tuple[str, dict[str, Any]]:
-        """Milvus's name of the kind, and what it is built with."""
+        """Return Milvus's name of the index type and its build parameters."""
         return "SCANN", {"nlist": self.nlist}
 
     def effort(self, top: int) -> dict[str, Any]:
-        """What a search for `top` hits is told."""
+        """Return the search parameters for `top` hits."""
         return {**super().effort(top), "reorder_k": max(top, self.reorder_k)}
 
 
@@ -118,14 +118,14 @@ class DiskAnn(Settings):
     strategy: Literal["diskann"] = "diskann"
 
     search_list: int = Field(default=128, ge=1, le=65_535)
-    """Candidates looked at by a search; never fewer than the hits wanted."""
+    """Candidates examined by a search; never fewer than the hits wanted."""
 
     def described(self) -> tuple[str, dict[str, Any]]:
-        """Milvus's name of the kind, and what it is built with."""
+        """Return Milvus's name of the index type and its build parameters."""
         return "DISKANN", {}
 
     def effort(self, top: int) -> dict[str, Any]:
-        """What a search for `top` hits is told."""
+        """Return the search parameters for `top` hits."""
         return {"search_list": max(top, self.search_list)}
 
 
@@ -141,14 +141,14 @@ class OtherKind(Settings):
     """What it is built with."""
 
     search: dict[str, bool | int | float | str] = Field(default={})
-    """What a search is told."""
+    """Search parameters."""
 
     def described(self) -> tuple[str, dict[str, Any]]:
-        """Milvus's name of the kind, and what it is built with."""
+        """Return Milvus's name of the index type and its build parameters."""
         return self.name, dict(self.build)
 
     def effort(self, top: int) -> dict[str, Any]:  # noqa: ARG002 - the same for every kind
-        """What a search for `top` hits is told."""
+        """Return the search parameters for `top` hits."""
         return dict(self.search)
 
 

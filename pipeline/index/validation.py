@@ -1,4 +1,4 @@
-"""What every index checks before it works."""
+"""Argument checks that all indexes share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["check_metadata", "check_query", "check_rows", "mismatch"]
 
 
 def check_rows(rows: Sequence[IndexedSegment], dimension: int | None) -> int | None:
-    """The rows' one dimension; `dimension` where there are no rows.
+    """Check that all rows have one dimension and return it; `dimension` where there are no rows.
 
     Raises:
         FingerprintMismatchError: Vectors of another length than the index holds.
@@ -37,7 +37,7 @@ def check_rows(rows: Sequence[IndexedSegment], dimension: int | None) -> int | N
 
 
 def check_metadata(metadata: Mapping[str, Scalar]) -> None:
-    """Refuse what cannot be filtered by.
+    """Refuse metadata that filters do not support.
 
     Raises:
         MomentIndexError: A name has other characters than letters, digits, spaces and _ . : / -, or a value is not a
@@ -56,7 +56,7 @@ def check_metadata(metadata: Mapping[str, Scalar]) -> None:
 
 
 def check_query(vectors: npt.NDArray[np.float32], *, top: int, where: Filter | None, dimension: int | None) -> None:
-    """Refuse a query that has no answer.
+    """Refuse query vectors of the wrong type or length, and a `top` out of range.
 
     Raises:
         ValueError: `top` is below 1, or `vectors` is not (Q, D) of unit length.
@@ -81,7 +81,7 @@ def check_query(vectors: npt.NDArray[np.float32], *, top: int, where: Filter | N
 
 
 def mismatch(place: str, theirs: str, ours: str) -> FingerprintMismatchError:
-    """The error that names both encoders and the ways out."""
+    """Make the error for an index of another encoder, which names both and the remedies."""
     return FingerprintMismatchError(
         f"{place} holds vectors of encoder {theirs}, and this is encoder {ours}; their vectors cannot be compared."
         " Use the encoder that it was made with, or another library or index.collection for this one"

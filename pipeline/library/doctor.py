@@ -114,14 +114,14 @@ def _packages(_config: RunConfig) -> Iterator[Finding]:
 
 
 def _hardware(config: RunConfig) -> Iterator[Finding]:
-    from pipeline.encode.device import chosen_device, chosen_precision
+    from pipeline.encode.device import select_device, select_precision
 
     if isinstance(config.encoder, Plugin):
         used = counted(len(os.sched_getaffinity(0)), "processor")
         yield Finding("processor", "ok", f"{used}; where the model runs is for {config.encoder.reference} to say")
         return
-    device = chosen_device(config.encoder.device)
-    precision = chosen_precision(config.encoder.precision, device)
+    device = select_device(config.encoder.device)
+    precision = select_precision(config.encoder.precision, device)
     why = f"encoder.precision is {config.encoder.precision}"
     if config.encoder.precision == "auto":
         why = "it multiplies in bf16" if precision == "bf16" else "it does not multiply in bf16"

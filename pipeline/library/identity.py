@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline.errors import ConfigError, StoreError
-from pipeline.store.atomic_folder import Place
+from pipeline.store.atomic_folder import AtomicFolder
 from pipeline.store.record_json import checked_text, parsed
 
 __all__ = ["LibraryId", "claim_library_id", "local_folder", "read_library_id"]
@@ -66,7 +66,7 @@ def claim_library_id(library: str) -> LibraryId:
     if known is not None:
         return known
     fresh = LibraryId(uuid.uuid4().hex[:12], _absolute(library))
-    if Place(library).create(_NAME, json.dumps(asdict(fresh)).encode()):
+    if AtomicFolder(library).create(_NAME, json.dumps(asdict(fresh)).encode()):
         return fresh
     known = _read(library)
     if known is None:
@@ -84,7 +84,7 @@ def local_folder(library: str) -> Path | None:
 
 def _read(library: str) -> LibraryId | None:
     try:
-        content = parsed(Place(library).read(_NAME))
+        content = parsed(AtomicFolder(library).read(_NAME))
         if not _ID.fullmatch(checked_text(content["id"])):
             raise ValueError("its id is not of letters and digits")  # noqa: TRY301 - said with the file
         return LibraryId(content["id"], checked_text(content["place"]))

@@ -13,7 +13,7 @@ from pipeline.index import MemoryIndex, MomentIndex, Owner, discard, is_writable
 from pipeline.library.identity import claim_library_id, local_folder, read_library_id
 from pipeline.library.privacy import make_index_folder, tighten_index
 from pipeline.run_config import RunConfig
-from pipeline.store.atomic_folder import Place
+from pipeline.store.atomic_folder import AtomicFolder
 
 __all__ = ["LibraryIndex", "check_writable", "index_folder"]
 
@@ -56,7 +56,7 @@ class LibraryIndex:
         is_own = config.index.backend == "milvus" and config.index.uri is None and folder is not None
         if folder is not None and is_own:
             # Milvus Lite opens it by its path, and would follow a link.
-            Place(config.library).check(folder.name)
+            AtomicFolder(config.library).check(folder.name)
             make_index_folder(config.library, folder)
         if folder is not None and is_own and not is_writable(folder):
             return self._read_only(folder, fill)

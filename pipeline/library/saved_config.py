@@ -18,7 +18,7 @@ from pipeline.errors import ConfigError, StoreError
 from pipeline.library.trust import remember
 from pipeline.parsing import ParseError, parse_yaml, shown
 from pipeline.run_config import RunConfig, plugins_of
-from pipeline.store.atomic_folder import Place
+from pipeline.store.atomic_folder import AtomicFolder
 from pipeline.uris import is_remote, local_path
 
 __all__ = ["LibraryFile", "read_library_file", "write_library_file"]
@@ -61,7 +61,7 @@ def read_library_file(library: str) -> LibraryFile | None:
     """
     place = f"{library}/{_NAME}"
     try:
-        content = parse_yaml(Place(library).read(_NAME))
+        content = parse_yaml(AtomicFolder(library).read(_NAME))
     except FileNotFoundError:
         return None
     except NotADirectoryError as error:
@@ -152,7 +152,7 @@ def write_library_file(file: LibraryFile) -> None:
         "configuration": _portable(file.config),
     }
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-    Place(file.config.library).write(_NAME, text.encode())
+    AtomicFolder(file.config.library).write(_NAME, text.encode())
     try:
         remember(file.config)
     except ConfigError as error:
@@ -177,7 +177,7 @@ def _is_own(path: object, library: Path) -> bool:
     """
     if not isinstance(path, str) or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
         return False
-    Place(str(library)).check(path)
+    AtomicFolder(str(library)).check(path)
     return (library / path).is_file()
 
 
@@ -212,7 +212,7 @@ def _lasting(path: str, library: Path | None) -> str:
     given = Path(path).expanduser()
     if library is not None and (library / given).is_file():
         if (library / given).is_relative_to(library) and ".." not in given.parts:
-            Place(str(library)).check(str((library / given).relative_to(library)))
+            AtomicFolder(str(library)).check(str((library / given).relative_to(library)))
         own = (library / given).resolve()
         return str(own.relative_to(library.resolve()) if own.is_relative_to(library.resolve()) else own)
     return str(given.resolve()) if given.is_file() else path

@@ -10,7 +10,7 @@ from pipeline.execution import Executor, Stages
 from pipeline.index import MomentIndex
 from pipeline.run_config import RunConfig
 from pipeline.runs.log import RunRecorder
-from pipeline.search import Pictures, Searcher
+from pipeline.search import QueryImages, Searcher
 from pipeline.search.filters.selection import Survey
 from pipeline.store import FailureLog, ParquetStore, ReadableStore
 from pipeline.types import Provenance, Source, VideoReport
@@ -77,9 +77,9 @@ def indexed_videos(config: RunConfig, store: ReadableStore) -> IndexedVideos:
     return IndexedVideos(make_decoder(config.decoding, config.fetching), config.fetching, names_of)
 
 
-def _pictures(config: RunConfig, encoder: Encoder, videos: IndexedVideos) -> Pictures:
+def _pictures(config: RunConfig, encoder: Encoder, videos: IndexedVideos) -> QueryImages:
     decoder = make_decoder(config.decoding, config.fetching)
-    return Pictures(decoder, encoder.preprocessing(), config.fetching, videos)
+    return QueryImages(decoder, encoder.preprocessing(), config.fetching, videos)
 
 
 def stages_of(config: RunConfig, encoder: Encoder, store: ParquetStore, index: MomentIndex) -> Stages:

@@ -1,1 +1,1 @@
-"""The toolkit of the pages: text, HTML and SVG, plots, and drawing."""
+"""Toolkit for pages: text, HTML and SVG, plots, and drawing."""

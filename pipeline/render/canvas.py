@@ -1,4 +1,4 @@
-"""Drawing at twice the size: Pillow's own shapes have jagged edges, and halving makes them smooth."""
+"""Antialiased drawing: shapes are drawn at twice the size and halved, since Pillow's are jagged."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SCALE = 2
 
 
 class Canvas:
-    """A picture whose measures are given in points of the finished one."""
+    """A drawing surface; sizes are in points of the finished picture."""
 
     def __init__(self, width: int, height: int, ground: str) -> None:
         self.width, self.height = width, height
@@ -62,7 +62,7 @@ class Canvas:
         self._draw.ellipse([edge * _SCALE for edge in (x - radius, y - radius, x + radius, y + radius)], fill=colour)
 
     def text(self, left: float, middle: float, text: str, *, points: int, colour: str, anchor: str = "lm") -> None:
-        """Write one line; `anchor` says where it is about the place, as Pillow says it."""
+        """Write one line of text; `anchor` as in Pillow."""
         self._draw.text((left * _SCALE, middle * _SCALE), text, fill=colour, font=_font(points, text), anchor=anchor)
 
     def paste(self, picture: npt.NDArray[np.uint8], left: float, top: float, *, width: float, height: float) -> None:
@@ -80,12 +80,12 @@ class Canvas:
         self._image.paste(image, place, mask.crop((*inside, inside[0] + size[0], inside[1] + size[1])))
 
     def finished(self) -> Image.Image:
-        """The picture at its own size."""
+        """Return the finished picture at its own size."""
         return self._image.reduce(_SCALE)
 
 
 def fitted(text: str, *, points: int, most: float) -> str:
-    """The text, its middle left out where it is longer than `most`."""
+    """Shorten a text in its middle to a width of `most` points."""
     if text_width(text, points) <= most:
         return text
     for kept in range(len(text) - 1, 1, -1):
@@ -96,12 +96,12 @@ def fitted(text: str, *, points: int, most: float) -> str:
 
 
 def text_width(text: str, points: int) -> float:
-    """How wide a text is drawn."""
+    """Measure the width of a text in points."""
     return _font(points, text).getlength(text) / _SCALE
 
 
 def blended(colour: str, ground: str, share: float) -> str:
-    """A colour as it looks where so much of it covers the ground."""
+    """Blend a colour over a ground."""
     pairs = zip(_channels(colour), _channels(ground), strict=True)
     return "#" + "".join(f"{round(share * over + (1 - share) * under):02x}" for over, under in pairs)
 

@@ -1,4 +1,4 @@
-"""HTML and SVG in which whatever is not markup is escaped, so that no name can become any."""
+"""HTML and SVG elements; all text in them is escaped."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ __all__ = ["Markup", "joined", "tag"]
 
 
 class Markup(str):
-    """Text that is markup already; made by `tag` and `joined` only, or of what a programmer wrote."""
+    """Text that is markup already; made by `tag` and `joined` only, or from literals."""
 
     __slots__ = ()
 
 
 def tag(name: str, /, *content: str, **attributes: str | float | None) -> Markup:
-    """An element; content that is no `Markup` is text, and is escaped.
+    """Make an element; content that is not `Markup` is escaped.
 
     Args:
         name: As "p".
@@ -34,7 +34,7 @@ def tag(name: str, /, *content: str, **attributes: str | float | None) -> Markup
 
 
 def joined(parts: Iterable[str]) -> Markup:
-    """Parts one after another; those that are no `Markup` are escaped."""
+    """Concatenate parts; those that are not `Markup` are escaped."""
     return Markup("".join(part if isinstance(part, Markup) else _escaped(part) for part in parts))
 
 

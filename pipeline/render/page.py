@@ -1,4 +1,4 @@
-"""What the pages for people share: they need nothing else, and look the same from a disk or a mail."""
+"""Self-contained HTML pages: layout, style and tables."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 def page(title: str, content: Iterable[str], *, style: str, refresh_seconds: int | None = None) -> str:
-    """One HTML document.
+    """Make an HTML document.
 
     Args:
         title: In the browser's tab.
@@ -92,7 +92,7 @@ def page(title: str, content: Iterable[str], *, style: str, refresh_seconds: int
 
 
 def cards(tiles: Iterable[tuple[str, str, str, Markup]]) -> Markup:
-    """Figures side by side: (name, value, what is said of it, what else is in its card) of each."""
+    """Make cards of figures side by side, each from (name, value, note, further content)."""
     found = [
         tag("div", tag("dt", name), tag("dd", value), tag("p", said), more, class_="tile")
         for name, value, said, more in tiles
@@ -101,24 +101,24 @@ def cards(tiles: Iterable[tuple[str, str, str, Markup]]) -> Markup:
 
 
 def section(title: str, *content: str) -> Markup:
-    """A part of the page."""
+    """Make a section of a page."""
     return tag("section", tag("h2", title), *content)
 
 
 def folded(title: str, *content: str) -> Markup:
-    """What is shown when its title is clicked."""
+    """Make a section that opens when its title is clicked."""
     return tag("details", tag("summary", title), *content)
 
 
 def legend(*kinds: tuple[str, str]) -> Markup:
-    """What colours mean: (class, name) of each."""
+    """Make a legend of colours, each from (class, name)."""
     return tag("p", *(tag("span", name, class_=f"dot {colour}") for colour, name in kinds), class_="legend")
 
 
 def table(
     header: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = (), is_folded: bool = False
 ) -> Markup:
-    """A table; columns of the numbers `right` are aligned to the right."""
+    """Make a table; columns whose numbers are in `right` are right-aligned."""
 
     def cells(kind: str, row: Sequence[str]) -> Markup:
         return joined(tag(kind, cell, class_="right" if column in right else None) for column, cell in enumerate(row))
@@ -133,5 +133,5 @@ def table(
 
 
 def void(name: str, /, **attributes: str) -> Markup:
-    """An element that has no content and no end."""
+    """Make a void element, without content and end tag."""
     return Markup(tag(name, **attributes).removesuffix(f"</{name}>"))

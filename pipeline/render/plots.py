@@ -1,4 +1,4 @@
-"""Plots of time and of counts as SVG: drawn by hand, since nothing but a browser may be needed to look at them."""
+"""SVG plots of time and counts: columns, lines and bars."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pipeline.render.markup import Markup, joined, tag
-from pipeline.render.plot_frame import LEFT, RIGHT, WIDTH, Caption, Frame, percent, picture, shortened, ticks
+from pipeline.render.plot_area import LEFT, RIGHT, WIDTH, Caption, PlotArea, percent, picture, shortened, ticks
 
 __all__ = ["Line", "Part", "bars", "columns", "lines", "stacked"]
 
@@ -43,7 +43,7 @@ def columns(
     y_said: Callable[[float], str],
     average: tuple[float, str],
 ) -> Markup:
-    """A column a value, and a dashed line at their average.
+    """Draw a column for each value, and a dashed line at their average.
 
     Args:
         caption: For those who don't see it.
@@ -56,7 +56,7 @@ def columns(
     """
     end = width * (len(values) - 1) + last_width
     y_ticks = ticks(max([average[0], *values], default=0.0), 4)
-    frame = Frame(_COLUMNS_HEIGHT, end, y_ticks[-1])
+    frame = PlotArea(_COLUMNS_HEIGHT, end, y_ticks[-1])
     parts = [frame.axes(_time_ticks(end), y_ticks, x_said, y_said)]
     for number, value in enumerate(values):
         left, right = frame.x(number * width), frame.x(min(end, (number + 1) * width))
@@ -88,8 +88,8 @@ def lines(
     end: float,
     x_said: Callable[[float], str],
 ) -> Markup:
-    """Shares from 0 to 1 as lines over time; arguments as those of `columns`."""
-    frame = Frame(_LINES_HEIGHT, end, 1.0)
+    """Draw shares from 0 to 1 as lines over time; arguments as those of `columns`."""
+    frame = PlotArea(_LINES_HEIGHT, end, 1.0)
     parts = [frame.axes(_time_ticks(end), [0, 0.25, 0.5, 0.75, 1], x_said, percent)]
     for line in series:
         step = end / max(1, len(line.values))
@@ -103,7 +103,7 @@ def lines(
 
 
 def stacked(caption: Caption, *, rows: Sequence[tuple[str, Sequence[Part]]]) -> Markup:
-    """A bar a row, all of the same length, divided in proportion to its parts."""
+    """Draw stacked bars, all of the same length, divided in proportion to their parts."""
     label, height = 110.0, len(rows) * (_ROW + 12) + 4
     parts = []
     for number, (row, row_parts) in enumerate(rows):
@@ -142,7 +142,7 @@ def stacked(caption: Caption, *, rows: Sequence[tuple[str, Sequence[Part]]]) -> 
 
 
 def bars(caption: Caption, *, rows: Sequence[tuple[str, float, str]], colour: str) -> Markup:
-    """A bar a row: its label above it, its length in proportion to the longest, and what is written behind it."""
+    """Draw a labelled bar for each row, with a note at its end; lengths are relative to the longest."""
     height = len(rows) * (_ROW + 16)
     most = max((value for _, value, _ in rows), default=0.0) or 1.0
     parts = []

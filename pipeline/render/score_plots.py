@@ -1,4 +1,4 @@
-"""Plots of scores as SVG: figures with their intervals, shares over a threshold, and a video's time line."""
+"""SVG plots of scores: bars with intervals, shares by threshold, and a video's time line."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.render.markup import Markup, joined, tag
-from pipeline.render.plot_frame import RIGHT, TOP, WIDTH, Caption, Frame, percent, picture, shortened
+from pipeline.render.plot_area import RIGHT, TOP, WIDTH, Caption, PlotArea, percent, picture, shortened
 
-__all__ = ["Bar", "Share", "Stretch", "interval_mark", "score_bars", "shares", "time_line"]
+__all__ = ["Bar", "ShareSeries", "TimelineSpan", "interval_mark", "score_bars", "shares", "time_line"]
 
 _SHARES_HEIGHT, _ROW, _LABEL = 280.0, 26.0, 210.0
 _MOST_POINTS = 300
 
 
 @dataclass(frozen=True)
-class Share:
-    """A share at each threshold, with the class of its colour; a value holds since the threshold before."""
+class ShareSeries:
+    """A series of shares by threshold, with its CSS class; a value holds since the threshold before."""
 
     name: str
     colour: str
@@ -26,7 +26,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Bar:
-    """A figure of a row, in per cent, with its interval and what is said of it."""
+    """One bar: a figure in per cent, with its interval and a note."""
 
     label: str
     value: float
@@ -35,8 +35,8 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """An interval of a video, with the class of its colour and what is said of it."""
+class TimelineSpan:
+    """An interval on a video's time line, with its CSS class and tooltip."""
 
     start_seconds: float
     end_seconds: float
@@ -48,10 +48,10 @@ def shares(
     caption: Caption,
     *,
     thresholds: Sequence[float],
-    series: Sequence[Share],
+    series: Sequence[ShareSeries],
     marked: tuple[float, str] | None,
 ) -> Markup:
-    """Shares from 0 to 1 over a threshold, as steps, and a dashed line at the threshold that is `marked`.
+    """Draw shares from 0 to 1 by threshold as steps, and a dashed line at the threshold that is `marked`.
 
     Args:
         caption: For those who don't see it.
@@ -61,7 +61,7 @@ def shares(
     """
     room = (thresholds[-1] - thresholds[0]) * 0.04 or 0.01
     low, high = thresholds[0] - room, thresholds[-1] + room
-    frame = Frame(_SHARES_HEIGHT, high, 1.0, low)
+    frame = PlotArea(_SHARES_HEIGHT, high, 1.0, low)
     parts = [
         frame.axes(_round_between(low, high, 8), [0, 0.25, 0.5, 0.75, 1], lambda value: f"{value:.4g}", percent),
     ]
@@ -84,7 +84,7 @@ def shares(
 
 
 def score_bars(caption: Caption, rows: Sequence[Bar]) -> Markup:
-    """A bar a row from 0 to 100, its interval as a whisker, and what is said of it behind."""
+    """Draw a bar from 0 to 100 for each row, with its interval as a whisker and its note at the end."""
     span = WIDTH - _LABEL - 150
     parts = []
     for number, row in enumerate(rows):
@@ -102,7 +102,7 @@ def score_bars(caption: Caption, rows: Sequence[Bar]) -> Markup:
 
 
 def interval_mark(value: float, interval: tuple[float, float]) -> Markup:
-    """A small mark for a table's cell: a figure from 0 to 100 on a line, and its interval as a band."""
+    """Draw a mark for a table cell: a figure from 0 to 100 on a line, and its interval as a band."""
     left, right = (2 + min(100.0, max(0.0, edge)) / 100 * 156 for edge in interval)
     at = 2 + min(100.0, max(0.0, value)) / 100 * 156
     parts = [
@@ -113,8 +113,8 @@ def interval_mark(value: float, interval: tuple[float, float]) -> Markup:
     return tag("svg", *parts, viewBox="0 0 160 16", class_="mark", aria_hidden="true")
 
 
-def time_line(caption: Caption, rows: Sequence[tuple[str, Sequence[Stretch]]], end_seconds: float) -> Markup:
-    """A video's time from left to right, and on each row the intervals that it is about."""
+def time_line(caption: Caption, rows: Sequence[tuple[str, Sequence[TimelineSpan]]], end_seconds: float) -> Markup:
+    """Draw a video's time line, with one row for each list of intervals."""
     left, height = 70.0, 22.0
     span = WIDTH - left
     parts = []

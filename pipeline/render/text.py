@@ -1,4 +1,4 @@
-"""Names and numbers as they can be shown."""
+"""Formatting of names, counts, scores and times for display."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WORTH_SAYING = 0.5
 
 
 def printable(text: str) -> str:
-    r"""Text without what could break a line or command a terminal: such characters as escapes, "\\n" or "\\x1b".
+    r"""Escape line breaks and control characters, as "\\n" or "\\x1b".
 
     Bytes of a file name that are no UTF-8 are written as "\\udc80".
     """
@@ -25,7 +25,7 @@ def printable(text: str) -> str:
 
 
 def counted(count: int, noun: str, plural: str | None = None) -> str:
-    """As "1 clip" or "2 clips".
+    """Format a count with its noun, as "1 clip" or "2 clips".
 
     Args:
         count: How many.
@@ -36,17 +36,17 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
 
 
 def file_name(uri: str) -> str:
-    """The last part of a path or URI, printable."""
+    """Return the last part of a path or URI, printable."""
     return printable(PurePosixPath(uri).name or uri)
 
 
 def score_text(score: float) -> str:
-    """A score of 0 to 1 as "0.97", rounded down: what is shown as 0.50 reaches a least score of 0.5."""
+    """Format a score of 0 to 1 as "0.97", rounded down: a shown 0.50 reaches a threshold of 0.5."""
     # A score that was said in two decimals is a hair below or above them as a binary number.
     return f"{math.floor(round(score * 100, 6)) / 100:.2f}"
 
 
 def time_text(seconds: float, uncertainty_seconds: float = 0.0) -> str:
-    """A time as "1:15.500", or as "1:15.500 ±2.0" where it is uncertain by more than half a second."""
+    """Format a time as "1:15.500", or "1:15.500 ±2.0" where uncertain by more than half a second."""
     shown = format_seconds(max(0.0, seconds))
     return f"{shown} ±{uncertainty_seconds:.1f}" if uncertainty_seconds > _WORTH_SAYING else shown

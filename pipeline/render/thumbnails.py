@@ -1,4 +1,4 @@
-"""Small pictures of videos within a page."""
+"""Thumbnails of videos, embedded in a page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WIDTH, _HEIGHT, _QUALITY = 432, 432, 78
 
 
 def thumbnail(videos: IndexedVideos, video_id: str, seconds: float, alt: str) -> Markup:
-    """The picture at a time of a video as an element that holds it; what is wrong where there is none.
+    """Make an element with the embedded picture at a time of a video, or the reason why there is none.
 
     Args:
         videos: Opens the video.

@@ -16,7 +16,7 @@ from pipeline.errors import QueryError, StoreError, StoreFullError
 from pipeline.run_id import job_id, new_run_id, running
 from pipeline.runs.aggregator import RunAccount
 from pipeline.runs.report import Outcome, RunFacts, RunReport
-from pipeline.store.atomic_folder import Place
+from pipeline.store.atomic_folder import AtomicFolder
 from pipeline.store.file_forms import RUN_ID
 from pipeline.types import Status, VideoReport
 from pipeline.uris import public_name, public_text
@@ -59,7 +59,7 @@ class RunLog:
         """
         from pipeline.runs.page import run_page
 
-        place, content = Place(self._root_url), report.model_dump_json(indent=1).encode()
+        place, content = AtomicFolder(self._root_url), report.model_dump_json(indent=1).encode()
         try:
             place.write(_file(report.run_id, "json"), content)
         except StoreFullError:
@@ -121,7 +121,7 @@ class RunLog:
 
     def _ids(self) -> list[str]:
         try:
-            names = Place(self._root_url).list(_FOLDER, ".json")
+            names = AtomicFolder(self._root_url).list(_FOLDER, ".json")
         except OSError as error:
             raise StoreError(f"{self._root_url}/{_FOLDER}: cannot be listed: {error}") from error
         ids = [name.removeprefix(f"{_FOLDER}/").removesuffix(".json") for name in names]
@@ -130,7 +130,7 @@ class RunLog:
     def _read(self, run_id: str) -> RunReport:
         name = _file(run_id, "json")
         try:
-            place = Place(self._root_url)
+            place = AtomicFolder(self._root_url)
             report = RunReport.model_validate_json(place.read(name))
             if report.run_id != run_id:
                 raise ValueError(f"it is the report of run {report.run_id[:100]!r}")  # noqa: TRY301 - as pydantic says it

@@ -9,7 +9,7 @@ import yaml
 
 from pipeline.render.markup import Markup, joined, tag
 from pipeline.render.page import cards, folded, legend, page, section, table
-from pipeline.render.plot_frame import Caption, percent
+from pipeline.render.plot_area import Caption, percent
 from pipeline.render.plots import Line, bars, columns, lines, stacked
 from pipeline.render.text import file_name
 from pipeline.runs.figures import (

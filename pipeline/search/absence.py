@@ -1,8 +1,8 @@
-"""Stretches of video in which nothing answers a question, as far as frames were sampled.
+"""Absence search: intervals of video in which no sampled frame answers a question.
 
 A frame answers where its score reaches the least score of the question, and so do the weaker ones of a moment around it
 (`pipeline.search.localization`): no absence overlaps what a search with the same least score shows. Between sampled
-frames nothing was looked at, so an absence reaches from sampled frame to sampled frame: it spans the time between two
+frames nothing is known, so an absence reaches from sampled frame to sampled frame: it spans the time between two
 that follow each other as usual for the video, and stops at both sides of a hole, which is longer than twice the usual
 (a damaged part, or the inside of a shot of which one frame was sampled). Towards a frame that answers it ends at the
 cut between, or midway, as moments do.
@@ -21,12 +21,12 @@ import numpy.typing as npt
 from pipeline.errors import QueryError, StoreError
 from pipeline.search.answer import Absence, Skipped
 from pipeline.search.calibration import probability
-from pipeline.search.embedding_cache import FramesCache
+from pipeline.search.embedding_cache import EmbeddingCache
 from pipeline.search.filters.recording_time import recorded_at, recording_begins
 from pipeline.search.filters.selection import Selection
 from pipeline.search.localization import Curve, Levels, boundary, grown_spans, peak_rows
 from pipeline.search.query import Query
-from pipeline.search.scoring import JudgedStep, curve_of, levels_of
+from pipeline.search.scoring import CalibratedStep, curve_of, levels_of
 from pipeline.search.settings import Searching
 from pipeline.types import FrameEmbeddings, Provenance, VideoRecord
 
@@ -43,13 +43,13 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Absences:
-    """Where nothing answers a question.
+    """The result of an absence search.
 
     Attributes:
-        found: Those of videos in which nothing answers first, then by place, id and start.
-        skipped: Videos of which nothing can be said.
-        videos: How many videos were looked at.
-        videos_without: In how many of them nothing answers.
+        found: Absences; those of videos without any answer first, then by URI, id and start.
+        skipped: Videos that could not be searched.
+        videos: Number of videos that were searched.
+        videos_without: Number of these in which nothing answers.
     """
 
     found: tuple[Absence, ...]
@@ -68,8 +68,8 @@ class _Span:
     end_seconds: float
 
 
-def refuse_unknown_words(step: JudgedStep) -> None:
-    """Refuse a question with words that the model does not know: it finds them nowhere, whatever is shown.
+def refuse_unknown_words(step: CalibratedStep) -> None:
+    """Refuse a question with words that the model does not know, since it would find them nowhere.
 
     Raises:
         QueryError: There is such a word.
@@ -85,21 +85,21 @@ def refuse_unknown_words(step: JudgedStep) -> None:
 
 def find_absences(
     query: Query,
-    step: JudgedStep,
+    step: CalibratedStep,
     selection: Selection,
-    frames: FramesCache,
+    embeddings: EmbeddingCache,
     *,
     min_score: float,
     settings: Searching,
     provenance: Provenance | None,
 ) -> Absences:
-    """Look through all videos of a selection for stretches in which nothing answers.
+    """Find the intervals of the selected videos in which no frame answers.
 
     Args:
         query: The question.
-        step: The same, embedded.
+        step: Its only step, embedded and calibrated.
         selection: The videos that it is about.
-        frames: Their frame embeddings.
+        embeddings: Their frame embeddings.
         min_score: The score from which on a frame answers.
         settings: How frames become moments.
         provenance: Of what the library holds.
@@ -110,7 +110,7 @@ def find_absences(
     for record in selection.records:
         begins = recording_begins(record.metadata, settings.recorded_at)
         try:
-            seen = _SeenForAbsence(frames.read(record), step, query, begins, min_score=min_score, settings=settings)
+            seen = _VideoAbsences(embeddings.read(record), step, query, begins, min_score=min_score, settings=settings)
         except StoreError as error:
             skipped.append(Skipped(record.video_id, record.last_name, str(error), is_broken=True))
             continue
@@ -125,8 +125,8 @@ def find_absences(
     return Absences(tuple(found), tuple(skipped), videos, without)
 
 
-class _SeenForAbsence:
-    """A video that was looked at: which of its frames answer, and what lies between.
+class _VideoAbsences:
+    """The absences of one video: which of its frames answer, and the intervals between them.
 
     Attributes:
         has_frames: Whether a frame was sampled in what the question allows.
@@ -136,7 +136,7 @@ class _SeenForAbsence:
     def __init__(
         self,
         frames: FrameEmbeddings,
-        step: JudgedStep,
+        step: CalibratedStep,
         query: Query,
         begins: datetime | None,
         *,

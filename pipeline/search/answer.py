@@ -1,4 +1,4 @@
-"""What a search answers, and how it came to that."""
+"""The answer of a search, with its explanation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Absence", "Answer", "Candidate", "Dropped", "Explanation", "Incomple
 
 @dataclass(frozen=True, kw_only=True)
 class Absence:
-    """A stretch of a video in which no sampled frame answers a question.
+    """An interval of a video in which no sampled frame answers a question.
 
     Attributes:
         video_id: Of which video.
@@ -29,7 +29,7 @@ class Absence:
         end_seconds: Where it ends, not included.
         is_whole: Whether no sampled frame answers in all that the question allows of the video.
         frames: Sampled frames in the stretch; one that stays on screen counts once for each step of that time.
-        largest_gap_seconds: The longest time in it during which nothing was looked at.
+        largest_gap_seconds: The longest time in it without a sampled frame.
         unsampled_seconds: Of the whole video, as far as the question allows it: for how long no sampled frame stands.
         nearest_seconds: Time of the frame in it that scores most.
         nearest_score: What that frame scores; less than the score that it takes.
@@ -62,7 +62,7 @@ _TEXTS = ("video_id", "uri")
 
 @dataclass(frozen=True)
 class TermMeaning:
-    """What cosines with a term mean: log-odds = scale * (cosine - level) - log_odds."""
+    """Calibration of a term: log-odds = scale * (cosine - level) - log_odds."""
 
     term: str
     level: float
@@ -93,7 +93,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Dropped:
-    """A moment that was found and is not in the answer."""
+    """A moment that was found but left out of the answer, with the reason."""
 
     moment: Moment
     why: str
@@ -101,7 +101,7 @@ class Dropped:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A video that was not looked at: its metadata rules an answer out, or its files are broken.
+    """A video that was not searched, with the reason: excluded by its metadata, or broken files.
 
     Attributes:
         video_id: Its id.
@@ -121,14 +121,14 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Explanation:
-    """How an answer came to be.
+    """The explanation of an answer.
 
     Attributes:
         terms: What cosines with each term mean.
         filters: What restricts where the question looks, for people; empty where nothing does.
         candidates: Segments that the index nominated, best first within a term.
         dropped: Moments that were found and left out.
-        skipped: Videos that were not looked at: of a question for a time of recording all, else those with candidates.
+        skipped: Videos that were not searched: all for a question with recording times, else those with candidates.
         hint: Why no video passes the filter of metadata, for people; empty where one does.
     """
 
@@ -174,7 +174,7 @@ class Answer:
             of them is found nowhere.
         absences: Of a question for what is not there: this page of the stretches of video in which nothing answers,
             those of videos in which nothing does first; `moments` is empty then, and `found` counts these.
-        videos: Of such a question: how many videos were looked at.
+        videos: Of such a question: number of videos that were searched.
         videos_without: Of such a question: in how many of them nothing answers.
         incomplete: What the index lacks; None if it has all videos of the library, or if nobody looked.
     """
@@ -195,11 +195,11 @@ class Answer:
 
     @property
     def first_rank(self) -> int:
-        """The rank of this page's first moment among all, from 1."""
+        """Rank of this page's first moment among all, from 1."""
         return self.top * (self.query.page - 1) + 1
 
     def to_pandas(self) -> Any:
-        """The moments as a pandas DataFrame, best first, a row each; without moments, no row and the same columns.
+        """Return the moments as a pandas DataFrame, best first, a row each; the columns are always the same.
 
         Its columns are `rank` (int64, from 1), `video_id` and `uri` (text), `start_seconds`, `end_seconds` (not
         included), `best_seconds`, `score` (0 to 1), `cosine` (-1 to 1; all float64), and `recorded_at` (objects:

@@ -1,4 +1,4 @@
-"""What a score means: how far a picture stands out from pictures that have nothing to do with the question.
+"""Score calibration: turn the cosine of a frame into the probability that it answers the question.
 
 Cosines of CLIP cannot be compared between questions: one gives 0.2 to whatever it meets, another 0.1, and what answers
 them is about as far above. But CLIP was trained to pick, for a text, the one picture of a batch that belongs to it by a
@@ -61,7 +61,7 @@ import numpy.typing as npt
 
 from pipeline.store import FrameSample
 
-__all__ = ["PRIOR_VIDEOS", "Background", "Judge", "probability"]
+__all__ = ["PRIOR_VIDEOS", "Calibration", "Calibrator", "probability"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -78,14 +78,14 @@ _MOST_ALIKE = 0.98
 
 
 @dataclass(frozen=True)
-class Judge:
-    """What cosines with one thing mean.
+class Calibration:
+    """Calibration of one text or picture: maps cosines with it to log-odds.
 
     Attributes:
-        level: Cosine of what has nothing to do with it.
-        scale: Log-odds a cosine.
+        level: Cosine of unrelated frames.
+        scale: Log-odds per unit of cosine.
         log_odds: Of one picture against it at the level.
-        base: Cosine of frames that don't show it, for the ends of moments; None for the level.
+        base: Cosine of frames that do not show it, for the ends of moments; None for the level.
     """
 
     level: float
@@ -104,13 +104,13 @@ class Judge:
         return self.scale * (base - self.level) - self.log_odds
 
 
-class Background:
-    """A library's own frames, and things that they don't show.
+class Calibrator:
+    """Calibrates texts and pictures against a sample of a library's frames and texts that hardly any shows.
 
     Args:
         sample: Frames of the library.
         encode_texts: Texts in, float32 (N, D) unit vectors out.
-        texts: Things that hardly any video shows.
+        texts: Texts that hardly any video shows.
         logit_scale: The model's.
         logit_bias: The model's, where it was trained with a sigmoid; None where with a softmax.
         odds: Pictures that a frame is compared with.
@@ -136,8 +136,10 @@ class Background:
         self._log_odds = math.log(odds)
         self._base_quantile = base_quantile
 
-    def judge(self, vector: npt.NDArray[np.float32], *, is_picture: bool = False, mean_length: float = 1.0) -> Judge:
-        """What cosines with a float32 (D,) unit vector mean; of a text, or of pictures.
+    def calibrate(
+        self, vector: npt.NDArray[np.float32], *, is_picture: bool = False, mean_length: float = 1.0
+    ) -> Calibration:
+        """Calibrate cosines with a float32 (D,) unit vector of a text or of pictures.
 
         Args:
             vector: The embedding; of several pictures, their normalised mean.
@@ -146,19 +148,19 @@ class Background:
         """
         if is_picture:
             level = mean_length * self._picture_level
-            return Judge(level, 2 * self._log_odds / (mean_length - level), self._log_odds)
+            return Calibration(level, 2 * self._log_odds / (mean_length - level), self._log_odds)
         frames = self._sample.vectors
         if self._logit_bias is not None:
             level = -(self._logit_bias + self._log_odds) / self._logit_scale
             own = float(np.quantile(frames @ vector, self._base_quantile)) if len(frames) else level
             base = self._drawn(min(own, level), level)
-            return Judge(level, self._logit_scale, self._log_odds, min(base, level))
+            return Calibration(level, self._logit_scale, self._log_odds, min(base, level))
         if not len(frames):
-            return Judge(0.0, self._logit_scale, self._log_odds)
+            return Calibration(0.0, self._logit_scale, self._log_odds)
         cosines = frames @ vector
         level = self._shrunk(float(np.median(cosines)), self._text_levels)
         base = self._shrunk(float(np.quantile(cosines, self._base_quantile)), self._text_bases)
-        return Judge(level, self._logit_scale, self._log_odds, min(base, level))
+        return Calibration(level, self._logit_scale, self._log_odds, min(base, level))
 
     def _shrunk(self, own: float, others: Floats) -> float:
         """A text's level or base, bounded by and drawn towards those of other texts."""
@@ -168,30 +170,30 @@ class Background:
         return self._drawn(min(own, typical + spread), typical)
 
     def _drawn(self, own: float, typical: float) -> float:
-        """What the sample says, drawn towards what is typical, the more the fewer videos the sample is of."""
+        """Shrink a value of the sample towards the typical one, the more the fewer videos the sample is of."""
         weight = self._prior_weight
         return (1 - weight) * own + weight * typical
 
     @property
     def _prior_weight(self) -> float:
-        """How much what is known beforehand counts, beside the videos of the sample."""
+        """Weight of the prior beside the videos of the sample."""
         return PRIOR_VIDEOS / (len(self._sample.video_ids) + PRIOR_VIDEOS)
 
     @cached_property
     def _text_cosines(self) -> Floats:
-        """Of the things that hardly any video shows with the frames: float64 (T, N)."""
+        """Cosines of the texts with the frames of the sample: float64 (T, N)."""
         if not self._texts:
             return np.empty((0, len(self._sample.vectors)))
         return (self._encode_texts(self._texts) @ self._sample.vectors.T).astype(np.float64)
 
     @cached_property
     def _text_levels(self) -> Floats:
-        """The median cosine of each with the frames: float64 (T,)."""
+        """Median cosine of each text with the frames: float64 (T,)."""
         return np.asarray(np.median(self._text_cosines, axis=1), np.float64)
 
     @cached_property
     def _text_bases(self) -> Floats:
-        """The base quantile of the cosines of each: float64 (T,)."""
+        """Base quantile of the cosines of each text: float64 (T,)."""
         return np.asarray(np.quantile(self._text_cosines, self._base_quantile, axis=1), np.float64)
 
     @cached_property
@@ -216,6 +218,6 @@ class Background:
 
 
 def probability(log_odds: float) -> float:
-    """The probability of log-odds, 0 to 1."""
+    """Convert log-odds to a probability, 0 to 1."""
     # exp overflows only at a probability that is 0 to the last bit.
     return 1 / (1 + math.exp(-log_odds)) if log_odds > -700 else 0.0

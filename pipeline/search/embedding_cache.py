@@ -1,4 +1,4 @@
-"""Frame embeddings that were read lately, kept within a budget of memory."""
+"""Cache of recently read frame embeddings, within a memory budget."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pipeline.errors import StoreError
 from pipeline.store.protocol import ReadableStore
 from pipeline.types import FrameEmbeddings, VideoRecord
 
-__all__ = ["FramesCache"]
+__all__ = ["EmbeddingCache"]
 
 
-class FramesCache:
-    """Reads videos from a store and keeps those that were asked for last; the newest is kept whatever its size.
+class EmbeddingCache:
+    """Reads frame embeddings from a store and caches the most recent; the newest is cached whatever its size.
 
     Args:
         store: Where they are.
@@ -28,7 +28,7 @@ class FramesCache:
         self._size_bytes = 0
 
     def get(self, video_id: str) -> tuple[VideoRecord, FrameEmbeddings] | None:
-        """A video's record and frame embeddings; None where the store does not hold it.
+        """Read a video's record and frame embeddings; None where the store does not hold it.
 
         Raises:
             StoreError: Its file is broken.
@@ -37,7 +37,7 @@ class FramesCache:
         return None if record is None else (record, self.read(record))
 
     def record(self, video_id: str) -> VideoRecord | None:
-        """A video's record, without its frame embeddings; None where the store does not hold it.
+        """Read a video's record, without its frame embeddings; None where the store does not hold it.
 
         Raises:
             StoreError: It is broken.
@@ -46,7 +46,7 @@ class FramesCache:
         return self._store.record(video_id) if kept is None else kept[0]
 
     def read(self, record: VideoRecord) -> FrameEmbeddings:
-        """The frame embeddings of the video that a record is of.
+        """Read the frame embeddings of a record's video.
 
         Raises:
             StoreError: Their file is broken, or of another encoder.

@@ -1,4 +1,4 @@
-"""From nominated segments and scored frames to moments: arithmetic alone.
+"""Temporal localization: compute moments from the score curve of a video.
 
 The score of a frame is its cosine with the question. Such cosines mean little by themselves: a model gives 0.2 to what
 does not show the thing and 0.3 to what does, and both numbers move with the question. So every level is relative, on
@@ -89,7 +89,7 @@ class Curve:
     unseen_from_seconds: float | None = None
 
     def rows(self, start_seconds: float, end_seconds: float) -> tuple[int, int]:
-        """The rows [first, after) of the frames in [start, end)."""
+        """Return the rows [first, after) of the frames in [start, end)."""
         first, after = np.searchsorted(self.times_seconds, [start_seconds, end_seconds], side="left")
         return int(first), int(after)
 
@@ -97,7 +97,7 @@ class Curve:
 def unrolled(
     times_seconds: Floats, scores: Floats, seen_until_seconds: Floats, step_seconds: float | None = None
 ) -> tuple[Floats, Floats]:
-    """Times and scores as if every picture that was looked at had been kept, and not only those that were new.
+    """Expand held frames: times and scores as if each repeated picture had been kept, not only new ones.
 
     A frame that stands for a minute counts as much in a moment, and in what is usual for a question, as the frames of
     that minute would. A frame that was seen for less than a step stays as it is.
@@ -148,7 +148,7 @@ def _bounded(repeats: Floats) -> npt.NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class Levels:
-    """Where a moment ends, relative to its peak.
+    """Score levels at which a moment ends, relative to its peak.
 
     Attributes:
         base: Score of the collection's frames that don't show the thing; where it exceeds the peak, it counts as the
@@ -179,7 +179,7 @@ class Levels:
 
 
 def best_rows(intervals: Iterable[tuple[float, float]], curve: Curve) -> set[int]:
-    """The row of the best frame of each [start, end) in seconds, the first of equal ones; of one without a frame none.
+    """Find the row of the best frame of each [start, end) in seconds that holds a frame; ties: the first.
 
     Moments have their best frames among these.
     """
@@ -188,7 +188,7 @@ def best_rows(intervals: Iterable[tuple[float, float]], curve: Curve) -> set[int
 
 
 def find_spans(intervals: Iterable[tuple[float, float]], curve: Curve, levels: Levels) -> list[Span]:
-    """The moments of one video, none overlapping another, best first, ties by start.
+    """Find the moments of one video, none overlapping another, best first, ties by start.
 
     Args:
         intervals: [start, end) in seconds of each nominated segment; one without a frame is ignored.
@@ -199,7 +199,7 @@ def find_spans(intervals: Iterable[tuple[float, float]], curve: Curve, levels: L
 
 
 def peak_rows(curve: Curve, least: float) -> set[int]:
-    """The rows of the peaks that reach a score, and that of the best frame whatever it scores.
+    """Find the rows of the peaks that reach a score, and of the best frame whatever it scores.
 
     A peak is higher than its neighbours in the shot; of equal frames one after another, the first counts. No other row
     that reaches the score begins a moment: from its neighbour up to the next peak, all frames are better.
@@ -218,7 +218,7 @@ def peak_rows(curve: Curve, least: float) -> set[int]:
 
 
 def grown_spans(seeds: Iterable[int], curve: Curve, levels: Levels) -> list[Span]:
-    """The moments around rows of a video, none overlapping another, best first, ties by start.
+    """Grow moments around rows of a video, none overlapping another, best first, ties by start.
 
     Args:
         seeds: Rows that may be a moment's best.
@@ -292,7 +292,7 @@ def _span(curve: Curve, seed: int, first: int, after: int) -> Span:
 
 
 def boundary(curve: Curve, row: int) -> tuple[float, float]:
-    """Where the boundary between a row's frame and the one before it is, and how far it may be away from there.
+    """Locate the boundary between a row's frame and the one before it, with its uncertainty.
 
     The cut between them, the last of several; midway where there is none.
     """

@@ -1,4 +1,4 @@
-"""A question as one object: Python, the command line and JSON all make this."""
+"""The query model, shared by Python, the command line and JSON."""
 
 from __future__ import annotations
 

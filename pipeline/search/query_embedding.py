@@ -1,4 +1,4 @@
-"""From the terms of a question to vectors of the encoder's space."""
+"""Embedding of query terms: texts, pictures, clips and library frames become vectors."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from pipeline.encode.protocol import OpenEncoder
 from pipeline.errors import QueryError
-from pipeline.search.calibration import Background, Judge
-from pipeline.search.embedding_cache import FramesCache
+from pipeline.search.calibration import Calibration, Calibrator
+from pipeline.search.embedding_cache import EmbeddingCache
 from pipeline.search.query import Term
-from pipeline.search.query_images import Pictures
+from pipeline.search.query_images import QueryImages
 
-__all__ = ["JudgedTerm", "Terms"]
+__all__ = ["CalibratedTerm", "TermEmbedder"]
 
 Vector = npt.NDArray[np.float32]
 Vectors = npt.NDArray[np.float32]
@@ -23,53 +23,53 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class JudgedTerm:
-    """A term as search uses it.
+class CalibratedTerm:
+    """A query term with its vector and calibration.
 
     Attributes:
-        term: What was said.
+        term: The term of the question.
         vector: float32 (D,), of unit length.
-        judge: What cosines with it mean.
+        calibration: Maps cosines with the vector to log-odds.
         unknown_words: Words of its text that the model does not know.
     """
 
     term: Term
     vector: Vector
-    judge: Judge
+    calibration: Calibration
     unknown_words: tuple[str, ...] = ()
 
     def log_odds(self, vectors: npt.NDArray[np.float32]) -> Floats:
-        """That frames with these float32 (N, D) embeddings show it: float64 (N,)."""
-        return self.judge(vectors @ self.vector)
+        """Log-odds that frames with these float32 (N, D) embeddings show it: float64 (N,)."""
+        return self.calibration(vectors @ self.vector)
 
 
-class Terms:
-    """Embeds terms.
+class TermEmbedder:
+    """Embeds and calibrates query terms.
 
     Args:
         encoder: The open encoder.
-        pictures: Makes what reads picture files and parts of videos; None where these cannot be asked for.
-        frames: Frame embeddings of the library.
-        find: The ids of the videos that go by a name.
-        background: What scores mean.
+        pictures: Makes the reader of image files and parts of videos; None where terms may name none.
+        embeddings: Frame embeddings of the library.
+        find: Returns the ids of the videos with a name.
+        calibrator: Calibrates the terms.
     """
 
     def __init__(
         self,
         encoder: OpenEncoder,
-        pictures: Callable[[], Pictures] | None,
-        frames: FramesCache,
+        pictures: Callable[[], QueryImages] | None,
+        embeddings: EmbeddingCache,
         find: Callable[[str], tuple[str, ...]],
-        background: Background,
+        calibrator: Calibrator,
     ) -> None:
         self._encoder = encoder
         self._pictures = pictures
-        self._frames = frames
+        self._embeddings = embeddings
         self._find = find
-        self._background = background
+        self._calibrator = calibrator
 
-    def judged(self, terms: Sequence[Term]) -> list[JudgedTerm]:
-        """Terms with their vectors and what cosines with these mean; all texts are embedded at once.
+    def embed(self, terms: Sequence[Term]) -> list[CalibratedTerm]:
+        """Embed and calibrate terms; all texts are embedded in one batch.
 
         Raises:
             QueryError: A video of the library that one names is not there, or not alone, or has no frame there.
@@ -78,16 +78,16 @@ class Terms:
         """
         texts = list(dict.fromkeys(term.text.strip() for term in terms if term.text is not None))
         of_texts = dict(zip(texts, self._encoder.encode_texts(texts), strict=True)) if texts else {}
-        return [self._judged(term, of_texts) for term in terms]
+        return [self._embedded(term, of_texts) for term in terms]
 
-    def _judged(self, term: Term, of_texts: Mapping[str, Vector]) -> JudgedTerm:
+    def _embedded(self, term: Term, of_texts: Mapping[str, Vector]) -> CalibratedTerm:
         if term.text is not None:
             vector = of_texts[term.text.strip()]
             unknown = self._encoder.unknown_words(term.text.strip())
-            return JudgedTerm(term, vector, self._background.judge(vector), unknown)
+            return CalibratedTerm(term, vector, self._calibrator.calibrate(vector), unknown)
         vectors = self._of_file(term) if term.like is None else self._of_library(term)
         vector, length = _mean(vectors, str(term))
-        return JudgedTerm(term, vector, self._background.judge(vector, is_picture=True, mean_length=length))
+        return CalibratedTerm(term, vector, self._calibrator.calibrate(vector, is_picture=True, mean_length=length))
 
     def _of_library(self, term: Term) -> Vectors:
         """Embeddings of the sampled frames that the term points to, float32 (N, D)."""
@@ -95,7 +95,7 @@ class Terms:
         found = self._find(name)
         if len(found) > 1:
             raise QueryError(f"{len(found)} videos go by {name!r}; name one by its id: {', '.join(found)}")
-        kept = self._frames.get(found[0])
+        kept = self._embeddings.get(found[0])
         if kept is None:
             raise QueryError(f"{name!r} has no frame embeddings in this library; index it again")
         frames = kept[1]

@@ -1,4 +1,4 @@
-"""Pictures for the encoder: from picture files, and from parts of videos."""
+"""Query images: pictures from image files and from parts of videos, preprocessed for the encoder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.types import Frame
 from pipeline.video import FORMAT_NAMES, IndexedVideos, read_still
 from pipeline.video.protocol import VideoDecoder
 
-__all__ = ["Pictures"]
+__all__ = ["QueryImages"]
 
 Picture = npt.NDArray[np.uint8]
 
@@ -23,8 +23,8 @@ _OF_A_CLIP = 32
 """Pictures of a clip at most, evenly spread: their mean hardly moves with more."""
 
 
-class Pictures:
-    """Decodes and preprocesses.
+class QueryImages:
+    """Decodes and preprocesses the pictures that a query refers to.
 
     Args:
         decoder: Opens videos.
@@ -42,7 +42,7 @@ class Pictures:
         self._videos = videos
 
     def first(self, uri: str) -> npt.NDArray[np.uint8]:
-        """The picture in a file, or the first frame of a video: uint8 (1, H, W, 3).
+        """Read the picture in a file, or the first frame of a video: uint8 (1, H, W, 3).
 
         Raises:
             VideoError: It cannot be read, or is a picture of another format than those that are taken.
@@ -58,7 +58,7 @@ class Pictures:
             raise UnsupportedVideoError(uri, problem) from error
 
     def within(self, uri: str, start: float | None, end: float | None) -> npt.NDArray[np.uint8]:
-        """Pictures of a part of a video, evenly spread: uint8 (N, H, W, 3), N at most 32.
+        """Read pictures of a part of a video, evenly spread: uint8 (N, H, W, 3), N at most 32.
 
         Args:
             uri: The video.
@@ -79,7 +79,7 @@ class Pictures:
     def between(
         self, video_id: str, uri: str, after: Fraction, before: Fraction, most: int
     ) -> tuple[list[float], npt.NDArray[np.uint8], bool]:
-        """Pictures of an indexed video between two times, neither included; at most so many, evenly spread.
+        """Read at most `most` pictures of an indexed video between two times (exclusive), evenly spread.
 
         Returns:
             Their times in seconds, uint8 (N, H, W, 3), and whether these are all there are.

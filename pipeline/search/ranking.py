@@ -1,4 +1,4 @@
-"""From all that was found to the list that is shown: what falls out, and why."""
+"""Ranking of found moments: order, filter, remove copies, and say why moments were dropped."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pipeline.search.localization import Span
 from pipeline.search.query import Query
 from pipeline.types import Moment
 
-__all__ = ["Found", "Ranking", "rank"]
+__all__ = ["FoundMoment", "Ranking", "rank"]
 
 _COMPARED_AT_ONCE = 512
 """Moments whose pictures are compared with all others at once, which takes 2 kB for each of those."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """A moment that was found.
+class FoundMoment:
+    """A found moment with the data that ranking needs.
 
     Attributes:
         moment: As it will be shown.
@@ -43,7 +43,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Ranking:
-    """A list of moments, and what was left out of it.
+    """Ranked moments, and those that were dropped with the reasons.
 
     Attributes:
         found: Best first, ties by video id and start, behind those whose place was fixed before.
@@ -51,20 +51,20 @@ class Ranking:
         nearest: The best that fell short of the score alone.
     """
 
-    found: tuple[Found, ...]
+    found: tuple[FoundMoment, ...]
     dropped: tuple[Dropped, ...]
     nearest: Moment | None
 
 
 def rank(
-    found: Iterable[Found],
+    found: Iterable[FoundMoment],
     query: Query,
     *,
     min_score: float,
     same_picture: float | None,
-    first: Sequence[Found] = (),
+    first: Sequence[FoundMoment] = (),
 ) -> Ranking:
-    """Order what was found, and leave out what the question doesn't want.
+    """Rank found moments, and drop those that the question excludes.
 
     In this order: what is outside `after` and `before`; what was recorded at another time; what scores too little;
     videos with too few moments; copies of a better moment; more of a video than is wanted. A best frame that stays on
@@ -96,20 +96,20 @@ def rank(
     return Ranking(tuple(rest), tuple(dropped), short[0] if short else None)
 
 
-def _beside(found: Sequence[Found], first: Sequence[Found]) -> list[Found]:
+def _beside(found: Sequence[FoundMoment], first: Sequence[FoundMoment]) -> list[FoundMoment]:
     """What overlaps none of the first in any step."""
-    of_video: dict[str, list[Found]] = {}
+    of_video: dict[str, list[FoundMoment]] = {}
     for one in first:
         of_video.setdefault(one.moment.video_id, []).append(one)
     return [one for one in found if not any(_overlap(one, each) for each in of_video.get(one.moment.video_id, ()))]
 
 
-def _overlap(one: Found, other: Found) -> bool:
+def _overlap(one: FoundMoment, other: FoundMoment) -> bool:
     pairs = zip(one.spans, other.spans, strict=True)
     return any(a.start_seconds < b.end_seconds and b.start_seconds < a.end_seconds for a, b in pairs)
 
 
-def _placed(one: Found, query: Query, times: RecordingTimes | None) -> Found:
+def _placed(one: FoundMoment, query: Query, times: RecordingTimes | None) -> FoundMoment:
     """Move the time of a best frame that stays on screen to where the question allows it, if it does at any."""
     moment = one.moment
     if one.shown_seconds is None or not (_outside(moment, query) or (times and _at_another_time(moment, times))):
@@ -127,7 +127,9 @@ def _placed(one: Found, query: Query, times: RecordingTimes | None) -> Found:
     return replace(one, moment=replace(moment, best_seconds=seconds, recorded_at=shown_at))
 
 
-def _kept(found: Sequence[Found], problem_of: Callable[[Moment], str | None], dropped: list[Dropped]) -> list[Found]:
+def _kept(
+    found: Sequence[FoundMoment], problem_of: Callable[[Moment], str | None], dropped: list[Dropped]
+) -> list[FoundMoment]:
     kept = []
     for one in found:
         problem = problem_of(one.moment)
@@ -162,7 +164,7 @@ def _too_few(count: int, at_least: int) -> str | None:
     return f"its video has {count} of {at_least} such moments" if count < at_least else None
 
 
-def _without_copies(found: Sequence[Found], same_picture: float, dropped: list[Dropped]) -> list[Found]:
+def _without_copies(found: Sequence[FoundMoment], same_picture: float, dropped: list[Dropped]) -> list[FoundMoment]:
     is_kept = np.ones(len(found), np.bool_)
     copies: dict[int, list[Moment]] = {}
     for number, same in enumerate(_same(found, same_picture)):
@@ -179,7 +181,7 @@ def _without_copies(found: Sequence[Found], same_picture: float, dropped: list[D
     ]
 
 
-def _same(found: Sequence[Found], same_picture: float) -> Iterator[npt.NDArray[np.bool_]]:
+def _same(found: Sequence[FoundMoment], same_picture: float) -> Iterator[npt.NDArray[np.bool_]]:
     """For each moment, which of those before it show the same in another video, about as long: bool (its number,)."""
     if not found:
         return
@@ -196,7 +198,7 @@ def _same(found: Sequence[Found], same_picture: float) -> Iterator[npt.NDArray[n
             yield is_alike[before] & is_as_long & (videos[before] != videos[number])
 
 
-def _spread(found: Sequence[Found], per_video: int | None, dropped: list[Dropped]) -> list[Found]:
+def _spread(found: Sequence[FoundMoment], per_video: int | None, dropped: list[Dropped]) -> list[FoundMoment]:
     if per_video is None:
         return list(found)
     counts: Counter[str] = Counter()

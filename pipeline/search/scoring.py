@@ -1,4 +1,4 @@
-"""How the frames of videos answer a question, over time, and the moments that come of it."""
+"""Scoring of a video: score its frames over time and find its moments."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ import numpy.typing as npt
 from pipeline.search.calibration import probability
 from pipeline.search.filters.recording_time import recorded_at, recording_begins
 from pipeline.search.localization import Curve, Levels, Span, best_rows, grown_spans, peak_rows, unrolled
-from pipeline.search.query_embedding import JudgedTerm
-from pipeline.search.ranking import Found
+from pipeline.search.query_embedding import CalibratedTerm
+from pipeline.search.ranking import FoundMoment
 from pipeline.search.sequences import Chain, chains
 from pipeline.search.settings import Searching
 from pipeline.segment.intervals import end_of
 from pipeline.types import FrameEmbeddings, Moment, Provenance, VideoRecord
 
-__all__ = ["JudgedStep", "Peak", "SeenVideo", "curve_of", "found_in", "levels_of", "moment_of", "seen_video"]
+__all__ = ["CalibratedStep", "Peak", "ScoredVideo", "curve_of", "found_in", "levels_of", "moment_of", "score_video"]
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class JudgedStep:
-    """A step of a question, its terms embedded.
+class CalibratedStep:
+    """A step of a question, its terms embedded and calibrated.
 
     Attributes:
-        shows: What a frame must show, all of it.
-        without: What it must not, none of it.
+        shows: Terms that a frame must show, all of them.
+        without: Terms that it must not show, none of them.
     """
 
-    shows: tuple[JudgedTerm, ...]
-    without: tuple[JudgedTerm, ...] = ()
+    shows: tuple[CalibratedTerm, ...]
+    without: tuple[CalibratedTerm, ...] = ()
 
     def log_odds(self, vectors: npt.NDArray[np.float32]) -> Floats:
-        """That frames with these float32 (N, D) embeddings answer it: float64 (N,).
+        """Log-odds that frames with these float32 (N, D) embeddings answer it: float64 (N,).
 
         "And" is the least of the parts and "not" the opposite, as for fuzzy sets (Zadeh 1965,
         doi:10.1016/S0019-9958(65)90241-X): products would count things that come together, as people and hats, twice.
@@ -50,13 +50,13 @@ class JudgedStep:
         return least
 
     def cosine(self, vector: npt.NDArray[np.float32]) -> float:
-        """The least cosine of a float32 (D,) embedding with what is to be shown."""
+        """Least cosine of a float32 (D,) embedding with the terms to be shown."""
         return min(float(vector @ term.vector) for term in self.shows)
 
     @property
     def base_log_odds(self) -> float:
-        """Log-odds of frames that show none of what is to be shown: those of the term that is least likely there."""
-        return min(term.judge.base_log_odds for term in self.shows)
+        """Log-odds of frames that show none of the terms to be shown: the least of their base log-odds."""
+        return min(term.calibration.base_log_odds for term in self.shows)
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ class Peak:
 
 
 @dataclass(frozen=True)
-class SeenVideo:
-    """A video that was looked at: what of it is needed to show moments, without its frames, which take far more.
+class ScoredVideo:
+    """A scored video: its curves, spans and best frames, without the frame embeddings, which take far more.
 
     Attributes:
         record: What is known of it.
@@ -99,31 +99,31 @@ class SeenVideo:
     begins: datetime | None = None
 
 
-def seen_video(
+def score_video(
     record: VideoRecord,
     frames: FrameEmbeddings,
     curves: tuple[Curve, ...] | None,
     *,
-    steps: Sequence[JudgedStep],
+    steps: Sequence[CalibratedStep],
     settings: Searching,
     nominated: Iterable[tuple[float, float]],
     likely: float,
     provenance: Provenance | None,
-) -> SeenVideo:
-    """Look at a video.
+) -> ScoredVideo:
+    """Score a video's frames for each step of a question and find its moments.
 
     Segments nominate videos. The pooled vector of a segment hides a short moment, and which segments the index names
-    depends on what else it holds. So a video is looked at as a whole: wherever its frames peak at a likely score, and
-    where they are best, a moment is sought. Nominated segments add only the weaker ones.
+    depends on what else it holds. So a video is scored as a whole: moments are sought wherever its frames peak at a
+    likely score, and at its best frame. Nominated segments add only weaker moments.
 
     Args:
         record: What is known of it.
         frames: Its frame embeddings.
-        curves: Where it was looked at before, those from then.
-        steps: What for.
-        settings: How frames become moments.
+        curves: Its score curves, where it was scored before.
+        steps: The steps of the question.
+        settings: Settings of the search.
         nominated: [start, end) in seconds of the segments that the index points to.
-        likely: The score from which on no nomination is needed.
+        likely: The score above which a frame needs no nomination.
         provenance: What its frames and rows are of.
     """
     curves = curves or tuple(curve_of(frames, step) for step in steps)
@@ -135,17 +135,17 @@ def seen_video(
     )
     peaks = {span.best_seconds: _peak(frames, span.best_seconds) for of_step in spans for span in of_step}
     begins = recording_begins(record.metadata, settings.recorded_at)
-    return SeenVideo(record, curves, nominated, spans, peaks, frames.time_base, provenance, begins)
+    return ScoredVideo(record, curves, nominated, spans, peaks, frames.time_base, provenance, begins)
 
 
 def _seeds(curve: Curve, nominated: Iterable[tuple[float, float]], least: float) -> set[int]:
-    """The rows of the frames that moments may be around."""
+    """Rows of the frames around which moments are sought."""
     weak = {row for row in best_rows(nominated, curve) if curve.scores[row] < least}
     return weak | peak_rows(curve, least)
 
 
-def curve_of(frames: FrameEmbeddings, step: JudgedStep) -> Curve:
-    """Log-odds over time that a video's frames answer a step; a picture that was seen to last counts as long."""
+def curve_of(frames: FrameEmbeddings, step: CalibratedStep) -> Curve:
+    """Compute the score curve of a step over a video's frames; a held frame counts for as long as it lasts."""
     times, scores = frames.times_seconds, step.log_odds(frames.vectors)
     if frames.seen_until_seconds is not None:
         times, scores = unrolled(times, scores, frames.seen_until_seconds, frames.step_seconds)
@@ -163,7 +163,7 @@ def _unseen_from(frames: FrameEmbeddings) -> float | None:
 
 
 def _peak(frames: FrameEmbeddings, seconds: float) -> Peak:
-    """The frame that is shown at a time; one that was seen to last is."""
+    """Return the frame that is on screen at a time; a held frame stays until it was last seen."""
     row = max(0, int(np.searchsorted(frames.times_seconds, seconds, side="right")) - 1)
     since = float(frames.times_seconds[row])
     until = since if frames.seen_until_seconds is None else float(frames.seen_until_seconds[row])
@@ -171,8 +171,8 @@ def _peak(frames: FrameEmbeddings, seconds: float) -> Peak:
     return Peak(int(frames.pts[row]), frames.vectors[row].copy(), (since, until))
 
 
-def levels_of(step: JudgedStep, curve: Curve, settings: Searching) -> Levels:
-    """Where the moments of a video end: by the question, the collection and the whole of this video.
+def levels_of(step: CalibratedStep, curve: Curve, settings: Searching) -> Levels:
+    """Compute the levels at which moments end, from the question, the collection and the whole video.
 
     Args:
         step: What is asked for.
@@ -183,25 +183,25 @@ def levels_of(step: JudgedStep, curve: Curve, settings: Searching) -> Levels:
     return Levels(step.base_log_odds, settings.merge_ratio, settings.edge_ratio, own)
 
 
-def found_in(video: SeenVideo, steps: Sequence[JudgedStep], within_seconds: Sequence[float]) -> list[Found]:
-    """The moments of a video that answer all steps one after another, best first; weak ones, too.
+def found_in(video: ScoredVideo, steps: Sequence[CalibratedStep], within_seconds: Sequence[float]) -> list[FoundMoment]:
+    """Find the moments of a video that answer all steps in sequence, best first, weak ones included.
 
     Args:
-        video: Where to look.
-        steps: What for.
+        video: The scored video.
+        steps: The steps of the question.
         within_seconds: For each step but the first, how long after the one before it may begin.
     """
     return [_found(video, chain, steps) for chain in chains(video.spans, within_seconds)]
 
 
-def _found(video: SeenVideo, chain: Chain, steps: Sequence[JudgedStep]) -> Found:
+def _found(video: ScoredVideo, chain: Chain, steps: Sequence[CalibratedStep]) -> FoundMoment:
     moment = moment_of(video, chain.spans, steps)
     peak = video.peaks[moment.best_seconds]
-    return Found(moment, chain.score, peak.vector, chain.spans, peak.shown_seconds)
+    return FoundMoment(moment, chain.score, peak.vector, chain.spans, peak.shown_seconds)
 
 
-def moment_of(video: SeenVideo, spans: Sequence[Span], steps: Sequence[JudgedStep]) -> Moment:
-    """The moment that spans make, one a step; of several it spans all, and is as good as the weakest."""
+def moment_of(video: ScoredVideo, spans: Sequence[Span], steps: Sequence[CalibratedStep]) -> Moment:
+    """Combine spans, one a step, into a moment that spans them all and scores as the weakest."""
     moments = [_moment(video, span, step) for span, step in zip(spans, steps, strict=True)]
     if len(moments) == 1:
         return moments[0]
@@ -215,7 +215,7 @@ def moment_of(video: SeenVideo, spans: Sequence[Span], steps: Sequence[JudgedSte
     )
 
 
-def _moment(video: SeenVideo, span: Span, step: JudgedStep) -> Moment:
+def _moment(video: ScoredVideo, span: Span, step: CalibratedStep) -> Moment:
     peak = video.peaks[span.best_seconds]
     return Moment(
         video_id=video.record.video_id,

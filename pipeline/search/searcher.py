@@ -1,4 +1,4 @@
-"""Answers questions: embeds them, asks the index, and refines what it found on the frames themselves."""
+"""The searcher: embed a query, search the index, and localize moments on the frame embeddings."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from pipeline.index.protocol import Filter, Hit, MomentIndex
 from pipeline.search.absence import find_absences, refuse_unknown_words
 from pipeline.search.answer import Answer, Candidate, Explanation, TermMeaning
 from pipeline.search.boundary_refinement import Refiner
-from pipeline.search.calibration import Background, probability
-from pipeline.search.embedding_cache import FramesCache
+from pipeline.search.calibration import Calibrator, probability
+from pipeline.search.embedding_cache import EmbeddingCache
 from pipeline.search.filters.selection import Selection, Survey, described_filters, select
 from pipeline.search.filters.video_names import match_videos
 from pipeline.search.query import Query, Step
-from pipeline.search.query_embedding import JudgedTerm, Terms
-from pipeline.search.query_images import Pictures
-from pipeline.search.ranking import Found, Ranking, rank
-from pipeline.search.scoring import JudgedStep, SeenVideo, moment_of
+from pipeline.search.query_embedding import CalibratedTerm, TermEmbedder
+from pipeline.search.query_images import QueryImages
+from pipeline.search.ranking import FoundMoment, Ranking, rank
+from pipeline.search.scoring import CalibratedStep, ScoredVideo, moment_of
 from pipeline.search.settings import Searching
-from pipeline.search.video_scan import Looks
+from pipeline.search.video_scan import CandidateScan
 from pipeline.store.protocol import ReadableStore
 from pipeline.types import Moment, Provenance
 
@@ -39,18 +39,18 @@ _IDS_A_FILTER = 1000
 
 
 class Searcher:
-    """Turns a question into moments.
+    """Answers questions with moments.
 
-    Segments nominate: their pooled vectors decide which videos are looked at. There the frames are judged, one by one,
-    and moments are ranked by their best frame: what a person is shown first is the frame that answers best.
+    Segments nominate: their pooled vectors decide which videos are scored. Then each frame of these videos is scored,
+    and moments are ranked by their best frame: a user sees first the frame that answers best.
 
     Args:
         encoder: The open encoder that made the index's vectors.
-        index: Where segments are looked for.
-        store: Where the frame embeddings of their videos are.
-        settings: How hits become moments.
-        pictures: Makes what reads files that a question names; None where it may name none.
-        find: The ids of the videos that go by a name; None to look through the store's records.
+        index: The index of segments.
+        store: The store of frame embeddings.
+        settings: Settings of the search.
+        pictures: Makes the reader of files that a question names; None where it may name none.
+        find: Returns the ids of the videos with a name; None to search the store's records.
         survey: Lists the library's videos; None for the store's records, all of which must be readable then.
         provenance: Of what the library holds; each moment gets it.
     """
@@ -62,7 +62,7 @@ class Searcher:
         store: ReadableStore,
         settings: Searching,
         *,
-        pictures: Callable[[], Pictures] | None = None,
+        pictures: Callable[[], QueryImages] | None = None,
         find: Callable[[str], tuple[str, ...]] | None = None,
         survey: Survey | None = None,
         provenance: Provenance | None = None,
@@ -72,16 +72,16 @@ class Searcher:
         self._index = index
         self._settings = settings
         self._provenance = provenance
-        self._frames = FramesCache(store, settings.cache_mebibytes * 2**20, encoder.dimension)
+        self._embeddings = EmbeddingCache(store, settings.cache_mebibytes * 2**20, encoder.dimension)
         self._find = find or (lambda name: match_videos(list(store.records()), name))
         self._survey: Survey = survey or (lambda: (list(store.records()), {}))
-        sample = store.background(index.count())
+        sample = store.frame_sample(index.count())
         if len(sample.vectors) and sample.vectors.shape[1] != encoder.dimension:
             raise StoreError(
                 f"the library's embeddings have {sample.vectors.shape[1]} numbers, and this encoder's have"
                 f" {encoder.dimension}; open it with the encoder that it was made with, or index its videos again"
             )
-        background = Background(
+        calibrator = Calibrator(
             sample,
             encoder.encode_texts,
             texts=settings.background,
@@ -90,7 +90,7 @@ class Searcher:
             odds=settings.odds,
             base_quantile=settings.base_quantile,
         )
-        self._terms = Terms(encoder, pictures, self._frames, self._find, background)
+        self._embedder = TermEmbedder(encoder, pictures, self._embeddings, self._find, calibrator)
 
     def ask(self, query: Query) -> Answer:
         """Answer a question.
@@ -104,28 +104,28 @@ class Searcher:
             StoreError: The frame embeddings of a video that it names are broken. Others that are broken are not looked
                 at: the explanation lists them.
         """
-        (steps,) = self._judged([query])
+        (steps,) = self._calibrated([query])
         return self._answered(query, steps)
 
     def ask_all(self, queries: Iterable[Query]) -> Iterator[Answer]:
         """Answer questions one after another, as the answers are taken; texts of several are embedded at once.
 
-        For that, up to 64 questions are taken before the first of them is answered: who asks by the last answer what
-        comes next uses `ask`.
+        For that, up to 64 questions are taken before the first of them is answered. If a question depends on the
+        previous answer, use `ask`.
 
         Raises:
-            MomentseekError: As `ask` does, when all questions before that one are answered; those behind it are not. A
+            MomentseekError: As `ask` does, when all questions before that one are answered; those after it are not. A
                 QueryError names the question.
         """
         waiting = iter(queries)
         number = 0
         while batch := list(islice(waiting, _ASKED_AT_ONCE)):
             try:
-                judged: Iterable[tuple[JudgedStep, ...] | None] = self._judged(batch)
+                calibrated: Iterable[tuple[CalibratedStep, ...] | None] = self._calibrated(batch)
             except MomentseekError:
-                # One of them cannot be asked; it is come upon when those before it are answered.
-                judged = repeat(None, len(batch))
-            for query, steps in zip(batch, judged, strict=True):
+                # One of them cannot be asked; its error is raised when those before it are answered.
+                calibrated = repeat(None, len(batch))
+            for query, steps in zip(batch, calibrated, strict=True):
                 number += 1
                 try:
                     answer = self.ask(query) if steps is None else self._answered(query, steps)
@@ -133,7 +133,7 @@ class Searcher:
                     raise QueryError(f"question {number} ({query}): {error}") from error
                 yield answer
 
-    def _absent(self, query: Query, step: JudgedStep) -> Answer:
+    def _absent(self, query: Query, step: CalibratedStep) -> Answer:
         refuse_unknown_words(step)
         where = Filter(self._ids(query.videos), dict(query.where))
         selection = self._selected(query, where)
@@ -143,7 +143,7 @@ class Searcher:
             query,
             step,
             selection,
-            self._frames,
+            self._embeddings,
             min_score=min_score,
             settings=self._settings,
             provenance=self._provenance,
@@ -167,7 +167,7 @@ class Searcher:
             videos_without=absences.videos_without,
         )
 
-    def _answered(self, query: Query, steps: tuple[JudgedStep, ...]) -> Answer:
+    def _answered(self, query: Query, steps: tuple[CalibratedStep, ...]) -> Answer:
         if query.none:
             return self._absent(query, steps[0])
         where = Filter(self._ids(query.videos), dict(query.where))
@@ -175,13 +175,13 @@ class Searcher:
         min_score = self._settings.min_score if query.min_score is None else query.min_score
         top = query.top or self._settings.top
         asked = max(top, self._settings.candidates)
-        looks = Looks(query, steps, self._frames, self._settings, self._provenance)
-        first: tuple[Found, ...] = ()
+        scan = CandidateScan(query, steps, self._embeddings, self._settings, self._provenance)
+        first: tuple[FoundMoment, ...] = ()
         while True:
             candidates, is_all = self._nominated(steps, asked, where, selection)
-            looks.look(candidates)
+            scan.scan(candidates)
             same = self._settings.same_picture
-            ranking = rank(looks.found, query, min_score=min_score, same_picture=same, first=first)
+            ranking = rank(scan.found, query, min_score=min_score, same_picture=same, first=first)
             # Pages that are full stay as they are, whatever is found for later ones.
             full = min(len(ranking.found) // top, query.page)
             first = ranking.found[: top * full]
@@ -194,7 +194,7 @@ class Searcher:
         if not candidates and selection is None:
             selection = self._selected(query, where)
         page = ranking.found[top * (query.page - 1) : top * query.page]
-        shown = self._refined(page, looks.seen, steps) if query.refine else tuple(found.moment for found in page)
+        shown = self._refined(page, scan.scored, steps) if query.refine else tuple(found.moment for found in page)
         return Answer(
             query=query,
             moments=shown,
@@ -202,18 +202,18 @@ class Searcher:
             top=top,
             min_score=min_score,
             nearest=ranking.nearest,
-            curves={moment.video_id: looks.seen[moment.video_id].curves for moment in shown or _only(ranking.nearest)},
+            curves={moment.video_id: scan.scored[moment.video_id].curves for moment in shown or _only(ranking.nearest)},
             explanation=replace(
                 _explained(steps, candidates, ranking),
                 filters=described_filters(query, where),
-                skipped=(*looks.skipped.values(), *(() if selection is None else selection.skipped)),
+                skipped=(*scan.skipped.values(), *(() if selection is None else selection.skipped)),
                 hint="" if selection is None else selection.hint,
             ),
             unknown_words=_unknown_words(steps),
         )
 
     def _refined(
-        self, page: Sequence[Found], seen: Mapping[str, SeenVideo], steps: Sequence[JudgedStep]
+        self, page: Sequence[FoundMoment], seen: Mapping[str, ScoredVideo], steps: Sequence[CalibratedStep]
     ) -> tuple[Moment, ...]:
         if self._pictures is None:
             raise QueryError("this search reads no files, and can refine no moment")
@@ -228,16 +228,16 @@ class Searcher:
             moments.append(replace(moment_of(seen[moment.video_id], spans, steps), copies=moment.copies))
         return tuple(moments)
 
-    def _judged(self, queries: Sequence[Query]) -> list[tuple[JudgedStep, ...]]:
-        """The steps of questions, all their texts embedded at once."""
+    def _calibrated(self, queries: Sequence[Query]) -> list[tuple[CalibratedStep, ...]]:
+        """Embed and calibrate the steps of questions, all texts in one batch."""
         steps = [query.steps for query in queries]
         said = [term for step in chain.from_iterable(steps) for term in (*step.shows, *step.without)]
-        terms = iter(self._terms.judged(said))
+        terms = iter(self._embedder.embed(said))
 
-        def judged(step: Step) -> JudgedStep:
-            return JudgedStep(tuple(islice(terms, len(step.shows))), tuple(islice(terms, len(step.without))))
+        def calibrated(step: Step) -> CalibratedStep:
+            return CalibratedStep(tuple(islice(terms, len(step.shows))), tuple(islice(terms, len(step.without))))
 
-        return [tuple(map(judged, of_query)) for of_query in steps]
+        return [tuple(map(calibrated, of_query)) for of_query in steps]
 
     def _ids(self, names: Iterable[str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(video_id for name in names for video_id in self._find(name)))
@@ -246,9 +246,9 @@ class Searcher:
         return select(query, where.video_ids, self._settings.recorded_at, self._survey)
 
     def _nominated(
-        self, steps: Sequence[JudgedStep], asked: int, where: Filter, selection: Selection | None
+        self, steps: Sequence[CalibratedStep], asked: int, where: Filter, selection: Selection | None
     ) -> tuple[tuple[Candidate, ...], bool]:
-        """Segments near what the steps want to be shown, and whether the index has no more of them."""
+        """Search the index for segments near the terms of the steps; tell whether it has no more of them."""
         terms = [term for step in steps for term in step.shows]
         vectors = np.stack([term.vector for term in terms])
         answers: list[list[Hit]] = [[] for _ in terms]
@@ -262,7 +262,7 @@ class Searcher:
                 hit.segment.start_seconds,
                 hit.segment.end_seconds,
                 hit.score,
-                probability(float(term.judge(np.asarray([hit.score]))[0])),
+                probability(float(term.calibration(np.asarray([hit.score]))[0])),
             )
             for term, hits in zip(terms, answers, strict=True)
             for hit in sorted(hits, key=lambda hit: (-hit.score, hit.key))[:asked]
@@ -271,7 +271,7 @@ class Searcher:
 
 
 def _parts(selection: Selection, where: Filter) -> list[Filter]:
-    """Filters that let the videos of a selection pass, each video by one of them."""
+    """Split a filter so that each video of a selection passes exactly one part."""
     if not selection.skipped:
         return [where]
     ids = selection.video_ids
@@ -282,12 +282,12 @@ def _only(moment: Moment | None) -> tuple[Moment, ...]:
     return () if moment is None else (moment,)
 
 
-def _terms_of(steps: Sequence[JudgedStep]) -> list[JudgedTerm]:
+def _terms_of(steps: Sequence[CalibratedStep]) -> list[CalibratedTerm]:
     return [term for step in steps for term in (*step.shows, *step.without)]
 
 
-def _unknown_words(steps: Sequence[JudgedStep]) -> tuple[str, ...]:
-    """Of all terms, in their order, each once, whatever its case."""
+def _unknown_words(steps: Sequence[CalibratedStep]) -> tuple[str, ...]:
+    """Collect the unknown words of all terms, in order, each once, ignoring case."""
     words: dict[str, str] = {}
     for word in (word for term in _terms_of(steps) for word in term.unknown_words):
         words.setdefault(word.casefold(), word)
@@ -295,10 +295,11 @@ def _unknown_words(steps: Sequence[JudgedStep]) -> tuple[str, ...]:
 
 
 def _explained(
-    steps: Sequence[JudgedStep], candidates: tuple[Candidate, ...], ranking: Ranking | None = None
+    steps: Sequence[CalibratedStep], candidates: tuple[Candidate, ...], ranking: Ranking | None = None
 ) -> Explanation:
     terms = _terms_of(steps)
     meanings = tuple(
-        TermMeaning(str(term.term), term.judge.level, term.judge.scale, term.judge.log_odds) for term in terms
+        TermMeaning(str(term.term), term.calibration.level, term.calibration.scale, term.calibration.log_odds)
+        for term in terms
     )
     return Explanation(meanings, "", candidates, () if ranking is None else ranking.dropped)

@@ -1,4 +1,4 @@
-"""One moment after another: chains of spans of one video."""
+"""Sequences: chains of moments that follow one another in a video."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOST_OF_A_STEP = 256
 
 @dataclass(frozen=True)
 class Chain:
-    """Spans that follow each other, one a step; as strong as the weakest."""
+    """A sequence of spans, one a step; it scores as its weakest."""
 
     spans: tuple[Span, ...]
 
@@ -33,7 +33,7 @@ class Chain:
 
 
 def chains(steps: Sequence[Sequence[Span]], within_seconds: Sequence[float]) -> list[Chain]:
-    """The best chains of one video, none sharing a span with a better one; best first, ties by start.
+    """Find the best chains of one video, none sharing a span with a better one; best first, ties by start.
 
     The best of all is taken, then the best of the spans that are left, and so on. It is the one whose weakest link is
     strongest; of equal or certain ones, the one with the least time between its spans; of these, the earliest.

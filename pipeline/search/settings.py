@@ -1,4 +1,4 @@
-"""What can be said of a search, and the home of its defaults."""
+"""Settings of the search and their defaults."""
 
 from __future__ import annotations
 

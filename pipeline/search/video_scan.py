@@ -1,4 +1,4 @@
-"""The videos that one question looks at: which of them, and what was found there."""
+"""Scan of candidate videos: score each video that the index nominates and collect its moments."""
 
 from __future__ import annotations
 
@@ -7,87 +7,87 @@ from collections.abc import Iterable, Sequence
 
 from pipeline.errors import StoreError
 from pipeline.search.answer import Candidate, Skipped
-from pipeline.search.embedding_cache import FramesCache
+from pipeline.search.embedding_cache import EmbeddingCache
 from pipeline.search.filters.selection import skipped_of
 from pipeline.search.query import Query
-from pipeline.search.ranking import Found
-from pipeline.search.scoring import JudgedStep, SeenVideo, found_in, seen_video
+from pipeline.search.ranking import FoundMoment
+from pipeline.search.scoring import CalibratedStep, ScoredVideo, found_in, score_video
 from pipeline.search.settings import Searching
 from pipeline.types import Provenance
 
-__all__ = ["Looks"]
+__all__ = ["CandidateScan"]
 
 _log = logging.getLogger(__name__)
 
 
-class Looks:
-    """Looks at the videos of candidates, again where there are more of these, and keeps what was found.
+class CandidateScan:
+    """Scores the videos of candidates, again where new candidates come, and collects the found moments.
 
     Args:
         query: The question.
-        steps: The same, embedded.
-        frames: Frame embeddings of the library.
-        settings: How places become moments.
+        steps: Its steps, embedded and calibrated.
+        embeddings: Frame embeddings of the library.
+        settings: Settings of the search.
         provenance: Of what the library holds.
 
     Attributes:
-        seen: The videos that were looked at, by id.
-        skipped: Those whose record says that they cannot answer, and those whose files are broken, by id.
+        scored: The scored videos, by id.
+        skipped: Videos that their record excludes or whose files are broken, by id.
     """
 
     def __init__(
         self,
         query: Query,
-        steps: Sequence[JudgedStep],
-        frames: FramesCache,
+        steps: Sequence[CalibratedStep],
+        embeddings: EmbeddingCache,
         settings: Searching,
         provenance: Provenance | None,
     ) -> None:
         self._query = query
         self._steps = steps
         self._gaps = [then.within for then in query.then]
-        self._frames = frames
+        self._embeddings = embeddings
         self._settings = settings
         self._provenance = provenance
-        # The least score of an answer only cuts the list: what reaches the usual one is looked at whatever it is.
+        # `min_score` only trims results: frames that reach the default threshold always seed moments.
         usual = settings.min_score or Searching().min_score
         self._likely = min(usual, query.min_score or usual)
         self._times = query.recording_times
-        self._found: dict[str, list[Found]] = {}
-        self.seen: dict[str, SeenVideo] = {}
+        self._found: dict[str, list[FoundMoment]] = {}
+        self.scored: dict[str, ScoredVideo] = {}
         self.skipped: dict[str, Skipped] = {}
 
     @property
-    def found(self) -> list[Found]:
-        """All moments that were found, in no order; weak ones, too."""
+    def found(self) -> list[FoundMoment]:
+        """All found moments, unordered, weak ones included."""
         return [one for of_video in self._found.values() for one in of_video]
 
-    def look(self, candidates: Iterable[Candidate]) -> None:
-        """Look where candidates are. Videos whose record or frame embeddings are broken are skipped, and logged."""
+    def scan(self, candidates: Iterable[Candidate]) -> None:
+        """Score the videos of candidates. Videos with a broken record or broken embeddings are skipped and logged."""
         nominated: dict[str, dict[tuple[float, float], None]] = {}
         for one in candidates:
             nominated.setdefault(one.video_id, {})[one.start_seconds, one.end_seconds] = None
         for video_id, places in nominated.items():
-            before = self.seen.get(video_id)
+            before = self.scored.get(video_id)
             if video_id in self.skipped or (before is not None and places.keys() <= set(before.nominated)):
                 continue
             try:
-                video = self._look_at(video_id, places, before)
+                video = self._scan_video(video_id, places, before)
             except StoreError as error:
                 _log.warning("not searched: %s", error)
                 self.skipped[video_id] = Skipped(video_id, video_id, str(error), is_broken=True)
-                # What was found in it before does not count without the rest.
-                self.seen.pop(video_id, None)
+                # Moments found in it before do not count without the rest.
+                self.scored.pop(video_id, None)
                 self._found.pop(video_id, None)
                 continue
             if video is not None:
-                self.seen[video_id] = video
+                self.scored[video_id] = video
                 self._found[video_id] = found_in(video, self._steps, self._gaps)
 
-    def _look_at(
-        self, video_id: str, places: Iterable[tuple[float, float]], before: SeenVideo | None
-    ) -> SeenVideo | None:
-        record = self._frames.record(video_id) if before is None else before.record
+    def _scan_video(
+        self, video_id: str, places: Iterable[tuple[float, float]], before: ScoredVideo | None
+    ) -> ScoredVideo | None:
+        record = self._embeddings.record(video_id) if before is None else before.record
         if record is None:
             _log.warning("%s is in the index and not in the store; index it again, or remove it", video_id)
             return None
@@ -96,9 +96,9 @@ class Looks:
         if skipped is not None:
             self.skipped[video_id] = skipped
             return None
-        return seen_video(
+        return score_video(
             record,
-            self._frames.read(record),
+            self._embeddings.read(record),
             None if before is None else before.curves,
             steps=self._steps,
             settings=self._settings,

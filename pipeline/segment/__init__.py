@@ -1,4 +1,4 @@
-"""The intervals that are indexed, and one embedding for each."""
+"""Segments: intervals of video that are indexed, each with one embedding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One embedding of many."""
+"""Aggregation of frame embeddings into one segment embedding."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Medoid(Settings):
 
 
 def segment_vectors(frames: FrameEmbeddings, segments: Sequence[Segment], aggregator: Aggregator) -> Vectors:
-    """Make one embedding of the sampled frames in each segment.
+    """Aggregate the sampled frames of each segment into one embedding.
 
     Returns:
         float32 (S, D), each row of unit length, in the order of `segments`.
@@ -98,7 +98,7 @@ def segment_vectors(frames: FrameEmbeddings, segments: Sequence[Segment], aggreg
 
 
 def segment_key(video_id: str, segmentation_fingerprint: str, ordinal: int) -> str:
-    """A segment's primary key, as "v1-0a1b2c3d4e5f-12": the same for the same segment, whoever writes it."""
+    """Make a segment's primary key, as "v1-0a1b2c3d4e5f-12"; deterministic."""
     return f"{video_id}-{segmentation_fingerprint}-{ordinal}"
 
 

@@ -1,4 +1,4 @@
-"""Which sampled frames lie in an interval."""
+"""Rows of the sampled frames that lie in an interval."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["end_of", "frames_within"]
 
 
 def frames_within(frames: FrameEmbeddings, start_seconds: float, end_seconds: float) -> range:
-    """Rows of the frames whose time lies in [start_seconds, end_seconds)."""
+    """Return the rows of the frames whose time lies in [start_seconds, end_seconds)."""
     first, after = np.searchsorted(frames.times_seconds, [start_seconds, end_seconds], side="left")
     return range(int(first), int(after))
 
 
 def end_of(frames: FrameEmbeddings) -> float:
-    """The video's end in seconds, moved behind its last sampled frame where a container lies."""
+    """The video's end in seconds, moved after its last sampled frame where the container states less."""
     if len(frames) and frames.times_seconds[-1] >= frames.duration_seconds:
         return math.nextafter(float(frames.times_seconds[-1]), math.inf)
     return frames.duration_seconds

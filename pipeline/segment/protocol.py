@@ -1,4 +1,4 @@
-"""The seams between frame embeddings and the rows of the index."""
+"""Protocols of segmenters and aggregators."""
 
 from __future__ import annotations
 

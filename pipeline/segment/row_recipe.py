@@ -1,4 +1,4 @@
-"""From a video's frame embeddings to its rows in the index."""
+"""Building of a video's index rows from its frame embeddings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["RowRecipe"]
 
 @dataclass(frozen=True, kw_only=True)
 class RowRecipe:
-    """How a video's frame embeddings become its rows.
+    """Builds the index rows of a video from its frame embeddings.
 
     Attributes:
         segmenter: Divides the video.
@@ -27,7 +27,7 @@ class RowRecipe:
     fingerprint: str
 
     def rows(self, frames: FrameEmbeddings, metadata: Mapping[str, Scalar]) -> list[IndexedSegment]:
-        """The rows that stand for a video, in order of their segments.
+        """Build the index rows of a video, in order of their segments.
 
         Args:
             frames: The video's frame embeddings.
@@ -44,7 +44,7 @@ class RowRecipe:
         ]
 
     def keys(self, frames: FrameEmbeddings) -> frozenset[str]:
-        """The keys of the rows that stand for a video, without making the rows.
+        """Compute the keys of a video's index rows, without building the rows.
 
         Raises:
             ConfigError: The segmenter needs cuts, and `frames` has none.

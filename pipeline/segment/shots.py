@@ -1,4 +1,4 @@
-"""Segments that follow the cuts."""
+"""Segmentation by shots: segments follow the cuts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Segments of one length, whatever is shown."""
+"""Segmentation by windows of fixed lengths, whatever is shown."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""Where frame embeddings are kept, what is known of each video, and which sources have failed."""
+"""Stores: frame embeddings, video records and the log of failed sources."""
 
 from __future__ import annotations
 
 from pipeline.store.failure_log import FailureLog
 from pipeline.store.frame_sample import FrameSample
-from pipeline.store.parquet_store import Outline, ParquetStore
+from pipeline.store.frames_metadata import Outline
+from pipeline.store.parquet_store import ParquetStore
 from pipeline.store.protocol import EmbeddingStore, ReadableStore
 from pipeline.store.purge import erase, traces
 

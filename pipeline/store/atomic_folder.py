@@ -1,4 +1,4 @@
-"""Files at an fsspec URL: written whole or not at all, and on the disk never reached through a link."""
+"""Atomic file writes at an fsspec URL; on a local disk no link is followed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.errors import StoreError, StoreFullError
 from pipeline.store.local_folder import LocalFolder
 from pipeline.uris import public_text, refusal_of_library, shown_name
 
-__all__ = ["MOST_BYTES", "Place"]
+__all__ = ["MOST_BYTES", "AtomicFolder"]
 
 MOST_BYTES = 64 * 2**20
 """Of a small file that is read whole. A run's report has less than 1 MiB, a sample of the frames up to 16 MiB at 1,024
@@ -28,8 +28,8 @@ numbers an embedding."""
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
-class Place:
-    """A folder on the disk or in an object store.
+class AtomicFolder:
+    """A folder on a disk or in an object store, whose files are written whole or not at all.
 
     On the disk nothing below `url` is reached through a link (see `LocalFolder`). A file is written beside its place,
     under `.partial/`, synced and renamed; what killed writers left there is removed after an hour. Elsewhere it is
@@ -61,10 +61,10 @@ class Place:
         self._folder = LocalFolder(library or "/", below) if is_local else None
 
     def __repr__(self) -> str:
-        return f"Place({self.root})"
+        return f"AtomicFolder({self.root})"
 
     def write(self, name: str, content: bytes) -> None:
-        """Put a small file at `root/name`, replacing what was there.
+        """Write a small file at `root/name`, replacing an existing one.
 
         Raises:
             StoreError: It could not be written; what was there still is.
@@ -74,7 +74,7 @@ class Place:
 
     @contextlib.contextmanager
     def writing(self, name: str) -> Iterator[IO[bytes]]:
-        """A file to be filled, which replaces what is at `root/name` once the block is left without an error.
+        """Open a new file that replaces `root/name` once the block ends without an error.
 
         Raises:
             StoreError: It could not be written; what was there still is.
@@ -90,7 +90,7 @@ class Place:
             raise StoreError(f"{path}: cannot be written: {problem}; nothing of it was kept") from error
 
     def create(self, name: str, content: bytes) -> bool:
-        """Put a file at `root/name` unless there is one; whether it was put. Of several at once, one succeeds.
+        """Create a file at `root/name` unless it exists; return whether it was. Of several at once, one succeeds.
 
         Raises:
             StoreError: It could not be written.
@@ -143,7 +143,7 @@ class Place:
         return self._files.open(f"{self.root}/{name}", "rb")
 
     def read(self, name: str, most_bytes: int = MOST_BYTES) -> bytes:
-        """All of a small file.
+        """Read all of a small file.
 
         Raises:
             FileNotFoundError: There is none.
@@ -159,7 +159,7 @@ class Place:
         return content
 
     def written_at(self, name: str) -> datetime | None:
-        """When a file was last written, by the clock of what holds it, in UTC; None where that does not say.
+        """The time of a file's last write in UTC, by the storage's clock; None where it is not known.
 
         Raises:
             FileNotFoundError: There is none.
@@ -177,7 +177,7 @@ class Place:
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
     def list(self, folder: str, suffix: str) -> list[str]:
-        """Names below `root` of the files with that suffix directly in a folder, in order; none where it is missing.
+        """List the files with a suffix directly in a folder: sorted names below `root`; none where it is missing.
 
         Raises:
             OSError: It cannot be listed.
@@ -187,7 +187,7 @@ class Place:
         return sorted(f"{prefix}{name}" for name in names if name.endswith(suffix) and not name.startswith("."))
 
     def folders(self, folder: str, form: re.Pattern[str]) -> tuple[str, ...]:
-        """Names below `root` of the folders directly in a folder whose names have a form, in order.
+        """List the folders directly in a folder whose names have a form: sorted names below `root`.
 
         Raises:
             OSError: They cannot be listed.
@@ -196,7 +196,7 @@ class Place:
         return found if self._folder is None else tuple(name for name in found if self._is_folder(name))
 
     def delete(self, name: str) -> bool:
-        """Remove a file; whether there was one.
+        """Remove a file; return whether it existed.
 
         Raises:
             OSError: It cannot be removed.
@@ -212,7 +212,7 @@ class Place:
         return True
 
     def delete_folder(self, folder: str, form: re.Pattern[str]) -> None:
-        """Remove a folder of files whose names have a form, if there is one.
+        """Remove a folder of files whose names have a form, if it exists.
 
         Raises:
             StoreError: It holds something else (on the disk); nothing is removed.

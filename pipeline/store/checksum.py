@@ -1,4 +1,4 @@
-"""The checksum of a frames file, which the file itself carries in its footer.
+"""Checksum of a frames file, stored in its footer.
 
 It is a BLAKE2b of all bytes of the file, with zeros in place of the checksum itself. It appears and moves together with
 the file; a second file could be lost or out of date. It reveals damage and careless changes. Whoever changes a file on
@@ -26,12 +26,12 @@ _TAIL_BYTES = 8
 
 
 def mark() -> bytes:
-    """What is written in place of a checksum first: random, so that it is in the file once."""
+    """Make a random placeholder for a checksum, which occurs in the file once."""
     return secrets.token_hex(_HEX_DIGITS // 2).encode()
 
 
 def seal(file: IO[bytes], mark: bytes) -> None:
-    """Write a finished file's checksum over the mark in its footer.
+    """Write a finished file's checksum over the placeholder in its footer.
 
     Args:
         file: Open for reading and writing; its position is at its end afterwards.
@@ -48,7 +48,7 @@ def seal(file: IO[bytes], mark: bytes) -> None:
 
 
 def state_of(file: BinaryIO, checksum: bytes | None) -> FileState:
-    """Whether a file still is what was written.
+    """Compare a file with its checksum.
 
     Args:
         file: Open for reading.

@@ -1,4 +1,4 @@
-"""Which sources of a library have failed, and why, so that they can be listed and tried again."""
+"""Log of the sources that failed and why, for listing and retrying them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from pipeline.errors import StoreError
-from pipeline.store.atomic_folder import Place
+from pipeline.store.atomic_folder import AtomicFolder
 from pipeline.store.file_forms import NOTE
 from pipeline.store.record_json import checked_metadata, checked_text, parsed
 from pipeline.types import FailedSource, Source, Status, VideoReport
@@ -37,11 +37,11 @@ class FailureLog:
     _known: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
     @cached_property
-    def _place(self) -> Place:
-        return Place(self.root_url)
+    def _folder(self) -> AtomicFolder:
+        return AtomicFolder(self.root_url)
 
     def open(self) -> None:
-        """Learn which failures there are; `clear` then touches the disk for those only.
+        """List the logged failures; `clear` then touches the disk for those only.
 
         Raises:
             StoreError: They cannot be listed.
@@ -49,7 +49,7 @@ class FailureLog:
         self._known.update(self._names())
 
     def remember(self, report: VideoReport) -> None:
-        """Keep a source that failed, and forget one that is well again; where the disk refuses, the log says so."""
+        """Log a failed source, or clear one that succeeded; a failed write is only logged."""
         try:
             self._remember(report)
         except StoreError as error:
@@ -70,7 +70,7 @@ class FailureLog:
         self.note(failed)
 
     def note(self, failed: FailedSource) -> None:
-        """Keep a failure in place of an older one of the same source.
+        """Write a failure, replacing an older one of the same source.
 
         Raises:
             StoreError: It could not be written.
@@ -83,11 +83,11 @@ class FailureLog:
             "video_id": failed.video_id,
             "failed_at": failed.failed_at,
         }
-        self._place.write(name, json.dumps(content, indent=1).encode())
+        self._folder.write(name, json.dumps(content, indent=1).encode())
         self._known.add(name)
 
     def clear(self, uri: str) -> None:
-        """Forget the failure of a source that was known at `open` or noted since, as it is well now.
+        """Remove the failure of a source that was known at `open` or noted since.
 
         Raises:
             StoreError: It could not be removed.
@@ -96,9 +96,9 @@ class FailureLog:
         if name not in self._known:
             return
         try:
-            self._place.delete(name)
+            self._folder.delete(name)
         except OSError as error:
-            raise StoreError(f"{self._place.root}/{name}: cannot be removed: {error}") from error
+            raise StoreError(f"{self._folder.root}/{name}: cannot be removed: {error}") from error
         self._known.discard(name)
 
     def __iter__(self) -> Iterator[FailedSource]:
@@ -111,14 +111,14 @@ class FailureLog:
 
     def _names(self) -> list[str]:
         try:
-            names = self._place.list(_FOLDER, ".json")
+            names = self._folder.list(_FOLDER, ".json")
         except OSError as error:
-            raise StoreError(f"{self._place.root}/{_FOLDER}: cannot be listed: {error}") from error
+            raise StoreError(f"{self._folder.root}/{_FOLDER}: cannot be listed: {error}") from error
         return [name for name in names if NOTE.fullmatch(name.rpartition("/")[2])]
 
     def _read(self, name: str) -> FailedSource:
         try:
-            found = parsed(self._place.read(name))
+            found = parsed(self._folder.read(name))
             return FailedSource(
                 source=Source(checked_text(found["uri"]), checked_metadata(found["metadata"])),
                 problem=checked_text(found["problem"]),
@@ -126,7 +126,7 @@ class FailureLog:
                 failed_at=checked_text(found["failed_at"]),
             )
         except (OSError, KeyError, TypeError, ValueError) as error:
-            raise StoreError(f"{self._place.root}/{name}: is broken ({error}); delete it") from error
+            raise StoreError(f"{self._folder.root}/{name}: is broken ({error}); delete it") from error
 
 
 def _file_of(uri: str) -> str:

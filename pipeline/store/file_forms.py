@@ -1,4 +1,4 @@
-"""The forms of the file names that a library writes itself; only files named so are ever read by name or deleted."""
+"""Name patterns of the files that a library writes; only files with such names are read or deleted."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ TEMPORARY = re.compile(r".+\.[0-9a-f]{32}", re.DOTALL)
 
 
 def temporary_name(name: str) -> str:
-    """A fresh name for a file that is being written."""
+    """Make a fresh name for a file that is being written."""
     return f"{name}.{uuid.uuid4().hex}"
 
 
 def is_temporary_of(temporary: str, name: str) -> bool:
-    """Whether this is a name that `temporary_name` gives for that one."""
+    """Whether a name is one that `temporary_name` makes for another."""
     return TEMPORARY.fullmatch(temporary) is not None and temporary[:-33] == name

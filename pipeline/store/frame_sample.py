@@ -1,4 +1,4 @@
-"""A sample of a store's frame embeddings, kept beside them: what the library's pictures look like on the whole."""
+"""Sample of the frame embeddings of a store, saved beside them for score calibration."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import StoreError
-from pipeline.store.atomic_folder import MOST_BYTES, Place
+from pipeline.store.atomic_folder import MOST_BYTES, AtomicFolder
 from pipeline.store.checks import check_unit_length
 from pipeline.store.file_forms import VIDEO_ID
 
-__all__ = ["BACKGROUND_FILE", "FRAMES_OF_A_VIDEO", "FrameSample", "draw_sample", "keep_sample", "kept_sample"]
+__all__ = ["FRAMES_OF_A_VIDEO", "SAMPLE_FILE", "FrameSample", "draw_sample", "read_sample", "write_sample"]
 
 _log = logging.getLogger(__name__)
 
-BACKGROUND_FILE = "background.npz"
+SAMPLE_FILE = "background.npz"
 VIDEOS = 256
 FRAMES_OF_A_VIDEO = 16
 # What reading a damaged or hostile file of this kind raises.
@@ -68,7 +68,7 @@ class FrameSample:
         check_unit_length(vectors)
 
     def is_fresh(self, rows: int) -> bool:
-        """Whether it still stands for a library whose index has so many rows: all of a small one, most of a large."""
+        """Whether the sample still represents a library whose index has `rows` rows."""
         if len(self.video_ids) < VIDEOS:
             return rows == self.rows
         return self.rows / _GROWTH <= rows <= self.rows * _GROWTH
@@ -105,15 +105,15 @@ def draw_sample(
     return FrameSample(together, tuple(fitting), rows)
 
 
-def kept_sample(place: Place, folder: str = "") -> FrameSample | None:
-    """The sample that was kept in a folder of a place; None where there is none, or it cannot be read."""
+def read_sample(place: AtomicFolder, folder: str = "") -> FrameSample | None:
+    """Read the saved sample of a store; None where there is none, or it cannot be read."""
     try:
-        content = place.read(f"{folder}{BACKGROUND_FILE}")
+        content = place.read(f"{folder}{SAMPLE_FILE}")
         return _sample_in(content)
     except FileNotFoundError:
         return None
     except _BROKEN as error:
-        _log.warning("%s/%s%s cannot be read (%s) and is made anew", place.root, folder, BACKGROUND_FILE, error)
+        _log.warning("%s/%s%s cannot be read (%s) and is made anew", place.root, folder, SAMPLE_FILE, error)
         return None
 
 
@@ -133,8 +133,8 @@ def _sample_in(content: bytes) -> FrameSample:
     return FrameSample(vectors, tuple(ids.tolist()), rows)
 
 
-def keep_sample(place: Place, sample: FrameSample) -> None:
-    """Keep a sample; where that cannot be written, as in a library that is only read, the next search draws again."""
+def write_sample(place: AtomicFolder, sample: FrameSample) -> None:
+    """Save a sample; if it cannot be written, as in a read-only library, the next search draws it again."""
     content = io.BytesIO()
     arrays: dict[str, Any] = {
         "vectors": sample.vectors,
@@ -143,6 +143,6 @@ def keep_sample(place: Place, sample: FrameSample) -> None:
     }
     np.savez(content, **arrays)
     try:
-        place.write(BACKGROUND_FILE, content.getvalue())
+        place.write(SAMPLE_FILE, content.getvalue())
     except StoreError as error:
         _log.info("a sample of the frames cannot be kept: %s", error)

@@ -1,4 +1,4 @@
-"""The columns of one video's Parquet file, written and read in pieces, so that its vectors are in memory once."""
+"""Columns of a frames file (Parquet), written and read in pieces so that vectors are in memory once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _COLUMN_TYPES = {"time_seconds": pa.float64(), "pts": pa.int64(), "seen_until_se
 
 @dataclass(frozen=True)
 class Columns:
-    """What a file holds of each sampled frame; see `FrameEmbeddings`."""
+    """The columns of a frames file; see `FrameEmbeddings`."""
 
     pts: npt.NDArray[np.int64]
     times_seconds: npt.NDArray[np.float64]
@@ -35,7 +35,7 @@ class Columns:
 
 
 def write_frames(file: IO[bytes], frames: FrameEmbeddings, metadata: Mapping[bytes, bytes]) -> None:
-    """Write a Parquet file, group of rows by group of rows, and its checksum.
+    """Write a frames file, row group by row group, and its checksum.
 
     Args:
         file: Open for reading and writing, and left open.
@@ -148,7 +148,7 @@ def read_pts(parquet: pq.ParquetFile) -> tuple[npt.NDArray[np.int64], int]:
 
 
 def read_some_vectors(parquet: pq.ParquetFile, most: int, seed: int) -> npt.NDArray[np.float32]:
-    """Vectors of up to `most` frames, evenly spread over one group of rows: that of the seed's number.
+    """Read the vectors of up to `most` frames, evenly spread over one row group, selected by the seed.
 
     Returns:
         float32 (M, D).

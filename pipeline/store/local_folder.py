@@ -1,4 +1,4 @@
-"""Files below a local folder, none of which is reached through a link.
+"""Access to files below a local folder without following links.
 
 A library may have been received from others, or lie where others write. Every folder below it is therefore opened
 relative to its parent's descriptor, with O_NOFOLLOW (openat(2)), and every file relative to its folder's: a link that
@@ -50,7 +50,7 @@ class _Folder(NamedTuple):
 
 
 class LocalFolder:
-    """A folder on the disk. Names of files are relative to it, their parts separated by slashes.
+    """A folder on a local disk. File names are relative to it, with slashes.
 
     Links, FIFOs, sockets and devices in place of a file or folder are refused with a StoreError. A file is replaced as
     a whole and never written in place, so a hard link keeps what it had.
@@ -89,7 +89,7 @@ class LocalFolder:
 
     @contextlib.contextmanager
     def writing(self, name: str) -> Iterator[IO[bytes]]:
-        """A new file that replaces the one of that name once the block ends without an error, synced.
+        """Open a new file that replaces the one of that name once the block ends without an error, synced.
 
         Raises:
             StoreError: There is a link, or no regular file, of that name; or a folder above it is a link.
@@ -104,7 +104,7 @@ class LocalFolder:
             os.fsync(folder.descriptor)
 
     def create(self, name: str, content: bytes) -> None:
-        """Write a file of a name that must be free.
+        """Write a new file; its name must be free.
 
         Raises:
             FileExistsError: There is something of that name.
@@ -121,7 +121,7 @@ class LocalFolder:
             os.fsync(folder.descriptor)
 
     def stat(self, name: str) -> os.stat_result | None:
-        """What is known of a file or folder; None where there is none.
+        """Return the status of a file or folder; None where there is none.
 
         Raises:
             StoreError: It is a link or a special file, or a folder above it is a link.
@@ -135,7 +135,7 @@ class LocalFolder:
             return None
 
     def names(self, folder_name: str) -> tuple[str, ...]:
-        """All names in a folder.
+        """List all names in a folder.
 
         Raises:
             StoreError: It is a link, or a folder above it is.
@@ -145,7 +145,7 @@ class LocalFolder:
             return _names_in(folder)
 
     def delete(self, name: str) -> bool:
-        """Remove a regular file; whether there was one.
+        """Remove a regular file; return whether it existed.
 
         Raises:
             StoreError: It is a link or a special file, or a folder above it is a link; nothing is removed.
@@ -161,7 +161,7 @@ class LocalFolder:
         return True
 
     def delete_folder(self, folder_name: str, form: re.Pattern[str]) -> None:
-        """Remove a folder of files whose names have a form, if there is one.
+        """Remove a folder of files whose names have a form, if it exists.
 
         Raises:
             StoreError: It holds something else, or a link; or it is a link, or lies below one. Nothing is removed.
@@ -184,7 +184,7 @@ class LocalFolder:
             os.rmdir(base, dir_fd=parent.descriptor)
 
     def make(self) -> None:
-        """Make the folder itself, and those above it, where they are missing.
+        """Create the folder and its missing parents.
 
         Raises:
             StoreError: One below the root is a link.
@@ -242,7 +242,7 @@ class LocalFolder:
 
 
 def shown_path(path: str) -> str:
-    """A path for a message: of 200 characters at most, without control characters."""
+    """Format a path for a message: at most 200 characters, without control characters."""
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in path)
     half = _MOST_SHOWN // 2
     # Its beginning says which library it is in, and its end which file it is.

@@ -1,4 +1,4 @@
-"""Small files beside the embeddings that say which video is where: names gained or lost later, and a name's holder.
+"""Name files: a video's names gained or lost after it was written, and the video that holds a name.
 
 One file a name, written whole, so that nothing is locked, no vectors are rewritten, and writing twice changes nothing:
 
@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.errors import StoreError
-from pipeline.store.atomic_folder import Place
+from pipeline.store.atomic_folder import AtomicFolder
 from pipeline.store.file_forms import NOTE
 from pipeline.store.record_json import parsed
 from pipeline.types import VideoRecord
@@ -35,22 +35,22 @@ def names_folder(video_id: str) -> str:
 
 
 def holder_file(name: str) -> str:
-    """The file that says which video goes by a name."""
+    """The file that states which video holds a name."""
     return f"holders/{_digest(name)}.json"
 
 
 @dataclass(frozen=True)
 class NameFiles:
-    """The names of a store's videos, as far as they are not in the videos' own files.
+    """The name files of a store.
 
     Attributes:
-        place: The store's folder.
+        folder: The store's folder.
     """
 
-    place: Place
+    folder: AtomicFolder
 
     def applied_to(self, record: VideoRecord) -> VideoRecord:
-        """The record with its names as they are now: gained ones last, lost ones among the former names.
+        """Update a record's names: gained ones last, lost ones among the former names.
 
         Raises:
             StoreError: The files cannot be read.
@@ -66,7 +66,7 @@ class NameFiles:
         return replace(record, names=(*kept, *gained), former_names=(*former, *lost))
 
     def gain(self, video_id: str, name: str) -> None:
-        """Note that a video goes by a name.
+        """Write that a video has gained a name.
 
         Raises:
             StoreError: It could not be written.
@@ -74,7 +74,7 @@ class NameFiles:
         self._note(video_id, {"name": name, "added_ns": time.time_ns()})
 
     def lose(self, video_id: str, name: str) -> None:
-        """Note that a video goes by a name no more.
+        """Write that a video has lost a name.
 
         Raises:
             StoreError: It could not be written.
@@ -82,40 +82,40 @@ class NameFiles:
         self._note(video_id, {"name": name, "added_ns": time.time_ns(), "is_lost": True})
 
     def holder(self, name: str) -> str | None:
-        """The id of the video that goes by a name; None where that was not noted.
+        """Read the id of the video that holds a name; None where it was not written.
 
         Raises:
             StoreError: It cannot be read.
         """
         try:
-            return str(parsed(self.place.read(holder_file(name)))["video_id"])
+            return str(parsed(self.folder.read(holder_file(name)))["video_id"])
         except FileNotFoundError:
             return None
         except (OSError, KeyError, TypeError, ValueError) as error:
-            problem = f"{self.place.root}/{holder_file(name)}: cannot be read ({error}); delete this file"
+            problem = f"{self.folder.root}/{holder_file(name)}: cannot be read ({error}); delete this file"
             raise StoreError(problem) from error
 
     def hold(self, video_id: str, name: str) -> None:
-        """Note which video goes by a name.
+        """Write which video holds a name.
 
         Raises:
             StoreError: It could not be written.
         """
-        self.place.write(holder_file(name), json.dumps({"video_id": video_id}).encode())
+        self.folder.write(holder_file(name), json.dumps({"video_id": video_id}).encode())
 
     def has_all_holders(self) -> bool:
-        """Whether the holders of all names were noted.
+        """Whether the holders of all names were written.
 
         Raises:
             StoreError: It cannot be looked for.
         """
         try:
-            return self.place.exists(_COMPLETE)
+            return self.folder.exists(_COMPLETE)
         except OSError as error:
-            raise StoreError(f"{self.place.root}/{_COMPLETE}: cannot be looked for: {error}") from error
+            raise StoreError(f"{self.folder.root}/{_COMPLETE}: cannot be looked for: {error}") from error
 
     def note_holders(self, records: Iterable[VideoRecord]) -> dict[str, set[str]]:
-        """Note the holders of all names of a store that an older version wrote.
+        """Write the holders of all names of a store that an older version wrote.
 
         Where several videos go by one name, the one that was written last is taken to be at that place; the others lose
         the name.
@@ -141,25 +141,25 @@ class NameFiles:
                     self.lose(video_id, name)
                     replaced.setdefault(name, set()).add(video_id)
             self.hold(last, name)
-        self.place.write(_COMPLETE, b"{}")
+        self.folder.write(_COMPLETE, b"{}")
         return replaced
 
     def _note(self, video_id: str, note: dict[str, Any]) -> None:
-        self.place.write(f"{names_folder(video_id)}/{_digest(note['name'])}.json", json.dumps(note).encode())
+        self.folder.write(f"{names_folder(video_id)}/{_digest(note['name'])}.json", json.dumps(note).encode())
 
     def _notes(self, video_id: str) -> list[dict[str, Any]]:
         folder = names_folder(video_id)
         try:
-            files = [file for file in self.place.list(folder, ".json") if NOTE.fullmatch(file.rpartition("/")[2])]
-            notes = [_checked_note(parsed(self.place.read(file))) for file in files]
+            files = [file for file in self.folder.list(folder, ".json") if NOTE.fullmatch(file.rpartition("/")[2])]
+            notes = [_checked_note(parsed(self.folder.read(file))) for file in files]
             return sorted(notes, key=lambda note: (note["added_ns"], note["name"]))
         except (OSError, KeyError, TypeError, ValueError) as error:
-            problem = f"{self.place.root}/{folder}: the names of a video cannot be read ({error}); delete that folder"
+            problem = f"{self.folder.root}/{folder}: the names of a video cannot be read ({error}); delete that folder"
             raise StoreError(problem) from error
 
     def _written_at(self, video_id: str) -> tuple[float, str]:
         try:
-            written = self.place.written_at(f"{video_id}.parquet")
+            written = self.folder.written_at(f"{video_id}.parquet")
         except OSError:
             written = None
         return (0.0 if written is None else written.timestamp(), video_id)

@@ -1,55 +1,43 @@
-"""Frame embeddings in Parquet, one file a video."""
+"""The embedding store: frame embeddings in Parquet, one file a video."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
-from importlib.metadata import version
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
-from pipeline.store.atomic_folder import Place
-from pipeline.store.checks import check_frames, check_record, check_seconds, check_unit_length, shown
-from pipeline.store.checksum import CHECKSUM_KEY, FileState, state_of
+from pipeline.store.atomic_folder import AtomicFolder
+from pipeline.store.checks import check_frames, check_record, check_unit_length
+from pipeline.store.checksum import FileState
 from pipeline.store.file_forms import NOTE, VIDEO_ID
-from pipeline.store.frame_sample import FRAMES_OF_A_VIDEO, FrameSample, draw_sample, keep_sample, kept_sample
+from pipeline.store.frame_sample import FRAMES_OF_A_VIDEO, FrameSample, draw_sample, read_sample, write_sample
 from pipeline.store.frames_file import check_size, read_columns, read_pts, read_some_vectors, write_frames
+from pipeline.store.frames_metadata import (
+    BROKEN,
+    METADATA_KEY,
+    Outline,
+    broken_file,
+    check_details,
+    checksum_state,
+    cuts_of,
+    details_of,
+)
 from pipeline.store.name_files import NameFiles, names_folder
-from pipeline.store.record_json import checked_text, fraction_from, fraction_text, parsed, record_from, record_mapping
+from pipeline.store.record_json import fraction_from, parsed, record_from
 from pipeline.types import FrameEmbeddings, VideoRecord
 
-__all__ = ["Outline", "ParquetStore", "recorded_names"]
+__all__ = ["ParquetStore"]
 
 T = TypeVar("T")
-
-_FORMAT = 1
-_METADATA_KEY = b"momentseek"
-# What a damaged or hostile file makes of reading it; a file of any size may claim to hold rows without end.
-_BROKEN = (OSError, pa.ArrowException, ArithmeticError, AttributeError, KeyError, MemoryError, TypeError, ValueError)
-
-
-@dataclass(frozen=True, eq=False)
-class Outline:
-    """What there is of a video beside its embeddings.
-
-    Attributes:
-        pts: int64 (N,), of its frames.
-        dimension: Of their embeddings.
-        cuts_seconds: As of `FrameEmbeddings`.
-    """
-
-    pts: npt.NDArray[np.int64]
-    dimension: int
-    cuts_seconds: tuple[float, ...] | None
 
 
 @dataclass(frozen=True)
@@ -62,11 +50,11 @@ class ParquetStore:
       where the sampling tells, seen_until_seconds (float64). All else is JSON in the file's metadata, "momentseek": the
       record, cuts, duration, step, time base, both fingerprints, the versions that wrote it and the format's number.
       Pages carry checksums, and so does the whole file (see `checksum`).
-    - `background.npz`: a sample of all of them; see `background`.
+    - `background.npz`: a sample of all of them; see `frame_sample`.
     - `names/` and `holders/`: which video is where; see `name_files`. Writing a video anew or deleting it removes what
       `names/` has of it.
 
-    Whole or nothing: see `Place`. Constructing it touches nothing, and it pickles.
+    Whole or nothing: see `AtomicFolder`. Constructing it touches nothing, and it pickles.
 
     Attributes:
         root_url: Where all stores of a project live; a path is made absolute at once.
@@ -89,12 +77,16 @@ class ParquetStore:
     def __getstate__(self) -> dict[str, str]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
+    @property
+    def _fingerprints(self) -> dict[str, str]:
+        return {"sampling_fingerprint": self.sampling_fingerprint, "encoder_fingerprint": self.encoder_fingerprint}
+
     @cached_property
-    def _place(self) -> Place:
-        return Place(self.root_url, f"frames/{self.sampling_fingerprint}-{self.encoder_fingerprint}")
+    def _folder(self) -> AtomicFolder:
+        return AtomicFolder(self.root_url, f"frames/{self.sampling_fingerprint}-{self.encoder_fingerprint}")
 
     def write(self, record: VideoRecord, frames: FrameEmbeddings) -> None:
-        """Keep a video, replacing what was kept of it, names added later included.
+        """Write a video's record and frame embeddings, replacing earlier ones, names added later included.
 
         Raises:
             ValueError: Record and frames are not of one video, or the id cannot name a file.
@@ -107,10 +99,12 @@ class ParquetStore:
             )
         if not VIDEO_ID.fullmatch(record.video_id):
             raise ValueError(f"a video id becomes a file name; it cannot be {record.video_id!r}")
-        with self._place.writing(_file_of(record.video_id)) as file:
-            write_frames(file, frames, {_METADATA_KEY: json.dumps(self._details(record, frames)).encode()})
+        with self._folder.writing(_file_of(record.video_id)) as file:
+            write_frames(
+                file, frames, {METADATA_KEY: json.dumps(details_of(record, frames, self._fingerprints)).encode()}
+            )
         try:
-            self._place.delete_folder(names_folder(record.video_id), NOTE)
+            self._folder.delete_folder(names_folder(record.video_id), NOTE)
         except OSError as error:
             raise StoreError(f"{record.video_id}: is kept, but its old names cannot be removed: {error}") from error
 
@@ -129,29 +123,29 @@ class ParquetStore:
                     time_base=fraction_from(details["time_base"]),
                     times_seconds=columns.times_seconds,
                     vectors=columns.vectors,
-                    cuts_seconds=_cuts_of(details),
+                    cuts_seconds=cuts_of(details),
                     duration_seconds=details["duration_seconds"],
                     seen_until_seconds=columns.seen_until_seconds,
                     step_seconds=details.get("step_seconds"),
                 )
             )
-        except _BROKEN as error:
-            raise self._broken(video_id, error) from error
+        except BROKEN as error:
+            raise broken_file(self._path(video_id), error) from error
 
     def outline(self, video_id: str) -> Outline:
-        """What there is of a video, read without its embeddings.
+        """Read a video's timestamps and cuts, without its embeddings.
 
         Raises:
             StoreError: As of `read`.
         """
         (pts, dimension), details = self._opened(video_id, read_pts) or self._refuse(video_id)
         try:
-            return Outline(pts, dimension, _cuts_of(details))
-        except _BROKEN as error:
-            raise self._broken(video_id, error) from error
+            return Outline(pts, dimension, cuts_of(details))
+        except BROKEN as error:
+            raise broken_file(self._path(video_id), error) from error
 
     def file_state(self, video_id: str) -> FileState:
-        """Whether a video's file still has the checksum that it was written with; all of it is read.
+        """Compare a video's file with its checksum; the whole file is read.
 
         Files of older versions have none. One that cannot be read as Parquet has changed.
 
@@ -161,21 +155,15 @@ class ParquetStore:
         if not VIDEO_ID.fullmatch(video_id):
             self._refuse(video_id)
         try:
-            with self._place.open(_file_of(video_id)) as file:
-                try:
-                    metadata = pq.ParquetFile(file).metadata.metadata or {}
-                    is_marked = "checksum" in parsed(metadata[_METADATA_KEY])
-                except _BROKEN:
-                    return "changed"
-                state = state_of(file, metadata.get(CHECKSUM_KEY))
-                return "changed" if is_marked and state == "no checksum" else state
+            with self._folder.open(_file_of(video_id)) as file:
+                return checksum_state(file)
         except FileNotFoundError:
             self._refuse(video_id)
         except OSError as error:
-            raise self._broken(video_id, error) from error
+            raise broken_file(self._path(video_id), error) from error
 
     def record(self, video_id: str) -> VideoRecord | None:
-        """What is known of a video, read without its vectors; None where it isn't kept.
+        """Read a video's record, without its vectors; None where the store does not hold it.
 
         Raises:
             StoreError: Its file is broken, of another format or of another store.
@@ -186,12 +174,12 @@ class ParquetStore:
         count, details = opened
         try:
             record = check_record(record_from(details["record"]), count)
-        except _BROKEN as error:
-            raise self._broken(video_id, error) from error
+        except BROKEN as error:
+            raise broken_file(self._path(video_id), error) from error
         return self._names.applied_to(record)
 
     def records(self) -> Iterator[VideoRecord]:
-        """All records, ordered by video id, read without vectors; what is deleted meanwhile may be missing.
+        """Read all records, ordered by video id, without vectors; videos deleted meanwhile may be missing.
 
         Raises:
             StoreError: The store cannot be listed, or a file is broken; `survey` goes on with the others.
@@ -202,7 +190,7 @@ class ParquetStore:
                 yield record
 
     def survey(self) -> tuple[list[VideoRecord], dict[str, StoreError]]:
-        """Read all records that can be read: these, ordered by video id, and, by id, why the others cannot.
+        """Read all readable records, ordered by video id, and collect the errors of the others by id.
 
         Raises:
             StoreError: The store cannot be listed.
@@ -219,36 +207,36 @@ class ParquetStore:
                 records.append(record)
         return records, broken
 
-    def background(self, rows: int) -> FrameSample:
-        """A few frame embeddings of many videos; kept here, and drawn anew as the library grows or shrinks.
+    def frame_sample(self, rows: int) -> FrameSample:
+        """Sample a few frame embeddings of many videos; saved here, and drawn again as the library grows or shrinks.
 
         Args:
-            rows: Rows of the index now, by which growth is told.
+            rows: Current number of rows in the index, by which growth is measured.
 
         Raises:
             StoreError: The store cannot be listed.
         """
-        kept = kept_sample(self._place)
+        kept = read_sample(self._folder)
         if kept is not None and kept.is_fresh(rows) and self._has_width(kept):
             return kept
         sample = draw_sample(self.video_ids(), self.some_vectors, rows)
         if len(sample.vectors):
-            keep_sample(self._place, sample)
+            write_sample(self._folder, sample)
         return sample
 
     def _has_width(self, sample: FrameSample) -> bool:
-        """Whether its vectors are as long as those of a video that it names."""
+        """Whether the sample's vectors are as long as those of a video that it names."""
         if not sample.video_ids:
             return not len(sample.vectors)
         vectors = self.some_vectors(sample.video_ids[0])
         return vectors is not None and vectors.shape[1] == sample.vectors.shape[1]
 
     def some_vectors(self, video_id: str) -> npt.NDArray[np.float32] | None:
-        """A few of a video's vectors, float32 (M, D), the same each time; None where it isn't kept."""
+        """Read a few of a video's vectors, float32 (M, D), the same each time; None where it is not stored."""
         if not VIDEO_ID.fullmatch(video_id):
             return None
         try:
-            with self._place.open(_file_of(video_id)) as file:
+            with self._folder.open(_file_of(video_id)) as file:
                 seed = int.from_bytes(hashlib.sha256(video_id.encode()).digest()[:4])
                 parquet = pq.ParquetFile(file)
                 check_size(parquet)
@@ -257,31 +245,31 @@ class ParquetStore:
                 return vectors
         except FileNotFoundError:
             return None
-        except _BROKEN as error:
-            raise self._broken(video_id, error) from error
+        except BROKEN as error:
+            raise broken_file(self._path(video_id), error) from error
 
     def video_ids(self) -> list[str]:
-        """The ids of all videos, in order.
+        """List the ids of all videos, sorted.
 
         Raises:
             StoreError: The store cannot be listed.
         """
         try:
-            names = self._place.list("", ".parquet")
+            names = self._folder.list("", ".parquet")
         except OSError as error:
-            raise StoreError(f"{self._place.root}: cannot be listed: {error}") from error
+            raise StoreError(f"{self._folder.root}: cannot be listed: {error}") from error
         ids = (name.removesuffix(".parquet") for name in names)
         return sorted(video_id for video_id in ids if VIDEO_ID.fullmatch(video_id))
 
     def add_name(self, video_id: str, name: str) -> VideoRecord:
-        """Note another name of the same content; a name that is known already changes nothing.
+        """Add a name to a video; a name that it has already changes nothing.
 
         Raises:
             StoreError: There is no such video, or the name could not be written.
         """
         record = self.record(video_id)
         if record is None:
-            raise StoreError(f"{video_id}: there is no such video in {self._place.root} that could be named {name!r}")
+            raise StoreError(f"{video_id}: there is no such video in {self._folder.root} that could be named {name!r}")
         if name in record.names:
             return record
         self._names.gain(video_id, name)
@@ -312,7 +300,7 @@ class ParquetStore:
 
     @property
     def _names(self) -> NameFiles:
-        return NameFiles(self._place)
+        return NameFiles(self._folder)
 
     @cached_property
     def _replaced(self) -> dict[str, set[str]]:
@@ -320,7 +308,7 @@ class ParquetStore:
         return {} if self._names.has_all_holders() else self._names.note_holders(self.survey()[0])
 
     def delete(self, video_id: str) -> bool:
-        """Forget a video; whether there was one.
+        """Delete a video; return whether it existed.
 
         Raises:
             StoreError: Its file cannot be removed.
@@ -328,109 +316,35 @@ class ParquetStore:
         if not VIDEO_ID.fullmatch(video_id):
             return False
         try:
-            existed = self._place.delete(_file_of(video_id))
-            self._place.delete_folder(names_folder(video_id), NOTE)
+            existed = self._folder.delete(_file_of(video_id))
+            self._folder.delete_folder(names_folder(video_id), NOTE)
         except OSError as error:
             raise StoreError(f"{self._path(video_id)}: cannot be removed: {error}") from error
         return existed
 
-    def _details(self, record: VideoRecord, frames: FrameEmbeddings) -> dict[str, Any]:
-        return {
-            "format": _FORMAT,
-            "record": record_mapping(record),
-            "time_base": fraction_text(frames.time_base),
-            "cuts_seconds": None if frames.cuts_seconds is None else list(frames.cuts_seconds),
-            "duration_seconds": frames.duration_seconds,
-            "step_seconds": frames.step_seconds,
-            "sampling_fingerprint": self.sampling_fingerprint,
-            "encoder_fingerprint": self.encoder_fingerprint,
-            "versions": _versions(),
-            # A file that lost its checksum is not taken for one of an older version.
-            "checksum": "blake2b",
-        }
-
     def _opened(self, video_id: str, read: Callable[[pq.ParquetFile], T]) -> tuple[T, dict[str, Any]] | None:
-        """What is read of a video, and its details, checked to be this store's; None where it isn't kept."""
+        """Read from a video's file and check that it is this store's; None where it is not stored."""
         if not VIDEO_ID.fullmatch(video_id):
             return None
         try:
-            with self._place.open(_file_of(video_id)) as file:
+            with self._folder.open(_file_of(video_id)) as file:
                 parquet = pq.ParquetFile(file, page_checksum_verification=True)
-                details = parsed((parquet.schema_arrow.metadata or {})[_METADATA_KEY])
-                self._check(video_id, details)
+                details = parsed((parquet.schema_arrow.metadata or {})[METADATA_KEY])
+                check_details(details, {"video_id": video_id, **self._fingerprints}, self._path(video_id))
                 check_size(parquet)
                 found = read(parquet)
         except FileNotFoundError:
             return None
-        except _BROKEN as error:
-            raise self._broken(video_id, error) from error
+        except BROKEN as error:
+            raise broken_file(self._path(video_id), error) from error
         return found, details
 
     def _refuse(self, video_id: str) -> NoReturn:
-        raise StoreError(f"{video_id}: there is no such video in {self._place.root}; index it first")
-
-    def _check(self, video_id: str, details: dict[str, Any]) -> None:
-        if details["format"] != _FORMAT:
-            raise StoreError(
-                f"{self._path(video_id)}: has format {shown(details['format'])}, written by momentseek"
-                f" {_plain(details.get('versions', {}).get('momentseek', 'unknown'))}; this one reads format {_FORMAT}:"
-                " use that version, or delete the file and index the video again"
-            )
-        names = ("sampling_fingerprint", "encoder_fingerprint")
-        ours = {"video_id": video_id, **{name: getattr(self, name) for name in names}}
-        theirs = {"video_id": details["record"]["video_id"], **{name: details[name] for name in names}}
-        wrong = [
-            f"{name} {_plain(theirs[name])} instead of {ours[name]}" for name in ours if ours[name] != theirs[name]
-        ]
-        if wrong:
-            raise StoreError(
-                f"{self._path(video_id)}: belongs elsewhere ({', '.join(wrong)}); move it back or delete it"
-            )
-
-    def _broken(self, video_id: str, error: Exception) -> StoreError:
-        # The operating system's own errors have a number; Arrow raises OSError without one for damaged content.
-        if isinstance(error, OSError) and error.errno is not None:
-            return StoreError(f"{self._path(video_id)}: cannot be read: {error}")
-        cause = " ".join(f"{type(error).__name__}: {error}".split())
-        return StoreError(f"{self._path(video_id)}: is broken ({cause}); delete it and index the video again")
+        raise StoreError(f"{video_id}: there is no such video in {self._folder.root}; index it first")
 
     def _path(self, video_id: str) -> str:
-        return f"{self._place.root}/{_file_of(video_id)}"
-
-
-def recorded_names(place: Place, file: str) -> tuple[str, ...]:
-    """The names that a video was written with, and those it had lost by then; none where its file is not readable.
-
-    Args:
-        place: Where the file is.
-        file: Its name there.
-    """
-    try:
-        with place.open(file) as opened:
-            record = parsed(pq.ParquetFile(opened).schema_arrow.metadata[_METADATA_KEY])["record"]
-            return tuple(map(checked_text, (*record["names"], *record.get("former_names", ()))))
-    except _BROKEN:
-        return ()
-
-
-def _cuts_of(details: Mapping[str, Any]) -> tuple[float, ...] | None:
-    if details["cuts_seconds"] is None:
-        return None
-    for cut in details["cuts_seconds"]:
-        check_seconds("cuts_seconds", cut)
-    return tuple(details["cuts_seconds"])
-
-
-def _plain(value: object) -> str:
-    """A value for a message, without quotes."""
-    return shown(value).strip("'")
+        return f"{self._folder.root}/{_file_of(video_id)}"
 
 
 def _file_of(video_id: str) -> str:
     return f"{video_id}.parquet"
-
-
-@cache
-def _versions() -> dict[str, str]:
-    """Of what writes a file; to look them up takes as long as to write it."""
-    return {name: version(name) for name in ("momentseek", "pyarrow", "numpy")}

@@ -1,4 +1,4 @@
-"""A library that its owner alone may read: folders of mode 0700 and files of mode 0600, whatever the umask.
+"""Private libraries: folders of mode 0700 and files of mode 0600, whatever the umask.
 
 A file `.private` in the library's folder marks it, so that every process that writes there, on any machine, makes its
 files so from their first byte (see `LocalFolder`), however it learned of the library.
@@ -32,7 +32,7 @@ def is_private(folder: Path) -> bool:
 
 
 def make_private(folder: Path) -> None:
-    """Keep a library to its owner from now on, and all files that it has; make its folder where there is none.
+    """Make a library private, its existing files included; create its folder where there is none.
 
     Doing it again costs a look at two files.
 
@@ -62,7 +62,7 @@ def make_private(folder: Path) -> None:
 
 
 def make_public(folder: Path) -> None:
-    """Let the umask decide about new files again; those that are there keep their modes.
+    """Make a library public: the umask decides about new files; existing files keep their modes.
 
     Raises:
         StoreError: The mark cannot be removed.
@@ -74,7 +74,7 @@ def make_public(folder: Path) -> None:
 
 
 def tighten(folder: Path) -> None:
-    """Take all that others may from what is in a folder; no link is followed.
+    """Remove the permissions of others from all files in a folder; no link is followed.
 
     A file that has another name elsewhere (a hard link) is replaced by a copy: that name keeps its mode.
 
@@ -90,7 +90,7 @@ def tighten(folder: Path) -> None:
 
 
 def loose_files(folder: Path) -> Iterator[str]:
-    """What others may read or write below a folder, and the folder itself if they may enter it; paths below it."""
+    """Yield the paths below a folder that others may read or write, and the folder itself if they may enter it."""
     if folder.stat().st_mode & _OTHERS:
         yield "."
     for parent, folders, files in os.walk(folder):

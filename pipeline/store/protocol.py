@@ -1,4 +1,4 @@
-"""The seam between the pipeline and where frame embeddings are kept."""
+"""Protocols of embedding stores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["EmbeddingStore", "ReadableStore"]
 
 
 class ReadableStore(Protocol):
-    """Gives, for each video, its frame embeddings and its record."""
+    """A readable store of frame embeddings and video records."""
 
     def read(self, video_id: str) -> FrameEmbeddings:
         """Read a video's frame embeddings.
@@ -22,30 +22,30 @@ class ReadableStore(Protocol):
         """
 
     def record(self, video_id: str) -> VideoRecord | None:
-        """What is known of a video; None where it isn't kept."""
+        """Read a video's record; None where the store does not hold it."""
 
     def records(self) -> Iterator[VideoRecord]:
-        """All records, ordered by video id."""
+        """Read all records, ordered by video id."""
 
-    def background(self, rows: int) -> FrameSample:
-        """A few frame embeddings of many videos, drawn anew as the library grows; `rows` is the index's size now."""
+    def frame_sample(self, rows: int) -> FrameSample:
+        """Sample a few frame embeddings of many videos; drawn again as the index, now of `rows` rows, grows."""
 
 
 class EmbeddingStore(ReadableStore, Protocol):
-    """Keeps, for each video, its frame embeddings and its record; whole or not at all.
+    """A writable store of frame embeddings and video records; a video is written whole or not at all.
 
     A store is bound to one fingerprint of sampling and one of the encoder; several live side by side under one root.
     """
 
     def write(self, record: VideoRecord, frames: FrameEmbeddings) -> None:
-        """Keep a video, replacing what was kept of it.
+        """Write a video's record and frame embeddings, replacing earlier ones.
 
         Raises:
             StoreError: It could not be written; nothing partial is left that counts.
         """
 
     def add_name(self, video_id: str, name: str) -> VideoRecord:
-        """Note another name of the same content; a name that is known already changes nothing."""
+        """Add a name to a video; a name that it has already changes nothing."""
 
     def take_name(self, video_id: str, name: str) -> tuple[str, ...]:
         """Assign a name to one video only, the one found at that place; for others it becomes a former name.
@@ -55,4 +55,4 @@ class EmbeddingStore(ReadableStore, Protocol):
         """
 
     def delete(self, video_id: str) -> bool:
-        """Forget a video; whether there was one."""
+        """Delete a video; return whether it existed."""

@@ -1,22 +1,22 @@
-"""All files of one video, in whichever store below a root they are."""
+"""Removal of all of a video's files from all stores below a root."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 
 from pipeline.errors import StoreError
-from pipeline.store.atomic_folder import Place
+from pipeline.store.atomic_folder import AtomicFolder
 from pipeline.store.file_forms import NOTE, STORE, VIDEO_ID, is_temporary_of
-from pipeline.store.frame_sample import BACKGROUND_FILE, kept_sample
+from pipeline.store.frame_sample import SAMPLE_FILE, read_sample
+from pipeline.store.frames_metadata import recorded_names
 from pipeline.store.name_files import holder_file
-from pipeline.store.parquet_store import recorded_names
 from pipeline.store.record_json import parsed
 
 __all__ = ["erase", "traces"]
 
 
 def traces(root_url: str, video_id: str) -> tuple[str, ...]:
-    """The files of a video, below the root, of every sampling and encoder.
+    """List the files of a video below the root, of every sampling and encoder.
 
     Its embeddings, names and unfinished writes, and samples of several videos' frames that hold some of it. As long as
     its embeddings are there, also the files that say by which names it goes.
@@ -24,16 +24,16 @@ def traces(root_url: str, video_id: str) -> tuple[str, ...]:
     Raises:
         StoreError: The stores cannot be listed.
     """
-    return tuple(_found(Place(root_url), root_url, video_id))
+    return tuple(_found(AtomicFolder(root_url), root_url, video_id))
 
 
 def erase(root_url: str, video_id: str) -> tuple[str, ...]:
-    """Remove all files of a video; their names, below the root.
+    """Remove all files of a video; return their names below the root.
 
     Raises:
         StoreError: One is a link, and nothing is removed. Or one cannot be removed; others may be gone already.
     """
-    place = Place(root_url)
+    place = AtomicFolder(root_url)
     files = _found(place, root_url, video_id)
     # Links are refused before the first file is removed.
     for name in files:
@@ -51,7 +51,7 @@ def erase(root_url: str, video_id: str) -> tuple[str, ...]:
     return tuple(files)
 
 
-def _found(place: Place, root_url: str, video_id: str) -> list[str]:
+def _found(place: AtomicFolder, root_url: str, video_id: str) -> list[str]:
     if not VIDEO_ID.fullmatch(video_id):
         return []
     found = []
@@ -61,8 +61,8 @@ def _found(place: Place, root_url: str, video_id: str) -> list[str]:
             found += _notes(place, store, video_id)
             unfinished = place.list(f"{store}/.partial", "")
             found += [name for name in unfinished if is_temporary_of(name.rpartition("/")[2], f"{video_id}.parquet")]
-            sample = kept_sample(place, f"{store}/")
-            found += [f"{store}/{BACKGROUND_FILE}"] if sample is not None and video_id in sample.video_ids else []
+            sample = read_sample(place, f"{store}/")
+            found += [f"{store}/{SAMPLE_FILE}"] if sample is not None and video_id in sample.video_ids else []
             # The embeddings go last: as long as they are there, the video is found by its name.
             found += [name for name in (f"{store}/{video_id}.parquet",) if place.exists(name)]
     except OSError as error:
@@ -70,13 +70,13 @@ def _found(place: Place, root_url: str, video_id: str) -> list[str]:
     return found
 
 
-def _notes(place: Place, store: str, video_id: str) -> list[str]:
+def _notes(place: AtomicFolder, store: str, video_id: str) -> list[str]:
     names = place.list(f"{store}/names/{video_id}", ".json")
     return [name for name in names if NOTE.fullmatch(name.rpartition("/")[2])]
 
 
-def _holders(place: Place, store: str, video_id: str) -> list[str]:
-    """The files that say by which names a video goes, as far as its own files say the names."""
+def _holders(place: AtomicFolder, store: str, video_id: str) -> list[str]:
+    """List the holder files of a video, for the names in its own files."""
     names = set(recorded_names(place, f"{store}/{video_id}.parquet"))
     for file in _notes(place, store, video_id):
         with suppress(KeyError, TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""A video's record as JSON and back; fractions are written exactly, as "num/den"."""
+"""Video records as JSON; fractions are written exactly, as "num/den"."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MOST = 2**53
 
 
 def parsed(content: bytes | str) -> dict[str, Any]:
-    """The JSON object in a file of a library.
+    """Parse the JSON object in a file of a library.
 
     Raises:
         ValueError: It is no JSON object, or exceeds a limit of `parse_json`.
@@ -45,7 +45,7 @@ def parsed(content: bytes | str) -> dict[str, Any]:
 
 
 def record_mapping(record: VideoRecord) -> dict[str, Any]:
-    """A record as a mapping of JSON values."""
+    """Convert a record to a mapping of JSON values."""
     info = asdict(record.info)
     for name in _FRACTIONS:
         info[name] = None if info[name] is None else fraction_text(info[name])
@@ -63,7 +63,7 @@ def record_mapping(record: VideoRecord) -> dict[str, Any]:
 
 
 def record_from(mapping: Mapping[str, Any]) -> VideoRecord:
-    """A record of such a mapping.
+    """Read a record from a mapping of JSON values.
 
     Raises:
         KeyError, TypeError, ValueError: It is no such mapping.
@@ -82,7 +82,7 @@ def record_from(mapping: Mapping[str, Any]) -> VideoRecord:
 
 
 def checked_text(value: object) -> str:
-    """A text as it was read.
+    """Check that a value is a text.
 
     Raises:
         TypeError: It is none.
@@ -93,7 +93,7 @@ def checked_text(value: object) -> str:
 
 
 def checked_metadata(value: object) -> dict[str, Scalar]:
-    """A video's metadata as they were read.
+    """Check that a value is a video's metadata.
 
     Raises:
         TypeError: They are no JSON scalars by name.
@@ -130,12 +130,12 @@ def _check_fields(
 
 
 def fraction_text(value: Fraction) -> str:
-    """A fraction as "num/den"."""
+    """Format a fraction as "num/den"."""
     return f"{value.numerator}/{value.denominator}"
 
 
 def fraction_from(text: str) -> Fraction:
-    """The fraction of such a text.
+    """Parse a fraction from "num/den".
 
     Raises:
         ValueError: It is none.

@@ -17,7 +17,7 @@ from pipeline.encode.architecture import content_hash, resolved
 from pipeline.encode.plugin import PluginEncoder
 from pipeline.encode.settings import Encoding
 from pipeline.errors import ConfigError, ExecutionError
-from pipeline.store.atomic_folder import Place
+from pipeline.store.atomic_folder import AtomicFolder
 from pipeline.uris import is_remote
 
 __all__ = ["MOST_BYTES", "JobModel", "check_model", "job_model", "keep_model"]
@@ -82,7 +82,7 @@ def keep_model(folder: Path, library: str) -> None:
     Raises:
         StoreError: They cannot be written.
     """
-    place = Place(library)
+    place = AtomicFolder(library)
     for path in sorted((folder / _FOLDER).glob("*/*")):
         name = str(path.relative_to(folder))
         if not place.exists(name):

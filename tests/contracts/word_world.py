@@ -69,7 +69,7 @@ class DictStore:
     def records(self) -> Iterator[VideoRecord]:
         return (self.kept[video_id][0] for video_id in sorted(self.kept))
 
-    def background(self, rows: int) -> FrameSample:
+    def frame_sample(self, rows: int) -> FrameSample:
         vectors = [frames.vectors for _, frames in self.kept.values()]
         return FrameSample(np.concatenate(vectors) if vectors else np.empty((0, 4), np.float32), tuple(self.kept), rows)
 

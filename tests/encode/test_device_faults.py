@@ -5,7 +5,7 @@ import pytest
 import torch
 from contracts.fake_videos import BREAKS_DEVICE, FakeEncoder
 
-from pipeline.encode.device_faults import GuardedEncoder, fault_of
+from pipeline.encode.device_faults import RecoveringEncoder, fault_of
 from pipeline.errors import EncoderError
 
 
@@ -46,7 +46,7 @@ def test_faults_are_told_from_mistakes(error, fault):
 def test_want_of_memory_is_met_by_smaller_batches_from_then_on(tmp_path):
     log = tmp_path / "calls.log"
     greys = [10, 20, 30, 40, 50, 60, 70, 80, 90]
-    model = GuardedEncoder(FakeEncoder(log=str(log), most_images=3).open())
+    model = RecoveringEncoder(FakeEncoder(log=str(log), most_images=3).open())
     found = model.encode_images(images(*greys))
     assert np.array_equal(found, FakeEncoder().open().encode_images(images(*greys)))
     model.encode_images(images(*greys))
@@ -55,7 +55,7 @@ def test_want_of_memory_is_met_by_smaller_batches_from_then_on(tmp_path):
 
 
 def test_no_memory_for_a_single_image_is_a_fault():
-    model = GuardedEncoder(FakeEncoder(most_images=0).open())
+    model = RecoveringEncoder(FakeEncoder(most_images=0).open())
     with pytest.raises(torch.cuda.OutOfMemoryError):
         model.encode_images(images(1, 2))
     assert isinstance(model.fault, torch.cuda.OutOfMemoryError)
@@ -63,7 +63,7 @@ def test_no_memory_for_a_single_image_is_a_fault():
 
 def test_a_broken_device_is_noted_and_not_asked_again(tmp_path):
     log = tmp_path / "calls.log"
-    model = GuardedEncoder(FakeEncoder(log=str(log)).open())
+    model = RecoveringEncoder(FakeEncoder(log=str(log)).open())
     for greys in ([1, BREAKS_DEVICE], [1]):
         with pytest.raises(torch.AcceleratorError, match="device-side assert"):
             model.encode_images(images(*greys))

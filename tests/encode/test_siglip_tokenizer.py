@@ -37,14 +37,14 @@ print(json.dumps({"file": tokenizer.to_str(), "ids": tokenizer.encode("a dog in 
 """
 READ = """
 import json, sys
-from pipeline.encode.open_clip import _tokenizer
+from pipeline.encode.loading import loaded_tokenizer
 from pipeline.encode.architecture import architecture_of
 from pipeline.encode.requirements import check_packages
 from pipeline.encode.prompts import PromptedTexts
 from pipeline.run_config import load_run_config
 settings = load_run_config("siglip2").encoder.model_copy(update={"cache_dir": sys.argv[1]})
 check_packages(settings, settings.model)
-texts = PromptedTexts(settings, _tokenizer(settings, architecture_of(settings)), 64)
+texts = PromptedTexts(settings, loaded_tokenizer(settings, architecture_of(settings)), 64)
 rows = [texts.tokens(text)[0].tolist() for text in ("a dog in snow", "A Dog, in snow!")]
 print(json.dumps({"rows": rows, "too_long": [bool(texts.too_long([" ".join(["dog"] * n)])) for n in (5, 64)]}))
 """

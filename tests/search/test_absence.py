@@ -14,10 +14,10 @@ from test_searcher import searcher_of
 from pipeline.errors import QueryError, StoreError
 from pipeline.search import Answer, Searching, as_query
 from pipeline.search.absence import refuse_unknown_words
-from pipeline.search.calibration import Judge
+from pipeline.search.calibration import Calibration
 from pipeline.search.query import Term
-from pipeline.search.query_embedding import JudgedTerm
-from pipeline.search.scoring import JudgedStep
+from pipeline.search.query_embedding import CalibratedTerm
+from pipeline.search.scoring import CalibratedStep
 from pipeline.types import FrameEmbeddings, VideoRecord
 
 Video = tuple[VideoRecord, FrameEmbeddings]
@@ -213,12 +213,12 @@ def test_what_is_of_moments_alone_is_refused(fields: dict[str, Any]) -> None:
 @pytest.mark.parametrize("place", ["shows", "without"])
 def test_words_that_the_model_does_not_know_are_refused(place: str) -> None:
     """It finds them nowhere, which is no absence."""
-    known = JudgedTerm(Term(text="red"), shown("red"), Judge(0.5, 40.0, 5.0))
+    known = CalibratedTerm(Term(text="red"), shown("red"), Calibration(0.5, 40.0, 5.0))
     unknown = replace(known, unknown_words=("zorblax", "Quux"))
-    step = JudgedStep((known, unknown)) if place == "shows" else JudgedStep((known,), (unknown,))
+    step = CalibratedStep((known, unknown)) if place == "shows" else CalibratedStep((known,), (unknown,))
     with pytest.raises(QueryError, match=r"the model does not know: zorblax, Quux; .* say it in other words"):
         refuse_unknown_words(step)
-    refuse_unknown_words(JudgedStep((known,), (known,)))
+    refuse_unknown_words(CalibratedStep((known,), (known,)))
 
 
 def test_many_questions_can_ask_for_both() -> None:

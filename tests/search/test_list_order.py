@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.search import as_query
 from pipeline.search.localization import Span
-from pipeline.search.ranking import Found, Ranking, rank
+from pipeline.search.ranking import FoundMoment, Ranking, rank
 from pipeline.types import Moment
 
 NOON = datetime(2026, 11, 20, 12)
@@ -28,7 +28,7 @@ def one(
     picture: int | tuple[float, float] = 0,
     shown: tuple[float, float] | None = None,
     recorded_at: datetime | None = None,
-) -> Found:
+) -> FoundMoment:
     """A moment of a picture, which is a number of an axis or two coordinates."""
     vector = np.zeros(64, np.float32)
     if isinstance(picture, tuple):
@@ -46,11 +46,15 @@ def one(
         recorded_at=recorded_at,
     )
     span = Span(start, start + length, seconds, log_odds)
-    return Found(moment, log_odds, vector, (span,), shown)
+    return FoundMoment(moment, log_odds, vector, (span,), shown)
 
 
 def ranked(
-    *found: Found, first: tuple[Found, ...] = (), min_score: float = 0.5, same: float | None = None, **fields: Any
+    *found: FoundMoment,
+    first: tuple[FoundMoment, ...] = (),
+    min_score: float = 0.5,
+    same: float | None = None,
+    **fields: Any,
 ) -> Ranking:
     return rank(found, as_query("x", fields), min_score=min_score, same_picture=same, first=first)
 
@@ -196,7 +200,7 @@ def test_the_first_page_stays_in_front_of_what_scores_more() -> None:
 
 
 def test_a_sequence_that_overlaps_one_of_the_first_page_in_any_step_is_not_listed() -> None:
-    def sequence(*starts: float) -> Found:
+    def sequence(*starts: float) -> FoundMoment:
         return replace(one("a", starts[0]), spans=tuple(Span(start, start + 2, start, 1.0) for start in starts))
 
     first = (sequence(0.0, 20.0),)

@@ -12,10 +12,10 @@ import pytest
 from contracts.word_world import DictStore, WordEncoder, shown, video
 
 from pipeline.errors import QueryError
-from pipeline.search import Pictures, Term
-from pipeline.search.calibration import Background
-from pipeline.search.embedding_cache import FramesCache
-from pipeline.search.query_embedding import JudgedTerm, Terms
+from pipeline.search import QueryImages, Term
+from pipeline.search.calibration import Calibrator
+from pipeline.search.embedding_cache import EmbeddingCache
+from pipeline.search.query_embedding import CalibratedTerm, TermEmbedder
 from pipeline.store import FrameSample
 
 Vectors = npt.NDArray[np.float32]
@@ -56,21 +56,21 @@ class NumberEncoder(WordEncoder):
 
 def terms_of(
     pictures: KnownPictures | None = None, names: dict[str, tuple[str, ...]] | None = None
-) -> tuple[Terms, NumberEncoder]:
+) -> tuple[TermEmbedder, NumberEncoder]:
     """Frames at 0, 0.5, ... 3.5 s of v1: four of red, four of green."""
     store, encoder = DictStore(), NumberEncoder()
     store.write(*video("v1", "red", "green"))
-    background = Background(
+    calibrator = Calibrator(
         FrameSample(np.empty((0, 4), np.float32), (), 0), encoder.encode_texts, texts=(), logit_scale=40.0, odds=10.0,
         base_quantile=0.25,
     )  # fmt: skip
     known = names or {"v1": ("v1",), "gone": ("gone",), "twice": ("v1", "v2")}
-    reader = None if pictures is None else lambda: cast(Pictures, pictures)
-    return Terms(encoder, reader, FramesCache(store, 0), lambda name: known[name], background), encoder
+    reader = None if pictures is None else lambda: cast(QueryImages, pictures)
+    return TermEmbedder(encoder, reader, EmbeddingCache(store, 0), lambda name: known[name], calibrator), encoder
 
 
-def judged(term: Term, pictures: KnownPictures | None = None) -> JudgedTerm:
-    (found,) = terms_of(pictures)[0].judged([term])
+def embedded(term: Term, pictures: KnownPictures | None = None) -> CalibratedTerm:
+    (found,) = terms_of(pictures)[0].embed([term])
     return found
 
 
@@ -95,7 +95,7 @@ BETWEEN = (RED + GREEN) / np.linalg.norm(RED + GREEN)
 def test_a_part_of_a_video_has_the_frames_from_its_start_up_to_its_end(
     fields: dict[str, float], expected: Vectors
 ) -> None:
-    found = judged(Term(like="v1", **fields))
+    found = embedded(Term(like="v1", **fields))
     assert found.vector == pytest.approx(expected, abs=1e-6)
     assert found.vector.dtype == np.float32
     assert np.linalg.norm(found.vector) == pytest.approx(1.0, abs=1e-6)
@@ -111,18 +111,18 @@ def test_a_part_of_a_video_has_the_frames_from_its_start_up_to_its_end(
 ])  # fmt: skip
 def test_what_a_term_names_and_is_not_there_is_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(QueryError, match=message):
-        judged(Term(**fields))
+        embedded(Term(**fields))
 
 
 def test_a_picture_is_one_and_a_clip_is_the_mean_of_its_pictures() -> None:
     pictures = KnownPictures(0, 1)
-    image = judged(Term(image="/a.png"), pictures)
-    clip = judged(Term(clip="/a.mp4", start=1.0, end=3.0), pictures)
+    image = embedded(Term(image="/a.png"), pictures)
+    clip = embedded(Term(clip="/a.mp4", start=1.0, end=3.0), pictures)
     assert pictures.asked == [("/a.png",), ("/a.mp4", 1.0, 3.0)]
     assert image.vector.tolist() == [1, 0, 0, 0]
     assert clip.vector == pytest.approx([0.5**0.5, 0.5**0.5, 0, 0])
     # Their own mean cosine, 0.71, stands for the 1 of a single picture.
-    assert clip.judge.level == pytest.approx(0.5**0.5 * image.judge.level)
+    assert clip.calibration.level == pytest.approx(0.5**0.5 * image.calibration.level)
 
 
 def test_pictures_that_cancel_each_other_are_refused() -> None:
@@ -133,40 +133,43 @@ def test_pictures_that_cancel_each_other_are_refused() -> None:
     terms, _ = terms_of(KnownPictures(0, 1))
     terms._encoder = Opposite()
     with pytest.raises(QueryError, match="have nothing in common"):
-        terms.judged([Term(clip="/a.mp4")])
+        terms.embed([Term(clip="/a.mp4")])
 
 
 def test_a_single_frame_of_a_clip_is_judged_as_a_picture_of_full_length() -> None:
-    assert judged(Term(clip="/a.mp4"), KnownPictures(2)).judge == judged(Term(image="/a.png"), KnownPictures(2)).judge
+    assert (
+        embedded(Term(clip="/a.mp4"), KnownPictures(2)).calibration
+        == embedded(Term(image="/a.png"), KnownPictures(2)).calibration
+    )
 
 
 def test_texts_are_embedded_once_and_all_at_once() -> None:
     terms, encoder = terms_of()
-    found = terms.judged([Term(text="red"), Term(like="v1", at=3.0), Term(text=" green cow "), Term(text="red ")])
+    found = terms.embed([Term(text="red"), Term(like="v1", at=3.0), Term(text=" green cow "), Term(text="red ")])
     assert encoder.batches == [["red", "green cow"]]
     assert [each.vector.tolist() for each in found] == [each.tolist() for each in (RED, GREEN, GREEN, RED)]
     assert [each.unknown_words for each in found] == [(), (), ("cow",), ()]
-    assert found[0].judge.level == 0.0
-    assert found[1].judge.level > 0
+    assert found[0].calibration.level == 0.0
+    assert found[1].calibration.level > 0
 
 
 def test_without_a_text_none_is_embedded() -> None:
     terms, encoder = terms_of()
-    terms.judged([Term(like="v1")])
+    terms.embed([Term(like="v1")])
     assert encoder.batches == []
 
 
 def test_log_odds_of_frames_are_what_their_cosines_mean() -> None:
-    found = judged(Term(text="red"))
+    found = embedded(Term(text="red"))
     vectors = np.stack([RED, GREEN])
-    assert found.log_odds(vectors) == pytest.approx(found.judge(vectors @ RED))
+    assert found.log_odds(vectors) == pytest.approx(found.calibration(vectors @ RED))
 
 
 def test_a_video_that_has_no_frame_has_no_second() -> None:
     terms, _ = terms_of()
     record, frames = video("v1", "red")
     none = replace(frames, pts=frames.pts[:0], times_seconds=frames.times_seconds[:0], vectors=frames.vectors[:0])
-    terms._frames.get("v1")
-    terms._frames._kept["v1"] = record, none
+    terms._embeddings.get("v1")
+    terms._embeddings._kept["v1"] = record, none
     with pytest.raises(QueryError, match="it has no second 0"):
-        terms.judged([Term(like="v1", at=0.0)])
+        terms.embed([Term(like="v1", at=0.0)])

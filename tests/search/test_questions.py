@@ -12,7 +12,7 @@ from test_searcher import searcher_of
 
 from pipeline.errors import QueryError
 from pipeline.search import Answer, Searcher, Searching, Term, as_query, read_query
-from pipeline.search.calibration import PRIOR_VIDEOS, Background, probability
+from pipeline.search.calibration import PRIOR_VIDEOS, Calibrator, probability
 from pipeline.segment import FixedWindows
 from pipeline.store import FrameSample
 
@@ -229,18 +229,18 @@ def test_a_question_survives_json() -> None:
 
 def background(
     vectors: np.ndarray, videos: int, texts: tuple[str, ...] = ("nothing",), bias: float | None = None
-) -> Background:
+) -> Calibrator:
     sample = FrameSample(vectors.astype(np.float32), tuple(map(str, range(videos))), 1)
     encode, scale = WordEncoder().encode_texts, 20.0
-    return Background(sample, encode, texts=texts, logit_scale=scale, logit_bias=bias, odds=1000.0, base_quantile=0.25)
+    return Calibrator(sample, encode, texts=texts, logit_scale=scale, logit_bias=bias, odds=1000.0, base_quantile=0.25)
 
 
 def test_a_score_is_the_softmax_among_pictures_at_the_level() -> None:
-    judge = background(np.stack([shown("red")] * 3 + [shown("green")] * 2), 9, texts=()).judge(shown("green"))
+    calibration = background(np.stack([shown("red")] * 3 + [shown("green")] * 2), 9, texts=()).calibrate(shown("green"))
     cosine = 0.7
-    expected = math.exp(20 * cosine) / (math.exp(20 * cosine) + 1000 * math.exp(20 * judge.level))
-    assert judge.level == pytest.approx(float(shown("red") @ shown("green")), abs=1e-6)
-    assert probability(float(judge(np.asarray([cosine]))[0])) == pytest.approx(expected)
+    expected = math.exp(20 * cosine) / (math.exp(20 * cosine) + 1000 * math.exp(20 * calibration.level))
+    assert calibration.level == pytest.approx(float(shown("red") @ shown("green")), abs=1e-6)
+    assert probability(float(calibration(np.asarray([cosine]))[0])) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("bias", [-16.5, -4.0, 2.0])
@@ -248,27 +248,29 @@ def test_a_score_is_the_softmax_among_pictures_at_the_level() -> None:
 @pytest.mark.parametrize("texts", [(), ("nothing", "red")])
 def test_a_sigmoid_trained_model_says_itself_what_a_score_is(bias: float, videos: int, texts: tuple[str, ...]) -> None:
     frames = np.stack([shown("red")] * 3 + [shown("green")] * 2) if videos else np.empty((0, 4))
-    judge = background(frames, videos, texts, bias).judge(shown("green"))
+    calibration = background(frames, videos, texts, bias).calibrate(shown("green"))
     cosines = np.asarray([-0.2, 0.0, 0.7, 1.0])
-    assert judge(cosines) == pytest.approx(20 * cosines + bias)
-    assert probability(float(judge(np.asarray([judge.level]))[0])) == pytest.approx(1 / 1001)
-    assert judge.base_log_odds <= -math.log(1000) + 1e-9
+    assert calibration(cosines) == pytest.approx(20 * cosines + bias)
+    assert probability(float(calibration(np.asarray([calibration.level]))[0])) == pytest.approx(1 / 1001)
+    assert calibration.base_log_odds <= -math.log(1000) + 1e-9
 
 
 def test_the_base_of_a_sigmoid_trained_model_is_what_the_frames_score_that_do_not_show_it() -> None:
     frames = np.stack([shown("green")] * 5)
     low = float(shown("green") @ shown("red"))
-    judge = background(frames, 9, (), -20 * low - 3.0).judge(shown("red"))
-    assert judge.base_log_odds == pytest.approx(-math.log(1000))
+    calibration = background(frames, 9, (), -20 * low - 3.0).calibrate(shown("red"))
+    assert calibration.base_log_odds == pytest.approx(-math.log(1000))
     for videos in (1, 9):
         weight = PRIOR_VIDEOS / (PRIOR_VIDEOS + videos)
-        judge = background(frames, videos, (), -20 * low - 12.0).judge(shown("red"))
-        assert judge.base_log_odds == pytest.approx(-(1 - weight) * 12.0 - weight * math.log(1000), abs=1e-5)
+        calibration = background(frames, videos, (), -20 * low - 12.0).calibrate(shown("red"))
+        assert calibration.base_log_odds == pytest.approx(-(1 - weight) * 12.0 - weight * math.log(1000), abs=1e-5)
 
 
 def test_pictures_are_compared_alike_whatever_the_texts_were_trained_with() -> None:
     frames = near(0.6)
-    softmax, sigmoid = (background(frames, 9, bias=bias).judge(frames[0], is_picture=True) for bias in (None, -16.5))
+    softmax, sigmoid = (
+        background(frames, 9, bias=bias).calibrate(frames[0], is_picture=True) for bias in (None, -16.5)
+    )
     assert softmax == sigmoid
 
 
@@ -286,9 +288,9 @@ def test_a_softmax_trained_model_is_judged_to_the_last_bit_as_ever(videos: int, 
 
     level = drawn(float(np.median(cosines)), np.median(others, axis=1))
     base = drawn(float(np.quantile(cosines, 0.25)), np.quantile(others, 0.25, axis=1))
-    judge = background(frames, videos, texts).judge(shown(word))
-    assert (judge.level, judge.scale, judge.log_odds) == (level, 20.0, math.log(1000.0))
-    assert judge.base == min(base, level)
+    calibration = background(frames, videos, texts).calibrate(shown(word))
+    assert (calibration.level, calibration.scale, calibration.log_odds) == (level, 20.0, math.log(1000.0))
+    assert calibration.base == min(base, level)
 
 
 def test_few_videos_draw_the_level_to_that_of_other_things() -> None:
@@ -296,16 +298,16 @@ def test_few_videos_draw_the_level_to_that_of_other_things() -> None:
     own, others = float(shown("red") @ shown("green")), float(shown() @ shown("green"))
     for videos in (1, 3, 12):
         weight = PRIOR_VIDEOS / (PRIOR_VIDEOS + videos)
-        level = background(frames, videos).judge(shown("red")).level
+        level = background(frames, videos).calibrate(shown("red")).level
         assert level == pytest.approx((1 - weight) * own + weight * others, abs=1e-6)
 
 
 def test_what_most_frames_show_is_not_taken_for_nothing() -> None:
     made = background(np.stack([shown("green")] * 5), 1000, texts=("nothing", "red", "blue"))
     others = [float(shown(*words) @ shown("green")) for words in ((), ("red",), ("blue",))]
-    judge = made.judge(shown("green"))
-    assert judge.level == pytest.approx(np.median(others) + np.std(others), abs=1e-3)
-    assert probability(float(judge(np.asarray([1.0]))[0])) > 0.9
+    calibration = made.calibrate(shown("green"))
+    assert calibration.level == pytest.approx(np.median(others) + np.std(others), abs=1e-3)
+    assert probability(float(calibration(np.asarray([1.0]))[0])) > 0.9
 
 
 def near(level: float, count: int = 40, dimension: int = 64) -> np.ndarray:
@@ -317,37 +319,37 @@ def near(level: float, count: int = 40, dimension: int = 64) -> np.ndarray:
 @pytest.mark.parametrize("level", [0.0, 0.3, 0.6, 0.9])
 def test_a_picture_is_itself_and_not_another_whatever_the_model_gives_unrelated_ones(level: float) -> None:
     frames = near(level)
-    judge = background(frames, 40).judge(frames[0], is_picture=True)
-    itself, unrelated = judge(frames[:2] @ frames[0])
+    calibration = background(frames, 40).calibrate(frames[0], is_picture=True)
+    itself, unrelated = calibration(frames[:2] @ frames[0])
     assert probability(float(itself)) == pytest.approx(0.999, abs=1e-4)
     assert probability(float(unrelated)) < 1e-6
-    assert probability(float(judge(np.asarray([(1 + judge.level) / 2]))[0])) == pytest.approx(0.5)
-    assert judge.base_log_odds == pytest.approx(-math.log(1000))
+    assert probability(float(calibration(np.asarray([(1 + calibration.level) / 2]))[0])) == pytest.approx(0.5)
+    assert calibration.base_log_odds == pytest.approx(-math.log(1000))
 
 
 def test_a_library_of_one_place_does_not_tell_how_unlike_pictures_are() -> None:
     """Frames of one camera, 0.01 from each other: one that is 0.015 away is of it, one that is 0.4 away is not."""
     frames = near(0.99)
-    judge = background(frames, 1).judge(frames[0], is_picture=True)
-    same, moved, other = (probability(float(odds)) for odds in judge(np.asarray([1.0, 0.985, 0.6])))
+    calibration = background(frames, 1).calibrate(frames[0], is_picture=True)
+    same, moved, other = (probability(float(odds)) for odds in calibration(np.asarray([1.0, 0.985, 0.6])))
     assert (same > 0.99, moved > 0.9, other < 0.01) == (True, True, True)
 
 
 @pytest.mark.parametrize("videos", [1, 100])
 def test_a_picture_that_was_compressed_again_is_the_same(videos: int) -> None:
     frames = np.repeat(near(0.0, 1), 20, axis=0)
-    judge = background(frames, videos).judge(frames[0], is_picture=True)
-    assert probability(float(judge(np.asarray([0.995]))[0])) > 0.9
+    calibration = background(frames, videos).calibrate(frames[0], is_picture=True)
+    assert probability(float(calibration(np.asarray([0.995]))[0])) > 0.9
     for sample in (frames[:1], frames[:0]):
-        assert background(sample, videos).judge(frames[0], is_picture=True).level < 0.9
+        assert background(sample, videos).calibrate(frames[0], is_picture=True).level < 0.9
 
 
 def test_the_pictures_of_a_clip_are_as_near_to_their_mean_as_a_picture_to_itself() -> None:
     frames = near(0.6)
     mean = frames[:8].mean(axis=0)
     length = float(np.linalg.norm(mean))
-    judge = background(frames, 40).judge(mean / length, is_picture=True, mean_length=length)
-    own, others = judge(frames[:8] @ mean / length), judge(frames[8:] @ mean / length)
+    calibration = background(frames, 40).calibrate(mean / length, is_picture=True, mean_length=length)
+    own, others = calibration(frames[:8] @ mean / length), calibration(frames[8:] @ mean / length)
     assert own == pytest.approx(np.full(8, math.log(1000)), abs=1e-3)
     assert (others < 0).all()
 
@@ -355,10 +357,10 @@ def test_the_pictures_of_a_clip_are_as_near_to_their_mean_as_a_picture_to_itself
 def test_the_base_of_a_text_is_drawn_and_bounded_as_its_level_is() -> None:
     frames = np.stack([shown("green")] * 4 + [shown("green", "red")] * 4)
     for videos in (1, 12):
-        judge = background(frames, videos, texts=("nothing", "blue")).judge(shown("red"))
-        assert judge.base is not None
-        assert judge.base < judge.level
-        assert judge.base_log_odds < -math.log(1000)
-    everywhere = background(np.stack([shown("red")] * 8), 1, texts=("nothing", "blue")).judge(shown("red"))
+        calibration = background(frames, videos, texts=("nothing", "blue")).calibrate(shown("red"))
+        assert calibration.base is not None
+        assert calibration.base < calibration.level
+        assert calibration.base_log_odds < -math.log(1000)
+    everywhere = background(np.stack([shown("red")] * 8), 1, texts=("nothing", "blue")).calibrate(shown("red"))
     assert probability(everywhere.base_log_odds) <= 0.0011
     assert probability(float(everywhere(np.asarray([1.0]))[0])) > 0.99

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.search import as_query
-from pipeline.search.ranking import Found, rank
+from pipeline.search.ranking import FoundMoment, rank
 from pipeline.types import Moment
 
 
@@ -18,11 +18,11 @@ def test_copies_are_told_among_very_many() -> None:
     pictures = rng.normal(size=(600, 64)).astype(np.float32)
     pictures /= np.linalg.norm(pictures, axis=1, keepdims=True)
 
-    def one(video_id: str, number: int, time: float, log_odds: float, length: float = 4.0) -> Found:
+    def one(video_id: str, number: int, time: float, log_odds: float, length: float = 4.0) -> FoundMoment:
         moment = Moment(
             video_id=video_id, uri=video_id, start_seconds=time, end_seconds=time + length, best_seconds=time, score=0.9
         )
-        return Found(moment, log_odds, pictures[number])
+        return FoundMoment(moment, log_odds, pictures[number])
 
     found = [one("a", number, 10.0 * number, 9 - number / 1000) for number in range(600)]
     found += [one("b", number, 10.0 * number, 5 - number / 1000) for number in range(600)]
@@ -46,7 +46,7 @@ def test_a_picture_that_lasts_beyond_the_last_date_stays_where_it_is(best: datet
         score=0.9,
         recorded_at=best,
     )
-    found = Found(moment, 2.0, np.eye(1, 4, dtype=np.float32)[0], shown_seconds=(5.0, 1e6))
+    found = FoundMoment(moment, 2.0, np.eye(1, 4, dtype=np.float32)[0], shown_seconds=(5.0, 1e6))
     query = as_query("x", {"after": 90_000, "time_of_day": "8:00-9:00"})
     ranking = rank([found], query, min_score=0.5, same_picture=0.99)
     assert (len(ranking.found), len(ranking.dropped)) == (0, 1)

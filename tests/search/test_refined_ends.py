@@ -14,7 +14,7 @@ import pytest
 from contracts.word_world import WordEncoder
 
 from pipeline.errors import VideoError
-from pipeline.search import Pictures
+from pipeline.search import QueryImages
 from pipeline.search.boundary_refinement import Refiner
 from pipeline.search.localization import Span
 
@@ -29,7 +29,7 @@ class GreyEncoder(WordEncoder):
 
 
 class Reel:
-    """A video as times and greys, read as `Pictures.between` reads one.
+    """A video as times and greys, read as `QueryImages.between` reads one.
 
     Args:
         shown: Grey from each time in seconds on.
@@ -55,7 +55,7 @@ class Reel:
 
 
 def refined(reel: Reel, span: Span, video_id: str = "v1") -> Span:
-    refiner = Refiner(GreyEncoder(), cast(Pictures, reel))
+    refiner = Refiner(GreyEncoder(), cast(QueryImages, reel))
     return refiner.refined("/v1.mp4", video_id, span, lambda rows: rows[:, 0].astype(np.float64))
 
 

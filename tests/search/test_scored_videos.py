@@ -15,28 +15,28 @@ from contracts.word_world import DictStore, shown, video
 from pipeline.errors import StoreError
 from pipeline.search import Searching, as_query
 from pipeline.search.answer import Candidate
-from pipeline.search.calibration import Judge
-from pipeline.search.embedding_cache import FramesCache
+from pipeline.search.calibration import Calibration
+from pipeline.search.embedding_cache import EmbeddingCache
 from pipeline.search.localization import Curve
 from pipeline.search.query import Term
-from pipeline.search.query_embedding import JudgedTerm
-from pipeline.search.scoring import JudgedStep, curve_of, found_in, levels_of, moment_of, seen_video
-from pipeline.search.video_scan import Looks
+from pipeline.search.query_embedding import CalibratedTerm
+from pipeline.search.scoring import CalibratedStep, curve_of, found_in, levels_of, moment_of, score_video
+from pipeline.search.video_scan import CandidateScan
 from pipeline.types import FrameEmbeddings, Moment, Provenance, VideoRecord
 
 # Log-odds are 10 * cosine - 5: a frame of nothing has -5, one of red about 3.9.
-JUDGE = Judge(level=0.0, scale=10.0, log_odds=5.0)
+CALIBRATION = Calibration(level=0.0, scale=10.0, log_odds=5.0)
 SETTINGS = Searching(odds=10.0)
 
 
-def term(word: str, judge: Judge = JUDGE) -> JudgedTerm:
+def term(word: str, calibration: Calibration = CALIBRATION) -> CalibratedTerm:
     vector = shown(word)
     vector[3] = 0
-    return JudgedTerm(Term(text=word), np.asarray(vector / np.linalg.norm(vector), np.float32), judge)
+    return CalibratedTerm(Term(text=word), np.asarray(vector / np.linalg.norm(vector), np.float32), calibration)
 
 
-RED = JudgedStep((term("red"),))
-GREEN = JudgedStep((term("green"),))
+RED = CalibratedStep((term("red"),))
+GREEN = CalibratedStep((term("green"),))
 
 
 def scored(log_odds: list[float], **changed: Any) -> tuple[VideoRecord, FrameEmbeddings]:
@@ -60,27 +60,31 @@ def moments(
     found: tuple[VideoRecord, FrameEmbeddings], *nominated: tuple[float, float], likely: float = 0.5, **settings: Any
 ) -> list[tuple[float, float, float]]:
     """Start, best and end of what is found in a video."""
-    seen = seen_video(
+    seen = score_video(
         *found, None, steps=[RED], settings=Searching(**settings), nominated=nominated, likely=likely, provenance=None
     )
     return [(span.start_seconds, span.best_seconds, span.end_seconds) for span in seen.spans[0]]
 
 
 def test_all_that_is_to_be_shown_counts_by_the_least_and_what_is_not_by_the_opposite() -> None:
-    both = JudgedStep((term("red"), term("green")))
+    both = CalibratedStep((term("red"), term("green")))
     vectors = np.stack([shown("red"), shown("red", "green"), shown("green")])
     red, green = RED.log_odds(vectors), GREEN.log_odds(vectors)
     assert both.log_odds(vectors).tolist() == np.minimum(red, green).tolist()
-    without = JudgedStep((term("red"),), (term("green"),))
+    without = CalibratedStep((term("red"),), (term("green"),))
     assert without.log_odds(vectors).tolist() == np.minimum(red, -green).tolist()
 
 
 def test_the_cosine_and_the_base_of_a_step_are_those_of_its_least_term() -> None:
-    both = JudgedStep((term("red", Judge(0.0, 10.0, 5.0, base=0.1)), term("green", Judge(0.0, 10.0, 5.0, base=-0.2))))
+    both = CalibratedStep(
+        (term("red", Calibration(0.0, 10.0, 5.0, base=0.1)), term("green", Calibration(0.0, 10.0, 5.0, base=-0.2)))
+    )
     assert both.base_log_odds == pytest.approx(-7.0)
     assert both.cosine(shown("red")) == pytest.approx(0.0)
     assert both.cosine(shown("red", "green")) == pytest.approx(2 / 3)
-    assert JudgedStep(both.shows, (term("blue", Judge(0.0, 10.0, 50.0)),)).base_log_odds == pytest.approx(-7.0)
+    assert CalibratedStep(both.shows, (term("blue", Calibration(0.0, 10.0, 50.0)),)).base_log_odds == pytest.approx(
+        -7.0
+    )
 
 
 # 0.5 is a log-odds of 0: one that is reached needs no nomination.
@@ -164,7 +168,7 @@ def test_a_peak_is_the_frame_that_is_shown_then_and_since_when_and_until_when() 
     until = np.array([0.0, 2.0, 3.0])
     record, frames = scored([-4, 2, -4], times_seconds=np.array([0.0, 0.5, 3.0]), seen_until_seconds=until,
                             step_seconds=0.5, pts=np.array([7, 8, 9]), duration_seconds=3.5)  # fmt: skip
-    seen = seen_video(record, frames, None, steps=[RED], settings=SETTINGS, nominated=[(1.5, 2.5)], likely=0.5,
+    seen = score_video(record, frames, None, steps=[RED], settings=SETTINGS, nominated=[(1.5, 2.5)], likely=0.5,
                       provenance=None)  # fmt: skip
     (peak,) = seen.peaks.values()
     assert (peak.pts, peak.shown_seconds) == (8, (0.5, 2.0))
@@ -173,7 +177,7 @@ def test_a_peak_is_the_frame_that_is_shown_then_and_since_when_and_until_when() 
     (found,) = found_in(seen, [RED], [])
     assert (found.shown_seconds, found.moment.best_pts) == ((0.5, 2.0), 8)
     record, frames = scored([-4, 2, -4])
-    seen = seen_video(record, frames, None, steps=[RED], settings=SETTINGS, nominated=[], likely=0.5, provenance=None)
+    seen = score_video(record, frames, None, steps=[RED], settings=SETTINGS, nominated=[], likely=0.5, provenance=None)
     assert seen.peaks[0.5].shown_seconds == (0.5, 0.5)
 
 
@@ -182,7 +186,7 @@ def test_the_best_frame_may_be_the_first_or_the_last(row: int) -> None:
     log_odds = [-4.0, -4, -4]
     log_odds[row] = 2
     record, frames = scored(log_odds, pts=np.array([7, 8, 9]))
-    seen = seen_video(record, frames, None, steps=[RED], settings=SETTINGS, nominated=[], likely=0.5, provenance=None)
+    seen = score_video(record, frames, None, steps=[RED], settings=SETTINGS, nominated=[], likely=0.5, provenance=None)
     (found,) = found_in(seen, [RED], [])
     assert (found.moment.best_pts, found.shown_seconds) == (7 + row, (row / 2, row / 2))
     assert found.picture.tolist() == frames.vectors[row].tolist()
@@ -191,16 +195,16 @@ def test_the_best_frame_may_be_the_first_or_the_last(row: int) -> None:
 def test_curves_from_before_are_used_and_nominations_kept_once() -> None:
     record, frames = scored([-4, 2, -4])
     other = Curve(np.arange(3.0), np.asarray([-4.0, -4, 2]), np.empty(0), 3.0)
-    seen = seen_video(record, frames, (other,), steps=[RED], settings=SETTINGS, nominated=[(0.0, 1.0)] * 2, likely=0.5,
+    seen = score_video(record, frames, (other,), steps=[RED], settings=SETTINGS, nominated=[(0.0, 1.0)] * 2, likely=0.5,
                       provenance=None)  # fmt: skip
     assert seen.curves == (other,)
     assert seen.nominated == ((0.0, 1.0),)
     assert {span.best_seconds for span in seen.spans[0]} >= {2.0}
 
 
-def moment(record: VideoRecord, frames: FrameEmbeddings, steps: list[JudgedStep]) -> Moment:
+def moment(record: VideoRecord, frames: FrameEmbeddings, steps: list[CalibratedStep]) -> Moment:
     provenance = Provenance(sampling="s", encoder="e", segmentation="g")
-    seen = seen_video(
+    seen = score_video(
         record, frames, None, steps=steps, settings=SETTINGS, nominated=[], likely=0.5, provenance=provenance
     )
     return moment_of(seen, [spans[0] for spans in seen.spans], steps)
@@ -246,12 +250,12 @@ class CountingStore(DictStore):
         return super().read(video_id)
 
 
-def looks_of(*names: str, fields: dict[str, Any] | None = None, **settings: Any) -> tuple[Looks, CountingStore]:
+def scan_of(*names: str, fields: dict[str, Any] | None = None, **settings: Any) -> tuple[CandidateScan, CountingStore]:
     store = CountingStore()
     for name in names:
         store.write(*video(name, "red", "", "red green", ""))
     query = as_query("red", fields or {})
-    return Looks(query, [RED], FramesCache(store, 0), Searching(**settings), None), store
+    return CandidateScan(query, [RED], EmbeddingCache(store, 0), Searching(**settings), None), store
 
 
 def candidate(video_id: str, start: float = 0.0, end: float = 2.0) -> Candidate:
@@ -259,38 +263,38 @@ def candidate(video_id: str, start: float = 0.0, end: float = 2.0) -> Candidate:
 
 
 def test_a_video_is_scored_again_only_for_places_that_were_not_named_before() -> None:
-    looks, store = looks_of("v1", "v2")
-    looks.look([candidate("v1"), candidate("v1"), candidate("v2")])
+    scan, store = scan_of("v1", "v2")
+    scan.scan([candidate("v1"), candidate("v1"), candidate("v2")])
     assert store.read_ids == ["v1", "v2"]
-    looks.look([candidate("v1", 4.0, 6.0), candidate("v2")])
+    scan.scan([candidate("v1", 4.0, 6.0), candidate("v2")])
     assert store.read_ids == ["v1", "v2", "v1"]
-    assert looks.seen["v1"].nominated == ((0.0, 2.0), (4.0, 6.0))
-    assert {found.moment.video_id for found in looks.found} == {"v1", "v2"}
+    assert scan.scored["v1"].nominated == ((0.0, 2.0), (4.0, 6.0))
+    assert {found.moment.video_id for found in scan.found} == {"v1", "v2"}
 
 
 def test_a_video_that_breaks_in_between_is_skipped_with_all_that_was_found_in_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    looks, store = looks_of("v1", "v2")
-    looks.look([candidate("v1"), candidate("v2")])
+    scan, store = scan_of("v1", "v2")
+    scan.scan([candidate("v1"), candidate("v2")])
     store.broken.add("v1")
     with caplog.at_level(logging.WARNING, logger="pipeline"):
-        looks.look([candidate("v1", 4.0, 6.0), candidate("v2", 4.0, 6.0)])
+        scan.scan([candidate("v1", 4.0, 6.0), candidate("v2", 4.0, 6.0)])
     assert "not searched: v1 is broken" in caplog.text
-    assert {found.moment.video_id for found in looks.found} == {"v2"}
-    assert (set(looks.seen), set(looks.skipped)) == ({"v2"}, {"v1"})
-    assert (looks.skipped["v1"].is_broken, looks.skipped["v1"].why) == (True, "v1 is broken")
+    assert {found.moment.video_id for found in scan.found} == {"v2"}
+    assert (set(scan.scored), set(scan.skipped)) == ({"v2"}, {"v1"})
+    assert (scan.skipped["v1"].is_broken, scan.skipped["v1"].why) == (True, "v1 is broken")
     store.broken.clear()
-    looks.look([candidate("v1", 5.0, 6.0)])
-    assert set(looks.seen) == {"v2"}
+    scan.scan([candidate("v1", 5.0, 6.0)])
+    assert set(scan.scored) == {"v2"}
 
 
 def test_a_video_that_the_store_does_not_hold_is_neither_seen_nor_skipped(caplog: pytest.LogCaptureFixture) -> None:
-    looks, _ = looks_of("v1")
+    scan, _ = scan_of("v1")
     with caplog.at_level(logging.WARNING, logger="pipeline"):
-        looks.look([candidate("gone"), candidate("v1")])
+        scan.scan([candidate("gone"), candidate("v1")])
     assert "gone is in the index and not in the store" in caplog.text
-    assert (set(looks.seen), set(looks.skipped)) == ({"v1"}, set())
+    assert (set(scan.scored), set(scan.skipped)) == ({"v1"}, set())
 
 
 # A weak peak of about 0.27 beside one of 0.98, nominated by nothing.
@@ -313,16 +317,16 @@ def test_what_is_likely_is_the_lesser_of_the_usual_and_the_asked_score(
     record, frames = scored([-4, 3.9, -4, -4, -1, -4, -4])
     store.write(record, frames)
     query = as_query("red", {} if asked is None else {"min_score": asked})
-    looks = Looks(query, [RED], FramesCache(store, 0), Searching(min_score=usual), None)
-    looks.look([candidate("v1", 0.0, 1.0)])
-    assert [found.moment.best_seconds for found in looks.found] == ([0.5, 2.0] if is_found else [0.5])
+    scan = CandidateScan(query, [RED], EmbeddingCache(store, 0), Searching(min_score=usual), None)
+    scan.scan([candidate("v1", 0.0, 1.0)])
+    assert [found.moment.best_seconds for found in scan.found] == ([0.5, 2.0] if is_found else [0.5])
 
 
-def cache_of(budget: int, *names: str, dimension: int | None = None) -> tuple[FramesCache, CountingStore]:
+def cache_of(budget: int, *names: str, dimension: int | None = None) -> tuple[EmbeddingCache, CountingStore]:
     store = CountingStore()
     for name in names:
         store.write(*video(name, "red"))
-    return FramesCache(store, budget, dimension), store
+    return EmbeddingCache(store, budget, dimension), store
 
 
 SIZE = video("v1", "red")[1].vectors.nbytes

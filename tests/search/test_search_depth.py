@@ -13,7 +13,7 @@ from pipeline.errors import QueryError, StoreError
 from pipeline.index import MemoryIndex
 from pipeline.index.protocol import Filter, Hit
 from pipeline.index.rewrite import replace_rows
-from pipeline.search import Pictures, Searcher, Searching, as_query, searcher
+from pipeline.search import QueryImages, Searcher, Searching, as_query, searcher
 from pipeline.segment import MeanPooling, Shots
 from pipeline.segment.row_recipe import RowRecipe
 from pipeline.types import FrameEmbeddings, VideoRecord
@@ -225,13 +225,13 @@ def test_frames_are_kept_up_to_the_mebibytes_of_the_settings() -> None:
     searcher_, _, _ = searching(*reds(3), cache_mebibytes=1)
     searcher_.ask(as_query("red"))
     searcher_.ask(as_query("red"))
-    assert isinstance(searcher_._frames._store, DictStore)
-    assert searcher_._frames._store.reads == 3
-    assert searcher_._frames._budget_bytes == 2**20
+    assert isinstance(searcher_._embeddings._store, DictStore)
+    assert searcher_._embeddings._store.reads == 3
+    assert searcher_._embeddings._budget_bytes == 2**20
     unkept, _, _ = searching(*reds(3), cache_mebibytes=0)
     unkept.ask(as_query("red"))
     unkept.ask(as_query("red"))
-    assert unkept._frames._store.reads == 6  # type: ignore[attr-defined]
+    assert unkept._embeddings._store.reads == 6  # type: ignore[attr-defined]
 
 
 def test_the_curves_of_an_answer_are_of_the_videos_that_are_shown() -> None:
@@ -266,6 +266,6 @@ def test_moments_whose_ends_were_looked_at_again_keep_their_copies() -> None:
         store.write(record, frames)
         replace_rows(index, record.video_id, recipe.rows(frames, record.metadata))
     settings = Searching(background=(), same_picture=0.99)
-    one = Searcher(WordEncoder(), index, store, settings, pictures=lambda: cast(Pictures, None))
+    one = Searcher(WordEncoder(), index, store, settings, pictures=lambda: cast(QueryImages, None))
     (moment,) = one.ask(as_query("red", {"refine": True})).moments
     assert [copy.video_id for copy in moment.copies] == ["v001"]

@@ -11,7 +11,7 @@ from pipeline.errors import QueryError
 from pipeline.index import MemoryIndex
 from pipeline.index.rewrite import replace_rows
 from pipeline.search import Searcher, Searching, as_query
-from pipeline.search.embedding_cache import FramesCache
+from pipeline.search.embedding_cache import EmbeddingCache
 from pipeline.segment import FixedWindows, MeanPooling, Segmenter, Shots
 from pipeline.segment.row_recipe import RowRecipe
 from pipeline.types import FrameEmbeddings, Moment, VideoRecord
@@ -153,7 +153,7 @@ def test_frames_beyond_the_budget_are_forgotten_oldest_first() -> None:
     for name in ("v1", "v2", "v3"):
         store.write(*video(name, "red"))
     size_bytes = store.kept["v1"][1].vectors.nbytes
-    cache = FramesCache(store, 2 * size_bytes)
+    cache = EmbeddingCache(store, 2 * size_bytes)
     for name in ("v1", "v2", "v1", "v3", "v1"):
         cache.get(name)
     assert store.reads == 3

@@ -13,12 +13,12 @@ from test_searcher import searcher_of
 
 from pipeline.search import Answer, Searching, as_query
 from pipeline.search.answer import Candidate
-from pipeline.search.calibration import Judge
-from pipeline.search.embedding_cache import FramesCache
+from pipeline.search.calibration import Calibration
+from pipeline.search.embedding_cache import EmbeddingCache
 from pipeline.search.query import Term
-from pipeline.search.query_embedding import JudgedTerm
-from pipeline.search.scoring import JudgedStep
-from pipeline.search.video_scan import Looks
+from pipeline.search.query_embedding import CalibratedTerm
+from pipeline.search.scoring import CalibratedStep
+from pipeline.search.video_scan import CandidateScan
 from pipeline.segment import FixedWindows
 from pipeline.types import FrameEmbeddings
 
@@ -106,11 +106,11 @@ def test_embeddings_of_videos_are_let_go_when_they_were_looked_at() -> None:
     store = FreshStore()
     for number in range(20):
         store.write(*video(f"v{number}", "red", "", "red"))
-    term = JudgedTerm(Term(text="red"), shown("red"), Judge(0.5, 40.0, 5.0))
+    term = CalibratedTerm(Term(text="red"), shown("red"), Calibration(0.5, 40.0, 5.0))
     query = as_query("red")
-    looks = Looks(query, [JudgedStep((term,))], FramesCache(store, 0), Searching(), None)
-    looks.look(Candidate("red", f"v{number}", 0.0, 6.0, 0.9, 0.9) for number in range(20))
-    assert len(looks.found) == 40
+    scan = CandidateScan(query, [CalibratedStep((term,))], EmbeddingCache(store, 0), Searching(), None)
+    scan.scan(Candidate("red", f"v{number}", 0.0, 6.0, 0.9, 0.9) for number in range(20))
+    assert len(scan.found) == 40
     assert sum(vectors() is not None for vectors in store.given) == 1
 
 

@@ -25,7 +25,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ParquetStore:
 
 
 def file_of(store: ParquetStore, video_id: str) -> Path:
-    return Path(store._place.root) / f"{video_id}.parquet"
+    return Path(store._folder.root) / f"{video_id}.parquet"
 
 
 @pytest.mark.parametrize("count", [0, 1, 5, 9000])

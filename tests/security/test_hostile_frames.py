@@ -16,7 +16,7 @@ import pytest
 from pipeline.errors import StoreError
 from pipeline.search.localization import unrolled
 from pipeline.store import ParquetStore, frames_file
-from pipeline.store.frame_sample import BACKGROUND_FILE, FrameSample
+from pipeline.store.frame_sample import SAMPLE_FILE, FrameSample
 from pipeline.testing.store import made_frames, made_record
 
 _KEY = b"momentseek"
@@ -151,7 +151,7 @@ def test_columns_that_no_sampling_gives_are_broken(
     with pytest.raises(StoreError, match=r"v1\.parquet: is broken .*delete it and index the video again"):
         store.read("v1")
     # The sample of the library's frames is made of the others.
-    assert "v2" in store.background(7).video_ids
+    assert "v2" in store.frame_sample(7).video_ids
 
 
 @pytest.mark.parametrize("rows", [0, 4, 5000])
@@ -180,7 +180,7 @@ def test_a_few_kilobytes_that_stand_for_more_than_the_memory_are_not_unpacked(
 def test_a_sample_is_made_of_embeddings_of_one_length(store: ParquetStore, v1: Path) -> None:
     store.write(replace(made_record(count=5), video_id="v3"), made_frames("v3", 5, seed=3))
     rewrite(v1, column("embedding", vectors(np.eye(5, 7))))
-    assert sorted(store.background(9).video_ids) == ["v2", "v3"]
+    assert sorted(store.frame_sample(9).video_ids) == ["v2", "v3"]
 
 
 @pytest.mark.parametrize(
@@ -197,10 +197,10 @@ def test_a_sample_is_made_of_embeddings_of_one_length(store: ParquetStore, v1: P
     ],
 )
 def test_a_sample_that_is_none_is_made_anew(store: ParquetStore, v1: Path, change: dict[str, np.ndarray]) -> None:
-    drawn = store.background(7)
+    drawn = store.frame_sample(7)
     kept = {"vectors": drawn.vectors, "video_ids": np.array(drawn.video_ids), "rows": np.array(7)}
-    np.savez(v1.parent / BACKGROUND_FILE, **{**kept, **change})
-    assert (store.background(7).vectors == drawn.vectors).all()
+    np.savez(v1.parent / SAMPLE_FILE, **{**kept, **change})
+    assert (store.frame_sample(7).vectors == drawn.vectors).all()
 
 
 def test_a_sample_holds_unit_vectors() -> None:

@@ -27,7 +27,7 @@ from pipeline.io.settings import Fetching
 from pipeline.run_config import load_run_config
 from pipeline.search import as_query
 from pipeline.sources import expand
-from pipeline.store.atomic_folder import Place
+from pipeline.store.atomic_folder import AtomicFolder
 from pipeline.testing.examples import examples
 from pipeline.uris import is_remote, kept_name, public_name, public_text, refusal_of, shown_name
 from pipeline.video import IndexedVideos, content_id, make_decoder, read_still
@@ -153,7 +153,7 @@ def test_chains_and_other_schemes_are_read_nowhere(uri: str, tmp_path: Path) -> 
         "record": lambda: IndexedVideos(decoder, QUICK, lambda _: [uri]).place("0123"),
         "listed": lambda: list(expand([f"{uri}/m.csv"], QUICK)),
         "folder": lambda: list(expand([f"{uri.partition('?')[0]}/"], QUICK)) and content_id(uri, QUICK),
-        "store": lambda: Place(uri),
+        "store": lambda: AtomicFolder(uri),
         "library": lambda: load_run_config(None, [f"library={json.dumps(uri)}"]),
         "opened": lambda: Library.open(uri),
         "checkpoint": lambda: load_run_config(None, [f"encoder.checkpoint={json.dumps(uri)}"]),
@@ -180,7 +180,7 @@ def test_chains_and_other_schemes_are_read_nowhere(uri: str, tmp_path: Path) -> 
     ],
 )
 def test_a_library_is_no_place_with_credentials(location: str) -> None:
-    for attempt in (lambda: Place(location), lambda: load_run_config(None, [f"library={location}"])):
+    for attempt in (lambda: AtomicFolder(location), lambda: load_run_config(None, [f"library={location}"])):
         with pytest.raises((StoreError, ConfigError)) as caught:
             attempt()
         assert "TOPSECRET" not in str(caught.value)

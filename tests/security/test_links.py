@@ -23,8 +23,8 @@ from pipeline.library import Library
 from pipeline.library.identity import claim_library_id, read_library_id
 from pipeline.runs.log import RunLog
 from pipeline.store import FailureLog, ParquetStore, erase, traces
-from pipeline.store.atomic_folder import Place
-from pipeline.store.frame_sample import BACKGROUND_FILE
+from pipeline.store.atomic_folder import AtomicFolder
+from pipeline.store.frame_sample import SAMPLE_FILE
 from pipeline.testing.store import made_frames, made_record
 from pipeline.types import FailedSource, Source
 
@@ -51,7 +51,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         store.write(replace(made_record(video_id), names=(NAME,)), made_frames(video_id))
         store.take_name(video_id, NAME)
     store.add_name("v1", "other.mp4")
-    store.background(2)
+    store.frame_sample(2)
     FailureLog(str(folder)).note(
         FailedSource(source=Source("a.mp4"), problem="broken", video_id=None, failed_at="2026")
     )
@@ -86,8 +86,8 @@ def everything(library: Path) -> list[Callable[[], object]]:
         lambda: store.outline("v1"),
         lambda: store.some_vectors("v1"),
         lambda: list(store.records()),
-        lambda: store.background(2),
-        lambda: store.background(77),
+        lambda: store.frame_sample(2),
+        lambda: store.frame_sample(77),
         lambda: store.add_name("v1", "new.mp4"),
         lambda: store.take_name("v1", NAME),
         lambda: list(failures),
@@ -96,9 +96,9 @@ def everything(library: Path) -> list[Callable[[], object]]:
         lambda: (failures.open(), failures.clear("a.mp4")),
         lambda: list(RunLog(str(library))),
         lambda: RunLog(str(library)).free_id("r1"),
-        lambda: Place(str(library)).write("runs/r1.json", b"{}"),
-        lambda: Place(str(library)).write("library.yaml", b"{}"),
-        lambda: Place(str(library)).read("library.yaml"),
+        lambda: AtomicFolder(str(library)).write("runs/r1.json", b"{}"),
+        lambda: AtomicFolder(str(library)).write("library.yaml", b"{}"),
+        lambda: AtomicFolder(str(library)).read("library.yaml"),
         lambda: read_library_id(str(library)),
         lambda: claim_library_id(str(library)),
         lambda: traces(str(library), "v1"),
@@ -159,7 +159,7 @@ def linked_files(library: Path) -> list[Path]:
     [note] = [file for file in (library / STORE / "names/v1").iterdir() if "other" in file.read_text()]
     return [
         library / STORE / "v1.parquet",
-        library / STORE / BACKGROUND_FILE,
+        library / STORE / SAMPLE_FILE,
         note,
         *sorted((library / STORE / "holders").iterdir()),
         *sorted((library / "failures").iterdir()),
@@ -292,7 +292,7 @@ def test_an_id_in_other_case_is_another_video(library: Path) -> None:
 
 @pytest.mark.parametrize("name", ["../x", "a/../../x", "/x", "a//x/..", "a\0b", "."])
 def test_a_place_takes_no_name_that_leads_out(library: Path, tmp_path: Path, name: str) -> None:
-    place = Place(str(library))
+    place = AtomicFolder(str(library))
     for act in (place.open, place.exists, place.delete, place.written_at, lambda name: place.write(name, b"")):
         with contextlib.suppress(StoreError, OSError):
             act(name)
@@ -370,14 +370,14 @@ def opened(tmp_path: Path) -> Iterator[Library]:
 
 
 def test_a_search_does_not_sweep_through_a_link(opened: Library, canary: Path, tmp_path: Path) -> None:
-    partial = Path(opened.store._place.root) / ".partial"
+    partial = Path(opened.store._folder.root) / ".partial"
     replace_by_link(partial, canary)
     with contextlib.suppress(StoreError):
         opened.ask("red")
 
 
 def test_a_removal_does_not_delete_through_a_link(opened: Library, canary: Path, tmp_path: Path) -> None:
-    names = Path(opened.store._place.root) / "names"
+    names = Path(opened.store._folder.root) / "names"
     names.mkdir(exist_ok=True)
     replace_by_link(names / "v1", canary)
     with pytest.raises(StoreError, match="names/v1: is a symbolic link"):

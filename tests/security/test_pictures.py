@@ -21,7 +21,7 @@ from PIL import Image, features
 from pipeline.encode.preprocess import ClipPreprocessing
 from pipeline.errors import UnsupportedVideoError, VideoError, VideoNotFoundError
 from pipeline.io.settings import Fetching
-from pipeline.search.query_images import Pictures
+from pipeline.search.query_images import QueryImages
 from pipeline.video import Decoding, IndexedVideos, make_decoder, read_still
 from pipeline.video.limits import MOST_PICTURE_BYTES, MOST_PIXELS
 
@@ -225,10 +225,10 @@ def test_a_file_that_becomes_a_fifo_does_not_hang(tmp_path: Path) -> None:
     assert outcomes == {"read", "refused"}
 
 
-def pictures() -> Pictures:
+def pictures() -> QueryImages:
     decoder = make_decoder(Decoding())
     videos: Any = IndexedVideos
-    return Pictures(decoder, ClipPreprocessing(image_height=64, image_width=64), Fetching(), videos)
+    return QueryImages(decoder, ClipPreprocessing(image_height=64, image_width=64), Fetching(), videos)
 
 
 OTHER_FORMATS = {

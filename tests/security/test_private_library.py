@@ -24,7 +24,7 @@ from pipeline.library import Library
 from pipeline.library.saved_config import read_library_file
 from pipeline.run_config import RunConfig, json_schema, load_run_config, to_yaml
 from pipeline.store import FailureLog, ParquetStore
-from pipeline.store.atomic_folder import Place
+from pipeline.store.atomic_folder import AtomicFolder
 from pipeline.store.local_folder import LocalFolder
 from pipeline.store.privacy import is_private, loose_files, make_private
 from pipeline.testing.store import made_frames, made_record
@@ -97,9 +97,9 @@ def test_all_that_is_written_is_for_the_owner_alone(tmp_path: Path, umask: int) 
     store.write(made_record(), made_frames())
     store.take_name("v1", "cam.mp4")
     store.add_name("v1", "other.mp4")
-    store.background(1)
-    Place(str(folder)).write("runs/r1.html", b"page")
-    Place(str(folder)).create("library-id.json", b"{}")
+    store.frame_sample(1)
+    AtomicFolder(str(folder)).write("runs/r1.html", b"page")
+    AtomicFolder(str(folder)).create("library-id.json", b"{}")
     FailureLog(str(folder)).open()
     assert modes_below(folder) == PRIVATE
     assert list(loose_files(folder)) == []
@@ -107,7 +107,7 @@ def test_all_that_is_written_is_for_the_owner_alone(tmp_path: Path, umask: int) 
 
 def test_a_file_is_private_from_its_first_byte(tmp_path: Path, umask: int) -> None:
     make_private(tmp_path / "library")
-    with Place(str(tmp_path / "library")).writing("a") as file:
+    with AtomicFolder(str(tmp_path / "library")).writing("a") as file:
         file.write(b"secret")
         file.flush()
         assert modes_below(tmp_path / "library") == PRIVATE

@@ -10,8 +10,8 @@ import pytest
 
 from pipeline.store import ParquetStore, erase, traces
 from pipeline.store import frame_sample as background
-from pipeline.store.atomic_folder import Place
-from pipeline.store.frame_sample import BACKGROUND_FILE, FRAMES_OF_A_VIDEO
+from pipeline.store.atomic_folder import AtomicFolder
+from pipeline.store.frame_sample import FRAMES_OF_A_VIDEO, SAMPLE_FILE
 from pipeline.testing.store import made_frames, made_record
 
 
@@ -30,12 +30,12 @@ def put(store: ParquetStore, video_id: str, count: int = 5) -> None:
 
 
 def kept_file(folder: Path) -> Path:
-    return folder / "frames" / "sampling-encoder" / BACKGROUND_FILE
+    return folder / "frames" / "sampling-encoder" / SAMPLE_FILE
 
 
 def test_a_sample_has_a_few_frames_of_each_video(tmp_path: Path) -> None:
     store = store_of(tmp_path, 3, 5000, 0)
-    sample = store.background(7)
+    sample = store.frame_sample(7)
     assert sorted(sample.video_ids) == ["v0", "v1"]
     assert len(sample.vectors) == 3 + FRAMES_OF_A_VIDEO
     known = np.concatenate([store.read(name).vectors for name in sample.video_ids])
@@ -44,14 +44,14 @@ def test_a_sample_has_a_few_frames_of_each_video(tmp_path: Path) -> None:
 
 def test_it_is_kept_until_the_library_changes(tmp_path: Path) -> None:
     store = store_of(tmp_path, 4)
-    first = store.background(2)
+    first = store.frame_sample(2)
     written = kept_file(tmp_path).stat().st_mtime_ns
-    again = store.background(2)
+    again = store.frame_sample(2)
     assert kept_file(tmp_path).stat().st_mtime_ns == written
     assert again.video_ids == first.video_ids
     assert (again.vectors == first.vectors).all()
     put(store, "v1")
-    assert sorted(store.background(3).video_ids) == ["v0", "v1"]
+    assert sorted(store.frame_sample(3).video_ids) == ["v0", "v1"]
 
 
 def test_of_many_videos_the_same_are_chosen_and_growth_is_waited_for(
@@ -59,32 +59,32 @@ def test_of_many_videos_the_same_are_chosen_and_growth_is_waited_for(
 ) -> None:
     monkeypatch.setattr(background, "VIDEOS", 3)
     store = store_of(tmp_path, *[2] * 10)
-    first = store.background(100)
+    first = store.frame_sample(100)
     assert len(first.video_ids) == 3
     put(store, "v10")
-    assert store.background(119).rows == 100
-    grown = store.background(121)
+    assert store.frame_sample(119).rows == 100
+    grown = store.frame_sample(121)
     assert grown.rows == 121
     assert len(set(grown.video_ids) & set(first.video_ids)) >= 2
 
 
 def test_removing_a_video_removes_its_frames_from_the_sample(tmp_path: Path) -> None:
     store = store_of(tmp_path, 4, 4)
-    store.background(2)
-    name = f"frames/sampling-encoder/{BACKGROUND_FILE}"
+    store.frame_sample(2)
+    name = f"frames/sampling-encoder/{SAMPLE_FILE}"
     assert name in traces(str(tmp_path), "v0")
     assert name in erase(str(tmp_path), "v0")
     assert traces(str(tmp_path), "v0") == ()
-    assert store.background(1).video_ids == ("v1",)
+    assert store.frame_sample(1).video_ids == ("v1",)
 
 
 def test_a_broken_sample_is_made_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = store_of(tmp_path, 4)
-    whole = store.background(2)
+    whole = store.frame_sample(2)
     for content in (b"", b"PK\3\4nonsense", kept_file(tmp_path).read_bytes()[:200]):
         kept_file(tmp_path).write_bytes(content)
         with caplog.at_level(logging.WARNING, logger="pipeline"):
-            assert (store.background(2).vectors == whole.vectors).all()
+            assert (store.frame_sample(2).vectors == whole.vectors).all()
         assert "is made anew" in caplog.text
 
 
@@ -92,20 +92,20 @@ def test_a_broken_sample_is_made_anew(tmp_path: Path, caplog: pytest.LogCaptureF
 def test_a_sample_is_read_up_to_the_most_that_a_file_may_unpack_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spare: int, is_kept: bool
 ) -> None:
-    store_of(tmp_path, 4).background(2)
+    store_of(tmp_path, 4).frame_sample(2)
     with zipfile.ZipFile(kept_file(tmp_path)) as archive:
         size_bytes = sum(member.file_size for member in archive.infolist())
     monkeypatch.setattr(background, "MOST_BYTES", size_bytes + spare)
-    found = background.kept_sample(Place(str(tmp_path)), "frames/sampling-encoder/")
+    found = background.read_sample(AtomicFolder(str(tmp_path)), "frames/sampling-encoder/")
     assert (found is not None) == is_kept
 
 
 def test_a_store_that_cannot_be_written_is_sampled_all_the_same(tmp_path: Path) -> None:
     store = store_of(tmp_path, 4)
     kept_file(tmp_path).mkdir()
-    assert len(store.background(2).vectors) == 4
+    assert len(store.frame_sample(2).vectors) == 4
 
 
 def test_an_empty_store_has_an_empty_sample_and_keeps_none(tmp_path: Path) -> None:
-    assert len(store_of(tmp_path).background(0).vectors) == 0
+    assert len(store_of(tmp_path).frame_sample(0).vectors) == 0
     assert not kept_file(tmp_path).exists()

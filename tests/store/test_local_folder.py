@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.errors import StoreError, StoreFullError
 from pipeline.store import ParquetStore, erase
-from pipeline.store.atomic_folder import Place
+from pipeline.store.atomic_folder import AtomicFolder
 from pipeline.store.local_folder import PARTIAL, PRIVATE_MARK, LocalFolder
 from pipeline.testing.store import made_frames, made_record
 
@@ -249,7 +249,7 @@ def test_of_an_erased_video_the_embeddings_go_last(tmp_path: Path, recorder: Rec
 
 
 def test_elsewhere_a_file_is_whole_before_it_is_put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = Place(f"memory://{tmp_path}")
+    place = AtomicFolder(f"memory://{tmp_path}")
     put: list[bytes] = []
     original = place._files.put_file
 
@@ -278,20 +278,20 @@ def test_a_private_library_has_no_file_or_folder_that_others_may_open(folder: Lo
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_want_of_space_is_told_from_other_errors(tmp_path: Path, number: int) -> None:
-    def fill(at: Place, error: int) -> None:
+    def fill(at: AtomicFolder, error: int) -> None:
         with at.writing("a.json"):
             raise OSError(error, os.strerror(error))
 
     with pytest.raises(StoreFullError, match="no space left for it"):
-        fill(Place(str(tmp_path)), number)
+        fill(AtomicFolder(str(tmp_path)), number)
     with pytest.raises(StoreError, match="nothing of it was kept") as raised:
-        fill(Place(str(tmp_path)), errno.EIO)
+        fill(AtomicFolder(str(tmp_path)), errno.EIO)
     assert not isinstance(raised.value, StoreFullError)
 
 
 @pytest.mark.parametrize("scheme", ["", "memory://"])
 def test_a_place_creates_and_deletes_once_and_reads_no_more_than_it_may(tmp_path: Path, scheme: str) -> None:
-    place = Place(f"{scheme}{tmp_path}/library")
+    place = AtomicFolder(f"{scheme}{tmp_path}/library")
     assert [place.create("a.json", CONTENT), place.create("a.json", b"other")] == [True, False]
     assert place.read("a.json", len(CONTENT)) == CONTENT
     with pytest.raises(StoreError, match="has more than 10 bytes"):

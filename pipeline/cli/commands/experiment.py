@@ -16,7 +16,7 @@ from pipeline.cli.console.tables import print_json, print_table
 from pipeline.cli.stopping import ended_by_sigterm
 
 if TYPE_CHECKING:
-    from pipeline.evaluate import Difference
+    from pipeline.evaluate import MetricDifference
     from pipeline.execution import OnProgress
     from pipeline.experiments import Experiment, ExperimentResult, Variant, VariantResult
 
@@ -165,13 +165,13 @@ def _costs(result: VariantResult) -> list[str]:
     return [f"{kept.frames_an_hour:.0f}", decoding, f"{kept.megabytes_an_hour:.1f}", str(result.segments)]
 
 
-def _differences(result: ExperimentResult, one: str, other: str) -> dict[str, Difference]:
+def _differences(result: ExperimentResult, one: str, other: str) -> dict[str, MetricDifference]:
     from pipeline.evaluate import compare
 
     return compare(result.variant(one).evaluation, result.variant(other).evaluation)
 
 
-def _print_comparison(result: ExperimentResult, one: str, other: str, differences: dict[str, Difference]) -> None:
+def _print_comparison(result: ExperimentResult, one: str, other: str, differences: dict[str, MetricDifference]) -> None:
     from pipeline.evaluate import question_differences
     from pipeline.render.text import printable
 
@@ -191,7 +191,7 @@ def _print_comparison(result: ExperimentResult, one: str, other: str, difference
         print_table(["", "video", "question"], cells, right=(0,))
 
 
-def _difference_cells(found: Difference) -> list[str]:
+def _difference_cells(found: MetricDifference) -> list[str]:
     low, high = found.interval
     figures = [f"{found.before:.1f}", f"{found.after:.1f}", f"{found.difference:+.1f}", f"{low:+.1f}", f"{high:+.1f}"]
     return [*figures, f"{found.p_value:.3f}", str(found.better), str(found.worse)]

@@ -1,1 +1,1 @@
-"""The page of an evaluation."""
+"""The HTML report of an evaluation."""

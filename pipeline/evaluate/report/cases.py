@@ -1,12 +1,12 @@
-"""Single questions of an evaluation, with pictures of what was found and of what is true."""
+"""Report sections for single questions, with thumbnails of found and true moments."""
 
 from __future__ import annotations
 
-from pipeline.evaluate import Answer, Evaluation
+from pipeline.evaluate import Evaluation, ScoredAnswer
 from pipeline.render.markup import Markup, tag
 from pipeline.render.page import legend, section
-from pipeline.render.plot_frame import Caption
-from pipeline.render.score_plots import Stretch, time_line
+from pipeline.render.plot_area import Caption
+from pipeline.render.score_plots import TimelineSpan, time_line
 from pipeline.render.thumbnails import thumbnail
 from pipeline.timecode import format_seconds
 from pipeline.video import IndexedVideos
@@ -17,7 +17,7 @@ _WORST, _FALSE_ALARMS, _PICTURES = 10, 5, 2
 
 
 def worst_cases(evaluation: Evaluation, videos: IndexedVideos) -> Markup:
-    """The true questions that are answered worst."""
+    """Draw the true questions that are answered worst."""
     worst = evaluation.worst(_WORST)
     if not worst:
         return Markup()
@@ -30,7 +30,7 @@ def worst_cases(evaluation: Evaluation, videos: IndexedVideos) -> Markup:
 
 
 def false_alarms(evaluation: Evaluation, videos: IndexedVideos) -> Markup:
-    """The absent questions that are answered, and with the best scores."""
+    """Draw the absent questions that are answered with the best scores."""
     answered = [answer for answer in evaluation.answers if answer.is_absent and not evaluation.is_rejected(answer)]
     if not answered:
         return Markup()
@@ -44,7 +44,7 @@ def false_alarms(evaluation: Evaluation, videos: IndexedVideos) -> Markup:
     )
 
 
-def _case(name: str, answer: Answer, videos: IndexedVideos) -> Markup:
+def _case(name: str, answer: ScoredAnswer, videos: IndexedVideos) -> Markup:
     figures = [f"qid {answer.query_id}", answer.video]
     if not answer.is_absent:
         figures += [
@@ -63,10 +63,10 @@ def _case(name: str, answer: Answer, videos: IndexedVideos) -> Markup:
     )
 
 
-def _line(name: str, answer: Answer) -> Markup:
-    true = [Stretch(*window, "true", f"true: {_between(*window)}") for window in answer.truth]
+def _line(name: str, answer: ScoredAnswer) -> Markup:
+    true = [TimelineSpan(*window, "true", f"true: {_between(*window)}") for window in answer.truth]
     found = [
-        Stretch(start, end, "later" if rank else "found", f"found {rank + 1}: {_between(start, end)}, {score:.3f}")
+        TimelineSpan(start, end, "later" if rank else "found", f"found {rank + 1}: {_between(start, end)}, {score:.3f}")
         for rank, (start, end, score) in enumerate(answer.found)
     ]
     ends = [stretch.end_seconds for stretch in (*true, *found)]
@@ -77,7 +77,7 @@ def _line(name: str, answer: Answer) -> Markup:
     return time_line(Caption(name, answer.text, said), rows, end)
 
 
-def _true_pictures(answer: Answer, videos: IndexedVideos) -> list[Markup]:
+def _true_pictures(answer: ScoredAnswer, videos: IndexedVideos) -> list[Markup]:
     return [
         tag(
             "figure",
@@ -89,7 +89,7 @@ def _true_pictures(answer: Answer, videos: IndexedVideos) -> list[Markup]:
     ]
 
 
-def _found_pictures(answer: Answer, videos: IndexedVideos) -> list[Markup]:
+def _found_pictures(answer: ScoredAnswer, videos: IndexedVideos) -> list[Markup]:
     return [
         tag(
             "figure",

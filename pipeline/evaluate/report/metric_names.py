@@ -1,4 +1,4 @@
-"""What metrics mean, in a few words."""
+"""Short explanations of metrics."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MEANINGS = (
 
 
 def meaning_of(metric: str) -> str:
-    """A few words on a metric; nothing on one that is not known."""
+    """Explain a metric in a few words; empty for an unknown one."""
     for pattern, said in _MEANINGS:
         if match := re.fullmatch(pattern, metric):
             return match.expand(said)

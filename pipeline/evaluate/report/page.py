@@ -1,18 +1,18 @@
-"""An evaluation as one page for people: metrics with intervals, thresholds, concepts, and the worst answers."""
+"""The HTML page of an evaluation: metrics with intervals, thresholds, concepts and the worst answers."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import fields
 
-from pipeline.evaluate import Answer, ConceptScore, Evaluation, RejectionCurve, RejectionPoint
+from pipeline.evaluate import ConceptScore, Evaluation, RejectionCurve, RejectionPoint, ScoredAnswer
 from pipeline.evaluate.report.cases import false_alarms, worst_cases
 from pipeline.evaluate.report.metric_names import meaning_of
 from pipeline.evaluate.report.style import EVALUATION_STYLE
 from pipeline.render.markup import Markup, tag
 from pipeline.render.page import cards, legend, page, section, table
-from pipeline.render.plot_frame import Caption, percent
-from pipeline.render.score_plots import Bar, Share, interval_mark, score_bars, shares
+from pipeline.render.plot_area import Caption, percent
+from pipeline.render.score_plots import Bar, ShareSeries, interval_mark, score_bars, shares
 from pipeline.render.text import file_name
 from pipeline.video import IndexedVideos
 
@@ -28,7 +28,7 @@ _OUTCOMES = {
 
 
 def evaluation_page(evaluation: Evaluation, *, labels: str, library: str, videos: IndexedVideos) -> str:
-    """One HTML document that needs nothing else.
+    """Draw an evaluation as one self-contained HTML document.
 
     Args:
         evaluation: What is shown.
@@ -99,7 +99,7 @@ def _outcome_bar(evaluation: Evaluation) -> Markup:
     return tag("div", tag("div", *parts, class_="share"), tag("p", *said, class_="legend"))
 
 
-def _outcome(evaluation: Evaluation, answer: Answer) -> str:
+def _outcome(evaluation: Evaluation, answer: ScoredAnswer) -> str:
     if evaluation.is_rejected(answer):
         return "nothing"
     if answer.first_iou >= 0.5:
@@ -144,13 +144,15 @@ def _rejection(evaluation: Evaluation) -> Markup:
         return section(title, tag("p", "No question was answered with anything.", class_="quiet"))
     said = _verdict(curve)
     rejected = [
-        Share("absent, answered with nothing", "rejected", [point.absent_rejected for point in points]),
-        Share("true, answered with nothing", "lost", [point.true_lost for point in points]),
-        Share("true and right, answered with nothing", "right-lost", [point.right_lost or 0.0 for point in points]),
+        ShareSeries("absent, answered with nothing", "rejected", [point.absent_rejected for point in points]),
+        ShareSeries("true, answered with nothing", "lost", [point.true_lost for point in points]),
+        ShareSeries(
+            "true and right, answered with nothing", "right-lost", [point.right_lost or 0.0 for point in points]
+        ),
     ]
     answered = [
-        Share("precision", "precise", [point.precision or 0.0 for point in points]),
-        Share("recall", "recalled", [point.recall for point in points]),
+        ShareSeries("precision", "precise", [point.precision or 0.0 for point in points]),
+        ShareSeries("recall", "recalled", [point.recall for point in points]),
     ]
     operating = curve.operating
     where = None if operating is None else operating.threshold

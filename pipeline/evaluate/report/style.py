@@ -1,4 +1,4 @@
-"""What an evaluation's page adds to the style of all pages."""
+"""CSS of the evaluation page."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from pipeline.encode.device_faults import GuardedEncoder, fault_of
+from pipeline.encode.device_faults import RecoveringEncoder, fault_of
 from pipeline.encode.protocol import Encoder, Preprocessing
 from pipeline.errors import MomentseekError
 from pipeline.execution.per_video.frame_batches import Reading, sampled_batches
@@ -132,7 +132,7 @@ class EncoderProcess:
             # Ray allows one thread a processor held. Readers mostly wait for the encoder, so idle ones are lent to it.
             os.environ["OMP_NUM_THREADS"] = str(len(os.sched_getaffinity(0)))
         self._encoder = encoder
-        self._model: GuardedEncoder | None = None
+        self._model: RecoveringEncoder | None = None
 
     def preprocessing(self) -> Preprocessing | MomentseekError:
         """What readers need of the model; an error of ours travels as a value, since Ray would wrap it."""
@@ -165,7 +165,7 @@ class EncoderProcess:
             return DeviceFault.of(model.fault)
         return Encoded(results, watch.seconds, _node_id())
 
-    def _opened(self) -> GuardedEncoder:
+    def _opened(self) -> RecoveringEncoder:
         if self._model is None:
-            self._model = GuardedEncoder(self._encoder.open())
+            self._model = RecoveringEncoder(self._encoder.open())
         return self._model

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pipeline.evaluate import Answer, question_differences
+from pipeline.evaluate import ScoredAnswer, question_differences
 from pipeline.experiments.report.figures import METRIC, VariantFigures
 from pipeline.render.markup import Markup, joined, tag
 from pipeline.render.page import legend, section
-from pipeline.render.plot_frame import Caption
-from pipeline.render.score_plots import Stretch, time_line
+from pipeline.render.plot_area import Caption
+from pipeline.render.score_plots import TimelineSpan, time_line
 from pipeline.render.thumbnails import thumbnail
 from pipeline.timecode import format_seconds
 from pipeline.video import IndexedVideos
@@ -42,7 +42,11 @@ def wins_and_losses(before: VariantFigures, after: VariantFigures, columns: Mark
 
 
 def _cases(
-    title: str, name: str, found: list[tuple[Answer, Answer, float]], names: tuple[str, str], videos: IndexedVideos
+    title: str,
+    name: str,
+    found: list[tuple[ScoredAnswer, ScoredAnswer, float]],
+    names: tuple[str, str],
+    videos: IndexedVideos,
 ) -> list[Markup]:
     if not found:
         return []
@@ -50,7 +54,9 @@ def _cases(
     return [tag("h3", title, class_="cases"), *cases]
 
 
-def _case(name: str, one: Answer, other: Answer, rise: float, names: tuple[str, str], videos: IndexedVideos) -> Markup:
+def _case(
+    name: str, one: ScoredAnswer, other: ScoredAnswer, rise: float, names: tuple[str, str], videos: IndexedVideos
+) -> Markup:
     before, after = (100 * answer.scores[METRIC] for answer in (one, other))
     said = f"{one.video} \u00b7 average precision {before:.1f} \u2192 {after:.1f} ({100 * rise:+.1f})"
     shown = [_true(one, videos), *(_found(*each, videos) for each in zip((one, other), names, strict=True))]
@@ -64,30 +70,30 @@ def _case(name: str, one: Answer, other: Answer, rise: float, names: tuple[str, 
     )
 
 
-def _line(name: str, one: Answer, other: Answer) -> Markup:
-    true = [Stretch(*window, "true", f"true: {_between(*window)}") for window in one.truth]
+def _line(name: str, one: ScoredAnswer, other: ScoredAnswer) -> Markup:
+    true = [TimelineSpan(*window, "true", f"true: {_between(*window)}") for window in one.truth]
     rows = [("true", true), ("first", _stretches(one)), ("second", _stretches(other))]
     end = max((stretch.end_seconds for _, stretches in rows for stretch in stretches), default=1.0)
     told = "; ".join(f"{row}: {', '.join(each.tip for each in found) or 'nothing'}" for row, found in rows)
     return time_line(Caption(name, one.text, told), rows, one.duration_seconds or end)
 
 
-def _stretches(answer: Answer) -> list[Stretch]:
+def _stretches(answer: ScoredAnswer) -> list[TimelineSpan]:
     found = [
-        Stretch(start, end, "later" if rank else "found", f"{rank + 1}: {_between(start, end)}, {score:.3f}")
+        TimelineSpan(start, end, "later" if rank else "found", f"{rank + 1}: {_between(start, end)}, {score:.3f}")
         for rank, (start, end, score) in enumerate(answer.found[:_ROWS])
     ]
     # The first moment is drawn last, over those that touch it.
     return found[::-1]
 
 
-def _true(answer: Answer, videos: IndexedVideos) -> Markup:
+def _true(answer: ScoredAnswer, videos: IndexedVideos) -> Markup:
     start, end = answer.truth[0]
     picture = thumbnail(videos, answer.video_id, (start + end) / 2, "true")
     return _figure(picture, "true", "", _between(start, end), "true")
 
 
-def _found(answer: Answer, name: str, videos: IndexedVideos) -> Markup:
+def _found(answer: ScoredAnswer, name: str, videos: IndexedVideos) -> Markup:
     if not answer.moments:
         return _figure(tag("div", "nothing found", class_="none"), name, "", "", None)
     start, end, score = answer.found[0]

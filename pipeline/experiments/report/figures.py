@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.evaluate import Difference, Evaluation, compare, holm
+from pipeline.evaluate import Evaluation, MetricDifference, compare, holm
 from pipeline.experiments.results import pareto_front
 
 __all__ = ["COSTS", "METRIC", "Compared", "ExperimentFigures", "VariantFigures", "compared", "contrast"]
@@ -106,7 +106,7 @@ class Compared:
     """
 
     variant: VariantFigures
-    difference: Difference
+    difference: MetricDifference
     p_value: float
 
 

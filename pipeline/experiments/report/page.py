@@ -20,7 +20,7 @@ from pipeline.experiments.report.style import EXPERIMENT_STYLE
 from pipeline.experiments.results import ExperimentResult, VariantResult
 from pipeline.render.markup import Markup, joined, tag
 from pipeline.render.page import cards, folded, legend, page, section, table
-from pipeline.render.plot_frame import Caption, percent
+from pipeline.render.plot_area import Caption, percent
 from pipeline.render.text import file_name
 from pipeline.run_config import RunConfig
 from pipeline.timecode import format_seconds

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.render.markup import Markup, joined, tag
-from pipeline.render.plot_frame import WIDTH, Caption, picture
+from pipeline.render.plot_area import WIDTH, Caption, picture
 
 __all__ = ["Point", "difference_mark", "question_columns", "scatter"]
 

@@ -1,4 +1,4 @@
-"""The collections behind the one name that is searched: made, checked, built beside one another, and swapped."""
+"""Milvus collections behind an alias: create, check, build a replacement, swap and drop."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from pipeline.parsing import parse_json
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
 
-__all__ = ["Found", "MilvusCollections"]
+__all__ = ["FoundCollection", "MilvusCollections"]
 
 _log = logging.getLogger(__name__)
 
@@ -46,8 +46,8 @@ _LAST_TIME = 253_402_300_799.0
 
 
 @dataclass(frozen=True)
-class Found:
-    """The collection that answers: its own name, the length of its vectors and Milvus's name of its kind."""
+class FoundCollection:
+    """The active collection: its own name, its vectors' length and Milvus's name of its index type."""
 
     collection: str
     dimension: int
@@ -55,7 +55,7 @@ class Found:
 
 
 class MilvusCollections:
-    """The name that is searched is an alias, and the collection behind it is NAME_1, NAME_2, ...
+    """The collections of one index: NAME_1, NAME_2, ... behind an alias, which is what is searched.
 
     A new one is built beside the one that answers, and takes over in one step (alter_alias); what a killed builder left
     behind is dropped by the next. A plain collection of that name, as older versions made, is taken over like another.
@@ -73,8 +73,8 @@ class MilvusCollections:
         self._owner = owner
         self._kind = kind
 
-    def find(self) -> Found | None:
-        """The collection that answers, checked and loaded; None where there is none.
+    def find(self) -> FoundCollection | None:
+        """Find, check and load the active collection; None where there is none.
 
         Raises:
             FingerprintMismatchError: It holds another encoder's vectors.
@@ -82,10 +82,10 @@ class MilvusCollections:
         """
         return self._connection.ask("open", self._find)
 
-    def create(self, dimension: int) -> Found:
-        """Make the first collection; another client may have been quicker, and then it is that one."""
+    def create(self, dimension: int) -> FoundCollection:
+        """Create the first collection, or return the one that another client has just created."""
 
-        def create(client: MilvusClient) -> Found:
+        def create(client: MilvusClient) -> FoundCollection:
             first = f"{self._name}_1"
             self._make(client, first, dimension, builder="")
             self._point_at(client, first)
@@ -97,7 +97,7 @@ class MilvusCollections:
         return self._connection.ask("write to", create)
 
     def build(self, dimension: int) -> str:
-        """Make an empty collection beside the one that answers; its name.
+        """Create an empty collection beside the active one and return its name.
 
         Raises:
             MomentIndexError: Another rebuild is under way.
@@ -105,7 +105,7 @@ class MilvusCollections:
         return self._connection.ask("write to", lambda client: self._build(client, dimension))
 
     def swap(self, fresh: str) -> None:
-        """Let a built collection answer, and drop the one before."""
+        """Make a built collection active, and drop the one before."""
         before = self._connection.ask("write to", lambda client: self._swap(client, fresh))
         _building.discard((self._connection.place, fresh))
         if before is not None:
@@ -115,15 +115,15 @@ class MilvusCollections:
             self.drop(before)
 
     def target(self) -> str | None:
-        """The collection that answers now, looked up by the alias alone; None where there is no alias."""
+        """Look up the active collection by the alias alone; None where there is no alias."""
         return self._connection.ask("read", self._target)
 
     def drop(self, collection: str) -> None:
-        """Drop a collection that doesn't answer."""
+        """Drop a collection that is not active."""
         _building.discard((self._connection.place, collection))
         self._connection.ask("write to", lambda client: client.drop_collection(collection))
 
-    def _find(self, client: MilvusClient) -> Found | None:
+    def _find(self, client: MilvusClient) -> FoundCollection | None:
         if not client.has_collection(self._name) and not self._recovered(client):
             return None
         description = client.describe_collection(self._name)
@@ -131,7 +131,7 @@ class MilvusCollections:
         client.load_collection(self._name)
         kinds = client.describe_index(self._name, "embedding") or {}
         dimension = int(fields["embedding"]["params"]["dim"])
-        return Found(str(description["collection_name"]), dimension, str(kinds.get("index_type", "")))
+        return FoundCollection(str(description["collection_name"]), dimension, str(kinds.get("index_type", "")))
 
     def _recovered(self, client: MilvusClient) -> bool:
         """A plain collection that was being taken over when its rebuild was killed answers again."""

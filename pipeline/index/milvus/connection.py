@@ -1,4 +1,4 @@
-"""A line to Milvus that outlasts trouble: what will pass is waited for, what won't is an error at once."""
+"""Connection to Milvus: retries passing errors and reports others at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from pipeline.errors import IndexDamagedError, MomentIndexError
 from pipeline.index.foreign_text import no_space, shown
 from pipeline.index.milvus.lite.folder import silence
-from pipeline.index.milvus.lite.shared import SharedLite, open_shared
+from pipeline.index.milvus.lite.open_folders import LiteReference, open_reference
 from pipeline.index.settings import Indexing
 
 if TYPE_CHECKING:
@@ -111,27 +111,27 @@ class MilvusConnection:
 
     @property
     def is_in_folder(self) -> bool:
-        """Whether no other process can be at work there."""
+        """Whether no other process can use this Milvus."""
         return self._folder is not None
 
     @property
     def is_exclusive(self) -> bool:
-        """Whether no other index can be at work there, of this process or another."""
+        """Whether no other index, of this process or another, can use this Milvus."""
         return self._folder is not None and self._folder.is_alone
 
     def broken(self, problem: str) -> MomentIndexError:
-        """The error for rows that are not as momentseek writes them."""
+        """Make the error for rows that are not as momentseek writes them."""
         said = f"the index in {self.place!r} is broken: {problem}; to make it anew: momentseek index rebuild"
         is_own = self._folder is not None and self._folder.is_own
         return IndexDamagedError(said) if is_own else MomentIndexError(said)
 
     @property
     def uri(self) -> str:
-        """Where this process finds it."""
+        """The address of Milvus for this process."""
         return self._folder.uri if self._folder is not None else self.place
 
     def ask(self, what: str, request: Callable[[MilvusClient], T]) -> T:
-        """Make a request that may be made twice; again, ever more slowly, while Milvus is away or refuses for now.
+        """Make an idempotent request, and retry with back-off while Milvus is away or refuses temporarily.
 
         Args:
             what: What it does to the index, for the message: "open", "read", "search" or "write to".
@@ -177,7 +177,7 @@ class MilvusConnection:
                 return answer
 
     def close(self) -> None:
-        """Give it back; closing twice is harmless."""
+        """Close the connection; closing twice is harmless."""
         if self._closed:
             return
         self._closed = True
@@ -211,7 +211,7 @@ class _OneRequest:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether what Milvus or gRPC says passes by itself: it is away, starting, loading or has too much to do."""
+    """Whether an error of Milvus or gRPC is temporary: it is away, starting, loading or overloaded."""
     said = str(getattr(error, "message", "") or error).lower()
     if any(words in said for words in _LASTING_WORDS) or no_space(error):
         return False
@@ -226,7 +226,7 @@ def is_passing(error: BaseException) -> bool:
 
 
 def is_gone(error: BaseException) -> bool:
-    """Whether Milvus says that there is no such collection."""
+    """Whether an error of Milvus means that the collection does not exist."""
     return getattr(error, "code", None) == _GONE
 
 
@@ -242,7 +242,7 @@ def _engine(version: object) -> str:
     return "lite" if text.startswith(("milvus_lite", "milvus-lite")) else "server"
 
 
-def _connected(settings: Indexing, folder: Path | None) -> tuple[SharedLite | None, MilvusClient]:
+def _connected(settings: Indexing, folder: Path | None) -> tuple[LiteReference | None, MilvusClient]:
     from pymilvus import MilvusClient
     from pymilvus.exceptions import MilvusException
 
@@ -258,7 +258,7 @@ def _connected(settings: Indexing, folder: Path | None) -> tuple[SharedLite | No
     place = Path(settings.uri).expanduser() if settings.uri is not None else folder
     if place is None:
         raise MomentIndexError("there is no place for the index: set index.uri to a local folder or a Milvus server")
-    lite = open_shared(place, is_own=settings.uri is None)
+    lite = open_reference(place, is_own=settings.uri is None)
     try:
         return lite, MilvusClient(lite.uri, timeout=_CONNECT_SECONDS, grpc_options=_ONE_CONNECTION)
     except BaseException as error:

@@ -1,4 +1,4 @@
-"""Segments in Milvus: Lite in a folder, or a server."""
+"""The index in Milvus, in a Milvus Lite folder or on a server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import ConfigError, FingerprintMismatchError, MomentIndexError, QueryError
-from pipeline.index.milvus.collections import Found, MilvusCollections
+from pipeline.index.milvus.collections import FoundCollection, MilvusCollections
 from pipeline.index.milvus.connection import MilvusConnection, is_gone
 from pipeline.index.milvus.rows import MilvusRows
 from pipeline.index.protocol import Filter, Hit, Owner
@@ -74,7 +74,7 @@ class MilvusIndex:
     ) -> None:
         self._owner = Owner(owner) if isinstance(owner, str) else owner
         self._dimension = dimension
-        self._found: Found | None = None
+        self._found: FoundCollection | None = None
         self._found_at = 0.0
         self._searched: str | None = None
         self.collection = settings.collection or _own_name(self._owner)
@@ -171,7 +171,7 @@ class MilvusIndex:
         return self._again_if_gone(lambda: self._rows.video_count() if self._find() else 0)
 
     def replacement(self, dimension: int) -> _MilvusReplacement:
-        """An empty collection for vectors of that length, to be filled beside this one and to take over from it.
+        """Create an empty collection for vectors of that length, which is to take over from this one.
 
         Raises:
             FingerprintMismatchError: The present one holds vectors of another length.
@@ -185,7 +185,7 @@ class MilvusIndex:
         return _MilvusReplacement(self._collections, rows, fresh, self._forget)
 
     def close(self) -> None:
-        """Give the index back; closing twice is harmless."""
+        """Close the index; closing twice is harmless."""
         self._connection.close()
 
     def __enter__(self) -> MilvusIndex:
@@ -194,7 +194,7 @@ class MilvusIndex:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _find(self, *, anew: bool = False) -> Found | None:
+    def _find(self, *, anew: bool = False) -> FoundCollection | None:
         """The collection that answers, if any; looked at again before each write and every ten seconds.
 
         Somebody may have put another encoder's in its place.
@@ -203,21 +203,21 @@ class MilvusIndex:
             self._seen(self._collections.find())
         return self._found
 
-    def _seen(self, found: Found | None) -> None:
+    def _seen(self, found: FoundCollection | None) -> None:
         if found is not None and self._dimension not in (None, found.dimension):
             raise self._other_length(found, self._dimension)
         self._found, self._found_at = found, time.monotonic()
         if found is not None:
             self._dimension = found.dimension
 
-    def _other_length(self, found: Found, dimension: int | None) -> FingerprintMismatchError:
+    def _other_length(self, found: FoundCollection, dimension: int | None) -> FingerprintMismatchError:
         place = f"the collection {self.collection!r} in {self._connection.place!r}"
         return FingerprintMismatchError(f"{place} holds vectors of {found.dimension} numbers, not of {dimension}")
 
     def _forget(self) -> None:
         self._found = None
 
-    def _has_moved(self, found: Found) -> bool:
+    def _has_moved(self, found: FoundCollection) -> bool:
         """Whether a rebuild has put another collection in the place of the one that was found."""
         if self._connection.is_exclusive or self._collections.target() in (None, found.collection):
             return False
@@ -236,7 +236,7 @@ class MilvusIndex:
                 time.sleep(0.1)
         return work()
 
-    def _built_as(self, found: Found) -> Kind:
+    def _built_as(self, found: FoundCollection) -> Kind:
         """The settings' kind, or Milvus's defaults where the collection was built as another."""
         if self._kind.described()[0] == found.kind:
             return self._kind

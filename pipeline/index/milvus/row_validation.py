@@ -1,4 +1,4 @@
-"""Rows as Milvus gives them back, checked: a received folder or a strange server may hold anything."""
+"""Validation of rows that Milvus returns: a received folder or an unknown server may hold anything."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MOST_ORDINAL = 2**53
 
 
 def key_of(row: Mapping[str, Any]) -> str:
-    """The key of a row.
+    """Validate and return the key of a row.
 
     Raises:
         ValueError: It has none.
@@ -39,7 +39,7 @@ def key_of(row: Mapping[str, Any]) -> str:
 
 
 def video_id_of(row: Mapping[str, Any]) -> str:
-    """The id of a row's video.
+    """Validate and return the video id of a row.
 
     Raises:
         ValueError: It is not one.
@@ -51,7 +51,7 @@ def video_id_of(row: Mapping[str, Any]) -> str:
 
 
 def hit_of(found: Mapping[str, Any]) -> Hit:
-    """A row that a search found.
+    """Validate a search result and return it as a `Hit`.
 
     Raises:
         ValueError: It is not what momentseek writes.
@@ -63,7 +63,7 @@ def hit_of(found: Mapping[str, Any]) -> Hit:
 
 
 def row_of(row: Mapping[str, Any]) -> IndexedSegment:
-    """A row with its vector and metadata.
+    """Validate a row and return it with its vector and metadata.
 
     Raises:
         TypeError: It is not what momentseek writes.

@@ -1,4 +1,4 @@
-"""What is asked of one Milvus collection: its rows written, searched, read and deleted."""
+"""Rows of a Milvus collection: write, search, read and delete."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _TIE = 1e-6
 
 
 class MilvusRows:
-    """The rows of one collection, by its name or an alias. Every request may be made twice.
+    """The rows of one collection, by its name or an alias. All requests are idempotent.
 
     Args:
         connection: Where it is.
@@ -60,7 +60,7 @@ class MilvusRows:
         Args:
             vectors: float32 (Q, D) of unit length.
             top: Most hits of each.
-            where: Which rows are looked at.
+            where: Filter of the rows.
             effort: The kind's search parameters.
             sees_all: Whether it waits until a server knows all that anybody wrote before; else it knows what this
                 process wrote.

@@ -1,4 +1,4 @@
-"""The fields that a row has in Milvus."""
+"""The schema of a Milvus collection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["schema"]
 
 
 def schema(dimension: int) -> CollectionSchema:
-    """The fields of a row whose vector has that many numbers."""
+    """Build the collection schema for vectors of a length."""
     from pymilvus import DataType, MilvusClient
 
     fields = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)

@@ -1,1 +1,1 @@
-"""Choosing the videos that a question is about: by name, by metadata, and by the time of recording."""
+"""Filters: select videos by name, by metadata and by recording time."""

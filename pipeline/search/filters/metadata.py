@@ -1,4 +1,4 @@
-"""Videos chosen by their metadata, and what to say where none has what was asked for."""
+"""Metadata filter, with a hint where no video matches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def has_metadata(record: VideoRecord, where: Mapping[str, Scalar]) -> bool:
 
 
 def with_metadata(records: Sequence[VideoRecord], where: Mapping[str, Scalar]) -> list[VideoRecord]:
-    """The videos whose metadata has these entries, in their order.
+    """Select the videos whose metadata has these entries, in their order.
 
     Raises:
         QueryError: No video has an entry of one of the names.
@@ -55,7 +55,7 @@ def check_names(records: Iterable[VideoRecord], where: Iterable[str]) -> None:
 
 
 def metadata_hint(records: Sequence[VideoRecord], where: Mapping[str, Scalar]) -> str:
-    """Why no video has these entries, for people: what values their names have; empty where some video has all.
+    """Explain why no video has these entries, with the values that exist; empty where some video has all.
 
     Args:
         records: All videos of the library.
@@ -79,7 +79,7 @@ def metadata_hint(records: Sequence[VideoRecord], where: Mapping[str, Scalar]) -
 
 
 def metadata_text(metadata: Mapping[str, Scalar]) -> str:
-    """A video's metadata for people, as "camera=gate, floor=1"."""
+    """Format a video's metadata, as "camera=gate, floor=1"."""
     return ", ".join(
         f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in metadata.items()
     )

@@ -1,4 +1,4 @@
-"""The clock on the wall: when moments were recorded, on which dates and at what time of day."""
+"""Recording time filter: dates and times of day at which moments were recorded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _INTERVAL = re.compile(r"(\d\d?):(\d\d)(?::(\d\d))?\s*-\s*(\d\d?):(\d\d)(?::(\d\
 
 @dataclass(frozen=True)
 class TimeOfDay:
-    """A part of each day, by the clock of the place; it may run past midnight.
+    """A daily time range, in local time; it may run past midnight.
 
     Attributes:
         start_seconds: Seconds since midnight where it begins, included.
@@ -214,7 +214,7 @@ def _seconds_of_day(text: str, hours: int, minutes: int, seconds: int) -> int:
 
 
 def recording_begins(metadata: Mapping[str, Scalar], name: str) -> datetime | None:
-    """When a video's playback clock was at zero, as an entry of its metadata says; None where it does not say it.
+    """Read the start of a recording from an entry of a video's metadata; None where there is none.
 
     Args:
         metadata: Of the video.
@@ -226,7 +226,7 @@ def recording_begins(metadata: Mapping[str, Scalar], name: str) -> datetime | No
 
 
 def date_problem(said: Scalar) -> str | None:
-    """Why a value says no time of recording, with the accepted form; None where it says one."""
+    """Explain why a value is no recording time, with the accepted form; None where it is one."""
     if not isinstance(said, str):
         return f"{said!r} is no date and time: a number has no clock of a place; {_FORM}"
     if _is_date(said):
@@ -239,7 +239,7 @@ def date_problem(said: Scalar) -> str | None:
 
 
 def check_date(metadata: Mapping[str, Scalar], name: str) -> None:
-    """Refuse metadata whose time of recording is none, before a video is indexed with it.
+    """Refuse metadata with an invalid recording time, before a video is indexed with it.
 
     Args:
         metadata: Of a video.
@@ -254,7 +254,7 @@ def check_date(metadata: Mapping[str, Scalar], name: str) -> None:
 
 
 def recorded_at(begins: datetime | None, seconds: float) -> datetime | None:
-    """When what is shown at a second of a video was recorded; None where that is not known.
+    """Compute the recording time of a second of a video; None where unknown.
 
     Nor is it of a video from the last day that dates reach, which some write for "unknown".
     """

@@ -1,4 +1,4 @@
-"""Which videos a question may look at, as far as their records tell, and why not the others."""
+"""Selection of the videos to search from their records, with the reason for each that is skipped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Survey = Callable[[], tuple[Sequence[VideoRecord], Mapping[str, StoreError]]]
 
 @dataclass(frozen=True)
 class Selection:
-    """The videos that a question may look at.
+    """The videos to search.
 
     Attributes:
         records: Those videos, ordered by id.
@@ -41,7 +41,7 @@ class Selection:
 
 
 def select(query: Query, video_ids: Sequence[str], recorded_at: str, survey: Survey) -> Selection:
-    """Choose the videos of a library that a question may look at.
+    """Select the videos of a library that can answer a question.
 
     Args:
         query: The question.
@@ -77,7 +77,7 @@ def select(query: Query, video_ids: Sequence[str], recorded_at: str, survey: Sur
 
 
 def skipped_of(record: VideoRecord, query: Query, times: RecordingTimes | None, recorded_at: str) -> Skipped | None:
-    """Why no frame of a video can be an answer, as far as its record tells; None where one can.
+    """Explain from a video's record why none of its frames can be an answer; None where one can.
 
     Args:
         record: Of the video.
@@ -109,7 +109,7 @@ def _without_date(said: Scalar | None, name: str) -> str:
 
 
 def described_filters(query: Query, where: Filter) -> str:
-    """What restricts where a question looks, for people; empty where nothing does.
+    """Describe the filters of a question; empty where there are none.
 
     Args:
         query: The question.

@@ -1,4 +1,4 @@
-"""Finding videos by what people call them."""
+"""Lookup of videos by id, URI, file name or pattern."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _Lister = Callable[[], Sequence[VideoRecord]]
 
 
 class VideoNames:
-    """Finds videos by name; they are listed when it is first asked, and again only for a name that is not known."""
+    """Finds videos by name; lists them on first use, and again only for an unknown name."""
 
     def __init__(self) -> None:
         self._records: Sequence[VideoRecord] | None = None
 
     def find(self, names: Iterable[str], list_records: _Lister) -> tuple[str, ...]:
-        """The ids of the videos that go by these names, each once.
+        """Return the ids of the videos with these names, each once.
 
         Args:
             names: File names, paths, URIs or ids.
@@ -41,7 +41,7 @@ class VideoNames:
         return tuple(dict.fromkeys(video_id for name in names for video_id in self._found(name, list_records)))
 
     def forget(self) -> None:
-        """The videos may have changed."""
+        """Discard the cached list of videos."""
         self._records = None
 
     def _found(self, name: str, list_records: _Lister) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ class VideoNames:
 
 
 def match_videos(records: Sequence[VideoRecord], wanted: str) -> tuple[str, ...]:
-    """The ids of the videos that go by a name, in the order of `records`.
+    """Return the ids of the videos with a name, in the order of `records`.
 
     The first of these that fits any video decides: the id; a path or URI as it was indexed; the same path made
     absolute; the file's name; the file's name without its ending. Several videos can share a file name.
@@ -101,7 +101,7 @@ def is_pattern(name: str) -> bool:
 
 
 def match_pattern(records: Sequence[VideoRecord], pattern: str) -> tuple[str, ...]:
-    """The ids of the videos whose names match a pattern, in the order of `records`.
+    """Return the ids of the videos whose names match a pattern, in the order of `records`.
 
     `*`, `?` and `[...]` stay within a folder, and `**` is any number of folders. A pattern without / is matched with
     file names, any other with whole paths and URIs, a relative one made absolute.

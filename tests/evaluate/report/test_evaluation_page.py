@@ -19,8 +19,8 @@ from pipeline.evaluate import Evaluation, LabelledQuery, evaluate
 from pipeline.evaluate.report.metric_names import meaning_of
 from pipeline.evaluate.report.page import evaluation_page
 from pipeline.index import MemoryIndex
-from pipeline.render.plot_frame import Caption
-from pipeline.render.score_plots import Bar, Share, score_bars, shares
+from pipeline.render.plot_area import Caption
+from pipeline.render.score_plots import Bar, ShareSeries, score_bars, shares
 from pipeline.render.thumbnails import thumbnail
 from pipeline.testing.index import row, unit
 from pipeline.types import Moment
@@ -200,7 +200,7 @@ def test_plots_are_well_formed_and_described(library: TwoVideos) -> None:
 
 
 def test_shares_are_steps_that_hold_since_the_threshold_before() -> None:
-    plot = shares(CAPTION, thresholds=[0.0, 1.0], series=[Share("x", "lost", [0.0, 1.0])], marked=None)
+    plot = shares(CAPTION, thresholds=[0.0, 1.0], series=[ShareSeries("x", "lost", [0.0, 1.0])], marked=None)
     [line] = ElementTree.fromstring(plot).iter("polyline")
     points = [tuple(map(float, point.split(","))) for point in line.attrib["points"].split()]
     heights = [y for _, y in points]

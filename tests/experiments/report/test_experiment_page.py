@@ -9,21 +9,21 @@ import pytest
 from contracts.fake_videos import TrustedVideos, write_video
 from page_reader import read
 
-from pipeline.evaluate import Answer, Evaluation
+from pipeline.evaluate import Evaluation, ScoredAnswer
 from pipeline.evaluate.bootstrap import resampling_of
 from pipeline.experiments.report.figures import METRIC, ExperimentFigures, VariantFigures, compared, contrast
 from pipeline.experiments.report.page import experiment_page
 from pipeline.experiments.report.plots import Point, difference_mark, question_columns, scatter
-from pipeline.render.plot_frame import Caption
+from pipeline.render.plot_area import Caption
 from pipeline.types import Moment
 
 EVIL = "<script>alert('1')</script>&\"\x1b[31m"
 CAPTION = Caption("a", "b", "c")
 
 
-def answer(number: int, score: float, text: str = "a red car") -> Answer:
+def answer(number: int, score: float, text: str = "a red car") -> ScoredAnswer:
     moment = Moment(video_id="v", uri="v.mp4", start_seconds=1, end_seconds=3, best_seconds=1, score=score)
-    return Answer(
+    return ScoredAnswer(
         query_id=number,
         text=f"{text} {number}",
         video="yard",

@@ -1,1 +1,1 @@
-"""A Milvus Lite folder: checked, served to this process, and closed."""
+"""Milvus Lite folders: check, serve to this process, and close."""

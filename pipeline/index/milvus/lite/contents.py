@@ -1,4 +1,4 @@
-"""What Milvus Lite's files say, checked before it reads them: only what momentseek has it write is let through.
+"""Validation of the files of a Milvus Lite folder before Milvus Lite reads them.
 
 The files may come from others, and Milvus Lite believes them. The schema can name a service that rows are sent to with
 the user's key, the manifest and the write-ahead log can name paths elsewhere, and an index file of another kind is read
@@ -72,7 +72,7 @@ def check_aliases(folder: Path, *, are_own: bool) -> None:
 
 
 def is_of_momentseek(collection: Path) -> bool:
-    """Whether a collection's schema says that momentseek made it; False where that cannot be read."""
+    """Whether a collection's schema says that momentseek made it; False where it cannot be read."""
     try:
         properties = _object(collection / "schema.json").get("properties")
     except (OSError, ValueError, RecursionError):
@@ -81,7 +81,7 @@ def is_of_momentseek(collection: Path) -> bool:
 
 
 def check_collection(collection: Path, fields: Mapping[str, tuple[str, bool]]) -> None:
-    """Check all files that Milvus Lite would read of a collection; vectors and rows are not looked at.
+    """Check all files of a collection that Milvus Lite would read; vectors and rows are not checked.
 
     Args:
         collection: Its folder.

@@ -1,4 +1,4 @@
-"""Milvus Lite's engine, which reads a collection only once its files have been checked.
+"""Milvus Lite engine that reads a collection only after its files have been checked.
 
 Imported where a folder is opened: Milvus Lite takes a second to load.
 """

@@ -1,4 +1,4 @@
-"""The life of a Milvus Lite folder: served to this process, given back, and who else holds it.
+"""Opening, locking and closing of a Milvus Lite folder.
 
 Milvus Lite is an engine in this process behind a gRPC server. Both are started here rather than by
 `MilvusClient("name.db")`, which listens on a TCP port that every user of the machine can reach, hides a held lock
@@ -21,7 +21,7 @@ from pipeline.errors import IndexDamagedError, IndexLockedError, MomentIndexErro
 from pipeline.index.foreign_text import no_space, shown
 from pipeline.index.milvus.lite.contents import check_aliases, is_of_momentseek
 from pipeline.index.milvus.lite.read_only import is_writable, shadow
-from pipeline.index.milvus.lite.tree import check_place, emptied, hard_links, own_copy, wrong_files
+from pipeline.index.milvus.lite.tree import check_index_folder, emptied, hard_links, own_copy, wrong_files
 from pipeline.index.milvus.lite.unix_socket import PrivateSocket
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _MESSAGE_BYTES = 256 * 2**20
 
 
 def silence() -> None:
-    """Keep gRPC's and Milvus's own logs out of people's terminals, unless they were set to be there.
+    """Silence the logs of gRPC and Milvus in the terminal, unless the user enabled them.
 
     Their errors reach the caller as exceptions anyway.
     """
@@ -95,7 +95,7 @@ class LiteFolder:
     def _open(self, opened: ExitStack) -> None:
         folder = self._folder
         if self.is_own:
-            check_place(folder)
+            check_index_folder(folder)
         for kind, place in wrong_files(folder):
             raise self._damage(folder / place, ValueError(f"it holds {kind} ({shown(repr(place))})"))
         if self.is_read_only:
@@ -117,7 +117,7 @@ class LiteFolder:
 
     @property
     def refusal(self) -> MomentIndexError | None:
-        """Why a collection was not opened, if one wasn't; Milvus's own answers do not say what to do."""
+        """The reason why a collection was not opened, with advice; None where none was refused."""
         if self._engine.refused is None:
             return None
         place, error = self._engine.refused
@@ -144,20 +144,20 @@ class LiteFolder:
         return refusal
 
     def close(self) -> None:
-        """Stop serving and give the folder back; closing twice is harmless."""
+        """Stop the server and unlock the folder; closing twice is harmless."""
         if not self._closed:
             self._closed = True
             self._opened.close()
 
 
 def discard(folder: Path) -> None:
-    """Remove all that is in a library's own index folder, so that it can be made anew; no link is followed.
+    """Empty a library's own index folder, so that it can be rebuilt; no link is followed.
 
     Raises:
         IndexLockedError: A process holds it.
         MomentIndexError: It is no folder, or something in it cannot be removed.
     """
-    check_place(folder)
+    check_index_folder(folder)
     try:
         emptied(folder, kept=_LOCK)
     except BlockingIOError as error:

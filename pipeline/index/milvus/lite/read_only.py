@@ -1,4 +1,4 @@
-"""A folder of Milvus Lite that cannot be written to, as one that can.
+"""Shadow copies of read-only Milvus Lite folders, which Milvus Lite can open.
 
 Milvus Lite locks its folder and keeps logs in it, even where it only searches. It is therefore given a folder of its
 own for as long as it is open: small files are copied, large ones, which nobody here can change, are linked to.
@@ -17,7 +17,7 @@ _LOCK = "LOCK"
 
 
 def is_writable(folder: Path) -> bool:
-    """Whether this user can write to a folder, or make it where it is not there yet."""
+    """Whether this user can write to a folder, or create it."""
     place = folder.absolute()
     while not place.exists() and place != place.parent:
         place = place.parent
@@ -30,7 +30,7 @@ def _may(path: Path, mode: int) -> bool:
 
 
 def shadow(folder: Path, target: Path) -> None:
-    """Fill a folder with what another one has.
+    """Fill a folder with copies of, or links to, the files of another.
 
     Args:
         folder: May be missing.

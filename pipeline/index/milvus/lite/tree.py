@@ -1,4 +1,4 @@
-"""The files of a Milvus Lite folder before anything in it is opened: no links, no pipes, nothing shared.
+"""Checks of the directory tree of a Milvus Lite folder: no links, no pipes, nothing shared.
 
 The folder may come from others. Milvus Lite opens, overwrites and deletes files by their paths, so that a link in the
 folder would lead it elsewhere, and a pipe would stop it for ever.
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pipeline.errors import MomentIndexError
 
-__all__ = ["check_place", "emptied", "hard_links", "own_copy", "wrong_files"]
+__all__ = ["check_index_folder", "emptied", "hard_links", "own_copy", "wrong_files"]
 
 # Milvus Lite's own files are at most 7 folders deep (databases/D/collections/C/partitions/P/data).
 _MOST_DEPTH = 16
@@ -30,8 +30,8 @@ _KINDS = {
 }
 
 
-def check_place(folder: Path) -> None:
-    """Refuse a library's index folder that is no folder: what is below a library is not followed.
+def check_index_folder(folder: Path) -> None:
+    """Refuse an index folder that is a link or no folder: links below a library are not followed.
 
     Raises:
         MomentIndexError: It is a link or a file.
@@ -52,7 +52,7 @@ def check_place(folder: Path) -> None:
 
 
 def wrong_files(folder: Path) -> Iterator[tuple[str, str]]:
-    """What is neither a regular file nor a folder, as ("a link", "collections/x").
+    """Yield what is neither a regular file nor a folder, as ("a link", "collections/x").
 
     Raises:
         OSError: Something cannot be listed.
@@ -65,7 +65,7 @@ def wrong_files(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def hard_links(folder: Path) -> list[str]:
-    """Regular files that have other names, too: whoever overwrites one overwrites what the others name.
+    """List hard-linked files: overwriting one overwrites the file under its other names, too.
 
     Raises:
         OSError: Something cannot be listed.
@@ -74,7 +74,7 @@ def hard_links(folder: Path) -> list[str]:
 
 
 def own_copy(folder: Path, place: str) -> None:
-    """Put a copy of a file in its place, which has that one name alone.
+    """Replace a hard-linked file by a copy of its own.
 
     Raises:
         OSError: It cannot be copied.
@@ -95,7 +95,7 @@ def own_copy(folder: Path, place: str) -> None:
 
 
 def emptied(folder: Path, *, kept: str) -> None:
-    """Remove what is in a folder, while a file in it is locked; links are removed, and what they lead to is not.
+    """Empty a folder while holding the lock of a file in it; links are removed, not followed.
 
     Args:
         folder: No link.

@@ -1,4 +1,4 @@
-"""Unix domain sockets that no other user can reach, for the Milvus Lite server of this process.
+"""Private Unix domain sockets for the Milvus Lite server of this process.
 
 A TCP port on the loopback is open to every user of the machine, and Milvus Lite asks for no password. A socket in a
 folder of mode 0700 is open to its user alone; the kernel sees to that.
@@ -67,7 +67,7 @@ class PrivateSocket:
 
 
 def socket_prefix(folder: Path) -> str:
-    """What the names of an index folder's sockets begin with, whichever path leads to the folder."""
+    """Prefix of the names of an index folder's sockets, the same for every path to the folder."""
     seen = folder.stat()
     return hashlib.blake2b(f"{seen.st_dev}:{seen.st_ino}".encode(), digest_size=6).hexdigest()
 

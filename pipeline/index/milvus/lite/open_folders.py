@@ -1,4 +1,4 @@
-"""Milvus Lite folders that several indexes of one process have open at once.
+"""Registry of the Milvus Lite folders that this process has open, shared between indexes.
 
 Milvus Lite locks a folder for one engine, and a process can have several libraries open on it, as notebooks do. All of
 them use the engine that was opened first.
@@ -13,11 +13,11 @@ from pathlib import Path
 from pipeline.errors import MomentIndexError
 from pipeline.index.milvus.lite.folder import LiteFolder
 
-__all__ = ["SharedLite", "open_shared"]
+__all__ = ["LiteReference", "open_reference"]
 
 
-class SharedLite:
-    """One index's share of a folder that this process holds; the folder is given back with the last share.
+class LiteReference:
+    """A reference to an open Milvus Lite folder; the folder is closed with the last reference.
 
     Args:
         folder: The open folder.
@@ -31,7 +31,7 @@ class SharedLite:
 
     @property
     def uri(self) -> str:
-        """Where this process finds it."""
+        """The address of the folder's server for this process."""
         return self._folder.uri
 
     @property
@@ -41,12 +41,12 @@ class SharedLite:
 
     @property
     def is_read_only(self) -> bool:
-        """Whether what is written to it is lost."""
+        """Whether the folder is read-only, so that writes are lost."""
         return self._folder.is_read_only
 
     @property
     def refusal(self) -> MomentIndexError | None:
-        """Why a collection was not opened, if one wasn't."""
+        """The reason why a collection was not opened; None where none was refused."""
         return self._folder.refusal
 
     @property
@@ -55,7 +55,7 @@ class SharedLite:
         return self._identity is None or _users.get(self._identity, 1) == 1
 
     def close(self) -> None:
-        """Give the share back; closing twice is harmless."""
+        """Release the reference; closing twice is harmless."""
         with _lock:
             if self._closed:
                 return
@@ -69,8 +69,8 @@ class SharedLite:
             self._folder.close()
 
 
-def open_shared(place: Path, *, is_own: bool) -> SharedLite:
-    """Open a folder of Milvus Lite, or take a share of the one that this process has open already.
+def open_reference(place: Path, *, is_own: bool) -> LiteReference:
+    """Open a Milvus Lite folder, or reference the one that this process has open already.
 
     A folder that was removed and made again meanwhile is another one. One that is read-only is copied for each index,
     and is not shared.
@@ -89,12 +89,12 @@ def open_shared(place: Path, *, is_own: bool) -> SharedLite:
         known = _open.get(identity) if identity is not None else None
         if identity is not None and known is not None and known.is_own == is_own:
             _users[identity] += 1
-            return SharedLite(known, identity)
+            return LiteReference(known, identity)
         folder = LiteFolder(place, is_own=is_own)
         identity = None if folder.is_read_only else _identity_of(place)
         if identity is not None:
             _open[identity], _users[identity] = folder, 1
-        return SharedLite(folder, identity)
+        return LiteReference(folder, identity)
 
 
 def _identity_of(place: Path) -> tuple[int, int] | None:

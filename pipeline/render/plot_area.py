@@ -1,4 +1,4 @@
-"""What plots as SVG share: their frame, their axes, and what is told of them.
+"""Plot area of SVG plots: scales, axes, ticks and captions.
 
 Their colours are classes, which the page's style gives for light and dark.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pipeline.render.markup import Markup, joined, tag
 
-__all__ = ["LEFT", "RIGHT", "TOP", "WIDTH", "Caption", "Frame", "percent", "picture", "shortened", "ticks"]
+__all__ = ["LEFT", "RIGHT", "TOP", "WIDTH", "Caption", "PlotArea", "percent", "picture", "shortened", "ticks"]
 
 WIDTH = 960.0
 LEFT, RIGHT, TOP = 56.0, 12.0, 14.0
@@ -20,7 +20,7 @@ _FOOT = 28.0
 
 @dataclass(frozen=True)
 class Caption:
-    """What is told of a plot to those who don't see it: a name, unique on its page, a title and a description."""
+    """Accessible caption of a plot: a name that is unique on its page, a title and a description."""
 
     name: str
     title: str
@@ -28,8 +28,8 @@ class Caption:
 
 
 @dataclass(frozen=True)
-class Frame:
-    """Where the values of a plot lie on the picture; x from `x_start` to `x_end`, y from 0 to `y_end`."""
+class PlotArea:
+    """Scales of a plot, from values to pixels; x from `x_start` to `x_end`, y from 0 to `y_end`."""
 
     height: float
     x_end: float
@@ -37,11 +37,11 @@ class Frame:
     x_start: float = 0.0
 
     def x(self, value: float) -> float:
-        """From the picture's left."""
+        """Pixels from the picture's left edge."""
         return LEFT + (value - self.x_start) / (self.x_end - self.x_start or 1.0) * (WIDTH - LEFT - RIGHT)
 
     def y(self, value: float) -> float:
-        """From the picture's top."""
+        """Pixels from the picture's top edge."""
         return self.height - _FOOT - min(1.0, value / self.y_end) * (self.height - TOP - _FOOT)
 
     def axes(
@@ -51,7 +51,7 @@ class Frame:
         x_said: Callable[[float], str],
         y_said: Callable[[float], str],
     ) -> Markup:
-        """Lines at the values of y, and what is written at both axes."""
+        """Draw grid lines and the tick labels of both axes."""
         parts = []
         for value in y_ticks:
             y = self.y(value)
@@ -66,7 +66,7 @@ class Frame:
 
 
 def picture(caption: Caption, height: float, content: Markup, *, width: float = WIDTH) -> Markup:
-    """A plot as an element, told to those who don't see it."""
+    """Make the SVG element of a plot, with its accessible caption."""
     title, said = f"{caption.name}-title", f"{caption.name}-said"
     titles = tag("title", caption.title, id=title), tag("desc", caption.said, id=said)
     return tag(
@@ -75,7 +75,7 @@ def picture(caption: Caption, height: float, content: Markup, *, width: float = 
 
 
 def shortened(text: str, most: int) -> str:
-    """The text, its middle left out where it is longer."""
+    """Shorten a text in its middle to `most` characters."""
     return text if len(text) <= most else f"{text[: most // 2]}…{text[-(most // 2) + 1 :]}"
 
 
@@ -90,5 +90,5 @@ def ticks(most: float, count: int) -> list[float]:
 
 
 def percent(share: float) -> str:
-    """As "12 %"."""
+    """Format a share as "12 %"."""
     return f"{share:.0%}".replace("%", " %")
