@@ -9,7 +9,7 @@ from pipeline.encode import Encoder, OpenEncoder
 from pipeline.execution import Executor, Stages
 from pipeline.index import MomentIndex
 from pipeline.run_config import RunConfig
-from pipeline.runs.log import RunRecorder
+from pipeline.runs.recorder import RunRecorder
 from pipeline.search import Pictures, Searcher
 from pipeline.search.filters.selection import Survey
 from pipeline.store import FailureLog, ParquetStore, ReadableStore
