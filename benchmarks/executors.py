@@ -122,7 +122,7 @@ def by_ray_data(paths: list[str], stages: Stages, *, decode_cpus: float) -> int:
 
     DataContext.get_current().enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    ledger = Ledger(stages, rows_per_write=1000)
+    ledger = Ledger(stages.sink, rows_per_write=1000)
     ids = {path: content_id(path) for path in paths}
     for path in paths:
         ledger.admit(Source(path), ids[path])

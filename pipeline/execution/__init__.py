@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pipeline.execution.in_process import InProcessExecutor
+from pipeline.execution.ledger.sinks import LibrarySink, StoreSink
 from pipeline.execution.progress import OnProgress, ProgressEvent
-from pipeline.execution.protocol import Executor, Stages
+from pipeline.execution.protocol import EmbeddingSink, Executor, Stages
 from pipeline.execution.settings import Execution
 from pipeline.execution.stopping import StopRequest
 
@@ -17,13 +18,16 @@ if TYPE_CHECKING:
     from pipeline.execution.ray.encoder_actors import KeptEncoders
 
 __all__ = [
+    "EmbeddingSink",
     "Execution",
     "Executor",
     "InProcessExecutor",
+    "LibrarySink",
     "OnProgress",
     "ProgressEvent",
     "Stages",
     "StopRequest",
+    "StoreSink",
     "for_several_batches",
     "is_on_cluster",
     "make_executor",

@@ -69,7 +69,7 @@ class InProcessExecutor:
             ExecutionError: The encoder's device broke, which only another process outlives.
             BaseException: The error of a request to stop.
         """
-        ledger = Ledger(self._stages, rows_per_write=1)
+        ledger = Ledger(self._stages.sink, rows_per_write=1)
         meter = ProgressMeter(self._on_progress, is_searching=bool(self._stages.sampler.cut_searches))
         worker = _Worker(self._stages, self._settings.batch_frames, meter, self._stop)
         for source in sources:

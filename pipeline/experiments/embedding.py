@@ -19,18 +19,15 @@ import numpy as np
 
 from pipeline.encode import make_encoder
 from pipeline.errors import ExecutionError, VideoError
-from pipeline.execution import Execution, OnProgress, Stages, for_several_batches, make_executor
+from pipeline.execution import Execution, OnProgress, Stages, StoreSink, for_several_batches, make_executor
 from pipeline.execution.stage_times import Stopwatch
 from pipeline.experiments.joint_sampling import Known, Shared
 from pipeline.experiments.settings import Variant
 from pipeline.experiments.stores import SharedStore
-from pipeline.index import MemoryIndex
 from pipeline.io.settings import Fetching
 from pipeline.run_config import RunConfig
 from pipeline.sampling import FixedRate, FrameSampler
 from pipeline.sampling.shots.detector import CutDetection
-from pipeline.segment import FixedWindows, MeanPooling
-from pipeline.segment.row_recipe import RowRecipe
 from pipeline.store import Outline, ParquetStore
 from pipeline.types import Source, Status, VideoReport
 from pipeline.uris import kept_name
@@ -188,10 +185,8 @@ def _embed_together(
         decoder=make_decoder(config.decoding, config.fetching),
         sampler=Shared(tuple(each.sampling for each in configs), known),
         encoder=make_encoder(config.encoder),
-        store=SharedStore(stores, found),
-        # Rows are made of each sampling's own frames later on; an executor wants to write some.
-        recipe=RowRecipe(segmenter=FixedWindows(length_seconds=3600.0), aggregator=MeanPooling(), fingerprint="none"),
-        index=MemoryIndex(),
+        # Rows are made of each sampling's own frames later on.
+        sink=StoreSink(SharedStore(stores, found)),
         fetching=config.fetching,
     )
     yield from make_executor(execution, stages, on_progress=on_progress, kept=kept).run(sources)

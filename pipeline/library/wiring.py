@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 
 from pipeline.encode import Encoder, OpenEncoder
-from pipeline.execution import Executor, Stages
+from pipeline.execution import Executor, LibrarySink, Stages
 from pipeline.index import MomentIndex
 from pipeline.run_config import RunConfig
 from pipeline.runs.recorder import RunRecorder
@@ -88,9 +88,7 @@ def stages_of(config: RunConfig, encoder: Encoder, store: ParquetStore, index: M
         decoder=make_decoder(config.decoding, config.fetching),
         sampler=config.sampling,
         encoder=encoder,
-        store=store,
-        recipe=config.row_recipe,
-        index=index,
+        sink=LibrarySink(store=store, recipe=config.row_recipe, index=index),
         fetching=config.fetching,
     )
 

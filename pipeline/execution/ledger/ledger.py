@@ -12,7 +12,7 @@ from pipeline.execution.ledger.index_writer import RowWriter
 from pipeline.execution.ledger.reports import ALREADY_INDEXED, record_of, report_as_before, report_of, twin_report
 from pipeline.execution.per_video.messages import Failure, Lost, VideoEnd, failure_of
 from pipeline.execution.progress import LedgerCounts
-from pipeline.execution.protocol import Stages
+from pipeline.execution.protocol import EmbeddingSink
 from pipeline.execution.stage_times import Stopwatch
 from pipeline.index.validation import check_metadata
 from pipeline.types import FrameEmbeddings, IndexedSegment, Scalar, Source, Status, VideoRecord, VideoReport
@@ -43,14 +43,14 @@ class Ledger:
     `reports`, those of written videos after their rows are in the index, which is asked and written in batches.
 
     Args:
-        stages: Store, index and what makes rows.
+        sink: Takes the embeddings of the batch.
         rows_per_write: Rows that are gathered before the index is written.
         patience_seconds: A written video waits no longer than this for others, or than ten times what the last writing
             took, but for no more than ten seconds.
     """
 
-    def __init__(self, stages: Stages, *, rows_per_write: int, patience_seconds: float = 1.0) -> None:
-        self._stages = stages
+    def __init__(self, sink: EmbeddingSink, *, rows_per_write: int, patience_seconds: float = 1.0) -> None:
+        self._sink = sink
         self._rows_per_write = rows_per_write
         self._patience_seconds = patience_seconds
         self._started: dict[str, float] = {}
@@ -61,7 +61,7 @@ class Ledger:
         # Of which videos this batch has said the metadata: the first that says any counts.
         self._described: set[str] = set()
         self._known: list[_Known] = []
-        self._writer = RowWriter(stages.index)
+        self._writer = RowWriter(sink)
         self._oldest = 0.0
         self._reports: list[VideoReport] = []
         self._counts = Counter[Status]()
@@ -120,9 +120,9 @@ class Ledger:
         record = record_of(names, described, frames, end)
         try:
             with self._store_watch:
-                self._stages.store.write(record, frames)
+                self._sink.store.write(record, frames)
                 replaced = self._take_names(record.video_id, names)
-            rows = self._stages.recipe.rows(frames, record.metadata)
+            rows = self._sink.rows(frames, record.metadata)
         except (ConfigError, StoreFullError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
@@ -188,7 +188,7 @@ class Ledger:
             self._settle_twin(source, self._failed[video_id])
             return True
         try:
-            record = self._stages.store.record(video_id)
+            record = self._sink.store.record(video_id)
             if record is None:
                 return False
             if video_id in self._well:
@@ -203,39 +203,38 @@ class Ledger:
 
     def _revisit(self, source: Source, record: VideoRecord, started: float) -> None:
         """A video that the store holds: note its name and metadata, and see that the index has its rows."""
-        stages = self._stages
+        sink = self._sink
         record, replaced = self._named(record.video_id, source)
         self._described.update([record.video_id] if source.metadata else [])
-        frames = stages.store.read(record.video_id)
+        frames = sink.store.read(record.video_id)
         problem = ALREADY_INDEXED
         renewed = bool(source.metadata) and dict(source.metadata) != dict(record.metadata)
         if renewed:
             record = replace(record, metadata=source.metadata)
             # Gone rows are missed by the next batch if this one ends here; rows with the old metadata would not be.
-            stages.index.delete_video(record.video_id)
-            stages.store.write(record, frames)
+            sink.delete_rows(record.video_id)
+            sink.store.write(record, frames)
             problem += "; its metadata was replaced"
         if record.status is Status.PARTIAL:
             problem += f" (damaged: {record.problem})"
         report = report_of(source, record, frames, end=None, segments=0, elapsed_seconds=time.monotonic() - started)
         report = replace(report, status=Status.SKIPPED, problem=problem, replaced=replaced)
         if renewed:
-            rows = stages.recipe.rows(frames, record.metadata)
+            rows = sink.rows(frames, record.metadata)
             self._await_writing(replace(report, segments=len(rows)), rows)
         else:
             self._note_wait()
-            self._known.append(_Known(report, record.metadata, stages.recipe.keys(frames)))
+            self._known.append(_Known(report, record.metadata, sink.row_keys(frames)))
         self._twins[record.video_id] = []
 
     def _ask_for_known(self) -> None:
         """Let out the reports of known videos whose rows the index has, and write those that it misses."""
         known, self._known = self._known, []
-        index = self._stages.index
-        found = index.keys_of(*(str(each.report.video_id) for each in known))
+        found = self._sink.written_keys(*(str(each.report.video_id) for each in known))
         has_others = bool(found - frozenset[str]().union(*(each.keys for each in known)))
         for each in known:
             video_id = str(each.report.video_id)
-            if (index.keys_of(video_id) == each.keys) if has_others else (each.keys <= found):
+            if (self._sink.written_keys(video_id) == each.keys) if has_others else (each.keys <= found):
                 self._conclude(each.report)
             else:
                 self._write_again(each)
@@ -243,7 +242,7 @@ class Ledger:
     def _write_again(self, known: _Known) -> None:
         report = known.report
         try:
-            rows = self._stages.recipe.rows(self._stages.store.read(str(report.video_id)), known.metadata)
+            rows = self._sink.rows(self._sink.store.read(str(report.video_id)), known.metadata)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
             problem = failure_of(error, report.source.uri).problem
             self._report_failure(report.source, problem, report.video_id, time.monotonic() - report.elapsed_seconds)
@@ -308,9 +307,9 @@ class Ledger:
     def _named(self, video_id: str, source: Source) -> tuple[VideoRecord, tuple[str, ...]]:
         """The record of a kept video that was found at a place, and the videos that were there before."""
         name = kept_name(source.uri)
-        record = self._stages.store.add_name(video_id, name)
+        record = self._sink.store.add_name(video_id, name)
         return record, self._take_names(video_id, (name,))
 
     def _take_names(self, video_id: str, names: Sequence[str]) -> tuple[str, ...]:
         """Assign names to one video only; return the ids of the videos that lost one."""
-        return tuple(dict.fromkeys(other for name in names for other in self._stages.store.take_name(video_id, name)))
+        return tuple(dict.fromkeys(other for name in names for other in self._sink.store.take_name(video_id, name)))

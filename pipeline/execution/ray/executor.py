@@ -54,7 +54,7 @@ class RayExecutor:
 
     Args:
         settings: Where, and how much at once.
-        stages: What the videos go through; store and index are written by this process alone.
+        stages: What the videos go through; the sink is written by this process alone.
         on_progress: Told how far the batch is.
         kept: Encoders of the batch before, and for the next one; None to start and end them here.
         stop: A request to end the batch, which may be made while it runs.
@@ -133,7 +133,7 @@ class _Batch:
         self._shares = shares
         self._began_on_gpus = shares.encoder_gpus > 0
         self._meter = meter
-        self._ledger = Ledger(stages, rows_per_write=settings.rows_per_write)
+        self._ledger = Ledger(stages.sink, rows_per_write=settings.rows_per_write)
         self._identities = Identities(settings, stages.fetching, sources)
         self._readers: ReaderPool[RayVideo] = ReaderPool(settings, shares)
         self._encoders: EncoderPool[RayPart] = EncoderPool(stages.encoder, shares, settings.retries, kept)

@@ -11,7 +11,7 @@ import pytest
 from contracts.executor_contract import settings
 from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder
 
-from pipeline.execution import Stages
+from pipeline.execution import LibrarySink, Stages
 from pipeline.execution.per_video.messages import BatchTimes, Failure, Lost, Vectors, VideoEnd
 from pipeline.execution.progress import ProgressMeter
 from pipeline.execution.ray.batch_dispatch import RayPart, RayVideo
@@ -96,11 +96,15 @@ def run(tmp_path: Path) -> Run:
         decoder=FakeDecoder(),
         sampler=EveryFrame(),
         encoder=FakeEncoder(),
-        store=store,
-        recipe=RowRecipe(
-            segmenter=FixedWindows(length_seconds=2.0, overlap_seconds=0.0), aggregator=MeanPooling(), fingerprint="w"
+        sink=LibrarySink(
+            store=store,
+            recipe=RowRecipe(
+                segmenter=FixedWindows(length_seconds=2.0, overlap_seconds=0.0),
+                aggregator=MeanPooling(),
+                fingerprint="w",
+            ),
+            index=index,
         ),
-        index=index,
     )
     shares = Shares(encoders=1, encoder_cpus=1, encoder_gpus=0, readers=1, reader_cpus=1)
     batch = _Batch(settings(retries=1), stages, shares, ProgressMeter(None), iter(()), None)

@@ -57,7 +57,7 @@ class TestOnRay(ExecutorContract):
         killer = reports.pop("killer.mp4")
         assert (killer.status, "died 2 times" in killer.problem) == (Status.FAILED, True)
         assert {report.status for report in reports.values()} == {Status.DONE}
-        assert len(list(stages.store.records())) == 3
+        assert len(list(stages.sink.store.records())) == 3
 
     def test_run_outlives_a_video_that_kills_the_encoder(self, run, tmp_path):
         killer = write_video(tmp_path / "killer.mp4", frames=2, grey=KILLS_ENCODER)
@@ -179,7 +179,7 @@ _SCRIPT = """
     import os
     from pathlib import Path
     from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder
-    from pipeline.execution import Execution, Stages, make_executor
+    from pipeline.execution import Execution, LibrarySink, Stages, make_executor
     from pipeline.index import MemoryIndex
     from pipeline.segment.row_recipe import RowRecipe
     from pipeline.segment import FixedWindows, MeanPooling
@@ -187,9 +187,8 @@ _SCRIPT = """
     from pipeline.types import Source
 
     stages = Stages(decoder=FakeDecoder(), sampler=EveryFrame(), encoder=FakeEncoder(patience_seconds={patience}),
-        store=ParquetStore("library", "s", "e"),
-        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="w"),
-        index=MemoryIndex())
+        sink=LibrarySink(store=ParquetStore("library", "s", "e"),
+        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="w"), index=MemoryIndex()))
     settings = Execution(executor="ray", address={address!r})
     def tell(event):
         print(event.videos_ended, event.active, flush=True)
