@@ -33,7 +33,7 @@ from benchmarks.setting import alternating, medians, random_model, rounded, stag
 from pipeline.encode import OpenClipEncoder
 from pipeline.execution import Execution, Stages, make_executor
 from pipeline.execution.ledger.ledger import Ledger
-from pipeline.execution.per_video.embedding_buffer import GatheredEmbeddings
+from pipeline.execution.per_video.embedding_buffer import EmbeddingBuffer
 from pipeline.execution.per_video.frame_batches import Reading, sampled_batches
 from pipeline.execution.per_video.messages import (
     BatchTimes,
@@ -200,7 +200,7 @@ def _write(rows: Iterator[dict[str, Any]], ledger: Ledger, ids: dict[str, str]) 
             decoded_seconds=end.duration_seconds,
             duration_seconds=end.duration_seconds,
         )
-        embeddings = GatheredEmbeddings()
+        embeddings = EmbeddingBuffer()
         embeddings.add(times, np.stack([row["vector"] for row in of_video]))
         ledger.finish(Source(path), embeddings.assembled(ids[path], end), end)
     reports = list(ledger.reports(all_written=True))

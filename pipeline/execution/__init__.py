@@ -15,7 +15,7 @@ from pipeline.execution.settings import Execution
 from pipeline.execution.stopping import StopRequest
 
 if TYPE_CHECKING:
-    from pipeline.execution.ray.encoder_actors import KeptEncoders
+    from pipeline.execution.ray.encoder_actors import IdleEncoders
 
 __all__ = [
     "EmbeddingSink",
@@ -39,7 +39,7 @@ def make_executor(
     stages: Stages,
     *,
     on_progress: OnProgress | None = None,
-    kept: KeptEncoders | None = None,
+    kept: IdleEncoders | None = None,
     stop: StopRequest | None = None,
 ) -> Executor:
     """The executor that the settings name.
@@ -64,7 +64,7 @@ def is_on_cluster(settings: Execution) -> bool:
 
 
 @contextmanager
-def for_several_batches(settings: Execution) -> Iterator[KeptEncoders | None]:
+def for_several_batches(settings: Execution) -> Iterator[IdleEncoders | None]:
     """Batches within it share one Ray, and one after another the encoders, if they are given what this yields.
 
     Raises:
@@ -76,9 +76,9 @@ def for_several_batches(settings: Execution) -> Iterator[KeptEncoders | None]:
     from pipeline.execution.ray.cluster import connected
 
     with connected(settings):
-        from pipeline.execution.ray.encoder_actors import KeptEncoders
+        from pipeline.execution.ray.encoder_actors import IdleEncoders
 
-        kept = KeptEncoders()
+        kept = IdleEncoders()
         try:
             yield kept
         finally:

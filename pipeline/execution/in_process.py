@@ -8,7 +8,7 @@ from contextlib import closing
 from pipeline.encode.device_faults import GuardedEncoder
 from pipeline.errors import ExecutionError, MomentseekError
 from pipeline.execution.ledger.ledger import Ledger
-from pipeline.execution.per_video.embedding_buffer import GatheredEmbeddings
+from pipeline.execution.per_video.embedding_buffer import EmbeddingBuffer
 from pipeline.execution.per_video.frame_batches import Reading, sampled_batches
 from pipeline.execution.per_video.messages import (
     Failure,
@@ -141,7 +141,7 @@ class _Worker:
 
     def embedded(self, source: Source, identity: Identity) -> tuple[FrameEmbeddings, VideoEnd] | Failure:
         reading, model = self.open()
-        gathered = GatheredEmbeddings()
+        gathered = EmbeddingBuffer()
         number = self.meter.begin(public_name(source.uri))
         try:
             batches = sampled_batches(reading, source.uri, identity.state)

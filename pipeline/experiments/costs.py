@@ -16,7 +16,7 @@ from pipeline.run_config import RunConfig
 from pipeline.store import ParquetStore
 from pipeline.video import make_decoder
 
-__all__ = ["DecodingCost", "Kept", "decoding_cost", "distinct_frames", "kept"]
+__all__ = ["DecodingCost", "StoredSize", "decoding_cost", "distinct_frames", "stored_size"]
 
 _SHORT_SECONDS = 10.0
 
@@ -38,7 +38,7 @@ class DecodingCost:
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredSize:
     """What a sampling keeps.
 
     Attributes:
@@ -103,7 +103,7 @@ def _read(reading: Reading, place: str) -> _Read:
     return _Read(time.process_time() - started, video_seconds, frames)
 
 
-def kept(config: RunConfig, video_ids: Sequence[str]) -> Kept:
+def stored_size(config: RunConfig, video_ids: Sequence[str]) -> StoredSize:
     """What a sampling keeps of videos.
 
     Raises:
@@ -113,7 +113,7 @@ def kept(config: RunConfig, video_ids: Sequence[str]) -> Kept:
     records = [record for video_id in video_ids if (record := store.record(video_id)) is not None]
     frames = sum(record.frame_count for record in records)
     width = store.outline(records[0].video_id).dimension if records else 0
-    return Kept(sum(record.duration_seconds for record in records), frames, frames * width * 4)
+    return StoredSize(sum(record.duration_seconds for record in records), frames, frames * width * 4)
 
 
 def distinct_frames(configs: Sequence[RunConfig], video_ids: Sequence[str]) -> int:

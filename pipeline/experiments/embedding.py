@@ -21,9 +21,9 @@ from pipeline.encode import make_encoder
 from pipeline.errors import ExecutionError, VideoError
 from pipeline.execution import Execution, OnProgress, Stages, StoreSink, for_several_batches, make_executor
 from pipeline.execution.stage_times import Stopwatch
-from pipeline.experiments.joint_sampling import Known, Shared
+from pipeline.experiments.joint_sampling import JointSampling, Known
 from pipeline.experiments.settings import Variant
-from pipeline.experiments.stores import SharedStore
+from pipeline.experiments.stores import JointStore
 from pipeline.io.settings import Fetching
 from pipeline.run_config import RunConfig
 from pipeline.sampling import FixedRate, FrameSampler
@@ -34,7 +34,7 @@ from pipeline.uris import kept_name
 from pipeline.video import identify, make_decoder
 
 if TYPE_CHECKING:
-    from pipeline.execution.ray.encoder_actors import KeptEncoders
+    from pipeline.execution.ray.encoder_actors import IdleEncoders
 
 __all__ = ["Embedded", "embed_all", "sharing_key", "store_of"]
 
@@ -87,24 +87,24 @@ def embed_all(
     video_ids, failed = _identified(sources, variants[0].config.fetching)
     passes = list(_passes(variants, also, set(video_ids.values())))
     every = [variant.config for variant in (*variants, *also)]
-    account = _Account()
+    totals = _PassTotals()
     watch = Stopwatch()
     with watch, for_several_batches(execution) if passes else nullcontext() as kept:
         for configs, others in passes:
             sound = [source for source in sources if source.uri in video_ids.keys() - failed.keys()]
             known = _known((*configs, *others), every, video_ids)
             for report in _embed_together(configs, others, sound, known, execution, on_progress, kept):
-                failed |= account.note(report)
+                failed |= totals.note(report)
     if failed:
         some = "; ".join(f"{kept_name(uri)}: {problem}" for uri, problem in list(failed.items())[:3])
         raise ExecutionError(
             f"{len(failed)} of {len(sources)} videos failed: {some}; mend them or leave them out, and run the"
             " experiment again: what is done is not done again"
         )
-    return Embedded(video_ids, watch.seconds, account.decoded, account.encoded, len(account.read))
+    return Embedded(video_ids, watch.seconds, totals.decoded, totals.encoded, len(totals.read))
 
 
-class _Account:
+class _PassTotals:
     """What passes took together."""
 
     def __init__(self) -> None:
@@ -176,17 +176,17 @@ def _embed_together(
     known: Mapping[str, Known],
     execution: Execution,
     on_progress: OnProgress | None,
-    kept: KeptEncoders | None,
+    kept: IdleEncoders | None,
 ) -> Iterator[VideoReport]:
     """Fill the stores of some samplings in one pass; `others` have embeddings that may be used."""
     stores, found = tuple(map(store_of, configs)), tuple(map(store_of, others))
     config = configs[0]
     stages = Stages(
         decoder=make_decoder(config.decoding, config.fetching),
-        sampler=Shared(tuple(each.sampling for each in configs), known),
+        sampler=JointSampling(tuple(each.sampling for each in configs), known),
         encoder=make_encoder(config.encoder),
         # Rows are made of each sampling's own frames later on.
-        sink=StoreSink(SharedStore(stores, found)),
+        sink=StoreSink(JointStore(stores, found)),
         fetching=config.fetching,
     )
     yield from make_executor(execution, stages, on_progress=on_progress, kept=kept).run(sources)

@@ -14,7 +14,7 @@ from pipeline.sampling.screen_time import FrameHolds, merged_holds
 from pipeline.sampling.shots.detector import CutDetection
 from pipeline.types import Frame, Grid, Skip, VideoInfo
 
-__all__ = ["Known", "Shared"]
+__all__ = ["JointSampling", "Known"]
 
 _LEAST_SKIPPED_FIRST = tuple(Skip)
 
@@ -34,7 +34,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Shared:
+class JointSampling:
     """Every frame that any of several samplings takes, each once; and what each of them took.
 
     Unlike `Composite`, which is one sampling made of several, this is a way to have several results of one decoding.
@@ -68,13 +68,13 @@ class Shared:
         """Whether one of the samplings does."""
         return any(part.finds_cuts for part in self.parts)
 
-    def begin(self, info: VideoInfo) -> SharedPass:
+    def begin(self, info: VideoInfo) -> JointPass:
         """Begin a pass over one video."""
         recorded = [_Recorded(part.begin(info), part) for part in self.parts]
-        return SharedPass(recorded, self.known.get(info.uri, Known(np.empty(0, np.int64))))
+        return JointPass(recorded, self.known.get(info.uri, Known(np.empty(0, np.int64))))
 
 
-class SharedPass:
+class JointPass:
     """A `SharingPass`.
 
     A frame comes out as soon as one sampling has taken it, and so out of order where another waits for the end of a

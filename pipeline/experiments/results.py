@@ -13,7 +13,7 @@ from uuid import uuid4
 from pipeline.errors import ConfigError, StoreError
 from pipeline.evaluate import Evaluation
 from pipeline.evaluate.evaluation import restored
-from pipeline.experiments.costs import DecodingCost, Kept
+from pipeline.experiments.costs import DecodingCost, StoredSize
 from pipeline.experiments.embedding import Embedded
 from pipeline.experiments.settings import Experiment, Variant
 from pipeline.parsing import MOST_JSON_BYTES, parse_json
@@ -46,7 +46,7 @@ class VariantResult:
     changes: Mapping[str, Any]
     config: Mapping[str, Any]
     evaluation: Evaluation
-    kept: Kept
+    kept: StoredSize
     decoding: DecodingCost | None
     segments: int
     search_seconds: float
@@ -188,7 +188,7 @@ def _result(content: str, variant: Variant) -> VariantResult:
         changes=variant.changes,
         config=fields["config"],
         evaluation=restored(fields["evaluation"]),
-        kept=Kept(**fields["kept"]),
+        kept=StoredSize(**fields["kept"]),
         decoding=None if fields["decoding"] is None else DecodingCost(**fields["decoding"]),
         segments=fields["segments"],
         search_seconds=fields["search_seconds"],

@@ -7,7 +7,7 @@ from functools import partial
 
 from pipeline.encode import OpenEncoder, make_encoder
 from pipeline.experiments.embedding import store_of
-from pipeline.experiments.stores import ChosenVideos
+from pipeline.experiments.stores import StoreView
 from pipeline.index import MemoryIndex
 from pipeline.library.wiring import indexed_videos, searcher_of
 from pipeline.run_config import RunConfig
@@ -16,10 +16,10 @@ from pipeline.search.filters.video_names import match_videos
 from pipeline.types import Moment
 from pipeline.uris import kept_name
 
-__all__ = ["ScoredLibrary", "chosen_videos"]
+__all__ = ["ScoredLibrary", "selected_videos"]
 
 
-def chosen_videos(config: RunConfig, video_ids: Mapping[str, str]) -> ChosenVideos:
+def selected_videos(config: RunConfig, video_ids: Mapping[str, str]) -> StoreView:
     """The videos of an experiment by a configuration, called what their sources are called now.
 
     Args:
@@ -29,7 +29,7 @@ def chosen_videos(config: RunConfig, video_ids: Mapping[str, str]) -> ChosenVide
     names: dict[str, tuple[str, ...]] = {}
     for uri, video_id in video_ids.items():
         names[video_id] = (*names.get(video_id, ()), kept_name(uri))
-    return ChosenVideos(store_of(config), names)
+    return StoreView(store_of(config), names)
 
 
 class ScoredLibrary:
@@ -49,7 +49,7 @@ class ScoredLibrary:
     """
 
     def __init__(self, config: RunConfig, video_ids: Mapping[str, str], opened: OpenEncoder) -> None:
-        store = chosen_videos(config, video_ids)
+        store = selected_videos(config, video_ids)
         self._records = list(store.records())
         self._index = MemoryIndex()
         for record in self._records:

@@ -14,11 +14,11 @@ from pipeline.store.parquet_store import ParquetStore
 from pipeline.store.protocol import EmbeddingStore
 from pipeline.types import FrameEmbeddings, Share, VideoRecord
 
-__all__ = ["ChosenVideos", "SharedStore"]
+__all__ = ["JointStore", "StoreView"]
 
 
 @dataclass(frozen=True)
-class SharedStore:
+class JointStore:
     """An `EmbeddingStore` that divides what it is given: to each sampling's store what that sampling took.
 
     It holds a video once all stores do.
@@ -134,7 +134,7 @@ def _part(frames: FrameEmbeddings, share: Share, vectors: _Vectors) -> FrameEmbe
 
 
 @dataclass(frozen=True)
-class ChosenVideos:
+class StoreView:
     """A `ReadableStore` of some videos of another store, under names of their own.
 
     Attributes:

@@ -18,7 +18,7 @@ from pipeline.execution.stage_times import StageSeconds
 from pipeline.runs.report import Cause, Example, Outcome, Period, RunFacts, RunReport, SlowVideo
 from pipeline.types import Status, VideoReport
 
-__all__ = ["RunAccount", "cause_of"]
+__all__ = ["RunAggregator", "cause_of"]
 
 _PERIODS = 200
 _SLOWEST = 20
@@ -28,7 +28,7 @@ _OTHER_CAUSES = "other causes"
 _LONGEST_PROBLEM = 1000
 
 
-class RunAccount:
+class RunAggregator:
     """Takes what a run tells, and gives a report of it at any time.
 
     Args:

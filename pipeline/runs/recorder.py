@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import StoreError, StoreFullError
 from pipeline.run_id import job_id, new_run_id, running
-from pipeline.runs.aggregator import RunAccount
+from pipeline.runs.aggregator import RunAggregator
 from pipeline.runs.log import RunLog
 from pipeline.runs.page_file import RunPages
 from pipeline.runs.report import Outcome, RunFacts, RunReport
@@ -102,7 +102,7 @@ class RunRecorder:
     ) -> None:
         self.run_id = facts.run_id
         self._is_empty = facts.sources == 0
-        self._account = RunAccount(facts, name_of=public_name, began=began)
+        self._aggregator = RunAggregator(facts, name_of=public_name, began=began)
         self._log = log
         self._pages = pages
         self._running = running(facts.run_id)
@@ -115,7 +115,7 @@ class RunRecorder:
     def progress(self, event: ProgressEvent) -> None:
         """The batch says how far it is."""
         with self._books:
-            self._account.take_progress(event)
+            self._aggregator.take_progress(event)
             self._write_if_due()
         if self._on_progress is not None:
             self._on_progress(event)
@@ -128,7 +128,7 @@ class RunRecorder:
         why = f": {report.problem}" if report.problem else ""
         _log.log(level, "%r is %s%s", name, report.status, why, extra=about)
         with self._books:
-            self._account.take_report(report)
+            self._aggregator.take_report(report)
             self._write_if_due()
 
     def __enter__(self) -> RunRecorder:
@@ -163,7 +163,7 @@ class RunRecorder:
         if self._is_empty:
             return
         try:
-            self._write_files(self._account.report(outcome, problem, heartbeat_seconds=_INTERVAL_SECONDS))
+            self._write_files(self._aggregator.report(outcome, problem, heartbeat_seconds=_INTERVAL_SECONDS))
         except (StoreError, ValueError) as error:
             # Text that is no text is the one ValueError: a library whose path is no UTF-8.
             level = logging.WARNING if outcome == "running" else logging.ERROR

@@ -22,11 +22,11 @@ _Count = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 _Time = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$")]
 
 
-class _Kept(BaseModel):
+class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Period(_Kept):
+class Period(_Record):
     """What was done in a part of the run; all parts have the same length, but for the last."""
 
     seconds_decoded: _Seconds = 0.0
@@ -41,7 +41,7 @@ class Period(_Kept):
     """Work of encoders."""
 
 
-class SlowVideo(_Kept):
+class SlowVideo(_Record):
     """A video that took long."""
 
     uri: str
@@ -53,14 +53,14 @@ class SlowVideo(_Kept):
     frames_sampled: _Count
 
 
-class Example(_Kept):
+class Example(_Record):
     """A source and what was wrong with it."""
 
     uri: str
     problem: str
 
 
-class Cause(_Kept):
+class Cause(_Record):
     """Problems of several videos that read the same but for names and numbers."""
 
     cause: str
@@ -70,7 +70,7 @@ class Cause(_Kept):
     """The first few."""
 
 
-class RunFacts(_Kept):
+class RunFacts(_Record):
     """What is known of a run when it begins."""
 
     run_id: str

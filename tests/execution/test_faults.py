@@ -22,7 +22,7 @@ from own_process import script_output, start_script
 from pipeline.errors import StoreFullError
 from pipeline.execution import Executor, LibrarySink, Stages, for_several_batches, make_executor
 from pipeline.execution.ledger.ledger import Ledger
-from pipeline.execution.ray.encoder_actors import KeptEncoders
+from pipeline.execution.ray.encoder_actors import IdleEncoders
 from pipeline.index import MemoryIndex
 from pipeline.segment import FixedWindows, MeanPooling
 from pipeline.segment.row_recipe import RowRecipe
@@ -53,7 +53,7 @@ def make_stages(folder: Path, **changes: object) -> Stages:
 
 
 @pytest.fixture(scope="module")
-def kept(ray_cluster: None) -> Iterator[KeptEncoders]:
+def kept(ray_cluster: None) -> Iterator[IdleEncoders]:
     """An encoder that no test killed is there for the next one."""
     from ray import cloudpickle
 
@@ -64,7 +64,7 @@ def kept(ray_cluster: None) -> Iterator[KeptEncoders]:
 
 
 @pytest.fixture
-def make(kept: KeptEncoders) -> Callable[..., Executor]:
+def make(kept: IdleEncoders) -> Callable[..., Executor]:
     def make(stages: Stages, **changes: object) -> Executor:
         chosen = settings(**{"executor": "ray", "retries": 2, "batch_frames": 4, **changes})
         return make_executor(chosen, stages, kept=kept)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from pipeline.errors import ConfigError, MomentIndexError, StoreFullError
 from pipeline.execution.ledger.index_writer import RowWriter
-from pipeline.execution.ledger.reports import ALREADY_INDEXED, record_of, report_as_before, report_of, twin_report
+from pipeline.execution.ledger.reports import ALREADY_INDEXED, duplicate_report, record_of, report_as_before, report_of
 from pipeline.execution.per_video.messages import Failure, Lost, VideoEnd, failure_of
 from pipeline.execution.progress import LedgerCounts
 from pipeline.execution.protocol import EmbeddingSink
@@ -54,7 +54,7 @@ class Ledger:
         self._rows_per_write = rows_per_write
         self._patience_seconds = patience_seconds
         self._started: dict[str, float] = {}
-        self._twins: dict[str, list[Source]] = {}
+        self._duplicates: dict[str, list[Source]] = {}
         # Of a hundred thousand videos that are well, no more is kept than who came first.
         self._well: dict[str, Source] = {}
         self._failed: dict[str, VideoReport] = {}
@@ -93,13 +93,13 @@ class Ledger:
         except MomentIndexError as error:
             self._report_failure(source, str(error), None, started)
             return False
-        if video_id in self._twins:
-            self._twins[video_id].append(source)
+        if video_id in self._duplicates:
+            self._duplicates[video_id].append(source)
             return False
         if self._is_known(source, video_id, started):
             return False
         self._started[video_id] = started
-        self._twins[video_id] = []
+        self._duplicates[video_id] = []
         return True
 
     def begin(self, video_id: str) -> None:
@@ -113,7 +113,7 @@ class Ledger:
             ConfigError: Its rows cannot be made with this segmentation.
             StoreFullError: There is no space left; no other video could be kept either.
         """
-        named = (source, *self._twins[frames.video_id])
+        named = (source, *self._duplicates[frames.video_id])
         names = tuple(dict.fromkeys(kept_name(each.uri) for each in named))
         described = next((each for each in named if each.metadata), source)
         self._described.update([frames.video_id] if described.metadata else [])
@@ -148,7 +148,7 @@ class Ledger:
         """
         started = self._started.get(video_id or "", time.monotonic())
         is_of_place = isinstance(failure, Lost) or failure.is_of_place
-        others = self._twins.pop(video_id, []) if is_of_place and video_id is not None else []
+        others = self._duplicates.pop(video_id, []) if is_of_place and video_id is not None else []
         self._report_failure(source, failure.problem, video_id, started, is_of_place=is_of_place)
         return others
 
@@ -185,14 +185,14 @@ class Ledger:
     def _is_known(self, source: Source, video_id: str, started: float) -> bool:
         """Whether a source needs no work, as its content has ended in this batch or is in the store."""
         if video_id in self._failed:
-            self._settle_twin(source, self._failed[video_id])
+            self._settle_duplicate(source, self._failed[video_id])
             return True
         try:
             record = self._sink.store.record(video_id)
             if record is None:
                 return False
             if video_id in self._well:
-                self._settle_twin(source, report_as_before(self._well[video_id], record))
+                self._settle_duplicate(source, report_as_before(self._well[video_id], record))
             else:
                 self._revisit(source, record, started)
         except (ConfigError, MomentIndexError, StoreFullError):
@@ -225,7 +225,7 @@ class Ledger:
         else:
             self._note_wait()
             self._known.append(_Known(report, record.metadata, sink.row_keys(frames)))
-        self._twins[record.video_id] = []
+        self._duplicates[record.video_id] = []
 
     def _ask_for_known(self) -> None:
         """Let out the reports of known videos whose rows the index has, and write those that it misses."""
@@ -280,29 +280,31 @@ class Ledger:
             self._failed.setdefault(report.video_id, report)
         else:
             self._well.setdefault(report.video_id, report.source)
-        for twin in self._twins.pop(report.video_id, []):
-            if report.video_id in self._twins:
+        for duplicate in self._duplicates.pop(report.video_id, []):
+            if report.video_id in self._duplicates:
                 # One before it had the video worked on once more.
-                self._twins[report.video_id].append(twin)
+                self._duplicates[report.video_id].append(duplicate)
             else:
-                self._settle_twin(twin, report)
+                self._settle_duplicate(duplicate, report)
 
-    def _settle_twin(self, twin: Source, first: VideoReport) -> None:
+    def _settle_duplicate(self, duplicate: Source, first: VideoReport) -> None:
         video_id, metadata = str(first.video_id), first.source.metadata
         replaced: tuple[str, ...] = ()
         if first.status is not Status.FAILED:
             try:
-                record, replaced = self._named(video_id, twin)
-                if twin.metadata and video_id not in self._described:
-                    self._revisit(twin, record, time.monotonic())
+                record, replaced = self._named(video_id, duplicate)
+                if duplicate.metadata and video_id not in self._described:
+                    self._revisit(duplicate, record, time.monotonic())
                     return
                 metadata = record.metadata
             except (ConfigError, MomentIndexError, StoreFullError):
                 raise
             except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
-                self._report_failure(twin, failure_of(error, twin.uri).problem, first.video_id, time.monotonic())
+                self._report_failure(
+                    duplicate, failure_of(error, duplicate.uri).problem, first.video_id, time.monotonic()
+                )
                 return
-        self._reports.append(replace(twin_report(twin, first, metadata), replaced=replaced))
+        self._reports.append(replace(duplicate_report(duplicate, first, metadata), replaced=replaced))
 
     def _named(self, video_id: str, source: Source) -> tuple[VideoRecord, tuple[str, ...]]:
         """The record of a kept video that was found at a place, and the videos that were there before."""

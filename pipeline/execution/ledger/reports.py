@@ -11,7 +11,7 @@ from pipeline.execution.per_video.messages import VideoEnd
 from pipeline.types import FrameEmbeddings, Scalar, Source, Status, VideoRecord, VideoReport
 from pipeline.uris import public_name
 
-__all__ = ["ALREADY_INDEXED", "largest_gap_seconds", "record_of", "report_as_before", "report_of", "twin_report"]
+__all__ = ["ALREADY_INDEXED", "duplicate_report", "largest_gap_seconds", "record_of", "report_as_before", "report_of"]
 
 ALREADY_INDEXED = "already indexed"
 """How the problem of a skipped video begins that an earlier batch has done."""
@@ -80,23 +80,23 @@ def report_as_before(first: Source, record: VideoRecord) -> VideoReport:
     )
 
 
-def twin_report(twin: Source, first: VideoReport, metadata: Mapping[str, Scalar]) -> VideoReport:
+def duplicate_report(duplicate: Source, first: VideoReport, metadata: Mapping[str, Scalar]) -> VideoReport:
     """The report of a source whose content is that of one that has ended; its work is not counted again.
 
     Args:
-        twin: The source.
+        duplicate: The source.
         first: The report of the other one.
         metadata: What is kept of the video.
     """
-    is_same_name = twin.uri == first.source.uri
+    is_same_name = duplicate.uri == first.source.uri
     same = "named twice in this batch" if is_same_name else f"same content as {public_name(first.source.uri)!r}"
-    if twin.metadata and dict(twin.metadata) != dict(metadata):
+    if duplicate.metadata and dict(duplicate.metadata) != dict(metadata):
         same += "; the metadata that came first counts"
     if first.status is Status.FAILED:
-        return replace(first, source=twin, problem=f"{same}, which failed: {first.problem}", elapsed_seconds=0.0)
+        return replace(first, source=duplicate, problem=f"{same}, which failed: {first.problem}", elapsed_seconds=0.0)
     return replace(
         first,
-        source=twin,
+        source=duplicate,
         status=Status.SKIPPED,
         problem=same,
         frames_decoded=0,

@@ -17,12 +17,12 @@ from pipeline.allocator import give_back
 from pipeline.execution.per_video.messages import BatchTimes, Vectors, VideoEnd
 from pipeline.types import FrameEmbeddings, seen_before_next
 
-__all__ = ["GatheredEmbeddings"]
+__all__ = ["EmbeddingBuffer"]
 
 _log = logging.getLogger(__name__)
 
 
-class GatheredEmbeddings:
+class EmbeddingBuffer:
     """A video's embeddings as they come, copied into a block of so many rows, which goes to a file when it is full.
 
     What is kept of each batch must not lie among the large arrays that come and go with every batch: one small array

@@ -67,7 +67,7 @@ def sampled_batches(
     """
     with reading.decoder.open(path) as stream:
         sampling = reading.sampler.begin(stream.info)
-        gathered = _Gathered(reading, stream.info)
+        gathered = _BatchBuffer(reading, stream.info)
         lost_time = LostTime(stream)
         frames_seen = 0
         until_heartbeat = _heartbeat_frames(stream.info)
@@ -160,7 +160,7 @@ def _seconds(time: Fraction | None) -> float | None:
     return None if time is None else float(time)
 
 
-class _Gathered:
+class _BatchBuffer:
     """Sampled frames on their way into a batch; `count` is how many there were in all, in `batches` so far."""
 
     def __init__(self, reading: Reading, info: VideoInfo) -> None:

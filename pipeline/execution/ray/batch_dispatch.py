@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from pipeline.execution.per_video.embedding_buffer import GatheredEmbeddings
+from pipeline.execution.per_video.embedding_buffer import EmbeddingBuffer
 from pipeline.execution.per_video.messages import BatchTimes, Vectors, VideoEnd
-from pipeline.execution.ray.encoder_actors import Member
+from pipeline.execution.ray.encoder_actors import EncoderActor
 from pipeline.execution.ray.encoder_pool import EncoderPool
 from pipeline.types import Source
 from pipeline.video import Identity
 
-__all__ = ["RayPart", "RayVideo", "WaitingParts"]
+__all__ = ["BatchQueue", "PendingBatch", "RayVideo"]
 
 
 @dataclass(eq=False)
@@ -40,7 +40,7 @@ class RayVideo:
     number: int = 0
     node_id: str | None = None
     batches_read: int = 0
-    gathered: GatheredEmbeddings = field(default_factory=GatheredEmbeddings)
+    gathered: EmbeddingBuffer = field(default_factory=EmbeddingBuffer)
     end: VideoEnd | None = None
     is_over: bool = False
     _times: dict[int, BatchTimes] = field(default_factory=dict)
@@ -63,9 +63,9 @@ class RayVideo:
             return None
         return f"its reader died, and the next one went on at batch {number} after {self.batches_read}"
 
-    def take_read(self, times: BatchTimes, pixels: Any) -> RayPart:
+    def take_read(self, times: BatchTimes, pixels: Any) -> PendingBatch:
         """Take the times of the next batch, and make of it what an encoder gets."""
-        part = RayPart(self, self.batches_read, pixels, len(times), self.node_id)
+        part = PendingBatch(self, self.batches_read, pixels, len(times), self.node_id)
         self._times[self.batches_read] = times
         self.batches_read += 1
         return part
@@ -78,7 +78,7 @@ class RayVideo:
 
 
 @dataclass(eq=False)
-class RayPart:
+class PendingBatch:
     """A batch of a video's frames on its way to an encoder.
 
     Attributes:
@@ -103,7 +103,7 @@ class RayPart:
         return self.deaths > 0
 
 
-class WaitingParts:
+class BatchQueue:
     """Hands batches to encoders, oldest first, and where that can be to one on the node where their frames lie.
 
     An encoder takes the frames of its own node and of nodes that have none. Only one that has nothing to do takes those
@@ -114,10 +114,10 @@ class WaitingParts:
         batch_frames: Most frames of a call, which may be of several videos.
     """
 
-    def __init__(self, encoders: EncoderPool[RayPart], batch_frames: int) -> None:
+    def __init__(self, encoders: EncoderPool[PendingBatch], batch_frames: int) -> None:
         self._encoders = encoders
         self._batch_frames = batch_frames
-        self._parts: deque[RayPart] = deque()
+        self._parts: deque[PendingBatch] = deque()
 
     @property
     def frames(self) -> int:
@@ -129,32 +129,32 @@ class WaitingParts:
         """Whether there is less than a call for each encoder, so that more is to be asked of the readers."""
         return self.frames < self._batch_frames * self._encoders.open_count
 
-    def add(self, part: RayPart) -> None:
+    def add(self, part: PendingBatch) -> None:
         """One more, the last in the queue."""
         self._parts.append(part)
 
-    def drop(self, is_unwanted: Callable[[RayPart], bool]) -> None:
+    def drop(self, is_unwanted: Callable[[PendingBatch], bool]) -> None:
         """Forget some."""
         self._parts = deque(part for part in self._parts if not is_unwanted(part))
 
     def hand_out(self) -> None:
         """Make all calls that are due; one that isn't full is made only to an encoder without work."""
-        while self._parts and any(self._hand_to(member) for member in self._encoders.takers()):
+        while self._parts and any(self._hand_to(actor) for actor in self._encoders.takers()):
             pass
 
-    def _hand_to(self, member: Member) -> bool:
-        parts = self._call_for(member)
+    def _hand_to(self, actor: EncoderActor) -> bool:
+        parts = self._call_for(actor)
         if not parts:
             return False
         chosen = set(map(id, parts))
         self.drop(lambda part: id(part) in chosen)
-        self._encoders.submit(parts, member)
+        self._encoders.submit(parts, actor)
         return True
 
-    def _call_for(self, member: Member) -> list[RayPart]:
-        own, others = self._sides(member)
-        waiting: Iterator[RayPart] = iter(own) if own or member.calls else chain(own, others)
-        parts: list[RayPart] = []
+    def _call_for(self, actor: EncoderActor) -> list[PendingBatch]:
+        own, others = self._sides(actor)
+        waiting: Iterator[PendingBatch] = iter(own) if own or actor.calls else chain(own, others)
+        parts: list[PendingBatch] = []
         frames = 0
         is_full = False
         for part in waiting:
@@ -163,18 +163,18 @@ class WaitingParts:
                 break
             parts.append(part)
             frames += part.frames
-        if not parts or not member.takes(alone=parts[0].alone):
+        if not parts or not actor.takes(alone=parts[0].alone):
             return []
-        return parts if is_full or frames >= self._batch_frames or member.calls == 0 else []
+        return parts if is_full or frames >= self._batch_frames or actor.calls == 0 else []
 
-    def _sides(self, member: Member) -> tuple[list[RayPart], list[RayPart]]:
+    def _sides(self, actor: EncoderActor) -> tuple[list[PendingBatch], list[PendingBatch]]:
         """The parts that this encoder is the right one for, and those that it may take off others.
 
         The next call of each other encoder is left to it: it has that as soon as it is done with one.
         """
-        own: list[RayPart] = []
-        others: list[RayPart] = []
-        nodes = self._encoders.nodes - {member.node_id}
+        own: list[PendingBatch] = []
+        others: list[PendingBatch] = []
+        nodes = self._encoders.nodes - {actor.node_id}
         left = Counter[str | None]()
         for part in self._parts:
             if part.node_id not in nodes:

@@ -22,7 +22,7 @@ from pipeline.execution.per_video.messages import (
 )
 from pipeline.execution.progress import OnProgress, ProgressMeter, starting
 from pipeline.execution.protocol import Stages
-from pipeline.execution.ray.batch_dispatch import RayPart, RayVideo
+from pipeline.execution.ray.batch_dispatch import PendingBatch, RayVideo
 from pipeline.execution.ray.cluster import Shares, connected, connection_phase, current_shares, is_own_ray
 from pipeline.execution.ray.remote_tasks import Started
 from pipeline.execution.settings import Execution
@@ -32,7 +32,7 @@ from pipeline.uris import public_name
 from pipeline.video import Identity
 
 if TYPE_CHECKING:
-    from pipeline.execution.ray.encoder_actors import KeptEncoders
+    from pipeline.execution.ray.encoder_actors import IdleEncoders
 
 __all__ = ["RayExecutor"]
 
@@ -66,7 +66,7 @@ class RayExecutor:
         stages: Stages,
         *,
         on_progress: OnProgress | None = None,
-        kept: KeptEncoders | None = None,
+        kept: IdleEncoders | None = None,
         stop: StopRequest | None = None,
     ) -> None:
         self._kept = kept
@@ -117,12 +117,12 @@ class _Batch:
         shares: Shares,
         meter: ProgressMeter,
         sources: Iterator[Source],
-        kept: KeptEncoders | None,
+        kept: IdleEncoders | None,
     ) -> None:
         import ray
 
         from pipeline.execution.ray.autoscaling import Demand
-        from pipeline.execution.ray.batch_dispatch import WaitingParts
+        from pipeline.execution.ray.batch_dispatch import BatchQueue
         from pipeline.execution.ray.encoder_pool import EncoderPool
         from pipeline.execution.ray.identification import Identities
         from pipeline.execution.ray.reader_pool import ReaderPool
@@ -136,10 +136,10 @@ class _Batch:
         self._ledger = Ledger(stages.sink, rows_per_write=settings.rows_per_write)
         self._identities = Identities(settings, stages.fetching, sources)
         self._readers: ReaderPool[RayVideo] = ReaderPool(settings, shares)
-        self._encoders: EncoderPool[RayPart] = EncoderPool(stages.encoder, shares, settings.retries, kept)
+        self._encoders: EncoderPool[PendingBatch] = EncoderPool(stages.encoder, shares, settings.retries, kept)
         self._demand = Demand(settings, is_shown=not is_own_ray())
         self._admitted: deque[RayVideo] = deque()
-        self._parts = WaitingParts(self._encoders, settings.batch_frames)
+        self._parts = BatchQueue(self._encoders, settings.batch_frames)
         self._looked_at_cluster = time.monotonic()
         meter.resize(readers=shares.readers, encoders=shares.encoders)
 
@@ -160,15 +160,15 @@ class _Batch:
             self._demand.show(videos_left=left, shares=self._shares)
             is_listening = self._parts.is_short
             self._end_silent(is_listening=is_listening)
-            waitables = self._waitables(is_listening=is_listening)
+            pending_references = self._pending_references(is_listening=is_listening)
             has_work = self._has_work and not stop.is_over
             yield from self._ledger.reports(all_written=not has_work)
             self._meter.ended(self._ledger.counts, encoders=self._encoders.times, frames_waiting=self._parts.frames)
             if not has_work:
                 return
-            if not waitables and not (self._admitted and self._readers.has_room):
+            if not pending_references and not (self._admitted and self._readers.has_room):
                 raise ExecutionError("videos are left, and there is no encoder that they could go to")
-            ready, _ = self._ray.wait(waitables, num_returns=1, timeout=_TICK_SECONDS, fetch_local=False)
+            ready, _ = self._ray.wait(pending_references, num_returns=1, timeout=_TICK_SECONDS, fetch_local=False)
             for reference in ready:
                 self._take(reference)
 
@@ -177,8 +177,8 @@ class _Batch:
         """Whether any video is under way; encoders that still load their model keep nobody waiting."""
         return bool(
             self._admitted
-            or self._identities.waitables
-            or self._readers.waitables
+            or self._identities.pending_references
+            or self._readers.pending_references
             or self._parts.frames
             or self._encoders.is_busy
         )
@@ -202,10 +202,10 @@ class _Batch:
             self._readers.close()
             self._encoders.close()
 
-    def _waitables(self, *, is_listening: bool) -> list[Any]:
+    def _pending_references(self, *, is_listening: bool) -> list[Any]:
         """What is expected, most urgent first; readers are left waiting while enough frames wait for an encoder."""
-        readers = self._readers.waitables if is_listening else []
-        return [*self._encoders.waitables(), *self._identities.waitables, *readers]
+        readers = self._readers.pending_references if is_listening else []
+        return [*self._encoders.pending_references(), *self._identities.pending_references, *readers]
 
     def _take(self, reference: Any) -> None:
         if reference in self._readers:
@@ -264,7 +264,7 @@ class _Batch:
         else:
             self._fail(video, item)
 
-    def _take_encoded(self, part: RayPart, result: Vectors | Failure | Lost | None) -> None:
+    def _take_encoded(self, part: PendingBatch, result: Vectors | Failure | Lost | None) -> None:
         if part.video.is_over:
             return
         if result is None:

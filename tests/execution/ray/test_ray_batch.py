@@ -14,7 +14,7 @@ from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder
 from pipeline.execution import LibrarySink, Stages
 from pipeline.execution.per_video.messages import BatchTimes, Failure, Lost, Vectors, VideoEnd
 from pipeline.execution.progress import ProgressMeter
-from pipeline.execution.ray.batch_dispatch import RayPart, RayVideo
+from pipeline.execution.ray.batch_dispatch import PendingBatch, RayVideo
 from pipeline.execution.ray.cluster import Shares
 from pipeline.execution.ray.executor import _Batch
 from pipeline.index import MemoryIndex
@@ -79,7 +79,7 @@ class Run:
         video.number = self.batch._meter.begin(video.source.uri)
         return video
 
-    def read(self, video: RayVideo, number: int) -> RayPart:
+    def read(self, video: RayVideo, number: int) -> PendingBatch:
         part = video.take_read(times(number), "pixels")
         self.batch._parts.add(part)
         return part

@@ -22,12 +22,12 @@ from own_process import script_output, start_script
 from pipeline.errors import ExecutionError
 from pipeline.execution import for_several_batches, make_executor
 from pipeline.execution.ray.cluster import check_reachable, current_shares, shares
-from pipeline.execution.ray.encoder_actors import KeptEncoders
+from pipeline.execution.ray.encoder_actors import IdleEncoders
 from pipeline.types import Source, Status
 
 
 @pytest.fixture(scope="class")
-def kept(ray_cluster: None) -> Iterator[KeptEncoders]:
+def kept(ray_cluster: None) -> Iterator[IdleEncoders]:
     """The encoder's process goes from test to test, as from batch to batch in an experiment.
 
     To start one takes longer than most of these batches. Tests whose encoder is another start theirs; so do those
@@ -41,7 +41,7 @@ def kept(ray_cluster: None) -> Iterator[KeptEncoders]:
 @pytest.mark.ray
 class TestOnRay(ExecutorContract):
     @pytest.fixture
-    def executor(self, kept: KeptEncoders) -> MakeExecutor:
+    def executor(self, kept: IdleEncoders) -> MakeExecutor:
         from ray import cloudpickle
 
         # Ray's workers don't have the tests' folder on their path.
