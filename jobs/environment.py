@@ -1,4 +1,4 @@
-"""The variables that were sent with a batch; Ray calls this by name in each worker (`worker_process_setup_hook`).
+"""Set the environment variables sent with a job; Ray calls this in each worker (`worker_process_setup_hook`).
 
 Only Python's own modules are imported here: it runs in every process, whatever it is for.
 """

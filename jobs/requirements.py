@@ -1,4 +1,4 @@
-"""Whether a cluster's Python has what a batch needs; only Python's own modules and Ray's are needed to find out."""
+"""Check that a cluster's Python has the required packages; only the standard library and Ray are imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a batch is run; Ray is imported when a batch runs on it, not with this package."""
+"""Runs batches of videos in this process or on Ray; Ray is imported only once a batch runs on it."""
 
 from __future__ import annotations
 

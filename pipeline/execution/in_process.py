@@ -1,4 +1,4 @@
-"""One video after another, in this process."""
+"""Executor that indexes one video after another in this process."""
 
 from __future__ import annotations
 

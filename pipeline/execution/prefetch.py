@@ -1,4 +1,4 @@
-"""Making the next things while the last one is used."""
+"""Prefetches the items of an iterator in a thread."""
 
 from __future__ import annotations
 

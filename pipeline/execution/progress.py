@@ -1,4 +1,4 @@
-"""What a running batch says of itself while it runs."""
+"""Measures and publishes the progress of a running batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The seam between a batch of sources and how it is run."""
+"""Interfaces of execution: executors, sinks of embeddings, and the stages of a batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sampling costs by itself, which a shared pass cannot tell."""
+"""Measures the decoding cost and the stored size of a single sampling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frame embeddings for all variants: every video decoded once, and every frame encoded once an encoder.
+"""Embeds the frames of all variants: each video is decoded once, and each frame is encoded once per encoder.
 
 What is one: variants that differ in segmentation, aggregation, search or prompts share their embeddings; those that
 differ in sampling share one pass over a video (`pipeline.experiments.joint_sampling`), and the embeddings of the frames

@@ -1,4 +1,4 @@
-"""Several samplings of one video in one pass, each of which is to have its own result."""
+"""Runs several samplings of a video in one decoding pass, with a result for each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an experiment found, and how it is kept: a JSON file a variant."""
+"""Results of an experiment, and the JSON file that stores each variant's result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An experiment, from its file to its results."""
+"""Runs an experiment: embeds its videos and scores its variants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an experiment scores: its own videos, whatever else their store holds."""
+"""A searchable library limited to an experiment's own videos, with its index in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an experiment is told: a YAML file."""
+"""Reads an experiment's YAML file and builds its variants."""
 
 from __future__ import annotations
 

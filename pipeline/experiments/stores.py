@@ -1,4 +1,4 @@
-"""Stores of several samplings that are filled by one decoding."""
+"""A store that divides embeddings among the stores of several samplings, and a view of selected videos."""
 
 from __future__ import annotations
 

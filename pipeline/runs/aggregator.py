@@ -1,4 +1,4 @@
-"""Adding up a run in bounded memory, however many videos it has and however long it takes."""
+"""Aggregates progress and reports of a run in bounded memory, however many videos it has."""
 
 from __future__ import annotations
 

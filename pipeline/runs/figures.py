@@ -1,4 +1,4 @@
-"""What the page of a run shows, worked out from its report."""
+"""Computes the figures of a run's page from its report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run's report as one page for people: it needs nothing else, and looks the same from a disk or a mail."""
+"""Draws a run's report as one self-contained HTML page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records a running batch: its report and page are written at its beginning, every minute and at its end."""
+"""Records a running batch: writes its report and page at the beginning, every minute and at the end."""
 
 from __future__ import annotations
 

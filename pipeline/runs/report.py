@@ -1,4 +1,4 @@
-"""What is kept of a run: a report that fits a screen however many videos there were, and that JSON holds."""
+"""The report of a run as a JSON model; its size does not grow with the number of videos."""
 
 from __future__ import annotations
 

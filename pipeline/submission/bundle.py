@@ -1,4 +1,4 @@
-"""A batch as it is sent to a cluster: its name, its files and its runtime environment. Ray is not needed for any of it.
+"""Packs a batch for a cluster: its job name, files and runtime environment. Ray is not needed for this.
 
 What a job is told travels in files of its working directory, not in its command: a command has a greatest length, and
 everybody who may list jobs reads it. So do the variables of its environment: Ray lists the variables of a runtime

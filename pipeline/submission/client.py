@@ -1,4 +1,4 @@
-"""Batches on a cluster, through Ray's Jobs API: submitted, listed, followed and stopped from any machine."""
+"""Client of Ray's Jobs API: submits, lists, follows and stops batches from any machine."""
 
 from __future__ import annotations
 

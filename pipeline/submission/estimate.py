@@ -1,4 +1,4 @@
-"""What a batch will take, from rates that were measured: time and storage, before anything is sent."""
+"""Estimates a batch's time and storage from measured rates before it is submitted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of a model that a configuration names: small ones go along with a batch, and the library keeps them.
+"""Collects the model files named by a configuration: small ones are sent with a batch and stored in the library.
 
 The job's processes find them by relative paths: Ray brings the job's working directory to every machine. It ends with
 the job, and a search needs the model again, so before anything else is done the library gets them, too, under the same

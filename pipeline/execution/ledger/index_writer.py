@@ -1,4 +1,4 @@
-"""Rows on their way into the index, those of many videos in one go."""
+"""Writes the rows of several videos to the index in one call."""
 
 from __future__ import annotations
 

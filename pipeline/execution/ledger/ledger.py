@@ -1,4 +1,4 @@
-"""What becomes of each source: looked up, written to store and index, reported. The one writer of a batch."""
+"""Tracks each source of a batch from admission to its report; the only writer of the batch's sink."""
 
 from __future__ import annotations
 

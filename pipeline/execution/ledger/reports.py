@@ -1,4 +1,4 @@
-"""What is kept and said of a video when the work on it is over."""
+"""Builds a video's record and report after it was processed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Implements `EmbeddingSink`: one for a library (store and index), and one that only stores."""
+"""Implements `EmbeddingSink` for a library (store and index), and for a store alone."""
 
 from __future__ import annotations
 

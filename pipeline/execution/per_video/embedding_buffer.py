@@ -1,4 +1,4 @@
-"""A video's embeddings on their way from the encoder to the store."""
+"""Buffers a video's embeddings between the encoder and the store, partly in a temporary file."""
 
 from __future__ import annotations
 

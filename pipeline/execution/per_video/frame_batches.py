@@ -1,4 +1,4 @@
-"""A video read: decoded, sampled, and made ready for the encoder batch by batch."""
+"""Decodes, samples and preprocesses a video into batches of frames for the encoder."""
 
 from __future__ import annotations
 

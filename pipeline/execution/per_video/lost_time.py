@@ -1,4 +1,4 @@
-"""Stretches of a video whose pictures were lost to damage."""
+"""Finds the parts of a video whose frames were lost to damage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told of a video while it is worked on, and the one call that embeds frames of several."""
+"""Messages between readers, encoders and the ledger, and one encoder call for batches of several videos."""
 
 from __future__ import annotations
 

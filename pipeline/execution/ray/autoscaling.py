@@ -1,4 +1,4 @@
-"""What a batch could use beside what it has, as Ray's autoscaler sees it."""
+"""Shows Ray's autoscaler how many more readers and encoders a batch could use."""
 
 from __future__ import annotations
 

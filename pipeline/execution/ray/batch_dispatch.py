@@ -1,4 +1,4 @@
-"""Batches of frames that wait for an encoder, and which of them goes where."""
+"""Queues batches of frames, and dispatches them to encoder actors."""
 
 from __future__ import annotations
 

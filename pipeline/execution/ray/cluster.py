@@ -1,4 +1,4 @@
-"""Joining a Ray cluster, or starting one here, and how much of it a batch takes."""
+"""Connects to a Ray cluster or starts a local Ray, and divides its resources between readers and encoders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The encoders of a pool: which there are, on what, and what takes the place of those that go."""
+"""Starts, tracks and replaces encoder actors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pool of encoders in Ray's processes, as the driver sees it."""
+"""Submits batches of frames to encoder actors, and collects their embeddings in the driver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A batch on Ray: tasks read videos, actors encode their frames, the driver writes."""
+"""Executor on Ray: tasks decode videos, actors encode their frames, the driver writes the results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding out what sources are, in Ray's tasks, as the driver sees it."""
+"""Identifies the content of sources in Ray tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Videos being read by Ray's tasks, as the driver sees them."""
+"""Starts, tracks and retries the Ray tasks that decode videos."""
 
 from __future__ import annotations
 

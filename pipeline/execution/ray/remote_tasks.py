@@ -1,4 +1,4 @@
-"""What runs in Ray's processes: identifying and reading videos, and encoding.
+"""Code that runs in Ray's worker processes: identifying and decoding videos, and encoding frames.
 
 A video travels as pairs of objects: pixels, which go on to an encoder's process without being fetched by the driver,
 and what the driver needs to know of them.
