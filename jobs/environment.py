@@ -13,7 +13,7 @@ __all__ = ["take_sent_variables"]
 
 
 def take_sent_variables() -> None:
-    """Take over what environment.json in the working directory says, also where the machine says otherwise."""
+    """Set the variables in the working directory's environment.json, overriding those of the machine."""
     try:
         variables = json.loads(Path("environment.json").read_text(encoding="utf-8"))
     except FileNotFoundError:

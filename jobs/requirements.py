@@ -27,5 +27,5 @@ def missing(requirements: Iterable[str]) -> Iterator[str]:
 
 
 def python_here() -> str:
-    """This Python, for people."""
+    """Describe this Python interpreter for messages."""
     return f"Python {sys.version_info.major}.{sys.version_info.minor} at {sys.executable}"

@@ -42,7 +42,7 @@ def make_executor(
     kept: IdleEncoders | None = None,
     stop: StopRequest | None = None,
 ) -> Executor:
-    """The executor that the settings name.
+    """Make the executor selected by the settings.
 
     Args:
         settings: Which, and its sizes.
@@ -59,13 +59,13 @@ def make_executor(
 
 
 def is_on_cluster(settings: Execution) -> bool:
-    """Whether a batch on Ray joins a cluster that runs already, rather than a Ray of its own on this machine."""
+    """Whether a batch on Ray joins a running cluster instead of starting a Ray on this machine."""
     return bool(settings.address or os.environ.get("RAY_ADDRESS"))
 
 
 @contextmanager
 def for_several_batches(settings: Execution) -> Iterator[IdleEncoders | None]:
-    """Batches within it share one Ray, and one after another the encoders, if they are given what this yields.
+    """Share one Ray, and the loaded encoders that this yields, among consecutive batches.
 
     Raises:
         ExecutionError: A cluster cannot be reached, or is too small.

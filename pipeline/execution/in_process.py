@@ -33,7 +33,7 @@ _BATCHES_AHEAD = 2
 
 
 class InProcessExecutor:
-    """An `Executor` without other processes: the plainest way through a batch, and the one to debug.
+    """An `Executor` that runs in this process: the simplest one, and the easiest to debug.
 
     One thread decodes while another encodes.
 

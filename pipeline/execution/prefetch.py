@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def prefetched(items: Iterable[T], *, ahead: int) -> Generator[T]:
-    """The same items in the same order, made by a thread of their own, at most `ahead` of them in advance.
+    """Yield the items in order from a thread that makes at most `ahead` of them in advance.
 
     Decoders and models let go of Python's lock while they compute, so that one thread decodes while another encodes.
     An exception of `items` is raised where it would have been. Closing the generator ends the thread, and `items` if it

@@ -39,7 +39,7 @@ class DecodingCost:
 
 @dataclass(frozen=True)
 class StoredSize:
-    """What a sampling keeps.
+    """Number and size of the embeddings that a sampling stores.
 
     Attributes:
         video_seconds: Length of all videos.
@@ -104,7 +104,7 @@ def _read(reading: Reading, place: str) -> _Read:
 
 
 def stored_size(config: RunConfig, video_ids: Sequence[str]) -> StoredSize:
-    """What a sampling keeps of videos.
+    """Count the embeddings that a sampling has stored of some videos.
 
     Raises:
         StoreError: A video's file is broken.

@@ -41,7 +41,7 @@ __all__ = ["Embedded", "embed_all", "sharing_key", "store_of"]
 
 @dataclass(frozen=True)
 class Embedded:
-    """What it took to have all embeddings.
+    """The embedded videos of an experiment, and the work that this took.
 
     Attributes:
         video_ids: Of the experiment's videos, by source.
@@ -105,7 +105,7 @@ def embed_all(
 
 
 class _PassTotals:
-    """What passes took together."""
+    """Adds up the work of several passes."""
 
     def __init__(self) -> None:
         self.decoded = 0

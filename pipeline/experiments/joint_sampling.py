@@ -21,7 +21,7 @@ _LEAST_SKIPPED_FIRST = tuple(Skip)
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What need not be made again of a video.
+    """Frames and cuts of a video that are stored already.
 
     Attributes:
         pts: int64 ticks of frames whose embeddings are there. They are not given out again, but for the first frame of
@@ -35,7 +35,7 @@ class Known:
 
 @dataclass(frozen=True)
 class JointSampling:
-    """Every frame that any of several samplings takes, each once; and what each of them took.
+    """A sampler that runs several samplings at once: each frame comes out once, and each sampling has its result.
 
     Unlike `Composite`, which is one sampling made of several, this is a way to have several results of one decoding.
 
@@ -75,7 +75,7 @@ class JointSampling:
 
 
 class JointPass:
-    """A `SharingPass`.
+    """One pass of several samplings over a video, a `SharingPass`.
 
     A frame comes out as soon as one sampling has taken it, and so out of order where another waits for the end of a
     shot: to hold it until then would keep every frame of the shot in full size.

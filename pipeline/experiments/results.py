@@ -27,7 +27,7 @@ _FORMAT = 3
 
 @dataclass(frozen=True)
 class VariantResult:
-    """What one variant found, and what it costs.
+    """The scores and costs of one variant.
 
     Attributes:
         name: Of the variant.
@@ -56,7 +56,7 @@ class VariantResult:
 
 @dataclass(frozen=True)
 class ExperimentResult:
-    """What an experiment found.
+    """The results of an experiment.
 
     Attributes:
         experiment: What was asked.
@@ -153,7 +153,7 @@ def _said(result: VariantResult) -> dict[str, Any]:
 
 
 def write_result(folder: Path, variant: Variant, data_fingerprint: str, result: VariantResult) -> VariantResult:
-    """Keep a variant's result, whole or not at all, and give back what `read_result` will give.
+    """Write a variant's result atomically, and return it as `read_result` will.
 
     Raises:
         StoreError: It cannot be written.

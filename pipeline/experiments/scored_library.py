@@ -20,7 +20,7 @@ __all__ = ["ScoredLibrary", "selected_videos"]
 
 
 def selected_videos(config: RunConfig, video_ids: Mapping[str, str]) -> StoreView:
-    """The videos of an experiment by a configuration, called what their sources are called now.
+    """Select the videos of an experiment from a configuration's store, under their sources' current names.
 
     Args:
         config: Says where they are.

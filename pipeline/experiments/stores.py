@@ -19,7 +19,7 @@ __all__ = ["JointStore", "StoreView"]
 
 @dataclass(frozen=True)
 class JointStore:
-    """An `EmbeddingStore` that divides what it is given: to each sampling's store what that sampling took.
+    """An `EmbeddingStore` that writes each sampling's frames to that sampling's own store.
 
     It holds a video once all stores do.
 
@@ -135,7 +135,7 @@ def _part(frames: FrameEmbeddings, share: Share, vectors: _Vectors) -> FrameEmbe
 
 @dataclass(frozen=True)
 class StoreView:
-    """A `ReadableStore` of some videos of another store, under names of their own.
+    """A view of a store, limited to selected videos under names of their own; a `ReadableStore`.
 
     Attributes:
         store: Where they are, among others.

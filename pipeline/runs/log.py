@@ -40,7 +40,7 @@ class RunLog:
         Place(self._root_url).write(_file(report.run_id), report.model_dump_json(indent=1).encode())
 
     def free_id(self, run_id: str) -> str:
-        """This id, or with a number behind it where there is such a run already.
+        """This id, with a number appended if there is such a run already.
 
         Raises:
             StoreError: The runs cannot be listed.
@@ -52,7 +52,7 @@ class RunLog:
         return free
 
     def read(self, run_id: str) -> RunReport:
-        """The report of a run.
+        """Read the report of a run.
 
         Raises:
             QueryError: There is no such run.
@@ -65,7 +65,7 @@ class RunLog:
         return self._read(run_id)
 
     def latest(self) -> RunReport:
-        """The report of the run that was begun last.
+        """Read the report of the run that began last.
 
         Raises:
             QueryError: There is none.

@@ -113,7 +113,7 @@ class RunRecorder:
         self._heart = threading.Thread(target=self._beat, name="run-report", daemon=True)
 
     def progress(self, event: ProgressEvent) -> None:
-        """The batch says how far it is."""
+        """Record a progress event of the batch."""
         with self._books:
             self._aggregator.take_progress(event)
             self._write_if_due()
@@ -121,7 +121,7 @@ class RunRecorder:
             self._on_progress(event)
 
     def ended(self, report: VideoReport) -> None:
-        """A source has ended."""
+        """Record the report of a source."""
         name = public_name(report.source.uri)
         level = logging.WARNING if report.status is Status.FAILED else logging.INFO
         about = {"uri": name, "video_id": report.video_id, "status": report.status}

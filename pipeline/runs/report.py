@@ -27,7 +27,7 @@ class _Record(BaseModel):
 
 
 class Period(_Record):
-    """What was done in a part of the run; all parts have the same length, but for the last."""
+    """The work done in one period of a run; all periods but the last have the same length."""
 
     seconds_decoded: _Seconds = 0.0
     """Seconds of video decoded."""
@@ -71,7 +71,7 @@ class Cause(_Record):
 
 
 class RunFacts(_Record):
-    """What is known of a run when it begins."""
+    """The facts about a run that are known when it begins."""
 
     run_id: str
     """By which it is told from others."""
@@ -130,7 +130,7 @@ class RunReport(RunFacts):
 
     @property
     def patience_seconds(self) -> float:
-        """How old a running one may become before the run is taken for dead."""
+        """The age at which the report of a running run counts as lost."""
         return _BEATS_MISSED * self.heartbeat_seconds
 
     def judged(self, *, now: datetime, written_at: datetime | None = None) -> RunReport:

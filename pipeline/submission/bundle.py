@@ -33,7 +33,7 @@ _MOST_BYTES = 99 * 2**20
 
 @dataclass(frozen=True, kw_only=True)
 class JobBatch:
-    """What one job indexes, and how.
+    """The sources and the configuration of one job.
 
     Attributes:
         config_yaml: The whole configuration; its paths are the cluster's.

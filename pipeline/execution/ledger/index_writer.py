@@ -24,7 +24,7 @@ class _Waiting:
 
 
 class RowWriter:
-    """Gathers the rows of videos until they are to be written; its length is the number of rows that wait.
+    """Collects the rows of videos and writes them together; its length is the number of pending rows.
 
     Args:
         sink: Where they go.
@@ -45,7 +45,7 @@ class RowWriter:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no video waits; one may have no rows."""
+        """Whether no video is pending; a pending video may have no rows."""
         return not self._waiting
 
     @property
@@ -54,12 +54,12 @@ class RowWriter:
         return self._watch.seconds
 
     def add(self, report: VideoReport, rows: Sequence[IndexedSegment]) -> None:
-        """Have a video wait, with the report that it gets when its rows are written."""
+        """Add a video's rows, and the report that it gets once they are written."""
         self._waiting.append(_Waiting(report, rows))
         self._rows += len(rows)
 
     def write(self) -> list[tuple[VideoReport, str | None]]:
-        """Write all that waits: the report of each video, and why its rows could not be written; None where they were.
+        """Write all pending rows; return each video's report, and why its rows could not be written or None.
 
         Raises:
             MomentIndexError: The index cannot be used.

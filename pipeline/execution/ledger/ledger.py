@@ -37,7 +37,7 @@ class _Known:
 
 
 class Ledger:
-    """Keeps the books of one batch: every source that is entered leaves as exactly one report.
+    """Tracks the sources of one batch: every source that is entered gets exactly one report.
 
     A source is entered by `admit` or `fail`. One that was admitted must end by `finish` or `fail`. Reports come out of
     `reports`, those of written videos after their rows are in the index, which is asked and written in batches.
@@ -69,7 +69,7 @@ class Ledger:
 
     @property
     def counts(self) -> LedgerCounts:
-        """How far the batch is."""
+        """Counts and times of the batch until now."""
         return LedgerCounts(
             ended=self._counts.total(),
             failed=self._counts[Status.FAILED],
@@ -103,11 +103,11 @@ class Ledger:
         return True
 
     def begin(self, video_id: str) -> None:
-        """The work on an admitted video begins now, if later than it was admitted."""
+        """Restart the clock of an admitted video: the work on it begins now."""
         self._started[video_id] = time.monotonic()
 
     def finish(self, source: Source, frames: FrameEmbeddings, end: VideoEnd) -> None:
-        """Keep a video that was worked on, and those that turned out to be the same.
+        """Store a processed video, for its source and all sources with the same content.
 
         Raises:
             ConfigError: Its rows cannot be made with this segmentation.
@@ -141,7 +141,7 @@ class Ledger:
         self._await_writing(report, rows)
 
     def fail(self, source: Source, failure: Failure | Lost, video_id: str | None = None) -> list[Source]:
-        """End a source that could not be worked on, and those that turned out to be the same.
+        """Report a source that could not be processed, and all sources with the same content.
 
         Returns:
             Those that are to be entered again: the same content at another place, where only this place is to blame.

@@ -18,7 +18,7 @@ ALREADY_INDEXED = "already indexed"
 
 
 def largest_gap_seconds(frames: FrameEmbeddings) -> float:
-    """Longest stretch of the video that no sampled frame stands for, its beginning and its end included."""
+    """The longest part of a video that no sampled frame represents, including its beginning and end."""
     until = frames.times_seconds if frames.seen_until_seconds is None else frames.seen_until_seconds
     starts = np.concatenate([[0.0], until])
     ends = np.concatenate([frames.times_seconds, [frames.duration_seconds]])
@@ -26,7 +26,7 @@ def largest_gap_seconds(frames: FrameEmbeddings) -> float:
 
 
 def record_of(names: tuple[str, ...], source: Source, frames: FrameEmbeddings, end: VideoEnd) -> VideoRecord:
-    """What the library keeps of a video beside its embeddings."""
+    """Build a video's record, which is stored beside its embeddings."""
     return VideoRecord(
         video_id=frames.video_id,
         names=names,
@@ -50,7 +50,7 @@ def report_of(
     elapsed_seconds: float,
     replaced: tuple[str, ...] = (),
 ) -> VideoReport:
-    """The report on a video; `end` is None where it was not decoded this time."""
+    """Build a video's report; `end` is None if it was not decoded this time."""
     return VideoReport(
         source=source,
         status=record.status,
@@ -69,7 +69,7 @@ def report_of(
 
 
 def report_as_before(first: Source, record: VideoRecord) -> VideoReport:
-    """The report of the source by which a video came to be known earlier in a batch, as far as its record tells."""
+    """Rebuild the report of the first source of a video in this batch, as far as the video's record allows."""
     return VideoReport(
         source=first,
         status=Status.DONE,
@@ -81,7 +81,7 @@ def report_as_before(first: Source, record: VideoRecord) -> VideoReport:
 
 
 def duplicate_report(duplicate: Source, first: VideoReport, metadata: Mapping[str, Scalar]) -> VideoReport:
-    """The report of a source whose content is that of one that has ended; its work is not counted again.
+    """Build the report of a source that duplicates a finished one; its work is not counted again.
 
     Args:
         duplicate: The source.

@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 class EmbeddingBuffer:
-    """A video's embeddings as they come, copied into a block of so many rows, which goes to a file when it is full.
+    """Collects a video's embeddings in a block of rows, which is written to a temporary file when it is full.
 
     What is kept of each batch must not lie among the large arrays that come and go with every batch: one small array
     between them, and the pages around it are not given back. Ten hours of video took two gigabytes instead of a hundred
@@ -52,7 +52,7 @@ class EmbeddingBuffer:
         return len(self._pts)
 
     def add(self, times: BatchTimes, vectors: Vectors) -> None:
-        """Take the next batch: its times, and float32 (N, D) rows.
+        """Add the next batch: its times, and its embeddings, float32 (N, D).
 
         Raises:
             ValueError: There are not as many rows as times.
@@ -73,7 +73,7 @@ class EmbeddingBuffer:
             vectors = vectors[len(fitting) :]
 
     def assembled(self, video_id: str, end: VideoEnd) -> FrameEmbeddings:
-        """All that was taken, in the order of the video; nothing is left here.
+        """Return all embeddings in the order of the video, and empty the buffer.
 
         Raises:
             ValueError: Nothing was taken, the times do not increase, or a row is not of unit length.

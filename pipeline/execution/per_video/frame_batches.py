@@ -30,7 +30,7 @@ _HEARTBEAT_FRAMES = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What a worker needs to turn a video into batches of frames.
+    """The stages that turn a video into batches of frames.
 
     Attributes:
         decoder: Opens it.

@@ -20,7 +20,7 @@ __all__ = ["BatchQueue", "PendingBatch", "RayVideo"]
 
 @dataclass(eq=False)
 class RayVideo:
-    """A try to index a video; its batches can come back from the encoders in another order.
+    """One attempt to index a video; its batches can return from the encoders in any order.
 
     Attributes:
         source: What was asked for.
@@ -48,7 +48,7 @@ class RayVideo:
 
     @property
     def video_id(self) -> str:
-        """From its content."""
+        """The video's id, from its content."""
         return self.identity.video_id
 
     @property
@@ -64,7 +64,7 @@ class RayVideo:
         return f"its reader died, and the next one went on at batch {number} after {self.batches_read}"
 
     def take_read(self, times: BatchTimes, pixels: Any) -> PendingBatch:
-        """Take the times of the next batch, and make of it what an encoder gets."""
+        """Add the times of the next batch, and return it as a batch to be encoded."""
         part = PendingBatch(self, self.batches_read, pixels, len(times), self.node_id)
         self._times[self.batches_read] = times
         self.batches_read += 1
@@ -79,7 +79,7 @@ class RayVideo:
 
 @dataclass(eq=False)
 class PendingBatch:
-    """A batch of a video's frames on its way to an encoder.
+    """A batch of a video's frames that waits for an encoder, or is being encoded.
 
     Attributes:
         video: Whose.
@@ -104,7 +104,7 @@ class PendingBatch:
 
 
 class BatchQueue:
-    """Hands batches to encoders, oldest first, and where that can be to one on the node where their frames lie.
+    """Dispatches batches to encoders, oldest first, and preferably on the node that holds their frames.
 
     An encoder takes the frames of its own node and of nodes that have none. Only one that has nothing to do takes those
     of a node whose encoder is busy, and leaves that its next call: what is taken goes over the network.
@@ -121,7 +121,7 @@ class BatchQueue:
 
     @property
     def frames(self) -> int:
-        """How many wait."""
+        """Number of frames in the queue."""
         return sum(part.frames for part in self._parts)
 
     @property
@@ -130,11 +130,11 @@ class BatchQueue:
         return self.frames < self._batch_frames * self._encoders.open_count
 
     def add(self, part: PendingBatch) -> None:
-        """One more, the last in the queue."""
+        """Append a batch to the queue."""
         self._parts.append(part)
 
     def drop(self, is_unwanted: Callable[[PendingBatch], bool]) -> None:
-        """Forget some."""
+        """Remove the unwanted batches from the queue."""
         self._parts = deque(part for part in self._parts if not is_unwanted(part))
 
     def hand_out(self) -> None:

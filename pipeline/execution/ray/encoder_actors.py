@@ -27,7 +27,7 @@ _FAULTS_OF_DEVICE = 6
 
 @dataclass(eq=False)
 class EncoderActor:
-    """An encoder: its process, and what it has to do.
+    """An encoder actor: its process and its pending calls.
 
     Attributes:
         handle: Its process.
@@ -62,7 +62,7 @@ class EncoderActor:
 
 @dataclass
 class EncoderActors:
-    """Opens encoders as the cluster has room for, and replaces those that died for good or whose device is past use.
+    """Starts the encoder actors that fit the cluster, and replaces those that died or whose device broke.
 
     What is expected of them beside their calls is in `pending_references`; what of that is ready goes to `collect`.
 
@@ -104,7 +104,7 @@ class EncoderActors:
             self._open(actor)
 
     def pending_references(self) -> list[Any]:
-        """References that something is expected of."""
+        """References to answers that have not been collected."""
         asked = [] if self._asked is None else [self._asked]
         return [*asked, *self._opening]
 
@@ -114,7 +114,7 @@ class EncoderActors:
         return [actor for actor in self._all if actor.is_open and not actor.is_leaving]
 
     def collect(self, reference: Any) -> None:
-        """Take in what one of them has said.
+        """Collect the answer of a reference that is ready.
 
         Raises:
             MomentseekError: The model cannot be used.
@@ -201,7 +201,7 @@ class EncoderActors:
             )
 
     def close(self) -> None:
-        """End them, or keep them."""
+        """End the actors, or hand them on to the next batch."""
         if self.kept is not None:
             sound = [actor for actor in self._fitting if actor.is_open and actor.calls == actor.faults == 0]
             self._all = [actor for actor in self._all if actor not in sound]
@@ -290,7 +290,7 @@ class EncoderActors:
 
 
 def own_error(error: RayTaskError) -> MomentseekError:
-    """The error of ours inside of Ray's, or one that says what happened."""
+    """The momentseek error inside an error of Ray, or a new one that describes it."""
     if isinstance(error.cause, MomentseekError):
         return error.cause
     return ExecutionError(f"unexpected {type(error.cause).__name__} in the encoder's process: {error.cause}")
@@ -304,7 +304,7 @@ def line_of(error: RayError) -> str:
 
 @dataclass
 class IdleEncoders:
-    """Encoders that one batch has done with, their model loaded, for the next one that wants the same.
+    """Encoder actors with a loaded model that one batch has finished with, for the next batch.
 
     They hold their processors, GPUs and memory meanwhile; a batch that wants others ends them.
     """
@@ -313,7 +313,7 @@ class IdleEncoders:
     _actors: list[EncoderActor] = field(default_factory=list)
 
     def keep(self, kind: object, actors: Sequence[EncoderActor]) -> None:
-        """Keep these.
+        """Store encoder actors for the next batch.
 
         Args:
             kind: What the next batch must want: the encoder, and what each holds.
@@ -323,14 +323,14 @@ class IdleEncoders:
         self._kind, self._actors = kind, list(actors)
 
     def take(self, kind: object, most: int) -> list[EncoderActor]:
-        """Those that are kept of this kind, and end the others."""
+        """Return the stored actors of this kind, and end all others."""
         taken = self._actors[:most] if kind == self._kind else []
         self._actors = [actor for actor in self._actors if actor not in taken]
         self.close()
         return taken
 
     def close(self) -> None:
-        """End all that are still here."""
+        """End all stored actors."""
         for actor in self._actors:
             ray.kill(actor.handle)
         self._actors.clear()
