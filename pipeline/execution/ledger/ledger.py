@@ -53,10 +53,10 @@ class Ledger:
         self._sink = sink
         self._rows_per_write = rows_per_write
         self._patience_seconds = patience_seconds
-        self._started: dict[str, float] = {}
+        self._started_at: dict[str, float] = {}
         self._duplicates: dict[str, list[Source]] = {}
-        # Of a hundred thousand videos that are well, no more is kept than who came first.
-        self._well: dict[str, Source] = {}
+        # Of a hundred thousand finished videos, only the first source of each is stored.
+        self._finished: dict[str, Source] = {}
         self._failed: dict[str, VideoReport] = {}
         # Of which videos this batch has said the metadata: the first that says any counts.
         self._described: set[str] = set()
@@ -98,13 +98,13 @@ class Ledger:
             return False
         if self._is_known(source, video_id, started):
             return False
-        self._started[video_id] = started
+        self._started_at[video_id] = started
         self._duplicates[video_id] = []
         return True
 
     def begin(self, video_id: str) -> None:
         """Restart the clock of an admitted video: the work on it begins now."""
-        self._started[video_id] = time.monotonic()
+        self._started_at[video_id] = time.monotonic()
 
     def finish(self, source: Source, frames: FrameEmbeddings, end: VideoEnd) -> None:
         """Store a processed video, for its source and all sources with the same content.
@@ -127,7 +127,7 @@ class Ledger:
             raise
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
             problem = failure_of(error, source.uri).problem
-            self._report_failure(source, problem, frames.video_id, self._started[frames.video_id])
+            self._report_failure(source, problem, frames.video_id, self._started_at[frames.video_id])
             return
         report = report_of(
             source,
@@ -135,7 +135,7 @@ class Ledger:
             frames,
             end=end,
             segments=len(rows),
-            elapsed_seconds=time.monotonic() - self._started[frames.video_id],
+            elapsed_seconds=time.monotonic() - self._started_at[frames.video_id],
             replaced=replaced,
         )
         self._await_writing(report, rows)
@@ -146,7 +146,7 @@ class Ledger:
         Returns:
             Those that are to be entered again: the same content at another place, where only this place is to blame.
         """
-        started = self._started.get(video_id or "", time.monotonic())
+        started = self._started_at.get(video_id or "", time.monotonic())
         is_of_place = isinstance(failure, Lost) or failure.is_of_place
         others = self._duplicates.pop(video_id, []) if is_of_place and video_id is not None else []
         self._report_failure(source, failure.problem, video_id, started, is_of_place=is_of_place)
@@ -191,8 +191,8 @@ class Ledger:
             record = self._sink.store.record(video_id)
             if record is None:
                 return False
-            if video_id in self._well:
-                self._settle_duplicate(source, report_as_before(self._well[video_id], record))
+            if video_id in self._finished:
+                self._settle_duplicate(source, report_as_before(self._finished[video_id], record))
             else:
                 self._revisit(source, record, started)
         except (ConfigError, MomentIndexError, StoreFullError):
@@ -273,13 +273,13 @@ class Ledger:
         self._reports.append(report)
         if report.video_id is None:
             return
-        self._started.pop(report.video_id, None)
+        self._started_at.pop(report.video_id, None)
         if is_of_place:
             return
         if report.status is Status.FAILED:
             self._failed.setdefault(report.video_id, report)
         else:
-            self._well.setdefault(report.video_id, report.source)
+            self._finished.setdefault(report.video_id, report.source)
         for duplicate in self._duplicates.pop(report.video_id, []):
             if report.video_id in self._duplicates:
                 # One before it had the video worked on once more.

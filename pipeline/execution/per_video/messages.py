@@ -188,14 +188,14 @@ def _without_credentials(record: logging.LogRecord) -> bool:
 _log.addFilter(_without_credentials)
 
 
-def encoded(model: OpenEncoder, parts: Sequence[Images]) -> list[Vectors | Failure]:
+def encoded(model: OpenEncoder, batches: Sequence[Images]) -> list[Vectors | Failure]:
     """Encode batches of several videos in one call; if it fails, encode each alone, so that only the bad one fails."""
-    images = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    images = batches[0] if len(batches) == 1 else np.concatenate(batches)
     try:
         vectors = model.encode_images(images)
     except Exception as error:  # noqa: BLE001 - whatever a model raises becomes the failure of a video
-        if len(parts) == 1:
+        if len(batches) == 1:
             return [Failure(f"its frames cannot be encoded: {error}" if str(error) else repr(error))]
-        return [result for part in parts for result in encoded(model, [part])]
-    ends = np.cumsum([len(part) for part in parts])
+        return [result for batch in batches for result in encoded(model, [batch])]
+    ends = np.cumsum([len(batch) for batch in batches])
     return list(np.split(vectors, ends[:-1]))

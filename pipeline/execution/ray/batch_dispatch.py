@@ -65,10 +65,10 @@ class RayVideo:
 
     def take_read(self, times: BatchTimes, pixels: Any) -> PendingBatch:
         """Add the times of the next batch, and return it as a batch to be encoded."""
-        part = PendingBatch(self, self.batches_read, pixels, len(times), self.node_id)
+        batch = PendingBatch(self, self.batches_read, pixels, len(times), self.node_id)
         self._times[self.batches_read] = times
         self.batches_read += 1
-        return part
+        return batch
 
     def take_encoded(self, number: int, vectors: Vectors) -> None:
         """Take a batch's embeddings; those whose turn it is are copied out of Ray's shared memory."""
@@ -117,58 +117,58 @@ class BatchQueue:
     def __init__(self, encoders: EncoderPool[PendingBatch], batch_frames: int) -> None:
         self._encoders = encoders
         self._batch_frames = batch_frames
-        self._parts: deque[PendingBatch] = deque()
+        self._batches: deque[PendingBatch] = deque()
 
     @property
     def frames(self) -> int:
         """Number of frames in the queue."""
-        return sum(part.frames for part in self._parts)
+        return sum(batch.frames for batch in self._batches)
 
     @property
     def is_short(self) -> bool:
         """Whether there is less than a call for each encoder, so that more is to be asked of the readers."""
         return self.frames < self._batch_frames * self._encoders.open_count
 
-    def add(self, part: PendingBatch) -> None:
+    def add(self, batch: PendingBatch) -> None:
         """Append a batch to the queue."""
-        self._parts.append(part)
+        self._batches.append(batch)
 
     def drop(self, is_unwanted: Callable[[PendingBatch], bool]) -> None:
         """Remove the unwanted batches from the queue."""
-        self._parts = deque(part for part in self._parts if not is_unwanted(part))
+        self._batches = deque(batch for batch in self._batches if not is_unwanted(batch))
 
     def hand_out(self) -> None:
         """Make all calls that are due; one that isn't full is made only to an encoder without work."""
-        while self._parts and any(self._hand_to(actor) for actor in self._encoders.takers()):
+        while self._batches and any(self._hand_to(actor) for actor in self._encoders.takers()):
             pass
 
     def _hand_to(self, actor: EncoderActor) -> bool:
-        parts = self._call_for(actor)
-        if not parts:
+        batches = self._call_for(actor)
+        if not batches:
             return False
-        chosen = set(map(id, parts))
-        self.drop(lambda part: id(part) in chosen)
-        self._encoders.submit(parts, actor)
+        chosen = set(map(id, batches))
+        self.drop(lambda batch: id(batch) in chosen)
+        self._encoders.submit(batches, actor)
         return True
 
     def _call_for(self, actor: EncoderActor) -> list[PendingBatch]:
         own, others = self._sides(actor)
         waiting: Iterator[PendingBatch] = iter(own) if own or actor.calls else chain(own, others)
-        parts: list[PendingBatch] = []
+        batches: list[PendingBatch] = []
         frames = 0
         is_full = False
-        for part in waiting:
-            if parts and (part.alone or parts[0].alone or frames + part.frames > self._batch_frames):
+        for batch in waiting:
+            if batches and (batch.alone or batches[0].alone or frames + batch.frames > self._batch_frames):
                 is_full = True
                 break
-            parts.append(part)
-            frames += part.frames
-        if not parts or not actor.takes(alone=parts[0].alone):
+            batches.append(batch)
+            frames += batch.frames
+        if not batches or not actor.takes(alone=batches[0].alone):
             return []
-        return parts if is_full or frames >= self._batch_frames or actor.calls == 0 else []
+        return batches if is_full or frames >= self._batch_frames or actor.calls == 0 else []
 
     def _sides(self, actor: EncoderActor) -> tuple[list[PendingBatch], list[PendingBatch]]:
-        """The parts that this encoder is the right one for, and those that it may take off others.
+        """The batches that this encoder is the right one for, and those that it may take off others.
 
         The next call of each other encoder is left to it: it has that as soon as it is done with one.
         """
@@ -176,11 +176,11 @@ class BatchQueue:
         others: list[PendingBatch] = []
         nodes = self._encoders.nodes - {actor.node_id}
         left = Counter[str | None]()
-        for part in self._parts:
-            if part.node_id not in nodes:
-                own.append(part)
-            elif left[part.node_id] < self._batch_frames:
-                left[part.node_id] += part.frames
+        for batch in self._batches:
+            if batch.node_id not in nodes:
+                own.append(batch)
+            elif left[batch.node_id] < self._batch_frames:
+                left[batch.node_id] += batch.frames
             else:
-                others.append(part)
+                others.append(batch)
         return own, others

@@ -45,7 +45,7 @@ P = TypeVar("P", bound=HasPixels)
 @dataclass
 class _Call(Generic[P]):
     actor: EncoderActor
-    parts: list[P]
+    batches: list[P]
 
 
 class EncoderPool(Generic[P]):
@@ -118,13 +118,13 @@ class EncoderPool(Generic[P]):
         """Whether an encoder takes another call now, or one that is to be alone."""
         return any(actor.takes(alone=alone) for actor in self._actors)
 
-    def submit(self, parts: Sequence[P], actor: EncoderActor) -> None:
+    def submit(self, batches: Sequence[P], actor: EncoderActor) -> None:
         """Encode these batches in one call of an encoder that takes it."""
-        alone = parts[0].alone
-        call = actor.handle.encode.remote(*(part.pixels for part in parts))
+        alone = batches[0].alone
+        call = actor.handle.encode.remote(*(batch.pixels for batch in batches))
         actor.calls += 1
         actor.is_reserved = alone
-        self._calls[call] = _Call(actor, list(parts))
+        self._calls[call] = _Call(actor, list(batches))
 
     def collect(self, reference: Any) -> list[tuple[P, Vectors | Failure | Lost | None]]:
         """Take in what is ready: each batch with its vectors, its failure, or None where it must be tried again.
@@ -163,19 +163,19 @@ class EncoderPool(Generic[P]):
         call.actor.node_id = answer.node_id
         self._busy_seconds += answer.busy_seconds
         self._actors.release_others()
-        return list(zip(call.parts, answer.results, strict=True))
+        return list(zip(call.batches, answer.results, strict=True))
 
     def _broken(self, call: _Call[P], problem: str) -> list[tuple[P, Vectors | Failure | Lost | None]]:
         """Put a fresh process in the place of one whose device broke; its calls are done again."""
         self._actors.replace_broken(call.actor, problem)
-        if call.parts[0].deaths + 1 < _FAULTS_OF_FRAMES:
-            return _blamed(call.parts)
+        if call.batches[0].deaths + 1 < _FAULTS_OF_FRAMES:
+            return _blamed(call.batches)
         said = f"the encoder's device broke on its frames {_FAULTS_OF_FRAMES} times, at last on them alone: {problem}"
-        return [(call.parts[0], Failure(said))]
+        return [(call.batches[0], Failure(said))]
 
     def _gone(self, call: _Call[P], error: RayError) -> list[tuple[P, Vectors | Failure | Lost | None]]:
         gone = Lost(f"its frames were lost on their way to the encoder ({line_of(error)})")
-        return [(part, gone) for part in call.parts]
+        return [(batch, gone) for batch in call.batches]
 
     def _bereaved(self, call: _Call[P], error: RayError) -> list[tuple[P, Vectors | Failure | Lost | None]]:
         """Replace the actor that died; only frames on which encoders died twice, alone at last, are to blame.
@@ -183,19 +183,19 @@ class EncoderPool(Generic[P]):
         One that was ended here died of nothing that is in its frames.
         """
         if call.actor.is_ended:
-            return [(part, None) for part in call.parts]
+            return [(batch, None) for batch in call.batches]
         self._actors.replace_dead(call.actor)
-        if not call.parts[0].alone:
-            return _blamed(call.parts)
+        if not call.batches[0].alone:
+            return _blamed(call.batches)
         self._deaths += 1
         problem = f"the encoder's process died on its frames, and again on them alone ({line_of(error)})"
         if self._deaths >= _DEATHS_ALLOWED:
             raise ExecutionError(f"{problem}, {self._deaths} calls in a row; it may need more memory")
-        return [(call.parts[0], Failure(problem))]
+        return [(call.batches[0], Failure(problem))]
 
 
-def _blamed(parts: Sequence[P]) -> list[tuple[P, Vectors | Failure | Lost | None]]:
+def _blamed(batches: Sequence[P]) -> list[tuple[P, Vectors | Failure | Lost | None]]:
     """Batches that are to be tried again, alone, since an encoder died on one of them."""
-    for part in parts:
-        part.deaths += 1
-    return [(part, None) for part in parts]
+    for batch in batches:
+        batch.deaths += 1
+    return [(batch, None) for batch in batches]

@@ -139,7 +139,7 @@ class _Batch:
         self._encoders: EncoderPool[PendingBatch] = EncoderPool(stages.encoder, shares, settings.retries, kept)
         self._demand = Demand(settings, is_shown=not is_own_ray())
         self._admitted: deque[RayVideo] = deque()
-        self._parts = BatchQueue(self._encoders, settings.batch_frames)
+        self._queue = BatchQueue(self._encoders, settings.batch_frames)
         self._looked_at_cluster = time.monotonic()
         meter.resize(readers=shares.readers, encoders=shares.encoders)
 
@@ -154,16 +154,16 @@ class _Batch:
             readers = max(self._shares.readers, self._demand.most)
             self._identities.submit_more(waiting=len(self._admitted), readers=readers)
             self._read_more()
-            self._parts.hand_out()
+            self._queue.hand_out()
             self._fit_cluster()
             left = len(self._readers) + len(self._admitted)
             self._demand.show(videos_left=left, shares=self._shares)
-            is_listening = self._parts.is_short
+            is_listening = self._queue.is_short
             self._end_silent(is_listening=is_listening)
             pending_references = self._pending_references(is_listening=is_listening)
             has_work = self._has_work and not stop.is_over
             yield from self._ledger.reports(all_written=not has_work)
-            self._meter.ended(self._ledger.counts, encoders=self._encoders.times, frames_waiting=self._parts.frames)
+            self._meter.ended(self._ledger.counts, encoders=self._encoders.times, frames_waiting=self._queue.frames)
             if not has_work:
                 return
             if not pending_references and not (self._admitted and self._readers.has_room):
@@ -179,7 +179,7 @@ class _Batch:
             self._admitted
             or self._identities.pending_references
             or self._readers.pending_references
-            or self._parts.frames
+            or self._queue.frames
             or self._encoders.is_busy
         )
 
@@ -214,8 +214,8 @@ class _Batch:
             for source, identity in self._identities.collect(reference):
                 self._take_identified(source, identity)
         else:
-            for part, result in self._encoders.collect(reference):
-                self._take_encoded(part, result)
+            for batch, result in self._encoders.collect(reference):
+                self._take_encoded(batch, result)
 
     def _take_identified(self, source: Source, identity: Identity | Failure) -> None:
         if isinstance(identity, Failure):
@@ -255,7 +255,7 @@ class _Batch:
         if isinstance(item, Started):
             video.node_id = item.node_id
         elif isinstance(item, BatchTimes):
-            self._parts.add(video.take_read(item, pixels))
+            self._queue.add(video.take_read(item, pixels))
             self._meter.advance(video.number, item)
         elif isinstance(item, VideoEnd):
             video.end = item
@@ -264,17 +264,17 @@ class _Batch:
         else:
             self._fail(video, item)
 
-    def _take_encoded(self, part: PendingBatch, result: Vectors | Failure | Lost | None) -> None:
-        if part.video.is_over:
+    def _take_encoded(self, batch: PendingBatch, result: Vectors | Failure | Lost | None) -> None:
+        if batch.video.is_over:
             return
         if result is None:
-            self._parts.add(part)
+            self._queue.add(batch)
         elif isinstance(result, Failure | Lost):
-            self._readers.cancel(part.video)
-            self._fail(part.video, result)
+            self._readers.cancel(batch.video)
+            self._fail(batch.video, result)
         else:
-            part.video.take_encoded(part.number, result)
-            self._finish_if_complete(part.video)
+            batch.video.take_encoded(batch.number, result)
+            self._finish_if_complete(batch.video)
 
     def _finish_if_complete(self, video: RayVideo) -> None:
         if video.end is None or not video.is_encoded:
@@ -307,7 +307,7 @@ class _Batch:
     def _abandon(self, video: RayVideo) -> None:
         video.is_over = True
         self._meter.end(video.number)
-        self._parts.drop(lambda part: part.video is video)
+        self._queue.drop(lambda batch: batch.video is video)
 
     def _end_silent(self, *, is_listening: bool) -> None:
         for source, failure in self._identities.silent():

@@ -153,14 +153,14 @@ class EncoderProcess:
             return DeviceFault.of(error)
         return _node_id()
 
-    def encode(self, *parts: Images) -> Encoded | DeviceFault:
+    def encode(self, *batches: Images) -> Encoded | DeviceFault:
         """Embed the batches of several videos, views of Ray's shared memory, in one call.
 
         A fault of the device is nobody's failure: it travels as a value of its own.
         """
         model, watch = self._opened(), Stopwatch()
         with watch:
-            results = encoded(model, parts)
+            results = encoded(model, batches)
         if model.fault is not None:
             return DeviceFault.of(model.fault)
         return Encoded(results, watch.seconds, _node_id())

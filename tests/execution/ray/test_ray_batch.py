@@ -81,7 +81,7 @@ class Run:
 
     def read(self, video: RayVideo, number: int) -> PendingBatch:
         part = video.take_read(times(number), "pixels")
-        self.batch._parts.add(part)
+        self.batch._queue.add(part)
         return part
 
     def finished(self, video: RayVideo, batches: int) -> None:
@@ -139,16 +139,16 @@ def test_a_failure_of_a_try_that_was_given_up_fails_nobody(run: Run) -> None:
     for late in (Failure("its frames cannot be encoded"), Lost("an encoder left"), None):
         run.batch._take_encoded(part, late)
     assert len(run.batch._admitted) == 1
-    assert run.batch._parts.frames == 0
+    assert run.batch._queue.frames == 0
     assert list(run.batch._ledger.reports(all_written=True)) == []
 
 
 def test_frames_of_a_try_that_was_given_up_go_to_no_encoder(run: Run) -> None:
     first = run.begun()
     run.read(first, 0)
-    assert run.batch._parts.frames == FRAMES
+    assert run.batch._queue.frames == FRAMES
     run.batch._fail(first, Lost("its node left"))
-    assert run.batch._parts.frames == 0
+    assert run.batch._queue.frames == 0
     assert first.is_over
 
 
