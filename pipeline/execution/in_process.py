@@ -135,6 +135,7 @@ class _Worker:
                 preprocessing=preprocessing,
                 batch_frames=self._batch_frames,
                 fetching=stages.fetching,
+                splitter=stages.splitter,
             )
             self._opened = reading, model
         return self._opened

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pipeline.encode.protocol import Encoder
+from pipeline.execution.per_video.frame_batches import ResultSplitter
 from pipeline.io.settings import Fetching
 from pipeline.sampling.protocol import FrameSampler
 from pipeline.store.protocol import EmbeddingStore
@@ -92,6 +93,7 @@ class Stages:
         encoder: Makes their embeddings; opened only when a video needs it.
         sink: Takes the embeddings of each video once they are finished; this process is its one writer.
         fetching: How remote videos are read to identify them; the decoder has its own.
+        splitter: Splits the sampler's passes into several results; None if each has a single one.
     """
 
     decoder: VideoDecoder
@@ -99,3 +101,4 @@ class Stages:
     encoder: Encoder
     sink: EmbeddingSink
     fetching: Fetching = field(default_factory=Fetching)
+    splitter: ResultSplitter | None = None

@@ -21,7 +21,7 @@ from pipeline.encode import make_encoder
 from pipeline.errors import ExecutionError, VideoError
 from pipeline.execution import Execution, OnProgress, Stages, StoreSink, for_several_batches, make_executor
 from pipeline.execution.stage_times import Stopwatch
-from pipeline.experiments.joint_sampling import JointSampling, Known
+from pipeline.experiments.joint_sampling import JointSampling, JointSplitter, Known
 from pipeline.experiments.settings import Variant
 from pipeline.experiments.stores import JointStore
 from pipeline.io.settings import Fetching
@@ -188,6 +188,7 @@ def _embed_together(
         # Rows are made of each sampling's own frames later on.
         sink=StoreSink(JointStore(stores, found)),
         fetching=config.fetching,
+        splitter=JointSplitter(),
     )
     yield from make_executor(execution, stages, on_progress=on_progress, kept=kept).run(sources)
 

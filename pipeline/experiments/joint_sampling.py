@@ -9,12 +9,14 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.sampling.protocol import FrameSampler, SamplingPass, SamplingShare
+from pipeline.execution.per_video.frame_batches import merged_cuts
+from pipeline.execution.per_video.lost_time import LostTime
+from pipeline.sampling.protocol import FrameSampler, SamplingPass
 from pipeline.sampling.screen_time import FrameHolds, merged_holds
 from pipeline.sampling.shots.detector import CutDetection
-from pipeline.types import Frame, Grid, Skip, VideoInfo
+from pipeline.types import Frame, Grid, Share, Skip, VideoInfo, seen_before_next
 
-__all__ = ["JointSampling", "Known"]
+__all__ = ["JointSampling", "JointSplitter", "Known", "SamplingShare"]
 
 _LEAST_SKIPPED_FIRST = tuple(Skip)
 
@@ -31,6 +33,27 @@ class Known:
 
     pts: npt.NDArray[np.int64]
     cuts: Mapping[CutDetection, tuple[Fraction, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingShare:
+    """What one of several samplings took of a video that was decoded once for all.
+
+    Attributes:
+        pts: Ticks of its frames, increasing.
+        times: Seconds of the same.
+        cuts: As of a pass.
+        seen_until: As of a pass.
+        step: As of a pass.
+        cut_searches: As of a sampler.
+    """
+
+    pts: tuple[int, ...]
+    times: tuple[Fraction, ...]
+    cuts: tuple[Fraction, ...] | None
+    seen_until: tuple[Fraction, ...] | None
+    step: Fraction | None
+    cut_searches: tuple[CutDetection, ...]
 
 
 @dataclass(frozen=True)
@@ -75,7 +98,7 @@ class JointSampling:
 
 
 class JointPass:
-    """One pass of several samplings over a video, a `SharingPass`.
+    """One pass of several samplings over a video.
 
     A frame comes out as soon as one sampling has taken it, and so out of order where another waits for the end of a
     shot: to hold it until then would keep every frame of the shot in full size.
@@ -181,3 +204,35 @@ class _Recorded:
         self._pts.extend(frame.pts for frame in frames)
         self._times.extend(frame.time for frame in frames)
         return frames
+
+
+class JointSplitter:
+    """A `ResultSplitter` of the passes of `JointSampling`."""
+
+    def known_cuts(self, sampling: SamplingPass) -> Mapping[CutDetection, Sequence[Fraction]]:
+        """The cuts that are stored already."""
+        return _joint(sampling).known_cuts
+
+    def shares(
+        self, sampling: SamplingPass, cuts: Mapping[CutDetection, Sequence[Fraction]], lost_time: LostTime
+    ) -> tuple[Share, ...]:
+        """The frames, cuts and times on screen of each sampling."""
+        return tuple(_result(share, cuts, lost_time) for share in _joint(sampling).shares)
+
+
+def _joint(sampling: SamplingPass) -> JointPass:
+    if not isinstance(sampling, JointPass):
+        raise TypeError(f"a {type(sampling).__name__} is no pass of several samplings")
+    return sampling
+
+
+def _result(share: SamplingShare, cuts: Mapping[CutDetection, Sequence[Fraction]], lost_time: LostTime) -> Share:
+    times_seconds = np.array([float(time) for time in share.times], np.float64)
+    until = None if share.seen_until is None else list(map(float, lost_time.clipped(share.seen_until, share.step)))
+    return Share(
+        pts=np.array(share.pts, np.int64),
+        times_seconds=times_seconds,
+        cuts_seconds=merged_cuts(share.cuts, [cuts[search] for search in share.cut_searches]),
+        seen_until_seconds=None if until is None else seen_before_next(times_seconds, np.array(until, np.float64)),
+        step_seconds=None if share.step is None else float(share.step),
+    )

@@ -236,6 +236,7 @@ class _Batch:
             preprocessing=self._encoders.preprocessing,
             batch_frames=self._settings.batch_frames,
             fetching=self._stages.fetching,
+            splitter=self._stages.splitter,
         )
         self._readers.prepare(reading)
         while self._admitted and self._readers.has_room:
