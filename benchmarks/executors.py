@@ -33,7 +33,7 @@ from benchmarks.setting import alternating, medians, random_model, rounded, stag
 from pipeline.encode import OpenClipEncoder
 from pipeline.execution import Execution, Stages, make_executor
 from pipeline.execution.ledger.ledger import Ledger
-from pipeline.execution.per_video.embedding_buffer import GatheredEmbeddings
+from pipeline.execution.per_video.embedding_buffer import EmbeddingBuffer
 from pipeline.execution.per_video.frame_batches import Reading, sampled_batches
 from pipeline.execution.per_video.messages import (
     BatchTimes,
@@ -122,7 +122,7 @@ def by_ray_data(paths: list[str], stages: Stages, *, decode_cpus: float) -> int:
 
     DataContext.get_current().enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    ledger = Ledger(stages, rows_per_write=1000)
+    ledger = Ledger(stages.sink, rows_per_write=1000)
     ids = {path: content_id(path) for path in paths}
     for path in paths:
         ledger.admit(Source(path), ids[path])
@@ -200,7 +200,7 @@ def _write(rows: Iterator[dict[str, Any]], ledger: Ledger, ids: dict[str, str]) 
             decoded_seconds=end.duration_seconds,
             duration_seconds=end.duration_seconds,
         )
-        embeddings = GatheredEmbeddings()
+        embeddings = EmbeddingBuffer()
         embeddings.add(times, np.stack([row["vector"] for row in of_video]))
         ledger.finish(Source(path), embeddings.assembled(ids[path], end), end)
     reports = list(ledger.reports(all_written=True))

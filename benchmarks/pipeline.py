@@ -127,7 +127,7 @@ def ours(path: str, encoder: ReadyEncoder, sampler: FrameSampler) -> Embedded:
         [report] = make_executor(execution, stages).run([Source(path)])
         if report.video_id is None:
             raise RuntimeError(f"{path}: {report.problem}")
-        frames = stages.store.read(content_id(path))
+        frames = stages.sink.store.read(content_id(path))
         return Embedded(frames.times_seconds, frames.vectors, frames.duration_seconds)
 
 

@@ -14,7 +14,7 @@ from statistics import median
 from typing import Any, TypeVar
 
 from pipeline.encode import Encoder, Encoding
-from pipeline.execution import Stages
+from pipeline.execution import LibrarySink, Stages
 from pipeline.index import MemoryIndex
 from pipeline.sampling import FrameSampler
 from pipeline.segment import FixedWindows, MeanPooling
@@ -85,9 +85,11 @@ def stages_in(folder: str, encoder: Encoder, sampler: FrameSampler) -> Stages:
         decoder=make_decoder(Decoding()),
         sampler=sampler,
         encoder=encoder,
-        store=ParquetStore(folder, "benchmark", "benchmark"),
-        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="benchmark"),
-        index=MemoryIndex(),
+        sink=LibrarySink(
+            store=ParquetStore(folder, "benchmark", "benchmark"),
+            recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="benchmark"),
+            index=MemoryIndex(),
+        ),
     )
 
 

@@ -36,7 +36,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.setting import rounded, write_result
-from pipeline.execution import Execution, Stages, make_executor
+from pipeline.execution import Execution, LibrarySink, Stages, make_executor
 from pipeline.execution.ray.cluster import OWN_RAY
 from pipeline.index import Indexing, Owner, open_index
 from pipeline.index.protocol import MomentIndex
@@ -280,9 +280,11 @@ def simulated(
         decoder=SimulatedDecoder(DECODE_SECONDS / hurry),
         sampler=FixedRate(fps=1.0),
         encoder=SimulatedEncoder(ENCODE_SECONDS / CLIP_SECONDS / hurry),
-        store=ParquetStore(str(folder / "library"), "simulated", "simulated"),
-        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="simulated"),
-        index=index,
+        sink=LibrarySink(
+            store=ParquetStore(str(folder / "library"), "simulated", "simulated"),
+            recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="simulated"),
+            index=index,
+        ),
     )
     being_read: list[int] = []
     executor = make_executor(

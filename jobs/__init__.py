@@ -1,1 +1,1 @@
-"""What is submitted to a Ray cluster."""
+"""Entry points of Ray jobs: indexing videos, rebuilding an index and running an experiment."""

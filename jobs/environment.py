@@ -1,4 +1,4 @@
-"""The variables that were sent with a batch; Ray calls this by name in each worker (`worker_process_setup_hook`).
+"""Set the environment variables sent with a job; Ray calls this in each worker (`worker_process_setup_hook`).
 
 Only Python's own modules are imported here: it runs in every process, whatever it is for.
 """
@@ -13,7 +13,7 @@ __all__ = ["take_sent_variables"]
 
 
 def take_sent_variables() -> None:
-    """Take over what environment.json in the working directory says, also where the machine says otherwise."""
+    """Set the variables in the working directory's environment.json, overriding those of the machine."""
     try:
         variables = json.loads(Path("environment.json").read_text(encoding="utf-8"))
     except FileNotFoundError:

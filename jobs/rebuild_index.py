@@ -1,4 +1,4 @@
-"""Make the index of a library anew, from its frame embeddings, as a Ray job.
+"""Rebuild a library's index from its frame embeddings as a Ray job.
 
     ray job submit --working-dir . -- python -m jobs.rebuild_index --library /data/library
 

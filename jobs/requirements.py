@@ -1,4 +1,4 @@
-"""Whether a cluster's Python has what a batch needs; only Python's own modules and Ray's are needed to find out."""
+"""Check that a cluster's Python has the required packages; only the standard library and Ray are imported."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ def missing(requirements: Iterable[str]) -> Iterator[str]:
 
 
 def python_here() -> str:
-    """This Python, for people."""
+    """Describe this Python interpreter for messages."""
     return f"Python {sys.version_info.major}.{sys.version_info.minor} at {sys.executable}"

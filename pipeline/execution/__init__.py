@@ -1,4 +1,4 @@
-"""How a batch is run; Ray is imported when a batch runs on it, not with this package."""
+"""Runs batches of videos in this process or on Ray; Ray is imported only once a batch runs on it."""
 
 from __future__ import annotations
 
@@ -8,22 +8,26 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pipeline.execution.in_process import InProcessExecutor
+from pipeline.execution.ledger.sinks import LibrarySink, StoreSink
 from pipeline.execution.progress import OnProgress, ProgressEvent
-from pipeline.execution.protocol import Executor, Stages
+from pipeline.execution.protocol import EmbeddingSink, Executor, Stages
 from pipeline.execution.settings import Execution
 from pipeline.execution.stopping import StopRequest
 
 if TYPE_CHECKING:
-    from pipeline.execution.ray.encoder_actors import KeptEncoders
+    from pipeline.execution.ray.encoder_actors import IdleEncoders
 
 __all__ = [
+    "EmbeddingSink",
     "Execution",
     "Executor",
     "InProcessExecutor",
+    "LibrarySink",
     "OnProgress",
     "ProgressEvent",
     "Stages",
     "StopRequest",
+    "StoreSink",
     "for_several_batches",
     "is_on_cluster",
     "make_executor",
@@ -35,10 +39,10 @@ def make_executor(
     stages: Stages,
     *,
     on_progress: OnProgress | None = None,
-    kept: KeptEncoders | None = None,
+    kept: IdleEncoders | None = None,
     stop: StopRequest | None = None,
 ) -> Executor:
-    """The executor that the settings name.
+    """Make the executor selected by the settings.
 
     Args:
         settings: Which, and its sizes.
@@ -55,13 +59,13 @@ def make_executor(
 
 
 def is_on_cluster(settings: Execution) -> bool:
-    """Whether a batch on Ray joins a cluster that runs already, rather than a Ray of its own on this machine."""
+    """Whether a batch on Ray joins a running cluster instead of starting a Ray on this machine."""
     return bool(settings.address or os.environ.get("RAY_ADDRESS"))
 
 
 @contextmanager
-def for_several_batches(settings: Execution) -> Iterator[KeptEncoders | None]:
-    """Batches within it share one Ray, and one after another the encoders, if they are given what this yields.
+def for_several_batches(settings: Execution) -> Iterator[IdleEncoders | None]:
+    """Share one Ray, and the loaded encoders that this yields, among consecutive batches.
 
     Raises:
         ExecutionError: A cluster cannot be reached, or is too small.
@@ -72,9 +76,9 @@ def for_several_batches(settings: Execution) -> Iterator[KeptEncoders | None]:
     from pipeline.execution.ray.cluster import connected
 
     with connected(settings):
-        from pipeline.execution.ray.encoder_actors import KeptEncoders
+        from pipeline.execution.ray.encoder_actors import IdleEncoders
 
-        kept = KeptEncoders()
+        kept = IdleEncoders()
         try:
             yield kept
         finally:

@@ -1,4 +1,4 @@
-"""One video after another, in this process."""
+"""Executor that indexes one video after another in this process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import closing
 from pipeline.encode.device_faults import RecoveringEncoder
 from pipeline.errors import ExecutionError, MomentseekError
 from pipeline.execution.ledger.ledger import Ledger
-from pipeline.execution.per_video.embedding_buffer import GatheredEmbeddings
+from pipeline.execution.per_video.embedding_buffer import EmbeddingBuffer
 from pipeline.execution.per_video.frame_batches import Reading, sampled_batches
 from pipeline.execution.per_video.messages import (
     Failure,
@@ -33,7 +33,7 @@ _BATCHES_AHEAD = 2
 
 
 class InProcessExecutor:
-    """An `Executor` without other processes: the plainest way through a batch, and the one to debug.
+    """An `Executor` that runs in this process: the simplest one, and the easiest to debug.
 
     One thread decodes while another encodes.
 
@@ -69,7 +69,7 @@ class InProcessExecutor:
             ExecutionError: The encoder's device broke, which only another process outlives.
             BaseException: The error of a request to stop.
         """
-        ledger = Ledger(self._stages, rows_per_write=1)
+        ledger = Ledger(self._stages.sink, rows_per_write=1)
         meter = ProgressMeter(self._on_progress, is_searching=bool(self._stages.sampler.cut_searches))
         worker = _Worker(self._stages, self._settings.batch_frames, meter, self._stop)
         for source in sources:
@@ -135,13 +135,14 @@ class _Worker:
                 preprocessing=preprocessing,
                 batch_frames=self._batch_frames,
                 fetching=stages.fetching,
+                splitter=stages.splitter,
             )
             self._opened = reading, model
         return self._opened
 
     def embedded(self, source: Source, identity: Identity) -> tuple[FrameEmbeddings, VideoEnd] | Failure:
         reading, model = self.open()
-        gathered = GatheredEmbeddings()
+        gathered = EmbeddingBuffer()
         number = self.meter.begin(public_name(source.uri))
         try:
             batches = sampled_batches(reading, source.uri, identity.state)

@@ -1,4 +1,4 @@
-"""Making the next things while the last one is used."""
+"""Prefetches the items of an iterator in a thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def prefetched(items: Iterable[T], *, ahead: int) -> Generator[T]:
-    """The same items in the same order, made by a thread of their own, at most `ahead` of them in advance.
+    """Yield the items in order from a thread that makes at most `ahead` of them in advance.
 
     Decoders and models let go of Python's lock while they compute, so that one thread decodes while another encodes.
     An exception of `items` is raised where it would have been. Closing the generator ends the thread, and `items` if it

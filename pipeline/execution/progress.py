@@ -1,4 +1,4 @@
-"""What a running batch says of itself while it runs."""
+"""Measures and publishes the progress of a running batch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["EncoderTimes", "LedgerCounts", "OnProgress", "ProgressEvent", "Progr
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerCounts:
-    """What the ledger has seen so far.
+    """Counts and times of the ledger until now.
 
     Attributes:
         ended: Sources that have their report.
@@ -40,7 +40,7 @@ _WINDOW_SECONDS = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class ProgressEvent:
-    """How far a batch is, all videos together.
+    """The progress of a batch, over all its videos.
 
     Attributes:
         videos_ended: Sources that have their report, or are about to.
@@ -89,7 +89,7 @@ def starting(phase: str) -> ProgressEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderTimes:
-    """What all encoders together have spent.
+    """Time that all encoders have spent, added up.
 
     Attributes:
         load_seconds: From when they were asked to open their model until they had.
@@ -117,7 +117,7 @@ class _Sample(NamedTuple):
 
 
 class ProgressMeter:
-    """Adds up what the videos of a batch report, and tells it at most ten times a second.
+    """Adds up the progress of a batch's videos, and publishes it at most ten times a second.
 
     Args:
         on_progress: Who is told; None for nobody.

@@ -1,4 +1,4 @@
-"""What can be said of how a batch is run, and the home of its defaults."""
+"""Settings of how a batch is run, with their defaults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long the stages of a batch work, and how long they wait for each other."""
+"""Measures how long the stages of a batch work, and how long they wait for each other."""
 
 from __future__ import annotations
 

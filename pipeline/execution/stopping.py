@@ -1,4 +1,4 @@
-"""Ending a batch early, without losing what is nearly finished."""
+"""Stops a batch early; videos that are under way have time to finish."""
 
 from __future__ import annotations
 

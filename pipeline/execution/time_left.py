@@ -1,4 +1,4 @@
-"""An estimate of how long the rest of a batch takes.
+"""Estimates the remaining time of a batch.
 
 Two reckonings are made. The first goes by how fast readers and encoders are while they work, so that what it took to
 start them, or to load a model, promises nothing of the rest; it can be made from the first batch on. The second goes by

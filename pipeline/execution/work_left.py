@@ -1,4 +1,4 @@
-"""The work of a batch that is known and done, from what its workers report.
+"""Measures the work of a batch that is done and left, from what its workers report.
 
 Work is counted in seconds of video. Where cuts are searched for after a video's frames, the search counts as so many
 more of them as it took the videos before; before any has ended, as half of the video.

@@ -1,4 +1,4 @@
-"""Several configurations over the same videos, scored on the same labelled moments."""
+"""Compares several configurations on the same videos and the same labelled moments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sampling costs by itself, which a shared pass cannot tell."""
+"""Measures the decoding cost and the stored size of a single sampling."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.run_config import RunConfig
 from pipeline.store import ParquetStore
 from pipeline.video import make_decoder
 
-__all__ = ["DecodingCost", "Kept", "decoding_cost", "distinct_frames", "kept"]
+__all__ = ["DecodingCost", "StoredSize", "decoding_cost", "distinct_frames", "stored_size"]
 
 _SHORT_SECONDS = 10.0
 
@@ -38,8 +38,8 @@ class DecodingCost:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What a sampling keeps.
+class StoredSize:
+    """Number and size of the embeddings that a sampling stores.
 
     Attributes:
         video_seconds: Length of all videos.
@@ -103,8 +103,8 @@ def _read(reading: Reading, place: str) -> _Read:
     return _Read(time.process_time() - started, video_seconds, frames)
 
 
-def kept(config: RunConfig, video_ids: Sequence[str]) -> Kept:
-    """What a sampling keeps of videos.
+def stored_size(config: RunConfig, video_ids: Sequence[str]) -> StoredSize:
+    """Count the embeddings that a sampling has stored of some videos.
 
     Raises:
         StoreError: A video's file is broken.
@@ -113,7 +113,7 @@ def kept(config: RunConfig, video_ids: Sequence[str]) -> Kept:
     records = [record for video_id in video_ids if (record := store.record(video_id)) is not None]
     frames = sum(record.frame_count for record in records)
     width = store.outline(records[0].video_id).dimension if records else 0
-    return Kept(sum(record.duration_seconds for record in records), frames, frames * width * 4)
+    return StoredSize(sum(record.duration_seconds for record in records), frames, frames * width * 4)
 
 
 def distinct_frames(configs: Sequence[RunConfig], video_ids: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""Frame embeddings for all variants: every video decoded once, and every frame encoded once an encoder.
+"""Embeds the frames of all variants: each video is decoded once, and each frame is encoded once per encoder.
 
 What is one: variants that differ in segmentation, aggregation, search or prompts share their embeddings; those that
 differ in sampling share one pass over a video (`pipeline.experiments.joint_sampling`), and the embeddings of the frames
@@ -19,32 +19,29 @@ import numpy as np
 
 from pipeline.encode import make_encoder
 from pipeline.errors import ExecutionError, VideoError
-from pipeline.execution import Execution, OnProgress, Stages, for_several_batches, make_executor
+from pipeline.execution import Execution, OnProgress, Stages, StoreSink, for_several_batches, make_executor
 from pipeline.execution.stage_times import Stopwatch
-from pipeline.experiments.joint_sampling import Known, Shared
+from pipeline.experiments.joint_sampling import JointSampling, JointSplitter, Known
 from pipeline.experiments.settings import Variant
-from pipeline.experiments.stores import SharedStore
-from pipeline.index import MemoryIndex
+from pipeline.experiments.stores import JointStore
 from pipeline.io.settings import Fetching
 from pipeline.run_config import RunConfig
 from pipeline.sampling import FixedRate, FrameSampler
 from pipeline.sampling.shots.detector import CutDetection
-from pipeline.segment import FixedWindows, MeanPooling
-from pipeline.segment.row_recipe import RowRecipe
 from pipeline.store import Outline, ParquetStore
 from pipeline.types import Source, Status, VideoReport
 from pipeline.uris import kept_name
 from pipeline.video import identify, make_decoder
 
 if TYPE_CHECKING:
-    from pipeline.execution.ray.encoder_actors import KeptEncoders
+    from pipeline.execution.ray.encoder_actors import IdleEncoders
 
 __all__ = ["Embedded", "embed_all", "sharing_key", "store_of"]
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """What it took to have all embeddings.
+    """The embedded videos of an experiment, and the work that this took.
 
     Attributes:
         video_ids: Of the experiment's videos, by source.
@@ -90,25 +87,25 @@ def embed_all(
     video_ids, failed = _identified(sources, variants[0].config.fetching)
     passes = list(_passes(variants, also, set(video_ids.values())))
     every = [variant.config for variant in (*variants, *also)]
-    account = _Account()
+    totals = _PassTotals()
     watch = Stopwatch()
     with watch, for_several_batches(execution) if passes else nullcontext() as kept:
         for configs, others in passes:
             sound = [source for source in sources if source.uri in video_ids.keys() - failed.keys()]
             known = _known((*configs, *others), every, video_ids)
             for report in _embed_together(configs, others, sound, known, execution, on_progress, kept):
-                failed |= account.note(report)
+                failed |= totals.note(report)
     if failed:
         some = "; ".join(f"{kept_name(uri)}: {problem}" for uri, problem in list(failed.items())[:3])
         raise ExecutionError(
             f"{len(failed)} of {len(sources)} videos failed: {some}; mend them or leave them out, and run the"
             " experiment again: what is done is not done again"
         )
-    return Embedded(video_ids, watch.seconds, account.decoded, account.encoded, len(account.read))
+    return Embedded(video_ids, watch.seconds, totals.decoded, totals.encoded, len(totals.read))
 
 
-class _Account:
-    """What passes took together."""
+class _PassTotals:
+    """Adds up the work of several passes."""
 
     def __init__(self) -> None:
         self.decoded = 0
@@ -179,20 +176,19 @@ def _embed_together(
     known: Mapping[str, Known],
     execution: Execution,
     on_progress: OnProgress | None,
-    kept: KeptEncoders | None,
+    kept: IdleEncoders | None,
 ) -> Iterator[VideoReport]:
     """Fill the stores of some samplings in one pass; `others` have embeddings that may be used."""
     stores, found = tuple(map(store_of, configs)), tuple(map(store_of, others))
     config = configs[0]
     stages = Stages(
         decoder=make_decoder(config.decoding, config.fetching),
-        sampler=Shared(tuple(each.sampling for each in configs), known),
+        sampler=JointSampling(tuple(each.sampling for each in configs), known),
         encoder=make_encoder(config.encoder),
-        store=SharedStore(stores, found),
-        # Rows are made of each sampling's own frames later on; an executor wants to write some.
-        recipe=RowRecipe(segmenter=FixedWindows(length_seconds=3600.0), aggregator=MeanPooling(), fingerprint="none"),
-        index=MemoryIndex(),
+        # Rows are made of each sampling's own frames later on.
+        sink=StoreSink(JointStore(stores, found)),
         fetching=config.fetching,
+        splitter=JointSplitter(),
     )
     yield from make_executor(execution, stages, on_progress=on_progress, kept=kept).run(sources)
 

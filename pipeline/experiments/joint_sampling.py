@@ -1,4 +1,4 @@
-"""Several samplings of one video in one pass, each of which is to have its own result."""
+"""Runs several samplings of a video in one decoding pass, with a result for each."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.sampling.protocol import FrameSampler, SamplingPass, SamplingShare
+from pipeline.execution.per_video.frame_batches import merged_cuts
+from pipeline.execution.per_video.lost_time import LostTime
+from pipeline.sampling.protocol import FrameSampler, SamplingPass
 from pipeline.sampling.screen_time import FrameHolds, merged_holds
 from pipeline.sampling.shots.detector import CutDetection
-from pipeline.types import Frame, Grid, Skip, VideoInfo
+from pipeline.types import Frame, Grid, Share, Skip, VideoInfo, seen_before_next
 
-__all__ = ["Known", "Shared"]
+__all__ = ["JointSampling", "JointSplitter", "Known", "SamplingShare"]
 
 _LEAST_SKIPPED_FIRST = tuple(Skip)
 
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What need not be made again of a video.
+    """Frames and cuts of a video that are stored already.
 
     Attributes:
         pts: int64 ticks of frames whose embeddings are there. They are not given out again, but for the first frame of
@@ -33,9 +35,30 @@ class Known:
     cuts: Mapping[CutDetection, tuple[Fraction, ...]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class SamplingShare:
+    """What one of several samplings took of a video that was decoded once for all.
+
+    Attributes:
+        pts: Ticks of its frames, increasing.
+        times: Seconds of the same.
+        cuts: As of a pass.
+        seen_until: As of a pass.
+        step: As of a pass.
+        cut_searches: As of a sampler.
+    """
+
+    pts: tuple[int, ...]
+    times: tuple[Fraction, ...]
+    cuts: tuple[Fraction, ...] | None
+    seen_until: tuple[Fraction, ...] | None
+    step: Fraction | None
+    cut_searches: tuple[CutDetection, ...]
+
+
 @dataclass(frozen=True)
-class Shared:
-    """Every frame that any of several samplings takes, each once; and what each of them took.
+class JointSampling:
+    """A sampler that runs several samplings at once: each frame comes out once, and each sampling has its result.
 
     Unlike `Composite`, which is one sampling made of several, this is a way to have several results of one decoding.
 
@@ -68,14 +91,14 @@ class Shared:
         """Whether one of the samplings does."""
         return any(part.finds_cuts for part in self.parts)
 
-    def begin(self, info: VideoInfo) -> SharedPass:
+    def begin(self, info: VideoInfo) -> JointPass:
         """Begin a pass over one video."""
         recorded = [_Recorded(part.begin(info), part) for part in self.parts]
-        return SharedPass(recorded, self.known.get(info.uri, Known(np.empty(0, np.int64))))
+        return JointPass(recorded, self.known.get(info.uri, Known(np.empty(0, np.int64))))
 
 
-class SharedPass:
-    """A `SharingPass`.
+class JointPass:
+    """One pass of several samplings over a video.
 
     A frame comes out as soon as one sampling has taken it, and so out of order where another waits for the end of a
     shot: to hold it until then would keep every frame of the shot in full size.
@@ -181,3 +204,35 @@ class _Recorded:
         self._pts.extend(frame.pts for frame in frames)
         self._times.extend(frame.time for frame in frames)
         return frames
+
+
+class JointSplitter:
+    """A `ResultSplitter` of the passes of `JointSampling`."""
+
+    def known_cuts(self, sampling: SamplingPass) -> Mapping[CutDetection, Sequence[Fraction]]:
+        """The cuts that are stored already."""
+        return _joint(sampling).known_cuts
+
+    def shares(
+        self, sampling: SamplingPass, cuts: Mapping[CutDetection, Sequence[Fraction]], lost_time: LostTime
+    ) -> tuple[Share, ...]:
+        """The frames, cuts and times on screen of each sampling."""
+        return tuple(_result(share, cuts, lost_time) for share in _joint(sampling).shares)
+
+
+def _joint(sampling: SamplingPass) -> JointPass:
+    if not isinstance(sampling, JointPass):
+        raise TypeError(f"a {type(sampling).__name__} is no pass of several samplings")
+    return sampling
+
+
+def _result(share: SamplingShare, cuts: Mapping[CutDetection, Sequence[Fraction]], lost_time: LostTime) -> Share:
+    times_seconds = np.array([float(time) for time in share.times], np.float64)
+    until = None if share.seen_until is None else list(map(float, lost_time.clipped(share.seen_until, share.step)))
+    return Share(
+        pts=np.array(share.pts, np.int64),
+        times_seconds=times_seconds,
+        cuts_seconds=merged_cuts(share.cuts, [cuts[search] for search in share.cut_searches]),
+        seen_until_seconds=None if until is None else seen_before_next(times_seconds, np.array(until, np.float64)),
+        step_seconds=None if share.step is None else float(share.step),
+    )

@@ -1,4 +1,4 @@
-"""What an experiment found, and how it is kept: a JSON file a variant."""
+"""Results of an experiment, and the JSON file that stores each variant's result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from uuid import uuid4
 from pipeline.errors import ConfigError, StoreError
 from pipeline.evaluate import Evaluation
 from pipeline.evaluate.evaluation import restored
-from pipeline.experiments.costs import DecodingCost, Kept
+from pipeline.experiments.costs import DecodingCost, StoredSize
 from pipeline.experiments.embedding import Embedded
 from pipeline.experiments.settings import Experiment, Variant
 from pipeline.parsing import MOST_JSON_BYTES, parse_json
@@ -27,7 +27,7 @@ _FORMAT = 3
 
 @dataclass(frozen=True)
 class VariantResult:
-    """What one variant found, and what it costs.
+    """The scores and costs of one variant.
 
     Attributes:
         name: Of the variant.
@@ -46,7 +46,7 @@ class VariantResult:
     changes: Mapping[str, Any]
     config: Mapping[str, Any]
     evaluation: Evaluation
-    kept: Kept
+    kept: StoredSize
     decoding: DecodingCost | None
     segments: int
     search_seconds: float
@@ -56,7 +56,7 @@ class VariantResult:
 
 @dataclass(frozen=True)
 class ExperimentResult:
-    """What an experiment found.
+    """The results of an experiment.
 
     Attributes:
         experiment: What was asked.
@@ -153,7 +153,7 @@ def _said(result: VariantResult) -> dict[str, Any]:
 
 
 def write_result(folder: Path, variant: Variant, data_fingerprint: str, result: VariantResult) -> VariantResult:
-    """Keep a variant's result, whole or not at all, and give back what `read_result` will give.
+    """Write a variant's result atomically, and return it as `read_result` will.
 
     Raises:
         StoreError: It cannot be written.
@@ -188,7 +188,7 @@ def _result(content: str, variant: Variant) -> VariantResult:
         changes=variant.changes,
         config=fields["config"],
         evaluation=restored(fields["evaluation"]),
-        kept=Kept(**fields["kept"]),
+        kept=StoredSize(**fields["kept"]),
         decoding=None if fields["decoding"] is None else DecodingCost(**fields["decoding"]),
         segments=fields["segments"],
         search_seconds=fields["search_seconds"],

@@ -1,4 +1,4 @@
-"""An experiment, from its file to its results."""
+"""Runs an experiment: embeds its videos and scores its variants."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pipeline.encode import EncoderSettings, OpenEncoder, make_encoder
 from pipeline.errors import ExecutionError, QueryError
 from pipeline.evaluate import LabelledQuery, OnSearch, evaluate, read_labelled
 from pipeline.execution import Execution, OnProgress
-from pipeline.experiments.costs import DecodingCost, decoding_cost, distinct_frames, kept
+from pipeline.experiments.costs import DecodingCost, decoding_cost, distinct_frames, stored_size
 from pipeline.experiments.embedding import Embedded, embed_all, store_of
 from pipeline.experiments.results import ExperimentResult, VariantResult, read_result, select, write_result
-from pipeline.experiments.scored_library import ScoredLibrary, chosen_videos
+from pipeline.experiments.scored_library import ScoredLibrary, selected_videos
 from pipeline.experiments.settings import Experiment, Variant
-from pipeline.experiments.stores import ChosenVideos
+from pipeline.experiments.stores import StoreView
 from pipeline.search.filters.video_names import match_videos
 from pipeline.sources import expand
 from pipeline.types import Source, VideoRecord
@@ -71,7 +71,7 @@ def run_experiment(
         raise ExecutionError(f"there are no videos in {', '.join(experiment.videos)}")
     queries = _labelled(experiment.labelled)
     embedded = embed_all(wanted, sources, execution or config.execution, also=variants, on_progress=on_progress)
-    data = data_fingerprint(chosen_videos(wanted[0].config, embedded.video_ids), queries)
+    data = data_fingerprint(selected_videos(wanted[0].config, embedded.video_ids), queries)
     scorer = _Scorer(sources, embedded, queries, experiment.cost_videos)
     results = []
     for number, variant in enumerate(wanted):
@@ -85,7 +85,7 @@ def run_experiment(
     return ExperimentResult(experiment, tuple(results), embedded, time.perf_counter() - started, data, frames)
 
 
-def data_fingerprint(videos: ChosenVideos, queries: Sequence[LabelledQuery]) -> str:
+def data_fingerprint(videos: StoreView, queries: Sequence[LabelledQuery]) -> str:
     """Identity of the videos' contents, of the labels, and of which video each label means."""
     records = list(videos.records())
     meant = {name: _meant(records, name) for name in dict.fromkeys(query.video for query in queries)}
@@ -135,7 +135,7 @@ class _Scorer:
             changes=variant.changes,
             config=config.model_dump(mode="json"),
             evaluation=evaluation,
-            kept=kept(config, self._video_ids),
+            kept=stored_size(config, self._video_ids),
             decoding=self._cost(variant),
             segments=library.moment_index().count(),
             search_seconds=(searches[-1] - searches[0]) / max(1, len(searches) - 1) if searches else 0.0,

@@ -1,4 +1,4 @@
-"""What an experiment scores: its own videos, whatever else their store holds."""
+"""A searchable library limited to an experiment's own videos, with its index in memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 
 from pipeline.encode import OpenEncoder, make_encoder
 from pipeline.experiments.embedding import store_of
-from pipeline.experiments.stores import ChosenVideos
+from pipeline.experiments.stores import StoreView
 from pipeline.index import MemoryIndex
 from pipeline.library.wiring import indexed_videos, searcher_of
 from pipeline.run_config import RunConfig
@@ -16,11 +16,11 @@ from pipeline.search.filters.video_names import match_videos
 from pipeline.types import Moment
 from pipeline.uris import kept_name
 
-__all__ = ["ScoredLibrary", "chosen_videos"]
+__all__ = ["ScoredLibrary", "selected_videos"]
 
 
-def chosen_videos(config: RunConfig, video_ids: Mapping[str, str]) -> ChosenVideos:
-    """The videos of an experiment by a configuration, called what their sources are called now.
+def selected_videos(config: RunConfig, video_ids: Mapping[str, str]) -> StoreView:
+    """Select the videos of an experiment from a configuration's store, under their sources' current names.
 
     Args:
         config: Says where they are.
@@ -29,7 +29,7 @@ def chosen_videos(config: RunConfig, video_ids: Mapping[str, str]) -> ChosenVide
     names: dict[str, tuple[str, ...]] = {}
     for uri, video_id in video_ids.items():
         names[video_id] = (*names.get(video_id, ()), kept_name(uri))
-    return ChosenVideos(store_of(config), names)
+    return StoreView(store_of(config), names)
 
 
 class ScoredLibrary:
@@ -49,7 +49,7 @@ class ScoredLibrary:
     """
 
     def __init__(self, config: RunConfig, video_ids: Mapping[str, str], opened: OpenEncoder) -> None:
-        store = chosen_videos(config, video_ids)
+        store = selected_videos(config, video_ids)
         self._records = list(store.records())
         self._index = MemoryIndex()
         for record in self._records:

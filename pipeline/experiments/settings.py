@@ -1,4 +1,4 @@
-"""What an experiment is told: a YAML file."""
+"""Reads an experiment's YAML file and builds its variants."""
 
 from __future__ import annotations
 
@@ -236,6 +236,6 @@ def _check_different(variants: list[Variant], path: str) -> None:
             )
     seen: dict[str, str] = {}
     for variant in variants:
-        twin = seen.setdefault(variant.fingerprint, variant.name)
-        if twin != variant.name:
-            raise ConfigError(f"{path}: the variants {twin!r} and {variant.name!r} are the same; leave one out")
+        duplicate = seen.setdefault(variant.fingerprint, variant.name)
+        if duplicate != variant.name:
+            raise ConfigError(f"{path}: the variants {duplicate!r} and {variant.name!r} are the same; leave one out")

@@ -1,4 +1,4 @@
-"""Stores of several samplings that are filled by one decoding."""
+"""A store that divides embeddings among the stores of several samplings, and a view of selected videos."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pipeline.store.parquet_store import ParquetStore
 from pipeline.store.protocol import EmbeddingStore
 from pipeline.types import FrameEmbeddings, Share, VideoRecord
 
-__all__ = ["ChosenVideos", "SharedStore"]
+__all__ = ["JointStore", "StoreView"]
 
 
 @dataclass(frozen=True)
-class SharedStore:
-    """An `EmbeddingStore` that divides what it is given: to each sampling's store what that sampling took.
+class JointStore:
+    """An `EmbeddingStore` that writes each sampling's frames to that sampling's own store.
 
     It holds a video once all stores do.
 
@@ -134,8 +134,8 @@ def _part(frames: FrameEmbeddings, share: Share, vectors: _Vectors) -> FrameEmbe
 
 
 @dataclass(frozen=True)
-class ChosenVideos:
-    """A `ReadableStore` of some videos of another store, under names of their own.
+class StoreView:
+    """A view of a store, limited to selected videos under names of their own; a `ReadableStore`.
 
     Attributes:
         store: Where they are, among others.

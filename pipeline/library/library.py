@@ -144,7 +144,7 @@ class Library:
         from pipeline.execution import make_executor
         from pipeline.execution.progress import starting
         from pipeline.library.wiring import recorded
-        from pipeline.runs.log import begin_run
+        from pipeline.runs.recorder import begin_run
 
         began = time.monotonic()
         if self._is_callers_encoder and executor is None:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 
 from pipeline.encode import Encoder, OpenEncoder
-from pipeline.execution import Executor, Stages
+from pipeline.execution import Executor, LibrarySink, Stages
 from pipeline.index import MomentIndex
 from pipeline.run_config import RunConfig
-from pipeline.runs.log import RunRecorder
+from pipeline.runs.recorder import RunRecorder
 from pipeline.search import QueryImages, Searcher
 from pipeline.search.filters.selection import Survey
 from pipeline.store import FailureLog, ParquetStore, ReadableStore
@@ -88,9 +88,7 @@ def stages_of(config: RunConfig, encoder: Encoder, store: ParquetStore, index: M
         decoder=make_decoder(config.decoding, config.fetching),
         sampler=config.sampling,
         encoder=encoder,
-        store=store,
-        recipe=config.row_recipe,
-        index=index,
+        sink=LibrarySink(store=store, recipe=config.row_recipe, index=index),
         fetching=config.fetching,
     )
 

@@ -1,1 +1,1 @@
-"""Reports of a library's runs: collected, kept, and shown as pages."""
+"""Records the runs of a library: their reports and pages."""

@@ -1,4 +1,4 @@
-"""Adding up a run in bounded memory, however many videos it has and however long it takes."""
+"""Aggregates progress and reports of a run in bounded memory, however many videos it has."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipeline.execution.stage_times import StageSeconds
 from pipeline.runs.report import Cause, Example, Outcome, Period, RunFacts, RunReport, SlowVideo
 from pipeline.types import Status, VideoReport
 
-__all__ = ["RunAccount", "cause_of"]
+__all__ = ["RunAggregator", "cause_of"]
 
 _PERIODS = 200
 _SLOWEST = 20
@@ -28,8 +28,8 @@ _OTHER_CAUSES = "other causes"
 _LONGEST_PROBLEM = 1000
 
 
-class RunAccount:
-    """Takes what a run tells, and gives a report of it at any time.
+class RunAggregator:
+    """Aggregates the events of a run, and builds its report at any time.
 
     Args:
         facts: What is known when it begins.
@@ -61,7 +61,7 @@ class RunAccount:
         self._failures, self._damage = _Causes(), _Causes()
 
     def take_progress(self, event: ProgressEvent) -> None:
-        """The batch says how far it is."""
+        """Add a progress event of the batch."""
         before, self._progress = self._progress, event
         stages = StageSeconds() if before is None else before.stages
         self._periods.add(
@@ -75,7 +75,7 @@ class RunAccount:
         )
 
     def take_report(self, report: VideoReport) -> None:
-        """A source has ended."""
+        """Add the report of a source."""
         self._counts[report.status.value] += 1
         self._periods.add(self._clock() - self._started, Period(videos_ended=1))
         name, problem = self._name(report.source.uri), _text(report.problem or "")[:_LONGEST_PROBLEM]
@@ -95,7 +95,7 @@ class RunAccount:
         return _text(self._name_of(uri))
 
     def report(self, outcome: Outcome, problem: str | None = None, *, heartbeat_seconds: float = 60.0) -> RunReport:
-        """All that is known by now.
+        """Build the report of the run until now.
 
         Args:
             outcome: How the run stands.

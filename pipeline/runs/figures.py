@@ -1,4 +1,4 @@
-"""What the page of a run shows, worked out from its report."""
+"""Computes the figures of a run's page from its report."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pipeline.runs.report import Period, RunReport
 
 __all__ = [
     "TIMES",
-    "Rates",
+    "Throughput",
     "busy_shares",
     "clock",
     "limit_of",
     "megabytes",
     "number",
-    "rates",
     "share_of_time",
-    "stage_parts",
+    "stage_rows",
+    "throughput",
     "workers",
 ]
 
@@ -34,7 +34,7 @@ _SMOOTHED_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
-class Rates:
+class Throughput:
     """Throughput over time.
 
     Attributes:
@@ -50,12 +50,12 @@ class Rates:
     last_width_seconds: float
 
 
-def rates(report: RunReport) -> Rates:
+def throughput(report: RunReport) -> Throughput:
     """Throughput over time, in at most a hundred columns."""
     groups, width = _columns(report)
     last = max(1e-3, report.elapsed_seconds - width * (len(groups) - 1))
     widths = [*itertools.repeat(width, max(0, len(groups) - 1)), last]
-    return Rates(
+    return Throughput(
         tuple(sum(each.seconds_decoded for each in group) / of for group, of in zip(groups, widths, strict=False)),
         tuple(sum(each.videos_ended for each in group) for group in groups),
         width,
@@ -64,7 +64,7 @@ def rates(report: RunReport) -> Rates:
 
 
 def busy_shares(report: RunReport) -> tuple[list[float], list[float]]:
-    """Share of their time in which readers decoded, and encoders encoded, for each of the columns of `rates`."""
+    """Share of their time in which readers decoded, and encoders encoded, for each of the columns of `throughput`."""
     groups, width = _columns(report)
     elapsed = max(report.elapsed_seconds, 1e-3)
     reach = max(0, round(_SMOOTHED_SECONDS / width / 2))
@@ -98,7 +98,7 @@ def _columns(report: RunReport) -> tuple[list[Sequence[Period]], float]:
     return groups, width
 
 
-def stage_parts(report: RunReport) -> list[tuple[str, list[Part]]]:
+def stage_rows(report: RunReport) -> list[tuple[str, list[Part]]]:
     """For readers, encoders and the driver, what their time went into; each adds up to all the time that there was."""
     stages = report.stages
     kinds = [

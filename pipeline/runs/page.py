@@ -1,4 +1,4 @@
-"""A run's report as one page for people: it needs nothing else, and looks the same from a disk or a mail."""
+"""Draws a run's report as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from pipeline.runs.figures import (
     limit_of,
     megabytes,
     number,
-    rates,
     share_of_time,
-    stage_parts,
+    stage_rows,
+    throughput,
     workers,
 )
 from pipeline.runs.report import Cause, RunReport
@@ -106,7 +106,7 @@ def _status_bar(report: RunReport) -> Markup:
 
 
 def _throughput(report: RunReport) -> Markup:
-    found = rates(report)
+    found = throughput(report)
     if not found.values or not any(found.values):
         return section("Throughput", tag("p", "No video was decoded.", class_="quiet"))
     average = sum(period.seconds_decoded for period in report.periods) / max(report.elapsed_seconds, 1e-3)
@@ -151,7 +151,7 @@ def _throughput(report: RunReport) -> Markup:
 
 
 def _stages(report: RunReport) -> Markup:
-    rows = stage_parts(report)
+    rows = stage_rows(report)
     shares = [(row, ", ".join(f"{part.name} {share_of_time(part, parts)}" for part in parts)) for row, parts in rows]
     said = " ".join(f"{row}: {share}." for row, share in shares)
     plot = stacked(Caption("stages", "Where the time went", said), rows=rows)

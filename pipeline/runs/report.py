@@ -1,4 +1,4 @@
-"""What is kept of a run: a report that fits a screen however many videos there were, and that JSON holds."""
+"""The report of a run as a JSON model; its size does not grow with the number of videos."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _Count = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 _Time = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$")]
 
 
-class _Kept(BaseModel):
+class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Period(_Kept):
-    """What was done in a part of the run; all parts have the same length, but for the last."""
+class Period(_Record):
+    """The work done in one period of a run; all periods but the last have the same length."""
 
     seconds_decoded: _Seconds = 0.0
     """Seconds of video decoded."""
@@ -41,7 +41,7 @@ class Period(_Kept):
     """Work of encoders."""
 
 
-class SlowVideo(_Kept):
+class SlowVideo(_Record):
     """A video that took long."""
 
     uri: str
@@ -53,14 +53,14 @@ class SlowVideo(_Kept):
     frames_sampled: _Count
 
 
-class Example(_Kept):
+class Example(_Record):
     """A source and what was wrong with it."""
 
     uri: str
     problem: str
 
 
-class Cause(_Kept):
+class Cause(_Record):
     """Problems of several videos that read the same but for names and numbers."""
 
     cause: str
@@ -70,8 +70,8 @@ class Cause(_Kept):
     """The first few."""
 
 
-class RunFacts(_Kept):
-    """What is known of a run when it begins."""
+class RunFacts(_Record):
+    """The facts about a run that are known when it begins."""
 
     run_id: str
     """By which it is told from others."""
@@ -130,7 +130,7 @@ class RunReport(RunFacts):
 
     @property
     def patience_seconds(self) -> float:
-        """How old a running one may become before the run is taken for dead."""
+        """The age at which the report of a running run counts as lost."""
         return _BEATS_MISSED * self.heartbeat_seconds
 
     def judged(self, *, now: datetime, written_at: datetime | None = None) -> RunReport:

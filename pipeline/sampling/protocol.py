@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from fractions import Fraction
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from pipeline.sampling.shots.detector import CutDetection
 from pipeline.types import Frame, Grid, Skip, VideoInfo
 
-__all__ = ["FrameSampler", "SamplingPass", "SamplingShare", "SharingPass"]
+__all__ = ["FrameSampler", "SamplingPass"]
 
 
 class SamplingPass(Protocol):
@@ -45,43 +44,6 @@ class SamplingPass(Protocol):
     @property
     def step(self) -> Fraction | None:
         """Seconds after which a picture that is still on screen counts as another frame would; None where none does."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SamplingShare:
-    """The result of one of several samplings that shared one decoding of a video.
-
-    Attributes:
-        pts: Ticks of its frames, increasing.
-        times: Seconds of the same.
-        cuts: As of a pass.
-        seen_until: As of a pass.
-        step: As of a pass.
-        cut_searches: As of a sampler.
-    """
-
-    pts: tuple[int, ...]
-    times: tuple[Fraction, ...]
-    cuts: tuple[Fraction, ...] | None
-    seen_until: tuple[Fraction, ...] | None
-    step: Fraction | None
-    cut_searches: tuple[CutDetection, ...]
-
-
-@runtime_checkable
-class SharingPass(SamplingPass, Protocol):
-    """A pass of several samplings, each of which has its own result.
-
-    What one of them takes comes out at once, each frame a single time, and so not always in the order of the video.
-    """
-
-    @property
-    def shares(self) -> tuple[SamplingShare, ...]:
-        """What each of them took, complete after `finish`."""
-
-    @property
-    def known_cuts(self) -> Mapping[CutDetection, tuple[Fraction, ...]]:
-        """What searches for cuts would find and is known already, complete after `finish`."""
 
 
 class FrameSampler(Protocol):

@@ -1,1 +1,1 @@
-"""Sending batches to a Ray cluster as jobs, and following them there."""
+"""Submits batches to a Ray cluster as jobs, and follows them."""

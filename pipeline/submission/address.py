@@ -1,4 +1,4 @@
-"""Where a cluster's Jobs API is, and the token that it asks for."""
+"""Resolves the address of a cluster's Jobs API and the token that it requires."""
 
 from __future__ import annotations
 

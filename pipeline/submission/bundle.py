@@ -1,4 +1,4 @@
-"""A batch as it is sent to a cluster: its name, its files and its runtime environment. Ray is not needed for any of it.
+"""Packs a batch for a cluster: its job name, files and runtime environment. Ray is not needed for this.
 
 What a job is told travels in files of its working directory, not in its command: a command has a greatest length, and
 everybody who may list jobs reads it. So do the variables of its environment: Ray lists the variables of a runtime
@@ -33,7 +33,7 @@ _MOST_BYTES = 99 * 2**20
 
 @dataclass(frozen=True, kw_only=True)
 class JobBatch:
-    """What one job indexes, and how.
+    """The sources and the configuration of one job.
 
     Attributes:
         config_yaml: The whole configuration; its paths are the cluster's.

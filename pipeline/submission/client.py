@@ -1,4 +1,4 @@
-"""Batches on a cluster, through Ray's Jobs API: submitted, listed, followed and stopped from any machine."""
+"""Client of Ray's Jobs API: submits, lists, follows and stops batches from any machine."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _STOP_SECONDS = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What a cluster says of one of our jobs.
+    """The state of a momentseek job on a cluster.
 
     Attributes:
         id: By which it is asked for.
@@ -301,7 +301,7 @@ def _brief(error: BaseException) -> str:
 
 
 class LogLines:
-    """Puts chunks of a log together to lines, and passes over what came before the connection broke.
+    """Joins chunks of a log into lines, and skips what was received before the connection broke.
 
     Args:
         on_line: Told each line once.

@@ -1,4 +1,4 @@
-"""What a batch will take, from rates that were measured: time and storage, before anything is sent."""
+"""Estimates a batch's time and storage from measured rates before it is submitted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["MEASURED", "Estimate", "Measured", "Rates", "estimate"]
 
 @dataclass(frozen=True, kw_only=True)
 class Rates:
-    """How fast one machine works.
+    """The speed of one machine.
 
     Attributes:
         pixel_seconds_per_second: Video decoded in a second, its seconds times its pixels in a picture.
@@ -41,7 +41,7 @@ MEASURED = Rates(
 
 @dataclass(frozen=True)
 class Measured:
-    """A video that was looked at: its length in seconds and the pixels of one picture."""
+    """A probed video: its length in seconds and the pixels of one frame."""
 
     duration_seconds: float
     pixels: int
@@ -49,7 +49,7 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """What a batch will take on one machine.
+    """The estimated time and storage of a batch on one machine.
 
     Attributes:
         videos: How many there are.
@@ -83,7 +83,7 @@ def estimate(
     rates: Rates = MEASURED,
     real_time: float | None = None,
 ) -> Estimate:
-    """Reckon up a batch of which some videos were looked at; the others count as their average.
+    """Estimate a batch from probed videos; the others count as their average.
 
     Args:
         videos: How many there are.
@@ -91,7 +91,7 @@ def estimate(
         frames_per_second: Frames sampled of a second of video.
         rows_per_second: Rows of the index of a second of video.
         dimension: Length of an embedding.
-        rates: How fast one machine works.
+        rates: The speed of one machine.
         real_time: In place of `rates`: seconds of video that are worked off in a second, as an earlier batch said.
     """
     scale = videos / len(looked_at) if looked_at else 0.0

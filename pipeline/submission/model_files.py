@@ -1,4 +1,4 @@
-"""The files of a model that a configuration names: small ones go along with a batch, and the library keeps them.
+"""Collects the model files named by a configuration: small ones are sent with a batch and stored in the library.
 
 The job's processes find them by relative paths: Ray brings the job's working directory to every machine. It ends with
 the job, and a search needs the model again, so before anything else is done the library gets them, too, under the same
@@ -31,7 +31,7 @@ _FOLDER = "models"
 
 @dataclass(frozen=True)
 class JobModel:
-    """What a job is told of its model.
+    """The model files of a job, and where it finds them.
 
     Attributes:
         encoder: The settings, for the cluster.
@@ -73,7 +73,7 @@ def job_model(encoder: Encoding | PluginEncoder, library: str) -> JobModel:
 
 
 def keep_model(folder: Path, library: str) -> None:
-    """Put the model's files that came with a batch into the library, unless they are there.
+    """Store the model files sent with a batch in the library, unless it has them.
 
     Args:
         folder: The batch's.
@@ -91,7 +91,7 @@ def keep_model(folder: Path, library: str) -> None:
 
 
 def check_model(encoder: Encoding | PluginEncoder) -> None:
-    """Refuse a model of which a file is not on this machine.
+    """Check that all files of a model are on this machine.
 
     Raises:
         ConfigError: One is not.

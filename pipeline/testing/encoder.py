@@ -35,7 +35,7 @@ class ArrayFrame:
             return np.asarray(self._image)
         return np.asarray(self._image.resize((width, height), Image.Resampling.BICUBIC))
 
-    def glance(self) -> npt.NDArray[np.uint8]:
+    def thumbnail(self) -> npt.NDArray[np.uint8]:
         """Return 64 x 36 points: uint8 (3, 36, 64)."""
         return np.ascontiguousarray(self.rgb(64, 36).transpose(2, 0, 1))
 

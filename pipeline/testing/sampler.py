@@ -51,7 +51,7 @@ class GreyFrame:
         """Return the picture: uint8 (height, width, 3)."""
         return np.full((height or self.height, width or self.width, 3), self.shade, np.uint8)
 
-    def glance(self) -> npt.NDArray[np.uint8]:
+    def thumbnail(self) -> npt.NDArray[np.uint8]:
         """Return 64 x 36 points: uint8 (3, 36, 64)."""
         return np.full((3, 36, 64), self.shade, np.uint8)
 

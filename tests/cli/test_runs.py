@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import library
+from pipeline.library import library
 from pipeline.timecode import format_seconds
 
 
@@ -122,9 +122,9 @@ def test_a_run_is_running_while_its_process_lives_and_lost_once_that_is_killed(
 
     hangs = tmp_path / "hangs"
     code = (
-        "import time; from pathlib import Path; from pipeline.runs import log; from pipeline.cli import main;"
-        " from pipeline.execution.ledger.ledger import Ledger;"
-        f" log._INTERVAL_SECONDS = 0.4; Ledger.finish = lambda *_: (Path({str(hangs)!r}).touch(), time.sleep(600));"
+        "import time; from pathlib import Path; from pipeline.runs import recorder; from pipeline.cli import main;"
+        " from pipeline.execution.ledger.ledger import Ledger; recorder._INTERVAL_SECONDS = 0.4;"
+        f" Ledger.finish = lambda *_: (Path({str(hangs)!r}).touch(), time.sleep(600));"
         f" main(['index', {str(make_video())!r}, '-c', {config!r}])"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)

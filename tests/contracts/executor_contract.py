@@ -15,7 +15,7 @@ from video_factory import make_video, steady
 from web_server import WebServer
 
 from pipeline.errors import ConfigError, MomentIndexError, StoreError, WeightsUnavailableError
-from pipeline.execution import Execution, Executor, ProgressEvent, Stages, StopRequest
+from pipeline.execution import Execution, Executor, LibrarySink, ProgressEvent, Stages, StopRequest
 from pipeline.index import MemoryIndex
 from pipeline.io.settings import Fetching
 from pipeline.sampling import Novelty
@@ -71,6 +71,12 @@ def by_name(reports: Sequence[VideoReport]) -> dict[str, VideoReport]:
     return {Path(report.source.uri).name: report for report in reports}
 
 
+def changed(stages: Stages, **changes: Any) -> Stages:
+    """Stages with others in their place; store, recipe and index are those of the sink."""
+    of_sink = {name: changes.pop(name) for name in ("store", "recipe", "index") if name in changes}
+    return replace(stages, sink=replace(stages.sink, **of_sink), **changes)
+
+
 class ExecutorContract:
     @pytest.fixture
     def executor(self) -> MakeExecutor:
@@ -91,20 +97,22 @@ class ExecutorContract:
             decoder=FakeDecoder(),
             sampler=EveryFrame(),
             encoder=FakeEncoder(log=str(calls)),
-            store=ParquetStore(str(tmp_path / "library"), "s", "e"),
-            recipe=RowRecipe(
-                segmenter=FixedWindows(length_seconds=2.0, overlap_seconds=0.0),
-                aggregator=MeanPooling(),
-                fingerprint="w",
+            sink=LibrarySink(
+                store=ParquetStore(str(tmp_path / "library"), "s", "e"),
+                recipe=RowRecipe(
+                    segmenter=FixedWindows(length_seconds=2.0, overlap_seconds=0.0),
+                    aggregator=MeanPooling(),
+                    fingerprint="w",
+                ),
+                index=MemoryIndex(),
             ),
-            index=MemoryIndex(),
         )
 
     @pytest.fixture
     def run(self, executor: MakeExecutor, stages: Stages) -> Callable[..., list[VideoReport]]:
         def run(*paths: Path | Source, **changes: Any) -> list[VideoReport]:
             sources = [path if isinstance(path, Source) else Source(str(path)) for path in paths]
-            return list(executor(replace(stages, **changes), batch_frames=4).run(sources))
+            return list(executor(changed(stages, **changes), batch_frames=4).run(sources))
 
         return run
 
@@ -116,17 +124,17 @@ class ExecutorContract:
         assert (report.duration_seconds, report.covered_seconds) == (5.0, 5.0)
         assert report.largest_gap_seconds == 0.5
         assert report.elapsed_seconds > 0
-        assert stages.index.count() == 3
+        assert stages.sink.index.count() == 3
 
     def test_run_keeps_how_long_a_picture_stayed_the_same(self, run, stages, tmp_path):
         sampler = Novelty(fps=2.0, max_gap_seconds=None)
         [report] = run(write_video(tmp_path / "a.mp4", frames=10), sampler=sampler)
         assert (report.frames_decoded, report.frames_sampled, report.largest_gap_seconds) == (10, 1, 0.5)
-        assert stages.store.read(report.video_id).seen_until_seconds.tolist() == [4.5]
+        assert stages.sink.store.read(report.video_id).seen_until_seconds.tolist() == [4.5]
 
     def test_run_keeps_the_embeddings_in_their_order(self, run, stages, tmp_path):
         [report] = run(write_video(tmp_path / "a.mp4", frames=11, grey=51))
-        frames = stages.store.read(report.video_id)
+        frames = stages.sink.store.read(report.video_id)
         assert frames.pts.tolist() == list(range(11))
         assert frames.times_seconds.tolist() == [number / 2 for number in range(11)]
         assert np.allclose(frames.vectors, [np.cos(0.2), np.sin(0.2), 0, 0], atol=1e-6)
@@ -135,7 +143,7 @@ class ExecutorContract:
         paths = [write_video(tmp_path / f"{grey}.mp4", frames=1 + grey % 7, grey=grey) for grey in range(10, 130, 10)]
         for report in run(*paths):
             grey = int(Path(report.source.uri).stem)
-            frames = stages.store.read(report.video_id)
+            frames = stages.sink.store.read(report.video_id)
             assert len(frames) == 1 + grey % 7
             assert np.allclose(frames.vectors[:, 1], np.sin(np.float32(grey / 255)), atol=1e-6)
 
@@ -159,15 +167,15 @@ class ExecutorContract:
 
     def test_run_keeps_nothing_of_a_failed_video(self, run, stages, tmp_path):
         run(write_video(tmp_path / "broken.mp4", fail=6))
-        assert list(stages.store.records()) == []
-        assert stages.index.count() == 0
+        assert list(stages.sink.store.records()) == []
+        assert stages.sink.index.count() == 0
 
     def test_run_reports_damage_as_partial_with_what_is_covered(self, run, stages, tmp_path):
         [report] = run(write_video(tmp_path / "cut.mp4", frames=10, damaged=4))
         assert report.status is Status.PARTIAL
         assert (report.covered_seconds, report.frames_sampled) == (3.0, 6)
         assert "4 frames at the end are lost" in report.problem
-        assert stages.store.record(report.video_id).status is Status.PARTIAL
+        assert stages.sink.store.record(report.video_id).status is Status.PARTIAL
 
     def test_run_fails_only_the_video_that_the_encoder_refuses(self, run, tmp_path):
         bad = write_video(tmp_path / "bad.mp4", frames=2, grey=FAILS_ENCODER)
@@ -197,7 +205,7 @@ class ExecutorContract:
         run(path)
         [report] = run(path.rename(tmp_path / "b.mp4"))
         assert report.status is Status.SKIPPED
-        names = stages.store.record(report.video_id).names
+        names = stages.sink.store.record(report.video_id).names
         assert [Path(name).name for name in names] == ["a.mp4", "b.mp4"]
 
     def test_run_notes_where_a_video_is_whatever_the_working_directory(self, run, stages, tmp_path, monkeypatch):
@@ -205,7 +213,7 @@ class ExecutorContract:
         monkeypatch.chdir(tmp_path)
         [report] = run("a.mp4")
         assert report.source.uri == "a.mp4"
-        assert stages.store.record(report.video_id).names == (str(tmp_path / "a.mp4"),)
+        assert stages.sink.store.record(report.video_id).names == (str(tmp_path / "a.mp4"),)
 
     def test_run_indexes_content_once_that_has_two_names_in_one_batch(self, run, stages, tmp_path):
         first, second = write_video(tmp_path / "a.mp4"), write_video(tmp_path / "b.mp4")
@@ -215,9 +223,9 @@ class ExecutorContract:
         skipped = next(report for report in reports.values() if report.status is Status.SKIPPED)
         assert "same content as" in skipped.problem
         assert skipped.frames_decoded == 0
-        [record] = stages.store.records()
+        [record] = stages.sink.store.records()
         assert {Path(name).name for name in record.names} == {"a.mp4", "b.mp4"}
-        assert stages.index.count() == 3
+        assert stages.sink.index.count() == 3
 
     def test_run_fails_both_names_of_bad_content(self, run, tmp_path):
         paths = [write_video(tmp_path / name, fail=3) for name in ("a.mp4", "b.mp4")]
@@ -252,14 +260,14 @@ class ExecutorContract:
         shorter = FixedWindows(length_seconds=1.0, overlap_seconds=0.0)
         [report] = run(path, recipe=RowRecipe(segmenter=shorter, aggregator=MeanPooling(), fingerprint="x"))
         assert report.segments == 5
-        assert stages.index.count() == 5
+        assert stages.sink.index.count() == 5
 
     def test_run_replaces_metadata(self, run, stages, tmp_path):
         path = write_video(tmp_path / "a.mp4")
         run(Source(str(path), {"camera": 1}))
         [report] = run(Source(str(path), {"camera": 2}))
         assert "metadata was replaced" in report.problem
-        assert stages.store.record(report.video_id).metadata == {"camera": 2}
+        assert stages.sink.store.record(report.video_id).metadata == {"camera": 2}
         [again] = run(path)
         assert again.problem == "already indexed"
 
@@ -269,10 +277,10 @@ class ExecutorContract:
         if metadata:
             run(Source(path, metadata))
         run(Source(path), Source(path, {"camera": 2}), Source(path, {"camera": 3}))
-        [record] = stages.store.records()
+        [record] = stages.sink.store.records()
         assert record.metadata == {"camera": 2}
-        assert {row.metadata["camera"] for row in stages.index._rows.values()} == {2}
-        assert stages.index.count() == 3
+        assert {row.metadata["camera"] for row in stages.sink.index._rows.values()} == {2}
+        assert stages.sink.index.count() == 3
 
     def test_run_ends_the_batch_where_the_index_is_gone_while_metadata_is_replaced(self, run, tmp_path):
         path = str(write_video(tmp_path / "a.mp4"))
@@ -297,13 +305,13 @@ class ExecutorContract:
         [report] = run(Source(str(path), {"bad]name": 1}))
         assert report.status is Status.FAILED
         assert "metadata 'bad]name'" in report.problem
-        assert list(stages.store.records()) == []
+        assert list(stages.sink.store.records()) == []
         assert calls.read_text() == before
 
     def test_run_fails_a_video_that_changed_since_it_was_identified(self, run, stages, tmp_path):
         path = write_video(tmp_path / "a.mp4")
         [report] = run(path, decoder=GrowingDecoder())
-        assert (report.status, list(stages.store.records())) == (Status.FAILED, [])
+        assert (report.status, list(stages.sink.store.records())) == (Status.FAILED, [])
         assert "changed while it was read; run it again" in report.problem
         [again] = run(path)
         assert again.status is Status.DONE
@@ -321,7 +329,7 @@ class ExecutorContract:
         assert "a text file" in reports["page.mp4"].problem
         assert "no such file (404" in reports["none.mp4"].problem
         assert "already indexed" in moved.problem
-        [record] = stages.store.records()
+        [record] = stages.sink.store.records()
         assert record.names == (server.url("a.mp4"), str(made.path))
         assert "secret" not in repr(record)
 
@@ -365,7 +373,7 @@ class ExecutorContract:
 
     def test_run_ends_the_batch_where_two_settings_do_not_fit(self, run, stages, tmp_path):
         with pytest.raises(ConfigError, match="cuts"):
-            run(write_video(tmp_path / "a.mp4"), recipe=replace(stages.recipe, segmenter=Shots()))
+            run(write_video(tmp_path / "a.mp4"), recipe=replace(stages.sink.recipe, segmenter=Shots()))
 
     def test_run_takes_unusual_names(self, run, tmp_path):
         names = ["a\nb.mp4", "\x1b[31mred.mp4", "видео 视频.mp4", "--help", "a'b\"c.mp4"]
@@ -427,7 +435,7 @@ class ExecutorContract:
         assert 1 <= taken[0] <= len(ended) < len(paths)
         assert {report.status for report in ended} == {Status.DONE}
         kept = {report.video_id for report in ended}
-        assert {record.video_id for record in stages.store.records()} == set(stages.index.videos()) == kept
+        assert {record.video_id for record in stages.sink.store.records()} == set(stages.sink.index.videos()) == kept
         again = Counter(report.status for report in run(*paths))
         assert again == {Status.SKIPPED: len(ended), Status.DONE: len(paths) - len(ended)}
 
@@ -443,7 +451,7 @@ class ExecutorContract:
         sources = [Source(str(path)) for path in (*quick, endless)]
         with pytest.raises(SystemExit, match="15"):
             list(executor(stages, on_progress=ask, stop=stop, batch_frames=4).run(sources))
-        assert len(list(stages.store.records())) == len(stages.index.videos()) == 2
+        assert len(list(stages.sink.store.records())) == len(stages.sink.index.videos()) == 2
 
 
 def settings(**changes: Any) -> Execution:

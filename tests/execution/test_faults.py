@@ -20,9 +20,9 @@ from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder, write_vi
 from own_process import script_output, start_script
 
 from pipeline.errors import StoreFullError
-from pipeline.execution import Executor, Stages, for_several_batches, make_executor
+from pipeline.execution import Executor, LibrarySink, Stages, for_several_batches, make_executor
 from pipeline.execution.ledger.ledger import Ledger
-from pipeline.execution.ray.encoder_actors import KeptEncoders
+from pipeline.execution.ray.encoder_actors import IdleEncoders
 from pipeline.index import MemoryIndex
 from pipeline.segment import FixedWindows, MeanPooling
 from pipeline.segment.row_recipe import RowRecipe
@@ -39,17 +39,21 @@ def make_stages(folder: Path, **changes: object) -> Stages:
         decoder=FakeDecoder(),
         sampler=EveryFrame(),
         encoder=FakeEncoder(),
-        store=ParquetStore(str(folder / "library"), "s", "e"),
-        recipe=RowRecipe(
-            segmenter=FixedWindows(length_seconds=2.0, overlap_seconds=0.0), aggregator=MeanPooling(), fingerprint="w"
+        sink=LibrarySink(
+            store=ParquetStore(str(folder / "library"), "s", "e"),
+            recipe=RowRecipe(
+                segmenter=FixedWindows(length_seconds=2.0, overlap_seconds=0.0),
+                aggregator=MeanPooling(),
+                fingerprint="w",
+            ),
+            index=MemoryIndex(),
         ),
-        index=MemoryIndex(),
     )
     return replace(stages, **changes)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
-def kept(ray_cluster: None) -> Iterator[KeptEncoders]:
+def kept(ray_cluster: None) -> Iterator[IdleEncoders]:
     """An encoder that no test killed is there for the next one."""
     from ray import cloudpickle
 
@@ -60,7 +64,7 @@ def kept(ray_cluster: None) -> Iterator[KeptEncoders]:
 
 
 @pytest.fixture
-def make(kept: KeptEncoders) -> Callable[..., Executor]:
+def make(kept: IdleEncoders) -> Callable[..., Executor]:
     def make(stages: Stages, **changes: object) -> Executor:
         chosen = settings(**{"executor": "ray", "retries": 2, "batch_frames": 4, **changes})
         return make_executor(chosen, stages, kept=kept)
@@ -107,12 +111,12 @@ def pid_in(path: Path) -> Callable[[], int | None]:
 def assert_whole(stages: Stages, reports: dict[str, VideoReport], frames: int) -> None:
     """All videos are there once, each with all its frames and their own embeddings."""
     assert {report.status for report in reports.values()} == {Status.DONE}
-    assert len(list(stages.store.records())) == len(reports)
+    assert len(list(stages.sink.store.records())) == len(reports)
     for name, report in reports.items():
-        kept = stages.store.read(str(report.video_id))
+        kept = stages.sink.store.read(str(report.video_id))
         assert kept.pts.tolist() == list(range(frames))
         assert np.allclose(kept.vectors[:, 1], np.sin(np.float32(int(Path(name).stem) / 255)), atol=1e-6)
-    assert stages.index.count() == len(reports) * -(-frames // 4)
+    assert stages.sink.index.count() == len(reports) * -(-frames // 4)
 
 
 def test_a_reader_that_is_killed_is_done_again(run, kill_soon, tmp_path):
@@ -177,9 +181,9 @@ def test_a_full_disk_ends_the_batch_and_keeps_nothing_partial(run, tmp_path, sma
     paths = [write_video(tmp_path / f"{grey}.mp4", frames=12, grey=grey) for grey in range(10, 130, 10)]
     with pytest.raises(StoreFullError, match="there is no space left for it; free some, or choose another place"):
         run(stages, *(Source(str(path), {"noise": noise.bytes(20_000).hex()}) for path in paths))
-    kept = [record.video_id for record in stages.store.records()]
+    kept = [record.video_id for record in stages.sink.store.records()]
     assert 1 <= len(kept) < 6
-    assert all(len(stages.store.read(video_id)) == 12 for video_id in kept)
+    assert all(len(stages.sink.store.read(video_id)) == 12 for video_id in kept)
 
 
 def test_an_interrupted_batch_leaves_no_finished_video_without_its_rows(make, tmp_path):
@@ -204,9 +208,9 @@ def test_an_interrupted_batch_leaves_no_finished_video_without_its_rows(make, tm
         patch.setattr(Ledger, "reports", interrupt)
         with pytest.raises(KeyboardInterrupt):
             list(executor.run([Source(str(path)) for path in paths]))
-    kept = {record.video_id for record in stages.store.records()}
+    kept = {record.video_id for record in stages.sink.store.records()}
     assert kept
-    assert set(stages.index.videos()) == kept
+    assert set(stages.sink.index.videos()) == kept
 
 
 def test_a_batch_whose_driver_was_killed_goes_on_where_it_was(tmp_path):
@@ -238,7 +242,7 @@ _CLUSTER = """
     from ray.cluster_utils import Cluster
     from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder, write_video
     from execution.ray_head import WATCHFUL
-    from pipeline.execution import Execution, Stages, make_executor
+    from pipeline.execution import Execution, LibrarySink, Stages, make_executor
     from pipeline.index import MemoryIndex
     from pipeline.segment.row_recipe import RowRecipe
     from pipeline.segment import FixedWindows, MeanPooling
@@ -261,9 +265,8 @@ _CLUSTER = """
             yield Source(str(write_video(path, frames=8, grey=given % 250, slow=0.05, number=given, nodes=log)))
 
     stages = Stages(decoder=FakeDecoder(), sampler=EveryFrame(), encoder=FakeEncoder(),
-        store=ParquetStore("library", "s", "e"),
-        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="w"),
-        index=MemoryIndex())
+        sink=LibrarySink(store=ParquetStore("library", "s", "e"),
+        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="w"), index=MemoryIndex()))
     settings = Execution(executor="ray", address=cluster.address, batch_frames=4, grow_to_videos=0)
     for number, report in enumerate(make_executor(settings, stages).run(films())):
         print(Path(report.source.uri).name, report.status, report.problem, flush=True)
@@ -273,7 +276,8 @@ _CLUSTER = """
         if number == 10:
             joined = cluster.add_node(num_cpus=2)
             print("joined", joined.node_id, flush=True)
-    print("given", given, "rows", stages.index.count(), "records", len(list(stages.store.records())), flush=True)
+    records = len(list(stages.sink.store.records()))
+    print("given", given, "rows", stages.sink.index.count(), "records", records, flush=True)
     cluster.shutdown()
 """
 
@@ -296,7 +300,7 @@ _GPUS = """
     from ray.cluster_utils import Cluster
     from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder, FakeModel, write_video
     from execution.ray_head import WATCHFUL
-    from pipeline.execution import Execution, Stages, make_executor
+    from pipeline.execution import Execution, LibrarySink, Stages, make_executor
     from pipeline.index import MemoryIndex
     from pipeline.segment.row_recipe import RowRecipe
     from pipeline.segment import FixedWindows, MeanPooling
@@ -319,9 +323,8 @@ _GPUS = """
     cluster.wait_for_nodes()
     log = Path("gpus.log")
     stages = Stages(decoder=FakeDecoder(), sampler=EveryFrame(), encoder=Encoder(log=str(Path("calls.log").resolve())),
-        store=ParquetStore("library", "s", "e"),
-        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="w"),
-        index=MemoryIndex())
+        sink=LibrarySink(store=ParquetStore("library", "s", "e"),
+        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="w"), index=MemoryIndex()))
     gpu, left_at, given = None, None, 0
 
     def films():
@@ -339,7 +342,7 @@ _GPUS = """
         elif left_at is None and log.read_text().split().count("1") > 10:
             cluster.remove_node(gpu, allow_graceful=False)
             left_at = given
-    print("given", given, "rows", stages.index.count(), flush=True)
+    print("given", given, "rows", stages.sink.index.count(), flush=True)
     cluster.shutdown()
 """
 

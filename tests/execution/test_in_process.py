@@ -24,7 +24,7 @@ class TestInProcess(ExecutorContract):
         paths = [write_video(tmp_path / f"{name}.mp4", grey=grey) for grey, name in names.items()]
         with pytest.raises(ExecutionError, match=r"past use in this process: CUDA error: device-side assert"):
             run(*paths)
-        assert len(list(stages.store.records())) == 1
+        assert len(list(stages.sink.store.records())) == 1
 
     def test_make_executor_takes_the_one_that_is_named(self, stages: Stages):
         assert isinstance(make_executor(settings(executor="in_process"), stages), InProcessExecutor)

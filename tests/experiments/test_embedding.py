@@ -21,7 +21,7 @@ from pipeline.execution import Execution
 from pipeline.execution.per_video import frame_batches as reading
 from pipeline.experiments import embedding
 from pipeline.experiments.embedding import Embedded, embed_all, store_of
-from pipeline.experiments.joint_sampling import Shared
+from pipeline.experiments.joint_sampling import JointSampling
 from pipeline.library import Library
 from pipeline.run_config import RunConfig
 from pipeline.sources import expand
@@ -319,7 +319,9 @@ def test_samplings_that_wait_for_the_end_of_a_shot_share_the_pass_of_the_others(
     both = {"sampling": {"strategy": "composite", "parts": [long, {"strategy": "fixed_rate"}]}}
     path = plan(tmp_path, small_films, tiny_model, {"five": {"sampling": {"fps": 5}}, "endless": endless, "both": both})
     passes: list[int] = []
-    monkeypatch.setattr(embedding, "Shared", lambda parts, known: (passes.append(len(parts)), Shared(parts, known))[1])
+    monkeypatch.setattr(
+        embedding, "JointSampling", lambda parts, known: (passes.append(len(parts)), JointSampling(parts, known))[1]
+    )
     embedded = embed(path)
     assert (passes, embedded.videos_read) == ([3], 3)
     check_as_alone(path, small_films, alone)

@@ -119,8 +119,9 @@ def test_other_labels_are_other_results(made: Path, first: ExperimentResult, tmp
 
 
 def test_a_killed_experiment_goes_on(made: Path, tmp_path: Path) -> None:
-    process = start_script(KILLED, Path(__file__).parent, str(made))
-    assert process.wait() == -signal.SIGKILL, process.communicate()
+    with start_script(KILLED, Path(__file__).parent, str(made)) as process:
+        _, errors = process.communicate()
+    assert process.returncode == -signal.SIGKILL, errors
     kept = [{path.name for path in folder.glob("*.parquet")} for folder in (tmp_path / "work/library/frames").iterdir()]
     assert all(len(names) == 1 for names in kept)
     assert ran(made).embedded.videos_read == 2

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from pipeline.experiments.joint_sampling import Known, Shared
+from pipeline.experiments.joint_sampling import JointSampling, Known
 from pipeline.sampling import FixedRate, Keyframe, Novelty, SceneChange
 from pipeline.testing.sampler import GreyFrame, SamplerContract, frames_at, info_of, reachable, sampled
 from pipeline.types import Skip
@@ -20,7 +20,7 @@ PARTS = (
 
 
 class TestShared(SamplerContract):
-    sampler = Shared((FixedRate(fps=1.0), FixedRate(fps=3.0), Keyframe()))
+    sampler = JointSampling((FixedRate(fps=1.0), FixedRate(fps=3.0), Keyframe()))
 
     def test_a_sampler_is_its_configuration(self) -> None:
         # It is made of configurations, and is none itself: no file can name it.
@@ -34,7 +34,7 @@ def video() -> list[GreyFrame]:
 
 @pytest.mark.parametrize("number", range(len(PARTS)))
 def test_each_sampling_takes_what_it_takes_alone(number: int) -> None:
-    alone, shared = PARTS[number].begin(info_of(20.0)), Shared(PARTS).begin(info_of(20.0))
+    alone, shared = PARTS[number].begin(info_of(20.0)), JointSampling(PARTS).begin(info_of(20.0))
     expected = []
     for frame in video():
         expected += alone.feed(frame)
@@ -49,14 +49,14 @@ def test_each_sampling_takes_what_it_takes_alone(number: int) -> None:
 
 
 def test_every_frame_comes_out_once() -> None:
-    one_pass = Shared(PARTS).begin(info_of(20.0))
+    one_pass = JointSampling(PARTS).begin(info_of(20.0))
     given = [each.pts for frame in video() for each in one_pass.feed(frame)]
     given += [each.pts for each in one_pass.finish()]
     assert sorted(given) == sorted({pts for share in one_pass.shares for pts in share.pts})
 
 
 def test_no_frame_waits_for_the_end_of_a_shot_that_another_sampling_waits_for() -> None:
-    one_pass = Shared((FixedRate(fps=10.0), SceneChange(max_gap_seconds=None))).begin(info_of(20.0))
+    one_pass = JointSampling((FixedRate(fps=10.0), SceneChange(max_gap_seconds=None))).begin(info_of(20.0))
     given, waiting = 0, 0
     for frame in frames_at(*range(0, 20_000, 100)):
         given += len(one_pass.feed(frame))
@@ -67,12 +67,12 @@ def test_no_frame_waits_for_the_end_of_a_shot_that_another_sampling_waits_for() 
 
 def test_known_frames_do_not_come_out_again() -> None:
     known = Known(np.array([0, 1000, 3000], np.int64))
-    sampler = Shared((FixedRate(fps=1.0),), {"v.mp4": known})
+    sampler = JointSampling((FixedRate(fps=1.0),), {"v.mp4": known})
     assert [frame.pts for frame in sampled(sampler, frames_at(*range(0, 5000, 500)))] == [2000, 4000]
 
 
 def test_known_frames_are_still_of_their_shares() -> None:
-    one_pass = Shared((FixedRate(fps=1.0),), {"v.mp4": Known(np.array([0, 1000], np.int64))}).begin(info_of())
+    one_pass = JointSampling((FixedRate(fps=1.0),), {"v.mp4": Known(np.array([0, 1000], np.int64))}).begin(info_of())
     for frame in frames_at(0, 500, 1000, 1500, 2000):
         one_pass.feed(frame)
     one_pass.finish()
@@ -80,30 +80,33 @@ def test_known_frames_are_still_of_their_shares() -> None:
 
 
 def test_frames_known_of_another_video_come_out() -> None:
-    sampler = Shared((FixedRate(fps=1.0),), {"w.mp4": Known(np.array([0, 1000], np.int64))})
+    sampler = JointSampling((FixedRate(fps=1.0),), {"w.mp4": Known(np.array([0, 1000], np.int64))})
     assert [frame.pts for frame in sampled(sampler, frames_at(0, 1000))] == [0, 1000]
 
 
 def test_where_all_is_known_the_first_frame_comes_out() -> None:
-    sampler = Shared((FixedRate(fps=1.0),), {"v.mp4": Known(np.array([0, 1000], np.int64))})
+    sampler = JointSampling((FixedRate(fps=1.0),), {"v.mp4": Known(np.array([0, 1000], np.int64))})
     assert [frame.pts for frame in sampled(sampler, frames_at(0, 1000))] == [0]
 
 
 def test_the_decoder_may_skip_what_no_sampling_wants() -> None:
     keyframes = Keyframe()
-    assert Shared((keyframes,)).skip is keyframes.skip is not Skip.NOTHING
-    assert Shared((keyframes, FixedRate(fps=1.0, cuts=None))).skip is FixedRate(fps=1.0, cuts=None).skip
+    assert JointSampling((keyframes,)).skip is keyframes.skip is not Skip.NOTHING
+    assert JointSampling((keyframes, FixedRate(fps=1.0, cuts=None))).skip is FixedRate(fps=1.0, cuts=None).skip
 
 
 def test_only_one_grid_for_all_is_told() -> None:
     one = FixedRate(fps=1.0)
-    assert Shared((one, replace_cuts(one))).grid == one.grid
-    assert Shared((one, FixedRate(fps=2.0))).grid is None
+    assert JointSampling((one, replace_cuts(one))).grid == one.grid
+    assert JointSampling((one, FixedRate(fps=2.0))).grid is None
 
 
 def test_a_search_for_cuts_is_made_once() -> None:
     searching = FixedRate(fps=1.0, cuts="adaptive")
-    assert Shared((searching, FixedRate(fps=2.0, cuts="adaptive"), Keyframe())).cut_searches == searching.cut_searches
+    assert (
+        JointSampling((searching, FixedRate(fps=2.0, cuts="adaptive"), Keyframe())).cut_searches
+        == searching.cut_searches
+    )
     assert len(searching.cut_searches) == 1
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import StoreError
-from pipeline.experiments.stores import SharedStore
+from pipeline.experiments.stores import JointStore
 from pipeline.store import EmbeddingStore, ParquetStore
 from pipeline.testing.store import StoreContract, made_frames, made_record
 from pipeline.types import FrameEmbeddings, Share, VideoRecord
@@ -28,7 +28,7 @@ def shared(frames: FrameEmbeddings, *rows: slice) -> FrameEmbeddings:
     return replace(frames, shares=tuple(share_of(frames, each) for each in rows))
 
 
-class WholeAndHalf(SharedStore):
+class WholeAndHalf(JointStore):
     """Of what is new, the first store takes all frames, and the second every other."""
 
     def write(self, record: VideoRecord, frames: FrameEmbeddings) -> None:
@@ -51,7 +51,7 @@ class TestSharedStore(StoreContract):
 
 def test_each_store_has_what_its_sampling_took(stores: tuple[ParquetStore, ParquetStore]) -> None:
     frames = made_frames()
-    SharedStore(stores).write(made_record(), shared(frames, slice(0, 3), slice(2, 5)))
+    JointStore(stores).write(made_record(), shared(frames, slice(0, 3), slice(2, 5)))
     for store, rows in zip(stores, (slice(0, 3), slice(2, 5)), strict=True):
         read = store.read("v1")
         np.testing.assert_array_equal(read.pts, frames.pts[rows])
@@ -62,7 +62,7 @@ def test_each_store_has_what_its_sampling_took(stores: tuple[ParquetStore, Parqu
 
 def test_a_video_is_held_once_all_stores_hold_it(stores: tuple[ParquetStore, ParquetStore]) -> None:
     stores[0].write(made_record(), made_frames())
-    both = SharedStore(stores)
+    both = JointStore(stores)
     assert (both.record("v1"), list(both.records())) == (None, [])
     stores[1].write(made_record(), made_frames())
     assert [record.video_id for record in both.records()] == ["v1"]
@@ -73,7 +73,7 @@ def test_vectors_that_are_not_at_hand_come_from_other_stores(stores: tuple[Parqu
     stores[0].write(made_record(), frames)
     new = replace(frames, pts=frames.pts[:1], times_seconds=frames.times_seconds[:1], vectors=frames.vectors[:1])
     given = replace(new, shares=(share_of(frames, slice(0, 4)),))
-    SharedStore((stores[1],), others=(stores[0],)).write(made_record(), given)
+    JointStore((stores[1],), others=(stores[0],)).write(made_record(), given)
     np.testing.assert_array_equal(stores[1].read("v1").vectors, frames.vectors[:4])
 
 
@@ -82,7 +82,7 @@ def test_what_is_at_hand_counts_more_than_what_others_hold(stores: tuple[Parquet
     stores[0].write(made_record(), held)
     new = replace(frames, pts=frames.pts[:2], times_seconds=frames.times_seconds[:2], vectors=frames.vectors[:2])
     given = replace(new, shares=(share_of(frames, slice(None)),))
-    SharedStore((stores[1],), others=(stores[0],)).write(made_record(), given)
+    JointStore((stores[1],), others=(stores[0],)).write(made_record(), given)
     read = stores[1].read("v1").vectors
     np.testing.assert_array_equal(read, np.concatenate([frames.vectors[:2], held.vectors[2:]]))
 
@@ -92,17 +92,17 @@ def test_a_frame_whose_embedding_is_nowhere_is_an_error(stores: tuple[ParquetSto
     new = replace(frames, pts=frames.pts[:1], times_seconds=frames.times_seconds[:1], vectors=frames.vectors[:1])
     given = replace(new, shares=(share_of(frames, slice(None)), share_of(frames, slice(None))))
     with pytest.raises(StoreError, match="v1: the embedding of the frame with pts 1001"):
-        SharedStore(stores).write(made_record(), given)
+        JointStore(stores).write(made_record(), given)
     assert stores[0].record("v1") is None
 
 
 def test_a_share_a_store_is_needed(stores: tuple[ParquetStore, ParquetStore]) -> None:
     with pytest.raises(ValueError, match="1 shares for 2 stores"):
-        SharedStore(stores).write(made_record(), shared(made_frames(), slice(None)))
+        JointStore(stores).write(made_record(), shared(made_frames(), slice(None)))
 
 
 def test_what_was_read_is_written_again_to_each_store_as_it_is(stores: tuple[ParquetStore, ParquetStore]) -> None:
-    both, frames = SharedStore(stores), made_frames()
+    both, frames = JointStore(stores), made_frames()
     both.write(made_record(), shared(frames, slice(0, 3), slice(1, 5)))
     both.write(replace(made_record(), metadata={"camera": "2"}), both.read("v1"))
     for store, rows in zip(stores, (slice(0, 3), slice(1, 5)), strict=True):
@@ -113,7 +113,7 @@ def test_what_was_read_is_written_again_to_each_store_as_it_is(stores: tuple[Par
 
 
 def test_other_frames_without_shares_are_refused(stores: tuple[ParquetStore, ParquetStore]) -> None:
-    both = SharedStore(stores)
+    both = JointStore(stores)
     with pytest.raises(ValueError, match="0 shares for 2 stores"):
         both.write(made_record(), made_frames())
     both.write(made_record(), shared(made_frames(), slice(0, 3), slice(1, 5)))
@@ -122,5 +122,5 @@ def test_other_frames_without_shares_are_refused(stores: tuple[ParquetStore, Par
 
 
 def test_a_background_is_that_of_the_first(stores: tuple[ParquetStore, ParquetStore]) -> None:
-    SharedStore(stores).write(made_record(), shared(made_frames(), slice(0, 3), slice(3, 5)))
-    assert len(SharedStore(stores).frame_sample(10).vectors) == 3
+    JointStore(stores).write(made_record(), shared(made_frames(), slice(0, 3), slice(3, 5)))
+    assert len(JointStore(stores).background(10).vectors) == 3

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.execution.progress import ProgressEvent
 from pipeline.execution.stage_times import StageSeconds
-from pipeline.runs.aggregator import RunAccount, cause_of
+from pipeline.runs.aggregator import RunAggregator, cause_of
 from pipeline.runs.report import RunFacts, RunReport
 from pipeline.types import Source, Status, VideoReport
 
@@ -36,8 +36,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def account(clock: Clock) -> RunAccount:
-    return RunAccount(FACTS, clock=clock)
+def account(clock: Clock) -> RunAggregator:
+    return RunAggregator(FACTS, clock=clock)
 
 
 def report(number: int = 0, status: Status = Status.DONE, **fields: object) -> VideoReport:
@@ -173,13 +173,13 @@ def test_a_run_that_has_ended_is_never_lost(account):
 
 
 def test_secrets_in_names_are_left_to_the_caller(clock):
-    account = RunAccount(FACTS, clock=clock, name_of=lambda uri: uri.partition("?")[0])
+    account = RunAggregator(FACTS, clock=clock, name_of=lambda uri: uri.partition("?")[0])
     account.take_report(VideoReport(source=Source("https://x/a.mp4?key=1"), status=Status.FAILED, problem="403"))
     assert "key" not in account.report("finished").model_dump_json()
 
 
 def test_a_run_counts_from_when_its_work_began(clock: Clock) -> None:
-    report = RunAccount(FACTS, clock=clock, began=clock.now - 45).report("running")
+    report = RunAggregator(FACTS, clock=clock, began=clock.now - 45).report("running")
     began = datetime.strptime(report.started_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     assert report.elapsed_seconds == 45
     assert timedelta(seconds=44) <= datetime.now(UTC) - began <= timedelta(seconds=60)

@@ -11,7 +11,9 @@ from pipeline.errors import ConfigError, ExecutionError, QueryError, StoreError
 from pipeline.execution import ProgressEvent
 from pipeline.library import Library
 from pipeline.run_id import current_run_id
-from pipeline.runs.log import RunLog, begin_run
+from pipeline.runs.log import RunLog
+from pipeline.runs.page_file import RunPages
+from pipeline.runs.recorder import begin_run
 from pipeline.types import Source, Status, VideoReport
 
 RUN = "20261121T173000Z-1a2b3c"
@@ -52,10 +54,18 @@ def test_a_run_leaves_a_report_and_a_page(library: Library, tmp_path: Path) -> N
     assert report.first_sources == ("a.mp4", "b.mp4")
     assert report.configuration["index"]["backend"] == "memory"
     assert report.fingerprints["encoder"] == WordModel().fingerprint
-    page = Path(library.runs().page_of(RUN))
+    page = Path(RunPages(library.config.library).address(RUN))
     assert page == tmp_path / "library" / "runs" / f"{RUN}.html"
     assert RUN in page.read_text()
     assert (executor.run_ids, current_run_id()) == ([RUN, RUN], None)
+
+
+def test_the_log_writes_a_report_and_no_page(library: Library, tmp_path: Path) -> None:
+    index(library, "a.mp4")
+    other = tmp_path / "other"
+    RunLog(str(other)).write(library.runs().latest())
+    assert [path.name for path in (other / "runs").glob("[!.]*")] == [f"{RUN}.json"]
+    assert list(RunLog(str(other))) == list(library.runs())
 
 
 def test_a_run_that_fails_leaves_what_is_known(library: Library) -> None:
@@ -94,7 +104,7 @@ def test_an_id_that_is_none_is_refused_before_anything_is_done(library: Library,
 
 
 def test_a_report_is_written_while_the_run_lasts(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.runs.log._INTERVAL_SECONDS", 0.0)
+    monkeypatch.setattr("pipeline.runs.recorder._INTERVAL_SECONDS", 0.0)
     told: list[ProgressEvent] = []
     recorder = begin_run(library.config, WordModel(), [Source("a.mp4")], told.append)
     event = ProgressEvent(videos_ended=0, active=("a",), active_share=0.5, frames_sampled=7, seconds_decoded=9.0)
@@ -109,7 +119,7 @@ def test_a_report_that_cannot_be_written_ends_no_run(library: Library, tmp_path:
     (tmp_path / "library").mkdir()
     recorder = begin_run(library.config, WordModel(), [Source("a.mp4")])
     (tmp_path / "library" / "runs").write_text("in the way")
-    with caplog.at_level("ERROR", "pipeline.runs.log"), recorder:
+    with caplog.at_level("ERROR", "pipeline.runs.recorder"), recorder:
         pass
     [record] = caplog.records
     assert "cannot be written" in record.getMessage()

@@ -8,7 +8,7 @@ from page_reader import read
 
 from pipeline.execution.stage_times import StageSeconds
 from pipeline.render.markup import Markup, joined, tag
-from pipeline.runs.figures import busy_shares, clock, limit_of, rates, share_of_time, stage_parts
+from pipeline.runs.figures import busy_shares, clock, limit_of, share_of_time, stage_rows, throughput
 from pipeline.runs.page import run_page
 from pipeline.runs.report import Cause, Example, Period, RunReport, SlowVideo
 
@@ -118,24 +118,24 @@ def test_a_run_under_way_is_looked_at_again():
 
 
 def test_rates_count_the_last_period_by_its_own_length():
-    found = rates(report(periods=(Period(seconds_decoded=20), Period(seconds_decoded=10)), elapsed_seconds=1.5))
+    found = throughput(report(periods=(Period(seconds_decoded=20), Period(seconds_decoded=10)), elapsed_seconds=1.5))
     assert (found.values, found.last_width_seconds) == ((20, 20), 0.5)
 
 
 def test_rates_leave_no_column_to_a_moment():
     periods = (Period(seconds_decoded=20), Period(seconds_decoded=20), Period(seconds_decoded=30))
-    found = rates(report(periods=periods, elapsed_seconds=2.1))
+    found = throughput(report(periods=periods, elapsed_seconds=2.1))
     assert (found.values, found.last_width_seconds) == ((20, pytest.approx(50 / 1.1)), pytest.approx(1.1))
 
 
 def test_rates_join_periods_where_there_are_many():
-    found = rates(report(periods=(Period(seconds_decoded=20),) * 150, period_seconds=8.0, elapsed_seconds=1200.0))
+    found = throughput(report(periods=(Period(seconds_decoded=20),) * 150, period_seconds=8.0, elapsed_seconds=1200.0))
     assert (len(found.values), set(found.values), found.width_seconds) == (75, {2.5}, 16.0)
 
 
 def test_rates_even_out_the_lumps_in_which_work_is_told():
     lumps = tuple(Period(seconds_decoded=15.0 if number % 3 == 0 else 0.0) for number in range(60))
-    found = rates(report(periods=lumps, elapsed_seconds=60.0))
+    found = throughput(report(periods=lumps, elapsed_seconds=60.0))
     assert (found.width_seconds, set(found.values)) == (5.0, {3.0, 6.0})
 
 
@@ -147,7 +147,7 @@ def test_busy_shares_are_smoothed_and_bounded():
 
 
 def test_the_parts_of_each_worker_add_up_to_its_time():
-    rows = dict(stage_parts(report()))
+    rows = dict(stage_rows(report()))
     assert [sum(part.value for part in parts) for parts in rows.values()] == [120, 60, 60]
     assert share_of_time(rows["readers"][0], rows["readers"]) == "83 %"
 

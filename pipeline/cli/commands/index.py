@@ -65,6 +65,7 @@ def index(
     from pipeline.cli.console.progress_bar import LiveBar, ProgressLines
     from pipeline.execution.ledger.reports import ALREADY_INDEXED
     from pipeline.render.text import printable
+    from pipeline.runs.page_file import RunPages
     from pipeline.search.filters.recording_time import check_date
     from pipeline.sources import expand
 
@@ -99,7 +100,7 @@ def index(
                     print_json(report_fields(report)) if as_json else click.echo(report_line(report))
         incomplete = opened.incomplete() if sources else None
         place = opened.config.library
-        page = opened.runs().page_of(opened.last_run_id) if sources and opened.last_run_id else None
+        page = RunPages(place).address(opened.last_run_id) if sources and opened.last_run_id else None
         elapsed = _run_seconds(opened, bar.elapsed_seconds) if page is not None else bar.elapsed_seconds
     say(_summary(counts, known, seconds, elapsed, place))
     if incomplete is not None:

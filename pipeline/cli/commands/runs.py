@@ -67,11 +67,13 @@ def show(
     as_json: bool,
 ) -> None:
     """Show one run of a library: the latest, unless an ID is given."""
+    from pipeline.runs.page_file import RunPages
+
     before = ctx.obj
     with require_library(library or before[0], config or before[1], [*before[2], *overrides]) as opened:
         log = opened.runs()
         report = log.read(run_id) if run_id is not None else log.latest()
-        page = log.page_of(report.run_id)
+        page = RunPages(opened.config.library).address(report.run_id)
     if as_json or before[3]:
         print_json(report.model_dump(mode="json"))
     else:

@@ -1,1 +1,1 @@
-"""The record of a batch: what is written to the store and the index, and reported, for each source."""
+"""Tracks each source of a batch, and writes its embeddings, rows and report."""

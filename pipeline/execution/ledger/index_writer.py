@@ -1,4 +1,4 @@
-"""Rows on their way into the index, those of many videos in one go."""
+"""Writes the rows of several videos to the index in one call."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.errors import FingerprintMismatchError, IndexLockedError, MomentIndexError
+from pipeline.execution.protocol import EmbeddingSink
 from pipeline.execution.stage_times import Stopwatch
-from pipeline.index.protocol import MomentIndex
-from pipeline.index.rewrite import remove_other_rows
 from pipeline.types import IndexedSegment, VideoReport
 
 __all__ = ["RowWriter"]
@@ -25,17 +24,17 @@ class _Waiting:
 
 
 class RowWriter:
-    """Gathers the rows of videos until they are to be written; its length is the number of rows that wait.
+    """Collects the rows of videos and writes them together; its length is the number of pending rows.
 
     Args:
-        index: Where they go.
+        sink: Where they go.
 
     Attributes:
         last_seconds: Time that the last writing took.
     """
 
-    def __init__(self, index: MomentIndex) -> None:
-        self._index = index
+    def __init__(self, sink: EmbeddingSink) -> None:
+        self._sink = sink
         self._waiting: list[_Waiting] = []
         self._rows = 0
         self._watch = Stopwatch()
@@ -46,7 +45,7 @@ class RowWriter:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no video waits; one may have no rows."""
+        """Whether no video is pending; a pending video may have no rows."""
         return not self._waiting
 
     @property
@@ -55,12 +54,12 @@ class RowWriter:
         return self._watch.seconds
 
     def add(self, report: VideoReport, rows: Sequence[IndexedSegment]) -> None:
-        """Have a video wait, with the report that it gets when its rows are written."""
+        """Add a video's rows, and the report that it gets once they are written."""
         self._waiting.append(_Waiting(report, rows))
         self._rows += len(rows)
 
     def write(self) -> list[tuple[VideoReport, str | None]]:
-        """Write all that waits: the report of each video, and why its rows could not be written; None where they were.
+        """Write all pending rows; return each video's report, and why its rows could not be written or None.
 
         Raises:
             MomentIndexError: The index cannot be used.
@@ -83,7 +82,7 @@ class RowWriter:
             if os.strerror(errno.ENOSPC) in str(error):
                 raise
             # One video's rows may be to blame; an index that does not even count is to blame itself.
-            self._index.count()
+            self._sink.check()
             return [(each.report, self._problem_alone(each)) for each in waiting]
         return [(each.report, None) for each in waiting]
 
@@ -96,5 +95,4 @@ class RowWriter:
 
     def _write(self, videos: Sequence[_Waiting]) -> None:
         with self._watch:
-            remove_other_rows(self._index, {str(each.report.video_id): each.rows for each in videos})
-            self._index.upsert([row for each in videos for row in each.rows])
+            self._sink.write_rows({str(each.report.video_id): each.rows for each in videos})

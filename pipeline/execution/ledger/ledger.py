@@ -1,4 +1,4 @@
-"""What becomes of each source: looked up, written to store and index, reported. The one writer of a batch."""
+"""Tracks each source of a batch from admission to its report; the only writer of the batch's sink."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 from pipeline.errors import ConfigError, MomentIndexError, StoreFullError
 from pipeline.execution.ledger.index_writer import RowWriter
-from pipeline.execution.ledger.reports import ALREADY_INDEXED, record_of, report_as_before, report_of, twin_report
+from pipeline.execution.ledger.reports import ALREADY_INDEXED, duplicate_report, record_of, report_as_before, report_of
 from pipeline.execution.per_video.messages import Failure, Lost, VideoEnd, failure_of
 from pipeline.execution.progress import LedgerCounts
-from pipeline.execution.protocol import Stages
+from pipeline.execution.protocol import EmbeddingSink
 from pipeline.execution.stage_times import Stopwatch
 from pipeline.index.validation import check_metadata
 from pipeline.types import FrameEmbeddings, IndexedSegment, Scalar, Source, Status, VideoRecord, VideoReport
@@ -37,31 +37,31 @@ class _Known:
 
 
 class Ledger:
-    """Keeps the books of one batch: every source that is entered leaves as exactly one report.
+    """Tracks the sources of one batch: every source that is entered gets exactly one report.
 
     A source is entered by `admit` or `fail`. One that was admitted must end by `finish` or `fail`. Reports come out of
     `reports`, those of written videos after their rows are in the index, which is asked and written in batches.
 
     Args:
-        stages: Store, index and what makes rows.
+        sink: Takes the embeddings of the batch.
         rows_per_write: Rows that are gathered before the index is written.
         patience_seconds: A written video waits no longer than this for others, or than ten times what the last writing
             took, but for no more than ten seconds.
     """
 
-    def __init__(self, stages: Stages, *, rows_per_write: int, patience_seconds: float = 1.0) -> None:
-        self._stages = stages
+    def __init__(self, sink: EmbeddingSink, *, rows_per_write: int, patience_seconds: float = 1.0) -> None:
+        self._sink = sink
         self._rows_per_write = rows_per_write
         self._patience_seconds = patience_seconds
-        self._started: dict[str, float] = {}
-        self._twins: dict[str, list[Source]] = {}
-        # Of a hundred thousand videos that are well, no more is kept than who came first.
-        self._well: dict[str, Source] = {}
+        self._started_at: dict[str, float] = {}
+        self._duplicates: dict[str, list[Source]] = {}
+        # Of a hundred thousand finished videos, only the first source of each is stored.
+        self._finished: dict[str, Source] = {}
         self._failed: dict[str, VideoReport] = {}
         # Of which videos this batch has said the metadata: the first that says any counts.
         self._described: set[str] = set()
         self._known: list[_Known] = []
-        self._writer = RowWriter(stages.index)
+        self._writer = RowWriter(sink)
         self._oldest = 0.0
         self._reports: list[VideoReport] = []
         self._counts = Counter[Status]()
@@ -69,7 +69,7 @@ class Ledger:
 
     @property
     def counts(self) -> LedgerCounts:
-        """How far the batch is."""
+        """Counts and times of the batch until now."""
         return LedgerCounts(
             ended=self._counts.total(),
             failed=self._counts[Status.FAILED],
@@ -93,41 +93,41 @@ class Ledger:
         except MomentIndexError as error:
             self._report_failure(source, str(error), None, started)
             return False
-        if video_id in self._twins:
-            self._twins[video_id].append(source)
+        if video_id in self._duplicates:
+            self._duplicates[video_id].append(source)
             return False
         if self._is_known(source, video_id, started):
             return False
-        self._started[video_id] = started
-        self._twins[video_id] = []
+        self._started_at[video_id] = started
+        self._duplicates[video_id] = []
         return True
 
     def begin(self, video_id: str) -> None:
-        """The work on an admitted video begins now, if later than it was admitted."""
-        self._started[video_id] = time.monotonic()
+        """Restart the clock of an admitted video: the work on it begins now."""
+        self._started_at[video_id] = time.monotonic()
 
     def finish(self, source: Source, frames: FrameEmbeddings, end: VideoEnd) -> None:
-        """Keep a video that was worked on, and those that turned out to be the same.
+        """Store a processed video, for its source and all sources with the same content.
 
         Raises:
             ConfigError: Its rows cannot be made with this segmentation.
             StoreFullError: There is no space left; no other video could be kept either.
         """
-        named = (source, *self._twins[frames.video_id])
+        named = (source, *self._duplicates[frames.video_id])
         names = tuple(dict.fromkeys(kept_name(each.uri) for each in named))
         described = next((each for each in named if each.metadata), source)
         self._described.update([frames.video_id] if described.metadata else [])
         record = record_of(names, described, frames, end)
         try:
             with self._store_watch:
-                self._stages.store.write(record, frames)
+                self._sink.store.write(record, frames)
                 replaced = self._take_names(record.video_id, names)
-            rows = self._stages.recipe.rows(frames, record.metadata)
+            rows = self._sink.rows(frames, record.metadata)
         except (ConfigError, StoreFullError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
             problem = failure_of(error, source.uri).problem
-            self._report_failure(source, problem, frames.video_id, self._started[frames.video_id])
+            self._report_failure(source, problem, frames.video_id, self._started_at[frames.video_id])
             return
         report = report_of(
             source,
@@ -135,20 +135,20 @@ class Ledger:
             frames,
             end=end,
             segments=len(rows),
-            elapsed_seconds=time.monotonic() - self._started[frames.video_id],
+            elapsed_seconds=time.monotonic() - self._started_at[frames.video_id],
             replaced=replaced,
         )
         self._await_writing(report, rows)
 
     def fail(self, source: Source, failure: Failure | Lost, video_id: str | None = None) -> list[Source]:
-        """End a source that could not be worked on, and those that turned out to be the same.
+        """Report a source that could not be processed, and all sources with the same content.
 
         Returns:
             Those that are to be entered again: the same content at another place, where only this place is to blame.
         """
-        started = self._started.get(video_id or "", time.monotonic())
+        started = self._started_at.get(video_id or "", time.monotonic())
         is_of_place = isinstance(failure, Lost) or failure.is_of_place
-        others = self._twins.pop(video_id, []) if is_of_place and video_id is not None else []
+        others = self._duplicates.pop(video_id, []) if is_of_place and video_id is not None else []
         self._report_failure(source, failure.problem, video_id, started, is_of_place=is_of_place)
         return others
 
@@ -185,14 +185,14 @@ class Ledger:
     def _is_known(self, source: Source, video_id: str, started: float) -> bool:
         """Whether a source needs no work, as its content has ended in this batch or is in the store."""
         if video_id in self._failed:
-            self._settle_twin(source, self._failed[video_id])
+            self._settle_duplicate(source, self._failed[video_id])
             return True
         try:
-            record = self._stages.store.record(video_id)
+            record = self._sink.store.record(video_id)
             if record is None:
                 return False
-            if video_id in self._well:
-                self._settle_twin(source, report_as_before(self._well[video_id], record))
+            if video_id in self._finished:
+                self._settle_duplicate(source, report_as_before(self._finished[video_id], record))
             else:
                 self._revisit(source, record, started)
         except (ConfigError, MomentIndexError, StoreFullError):
@@ -203,39 +203,38 @@ class Ledger:
 
     def _revisit(self, source: Source, record: VideoRecord, started: float) -> None:
         """A video that the store holds: note its name and metadata, and see that the index has its rows."""
-        stages = self._stages
+        sink = self._sink
         record, replaced = self._named(record.video_id, source)
         self._described.update([record.video_id] if source.metadata else [])
-        frames = stages.store.read(record.video_id)
+        frames = sink.store.read(record.video_id)
         problem = ALREADY_INDEXED
         renewed = bool(source.metadata) and dict(source.metadata) != dict(record.metadata)
         if renewed:
             record = replace(record, metadata=source.metadata)
             # Gone rows are missed by the next batch if this one ends here; rows with the old metadata would not be.
-            stages.index.delete_video(record.video_id)
-            stages.store.write(record, frames)
+            sink.delete_rows(record.video_id)
+            sink.store.write(record, frames)
             problem += "; its metadata was replaced"
         if record.status is Status.PARTIAL:
             problem += f" (damaged: {record.problem})"
         report = report_of(source, record, frames, end=None, segments=0, elapsed_seconds=time.monotonic() - started)
         report = replace(report, status=Status.SKIPPED, problem=problem, replaced=replaced)
         if renewed:
-            rows = stages.recipe.rows(frames, record.metadata)
+            rows = sink.rows(frames, record.metadata)
             self._await_writing(replace(report, segments=len(rows)), rows)
         else:
             self._note_wait()
-            self._known.append(_Known(report, record.metadata, stages.recipe.keys(frames)))
-        self._twins[record.video_id] = []
+            self._known.append(_Known(report, record.metadata, sink.row_keys(frames)))
+        self._duplicates[record.video_id] = []
 
     def _ask_for_known(self) -> None:
         """Let out the reports of known videos whose rows the index has, and write those that it misses."""
         known, self._known = self._known, []
-        index = self._stages.index
-        found = index.keys_of(*(str(each.report.video_id) for each in known))
+        found = self._sink.written_keys(*(str(each.report.video_id) for each in known))
         has_others = bool(found - frozenset[str]().union(*(each.keys for each in known)))
         for each in known:
             video_id = str(each.report.video_id)
-            if (index.keys_of(video_id) == each.keys) if has_others else (each.keys <= found):
+            if (self._sink.written_keys(video_id) == each.keys) if has_others else (each.keys <= found):
                 self._conclude(each.report)
             else:
                 self._write_again(each)
@@ -243,7 +242,7 @@ class Ledger:
     def _write_again(self, known: _Known) -> None:
         report = known.report
         try:
-            rows = self._stages.recipe.rows(self._stages.store.read(str(report.video_id)), known.metadata)
+            rows = self._sink.rows(self._sink.store.read(str(report.video_id)), known.metadata)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
             problem = failure_of(error, report.source.uri).problem
             self._report_failure(report.source, problem, report.video_id, time.monotonic() - report.elapsed_seconds)
@@ -274,43 +273,45 @@ class Ledger:
         self._reports.append(report)
         if report.video_id is None:
             return
-        self._started.pop(report.video_id, None)
+        self._started_at.pop(report.video_id, None)
         if is_of_place:
             return
         if report.status is Status.FAILED:
             self._failed.setdefault(report.video_id, report)
         else:
-            self._well.setdefault(report.video_id, report.source)
-        for twin in self._twins.pop(report.video_id, []):
-            if report.video_id in self._twins:
+            self._finished.setdefault(report.video_id, report.source)
+        for duplicate in self._duplicates.pop(report.video_id, []):
+            if report.video_id in self._duplicates:
                 # One before it had the video worked on once more.
-                self._twins[report.video_id].append(twin)
+                self._duplicates[report.video_id].append(duplicate)
             else:
-                self._settle_twin(twin, report)
+                self._settle_duplicate(duplicate, report)
 
-    def _settle_twin(self, twin: Source, first: VideoReport) -> None:
+    def _settle_duplicate(self, duplicate: Source, first: VideoReport) -> None:
         video_id, metadata = str(first.video_id), first.source.metadata
         replaced: tuple[str, ...] = ()
         if first.status is not Status.FAILED:
             try:
-                record, replaced = self._named(video_id, twin)
-                if twin.metadata and video_id not in self._described:
-                    self._revisit(twin, record, time.monotonic())
+                record, replaced = self._named(video_id, duplicate)
+                if duplicate.metadata and video_id not in self._described:
+                    self._revisit(duplicate, record, time.monotonic())
                     return
                 metadata = record.metadata
             except (ConfigError, MomentIndexError, StoreFullError):
                 raise
             except Exception as error:  # noqa: BLE001 - whatever goes wrong with one video becomes its report
-                self._report_failure(twin, failure_of(error, twin.uri).problem, first.video_id, time.monotonic())
+                self._report_failure(
+                    duplicate, failure_of(error, duplicate.uri).problem, first.video_id, time.monotonic()
+                )
                 return
-        self._reports.append(replace(twin_report(twin, first, metadata), replaced=replaced))
+        self._reports.append(replace(duplicate_report(duplicate, first, metadata), replaced=replaced))
 
     def _named(self, video_id: str, source: Source) -> tuple[VideoRecord, tuple[str, ...]]:
         """The record of a kept video that was found at a place, and the videos that were there before."""
         name = kept_name(source.uri)
-        record = self._stages.store.add_name(video_id, name)
+        record = self._sink.store.add_name(video_id, name)
         return record, self._take_names(video_id, (name,))
 
     def _take_names(self, video_id: str, names: Sequence[str]) -> tuple[str, ...]:
         """Assign names to one video only; return the ids of the videos that lost one."""
-        return tuple(dict.fromkeys(other for name in names for other in self._stages.store.take_name(video_id, name)))
+        return tuple(dict.fromkeys(other for name in names for other in self._sink.store.take_name(video_id, name)))

@@ -1,4 +1,4 @@
-"""What is kept and said of a video when the work on it is over."""
+"""Builds a video's record and report after it was processed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pipeline.execution.per_video.messages import VideoEnd
 from pipeline.types import FrameEmbeddings, Scalar, Source, Status, VideoRecord, VideoReport
 from pipeline.uris import public_name
 
-__all__ = ["ALREADY_INDEXED", "largest_gap_seconds", "record_of", "report_as_before", "report_of", "twin_report"]
+__all__ = ["ALREADY_INDEXED", "duplicate_report", "largest_gap_seconds", "record_of", "report_as_before", "report_of"]
 
 ALREADY_INDEXED = "already indexed"
 """How the problem of a skipped video begins that an earlier batch has done."""
 
 
 def largest_gap_seconds(frames: FrameEmbeddings) -> float:
-    """Longest stretch of the video that no sampled frame stands for, its beginning and its end included."""
+    """The longest part of a video that no sampled frame represents, including its beginning and end."""
     until = frames.times_seconds if frames.seen_until_seconds is None else frames.seen_until_seconds
     starts = np.concatenate([[0.0], until])
     ends = np.concatenate([frames.times_seconds, [frames.duration_seconds]])
@@ -26,7 +26,7 @@ def largest_gap_seconds(frames: FrameEmbeddings) -> float:
 
 
 def record_of(names: tuple[str, ...], source: Source, frames: FrameEmbeddings, end: VideoEnd) -> VideoRecord:
-    """What the library keeps of a video beside its embeddings."""
+    """Build a video's record, which is stored beside its embeddings."""
     return VideoRecord(
         video_id=frames.video_id,
         names=names,
@@ -50,7 +50,7 @@ def report_of(
     elapsed_seconds: float,
     replaced: tuple[str, ...] = (),
 ) -> VideoReport:
-    """The report on a video; `end` is None where it was not decoded this time."""
+    """Build a video's report; `end` is None if it was not decoded this time."""
     return VideoReport(
         source=source,
         status=record.status,
@@ -69,7 +69,7 @@ def report_of(
 
 
 def report_as_before(first: Source, record: VideoRecord) -> VideoReport:
-    """The report of the source by which a video came to be known earlier in a batch, as far as its record tells."""
+    """Rebuild the report of the first source of a video in this batch, as far as the video's record allows."""
     return VideoReport(
         source=first,
         status=Status.DONE,
@@ -80,23 +80,23 @@ def report_as_before(first: Source, record: VideoRecord) -> VideoReport:
     )
 
 
-def twin_report(twin: Source, first: VideoReport, metadata: Mapping[str, Scalar]) -> VideoReport:
-    """The report of a source whose content is that of one that has ended; its work is not counted again.
+def duplicate_report(duplicate: Source, first: VideoReport, metadata: Mapping[str, Scalar]) -> VideoReport:
+    """Build the report of a source that duplicates a finished one; its work is not counted again.
 
     Args:
-        twin: The source.
+        duplicate: The source.
         first: The report of the other one.
         metadata: What is kept of the video.
     """
-    is_same_name = twin.uri == first.source.uri
+    is_same_name = duplicate.uri == first.source.uri
     same = "named twice in this batch" if is_same_name else f"same content as {public_name(first.source.uri)!r}"
-    if twin.metadata and dict(twin.metadata) != dict(metadata):
+    if duplicate.metadata and dict(duplicate.metadata) != dict(metadata):
         same += "; the metadata that came first counts"
     if first.status is Status.FAILED:
-        return replace(first, source=twin, problem=f"{same}, which failed: {first.problem}", elapsed_seconds=0.0)
+        return replace(first, source=duplicate, problem=f"{same}, which failed: {first.problem}", elapsed_seconds=0.0)
     return replace(
         first,
-        source=twin,
+        source=duplicate,
         status=Status.SKIPPED,
         problem=same,
         frames_decoded=0,

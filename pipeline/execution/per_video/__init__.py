@@ -1,1 +1,1 @@
-"""The work on one video: its frame batches, and its embeddings on their way back."""
+"""Processes one video: decodes it into batches of frames, and collects their embeddings."""

@@ -1,4 +1,4 @@
-"""A video's embeddings on their way from the encoder to the store."""
+"""Buffers a video's embeddings between the encoder and the store, partly in a temporary file."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pipeline.allocator import give_back
 from pipeline.execution.per_video.messages import BatchTimes, Vectors, VideoEnd
 from pipeline.types import FrameEmbeddings, seen_before_next
 
-__all__ = ["GatheredEmbeddings"]
+__all__ = ["EmbeddingBuffer"]
 
 _log = logging.getLogger(__name__)
 
 
-class GatheredEmbeddings:
-    """A video's embeddings as they come, copied into a block of so many rows, which goes to a file when it is full.
+class EmbeddingBuffer:
+    """Collects a video's embeddings in a block of rows, which is written to a temporary file when it is full.
 
     What is kept of each batch must not lie among the large arrays that come and go with every batch: one small array
     between them, and the pages around it are not given back. Ten hours of video took two gigabytes instead of a hundred
@@ -52,7 +52,7 @@ class GatheredEmbeddings:
         return len(self._pts)
 
     def add(self, times: BatchTimes, vectors: Vectors) -> None:
-        """Take the next batch: its times, and float32 (N, D) rows.
+        """Add the next batch: its times, and its embeddings, float32 (N, D).
 
         Raises:
             ValueError: There are not as many rows as times.
@@ -73,7 +73,7 @@ class GatheredEmbeddings:
             vectors = vectors[len(fitting) :]
 
     def assembled(self, video_id: str, end: VideoEnd) -> FrameEmbeddings:
-        """All that was taken, in the order of the video; nothing is left here.
+        """Return all embeddings in the order of the video, and empty the buffer.
 
         Raises:
             ValueError: Nothing was taken, the times do not increase, or a row is not of unit length.

@@ -1,10 +1,11 @@
-"""A video read: decoded, sampled, and made ready for the encoder batch by batch."""
+"""Decodes, samples and preprocesses a video into batches of frames for the encoder."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import Protocol
 
 import numpy as np
 
@@ -15,22 +16,40 @@ from pipeline.execution.per_video.messages import BatchTimes, FrameBatch, Heartb
 from pipeline.execution.stage_times import timed
 from pipeline.io.media import check_state
 from pipeline.io.settings import Fetching
-from pipeline.sampling.protocol import FrameSampler, SamplingPass, SamplingShare, SharingPass
+from pipeline.sampling.protocol import FrameSampler, SamplingPass
 from pipeline.sampling.shots.detector import CutDetection
 from pipeline.sampling.shots.search import find_shots
-from pipeline.types import Frame, Share, VideoInfo, seen_before_next
+from pipeline.types import Frame, Share, VideoInfo
 from pipeline.video.protocol import VideoDecoder, VideoStream
 
-__all__ = ["Reading", "sampled_batches"]
+__all__ = ["Reading", "ResultSplitter", "merged_cuts", "sampled_batches"]
 
 # Not by the clock: Ray takes the place of what a reader that died has given from the stream of the next one, by number.
 _HEARTBEAT_PIXELS = 2**29
 _HEARTBEAT_FRAMES = 1000
 
 
+class ResultSplitter(Protocol):
+    """Splits a sampling pass that stands for several samplings into the result of each."""
+
+    def known_cuts(self, sampling: SamplingPass) -> Mapping[CutDetection, Sequence[Fraction]]:
+        """The cuts that need not be searched for, by the search that would find them."""
+
+    def shares(
+        self, sampling: SamplingPass, cuts: Mapping[CutDetection, Sequence[Fraction]], lost_time: LostTime
+    ) -> tuple[Share, ...]:
+        """The result of each sampling, once the pass is finished.
+
+        Args:
+            sampling: The pass.
+            cuts: What every search for cuts has found.
+            lost_time: The intervals in which frames were lost.
+        """
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What a worker needs to turn a video into batches of frames.
+    """The stages that turn a video into batches of frames.
 
     Attributes:
         decoder: Opens it.
@@ -38,6 +57,7 @@ class Reading:
         preprocessing: Makes the encoder's input of a frame.
         batch_frames: Most frames of a batch.
         fetching: How remote videos are asked whether they have changed.
+        splitter: Splits the sampler's passes into several results; None if each has a single one.
     """
 
     decoder: VideoDecoder
@@ -45,6 +65,7 @@ class Reading:
     preprocessing: Preprocessing
     batch_frames: int
     fetching: Fetching = field(default_factory=Fetching)
+    splitter: ResultSplitter | None = None
 
 
 @timed
@@ -67,7 +88,7 @@ def sampled_batches(
     """
     with reading.decoder.open(path) as stream:
         sampling = reading.sampler.begin(stream.info)
-        gathered = _Gathered(reading, stream.info)
+        gathered = _BatchBuffer(reading, stream.info)
         lost_time = LostTime(stream)
         frames_seen = 0
         until_heartbeat = _heartbeat_frames(stream.info)
@@ -100,18 +121,19 @@ def sampled_batches(
         if state is not None:
             check_state(path, state, reading.fetching)
         # Last, so that the encoder has all frames meanwhile.
-        yield from _with_cuts(end, stream, reading.sampler.cut_searches, sampling, lost_time)
+        yield from _with_cuts(end, stream, reading, sampling, lost_time)
 
 
 def _with_cuts(
     end: VideoEnd,
     stream: VideoStream,
-    cut_searches: Sequence[CutDetection],
+    reading: Reading,
     sampling: SamplingPass,
     lost_time: LostTime,
 ) -> Iterator[Heartbeat | VideoEnd]:
     """The end of a video whose frames were all given out, once the cuts that nobody knows have been looked for."""
-    known, shares = (sampling.known_cuts, sampling.shares) if isinstance(sampling, SharingPass) else ({}, ())
+    cut_searches, splitter = reading.sampler.cut_searches, reading.splitter
+    known = {} if splitter is None else splitter.known_cuts(sampling)
     searches = [search for search in cut_searches if search not in known]
     if searches:
         # They say nothing until they are done; none is slower than the video itself.
@@ -120,9 +142,9 @@ def _with_cuts(
     cuts = {**known, **{search: shots.boundaries for search, shots in found.items()}}
     yield replace(
         end,
-        cuts_seconds=_cuts(sampling.cuts, [cuts[search] for search in cut_searches]),
+        cuts_seconds=merged_cuts(sampling.cuts, [cuts[search] for search in cut_searches]),
         frames_decoded=end.frames_decoded + sum(shots.frames_decoded for shots in found.values()),
-        shares=tuple(_share(share, cuts, lost_time) for share in shares),
+        shares=() if splitter is None else splitter.shares(sampling, cuts, lost_time),
     )
 
 
@@ -131,26 +153,14 @@ def _heartbeat_frames(info: VideoInfo) -> int:
     return max(1, min(_HEARTBEAT_FRAMES, _HEARTBEAT_PIXELS // (info.width * info.height)))
 
 
-def _cuts(cuts: Sequence[Fraction] | None, found: Sequence[Sequence[Fraction]]) -> tuple[float, ...] | None:
+def merged_cuts(cuts: Sequence[Fraction] | None, found: Sequence[Sequence[Fraction]]) -> tuple[float, ...] | None:
     """The cuts that a sampling came upon, and those that were looked for."""
     if cuts is None and not found:
         return None
     return tuple(sorted({float(cut) for some in (cuts or (), *found) for cut in some}))
 
 
-def _share(share: SamplingShare, cuts: Mapping[CutDetection, Sequence[Fraction]], lost_time: LostTime) -> Share:
-    times_seconds = np.array([float(time) for time in share.times], np.float64)
-    until = _seen_until(share, lost_time)
-    return Share(
-        pts=np.array(share.pts, np.int64),
-        times_seconds=times_seconds,
-        cuts_seconds=_cuts(share.cuts, [cuts[search] for search in share.cut_searches]),
-        seen_until_seconds=None if until is None else seen_before_next(times_seconds, np.array(until, np.float64)),
-        step_seconds=_seconds(share.step),
-    )
-
-
-def _seen_until(sampled: SamplingPass | SamplingShare, lost_time: LostTime) -> tuple[float, ...] | None:
+def _seen_until(sampled: SamplingPass, lost_time: LostTime) -> tuple[float, ...] | None:
     """How long each frame is known to be on screen; nothing is known of what was lost."""
     until = sampled.seen_until
     return None if until is None else tuple(map(float, lost_time.clipped(until, sampled.step)))
@@ -160,7 +170,7 @@ def _seconds(time: Fraction | None) -> float | None:
     return None if time is None else float(time)
 
 
-class _Gathered:
+class _BatchBuffer:
     """Sampled frames on their way into a batch; `count` is how many there were in all, in `batches` so far."""
 
     def __init__(self, reading: Reading, info: VideoInfo) -> None:

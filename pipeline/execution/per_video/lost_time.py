@@ -1,4 +1,4 @@
-"""Stretches of a video whose pictures were lost to damage."""
+"""Finds the parts of a video whose frames were lost to damage."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Stretch:
 
 
 class LostTime:
-    """Finds the stretches between two frames in which pictures were lost.
+    """Finds the intervals between two frames in which frames were lost.
 
     Nobody knows what was on screen there: no frame stands for such a stretch, however long it lasted.
 

@@ -1,4 +1,4 @@
-"""What is told of a video while it is worked on, and the one call that embeds frames of several."""
+"""Messages between readers, encoders and the ledger, and one encoder call for batches of several videos."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Vectors = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class BatchTimes:
-    """When the frames of a batch are shown, and how far the video is.
+    """The times of a batch's frames, and the progress of its video.
 
     Attributes:
         number: Which batch of the video.
@@ -82,7 +82,7 @@ class FrameBatch:
 
 @dataclass(frozen=True, kw_only=True)
 class VideoEnd:
-    """What is known of a video once all of it is decoded.
+    """The end of a video's batches: what was decoded, sampled and lost.
 
     Attributes:
         info: What its container says.
@@ -138,7 +138,7 @@ class Heartbeat:
 
 @dataclass(frozen=True)
 class Lost:
-    """The work on a video was lost through no fault of its own, as with a node that left.
+    """The work on a video was lost for another reason than the video, such as a node that left.
 
     Attributes:
         problem: A sentence for people.
@@ -149,7 +149,7 @@ class Lost:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why the work on a video ended early.
+    """Why a video could not be processed.
 
     Attributes:
         problem: A sentence for people.
@@ -163,7 +163,7 @@ class Failure:
 
 
 def failure_of(error: Exception, name: str) -> Failure:
-    """What an exception means for the video; one that nobody foresaw is logged with its traceback."""
+    """Convert an exception to a failure of the video; an unexpected one is logged with its traceback."""
     # A model or a setting that cannot be used is the same for every video.
     if isinstance(error, ConfigError | EncoderError):
         return Failure(str(error), error)
@@ -188,14 +188,14 @@ def _without_credentials(record: logging.LogRecord) -> bool:
 _log.addFilter(_without_credentials)
 
 
-def encoded(model: OpenEncoder, parts: Sequence[Images]) -> list[Vectors | Failure]:
-    """Embed the batches of several videos in one call; where that fails, each alone, so that only the bad one does."""
-    images = parts[0] if len(parts) == 1 else np.concatenate(parts)
+def encoded(model: OpenEncoder, batches: Sequence[Images]) -> list[Vectors | Failure]:
+    """Encode batches of several videos in one call; if it fails, encode each alone, so that only the bad one fails."""
+    images = batches[0] if len(batches) == 1 else np.concatenate(batches)
     try:
         vectors = model.encode_images(images)
     except Exception as error:  # noqa: BLE001 - whatever a model raises becomes the failure of a video
-        if len(parts) == 1:
+        if len(batches) == 1:
             return [Failure(f"its frames cannot be encoded: {error}" if str(error) else repr(error))]
-        return [result for part in parts for result in encoded(model, [part])]
-    ends = np.cumsum([len(part) for part in parts])
+        return [result for batch in batches for result in encoded(model, [batch])]
+    ends = np.cumsum([len(batch) for batch in batches])
     return list(np.split(vectors, ends[:-1]))

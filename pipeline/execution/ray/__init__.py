@@ -1,1 +1,1 @@
-"""Running a batch on Ray."""
+"""Runs batches on Ray."""

@@ -1,4 +1,4 @@
-"""What a batch could use beside what it has, as Ray's autoscaler sees it."""
+"""Shows Ray's autoscaler how many more readers and encoders a batch could use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _INTERVAL_SECONDS = 2.0
 
 
 class Demand:
-    """Shows a cluster that grows by demand how many more videos could be read and encoded at once.
+    """Requests more readers and encoders from a cluster that scales on demand.
 
     Readers and encoders are never queued, so the autoscaler would see a batch that has all it needs. What is queued
     instead are tasks of their size that do nothing. `ray.autoscaler.sdk.request_resources` would be shorter, but there
@@ -43,11 +43,11 @@ class Demand:
 
     @property
     def most(self) -> int:
-        """Videos that have to be known so that the demand can be told."""
+        """The most videos that the demand depends on."""
         return max(self._settings.grow_to_videos, _most_encoders(self._settings)) if self._is_shown else 0
 
     def show(self, *, videos_left: int, shares: Shares) -> None:
-        """Ask for what is missing now, at most every two seconds.
+        """Request the readers and encoders that are missing, at most every two seconds.
 
         Args:
             videos_left: Videos that are being read or wait for it.
@@ -60,7 +60,7 @@ class Demand:
         self._encoders.fit(encoders_missing(self._settings, shares, videos_left=videos_left))
 
     def close(self) -> None:
-        """Ask for nothing any more."""
+        """Withdraw all requests."""
         self._readers.fit(0)
         self._encoders.fit(0)
         self._is_shown = False

@@ -1,4 +1,4 @@
-"""Batches of frames that wait for an encoder, and which of them goes where."""
+"""Queues batches of frames, and dispatches them to encoder actors."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from pipeline.execution.per_video.embedding_buffer import GatheredEmbeddings
+from pipeline.execution.per_video.embedding_buffer import EmbeddingBuffer
 from pipeline.execution.per_video.messages import BatchTimes, Vectors, VideoEnd
-from pipeline.execution.ray.encoder_actors import Member
+from pipeline.execution.ray.encoder_actors import EncoderActor
 from pipeline.execution.ray.encoder_pool import EncoderPool
 from pipeline.types import Source
 from pipeline.video import Identity
 
-__all__ = ["RayPart", "RayVideo", "WaitingParts"]
+__all__ = ["BatchQueue", "PendingBatch", "RayVideo"]
 
 
 @dataclass(eq=False)
 class RayVideo:
-    """A try to index a video; its batches can come back from the encoders in another order.
+    """One attempt to index a video; its batches can return from the encoders in any order.
 
     Attributes:
         source: What was asked for.
@@ -40,7 +40,7 @@ class RayVideo:
     number: int = 0
     node_id: str | None = None
     batches_read: int = 0
-    gathered: GatheredEmbeddings = field(default_factory=GatheredEmbeddings)
+    gathered: EmbeddingBuffer = field(default_factory=EmbeddingBuffer)
     end: VideoEnd | None = None
     is_over: bool = False
     _times: dict[int, BatchTimes] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class RayVideo:
 
     @property
     def video_id(self) -> str:
-        """From its content."""
+        """The video's id, from its content."""
         return self.identity.video_id
 
     @property
@@ -63,12 +63,12 @@ class RayVideo:
             return None
         return f"its reader died, and the next one went on at batch {number} after {self.batches_read}"
 
-    def take_read(self, times: BatchTimes, pixels: Any) -> RayPart:
-        """Take the times of the next batch, and make of it what an encoder gets."""
-        part = RayPart(self, self.batches_read, pixels, len(times), self.node_id)
+    def take_read(self, times: BatchTimes, pixels: Any) -> PendingBatch:
+        """Add the times of the next batch, and return it as a batch to be encoded."""
+        batch = PendingBatch(self, self.batches_read, pixels, len(times), self.node_id)
         self._times[self.batches_read] = times
         self.batches_read += 1
-        return part
+        return batch
 
     def take_encoded(self, number: int, vectors: Vectors) -> None:
         """Take a batch's embeddings; those whose turn it is are copied out of Ray's shared memory."""
@@ -78,8 +78,8 @@ class RayVideo:
 
 
 @dataclass(eq=False)
-class RayPart:
-    """A batch of a video's frames on its way to an encoder.
+class PendingBatch:
+    """A batch of a video's frames that waits for an encoder, or is being encoded.
 
     Attributes:
         video: Whose.
@@ -103,8 +103,8 @@ class RayPart:
         return self.deaths > 0
 
 
-class WaitingParts:
-    """Hands batches to encoders, oldest first, and where that can be to one on the node where their frames lie.
+class BatchQueue:
+    """Dispatches batches to encoders, oldest first, and preferably on the node that holds their frames.
 
     An encoder takes the frames of its own node and of nodes that have none. Only one that has nothing to do takes those
     of a node whose encoder is busy, and leaves that its next call: what is taken goes over the network.
@@ -114,73 +114,73 @@ class WaitingParts:
         batch_frames: Most frames of a call, which may be of several videos.
     """
 
-    def __init__(self, encoders: EncoderPool[RayPart], batch_frames: int) -> None:
+    def __init__(self, encoders: EncoderPool[PendingBatch], batch_frames: int) -> None:
         self._encoders = encoders
         self._batch_frames = batch_frames
-        self._parts: deque[RayPart] = deque()
+        self._batches: deque[PendingBatch] = deque()
 
     @property
     def frames(self) -> int:
-        """How many wait."""
-        return sum(part.frames for part in self._parts)
+        """Number of frames in the queue."""
+        return sum(batch.frames for batch in self._batches)
 
     @property
     def is_short(self) -> bool:
         """Whether there is less than a call for each encoder, so that more is to be asked of the readers."""
         return self.frames < self._batch_frames * self._encoders.open_count
 
-    def add(self, part: RayPart) -> None:
-        """One more, the last in the queue."""
-        self._parts.append(part)
+    def add(self, batch: PendingBatch) -> None:
+        """Append a batch to the queue."""
+        self._batches.append(batch)
 
-    def drop(self, is_unwanted: Callable[[RayPart], bool]) -> None:
-        """Forget some."""
-        self._parts = deque(part for part in self._parts if not is_unwanted(part))
+    def drop(self, is_unwanted: Callable[[PendingBatch], bool]) -> None:
+        """Remove the unwanted batches from the queue."""
+        self._batches = deque(batch for batch in self._batches if not is_unwanted(batch))
 
     def hand_out(self) -> None:
         """Make all calls that are due; one that isn't full is made only to an encoder without work."""
-        while self._parts and any(self._hand_to(member) for member in self._encoders.takers()):
+        while self._batches and any(self._hand_to(actor) for actor in self._encoders.takers()):
             pass
 
-    def _hand_to(self, member: Member) -> bool:
-        parts = self._call_for(member)
-        if not parts:
+    def _hand_to(self, actor: EncoderActor) -> bool:
+        batches = self._call_for(actor)
+        if not batches:
             return False
-        chosen = set(map(id, parts))
-        self.drop(lambda part: id(part) in chosen)
-        self._encoders.submit(parts, member)
+        chosen = set(map(id, batches))
+        self.drop(lambda batch: id(batch) in chosen)
+        self._encoders.submit(batches, actor)
         return True
 
-    def _call_for(self, member: Member) -> list[RayPart]:
-        own, others = self._sides(member)
-        waiting: Iterator[RayPart] = iter(own) if own or member.calls else chain(own, others)
-        parts: list[RayPart] = []
+    def _call_for(self, actor: EncoderActor) -> list[PendingBatch]:
+        own, others = self._sides(actor)
+        waiting: Iterator[PendingBatch] = iter(own) if own or actor.calls else chain(own, others)
+        batches: list[PendingBatch] = []
         frames = 0
         is_full = False
-        for part in waiting:
-            if parts and (part.alone or parts[0].alone or frames + part.frames > self._batch_frames):
+        for batch in waiting:
+            if batches and (batch.alone or batches[0].alone or frames + batch.frames > self._batch_frames):
                 is_full = True
                 break
-            parts.append(part)
-            frames += part.frames
-        if not parts or not member.takes(alone=parts[0].alone):
+            batches.append(batch)
+            frames += batch.frames
+        if not batches or not actor.takes(alone=batches[0].alone):
             return []
-        return parts if is_full or frames >= self._batch_frames or member.calls == 0 else []
+        return batches if is_full or frames >= self._batch_frames or actor.calls == 0 else []
 
-    def _sides(self, member: Member) -> tuple[list[RayPart], list[RayPart]]:
-        """The parts that this encoder is the right one for, and those that it may take off others.
+    def _sides(self, actor: EncoderActor) -> tuple[list[PendingBatch], list[PendingBatch]]:
+        """The batches that this encoder is the right one for, and those that it may take off others.
 
         The next call of each other encoder is left to it: it has that as soon as it is done with one.
         """
-        own: list[RayPart] = []
-        others: list[RayPart] = []
-        nodes = self._encoders.nodes - {member.node_id}
+        own: list[PendingBatch] = []
+        others: list[PendingBatch] = []
+        nodes = self._encoders.nodes - {actor.node_id}
         left = Counter[str | None]()
-        for part in self._parts:
-            if part.node_id not in nodes:
-                own.append(part)
-            elif left[part.node_id] < self._batch_frames:
-                left[part.node_id] += part.frames
+        for batch in self._batches:
+            if batch.node_id not in nodes:
+                own.append(batch)
+            elif left[batch.node_id] < self._batch_frames:
+                left[batch.node_id] += batch.frames
             else:
-                others.append(part)
+                others.append(batch)
         return own, others

@@ -1,4 +1,4 @@
-"""Joining a Ray cluster, or starting one here, and how much of it a batch takes."""
+"""Connects to a Ray cluster or starts a local Ray, and divides its resources between readers and encoders."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _is_own = False
 
 @dataclass(frozen=True, kw_only=True)
 class Shares:
-    """What of a cluster a batch takes.
+    """The resources of a cluster that a batch uses.
 
     Attributes:
         encoders: Encoders side by side.
@@ -162,7 +162,7 @@ def _ray_share(share: float) -> float:
 
 
 def quieten() -> None:
-    """Set what Ray reads when it is imported, unless the user has set it."""
+    """Set the variables that Ray reads when it is imported, unless the user has set them."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
 
@@ -173,7 +173,7 @@ def is_own_ray() -> bool:
 
 
 def connection_phase(settings: Execution) -> str:
-    """Say what `connected` is about to do, for people; empty where this process has joined a Ray already."""
+    """Describe what `connected` is about to do, for messages; empty if this process has joined a Ray already."""
     # Importing Ray is part of what takes long.
     ray = sys.modules.get("ray")
     if ray is not None and ray.is_initialized():
@@ -269,7 +269,7 @@ _WAYS_OUT = (
 
 
 def check_reachable(address: str) -> None:
-    """Refuse within seconds what Ray would try for minutes.
+    """Check within seconds that a cluster can be reached; Ray itself would try for minutes.
 
     Raises:
         ExecutionError: Nothing listens there, or it is no such address.

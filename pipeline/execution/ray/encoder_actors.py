@@ -1,4 +1,4 @@
-"""The encoders of a pool: which there are, on what, and what takes the place of those that go."""
+"""Starts, tracks and replaces encoder actors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.errors import ExecutionError, MomentseekError
 from pipeline.execution.ray.cluster import Shares
 from pipeline.execution.ray.remote_tasks import DeviceFault, EncoderProcess
 
-__all__ = ["KeptEncoders", "Member", "Members", "line_of", "own_error"]
+__all__ = ["EncoderActor", "EncoderActors", "IdleEncoders", "line_of", "own_error"]
 
 _log = logging.getLogger(__name__)
 # One call runs and one waits, so that an encoder never waits for the driver.
@@ -26,11 +26,11 @@ _FAULTS_OF_DEVICE = 6
 
 
 @dataclass(eq=False)
-class Member:
-    """An encoder: its process, and what it has to do.
+class EncoderActor:
+    """An encoder actor: its process and its pending calls.
 
     Attributes:
-        actor: Its process.
+        handle: Its process.
         gpus: Share of a GPU that it holds.
         is_open: Whether its model is loaded.
         calls: How many it has.
@@ -42,7 +42,7 @@ class Member:
         node_id: Where it is, once it is open.
     """
 
-    actor: Any
+    handle: Any
     gpus: float = 0.0
     is_open: bool = False
     calls: int = 0
@@ -61,10 +61,10 @@ class Member:
 
 
 @dataclass
-class Members:
-    """Opens encoders as the cluster has room for, and replaces those that died for good or whose device is past use.
+class EncoderActors:
+    """Starts the encoder actors that fit the cluster, and replaces those that died or whose device broke.
 
-    What is expected of them beside their calls is in `waitables`; what of that is ready goes to `collect`.
+    What is expected of them beside their calls is in `pending_references`; what of that is ready goes to `collect`.
 
     Args:
         encoder: What they open.
@@ -80,16 +80,16 @@ class Members:
     encoder: Encoder
     shares: Shares
     retries: int
-    kept: KeptEncoders | None = None
+    kept: IdleEncoders | None = None
     preprocessing: Preprocessing | None = None
     load_seconds: float = 0.0
-    _all: list[Member] = field(default_factory=list)
+    _all: list[EncoderActor] = field(default_factory=list)
     _asked: Any = None
-    _asked_of: Member | None = None
-    _opening: dict[Any, Member] = field(default_factory=dict)
+    _asked_of: EncoderActor | None = None
+    _opening: dict[Any, EncoderActor] = field(default_factory=dict)
     _given_up: int = 0
 
-    def __iter__(self) -> Iterator[Member]:
+    def __iter__(self) -> Iterator[EncoderActor]:
         return iter(self._all)
 
     def start(self) -> None:
@@ -100,21 +100,21 @@ class Members:
             self._all = self.kept.take(self._kind, self.shares.encoders)
         new = [self._add() for _ in range(self.shares.encoders - len(self._all))]
         self._ask(self._all[0])
-        for member in new:
-            self._open(member)
+        for actor in new:
+            self._open(actor)
 
-    def waitables(self) -> list[Any]:
-        """References that something is expected of."""
+    def pending_references(self) -> list[Any]:
+        """References to answers that have not been collected."""
         asked = [] if self._asked is None else [self._asked]
         return [*asked, *self._opening]
 
     @property
-    def open(self) -> list[Member]:
+    def open(self) -> list[EncoderActor]:
         """Those that take calls, now or when they are done with others."""
-        return [member for member in self._all if member.is_open and not member.is_leaving]
+        return [actor for actor in self._all if actor.is_open and not actor.is_leaving]
 
     def collect(self, reference: Any) -> None:
-        """Take in what one of them has said.
+        """Collect the answer of a reference that is ready.
 
         Raises:
             MomentseekError: The model cannot be used.
@@ -124,13 +124,13 @@ class Members:
         if reference is self._asked:
             self._asked, self.preprocessing = None, answer
             return
-        member = self._opening.pop(reference)
+        actor = self._opening.pop(reference)
         if isinstance(answer, DeviceFault):
-            self.replace_broken(member, answer.problem)
+            self.replace_broken(actor, answer.problem)
             return
-        member.is_open, member.node_id = True, answer
-        self.load_seconds += time.monotonic() - member.asked_at
-        self.part_with_others()
+        actor.is_open, actor.node_id = True, answer
+        self.load_seconds += time.monotonic() - actor.asked_at
+        self.release_others()
 
     def resize(self, shares: Shares) -> None:
         """The cluster has another size: start those that it has room for now; none that works is ended.
@@ -144,51 +144,51 @@ class Members:
         self.shares = shares
         if not self._all:
             return
-        for member in self._stranded():
-            self._end(member)
-        for member in self._fitting:
-            member.is_leaving = False
+        for actor in self._stranded():
+            self._end(actor)
+        for actor in self._fitting:
+            actor.is_leaving = False
         self._fill_up()
         self._ask_again()
 
-    def part_with_others(self) -> None:
+    def release_others(self) -> None:
         """End those that another kind takes the place of, each when its calls are done."""
-        if any(member.is_open for member in self._fitting):
-            for member in self._others:
-                member.is_leaving = True
-                if member.calls == 0:
-                    self._end(member)
+        if any(actor.is_open for actor in self._fitting):
+            for actor in self._others:
+                actor.is_leaving = True
+                if actor.calls == 0:
+                    self._end(actor)
             self._ask_again()
 
-    def replace_dead(self, member: Member) -> None:
+    def replace_dead(self, actor: EncoderActor) -> None:
         """Start another in place of one that died; again for the same one changes nothing.
 
         Raises:
             ExecutionError: There is none left.
         """
-        if member not in self._all:
+        if actor not in self._all:
             return
-        self._all.remove(member)
-        if member.gpus != self.shares.encoder_gpus and not any(each.is_open for each in self._fitting):
+        self._all.remove(actor)
+        if actor.gpus != self.shares.encoder_gpus and not any(each.is_open for each in self._fitting):
             # It was to work until one on a GPU is open, and that may be long: others may hold the GPU.
-            self._open(self._add(gpus=member.gpus))
+            self._open(self._add(gpus=actor.gpus))
         else:
             self._fill_up()
         if not self._all:
             raise ExecutionError("the last encoder died, and the devices that are left broke too often")
 
-    def replace_broken(self, member: Member, problem: str) -> None:
+    def replace_broken(self, actor: EncoderActor, problem: str) -> None:
         """Start a fresh process in place of one whose device broke; again for the same one changes nothing.
 
         Raises:
             ExecutionError: It broke too often, and there is no other.
         """
-        if member not in self._all:
+        if actor not in self._all:
             return
-        self._all.remove(member)
+        self._all.remove(actor)
         # Nothing clears a broken CUDA context but the end of its process.
-        ray.kill(member.actor)
-        faults = member.faults + 1
+        ray.kill(actor.handle)
+        faults = actor.faults + 1
         _log.warning("an encoder's device is past use, %d times in a row: %s", faults, problem)
         if faults >= _FAULTS_OF_DEVICE:
             self._given_up += 1
@@ -201,13 +201,13 @@ class Members:
             )
 
     def close(self) -> None:
-        """End them, or keep them."""
+        """End the actors, or hand them on to the next batch."""
         if self.kept is not None:
-            sound = [member for member in self._fitting if member.is_open and member.calls == member.faults == 0]
-            self._all = [member for member in self._all if member not in sound]
+            sound = [actor for actor in self._fitting if actor.is_open and actor.calls == actor.faults == 0]
+            self._all = [actor for actor in self._all if actor not in sound]
             self.kept.keep(self._kind, sound)
-        for member in self._all:
-            ray.kill(member.actor)
+        for actor in self._all:
+            ray.kill(actor.handle)
         self._all.clear()
 
     @property
@@ -216,13 +216,13 @@ class Members:
         return self.encoder, self.shares.encoder_cpus, self.shares.encoder_gpus
 
     @property
-    def _fitting(self) -> list[Member]:
+    def _fitting(self) -> list[EncoderActor]:
         """The encoders that hold what those of this cluster should."""
-        return [member for member in self._all if member.gpus == self.shares.encoder_gpus]
+        return [actor for actor in self._all if actor.gpus == self.shares.encoder_gpus]
 
     @property
-    def _others(self) -> list[Member]:
-        return [member for member in self._all if member.gpus != self.shares.encoder_gpus]
+    def _others(self) -> list[EncoderActor]:
+        return [actor for actor in self._all if actor.gpus != self.shares.encoder_gpus]
 
     @property
     def _missing(self) -> int:
@@ -233,7 +233,7 @@ class Members:
         for _ in range(self._missing):
             self._open(self._add(faults=faults))
 
-    def _stranded(self) -> list[Member]:
+    def _stranded(self) -> list[EncoderActor]:
         """Those whose GPU has left: Ray starts them again only where there is another."""
         if not self.shares.encoder_gpus:
             return self._others
@@ -242,37 +242,37 @@ class Members:
         lost = sorted((each for each in self._fitting if each.node_id not in nodes), key=lambda each: not each.is_open)
         return lost[: max(0, -self._missing)]
 
-    def _ask(self, member: Member) -> None:
+    def _ask(self, actor: EncoderActor) -> None:
         """Ask for the preprocessing, which each of them has before its model is loaded."""
-        self._asked, self._asked_of = member.actor.preprocessing.remote(), member
+        self._asked, self._asked_of = actor.handle.preprocessing.remote(), actor
 
     def _ask_again(self) -> None:
         """Ask another one where the one that was asked has been ended."""
         if self._asked is not None and self._asked_of not in self._all:
             self._ask(self._all[0])
 
-    def _end(self, member: Member) -> None:
+    def _end(self, actor: EncoderActor) -> None:
         """End an encoder; what it has not answered is answered by its death."""
-        member.is_ended = True
-        ray.kill(member.actor)
-        self._all.remove(member)
-        self._opening = {call: opening for call, opening in self._opening.items() if opening is not member}
+        actor.is_ended = True
+        ray.kill(actor.handle)
+        self._all.remove(actor)
+        self._opening = {call: opening for call, opening in self._opening.items() if opening is not actor}
 
-    def _add(self, *, faults: int = 0, gpus: float | None = None) -> Member:
+    def _add(self, *, faults: int = 0, gpus: float | None = None) -> EncoderActor:
         gpus = self.shares.encoder_gpus if gpus is None else gpus
-        actor = ray.remote(EncoderProcess).options(
+        process = ray.remote(EncoderProcess).options(
             num_cpus=self.shares.encoder_cpus,
             num_gpus=gpus,
             scheduling_strategy="SPREAD",
             max_restarts=self.retries,
             max_task_retries=self.retries,
         )
-        member = Member(actor.remote(self.encoder, on_gpu=gpus > 0), gpus, faults=faults)
-        self._all.append(member)
-        return member
+        actor = EncoderActor(process.remote(self.encoder, on_gpu=gpus > 0), gpus, faults=faults)
+        self._all.append(actor)
+        return actor
 
-    def _open(self, member: Member) -> None:
-        self._opening[member.actor.open.remote()] = member
+    def _open(self, actor: EncoderActor) -> None:
+        self._opening[actor.handle.open.remote()] = actor
 
     def _answer(self, reference: Any) -> Any:
         try:
@@ -290,7 +290,7 @@ class Members:
 
 
 def own_error(error: RayTaskError) -> MomentseekError:
-    """The error of ours inside of Ray's, or one that says what happened."""
+    """The momentseek error inside an error of Ray, or a new one that describes it."""
     if isinstance(error.cause, MomentseekError):
         return error.cause
     return ExecutionError(f"unexpected {type(error.cause).__name__} in the encoder's process: {error.cause}")
@@ -303,34 +303,34 @@ def line_of(error: RayError) -> str:
 
 
 @dataclass
-class KeptEncoders:
-    """Encoders that one batch has done with, their model loaded, for the next one that wants the same.
+class IdleEncoders:
+    """Encoder actors with a loaded model that one batch has finished with, for the next batch.
 
     They hold their processors, GPUs and memory meanwhile; a batch that wants others ends them.
     """
 
     _kind: Any = None
-    _members: list[Member] = field(default_factory=list)
+    _actors: list[EncoderActor] = field(default_factory=list)
 
-    def keep(self, kind: object, members: Sequence[Member]) -> None:
-        """Keep these.
+    def keep(self, kind: object, actors: Sequence[EncoderActor]) -> None:
+        """Store encoder actors for the next batch.
 
         Args:
             kind: What the next batch must want: the encoder, and what each holds.
-            members: With nothing left to do.
+            actors: With nothing left to do.
         """
         self.close()
-        self._kind, self._members = kind, list(members)
+        self._kind, self._actors = kind, list(actors)
 
-    def take(self, kind: object, most: int) -> list[Member]:
-        """Those that are kept of this kind, and end the others."""
-        taken = self._members[:most] if kind == self._kind else []
-        self._members = [member for member in self._members if member not in taken]
+    def take(self, kind: object, most: int) -> list[EncoderActor]:
+        """Return the stored actors of this kind, and end all others."""
+        taken = self._actors[:most] if kind == self._kind else []
+        self._actors = [actor for actor in self._actors if actor not in taken]
         self.close()
         return taken
 
     def close(self) -> None:
-        """End all that are still here."""
-        for member in self._members:
-            ray.kill(member.actor)
-        self._members.clear()
+        """End all stored actors."""
+        for actor in self._actors:
+            ray.kill(actor.handle)
+        self._actors.clear()

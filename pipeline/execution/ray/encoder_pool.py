@@ -1,4 +1,4 @@
-"""A pool of encoders in Ray's processes, as the driver sees it."""
+"""Submits batches of frames to encoder actors, and collects their embeddings in the driver."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.errors import ExecutionError
 from pipeline.execution.per_video.messages import Failure, Lost, Vectors
 from pipeline.execution.progress import EncoderTimes
 from pipeline.execution.ray.cluster import Shares
-from pipeline.execution.ray.encoder_actors import KeptEncoders, Member, Members, line_of, own_error
+from pipeline.execution.ray.encoder_actors import EncoderActor, EncoderActors, IdleEncoders, line_of, own_error
 from pipeline.execution.ray.remote_tasks import DeviceFault
 
 __all__ = ["EncoderPool", "HasPixels"]
@@ -44,14 +44,14 @@ P = TypeVar("P", bound=HasPixels)
 
 @dataclass
 class _Call(Generic[P]):
-    member: Member
-    parts: list[P]
+    actor: EncoderActor
+    batches: list[P]
 
 
 class EncoderPool(Generic[P]):
     """Hands batches to encoders, and finds out what is to blame where one of them dies or its device breaks.
 
-    What it waits for is in `waitables`; what of that is ready goes to `collect`.
+    What it waits for is in `pending_references`; what of that is ready goes to `collect`.
 
     Args:
         encoder: What they open.
@@ -60,40 +60,40 @@ class EncoderPool(Generic[P]):
         kept: Encoders of the batch before, and for the next one.
     """
 
-    def __init__(self, encoder: Encoder, shares: Shares, retries: int, kept: KeptEncoders | None = None) -> None:
-        self._members = Members(encoder, shares, retries, kept)
+    def __init__(self, encoder: Encoder, shares: Shares, retries: int, kept: IdleEncoders | None = None) -> None:
+        self._actors = EncoderActors(encoder, shares, retries, kept)
         self._calls: dict[Any, _Call[P]] = {}
         self._deaths = 0
         self._busy_seconds = 0.0
 
     def start(self) -> None:
         """Start the encoders; starting twice changes nothing."""
-        self._members.start()
+        self._actors.start()
 
     def resize(self, shares: Shares) -> None:
         """The cluster has another size: start the encoders that it has room for now; none that works is ended.
 
         Calls of those whose GPU has left are answered as those of encoders that died, with nobody to blame.
         """
-        self._members.resize(shares)
+        self._actors.resize(shares)
 
     def close(self) -> None:
         """End the encoders' processes, or keep them."""
-        self._members.close()
+        self._actors.close()
 
     @property
     def preprocessing(self) -> Preprocessing | None:
         """The encoder's, as soon as one of them has said it."""
-        return self._members.preprocessing
+        return self._actors.preprocessing
 
-    def waitables(self) -> list[Any]:
+    def pending_references(self) -> list[Any]:
         """References that something is expected of."""
-        return [*self._calls, *self._members.waitables()]
+        return [*self._calls, *self._actors.pending_references()]
 
     @property
     def times(self) -> EncoderTimes:
         """What the encoders have spent so far, a process's start with its loading."""
-        return EncoderTimes(load_seconds=self._members.load_seconds, busy_seconds=self._busy_seconds)
+        return EncoderTimes(load_seconds=self._actors.load_seconds, busy_seconds=self._busy_seconds)
 
     @property
     def is_busy(self) -> bool:
@@ -103,28 +103,28 @@ class EncoderPool(Generic[P]):
     @property
     def open_count(self) -> int:
         """Encoders that take calls, now or later, and at least one."""
-        return max(1, len(self._members.open))
+        return max(1, len(self._actors.open))
 
     @property
     def nodes(self) -> frozenset[str | None]:
         """The nodes that have an encoder that takes calls."""
-        return frozenset(member.node_id for member in self._members.open)
+        return frozenset(actor.node_id for actor in self._actors.open)
 
-    def takers(self) -> list[Member]:
+    def takers(self) -> list[EncoderActor]:
         """The encoders that take another call, those with least to do first."""
-        return sorted((each for each in self._members if each.takes(alone=False)), key=lambda each: each.calls)
+        return sorted((each for each in self._actors if each.takes(alone=False)), key=lambda each: each.calls)
 
     def room(self, *, alone: bool = False) -> bool:
         """Whether an encoder takes another call now, or one that is to be alone."""
-        return any(member.takes(alone=alone) for member in self._members)
+        return any(actor.takes(alone=alone) for actor in self._actors)
 
-    def submit(self, parts: Sequence[P], member: Member) -> None:
+    def submit(self, batches: Sequence[P], actor: EncoderActor) -> None:
         """Encode these batches in one call of an encoder that takes it."""
-        alone = parts[0].alone
-        call = member.actor.encode.remote(*(part.pixels for part in parts))
-        member.calls += 1
-        member.is_reserved = alone
-        self._calls[call] = _Call(member, list(parts))
+        alone = batches[0].alone
+        call = actor.handle.encode.remote(*(batch.pixels for batch in batches))
+        actor.calls += 1
+        actor.is_reserved = alone
+        self._calls[call] = _Call(actor, list(batches))
 
     def collect(self, reference: Any) -> list[tuple[P, Vectors | Failure | Lost | None]]:
         """Take in what is ready: each batch with its vectors, its failure, or None where it must be tried again.
@@ -138,13 +138,13 @@ class EncoderPool(Generic[P]):
         """
         if reference in self._calls:
             return self._encoded(reference)
-        self._members.collect(reference)
+        self._actors.collect(reference)
         return []
 
     def _encoded(self, reference: Any) -> list[tuple[P, Vectors | Failure | Lost | None]]:
         call = self._calls.pop(reference)
-        call.member.calls -= 1
-        call.member.is_reserved = False
+        call.actor.calls -= 1
+        call.actor.is_reserved = False
         try:
             answer = ray.get(reference)
         except (RayActorError, OutOfMemoryError) as error:
@@ -158,44 +158,44 @@ class EncoderPool(Generic[P]):
             return self._gone(call, error)
         if isinstance(answer, DeviceFault):
             return self._broken(call, answer.problem)
-        self._deaths = call.member.faults = 0
+        self._deaths = call.actor.faults = 0
         # Ray may have started it again elsewhere.
-        call.member.node_id = answer.node_id
+        call.actor.node_id = answer.node_id
         self._busy_seconds += answer.busy_seconds
-        self._members.part_with_others()
-        return list(zip(call.parts, answer.results, strict=True))
+        self._actors.release_others()
+        return list(zip(call.batches, answer.results, strict=True))
 
     def _broken(self, call: _Call[P], problem: str) -> list[tuple[P, Vectors | Failure | Lost | None]]:
         """Put a fresh process in the place of one whose device broke; its calls are done again."""
-        self._members.replace_broken(call.member, problem)
-        if call.parts[0].deaths + 1 < _FAULTS_OF_FRAMES:
-            return _blamed(call.parts)
+        self._actors.replace_broken(call.actor, problem)
+        if call.batches[0].deaths + 1 < _FAULTS_OF_FRAMES:
+            return _blamed(call.batches)
         said = f"the encoder's device broke on its frames {_FAULTS_OF_FRAMES} times, at last on them alone: {problem}"
-        return [(call.parts[0], Failure(said))]
+        return [(call.batches[0], Failure(said))]
 
     def _gone(self, call: _Call[P], error: RayError) -> list[tuple[P, Vectors | Failure | Lost | None]]:
         gone = Lost(f"its frames were lost on their way to the encoder ({line_of(error)})")
-        return [(part, gone) for part in call.parts]
+        return [(batch, gone) for batch in call.batches]
 
     def _bereaved(self, call: _Call[P], error: RayError) -> list[tuple[P, Vectors | Failure | Lost | None]]:
-        """Replace the member that died; only frames on which encoders died twice, alone at last, are to blame.
+        """Replace the actor that died; only frames on which encoders died twice, alone at last, are to blame.
 
         One that was ended here died of nothing that is in its frames.
         """
-        if call.member.is_ended:
-            return [(part, None) for part in call.parts]
-        self._members.replace_dead(call.member)
-        if not call.parts[0].alone:
-            return _blamed(call.parts)
+        if call.actor.is_ended:
+            return [(batch, None) for batch in call.batches]
+        self._actors.replace_dead(call.actor)
+        if not call.batches[0].alone:
+            return _blamed(call.batches)
         self._deaths += 1
         problem = f"the encoder's process died on its frames, and again on them alone ({line_of(error)})"
         if self._deaths >= _DEATHS_ALLOWED:
             raise ExecutionError(f"{problem}, {self._deaths} calls in a row; it may need more memory")
-        return [(call.parts[0], Failure(problem))]
+        return [(call.batches[0], Failure(problem))]
 
 
-def _blamed(parts: Sequence[P]) -> list[tuple[P, Vectors | Failure | Lost | None]]:
+def _blamed(batches: Sequence[P]) -> list[tuple[P, Vectors | Failure | Lost | None]]:
     """Batches that are to be tried again, alone, since an encoder died on one of them."""
-    for part in parts:
-        part.deaths += 1
-    return [(part, None) for part in parts]
+    for batch in batches:
+        batch.deaths += 1
+    return [(batch, None) for batch in batches]

@@ -1,4 +1,4 @@
-"""A batch on Ray: tasks read videos, actors encode their frames, the driver writes."""
+"""Executor on Ray: tasks decode videos, actors encode their frames, the driver writes the results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pipeline.execution.per_video.messages import (
 )
 from pipeline.execution.progress import OnProgress, ProgressMeter, starting
 from pipeline.execution.protocol import Stages
-from pipeline.execution.ray.batch_dispatch import RayPart, RayVideo
+from pipeline.execution.ray.batch_dispatch import PendingBatch, RayVideo
 from pipeline.execution.ray.cluster import Shares, connected, connection_phase, current_shares, is_own_ray
 from pipeline.execution.ray.remote_tasks import Started
 from pipeline.execution.settings import Execution
@@ -32,7 +32,7 @@ from pipeline.uris import public_name
 from pipeline.video import Identity
 
 if TYPE_CHECKING:
-    from pipeline.execution.ray.encoder_actors import KeptEncoders
+    from pipeline.execution.ray.encoder_actors import IdleEncoders
 
 __all__ = ["RayExecutor"]
 
@@ -54,7 +54,7 @@ class RayExecutor:
 
     Args:
         settings: Where, and how much at once.
-        stages: What the videos go through; store and index are written by this process alone.
+        stages: What the videos go through; the sink is written by this process alone.
         on_progress: Told how far the batch is.
         kept: Encoders of the batch before, and for the next one; None to start and end them here.
         stop: A request to end the batch, which may be made while it runs.
@@ -66,7 +66,7 @@ class RayExecutor:
         stages: Stages,
         *,
         on_progress: OnProgress | None = None,
-        kept: KeptEncoders | None = None,
+        kept: IdleEncoders | None = None,
         stop: StopRequest | None = None,
     ) -> None:
         self._kept = kept
@@ -117,12 +117,12 @@ class _Batch:
         shares: Shares,
         meter: ProgressMeter,
         sources: Iterator[Source],
-        kept: KeptEncoders | None,
+        kept: IdleEncoders | None,
     ) -> None:
         import ray
 
         from pipeline.execution.ray.autoscaling import Demand
-        from pipeline.execution.ray.batch_dispatch import WaitingParts
+        from pipeline.execution.ray.batch_dispatch import BatchQueue
         from pipeline.execution.ray.encoder_pool import EncoderPool
         from pipeline.execution.ray.identification import Identities
         from pipeline.execution.ray.reader_pool import ReaderPool
@@ -133,13 +133,13 @@ class _Batch:
         self._shares = shares
         self._began_on_gpus = shares.encoder_gpus > 0
         self._meter = meter
-        self._ledger = Ledger(stages, rows_per_write=settings.rows_per_write)
+        self._ledger = Ledger(stages.sink, rows_per_write=settings.rows_per_write)
         self._identities = Identities(settings, stages.fetching, sources)
         self._readers: ReaderPool[RayVideo] = ReaderPool(settings, shares)
-        self._encoders: EncoderPool[RayPart] = EncoderPool(stages.encoder, shares, settings.retries, kept)
+        self._encoders: EncoderPool[PendingBatch] = EncoderPool(stages.encoder, shares, settings.retries, kept)
         self._demand = Demand(settings, is_shown=not is_own_ray())
         self._admitted: deque[RayVideo] = deque()
-        self._parts = WaitingParts(self._encoders, settings.batch_frames)
+        self._queue = BatchQueue(self._encoders, settings.batch_frames)
         self._looked_at_cluster = time.monotonic()
         meter.resize(readers=shares.readers, encoders=shares.encoders)
 
@@ -154,21 +154,21 @@ class _Batch:
             readers = max(self._shares.readers, self._demand.most)
             self._identities.submit_more(waiting=len(self._admitted), readers=readers)
             self._read_more()
-            self._parts.hand_out()
+            self._queue.hand_out()
             self._fit_cluster()
             left = len(self._readers) + len(self._admitted)
             self._demand.show(videos_left=left, shares=self._shares)
-            is_listening = self._parts.is_short
+            is_listening = self._queue.is_short
             self._end_silent(is_listening=is_listening)
-            waitables = self._waitables(is_listening=is_listening)
+            pending_references = self._pending_references(is_listening=is_listening)
             has_work = self._has_work and not stop.is_over
             yield from self._ledger.reports(all_written=not has_work)
-            self._meter.ended(self._ledger.counts, encoders=self._encoders.times, frames_waiting=self._parts.frames)
+            self._meter.ended(self._ledger.counts, encoders=self._encoders.times, frames_waiting=self._queue.frames)
             if not has_work:
                 return
-            if not waitables and not (self._admitted and self._readers.has_room):
+            if not pending_references and not (self._admitted and self._readers.has_room):
                 raise ExecutionError("videos are left, and there is no encoder that they could go to")
-            ready, _ = self._ray.wait(waitables, num_returns=1, timeout=_TICK_SECONDS, fetch_local=False)
+            ready, _ = self._ray.wait(pending_references, num_returns=1, timeout=_TICK_SECONDS, fetch_local=False)
             for reference in ready:
                 self._take(reference)
 
@@ -177,9 +177,9 @@ class _Batch:
         """Whether any video is under way; encoders that still load their model keep nobody waiting."""
         return bool(
             self._admitted
-            or self._identities.waitables
-            or self._readers.waitables
-            or self._parts.frames
+            or self._identities.pending_references
+            or self._readers.pending_references
+            or self._queue.frames
             or self._encoders.is_busy
         )
 
@@ -202,10 +202,10 @@ class _Batch:
             self._readers.close()
             self._encoders.close()
 
-    def _waitables(self, *, is_listening: bool) -> list[Any]:
+    def _pending_references(self, *, is_listening: bool) -> list[Any]:
         """What is expected, most urgent first; readers are left waiting while enough frames wait for an encoder."""
-        readers = self._readers.waitables if is_listening else []
-        return [*self._encoders.waitables(), *self._identities.waitables, *readers]
+        readers = self._readers.pending_references if is_listening else []
+        return [*self._encoders.pending_references(), *self._identities.pending_references, *readers]
 
     def _take(self, reference: Any) -> None:
         if reference in self._readers:
@@ -214,8 +214,8 @@ class _Batch:
             for source, identity in self._identities.collect(reference):
                 self._take_identified(source, identity)
         else:
-            for part, result in self._encoders.collect(reference):
-                self._take_encoded(part, result)
+            for batch, result in self._encoders.collect(reference):
+                self._take_encoded(batch, result)
 
     def _take_identified(self, source: Source, identity: Identity | Failure) -> None:
         if isinstance(identity, Failure):
@@ -236,6 +236,7 @@ class _Batch:
             preprocessing=self._encoders.preprocessing,
             batch_frames=self._settings.batch_frames,
             fetching=self._stages.fetching,
+            splitter=self._stages.splitter,
         )
         self._readers.prepare(reading)
         while self._admitted and self._readers.has_room:
@@ -255,7 +256,7 @@ class _Batch:
         if isinstance(item, Started):
             video.node_id = item.node_id
         elif isinstance(item, BatchTimes):
-            self._parts.add(video.take_read(item, pixels))
+            self._queue.add(video.take_read(item, pixels))
             self._meter.advance(video.number, item)
         elif isinstance(item, VideoEnd):
             video.end = item
@@ -264,17 +265,17 @@ class _Batch:
         else:
             self._fail(video, item)
 
-    def _take_encoded(self, part: RayPart, result: Vectors | Failure | Lost | None) -> None:
-        if part.video.is_over:
+    def _take_encoded(self, batch: PendingBatch, result: Vectors | Failure | Lost | None) -> None:
+        if batch.video.is_over:
             return
         if result is None:
-            self._parts.add(part)
+            self._queue.add(batch)
         elif isinstance(result, Failure | Lost):
-            self._readers.cancel(part.video)
-            self._fail(part.video, result)
+            self._readers.cancel(batch.video)
+            self._fail(batch.video, result)
         else:
-            part.video.take_encoded(part.number, result)
-            self._finish_if_complete(part.video)
+            batch.video.take_encoded(batch.number, result)
+            self._finish_if_complete(batch.video)
 
     def _finish_if_complete(self, video: RayVideo) -> None:
         if video.end is None or not video.is_encoded:
@@ -307,7 +308,7 @@ class _Batch:
     def _abandon(self, video: RayVideo) -> None:
         video.is_over = True
         self._meter.end(video.number)
-        self._parts.drop(lambda part: part.video is video)
+        self._queue.drop(lambda batch: batch.video is video)
 
     def _end_silent(self, *, is_listening: bool) -> None:
         for source, failure in self._identities.silent():

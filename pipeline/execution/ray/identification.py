@@ -1,4 +1,4 @@
-"""Finding out what sources are, in Ray's tasks, as the driver sees it."""
+"""Identifies the content of sources in Ray tasks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class _Asked:
 class Identities:
     """Asks for the content ids of sources, some in a task; one that kills or stalls its task is found out alone.
 
-    What it waits for is in `waitables`; what of that is ready goes to `collect`.
+    What it waits for is in `pending_references`; what of that is ready goes to `collect`.
 
     Args:
         settings: How often a task is tried again, and how long it may take.
@@ -63,7 +63,7 @@ class Identities:
         return reference in self._asked
 
     @property
-    def waitables(self) -> list[Any]:
+    def pending_references(self) -> list[Any]:
         """References that something is expected of."""
         return list(self._asked)
 

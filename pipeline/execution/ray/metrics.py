@@ -1,4 +1,4 @@
-"""What a batch publishes through Ray's Prometheus endpoint, from the driver alone: a few series a run."""
+"""Publishes a batch's metrics through Ray's Prometheus endpoint, from the driver alone."""
 
 from __future__ import annotations
 

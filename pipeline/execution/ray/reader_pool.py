@@ -1,4 +1,4 @@
-"""Videos being read by Ray's tasks, as the driver sees them."""
+"""Starts, tracks and retries the Ray tasks that decode videos."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class _Reader(Generic[V]):
 class ReaderPool(Generic[V]):
     """Reads videos, a task each, and gives up on one that makes no progress.
 
-    What it waits for is in `waitables`; what of that is ready goes to `collect`.
+    What it waits for is in `pending_references`; what of that is ready goes to `collect`.
 
     Args:
         settings: How often a task is tried again, how far it may be ahead, and how long it may be silent.
@@ -88,7 +88,7 @@ class ReaderPool(Generic[V]):
         return len(self._readers) < self._shares.readers
 
     @property
-    def waitables(self) -> list[Any]:
+    def pending_references(self) -> list[Any]:
         """References that something is expected of."""
         return list(self._readers)
 

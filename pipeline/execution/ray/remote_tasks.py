@@ -1,4 +1,4 @@
-"""What runs in Ray's processes: identifying and reading videos, and encoding.
+"""Code that runs in Ray's worker processes: identifying and decoding videos, and encoding frames.
 
 A video travels as pairs of objects: pixels, which go on to an encoder's process without being fetched by the driver,
 and what the driver needs to know of them.
@@ -153,14 +153,14 @@ class EncoderProcess:
             return DeviceFault.of(error)
         return _node_id()
 
-    def encode(self, *parts: Images) -> Encoded | DeviceFault:
+    def encode(self, *batches: Images) -> Encoded | DeviceFault:
         """Embed the batches of several videos, views of Ray's shared memory, in one call.
 
         A fault of the device is nobody's failure: it travels as a value of its own.
         """
         model, watch = self._opened(), Stopwatch()
         with watch:
-            results = encoded(model, parts)
+            results = encoded(model, batches)
         if model.fault is not None:
             return DeviceFault.of(model.fault)
         return Encoded(results, watch.seconds, _node_id())

@@ -1,4 +1,4 @@
-"""The folder of a Ray that a batch starts: private, short enough for Unix sockets, and removed afterwards.
+"""Creates and removes the private folder of a local Ray; its path is short enough for Unix sockets.
 
 Ray gives its temporary folder mode 0777, and its sockets ask for no token. So Ray's folder lies in a folder of mode
 0700, which keeps every other user out whatever modes Ray sets below it.

@@ -1,4 +1,4 @@
-"""Starting the Ray of a batch on this machine: private, on the loopback only, and with patience for a slow disk."""
+"""Starts a private Ray on this machine's loopback interface; a start that a slow disk delays is retried once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file with a user's Ray token: created private, and made private where others could read it.
+"""Creates a user's Ray token file, readable by this user alone, and restricts one that others could read.
 
 Whoever has the token can run any code on the Ray that asks for it. Ray itself writes `~/.ray/auth_token` with the modes
 that the umask leaves, which on most machines lets every user read it.

@@ -1,1 +1,1 @@
-"""The page of an experiment."""
+"""Draws the page of an experiment."""

@@ -1,4 +1,4 @@
-"""Single questions that one variant answers better than another, with pictures of both answers."""
+"""Selects queries that one variant answers better than another, with images of both answers."""
 
 from __future__ import annotations
 

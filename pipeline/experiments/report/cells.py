@@ -1,4 +1,4 @@
-"""What stands in the cells of an experiment's tables."""
+"""Formats the cells of an experiment's tables."""
 
 from __future__ import annotations
 

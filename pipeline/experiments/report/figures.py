@@ -1,4 +1,4 @@
-"""What the page of an experiment shows, worked out from its variants."""
+"""Computes the figures of an experiment's page from the results of its variants."""
 
 from __future__ import annotations
 

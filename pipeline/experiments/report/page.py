@@ -1,4 +1,4 @@
-"""An experiment as one page for people: quality with intervals, what it costs, and where two variants differ."""
+"""Draws an experiment's page: quality with intervals, cost, and the differences between two variants."""
 
 from __future__ import annotations
 

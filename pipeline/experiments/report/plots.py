@@ -1,4 +1,4 @@
-"""Plots of experiments as SVG: quality against cost, differences in a table's cell, and question by question."""
+"""Draws an experiment's plots as SVG: quality against cost, differences in table cells, and results per query."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an experiment's page adds to the style of an evaluation's."""
+"""Style sheet of an experiment's page, in addition to that of an evaluation's page."""
 
 from __future__ import annotations
 

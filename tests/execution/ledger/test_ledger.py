@@ -9,10 +9,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder
 
 from pipeline.errors import FingerprintMismatchError, IndexLockedError, MomentIndexError, StoreError, StoreFullError
-from pipeline.execution import Stages, stage_times
+from pipeline.execution import LibrarySink, StoreSink, stage_times
 from pipeline.execution.ledger import ledger
 from pipeline.execution.ledger.ledger import Ledger
 from pipeline.execution.per_video.messages import Failure, Lost, VideoEnd
@@ -91,10 +90,10 @@ class Books:
     store: ParquetStore
     index: ToldIndex
     clock: Clock
-    stages: Stages
+    sink: LibrarySink
 
     def ledger(self, *, rows_per_write: int = 1000, patience_seconds: float = FOREVER) -> Ledger:
-        return Ledger(self.stages, rows_per_write=rows_per_write, patience_seconds=patience_seconds)
+        return Ledger(self.sink, rows_per_write=rows_per_write, patience_seconds=patience_seconds)
 
     def kept(self, *video_ids: str, metadata: dict[str, Scalar] | None = None) -> None:
         """Have videos indexed by a batch before."""
@@ -146,17 +145,14 @@ def books(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Books:
     monkeypatch.setattr(stage_times, "time", SimpleNamespace(perf_counter=clock, monotonic=clock))
     monkeypatch.setattr(f"{__name__}._REFUSED", {})
     store, index = ToldStore(str(tmp_path), "s", "e"), ToldIndex()
-    stages = Stages(
-        decoder=FakeDecoder(),
-        sampler=EveryFrame(),
-        encoder=FakeEncoder(),
+    sink = LibrarySink(
         store=store,
         recipe=RowRecipe(
             segmenter=FixedWindows(length_seconds=2.0, overlap_seconds=0.0), aggregator=MeanPooling(), fingerprint="w"
         ),
         index=index,
     )
-    return Books(store, index, clock, stages)
+    return Books(store, index, clock, sink)
 
 
 def keys(video_id: str) -> set[str]:
@@ -570,11 +566,24 @@ def test_sources_that_come_while_a_video_waits_are_settled_in_their_order(books:
 def test_rows_of_another_segmentation_go_as_the_new_ones_come(books: Books) -> None:
     books.kept("a", "b")
     recipe = RowRecipe(segmenter=FixedWindows(length_seconds=3.0), aggregator=MeanPooling(), fingerprint="x")
-    book = Ledger(replace(books.stages, recipe=recipe), rows_per_write=1000)
+    book = Ledger(replace(books.sink, recipe=recipe), rows_per_write=1000)
     book.admit(source("a"), "a")
     list(book.reports(all_written=True))
     assert {key.split("-")[1] for key in books.index.keys_of("a")} == {"x"}
     assert books.index.keys_of("b") == keys("b")
+
+
+def test_a_sink_that_only_stores_gets_no_rows(books: Books) -> None:
+    sink = StoreSink(books.store)
+    book = Ledger(sink, rows_per_write=1000)
+    done(book, "a")
+    [first] = book.reports(all_written=True)
+    assert not book.admit(source("a", {"camera": 2}), "a")
+    [again] = book.reports(all_written=True)
+    assert [(each.status, each.segments) for each in (first, again)] == [(Status.DONE, 0), (Status.SKIPPED, 0)]
+    assert books.store.read("a").vectors.tolist() == frames_of("a").vectors.tolist()
+    assert books.store.record("a").metadata == {"camera": 2}
+    assert books.index.count() == 0
 
 
 def test_seconds_of_store_and_index_are_counted(books: Books) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.execution.per_video.embedding_buffer import GatheredEmbeddings
+from pipeline.execution.per_video.embedding_buffer import EmbeddingBuffer
 from pipeline.execution.per_video.messages import BatchTimes, Vectors, VideoEnd
 from pipeline.testing.store import made_record
 
@@ -46,18 +46,18 @@ def an_end() -> VideoEnd:
 def test_gathered_embeddings_are_all_there_in_their_order(files_until: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks go to a file, which may never take one, or be full after some."""
     written: list[int] = []
-    write = GatheredEmbeddings._write
+    write = EmbeddingBuffer._write
 
-    def limited(gathered: GatheredEmbeddings, block: Vectors) -> None:
+    def limited(gathered: EmbeddingBuffer, block: Vectors) -> None:
         if len(written) == files_until:
             raise OSError(errno.ENOSPC, "No space left on device")
         write(gathered, block)
         written.append(len(block))
 
-    monkeypatch.setattr(GatheredEmbeddings, "_write", limited)
+    monkeypatch.setattr(EmbeddingBuffer, "_write", limited)
     angles = np.arange(25)
     rows = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-    gathered = GatheredEmbeddings(block_rows=8)
+    gathered = EmbeddingBuffer(block_rows=8)
     for first, after in ((0, 3), (3, 8), (8, 9), (9, 25)):
         gathered.add(times(first, after), rows[first:after])
     assert (gathered.batches, len(gathered)) == (4, 25)
@@ -71,7 +71,7 @@ def test_gathered_embeddings_are_all_there_in_their_order(files_until: int, monk
 
 def test_a_batch_with_too_few_embeddings_is_refused() -> None:
     with pytest.raises(ValueError, match="3 frames of a batch have 2 embeddings"):
-        GatheredEmbeddings().add(times(0, 3), np.ones((2, 4), np.float32))
+        EmbeddingBuffer().add(times(0, 3), np.ones((2, 4), np.float32))
 
 
 _PROGRAM = """
@@ -82,8 +82,8 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.testing.store import made_frames, made_record
-from execution.test_embedding_buffer import an_end, times
-from pipeline.execution.per_video.embedding_buffer import GatheredEmbeddings
+from execution.per_video.test_embedding_buffer import an_end, times
+from pipeline.execution.per_video.embedding_buffer import EmbeddingBuffer
 from pipeline.store import ParquetStore
 
 
@@ -97,7 +97,7 @@ store.read("small")
 unit = made_frames(count=100, dimension=512).vectors
 before = resident("VmRSS")
 if sys.argv[2] == "write":
-    gathered = GatheredEmbeddings()
+    gathered = EmbeddingBuffer()
     for first in range(0, 100_000, 100):
         gathered.add(times(first, first + 100), unit)
     store.write(made_record(count=100_000), gathered.assembled("v1", an_end()))
@@ -123,7 +123,7 @@ def test_a_long_video_is_in_memory_once(tmp_path: Path) -> None:
 
 def test_rounding_keeps_each_frames_last_time_before_the_next_frame() -> None:
     """Exact times that differ by a nanosecond are one float after years."""
-    gathered = GatheredEmbeddings()
+    gathered = EmbeddingBuffer()
     of_batch = replace(times(0, 3), times_seconds=np.array([0.0, 1e8, 2e8]))
     gathered.add(of_batch, np.eye(3, dtype=np.float32))
     frames = gathered.assembled("v1", replace(an_end(), seen_until_seconds=(1e8, 1e8 + 1, 2e8), step_seconds=0.5))

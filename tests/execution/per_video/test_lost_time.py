@@ -12,7 +12,7 @@ from video_factory import damaged, make_video, steady
 from pipeline.execution.per_video.frame_batches import Reading, sampled_batches
 from pipeline.execution.per_video.lost_time import LostTime
 from pipeline.execution.per_video.messages import FrameBatch, VideoEnd
-from pipeline.experiments.joint_sampling import Shared
+from pipeline.experiments.joint_sampling import JointSampling, JointSplitter
 from pipeline.sampling import FixedRate, FrameSampler, Keyframe, Novelty, SceneChange
 from pipeline.testing.sampler import GreyFrame
 from pipeline.video import Decoding, make_decoder
@@ -89,8 +89,13 @@ def test_no_frame_stands_for_what_was_lost(broken: Path, sampler: FrameSampler) 
 
 
 def test_nor_do_those_of_several_samplings(broken: Path) -> None:
-    sampler = Shared((FixedRate(fps=2), FixedRate(fps=5)))
-    reading = Reading(decoder=make_decoder(Decoding()), sampler=sampler, preprocessing=Tiny(), batch_frames=16)
+    reading = Reading(
+        decoder=make_decoder(Decoding()),
+        sampler=JointSampling((FixedRate(fps=2), FixedRate(fps=5))),
+        preprocessing=Tiny(),
+        batch_frames=16,
+        splitter=JointSplitter(),
+    )
     *_, end = sampled_batches(reading, str(broken))
     assert isinstance(end, VideoEnd)
     for share in end.shares:

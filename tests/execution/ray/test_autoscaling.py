@@ -43,7 +43,7 @@ _BATCH = """
     import contracts.fake_videos
     from ray import cloudpickle
     from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder, write_video
-    from pipeline.execution import Execution, Stages, make_executor
+    from pipeline.execution import Execution, LibrarySink, Stages, make_executor
     from pipeline.index import MemoryIndex
     from pipeline.segment.row_recipe import RowRecipe
     from pipeline.segment import FixedWindows, MeanPooling
@@ -53,8 +53,8 @@ _BATCH = """
     # The cluster's machines don't have the tests' folder on their path.
     cloudpickle.register_pickle_by_value(contracts.fake_videos)
     stages = Stages(decoder=FakeDecoder(), sampler=EveryFrame(), encoder=FakeEncoder(),
-        store=ParquetStore("library", "s", "e"), index=MemoryIndex(),
-        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="w"))
+        sink=LibrarySink(store=ParquetStore("library", "s", "e"), index=MemoryIndex(),
+        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="w")))
     def films():
         yield from map(str, sorted(Path().glob("*.mp4")))
         # A batch that is to see the cluster grow goes on until it has.

@@ -7,23 +7,23 @@ from typing import Any
 
 import pytest
 
-from pipeline.execution.ray.batch_dispatch import RayPart, WaitingParts
-from pipeline.execution.ray.encoder_actors import Member
+from pipeline.execution.ray.batch_dispatch import BatchQueue, PendingBatch
+from pipeline.execution.ray.encoder_actors import EncoderActor
 
 
 class Pool:
     """An open encoder on each of these nodes."""
 
     def __init__(self, *nodes: str) -> None:
-        self.members = [Member(actor=None, is_open=True, node_id=node) for node in nodes]
+        self.members = [EncoderActor(handle=None, is_open=True, node_id=node) for node in nodes]
         self.given: list[tuple[str | None, list[int]]] = []
         self.open_count = len(nodes)
         self.nodes = frozenset(nodes)
 
-    def takers(self) -> list[Member]:
+    def takers(self) -> list[EncoderActor]:
         return sorted((each for each in self.members if each.takes(alone=False)), key=lambda each: each.calls)
 
-    def submit(self, parts: Sequence[RayPart], member: Member) -> None:
+    def submit(self, parts: Sequence[PendingBatch], member: EncoderActor) -> None:
         member.calls += 1
         member.is_reserved = parts[0].alone
         self.given.append((member.node_id, [part.number for part in parts]))
@@ -35,11 +35,11 @@ class Pool:
         member.is_reserved = False
 
 
-def waiting(pool: Any, *parts: tuple[int, str], frames: int = 4, **fields: Any) -> WaitingParts:
+def waiting(pool: Any, *parts: tuple[int, str], frames: int = 4, **fields: Any) -> BatchQueue:
     """Batches by number and node, for calls of four frames."""
-    found = WaitingParts(pool, 4)
+    found = BatchQueue(pool, 4)
     for number, node in parts:
-        found.add(RayPart(None, number, None, frames, node, **fields))  # type: ignore[arg-type]
+        found.add(PendingBatch(None, number, None, frames, node, **fields))  # type: ignore[arg-type]
     return found
 
 
@@ -72,7 +72,7 @@ def test_short_batches_share_a_call_once_an_encoder_has_nothing_else():
     parts = waiting(pool, *((number, "a") for number in range(3)), frames=1)
     parts.hand_out()
     assert pool.given == [("a", [0, 1, 2])]
-    parts.add(RayPart(None, 3, None, 1, "a"))  # type: ignore[arg-type]
+    parts.add(PendingBatch(None, 3, None, 1, "a"))  # type: ignore[arg-type]
     parts.hand_out()
     assert parts.frames == 1
     pool.end("a")
@@ -84,8 +84,8 @@ def test_a_batch_that_is_to_be_alone_waits_until_an_encoder_is_empty_and_is_not_
     pool = Pool("a")
     parts = waiting(pool, (0, "a"))
     parts.hand_out()
-    parts.add(RayPart(None, 1, None, 1, "a", deaths=1))  # type: ignore[arg-type]
-    parts.add(RayPart(None, 2, None, 4, "a"))  # type: ignore[arg-type]
+    parts.add(PendingBatch(None, 1, None, 1, "a", deaths=1))  # type: ignore[arg-type]
+    parts.add(PendingBatch(None, 2, None, 4, "a"))  # type: ignore[arg-type]
     parts.hand_out()
     assert pool.given == [("a", [0])]
     pool.end("a")

@@ -13,9 +13,10 @@ from ray.exceptions import ActorDiedError, OutOfMemoryError
 
 from pipeline.errors import ExecutionError
 from pipeline.execution.per_video.messages import Failure
-from pipeline.execution.ray import encoder_actors, encoder_pool
+from pipeline.execution.ray import encoder_actors as ray_actors
+from pipeline.execution.ray import encoder_pool as ray_encoders
 from pipeline.execution.ray.cluster import Shares
-from pipeline.execution.ray.encoder_actors import KeptEncoders
+from pipeline.execution.ray.encoder_actors import IdleEncoders
 from pipeline.execution.ray.encoder_pool import EncoderPool
 from pipeline.execution.ray.remote_tasks import DeviceFault, Encoded
 
@@ -86,8 +87,8 @@ class FakePart:
 @pytest.fixture
 def fake_ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
     ray = FakeRay()
-    monkeypatch.setattr(encoder_pool, "ray", ray)
-    monkeypatch.setattr(encoder_actors, "ray", ray)
+    monkeypatch.setattr(ray_encoders, "ray", ray)
+    monkeypatch.setattr(ray_actors, "ray", ray)
     return ray
 
 
@@ -102,15 +103,15 @@ def pool(fake_ray: FakeRay) -> EncoderPool[FakePart]:
 
 
 def open_all(pool: EncoderPool[FakePart]) -> None:
-    for reference in pool.waitables():
+    for reference in pool.pending_references():
         pool.collect(reference)
 
 
 def submitted(pool: EncoderPool[FakePart], *parts: FakePart) -> Any:
-    before = set(pool.waitables())
+    before = set(pool.pending_references())
     member = next(each for each in pool.takers() if each.takes(alone=parts[0].alone))
     pool.submit(parts, member)
-    [call] = set(pool.waitables()) - before
+    [call] = set(pool.pending_references()) - before
     return call
 
 
@@ -204,10 +205,10 @@ def test_a_device_that_breaks_again_and_again_ends_the_batch(pool, fake_ray):
 def test_a_device_that_is_broken_already_when_the_model_is_loaded_ends_the_batch_too(pool, fake_ray):
     collected(pool, submitted(pool, FakePart()), BROKEN)
     for _ in range(4):
-        [opening] = pool.waitables()
+        [opening] = pool.pending_references()
         opening.answer = BROKEN
         assert pool.collect(opening) == []
-    [opening] = pool.waitables()
+    [opening] = pool.pending_references()
     opening.answer = BROKEN
     with pytest.raises(ExecutionError, match="broke 6 times in a row"):
         pool.collect(opening)
@@ -241,7 +242,7 @@ DIED = ActorDiedError()
 def test_an_encoder_on_a_processor_works_until_one_on_a_gpu_is_open(pool, fake_ray):
     call = submitted(pool, FakePart())
     pool.resize(ON_GPU)
-    [opening] = set(pool.waitables()) - {call}
+    [opening] = set(pool.pending_references()) - {call}
     last = submitted(pool, FakePart())
     pool.collect(opening)
     assert {submitted(pool, FakePart()).actor for _ in range(2)} == {2}
@@ -271,9 +272,9 @@ def test_where_the_last_gpu_leaves_its_calls_are_done_again_on_processors(fake_r
 def test_a_gpu_that_leaves_before_its_encoder_is_open_is_not_waited_for(fake_ray):
     pool: EncoderPool[FakePart] = EncoderPool(FakeEncoder(), ON_GPU, retries=1)
     pool.start()
-    gone = pool.waitables()
+    gone = pool.pending_references()
     pool.resize(ONE)
-    assert not set(gone) & set(pool.waitables())
+    assert not set(gone) & set(pool.pending_references())
     open_all(pool)
     assert submitted(pool, FakePart()).actor == 2
 
@@ -282,7 +283,7 @@ def test_a_gpu_that_leaves_before_its_encoder_is_open_is_not_waited_for(fake_ray
 def test_of_two_gpus_the_encoder_of_the_one_that_left_ends(fake_ray, left, ended):
     pool: EncoderPool[FakePart] = EncoderPool(FakeEncoder(), TWO_GPUS, retries=1)
     pool.start()
-    for reference, node in zip(pool.waitables()[1:], ("first", "second"), strict=True):
+    for reference, node in zip(pool.pending_references()[1:], ("first", "second"), strict=True):
         reference.answer = node
     open_all(pool)
     calls = {call.actor: call for call in (submitted(pool, FakePart()) for _ in range(2))}
@@ -296,12 +297,12 @@ def test_of_two_gpus_the_encoder_of_the_one_that_left_ends(fake_ray, left, ended
 def test_one_that_waits_for_a_gpu_that_left_ends(fake_ray):
     pool: EncoderPool[FakePart] = EncoderPool(FakeEncoder(), TWO_GPUS, retries=1)
     pool.start()
-    asked, first, _ = pool.waitables()
+    asked, first, _ = pool.pending_references()
     first.answer = "first"
     pool.collect(first)
     pool.resize(ON_GPU)
     assert fake_ray.ended == [2]
-    assert pool.waitables() == [asked]
+    assert pool.pending_references() == [asked]
 
 
 def test_frames_are_not_to_blame_for_an_encoder_that_was_ended(fake_ray):
@@ -318,7 +319,7 @@ def test_frames_are_not_to_blame_for_an_encoder_that_was_ended(fake_ray):
 def test_a_gpu_that_comes_and_goes_leaves_the_encoder_on_a_processor_at_work(pool, fake_ray):
     call = submitted(pool, FakePart())
     pool.resize(ON_GPU)
-    [opening] = set(pool.waitables()) - {call}
+    [opening] = set(pool.pending_references()) - {call}
     pool.collect(opening)
     assert pool.nodes == {None}
     pool.resize(ONE)
@@ -336,10 +337,10 @@ def test_the_preprocessing_is_asked_of_another_where_the_first_was_ended(fake_ra
     pool: EncoderPool[FakePart] = EncoderPool(FakeEncoder(), ONE, retries=1)
     pool.start()
     pool.resize(ON_GPU)
-    opening = pool.waitables()[-1]
+    opening = pool.pending_references()[-1]
     assert opening.actor == 2
     pool.collect(opening)
-    [asked] = pool.waitables()
+    [asked] = pool.pending_references()
     assert (fake_ray.ended, asked.actor) == ([1], 2)
 
 
@@ -360,7 +361,7 @@ def test_a_broken_device_that_has_left_does_not_count_any_more(fake_ray):
     assert fake_ray.actors == started + 1
 
 
-def batch(kept: KeptEncoders, encoder: FakeEncoder, *, answer: object = None) -> None:
+def batch(kept: IdleEncoders, encoder: FakeEncoder, *, answer: object = None) -> None:
     """One batch of a call, which stays unanswered where there is no answer."""
     pool: EncoderPool[FakePart] = EncoderPool(encoder, ONE, 1, kept)
     pool.start()
@@ -372,7 +373,7 @@ def batch(kept: KeptEncoders, encoder: FakeEncoder, *, answer: object = None) ->
 
 
 def test_the_next_batch_has_the_encoders_of_the_one_before(fake_ray):
-    kept, encoder = KeptEncoders(), FakeEncoder()
+    kept, encoder = IdleEncoders(), FakeEncoder()
     batch(kept, encoder, answer=[VECTORS])
     batch(kept, encoder, answer=[VECTORS])
     assert (fake_ray.actors, fake_ray.killed) == (1, 0)
@@ -381,14 +382,14 @@ def test_the_next_batch_has_the_encoders_of_the_one_before(fake_ray):
 
 
 def test_a_batch_with_another_encoder_ends_those_that_are_kept(fake_ray):
-    kept = KeptEncoders()
+    kept = IdleEncoders()
     batch(kept, FakeEncoder(), answer=[VECTORS])
     batch(kept, FakeEncoder(fingerprint="other"), answer=[VECTORS])
     assert (fake_ray.actors, fake_ray.killed) == (2, 1)
 
 
 def test_an_encoder_that_still_has_something_to_do_is_not_kept(fake_ray):
-    kept, encoder = KeptEncoders(), FakeEncoder()
+    kept, encoder = IdleEncoders(), FakeEncoder()
     batch(kept, encoder)
     batch(kept, encoder, answer=[VECTORS])
     assert (fake_ray.actors, fake_ray.killed) == (2, 1)

@@ -19,7 +19,7 @@ _BATCH = """
     from ray._private.internal_api import get_memory_info_reply, get_state_from_address
     from ray.cluster_utils import Cluster
     from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder, FakeModel, FakePreprocessing
-    from pipeline.execution import Execution, Stages, make_executor
+    from pipeline.execution import Execution, LibrarySink, Stages, make_executor
     from pipeline.index import MemoryIndex
     from pipeline.segment.row_recipe import RowRecipe
     from pipeline.segment import FixedWindows, MeanPooling
@@ -51,8 +51,8 @@ _BATCH = """
     cluster.wait_for_nodes()
     ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
     stages = Stages(decoder=FakeDecoder(), sampler=EveryFrame(), encoder=TellingEncoder(seconds_a_call=0.05),
-        store=ParquetStore("library", "s", "e"), index=MemoryIndex(),
-        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="w"))
+        sink=LibrarySink(store=ParquetStore("library", "s", "e"), index=MemoryIndex(),
+        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="w")))
     sources = [Source(str(path)) for path in sorted(Path().glob("*.mp4"))]
     for report in make_executor(Execution(batch_frames=4), stages).run(sources):
         print(report.status, report.frames_sampled, flush=True)

@@ -11,10 +11,10 @@ import pytest
 from contracts.executor_contract import settings
 from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder
 
-from pipeline.execution import Stages
+from pipeline.execution import LibrarySink, Stages
 from pipeline.execution.per_video.messages import BatchTimes, Failure, Lost, Vectors, VideoEnd
 from pipeline.execution.progress import ProgressMeter
-from pipeline.execution.ray.batch_dispatch import RayPart, RayVideo
+from pipeline.execution.ray.batch_dispatch import PendingBatch, RayVideo
 from pipeline.execution.ray.cluster import Shares
 from pipeline.execution.ray.executor import _Batch
 from pipeline.index import MemoryIndex
@@ -79,9 +79,9 @@ class Run:
         video.number = self.batch._meter.begin(video.source.uri)
         return video
 
-    def read(self, video: RayVideo, number: int) -> RayPart:
+    def read(self, video: RayVideo, number: int) -> PendingBatch:
         part = video.take_read(times(number), "pixels")
-        self.batch._parts.add(part)
+        self.batch._queue.add(part)
         return part
 
     def finished(self, video: RayVideo, batches: int) -> None:
@@ -96,11 +96,15 @@ def run(tmp_path: Path) -> Run:
         decoder=FakeDecoder(),
         sampler=EveryFrame(),
         encoder=FakeEncoder(),
-        store=store,
-        recipe=RowRecipe(
-            segmenter=FixedWindows(length_seconds=2.0, overlap_seconds=0.0), aggregator=MeanPooling(), fingerprint="w"
+        sink=LibrarySink(
+            store=store,
+            recipe=RowRecipe(
+                segmenter=FixedWindows(length_seconds=2.0, overlap_seconds=0.0),
+                aggregator=MeanPooling(),
+                fingerprint="w",
+            ),
+            index=index,
         ),
-        index=index,
     )
     shares = Shares(encoders=1, encoder_cpus=1, encoder_gpus=0, readers=1, reader_cpus=1)
     batch = _Batch(settings(retries=1), stages, shares, ProgressMeter(None), iter(()), None)
@@ -135,16 +139,16 @@ def test_a_failure_of_a_try_that_was_given_up_fails_nobody(run: Run) -> None:
     for late in (Failure("its frames cannot be encoded"), Lost("an encoder left"), None):
         run.batch._take_encoded(part, late)
     assert len(run.batch._admitted) == 1
-    assert run.batch._parts.frames == 0
+    assert run.batch._queue.frames == 0
     assert list(run.batch._ledger.reports(all_written=True)) == []
 
 
 def test_frames_of_a_try_that_was_given_up_go_to_no_encoder(run: Run) -> None:
     first = run.begun()
     run.read(first, 0)
-    assert run.batch._parts.frames == FRAMES
+    assert run.batch._queue.frames == FRAMES
     run.batch._fail(first, Lost("its node left"))
-    assert run.batch._parts.frames == 0
+    assert run.batch._queue.frames == 0
     assert first.is_over
 
 

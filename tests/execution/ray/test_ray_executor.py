@@ -22,12 +22,12 @@ from own_process import script_output, start_script
 from pipeline.errors import ExecutionError
 from pipeline.execution import for_several_batches, make_executor
 from pipeline.execution.ray.cluster import check_reachable, current_shares, shares
-from pipeline.execution.ray.encoder_actors import KeptEncoders
+from pipeline.execution.ray.encoder_actors import IdleEncoders
 from pipeline.types import Source, Status
 
 
 @pytest.fixture(scope="class")
-def kept(ray_cluster: None) -> Iterator[KeptEncoders]:
+def kept(ray_cluster: None) -> Iterator[IdleEncoders]:
     """The encoder's process goes from test to test, as from batch to batch in an experiment.
 
     To start one takes longer than most of these batches. Tests whose encoder is another start theirs; so do those
@@ -41,7 +41,7 @@ def kept(ray_cluster: None) -> Iterator[KeptEncoders]:
 @pytest.mark.ray
 class TestOnRay(ExecutorContract):
     @pytest.fixture
-    def executor(self, kept: KeptEncoders) -> MakeExecutor:
+    def executor(self, kept: IdleEncoders) -> MakeExecutor:
         from ray import cloudpickle
 
         # Ray's workers don't have the tests' folder on their path.
@@ -57,7 +57,7 @@ class TestOnRay(ExecutorContract):
         killer = reports.pop("killer.mp4")
         assert (killer.status, "died 2 times" in killer.problem) == (Status.FAILED, True)
         assert {report.status for report in reports.values()} == {Status.DONE}
-        assert len(list(stages.store.records())) == 3
+        assert len(list(stages.sink.store.records())) == 3
 
     def test_run_outlives_a_video_that_kills_the_encoder(self, run, tmp_path):
         killer = write_video(tmp_path / "killer.mp4", frames=2, grey=KILLS_ENCODER)
@@ -179,7 +179,7 @@ _SCRIPT = """
     import os
     from pathlib import Path
     from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder
-    from pipeline.execution import Execution, Stages, make_executor
+    from pipeline.execution import Execution, LibrarySink, Stages, make_executor
     from pipeline.index import MemoryIndex
     from pipeline.segment.row_recipe import RowRecipe
     from pipeline.segment import FixedWindows, MeanPooling
@@ -187,9 +187,8 @@ _SCRIPT = """
     from pipeline.types import Source
 
     stages = Stages(decoder=FakeDecoder(), sampler=EveryFrame(), encoder=FakeEncoder(patience_seconds={patience}),
-        store=ParquetStore("library", "s", "e"),
-        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="w"),
-        index=MemoryIndex())
+        sink=LibrarySink(store=ParquetStore("library", "s", "e"),
+        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="w"), index=MemoryIndex()))
     settings = Execution(executor="ray", address={address!r})
     def tell(event):
         print(event.videos_ended, event.active, flush=True)

@@ -9,7 +9,7 @@ import pytest
 from contracts.executor_contract import settings
 from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder, write_video
 
-from pipeline.execution import Stages, make_executor
+from pipeline.execution import LibrarySink, Stages, make_executor
 from pipeline.index import MemoryIndex
 from pipeline.run_id import running
 from pipeline.segment import FixedWindows, MeanPooling
@@ -48,9 +48,11 @@ def test_prometheus_sees_what_a_run_did(ray_cluster: None, tmp_path: Path) -> No
         decoder=FakeDecoder(),
         sampler=EveryFrame(),
         encoder=FakeEncoder(seconds_a_call=0.05),
-        store=ParquetStore(str(tmp_path / "library"), "s", "e"),
-        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="w"),
-        index=MemoryIndex(),
+        sink=LibrarySink(
+            store=ParquetStore(str(tmp_path / "library"), "s", "e"),
+            recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="w"),
+            index=MemoryIndex(),
+        ),
     )
     paths = [write_video(tmp_path / f"{grey}.mp4", frames=8, grey=grey) for grey in range(3)]
     sources = [Source(str(path)) for path in (*paths, tmp_path / "none.mp4")]

@@ -20,7 +20,7 @@ _BATCH = """
     import contracts.fake_videos
     from ray import cloudpickle
     from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder
-    from pipeline.execution import Execution, Stages, make_executor
+    from pipeline.execution import Execution, LibrarySink, Stages, make_executor
     from pipeline.index import MemoryIndex
     from pipeline.segment.row_recipe import RowRecipe
     from pipeline.segment import FixedWindows, MeanPooling
@@ -29,8 +29,8 @@ _BATCH = """
 
     cloudpickle.register_pickle_by_value(contracts.fake_videos)
     stages = Stages(decoder=FakeDecoder(), sampler=EveryFrame(), encoder=FakeEncoder(),
-        store=ParquetStore("library", "s", "e"), index=MemoryIndex(),
-        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="w"))
+        sink=LibrarySink(store=ParquetStore("library", "s", "e"), index=MemoryIndex(),
+        recipe=RowRecipe(segmenter=FixedWindows(), aggregator=MeanPooling(), fingerprint="w")))
     sources = [Source(str(path)) for path in sorted(Path().glob("*.mp4"))]
     for report in make_executor(Execution(address=sys.argv[1], retries=1), stages).run(sources):
         print(Path(report.source.uri).name, report.status, report.problem, flush=True)

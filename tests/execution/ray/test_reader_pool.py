@@ -161,7 +161,7 @@ def pool(make_pool: MakePool) -> ReaderPool[FakeVideo]:
 def submitted(pool: ReaderPool[FakeVideo], name: str = "a.mp4") -> tuple[FakeVideo, FakeGenerator]:
     video = FakeVideo(name)
     pool.submit(video)
-    return video, pool.waitables[-1]
+    return video, pool.pending_references[-1]
 
 
 def collected(pool: ReaderPool[FakeVideo], reference: FakeGenerator, *coming: Any) -> Any:
@@ -255,7 +255,7 @@ def test_room_is_for_as_many_as_the_cluster_holds(pool: ReaderPool[FakeVideo]) -
         assert pool.has_room
         submitted(pool, f"{number}.mp4")
     assert not pool.has_room
-    collected(pool, pool.waitables[0], "none", Failure("broken"))
+    collected(pool, pool.pending_references[0], "none", Failure("broken"))
     assert pool.has_room
 
 
@@ -337,7 +337,7 @@ def test_only_the_silent_one_of_several_is_ended(pool: ReaderPool[FakeVideo], cl
     collected(pool, readers[0], Started("node"))
     clock.pass_by(0.2 * PATIENCE_SECONDS)
     assert ended(pool) == ["1.mp4"]
-    assert pool.waitables == [readers[0], readers[2]]
+    assert pool.pending_references == [readers[0], readers[2]]
     assert fake_ray.ended == [(readers[1], True)]
 
 
@@ -346,7 +346,7 @@ def test_where_the_cluster_shrinks_the_youngest_readers_end(pool: ReaderPool[Fak
     assert pool.resize(replace(SHARES, readers=3)) == []
     assert [video.name for video in pool.resize(replace(SHARES, readers=1))] == ["1.mp4", "2.mp4"]
     assert fake_ray.ended == [(readers[1], True), (readers[2], True)]
-    assert pool.waitables == [readers[0]]
+    assert pool.pending_references == [readers[0]]
     assert not pool.has_room
     assert pool.resize(replace(SHARES, readers=2)) == []
     assert pool.has_room
@@ -357,7 +357,7 @@ def test_to_cancel_ends_the_readers_of_that_video_alone(pool: ReaderPool[FakeVid
     _, other = submitted(pool, "a.mp4")
     pool.cancel(video)
     assert fake_ray.ended == [(first, True)]
-    assert pool.waitables == [other]
+    assert pool.pending_references == [other]
     pool.close()
     assert fake_ray.ended == [(first, True), (other, True)]
     assert len(pool) == 0
