@@ -9,12 +9,14 @@ from typing import Any
 import yaml
 from pydantic import Field, field_validator
 
-from pipeline.config import Settings, fingerprint, foreign_settings, load_mapping, validate, with_overrides
+from pipeline.config import Settings, foreign_settings, validate, with_overrides
+from pipeline.config_files import load_mapping
 from pipeline.encode.architecture import resolved
 from pipeline.encode.plugin import EncoderSettings
 from pipeline.encode.settings import Encoding
 from pipeline.errors import ConfigError
 from pipeline.execution.settings import Execution
+from pipeline.fingerprints import fingerprint
 from pipeline.index.settings import Indexing
 from pipeline.io.settings import Fetching
 from pipeline.plugins import Plugin

@@ -55,7 +55,7 @@ def run_config(config: str | None, overrides: Sequence[str], library: str | None
 
 def library_config(library: str | None, config: str | None, overrides: Sequence[str]) -> RunConfig:
     """The configuration that the options say: a library's own holds unless another one is named."""
-    from pipeline.library.opening_config import config_of
+    from pipeline.library.saved_config import config_of
     from pipeline.run_config import RunConfig, check_stages
 
     if config is not None or library == "":

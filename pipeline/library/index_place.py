@@ -1,19 +1,33 @@
-"""Where a library's index is: as its file says, and as a configuration would have it."""
+"""The place of a library's index: compared with what a configuration says, and moved."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipeline.commands import command_for
-from pipeline.errors import ConfigError
+from pipeline.config import validate
+from pipeline.encode import Encoder
+from pipeline.errors import ConfigError, IndexDamagedError
+from pipeline.index import MomentIndex
+from pipeline.library.index_handle import LibraryIndex, index_folder
+from pipeline.library.maintenance import OnVideo, Rebuilt, fill
 from pipeline.library.saved_config import read_library_file
 from pipeline.run_config import RunConfig
 from pipeline.store import ParquetStore
 
-__all__ = ["IndexPlace", "check_index_place", "index_place", "move_command", "set_elsewhere"]
+__all__ = [
+    "IndexPlace",
+    "check_index_place",
+    "fill_elsewhere",
+    "index_place",
+    "move_command",
+    "set_elsewhere",
+    "target_of",
+]
 
 _URI_VARIABLE = "MOMENTSEEK_MILVUS_URI"
 
@@ -87,6 +101,71 @@ def move_command(config: RunConfig) -> str:
         return command_for(config.library, "index", "rebuild", "--set", "index.backend=memory")
     collection = () if place.collection is None else ("--set", f"index.collection={place.collection}")
     return command_for(config.library, "index", "migrate", place.uri or "--own", *collection)
+
+
+def target_of(config: RunConfig, uri: str | None) -> RunConfig:
+    """The configuration with its index at another place.
+
+    Args:
+        config: Of the library.
+        uri: A Milvus server or a folder for Milvus Lite; None for the library's own folder.
+
+    Raises:
+        ConfigError: The URI is neither, or the library is no local folder and cannot hold an index.
+    """
+    own = index_folder(config.library)
+    if uri is not None and own is not None and "://" not in uri and Path(uri).expanduser().absolute() == own.absolute():
+        uri = None
+    if uri is None and own is None:
+        raise ConfigError(
+            f"the library {config.library!r} is no folder on this machine and cannot hold its own index; name a Milvus"
+            " server, or a folder for Milvus Lite"
+        )
+    settings = config.model_dump(mode="json")
+    settings["index"] |= {"backend": "milvus", "uri": uri}
+    return validate(RunConfig, settings)
+
+
+def fill_elsewhere(
+    target: RunConfig,
+    encoder: Encoder,
+    store: ParquetStore,
+    *,
+    switch: Callable[[], None],
+    on_video: OnVideo | None = None,
+) -> Rebuilt:
+    """Fill the index that a configuration names, and then switch to it.
+
+    Args:
+        target: Has the index at the new place.
+        encoder: Of the library.
+        store: Where the frame embeddings are.
+        switch: Makes the library use the new place; called once all rows are there.
+        on_video: Told how many videos are done, of how many.
+
+    Raises:
+        ConfigError: `index.kind` is not for Milvus Lite, or the segmentation needs cuts that a video lacks.
+        IndexLockedError: Another process holds the new place.
+        FingerprintMismatchError: It holds another encoder's vectors.
+        MomentIndexError: It cannot be used.
+        StoreError: Frame embeddings are broken.
+    """
+    place = LibraryIndex(target, encoder)
+    place.claim()
+    try:
+        index = _opened(place)
+        return fill(index, store, target.row_recipe, switch=switch, on_video=on_video)
+    finally:
+        place.close()
+
+
+def _opened(place: LibraryIndex) -> MomentIndex:
+    """The index at the new place; a damaged one in the library's own folder is removed first."""
+    try:
+        return place.open(lambda _: None)
+    except IndexDamagedError as error:
+        place.discard(error)
+        return place.open(lambda _: None)
 
 
 def _normal(uri: str | None) -> str | None:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.bundled import PACKAGES_FOLDER
-from pipeline.config import bundled_files
+from pipeline.config_files import bundled_files
 from pipeline.encode import EncoderSettings
 from pipeline.encode.architecture import resolved
 from pipeline.errors import ConfigError, UntrustedLibraryError

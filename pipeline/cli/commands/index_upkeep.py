@@ -13,7 +13,7 @@ from pipeline.cli.console.count_bar import count_bar
 from pipeline.cli.console.tables import echo, print_json
 
 if TYPE_CHECKING:
-    from pipeline.library.maintenance import Difference
+    from pipeline.library.verification import Difference
 
 __all__ = ["migrate", "rebuild", "verify"]
 

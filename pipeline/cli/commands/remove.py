@@ -14,7 +14,7 @@ from pipeline.cli.selection_options import lost_folders, selected, selecting
 
 if TYPE_CHECKING:
     from pipeline.library import Library
-    from pipeline.library.library import Removed
+    from pipeline.library.maintenance import Removed
     from pipeline.types import VideoRecord
 
 __all__ = ["remove"]

@@ -1,0 +1,128 @@
+"""A library's stored videos: listed, found, selected and read without its model or index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pipeline.encode import Encoder
+from pipeline.errors import QueryError, StoreError
+from pipeline.library.videos import SelectedVideos, find_video, select_videos
+from pipeline.library.wiring import indexed_videos
+from pipeline.run_config import RunConfig, check_classes
+from pipeline.search.filters.video_names import VideoNames
+from pipeline.store import FailureLog, ParquetStore
+from pipeline.types import FailedSource, FrameEmbeddings, Scalar, VideoRecord
+from pipeline.video import IndexedVideos
+
+if TYPE_CHECKING:
+    from pipeline.runs.log import RunLog
+
+__all__ = ["StoredLibrary"]
+
+
+class StoredLibrary:
+    """The records and frame embeddings of a library's videos, its failures and its run reports.
+
+    Args:
+        config: The library's configuration.
+        encoder: The encoder whose embeddings the library stores.
+
+    Raises:
+        ConfigError: A part of the configuration is of a class that a file cannot name.
+    """
+
+    def __init__(self, config: RunConfig, encoder: Encoder) -> None:
+        self.config = check_classes(config)
+        self._encoder = encoder
+        self._names = VideoNames()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.config.library!r}, {self._encoder.description})"
+
+    @property
+    def store(self) -> ParquetStore:
+        """Where the frame embeddings are."""
+        return ParquetStore(self.config.library, self.config.sampling_fingerprint, self._encoder.fingerprint)
+
+    @cached_property
+    def indexed_videos(self) -> IndexedVideos:
+        """Opens the library's videos, wherever they still are what was indexed."""
+        return indexed_videos(self.config, self.store)
+
+    def videos(self) -> list[VideoRecord]:
+        """What is known of each video, ordered by id.
+
+        Raises:
+            StoreError: A video's file is broken; `survey` goes on with the others.
+        """
+        return list(self.store.records())
+
+    def survey(self) -> tuple[list[VideoRecord], dict[str, StoreError]]:
+        """What `videos` returns, without the videos whose files are broken; and, by id, why these cannot be read.
+
+        Raises:
+            StoreError: The library cannot be listed.
+        """
+        return self.store.survey()
+
+    def failures(self) -> list[FailedSource]:
+        """The sources whose latest try failed, oldest first; `index` takes their `source` to try them again.
+
+        Raises:
+            StoreError: They cannot be read.
+        """
+        return list(FailureLog(self.config.library))
+
+    def runs(self) -> RunLog:
+        """The reports of this library's runs, that of one which is under way included."""
+        from pipeline.runs.log import RunLog
+
+        return RunLog(self.config.library)
+
+    def frames(self, name: str) -> FrameEmbeddings:
+        """Read the times and embeddings of a video's sampled frames, as read-only NumPy arrays.
+
+        Of the result, `times_seconds` is float64 (N,), seconds from the start of playback, increasing; `vectors` is
+        float32 (N, D), rows of unit length, so that `vectors @ vectors[0]` are cosines with the first frame.
+
+        Args:
+            name: The video's id, or a file name, path or URI of one video.
+
+        Raises:
+            QueryError: No video goes by this name, or several do.
+            StoreError: The video's file is broken.
+        """
+        found = self.find(name)
+        if len(found) > 1:
+            raise QueryError(f"{len(found)} videos go by {name!r}; name one by its id: {', '.join(found)}")
+        return self.store.read(found[0])
+
+    def find(self, *names: str) -> tuple[str, ...]:
+        """The ids of the videos that go by these names: file names, paths, URIs or ids.
+
+        Raises:
+            QueryError: No video goes by one of them; the message has the nearest names.
+        """
+        return tuple(dict.fromkeys(video_id for name in names for video_id in self._found(name)))
+
+    def select(self, *names: str, where: Mapping[str, Scalar] | None = None, missing: bool = False) -> SelectedVideos:
+        """Select videos by all that is given; all videos where nothing is. Those whose files are broken are left out.
+
+        Args:
+            names: File names, paths, URIs, ids or patterns, as "cam1/*.mp4".
+            where: Entries of their metadata.
+            missing: Only those of which no file is left, as far as their places can tell.
+
+        Raises:
+            QueryError: A name or a pattern stands for no video, or no video has metadata of one of the names.
+            StoreError: The library cannot be listed.
+        """
+        return select_videos(self.survey()[0], names, where or {}, missing=missing, fetching=self.config.fetching)
+
+    def _found(self, name: str) -> tuple[str, ...]:
+        return find_video(self._names, self.survey, name)
+
+    def _forget(self) -> None:
+        self._names.forget()
