@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from pipeline.library import Library
+    from pipeline.library.saved_config import SavedConfig
     from pipeline.run_config import RunConfig
 
 __all__ = [
@@ -55,20 +56,29 @@ def run_config(config: str | None, overrides: Sequence[str], library: str | None
 
 def library_config(library: str | None, config: str | None, overrides: Sequence[str]) -> RunConfig:
     """The configuration that the options say: a library's own holds unless another one is named."""
-    from pipeline.library.saved_config import config_of
+    return _library_settings(library, config, overrides)[0]
+
+
+def _library_settings(
+    library: str | None, config: str | None, overrides: Sequence[str]
+) -> tuple[RunConfig, SavedConfig | None]:
+    """The configuration that the options say, and the library's saved one if it was read for that."""
+    from pipeline.library.saved_config import SavedConfig, config_of
     from pipeline.run_config import RunConfig, check_stages
 
     if config is not None or library == "":
-        return run_config(config, overrides, library)
+        return run_config(config, overrides, library), None
     place = library or RunConfig().library
-    return check_stages(config_of(place, overrides), f"the library {place!r}")
+    saved = SavedConfig(place)
+    return check_stages(config_of(place, overrides, saved=saved), f"the library {place!r}"), saved
 
 
 def open_library(library: str | None, config: str | None = None, overrides: Sequence[str] = ()) -> Library:
     """The library that the options say."""
     from pipeline.library import Library
 
-    return Library.open(library_config(library, config, overrides))
+    settings, saved = _library_settings(library, config, overrides)
+    return Library.open(settings, saved=saved)
 
 
 def library_for(library: str | None, config: str | None, overrides: Sequence[str], sources: Sequence[str]) -> Library:
@@ -76,9 +86,9 @@ def library_for(library: str | None, config: str | None, overrides: Sequence[str
     from pipeline.io.named_hosts import with_named_hosts
     from pipeline.library import Library
 
-    settings = library_config(library, config, overrides)
+    settings, saved = _library_settings(library, config, overrides)
     fetching = with_named_hosts(settings.fetching, sources)
-    return Library.open(settings.model_copy(update={"fetching": fetching}))
+    return Library.open(settings.model_copy(update={"fetching": fetching}), saved=saved)
 
 
 def require_library(library: str | None, config: str | None = None, overrides: Sequence[str] = ()) -> Library:
@@ -88,11 +98,10 @@ def require_library(library: str | None, config: str | None = None, overrides: S
         QueryError: There is none.
     """
     from pipeline.errors import QueryError
-    from pipeline.library.saved_config import read_library_file
 
     opened = open_library(library, config, overrides)
-    place = opened.config.library
-    if read_library_file(place) is None:
+    if opened.saved_config() is None:
+        place = opened.config.library
         opened.close()
         raise QueryError(f"there is no library {place!r}; make one with: momentseek index VIDEOS --library {place}")
     return opened

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pipeline.encode import Encoder, Encoding, OpenClipEncoder, encoder_faults
 from pipeline.errors import ConfigError, FingerprintMismatchError, SourceError, StoreError
 from pipeline.execution import is_on_cluster
-from pipeline.library.saved_config import LibraryFile, read_library_file
+from pipeline.library.saved_config import LibraryFile
 from pipeline.plugins import Plugin
 from pipeline.run_config import RunConfig, plugins_of
 from pipeline.sampling.plugin import SAMPLERS
@@ -20,11 +20,12 @@ from pipeline.uris import public_name
 __all__ = ["check_dates", "check_encoder", "check_encoder_object", "check_sampling", "check_weights"]
 
 
-def check_encoder(config: RunConfig, encoder: Encoder, *, has_own: bool) -> None:
+def check_encoder(config: RunConfig, kept: LibraryFile | None, encoder: Encoder, *, has_own: bool) -> None:
     """Refuse another encoder than the library's videos were made with, and frames that this version would not choose.
 
     Args:
         config: Names the library.
+        kept: The library's saved configuration; None if it has none yet.
         encoder: The one that is to be used.
         has_own: Whether the configuration says it.
 
@@ -32,7 +33,6 @@ def check_encoder(config: RunConfig, encoder: Encoder, *, has_own: bool) -> None
         ConfigError: The library holds videos whose frames were chosen otherwise than this version would.
         FingerprintMismatchError: The library holds another encoder's vectors; both are named.
     """
-    kept = read_library_file(config.library)
     if kept is None:
         return
     _check_version(kept)
@@ -61,7 +61,7 @@ def check_encoder_object(encoder: Encoder) -> None:
         raise ConfigError(f"{type(encoder).__name__} is no encoder: {'; '.join(faults)}")
 
 
-def check_weights(config: RunConfig, encoder: Encoder) -> None:
+def check_weights(config: RunConfig, kept: LibraryFile | None, encoder: Encoder) -> None:
     """Refuse to begin a library whose model cannot be had, before anything of it is written.
 
     A library that holds videos is not looked at: a batch may be about videos that it knows, which needs no model. Nor
@@ -74,18 +74,16 @@ def check_weights(config: RunConfig, encoder: Encoder) -> None:
     is_elsewhere = config.execution.executor == "ray" and is_on_cluster(config.execution)
     if is_elsewhere or not isinstance(encoder, OpenClipEncoder):
         return
-    kept = read_library_file(config.library)
     if kept is None or not _holds_videos(kept):
         encoder.find_weights()
 
 
-def check_sampling(config: RunConfig) -> None:
+def check_sampling(config: RunConfig, kept: LibraryFile | None) -> None:
     """Refuse another sampling than the library's videos were made with.
 
     Raises:
         ConfigError: The library holds videos that were sampled otherwise, or by a version that chose frames otherwise.
     """
-    kept = read_library_file(config.library)
     if kept is None:
         return
     _check_version(kept)

@@ -9,7 +9,7 @@ from pipeline.errors import MomentIndexError, QueryError, StoreError
 from pipeline.index import MemoryIndex, MomentIndex
 from pipeline.library.index_handle import check_writable
 from pipeline.library.index_place import index_place, move_command, set_elsewhere
-from pipeline.library.saved_config import read_library_file
+from pipeline.library.saved_config import SavedConfig
 from pipeline.run_config import RunConfig
 from pipeline.search.answer import Incomplete
 from pipeline.store import ParquetStore
@@ -27,10 +27,12 @@ class IndexCoverage:
 
     Args:
         config: Of the library.
+        saved: The library's saved configuration, which says where its index is.
     """
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(self, config: RunConfig, saved: SavedConfig) -> None:
         self._config = config
+        self._saved = saved
         self._found: Incomplete | None = None
         self._counted_at: float | None = None
 
@@ -72,7 +74,7 @@ class IndexCoverage:
 
     def _remedy(self, index: MomentIndex) -> str:
         config = self._config
-        kept = read_library_file(config.library)
+        kept = self._saved.read()
         if kept is not None and index_place(kept.config) != index_place(config):
             there = index_place(kept.config)
             way = set_elsewhere(kept.config, config)

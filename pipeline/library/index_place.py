@@ -15,7 +15,7 @@ from pipeline.errors import ConfigError, IndexDamagedError
 from pipeline.index import MomentIndex
 from pipeline.library.index_handle import LibraryIndex, index_folder
 from pipeline.library.maintenance import OnVideo, Rebuilt, fill
-from pipeline.library.saved_config import read_library_file
+from pipeline.library.saved_config import LibraryFile
 from pipeline.run_config import RunConfig
 from pipeline.store import ParquetStore
 
@@ -61,14 +61,17 @@ def index_place(config: RunConfig) -> IndexPlace:
     return IndexPlace("milvus", _normal(index.uri), index.collection)
 
 
-def check_index_place(config: RunConfig) -> None:
+def check_index_place(config: RunConfig, kept: LibraryFile | None) -> None:
     """Refuse to write to another index than the one that has the library's videos.
+
+    Args:
+        config: Names the library and the place of its index.
+        kept: The library's saved configuration; None if it has none yet.
 
     Raises:
         ConfigError: The library holds videos, and its index is elsewhere; the message has the command that moves it.
-        StoreError: The library's file cannot be read, or its videos cannot be listed.
+        StoreError: Its videos cannot be listed.
     """
-    kept = read_library_file(config.library)
     if kept is None or index_place(kept.config) == index_place(config):
         return
     store = ParquetStore(kept.config.library, kept.sampling_fingerprint, kept.encoder_fingerprint)

@@ -14,7 +14,7 @@ from pipeline.library.index_handle import LibraryIndex, check_writable
 from pipeline.library.index_place import check_index_place, fill_elsewhere, target_of
 from pipeline.library.maintenance import OnVideo, Rebuilt, Removed, rebuild, remove
 from pipeline.library.privacy import apply_privacy, remembered_privacy
-from pipeline.library.saved_config import LibraryFile, write_library_file
+from pipeline.library.saved_config import LibraryFile, SavedConfig, write_library_file
 from pipeline.library.stored_library import StoredLibrary
 from pipeline.library.verification import Comparison, compare
 from pipeline.library.videos import change_metadata, removable_id, with_changes
@@ -31,15 +31,16 @@ class IndexedLibrary(StoredLibrary):
     Args:
         config: The library's configuration.
         encoder: The encoder whose embeddings the library stores.
+        saved: The library's saved configuration, if it was read already.
 
     Raises:
         ConfigError: A part of the configuration is of a class that a file cannot name.
     """
 
-    def __init__(self, config: RunConfig, encoder: Encoder) -> None:
-        super().__init__(config, encoder)
+    def __init__(self, config: RunConfig, encoder: Encoder, saved: SavedConfig | None = None) -> None:
+        super().__init__(config, encoder, saved)
         self._index = LibraryIndex(self.config, encoder)
-        self._coverage = IndexCoverage(self.config)
+        self._coverage = IndexCoverage(self.config, self._saved)
 
     def __enter__(self) -> Self:
         return self
@@ -92,9 +93,9 @@ class IndexedLibrary(StoredLibrary):
         records = self.select(*names).records if names else ()
         changed = with_changes(records, entries, unset, self.config.search.recorded_at)
         if changed and not dry_run:
-            check_sampling(self.config)
+            check_sampling(self.config, self.saved_config())
             check_writable(self.config.library)
-            check_index_place(self.config)
+            check_index_place(self.config, self.saved_config())
             apply_privacy(self.config)
             self._claim()
             changed = list(change_metadata(self.moment_index(), self.store, self.config.row_recipe, changed))
@@ -121,7 +122,7 @@ class IndexedLibrary(StoredLibrary):
             StoreError: The library is read-only, or a file cannot be removed or is still there.
         """
         check_writable(self.config.library)
-        check_index_place(self.config)
+        check_index_place(self.config, self.saved_config())
         apply_privacy(self.config)
         video_id = self.find_removable(name)
         removed = remove(self.moment_index(), self.store, video_id)
@@ -144,7 +145,7 @@ class IndexedLibrary(StoredLibrary):
             MomentIndexError: The index cannot be written, or another rebuild is under way.
             StoreError: Frame embeddings are broken, or the library's file cannot be written.
         """
-        check_sampling(self.config)
+        check_sampling(self.config, self.saved_config())
         check_writable(self.config.library)
         apply_privacy(self.config)
         self._claim()
@@ -172,7 +173,7 @@ class IndexedLibrary(StoredLibrary):
             MomentIndexError: The index cannot be written.
             StoreError: Frame embeddings are broken, or the library's file cannot be written.
         """
-        check_sampling(self.config)
+        check_sampling(self.config, self.saved_config())
         check_writable(self.config.library)
         apply_privacy(self.config)
         target = target_of(self.config, uri)
@@ -180,7 +181,7 @@ class IndexedLibrary(StoredLibrary):
 
         def switch() -> None:
             self.config = target
-            self._index, self._coverage = LibraryIndex(target, self._encoder), IndexCoverage(target)
+            self._index, self._coverage = LibraryIndex(target, self._encoder), IndexCoverage(target, self._saved)
             self._write_file()
             self._forget()
 
@@ -207,7 +208,7 @@ class IndexedLibrary(StoredLibrary):
             MomentIndexError: The index cannot be read.
             StoreError: Frame embeddings are broken.
         """
-        check_sampling(self.config)
+        check_sampling(self.config, self.saved_config())
         return compare(self.moment_index(), self.store, self.config.row_recipe, on_video=on_video)
 
     def _claim(self) -> None:

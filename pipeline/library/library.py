@@ -21,7 +21,7 @@ from pipeline.library.index_handle import check_writable
 from pipeline.library.index_place import check_index_place
 from pipeline.library.indexed_library import IndexedLibrary
 from pipeline.library.privacy import apply_privacy, keep_privacy
-from pipeline.library.saved_config import config_of
+from pipeline.library.saved_config import SavedConfig, config_of
 from pipeline.library.wiring import searcher_of
 from pipeline.run_config import RunConfig, check_stages
 from pipeline.search import Answer, Query, Searcher, as_query
@@ -43,6 +43,7 @@ class Library(IndexedLibrary):
     Args:
         config: What the library is and does; `Library.open` finds it for a folder.
         encoder: In place of the configuration's.
+        saved: The library's saved configuration, if it was read already.
 
     Attributes:
         last_run_id: Of the latest run that `index` began here; None where it has begun none.
@@ -51,8 +52,8 @@ class Library(IndexedLibrary):
         ConfigError: A part of the configuration is of a class that a file cannot name.
     """
 
-    def __init__(self, config: RunConfig, *, encoder: Encoder | None = None) -> None:
-        super().__init__(config, encoder or make_encoder(config.encoder))
+    def __init__(self, config: RunConfig, *, encoder: Encoder | None = None, saved: SavedConfig | None = None) -> None:
+        super().__init__(config, encoder or make_encoder(config.encoder), saved)
         self._is_callers_encoder = encoder is not None
         self._model: OpenEncoder | None = None
         self._searcher: Searcher | None = None
@@ -65,6 +66,7 @@ class Library(IndexedLibrary):
         *,
         overrides: Iterable[str] = (),
         encoder: Encoder | None = None,
+        saved: SavedConfig | None = None,
     ) -> Library:
         """Open a library, or begin one.
 
@@ -73,13 +75,16 @@ class Library(IndexedLibrary):
                 configuration, which names the library. None for the default configuration.
             overrides: `a.b=c` settings laid over the configuration.
             encoder: In place of the configuration's.
+            saved: The library's saved configuration, if it was read already; it is then not read again.
 
         Raises:
             ConfigError: A setting is wrong, or the library was made by a version that this one cannot go on from.
             FingerprintMismatchError: The library was made with another encoder.
         """
-        library = cls(config_of(location, overrides), encoder=encoder)
-        check_encoder(library.config, library._encoder, has_own=encoder is None)
+        if saved is None and location is not None and not isinstance(location, RunConfig):
+            saved = SavedConfig(str(location))
+        library = cls(config_of(location, overrides, saved=saved), encoder=encoder, saved=saved)
+        check_encoder(library.config, library.saved_config(), library._encoder, has_own=encoder is None)
         keep_privacy(library.config)
         return library
 
@@ -119,11 +124,11 @@ class Library(IndexedLibrary):
         began = time.monotonic()
         if self._is_callers_encoder and executor is None:
             check_encoder_object(self._encoder)
-        check_sampling(self.config)
+        check_sampling(self.config, self.saved_config())
         check_writable(self.config.library)
-        check_index_place(self.config)
+        check_index_place(self.config, self.saved_config())
         if executor is None:
-            check_weights(self.config, self._encoder)
+            check_weights(self.config, self.saved_config(), self._encoder)
         apply_privacy(self.config)
         # All are named before anything is done: a manifest may turn out to be broken at its end.
         batch = [source if isinstance(source, Source) else Source(str(source)) for source in sources]
@@ -216,7 +221,7 @@ class Library(IndexedLibrary):
             MomentIndexError: The index cannot be used, or it is empty and the library is not.
         """
         if self._searcher is None:
-            check_sampling(self.config)
+            check_sampling(self.config, self.saved_config())
             index = self.moment_index()
             self._coverage.check_not_empty(index, self.store)
             self._searcher = searcher_of(

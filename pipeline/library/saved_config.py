@@ -7,6 +7,7 @@ import logging
 import os
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,7 +24,7 @@ from pipeline.run_config import RunConfig, check_classes, plugins_of, with_plugi
 from pipeline.store.atomic_folder import Place
 from pipeline.uris import is_remote, local_path
 
-__all__ = ["LibraryFile", "config_of", "read_library_file", "write_library_file"]
+__all__ = ["LibraryFile", "SavedConfig", "config_of", "read_library_file", "write_library_file"]
 
 _NAME = "library.yaml"
 _URI_VARIABLE = "MOMENTSEEK_MILVUS_URI"
@@ -50,6 +51,37 @@ class LibraryFile:
     encoder_description: str
     encoder_fingerprint: str
     sampling_fingerprint: str
+
+
+class SavedConfig:
+    """A library's saved configuration, read when it is first asked for and again only once its file has changed.
+
+    A command opens one and hands it on, so that its parts see the same configuration without reading it anew.
+
+    Args:
+        library: The library's folder or URL.
+    """
+
+    def __init__(self, library: str) -> None:
+        self.library = library
+        self._version: str | None = None
+        self._file: LibraryFile | None = None
+
+    def read(self) -> LibraryFile | None:
+        """The library's file; None if there is none.
+
+        Raises:
+            StoreError: The file cannot be read.
+            ConfigError: It is of another version, or its configuration is not valid here.
+        """
+        version = None
+        # Reading reports why it cannot be looked for.
+        with suppress(OSError, StoreError):
+            version = Place(self.library).version(_NAME)
+        if version is None or version != self._version:
+            self._file = read_library_file(self.library)
+            self._version = version
+        return self._file
 
 
 def read_library_file(library: str) -> LibraryFile | None:
@@ -221,12 +253,15 @@ def _lasting(path: str, library: Path | None) -> str:
     return str(given.resolve()) if given.is_file() else path
 
 
-def config_of(location: str | Path | RunConfig | None, overrides: Iterable[str]) -> RunConfig:
+def config_of(
+    location: str | Path | RunConfig | None, overrides: Iterable[str], *, saved: SavedConfig | None = None
+) -> RunConfig:
     """What a library is and does: what it knows of itself or is told, with the server that the environment names.
 
     Args:
         location: A library's folder or URL, or a configuration; None for the default one.
         overrides: `a.b=c` settings laid over it.
+        saved: The saved configuration of the library at `location`, if the caller keeps it.
 
     Raises:
         ConfigError: A setting is wrong, or the library's file was written by another version.
@@ -239,7 +274,7 @@ def config_of(location: str | Path | RunConfig | None, overrides: Iterable[str])
     if location is None or isinstance(location, RunConfig):
         config = check_classes(location or RunConfig())
     else:
-        kept = read_library_file(str(location))
+        kept = (saved or SavedConfig(str(location))).read()
         config = kept.config if kept is not None else RunConfig(library=str(location))
     effective = validate(RunConfig, merged(config.model_dump(mode="json"), given), "configuration")
     if kept is not None:

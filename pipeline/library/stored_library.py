@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.encode import Encoder
 from pipeline.errors import QueryError, StoreError
+from pipeline.library.saved_config import LibraryFile, SavedConfig
 from pipeline.library.videos import SelectedVideos, find_video, select_videos
 from pipeline.library.wiring import indexed_videos
 from pipeline.run_config import RunConfig, check_classes
@@ -28,14 +29,17 @@ class StoredLibrary:
     Args:
         config: The library's configuration.
         encoder: The encoder whose embeddings the library stores.
+        saved: The library's saved configuration, if it was read already.
 
     Raises:
         ConfigError: A part of the configuration is of a class that a file cannot name.
     """
 
-    def __init__(self, config: RunConfig, encoder: Encoder) -> None:
+    def __init__(self, config: RunConfig, encoder: Encoder, saved: SavedConfig | None = None) -> None:
         self.config = check_classes(config)
         self._encoder = encoder
+        # An override may have named another library than the one whose configuration was read.
+        self._saved = saved if saved is not None and saved.library == config.library else SavedConfig(config.library)
         self._names = VideoNames()
 
     def __repr__(self) -> str:
@@ -50,6 +54,15 @@ class StoredLibrary:
     def indexed_videos(self) -> IndexedVideos:
         """Opens the library's videos, wherever they still are what was indexed."""
         return indexed_videos(self.config, self.store)
+
+    def saved_config(self) -> LibraryFile | None:
+        """The configuration that the library was last indexed with; None if nothing was ever indexed into it.
+
+        Raises:
+            StoreError: The library's file cannot be read.
+            ConfigError: It is of another version, or its configuration is not valid here.
+        """
+        return self._saved.read()
 
     def videos(self) -> list[VideoRecord]:
         """What is known of each video, ordered by id.
