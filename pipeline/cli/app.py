@@ -14,10 +14,11 @@ import click
 from pipeline.cli.commands.config import config
 from pipeline.cli.commands.cuts import cuts
 from pipeline.cli.commands.demo import demo
+from pipeline.cli.commands.doctor import doctor
 from pipeline.cli.commands.evaluate import evaluate
 from pipeline.cli.commands.experiment import experiment
 from pipeline.cli.commands.index import index
-from pipeline.cli.commands.index_upkeep import migrate, rebuild, verify
+from pipeline.cli.commands.index_maintenance import migrate, rebuild, verify
 from pipeline.cli.commands.jobs import jobs
 from pipeline.cli.commands.metadata import metadata
 from pipeline.cli.commands.remove import remove
@@ -25,7 +26,7 @@ from pipeline.cli.commands.runs import runs
 from pipeline.cli.commands.search import search
 from pipeline.cli.commands.submit import submit
 from pipeline.cli.commands.trust import trust
-from pipeline.cli.commands.videos import doctor, videos
+from pipeline.cli.commands.videos import videos
 from pipeline.cli.console.json_log import JsonFormatter, PlainFormatter, is_wanted
 from pipeline.errors import ConfigError, MomentseekError, QueryError, SourceError
 

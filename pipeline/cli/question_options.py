@@ -15,7 +15,7 @@ from pipeline.cli.selection_options import metadata_of
 if TYPE_CHECKING:
     from pipeline.search import Query
 
-__all__ = ["Asked", "InOrder", "question_options"]
+__all__ = ["OrderedCommand", "QuestionInput", "question_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,7 +23,7 @@ _ORDER = f"{__name__}.order"
 _POINTS = re.compile(r"([\d:.]*)(?:(-)([\d:.]*))?")
 
 
-class InOrder(click.Command):
+class OrderedCommand(click.Command):
     """A command that keeps in which order its options were said."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -43,7 +43,7 @@ def _time(text: str) -> float:
 
 
 @dataclass(frozen=True)
-class Asked:
+class QuestionInput:
     """What the command line asks: one question, or a file of them.
 
     Attributes:
@@ -125,21 +125,21 @@ _PAGING = ("top", "page")
 
 
 def question_options(command: F) -> F:
-    """The options that say a question; the command, an `InOrder`, gets them as one `asked`."""
+    """The options that say a question; the command, an `OrderedCommand`, gets them as one `question`."""
 
     @functools.wraps(command)
-    def asking(**given: Any) -> Any:
+    def with_question(**given: Any) -> Any:
         said = {name: given.pop(name) for name in _NAMES}
-        return command(asked=_asked(said, click.get_current_context().meta[_ORDER]), **given)
+        return command(question=_question_input(said, click.get_current_context().meta[_ORDER]), **given)
 
-    asking_with_options: Any = asking
+    decorated: Any = with_question
     for option in reversed(_OPTIONS):
-        asking_with_options = option(asking_with_options)
-    wrapped: F = asking_with_options
+        decorated = option(decorated)
+    wrapped: F = decorated
     return wrapped
 
 
-def _asked(said: Mapping[str, Any], order: Sequence[click.Option]) -> Asked:
+def _question_input(said: Mapping[str, Any], order: Sequence[click.Option]) -> QuestionInput:
     from pipeline.search import as_query, read_query
 
     paging = {name: said[name] for name in _PAGING if said[name] is not None}
@@ -151,11 +151,11 @@ def _asked(said: Mapping[str, Any], order: Sequence[click.Option]) -> Asked:
         if others:
             raise click.UsageError(f"--{name} says whole questions; leave out {', '.join(dict.fromkeys(others))}")
         if name == "queries":
-            return Asked(None, said["queries"], paging)
+            return QuestionInput(None, said["queries"], paging)
         file = said["query"]
         origin = str(getattr(file, "name", "standard input"))
-        return Asked(as_query(read_query(file.read(), origin), paging), None, {})
-    return Asked(_query(said, order), None, {})
+        return QuestionInput(as_query(read_query(file.read(), origin), paging), None, {})
+    return QuestionInput(_query(said, order), None, {})
 
 
 def _query(said: Mapping[str, Any], order: Sequence[click.Option]) -> Query:

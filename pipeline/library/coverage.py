@@ -74,10 +74,10 @@ class IndexCoverage:
 
     def _remedy(self, index: MomentIndex) -> str:
         config = self._config
-        kept = self._saved.read()
-        if kept is not None and index_place(kept.config) != index_place(config):
-            there = index_place(kept.config)
-            way = set_elsewhere(kept.config, config)
+        saved = self._saved.read()
+        if saved is not None and index_place(saved.config) != index_place(config):
+            there = index_place(saved.config)
+            way = set_elsewhere(saved.config, config)
             return f"the library's index is in {there}; {way}, or move it: {move_command(config)}"
         if isinstance(index, MemoryIndex):
             return "open the library again"

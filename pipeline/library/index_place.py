@@ -61,38 +61,38 @@ def index_place(config: RunConfig) -> IndexPlace:
     return IndexPlace("milvus", _normal(index.uri), index.collection)
 
 
-def check_index_place(config: RunConfig, kept: LibraryFile | None) -> None:
+def check_index_place(config: RunConfig, saved: LibraryFile | None) -> None:
     """Refuse to write to another index than the one that has the library's videos.
 
     Args:
         config: Names the library and the place of its index.
-        kept: The library's saved configuration; None if it has none yet.
+        saved: The library's saved configuration; None if it has none yet.
 
     Raises:
         ConfigError: The library holds videos, and its index is elsewhere; the message has the command that moves it.
         StoreError: Its videos cannot be listed.
     """
-    if kept is None or index_place(kept.config) == index_place(config):
+    if saved is None or index_place(saved.config) == index_place(config):
         return
-    store = ParquetStore(kept.config.library, kept.sampling_fingerprint, kept.encoder_fingerprint)
+    store = ParquetStore(saved.config.library, saved.sampling_fingerprint, saved.encoder_fingerprint)
     if not store.video_ids():
         return
     raise ConfigError(
-        f"the index of the library {config.library!r} is in {index_place(kept.config)}, and the settings name"
-        f" {index_place(config)}; {set_elsewhere(kept.config, config)}, or move the index there first:"
+        f"the index of the library {config.library!r} is in {index_place(saved.config)}, and the settings name"
+        f" {index_place(config)}; {set_elsewhere(saved.config, config)}, or move the index there first:"
         f" {move_command(config)}"
     )
 
 
-def set_elsewhere(kept: RunConfig, config: RunConfig) -> str:
+def set_elsewhere(saved: RunConfig, config: RunConfig) -> str:
     """What to leave out so that the library's own index is used, for a message."""
-    here, there = index_place(kept), index_place(config)
-    if kept.index.uri is None and config.index.uri is not None and os.environ.get(_URI_VARIABLE) == config.index.uri:
+    here, there = index_place(saved), index_place(config)
+    if saved.index.uri is None and config.index.uri is not None and os.environ.get(_URI_VARIABLE) == config.index.uri:
         return f"unset {_URI_VARIABLE}"
     names = [name for name in ("backend", "uri", "collection") if getattr(here, name) != getattr(there, name)]
     if here.backend != there.backend:
         names = ["backend"]
-    wanted = {name: getattr(kept.index, name) for name in names}
+    wanted = {name: getattr(saved.index, name) for name in names}
     settings = " and ".join(f"index.{name}={'null' if value is None else value}" for name, value in wanted.items())
     return f"set {settings}"
 
@@ -153,22 +153,22 @@ def fill_elsewhere(
         MomentIndexError: It cannot be used.
         StoreError: Frame embeddings are broken.
     """
-    place = LibraryIndex(target, encoder)
-    place.claim()
+    handle = LibraryIndex(target, encoder)
+    handle.claim()
     try:
-        index = _opened(place)
+        index = _opened(handle)
         return fill(index, store, target.row_recipe, switch=switch, on_video=on_video)
     finally:
-        place.close()
+        handle.close()
 
 
-def _opened(place: LibraryIndex) -> MomentIndex:
+def _opened(handle: LibraryIndex) -> MomentIndex:
     """The index at the new place; a damaged one in the library's own folder is removed first."""
     try:
-        return place.open(lambda _: None)
+        return handle.open(lambda _: None)
     except IndexDamagedError as error:
-        place.discard(error)
-        return place.open(lambda _: None)
+        handle.discard(error)
+        return handle.open(lambda _: None)
 
 
 def _normal(uri: str | None) -> str | None:

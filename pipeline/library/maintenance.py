@@ -109,9 +109,9 @@ def fill(
     work = _Rebuild(store, recipe)
     records = list(store.records())
     done = 0
-    for some in batches(records):
-        work.complete(index, some)
-        done += len(some)
+    for batch in batches(records):
+        work.complete(index, batch)
+        done += len(batch)
         if on_video is not None:
             on_video(done, len(records))
     for video_id in set(index.videos()) - work.written.keys():

@@ -270,15 +270,15 @@ def config_of(
             Then nothing that they name was imported.
     """
     given = with_overrides({}, overrides := list(overrides))
-    kept = None
+    file = None
     if location is None or isinstance(location, RunConfig):
         config = check_classes(location or RunConfig())
     else:
-        kept = (saved or SavedConfig(str(location))).read()
-        config = kept.config if kept is not None else RunConfig(library=str(location))
+        file = (saved or SavedConfig(str(location))).read()
+        config = file.config if file is not None else RunConfig(library=str(location))
     effective = validate(RunConfig, merged(config.model_dump(mode="json"), given), "configuration")
-    if kept is not None:
-        check_trusted(kept.config, effective, given)
+    if file is not None:
+        check_trusted(file.config, effective, given)
     # From here on it is known that the user named or trusts what is imported.
     return _with_server(with_plugins(effective))
 

@@ -17,7 +17,7 @@ from pipeline.store import ParquetStore
 from pipeline.store.checksum import FileState
 from pipeline.types import IndexedSegment, VideoRecord
 
-__all__ = ["Comparison", "Difference", "OnVideo", "batches", "compare", "row_difference", "rows_by_video"]
+__all__ = ["Comparison", "OnVideo", "VideoDifference", "batches", "compare", "row_difference", "rows_by_video"]
 
 OnVideo = Callable[[int, int], None]
 """Told how many videos are done, of how many."""
@@ -28,7 +28,7 @@ _SECONDS_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
-class Difference:
+class VideoDifference:
     """Where the index is not what the store says of one video.
 
     Attributes:
@@ -67,7 +67,7 @@ class Comparison:
 
     videos: int
     segments: int
-    differences: tuple[Difference, ...]
+    differences: tuple[VideoDifference, ...]
     without_checksum: int = 0
 
 
@@ -90,25 +90,29 @@ def compare(
     records, broken = store.survey()
     records = [record for record in records if record.video_id not in changed]
     differences = [
-        Difference(video_id, (), problem=str(error)) for video_id, error in broken.items() if video_id not in changed
+        VideoDifference(video_id, (), problem=str(error))
+        for video_id, error in broken.items()
+        if video_id not in changed
     ]
     segments, done = 0, 0
-    for some in batches(records):
-        found = rows_by_video(index, some)
-        for record in some:
+    for batch in batches(records):
+        found = rows_by_video(index, batch)
+        for record in batch:
             try:
                 rows = recipe.rows(store.read(record.video_id), record.metadata)
             except StoreError as error:
-                differences.append(Difference(record.video_id, record.names, problem=str(error)))
+                differences.append(VideoDifference(record.video_id, record.names, problem=str(error)))
                 continue
             segments += len(rows)
             differences.append(_difference(record, {row.key: row for row in rows}, found[record.video_id]))
-        done += len(some)
+        done += len(batch)
         if on_video is not None:
             on_video(done, len(records))
-    differences += [Difference(video_id, _names_in(store, video_id), file="changed") for video_id in sorted(changed)]
+    differences += [
+        VideoDifference(video_id, _names_in(store, video_id), file="changed") for video_id in sorted(changed)
+    ]
     for video_id in sorted(in_index - states.keys()):
-        differences.append(Difference(video_id, (), extra=tuple(sorted(index.keys_of(video_id))), file="missing"))
+        differences.append(VideoDifference(video_id, (), extra=tuple(sorted(index.keys_of(video_id))), file="missing"))
     without = sum(state == "no checksum" for state in states.values())
     return Comparison(len(states), segments, tuple(filter(None, differences)), without)
 
@@ -130,9 +134,9 @@ def _names_in(store: ParquetStore, video_id: str) -> tuple[str, ...]:
 
 def _difference(
     record: VideoRecord, ours: Mapping[str, IndexedSegment], theirs: Mapping[str, IndexedSegment]
-) -> Difference:
+) -> VideoDifference:
     unlike = {key: row_difference(ours[key], theirs[key]) for key in sorted(ours.keys() & theirs.keys())}
-    return Difference(
+    return VideoDifference(
         record.video_id,
         record.names,
         missing=tuple(sorted(ours.keys() - theirs.keys())),

@@ -55,14 +55,14 @@ def metadata(
     if not (names or where or missing):
         raise click.UsageError("name the videos, or select them by --where")
     with require_library(library, config) as opened:
-        chosen = selected(opened, names, where, missing=missing).records
+        records = selected(opened, names, where, missing=missing).records
         if not (wanted or unset):
-            _print(chosen, as_json=as_json)
+            _print(records, as_json=as_json)
             return
-        changed = opened.set_metadata((r.video_id for r in chosen), wanted, unset=unset, dry_run=dry_run)
+        changed = opened.set_metadata((r.video_id for r in records), wanted, unset=unset, dry_run=dry_run)
     _print(changed, as_json=as_json)
     would = "would be " if dry_run else ""
-    same = len(chosen) - len(changed)
+    same = len(records) - len(changed)
     unchanged = f", {same} had it so already" if same else ""
     echo(f"{counted(len(changed), 'video')} {would}changed{unchanged}", err=True)
 

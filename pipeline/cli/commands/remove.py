@@ -60,7 +60,7 @@ def remove(
     if not (names or where or missing):
         raise click.UsageError("name the videos, or select them by --where or --missing")
     with require_library(library, config, overrides) as opened:
-        video_ids, unnamed = _chosen(opened, names, where, missing=missing)
+        video_ids, unnamed = _videos_to_remove(opened, names, where, missing=missing)
         if dry_run:
             _print_dry_run(opened, video_ids, as_json=as_json)
             return
@@ -72,7 +72,7 @@ def remove(
         echo("no video was removed", err=True)
 
 
-def _chosen(
+def _videos_to_remove(
     library: Library, names: Sequence[str], where: Sequence[str], *, missing: bool
 ) -> tuple[list[str], list[VideoRecord]]:
     """Select the videos to remove: all ids, and the records of those that were not named singly.

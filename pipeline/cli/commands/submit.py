@@ -69,7 +69,7 @@ def submit(
     settings = run_config(config, overrides, library)
     batch = _batch(settings, sources, variables, installs=installs)
     if dry_run:
-        from pipeline.cli.commands.dry_run import show_dry_run
+        from pipeline.cli.commands.submit_dry_run import show_dry_run
 
         show_dry_run(settings, batch, real_time=rate, gpus=_gpus(address), as_json=as_json)
         return
