@@ -1,4 +1,4 @@
-"""Reads configuration files: YAML, with the files that they extend and those that come with momentseek."""
+"""Read YAML configuration files, with the files that they extend and those that come with momentseek."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def load_mapping(path: str | Path) -> dict[str, Any]:
 
 
 def bundled_path(path: str | Path, folder: str = "") -> Path:
-    """The file that a path or a bare name means: one that is there, or that of this name among those that come along.
+    """Resolve a path or a bare name to a file: an existing one, or a bundled configuration of that name.
 
     Args:
         path: A path, or a name as "demo" or "demo.yaml".
@@ -52,12 +52,12 @@ def _bundled(name: str, folder: str = "") -> Path | None:
 
 
 def bundled_names(folder: str = "") -> list[str]:
-    """Names of what comes along."""
+    """List the names of the bundled configurations."""
     return [path.stem for path in bundled_files(folder)]
 
 
 def bundled_files(folder: str = "") -> list[Path]:
-    """The configuration files that come with momentseek, by name.
+    """List the bundled configuration files, ordered by name.
 
     Args:
         folder: The subfolder of configs to list.

@@ -13,7 +13,7 @@ __all__ = ["fingerprint"]
 
 
 def fingerprint(*parts: Settings | Mapping[str, Any] | str) -> str:
-    """A short identity of settings and versions that change a stage's output: 12 hex digits of a SHA-256.
+    """Hash the settings and versions that change a stage's output: 12 hex digits of a SHA-256.
 
     Settings count by their class's `fingerprint_name` and all their fields, defaults included, in a canonical JSON
     form.

@@ -1,4 +1,4 @@
-"""What several commands ask for, and the library that it means."""
+"""Options that several commands share, and the library that they name."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ in_library = click.option(
     envvar="MOMENTSEEK_LIBRARY",
     help="The library's folder; else MOMENTSEEK_LIBRARY, else the configuration's.",
 )
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, an object a line.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
 
 
 def configured(command: F) -> F:
-    """The options that say a configuration."""
+    """Add the options `--config` and `--set`."""
     overrides = click.option(
         "--set", "overrides", metavar="NAME=VALUE", multiple=True, help="Override a setting, as sampling.fps=2."
     )
@@ -48,21 +48,21 @@ def configured(command: F) -> F:
 
 
 def run_config(config: str | None, overrides: Sequence[str], library: str | None = None) -> RunConfig:
-    """The configuration that the options say."""
+    """Load the configuration that the options name."""
     from pipeline.run_config import check_stages, load_run_config
 
     return check_stages(load_run_config(config, [*overrides, *_placed(library)]), config or "configuration")
 
 
 def library_config(library: str | None, config: str | None, overrides: Sequence[str]) -> RunConfig:
-    """The configuration that the options say: a library's own holds unless another one is named."""
+    """Load the configuration that the options name: the library's own unless another one is named."""
     return _library_settings(library, config, overrides)[0]
 
 
 def _library_settings(
     library: str | None, config: str | None, overrides: Sequence[str]
 ) -> tuple[RunConfig, SavedConfig | None]:
-    """The configuration that the options say, and the library's saved one if it was read for that."""
+    """Load the configuration that the options name, and return the library's saved one if that was read."""
     from pipeline.library.saved_config import SavedConfig, config_of
     from pipeline.run_config import RunConfig, check_stages
 
@@ -74,7 +74,7 @@ def _library_settings(
 
 
 def open_library(library: str | None, config: str | None = None, overrides: Sequence[str] = ()) -> Library:
-    """The library that the options say."""
+    """Open the library that the options name."""
     from pipeline.library import Library
 
     settings, saved = _library_settings(library, config, overrides)
@@ -82,7 +82,7 @@ def open_library(library: str | None, config: str | None = None, overrides: Sequ
 
 
 def library_for(library: str | None, config: str | None, overrides: Sequence[str], sources: Sequence[str]) -> Library:
-    """The library that the options say, for sources that were typed: it may ask their hosts, private ones included."""
+    """Open the library for typed sources: their hosts may be contacted, private ones included."""
     from pipeline.io.named_hosts import with_named_hosts
     from pipeline.library import Library
 
@@ -92,7 +92,7 @@ def library_for(library: str | None, config: str | None, overrides: Sequence[str
 
 
 def require_library(library: str | None, config: str | None = None, overrides: Sequence[str] = ()) -> Library:
-    """The same, where it must be there already: asking must not leave an empty one behind.
+    """Open a library that must exist, so that searching never creates an empty one.
 
     Raises:
         QueryError: There is none.

@@ -1,4 +1,4 @@
-"""Whether a configuration fits the library that it names."""
+"""Check that a configuration fits the library that it names."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _check_version(saved: LibraryFile) -> None:
 
 
 def _holds_videos(saved: LibraryFile) -> bool:
-    """Whether there are any: a library whose first batch failed, as for want of weights, may still change its model."""
+    """Whether the library holds videos: until the first is indexed, as without weights, its model may still change."""
     store = ParquetStore(saved.config.library, saved.sampling_fingerprint, saved.encoder_fingerprint)
     with suppress(StoreError):
         return next(store.records(), None) is not None

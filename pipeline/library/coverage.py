@@ -1,4 +1,4 @@
-"""Whether a library's index has all of its videos."""
+"""Detect videos that a library stores but its index lacks."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class IndexCoverage:
         self._counted_at: float | None = None
 
     def forget(self) -> None:
-        """Count again when asked next."""
+        """Discard the last count."""
         self._counted_at = None
 
     def check_not_empty(self, index: MomentIndex, store: ParquetStore) -> None:
@@ -57,7 +57,7 @@ class IndexCoverage:
         raise MomentIndexError(f"{videos} stored, this index is empty: {self._remedy(index)}")
 
     def lacking(self, index: MomentIndex, store: ParquetStore) -> Incomplete | None:
-        """What the index lacks; None if it has as many videos as are stored.
+        """Count the videos that the index lacks; None if it has as many as are stored.
 
         Raises:
             MomentIndexError: The index cannot be counted.

@@ -1,4 +1,4 @@
-"""The place of a library's index: compared with what a configuration says, and moved."""
+"""Compare the place of a library's index with the configured one, and move the index."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _URI_VARIABLE = "MOMENTSEEK_MILVUS_URI"
 
 @dataclass(frozen=True)
 class IndexPlace:
-    """Where an index is; two places compare equal if they hold the same index.
+    """The place of an index; two places compare equal if they hold the same index.
 
     Attributes:
         backend: "milvus" or "memory".
@@ -54,7 +54,7 @@ class IndexPlace:
 
 
 def index_place(config: RunConfig) -> IndexPlace:
-    """Where a configuration has the index of its library."""
+    """Return the place of the index that a configuration names."""
     index = config.index
     if index.backend == "memory":
         return IndexPlace("memory", None, None)
@@ -85,7 +85,7 @@ def check_index_place(config: RunConfig, saved: LibraryFile | None) -> None:
 
 
 def set_elsewhere(saved: RunConfig, config: RunConfig) -> str:
-    """What to leave out so that the library's own index is used, for a message."""
+    """Describe, for a message, the setting that makes the library use its own index."""
     here, there = index_place(saved), index_place(config)
     if saved.index.uri is None and config.index.uri is not None and os.environ.get(_URI_VARIABLE) == config.index.uri:
         return f"unset {_URI_VARIABLE}"
@@ -98,7 +98,7 @@ def set_elsewhere(saved: RunConfig, config: RunConfig) -> str:
 
 
 def move_command(config: RunConfig) -> str:
-    """The command that moves the index of a library to where a configuration has it."""
+    """Return the command that moves a library's index to the configured place."""
     place = index_place(config)
     if place.backend == "memory":
         return command_for(config.library, "index", "rebuild", "--set", "index.backend=memory")
@@ -107,7 +107,7 @@ def move_command(config: RunConfig) -> str:
 
 
 def target_of(config: RunConfig, uri: str | None) -> RunConfig:
-    """The configuration with its index at another place.
+    """Return the configuration with its index at another place.
 
     Args:
         config: Of the library.
@@ -144,7 +144,7 @@ def fill_elsewhere(
         encoder: Of the library.
         store: Where the frame embeddings are.
         switch: Makes the library use the new place; called once all rows are there.
-        on_video: Told how many videos are done, of how many.
+        on_video: Called with the number of videos done and their total.
 
     Raises:
         ConfigError: `index.kind` is not for Milvus Lite, or the segmentation needs cuts that a video lacks.
@@ -163,7 +163,7 @@ def fill_elsewhere(
 
 
 def _opened(handle: LibraryIndex) -> MomentIndex:
-    """The index at the new place; a damaged one in the library's own folder is removed first."""
+    """Open the index at the new place; a damaged one in the library's own folder is removed first."""
     try:
         return handle.open(lambda _: None)
     except IndexDamagedError as error:

@@ -1,4 +1,4 @@
-"""A library's index: opened, compared with the store, rebuilt and moved; and changes of the videos in both."""
+"""Open, verify, rebuild and move a library's index, and change or remove videos in store and index."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class IndexedLibrary(StoredLibrary):
         self._forget()
 
     def moment_index(self) -> MomentIndex:
-        """The open index; one in memory is filled from the store.
+        """Open the index on first use; one in memory is filled from the store.
 
         Raises:
             IndexLockedError: Another process holds it.
@@ -103,7 +103,7 @@ class IndexedLibrary(StoredLibrary):
         return changed
 
     def find_removable(self, name: str) -> str:
-        """The id of the one video that goes by a name, or that is known by this id to the index alone.
+        """Find the id of the one video of a name, or of an id that only the index still knows.
 
         Raises:
             QueryError: No video goes by this name, or several do.
@@ -112,7 +112,7 @@ class IndexedLibrary(StoredLibrary):
         return removable_id(self.find, self.moment_index(), self.store, name)
 
     def remove(self, name: str) -> Removed:
-        """Remove a video from index and store, not its file, and look whether anything of it is left.
+        """Remove a video from index and store, not its file, and check that nothing of it is left.
 
         Where that was ended early, it can be run again by the video's id.
 
@@ -130,14 +130,14 @@ class IndexedLibrary(StoredLibrary):
         return removed
 
     def rebuild_index(self, *, on_video: OnVideo | None = None) -> Rebuilt:
-        """Make the index anew from the frame embeddings, under the present segmentation and `index.kind`.
+        """Rebuild the index from the frame embeddings, with the configured segmentation and `index.kind`.
 
         It is made beside the one that answers, which it then replaces in one step; what other processes write meanwhile
         is caught up with. Where it ends early, the old index goes on answering. One whose files are damaged is removed
         first.
 
         Args:
-            on_video: Told how many videos are done, of how many.
+            on_video: Called with the number of videos done and their total.
 
         Raises:
             ConfigError: The segmentation needs cuts, and a video has none; or the library holds videos that were
@@ -166,7 +166,7 @@ class IndexedLibrary(StoredLibrary):
 
         Args:
             uri: A Milvus server, or a folder for Milvus Lite; None for the library's own folder.
-            on_video: Told how many videos are done, of how many.
+            on_video: Called with the number of videos done and their total.
 
         Raises:
             ConfigError: The URI is neither, or the library holds videos that were sampled under another configuration.
@@ -188,7 +188,7 @@ class IndexedLibrary(StoredLibrary):
         return fill_elsewhere(target, self._encoder, self.store, switch=switch, on_video=on_video)
 
     def incomplete(self) -> Incomplete | None:
-        """What the index lacks of the stored videos; None if it has as many. Counted at most every ten seconds.
+        """Count the stored videos that the index lacks; None if it has as many. Counted at most every ten seconds.
 
         Raises:
             MomentIndexError: The index cannot be used.
@@ -197,10 +197,10 @@ class IndexedLibrary(StoredLibrary):
         return self._coverage.lacking(self.moment_index(), self.store)
 
     def verify_index(self, *, on_video: OnVideo | None = None) -> Comparison:
-        """Compare the index with what the frame embeddings say that it should be; nothing is changed.
+        """Compare the index, row by row, with the frame embeddings; nothing is changed.
 
         Args:
-            on_video: Told how many videos are done, of how many.
+            on_video: Called with the number of videos done and their total.
 
         Raises:
             ConfigError: The segmentation needs cuts, and a video has none; or the library's frames were sampled under

@@ -1,4 +1,4 @@
-"""A library of indexed videos: what most programs need of momentseek."""
+"""The public class `Library`: index videos, and search them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = ["Library"]
 
 
 class Library(IndexedLibrary):
-    """Videos, their frame embeddings and their index, in one folder. A context manager.
+    """A folder of indexed videos: their frame embeddings and their index. A context manager.
 
     Nothing is loaded before it is needed: listing videos takes no model, and searching no decoder. Milvus Lite lets one
     process in at a time, from the first search, `index` or `remove` until `close`.
@@ -68,7 +68,7 @@ class Library(IndexedLibrary):
         encoder: Encoder | None = None,
         saved: SavedConfig | None = None,
     ) -> Library:
-        """Open a library, or begin one.
+        """Open a library, or create one.
 
         Args:
             location: A library's folder or URL: it knows its own configuration, and a new one gets the defaults. Or a
@@ -96,7 +96,7 @@ class Library(IndexedLibrary):
         on_progress: OnProgress | None = None,
         stop: StopRequest | None = None,
     ) -> Iterator[VideoReport]:
-        """Index videos; iterate over the result to make it happen: one report a source, as they end.
+        """Index videos lazily: iterate over the result, which yields a report for each source as it ends.
 
         Args:
             sources: Paths or URIs, with metadata where they are a `Source`.
@@ -149,7 +149,7 @@ class Library(IndexedLibrary):
             self._forget()
 
     def ask(self, question: str | Query) -> Answer:
-        """Answer a question: what is asked for, and the moments that answer it, how many, and why these.
+        """Answer a question: return the query, the moments that match it, their number, and an explanation.
 
         Args:
             question: A text, or all that can be said of a question.
@@ -168,12 +168,12 @@ class Library(IndexedLibrary):
     def ask_all(self, questions: Iterable[str | Query]) -> Iterator[Answer]:
         """Answer many questions, in order and as the answers are taken; their texts are embedded together.
 
-        For that, up to 64 questions are taken before the first of them is answered: who asks by the last answer what
-        comes next uses `ask`.
+        For that, up to 64 questions are taken before the first of them is answered. If a question depends on the
+        previous answer, use `ask`.
 
         Raises:
-            MomentseekError: As `ask` does, when all questions before that one are answered; those behind it are not. Of
-                one that is malformed, before those it was taken with.
+            MomentseekError: As `ask` does, when all questions before that one are answered; later ones are not. A
+                malformed one raises before those that it was taken with.
         """
         return map(self._with_coverage, self.searcher().ask_all(map(as_query, questions)))
 
@@ -186,7 +186,7 @@ class Library(IndexedLibrary):
         metadata: Mapping[str, Scalar] | None = None,
         min_score: float | None = None,
     ) -> list[Moment]:
-        """The moments that answer a question, best first; ties by video id and start.
+        """Find the moments that match a question, best first; ties by video id and start.
 
         Args:
             question: What the moment shows, as "a person in a hard hat"; or all that can be said of a question.
@@ -212,7 +212,7 @@ class Library(IndexedLibrary):
         return list(self.ask(query).moments)
 
     def searcher(self) -> Searcher:
-        """The searcher, its model loaded.
+        """Return the searcher, with its model loaded.
 
         Raises:
             ConfigError: The library's frames were sampled under another configuration.
@@ -230,7 +230,7 @@ class Library(IndexedLibrary):
         return self._searcher
 
     def model(self) -> OpenEncoder:
-        """The encoder, its model loaded; it stays so until `close`.
+        """Load the encoder's model on first use; it stays loaded until `close`.
 
         Raises:
             WeightsUnavailableError: The model cannot be had.
@@ -240,13 +240,13 @@ class Library(IndexedLibrary):
         return self._model
 
     def stages(self) -> Stages:
-        """What a batch is run with."""
+        """Return the configured stages of a batch: decoder, sampler, encoder, store and index."""
         from pipeline.library.wiring import stages_of
 
         return stages_of(self.config, self._encoder, self.store, self.moment_index())
 
     def close(self) -> None:
-        """Give index and model back; closing twice is harmless."""
+        """Close the index and release the model; closing twice is harmless."""
         super().close()
         self._model = None
 

@@ -1,4 +1,4 @@
-"""Modes of this user's files that let other users in: of Ray's token and folders, of the configuration and library."""
+"""Find files of this user that others can read or write: Ray's token and folders, configuration and library."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOST_FILES = 1000
 
 @dataclass(frozen=True)
 class LooseMode:
-    """Something that other users can reach.
+    """A file or folder that other users can access.
 
     Attributes:
         said: What, and how it is open.
@@ -35,7 +35,7 @@ class LooseMode:
 
 
 def loose_modes(library: str) -> Iterator[LooseMode]:
-    """Look for what other users of this machine can read, replace or connect to; nothing is changed.
+    """Find what other users of this machine can read, replace or connect to; nothing is changed.
 
     Args:
         library: The library's folder or URL; of a URL nothing is known.

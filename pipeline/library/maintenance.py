@@ -24,7 +24,7 @@ _ROWS_A_WRITE = 5000
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What a rebuild put into the index, and how long it took."""
+    """The result of a rebuild: the rows written to the index, and the time it took."""
 
     videos: int
     segments: int
@@ -33,7 +33,7 @@ class Rebuilt:
 
 @dataclass(frozen=True)
 class Removed:
-    """The receipt for a removed video; what remained of it was looked for afterwards.
+    """The receipt for a removed video, with what a check found afterwards.
 
     Attributes:
         video_id: The video.
@@ -55,7 +55,7 @@ class Removed:
 
 
 def rebuild(index: MomentIndex, store: ParquetStore, recipe: RowRecipe, *, on_video: OnVideo | None = None) -> Rebuilt:
-    """Make the index anew of what the store has, beside the one that answers, which it then replaces in one step.
+    """Rebuild the index from the store beside the present one, which it then replaces in one step.
 
     What others write to the store meanwhile is caught up with, before and after that step. Where it ends early, the old
     index goes on answering.
@@ -98,7 +98,7 @@ def fill(
         store: Where the frame embeddings are.
         recipe: How they become rows.
         switch: Called once all rows are written. What others write to the store until it returns is caught up with.
-        on_video: Told how many videos are done, of how many.
+        on_video: Called with the number of videos done and their total.
 
     Raises:
         MomentIndexError: The index cannot be read or written.
@@ -180,7 +180,7 @@ class _Rebuild:
 
 
 def remove(index: MomentIndex, store: ParquetStore, video_id: str, names: Sequence[str] = ()) -> Removed:
-    """Take a video out of the index and the store, and look afterwards whether anything of it is left.
+    """Remove a video from index and store, and check afterwards that nothing of it is left.
 
     Ended early, it can be run again by the video's id. The index goes first: a row without its frames is of no use.
 

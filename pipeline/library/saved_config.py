@@ -1,4 +1,4 @@
-"""Reads and writes a library's saved configuration, `library.yaml`, and makes the one that it is opened with."""
+"""Read and write a library's saved configuration, `library.yaml`, and make the one to open it with."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LibraryFile:
-    """How a library was made.
+    """The saved configuration of a library, and the identities of its encoder and sampling.
 
     Attributes:
         config: The configuration that it was last indexed with, at its present place.
@@ -54,7 +54,7 @@ class LibraryFile:
 
 
 class SavedConfig:
-    """A library's saved configuration, read when it is first asked for and again only once its file has changed.
+    """A library's saved configuration, read on first use and again only after its file changed.
 
     A command opens one and hands it on, so that its parts see the same configuration without reading it anew.
 
@@ -256,7 +256,7 @@ def _lasting(path: str, library: Path | None) -> str:
 def config_of(
     location: str | Path | RunConfig | None, overrides: Iterable[str], *, saved: SavedConfig | None = None
 ) -> RunConfig:
-    """What a library is and does: what it knows of itself or is told, with the server that the environment names.
+    """Make the configuration to open a library with: its own or a given one, with overrides and environment applied.
 
     Args:
         location: A library's folder or URL, or a configuration; None for the default one.

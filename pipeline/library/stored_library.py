@@ -1,4 +1,4 @@
-"""A library's stored videos: listed, found, selected and read without its model or index."""
+"""List, find, select and read a library's stored videos, without its model or index."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class StoredLibrary:
 
     @property
     def store(self) -> ParquetStore:
-        """Where the frame embeddings are."""
+        """The store of the frame embeddings."""
         return ParquetStore(self.config.library, self.config.sampling_fingerprint, self._encoder.fingerprint)
 
     @cached_property
     def indexed_videos(self) -> IndexedVideos:
-        """Opens the library's videos, wherever they still are what was indexed."""
+        """Opens the library's videos at any of their names that still holds the indexed content."""
         return indexed_videos(self.config, self.store)
 
     def saved_config(self) -> LibraryFile | None:
@@ -65,7 +65,7 @@ class StoredLibrary:
         return self._saved.read()
 
     def videos(self) -> list[VideoRecord]:
-        """What is known of each video, ordered by id.
+        """List the record of each video, ordered by id.
 
         Raises:
             StoreError: A video's file is broken; `survey` goes on with the others.
@@ -73,7 +73,7 @@ class StoredLibrary:
         return list(self.store.records())
 
     def survey(self) -> tuple[list[VideoRecord], dict[str, StoreError]]:
-        """What `videos` returns, without the videos whose files are broken; and, by id, why these cannot be read.
+        """List the readable records as `videos` does; and, by id, the errors of videos whose files are broken.
 
         Raises:
             StoreError: The library cannot be listed.
@@ -81,7 +81,7 @@ class StoredLibrary:
         return self.store.survey()
 
     def failures(self) -> list[FailedSource]:
-        """The sources whose latest try failed, oldest first; `index` takes their `source` to try them again.
+        """List the sources whose latest attempt failed, oldest first; pass their `source` to `index` to retry them.
 
         Raises:
             StoreError: They cannot be read.
@@ -89,7 +89,7 @@ class StoredLibrary:
         return list(FailureLog(self.config.library))
 
     def runs(self) -> RunLog:
-        """The reports of this library's runs, that of one which is under way included."""
+        """Open the reports of this library's runs, including one that is in progress."""
         from pipeline.runs.log import RunLog
 
         return RunLog(self.config.library)
@@ -113,7 +113,7 @@ class StoredLibrary:
         return self.store.read(found[0])
 
     def find(self, *names: str) -> tuple[str, ...]:
-        """The ids of the videos that go by these names: file names, paths, URIs or ids.
+        """Find the ids of videos by their names: file names, paths, URIs or ids.
 
         Raises:
             QueryError: No video goes by one of them; the message has the nearest names.
@@ -121,7 +121,7 @@ class StoredLibrary:
         return tuple(dict.fromkeys(video_id for name in names for video_id in self._found(name)))
 
     def select(self, *names: str, where: Mapping[str, Scalar] | None = None, missing: bool = False) -> SelectedVideos:
-        """Select videos by all that is given; all videos where nothing is. Those whose files are broken are left out.
+        """Select videos by all given criteria; without any, all videos. Videos whose files are broken are left out.
 
         Args:
             names: File names, paths, URIs, ids or patterns, as "cam1/*.mp4".

@@ -20,7 +20,7 @@ from pipeline.types import IndexedSegment, VideoRecord
 __all__ = ["Comparison", "OnVideo", "VideoDifference", "batches", "compare", "row_difference", "rows_by_video"]
 
 OnVideo = Callable[[int, int], None]
-"""Told how many videos are done, of how many."""
+"""Called with the number of videos done and their total."""
 
 _VIDEOS_A_READ = 32
 _VECTOR_TOLERANCE = 1e-5
@@ -29,7 +29,7 @@ _SECONDS_TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class VideoDifference:
-    """Where the index is not what the store says of one video.
+    """The differences between the index and the store for one video.
 
     Attributes:
         video_id: The video.
@@ -56,7 +56,7 @@ class VideoDifference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was compared.
+    """The result of a comparison of index and store.
 
     Attributes:
         videos: Videos of the store.
@@ -74,7 +74,7 @@ class Comparison:
 def compare(
     index: MomentIndex, store: ParquetStore, recipe: RowRecipe, *, on_video: OnVideo | None = None
 ) -> Comparison:
-    """Hold every file against its checksum, and every row of the index against the file; neither is changed.
+    """Compare every file with its checksum, and every row of the index with the file; neither is changed.
 
     Vectors may differ by 1e-5 in each number, times by a microsecond. Videos that are being indexed meanwhile can seem
     to miss rows.

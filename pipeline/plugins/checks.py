@@ -1,4 +1,4 @@
-"""Makes the object of a plugin's class, and checks its settings, members and version."""
+"""Instantiate a plugin's class, and check its settings, members and version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds and imports the class that an import path or an entry point names."""
+"""Find and import the class that an import path or an entry point names."""
 
 from __future__ import annotations
 

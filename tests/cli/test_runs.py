@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import library
+from pipeline.library import library
 from pipeline.timecode import format_seconds
 
 

@@ -23,7 +23,7 @@ _COLOURS = {"ok": "green", "note": "yellow", "broken": "red"}
 def doctor(
     ctx: click.Context, *, config: str | None, overrides: Sequence[str], library: str | None, as_json: bool
 ) -> None:
-    """Check whether all that momentseek needs works here, and say what to do where it doesn't.
+    """Check whether everything that momentseek needs works here, and print how to fix what does not.
 
     Exit code 1 if something that is needed is broken.
     """

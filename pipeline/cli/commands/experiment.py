@@ -34,10 +34,10 @@ _MOST_QUESTIONS = 5
 
 @click.command()
 @click.argument("file", metavar="FILE")
-@click.option("--work", "-w", metavar="DIR", help="Where embeddings and results are kept; else experiments/NAME here.")
-@click.option("--only", multiple=True, metavar="VARIANT", help="Only this one; may be given several times.")
-@click.option("--compare", nargs=2, metavar="A B", help="Say how two variants differ, question by question.")
-@click.option("--report", type=click.Path(dir_okay=False), metavar="OUT.html", help="Where the page is written, too.")
+@click.option("--work", "-w", metavar="DIR", help="Folder of embeddings and results; by default experiments/NAME here.")
+@click.option("--only", multiple=True, metavar="VARIANT", help="Run only this variant; may be given several times.")
+@click.option("--compare", nargs=2, metavar="A B", help="Compare two variants, question by question.")
+@click.option("--report", type=click.Path(dir_okay=False), metavar="OUT.html", help="Also write the page to this file.")
 @click.option(
     "--set", "overrides", metavar="NAME=VALUE", multiple=True, help="Override a setting of all variants' base."
 )

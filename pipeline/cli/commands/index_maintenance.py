@@ -28,7 +28,7 @@ _MOST_KEYS = 5
 def rebuild(
     *, paths: Sequence[str], config: str | None, overrides: Sequence[str], library: str | None, as_json: bool
 ) -> None:
-    """Make the index of a library anew from its frame embeddings; no video is read.
+    """Rebuild the index of a library from its frame embeddings; no video is read.
 
     It is made beside the one that answers, which it replaces in one step: a search never meets half an index, and
     where the rebuild is killed, the old one goes on answering. Also how another index.kind or segmentation is had:

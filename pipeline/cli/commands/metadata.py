@@ -20,9 +20,11 @@ __all__ = ["metadata"]
 @click.command()
 @selecting
 @click.option("--set", "entries", metavar="NAME=VALUE", multiple=True, help="Set an entry, as camera=gate.")
-@click.option("--unset", metavar="NAME", multiple=True, help="Leave an entry out.")
+@click.option("--unset", metavar="NAME", multiple=True, help="Remove an entry.")
 @click.option("--dry-run", is_flag=True, help="Print the metadata as it would be, and change nothing.")
-@click.option("--config", "-c", metavar="NAME_OR_PATH", help="A YAML file, or the name of one that comes along.")
+@click.option(
+    "--config", "-c", metavar="NAME_OR_PATH", help="A YAML file, or the name of one that comes with momentseek."
+)
 @in_library
 @as_json
 def metadata(

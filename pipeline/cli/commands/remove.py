@@ -25,8 +25,10 @@ _MOVED = "a file that was moved counts as missing until its new place is indexed
 
 @click.command()
 @selecting
-@click.option("--dry-run", is_flag=True, help="Print which videos would go, and remove nothing.")
-@click.option("--yes", "-y", is_flag=True, help="Do not ask before several videos go that were not named singly.")
+@click.option("--dry-run", is_flag=True, help="Print which videos would be removed, and remove nothing.")
+@click.option(
+    "--yes", "-y", is_flag=True, help="Do not ask before several videos that were not named singly are removed."
+)
 @configured
 @in_library
 @as_json
@@ -42,7 +44,7 @@ def remove(
     library: str | None,
     as_json: bool,
 ) -> None:
-    """Take videos out of a library; the files themselves are left alone.
+    """Remove videos from a library; the video files themselves are not touched.
 
     \b
     momentseek remove gate.mp4 5b3c0d1e2f4a6978

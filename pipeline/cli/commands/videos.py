@@ -22,7 +22,7 @@ __all__ = ["videos"]
 @selecting
 @configured
 @in_library
-@click.option("--failed", is_flag=True, help="The sources whose latest try failed, and why.")
+@click.option("--failed", is_flag=True, help="List the sources whose latest attempt failed, and why.")
 @as_json
 @click.pass_context
 def videos(
