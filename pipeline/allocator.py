@@ -1,4 +1,4 @@
-"""What the C library's allocator does with memory that is free again: glibc can be told, others do as they do."""
+"""Control how glibc's allocator keeps or returns freed memory; other C libraries are left as they are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_TRIM_THRESHOLD = 2**31 - 1
 
 
 def keep() -> bool:
-    """Have what this process frees reused, instead of given back to the system; whether glibc could be told so.
+    """Let glibc keep freed memory for reuse instead of returning it to the system; True if glibc accepted that.
 
     torch has no memory pool of its own on processors. A batch's activations are of some MiB each, which glibc maps anew
     every time, and the system then zeroes them page by page. Of what is freed, at most what was once in use is kept,

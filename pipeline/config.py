@@ -1,37 +1,31 @@
-"""Settings: from YAML files and overrides to frozen, validated objects, and from these to fingerprints.
+"""Settings: frozen configuration objects, validated from mappings and `a.b=c` overrides.
 
-The machinery only: each strategy is itself a `Settings` object beside its code, and its fields are the one home of
-their defaults. `pipeline.run_config` puts them together.
+Each strategy is itself a `Settings` object beside its code, and its fields hold their defaults. `pipeline.run_config`
+puts them together, `pipeline.config_files` reads mappings from YAML files, and `pipeline.fingerprints` hashes settings.
 """
 
 from __future__ import annotations
 
 import difflib
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Tag, ValidationError
 
-from pipeline.bundled import bundled_configs_folder
 from pipeline.errors import ConfigError
-from pipeline.parsing import MOST_YAML_BYTES, ParseError, parse_yaml, read_bytes, shown
+from pipeline.parsing import ParseError, parse_yaml, shown
 from pipeline.uris import public_name
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 __all__ = [
+    "LEAST_LIKENESS",
     "PLUGIN_TAG",
     "Settings",
-    "bundled_files",
-    "bundled_names",
-    "bundled_path",
-    "fingerprint",
     "foreign_settings",
-    "load_mapping",
+    "merged",
     "validate",
     "with_overrides",
 ]
@@ -40,13 +34,12 @@ PLUGIN_TAG = "my_package:MyClass"
 """Stands for the classes of other packages where messages list the strategies."""
 
 _LIBRARY_FIELDS = {"path": "library", "private": "library_private"}
-# Ours extend one another once or twice; settings nest four levels deep.
-_MOST_FILES = 20
+# Settings nest four levels deep.
 _MOST_NAME_PARTS = 20
 _MOST_FAULTS = 20
 _LONGEST_NAME = 60
-# Least likeness, of difflib's ratio from 0 to 1, of a name that is suggested for an unknown one.
-_ALIKE = 0.6
+LEAST_LIKENESS = 0.6
+"""Least likeness, of difflib's ratio from 0 to 1, of a name that is suggested for an unknown one."""
 
 
 class Settings(BaseModel):
@@ -65,88 +58,6 @@ class Settings(BaseModel):
 
 
 S = TypeVar("S", bound=Settings)
-
-
-def load_mapping(path: str | Path) -> dict[str, Any]:
-    """Read a YAML file and all that it `extends`, nearest last.
-
-    `extends` names another file, relative to the one that says it, or a configuration that comes with momentseek, with
-    or without ".yaml"; a file of that name comes first. A mapping is merged key by key, except that one which names
-    another `strategy` or `class` replaces the one below it; every other value replaces.
-
-    Args:
-        path: A file, or the name of a configuration that comes with momentseek ("demo" or "demo.yaml").
-
-    Raises:
-        ConfigError: A file is missing, is not YAML, is not a mapping, or extends itself.
-    """
-    return _load(bundled_path(path), ())
-
-
-def bundled_path(path: str | Path, folder: str = "") -> Path:
-    """The file that a path or a bare name means: one that is there, or that of this name among those that come along.
-
-    Args:
-        path: A path, or a name as "demo" or "demo.yaml".
-        folder: Of the project's configs, where names are looked for.
-    """
-    given = Path(path)
-    if given.is_file():
-        return given
-    return _bundled(str(path), folder) or given
-
-
-def _bundled(name: str, folder: str = "") -> Path | None:
-    """The configuration of this name that comes with momentseek; None where there is none."""
-    return {file.stem: file for file in bundled_files(folder)}.get(name.removesuffix(".yaml"))
-
-
-def bundled_names(folder: str = "") -> list[str]:
-    """Names of what comes along."""
-    return [path.stem for path in bundled_files(folder)]
-
-
-def bundled_files(folder: str = "") -> list[Path]:
-    """The configuration files that come with momentseek, by name.
-
-    Args:
-        folder: The subfolder of configs to list.
-    """
-    return sorted((bundled_configs_folder() / folder).glob("*.yaml"))
-
-
-def _load(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
-    resolved = path.resolve()
-    if resolved in seen:
-        chain = " -> ".join(str(p) for p in (*seen, resolved))
-        raise ConfigError(f"{path}: extends itself ({chain}); remove one of these `extends`")
-    if len(seen) >= _MOST_FILES:
-        raise ConfigError(f"{path}: the last of {_MOST_FILES} files that extend one another; join some of them")
-    try:
-        data = parse_yaml(read_bytes(path, MOST_YAML_BYTES))
-    except FileNotFoundError as error:
-        names = bundled_names()
-        near = difflib.get_close_matches(path.name.removesuffix(".yaml"), names, n=1, cutoff=_ALIKE)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ConfigError(
-            f"no configuration file {str(path)!r}; {hint}give a path, or one of: {', '.join(names)}"
-        ) from error
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from error
-    except ParseError as error:
-        raise ConfigError(f"{path}: not YAML that can be used: {error}") from error
-    if data is None:
-        data = {}
-    if not isinstance(data, dict):
-        raise ConfigError(f"{path}: expected `name: value` lines at the top, got a {type(data).__name__}")
-    below = data.pop("extends", None)
-    if below is None:
-        return data
-    if not isinstance(below, str):
-        raise ConfigError(f"{path}: extends: expected a file name, got {shown(below)}")
-    beside = path.parent / below
-    found = beside if beside.is_file() else _bundled(below) or beside
-    return merged(_load(found, (*seen, resolved)), data)
 
 
 def _spread_library(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -274,7 +185,7 @@ def _nearest_setting(name: str, allowed: Sequence[str], elsewhere: Mapping[str, 
         allowed: Settings of its level.
         elsewhere: Settings of all levels, with where each belongs.
     """
-    near = difflib.get_close_matches(name, [*allowed, *elsewhere], n=1, cutoff=_ALIKE)
+    near = difflib.get_close_matches(name, [*allowed, *elsewhere], n=1, cutoff=LEAST_LIKENESS)
     if not near:
         return ""
     if near[0] in allowed:
@@ -374,22 +285,3 @@ def _tagged(annotation: object) -> Iterator[tuple[str, type[Settings]]]:
         return
     for inner in getattr(annotation, "__args__", ()):
         yield from _tagged(inner)
-
-
-def fingerprint(*parts: Settings | Mapping[str, Any] | str) -> str:
-    """A short identity of settings and versions that change a stage's output: 12 hex digits of a SHA-256.
-
-    Settings count by their class's `fingerprint_name` and all their fields, defaults included, in a canonical JSON
-    form.
-    """
-    canonical = [
-        {_fingerprint_name(type(part)): part.model_dump(mode="json")} if isinstance(part, Settings) else part
-        for part in parts
-    ]
-    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _fingerprint_name(settings: type[Settings]) -> str:
-    """A class's own name in fingerprints; one that it inherits is not its own, as a subclass does something else."""
-    return str(vars(settings).get("fingerprint_name", settings.__name__))

@@ -157,7 +157,7 @@ class MissingPackageError(MomentseekError, ImportError):
 
 
 class QueryError(MomentseekError):
-    """A question that cannot be asked: empty, of the wrong kind, or about a video that is not there."""
+    """A question is invalid: empty, of the wrong kind, or about a video that is not there."""
 
 
 class ExecutionError(MomentseekError):

@@ -1,4 +1,4 @@
-"""Names and foreign texts without credentials: what may be shown, logged and kept of them."""
+"""Remove credentials from URIs and foreign texts before they are shown, logged or stored."""
 
 from __future__ import annotations
 

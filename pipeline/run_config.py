@@ -1,4 +1,4 @@
-"""A whole run in one object: what each stage does, where the library is, and the stages' identities."""
+"""The configuration of a run: the settings of each stage, the library, and the stages' fingerprints."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import Any
 import yaml
 from pydantic import Field, field_validator
 
-from pipeline.config import Settings, fingerprint, foreign_settings, load_mapping, validate, with_overrides
+from pipeline.config import Settings, foreign_settings, validate, with_overrides
+from pipeline.config_files import load_mapping
 from pipeline.encode.architecture import resolved
 from pipeline.encode.plugin import EncoderSettings
 from pipeline.encode.settings import Encoding
 from pipeline.errors import ConfigError
 from pipeline.execution.settings import Execution
+from pipeline.fingerprints import fingerprint
 from pipeline.index.settings import Indexing
 from pipeline.io.settings import Fetching
 from pipeline.plugins import Plugin
@@ -45,7 +47,7 @@ _PRIVATE = "Whether the library is kept to its owner: folders 0700, files 0600. 
 
 
 class RunConfig(Settings):
-    """All that a run is told; every default lives on the stage's own settings."""
+    """The configuration of a run; every default lives on the stage's own settings."""
 
     library: str = Field(default="momentseek-library", min_length=1)
     """The library: a folder, or an fsspec URL where the index is on a server."""
@@ -109,7 +111,7 @@ class RunConfig(Settings):
 
     @property
     def row_recipe(self) -> RowRecipe:
-        """How frame embeddings become rows of the index."""
+        """The recipe that makes rows of the index from frame embeddings."""
         return RowRecipe(
             segmenter=self.segmentation, aggregator=self.aggregation, fingerprint=self.segmentation_fingerprint
         )
@@ -126,7 +128,7 @@ def _identity(sampling: SamplingSettings) -> list[Settings | dict[str, Any]]:
 
 
 def plugins_of(config: RunConfig) -> tuple[Plugin, ...]:
-    """The sections of a configuration that name classes of other packages."""
+    """List the sections of a configuration that name classes of other packages."""
     parts = config.sampling.parts if isinstance(config.sampling, Composite) else (config.sampling,)
     return tuple(part for part in (*parts, config.encoder) if isinstance(part, Plugin))
 
@@ -156,7 +158,7 @@ def with_plugins(config: RunConfig) -> RunConfig:
 
 
 def load_run_config(path_or_name: str | Path | None = None, overrides: Iterable[str] = ()) -> RunConfig:
-    """Make a run's configuration of a YAML file and `a.b=c` overrides.
+    """Load a run's configuration from a YAML file and `a.b=c` overrides.
 
     Whether its stages fit together is not checked here (see `check_stages`): more settings may be laid over it.
 
@@ -211,7 +213,7 @@ def check_stages(config: RunConfig, origin: str = "configuration") -> RunConfig:
 
 
 def with_absolute_paths(config: RunConfig) -> RunConfig:
-    """The same configuration for a process with another working directory: its relative paths as they are meant here.
+    """Return the configuration with absolute paths, for a process with another working directory.
 
     URLs and what is no path stay.
     """
@@ -230,7 +232,7 @@ def with_absolute_paths(config: RunConfig) -> RunConfig:
 
 
 def to_yaml(config: RunConfig) -> str:
-    """The configuration with every default, as YAML that `load_run_config` reads."""
+    """Write the configuration with every default as YAML that `load_run_config` reads."""
     data = config.model_dump(mode="json")
     private = data.pop("library_private")
     if private is not None:
@@ -239,7 +241,7 @@ def to_yaml(config: RunConfig) -> str:
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schema of a configuration file, for editors."""
+    """Return the JSON Schema of configuration files, for editors."""
     schema = RunConfig.model_json_schema()
     fields = schema["properties"]
     path = fields["library"]

@@ -1,4 +1,4 @@
-"""Which run this is: an id by which its reports, metrics and log lines are told from those of others."""
+"""The id of the current run, which its reports, metrics and log lines carry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths and URIs as they are written: what kind one is, which are read, and what may be shown of one."""
+"""Classify paths and URIs, refuse those that are not read, and make names that may be shown."""
 
 from __future__ import annotations
 

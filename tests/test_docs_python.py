@@ -22,7 +22,7 @@ def place(tmp_path: Path, films: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(films / FILM, tmp_path / "videos")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr("pipeline.plugins._LOADED", {})
+    monkeypatch.setattr("pipeline.plugins.section._LOADED", {})
     for name in MODULE.findall(TEXT):
         monkeypatch.delitem(sys.modules, name, raising=False)
     return tmp_path

@@ -19,9 +19,11 @@ from typing import Any, ClassVar
 
 import pytest
 
-from pipeline.config import Settings, bundled_names, fingerprint
+from pipeline.config import Settings
+from pipeline.config_files import bundled_names
 from pipeline.encode import make_encoder
 from pipeline.errors import StoreError
+from pipeline.fingerprints import fingerprint
 from pipeline.run_config import RunConfig, load_run_config
 from pipeline.sampling import Composite, CutDetection, FixedRate, Keyframe, Novelty, SceneChange
 from pipeline.search.settings import Searching

@@ -112,7 +112,7 @@ def test_another_version_is_told_from_the_one_before(tmp_path, film, monkeypatch
     folder = str(tmp_path / "library")
     with Library.open(folder, overrides=[*OWN, "execution.executor=in_process"]) as library:
         list(library.index([film]))
-    monkeypatch.setattr("pipeline.plugins._LOADED", {})
+    monkeypatch.setattr("pipeline.plugins.section._LOADED", {})
     monkeypatch.setattr(getattr(plugin_examples, named), "revision", "2")
     with pytest.raises((ConfigError, FingerprintMismatchError), match=rf"plugin_examples:{named}"):
         Library.open(folder)
@@ -136,7 +136,7 @@ def test_the_version_of_a_distribution_counts_where_a_class_says_none(tmp_path, 
         "from plugin_examples import NoRevision\nclass Versioned(NoRevision):\n    every: int = 3\n"
     )
     monkeypatch.syspath_prepend(package)
-    monkeypatch.setattr("pipeline.plugins._distributions", pipeline_distributions())
+    monkeypatch.setattr("pipeline.plugins.checks._distributions", pipeline_distributions())
     sampling = load_run_config(None, ["sampling.strategy=plugin_versioned:Versioned"]).sampling
     assert sampling.version == "plugin-versioned 3.1"
 

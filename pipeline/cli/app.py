@@ -14,10 +14,11 @@ import click
 from pipeline.cli.commands.config import config
 from pipeline.cli.commands.cuts import cuts
 from pipeline.cli.commands.demo import demo
+from pipeline.cli.commands.doctor import doctor
 from pipeline.cli.commands.evaluate import evaluate
 from pipeline.cli.commands.experiment import experiment
 from pipeline.cli.commands.index import index
-from pipeline.cli.commands.index_upkeep import migrate, rebuild, verify
+from pipeline.cli.commands.index_maintenance import migrate, rebuild, verify
 from pipeline.cli.commands.jobs import jobs
 from pipeline.cli.commands.metadata import metadata
 from pipeline.cli.commands.remove import remove
@@ -25,7 +26,7 @@ from pipeline.cli.commands.runs import runs
 from pipeline.cli.commands.search import search
 from pipeline.cli.commands.submit import submit
 from pipeline.cli.commands.trust import trust
-from pipeline.cli.commands.videos import doctor, videos
+from pipeline.cli.commands.videos import videos
 from pipeline.cli.console.json_log import JsonFormatter, PlainFormatter, is_wanted
 from pipeline.errors import ConfigError, MomentseekError, QueryError, SourceError
 
@@ -37,7 +38,7 @@ _ALIKE = 0.6
 
 
 class _Commands(click.Group):
-    """Commands of which the nearest is suggested where one is misspelt."""
+    """A group of commands that suggests the nearest name for a misspelt one."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -65,7 +66,14 @@ def _show_version(ctx: click.Context, _option: click.Parameter, wanted: bool) ->
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Say which.")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
 @click.option("--debug", is_flag=True, envvar="MOMENTSEEK_DEBUG", help="Show tracebacks and the library's log.")
 @click.option("--log-json", is_flag=True, help="Log as JSON, as MOMENTSEEK_LOG_FORMAT=json does.")
 def momentseek(*, debug: bool, log_json: bool) -> None:
@@ -112,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
     0: all went well, also where a search finds nothing. 1: something failed. 2: the question or a setting is wrong.
-    130: interrupted. 143: told to end (SIGTERM).
+    130: interrupted. 143: ended by SIGTERM.
 
     Raises:
         Exception: Whatever went wrong, with --debug.
@@ -146,14 +154,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _alike(option: str, possibilities: Sequence[str]) -> list[str]:
-    """Those that are like an option; click compares the dashes, too, which all have."""
+    """Select the options similar to one; click also compares the dashes, which all have."""
     names = {possible.lstrip("-"): possible for possible in possibilities}
     near = difflib.get_close_matches(option.lstrip("-"), names, cutoff=_ALIKE)
     return [names[name] for name in near]
 
 
 def _hint_at_files(arguments: Sequence[str]) -> None:
-    """What begins with a dash is an option to every command, and may have been meant as a file."""
+    """Hint that an argument with a leading dash, read as an option, is the name of a file."""
     for name in arguments:
         if name.startswith("-") and os.path.lexists(name):
             _complain(f"{name!r} is a file here; write it as {'./' + name!r}", 2)

@@ -1,4 +1,4 @@
-"""What several commands ask for, and the library that it means."""
+"""Options that several commands share, and the library that they name."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from pipeline.library import Library
+    from pipeline.library.saved_config import SavedConfig
     from pipeline.run_config import RunConfig
 
 __all__ = [
@@ -32,11 +33,11 @@ in_library = click.option(
     envvar="MOMENTSEEK_LIBRARY",
     help="The library's folder; else MOMENTSEEK_LIBRARY, else the configuration's.",
 )
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, an object a line.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
 
 
 def configured(command: F) -> F:
-    """The options that say a configuration."""
+    """Add the options `--config` and `--set`."""
     overrides = click.option(
         "--set", "overrides", metavar="NAME=VALUE", multiple=True, help="Override a setting, as sampling.fps=2."
     )
@@ -47,52 +48,60 @@ def configured(command: F) -> F:
 
 
 def run_config(config: str | None, overrides: Sequence[str], library: str | None = None) -> RunConfig:
-    """The configuration that the options say."""
+    """Load the configuration that the options name."""
     from pipeline.run_config import check_stages, load_run_config
 
     return check_stages(load_run_config(config, [*overrides, *_placed(library)]), config or "configuration")
 
 
 def library_config(library: str | None, config: str | None, overrides: Sequence[str]) -> RunConfig:
-    """The configuration that the options say: a library's own holds unless another one is named."""
-    from pipeline.library.opening_config import config_of
+    """Load the configuration that the options name: the library's own unless another one is named."""
+    return _library_settings(library, config, overrides)[0]
+
+
+def _library_settings(
+    library: str | None, config: str | None, overrides: Sequence[str]
+) -> tuple[RunConfig, SavedConfig | None]:
+    """Load the configuration that the options name, and return the library's saved one if that was read."""
+    from pipeline.library.saved_config import SavedConfig, config_of
     from pipeline.run_config import RunConfig, check_stages
 
     if config is not None or library == "":
-        return run_config(config, overrides, library)
+        return run_config(config, overrides, library), None
     place = library or RunConfig().library
-    return check_stages(config_of(place, overrides), f"the library {place!r}")
+    saved = SavedConfig(place)
+    return check_stages(config_of(place, overrides, saved=saved), f"the library {place!r}"), saved
 
 
 def open_library(library: str | None, config: str | None = None, overrides: Sequence[str] = ()) -> Library:
-    """The library that the options say."""
+    """Open the library that the options name."""
     from pipeline.library import Library
 
-    return Library.open(library_config(library, config, overrides))
+    settings, saved = _library_settings(library, config, overrides)
+    return Library.open(settings, saved=saved)
 
 
 def library_for(library: str | None, config: str | None, overrides: Sequence[str], sources: Sequence[str]) -> Library:
-    """The library that the options say, for sources that were typed: it may ask their hosts, private ones included."""
+    """Open the library for typed sources: their hosts may be contacted, private ones included."""
     from pipeline.io.named_hosts import with_named_hosts
     from pipeline.library import Library
 
-    settings = library_config(library, config, overrides)
+    settings, saved = _library_settings(library, config, overrides)
     fetching = with_named_hosts(settings.fetching, sources)
-    return Library.open(settings.model_copy(update={"fetching": fetching}))
+    return Library.open(settings.model_copy(update={"fetching": fetching}), saved=saved)
 
 
 def require_library(library: str | None, config: str | None = None, overrides: Sequence[str] = ()) -> Library:
-    """The same, where it must be there already: asking must not leave an empty one behind.
+    """Open a library that must exist, so that searching never creates an empty one.
 
     Raises:
         QueryError: There is none.
     """
     from pipeline.errors import QueryError
-    from pipeline.library.saved_config import read_library_file
 
     opened = open_library(library, config, overrides)
-    place = opened.config.library
-    if read_library_file(place) is None:
+    if opened.saved_config() is None:
+        place = opened.config.library
         opened.close()
         raise QueryError(f"there is no library {place!r}; make one with: momentseek index VIDEOS --library {place}")
     return opened

@@ -1,4 +1,4 @@
-"""A question from the command line: its options, in the order in which they are said, make one `Query`."""
+"""The options of a question, which make one `Query` in the order in which they are given."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.cli.selection_options import metadata_of
 if TYPE_CHECKING:
     from pipeline.search import Query
 
-__all__ = ["Asked", "InOrder", "question_options"]
+__all__ = ["OrderedCommand", "QuestionInput", "question_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,8 +23,8 @@ _ORDER = f"{__name__}.order"
 _POINTS = re.compile(r"([\d:.]*)(?:(-)([\d:.]*))?")
 
 
-class InOrder(click.Command):
-    """A command that keeps in which order its options were said."""
+class OrderedCommand(click.Command):
+    """A command that records the order of its options."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments, and keep the order in the context."""
@@ -43,8 +43,8 @@ def _time(text: str) -> float:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the command line asks: one question, or a file of them.
+class QuestionInput:
+    """The question or the file of questions from the command line.
 
     Attributes:
         query: The question.
@@ -60,22 +60,20 @@ class Asked:
 _JSON_FILE = click.File("rb")
 _OPTIONS = (
     click.argument("text", nargs=-1),
-    click.option("--and", "also", metavar="TEXT", multiple=True, help="Shows this, too, in the same picture."),
-    click.option("--not", "without", metavar="TEXT", multiple=True, help="Doesn't show this."),
-    click.option("--image", "images", metavar="FILE", multiple=True, help="Looks like this picture."),
+    click.option("--and", "also", metavar="TEXT", multiple=True, help="The same picture also shows this."),
+    click.option("--not", "without", metavar="TEXT", multiple=True, help="The picture does not show this."),
+    click.option("--image", "images", metavar="FILE", multiple=True, help="Looks like this image."),
     click.option("--clip", "parts", metavar="FILE[@FROM-TO]", multiple=True, help="Looks like this part of a video."),
     click.option(
-        "--like", metavar="VIDEO[@TIME|@FROM-TO]", multiple=True, help="Looks like this, of a video of the library."
+        "--like", metavar="VIDEO[@TIME|@FROM-TO]", multiple=True, help="Looks like this part of a library's video."
     ),
-    click.option(
-        "--then", metavar="TEXT", multiple=True, help="Then this comes; options behind say more of it, as --within."
-    ),
+    click.option("--then", metavar="TEXT", multiple=True, help="A later step; the options after it apply to it."),
     click.option(
         "--within",
         type=_time,
         metavar="TIME",
         multiple=True,
-        help="Most time before the --then that it follows begins.",
+        help="Longest time until the preceding --then begins.",
     ),
     click.option("--none", is_flag=True, help="List the videos and stretches in which nothing reaches the score."),
     click.option("--at-least", metavar="N", type=click.IntRange(1), help="Only videos with so many such moments."),
@@ -95,24 +93,28 @@ _OPTIONS = (
     click.option(
         "--to", "recorded_to", metavar="DATE", help="Only what was recorded before that time, or on that date."
     ),
-    click.option("--per-video", metavar="N", type=click.IntRange(1), help="Most moments of one video."),
+    click.option("--per-video", metavar="N", type=click.IntRange(1), help="Maximum number of moments from one video."),
     click.option(
         "--min-score",
         metavar="SCORE",
         type=click.FloatRange(0, 1),
-        help="Least score; else the configuration's number.",
+        help="Lowest score; by default the configuration's.",
     ),
     click.option(
-        "--top", "-n", metavar="N", type=click.IntRange(1, 1000), help="Most moments; else the configuration's number."
+        "--top",
+        "-n",
+        metavar="N",
+        type=click.IntRange(1, 1000),
+        help="Maximum number of moments; by default the configuration's.",
     ),
-    click.option("--page", metavar="N", type=click.IntRange(1), help="Which page of so many moments, from 1."),
-    click.option("--refine", is_flag=True, help="Decode the videos again, and say where moments end to the frame."),
+    click.option("--page", metavar="N", type=click.IntRange(1), help="Page of the answer, counted from 1."),
+    click.option("--refine", is_flag=True, help="Decode the videos again to find the ends of moments to the frame."),
     click.option("--query", type=_JSON_FILE, metavar="FILE.json", help="A whole question as JSON; - for stdin."),
     click.option(
         "--queries",
         type=_JSON_FILE,
         metavar="FILE.jsonl",
-        help="Many, one a line; the answers are JSON, one a line, too.",
+        help="Many questions, one per line; answers are printed as JSON, one per line.",
     ),
 )
 _NAMES = (
@@ -125,21 +127,21 @@ _PAGING = ("top", "page")
 
 
 def question_options(command: F) -> F:
-    """The options that say a question; the command, an `InOrder`, gets them as one `asked`."""
+    """Add the options of a question to an `OrderedCommand`, which receives them as one `question`."""
 
     @functools.wraps(command)
-    def asking(**given: Any) -> Any:
+    def with_question(**given: Any) -> Any:
         said = {name: given.pop(name) for name in _NAMES}
-        return command(asked=_asked(said, click.get_current_context().meta[_ORDER]), **given)
+        return command(question=_question_input(said, click.get_current_context().meta[_ORDER]), **given)
 
-    asking_with_options: Any = asking
+    decorated: Any = with_question
     for option in reversed(_OPTIONS):
-        asking_with_options = option(asking_with_options)
-    wrapped: F = asking_with_options
+        decorated = option(decorated)
+    wrapped: F = decorated
     return wrapped
 
 
-def _asked(said: Mapping[str, Any], order: Sequence[click.Option]) -> Asked:
+def _question_input(said: Mapping[str, Any], order: Sequence[click.Option]) -> QuestionInput:
     from pipeline.search import as_query, read_query
 
     paging = {name: said[name] for name in _PAGING if said[name] is not None}
@@ -151,11 +153,11 @@ def _asked(said: Mapping[str, Any], order: Sequence[click.Option]) -> Asked:
         if others:
             raise click.UsageError(f"--{name} says whole questions; leave out {', '.join(dict.fromkeys(others))}")
         if name == "queries":
-            return Asked(None, said["queries"], paging)
+            return QuestionInput(None, said["queries"], paging)
         file = said["query"]
         origin = str(getattr(file, "name", "standard input"))
-        return Asked(as_query(read_query(file.read(), origin), paging), None, {})
-    return Asked(_query(said, order), None, {})
+        return QuestionInput(as_query(read_query(file.read(), origin), paging), None, {})
+    return QuestionInput(_query(said, order), None, {})
 
 
 def _query(said: Mapping[str, Any], order: Sequence[click.Option]) -> Query:
@@ -175,7 +177,7 @@ def _query(said: Mapping[str, Any], order: Sequence[click.Option]) -> Query:
 
 
 def _steps(said: Mapping[str, Any], order: Sequence[click.Option]) -> list[dict[str, Any]]:
-    """What is asked for one after another, as JSON: an option belongs to the --then before it."""
+    """Build the steps of a question, as JSON: an option belongs to the --then before it."""
     kinds: dict[str, Callable[[str], Any]] = {
         "also": lambda text: {"text": text},
         "images": lambda uri: {"image": uri},
@@ -196,14 +198,14 @@ def _steps(said: Mapping[str, Any], order: Sequence[click.Option]) -> list[dict[
         elif name != "within":
             steps[-1]["shows"].append(kinds[name](value))
         elif len(steps) == 1 or "within" in steps[-1]:
-            raise click.UsageError("--within says how soon a --then begins; write it once, behind that --then")
+            raise click.UsageError("--within says how soon a --then begins; write it once, after that --then")
         else:
             steps[-1]["within"] = value
     return steps
 
 
 def _part(kind: str, value: str) -> dict[str, Any]:
-    """A term from NAME@FROM-TO, NAME@TIME or NAME; what is behind the last @ and is no time belongs to the name."""
+    """Parse a term: NAME@FROM-TO, NAME@TIME or NAME. Text after the last @ is parsed as a time range if possible."""
     from pipeline.timecode import parse_seconds
 
     name, at, tail = value.rpartition("@")

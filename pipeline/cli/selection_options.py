@@ -1,4 +1,4 @@
-"""The options by which a command selects videos of a library."""
+"""The options that select videos of a library."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def selecting(command: F) -> F:
-    """The arguments `names`, `where` and `missing`: which videos are meant."""
+    """Add the arguments `names`, `where` and `missing`, which select videos."""
     names = click.argument("names", nargs=-1, metavar="[VIDEO...]")
     where = click.option(
         "--where", metavar="NAME=VALUE", multiple=True, help="Only videos with this metadata, as camera=gate."
@@ -56,7 +56,7 @@ def metadata_of(entries: Sequence[str], option: str) -> dict[str, Scalar]:
 
 
 def selected(library: Library, names: Sequence[str], where: Sequence[str], *, missing: bool) -> SelectedVideos:
-    """The videos that the options select; where nothing has the metadata, standard error says what there is."""
+    """Select the videos that the options name; if none has the metadata, print a hint to standard error."""
     from pipeline.search.filters.metadata import metadata_hint
 
     wanted = metadata_of(where, "--where")
@@ -73,7 +73,7 @@ def selected(library: Library, names: Sequence[str], where: Sequence[str], *, mi
 
 
 def lost_folders(records: Sequence[VideoRecord]) -> list[str]:
-    """Folders of the videos' files that are not there themselves: a disk may not be mounted."""
+    """List missing folders of the videos' files: a disk may not be mounted."""
     from pipeline.uris import is_remote
 
     places = {str(Path(name).parent) for record in records for name in record.names if not is_remote(name)}
@@ -81,7 +81,7 @@ def lost_folders(records: Sequence[VideoRecord]) -> list[str]:
 
 
 def record_json(record: VideoRecord) -> dict[str, Any]:
-    """A video's record as JSON can hold it."""
+    """Convert a video's record to JSON values."""
     return {
         "video_id": record.video_id,
         "names": list(record.names),

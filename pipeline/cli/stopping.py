@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a batch runs."""
+"""Handle Ctrl-C and SIGTERM while a batch runs."""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline import allocator
-from pipeline.config import fingerprint
 from pipeline.encode.architecture import Architecture, architecture_of, content_hash, register, resolved
 from pipeline.encode.checkpoint import check_weights_file
 from pipeline.encode.device import Precision, select_device, select_precision
@@ -22,6 +21,7 @@ from pipeline.encode.requirements import check_packages
 from pipeline.encode.settings import Encoding
 from pipeline.encode.weights import name_of, unavailable, weights_file
 from pipeline.errors import EncoderError
+from pipeline.fingerprints import fingerprint
 
 if TYPE_CHECKING:
     import torch

@@ -9,10 +9,11 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Discriminator, Field, Tag
 
-from pipeline.config import PLUGIN_TAG, Settings, fingerprint
+from pipeline.config import PLUGIN_TAG, Settings
 from pipeline.encode.protocol import Encoder, OpenEncoder, Preprocessing
 from pipeline.encode.settings import Encoding
 from pipeline.errors import EncoderError
+from pipeline.fingerprints import fingerprint
 from pipeline.plugins import Plugin, Seam, missing_members
 
 __all__ = ["ENCODERS", "EncoderSettings", "PluginEncoder", "encoder_faults"]

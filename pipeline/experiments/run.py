@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from pipeline.config import fingerprint
 from pipeline.encode import EncoderSettings, OpenEncoder, make_encoder
 from pipeline.errors import ExecutionError, QueryError
 from pipeline.evaluate import LabelledQuery, OnSearch, evaluate, read_labelled
@@ -20,6 +19,7 @@ from pipeline.experiments.results import ExperimentResult, VariantResult, read_r
 from pipeline.experiments.scored_library import ScoredLibrary, selected_videos
 from pipeline.experiments.settings import Experiment, Variant
 from pipeline.experiments.stores import StoreView
+from pipeline.fingerprints import fingerprint
 from pipeline.search.filters.video_names import match_videos
 from pipeline.sources import expand
 from pipeline.types import Source, VideoRecord

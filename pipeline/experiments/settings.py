@@ -14,9 +14,11 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.bundled import PACKAGES_FOLDER, is_bundled_config
-from pipeline.config import Settings, bundled_names, bundled_path, fingerprint, load_mapping, merged, validate
+from pipeline.config import Settings, merged, validate
+from pipeline.config_files import bundled_names, bundled_path, load_mapping
 from pipeline.errors import ConfigError
 from pipeline.evaluate import MATCHING_RULE
+from pipeline.fingerprints import fingerprint
 from pipeline.run_config import RunConfig, check_stages, load_run_config, with_plugins
 
 __all__ = ["Experiment", "Variant", "load_experiment"]

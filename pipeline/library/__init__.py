@@ -1,4 +1,4 @@
-"""A library of indexed videos, and all that belongs to it.
+"""The public class `Library`, and the modules that it is made of.
 
 `Library` is loaded when it is first used, so that a module of this package can be imported alone.
 """

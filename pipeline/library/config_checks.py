@@ -1,4 +1,4 @@
-"""Whether a configuration fits the library that it names."""
+"""Check that a configuration fits the library that it names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 from pipeline.encode import Encoder, Encoding, OpenClipEncoder, encoder_faults
 from pipeline.errors import ConfigError, FingerprintMismatchError, SourceError, StoreError
 from pipeline.execution import is_on_cluster
-from pipeline.library.saved_config import LibraryFile, read_library_file
+from pipeline.library.saved_config import LibraryFile
 from pipeline.plugins import Plugin
 from pipeline.run_config import RunConfig, plugins_of
 from pipeline.sampling.plugin import SAMPLERS
@@ -20,11 +20,12 @@ from pipeline.uris import public_name
 __all__ = ["check_dates", "check_encoder", "check_encoder_object", "check_sampling", "check_weights"]
 
 
-def check_encoder(config: RunConfig, encoder: Encoder, *, has_own: bool) -> None:
+def check_encoder(config: RunConfig, saved: LibraryFile | None, encoder: Encoder, *, has_own: bool) -> None:
     """Refuse another encoder than the library's videos were made with, and frames that this version would not choose.
 
     Args:
         config: Names the library.
+        saved: The library's saved configuration; None if it has none yet.
         encoder: The one that is to be used.
         has_own: Whether the configuration says it.
 
@@ -32,16 +33,15 @@ def check_encoder(config: RunConfig, encoder: Encoder, *, has_own: bool) -> None
         ConfigError: The library holds videos whose frames were chosen otherwise than this version would.
         FingerprintMismatchError: The library holds another encoder's vectors; both are named.
     """
-    kept = read_library_file(config.library)
-    if kept is None:
+    if saved is None:
         return
-    _check_version(kept)
-    if has_own and kept.config.encoder == config.encoder and isinstance(config.encoder, Encoding):
+    _check_version(saved)
+    if has_own and saved.config.encoder == config.encoder and isinstance(config.encoder, Encoding):
         return
-    if kept.encoder_fingerprint != encoder.fingerprint and _holds_videos(kept):
+    if saved.encoder_fingerprint != encoder.fingerprint and _holds_videos(saved):
         raise FingerprintMismatchError(
-            f"the library {config.library!r} was made with encoder {kept.encoder_description}"
-            f" [{kept.encoder_fingerprint}], and this is encoder {encoder.description}"
+            f"the library {config.library!r} was made with encoder {saved.encoder_description}"
+            f" [{saved.encoder_fingerprint}], and this is encoder {encoder.description}"
             f" [{encoder.fingerprint}]; their vectors cannot be compared. Open it without a configuration to"
             " use its own encoder, or choose another library for this one"
         )
@@ -61,7 +61,7 @@ def check_encoder_object(encoder: Encoder) -> None:
         raise ConfigError(f"{type(encoder).__name__} is no encoder: {'; '.join(faults)}")
 
 
-def check_weights(config: RunConfig, encoder: Encoder) -> None:
+def check_weights(config: RunConfig, saved: LibraryFile | None, encoder: Encoder) -> None:
     """Refuse to begin a library whose model cannot be had, before anything of it is written.
 
     A library that holds videos is not looked at: a batch may be about videos that it knows, which needs no model. Nor
@@ -74,33 +74,31 @@ def check_weights(config: RunConfig, encoder: Encoder) -> None:
     is_elsewhere = config.execution.executor == "ray" and is_on_cluster(config.execution)
     if is_elsewhere or not isinstance(encoder, OpenClipEncoder):
         return
-    kept = read_library_file(config.library)
-    if kept is None or not _holds_videos(kept):
+    if saved is None or not _holds_videos(saved):
         encoder.find_weights()
 
 
-def check_sampling(config: RunConfig) -> None:
+def check_sampling(config: RunConfig, saved: LibraryFile | None) -> None:
     """Refuse another sampling than the library's videos were made with.
 
     Raises:
         ConfigError: The library holds videos that were sampled otherwise, or by a version that chose frames otherwise.
     """
-    kept = read_library_file(config.library)
-    if kept is None:
+    if saved is None:
         return
-    _check_version(kept)
-    if _sampled_by(kept) != config.sampling_fingerprint and _holds_videos(kept):
+    _check_version(saved)
+    if _sampled_by(saved) != config.sampling_fingerprint and _holds_videos(saved):
         raise ConfigError(
-            f"the library {config.library!r} was sampled otherwise ({_sampling(kept.config)}) than this"
+            f"the library {config.library!r} was sampled otherwise ({_sampling(saved.config)}) than this"
             f" configuration says ({_sampling(config)}); open it without a configuration, or choose another"
             " library for this one"
         )
 
 
-def _sampled_by(kept: LibraryFile) -> str:
+def _sampled_by(saved: LibraryFile) -> str:
     """The sampling's identity; that of a sampler that this process does not use is as the library's file has it."""
-    is_usable = all(sampler.is_loaded for sampler in _plugin_samplers(kept.config))
-    return kept.config.sampling_fingerprint if is_usable else kept.sampling_fingerprint
+    is_usable = all(sampler.is_loaded for sampler in _plugin_samplers(saved.config))
+    return saved.config.sampling_fingerprint if is_usable else saved.sampling_fingerprint
 
 
 def _plugin_samplers(config: RunConfig) -> list[Plugin]:
@@ -124,25 +122,25 @@ def check_dates(sources: Iterable[Source], recorded_at: str) -> None:
             raise SourceError(f"{public_name(source.uri)}: metadata {error}") from error
 
 
-def _check_version(kept: LibraryFile) -> None:
-    if kept.sampling_fingerprint == _sampled_by(kept) or not _holds_videos(kept):
+def _check_version(saved: LibraryFile) -> None:
+    if saved.sampling_fingerprint == _sampled_by(saved) or not _holds_videos(saved):
         return
-    samplers = [f"{sampler.class_path} ({sampler.version})" for sampler in _plugin_samplers(kept.config)]
+    samplers = [f"{sampler.class_path} ({sampler.version})" for sampler in _plugin_samplers(saved.config)]
     if samplers:
         raise ConfigError(
-            f"the library {kept.config.library!r} was sampled by another version than the present one of"
+            f"the library {saved.config.library!r} was sampled by another version than the present one of"
             f" {' and '.join(samplers)}, or by an earlier momentseek; install that version, or index the videos again"
             " into another library"
         )
     raise ConfigError(
-        f"the library {kept.config.library!r} was made by a version of momentseek that chose frames otherwise than"
+        f"the library {saved.config.library!r} was made by a version of momentseek that chose frames otherwise than"
         " this one does; go on with that version, or index the videos again into another library"
     )
 
 
-def _holds_videos(kept: LibraryFile) -> bool:
-    """Whether there are any: a library whose first batch failed, as for want of weights, may still change its model."""
-    store = ParquetStore(kept.config.library, kept.sampling_fingerprint, kept.encoder_fingerprint)
+def _holds_videos(saved: LibraryFile) -> bool:
+    """Whether the library holds videos: until the first is indexed, as without weights, its model may still change."""
+    store = ParquetStore(saved.config.library, saved.sampling_fingerprint, saved.encoder_fingerprint)
     with suppress(StoreError):
         return next(store.records(), None) is not None
     return True

@@ -1,4 +1,4 @@
-"""Whether a library's index has all of its videos."""
+"""Detect videos that a library stores but its index lacks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipeline.errors import MomentIndexError, QueryError, StoreError
 from pipeline.index import MemoryIndex, MomentIndex
 from pipeline.library.index_handle import check_writable
 from pipeline.library.index_place import index_place, move_command, set_elsewhere
-from pipeline.library.saved_config import read_library_file
+from pipeline.library.saved_config import SavedConfig
 from pipeline.run_config import RunConfig
 from pipeline.search.answer import Incomplete
 from pipeline.store import ParquetStore
@@ -27,15 +27,17 @@ class IndexCoverage:
 
     Args:
         config: Of the library.
+        saved: The library's saved configuration, which says where its index is.
     """
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(self, config: RunConfig, saved: SavedConfig) -> None:
         self._config = config
+        self._saved = saved
         self._found: Incomplete | None = None
         self._counted_at: float | None = None
 
     def forget(self) -> None:
-        """Count again when asked next."""
+        """Discard the last count."""
         self._counted_at = None
 
     def check_not_empty(self, index: MomentIndex, store: ParquetStore) -> None:
@@ -55,7 +57,7 @@ class IndexCoverage:
         raise MomentIndexError(f"{videos} stored, this index is empty: {self._remedy(index)}")
 
     def lacking(self, index: MomentIndex, store: ParquetStore) -> Incomplete | None:
-        """What the index lacks; None if it has as many videos as are stored.
+        """Count the videos that the index lacks; None if it has as many as are stored.
 
         Raises:
             MomentIndexError: The index cannot be counted.
@@ -72,10 +74,10 @@ class IndexCoverage:
 
     def _remedy(self, index: MomentIndex) -> str:
         config = self._config
-        kept = read_library_file(config.library)
-        if kept is not None and index_place(kept.config) != index_place(config):
-            there = index_place(kept.config)
-            way = set_elsewhere(kept.config, config)
+        saved = self._saved.read()
+        if saved is not None and index_place(saved.config) != index_place(config):
+            there = index_place(saved.config)
+            way = set_elsewhere(saved.config, config)
             return f"the library's index is in {there}; {way}, or move it: {move_command(config)}"
         if isinstance(index, MemoryIndex):
             return "open the library again"

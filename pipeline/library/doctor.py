@@ -1,4 +1,4 @@
-"""Whether all that momentseek needs works here, and what to do where it doesn't."""
+"""Examine this machine and a library for `momentseek doctor`: what works, what does not, and how to fix it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _FEW_SHARED_GIB, _FEW_DISK_GIB = 1.0, 2.0
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found of one thing.
+    """The result of one check.
 
     Attributes:
         what: The thing.
@@ -61,7 +61,7 @@ class Finding:
 
 
 def examine(config: RunConfig, refused: UntrustedLibraryError | None = None) -> Iterator[Finding]:
-    """Look at everything in turn, with no download and nothing left behind; a minute at most.
+    """Run all checks in turn, without downloads and without leaving files behind; takes a minute at most.
 
     Args:
         config: What is examined.

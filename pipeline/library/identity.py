@@ -1,4 +1,4 @@
-"""Which library this is, wherever it lies: `library-id.json` in its folder, written once.
+"""Reads and assigns a library's identity, `library-id.json` in its folder; it is written once and moves with it.
 
 A collection on a Milvus server is named after it and notes it, so that two libraries never write into one.
 """
@@ -25,14 +25,14 @@ _ID = re.compile(r"[A-Za-z0-9_]{1,64}")
 
 @dataclass(frozen=True)
 class LibraryId:
-    """A library's identity, and where it lay when it was given."""
+    """A library's identity, and the folder in which it was assigned."""
 
     id: str
     place: str
 
 
 def read_library_id(library: str) -> LibraryId | None:
-    """A library's identity; None where it has none yet.
+    """Read a library's identity; None if it has none yet.
 
     Raises:
         ConfigError: It is a copy, and the library that it was copied from is still there.
@@ -56,7 +56,7 @@ def read_library_id(library: str) -> LibraryId | None:
 
 
 def claim_library_id(library: str) -> LibraryId:
-    """A library's identity, given now if it has none; of several who ask at once all get the same.
+    """Read a library's identity, or assign one; concurrent callers all get the same.
 
     Raises:
         ConfigError: It is a copy, and the library that it was copied from is still there.
@@ -75,7 +75,7 @@ def claim_library_id(library: str) -> LibraryId:
 
 
 def local_folder(library: str) -> Path | None:
-    """The folder of a library on this disk; None for one that is elsewhere."""
+    """Return the local folder of a library; None if it is at a remote URL."""
     scheme, separator, path = library.partition("://")
     if separator and scheme not in ("file", "local"):
         return None

@@ -1,4 +1,4 @@
-"""The index of a library: where it is, whose it is, and that it is open once."""
+"""Opens a library's index once, checks its owner, and discards a damaged one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 class LibraryIndex:
-    """Opens a library's index when it is first asked for, and holds it until `close`.
+    """Opens a library's index on first use, and keeps it open until `close`.
 
     Args:
         config: What the library is.
@@ -35,7 +35,7 @@ class LibraryIndex:
         self._has_id = False
 
     def open(self, fill: Callable[[MomentIndex], object]) -> MomentIndex:
-        """The open index.
+        """Open the index, or return the one that is open.
 
         Args:
             fill: Puts all that the library has into one that is in memory, and new.
@@ -67,7 +67,7 @@ class LibraryIndex:
         return index
 
     def _read_only(self, folder: Path, fill: Callable[[MomentIndex], object]) -> MomentIndex:
-        """An index for a library that is only read: as it lies there, or else made of the frame embeddings."""
+        """Open the index of a read-only library, or else build one in memory from the frame embeddings."""
         if folder.exists():
             try:
                 return open_index(self._config.index, folder=folder, owner=self._owner())
@@ -80,7 +80,7 @@ class LibraryIndex:
         return index
 
     def claim(self) -> bool:
-        """See that the library has an identity before its index is written; whether it was given one now.
+        """Assign the library an identity before its index is written, if it needs one; True if it was assigned now.
 
         One that is open is closed then: it was opened for nobody.
 
@@ -95,7 +95,7 @@ class LibraryIndex:
         return True
 
     def discard(self, damage: IndexDamagedError) -> None:
-        """Remove the files of the library's own index, which are damaged; all that is in it can be made again.
+        """Remove the damaged files of the library's own index; the index can be rebuilt from the store.
 
         Args:
             damage: What opening or reading it raised.
@@ -111,7 +111,7 @@ class LibraryIndex:
             discard(folder)
 
     def close(self) -> None:
-        """Give the index back; closing twice is harmless."""
+        """Close the index; closing twice is harmless."""
         if self._index is not None:
             self._index.close()
             self._index = None
@@ -128,18 +128,18 @@ class LibraryIndex:
         return Owner(fingerprint, description, known.id if known is not None else uuid.uuid4().hex[:12], library)
 
     def _is_elsewhere(self) -> bool:
-        """Whether it lies outside of the library, where those of other libraries can be too."""
+        """Whether the index lies outside the library, where other libraries may keep theirs."""
         return self._config.index.backend != "memory" and self._config.index.uri is not None
 
 
 def index_folder(library: str) -> Path | None:
-    """Where Milvus Lite's folder is; None for a library that is no local folder."""
+    """Return the folder of Milvus Lite; None for a library that is no local folder."""
     folder = local_folder(library)
     return None if folder is None else folder / "index"
 
 
 def check_writable(library: str) -> None:
-    """Refuse to begin what writes to a library that this user can only read.
+    """Refuse to write to a library that this user can only read.
 
     Raises:
         StoreError: Its folder is there, and cannot be written to.

@@ -1,17 +1,15 @@
-"""A library of indexed videos: what most programs need of momentseek."""
+"""The public class `Library`: index videos, and search them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.encode import Encoder, OpenEncoder, make_encoder
-from pipeline.errors import IndexDamagedError, QueryError, StoreError
-from pipeline.index import MomentIndex
+from pipeline.errors import QueryError
 from pipeline.library.config_checks import (
     check_dates,
     check_encoder,
@@ -19,40 +17,25 @@ from pipeline.library.config_checks import (
     check_sampling,
     check_weights,
 )
-from pipeline.library.coverage import IndexCoverage
-from pipeline.library.index_handle import LibraryIndex, check_writable
+from pipeline.library.index_handle import check_writable
 from pipeline.library.index_place import check_index_place
-from pipeline.library.maintenance import Comparison, OnVideo, Rebuilt, Removed, compare, rebuild, remove
-from pipeline.library.migration import fill_elsewhere, target_of
-from pipeline.library.opening_config import config_of
-from pipeline.library.privacy import apply_privacy, keep_privacy, remembered_privacy
-from pipeline.library.saved_config import LibraryFile, write_library_file
-from pipeline.library.videos import (
-    SelectedVideos,
-    change_metadata,
-    find_video,
-    removable_id,
-    select_videos,
-    with_changes,
-)
-from pipeline.library.wiring import indexed_videos, searcher_of
-from pipeline.run_config import RunConfig, check_classes, check_stages
+from pipeline.library.indexed_library import IndexedLibrary
+from pipeline.library.privacy import apply_privacy, keep_privacy
+from pipeline.library.saved_config import SavedConfig, config_of
+from pipeline.library.wiring import searcher_of
+from pipeline.run_config import RunConfig, check_stages
 from pipeline.search import Answer, Query, Searcher, as_query
-from pipeline.search.answer import Incomplete
-from pipeline.search.filters.video_names import VideoNames
-from pipeline.store import FailureLog, ParquetStore
-from pipeline.types import FailedSource, FrameEmbeddings, Moment, Scalar, Source, VideoRecord, VideoReport
-from pipeline.video import IndexedVideos
+from pipeline.store import FailureLog
+from pipeline.types import Moment, Scalar, Source, VideoReport
 
 if TYPE_CHECKING:
     from pipeline.execution import Executor, OnProgress, Stages, StopRequest
-    from pipeline.runs.log import RunLog
 
-__all__ = ["Library", "Removed"]
+__all__ = ["Library"]
 
 
-class Library:
-    """Videos, their frame embeddings and their index, in one folder. A context manager.
+class Library(IndexedLibrary):
+    """A folder of indexed videos: their frame embeddings and their index. A context manager.
 
     Nothing is loaded before it is needed: listing videos takes no model, and searching no decoder. Milvus Lite lets one
     process in at a time, from the first search, `index` or `remove` until `close`.
@@ -60,6 +43,7 @@ class Library:
     Args:
         config: What the library is and does; `Library.open` finds it for a folder.
         encoder: In place of the configuration's.
+        saved: The library's saved configuration, if it was read already.
 
     Attributes:
         last_run_id: Of the latest run that `index` began here; None where it has begun none.
@@ -68,15 +52,11 @@ class Library:
         ConfigError: A part of the configuration is of a class that a file cannot name.
     """
 
-    def __init__(self, config: RunConfig, *, encoder: Encoder | None = None) -> None:
-        self.config = check_classes(config)
-        self._encoder: Encoder = encoder or make_encoder(config.encoder)
+    def __init__(self, config: RunConfig, *, encoder: Encoder | None = None, saved: SavedConfig | None = None) -> None:
+        super().__init__(config, encoder or make_encoder(config.encoder), saved)
         self._is_callers_encoder = encoder is not None
         self._model: OpenEncoder | None = None
-        self._index = LibraryIndex(config, self._encoder)
-        self._coverage = IndexCoverage(config)
         self._searcher: Searcher | None = None
-        self._names = VideoNames()
         self.last_run_id: str | None = None
 
     @classmethod
@@ -86,32 +66,27 @@ class Library:
         *,
         overrides: Iterable[str] = (),
         encoder: Encoder | None = None,
+        saved: SavedConfig | None = None,
     ) -> Library:
-        """Open a library, or begin one.
+        """Open a library, or create one.
 
         Args:
             location: A library's folder or URL: it knows its own configuration, and a new one gets the defaults. Or a
                 configuration, which names the library. None for the default configuration.
             overrides: `a.b=c` settings laid over the configuration.
             encoder: In place of the configuration's.
+            saved: The library's saved configuration, if it was read already; it is then not read again.
 
         Raises:
             ConfigError: A setting is wrong, or the library was made by a version that this one cannot go on from.
             FingerprintMismatchError: The library was made with another encoder.
         """
-        library = cls(config_of(location, overrides), encoder=encoder)
-        check_encoder(library.config, library._encoder, has_own=encoder is None)
+        if saved is None and location is not None and not isinstance(location, RunConfig):
+            saved = SavedConfig(str(location))
+        library = cls(config_of(location, overrides, saved=saved), encoder=encoder, saved=saved)
+        check_encoder(library.config, library.saved_config(), library._encoder, has_own=encoder is None)
         keep_privacy(library.config)
         return library
-
-    def __repr__(self) -> str:
-        return f"Library({self.config.library!r}, {self._encoder.description})"
-
-    def __enter__(self) -> Library:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
     def index(
         self,
@@ -121,7 +96,7 @@ class Library:
         on_progress: OnProgress | None = None,
         stop: StopRequest | None = None,
     ) -> Iterator[VideoReport]:
-        """Index videos; iterate over the result to make it happen: one report a source, as they end.
+        """Index videos lazily: iterate over the result, which yields a report for each source as it ends.
 
         Args:
             sources: Paths or URIs, with metadata where they are a `Source`.
@@ -149,11 +124,11 @@ class Library:
         began = time.monotonic()
         if self._is_callers_encoder and executor is None:
             check_encoder_object(self._encoder)
-        check_sampling(self.config)
+        check_sampling(self.config, self.saved_config())
         check_writable(self.config.library)
-        check_index_place(self.config)
+        check_index_place(self.config, self.saved_config())
         if executor is None:
-            check_weights(self.config, self._encoder)
+            check_weights(self.config, self.saved_config(), self._encoder)
         apply_privacy(self.config)
         # All are named before anything is done: a manifest may turn out to be broken at its end.
         batch = [source if isinstance(source, Source) else Source(str(source)) for source in sources]
@@ -174,7 +149,7 @@ class Library:
             self._forget()
 
     def ask(self, question: str | Query) -> Answer:
-        """Answer a question: what is asked for, and the moments that answer it, how many, and why these.
+        """Answer a question: return the query, the moments that match it, their number, and an explanation.
 
         Args:
             question: A text, or all that can be said of a question.
@@ -193,12 +168,12 @@ class Library:
     def ask_all(self, questions: Iterable[str | Query]) -> Iterator[Answer]:
         """Answer many questions, in order and as the answers are taken; their texts are embedded together.
 
-        For that, up to 64 questions are taken before the first of them is answered: who asks by the last answer what
-        comes next uses `ask`.
+        For that, up to 64 questions are taken before the first of them is answered. If a question depends on the
+        previous answer, use `ask`.
 
         Raises:
-            MomentseekError: As `ask` does, when all questions before that one are answered; those behind it are not. Of
-                one that is malformed, before those it was taken with.
+            MomentseekError: As `ask` does, when all questions before that one are answered; later ones are not. A
+                malformed one raises before those that it was taken with.
         """
         return map(self._with_coverage, self.searcher().ask_all(map(as_query, questions)))
 
@@ -211,7 +186,7 @@ class Library:
         metadata: Mapping[str, Scalar] | None = None,
         min_score: float | None = None,
     ) -> list[Moment]:
-        """The moments that answer a question, best first; ties by video id and start.
+        """Find the moments that match a question, best first; ties by video id and start.
 
         Args:
             question: What the moment shows, as "a person in a hard hat"; or all that can be said of a question.
@@ -236,255 +211,8 @@ class Library:
             raise QueryError("a question for what is not there finds no moments; `ask` answers it, with `absences`")
         return list(self.ask(query).moments)
 
-    def videos(self) -> list[VideoRecord]:
-        """What is known of each video, ordered by id.
-
-        Raises:
-            StoreError: A video's file is broken; `survey` goes on with the others.
-        """
-        return list(self.store.records())
-
-    def survey(self) -> tuple[list[VideoRecord], dict[str, StoreError]]:
-        """What `videos` returns, without the videos whose files are broken; and, by id, why these cannot be read.
-
-        Raises:
-            StoreError: The library cannot be listed.
-        """
-        return self.store.survey()
-
-    def failures(self) -> list[FailedSource]:
-        """The sources whose latest try failed, oldest first; `index` takes their `source` to try them again.
-
-        Raises:
-            StoreError: They cannot be read.
-        """
-        return list(FailureLog(self.config.library))
-
-    def runs(self) -> RunLog:
-        """The reports of this library's runs, that of one which is under way included."""
-        from pipeline.runs.log import RunLog
-
-        return RunLog(self.config.library)
-
-    def frames(self, name: str) -> FrameEmbeddings:
-        """Read the times and embeddings of a video's sampled frames, as read-only NumPy arrays.
-
-        Of the result, `times_seconds` is float64 (N,), seconds from the start of playback, increasing; `vectors` is
-        float32 (N, D), rows of unit length, so that `vectors @ vectors[0]` are cosines with the first frame.
-
-        Args:
-            name: The video's id, or a file name, path or URI of one video.
-
-        Raises:
-            QueryError: No video goes by this name, or several do.
-            StoreError: The video's file is broken.
-        """
-        found = self.find(name)
-        if len(found) > 1:
-            raise QueryError(f"{len(found)} videos go by {name!r}; name one by its id: {', '.join(found)}")
-        return self.store.read(found[0])
-
-    def find(self, *names: str) -> tuple[str, ...]:
-        """The ids of the videos that go by these names: file names, paths, URIs or ids.
-
-        Raises:
-            QueryError: No video goes by one of them; the message has the nearest names.
-        """
-        return tuple(dict.fromkeys(video_id for name in names for video_id in self._found(name)))
-
-    def select(self, *names: str, where: Mapping[str, Scalar] | None = None, missing: bool = False) -> SelectedVideos:
-        """Select videos by all that is given; all videos where nothing is. Those whose files are broken are left out.
-
-        Args:
-            names: File names, paths, URIs, ids or patterns, as "cam1/*.mp4".
-            where: Entries of their metadata.
-            missing: Only those of which no file is left, as far as their places can tell.
-
-        Raises:
-            QueryError: A name or a pattern stands for no video, or no video has metadata of one of the names.
-            StoreError: The library cannot be listed.
-        """
-        return select_videos(self.survey()[0], names, where or {}, missing=missing, fetching=self.config.fetching)
-
-    def set_metadata(
-        self,
-        videos: Iterable[str],
-        entries: Mapping[str, Scalar],
-        *,
-        unset: Iterable[str] = (),
-        dry_run: bool = False,
-    ) -> list[VideoRecord]:
-        """Change the metadata of videos, without reading their files; the other entries stay.
-
-        Where that was ended early, it can be run again: what was done stays done.
-
-        Args:
-            videos: Names, paths, URIs, ids or patterns.
-            entries: That are set.
-            unset: Names of entries that go.
-            dry_run: Change nothing.
-
-        Returns:
-            The records of the videos whose metadata changed, as they are now.
-
-        Raises:
-            QueryError: A name stands for no video, or an entry cannot be set or left out.
-            MomentIndexError: The index cannot be written.
-            StoreError: The library is read-only, or frame embeddings are broken.
-        """
-        names = tuple(videos)
-        records = self.select(*names).records if names else ()
-        changed = with_changes(records, entries, unset, self.config.search.recorded_at)
-        if changed and not dry_run:
-            check_sampling(self.config)
-            check_writable(self.config.library)
-            check_index_place(self.config)
-            apply_privacy(self.config)
-            self._claim()
-            changed = list(change_metadata(self.moment_index(), self.store, self.config.row_recipe, changed))
-            self._forget()
-        return changed
-
-    def _found(self, name: str) -> tuple[str, ...]:
-        return find_video(self._names, self.survey, name)
-
-    def find_removable(self, name: str) -> str:
-        """The id of the one video that goes by a name, or that is known by this id to the index alone.
-
-        Raises:
-            QueryError: No video goes by this name, or several do.
-            MomentIndexError: The index cannot be read.
-        """
-        return removable_id(self.find, self.moment_index(), self.store, name)
-
-    def remove(self, name: str) -> Removed:
-        """Remove a video from index and store, not its file, and look whether anything of it is left.
-
-        Where that was ended early, it can be run again by the video's id.
-
-        Raises:
-            QueryError: No video goes by this name, or several do.
-            MomentIndexError: The index cannot be written, or rows are still found.
-            StoreError: The library is read-only, or a file cannot be removed or is still there.
-        """
-        check_writable(self.config.library)
-        check_index_place(self.config)
-        apply_privacy(self.config)
-        video_id = self.find_removable(name)
-        removed = remove(self.moment_index(), self.store, video_id)
-        self._forget()
-        return removed
-
-    def close(self) -> None:
-        """Give index and model back; closing twice is harmless."""
-        self._index.close()
-        self._model = None
-        self._forget()
-
-    @property
-    def store(self) -> ParquetStore:
-        """Where the frame embeddings are."""
-        return ParquetStore(self.config.library, self.config.sampling_fingerprint, self._encoder.fingerprint)
-
-    @cached_property
-    def indexed_videos(self) -> IndexedVideos:
-        """Opens the library's videos, wherever they still are what was indexed."""
-        return indexed_videos(self.config, self.store)
-
-    def moment_index(self) -> MomentIndex:
-        """The open index; one in memory is filled from the store.
-
-        Raises:
-            IndexLockedError: Another process holds it.
-            FingerprintMismatchError: It holds another encoder's vectors.
-            MomentIndexError: It cannot be opened.
-        """
-        return self._index.open(fill=lambda index: rebuild(index, self.store, self.config.row_recipe))
-
-    def rebuild_index(self, *, on_video: OnVideo | None = None) -> Rebuilt:
-        """Make the index anew from the frame embeddings, under the present segmentation and `index.kind`.
-
-        It is made beside the one that answers, which it then replaces in one step; what other processes write meanwhile
-        is caught up with. Where it ends early, the old index goes on answering. One whose files are damaged is removed
-        first.
-
-        Args:
-            on_video: Told how many videos are done, of how many.
-
-        Raises:
-            ConfigError: The segmentation needs cuts, and a video has none; or the library holds videos that were
-                sampled under another configuration.
-            MomentIndexError: The index cannot be written, or another rebuild is under way.
-            StoreError: Frame embeddings are broken, or the library's file cannot be written.
-        """
-        check_sampling(self.config)
-        check_writable(self.config.library)
-        apply_privacy(self.config)
-        self._claim()
-        try:
-            rebuilt = rebuild(self.moment_index(), self.store, self.config.row_recipe, on_video=on_video)
-        except IndexDamagedError as error:
-            self._index.discard(error)
-            rebuilt = rebuild(self.moment_index(), self.store, self.config.row_recipe, on_video=on_video)
-        self._write_file()
-        self._forget()
-        return rebuilt
-
-    def migrate_index(self, uri: str | None, *, on_video: OnVideo | None = None) -> Rebuilt:
-        """Move the index to another place: fill it there from the frame embeddings, then use it from now on.
-
-        Until all rows are there, the present index answers. A migration that was interrupted goes on when it is run
-        again. The index at the old place is left as it is.
-
-        Args:
-            uri: A Milvus server, or a folder for Milvus Lite; None for the library's own folder.
-            on_video: Told how many videos are done, of how many.
-
-        Raises:
-            ConfigError: The URI is neither, or the library holds videos that were sampled under another configuration.
-            MomentIndexError: The index cannot be written.
-            StoreError: Frame embeddings are broken, or the library's file cannot be written.
-        """
-        check_sampling(self.config)
-        check_writable(self.config.library)
-        apply_privacy(self.config)
-        target = target_of(self.config, uri)
-        self._index.close()
-
-        def switch() -> None:
-            self.config = target
-            self._index, self._coverage = LibraryIndex(target, self._encoder), IndexCoverage(target)
-            self._write_file()
-            self._forget()
-
-        return fill_elsewhere(target, self._encoder, self.store, switch=switch, on_video=on_video)
-
-    def incomplete(self) -> Incomplete | None:
-        """What the index lacks of the stored videos; None if it has as many. Counted at most every ten seconds.
-
-        Raises:
-            MomentIndexError: The index cannot be used.
-            StoreError: The stored videos cannot be listed.
-        """
-        return self._coverage.lacking(self.moment_index(), self.store)
-
-    def verify_index(self, *, on_video: OnVideo | None = None) -> Comparison:
-        """Compare the index with what the frame embeddings say that it should be; nothing is changed.
-
-        Args:
-            on_video: Told how many videos are done, of how many.
-
-        Raises:
-            ConfigError: The segmentation needs cuts, and a video has none; or the library's frames were sampled under
-                another configuration.
-            MomentIndexError: The index cannot be read.
-            StoreError: Frame embeddings are broken.
-        """
-        check_sampling(self.config)
-        return compare(self.moment_index(), self.store, self.config.row_recipe, on_video=on_video)
-
     def searcher(self) -> Searcher:
-        """The searcher, its model loaded.
+        """Return the searcher, with its model loaded.
 
         Raises:
             ConfigError: The library's frames were sampled under another configuration.
@@ -493,7 +221,7 @@ class Library:
             MomentIndexError: The index cannot be used, or it is empty and the library is not.
         """
         if self._searcher is None:
-            check_sampling(self.config)
+            check_sampling(self.config, self.saved_config())
             index = self.moment_index()
             self._coverage.check_not_empty(index, self.store)
             self._searcher = searcher_of(
@@ -502,7 +230,7 @@ class Library:
         return self._searcher
 
     def model(self) -> OpenEncoder:
-        """The encoder, its model loaded; it stays so until `close`.
+        """Load the encoder's model on first use; it stays loaded until `close`.
 
         Raises:
             WeightsUnavailableError: The model cannot be had.
@@ -512,24 +240,19 @@ class Library:
         return self._model
 
     def stages(self) -> Stages:
-        """What a batch is run with."""
+        """Return the configured stages of a batch: decoder, sampler, encoder, store and index."""
         from pipeline.library.wiring import stages_of
 
         return stages_of(self.config, self._encoder, self.store, self.moment_index())
 
+    def close(self) -> None:
+        """Close the index and release the model; closing twice is harmless."""
+        super().close()
+        self._model = None
+
     def _with_coverage(self, answer: Answer) -> Answer:
         return replace(answer, incomplete=self.incomplete())
 
-    def _claim(self) -> None:
-        if self._index.claim():
-            self._forget()
-
-    def _write_file(self) -> None:
-        encoder, sampling = self._encoder, self.config.sampling_fingerprint
-        config = remembered_privacy(self.config)
-        write_library_file(LibraryFile(config, encoder.description, encoder.fingerprint, sampling))
-
     def _forget(self) -> None:
+        super()._forget()
         self._searcher = None
-        self._coverage.forget()
-        self._names.forget()

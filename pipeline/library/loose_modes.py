@@ -1,4 +1,4 @@
-"""Modes of this user's files that let other users in: of Ray's token and folders, of the configuration and library."""
+"""Find files of this user that others can read or write: Ray's token and folders, configuration and library."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.execution.ray.token import exposure_of, has_token_auth, is_token_i
 from pipeline.library.trust import trust_folder
 from pipeline.uris import is_remote, local_path
 
-__all__ = ["Loose", "loose_modes"]
+__all__ = ["LooseMode", "loose_modes"]
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -22,8 +22,8 @@ _MOST_FILES = 1000
 
 
 @dataclass(frozen=True)
-class Loose:
-    """Something that other users can reach.
+class LooseMode:
+    """A file or folder that other users can access.
 
     Attributes:
         said: What, and how it is open.
@@ -34,8 +34,8 @@ class Loose:
     remedy: str
 
 
-def loose_modes(library: str) -> Iterator[Loose]:
-    """Look for what other users of this machine can read, replace or connect to; nothing is changed.
+def loose_modes(library: str) -> Iterator[LooseMode]:
+    """Find what other users of this machine can read, replace or connect to; nothing is changed.
 
     Args:
         library: The library's folder or URL; of a URL nothing is known.
@@ -47,10 +47,10 @@ def loose_modes(library: str) -> Iterator[Loose]:
         yield from _library(Path(local_path(library)).resolve())
 
 
-def _token() -> Iterator[Loose]:
+def _token() -> Iterator[LooseMode]:
     if not has_token_auth():
         mode = os.environ["RAY_AUTH_MODE"]
-        yield Loose(
+        yield LooseMode(
             f"RAY_AUTH_MODE is {mode!r}: while a batch runs on a Ray of its own, every user of this machine can run"
             " programs as you",
             "unset RAY_AUTH_MODE, or set it only where a cluster without a token is joined",
@@ -62,24 +62,24 @@ def _token() -> Iterator[Loose]:
     with suppress(OSError):
         exposure = exposure_of(path)
         if exposure is not None:
-            yield Loose(
+            yield LooseMode(
                 f"Ray's token in {path}: {exposure}",
                 f"chmod 600 {path}; if others may have read it, delete it, make a new one with `ray get-auth-token"
                 " --generate`, and restart the clusters that use it",
             )
 
 
-def _ray_folders() -> Iterator[Loose]:
+def _ray_folders() -> Iterator[LooseMode]:
     """Folders of Rays of this user: those that Ray makes open to all, and those of batches that lost their mode."""
     for base in bases():
         with suppress(OSError):
             for folder in sorted(base.glob(f"{PREFIX}*")):
                 if (mode := _own_mode(folder, _OTHERS)) is not None:
-                    yield Loose(f"{folder} has mode {mode:04o}", f"chmod 700 {folder}")
+                    yield LooseMode(f"{folder} has mode {mode:04o}", f"chmod 700 {folder}")
             sessions = [each for each in base.glob("ray/session_*") if not each.is_symlink()]
             loose = [each for each in sessions if _own_mode(each, _OTHERS_WRITE) is not None]
             if loose:
-                yield Loose(
+                yield LooseMode(
                     f"{len(loose)} folders of Rays that momentseek did not start, in {base / 'ray'}, can be written by"
                     " all users",
                     "remove them if none of these Rays runs any more; start Ray with --temp-dir below a folder of mode"
@@ -87,19 +87,21 @@ def _ray_folders() -> Iterator[Loose]:
                 )
 
 
-def _configuration() -> Iterator[Loose]:
+def _configuration() -> Iterator[LooseMode]:
     folder = trust_folder().parent
     paths = [folder, *sorted(folder.rglob("*"))[:_MOST_FILES]] if folder.is_dir() else []
     for path in paths:
         if (mode := _own_mode(path, _OTHERS_WRITE)) is not None:
-            yield Loose(f"{path} can be written by other users (mode {mode:04o})", f"chmod go-w {path}")
+            yield LooseMode(f"{path} can be written by other users (mode {mode:04o})", f"chmod go-w {path}")
 
 
-def _library(folder: Path) -> Iterator[Loose]:
+def _library(folder: Path) -> Iterator[LooseMode]:
     if (mode := _own_mode(folder, _OTHERS_WRITE)) is not None:
-        yield Loose(f"{folder} can be written by other users (mode {mode:04o})", f"chmod go-w {folder}, unless shared")
+        yield LooseMode(
+            f"{folder} can be written by other users (mode {mode:04o})", f"chmod go-w {folder}, unless shared"
+        )
     elif (mode := _own_mode(folder, _OTHERS)) is not None:
-        yield Loose(
+        yield LooseMode(
             f"{folder} can be read by other users (mode {mode:04o}): names, metadata and embeddings of its videos",
             f"chmod 700 {folder}, unless others are to search it",
         )

@@ -1,40 +1,30 @@
-"""The index held against the store it is made from: built anew, compared with it, and rid of a video."""
+"""Rebuild, complete or prune the index of a library from its store."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
-
-import numpy as np
 
 from pipeline.errors import MomentIndexError, StoreError
-from pipeline.index.foreign_text import shown
 from pipeline.index.protocol import MomentIndex, Replacement
+from pipeline.library.verification import OnVideo, batches, row_difference, rows_by_video
 from pipeline.segment.row_recipe import RowRecipe
 from pipeline.store import ParquetStore, erase, traces
-from pipeline.store.checksum import FileState
 from pipeline.types import IndexedSegment, Scalar, VideoRecord
 
-__all__ = ["Comparison", "Difference", "OnVideo", "Rebuilt", "Removed", "compare", "fill", "rebuild", "remove"]
+__all__ = ["OnVideo", "Rebuilt", "Removed", "fill", "rebuild", "remove"]
 
 _log = logging.getLogger(__name__)
 
-OnVideo = Callable[[int, int], None]
-"""Told how many videos are done, of how many."""
-
 _ROWS_A_WRITE = 5000
-_VIDEOS_A_READ = 32
-_VECTOR_TOLERANCE = 1e-5
-_SECONDS_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What a rebuild put into the index, and how long it took."""
+    """The result of a rebuild: the rows written to the index, and the time it took."""
 
     videos: int
     segments: int
@@ -42,52 +32,8 @@ class Rebuilt:
 
 
 @dataclass(frozen=True)
-class Difference:
-    """Where the index is not what the store says of one video.
-
-    Attributes:
-        video_id: The video.
-        names: Where it was seen; empty where the store does not know it.
-        missing: Keys of rows that the index should have.
-        extra: Keys of rows that it should not have.
-        different: Keys of rows whose times, metadata or vector differ, and how.
-        file: "changed" where the file of the frame embeddings has another checksum than it was written with, and the
-            rows were not compared; "missing" where the index has rows of a video without such a file.
-        problem: Why the video cannot be compared: its file is broken. Empty where it was.
-    """
-
-    video_id: str
-    names: tuple[str, ...]
-    missing: tuple[str, ...] = ()
-    extra: tuple[str, ...] = ()
-    different: Mapping[str, str] | None = None
-    file: Literal["changed", "missing"] | None = None
-    problem: str = ""
-
-    def __bool__(self) -> bool:
-        return bool(self.missing or self.extra or self.different or self.file or self.problem)
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What was compared.
-
-    Attributes:
-        videos: Videos of the store.
-        segments: Rows that they should have.
-        differences: Where the index or a file is not as it should be.
-        without_checksum: Files that were written by a version that kept no checksums.
-    """
-
-    videos: int
-    segments: int
-    differences: tuple[Difference, ...]
-    without_checksum: int = 0
-
-
-@dataclass(frozen=True)
 class Removed:
-    """The receipt for a removed video; what remained of it was looked for afterwards.
+    """The receipt for a removed video, with what a check found afterwards.
 
     Attributes:
         video_id: The video.
@@ -109,7 +55,7 @@ class Removed:
 
 
 def rebuild(index: MomentIndex, store: ParquetStore, recipe: RowRecipe, *, on_video: OnVideo | None = None) -> Rebuilt:
-    """Make the index anew of what the store has, beside the one that answers, which it then replaces in one step.
+    """Rebuild the index from the store beside the present one, which it then replaces in one step.
 
     What others write to the store meanwhile is caught up with, before and after that step. Where it ends early, the old
     index goes on answering.
@@ -152,7 +98,7 @@ def fill(
         store: Where the frame embeddings are.
         recipe: How they become rows.
         switch: Called once all rows are written. What others write to the store until it returns is caught up with.
-        on_video: Told how many videos are done, of how many.
+        on_video: Called with the number of videos done and their total.
 
     Raises:
         MomentIndexError: The index cannot be read or written.
@@ -163,9 +109,9 @@ def fill(
     work = _Rebuild(store, recipe)
     records = list(store.records())
     done = 0
-    for some in _portions(records):
-        work.complete(index, some)
-        done += len(some)
+    for batch in batches(records):
+        work.complete(index, batch)
+        done += len(batch)
         if on_video is not None:
             on_video(done, len(records))
     for video_id in set(index.videos()) - work.written.keys():
@@ -198,17 +144,15 @@ class _Rebuild:
 
     def complete(self, index: MomentIndex, records: Sequence[VideoRecord]) -> None:
         """Write those rows of some videos that the index lacks or has otherwise."""
-        kept: dict[str, dict[str, IndexedSegment]] = {record.video_id: {} for record in records}
-        for row in index.rows_of([*kept]):
-            kept[row.segment.video_id][row.key] = row
+        found = rows_by_video(index, records)
         missing: list[IndexedSegment] = []
         for record in records:
             rows = {row.key: row for row in self._rows(record)}
-            theirs = kept[record.video_id]
+            theirs = found[record.video_id]
             if theirs.keys() - rows.keys():
                 index.delete_video(record.video_id)
                 theirs = {}
-            missing += [row for key, row in rows.items() if key not in theirs or _unlike(row, theirs[key])]
+            missing += [row for key, row in rows.items() if key not in theirs or row_difference(row, theirs[key])]
         index.upsert(missing)
 
     def catch_up(self, index: MomentIndex | Replacement) -> None:
@@ -235,59 +179,8 @@ class _Rebuild:
         return rows
 
 
-def compare(
-    index: MomentIndex, store: ParquetStore, recipe: RowRecipe, *, on_video: OnVideo | None = None
-) -> Comparison:
-    """Hold every file against its checksum, and every row of the index against the file; neither is changed.
-
-    Vectors may differ by 1e-5 in each number, times by a microsecond. Videos that are being indexed meanwhile can seem
-    to miss rows.
-
-    Raises:
-        MomentIndexError: The index cannot be read.
-        StoreError: The store cannot be listed. A video whose file is broken is a difference with a problem.
-        ConfigError: The segmentation needs cuts, and a video has none.
-    """
-    in_index = set(index.videos())
-    states = {video_id: _file_state(store, video_id) for video_id in store.video_ids()}
-    changed = {video_id for video_id, state in states.items() if state == "changed"}
-    records, broken = store.survey()
-    records = [record for record in records if record.video_id not in changed]
-    differences = [
-        Difference(video_id, (), problem=str(error)) for video_id, error in broken.items() if video_id not in changed
-    ]
-    segments, done = 0, 0
-    for some in _portions(records):
-        kept: dict[str, dict[str, IndexedSegment]] = {record.video_id: {} for record in some}
-        for row in index.rows_of([*kept]):
-            kept[row.segment.video_id][row.key] = row
-        for record in some:
-            try:
-                rows = recipe.rows(store.read(record.video_id), record.metadata)
-            except StoreError as error:
-                differences.append(Difference(record.video_id, record.names, problem=str(error)))
-                continue
-            segments += len(rows)
-            differences.append(_difference(record, {row.key: row for row in rows}, kept[record.video_id]))
-        done += len(some)
-        if on_video is not None:
-            on_video(done, len(records))
-    differences += [Difference(video_id, _names_in(store, video_id), file="changed") for video_id in sorted(changed)]
-    for video_id in sorted(in_index - states.keys()):
-        differences.append(Difference(video_id, (), extra=tuple(sorted(index.keys_of(video_id))), file="missing"))
-    without = sum(state == "no checksum" for state in states.values())
-    return Comparison(len(states), segments, tuple(filter(None, differences)), without)
-
-
-def _file_state(store: ParquetStore, video_id: str) -> FileState | None:
-    """Whether a file has its checksum; None where it cannot be opened, which the survey of the store reports."""
-    with suppress(StoreError):
-        return store.file_state(video_id)
-    return None
-
-
 def remove(index: MomentIndex, store: ParquetStore, video_id: str, names: Sequence[str] = ()) -> Removed:
-    """Take a video out of the index and the store, and look afterwards whether anything of it is left.
+    """Remove a video from index and store, and check afterwards that nothing of it is left.
 
     Ended early, it can be run again by the video's id. The index goes first: a row without its frames is of no use.
 
@@ -314,50 +207,3 @@ def remove(index: MomentIndex, store: ParquetStore, video_id: str, names: Sequen
     known = tuple(record.names) if record is not None else tuple(names)
     frames = record.frame_count if record is not None else 0
     return Removed(video_id, known, segments, frames, len(files), len(left), len(still))
-
-
-def _names_in(store: ParquetStore, video_id: str) -> tuple[str, ...]:
-    """A video's names as far as a changed file can be read."""
-    with suppress(StoreError):
-        record = store.record(video_id)
-        return () if record is None else record.names
-    return ()
-
-
-def _difference(
-    record: VideoRecord, ours: Mapping[str, IndexedSegment], theirs: Mapping[str, IndexedSegment]
-) -> Difference:
-    unlike = {key: _unlike(ours[key], theirs[key]) for key in sorted(ours.keys() & theirs.keys())}
-    return Difference(
-        record.video_id,
-        record.names,
-        missing=tuple(sorted(ours.keys() - theirs.keys())),
-        extra=tuple(sorted(theirs.keys() - ours.keys())),
-        different={key: how for key, how in unlike.items() if how},
-    )
-
-
-def _unlike(ours: IndexedSegment, theirs: IndexedSegment) -> str:
-    """How a row of the index differs from what it should be; empty where it doesn't."""
-    found = []
-    mine, other = ours.segment, theirs.segment
-    gap = max(abs(mine.start_seconds - other.start_seconds), abs(mine.end_seconds - other.end_seconds))
-    if gap > _SECONDS_TOLERANCE or mine.ordinal != other.ordinal:
-        found.append(
-            f"times {other.start_seconds:.3f}-{other.end_seconds:.3f} s instead of"
-            f" {mine.start_seconds:.3f}-{mine.end_seconds:.3f} s"
-        )
-    if dict(ours.metadata) != dict(theirs.metadata):
-        found.append(f"metadata {shown(dict(theirs.metadata))} instead of {shown(dict(ours.metadata))}")
-    if ours.vector.shape != theirs.vector.shape:
-        found.append(f"a vector of {len(theirs.vector)} numbers instead of {len(ours.vector)}")
-    else:
-        off = float(np.max(np.abs(ours.vector - theirs.vector)))
-        if off > _VECTOR_TOLERANCE:
-            found.append(f"vector off by {off:.2g}")
-    return "; ".join(found)
-
-
-def _portions(records: Sequence[VideoRecord]) -> Iterator[Sequence[VideoRecord]]:
-    for first in range(0, len(records), _VIDEOS_A_READ):
-        yield records[first : first + _VIDEOS_A_READ]

@@ -1,4 +1,4 @@
-"""`library.private`: when a library's folder is kept to its owner."""
+"""Applies `library.private`: restricts a library's folder to its owner, or opens it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 def keep_privacy(config: RunConfig) -> None:
-    """Take from others what they may at an existing library that says it is private, as after a copy of its folder.
+    """Restore the owner-only modes of an existing private library, as after a copy of its folder.
 
     Where that fails, as on a read-only mount, a warning is logged: reading goes on.
     """
@@ -30,7 +30,7 @@ def keep_privacy(config: RunConfig) -> None:
 
 
 def apply_privacy(config: RunConfig) -> None:
-    """Do what `library.private` says before anything is written; where it says nothing, the library stays as it is.
+    """Apply `library.private` before anything is written; if it is unset, the library stays as it is.
 
     Raises:
         ConfigError: The library is no local folder.
@@ -53,7 +53,7 @@ def apply_privacy(config: RunConfig) -> None:
 
 
 def remembered_privacy(config: RunConfig) -> RunConfig:
-    """The configuration with what its library keeps to, for its file."""
+    """Return the configuration to save: with the privacy that the library has, if the configuration sets none."""
     folder = local_folder(config.library)
     if config.library_private is None and folder is not None and is_private(folder):
         return config.model_copy(update={"library_private": True})
@@ -61,7 +61,7 @@ def remembered_privacy(config: RunConfig) -> RunConfig:
 
 
 def make_index_folder(library: str, folder: Path) -> None:
-    """Make the folder of a private library's index, which Milvus Lite would make by the umask.
+    """Create the index folder of a private library; Milvus Lite would create it with the umask's mode.
 
     Raises:
         StoreError: It cannot be made, or is a link.
@@ -76,7 +76,7 @@ def make_index_folder(library: str, folder: Path) -> None:
 
 
 def tighten_index(library: str, folder: Path | None) -> None:
-    """Take from others what they may of an index's files: Milvus Lite makes them by the umask, in a folder of 0700."""
+    """Restrict an index's files to their owner: Milvus Lite creates them with the umask's mode."""
     root = local_folder(library)
     if folder is None or root is None or not is_private(root):
         return

@@ -1,29 +1,33 @@
-"""What a library says of itself: `library.yaml` in its folder."""
+"""Read and write a library's saved configuration, `library.yaml`, and make the one to open it with."""
 
 from __future__ import annotations
 
 import difflib
 import logging
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 
-from pipeline.config import merged, validate
+from pipeline.config import merged, validate, with_overrides
 from pipeline.encode import Encoding
 from pipeline.errors import ConfigError, StoreError
-from pipeline.library.trust import remember
+from pipeline.library.index_handle import index_folder
+from pipeline.library.trust import check_trusted, remember
 from pipeline.parsing import ParseError, parse_yaml, shown
-from pipeline.run_config import RunConfig, plugins_of
+from pipeline.run_config import RunConfig, check_classes, plugins_of, with_plugins
 from pipeline.store.atomic_folder import AtomicFolder
 from pipeline.uris import is_remote, local_path
 
-__all__ = ["LibraryFile", "read_library_file", "write_library_file"]
+__all__ = ["LibraryFile", "SavedConfig", "config_of", "read_library_file", "write_library_file"]
 
 _NAME = "library.yaml"
+_URI_VARIABLE = "MOMENTSEEK_MILVUS_URI"
 _FORMAT = 1
 _KEYS = ("format", "encoder_description", "encoder_fingerprint", "sampling_fingerprint", "configuration")
 _MODEL_FILES = ("checkpoint", "architecture")
@@ -34,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LibraryFile:
-    """How a library was made.
+    """The saved configuration of a library, and the identities of its encoder and sampling.
 
     Attributes:
         config: The configuration that it was last indexed with, at its present place.
@@ -47,6 +51,37 @@ class LibraryFile:
     encoder_description: str
     encoder_fingerprint: str
     sampling_fingerprint: str
+
+
+class SavedConfig:
+    """A library's saved configuration, read on first use and again only after its file changed.
+
+    A command opens one and hands it on, so that its parts see the same configuration without reading it anew.
+
+    Args:
+        library: The library's folder or URL.
+    """
+
+    def __init__(self, library: str) -> None:
+        self.library = library
+        self._version: str | None = None
+        self._file: LibraryFile | None = None
+
+    def read(self) -> LibraryFile | None:
+        """The library's file; None if there is none.
+
+        Raises:
+            StoreError: The file cannot be read.
+            ConfigError: It is of another version, or its configuration is not valid here.
+        """
+        version = None
+        # Reading reports why it cannot be looked for.
+        with suppress(OSError, StoreError):
+            version = AtomicFolder(self.library).version(_NAME)
+        if version is None or version != self._version:
+            self._file = read_library_file(self.library)
+            self._version = version
+        return self._file
 
 
 def read_library_file(library: str) -> LibraryFile | None:
@@ -216,3 +251,41 @@ def _lasting(path: str, library: Path | None) -> str:
         own = (library / given).resolve()
         return str(own.relative_to(library.resolve()) if own.is_relative_to(library.resolve()) else own)
     return str(given.resolve()) if given.is_file() else path
+
+
+def config_of(
+    location: str | Path | RunConfig | None, overrides: Iterable[str], *, saved: SavedConfig | None = None
+) -> RunConfig:
+    """Make the configuration to open a library with: its own or a given one, with overrides and environment applied.
+
+    Args:
+        location: A library's folder or URL, or a configuration; None for the default one.
+        overrides: `a.b=c` settings laid over it.
+        saved: The saved configuration of the library at `location`, if the caller keeps it.
+
+    Raises:
+        ConfigError: A setting is wrong, or the library's file was written by another version.
+        StoreError: The library's file cannot be read.
+        UntrustedLibraryError: The library's own settings reach outside it, and the user neither set nor trusts them.
+            Then nothing that they name was imported.
+    """
+    given = with_overrides({}, overrides := list(overrides))
+    file = None
+    if location is None or isinstance(location, RunConfig):
+        config = check_classes(location or RunConfig())
+    else:
+        file = (saved or SavedConfig(str(location))).read()
+        config = file.config if file is not None else RunConfig(library=str(location))
+    effective = validate(RunConfig, merged(config.model_dump(mode="json"), given), "configuration")
+    if file is not None:
+        check_trusted(file.config, effective, given)
+    # From here on it is known that the user named or trusts what is imported.
+    return _with_server(with_plugins(effective))
+
+
+def _with_server(config: RunConfig) -> RunConfig:
+    """The configuration with the server that the environment names, unless it says a place or has its own index."""
+    uri, folder = os.environ.get(_URI_VARIABLE), index_folder(config.library)
+    if not uri or config.index.uri is not None or (folder is not None and folder.exists()):
+        return config
+    return config.model_copy(update={"index": config.index.model_copy(update={"uri": uri})})

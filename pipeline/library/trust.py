@@ -1,4 +1,4 @@
-"""What a library names outside itself, and which of it this user trusts.
+"""Decide which outside references of a library this user trusts: servers, files, variables and classes.
 
 A library is data that people hand around. Its `library.yaml` may name a Milvus server, the variable that holds the
 server's token, model files, settings of the network, and classes of other packages: a received library could send a
@@ -6,7 +6,7 @@ secret to a host of its own choice, or run a module of its own choice. Such sett
 them (a configuration, `--set`, an environment variable) or trusts them: because momentseek wrote them for this user, or
 because of `momentseek trust DIR`.
 
-What is trusted is kept in the user's configuration folder, one file for each set of settings, named after its digest.
+Trusted settings are kept in the user's configuration folder, one file for each set of settings, named after its digest.
 A library may therefore move, and one whose settings change has to be trusted again.
 """
 
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.bundled import PACKAGES_FOLDER
-from pipeline.config import bundled_files
+from pipeline.config_files import bundled_files
 from pipeline.encode import EncoderSettings
 from pipeline.encode.architecture import resolved
 from pipeline.errors import ConfigError, UntrustedLibraryError
@@ -53,7 +53,7 @@ _MOST_SHOWN = 120
 
 @dataclass(frozen=True)
 class TrustedSettings:
-    """Settings that this user trusts.
+    """Outside references that this user trusts.
 
     Attributes:
         digest: SHA-256 of the settings, in hex.
@@ -69,7 +69,7 @@ class TrustedSettings:
 
 
 def outside_settings(config: RunConfig) -> dict[str, Any]:
-    """The settings of a library that reach outside its folder, by dotted name, with their values.
+    """List the settings of a library that reach outside its folder, by dotted name.
 
     These are the place of the index, the variable of its token and its collection; model files and a cache that lie
     elsewhere; classes of other packages with all their settings; and every setting of `fetching` that is not the
@@ -136,7 +136,7 @@ def check_trusted(saved: RunConfig, effective: RunConfig, given: Mapping[str, An
 
 
 def remember(config: RunConfig) -> TrustedSettings | None:
-    """Trust what a library names outside itself from now on; None where it names nothing.
+    """Trust the outside references of a library from now on; None if it has none.
 
     Raises:
         ConfigError: The user's configuration folder cannot be written, or others may write to it.
@@ -157,7 +157,7 @@ def remember(config: RunConfig) -> TrustedSettings | None:
 
 
 def forget(trust: TrustedSettings) -> None:
-    """Trust these settings no longer.
+    """Revoke the trust in these settings.
 
     Raises:
         ConfigError: The file cannot be removed.
@@ -169,7 +169,7 @@ def forget(trust: TrustedSettings) -> None:
 
 
 def trusted_settings() -> Iterator[TrustedSettings]:
-    """All that this user trusts, oldest first."""
+    """List all settings that this user trusts, oldest first."""
     folder = trust_folder()
     digests = [path.stem for path in folder.glob("*.json")] if folder.is_dir() else []
     found = [trust for trust in map(_read, digests) if trust is not None]
@@ -177,7 +177,7 @@ def trusted_settings() -> Iterator[TrustedSettings]:
 
 
 def trust_folder() -> Path:
-    """The folder of what is trusted: `momentseek/trusted` in XDG_CONFIG_HOME, by default `~/.config`."""
+    """Return the folder of trusted settings: `momentseek/trusted` in XDG_CONFIG_HOME, by default `~/.config`."""
     base = os.environ.get("XDG_CONFIG_HOME", "")
     # The XDG Base Directory Specification ignores relative paths.
     return (Path(base) if base.startswith("/") else Path("~/.config").expanduser()) / "momentseek" / "trusted"

@@ -1,4 +1,4 @@
-"""The videos of a library: chosen by name, metadata or missing files, and their metadata changed."""
+"""Select videos of a library by name, metadata or missing files, and change their metadata."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ Survey = Callable[[], tuple[list[VideoRecord], dict[str, StoreError]]]
 
 @dataclass(frozen=True)
 class SelectedVideos:
-    """Videos of a library that were selected.
+    """A selection of a library's videos.
 
     Attributes:
         records: Of those videos, ordered by id.
         named_singly: The ids of those that go by a name that was given; the others were found by a pattern, or by what
             they have in common.
-        unknown: By id, why it cannot be told of other videos whether their files are gone: a server that is away, a
-            file that may not be read, a link that leads nowhere.
+        unknown: By id, the error of videos whose files may or may not be gone: a server that is away, a file that may
+            not be read, a link that leads nowhere.
     """
 
     records: tuple[VideoRecord, ...]
@@ -57,7 +57,7 @@ def select_videos(
     missing: bool,
     fetching: Fetching,
 ) -> SelectedVideos:
-    """Select videos by all that is given; all videos where nothing is.
+    """Select videos by all given criteria; without any, all videos.
 
     Args:
         records: Of all videos.
@@ -94,7 +94,7 @@ def _named(records: Sequence[VideoRecord], names: Iterable[str]) -> tuple[set[st
 
 
 def find_video(names: VideoNames, survey: Survey, name: str) -> tuple[str, ...]:
-    """The ids of the videos that go by a name; one whose file is broken goes by its id alone.
+    """Find the ids of the videos of a name; a video whose file is broken is found by its id alone.
 
     Raises:
         QueryError: No video goes by it.
@@ -113,7 +113,7 @@ def find_video(names: VideoNames, survey: Survey, name: str) -> tuple[str, ...]:
 
 
 def removable_id(find: Callable[[str], tuple[str, ...]], index: MomentIndex, store: ParquetStore, name: str) -> str:
-    """The id of the one video that goes by a name, or that is known by this id to the index alone.
+    """Find the id of the one video of a name, or of an id that only the index still knows.
 
     Raises:
         QueryError: No video goes by this name, or several do.
@@ -132,7 +132,7 @@ def removable_id(find: Callable[[str], tuple[str, ...]], index: MomentIndex, sto
 
 
 def _missing(records: Iterable[VideoRecord], fetching: Fetching) -> tuple[list[VideoRecord], dict[str, VideoError]]:
-    """The records of the videos of which no file is left; and, by id, why it cannot be told of others."""
+    """Select the videos without a file; and, by id, the errors of those for which that is unknown."""
     missing = []
     unknown: dict[str, VideoError] = {}
     for record in records:
@@ -165,7 +165,7 @@ def _problem(record: VideoRecord, fetching: Fetching) -> VideoError | None:
 def with_changes(
     records: Sequence[VideoRecord], entries: Mapping[str, Scalar], unset: Iterable[str], recorded_at: str
 ) -> list[VideoRecord]:
-    """The records of the videos whose metadata differs with some entries set and others left out.
+    """Return changed records: of the videos whose metadata differs after entries are set and unset.
 
     Args:
         records: Of the videos that are to have it.
@@ -203,7 +203,7 @@ def _is_same(one: Mapping[str, Scalar], other: Mapping[str, Scalar]) -> bool:
 def change_metadata(
     index: MomentIndex, store: ParquetStore, recipe: RowRecipe, changed: Sequence[VideoRecord]
 ) -> Iterator[VideoRecord]:
-    """Write metadata of videos to index and store; each record comes out when both have it.
+    """Write metadata of videos to index and store; yield each record once both have it.
 
     The index is written first: videos are chosen by what the store says, so the same command, run again after one that
     was ended early, chooses and writes what is left. It is written again after the store, since a rebuild that runs

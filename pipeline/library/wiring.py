@@ -1,4 +1,4 @@
-"""What answers the questions of a library."""
+"""Builds the parts that a library runs with: searcher, stages, video opener and recorded batches."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def searcher_of(
     videos: IndexedVideos,
     survey: Survey | None = None,
 ) -> Searcher:
-    """A searcher as the configuration says.
+    """Build a searcher from the configuration.
 
     Args:
         config: Of the library.
@@ -62,7 +62,7 @@ def searcher_of(
 
 
 def indexed_videos(config: RunConfig, store: ReadableStore) -> IndexedVideos:
-    """Opens the videos of a store, by any of their names.
+    """Build the opener of a store's videos, which tries all of their names.
 
     Args:
         config: Says how videos are read.
@@ -83,7 +83,7 @@ def _pictures(config: RunConfig, encoder: Encoder, videos: IndexedVideos) -> Que
 
 
 def stages_of(config: RunConfig, encoder: Encoder, store: ParquetStore, index: MomentIndex) -> Stages:
-    """What the configuration says of each stage, made."""
+    """Build the stages of a batch from the configuration."""
     return Stages(
         decoder=make_decoder(config.decoding, config.fetching),
         sampler=config.sampling,
@@ -96,7 +96,7 @@ def stages_of(config: RunConfig, encoder: Encoder, store: ParquetStore, index: M
 def recorded(
     executor: Executor, batch: Sequence[Source], recorder: RunRecorder, failures: FailureLog
 ) -> Iterator[VideoReport]:
-    """Run a batch, and pass its reports on when the run's report and the list of failures have them.
+    """Run a batch, and yield each report once the run's report and the list of failures have it.
 
     Raises:
         StoreError: The failures of earlier runs cannot be listed.

@@ -208,7 +208,9 @@ class Query(Step):
 
 
 def as_query(question: str | Mapping[str, Any] | Query, given: Mapping[str, Any] | None = None) -> Query:
-    """A question from a text, from fields, or from one that is a `Query` already, with further fields laid over.
+    """Make a validated `Query` of a text, of the fields of a question, or of a `Query`, with further fields laid over.
+
+    A `Query` that nothing is laid over is returned as it is: it was validated when it was made.
 
     Args:
         question: What the moment shows; or the fields of a whole question, as JSON has them; or a whole question.
@@ -217,6 +219,8 @@ def as_query(question: str | Mapping[str, Any] | Query, given: Mapping[str, Any]
     Raises:
         QueryError: The text is empty, or a field is unknown, of the wrong kind or out of range.
     """
+    if isinstance(question, Query) and not given:
+        return question
     if isinstance(question, str) and not question.strip():
         raise QueryError("the question is empty; describe what the moment shows, as 'a person in a hard hat'")
     data = {"shows": question} if isinstance(question, str) else question

@@ -119,6 +119,21 @@ class AtomicFolder:
             return self._folder.stat(name) is not None
         return bool(self._files.exists(f"{self.root}/{name}"))
 
+    def version(self, name: str) -> str:
+        """Identify the content of a file without reading it: another text once the file was replaced, "" if it is gone.
+
+        Raises:
+            OSError: It cannot be looked for.
+        """
+        if self._folder is not None:
+            found = self._folder.stat(name)
+            return "" if found is None else f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}"
+        self._files.invalidate_cache(self.root)
+        try:
+            return str(self._files.ukey(f"{self.root}/{name}"))
+        except FileNotFoundError:
+            return ""
+
     def check(self, name: str) -> None:
         """Refuse a link, or a special file, in place of a file or folder that others will open by its path.
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.bundled import PACKAGES_FOLDER
-from pipeline.config import fingerprint
 from pipeline.errors import ExecutionError
+from pipeline.fingerprints import fingerprint
 from pipeline.sources import Listed
 from pipeline.types import Source
 from pipeline.uris import public_name

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline.cli import question_options as asking
+from pipeline.cli import question_options
 from pipeline.cli.commands.search import search
 from pipeline.search import Query, Then, as_query
 
@@ -21,8 +21,8 @@ ROWS = re.findall(r"^\| (`--.*?) \| `(.*?)` \|", TEXT, re.MULTILINE)
 
 def of_command(arguments: str) -> Query:
     with search.make_context("search", shlex.split(arguments, comments=True)) as context:
-        said = {name: context.params[name] for name in asking._NAMES}
-        query = asking._asked(said, context.meta[asking._ORDER]).query
+        said = {name: context.params[name] for name in question_options._NAMES}
+        query = question_options._question_input(said, context.meta[question_options._ORDER]).query
     assert query is not None
     return query
 

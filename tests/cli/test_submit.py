@@ -18,9 +18,9 @@ import yaml
 
 from jobs.index_videos import main as index_job
 from jobs.rebuild_index import main as rebuild_job
-from pipeline.cli.commands.dry_run import _caveats
 from pipeline.cli.commands.index import report_fields, report_of
 from pipeline.cli.commands.jobs import _Reports, _why
+from pipeline.cli.commands.submit_dry_run import _caveats
 from pipeline.config import with_overrides
 from pipeline.io.local_files import NO_SUCH_FILE
 from pipeline.library import Library

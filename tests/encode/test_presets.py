@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.config import bundled_names
+from pipeline.config_files import bundled_names
 from pipeline.encode import Encoding, OpenClipEncoder
 from pipeline.encode.architecture import architecture_of
 from pipeline.encode.preprocess import ClipPreprocessing

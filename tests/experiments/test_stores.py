@@ -123,4 +123,4 @@ def test_other_frames_without_shares_are_refused(stores: tuple[ParquetStore, Par
 
 def test_a_background_is_that_of_the_first(stores: tuple[ParquetStore, ParquetStore]) -> None:
     JointStore(stores).write(made_record(), shared(made_frames(), slice(0, 3), slice(3, 5)))
-    assert len(JointStore(stores).background(10).vectors) == 3
+    assert len(JointStore(stores).frame_sample(10).vectors) == 3

@@ -40,7 +40,7 @@ def test_the_background_is_that_of_a_store_of_these_alone(store: ParquetStore, t
     alone = ParquetStore(str(tmp_path / "alone"), "s1", "e1")
     alone.write(made_record("v2"), made_frames("v2", seed=1))
     # What was kept of all videos is not theirs.
-    store.background(9)
-    found, expected = StoreView(store, {"v2": ("b.mp4",)}).background(9), alone.background(9)
+    store.frame_sample(9)
+    found, expected = StoreView(store, {"v2": ("b.mp4",)}).frame_sample(9), alone.frame_sample(9)
     np.testing.assert_array_equal(found.vectors, expected.vectors)
     assert (found.video_ids, found.rows) == (("v2",), 9)

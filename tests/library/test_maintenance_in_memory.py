@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from contracts.word_world import video
 
-from pipeline import upkeep
 from pipeline.errors import MomentIndexError, StoreError
 from pipeline.index import MemoryIndex
 from pipeline.index.rewrite import replace_rows
+from pipeline.library import maintenance, verification
 from pipeline.segment import MeanPooling, Shots
 from pipeline.segment.row_recipe import RowRecipe
 from pipeline.store import ParquetStore
@@ -68,7 +68,7 @@ class World:
 
     @property
     def is_right(self) -> bool:
-        return upkeep.compare(self.index, self.store, RECIPE).differences == ()
+        return verification.compare(self.index, self.store, RECIPE).differences == ()
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_a_rebuild_has_what_the_store_has_and_nothing_else(world: World) -> None
     ghost = world.rows("park")[0]
     changed(world.index, replace(ghost, key="ghost-0", segment=replace(ghost.segment, video_id="ghost")))
     seen: list[tuple[int, int]] = []
-    rebuilt = upkeep.rebuild(world.index, world.store, RECIPE, on_video=lambda *told: seen.append(told))
+    rebuilt = maintenance.rebuild(world.index, world.store, RECIPE, on_video=lambda *told: seen.append(told))
     assert (rebuilt.videos, rebuilt.segments, rebuilt.elapsed_seconds > 0) == (3, 8, True)
     assert world.index.videos() == ROWS
     assert seen == [(1, 3), (2, 3), (3, 3)]
@@ -98,7 +98,7 @@ def test_a_rebuild_has_what_the_store_has_and_nothing_else(world: World) -> None
 def test_a_rebuild_of_an_empty_store_empties_the_index(world: World) -> None:
     for name in SHOWN:
         world.store.delete(name)
-    assert upkeep.rebuild(world.index, world.store, RECIPE).segments == 0
+    assert maintenance.rebuild(world.index, world.store, RECIPE).segments == 0
     assert world.index.count() == 0
 
 
@@ -106,8 +106,8 @@ def test_a_rebuild_of_an_empty_store_empties_the_index(world: World) -> None:
 def test_rows_are_written_by_the_thousand_and_to_the_last(
     world: World, monkeypatch: pytest.MonkeyPatch, rows_a_write: int
 ) -> None:
-    monkeypatch.setattr(upkeep, "_ROWS_A_WRITE", rows_a_write)
-    upkeep.rebuild(world.index, world.store, RECIPE)
+    monkeypatch.setattr(maintenance, "_ROWS_A_WRITE", rows_a_write)
+    maintenance.rebuild(world.index, world.store, RECIPE)
     assert world.index.videos() == ROWS
     assert world.is_right
 
@@ -132,7 +132,7 @@ def test_what_changes_while_a_rebuild_fills_is_in_the_index_before_it_answers(
         become(index, other)
 
     monkeypatch.setattr(MemoryIndex, "_become", noted)
-    rebuilt = upkeep.rebuild(world.index, world.store, RECIPE, on_video=meddle)
+    rebuilt = maintenance.rebuild(world.index, world.store, RECIPE, on_video=meddle)
     assert seen == [{"park": 3, "gate": 3, "late": 1}]
     assert (rebuilt.videos, rebuilt.segments) == (3, 7)
     assert world.is_right
@@ -150,7 +150,7 @@ def test_what_changes_while_a_rebuild_takes_over_is_caught_up_with(
         become(index, other)
 
     monkeypatch.setattr(MemoryIndex, "_become", meddled)
-    upkeep.rebuild(world.index, world.store, RECIPE)
+    maintenance.rebuild(world.index, world.store, RECIPE)
     assert world.index.videos() == {"park": 3, "gate": 3, "late": 1}
     assert world.is_right
 
@@ -165,14 +165,14 @@ def test_a_video_that_is_removed_while_it_is_read_is_no_error(world: World, monk
 
     with monkeypatch.context() as patch:
         patch.setattr(ParquetStore, "read", vanishing)
-        upkeep.rebuild(world.index, world.store, RECIPE)
+        maintenance.rebuild(world.index, world.store, RECIPE)
     assert world.index.videos() == {"gate": 3, "yard": 2}
 
 
 def test_a_broken_file_ends_a_rebuild_and_the_old_index_stays(world: World, tmp_path: Path) -> None:
     (tmp_path / "frames" / "s-e" / "yard.parquet").write_bytes(b"broken")
     with pytest.raises(StoreError, match="is broken"):
-        upkeep.rebuild(world.index, world.store, RECIPE)
+        maintenance.rebuild(world.index, world.store, RECIPE)
     assert world.index.videos() == ROWS
 
 
@@ -186,13 +186,13 @@ def test_to_fill_writes_what_is_missing_or_otherwise_and_removes_the_rest(world:
     del world.index._rows["yard-s-1"]
     world.index._sorted = None
     world.index.forget_calls()
-    filled = upkeep.fill(world.index, world.store, RECIPE, switch=lambda: None)
+    filled = maintenance.fill(world.index, world.store, RECIPE, switch=lambda: None)
     assert (filled.videos, filled.segments) == (3, 8)
     assert sorted(world.index.written) == ["gate-s-0", "gate-s-1", "gate-s-2", "park-s-0", "park-s-1", "yard-s-1"]
     assert sorted(world.index.deleted) == ["gate", "ghost"]
     assert world.is_right
     world.index.forget_calls()
-    upkeep.fill(world.index, world.store, RECIPE, switch=lambda: None)
+    maintenance.fill(world.index, world.store, RECIPE, switch=lambda: None)
     assert (world.index.written, world.index.deleted) == ([], [])
 
 
@@ -205,7 +205,7 @@ def test_what_is_written_until_the_switch_is_caught_up_with(world: World) -> Non
         world.store.delete("yard")
 
     seen: list[tuple[int, int]] = []
-    filled = upkeep.fill(world.index, world.store, RECIPE, switch=switch, on_video=lambda *told: seen.append(told))
+    filled = maintenance.fill(world.index, world.store, RECIPE, switch=switch, on_video=lambda *told: seen.append(told))
     assert seen == [(3, 3)]
     assert filled.videos == 3
     assert world.index.videos() == {"park": 3, "gate": 3, "late": 1}
@@ -215,18 +215,18 @@ def test_what_is_written_until_the_switch_is_caught_up_with(world: World) -> Non
 def test_many_videos_are_read_some_at_a_time_and_none_is_left_out(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upkeep, "_VIDEOS_A_READ", 2)
+    monkeypatch.setattr(verification, "_VIDEOS_A_READ", 2)
     seen: list[tuple[int, int]] = []
-    comparison = upkeep.compare(world.index, world.store, RECIPE, on_video=lambda *told: seen.append(told))
+    comparison = verification.compare(world.index, world.store, RECIPE, on_video=lambda *told: seen.append(told))
     assert (comparison.videos, comparison.segments, comparison.differences) == (3, 8, ())
     assert seen == [(2, 3), (3, 3)]
     fresh = ToldIndex()
-    assert upkeep.fill(fresh, world.store, RECIPE, switch=lambda: None).segments == 8
+    assert maintenance.fill(fresh, world.store, RECIPE, switch=lambda: None).segments == 8
     assert fresh.videos() == ROWS
 
 
 def different(world: World) -> dict[str, str]:
-    [difference] = upkeep.compare(world.index, world.store, RECIPE).differences
+    [difference] = verification.compare(world.index, world.store, RECIPE).differences
     return dict(difference.different or {})
 
 
@@ -282,7 +282,7 @@ def test_changed_files_and_rows_without_a_file_are_told_apart(world: World, tmp_
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     (folder / "gate.parquet").unlink()
-    comparison = upkeep.compare(world.index, world.store, RECIPE)
+    comparison = verification.compare(world.index, world.store, RECIPE)
     found = {difference.video_id: difference for difference in comparison.differences}
     assert {name: difference.file for name, difference in found.items()} == {"park": "changed", "gate": "missing"}
     assert len(found["gate"].extra) == 3
@@ -302,7 +302,7 @@ def test_a_removal_takes_the_rows_first_and_looks_again_afterwards(
 
     late = world.rows("park")[:2]
     world.index.on_delete = deleted
-    removed = upkeep.remove(world.index, world.store, "park")
+    removed = maintenance.remove(world.index, world.store, "park")
     assert kept == [True, False]
     assert (removed.segments, removed.frames, removed.files) == (5, 12, 1)
     assert (removed.remaining_segments, removed.remaining_files) == (0, 0)
@@ -312,17 +312,17 @@ def test_a_removal_says_so_where_rows_come_back(world: World) -> None:
     rows = world.rows("park")
     world.index.on_delete = lambda _: MemoryIndex.upsert(world.index, rows)
     with pytest.raises(MomentIndexError, match="park: 3 rows are still in the index; another process writes them"):
-        upkeep.remove(world.index, world.store, "park")
+        maintenance.remove(world.index, world.store, "park")
 
 
 def test_a_removal_says_so_where_files_come_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    erase = upkeep.erase
+    erase = maintenance.erase
 
     def undone(root_url: str, video_id: str) -> tuple[str, ...]:
         files = erase(root_url, video_id)
         world.store_video("park", "red")
         return files
 
-    monkeypatch.setattr(upkeep, "erase", undone)
+    monkeypatch.setattr(maintenance, "erase", undone)
     with pytest.raises(StoreError, match=r"park: still there: frames/s-e/park\.parquet"):
-        upkeep.remove(world.index, world.store, "park")
+        maintenance.remove(world.index, world.store, "park")

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.encode import Encoding
 from pipeline.errors import ConfigError
-from pipeline.library.saved_config import LibraryFile, read_library_file, write_library_file
+from pipeline.library.saved_config import LibraryFile, SavedConfig, read_library_file, write_library_file
 from pipeline.run_config import RunConfig
 
 
@@ -62,3 +62,26 @@ def test_a_newer_format_asks_for_a_newer_version(tmp_path):
     (tmp_path / "library.yaml").write_text("format: 2\nencoders: []\n")
     with pytest.raises(ConfigError, match=r"of format 2, which a newer version .* reads format 1: update momentseek"):
         read_library_file(str(tmp_path))
+
+
+@pytest.mark.parametrize("where", ["{folder}/library", "memory://{name}/library"])
+def test_a_saved_configuration_is_read_again_only_after_its_file_changed(tmp_path, where):
+    library = where.format(folder=tmp_path, name=tmp_path.name)
+    saved = SavedConfig(library)
+    assert saved.read() is None
+    config = RunConfig(library=library)
+    for description in ("a model", "another"):
+        write_library_file(LibraryFile(config, description, "0123", config.sampling_fingerprint))
+        found = saved.read()
+        assert found is not None
+        assert found.encoder_description == description
+        assert saved.read() is found
+
+
+def test_a_file_that_is_no_library_is_refused_each_time(tmp_path):
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "library.yaml").write_text("format: 1\nrecorder: {}\n")
+    saved = SavedConfig(str(tmp_path / "library"))
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="unknown name 'recorder'"):
+            saved.read()

@@ -28,7 +28,8 @@ import pyarrow.parquet as pq
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from pipeline.config import load_mapping, validate, with_overrides
+from pipeline.config import validate, with_overrides
+from pipeline.config_files import load_mapping
 from pipeline.encode.architecture_file import read_architecture
 from pipeline.errors import ConfigError, MomentseekError, QueryError, SourceError, StoreError
 from pipeline.evaluate.label_formats import read_labelled_set

@@ -65,7 +65,7 @@ def canary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         f"[momentseek.samplers]\nforeign = {MODULE}:Sampler\n[momentseek.encoders]\nforeign = {MODULE}:Encoder\n"
     )
     monkeypatch.syspath_prepend(site)
-    monkeypatch.setattr("pipeline.plugins._LOADED", {})
+    monkeypatch.setattr("pipeline.plugins.section._LOADED", {})
     yield written
     for name in [name for name in sys.modules if name.partition(".")[0] == MODULE]:
         del sys.modules[name]

@@ -15,7 +15,8 @@ import pytest
 import yaml
 from contracts.word_world import video
 
-from pipeline.config import load_mapping, validate, with_overrides
+from pipeline.config import validate, with_overrides
+from pipeline.config_files import load_mapping
 from pipeline.errors import ConfigError, MomentseekError, QueryError, SourceError
 from pipeline.evaluate.label_formats import read_labelled_set
 from pipeline.library.saved_config import read_library_file

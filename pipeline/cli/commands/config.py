@@ -40,11 +40,11 @@ def check(*, file: str | None, config: str | None, overrides: Sequence[str]) -> 
     from pipeline.encode import Encoding
     from pipeline.encode.architecture import check_model
 
-    chosen = _one_of(file, config)
-    encoder = run_config(chosen, overrides).encoder
+    name = _one_of(file, config)
+    encoder = run_config(name, overrides).encoder
     if isinstance(encoder, Encoding):
         check_model(encoder)
-    click.echo(f"{chosen or 'the default configuration'}: right", err=True)
+    click.echo(f"{name or 'the default configuration'}: right", err=True)
 
 
 def _one_of(file: str | None, config: str | None) -> str | None:

@@ -25,7 +25,11 @@ _TIME_WIDTH = len("0:00:00.000")
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATHS...")
 @click.option(
-    "--set", "overrides", metavar="NAME=VALUE", multiple=True, help="How to look, as detector=content or threshold=4."
+    "--set",
+    "overrides",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Override a setting of the detector, as detector=content or threshold=4.",
 )
 @as_json
 @click.pass_context

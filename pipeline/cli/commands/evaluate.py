@@ -22,8 +22,10 @@ __all__ = ["evaluate"]
 
 @click.command()
 @click.argument("moments", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="LABELS")
-@click.option("--top", "-n", type=click.IntRange(1, 1000), default=10, show_default=True, help="Moments a question.")
-@click.option("--ranking/--no-ranking", default=True, help="Also ask each text of the whole library, to rank videos.")
+@click.option("--top", "-n", type=click.IntRange(1, 1000), default=10, show_default=True, help="Moments per question.")
+@click.option(
+    "--ranking/--no-ranking", default=True, help="Also search the whole library for each text, to rank videos."
+)
 @click.option("--skip-missing", is_flag=True, help="Leave out questions about videos that the library does not hold.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with plots and pictures.")
 @click.option(

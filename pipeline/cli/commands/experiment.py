@@ -34,10 +34,10 @@ _MOST_QUESTIONS = 5
 
 @click.command()
 @click.argument("file", metavar="FILE")
-@click.option("--work", "-w", metavar="DIR", help="Where embeddings and results are kept; else experiments/NAME here.")
-@click.option("--only", multiple=True, metavar="VARIANT", help="Only this one; may be given several times.")
-@click.option("--compare", nargs=2, metavar="A B", help="Say how two variants differ, question by question.")
-@click.option("--report", type=click.Path(dir_okay=False), metavar="OUT.html", help="Where the page is written, too.")
+@click.option("--work", "-w", metavar="DIR", help="Folder of embeddings and results; by default experiments/NAME here.")
+@click.option("--only", multiple=True, metavar="VARIANT", help="Run only this variant; may be given several times.")
+@click.option("--compare", nargs=2, metavar="A B", help="Compare two variants, question by question.")
+@click.option("--report", type=click.Path(dir_okay=False), metavar="OUT.html", help="Also write the page to this file.")
 @click.option(
     "--set", "overrides", metavar="NAME=VALUE", multiple=True, help="Override a setting of all variants' base."
 )
@@ -66,12 +66,12 @@ def experiment(
     if work and "://" in work:
         raise click.UsageError(f"--work {work}: an experiment works in a folder of this machine; name one")
     folder = Path(work) if work else Path("experiments") / Path(file).stem
-    asked, variants = load_experiment(file, str(folder / "library"), overrides)
-    chosen = select(variants, only)
+    experiment_file, variants = load_experiment(file, str(folder / "library"), overrides)
+    selected = select(variants, only)
     if compare:
-        select(chosen, compare)
+        select(selected, compare)
     with ended_by_sigterm("experiment"):
-        result = _run(asked, variants, folder, only)
+        result = _run(experiment_file, variants, folder, only)
     # A part of the variants is no picture of the whole, and does not take its place.
     page = folder / ("report.html" if not only else "report-only.html")
     differences = _differences(result, *compare) if compare else {}
@@ -83,18 +83,20 @@ def experiment(
         if compare:
             _print_comparison(result, *compare, differences)
     # Pages come last: whatever is wrong with them, the result is said.
-    for path in _write_pages(result, chosen[0], [page, *([Path(report)] if report else [])]):
+    for path in _write_pages(result, selected[0], [page, *([Path(report)] if report else [])]):
         say(f"report: {path}")
 
 
-def _run(asked: Experiment, variants: Sequence[Variant], folder: Path, only: Sequence[str]) -> ExperimentResult:
+def _run(
+    experiment_file: Experiment, variants: Sequence[Variant], folder: Path, only: Sequence[str]
+) -> ExperimentResult:
     from pipeline.experiments import run_experiment
     from pipeline.sources import expand
 
-    videos = len(list(expand(asked.videos, variants[0].config.fetching)))
+    videos = len(list(expand(experiment_file.videos, variants[0].config.fetching)))
     with _progress(videos) as (on_progress, on_variant):
         return run_experiment(
-            asked, variants, folder / "results", only=only, on_progress=on_progress, on_variant=on_variant
+            experiment_file, variants, folder / "results", only=only, on_progress=on_progress, on_variant=on_variant
         )
 
 

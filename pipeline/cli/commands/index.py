@@ -31,13 +31,13 @@ _COLOURS = {"done": "green", "partial": "yellow", "skipped": "cyan", "failed": "
 @click.argument("paths", nargs=-1, metavar="PATHS...")
 @configured
 @in_library
-@click.option("--retry-failed", is_flag=True, help="The library's failed sources, too: what `videos --failed` lists.")
-@click.option("--in-process", is_flag=True, help="Work in this process, without Ray.")
+@click.option("--retry-failed", is_flag=True, help="Also retry the failed sources that `videos --failed` lists.")
+@click.option("--in-process", is_flag=True, help="Run in this process, without Ray.")
 @click.option(
     "--progress-every",
     metavar="SECONDS",
     type=click.FloatRange(min=0.1),
-    help="With --json: also print how far the batch is.",
+    help="With --json: also print the batch's progress.",
 )
 @as_json
 @click.pass_context
@@ -53,14 +53,14 @@ def index(
     progress_every: float | None,
     as_json: bool,
 ) -> None:
-    """Put videos, or all videos of folders and manifests, into a library.
+    """Index videos, or all videos of folders and manifests, into a library.
 
-    Prints a line a video: done, partial (damaged; what could be decoded is kept), skipped or failed, and why. Videos
-    that are in the library already are skipped, so a batch that was interrupted is simply run again.
+    Prints one line per video: done, partial (damaged; what could be decoded is kept), skipped or failed, and why.
+    Videos that are in the library already are skipped, so a batch that was interrupted is simply run again.
 
     After Ctrl-C no other video is begun, and those under way have ten seconds to finish; Ctrl-C again ends at once.
 
-    Exit code 1 if a video failed, 130 after Ctrl-C, 143 if it was told to end (SIGTERM).
+    Exit code 1 if a video failed, 130 after Ctrl-C, 143 after SIGTERM.
     """
     from pipeline.cli.console.progress_bar import LiveBar, ProgressLines
     from pipeline.execution.ledger.reports import ALREADY_INDEXED
@@ -161,7 +161,7 @@ def _together(failed: Sequence[Source], named: Sequence[Source]) -> list[Source]
 
 
 def report_fields(report: VideoReport) -> dict[str, Any]:
-    """A report as JSON can hold it."""
+    """Convert a report to JSON values."""
     from pipeline.uris import public_name
 
     fields = asdict(report)
@@ -170,7 +170,7 @@ def report_fields(report: VideoReport) -> dict[str, Any]:
 
 
 def report_of(fields: dict[str, Any]) -> VideoReport:
-    """The report that `report_fields` made this of.
+    """Restore a report from the output of `report_fields`.
 
     Raises:
         KeyError, TypeError, ValueError: It is none.
@@ -183,7 +183,7 @@ def report_of(fields: dict[str, Any]) -> VideoReport:
 
 
 def report_line(report: VideoReport) -> str:
-    """A report as a line for people."""
+    """Format a report as one line."""
     from pipeline.render.text import counted, printable
     from pipeline.timecode import format_seconds
     from pipeline.uris import public_name
@@ -202,7 +202,7 @@ def report_line(report: VideoReport) -> str:
 
 
 def summary(counts: Mapping[str, int]) -> str:
-    """How many reports there are of each kind, for people."""
+    """Format the number of reports of each status."""
     return ", ".join(f"{counts[status]} {status}" for status in _COLOURS if counts.get(status)) or "no video"
 
 

@@ -1,4 +1,4 @@
-"""`momentseek jobs`: what became of submitted batches."""
+"""`momentseek jobs`: list, follow and stop submitted batches."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def status(ctx: click.Context, *, job_id: str, address: str | None, as_json: boo
 @jobs.command()
 @click.argument("job_id", metavar="ID")
 @at_address
-@click.option("--follow", "-f", is_flag=True, help="Go on until the batch ends, and end as it did.")
+@click.option("--follow", "-f", is_flag=True, help="Continue until the batch ends, and exit with its code.")
 @as_json
 @click.pass_context
 def logs(ctx: click.Context, *, job_id: str, address: str | None, follow: bool, as_json: bool) -> None:

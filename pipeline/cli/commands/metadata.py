@@ -20,9 +20,11 @@ __all__ = ["metadata"]
 @click.command()
 @selecting
 @click.option("--set", "entries", metavar="NAME=VALUE", multiple=True, help="Set an entry, as camera=gate.")
-@click.option("--unset", metavar="NAME", multiple=True, help="Leave an entry out.")
+@click.option("--unset", metavar="NAME", multiple=True, help="Remove an entry.")
 @click.option("--dry-run", is_flag=True, help="Print the metadata as it would be, and change nothing.")
-@click.option("--config", "-c", metavar="NAME_OR_PATH", help="A YAML file, or the name of one that comes along.")
+@click.option(
+    "--config", "-c", metavar="NAME_OR_PATH", help="A YAML file, or the name of one that comes with momentseek."
+)
 @in_library
 @as_json
 def metadata(
@@ -55,14 +57,14 @@ def metadata(
     if not (names or where or missing):
         raise click.UsageError("name the videos, or select them by --where")
     with require_library(library, config) as opened:
-        chosen = selected(opened, names, where, missing=missing).records
+        records = selected(opened, names, where, missing=missing).records
         if not (wanted or unset):
-            _print(chosen, as_json=as_json)
+            _print(records, as_json=as_json)
             return
-        changed = opened.set_metadata((r.video_id for r in chosen), wanted, unset=unset, dry_run=dry_run)
+        changed = opened.set_metadata((r.video_id for r in records), wanted, unset=unset, dry_run=dry_run)
     _print(changed, as_json=as_json)
     would = "would be " if dry_run else ""
-    same = len(chosen) - len(changed)
+    same = len(records) - len(changed)
     unchanged = f", {same} had it so already" if same else ""
     echo(f"{counted(len(changed), 'video')} {would}changed{unchanged}", err=True)
 

@@ -14,7 +14,7 @@ from pipeline.cli.selection_options import lost_folders, selected, selecting
 
 if TYPE_CHECKING:
     from pipeline.library import Library
-    from pipeline.library.library import Removed
+    from pipeline.library.maintenance import Removed
     from pipeline.types import VideoRecord
 
 __all__ = ["remove"]
@@ -25,8 +25,10 @@ _MOVED = "a file that was moved counts as missing until its new place is indexed
 
 @click.command()
 @selecting
-@click.option("--dry-run", is_flag=True, help="Print which videos would go, and remove nothing.")
-@click.option("--yes", "-y", is_flag=True, help="Do not ask before several videos go that were not named singly.")
+@click.option("--dry-run", is_flag=True, help="Print which videos would be removed, and remove nothing.")
+@click.option(
+    "--yes", "-y", is_flag=True, help="Do not ask before several videos that were not named singly are removed."
+)
 @configured
 @in_library
 @as_json
@@ -42,7 +44,7 @@ def remove(
     library: str | None,
     as_json: bool,
 ) -> None:
-    """Take videos out of a library; the files themselves are left alone.
+    """Remove videos from a library; the video files themselves are not touched.
 
     \b
     momentseek remove gate.mp4 5b3c0d1e2f4a6978
@@ -60,7 +62,7 @@ def remove(
     if not (names or where or missing):
         raise click.UsageError("name the videos, or select them by --where or --missing")
     with require_library(library, config, overrides) as opened:
-        video_ids, unnamed = _chosen(opened, names, where, missing=missing)
+        video_ids, unnamed = _videos_to_remove(opened, names, where, missing=missing)
         if dry_run:
             _print_dry_run(opened, video_ids, as_json=as_json)
             return
@@ -72,7 +74,7 @@ def remove(
         echo("no video was removed", err=True)
 
 
-def _chosen(
+def _videos_to_remove(
     library: Library, names: Sequence[str], where: Sequence[str], *, missing: bool
 ) -> tuple[list[str], list[VideoRecord]]:
     """Select the videos to remove: all ids, and the records of those that were not named singly.

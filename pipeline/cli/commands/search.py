@@ -12,7 +12,7 @@ from pipeline.cli.common_options import as_json, configured, in_library, require
 from pipeline.cli.console.absences import print_absences, say_what_was_sampled
 from pipeline.cli.console.answers import print_answer, print_explanation, say_what_is_missing
 from pipeline.cli.console.tables import complain, echo, print_json, warn_of_problems
-from pipeline.cli.question_options import Asked, InOrder, question_options
+from pipeline.cli.question_options import OrderedCommand, QuestionInput, question_options
 
 if TYPE_CHECKING:
     from pipeline.library import Library
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["search"]
 
 
-@click.command(cls=InOrder)
+@click.command(cls=OrderedCommand)
 @question_options
 @click.option("--explain", is_flag=True, help="Say how the answer came to be.")
 @click.option("--sheet", type=click.Path(dir_okay=False, path_type=Path), help="Draw the moments on one PNG picture.")
@@ -31,7 +31,7 @@ __all__ = ["search"]
 @as_json
 def search(
     *,
-    asked: Asked,
+    question: QuestionInput,
     explain: bool,
     sheet: Path | None,
     clips: Path | None,
@@ -54,17 +54,17 @@ def search(
     are encoded anew, with the video's sound. Where nothing matches it says so, and the exit code is 0.
     docs/how-to/search.md has more.
     """  # noqa: D301 - click knows the character itself, not a backslash and a b
-    if asked.lines is not None and (sheet is not None or clips is not None):
+    if question.lines is not None and (sheet is not None or clips is not None):
         raise click.UsageError("--queries prints answers alone; draw --sheet and write --clips for one question each")
-    if asked.query is not None and asked.query.none and (sheet is not None or clips is not None):
+    if question.query is not None and question.query.none and (sheet is not None or clips is not None):
         raise click.UsageError(
             "--none lists what is without a moment; there is nothing for --sheet and --clips to show"
         )
     with require_library(library, config, overrides) as opened:
-        if asked.query is None:
-            _answer_lines(opened, asked, explained=explain)
+        if question.query is None:
+            _answer_lines(opened, question, explained=explain)
             return
-        answer = opened.ask(asked.query)
+        answer = opened.ask(question.query)
         _print(answer, opened, explained=explain, as_json=as_json)
         if sheet is not None:
             _draw(opened, answer, sheet)
@@ -118,7 +118,7 @@ def _whole(answer: Answer, library: Library, *, explained: bool) -> dict[str, An
     return fields
 
 
-def _answer_lines(library: Library, asked: Asked, *, explained: bool) -> None:
+def _answer_lines(library: Library, question: QuestionInput, *, explained: bool) -> None:
     """Answer many questions, each as soon as it is read: a program may wait for an answer before it asks the next."""
     from pipeline.errors import MomentseekError
     from pipeline.render.text import counted
@@ -127,12 +127,12 @@ def _answer_lines(library: Library, asked: Asked, *, explained: bool) -> None:
     # What is wrong with the library is no fault of a question.
     library.searcher()
     failed = 0
-    for number, line in enumerate(asked.lines or (), 1):
+    for number, line in enumerate(question.lines or (), 1):
         if not line.strip():
             continue
         answered: dict[str, Any] = {"line": number}
         try:
-            query = as_query(read_query(line, f"line {number}"), asked.given)
+            query = as_query(read_query(line, f"line {number}"), question.given)
             answer = library.ask(query)
             answered |= _whole(answer, library, explained=explained)
             if broken := [skipped.why for skipped in answer.explanation.skipped if skipped.is_broken]:

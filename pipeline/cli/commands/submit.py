@@ -29,8 +29,8 @@ __all__ = ["submit"]
 @at_address
 @in_library
 @click.option("--set", "overrides", metavar="NAME=VALUE", multiple=True, help="Override a setting, as sampling.fps=2.")
-@click.option("--follow", "-f", is_flag=True, help="Show the batch's reports until it ends, and end as it did.")
-@click.option("--dry-run", is_flag=True, help="Say what would be sent, and what it may take; send nothing.")
+@click.option("--follow", "-f", is_flag=True, help="Show the batch's reports until it ends, and exit with its code.")
+@click.option("--dry-run", is_flag=True, help="Print what would be sent and an estimate of the time; send nothing.")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="For --dry-run: how many times real time.")
 @click.option(
     "--env", "variables", metavar="NAME[=VALUE]", multiple=True, help="Pass a variable, from here or with this value."
@@ -69,7 +69,7 @@ def submit(
     settings = run_config(config, overrides, library)
     batch = _batch(settings, sources, variables, installs=installs)
     if dry_run:
-        from pipeline.cli.commands.dry_run import show_dry_run
+        from pipeline.cli.commands.submit_dry_run import show_dry_run
 
         show_dry_run(settings, batch, real_time=rate, gpus=_gpus(address), as_json=as_json)
         return

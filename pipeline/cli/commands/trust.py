@@ -20,11 +20,11 @@ __all__ = ["trust"]
 
 @click.command()
 @click.argument("library", metavar="[DIR]", required=False)
-@click.option("--list", "lists", is_flag=True, help="List all that you trust.")
-@click.option("--revoke", is_flag=True, help="Trust the settings of this library no longer.")
+@click.option("--list", "lists", is_flag=True, help="List all settings that you trust.")
+@click.option("--revoke", is_flag=True, help="Revoke the trust in this library's settings.")
 @as_json
 def trust(*, library: str | None, lists: bool, revoke: bool, as_json: bool) -> None:
-    """Trust what the configuration of a library names outside the library.
+    """Trust the outside references of a library's configuration.
 
     A library that you received may name a Milvus server, the environment variable that holds its token, model files,
     network settings, or samplers and encoders of other packages, which are programs: importing them runs them.

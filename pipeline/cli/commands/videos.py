@@ -1,4 +1,4 @@
-"""`momentseek videos` and `momentseek doctor`."""
+"""`momentseek videos`."""
 
 from __future__ import annotations
 
@@ -8,23 +8,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.common_options import as_json, configured, in_library, library_config, require_library
+from pipeline.cli.common_options import as_json, configured, in_library, require_library
 from pipeline.cli.console.tables import complain, print_json, print_table
 from pipeline.cli.selection_options import record_json, selected, selecting
 
 if TYPE_CHECKING:
     from pipeline.types import FailedSource, VideoRecord
 
-__all__ = ["doctor", "videos"]
-
-_COLOURS = {"ok": "green", "note": "yellow", "broken": "red"}
+__all__ = ["videos"]
 
 
 @click.command()
 @selecting
 @configured
 @in_library
-@click.option("--failed", is_flag=True, help="The sources whose latest try failed, and why.")
+@click.option("--failed", is_flag=True, help="List the sources whose latest attempt failed, and why.")
 @as_json
 @click.pass_context
 def videos(
@@ -101,38 +99,3 @@ def _print_failures(failures: Sequence[FailedSource], *, as_json: bool) -> None:
         print_table(["failed at", "source", "why"], rows)
     again = "; try again by: momentseek index --retry-failed" if rows else ""
     click.echo(f"{counted(len(rows), 'failed source')}{again}", err=True)
-
-
-@click.command()
-@configured
-@in_library
-@as_json
-@click.pass_context
-def doctor(
-    ctx: click.Context, *, config: str | None, overrides: Sequence[str], library: str | None, as_json: bool
-) -> None:
-    """Check whether all that momentseek needs works here, and say what to do where it doesn't.
-
-    Exit code 1 if something that is needed is broken.
-    """
-    from pipeline.errors import UntrustedLibraryError
-    from pipeline.library.doctor import examine
-    from pipeline.render.text import printable
-    from pipeline.run_config import RunConfig
-
-    refused = None
-    try:
-        settings = library_config(library, config, overrides)
-    except UntrustedLibraryError as error:
-        settings, refused = RunConfig(library=library or RunConfig().library), error
-    is_well = True
-    for finding in examine(settings, refused):
-        is_well = is_well and finding.state != "broken"
-        if as_json:
-            print_json(asdict(finding))
-            continue
-        click.echo(f"{click.style(f'{finding.state:<8}', fg=_COLOURS[finding.state])}{finding.what:<16}", nl=False)
-        click.echo(printable(finding.said))
-        if finding.remedy:
-            click.echo(f"{'':<24}{printable(finding.remedy)}")
-    ctx.exit(0 if is_well else 1)

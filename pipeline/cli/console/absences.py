@@ -1,4 +1,4 @@
-"""Answers to questions for what is not there, on the terminal."""
+"""Print the answers of `search --none` on the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers on the terminal: the table of moments, why there are none, and how they came to be."""
+"""Print answers on the terminal: the table of moments, hints when there are none, and the explanation."""
 
 from __future__ import annotations
 

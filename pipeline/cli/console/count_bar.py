@@ -1,4 +1,4 @@
-"""How far a command is, where it counts what it does."""
+"""A progress bar for commands that count finished items."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["count_bar"]
 
 @contextmanager
 def count_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Shows on standard error how many are done, once it is told them and of how many; nothing but on a terminal.
+    """Shows on standard error how many items are done, of how many; shows nothing unless that is a terminal.
 
     Args:
         what: Is counted, as "videos".

@@ -1,4 +1,4 @@
-"""The log as lines of JSON, for programs that gather the logs of many machines."""
+"""Format the log as lines of JSON, for programs that collect the logs of many machines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bar that moves while a batch runs."""
+"""The progress bar of a running batch, and its progress as JSON lines."""
 
 from __future__ import annotations
 

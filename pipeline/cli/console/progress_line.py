@@ -1,4 +1,4 @@
-"""How far a batch is, in one line."""
+"""Format the progress of a batch as one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables and JSON on standard output."""
+"""Print tables and JSON on standard output, and errors on standard error."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def test_a_folder_called_rebuild_is_indexed_by_a_path(momentseek, config, make_v
 
 
 @pytest.mark.parametrize("word", ["rebuild", "verify"])
-def test_upkeep_of_no_library_makes_none(momentseek, tmp_path, word):
+def test_maintenance_of_no_library_makes_none(momentseek, tmp_path, word):
     result = momentseek("index", word, "--library", tmp_path / "none")
     assert (result.code, "there is no library" in result.err) == (2, True)
     assert list(tmp_path.iterdir()) == []

@@ -13,7 +13,7 @@ from pipeline.cli.console.count_bar import count_bar
 from pipeline.cli.console.tables import echo, print_json
 
 if TYPE_CHECKING:
-    from pipeline.library.maintenance import Difference
+    from pipeline.library.verification import VideoDifference
 
 __all__ = ["migrate", "rebuild", "verify"]
 
@@ -28,7 +28,7 @@ _MOST_KEYS = 5
 def rebuild(
     *, paths: Sequence[str], config: str | None, overrides: Sequence[str], library: str | None, as_json: bool
 ) -> None:
-    """Make the index of a library anew from its frame embeddings; no video is read.
+    """Rebuild the index of a library from its frame embeddings; no video is read.
 
     It is made beside the one that answers, which it replaces in one step: a search never meets half an index, and
     where the rebuild is killed, the old one goes on answering. Also how another index.kind or segmentation is had:
@@ -124,7 +124,7 @@ def verify(
     ctx.exit(1 if wrong else 0)
 
 
-def _remedy(differences: Sequence[Difference]) -> str:
+def _remedy(differences: Sequence[VideoDifference]) -> str:
     ways = []
     if any(difference.file == "changed" for difference in differences):
         ways.append("remove the videos whose files changed and index them again, or restore the files from a copy")
@@ -133,7 +133,7 @@ def _remedy(differences: Sequence[Difference]) -> str:
     return "; ".join(ways)
 
 
-def _print(difference: Difference) -> None:
+def _print(difference: VideoDifference) -> None:
     from pipeline.render.text import printable
 
     names = ", ".join(map(printable, difference.names)) or ("broken" if difference.problem else "not in the library")

@@ -1,4 +1,4 @@
-"""What `momentseek submit --dry-run` says."""
+"""The output of `momentseek submit --dry-run`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,141 @@
+"""List, find, select and read a library's stored videos, without its model or index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pipeline.encode import Encoder
+from pipeline.errors import QueryError, StoreError
+from pipeline.library.saved_config import LibraryFile, SavedConfig
+from pipeline.library.videos import SelectedVideos, find_video, select_videos
+from pipeline.library.wiring import indexed_videos
+from pipeline.run_config import RunConfig, check_classes
+from pipeline.search.filters.video_names import VideoNames
+from pipeline.store import FailureLog, ParquetStore
+from pipeline.types import FailedSource, FrameEmbeddings, Scalar, VideoRecord
+from pipeline.video import IndexedVideos
+
+if TYPE_CHECKING:
+    from pipeline.runs.log import RunLog
+
+__all__ = ["StoredLibrary"]
+
+
+class StoredLibrary:
+    """The records and frame embeddings of a library's videos, its failures and its run reports.
+
+    Args:
+        config: The library's configuration.
+        encoder: The encoder whose embeddings the library stores.
+        saved: The library's saved configuration, if it was read already.
+
+    Raises:
+        ConfigError: A part of the configuration is of a class that a file cannot name.
+    """
+
+    def __init__(self, config: RunConfig, encoder: Encoder, saved: SavedConfig | None = None) -> None:
+        self.config = check_classes(config)
+        self._encoder = encoder
+        # An override may have named another library than the one whose configuration was read.
+        self._saved = saved if saved is not None and saved.library == config.library else SavedConfig(config.library)
+        self._names = VideoNames()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.config.library!r}, {self._encoder.description})"
+
+    @property
+    def store(self) -> ParquetStore:
+        """The store of the frame embeddings."""
+        return ParquetStore(self.config.library, self.config.sampling_fingerprint, self._encoder.fingerprint)
+
+    @cached_property
+    def indexed_videos(self) -> IndexedVideos:
+        """Opens the library's videos at any of their names that still holds the indexed content."""
+        return indexed_videos(self.config, self.store)
+
+    def saved_config(self) -> LibraryFile | None:
+        """The configuration that the library was last indexed with; None if nothing was ever indexed into it.
+
+        Raises:
+            StoreError: The library's file cannot be read.
+            ConfigError: It is of another version, or its configuration is not valid here.
+        """
+        return self._saved.read()
+
+    def videos(self) -> list[VideoRecord]:
+        """List the record of each video, ordered by id.
+
+        Raises:
+            StoreError: A video's file is broken; `survey` goes on with the others.
+        """
+        return list(self.store.records())
+
+    def survey(self) -> tuple[list[VideoRecord], dict[str, StoreError]]:
+        """List the readable records as `videos` does; and, by id, the errors of videos whose files are broken.
+
+        Raises:
+            StoreError: The library cannot be listed.
+        """
+        return self.store.survey()
+
+    def failures(self) -> list[FailedSource]:
+        """List the sources whose latest attempt failed, oldest first; pass their `source` to `index` to retry them.
+
+        Raises:
+            StoreError: They cannot be read.
+        """
+        return list(FailureLog(self.config.library))
+
+    def runs(self) -> RunLog:
+        """Open the reports of this library's runs, including one that is in progress."""
+        from pipeline.runs.log import RunLog
+
+        return RunLog(self.config.library)
+
+    def frames(self, name: str) -> FrameEmbeddings:
+        """Read the times and embeddings of a video's sampled frames, as read-only NumPy arrays.
+
+        Of the result, `times_seconds` is float64 (N,), seconds from the start of playback, increasing; `vectors` is
+        float32 (N, D), rows of unit length, so that `vectors @ vectors[0]` are cosines with the first frame.
+
+        Args:
+            name: The video's id, or a file name, path or URI of one video.
+
+        Raises:
+            QueryError: No video goes by this name, or several do.
+            StoreError: The video's file is broken.
+        """
+        found = self.find(name)
+        if len(found) > 1:
+            raise QueryError(f"{len(found)} videos go by {name!r}; name one by its id: {', '.join(found)}")
+        return self.store.read(found[0])
+
+    def find(self, *names: str) -> tuple[str, ...]:
+        """Find the ids of videos by their names: file names, paths, URIs or ids.
+
+        Raises:
+            QueryError: No video goes by one of them; the message has the nearest names.
+        """
+        return tuple(dict.fromkeys(video_id for name in names for video_id in self._found(name)))
+
+    def select(self, *names: str, where: Mapping[str, Scalar] | None = None, missing: bool = False) -> SelectedVideos:
+        """Select videos by all given criteria; without any, all videos. Videos whose files are broken are left out.
+
+        Args:
+            names: File names, paths, URIs, ids or patterns, as "cam1/*.mp4".
+            where: Entries of their metadata.
+            missing: Only those of which no file is left, as far as their places can tell.
+
+        Raises:
+            QueryError: A name or a pattern stands for no video, or no video has metadata of one of the names.
+            StoreError: The library cannot be listed.
+        """
+        return select_videos(self.survey()[0], names, where or {}, missing=missing, fetching=self.config.fetching)
+
+    def _found(self, name: str) -> tuple[str, ...]:
+        return find_video(self._names, self.survey, name)
+
+    def _forget(self) -> None:
+        self._names.forget()
