@@ -14,7 +14,7 @@ import tempfile
 import textwrap
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,6 +127,7 @@ def ray_head(
     # Ray's workers stand back for all else on a machine, and this one may be busy.
     own = {_MARK: mark, "HOME": str(folder), "RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0"}
     environment = _bare_environment() | own | dict(variables or {})
+    started: list[subprocess.Popen[bytes]] = []
     try:
         made = subprocess.run(
             [ray, "get-auth-token", "--generate"], env=environment, text=True, capture_output=True, check=True
@@ -141,7 +142,13 @@ def ray_head(
             given = [f"--{name}={port}" for name, port in zip(_PORTS, ports, strict=True)]
             if node_types is not None:
                 given.append(f"--autoscaling-config={_autoscaling(folder, f'127.0.0.1:{ports[0]}', cpus, node_types)}")
-            if _has_started([*command, *given], environment, folder, ports[1]):
+            with (folder / "start.log").open("w") as log:
+                started.append(
+                    subprocess.Popen(
+                        [*command, *given], env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True
+                    )
+                )
+            if _has_started(started[-1], folder, ports[1]):
                 break
             # Ray gives its own processes half a minute, which is not enough on a machine that is very busy.
             _end_all(mark)
@@ -150,6 +157,8 @@ def ray_head(
         yield Head(f"http://127.0.0.1:{ports[1]}", gcs, token, folder, folder / "ray")
     finally:
         _end_all(mark)
+        for process in started:
+            process.wait(timeout=20)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -187,11 +196,9 @@ def _free_ports(count: int) -> list[int]:
         return [server.getsockname()[1] for server in servers]
 
 
-def _has_started(command: Sequence[str | Path], environment: dict[str, str], folder: Path, port: int) -> bool:
-    """Start Ray and wait until it answers at its dashboard's port, or has given up."""
+def _has_started(process: subprocess.Popen[bytes], folder: Path, port: int) -> bool:
+    """Wait until Ray answers at its dashboard's port, or has given up."""
     path = folder / "start.log"
-    with path.open("w") as log:
-        process = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True)
     until = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < until:
         if "Ray runtime started" in path.read_text() and _answers(port):

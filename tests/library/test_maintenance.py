@@ -73,7 +73,10 @@ def library(tmp_path: Path, overrides: tuple[str, ...]) -> Iterator[Library]:
         opened._claim()
         for name, shots in SHOWN.items():
             put(opened, name, *shots)
-        opened.rebuild_index()
+        with pytest.MonkeyPatch.context() as patch:
+            # Nobody asks yet, so nobody has to be waited for.
+            patch.setattr("pipeline.index.milvus.collections._DRAIN_SECONDS", 0.0)
+            opened.rebuild_index()
         yield opened
 
 
