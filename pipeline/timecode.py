@@ -1,4 +1,4 @@
-"""Exact times of grid points, and parsing and formatting of clock times.
+"""Exact times: the points of a grid of so many frames a second, and clock times read and written.
 
 Inside the pipeline a time is a `Fraction` of a second on the video's playback clock, zero at the container's start.
 """

@@ -1,4 +1,4 @@
-"""Recovery from device faults: smaller batches after running out of memory, an error for a broken device."""
+"""Faults of a GPU within one process: smaller batches after running out of memory, an error where it is broken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Highlight metrics as QVHighlights defines them (Lei et al. 2021, arXiv:2107.09609), of its saliency labels.
+"""Highlight metrics as QVHighlights defines them (Lei et al. 2021, arXiv:2107.09609), from saliency labels.
 
 A video is cut into clips of two seconds; annotators gave each relevant clip a saliency from 0 (very bad) to 4 (very
 good), all other clips have 0. With what is good enough (Fair: 2 or more, Good: 3, VeryGood: 4):

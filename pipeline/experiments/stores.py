@@ -1,4 +1,4 @@
-"""A store that divides embeddings among the stores of several samplings, and a view of selected videos."""
+"""Stores of experiments: one that fills those of several samplings at once, and a view of selected videos."""
 
 from __future__ import annotations
 

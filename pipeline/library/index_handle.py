@@ -1,4 +1,4 @@
-"""Opens a library's index once, checks its owner, and discards a damaged one."""
+"""Opens a library's index once, checks that it belongs to this library, and discards a damaged one."""
 
 from __future__ import annotations
 

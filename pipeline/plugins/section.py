@@ -1,4 +1,4 @@
-"""A section of a configuration that names a class of another package: data until it is loaded."""
+"""A section of a configuration that names a class of another package, which is imported only when asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of the sampled frames that lie in an interval."""
+"""Which of a video's sampled frames lie in an interval."""
 
 from __future__ import annotations
 

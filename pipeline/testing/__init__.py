@@ -1,4 +1,4 @@
-"""Contract suites: tests that every implementation of a seam must pass, also those of other packages.
+"""Contract suites: tests that every sampler, encoder, store and index must pass, also those of other packages.
 
 A test class inherits the suite of its seam and names what to test; pytest runs the rest:
 

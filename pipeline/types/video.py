@@ -1,4 +1,4 @@
-"""Frames, video properties, and the decoding options Skip and Grid."""
+"""Frames, the properties of a video, and what a decoder is asked for: a grid of times, and frames to skip."""
 
 from __future__ import annotations
 

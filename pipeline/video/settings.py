@@ -1,4 +1,4 @@
-"""Settings of decoding, and their decoders."""
+"""Settings of decoding, and the decoder that they select."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`momentseek config`."""
+"""`momentseek config`: show, check and describe configurations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`momentseek cuts`."""
+"""`momentseek cuts`: the shots of a video, without a library."""
 
 from __future__ import annotations
 

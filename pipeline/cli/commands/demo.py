@@ -1,4 +1,4 @@
-"""`momentseek demo`."""
+"""`momentseek demo`: index the sample films and ask five questions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`momentseek doctor`."""
+"""`momentseek doctor`: whether all that momentseek needs works here."""
 
 from __future__ import annotations
 

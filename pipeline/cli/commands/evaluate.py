@@ -1,4 +1,4 @@
-"""`momentseek evaluate`."""
+"""`momentseek evaluate`: score a library on labelled moments."""
 
 from __future__ import annotations
 

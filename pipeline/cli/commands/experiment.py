@@ -1,4 +1,4 @@
-"""`momentseek experiment`."""
+"""`momentseek experiment`: compare configurations on the same labelled videos."""
 
 from __future__ import annotations
 

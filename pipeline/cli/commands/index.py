@@ -1,4 +1,4 @@
-"""`momentseek index`."""
+"""`momentseek index`: sample, encode and index videos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`momentseek metadata`."""
+"""`momentseek metadata`: show or change the metadata of videos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`momentseek remove`."""
+"""`momentseek remove`: remove videos from a library."""
 
 from __future__ import annotations
 

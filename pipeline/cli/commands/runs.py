@@ -1,4 +1,4 @@
-"""`momentseek runs`."""
+"""`momentseek runs`: list and show the reports of a library's runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`momentseek search`."""
+"""`momentseek search`: answer questions with moments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`momentseek trust`."""
+"""`momentseek trust`: accept what a received library names outside itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`momentseek videos`."""
+"""`momentseek videos`: list the videos of a library, or the sources that failed."""
 
 from __future__ import annotations
 

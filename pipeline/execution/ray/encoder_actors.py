@@ -1,4 +1,4 @@
-"""Starts, tracks and replaces encoder actors."""
+"""Starts and tracks encoder actors, and replaces those whose GPU or process is lost."""
 
 from __future__ import annotations
 

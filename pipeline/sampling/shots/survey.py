@@ -1,4 +1,4 @@
-"""Cut candidates: pairs of survey frames between which the picture changes as only a cut or a flash changes it."""
+"""Candidates for cuts: neighbours among a few decoded frames that differ so much that a cut or a flash lies between."""
 
 from __future__ import annotations
 

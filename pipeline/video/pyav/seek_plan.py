@@ -1,4 +1,4 @@
-"""Plans seeks past groups of pictures that hold no wanted frame, for grids with distant points.
+"""Reads the index of an MP4 or MOV file, and plans seeks past groups of pictures that hold no wanted frame.
 
 Only the container's own index can say so before they are read: MP4 and MOV files have one of every packet.
 """
