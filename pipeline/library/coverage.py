@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-from pipeline.commands import command_for
 from pipeline.errors import MomentIndexError, QueryError, StoreError
 from pipeline.index import MemoryIndex, MomentIndex
 from pipeline.library.index_handle import check_writable
 from pipeline.library.index_place import index_place, move_command, set_elsewhere
 from pipeline.library.saved_config import SavedConfig
+from pipeline.quoted_commands import command_for
 from pipeline.run_config import RunConfig
 from pipeline.search.answer import Incomplete
 from pipeline.store import ParquetStore

@@ -17,8 +17,8 @@ from typing import Literal
 from pipeline.errors import MomentseekError, UntrustedLibraryError
 from pipeline.index import is_writable
 from pipeline.library import Library
+from pipeline.library.file_permissions import loose_modes
 from pipeline.library.identity import local_folder
-from pipeline.library.loose_modes import loose_modes
 from pipeline.library.trust import loose_mode, outside_settings, trusted_settings
 from pipeline.plugins import Plugin
 from pipeline.render.text import counted

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pipeline.commands import command_for
 from pipeline.config import validate
 from pipeline.encode import Encoder
 from pipeline.errors import ConfigError, IndexDamagedError
@@ -16,6 +15,7 @@ from pipeline.index import MomentIndex
 from pipeline.library.index_handle import LibraryIndex, index_folder
 from pipeline.library.maintenance import OnVideo, Rebuilt, fill
 from pipeline.library.saved_config import LibraryFile
+from pipeline.quoted_commands import command_for
 from pipeline.run_config import RunConfig
 from pipeline.store import ParquetStore
 

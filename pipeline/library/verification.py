@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 
 from pipeline.errors import StoreError
-from pipeline.index.foreign_text import shown
 from pipeline.index.protocol import MomentIndex
+from pipeline.index.quoted_text import shown
 from pipeline.segment.row_recipe import RowRecipe
 from pipeline.store import ParquetStore
 from pipeline.store.checksum import FileState

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pipeline.errors import QueryError, StoreError
 from pipeline.runs.report import RunReport
 from pipeline.store.atomic_folder import AtomicFolder
-from pipeline.store.file_forms import RUN_ID
+from pipeline.store.file_name_patterns import RUN_ID
 
 __all__ = ["RUNS_FOLDER", "RunLog"]
 

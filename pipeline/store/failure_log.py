@@ -12,7 +12,7 @@ from functools import cached_property
 
 from pipeline.errors import StoreError
 from pipeline.store.atomic_folder import AtomicFolder
-from pipeline.store.file_forms import NOTE
+from pipeline.store.file_name_patterns import NOTE
 from pipeline.store.record_json import checked_metadata, checked_text, parsed
 from pipeline.types import FailedSource, Source, Status, VideoReport
 from pipeline.uris import kept_name

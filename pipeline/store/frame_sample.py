@@ -18,7 +18,7 @@ import numpy.typing as npt
 from pipeline.errors import StoreError
 from pipeline.store.atomic_folder import MOST_BYTES, AtomicFolder
 from pipeline.store.checks import check_unit_length
-from pipeline.store.file_forms import VIDEO_ID
+from pipeline.store.file_name_patterns import VIDEO_ID
 
 __all__ = ["FRAMES_OF_A_VIDEO", "SAMPLE_FILE", "FrameSample", "draw_sample", "read_sample", "write_sample"]
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple
 
 from pipeline.errors import StoreError
-from pipeline.store.file_forms import TEMPORARY, temporary_name
+from pipeline.store.file_name_patterns import TEMPORARY, temporary_name
 
 __all__ = ["PRIVATE_MARK", "LocalFolder", "shown_path"]
 

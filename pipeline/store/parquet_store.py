@@ -18,7 +18,7 @@ from pipeline.errors import StoreError
 from pipeline.store.atomic_folder import AtomicFolder
 from pipeline.store.checks import check_frames, check_record, check_unit_length
 from pipeline.store.checksum import FileState
-from pipeline.store.file_forms import NOTE, VIDEO_ID
+from pipeline.store.file_name_patterns import NOTE, VIDEO_ID
 from pipeline.store.frame_sample import FRAMES_OF_A_VIDEO, FrameSample, draw_sample, read_sample, write_sample
 from pipeline.store.frames_file import check_size, read_columns, read_pts, read_some_vectors, write_frames
 from pipeline.store.frames_metadata import (
@@ -31,8 +31,8 @@ from pipeline.store.frames_metadata import (
     cuts_of,
     details_of,
 )
-from pipeline.store.name_files import NameFiles, names_folder
 from pipeline.store.record_json import fraction_from, parsed, record_from
+from pipeline.store.video_names import NameFiles, names_folder
 from pipeline.types import FrameEmbeddings, VideoRecord
 
 __all__ = ["ParquetStore"]
@@ -51,7 +51,7 @@ class ParquetStore:
       record, cuts, duration, step, time base, both fingerprints, the versions that wrote it and the format's number.
       Pages carry checksums, and so does the whole file (see `checksum`).
     - `background.npz`: a sample of all of them; see `frame_sample`.
-    - `names/` and `holders/`: which video is where; see `name_files`. Writing a video anew or deleting it removes what
+    - `names/` and `holders/`: which video is where; see `video_names`. Writing a video anew or deleting it removes what
       `names/` has of it.
 
     Whole or nothing: see `AtomicFolder`. Constructing it touches nothing, and it pickles.

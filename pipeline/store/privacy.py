@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import StoreError
-from pipeline.store.file_forms import temporary_name
+from pipeline.store.file_name_patterns import temporary_name
 from pipeline.store.local_folder import PRIVATE_MARK, LocalFolder, shown_path
 
 __all__ = ["is_private", "loose_files", "make_private", "make_public", "tighten"]

@@ -6,11 +6,11 @@ from contextlib import suppress
 
 from pipeline.errors import StoreError
 from pipeline.store.atomic_folder import AtomicFolder
-from pipeline.store.file_forms import NOTE, STORE, VIDEO_ID, is_temporary_of
+from pipeline.store.file_name_patterns import NOTE, STORE, VIDEO_ID, is_temporary_of
 from pipeline.store.frame_sample import SAMPLE_FILE, read_sample
 from pipeline.store.frames_metadata import recorded_names
-from pipeline.store.name_files import holder_file
 from pipeline.store.record_json import parsed
+from pipeline.store.video_names import holder_file
 
 __all__ = ["erase", "traces"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.video.identity import Identity, content_id, identify
-from pipeline.video.indexed import IndexedVideos
+from pipeline.video.indexed_videos import IndexedVideos
 from pipeline.video.picture_checks import FORMAT_NAMES
 from pipeline.video.protocol import VideoDecoder, VideoStream
 from pipeline.video.settings import Decoding, make_decoder

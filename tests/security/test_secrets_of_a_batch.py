@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.errors import ConfigError, ExecutionError
 from pipeline.execution.ray.session_folder import PREFIX
-from pipeline.library.loose_modes import loose_modes
+from pipeline.library.file_permissions import loose_modes
 from pipeline.submission.address import address_of, check_answers
 from pipeline.submission.bundle import JobBatch
 
@@ -57,7 +57,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         folder.mkdir(mode=0o700)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
-    monkeypatch.setattr("pipeline.library.loose_modes.bases", lambda: [tmp_path / "temporary"])
+    monkeypatch.setattr("pipeline.library.file_permissions.bases", lambda: [tmp_path / "temporary"])
     return home
 
 

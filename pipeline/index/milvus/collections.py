@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import MomentIndexError
-from pipeline.index.foreign_text import shown
 from pipeline.index.milvus.connection import MilvusConnection
 from pipeline.index.milvus.schema import schema
 from pipeline.index.protocol import Owner
+from pipeline.index.quoted_text import shown
 from pipeline.index.settings import Kind
 from pipeline.index.validation import mismatch
 from pipeline.parsing import parse_json

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pipeline.errors import IndexDamagedError, MomentIndexError
-from pipeline.index.foreign_text import no_space, shown
 from pipeline.index.milvus.lite.folder import silence
 from pipeline.index.milvus.lite.open_folders import LiteReference, open_reference
+from pipeline.index.quoted_text import no_space, shown
 from pipeline.index.settings import Indexing
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import MomentIndexError
-from pipeline.index.foreign_text import shown
 from pipeline.index.protocol import Hit
+from pipeline.index.quoted_text import shown
 from pipeline.index.validation import check_metadata
 from pipeline.types import IndexedSegment, Segment
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.index.foreign_text import shown
 from pipeline.index.milvus.connection import MilvusConnection
 from pipeline.index.milvus.row_validation import SEGMENT_FIELDS, hit_of, key_of, row_of, video_id_of
 from pipeline.index.protocol import Filter, Hit
+from pipeline.index.quoted_text import shown
 from pipeline.types import IndexedSegment
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.index.foreign_text import shown
+from pipeline.index.quoted_text import shown
 
 __all__ = ["check_aliases", "check_collection", "is_of_momentseek"]
 

@@ -18,11 +18,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import IndexDamagedError, IndexLockedError, MomentIndexError
-from pipeline.index.foreign_text import no_space, shown
 from pipeline.index.milvus.lite.contents import check_aliases, is_of_momentseek
 from pipeline.index.milvus.lite.read_only import is_writable, shadow
 from pipeline.index.milvus.lite.tree import check_index_folder, emptied, hard_links, own_copy, wrong_files
 from pipeline.index.milvus.lite.unix_socket import PrivateSocket
+from pipeline.index.quoted_text import no_space, shown
 
 if TYPE_CHECKING:
     import grpc

@@ -20,7 +20,7 @@ from typing import Any
 
 from pipeline.errors import StoreError
 from pipeline.store.atomic_folder import AtomicFolder
-from pipeline.store.file_forms import NOTE
+from pipeline.store.file_name_patterns import NOTE
 from pipeline.store.record_json import parsed
 from pipeline.types import VideoRecord
 
