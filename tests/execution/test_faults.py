@@ -241,7 +241,7 @@ _CLUSTER = """
     os.environ |= {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_worker_niceness": "0"}
     from ray.cluster_utils import Cluster
     from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder, write_video
-    from execution.ray_head import WATCHFUL
+    from ray_head import WATCHFUL
     from pipeline.execution import Execution, LibrarySink, Stages, make_executor
     from pipeline.index import MemoryIndex
     from pipeline.segment.row_recipe import RowRecipe
@@ -299,7 +299,7 @@ _GPUS = """
     os.environ |= {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_worker_niceness": "0"}
     from ray.cluster_utils import Cluster
     from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder, FakeModel, write_video
-    from execution.ray_head import WATCHFUL
+    from ray_head import WATCHFUL
     from pipeline.execution import Execution, LibrarySink, Stages, make_executor
     from pipeline.index import MemoryIndex
     from pipeline.segment.row_recipe import RowRecipe
