@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from contracts.word_world import WordModel, video
-from test_library import SHOWN, ShotsExecutor
+from shots_library import SHOWN, ShotsExecutor
 from test_maintenance import put
 
 from pipeline.errors import ConfigError, MomentIndexError, QueryError

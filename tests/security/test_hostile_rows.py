@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from test_library import filled as filled_library
-from test_library import opened as library_at
+from shots_library import filled as filled_library
+from shots_library import opened as library_at
 
 from pipeline.errors import IndexDamagedError, MomentIndexError
 from pipeline.index import Indexing, MilvusIndex

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from test_library import filled as filled_library
-from test_library import opened as library_at
+from shots_library import filled as filled_library
+from shots_library import opened as library_at
 
 from pipeline.errors import IndexDamagedError, IndexLockedError, MomentIndexError
 from pipeline.index import Filter, Indexing, MilvusIndex, discard
@@ -400,7 +400,6 @@ ARRAYS: dict[str, Callable[[Path], object]] = {
     "another order": lambda path: _saved(path, np.zeros((30, DIMENSION), np.float32, order="F")),
     "fewer rows": lambda path: _saved(path, np.zeros((29, DIMENSION), np.float32)),
     "huge rows": lambda path: _saved(path, np.zeros(0, "<f4"), shape=(2**40, DIMENSION)),
-    "cut": lambda path: path.write_bytes(path.read_bytes()[:-5]),
     "longer": lambda path: path.write_bytes(path.read_bytes() + b"x"),
     "random": lambda path: path.write_bytes(random.Random(0).randbytes(2000)),
 }
@@ -424,6 +423,18 @@ def test_an_index_file_runs_nothing_and_allocates_nothing(folder: Path, make: Ca
     make(_sidecar(folder))
     check_refused(folder, r"data_\d+_\d+\.embedding\.flat\.idx")
     assert not Path("/tmp/momentseek-pickle-ran").exists()
+
+
+@pytest.mark.parametrize("size", [0, 5, 100, 128, 140, -5])
+def test_an_index_file_that_a_killed_process_has_begun_is_made_anew(folder: Path, size: int) -> None:
+    path = _sidecar(folder)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:size])
+    with MilvusIndex(Indexing(), "abc", folder=folder) as index:
+        assert index.count() == 30
+        [hits] = index.search(np.stack([random_rows(1)[0].vector]), top=30)
+        assert len(hits) == 30
+    assert path.read_bytes() == whole
 
 
 def test_a_broken_page_of_rows_is_refused(folder: Path) -> None:

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +190,7 @@ def _check_rows(partition: Path, files: Mapping[str, list[str]], fields: Collect
         raise ValueError(f"its rows need some {needed / 2**30:.0f} GiB of memory, more than this machine has")
     for each in data:
         sidecar = partition / "indexes" / f"{each.path.stem}.{_VECTOR}.flat.idx"
-        if sidecar.exists():
+        if sidecar.exists() and not _removed_as_torn(sidecar, (each.rows, dimension)):
             _check_vectors(sidecar, (each.rows, dimension))
 
 
@@ -214,6 +215,29 @@ def _data_file(path: Path, fields: Collection[str], dimension: int | None) -> _D
     if not fits or (columns.get("_seq"), columns.get("key")) != (pa.uint64(), pa.string()):
         raise ValueError(f"{path.name} has other columns than its schema")
     return _Data(path, rows)
+
+
+def _removed_as_torn(path: Path, shape: tuple[int, int]) -> bool:
+    """Remove a file of vectors that a killed process has only begun to write: Milvus Lite makes it anew from the rows.
+
+    Returns:
+        Whether it was the beginning of the right file, and is removed.
+    """
+    from numpy.lib import format as npy
+
+    header = BytesIO()
+    npy.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    right, size = header.getvalue(), path.stat().st_size
+    if size >= len(right) + 4 * shape[0] * shape[1]:
+        return False
+    with path.open("rb") as file:
+        if file.read(len(right)) != right[:size]:
+            return False
+    try:
+        path.unlink()
+    except OSError:
+        return False
+    return True
 
 
 def _check_vectors(path: Path, shape: tuple[int, int]) -> None:
