@@ -140,7 +140,9 @@ class Copy:
             sys.path[0] = os.environ["PYTHONPATH"] = str(self._folder)
             sys.dont_write_bytecode = is_changed
             os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-            arguments = ["-x", "-q", "-p", "no:cacheprovider", "--no-header", "-m", _UNMARKED, "--timeout=0"]
+            # The libraries are imported before pytest starts, which it warns of, and a warning is an error.
+            arguments = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+            arguments += ["-x", "-q", "-p", "no:cacheprovider", "--no-header", "-m", _UNMARKED, "--timeout=0"]
             code = int(pytest.main([*arguments, "--hypothesis-profile=ci", *tests]))
         except BaseException:  # noqa: BLE001 - a child must never go on as its parent; what happened is in the output
             traceback.print_exc()
