@@ -50,7 +50,7 @@ def ended_by_sigterm(what: str = "batch") -> Iterator[None]:
 def stopped_by_signals(on_taken: Callable[[int, float], None]) -> Iterator[StopRequest]:
     """Turn the first Ctrl-C and the first SIGTERM into a request to stop, while an executor looks at one.
 
-    After Ctrl-C, videos under way have some seconds to finish. After SIGTERM they have none, since whoever sends it
+    After Ctrl-C, videos under way have some seconds to finish. After SIGTERM they have none, since its sender usually
     kills the process soon afterwards. A second signal, and one before the work begins, raises at once. A signal that is
     ignored, as Ctrl-C is in the background of a shell, stays ignored.
 

@@ -121,7 +121,7 @@ def _run_seconds(library: Library, otherwise: float) -> float:
 
 
 def _say_stopping(bar: LiveBar | ProgressLines, under_way: int, seconds: float) -> None:
-    """Say what becomes of the videos under way."""
+    """Print how long the videos under way may still take after a signal."""
     from pipeline.render.text import counted
 
     if under_way and seconds:

@@ -168,7 +168,7 @@ class BatchQueue:
         return batches if is_full or frames >= self._batch_frames or actor.calls == 0 else []
 
     def _sides(self, actor: EncoderActor) -> tuple[list[PendingBatch], list[PendingBatch]]:
-        """The batches that this encoder is the right one for, and those that it may take off others.
+        """Select the batches meant for this encoder, and those that it may take over from others.
 
         The next call of each other encoder is left to it: it has that as soon as it is done with one.
         """
