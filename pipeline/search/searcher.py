@@ -18,7 +18,7 @@ from pipeline.search.calibration import Calibrator, probability
 from pipeline.search.embedding_cache import EmbeddingCache
 from pipeline.search.filters.selection import Selection, Survey, described_filters, select
 from pipeline.search.filters.video_names import match_videos
-from pipeline.search.query import Query, Step
+from pipeline.search.query import Query, Step, Term
 from pipeline.search.query_embedding import CalibratedTerm, TermEmbedder
 from pipeline.search.query_images import QueryImages
 from pipeline.search.ranking import FoundMoment, Ranking, rank
@@ -106,6 +106,16 @@ class Searcher:
         """
         (steps,) = self._calibrated([query])
         return self._answered(query, steps)
+
+    def calibrated(self, terms: Sequence[Term]) -> list[CalibratedTerm]:
+        """Embed and calibrate terms, which then score frames; all texts are embedded in one batch.
+
+        Raises:
+            QueryError: A video of the library that one names is not there, or not alone, or has no frame there.
+            VideoError: A file that one names cannot be read.
+            TextTooLongError: A text does not fit the model's context.
+        """
+        return self._embedder.embed(terms)
 
     def ask_all(self, queries: Iterable[Query]) -> Iterator[Answer]:
         """Answer questions one after another, as the answers are taken; texts of several are embedded at once.

@@ -1,0 +1,81 @@
+"""Frame intervals: which part of a video each sampled frame stands for.
+
+Between sampled frames nothing is known. A frame stands for the time up to the cut between it and the next one, or to
+the middle between them; a frame whose picture was seen to stay the same stands for that time, too. Towards a hole in
+the sampling (longer than `HOLE_RATIO` times the usual step) it stands for half a usual step, and the hole belongs to
+no frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.segment.intervals import end_of
+from pipeline.types import FrameEmbeddings
+
+__all__ = ["HOLE_RATIO", "FrameIntervals", "frame_intervals", "usual_step_seconds"]
+
+Floats = npt.NDArray[np.float64]
+
+HOLE_RATIO = 2.0
+"""In usual steps: points of a grid are met within one step, so frames of one grid are less than two apart."""
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class FrameIntervals:
+    """For each sampled frame the half-open interval that it stands for; in order, without overlap.
+
+    Attributes:
+        starts_seconds: float64 (N,).
+        ends_seconds: float64 (N,), after the starts. Where it equals the next start, nothing lies between the two.
+        times_seconds: float64 (N,) times of the frames.
+        duration_seconds: The video's end.
+    """
+
+    starts_seconds: Floats
+    ends_seconds: Floats
+    times_seconds: Floats
+    duration_seconds: float
+
+    def __len__(self) -> int:
+        return len(self.times_seconds)
+
+
+def usual_step_seconds(frames: FrameEmbeddings) -> float:
+    """The usual time between two sampled frames: the sampling's own step, else the median; 0 for a lone frame."""
+    if frames.step_seconds is not None:
+        return frames.step_seconds
+    steps = np.diff(frames.times_seconds)
+    return float(np.median(steps)) if len(steps) else 0.0
+
+
+def frame_intervals(frames: FrameEmbeddings) -> FrameIntervals:
+    """Compute the interval that each sampled frame of a video stands for."""
+    times = frames.times_seconds
+    end = end_of(frames)
+    if not len(times):
+        return FrameIntervals(times, times, times, end)
+    until = times if frames.seen_until_seconds is None else frames.seen_until_seconds
+    step = usual_step_seconds(frames)
+    most, half = HOLE_RATIO * step + _ROUNDING, step / 2
+    bounds = _bounds(until[:-1], times[1:], np.asarray(frames.cuts_seconds or (), np.float64))
+    is_hole = times[1:] - until[:-1] > most
+    starts = np.concatenate([[0.0 if times[0] <= most else times[0] - half], bounds])
+    starts[1:][is_hole] = (times[1:] - half)[is_hole]
+    ends = np.concatenate([bounds, [end if end - until[-1] <= most else until[-1] + half]])
+    ends[:-1][is_hole] = (until[:-1] + half)[is_hole]
+    return FrameIntervals(starts, ends, times, end)
+
+
+def _bounds(until: Floats, following: Floats, cuts: Floats) -> Floats:
+    """Boundaries between neighbouring frames: the last cut between the two, else the middle."""
+    middles = (until + following) / 2
+    if not len(cuts):
+        return middles
+    last = np.searchsorted(cuts, following, side="right") - 1
+    candidates = cuts[np.maximum(last, 0)]
+    return np.where((last >= 0) & (candidates > until), candidates, middles)

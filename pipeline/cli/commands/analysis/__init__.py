@@ -1,0 +1,1 @@
+"""Commands that analyse the frames of a library, one file each."""
