@@ -8,15 +8,13 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from pipeline.errors import VideoError
+from pipeline.export.frame_sheet import draw_frame
 from pipeline.export.score_curve import CURVE_HEIGHT, draw_curves
 from pipeline.render.canvas import ACCENT, GROUND, QUIET, RIGHT, STEPS, TEXT, TILE, WRONG, Canvas, fitted, text_width
 from pipeline.render.text import counted, file_name, printable, score_text, time_text
 from pipeline.search import Answer
-from pipeline.timecode import format_seconds
 from pipeline.types import Moment
 from pipeline.video import IndexedVideos
-from pipeline.video.frame_at import picture_at
 
 __all__ = ["contact_sheet"]
 
@@ -123,7 +121,8 @@ def _tile(
     texts = [str(step) for step in answer.query.steps]
     for number, (step, text) in enumerate(zip(moment.steps or (moment,), texts, strict=True)):
         left = number * (layout.picture_width + _FILM_GAP)
-        _draw_picture(tile, layout, left, videos, step)
+        width, height = layout.picture_width, layout.picture_height
+        draw_frame(tile, videos, step.video_id, step.uri, step.best_seconds, width=width, height=height, left=left)
         if layout.steps > 1:
             _draw_step(tile, layout, left, step, text, STEPS[number % len(STEPS)])
     width = max(30.0, text_width(badge, 16) + 18)
@@ -138,23 +137,6 @@ def _tile(
     if is_right is not None:
         _draw_mark(tile, layout.width - 28, 28, is_right=is_right)
     return tile.finished()
-
-
-def _draw_picture(tile: Canvas, layout: _Layout, left: float, videos: IndexedVideos, moment: Moment) -> None:
-    width, height = layout.picture_width, layout.picture_height
-    try:
-        with videos.open(moment.video_id, moment.uri) as stream:
-            picture = picture_at(stream, moment.best_seconds)
-    except VideoError as error:
-        problem = fitted(printable(error.problem), points=15, most=width - 40)
-        tile.text(left + width / 2, height / 2 - 12, "no picture", points=18, colour=TEXT, anchor="mm")
-        tile.text(left + width / 2, height / 2 + 14, problem, points=15, colour=QUIET, anchor="mm")
-    else:
-        tile.paste(picture, left, 0, width=width, height=height)
-    time = format_seconds(max(0.0, moment.best_seconds))
-    right, wide = left + width - 12, text_width(time, 15) + 18
-    tile.box(right - wide, height - 40, right, height - 12, GROUND, radius=8)
-    tile.text(right - wide / 2, height - 26, time, points=15, colour=TEXT, anchor="mm")
 
 
 def _draw_step(tile: Canvas, layout: _Layout, left: float, step: Moment, text: str, colour: str) -> None:

@@ -21,7 +21,17 @@ from pipeline.search.settings import Searching
 from pipeline.segment.intervals import end_of
 from pipeline.types import FrameEmbeddings, Moment, Provenance, VideoRecord
 
-__all__ = ["CalibratedStep", "Peak", "ScoredVideo", "curve_of", "found_in", "levels_of", "moment_of", "score_video"]
+__all__ = [
+    "CalibratedStep",
+    "Peak",
+    "ScoredVideo",
+    "curve_of",
+    "found_in",
+    "levels_of",
+    "moment_of",
+    "score_curve",
+    "score_video",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -145,8 +155,13 @@ def _seeds(curve: Curve, nominated: Iterable[tuple[float, float]], least: float)
 
 
 def curve_of(frames: FrameEmbeddings, step: CalibratedStep) -> Curve:
-    """Compute the score curve of a step over a video's frames; a held frame counts for as long as it lasts."""
-    times, scores = frames.times_seconds, step.log_odds(frames.vectors)
+    """Compute the score curve of a step over a video's frames."""
+    return score_curve(frames, step.log_odds(frames.vectors))
+
+
+def score_curve(frames: FrameEmbeddings, scores: Floats) -> Curve:
+    """Make the curve of a video from one score a frame, float64 (N,); a held frame counts for as long as it lasts."""
+    times = frames.times_seconds
     if frames.seen_until_seconds is not None:
         times, scores = unrolled(times, scores, frames.seen_until_seconds, frames.step_seconds)
     cuts = np.asarray(frames.cuts_seconds or (), np.float64)

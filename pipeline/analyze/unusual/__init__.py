@@ -1,0 +1,1 @@
+"""Unusual moments: what is least like the rest of a camera's recordings."""
