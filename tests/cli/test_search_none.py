@@ -88,7 +88,7 @@ def test_in_python(films_library: Path) -> None:
         answer = library.ask(Query(shows=HATS, none=True, videos=["fire-drill"]))
         assert answer.videos == 1
         assert all(absence.nearest_score < 0.5 for absence in answer.absences)
-        with pytest.raises(QueryError, match="`ask` answers it, with `absences`"):
+        with pytest.raises(QueryError, match="use `ask`, whose answer has `absences`"):
             library.search(Query(shows=HATS, none=True))
 
 
