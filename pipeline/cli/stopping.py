@@ -47,7 +47,7 @@ def ended_by_sigterm(what: str = "batch") -> Iterator[None]:
 
 
 @contextmanager
-def stopped_by_signals(on_taken: Callable[[int, float], None]) -> Iterator[StopRequest]:
+def stopped_by_signals(on_accepted: Callable[[int, float], None]) -> Iterator[StopRequest]:
     """Turn the first Ctrl-C and the first SIGTERM into a stop request while an executor checks for one.
 
     After Ctrl-C, videos under way have some seconds to finish. After SIGTERM they have none, since its sender usually
@@ -55,21 +55,21 @@ def stopped_by_signals(on_taken: Callable[[int, float], None]) -> Iterator[StopR
     signal stays ignored; shells ignore Ctrl-C for background jobs.
 
     Args:
-        on_taken: Passed to `StopRequest`.
+        on_accepted: Passed to `StopRequest`.
     """
     from pipeline.execution import StopRequest
 
-    stop = StopRequest(on_taken)
+    stop = StopRequest(on_accepted)
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
-        if not stop.is_watched or stop.is_asked:
+        if not stop.is_watched or stop.is_requested:
             raise KeyboardInterrupt
-        stop.ask(KeyboardInterrupt())
+        stop.request(KeyboardInterrupt())
 
     def terminate(number: int, _frame: FrameType | None) -> None:
         if not stop.is_watched or stop.is_over:
             sys.exit(number)
-        stop.ask(SystemExit(number), finish_seconds=0.0)
+        stop.request(SystemExit(number), finish_seconds=0.0)
 
     handlers = {signal.SIGINT: interrupt, signal.SIGTERM: terminate}
     is_main = threading.current_thread() is threading.main_thread()

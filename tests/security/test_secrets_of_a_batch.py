@@ -62,7 +62,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def said(home: Path) -> str:
-    return "\n".join(f"{each.said}: {each.remedy}" for each in loose_modes(str(home.parent / "library")))
+    return "\n".join(f"{each.finding}: {each.remedy}" for each in loose_modes(str(home.parent / "library")))
 
 
 def test_private_files_are_no_finding(home: Path) -> None:
