@@ -260,7 +260,7 @@ def test_a_batch_for_a_cluster_says_which_packages_it_needs(tmp_path, film, caps
     assert main(["submit", str(mine), film, "--dry-run"]) == 0
     shown = capsys.readouterr().out
     assert "the package of plugin_examples:EveryNth, the package of plugin_examples:MeanColour" in shown
-    assert "none was measured for plugin_examples:MeanColour" in shown
+    assert "and none for plugin_examples:MeanColour" in shown
 
 
 def test_what_is_not_loaded_is_not_used():

@@ -1,6 +1,6 @@
-"""The command line: parsing and printing only.
+"""The command line: it only parses arguments and prints results.
 
-Nothing but click is imported until a command runs, so that `momentseek --help` answers at once.
+No package but click is imported until a command runs, so that `momentseek --help` answers at once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The command `momentseek`: its subcommands, its errors and its exit codes."""
+"""The command `momentseek`: subcommands, error handling and exit codes."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from pipeline.errors import ConfigError, MomentseekError, QueryError, SourceErro
 __all__ = ["main"]
 
 _INTERRUPTED = 130
-# Least likeness, of difflib's ratio from 0 to 1, of an option that is suggested for an unknown one.
-_ALIKE = 0.6
+# Minimum similarity (difflib's ratio, 0 to 1) at which an existing option is suggested for an unknown one.
+_MIN_SIMILARITY = 0.6
 
 
 class _Commands(click.Group):
@@ -44,15 +44,15 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        # "index rebuild", "index migrate" and "index verify" are commands of two words, beside "index PATHS..."; a
-        # folder of such a name is written ./rebuild.
+        # "index rebuild", "index migrate" and "index verify" are commands of two words, alongside "index PATHS...";
+        # to index a folder of such a name, write ./rebuild.
         two = " ".join(args[:2])
         if len(args) > 1 and two in self.commands:
             return super().resolve_command(ctx, [two, *args[2:]])
         wanted = args[0] if args else ""
         if wanted and not wanted.startswith("-") and self.get_command(ctx, wanted) is None:
             near = difflib.get_close_matches(wanted, self.list_commands(ctx), n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(self.list_commands(ctx))}"
+            hint = f"did you mean {near[0]!r}?" if near else f"the commands are: {', '.join(self.list_commands(ctx))}"
             ctx.fail(f"no command {wanted!r}; {hint}")
         return super().resolve_command(ctx, args)
 
@@ -76,15 +76,15 @@ def _show_version(ctx: click.Context, _option: click.Parameter, wanted: bool) ->
     help="Show the version and exit.",
 )
 @click.option("--debug", is_flag=True, envvar="MOMENTSEEK_DEBUG", help="Show tracebacks and the library's log.")
-@click.option("--log-json", is_flag=True, help="Log as JSON, as MOMENTSEEK_LOG_FORMAT=json does.")
+@click.option("--log-json", is_flag=True, help="Log as JSON, like MOMENTSEEK_LOG_FORMAT=json.")
 def momentseek(*, debug: bool, log_json: bool) -> None:
     """Search video by describing the moment.
 
     \b
-    momentseek index videos/              put videos into a library
+    momentseek index videos/              add videos to a library
     momentseek search "a red car turns"   find moments in it
-    """  # noqa: D301 - click knows the character itself, not a backslash and a b
-    is_json = is_wanted(asked=log_json)
+    """  # noqa: D301 - click expects the character itself, not a backslash and a b
+    is_json = is_wanted(requested=log_json)
     level = logging.DEBUG if debug else logging.INFO if is_json else logging.ERROR
     logging.basicConfig(level=logging.WARNING)
     logging.getLogger("pipeline").setLevel(level)
@@ -121,11 +121,11 @@ for _command in (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    0: all went well, also where a search finds nothing. 1: something failed. 2: the question or a setting is wrong.
+    0: success, even if a search finds nothing. 1: failure. 2: an invalid question, setting or source.
     130: interrupted. 143: ended by SIGTERM.
 
     Raises:
-        Exception: Whatever went wrong, with --debug.
+        Exception: The original exception, with --debug.
     """
     try:
         result = momentseek.main(args=arguments, prog_name="momentseek", standalone_mode=False)
@@ -134,13 +134,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain("interrupted", _INTERRUPTED)
     except click.ClickException as error:
         if isinstance(error, click.NoSuchOption) and error.possibilities:
-            error.possibilities[:] = _alike(error.option_name, error.possibilities)
+            error.possibilities[:] = _similar(error.option_name, error.possibilities)
         error.show()
         if isinstance(error, click.NoSuchOption):
             _hint_at_files(sys.argv[1:] if arguments is None else arguments)
         return error.exit_code
     except BrokenPipeError:
-        # Whoever read us has gone; Python must not complain again when it flushes at its end. The code is click's.
+        # The reader of the pipe has closed it; Python must not fail again when it flushes at exit. Click, too, exits
+        # with 1.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except MomentseekError as error:
@@ -150,20 +151,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("MOMENTSEEK_DEBUG"):
             raise
-        said = f"error: unexpected {type(error).__name__}: {error}"
-        return _complain(f"{said} (a fault of momentseek; --debug shows where)", 1)
+        problem = f"error: unexpected {type(error).__name__}: {error}"
+        return _complain(f"{problem} (a bug in momentseek; --debug shows the traceback)", 1)
     return result if isinstance(result, int) else 0
 
 
-def _alike(option: str, possibilities: Sequence[str]) -> list[str]:
-    """Select the options similar to one; click also compares the dashes, which all have."""
+def _similar(option: str, possibilities: Sequence[str]) -> list[str]:
+    """Select the options similar to one, ignoring the leading dashes, which click includes in the comparison."""
     names = {possible.lstrip("-"): possible for possible in possibilities}
-    near = difflib.get_close_matches(option.lstrip("-"), names, cutoff=_ALIKE)
+    near = difflib.get_close_matches(option.lstrip("-"), names, cutoff=_MIN_SIMILARITY)
     return [names[name] for name in near]
 
 
 def _hint_at_files(arguments: Sequence[str]) -> None:
-    """Hint that an argument with a leading dash, read as an option, is the name of a file."""
+    """Print a hint if an argument that was parsed as an option is the name of a file."""
     for name in arguments:
         if name.startswith("-") and os.path.lexists(name):
             _complain(f"{name!r} is a file here; write it as {'./' + name!r}", 2)

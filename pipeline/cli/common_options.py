@@ -1,4 +1,4 @@
-"""Options that several commands share, and the library that they name."""
+"""Options that several commands share, and functions that open the library they select."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ in_library = click.option(
     "-l",
     metavar="DIR",
     envvar="MOMENTSEEK_LIBRARY",
-    help="The library's folder; else MOMENTSEEK_LIBRARY, else the configuration's.",
+    help="Folder of the library. Default: MOMENTSEEK_LIBRARY, or else the configuration's library.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
 
@@ -39,42 +39,42 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one 
 def configured(command: F) -> F:
     """Add the options `--config` and `--set`."""
     overrides = click.option(
-        "--set", "overrides", metavar="NAME=VALUE", multiple=True, help="Override a setting, as sampling.fps=2."
+        "--set", "overrides", metavar="NAME=VALUE", multiple=True, help="Override a setting, e.g. sampling.fps=2."
     )
     config = click.option(
-        "--config", "-c", metavar="NAME_OR_PATH", help="A YAML file, or the name of one that comes with momentseek."
+        "--config", "-c", metavar="NAME_OR_PATH", help="A YAML file, or the name of a built-in configuration."
     )
     return config(overrides(command))
 
 
 def run_config(config: str | None, overrides: Sequence[str], library: str | None = None) -> RunConfig:
-    """Load the configuration that the options name."""
+    """Load the configuration that the options select."""
     from pipeline.run_config import check_stages, load_run_config
 
-    return check_stages(load_run_config(config, [*overrides, *_placed(library)]), config or "configuration")
+    return check_stages(load_run_config(config, [*overrides, *_library_override(library)]), config or "configuration")
 
 
 def library_config(library: str | None, config: str | None, overrides: Sequence[str]) -> RunConfig:
-    """Load the configuration that the options name: the library's own unless another one is named."""
+    """Load the configuration that the options select; without `--config`, the library's own."""
     return _library_settings(library, config, overrides)[0]
 
 
 def _library_settings(
     library: str | None, config: str | None, overrides: Sequence[str]
 ) -> tuple[RunConfig, SavedConfig | None]:
-    """Load the configuration that the options name, and return the library's saved one if that was read."""
+    """Load the configuration that the options select, and return the library's saved one if that was read."""
     from pipeline.library.saved_config import SavedConfig, config_of
     from pipeline.run_config import RunConfig, check_stages
 
     if config is not None or library == "":
         return run_config(config, overrides, library), None
-    place = library or RunConfig().library
-    saved = SavedConfig(place)
-    return check_stages(config_of(place, overrides, saved=saved), f"the library {place!r}"), saved
+    folder = library or RunConfig().library
+    saved = SavedConfig(folder)
+    return check_stages(config_of(folder, overrides, saved=saved), f"the library {folder!r}"), saved
 
 
 def open_library(library: str | None, config: str | None = None, overrides: Sequence[str] = ()) -> Library:
-    """Open the library that the options name."""
+    """Open the library that the options select."""
     from pipeline.library import Library
 
     settings, saved = _library_settings(library, config, overrides)
@@ -82,7 +82,7 @@ def open_library(library: str | None, config: str | None = None, overrides: Sequ
 
 
 def library_for(library: str | None, config: str | None, overrides: Sequence[str], sources: Sequence[str]) -> Library:
-    """Open the library for typed sources: their hosts may be contacted, private ones included."""
+    """Open the library to index sources that the user typed: their hosts may be contacted, private ones included."""
     from pipeline.io.named_hosts import with_named_hosts
     from pipeline.library import Library
 
@@ -92,21 +92,21 @@ def library_for(library: str | None, config: str | None, overrides: Sequence[str
 
 
 def require_library(library: str | None, config: str | None = None, overrides: Sequence[str] = ()) -> Library:
-    """Open a library that must exist, so that searching never creates an empty one.
+    """Open an existing library, so that a search never creates an empty one.
 
     Raises:
-        QueryError: There is none.
+        QueryError: The library does not exist.
     """
     from pipeline.errors import QueryError
 
     opened = open_library(library, config, overrides)
     if opened.saved_config() is None:
-        place = opened.config.library
+        folder = opened.config.library
         opened.close()
-        raise QueryError(f"there is no library {place!r}; make one with: momentseek index VIDEOS --library {place}")
+        raise QueryError(f"there is no library {folder!r}; make one with: momentseek index VIDEOS --library {folder}")
     return opened
 
 
-def _placed(library: str | None) -> list[str]:
-    # Overrides are YAML, of which JSON is a part: quotes keep a name like "1" or "yes" a name.
+def _library_override(library: str | None) -> list[str]:
+    # Override values are parsed as YAML, a superset of JSON; the JSON quotes keep a name such as "1" or "yes" a string.
     return [] if library is None else [f"library={json.dumps(library)}"]

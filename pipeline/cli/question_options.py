@@ -1,4 +1,4 @@
-"""The options of a question, which make one `Query` in the order in which they are given."""
+"""The options of a question, combined into one `Query` in the order in which they are given."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class OrderedCommand(click.Command):
     """A command that records the order of its options."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the arguments, and keep the order in the context."""
+        """Parse the arguments, and store the order of the options in the context."""
         _, _, order = self.make_parser(ctx).parse_args(list(args))
         ctx.meta[_ORDER] = [option for option in order if isinstance(option, click.Option)]
         return super().parse_args(ctx, args)
@@ -44,12 +44,12 @@ def _time(text: str) -> float:
 
 @dataclass(frozen=True)
 class QuestionInput:
-    """The question or the file of questions from the command line.
+    """A question from the command line, or a file of questions.
 
     Attributes:
-        query: The question.
-        lines: Where many are read from, JSON, one a line.
-        given: Fields that are laid over each of these.
+        query: The question; None if `lines` is set.
+        lines: File of questions, one JSON object per line.
+        given: Fields that override those of every question in `lines`.
     """
 
     query: Query | None
@@ -60,12 +60,15 @@ class QuestionInput:
 _JSON_FILE = click.File("rb")
 _OPTIONS = (
     click.argument("text", nargs=-1),
-    click.option("--and", "also", metavar="TEXT", multiple=True, help="The same picture also shows this."),
-    click.option("--not", "without", metavar="TEXT", multiple=True, help="The picture does not show this."),
+    click.option("--and", "also", metavar="TEXT", multiple=True, help="The same frame also shows this."),
+    click.option("--not", "without", metavar="TEXT", multiple=True, help="The frame does not show this."),
     click.option("--image", "images", metavar="FILE", multiple=True, help="Looks like this image."),
     click.option("--clip", "parts", metavar="FILE[@FROM-TO]", multiple=True, help="Looks like this part of a video."),
     click.option(
-        "--like", metavar="VIDEO[@TIME|@FROM-TO]", multiple=True, help="Looks like this part of a library's video."
+        "--like",
+        metavar="VIDEO[@TIME|@FROM-TO]",
+        multiple=True,
+        help="Looks like this part of a video in the library.",
     ),
     click.option("--then", metavar="TEXT", multiple=True, help="A later step; the options after it apply to it."),
     click.option(
@@ -73,32 +76,38 @@ _OPTIONS = (
         type=_time,
         metavar="TIME",
         multiple=True,
-        help="Longest time until the preceding --then begins.",
+        help="Maximum time until the preceding --then begins.",
     ),
     click.option("--none", is_flag=True, help="List the videos and stretches in which nothing reaches the score."),
-    click.option("--at-least", metavar="N", type=click.IntRange(1), help="Only videos with so many such moments."),
+    click.option(
+        "--at-least", metavar="N", type=click.IntRange(1), help="Only videos with at least this many moments."
+    ),
     click.option("--video", "videos", metavar="VIDEO", multiple=True, help="Only this video: a name, path or id."),
-    click.option("--where", metavar="NAME=VALUE", multiple=True, help="Only videos with this metadata: camera=gate."),
-    click.option("--after", type=_time, metavar="TIME", help="Only from this time of each video on."),
+    click.option(
+        "--where", metavar="NAME=VALUE", multiple=True, help="Only videos with this metadata, e.g. camera=gate."
+    ),
+    click.option("--after", type=_time, metavar="TIME", help="Only after this time of each video."),
     click.option("--before", type=_time, metavar="TIME", help="Only before this time of each video."),
     click.option(
-        "--time-of-day", metavar="FROM-TO", help="Only what was recorded then, as 22:00-6:00, where metadata says when."
+        "--time-of-day",
+        metavar="FROM-TO",
+        help="Only recordings from this time of day, e.g. 22:00-6:00; needs recording dates in the metadata.",
     ),
     click.option(
         "--from",
         "recorded_from",
         metavar="DATE",
-        help="Only what was recorded then or later: 2026-11-20 or 2026-11-20T08:30.",
+        help="Only recordings from this date or time on: 2026-11-20 or 2026-11-20T08:30.",
     ),
     click.option(
-        "--to", "recorded_to", metavar="DATE", help="Only what was recorded before that time, or on that date."
+        "--to", "recorded_to", metavar="DATE", help="Only recordings before this time, or up to the end of this date."
     ),
     click.option("--per-video", metavar="N", type=click.IntRange(1), help="Maximum number of moments from one video."),
     click.option(
         "--min-score",
         metavar="SCORE",
         type=click.FloatRange(0, 1),
-        help="Lowest score; by default the configuration's.",
+        help="Minimum score; by default the configuration's.",
     ),
     click.option(
         "--top",
@@ -107,7 +116,7 @@ _OPTIONS = (
         type=click.IntRange(1, 1000),
         help="Maximum number of moments; by default the configuration's.",
     ),
-    click.option("--page", metavar="N", type=click.IntRange(1), help="Page of the answer, counted from 1."),
+    click.option("--page", metavar="N", type=click.IntRange(1), help="Page of the answer to show; the first is 1."),
     click.option("--refine", is_flag=True, help="Decode the videos again to find the ends of moments to the frame."),
     click.option("--query", type=_JSON_FILE, metavar="FILE.json", help="A whole question as JSON; - for stdin."),
     click.option(
@@ -127,12 +136,12 @@ _PAGING = ("top", "page")
 
 
 def question_options(command: F) -> F:
-    """Add the options of a question to an `OrderedCommand`, which receives them as one `question`."""
+    """Add the options of a question to an `OrderedCommand`, which receives them as one argument, `question`."""
 
     @functools.wraps(command)
-    def with_question(**given: Any) -> Any:
-        said = {name: given.pop(name) for name in _NAMES}
-        return command(question=_question_input(said, click.get_current_context().meta[_ORDER]), **given)
+    def with_question(**arguments: Any) -> Any:
+        options = {name: arguments.pop(name) for name in _NAMES}
+        return command(question=_question_input(options, click.get_current_context().meta[_ORDER]), **arguments)
 
     decorated: Any = with_question
     for option in reversed(_OPTIONS):
@@ -141,51 +150,53 @@ def question_options(command: F) -> F:
     return wrapped
 
 
-def _question_input(said: Mapping[str, Any], order: Sequence[click.Option]) -> QuestionInput:
+def _question_input(options: Mapping[str, Any], order: Sequence[click.Option]) -> QuestionInput:
     from pipeline.search import as_query, read_query
 
-    paging = {name: said[name] for name in _PAGING if said[name] is not None}
+    paging = {name: options[name] for name in _PAGING if options[name] is not None}
     for name in ("query", "queries"):
-        if said[name] is None:
+        if options[name] is None:
             continue
-        others = ["TEXT"] * bool(said["text"])
+        others = ["TEXT"] * bool(options["text"])
         others += [option.opts[0] for option in order if option.name in _NAMES and option.name not in (name, *_PAGING)]
         if others:
-            raise click.UsageError(f"--{name} says whole questions; leave out {', '.join(dict.fromkeys(others))}")
+            raise click.UsageError(f"--{name} contains whole questions; leave out {', '.join(dict.fromkeys(others))}")
         if name == "queries":
-            return QuestionInput(None, said["queries"], paging)
-        file = said["query"]
+            return QuestionInput(None, options["queries"], paging)
+        file = options["query"]
         origin = str(getattr(file, "name", "standard input"))
         return QuestionInput(as_query(read_query(file.read(), origin), paging), None, {})
-    return QuestionInput(_query(said, order), None, {})
+    return QuestionInput(_query(options, order), None, {})
 
 
-def _query(said: Mapping[str, Any], order: Sequence[click.Option]) -> Query:
+def _query(options: Mapping[str, Any], order: Sequence[click.Option]) -> Query:
     from pipeline.search import as_query
 
-    if len(said["text"]) > 1:
-        raise click.UsageError(f'put what the moment shows in quotes: momentseek search "{" ".join(said["text"])}"')
-    first, *then = _steps(said, order)
+    if len(options["text"]) > 1:
+        raise click.UsageError(
+            f'put the description of the moment in quotes: momentseek search "{" ".join(options["text"])}"'
+        )
+    first, *then = _steps(options, order)
     if not first["shows"]:
         raise click.UsageError(
-            "say what the moment shows: TEXT, --image, --clip or --like; or a whole question: --query or --queries"
+            "describe the moment by TEXT, --image, --clip or --like; or give a whole question by --query or --queries"
         )
     plain = ("at_least", "after", "before", "time_of_day", "recorded_from", "recorded_to", "per_video", "min_score")
-    fields = {name: said[name] for name in (*plain, *_PAGING) if said[name] is not None}
-    fields |= {"then": then, "videos": list(said["videos"]), "where": metadata_of(said["where"], "--where")}
-    return as_query({**first, **fields, "none": said["none"], "refine": said["refine"]})
+    fields = {name: options[name] for name in (*plain, *_PAGING) if options[name] is not None}
+    fields |= {"then": then, "videos": list(options["videos"]), "where": metadata_of(options["where"], "--where")}
+    return as_query({**first, **fields, "none": options["none"], "refine": options["refine"]})
 
 
-def _steps(said: Mapping[str, Any], order: Sequence[click.Option]) -> list[dict[str, Any]]:
-    """Build the steps of a question, as JSON: an option belongs to the --then before it."""
+def _steps(options: Mapping[str, Any], order: Sequence[click.Option]) -> list[dict[str, Any]]:
+    """Build the steps of a question as JSON: each option belongs to the last --then before it."""
     kinds: dict[str, Callable[[str], Any]] = {
         "also": lambda text: {"text": text},
         "images": lambda uri: {"image": uri},
         "parts": lambda value: _part("clip", value),
         "like": lambda value: _part("like", value),
     }
-    steps: list[dict[str, Any]] = [{"shows": [{"text": text} for text in said["text"]], "without": []}]
-    values: dict[str, Iterator[Any]] = {name: iter(said[name]) for name in (*kinds, "without", "then", "within")}
+    steps: list[dict[str, Any]] = [{"shows": [{"text": text} for text in options["text"]], "without": []}]
+    values: dict[str, Iterator[Any]] = {name: iter(options[name]) for name in (*kinds, "without", "then", "within")}
     for option in order:
         name = str(option.name)
         if name not in values:
@@ -198,7 +209,7 @@ def _steps(said: Mapping[str, Any], order: Sequence[click.Option]) -> list[dict[
         elif name != "within":
             steps[-1]["shows"].append(kinds[name](value))
         elif len(steps) == 1 or "within" in steps[-1]:
-            raise click.UsageError("--within says how soon a --then begins; write it once, after that --then")
+            raise click.UsageError("--within limits the time until a --then begins; give it once, after that --then")
         else:
             steps[-1]["within"] = value
     return steps
@@ -220,5 +231,5 @@ def _part(kind: str, value: str) -> dict[str, Any]:
     if dash or not times:
         return {kind: name, **times}
     if kind == "clip":
-        raise click.UsageError(f"--clip {value!r}: say from when to when, as {name}@{start}-{times['start'] + 2:g}")
+        raise click.UsageError(f"--clip {value!r}: give a start and an end: {name}@{start}-{times['start'] + 2:g}")
     return {kind: name, "at": times["start"]}

@@ -21,42 +21,42 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def selecting(command: F) -> F:
-    """Add the arguments `names`, `where` and `missing`, which select videos."""
+    """Add the options that select videos; the command receives them as `names`, `where` and `missing`."""
     names = click.argument("names", nargs=-1, metavar="[VIDEO...]")
     where = click.option(
-        "--where", metavar="NAME=VALUE", multiple=True, help="Only videos with this metadata, as camera=gate."
+        "--where", metavar="NAME=VALUE", multiple=True, help="Only videos with this metadata, e.g. camera=gate."
     )
     missing = click.option(
         "--missing",
         is_flag=True,
-        help="Only videos with no file left. One that was moved counts until its new place is indexed.",
+        help="Only videos with no file left; a moved file counts as missing until its new path is indexed.",
     )
     return names(where(missing(command)))
 
 
 def metadata_of(entries: Sequence[str], option: str) -> dict[str, Scalar]:
-    """Metadata written as NAME=VALUE; values are read as those of a CSV manifest.
+    """Parse metadata entries of the form NAME=VALUE; values are parsed like those of a CSV manifest.
 
     Args:
-        entries: As they were written.
-        option: By which option, for messages.
+        entries: The entries as typed.
+        option: The option that they belong to, for error messages.
 
     Raises:
-        UsageError: One is not written so.
+        UsageError: An entry does not have this form.
     """
     from pipeline.sources import scalar_of
 
-    said = {}
+    metadata = {}
     for entry in entries:
         name, equals, value = entry.partition("=")
         if not name or not equals or not value:
-            raise click.UsageError(f"{option} {entry!r}: expected NAME=VALUE, as camera=gate")
-        said[name] = scalar_of(value)
-    return said
+            raise click.UsageError(f"{option} {entry!r}: expected NAME=VALUE, for example camera=gate")
+        metadata[name] = scalar_of(value)
+    return metadata
 
 
 def selected(library: Library, names: Sequence[str], where: Sequence[str], *, missing: bool) -> SelectedVideos:
-    """Select the videos that the options name; if none has the metadata, print a hint to standard error."""
+    """Select the videos that the options match; if none has the metadata, print a hint on standard error."""
     from pipeline.search.filters.metadata import metadata_hint
 
     wanted = metadata_of(where, "--where")
@@ -68,16 +68,16 @@ def selected(library: Library, names: Sequence[str], where: Sequence[str], *, mi
         if hint:
             echo(hint, err=True)
     for video_id, error in found.unknown.items():
-        echo(f"warning: {video_id} is not taken as missing: {error}", err=True)
+        echo(f"warning: {video_id} is not counted as missing: {error}", err=True)
     return found
 
 
 def lost_folders(records: Sequence[VideoRecord]) -> list[str]:
-    """List missing folders of the videos' files: a disk may not be mounted."""
+    """List the folders of the videos' files that do not exist, perhaps because a disk is not mounted."""
     from pipeline.uris import is_remote
 
-    places = {str(Path(name).parent) for record in records for name in record.names if not is_remote(name)}
-    return sorted(place for place in places if not Path(place).is_dir())
+    folders = {str(Path(name).parent) for record in records for name in record.names if not is_remote(name)}
+    return sorted(folder for folder in folders if not Path(folder).is_dir())
 
 
 def record_json(record: VideoRecord) -> dict[str, Any]:

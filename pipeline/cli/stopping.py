@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 __all__ = ["BATCH_ENDED", "ended_by_sigterm", "stopped_by_signals"]
 
-# 128 and the signal's number, as shells count.
+# The convention of shells: 128 plus the number of the signal.
 BATCH_ENDED = 143
 
 
 @contextmanager
 def ended_by_sigterm(what: str = "batch") -> Iterator[None]:
-    """Let SIGTERM end the batch as an interrupt would: what is open is closed, and what was written stays.
+    """End the batch on SIGTERM as an interrupt would: open files are closed, and finished work is kept.
 
     Args:
-        what: Is ended, for people.
+        what: The kind of work that ends, for the message.
     """
 
     def end(number: int, _frame: object) -> None:
@@ -39,7 +39,7 @@ def ended_by_sigterm(what: str = "batch") -> Iterator[None]:
     except SystemExit as error:
         if error.code != signal.SIGTERM:
             raise
-        click.echo(f"ended by SIGTERM; what is done is kept, and the same {what} again goes on from there", err=True)
+        click.echo(f"ended by SIGTERM; finished work is kept; run the same {what} again to continue", err=True)
         raise click.exceptions.Exit(BATCH_ENDED) from error
     finally:
         if is_main:
@@ -47,29 +47,29 @@ def ended_by_sigterm(what: str = "batch") -> Iterator[None]:
 
 
 @contextmanager
-def stopped_by_signals(on_taken: Callable[[int, float], None]) -> Iterator[StopRequest]:
-    """Turn the first Ctrl-C and the first SIGTERM into a request to stop, while an executor looks at one.
+def stopped_by_signals(on_accepted: Callable[[int, float], None]) -> Iterator[StopRequest]:
+    """Turn the first Ctrl-C and the first SIGTERM into a stop request while an executor checks for one.
 
     After Ctrl-C, videos under way have some seconds to finish. After SIGTERM they have none, since its sender usually
-    kills the process soon afterwards. A second signal, and one before the work begins, raises at once. A signal that is
-    ignored, as Ctrl-C is in the background of a shell, stays ignored.
+    kills the process soon afterwards. A second signal, or one before the work begins, raises at once. An ignored
+    signal stays ignored; shells ignore Ctrl-C for background jobs.
 
     Args:
-        on_taken: As of `StopRequest`.
+        on_accepted: Passed to `StopRequest`.
     """
     from pipeline.execution import StopRequest
 
-    stop = StopRequest(on_taken)
+    stop = StopRequest(on_accepted)
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
-        if not stop.is_watched or stop.is_asked:
+        if not stop.is_watched or stop.is_requested:
             raise KeyboardInterrupt
-        stop.ask(KeyboardInterrupt())
+        stop.request(KeyboardInterrupt())
 
     def terminate(number: int, _frame: FrameType | None) -> None:
         if not stop.is_watched or stop.is_over:
             sys.exit(number)
-        stop.ask(SystemExit(number), finish_seconds=0.0)
+        stop.request(SystemExit(number), finish_seconds=0.0)
 
     handlers = {signal.SIGINT: interrupt, signal.SIGTERM: terminate}
     is_main = threading.current_thread() is threading.main_thread()

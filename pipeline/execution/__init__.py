@@ -1,4 +1,4 @@
-"""Runs batches of videos in this process or on Ray; Ray is imported only once a batch runs on it."""
+"""Run batches of videos in this process or on Ray; Ray is imported only when a batch runs on it."""
 
 from __future__ import annotations
 
@@ -39,33 +39,33 @@ def make_executor(
     stages: Stages,
     *,
     on_progress: OnProgress | None = None,
-    kept: IdleEncoders | None = None,
+    idle_encoders: IdleEncoders | None = None,
     stop: StopRequest | None = None,
 ) -> Executor:
     """Make the executor selected by the settings.
 
     Args:
-        settings: Which, and its sizes.
-        stages: What the videos go through.
-        on_progress: Called in this thread while the batch runs, some times a second at most.
-        kept: From `for_several_batches`.
+        settings: The kind of executor, and its sizes.
+        stages: The stages that each video passes through.
+        on_progress: Called in this thread while the batch runs, a few times a second at most.
+        idle_encoders: From `for_several_batches`; used by Ray's executor only.
         stop: A request to end the batch, which may be made while it runs.
     """
     if settings.executor == "in_process":
         return InProcessExecutor(settings, stages, on_progress=on_progress, stop=stop)
     from pipeline.execution.ray.executor import RayExecutor
 
-    return RayExecutor(settings, stages, on_progress=on_progress, kept=kept, stop=stop)
+    return RayExecutor(settings, stages, on_progress=on_progress, idle_encoders=idle_encoders, stop=stop)
 
 
 def is_on_cluster(settings: Execution) -> bool:
-    """Whether a batch on Ray joins a running cluster instead of starting a Ray on this machine."""
+    """Whether a batch on Ray joins a running cluster instead of starting Ray on this machine."""
     return bool(settings.address or os.environ.get("RAY_ADDRESS"))
 
 
 @contextmanager
 def for_several_batches(settings: Execution) -> Iterator[IdleEncoders | None]:
-    """Share one Ray, and the loaded encoders that this yields, among consecutive batches.
+    """Share one Ray instance, and the loaded encoders that this yields, among consecutive batches.
 
     Raises:
         ExecutionError: A cluster cannot be reached, or is too small.
@@ -78,8 +78,8 @@ def for_several_batches(settings: Execution) -> Iterator[IdleEncoders | None]:
     with connected(settings):
         from pipeline.execution.ray.encoder_actors import IdleEncoders
 
-        kept = IdleEncoders()
+        idle_encoders = IdleEncoders()
         try:
-            yield kept
+            yield idle_encoders
         finally:
-            kept.close()
+            idle_encoders.close()

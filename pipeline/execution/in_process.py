@@ -37,12 +37,12 @@ class InProcessExecutor:
 
     One thread decodes while another encodes.
 
-    A video that kills the process takes the batch with it; Ray's executor outlives that.
+    A crash of the process in one video ends the whole batch; Ray's executor survives it.
 
     Args:
-        settings: Of which only `batch_frames` matters here.
-        stages: What the videos go through.
-        on_progress: Told how far the batch is.
+        settings: Only `batch_frames` is used.
+        stages: The stages that each video passes through.
+        on_progress: Called with the progress of the batch.
         stop: A request to end the batch, which may be made while it runs.
     """
 
@@ -60,14 +60,14 @@ class InProcessExecutor:
         self._on_progress = on_progress
 
     def run(self, sources: Iterable[Source]) -> Iterator[VideoReport]:
-        """Index all sources, in their order; every one ends in exactly one report.
+        """Index all sources in order; each one ends in exactly one report.
 
         Raises:
             ConfigError: The settings of two stages do not fit together.
-            EncoderError: The model cannot be used; WeightsUnavailableError among them.
+            EncoderError: The model cannot be used. Includes WeightsUnavailableError.
             MomentIndexError: The index cannot be used.
-            ExecutionError: The encoder's device broke, which only another process outlives.
-            BaseException: The error of a request to stop.
+            ExecutionError: The encoder's device broke, and only another process can use it again.
+            BaseException: The error of the stop request.
         """
         ledger = Ledger(self._stages.sink, rows_per_write=1)
         meter = ProgressMeter(self._on_progress, is_searching=bool(self._stages.sampler.cut_searches))
@@ -98,12 +98,12 @@ class InProcessExecutor:
                 return
         if result.fatal is not None:
             raise result.fatal
-        # Each source has ended before the next one is entered, so that there is none to be entered again.
+        # Sources are processed one at a time, so no other source has to be admitted again.
         ledger.fail(source, result, identity.video_id)
 
 
 class _Worker:
-    """Decodes and encodes; the model is opened by the first video that needs it."""
+    """Decodes and encodes videos; the model is opened for the first video that needs it."""
 
     def __init__(self, stages: Stages, batch_frames: int, meter: ProgressMeter, stop: StopRequest) -> None:
         self._stages = stages
@@ -142,41 +142,41 @@ class _Worker:
 
     def embedded(self, source: Source, identity: Identity) -> tuple[FrameEmbeddings, VideoEnd] | Failure:
         reading, model = self.open()
-        gathered = EmbeddingBuffer()
+        buffer = EmbeddingBuffer()
         number = self.meter.begin(public_name(source.uri))
         try:
             batches = sampled_batches(reading, source.uri, identity.state)
             with closing(prefetched(batches, ahead=_BATCHES_AHEAD)) as items:
                 for item in items:
-                    self._look_at_stop()
+                    self._check_stop()
                     if isinstance(item, Heartbeat):
                         continue
                     if isinstance(item, VideoEnd):
                         self.meter.add_reading(number, item)
-                        return gathered.assembled(identity.video_id, item), item
+                        return buffer.assembled(identity.video_id, item), item
                     with self._encode_watch:
                         [result] = encoded(model, [item.images])
                     if isinstance(result, Failure):
-                        return _beyond_repair(model.fault) or result
-                    gathered.add(item.times, result)
+                        return _device_failure(model.fault) or result
+                    buffer.add(item.times, result)
                     self.meter.advance(number, item.times, encoders=self.times)
         finally:
             self.meter.end(number)
         raise AssertionError("sampled_batches ends with a VideoEnd")
 
-    def _look_at_stop(self) -> None:
-        if self._stop.is_asked:
-            self._stop.take(1)
+    def _check_stop(self) -> None:
+        if self._stop.is_requested:
+            self._stop.accept(1)
         if self._stop.is_over:
             self._stop.end()
 
 
-def _beyond_repair(fault: Exception | None) -> Failure | None:
-    """What ends the batch where the model's device is past use: each later video would fail for the same reason."""
+def _device_failure(fault: Exception | None) -> Failure | None:
+    """Make the failure that ends the batch if the device is unusable: every later video would fail, too."""
     if fault is None:
         return None
     problem = (
-        f"the encoder's device is past use in this process: {' '.join(str(fault).split())}. Run it again, which skips"
-        " what is done, or on Ray (execution.executor=ray), which starts a fresh process by itself"
+        f"the encoder's device is unusable in this process: {' '.join(str(fault).split())}. Run the batch again, which"
+        " skips finished videos, or use Ray (execution.executor=ray), which starts a new process by itself"
     )
     return Failure(problem, ExecutionError(problem))

@@ -1,4 +1,4 @@
-"""Prefetches the items of an iterator in a thread."""
+"""Prefetch the items of an iterator in a thread."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ T = TypeVar("T")
 
 
 def prefetched(items: Iterable[T], *, ahead: int) -> Generator[T]:
-    """Yield the items in order from a thread that makes at most `ahead` of them in advance.
+    """Yield the items in order from a thread that produces at most `ahead` of them in advance.
 
-    Decoders and models let go of Python's lock while they compute, so that one thread decodes while another encodes.
-    An exception of `items` is raised where it would have been. Closing the generator ends the thread, and `items` if it
-    is a generator, after the item that is in the making.
+    Decoders and models release Python's global lock while they compute, so that one thread decodes while another
+    encodes. An exception of `items` is raised in its place in the order. Closing the generator ends the thread, and
+    `items` if it is a generator, after the item in progress.
     """
-    thread = _Maker(items, ahead)
-    thread.start()
+    producer = _Producer(items, ahead)
+    producer.start()
     try:
-        yield from thread.made()
+        yield from producer.results()
     finally:
-        thread.stop()
+        producer.stop()
 
 
-class _Maker(threading.Thread, Generic[T]):
+class _Producer(threading.Thread, Generic[T]):
     def __init__(self, items: Iterable[T], ahead: int) -> None:
         super().__init__(name="prefetch", daemon=True)
         self._items = items
-        self._made: queue.Queue[tuple[T] | BaseException | None] = queue.Queue(maxsize=max(1, ahead))
-        self._is_unwanted = threading.Event()
+        self._results: queue.Queue[tuple[T] | BaseException | None] = queue.Queue(maxsize=max(1, ahead))
+        self._is_stopped = threading.Event()
 
     def run(self) -> None:
         last: BaseException | None = None
         try:
             if isinstance(self._items, Generator):
                 with closing(self._items):
-                    self._make()
+                    self._produce()
             else:
-                self._make()
-        except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked
+                self._produce()
+        except BaseException as error:  # noqa: BLE001 - raised again in the consuming thread
             last = error
-        self._made.put(last)
+        self._results.put(last)
 
-    def made(self) -> Iterator[T]:
+    def results(self) -> Iterator[T]:
         while True:
-            item = self._made.get()
+            item = self._results.get()
             if isinstance(item, BaseException):
                 raise item
             if item is None:
@@ -57,16 +57,16 @@ class _Maker(threading.Thread, Generic[T]):
             yield item[0]
 
     def stop(self) -> None:
-        self._is_unwanted.set()
+        self._is_stopped.set()
         while self.is_alive():
-            # A full queue would keep the thread from seeing that it is over.
+            # The thread may be blocked by a full queue.
             try:
-                self._made.get(timeout=0.05)
+                self._results.get(timeout=0.05)
             except queue.Empty:
                 continue
 
-    def _make(self) -> None:
+    def _produce(self) -> None:
         for item in self._items:
-            self._made.put((item,))
-            if self._is_unwanted.is_set():
+            self._results.put((item,))
+            if self._is_stopped.is_set():
                 return

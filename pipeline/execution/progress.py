@@ -1,4 +1,4 @@
-"""Measures and publishes the progress of a running batch."""
+"""Measure and publish the progress of a running batch."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["EncoderTimes", "LedgerCounts", "OnProgress", "ProgressEvent", "Progr
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerCounts:
-    """Counts and times of the ledger until now.
+    """The ledger's counts and times so far.
 
     Attributes:
-        ended: Sources that have their report.
-        failed: Those of them that failed.
-        skipped: Those of them that needed no work.
+        ended: Number of sources that have their report.
+        failed: Number of those that failed.
+        skipped: Number of those that needed no work.
         store_seconds: Time spent writing embeddings.
         index_seconds: Time spent writing rows.
     """
@@ -43,19 +43,19 @@ class ProgressEvent:
     """The progress of a batch, over all its videos.
 
     Attributes:
-        videos_ended: Sources that have their report, or are about to.
-        active: Videos being worked on, by the caller's name of them, oldest first.
+        videos_ended: Number of sources that have their report, or are about to get it.
+        active: Names of the videos being worked on, as the caller gave them, oldest first.
         active_share: Sum, over the active videos, of the share that is decoded; a video of unknown length counts 0.
-        frames_sampled: Frames handed to the encoder.
+        frames_sampled: Number of frames handed to the encoder.
         seconds_decoded: Seconds of video decoded.
-        videos_failed: Those of `videos_ended` that failed.
-        videos_skipped: Those of `videos_ended` that needed no work.
-        frames_waiting: Frames that wait for an encoder.
-        readers_busy: Share, 0 to 1, of the readers' time of the last half minute in which they decoded.
-        encoders_busy: Share, 0 to 1, of the encoders' time of the last half minute in which they encoded.
-        stages: What each stage took since the batch began.
-        work: What is known of the work on all videos; None in what an earlier version has told.
-        phase: What the batch waits for before its first frames are encoded, as "starting Ray"; empty from then on.
+        videos_failed: Number of ended sources that failed.
+        videos_skipped: Number of ended sources that needed no work.
+        frames_waiting: Number of frames that wait for an encoder.
+        readers_busy: Share, 0 to 1, of the last half minute in which readers decoded.
+        encoders_busy: Share, 0 to 1, of the last half minute in which encoders encoded.
+        stages: Time that each stage took since the batch began.
+        work: The amount of work known and done; None in events of earlier versions.
+        phase: What the batch waits for before its first frames are encoded, e.g. "starting Ray"; empty from then on.
     """
 
     videos_ended: int
@@ -77,10 +77,10 @@ OnProgress = Callable[[ProgressEvent], None]
 
 
 def starting(phase: str) -> ProgressEvent:
-    """Describe a batch that has not begun its first video.
+    """Make the progress event of a batch that has not begun its first video.
 
     Args:
-        phase: What it waits for.
+        phase: What the batch waits for.
     """
     return ProgressEvent(
         videos_ended=0, active=(), active_share=0.0, frames_sampled=0, seconds_decoded=0.0, phase=phase
@@ -92,7 +92,7 @@ class EncoderTimes:
     """Time that all encoders have spent, added up.
 
     Attributes:
-        load_seconds: From when they were asked to open their model until they had.
+        load_seconds: Time from the request to load the model until it was loaded.
         busy_seconds: Time in the model.
     """
 
@@ -102,7 +102,7 @@ class EncoderTimes:
 
 @dataclass
 class _Active:
-    """A video being worked on, and what of it is counted already."""
+    """A video being worked on, and the part of it that is counted already."""
 
     name: str
     share: float = 0.0
@@ -112,7 +112,7 @@ class _Active:
 
 
 class _Sample(NamedTuple):
-    taken: float
+    measured_at: float
     stages: StageSeconds
 
 
@@ -120,8 +120,8 @@ class ProgressMeter:
     """Adds up the progress of a batch's videos, and publishes it at most ten times a second.
 
     Args:
-        on_progress: Who is told; None for nobody.
-        clock: Seconds that only grow.
+        on_progress: Called with each published event; None to publish nothing.
+        clock: A monotonic clock, in seconds.
         is_searching: Whether cuts are searched for after a video's frames.
     """
 
@@ -141,39 +141,39 @@ class ProgressMeter:
         self._counts = LedgerCounts()
         self._stages = StageSeconds()
         self._readers = self._encoders = 0
-        self._resized = clock()
+        self._slots_counted_at = clock()
         self._samples: deque[_Sample] = deque()
-        self._told = float("-inf")
-        self._begun = 0
+        self._published_at = float("-inf")
+        self._begun_count = 0
         self._work = WorkMeter(is_searching)
         self._phase = ""
 
     def resize(self, *, readers: int, encoders: int) -> None:
-        """So many videos can be read, and so many batches encoded, at once from now on."""
+        """Set how many videos can be read, and how many batches encoded, at once from now on."""
         self._count_slots()
         self._readers, self._encoders = readers, encoders
 
     def load_model(self) -> None:
-        """The model is being loaded, until the first frames are encoded."""
+        """Report that the model is being loaded, until the first frames are encoded."""
         if not self._phase and not self._stages.encode:
             self._phase = "loading the model"
-            self._tell(at_once=True)
+            self._publish(at_once=True)
 
     @property
     def active_count(self) -> int:
-        """How many videos are being worked on."""
+        """Number of videos being worked on."""
         return len(self._active)
 
     def begin(self, name: str) -> int:
-        """A video is begun; the number by which it goes on."""
-        self._begun += 1
-        self._active[self._begun] = _Active(name)
-        self._work.begin(self._begun)
-        self._tell()
-        return self._begun
+        """Begin a video, and return its number for the other methods."""
+        self._begun_count += 1
+        self._active[self._begun_count] = _Active(name)
+        self._work.begin(self._begun_count)
+        self._publish()
+        return self._begun_count
 
     def advance(self, number: int, times: BatchTimes, *, encoders: EncoderTimes | None = None) -> None:
-        """A batch of a video is decoded."""
+        """Count a decoded batch of a video."""
         video = self._active[number]
         if times.duration_seconds:
             video.share = min(1.0, times.decoded_seconds / times.duration_seconds)
@@ -187,11 +187,11 @@ class ProgressMeter:
             length=times.duration_seconds,
             busy_seconds=times.busy_seconds,
         )
-        self._note(encoders)
-        self._tell()
+        self._set_encoder_times(encoders)
+        self._publish()
 
     def add_reading(self, number: int, read: BatchTimes | VideoEnd) -> None:
-        """A reader says how long it worked and waited until now."""
+        """Add the times that a reader has worked on a video and waited."""
         video = self._active[number]
         self._stages = replace(
             self._stages,
@@ -203,20 +203,20 @@ class ProgressMeter:
             self._work.read(number, length=read.duration_seconds, busy_seconds=read.busy_seconds)
 
     def end(self, number: int) -> None:
-        """A video is no longer worked on."""
+        """End a video that is no longer worked on."""
         del self._active[number]
         self._work.end(number)
 
     def ended(self, counts: LedgerCounts, *, encoders: EncoderTimes | None = None, frames_waiting: int = 0) -> None:
-        """So many sources have their report by now."""
-        is_news = counts.ended != self._counts.ended
+        """Set the counts of the ledger."""
+        is_changed = counts.ended != self._counts.ended
         self._counts = counts
         self._stages = replace(self._stages, store=counts.store_seconds, index=counts.index_seconds)
         self._frames_waiting = frames_waiting
-        self._note(encoders)
-        self._tell(at_once=is_news)
+        self._set_encoder_times(encoders)
+        self._publish(at_once=is_changed)
 
-    def _note(self, encoders: EncoderTimes | None) -> None:
+    def _set_encoder_times(self, encoders: EncoderTimes | None) -> None:
         if encoders is not None:
             self._stages = replace(self._stages, load=encoders.load_seconds, encode=encoders.busy_seconds)
             if encoders.busy_seconds:
@@ -224,18 +224,18 @@ class ProgressMeter:
 
     def _count_slots(self) -> None:
         now = self._clock()
-        elapsed, self._resized = now - self._resized, now
+        elapsed, self._slots_counted_at = now - self._slots_counted_at, now
         self._stages = replace(
             self._stages,
             reader_slots=self._stages.reader_slots + elapsed * self._readers,
             encoder_slots=self._stages.encoder_slots + elapsed * self._encoders,
         )
 
-    def _tell(self, *, at_once: bool = False) -> None:
+    def _publish(self, *, at_once: bool = False) -> None:
         now = self._clock()
-        if self._on_progress is None or (now - self._told < _INTERVAL_SECONDS and not at_once):
+        if self._on_progress is None or (now - self._published_at < _INTERVAL_SECONDS and not at_once):
             return
-        self._told = now
+        self._published_at = now
         self._count_slots()
         readers_busy, encoders_busy = self._shares_busy(now)
         event = ProgressEvent(
@@ -263,10 +263,10 @@ class ProgressMeter:
         self._on_progress(event)
 
     def _shares_busy(self, now: float) -> tuple[float, float]:
-        """Work in proportion to the time there was for it, lately: it is told in pieces, which can be long."""
-        if not self._samples or now - self._samples[-1].taken >= 1.0:
+        """The utilisation of readers and encoders over a window, since single reports may cover long times."""
+        if not self._samples or now - self._samples[-1].measured_at >= 1.0:
             self._samples.append(_Sample(now, self._stages))
-        while len(self._samples) > 1 and now - self._samples[1].taken >= _WINDOW_SECONDS:
+        while len(self._samples) > 1 and now - self._samples[1].measured_at >= _WINDOW_SECONDS:
             self._samples.popleft()
         first, current = self._samples[0].stages, self._stages
         return (

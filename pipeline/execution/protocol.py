@@ -18,81 +18,82 @@ __all__ = ["EmbeddingSink", "Executor", "Stages"]
 
 
 class Executor(Protocol):
-    """Runs a batch: sources in, one report for each out, as they end."""
+    """Runs a batch: takes sources, and yields one report for each as it ends."""
 
     def run(self, sources: Iterable[Source]) -> Iterator[VideoReport]:
-        """Index all sources; every one ends in exactly one report, whatever happens to the others.
+        """Index all sources; each one ends in exactly one report, whatever happens to the others.
 
-        Content that is in the store already is skipped, and its rows are seen to; content with two names in one batch
-        is worked on once. Closing the iterator early ends the batch; what was reported is kept.
+        Content that is already in the store is skipped after its rows in the index are checked; content that occurs
+        twice in one batch is processed once. Closing the iterator early ends the batch; finished videos are kept.
 
         Raises:
             ExecutionError: The batch cannot be run at all.
             ConfigError: The settings of two stages do not fit together.
-            EncoderError: The model cannot be used; WeightsUnavailableError, raised once and not by video, among them.
+            EncoderError: The model cannot be used. Includes WeightsUnavailableError, which is raised once for the
+                whole batch.
             MomentIndexError: The index cannot be used.
         """
 
 
 class EmbeddingSink(Protocol):
-    """Takes the finished embeddings of videos: stores them, and writes the rows that are made of them.
+    """Receives the finished embeddings of videos: stores them, and writes the rows made from them.
 
-    A sink that writes no rows makes none. A batch is the only writer of its sink.
+    A sink that writes no rows makes none. No other writer uses the sink while a batch runs.
     """
 
     @property
     def store(self) -> EmbeddingStore:
-        """Where the frame embeddings and the records of videos are stored."""
+        """The store of the frame embeddings and the records of videos."""
 
     def rows(self, frames: FrameEmbeddings, metadata: Mapping[str, Scalar]) -> Sequence[IndexedSegment]:
         """Make the rows of a video.
 
         Raises:
-            ConfigError: They cannot be made of these frames with this segmentation.
+            ConfigError: Rows cannot be made of these frames with this segmentation.
         """
 
     def row_keys(self, frames: FrameEmbeddings) -> frozenset[str]:
-        """The keys of the rows that would be made of a video."""
+        """Return the keys of the rows that `rows` would make of a video."""
 
     def written_keys(self, *video_ids: str) -> frozenset[str]:
-        """The keys of all rows that are written for these videos.
+        """Return the keys of all rows that are written for these videos.
 
         Raises:
-            MomentIndexError: They cannot be read.
+            MomentIndexError: The keys cannot be read.
         """
 
     def write_rows(self, rows_of: Mapping[str, Sequence[IndexedSegment]]) -> None:
-        """Write rows by video id, replacing all other rows of these videos.
+        """Write rows by video id, and delete all other rows of these videos.
 
         Raises:
-            MomentIndexError: They cannot be written.
+            MomentIndexError: The rows cannot be written.
         """
 
     def delete_rows(self, video_id: str) -> None:
         """Delete all rows of a video.
 
         Raises:
-            MomentIndexError: They cannot be deleted.
+            MomentIndexError: The rows cannot be deleted.
         """
 
     def check(self) -> None:
         """Check that rows can be read at all.
 
         Raises:
-            MomentIndexError: They cannot, so that no video is to blame for rows that were not written.
+            MomentIndexError: Rows cannot be read, so a failure to write some is not the fault of their video.
         """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stages:
-    """One implementation of each seam. Decoder, sampler and encoder travel to workers; the sink stays here.
+    """One implementation of each stage. Decoder, sampler and encoder are sent to workers; the sink stays here.
 
     Attributes:
         decoder: Opens videos.
         sampler: Chooses the frames that are encoded.
         encoder: Makes their embeddings; opened only when a video needs it.
-        sink: Takes the embeddings of each video once they are finished; this process is its one writer.
-        fetching: How remote videos are read to identify them; the decoder has its own.
+        sink: Receives the finished embeddings of each video; only this process writes to it.
+        fetching: Settings for reading remote videos to identify them; the decoder has its own.
         splitter: Splits the sampler's passes into several results; None if each has a single one.
     """
 

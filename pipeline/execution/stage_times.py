@@ -1,4 +1,4 @@
-"""Measures how long the stages of a batch work, and how long they wait for each other."""
+"""Measure how long the stages of a batch work, and how long they wait for each other."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ __all__ = ["StageSeconds", "Stopwatch", "Timed", "timed"]
 
 @dataclass(frozen=True, kw_only=True)
 class StageSeconds:
-    """Seconds that stages took since the batch began, all workers of a kind added up.
+    """Time that each stage took since the batch began, added up over all its workers, in seconds.
 
-    A reader decodes, waits for room ahead of the encoder, or has nothing to do; an encoder loads the model, encodes, or
-    has nothing to do; the driver writes.
+    A reader decodes, waits until the encoder catches up, or is idle; an encoder loads the model, encodes, or is idle;
+    the driver writes.
 
     Attributes:
         decode: Readers decoded, sampled and preprocessed.
-        wait: Readers were ahead of the encoder, and waited for it.
+        wait: Readers waited because they were ahead of the encoder.
         load: Encoders started and loaded the model.
         encode: Encoders encoded.
         store: The driver wrote frame embeddings.
         index: The driver wrote rows of the index.
-        reader_slots: Time that there was for readers: the batch's, times how many there were.
-        encoder_slots: Time that there was for encoders.
+        reader_slots: Time available to readers: the batch's elapsed time multiplied by the number of readers.
+        encoder_slots: Time available to encoders, likewise.
     """
 
     decode: float = 0.0
@@ -41,10 +41,10 @@ class StageSeconds:
 
 
 class Timed(Protocol):
-    """What a stage hands on, and what can carry how long it took."""
+    """An item that a stage passes on, and that can carry the time it took."""
 
     def timed(self, *, busy_seconds: float, waited_seconds: float) -> Self:
-        """The same, made in so many seconds of work and of waiting since its video was begun."""
+        """Return a copy with the time of work and of waiting since its video was begun."""
 
 
 P = ParamSpec("P")
@@ -52,10 +52,9 @@ T = TypeVar("T", bound=Timed)
 
 
 def timed(stage: Callable[P, Iterator[T]]) -> Callable[P, Generator[T]]:
-    """Have what a generator yields say how long the generator worked on it.
+    """Add the times of a generator to the items that it yields.
 
-    Work is the time inside of the generator; waiting is the time until it is asked for the next thing, which is what
-    whoever takes them leaves it to wait.
+    Time inside the generator counts as work, time until its next item is requested as waiting for the consumer.
     """
 
     @functools.wraps(stage)
@@ -67,11 +66,11 @@ def timed(stage: Callable[P, Iterator[T]]) -> Callable[P, Generator[T]]:
                 stack.enter_context(closing(items))
             resumed = time.perf_counter()
             for item in items:
-                left = time.perf_counter()
-                busy += left - resumed
+                suspended = time.perf_counter()
+                busy += suspended - resumed
                 yield item.timed(busy_seconds=busy, waited_seconds=waited)
                 resumed = time.perf_counter()
-                waited += resumed - left
+                waited += resumed - suspended
 
     return with_times
 

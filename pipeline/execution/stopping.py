@@ -1,4 +1,4 @@
-"""Stops a batch early; videos that are under way have time to finish."""
+"""Stop a batch early, with some time for videos under way to finish."""
 
 from __future__ import annotations
 
@@ -14,68 +14,68 @@ _FINISH_SECONDS = 10.0
 class StopRequest:
     """A request to end a batch, made by a signal handler and obeyed by the executor.
 
-    The executor begins no other video, gives those under way some seconds to finish, writes what is finished, and
-    raises the error of the request. An exception in the middle of the executor's work, which a signal handler would
-    otherwise raise, could leave a finished video without its rows in the index.
+    The executor starts no further video, gives those under way some seconds to finish, writes the finished ones, and
+    raises the error of the request. If a signal handler raised an exception in the middle of the executor's work, a
+    finished video could be left without its rows in the index.
 
     Args:
-        on_taken: Called once, in the executor's thread, with the number of videos under way and the seconds that they
-            have.
-        clock: Seconds that only grow.
+        on_accepted: Called once, in the executor's thread, with the number of videos under way and the seconds that
+            they have to finish.
+        clock: A monotonic clock, in seconds.
 
     Attributes:
-        is_watched: Whether an executor will notice a request within about a second. Where it will not, as while a model
-            is loaded, there is nothing to lose, and the caller raises an exception instead.
+        is_watched: Whether an executor will notice a request within about a second. If not, for example while a model
+            is loaded, nothing can be lost, and the caller raises an exception instead.
     """
 
     def __init__(
         self,
-        on_taken: Callable[[int, float], None] | None = None,
+        on_accepted: Callable[[int, float], None] | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._on_taken = on_taken
+        self._on_accepted = on_accepted
         self._clock = clock
         self._error: BaseException | None = None
-        self._until = 0.0
-        self._is_taken = False
+        self._deadline = 0.0
+        self._is_accepted = False
         self.is_watched = False
 
-    def ask(self, error: BaseException, *, finish_seconds: float = _FINISH_SECONDS) -> None:
+    def request(self, error: BaseException, *, finish_seconds: float = _FINISH_SECONDS) -> None:
         """Make the request; safe in a signal handler.
 
         Args:
-            error: Raised by the executor at the end, as `KeyboardInterrupt()`.
-            finish_seconds: What videos under way have to finish.
+            error: Raised by the executor at the end, for example `KeyboardInterrupt()`.
+            finish_seconds: Time that videos under way have to finish.
         """
-        self._until = self._clock() + finish_seconds
+        self._deadline = self._clock() + finish_seconds
         self._error = error
 
     @property
-    def is_asked(self) -> bool:
+    def is_requested(self) -> bool:
         """Whether the batch is to end."""
         return self._error is not None
 
     @property
     def is_over(self) -> bool:
-        """Whether the videos under way have had their time."""
-        return self.is_asked and self._clock() >= self._until
+        """Whether the time of the videos under way is over."""
+        return self.is_requested and self._clock() >= self._deadline
 
-    def take(self, under_way: int) -> None:
-        """Note that the executor begins no other video, and that so many are under way."""
-        if not self._is_taken:
-            self._is_taken = True
-            if self._on_taken is not None:
-                self._on_taken(under_way, max(0.0, self._until - self._clock()))
+    def accept(self, under_way: int) -> None:
+        """Record that the executor starts no further video, and how many are under way."""
+        if not self._is_accepted:
+            self._is_accepted = True
+            if self._on_accepted is not None:
+                self._on_accepted(under_way, max(0.0, self._deadline - self._clock()))
 
     def end(self) -> None:
-        """Raise the error of the request, if one was made: all that is finished is written."""
+        """Raise the error of the request, if one was made; called when all finished videos are written."""
         if self._error is not None:
             raise self._error
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Meanwhile the executor looks at `is_asked` about once a second."""
+        """Mark a block in which the executor checks `is_requested` about once a second."""
         self.is_watched = True
         try:
             yield

@@ -1,7 +1,7 @@
-"""Measures the work of a batch that is done and left, from what its workers report.
+"""Measure how much of a batch's work is done and left, from the reports of its workers.
 
-Work is counted in seconds of video. Where cuts are searched for after a video's frames, the search counts as so many
-more of them as it took the videos before; before any has ended, as half of the video.
+Work is measured in seconds of video. If cuts are searched for after a video's frames, the search counts as additional
+seconds, in the proportion measured on earlier videos; before any has ended, as half of the video.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ _TURNS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class WorkSoFar:
-    """What of a batch's work is known and done. Amounts are seconds of video, searches for cuts included.
+    """The known amount of a batch's work, and how much of it is done, in seconds of video, searches for cuts included.
 
     Attributes:
-        readers: Videos that can be read at once.
-        encoders: Batches that can be encoded at once.
-        videos_begun: Videos that were begun and not given up.
-        videos_over: Those of them that are read and encoded.
+        readers: Number of videos that can be read at once.
+        encoders: Number of batches that can be encoded at once.
+        videos_begun: Number of videos that were begun and not given up.
+        videos_over: Number of those that are read and encoded.
         begun: Work on all videos that were begun.
-        read: What readers have done of it.
-        longest_left: What is left to be read of the video of which that is most.
-        frames_encoded: Frames that came out of the encoders, or are in them.
-        steady: What was read and encoded since all workers have been at it; 0 where that is not known yet.
-        steady_seconds: How long that took.
+        read: The part of it that readers have done.
+        longest_left: The largest amount of work left on one video.
+        frames_encoded: Frames that were encoded or are being encoded.
+        steady: Work done since all workers are busy; 0 until that is measured.
+        steady_seconds: The time that it took.
     """
 
     readers: int
@@ -45,7 +45,7 @@ class WorkSoFar:
 
 @dataclass
 class _Begun:
-    """A video that was begun."""
+    """A video that is being worked on."""
 
     decoded: float = 0.0
     length: float | None = None
@@ -71,17 +71,17 @@ class WorkMeter:
     _batches_since_first: int = 0
 
     def begin(self, number: int) -> None:
-        """A video is begun."""
+        """Start counting a video."""
         self._active[number] = _Begun()
 
     def decoded(self, number: int, *, seconds: float, length: float | None, busy_seconds: float) -> None:
-        """A batch of a video is decoded.
+        """Count a decoded batch of a video.
 
         Args:
-            number: The video's.
-            seconds: How far it is decoded.
-            length: Of the video, as far as its container says.
-            busy_seconds: What it took its reader so far.
+            number: Number of the video.
+            seconds: Time up to which the video is decoded.
+            length: Length of the video according to its container, if known.
+            busy_seconds: Time that the reader has worked on the video.
         """
         video = self._active[number]
         video.decoded, video.busy_at_last_batch = seconds, busy_seconds
@@ -89,7 +89,7 @@ class WorkMeter:
         self._batches_since_first += self._first is not None
 
     def read(self, number: int, *, length: float, busy_seconds: float) -> None:
-        """A video is read to its end, cuts included."""
+        """Count a video as read to its end, cuts included."""
         video = self._active[number]
         video.decoded = video.length = length
         video.is_read = True
@@ -97,7 +97,7 @@ class WorkMeter:
         self._searching_seconds += max(0.0, busy_seconds - video.busy_at_last_batch)
 
     def end(self, number: int) -> None:
-        """A video is no longer worked on: it is read and encoded, or given up."""
+        """Stop counting a video: it is read and encoded, or given up."""
         video = self._active.pop(number)
         if video.is_read:
             self._over += 1
@@ -106,15 +106,15 @@ class WorkMeter:
     def so_far(
         self, now: float, *, readers: int, encoders: int, sampled: int, waiting: int, encode: float
     ) -> WorkSoFar:
-        """What is known by now.
+        """Return the work known and done so far.
 
         Args:
-            now: The clock.
-            readers: Videos that can be read at once.
-            encoders: Batches that can be encoded at once.
-            sampled: Frames handed to the encoders.
-            waiting: Those of them that wait.
-            encode: Seconds that the encoders encoded.
+            now: The current time of the clock.
+            readers: Number of videos that can be read at once.
+            encoders: Number of batches that can be encoded at once.
+            sampled: Number of frames handed to the encoders.
+            waiting: Number of those that are waiting.
+            encode: Time that the encoders have spent encoding, in seconds.
         """
         share, usual = self._search_share, self._usual_length
         lengths = [video.length or max(video.decoded, usual) for video in self._active.values()]
@@ -138,7 +138,7 @@ class WorkMeter:
         )
 
     def _since_first(self, now: float, done: float, turns: int) -> tuple[float, float]:
-        """What was read and encoded since the first batch, and how long that took; 0 before enough came after it."""
+        """The work done since the first batch was encoded, and the time it took; 0 until `turns` batches followed."""
         if done <= 0:
             return 0.0, 0.0
         if self._first is None:

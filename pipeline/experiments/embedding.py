@@ -190,7 +190,7 @@ def _embed_together(
         fetching=config.fetching,
         splitter=JointSplitter(),
     )
-    yield from make_executor(execution, stages, on_progress=on_progress, kept=kept).run(sources)
+    yield from make_executor(execution, stages, on_progress=on_progress, idle_encoders=kept).run(sources)
 
 
 def _known(group: Sequence[RunConfig], every: Sequence[RunConfig], video_ids: Mapping[str, str]) -> dict[str, Known]:

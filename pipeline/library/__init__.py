@@ -1,6 +1,6 @@
-"""The public class `Library`, and the modules that it is made of.
+"""The public class `Library`, and the modules that implement it.
 
-`Library` is loaded when it is first used, so that a module of this package can be imported alone.
+`Library` is imported on first use, so that a module of this package can be imported alone.
 """
 
 from __future__ import annotations

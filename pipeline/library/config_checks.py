@@ -1,4 +1,4 @@
-"""Check that a configuration fits the library that it names."""
+"""Check that a configuration is compatible with the library that it names."""
 
 from __future__ import annotations
 
@@ -20,56 +20,56 @@ from pipeline.uris import public_name
 __all__ = ["check_dates", "check_encoder", "check_encoder_object", "check_sampling", "check_weights"]
 
 
-def check_encoder(config: RunConfig, saved: LibraryFile | None, encoder: Encoder, *, has_own: bool) -> None:
-    """Refuse another encoder than the library's videos were made with, and frames that this version would not choose.
+def check_encoder(config: RunConfig, saved: LibraryFile | None, encoder: Encoder, *, is_configured: bool) -> None:
+    """Refuse another encoder than that of the library's videos, and a sampling that this version cannot continue.
 
     Args:
-        config: Names the library.
+        config: The configuration, which names the library.
         saved: The library's saved configuration; None if it has none yet.
-        encoder: The one that is to be used.
-        has_own: Whether the configuration says it.
+        encoder: The encoder that is to be used.
+        is_configured: Whether the encoder is the configuration's.
 
     Raises:
-        ConfigError: The library holds videos whose frames were chosen otherwise than this version would.
-        FingerprintMismatchError: The library holds another encoder's vectors; both are named.
+        ConfigError: This version would choose other frames of the library's videos.
+        FingerprintMismatchError: The library holds another encoder's vectors; the message names both.
     """
     if saved is None:
         return
     _check_version(saved)
-    if has_own and saved.config.encoder == config.encoder and isinstance(config.encoder, Encoding):
+    if is_configured and saved.config.encoder == config.encoder and isinstance(config.encoder, Encoding):
         return
     if saved.encoder_fingerprint != encoder.fingerprint and _holds_videos(saved):
         raise FingerprintMismatchError(
             f"the library {config.library!r} was made with encoder {saved.encoder_description}"
-            f" [{saved.encoder_fingerprint}], and this is encoder {encoder.description}"
-            f" [{encoder.fingerprint}]; their vectors cannot be compared. Open it without a configuration to"
-            " use its own encoder, or choose another library for this one"
+            f" [{saved.encoder_fingerprint}], but this is encoder {encoder.description} [{encoder.fingerprint}]; their"
+            " vectors cannot be compared. Open the library without a configuration to use its own encoder, or choose"
+            " another library for this one"
         )
 
 
 def check_encoder_object(encoder: Encoder) -> None:
-    """Refuse an encoder that a caller made and that cannot encode pictures; its weights are not loaded.
+    """Refuse an encoder, given by the caller, that cannot encode pictures; its weights are not loaded.
 
     Raises:
-        ConfigError: It, or its preprocessing, lacks members; the message names them.
+        ConfigError: The encoder, or its preprocessing, lacks members, which the message names.
     """
     faults = []
-    # What its own code raises here, it raises again when the batch begins, and is reported then.
+    # An exception of the encoder's own code occurs again when the batch begins, and is reported then.
     with suppress(Exception):
         faults = list(encoder_faults(encoder))
     if faults:
-        raise ConfigError(f"{type(encoder).__name__} is no encoder: {'; '.join(faults)}")
+        raise ConfigError(f"{type(encoder).__name__} is not an encoder: {'; '.join(faults)}")
 
 
 def check_weights(config: RunConfig, saved: LibraryFile | None, encoder: Encoder) -> None:
-    """Refuse to begin a library whose model cannot be had, before anything of it is written.
+    """Refuse to create a library whose model is not available, before anything of it is written.
 
-    A library that holds videos is not looked at: a batch may be about videos that it knows, which needs no model. Nor
-    is one that is made on a cluster, whose machines have their own files.
+    Skipped for a library that holds videos, since a batch of indexed videos needs no model; and for a library that is
+    written by a cluster, whose machines have their own model files.
 
     Raises:
         ConfigError: There is no such model.
-        WeightsUnavailableError: The weights are out of reach, or broken.
+        WeightsUnavailableError: The weights are not available, or broken.
     """
     is_elsewhere = config.execution.executor == "ray" and is_on_cluster(config.execution)
     if is_elsewhere or not isinstance(encoder, OpenClipEncoder):
@@ -79,24 +79,24 @@ def check_weights(config: RunConfig, saved: LibraryFile | None, encoder: Encoder
 
 
 def check_sampling(config: RunConfig, saved: LibraryFile | None) -> None:
-    """Refuse another sampling than the library's videos were made with.
+    """Refuse another sampling than that of the library's videos.
 
     Raises:
-        ConfigError: The library holds videos that were sampled otherwise, or by a version that chose frames otherwise.
+        ConfigError: The library holds videos that were sampled with other settings, or by an incompatible version.
     """
     if saved is None:
         return
     _check_version(saved)
     if _sampled_by(saved) != config.sampling_fingerprint and _holds_videos(saved):
         raise ConfigError(
-            f"the library {config.library!r} was sampled otherwise ({_sampling(saved.config)}) than this"
-            f" configuration says ({_sampling(config)}); open it without a configuration, or choose another"
+            f"the library {config.library!r} was sampled differently ({_sampling(saved.config)}) from this"
+            f" configuration ({_sampling(config)}); open it without a configuration, or choose another"
             " library for this one"
         )
 
 
 def _sampled_by(saved: LibraryFile) -> str:
-    """The sampling's identity; that of a sampler that this process does not use is as the library's file has it."""
+    """The fingerprint of the library's sampling; if it uses a sampler that is not imported, the one in its file."""
     is_usable = all(sampler.is_loaded for sampler in _plugin_samplers(saved.config))
     return saved.config.sampling_fingerprint if is_usable else saved.sampling_fingerprint
 
@@ -106,14 +106,14 @@ def _plugin_samplers(config: RunConfig) -> list[Plugin]:
 
 
 def check_dates(sources: Iterable[Source], recorded_at: str) -> None:
-    """Refuse sources whose metadata has a time of recording that is none.
+    """Refuse sources with an invalid recording time in their metadata.
 
     Args:
-        sources: A batch.
-        recorded_at: The entry of metadata that says when a video begins.
+        sources: The sources of a batch.
+        recorded_at: The metadata entry for the start of a recording.
 
     Raises:
-        SourceError: There is such a source; the message names it and the accepted form.
+        SourceError: There is such a source; the message names it and the accepted format.
     """
     for source in sources:
         try:
@@ -128,18 +128,18 @@ def _check_version(saved: LibraryFile) -> None:
     samplers = [f"{sampler.class_path} ({sampler.version})" for sampler in _plugin_samplers(saved.config)]
     if samplers:
         raise ConfigError(
-            f"the library {saved.config.library!r} was sampled by another version than the present one of"
-            f" {' and '.join(samplers)}, or by an earlier momentseek; install that version, or index the videos again"
+            f"the library {saved.config.library!r} was sampled by a version of {' and '.join(samplers)} other than the"
+            " installed one, or by an earlier momentseek; install that version, or index the videos again"
             " into another library"
         )
     raise ConfigError(
-        f"the library {saved.config.library!r} was made by a version of momentseek that chose frames otherwise than"
-        " this one does; go on with that version, or index the videos again into another library"
+        f"the library {saved.config.library!r} was made by a version of momentseek that chooses frames differently"
+        " from this one; continue with that version, or index the videos again into another library"
     )
 
 
 def _holds_videos(saved: LibraryFile) -> bool:
-    """Whether the library holds videos: until the first is indexed, as without weights, its model may still change."""
+    """Whether the library holds videos: until the first is indexed, its model may still change."""
     store = ParquetStore(saved.config.library, saved.sampling_fingerprint, saved.encoder_fingerprint)
     with suppress(StoreError):
         return next(store.records(), None) is not None

@@ -23,17 +23,17 @@ class IndexCoverage:
     """Compares the number of videos in a library's index with the number that the library stores.
 
     Both are counted, not listed row by row: the index counts first segments, and the store counts files. The result is
-    kept for ten seconds.
+    reused for ten seconds.
 
     Args:
-        config: Of the library.
-        saved: The library's saved configuration, which says where its index is.
+        config: The library's configuration.
+        saved: The library's saved configuration, which names the place of its index.
     """
 
     def __init__(self, config: RunConfig, saved: SavedConfig) -> None:
         self._config = config
         self._saved = saved
-        self._found: Incomplete | None = None
+        self._result: Incomplete | None = None
         self._counted_at: float | None = None
 
     def forget(self) -> None:
@@ -41,11 +41,11 @@ class IndexCoverage:
         self._counted_at = None
 
     def check_not_empty(self, index: MomentIndex, store: ParquetStore) -> None:
-        """Refuse to search an index that holds nothing.
+        """Refuse to search an empty index.
 
         Raises:
             QueryError: The library stores no video either.
-            MomentIndexError: It stores some; the message has the remedy.
+            MomentIndexError: The library stores videos; the message has the remedy.
             StoreError: The stored videos cannot be listed.
         """
         if index.count():
@@ -54,7 +54,7 @@ class IndexCoverage:
         if not stored:
             raise QueryError(f"the library {self._config.library!r} holds no video yet; index some first")
         videos = "1 video is" if stored == 1 else f"{stored} videos are"
-        raise MomentIndexError(f"{videos} stored, this index is empty: {self._remedy(index)}")
+        raise MomentIndexError(f"{videos} stored, but this index is empty: {self._remedy(index)}")
 
     def lacking(self, index: MomentIndex, store: ParquetStore) -> Incomplete | None:
         """Count the videos that the index lacks; None if it has as many as are stored.
@@ -65,20 +65,20 @@ class IndexCoverage:
         """
         now = time.monotonic()
         if self._counted_at is None or now - self._counted_at > _FRESH_SECONDS:
-            # The store first: a video that is indexed in between is then no difference.
+            # The store is counted first, so that a video indexed in between does not appear to be missing.
             stored = len(store.video_ids())
             indexed = index.video_count()
-            self._found = Incomplete(stored, indexed, self._remedy(index)) if indexed < stored else None
+            self._result = Incomplete(stored, indexed, self._remedy(index)) if indexed < stored else None
             self._counted_at = now
-        return self._found
+        return self._result
 
     def _remedy(self, index: MomentIndex) -> str:
         config = self._config
         saved = self._saved.read()
         if saved is not None and index_place(saved.config) != index_place(config):
             there = index_place(saved.config)
-            way = set_elsewhere(saved.config, config)
-            return f"the library's index is in {there}; {way}, or move it: {move_command(config)}"
+            setting = set_elsewhere(saved.config, config)
+            return f"the library's index is in {there}; {setting}, or move it: {move_command(config)}"
         if isinstance(index, MemoryIndex):
             return "open the library again"
         try:

@@ -1,4 +1,4 @@
-"""Examine this machine and a library for `momentseek doctor`: what works, what does not, and how to fix it."""
+"""Check this machine and a library for `momentseek doctor`: what works, what does not, and how to fix it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _PACKAGES = (
     "pillow",
 )
 _GIB = 2**30
-_FEW_SHARED_GIB, _FEW_DISK_GIB = 1.0, 2.0
+_MIN_SHARED_GIB, _MIN_DISK_GIB = 1.0, 2.0
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ class Finding:
     """The result of one check.
 
     Attributes:
-        what: The thing.
-        state: `note` is worth knowing and stops nothing that the configuration asks for.
-        said: What was seen.
-        remedy: What to do; empty where all is well.
+        what: The part that was checked.
+        state: `ok`, `broken`, or `note` for something that does not affect the current configuration.
+        said: What the check found.
+        remedy: How to fix it; empty if nothing needs fixing.
     """
 
     what: str
@@ -64,8 +64,8 @@ def examine(config: RunConfig, refused: UntrustedLibraryError | None = None) -> 
     """Run all checks in turn, without downloads and without leaving files behind; takes a minute at most.
 
     Args:
-        config: What is examined.
-        refused: Why the library's own configuration is not used; then neither its model nor its index is looked at.
+        config: The configuration to check.
+        refused: Why the library's own configuration is not used; its model and index are then not checked.
     """
     checks: tuple[tuple[str, Callable[[RunConfig], Iterator[Finding]]], ...] = (
         ("python", _python),
@@ -83,22 +83,22 @@ def examine(config: RunConfig, refused: UntrustedLibraryError | None = None) -> 
         ("privacy", _privacy),
     )
     if refused is not None:
-        said, _, remedy = str(refused).partition("; ")
-        yield Finding("library", "broken", said, remedy)
-        checks = tuple((what, check) for what, check in checks if what not in ("model", "library"))
-    for what, check in checks:
+        problem, _, remedy = str(refused).partition("; ")
+        yield Finding("library", "broken", problem, remedy)
+        checks = tuple((part, check) for part, check in checks if part not in ("model", "library"))
+    for part, check in checks:
         try:
             yield from check(config)
         except MomentseekError as error:
-            said, _, remedy = str(error).partition("\n")
-            yield Finding(what, "broken", said, " ".join(remedy.split()))
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong is what is looked for
-            yield Finding(what, "broken", f"{type(error).__name__}: {error}", "install the packages anew")
+            problem, _, remedy = str(error).partition("\n")
+            yield Finding(part, "broken", problem, " ".join(remedy.split()))
+        except Exception as error:  # noqa: BLE001 - a check reports whatever goes wrong
+            yield Finding(part, "broken", f"{type(error).__name__}: {error}", "reinstall the packages")
 
 
 def _python(_config: RunConfig) -> Iterator[Finding]:
-    said = f"{platform.python_version()} in {sys.prefix}; momentseek {version('momentseek')}"
-    yield Finding("python", "ok", said)
+    python = f"{platform.python_version()} in {sys.prefix}; momentseek {version('momentseek')}"
+    yield Finding("python", "ok", python)
 
 
 def _packages(_config: RunConfig) -> Iterator[Finding]:
@@ -117,16 +117,16 @@ def _hardware(config: RunConfig) -> Iterator[Finding]:
     from pipeline.encode.device import select_device, select_precision
 
     if isinstance(config.encoder, Plugin):
-        used = counted(len(os.sched_getaffinity(0)), "processor")
-        yield Finding("processor", "ok", f"{used}; where the model runs is for {config.encoder.reference} to say")
+        processors = counted(len(os.sched_getaffinity(0)), "processor")
+        yield Finding("processor", "ok", f"{processors}; {config.encoder.reference} chooses the model's device")
         return
     device = select_device(config.encoder.device)
     precision = select_precision(config.encoder.precision, device)
-    why = f"encoder.precision is {config.encoder.precision}"
+    reason = f"encoder.precision is {config.encoder.precision}"
     if config.encoder.precision == "auto":
-        why = "it multiplies in bf16" if precision == "bf16" else "it does not multiply in bf16"
-    said = f"the model runs on {device} in {precision} ({why}); {counted(len(os.sched_getaffinity(0)), 'processor')}"
-    yield Finding("processor", "ok", said)
+        reason = "the device supports bf16" if precision == "bf16" else "the device does not support bf16"
+    processors = counted(len(os.sched_getaffinity(0)), "processor")
+    yield Finding("processor", "ok", f"the model runs on {device} in {precision} ({reason}); {processors}")
 
 
 def _decoders(config: RunConfig) -> Iterator[Finding]:
@@ -136,19 +136,19 @@ def _decoders(config: RunConfig) -> Iterator[Finding]:
         path = str(Path(folder, "check.mp4"))
         _write_check_video(path)
         for backend in ("pyav", "decord", "opencv"):
-            is_wanted = backend == config.decoding.backend
+            is_selected = backend == config.decoding.backend
             try:
                 with make_decoder(Decoding(backend=backend)).open(path) as stream:
                     frames = sum(1 for _ in stream.frames())
             except Exception as error:  # noqa: BLE001 - a decoder's library may fail in any way
-                said = f"{type(error).__name__}: {error}"
-                if is_wanted:
-                    yield Finding(f"decoder {backend}", "broken", said, "set decoding.backend to another one")
+                problem = f"{type(error).__name__}: {error}"
+                if is_selected:
+                    yield Finding(f"decoder {backend}", "broken", problem, "set decoding.backend to another one")
                 else:
-                    yield Finding(f"decoder {backend}", "note", said, "only needed where decoding.backend names it")
+                    yield Finding(f"decoder {backend}", "note", problem, "only needed if decoding.backend names it")
             else:
-                used = "; the one that is used" if is_wanted else ""
-                yield Finding(f"decoder {backend}", "ok", f"decoded {frames} of 10 frames of a check video{used}")
+                used = "; the configured one" if is_selected else ""
+                yield Finding(f"decoder {backend}", "ok", f"decoded {frames} of 10 frames of a test video{used}")
 
 
 def _write_check_video(path: str) -> None:
@@ -170,7 +170,7 @@ def _model(config: RunConfig) -> Iterator[Finding]:
 
     if isinstance(config.encoder, Plugin):
         config.encoder.open()
-        yield Finding("model", "ok", f"{config.encoder.description}: opened, and gives embeddings")
+        yield Finding("model", "ok", f"{config.encoder.description}: opened, and returns embeddings")
         return
     if config.encoder.architecture is None:
         check_packages(config.encoder, config.encoder.model)
@@ -197,33 +197,35 @@ def _library(config: RunConfig) -> Iterator[Finding]:
         elsewhere = config.model_copy(update={"library": folder})
         with Library.open(elsewhere) as library:
             library.moment_index().count()
-    yield Finding("library", "ok", f"{config.library} is not there yet; an index could be opened in another folder")
+    yield Finding(
+        "library", "ok", f"{config.library} does not exist yet; an index could be opened in a temporary folder"
+    )
 
 
 def _trust(config: RunConfig) -> Iterator[Finding]:
     problem = loose_mode()
     if problem is not None:
-        said, _, remedy = problem.partition("; ")
-        yield Finding("trust", "broken", f"no library is trusted: {said}", remedy)
+        finding, _, remedy = problem.partition("; ")
+        yield Finding("trust", "broken", f"no library is trusted: {finding}", remedy)
         return
     names = outside_settings(config)
-    reach = f"{config.library} names outside itself: {', '.join(names)}; " if names else ""
+    reach = f"{config.library} refers outside itself by {', '.join(names)}; " if names else ""
     count = sum(1 for _ in trusted_settings())
     yield Finding("trust", "ok", f"{reach}{counted(count, 'set')} of settings trusted (momentseek trust --list)")
 
 
 def _private_library(config: RunConfig) -> Iterator[Finding]:
-    """Whether a private library is one: what others may read of it is reported."""
+    """Check that only the owner can read a private library."""
     folder = local_folder(config.library)
     if folder is None or not is_private(folder):
         return
     loose = list(loose_files(folder))
     if loose:
-        said = f"{counted(len(loose), 'file or folder', 'files and folders')} can be read by others, as {loose[0]!r}"
-        remedy = f"chmod -R go= {folder}"
-        yield Finding("private library", "note", said, remedy)
+        count = counted(len(loose), "file or folder", "files and folders")
+        finding = f"{count} can be read by others, for example {loose[0]!r}"
+        yield Finding("private library", "note", finding, f"chmod -R go= {folder}")
     else:
-        yield Finding("private library", "ok", f"{config.library} can be read by its owner alone")
+        yield Finding("private library", "ok", f"only the owner can read {config.library}")
 
 
 def _ray(config: RunConfig) -> Iterator[Finding]:
@@ -235,10 +237,10 @@ def _ray(config: RunConfig) -> Iterator[Finding]:
     address = config.execution.address or os.environ.get("RAY_ADDRESS")
     if address:
         check_reachable(address)
-        yield Finding("ray", "ok", f"something listens at {address}")
+        yield Finding("ray", "ok", f"a server answers at {address}")
     else:
         importlib.import_module("ray")
-        yield Finding("ray", "ok", f"ray {version('ray')} is started on this machine for each batch")
+        yield Finding("ray", "ok", f"ray {version('ray')} will be started on this machine for each batch")
 
 
 def _sample_world(_config: RunConfig) -> Iterator[Finding]:
@@ -252,11 +254,11 @@ def _sample_world(_config: RunConfig) -> Iterator[Finding]:
 
 
 def _shared_memory(config: RunConfig) -> Iterator[Finding]:
-    if config.execution.executor != "ray" or not Path("/dev/shm").is_dir():  # noqa: S108 - Ray's place, not ours
+    if config.execution.executor != "ray" or not Path("/dev/shm").is_dir():  # noqa: S108 - Ray uses this folder
         return
     free = shutil.disk_usage("/dev/shm").free / _GIB  # noqa: S108
-    if free < _FEW_SHARED_GIB:
-        remedy = "frames then travel by the disk; in a container, start it with --shm-size=2g"
+    if free < _MIN_SHARED_GIB:
+        remedy = "Ray will pass frames through files on disk; in a container, start it with --shm-size=2g"
         yield Finding("shared memory", "note", f"{free:.1f} GiB free in /dev/shm", remedy)
     else:
         yield Finding("shared memory", "ok", f"{free:.1f} GiB free in /dev/shm")
@@ -265,30 +267,30 @@ def _shared_memory(config: RunConfig) -> Iterator[Finding]:
 def _disk(config: RunConfig) -> Iterator[Finding]:
     if "://" in config.library:
         return
-    place = Path(config.library).absolute()
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free / _GIB
-    can_write = is_writable(place)
-    if not can_write and (place / "library.yaml").exists():
-        yield Finding("disk", "note", f"{place} is read-only: it can be searched, and nothing can be added or removed")
+    folder = Path(config.library).absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free / _GIB
+    can_write = is_writable(folder)
+    if not can_write and (folder / "library.yaml").exists():
+        yield Finding("disk", "note", f"{folder} is read-only: it can be searched, but nothing can be added or removed")
     elif not can_write:
         yield Finding(
-            "disk", "broken", f"{place} cannot be written to", "choose another --library, or change its owner"
+            "disk", "broken", f"{folder} cannot be written to", "choose another --library, or change its owner"
         )
-    elif free < _FEW_DISK_GIB:
+    elif free < _MIN_DISK_GIB:
         yield Finding(
-            "disk", "note", f"{free:.1f} GiB free at {place}", "an hour of video takes about 10 MB: make room"
+            "disk", "note", f"{free:.1f} GiB free at {folder}", "an hour of video takes about 10 MB: free some space"
         )
     else:
-        yield Finding("disk", "ok", f"{free:.1f} GiB free at {place}")
+        yield Finding("disk", "ok", f"{free:.1f} GiB free at {folder}")
 
 
 def _privacy(config: RunConfig) -> Iterator[Finding]:
     found = list(loose_modes(config.library))
-    for each in found:
-        yield Finding("privacy", "note", each.said, each.remedy)
+    for loose in found:
+        yield Finding("privacy", "note", loose.finding, loose.remedy)
     if not found:
         yield Finding(
-            "privacy", "ok", "Ray's token and folders, the configuration and the library are this user's alone"
+            "privacy", "ok", "only this user can access Ray's token and folders, the configuration and the library"
         )

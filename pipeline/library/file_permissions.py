@@ -18,7 +18,7 @@ __all__ = ["LooseMode", "loose_modes"]
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
-_MOST_FILES = 1000
+_MAX_FILES = 1000
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class LooseMode:
     """A file or folder that other users can access.
 
     Attributes:
-        said: What, and how it is open.
-        remedy: What closes it.
+        finding: Which file or folder, and who can access it.
+        remedy: How to restrict access.
     """
 
-    said: str
+    finding: str
     remedy: str
 
 
@@ -38,7 +38,7 @@ def loose_modes(library: str) -> Iterator[LooseMode]:
     """Find what other users of this machine can read, replace or connect to; nothing is changed.
 
     Args:
-        library: The library's folder or URL; of a URL nothing is known.
+        library: The library's folder or URL; a URL is not checked.
     """
     yield from _token()
     yield from _ray_folders()
@@ -51,9 +51,9 @@ def _token() -> Iterator[LooseMode]:
     if not has_token_auth():
         mode = os.environ["RAY_AUTH_MODE"]
         yield LooseMode(
-            f"RAY_AUTH_MODE is {mode!r}: while a batch runs on a Ray of its own, every user of this machine can run"
-            " programs as you",
-            "unset RAY_AUTH_MODE, or set it only where a cluster without a token is joined",
+            f"RAY_AUTH_MODE is {mode!r}: while a batch runs on a Ray instance of its own, every user of this machine"
+            " can run programs as you",
+            "unset RAY_AUTH_MODE, or set it only to join a cluster without a token",
         )
         return
     if is_token_in_environment():
@@ -64,53 +64,51 @@ def _token() -> Iterator[LooseMode]:
         if exposure is not None:
             yield LooseMode(
                 f"Ray's token in {path}: {exposure}",
-                f"chmod 600 {path}; if others may have read it, delete it, make a new one with `ray get-auth-token"
+                f"chmod 600 {path}; if others may have read it, delete it, create a new one with `ray get-auth-token"
                 " --generate`, and restart the clusters that use it",
             )
 
 
 def _ray_folders() -> Iterator[LooseMode]:
-    """Folders of Rays of this user: those that Ray makes open to all, and those of batches that lost their mode."""
+    """Check the folders of this user's Ray instances: Ray creates its own open to all users."""
     for base in bases():
         with suppress(OSError):
             for folder in sorted(base.glob(f"{PREFIX}*")):
                 if (mode := _own_mode(folder, _OTHERS)) is not None:
                     yield LooseMode(f"{folder} has mode {mode:04o}", f"chmod 700 {folder}")
-            sessions = [each for each in base.glob("ray/session_*") if not each.is_symlink()]
-            loose = [each for each in sessions if _own_mode(each, _OTHERS_WRITE) is not None]
+            sessions = [session for session in base.glob("ray/session_*") if not session.is_symlink()]
+            loose = [session for session in sessions if _own_mode(session, _OTHERS_WRITE) is not None]
             if loose:
                 yield LooseMode(
-                    f"{len(loose)} folders of Rays that momentseek did not start, in {base / 'ray'}, can be written by"
-                    " all users",
-                    "remove them if none of these Rays runs any more; start Ray with --temp-dir below a folder of mode"
-                    " 0700",
+                    f"all users can write to {len(loose)} folders in {base / 'ray'}, of Ray instances that momentseek"
+                    " did not start",
+                    "remove them if none of these instances runs any more; start Ray with --temp-dir below a folder of"
+                    " mode 0700",
                 )
 
 
 def _configuration() -> Iterator[LooseMode]:
     folder = trust_folder().parent
-    paths = [folder, *sorted(folder.rglob("*"))[:_MOST_FILES]] if folder.is_dir() else []
+    paths = [folder, *sorted(folder.rglob("*"))[:_MAX_FILES]] if folder.is_dir() else []
     for path in paths:
         if (mode := _own_mode(path, _OTHERS_WRITE)) is not None:
-            yield LooseMode(f"{path} can be written by other users (mode {mode:04o})", f"chmod go-w {path}")
+            yield LooseMode(f"other users can write to {path} (mode {mode:04o})", f"chmod go-w {path}")
 
 
 def _library(folder: Path) -> Iterator[LooseMode]:
     if (mode := _own_mode(folder, _OTHERS_WRITE)) is not None:
-        yield LooseMode(
-            f"{folder} can be written by other users (mode {mode:04o})", f"chmod go-w {folder}, unless shared"
-        )
+        yield LooseMode(f"other users can write to {folder} (mode {mode:04o})", f"chmod go-w {folder}, unless shared")
     elif (mode := _own_mode(folder, _OTHERS)) is not None:
         yield LooseMode(
-            f"{folder} can be read by other users (mode {mode:04o}): names, metadata and embeddings of its videos",
+            f"other users can read {folder} (mode {mode:04o}): names, metadata and embeddings of its videos",
             f"chmod 700 {folder}, unless others are to search it",
         )
 
 
 def _own_mode(path: Path, loose: int) -> int | None:
-    """The mode of what belongs to this user and is open in one of these ways; None of anything else."""
+    """The mode of a file or folder of this user if it grants any of these permissions; otherwise None."""
     with suppress(OSError):
-        found = path.lstat()
-        if found.st_uid == os.geteuid() and not stat.S_ISLNK(found.st_mode) and found.st_mode & loose:
-            return stat.S_IMODE(found.st_mode)
+        status = path.lstat()
+        if status.st_uid == os.geteuid() and not stat.S_ISLNK(status.st_mode) and status.st_mode & loose:
+            return stat.S_IMODE(status.st_mode)
     return None

@@ -1,6 +1,7 @@
-"""Reads and assigns a library's identity, `library-id.json` in its folder; it is written once and moves with it.
+"""Read and assign a library's identity, stored in `library-id.json` in its folder.
 
-A collection on a Milvus server is named after it and notes it, so that two libraries never write into one.
+It is written once and moves with the library. The library's collection on a Milvus server is named after it and records
+it, so that two libraries never write into one collection.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from pipeline.store.record_json import checked_text, parsed
 __all__ = ["LibraryId", "claim_library_id", "local_folder", "read_library_id"]
 
 _NAME = "library-id.json"
-# It becomes part of a collection's name.
+# The id becomes part of a collection's name.
 _ID = re.compile(r"[A-Za-z0-9_]{1,64}")
 
 
 @dataclass(frozen=True)
 class LibraryId:
-    """A library's identity, and the folder in which it was assigned."""
+    """A library's identity, and the folder where it was assigned."""
 
     id: str
     place: str
@@ -35,7 +36,7 @@ def read_library_id(library: str) -> LibraryId | None:
     """Read a library's identity; None if it has none yet.
 
     Raises:
-        ConfigError: It is a copy, and the library that it was copied from is still there.
+        ConfigError: The library is a copy, and the original still exists.
         StoreError: The file cannot be read.
     """
     known = _read(library)
@@ -49,17 +50,17 @@ def read_library_id(library: str) -> LibraryId | None:
         if _read(known.place) == known:
             raise ConfigError(
                 f"the library {here!r} is a copy of {known.place!r}, and both would write to one collection of the"
-                f" Milvus server; to part them remove {str(folder / _NAME)!r}, unset index.collection, and run:"
+                f" Milvus server; to separate them, remove {str(folder / _NAME)!r}, unset index.collection, and run:"
                 f" momentseek index rebuild --library {folder}"
             )
     return known
 
 
 def claim_library_id(library: str) -> LibraryId:
-    """Read a library's identity, or assign one; concurrent callers all get the same.
+    """Read a library's identity, or assign one; concurrent callers all get the same identity.
 
     Raises:
-        ConfigError: It is a copy, and the library that it was copied from is still there.
+        ConfigError: The library is a copy, and the original still exists.
         StoreError: The file cannot be read or written.
     """
     known = read_library_id(library)
@@ -70,7 +71,7 @@ def claim_library_id(library: str) -> LibraryId:
         return fresh
     known = _read(library)
     if known is None:
-        raise StoreError(f"{library}/{_NAME}: was there and is gone; run this again")
+        raise StoreError(f"{library}/{_NAME}: was deleted by another process; run this again")
     return known
 
 
@@ -86,7 +87,7 @@ def _read(library: str) -> LibraryId | None:
     try:
         content = parsed(AtomicFolder(library).read(_NAME))
         if not _ID.fullmatch(checked_text(content["id"])):
-            raise ValueError("its id is not of letters and digits")  # noqa: TRY301 - said with the file
+            raise ValueError("its id must consist of letters and digits")  # noqa: TRY301 - reported with the file
         return LibraryId(content["id"], checked_text(content["place"]))
     except FileNotFoundError:
         return None

@@ -1,4 +1,4 @@
-"""Opens a library's index once, checks that it belongs to this library, and discards a damaged one."""
+"""Open a library's index once, check that it belongs to this library, and discard a damaged one."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class LibraryIndex:
     """Opens a library's index on first use, and keeps it open until `close`.
 
     Args:
-        config: What the library is.
-        encoder: Whose vectors the index holds.
+        config: The library's configuration.
+        encoder: The encoder whose vectors the index holds.
     """
 
     def __init__(self, config: RunConfig, encoder: Encoder) -> None:
@@ -38,13 +38,13 @@ class LibraryIndex:
         """Open the index, or return the one that is open.
 
         Args:
-            fill: Puts all that the library has into one that is in memory, and new.
+            fill: Fills a new in-memory index with all rows of the library.
 
         Raises:
-            IndexLockedError: Another process holds it.
-            FingerprintMismatchError: It holds another encoder's vectors.
-            MomentIndexError: It cannot be opened.
-            StoreError: Its folder is a link.
+            IndexLockedError: Another process has the index open.
+            FingerprintMismatchError: The index holds another encoder's vectors.
+            MomentIndexError: The index cannot be opened.
+            StoreError: The index folder is a link.
         """
         if self._index is None:
             self._index = self._opened(fill)
@@ -55,14 +55,14 @@ class LibraryIndex:
         folder = index_folder(config.library)
         is_own = config.index.backend == "milvus" and config.index.uri is None and folder is not None
         if folder is not None and is_own:
-            # Milvus Lite opens it by its path, and would follow a link.
+            # Milvus Lite opens the folder by its path, and would follow a link.
             AtomicFolder(config.library).check(folder.name)
             make_index_folder(config.library, folder)
         if folder is not None and is_own and not is_writable(folder):
             return self._read_only(folder, fill)
         index = open_index(config.index, folder=folder, owner=self._owner())
         if config.index.backend == "memory":
-            # It is kept when it is full: half an index would answer the next question as if it were whole.
+            # The index is stored in `self` only when it is full: half an index would give incomplete answers.
             fill(index)
         return index
 
@@ -74,7 +74,7 @@ class LibraryIndex:
             except FingerprintMismatchError:
                 raise
             except MomentIndexError as error:
-                _log.warning("%s; it is made anew in memory, from the frame embeddings", error)
+                _log.warning("%s; the index is rebuilt in memory, from the frame embeddings", error)
         index = MemoryIndex()
         fill(index)
         return index
@@ -82,10 +82,10 @@ class LibraryIndex:
     def claim(self) -> bool:
         """Assign the library an identity before its index is written, if it needs one; True if it was assigned now.
 
-        One that is open is closed then: it was opened for nobody.
+        An open index is then closed, since it was opened without this identity.
 
         Raises:
-            ConfigError: The library is a copy, and the one that it was copied from is still there.
+            ConfigError: The library is a copy, and the original still exists.
             StoreError: The identity cannot be read or written.
         """
         if not self._is_elsewhere() or self._has_id:
@@ -98,16 +98,16 @@ class LibraryIndex:
         """Remove the damaged files of the library's own index; the index can be rebuilt from the store.
 
         Args:
-            damage: What opening or reading it raised.
+            damage: The error raised when the index was opened or read.
 
         Raises:
-            IndexLockedError: A process holds it.
-            MomentIndexError: It cannot be removed.
+            IndexLockedError: A process has the index open.
+            MomentIndexError: The files cannot be removed.
         """
         self.close()
         folder = index_folder(self._config.library)
         if folder is not None and self._config.index.uri is None:
-            _log.warning("%s; what is in the folder is removed now", damage)
+            _log.warning("%s; the content of the folder is removed now", damage)
             discard(folder)
 
     def close(self) -> None:
@@ -124,16 +124,16 @@ class LibraryIndex:
         library = self._config.library
         known = read_library_id(library)
         self._has_id = known is not None
-        # One that was never written to has no collection yet, and asking must not leave anything behind.
+        # A library without an identity has no collection yet; reading must not assign one.
         return Owner(fingerprint, description, known.id if known is not None else uuid.uuid4().hex[:12], library)
 
     def _is_elsewhere(self) -> bool:
-        """Whether the index lies outside the library, where other libraries may keep theirs."""
+        """Whether the index lies outside the library, where other libraries may have theirs."""
         return self._config.index.backend != "memory" and self._config.index.uri is not None
 
 
 def index_folder(library: str) -> Path | None:
-    """Return the folder of Milvus Lite; None for a library that is no local folder."""
+    """Return the folder of a library's Milvus Lite index; None for a library that is not a local folder."""
     folder = local_folder(library)
     return None if folder is None else folder / "index"
 
@@ -142,11 +142,11 @@ def check_writable(library: str) -> None:
     """Refuse to write to a library that this user can only read.
 
     Raises:
-        StoreError: Its folder is there, and cannot be written to.
+        StoreError: The folder exists, and cannot be written to.
     """
     folder = local_folder(library)
     if folder is not None and folder.exists() and not is_writable(folder):
         raise StoreError(
-            f"the library {library!r} is read-only for this user: it can be searched, and nothing can be added or"
+            f"the library {library!r} is read-only for this user: it can be searched, but nothing can be added or"
             " removed; mount it writable or change its permissions, or choose another library"
         )

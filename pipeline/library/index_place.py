@@ -38,8 +38,8 @@ class IndexPlace:
 
     Attributes:
         backend: "milvus" or "memory".
-        uri: Of a Milvus server, or an absolute folder; None for the library's own folder.
-        collection: Its name, if the configuration sets one.
+        uri: URI of a Milvus server, or an absolute folder; None for the library's own folder.
+        collection: Name of the collection, if the configuration sets one.
     """
 
     backend: str
@@ -62,15 +62,15 @@ def index_place(config: RunConfig) -> IndexPlace:
 
 
 def check_index_place(config: RunConfig, saved: LibraryFile | None) -> None:
-    """Refuse to write to another index than the one that has the library's videos.
+    """Refuse to write to another index than the one that holds the library's videos.
 
     Args:
-        config: Names the library and the place of its index.
+        config: The configuration, which names the library and the place of its index.
         saved: The library's saved configuration; None if it has none yet.
 
     Raises:
         ConfigError: The library holds videos, and its index is elsewhere; the message has the command that moves it.
-        StoreError: Its videos cannot be listed.
+        StoreError: The library's videos cannot be listed.
     """
     if saved is None or index_place(saved.config) == index_place(config):
         return
@@ -78,7 +78,7 @@ def check_index_place(config: RunConfig, saved: LibraryFile | None) -> None:
     if not store.video_ids():
         return
     raise ConfigError(
-        f"the index of the library {config.library!r} is in {index_place(saved.config)}, and the settings name"
+        f"the index of the library {config.library!r} is in {index_place(saved.config)}, but the settings name"
         f" {index_place(config)}; {set_elsewhere(saved.config, config)}, or move the index there first:"
         f" {move_command(config)}"
     )
@@ -110,19 +110,19 @@ def target_of(config: RunConfig, uri: str | None) -> RunConfig:
     """Return the configuration with its index at another place.
 
     Args:
-        config: Of the library.
+        config: The library's configuration.
         uri: A Milvus server or a folder for Milvus Lite; None for the library's own folder.
 
     Raises:
-        ConfigError: The URI is neither, or the library is no local folder and cannot hold an index.
+        ConfigError: The URI is neither, or the library is not a local folder and cannot hold an index.
     """
     own = index_folder(config.library)
     if uri is not None and own is not None and "://" not in uri and Path(uri).expanduser().absolute() == own.absolute():
         uri = None
     if uri is None and own is None:
         raise ConfigError(
-            f"the library {config.library!r} is no folder on this machine and cannot hold its own index; name a Milvus"
-            " server, or a folder for Milvus Lite"
+            f"the library {config.library!r} is not a folder on this machine, so it cannot hold its index; name"
+            " a Milvus server, or a folder for Milvus Lite"
         )
     settings = config.model_dump(mode="json")
     settings["index"] |= {"backend": "milvus", "uri": uri}
@@ -137,20 +137,20 @@ def fill_elsewhere(
     switch: Callable[[], None],
     on_video: OnVideo | None = None,
 ) -> Rebuilt:
-    """Fill the index that a configuration names, and then switch to it.
+    """Fill the index at the configured place, and then switch to it.
 
     Args:
-        target: Has the index at the new place.
-        encoder: Of the library.
-        store: Where the frame embeddings are.
+        target: The configuration, with the index at the new place.
+        encoder: The library's encoder.
+        store: The store of the frame embeddings.
         switch: Makes the library use the new place; called once all rows are there.
         on_video: Called with the number of videos done and their total.
 
     Raises:
-        ConfigError: `index.kind` is not for Milvus Lite, or the segmentation needs cuts that a video lacks.
-        IndexLockedError: Another process holds the new place.
-        FingerprintMismatchError: It holds another encoder's vectors.
-        MomentIndexError: It cannot be used.
+        ConfigError: `index.kind` is not supported by Milvus Lite, or the segmentation needs cuts that a video lacks.
+        IndexLockedError: Another process has the index at the new place open.
+        FingerprintMismatchError: The index there holds another encoder's vectors.
+        MomentIndexError: The index there cannot be used.
         StoreError: Frame embeddings are broken.
     """
     handle = LibraryIndex(target, encoder)
@@ -163,7 +163,7 @@ def fill_elsewhere(
 
 
 def _opened(handle: LibraryIndex) -> MomentIndex:
-    """Open the index at the new place; a damaged one in the library's own folder is removed first."""
+    """Open the index at the new place; a damaged index in the library's own folder is removed first."""
     try:
         return handle.open(lambda _: None)
     except IndexDamagedError as error:

@@ -26,15 +26,15 @@ __all__ = ["IndexedLibrary"]
 
 
 class IndexedLibrary(StoredLibrary):
-    """A stored library with its index, which is opened when it is first needed. A context manager.
+    """A stored library with its index, which is opened on first use. A context manager.
 
     Args:
         config: The library's configuration.
         encoder: The encoder whose embeddings the library stores.
-        saved: The library's saved configuration, if it was read already.
+        saved: The library's saved configuration, if it has been read already.
 
     Raises:
-        ConfigError: A part of the configuration is of a class that a file cannot name.
+        ConfigError: A part of the configuration is of a class that a configuration file cannot name.
     """
 
     def __init__(self, config: RunConfig, encoder: Encoder, saved: SavedConfig | None = None) -> None:
@@ -57,9 +57,9 @@ class IndexedLibrary(StoredLibrary):
         """Open the index on first use; one in memory is filled from the store.
 
         Raises:
-            IndexLockedError: Another process holds it.
-            FingerprintMismatchError: It holds another encoder's vectors.
-            MomentIndexError: It cannot be opened.
+            IndexLockedError: Another process has the index open.
+            FingerprintMismatchError: The index holds another encoder's vectors.
+            MomentIndexError: The index cannot be opened.
         """
         return self._index.open(fill=lambda index: rebuild(index, self.store, self.config.row_recipe))
 
@@ -73,19 +73,19 @@ class IndexedLibrary(StoredLibrary):
     ) -> list[VideoRecord]:
         """Change the metadata of videos, without reading their files; the other entries stay.
 
-        Where that was ended early, it can be run again: what was done stays done.
+        After an interruption, call it again: videos that were changed stay changed.
 
         Args:
             videos: Names, paths, URIs, ids or patterns.
-            entries: That are set.
-            unset: Names of entries that go.
+            entries: Entries to set.
+            unset: Names of entries to remove.
             dry_run: Change nothing.
 
         Returns:
             The records of the videos whose metadata changed, as they are now.
 
         Raises:
-            QueryError: A name stands for no video, or an entry cannot be set or left out.
+            QueryError: A name matches no video, or an entry cannot be set or removed.
             MomentIndexError: The index cannot be written.
             StoreError: The library is read-only, or frame embeddings are broken.
         """
@@ -103,23 +103,23 @@ class IndexedLibrary(StoredLibrary):
         return changed
 
     def find_removable(self, name: str) -> str:
-        """Find the id of the one video of a name, or of an id that only the index still knows.
+        """Find the id of the one video with a name, or of an id that only the index still knows.
 
         Raises:
-            QueryError: No video goes by this name, or several do.
+            QueryError: No video has this name, or several do.
             MomentIndexError: The index cannot be read.
         """
         return removable_id(self.find, self.moment_index(), self.store, name)
 
     def remove(self, name: str) -> Removed:
-        """Remove a video from index and store, not its file, and check that nothing of it is left.
+        """Remove a video, but not its file, from index and store, and check that nothing of it is left.
 
-        Where that was ended early, it can be run again by the video's id.
+        After an interruption, call it again with the video's id.
 
         Raises:
-            QueryError: No video goes by this name, or several do.
+            QueryError: No video has this name, or several do.
             MomentIndexError: The index cannot be written, or rows are still found.
-            StoreError: The library is read-only, or a file cannot be removed or is still there.
+            StoreError: The library is read-only, or a file cannot be removed or still exists.
         """
         check_writable(self.config.library)
         check_index_place(self.config, self.saved_config())
@@ -132,15 +132,15 @@ class IndexedLibrary(StoredLibrary):
     def rebuild_index(self, *, on_video: OnVideo | None = None) -> Rebuilt:
         """Rebuild the index from the frame embeddings, with the configured segmentation and `index.kind`.
 
-        It is made beside the one that answers, which it then replaces in one step; what other processes write meanwhile
-        is caught up with. Where it ends early, the old index goes on answering. One whose files are damaged is removed
-        first.
+        The new index is built next to the old one, which it then replaces in one step, together with the changes that
+        other processes make meanwhile. If the rebuild is interrupted, the old index stays in use. An index whose files
+        are damaged is removed first.
 
         Args:
             on_video: Called with the number of videos done and their total.
 
         Raises:
-            ConfigError: The segmentation needs cuts, and a video has none; or the library holds videos that were
+            ConfigError: The segmentation needs cuts that a video lacks; or the library holds videos that were
                 sampled under another configuration.
             MomentIndexError: The index cannot be written, or another rebuild is under way.
             StoreError: Frame embeddings are broken, or the library's file cannot be written.
@@ -161,8 +161,8 @@ class IndexedLibrary(StoredLibrary):
     def migrate_index(self, uri: str | None, *, on_video: OnVideo | None = None) -> Rebuilt:
         """Move the index to another place: fill it there from the frame embeddings, then use it from now on.
 
-        Until all rows are there, the present index answers. A migration that was interrupted goes on when it is run
-        again. The index at the old place is left as it is.
+        Searches use the old index until all rows are there. After an interruption, call it again to continue. The old
+        index is left as it is.
 
         Args:
             uri: A Milvus server, or a folder for Milvus Lite; None for the library's own folder.
@@ -203,7 +203,7 @@ class IndexedLibrary(StoredLibrary):
             on_video: Called with the number of videos done and their total.
 
         Raises:
-            ConfigError: The segmentation needs cuts, and a video has none; or the library's frames were sampled under
+            ConfigError: The segmentation needs cuts that a video lacks; or the library's frames were sampled under
                 another configuration.
             MomentIndexError: The index cannot be read.
             StoreError: Frame embeddings are broken.

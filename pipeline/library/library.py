@@ -37,19 +37,19 @@ __all__ = ["Library"]
 class Library(IndexedLibrary):
     """A folder of indexed videos: their frame embeddings and their index. A context manager.
 
-    Nothing is loaded before it is needed: listing videos takes no model, and searching no decoder. Milvus Lite lets one
-    process in at a time, from the first search, `index` or `remove` until `close`.
+    Everything is loaded on first use: listing videos needs no model, and searching no decoder. Milvus Lite allows one
+    process at a time, from the first search, `index` or `remove` until `close`.
 
     Args:
-        config: What the library is and does; `Library.open` finds it for a folder.
-        encoder: In place of the configuration's.
-        saved: The library's saved configuration, if it was read already.
+        config: The library's configuration; `Library.open` finds it for a folder.
+        encoder: Used in place of the configuration's encoder.
+        saved: The library's saved configuration, if it has been read already.
 
     Attributes:
-        last_run_id: Of the latest run that `index` began here; None where it has begun none.
+        last_run_id: Id of the latest run that `index` started on this object; None before the first.
 
     Raises:
-        ConfigError: A part of the configuration is of a class that a file cannot name.
+        ConfigError: A part of the configuration is of a class that a configuration file cannot name.
     """
 
     def __init__(self, config: RunConfig, *, encoder: Encoder | None = None, saved: SavedConfig | None = None) -> None:
@@ -71,20 +71,20 @@ class Library(IndexedLibrary):
         """Open a library, or create one.
 
         Args:
-            location: A library's folder or URL: it knows its own configuration, and a new one gets the defaults. Or a
-                configuration, which names the library. None for the default configuration.
-            overrides: `a.b=c` settings laid over the configuration.
-            encoder: In place of the configuration's.
-            saved: The library's saved configuration, if it was read already; it is then not read again.
+            location: A library's folder or URL: the library's own configuration is used, or the defaults for a new
+                library. Or a configuration, which names the library. None for the default configuration.
+            overrides: Settings of the form `a.b=c` that override the configuration.
+            encoder: Used in place of the configuration's encoder.
+            saved: The library's saved configuration, if it has been read already.
 
         Raises:
-            ConfigError: A setting is wrong, or the library was made by a version that this one cannot go on from.
+            ConfigError: A setting is wrong, or the library was made by a version that this one cannot continue.
             FingerprintMismatchError: The library was made with another encoder.
         """
         if saved is None and location is not None and not isinstance(location, RunConfig):
             saved = SavedConfig(str(location))
         library = cls(config_of(location, overrides, saved=saved), encoder=encoder, saved=saved)
-        check_encoder(library.config, library.saved_config(), library._encoder, has_own=encoder is None)
+        check_encoder(library.config, library.saved_config(), library._encoder, is_configured=encoder is None)
         keep_privacy(library.config)
         return library
 
@@ -99,22 +99,22 @@ class Library(IndexedLibrary):
         """Index videos lazily: iterate over the result, which yields a report for each source as it ends.
 
         Args:
-            sources: Paths or URIs, with metadata where they are a `Source`.
-            executor: In place of the configuration's.
-            on_progress: Called while the batch runs, some times a second at most.
-            stop: A request to end the batch, which a signal handler may make while it runs: no other video is begun,
-                and those under way have some seconds to finish. An executor of the caller's own takes its own.
+            sources: Paths or URIs, or `Source` objects with metadata.
+            executor: Used in place of the configuration's executor.
+            on_progress: Called while the batch runs, a few times a second at most.
+            stop: A request to end the batch, which a signal handler may make while it runs: no further video is
+                started, and those under way have some seconds to finish. Ignored if `executor` is given.
 
         Raises:
             ConfigError: The library holds videos that were sampled under another configuration, or whose index is
-                elsewhere, the settings of two stages do not fit together, or an encoder of the caller's own lacks
-                members.
-            SourceError: The metadata of a source has a time of recording that is none.
+                elsewhere; the settings of two stages do not fit together; or a given `encoder` lacks members of the
+                protocol.
+            SourceError: The recording time in the metadata of a source is invalid.
             ExecutionError: The batch cannot be run at all.
-            WeightsUnavailableError: The model cannot be had.
-            MomentIndexError: The index cannot be used; then the library's file is left as it was.
+            WeightsUnavailableError: The model is not available.
+            MomentIndexError: The index cannot be used; the library's file is then left unchanged.
             StoreError: The library is read-only, or its file cannot be written.
-            BaseException: The error of the request to stop.
+            BaseException: The error of the stop request.
         """
         from pipeline.execution import make_executor
         from pipeline.execution.progress import starting
@@ -130,7 +130,7 @@ class Library(IndexedLibrary):
         if executor is None:
             check_weights(self.config, self.saved_config(), self._encoder)
         apply_privacy(self.config)
-        # All are named before anything is done: a manifest may turn out to be broken at its end.
+        # Read all sources before anything is written: a manifest may turn out to be broken at its end.
         batch = [source if isinstance(source, Source) else Source(str(source)) for source in sources]
         check_dates(batch, self.config.search.recorded_at)
         self._claim()
@@ -140,7 +140,7 @@ class Library(IndexedLibrary):
             if on_progress is not None:
                 on_progress(starting("opening the index"))
             executor = make_executor(self.config.execution, self.stages(), on_progress=recorder.progress, stop=stop)
-            # An executor of the caller's own may look for cuts by itself.
+            # An executor given by the caller may find cuts itself.
             check_stages(self.config, f"the library {self.config.library!r}")
         self._write_file()
         try:
@@ -152,28 +152,28 @@ class Library(IndexedLibrary):
         """Answer a question: return the query, the moments that match it, their number, and an explanation.
 
         Args:
-            question: A text, or all that can be said of a question.
+            question: A text, or a `Query`.
 
         Raises:
-            QueryError: The question is empty, no video goes by a name in it, or the library holds no video yet.
+            QueryError: The question is empty, no video has a name in it, or the library holds no video yet.
             TextTooLongError: A text does not fit the model's context.
-            VideoError: A picture or video that it names cannot be read.
-            WeightsUnavailableError: The model cannot be had.
+            VideoError: A picture or video of the question cannot be read.
+            WeightsUnavailableError: The model is not available.
             MomentIndexError: The index cannot be used.
-            StoreError: The frame embeddings of a video that it names are broken. Others that are broken are not looked
-                at: the answer's explanation lists them among the skipped.
+            StoreError: The frame embeddings of a video that the question names are broken. Other broken videos are
+                left out: the answer's explanation lists them among the skipped.
         """
         return self._with_coverage(self.searcher().ask(as_query(question)))
 
     def ask_all(self, questions: Iterable[str | Query]) -> Iterator[Answer]:
-        """Answer many questions, in order and as the answers are taken; their texts are embedded together.
+        """Answer many questions lazily and in order; their texts are embedded together.
 
-        For that, up to 64 questions are taken before the first of them is answered. If a question depends on the
+        For that, up to 64 questions are read before the first of them is answered. If a question depends on the
         previous answer, use `ask`.
 
         Raises:
-            MomentseekError: As `ask` does, when all questions before that one are answered; later ones are not. A
-                malformed one raises before those that it was taken with.
+            MomentseekError: As for `ask`, after all previous questions are answered; later ones are not. A malformed
+                question raises before the questions that were read together with it are answered.
         """
         return map(self._with_coverage, self.searcher().ask_all(map(as_query, questions)))
 
@@ -189,36 +189,36 @@ class Library(IndexedLibrary):
         """Find the moments that match a question, best first; ties by video id and start.
 
         Args:
-            question: What the moment shows, as "a person in a hard hat"; or all that can be said of a question.
-            top: Most moments; None for the configuration's number.
-            videos: Only these: file names, paths, URIs or ids; empty for all.
-            metadata: Only videos whose metadata has these entries.
-            min_score: Moments with a lower score are no answer; None for the configuration's.
+            question: A description of the moment, such as "a person in a hard hat"; or a `Query`.
+            top: Maximum number of moments; None for the configuration's.
+            videos: Search only these videos: file names, paths, URIs or ids; empty for all.
+            metadata: Search only videos whose metadata has these entries.
+            min_score: Minimum score of a moment; None for the configuration's.
 
         Raises:
-            QueryError: The question is empty, asks for fewer than one moment or for what is not there, no video goes by
-                a name, or the library holds no video yet.
+            QueryError: The question is empty, asks for fewer than one moment or for absences, no video has a name in
+                it, or the library holds no video yet.
             TextTooLongError: A text does not fit the model's context.
-            VideoError: A picture or video that it names cannot be read.
-            WeightsUnavailableError: The model cannot be had.
+            VideoError: A picture or video of the question cannot be read.
+            WeightsUnavailableError: The model is not available.
             MomentIndexError: The index cannot be used.
             StoreError: Frame embeddings are broken.
         """
-        said = {"top": top, "videos": tuple(videos), "where": dict(metadata or {}), "min_score": min_score}
-        given = {name: value for name, value in said.items() if value not in (None, (), {})}
+        fields = {"top": top, "videos": tuple(videos), "where": dict(metadata or {}), "min_score": min_score}
+        given = {name: value for name, value in fields.items() if value not in (None, (), {})}
         query = as_query(question, given)
         if query.none:
-            raise QueryError("a question for what is not there finds no moments; `ask` answers it, with `absences`")
+            raise QueryError("a question with `none` finds no moments; use `ask`, whose answer has `absences`")
         return list(self.ask(query).moments)
 
     def searcher(self) -> Searcher:
-        """Return the searcher, with its model loaded.
+        """Return the searcher; its model is loaded on first use.
 
         Raises:
             ConfigError: The library's frames were sampled under another configuration.
             QueryError: The library holds no video yet.
-            WeightsUnavailableError: The model cannot be had.
-            MomentIndexError: The index cannot be used, or it is empty and the library is not.
+            WeightsUnavailableError: The model is not available.
+            MomentIndexError: The index cannot be used, or it is empty although the library is not.
         """
         if self._searcher is None:
             check_sampling(self.config, self.saved_config())
@@ -233,7 +233,7 @@ class Library(IndexedLibrary):
         """Load the encoder's model on first use; it stays loaded until `close`.
 
         Raises:
-            WeightsUnavailableError: The model cannot be had.
+            WeightsUnavailableError: The model is not available.
         """
         if self._model is None:
             self._model = self._encoder.open()

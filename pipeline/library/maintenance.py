@@ -19,7 +19,7 @@ __all__ = ["OnVideo", "Rebuilt", "Removed", "fill", "rebuild", "remove"]
 
 _log = logging.getLogger(__name__)
 
-_ROWS_A_WRITE = 5000
+_ROWS_PER_WRITE = 5000
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,16 @@ class Rebuilt:
 
 @dataclass(frozen=True)
 class Removed:
-    """The receipt for a removed video, with what a check found afterwards.
+    """The receipt for a removed video, with the result of a check afterwards.
 
     Attributes:
         video_id: The video.
-        names: Every path or URI under which it was seen.
-        segments: Rows of the index that were removed.
-        frames: Frame embeddings that were removed.
-        files: Files of the library that were removed.
-        remaining_segments: Rows that the index still finds: 0.
-        remaining_files: Files that are still there: 0.
+        names: All paths and URIs under which the video was indexed.
+        segments: Number of index rows that were removed.
+        frames: Number of frame embeddings that were removed.
+        files: Number of library files that were removed.
+        remaining_segments: Number of rows that the index still finds: 0.
+        remaining_files: Number of files that still exist: 0.
     """
 
     video_id: str
@@ -55,15 +55,15 @@ class Removed:
 
 
 def rebuild(index: MomentIndex, store: ParquetStore, recipe: RowRecipe, *, on_video: OnVideo | None = None) -> Rebuilt:
-    """Rebuild the index from the store beside the present one, which it then replaces in one step.
+    """Build a new index from the store next to the old one, which it then replaces in one step.
 
-    What others write to the store meanwhile is caught up with, before and after that step. Where it ends early, the old
-    index goes on answering.
+    Changes that other processes make to the store meanwhile are applied before and after that step. If the rebuild is
+    interrupted, the old index stays in use.
 
     Raises:
         MomentIndexError: The index cannot be written, or another rebuild is under way.
         StoreError: Frame embeddings are broken.
-        ConfigError: The segmentation needs cuts, and a video has none.
+        ConfigError: The segmentation needs cuts that a video lacks.
     """
     started = time.monotonic()
     work = _Rebuild(store, recipe)
@@ -91,19 +91,19 @@ def fill(
 ) -> Rebuilt:
     """Write the rows that an index at a new place lacks, and remove those that it should not have.
 
-    Rows that are there and right are kept, so that one that was interrupted goes on when it is run again.
+    Correct rows that are already there are kept, so that a run after an interruption continues.
 
     Args:
-        index: At the new place; nobody searches it yet.
-        store: Where the frame embeddings are.
-        recipe: How they become rows.
-        switch: Called once all rows are written. What others write to the store until it returns is caught up with.
+        index: The index at the new place; nobody searches it yet.
+        store: The store of the frame embeddings.
+        recipe: Makes the rows of the frame embeddings.
+        switch: Called once all rows are written. Changes to the store until it returns are applied afterwards.
         on_video: Called with the number of videos done and their total.
 
     Raises:
         MomentIndexError: The index cannot be read or written.
         StoreError: Frame embeddings are broken.
-        ConfigError: The segmentation needs cuts, and a video has none.
+        ConfigError: The segmentation needs cuts that a video lacks.
     """
     started = time.monotonic()
     work = _Rebuild(store, recipe)
@@ -122,7 +122,7 @@ def fill(
 
 
 class _Rebuild:
-    """What was written so far: videos, their rows and the metadata that these carry."""
+    """Records which videos were written to an index, with how many rows and with which metadata."""
 
     def __init__(self, store: ParquetStore, recipe: RowRecipe) -> None:
         self._store = store
@@ -133,30 +133,30 @@ class _Rebuild:
     def fill(
         self, index: MomentIndex | Replacement, records: Sequence[VideoRecord], on_video: OnVideo | None = None
     ) -> None:
-        waiting: list[IndexedSegment] = []
+        pending: list[IndexedSegment] = []
         for number, record in enumerate(records, 1):
-            waiting += self._rows(record)
-            if len(waiting) >= _ROWS_A_WRITE or number == len(records):
-                index.upsert(waiting)
-                waiting = []
+            pending += self._rows(record)
+            if len(pending) >= _ROWS_PER_WRITE or number == len(records):
+                index.upsert(pending)
+                pending = []
             if on_video is not None:
                 on_video(number, len(records))
 
     def complete(self, index: MomentIndex, records: Sequence[VideoRecord]) -> None:
-        """Write those rows of some videos that the index lacks or has otherwise."""
-        found = rows_by_video(index, records)
+        """Write the rows of some videos that the index lacks, or that differ there."""
+        in_index = rows_by_video(index, records)
         missing: list[IndexedSegment] = []
         for record in records:
-            rows = {row.key: row for row in self._rows(record)}
-            theirs = found[record.video_id]
-            if theirs.keys() - rows.keys():
+            expected = {row.key: row for row in self._rows(record)}
+            present = in_index[record.video_id]
+            if present.keys() - expected.keys():
                 index.delete_video(record.video_id)
-                theirs = {}
-            missing += [row for key, row in rows.items() if key not in theirs or row_difference(row, theirs[key])]
+                present = {}
+            missing += [row for key, row in expected.items() if key not in present or row_difference(row, present[key])]
         index.upsert(missing)
 
     def catch_up(self, index: MomentIndex | Replacement) -> None:
-        """Do what was done to the store since it was read."""
+        """Apply the changes that were made to the store since it was read."""
         records = {record.video_id: record for record in self._store.records()}
         for video_id in self.written.keys() - records.keys():
             index.delete_video(video_id)
@@ -172,7 +172,7 @@ class _Rebuild:
         except StoreError:
             if self._store.record(record.video_id) is not None:
                 raise
-            # It was removed since the store was listed.
+            # The video was removed since the store was listed.
             return []
         rows = self._recipe.rows(frames, record.metadata)
         self.written[record.video_id], self._metadata[record.video_id] = len(rows), dict(record.metadata)
@@ -182,28 +182,32 @@ class _Rebuild:
 def remove(index: MomentIndex, store: ParquetStore, video_id: str, names: Sequence[str] = ()) -> Removed:
     """Remove a video from index and store, and check afterwards that nothing of it is left.
 
-    Ended early, it can be run again by the video's id. The index goes first: a row without its frames is of no use.
+    After an interruption, call it again with the video's id. The index is cleared first, since rows without frames
+    are useless.
 
     Raises:
         MomentIndexError: The index cannot be written, or rows of the video are still found.
-        StoreError: A file cannot be removed, or is still there.
+        StoreError: A file cannot be removed, or still exists.
     """
-    # One whose file is broken can be removed, too.
+    # A video whose file is broken can be removed, too.
     record = None
     with suppress(StoreError):
         record = store.record(video_id)
     segments = index.delete_video(video_id)
     files = erase(store.root_url, video_id)
-    # A batch or a rebuild that was under way may have written rows since.
+    # A batch or a rebuild under way may have written rows since.
     segments += index.delete_video(video_id)
-    left, still = index.keys_of(video_id), traces(store.root_url, video_id)
-    if left:
+    remaining_keys, remaining_files = index.keys_of(video_id), traces(store.root_url, video_id)
+    if remaining_keys:
         raise MomentIndexError(
-            f"{video_id}: {len(left)} rows are still in the index; another process writes them. Wait for it to end and"
-            f" remove the video again: momentseek remove {video_id}"
+            f"{video_id}: {len(remaining_keys)} rows are still in the index, written by another process; wait until it"
+            f" ends, and remove the video again: momentseek remove {video_id}"
         )
-    if still:
-        raise StoreError(f"{video_id}: still there: {', '.join(still)}; remove the video again when no batch runs")
+    if remaining_files:
+        raise StoreError(
+            f"{video_id}: these files still exist: {', '.join(remaining_files)}; remove the video again when no batch"
+            " runs"
+        )
     known = tuple(record.names) if record is not None else tuple(names)
     frames = record.frame_count if record is not None else 0
-    return Removed(video_id, known, segments, frames, len(files), len(left), len(still))
+    return Removed(video_id, known, segments, frames, len(files), len(remaining_keys), len(remaining_files))

@@ -1,4 +1,4 @@
-"""Applies `library.private`: restricts a library's folder to its owner, or opens it."""
+"""Apply `library.private`: restrict a library's folder to its owner, or open it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _log = logging.getLogger(__name__)
 
 
 def keep_privacy(config: RunConfig) -> None:
-    """Restore the owner-only modes of an existing private library, as after a copy of its folder.
+    """Restore the owner-only modes of an existing private library, for example after its folder was copied.
 
-    Where that fails, as on a read-only mount, a warning is logged: reading goes on.
+    If that fails, for example on a read-only mount, a warning is logged and the library is still read.
     """
     folder = local_folder(config.library)
     if config.library_private and folder is not None and folder.is_dir():
@@ -30,10 +30,10 @@ def keep_privacy(config: RunConfig) -> None:
 
 
 def apply_privacy(config: RunConfig) -> None:
-    """Apply `library.private` before anything is written; if it is unset, the library stays as it is.
+    """Apply `library.private` before anything is written; if it is unset, the library's modes stay as they are.
 
     Raises:
-        ConfigError: The library is no local folder.
+        ConfigError: The library is not a local folder.
         StoreError: Modes cannot be changed.
     """
     folder = local_folder(config.library)
@@ -42,8 +42,8 @@ def apply_privacy(config: RunConfig) -> None:
     if folder is None:
         if config.library_private:
             raise ConfigError(
-                f"library.private: {config.library!r} is no folder on this machine, and has no modes of files; leave it"
-                " out, and restrict who may read by the store's own means"
+                f"library.private: {config.library!r} is not a folder on this machine, so it has no file modes; leave"
+                " the setting out, and restrict access by the means of the storage service"
             )
         return
     if config.library_private:
@@ -53,7 +53,7 @@ def apply_privacy(config: RunConfig) -> None:
 
 
 def remembered_privacy(config: RunConfig) -> RunConfig:
-    """Return the configuration to save: with the privacy that the library has, if the configuration sets none."""
+    """Return the configuration to save; if it sets no privacy, with the privacy that the library has."""
     folder = local_folder(config.library)
     if config.library_private is None and folder is not None and is_private(folder):
         return config.model_copy(update={"library_private": True})
@@ -64,7 +64,7 @@ def make_index_folder(library: str, folder: Path) -> None:
     """Create the index folder of a private library; Milvus Lite would create it with the umask's mode.
 
     Raises:
-        StoreError: It cannot be made, or is a link.
+        StoreError: The folder cannot be created, or is a link.
     """
     root = local_folder(library)
     if root is None or not is_private(root) or folder.exists():
@@ -72,7 +72,7 @@ def make_index_folder(library: str, folder: Path) -> None:
     try:
         LocalFolder(str(root), folder.name).make()
     except OSError as error:
-        raise StoreError(f"{folder}: cannot be made: {error.strerror}") from error
+        raise StoreError(f"{folder}: cannot be created: {error.strerror}") from error
 
 
 def tighten_index(library: str, folder: Path | None) -> None:

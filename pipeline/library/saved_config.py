@@ -1,4 +1,4 @@
-"""Read and write a library's saved configuration, `library.yaml`, and make the one to open it with."""
+"""Read and write a library's saved configuration, `library.yaml`, and derive the one to open it with."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _URI_VARIABLE = "MOMENTSEEK_MILVUS_URI"
 _FORMAT = 1
 _KEYS = ("format", "encoder_description", "encoder_fingerprint", "sampling_fingerprint", "configuration")
 _MODEL_FILES = ("checkpoint", "architecture")
-_LONGEST_DESCRIPTION = 1000
+_MAX_DESCRIPTION_LENGTH = 1000
 _FINGERPRINT = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _log = logging.getLogger(__name__)
 
@@ -41,10 +41,10 @@ class LibraryFile:
     """The saved configuration of a library, and the identities of its encoder and sampling.
 
     Attributes:
-        config: The configuration that it was last indexed with, at its present place.
-        encoder_description: That configuration's encoder, for people.
-        encoder_fingerprint: Identity of its vectors.
-        sampling_fingerprint: Identity of its frames, as the version of momentseek that wrote the file had it.
+        config: The configuration that the library was last indexed with, with the library's present path.
+        encoder_description: Description of its encoder, for people.
+        encoder_fingerprint: Fingerprint of the encoder, which identifies the vectors.
+        sampling_fingerprint: Fingerprint of the sampling, as computed by the version that wrote the file.
     """
 
     config: RunConfig
@@ -56,7 +56,7 @@ class LibraryFile:
 class SavedConfig:
     """A library's saved configuration, read on first use and again only after its file changed.
 
-    A command opens one and hands it on, so that its parts see the same configuration without reading it anew.
+    A command creates one and passes it on, so that all parts use the same configuration without reading it again.
 
     Args:
         library: The library's folder or URL.
@@ -68,14 +68,14 @@ class SavedConfig:
         self._file: LibraryFile | None = None
 
     def read(self) -> LibraryFile | None:
-        """The library's file; None if there is none.
+        """The content of the library's file; None if there is none.
 
         Raises:
             StoreError: The file cannot be read.
-            ConfigError: It is of another version, or its configuration is not valid here.
+            ConfigError: The file is of another version, or its configuration is not valid here.
         """
         version = None
-        # Reading reports why it cannot be looked for.
+        # If this fails, reading the file below reports the error.
         with suppress(OSError, StoreError):
             version = AtomicFolder(self.library).version(_NAME)
         if version is None or version != self._version:
@@ -85,16 +85,16 @@ class SavedConfig:
 
 
 def read_library_file(library: str) -> LibraryFile | None:
-    """Read a library's file; None where there is none.
+    """Read a library's file; None if there is none.
 
     Args:
-        library: Its folder or URL.
+        library: The library's folder or URL.
 
     Raises:
         StoreError: The file cannot be read.
-        ConfigError: It is of another version, or its configuration is not valid here.
+        ConfigError: The file is of another version, or its configuration is not valid here.
     """
-    place = f"{library}/{_NAME}"
+    location = f"{library}/{_NAME}"
     try:
         content = parse_yaml(AtomicFolder(library).read(_NAME))
     except FileNotFoundError:
@@ -102,69 +102,69 @@ def read_library_file(library: str) -> LibraryFile | None:
     except NotADirectoryError as error:
         raise StoreError(f"the library {library!r} is a file or lies in one; name a folder") from error
     except (OSError, ParseError) as error:
-        raise StoreError(f"{place}: cannot be read: {' '.join(str(error).split())}") from error
-    _check_format(content, place)
+        raise StoreError(f"{location}: cannot be read: {' '.join(str(error).split())}") from error
+    _check_format(content, location)
     try:
-        _check_names(content, place)
+        _check_values(content, location)
         config: Mapping[str, Any] = merged(
             content["configuration"], {"library": library, **_own_model(content, library)}
         )
-        valid = validate(RunConfig, config, place)
+        valid = validate(RunConfig, config, location)
         return LibraryFile(
             valid,
             content["encoder_description"],
             content["encoder_fingerprint"],
-            # Files of the first versions have none; those that name a class of another package always do.
+            # Files of the first versions have none; files that name a class of another package always do.
             content["sampling_fingerprint"]
             if "sampling_fingerprint" in content or plugins_of(valid)
             else valid.sampling_fingerprint,
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise StoreError(
-            f"{place}: is broken ({type(error).__name__}: {error}); index a video to write it anew"
+            f"{location}: is broken ({type(error).__name__}: {error}); index a video to write it again"
         ) from error
 
 
-def _check_format(content: Any, place: str) -> None:
-    """Refuse a file that is not of this format, or has what this version of momentseek does not know.
+def _check_format(content: Any, location: str) -> None:
+    """Refuse a file of another format, or with names that this version does not know.
 
     Raises:
-        ConfigError: It is, or has.
+        ConfigError: The file is of another format, or has an unknown name.
     """
     written = content.get("format") if isinstance(content, dict) else None
     if type(written) is int and written > _FORMAT:
         raise ConfigError(
-            f"{place}: of format {shown(written)}, which a newer version of momentseek has written; this one reads"
-            f" format {_FORMAT}: update momentseek"
+            f"{location}: has format {shown(written)}, which was written by a newer version of momentseek; this one"
+            f" reads format {_FORMAT}: update momentseek"
         )
     if type(written) is not int or written != _FORMAT:
-        raise ConfigError(f"{place}: not of format {_FORMAT}, which this version of momentseek reads")
+        raise ConfigError(f"{location}: is not of format {_FORMAT}, which this version of momentseek reads")
     unknown = [name for name in content if name not in _KEYS]
     if unknown:
         near = difflib.get_close_matches(str(unknown[0]), _KEYS, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise ConfigError(
-            f"{place}: unknown name {shown(unknown[0])}; {hint}known here: {', '.join(_KEYS)}; correct or remove it, or"
-            " update momentseek if a newer version has written it"
+            f"{location}: unknown name {shown(unknown[0])}; {hint}known here: {', '.join(_KEYS)}; correct or remove it,"
+            " or update momentseek if a newer version wrote it"
         )
 
 
-def _check_names(content: Mapping[str, Any], place: str) -> None:
-    """Refuse what no version of momentseek writes into the file.
+def _check_values(content: Mapping[str, Any], location: str) -> None:
+    """Refuse values that no version of momentseek writes into the file.
 
     Raises:
-        ConfigError: It says how batches are run, which is the user's to say.
-        ValueError: A description is no text, or a fingerprint could not be one.
+        ConfigError: The file sets how batches are run, which is a setting of the user.
+        ValueError: The description is not text, or a fingerprint is malformed.
     """
     if not isinstance(content["configuration"].get("encoder", {}), Mapping):
         raise TypeError("configuration.encoder: expected `name: value` lines")
     if "execution" in content["configuration"]:
         raise ConfigError(
-            f"{place}: execution: how batches are run is not a library's setting; remove these lines, and set it by"
-            " --config or --set"
+            f"{location}: execution: how batches are run is not a library's setting; remove these lines, and set it"
+            " with --config or --set"
         )
     description = content["encoder_description"]
-    if not isinstance(description, str) or len(description) > _LONGEST_DESCRIPTION:
+    if not isinstance(description, str) or len(description) > _MAX_DESCRIPTION_LENGTH:
         raise ValueError("encoder_description: expected a line of text")
     for name in ("encoder_fingerprint", "sampling_fingerprint"):
         if not _FINGERPRINT.fullmatch(content.get(name, "none")):
@@ -172,12 +172,12 @@ def _check_names(content: Mapping[str, Any], place: str) -> None:
 
 
 def write_library_file(file: LibraryFile) -> None:
-    """Write a library's file into its place, replacing the one before.
+    """Write a library's file, replacing an existing one.
 
-    What it names outside the library is trusted from now on: this user named it.
+    Its outside references are trusted from now on, since this user gave them.
 
     Raises:
-        StoreError: It cannot be written.
+        StoreError: The file cannot be written.
     """
     content = {
         "format": _FORMAT,
@@ -195,20 +195,20 @@ def write_library_file(file: LibraryFile) -> None:
 
 
 def _own_model(content: Mapping[str, Any], library: str) -> dict[str, Any]:
-    """Where the model's files are that the library keeps itself; empty where it keeps none."""
+    """Settings with the absolute paths of the model files that are stored in the library; empty without such files."""
     folder = _folder(library)
     if folder is None or "class" in content["configuration"]["encoder"]:
         return {}
     named = {name: content["configuration"].get("encoder", {}).get(name) for name in _MODEL_FILES}
-    kept = {name: str(folder / path) for name, path in named.items() if path and _is_own(path, folder)}
-    return {"encoder": kept} if kept else {}
+    own = {name: str(folder / path) for name, path in named.items() if path and _is_own(path, folder)}
+    return {"encoder": own} if own else {}
 
 
 def _is_own(path: object, library: Path) -> bool:
-    """Whether a path, as a library's file has it, names a file in the library.
+    """Whether a path in a library's file leads to a file in the library.
 
     Raises:
-        StoreError: It is a link, or leads through one.
+        StoreError: The path is a link, or leads through one.
     """
     if not isinstance(path, str) or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
         return False
@@ -217,33 +217,33 @@ def _is_own(path: object, library: Path) -> bool:
 
 
 def _folder(library: str) -> Path | None:
-    """A library's folder; None where it is not on a disk."""
+    """The absolute folder of a library; None for a remote library."""
     return None if is_remote(library) else Path(local_path(library)).expanduser().absolute()
 
 
 def _portable(config: RunConfig) -> dict[str, Any]:
-    """The configuration without its own place and how batches are run, all that is on this disk by absolute paths.
+    """The settings to save: without the library's own path and `execution`, and with absolute local paths.
 
-    Files of the model that are in the library itself are named from there: they go where it goes.
+    Model files inside the library are saved by relative paths, so that the library can be moved.
     """
     data = config.model_dump(mode="json", exclude={"library", "execution"})
     if data["library_private"] is None:
-        # Older versions do not know it.
+        # Older versions do not know this setting.
         del data["library_private"]
     paths = [(data["index"], "uri")]
     if isinstance(config.encoder, Encoding):
         paths.append((data["encoder"], "cache_dir"))
         for name in _MODEL_FILES:
             path = data["encoder"][name]
-            data["encoder"][name] = path and _lasting(path, _folder(config.library))
+            data["encoder"][name] = path and _portable_path(path, _folder(config.library))
     for settings, name in paths:
         if settings[name] is not None and "://" not in settings[name]:
             settings[name] = str(Path(settings[name]).expanduser().absolute())
     return data
 
 
-def _lasting(path: str, library: Path | None) -> str:
-    """A file's path that holds in any working directory; one in the library is named from there, so it may move."""
+def _portable_path(path: str, library: Path | None) -> str:
+    """Make a path independent of the working directory: relative to the library if it lies inside, else absolute."""
     given = Path(path).expanduser()
     if library is not None and (library / given).is_file():
         if (library / given).is_relative_to(library) and ".." not in given.parts:
@@ -256,18 +256,18 @@ def _lasting(path: str, library: Path | None) -> str:
 def config_of(
     location: str | Path | RunConfig | None, overrides: Iterable[str], *, saved: SavedConfig | None = None
 ) -> RunConfig:
-    """Make the configuration to open a library with: its own or a given one, with overrides and environment applied.
+    """Derive the configuration to open a library with: its own or a given one, with overrides and environment applied.
 
     Args:
         location: A library's folder or URL, or a configuration; None for the default one.
-        overrides: `a.b=c` settings laid over it.
-        saved: The saved configuration of the library at `location`, if the caller keeps it.
+        overrides: Settings of the form `a.b=c` that override the configuration.
+        saved: The saved configuration of the library at `location`, if the caller has it.
 
     Raises:
         ConfigError: A setting is wrong, or the library's file was written by another version.
         StoreError: The library's file cannot be read.
-        UntrustedLibraryError: The library's own settings reach outside it, and the user neither set nor trusts them.
-            Then nothing that they name was imported.
+        UntrustedLibraryError: The library's own settings refer outside it, and the user neither gave nor trusts them.
+            No class that they name was imported.
     """
     given = with_overrides({}, overrides := list(overrides))
     file = None
@@ -279,12 +279,12 @@ def config_of(
     effective = validate(RunConfig, merged(config.model_dump(mode="json"), given), "configuration")
     if file is not None:
         check_trusted(file.config, effective, given)
-    # From here on it is known that the user named or trusts what is imported.
+    # From here on, the user has given or trusted every class that is imported.
     return _with_server(with_plugins(effective))
 
 
 def _with_server(config: RunConfig) -> RunConfig:
-    """The configuration with the server that the environment names, unless it says a place or has its own index."""
+    """Use the Milvus server of the environment, unless the configuration names a place or the library has an index."""
     uri, folder = os.environ.get(_URI_VARIABLE), index_folder(config.library)
     if not uri or config.index.uri is not None or (folder is not None and folder.exists()):
         return config

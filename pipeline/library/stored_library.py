@@ -29,16 +29,16 @@ class StoredLibrary:
     Args:
         config: The library's configuration.
         encoder: The encoder whose embeddings the library stores.
-        saved: The library's saved configuration, if it was read already.
+        saved: The library's saved configuration, if it has been read already.
 
     Raises:
-        ConfigError: A part of the configuration is of a class that a file cannot name.
+        ConfigError: A part of the configuration is of a class that a configuration file cannot name.
     """
 
     def __init__(self, config: RunConfig, encoder: Encoder, saved: SavedConfig | None = None) -> None:
         self.config = check_classes(config)
         self._encoder = encoder
-        # An override may have named another library than the one whose configuration was read.
+        # An override may name another library than the one whose configuration was read.
         self._saved = saved if saved is not None and saved.library == config.library else SavedConfig(config.library)
         self._names = VideoNames()
 
@@ -60,7 +60,7 @@ class StoredLibrary:
 
         Raises:
             StoreError: The library's file cannot be read.
-            ConfigError: It is of another version, or its configuration is not valid here.
+            ConfigError: The file is of another version, or its configuration is not valid here.
         """
         return self._saved.read()
 
@@ -68,12 +68,12 @@ class StoredLibrary:
         """List the record of each video, ordered by id.
 
         Raises:
-            StoreError: A video's file is broken; `survey` goes on with the others.
+            StoreError: A video's file is broken; `survey` continues with the others.
         """
         return list(self.store.records())
 
     def survey(self) -> tuple[list[VideoRecord], dict[str, StoreError]]:
-        """List the readable records as `videos` does; and, by id, the errors of videos whose files are broken.
+        """List the readable records like `videos`; and, by id, the errors of videos whose files are broken.
 
         Raises:
             StoreError: The library cannot be listed.
@@ -84,7 +84,7 @@ class StoredLibrary:
         """List the sources whose latest attempt failed, oldest first; pass their `source` to `index` to retry them.
 
         Raises:
-            StoreError: They cannot be read.
+            StoreError: The list of failures cannot be read.
         """
         return list(FailureLog(self.config.library))
 
@@ -97,26 +97,26 @@ class StoredLibrary:
     def frames(self, name: str) -> FrameEmbeddings:
         """Read the times and embeddings of a video's sampled frames, as read-only NumPy arrays.
 
-        Of the result, `times_seconds` is float64 (N,), seconds from the start of playback, increasing; `vectors` is
-        float32 (N, D), rows of unit length, so that `vectors @ vectors[0]` are cosines with the first frame.
+        In the result, `times_seconds` is float64 (N,), in seconds from the start of playback, increasing; `vectors` is
+        float32 (N, D), with rows of unit length, so that `vectors @ vectors[0]` are cosines with the first frame.
 
         Args:
             name: The video's id, or a file name, path or URI of one video.
 
         Raises:
-            QueryError: No video goes by this name, or several do.
+            QueryError: No video has this name, or several do.
             StoreError: The video's file is broken.
         """
         found = self.find(name)
         if len(found) > 1:
-            raise QueryError(f"{len(found)} videos go by {name!r}; name one by its id: {', '.join(found)}")
+            raise QueryError(f"{len(found)} videos have the name {name!r}; give an id instead: {', '.join(found)}")
         return self.store.read(found[0])
 
     def find(self, *names: str) -> tuple[str, ...]:
         """Find the ids of videos by their names: file names, paths, URIs or ids.
 
         Raises:
-            QueryError: No video goes by one of them; the message has the nearest names.
+            QueryError: No video has one of the names; the message has the nearest names.
         """
         return tuple(dict.fromkeys(video_id for name in names for video_id in self._found(name)))
 
@@ -124,12 +124,12 @@ class StoredLibrary:
         """Select videos by all given criteria; without any, all videos. Videos whose files are broken are left out.
 
         Args:
-            names: File names, paths, URIs, ids or patterns, as "cam1/*.mp4".
-            where: Entries of their metadata.
-            missing: Only those of which no file is left, as far as their places can tell.
+            names: File names, paths, URIs, ids or patterns, such as "cam1/*.mp4".
+            where: Entries that their metadata must have.
+            missing: Only videos of which no file is left, as far as that can be determined.
 
         Raises:
-            QueryError: A name or a pattern stands for no video, or no video has metadata of one of the names.
+            QueryError: A name or a pattern matches no video, or no video has metadata of one of the names.
             StoreError: The library cannot be listed.
         """
         return select_videos(self.survey()[0], names, where or {}, missing=missing, fetching=self.config.fetching)

@@ -1,13 +1,13 @@
 """Decide which outside references of a library this user trusts: servers, files, variables and classes.
 
-A library is data that people hand around. Its `library.yaml` may name a Milvus server, the variable that holds the
-server's token, model files, settings of the network, and classes of other packages: a received library could send a
-secret to a host of its own choice, or run a module of its own choice. Such settings are used only where the user named
-them (a configuration, `--set`, an environment variable) or trusts them: because momentseek wrote them for this user, or
-because of `momentseek trust DIR`.
+A library is data that people pass on. Its `library.yaml` may name a Milvus server, the variable that holds the server's
+token, model files, network settings, and classes of other packages: a received library could send a secret to any host,
+or run any module. Such settings are therefore used only if the user gave them (in a configuration, with `--set`, or in
+an environment variable) or trusts them: either momentseek saved them for this user, or the user ran `momentseek trust
+DIR`.
 
-Trusted settings are kept in the user's configuration folder, one file for each set of settings, named after its digest.
-A library may therefore move, and one whose settings change has to be trusted again.
+Trusted settings are stored in the user's configuration folder, one file for each set of settings, named after its
+digest. A library may therefore be moved without losing trust, but if its settings change, it must be trusted again.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ __all__ = [
 
 _FORMAT = 1
 _MODEL_FILES = ("checkpoint", "architecture")
-# A file of this folder holds a few settings; more is none of ours.
-_MOST_BYTES = 64 * 1024
-_MOST_SHOWN = 120
+# A file of this folder holds a few settings; a larger one was not written by momentseek.
+_MAX_BYTES = 64 * 1024
+_MAX_SHOWN_LENGTH = 120
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ class TrustedSettings:
 
     Attributes:
         digest: SHA-256 of the settings, in hex.
-        settings: Their dotted names and values.
-        library: The library for which they were trusted first.
-        since: When, in ISO 8601.
+        settings: The dotted names and values of the settings.
+        library: The library for which they were first trusted.
+        since: The time when they were first trusted, in ISO 8601.
     """
 
     digest: str
@@ -69,20 +69,20 @@ class TrustedSettings:
 
 
 def outside_settings(config: RunConfig) -> dict[str, Any]:
-    """List the settings of a library that reach outside its folder, by dotted name.
+    """List the settings of a library that refer to something outside its folder, by dotted name.
 
     These are the place of the index, the variable of its token and its collection; model files and a cache that lie
     elsewhere; classes of other packages with all their settings; and every setting of `fetching` that is not the
-    default. Paths are absolute, with links resolved. Model files that come with momentseek do not count. Nothing that
-    the settings name is imported.
+    default. Paths are absolute, with links resolved. Model files that come with momentseek are not listed. No class is
+    imported.
     """
     folder = None if is_remote(config.library) else Path(local_path(config.library)).expanduser().resolve()
     found: dict[str, Any] = {}
-    index, plain = config.index, type(config.index)()
+    index, default = config.index, type(config.index)()
     if index.uri is not None and ("://" in index.uri or not _is_inside(_real(index.uri), folder)):
         found["index.uri"] = index.uri if "://" in index.uri else str(_real(index.uri))
     for name in ("token_variable", "collection"):
-        if getattr(index, name) != getattr(plain, name):
+        if getattr(index, name) != getattr(default, name):
             found[f"index.{name}"] = getattr(index, name)
     found |= _outside_model(config.encoder, folder) | _plugins(config)
     for name, value in config.fetching.model_dump(mode="json").items():
@@ -106,7 +106,7 @@ def _outside_model(encoder: EncoderSettings, folder: Path | None) -> dict[str, A
 
 
 def _plugins(config: RunConfig) -> dict[str, Any]:
-    """The classes of other packages, with all their settings: a trusted class with other settings is not trusted."""
+    """List the classes of other packages with all their settings, since trust covers the settings of a class, too."""
     found: dict[str, Any] = {}
     for plugin in plugins_of(config):
         if plugin in (config.sampling, config.encoder):
@@ -118,10 +118,10 @@ def _plugins(config: RunConfig) -> dict[str, Any]:
 
 
 def check_trusted(saved: RunConfig, effective: RunConfig, given: Mapping[str, Any]) -> None:
-    """Refuse a library whose own settings reach outside it, unless the user gave or trusts them.
+    """Refuse a library whose own settings refer outside it, unless the user gave or trusts them.
 
     Args:
-        saved: The configuration that the library's file holds.
+        saved: The configuration in the library's file.
         effective: The configuration that is about to be used.
         given: The settings that the user gave, as nested mappings; they need no trust.
 
@@ -145,12 +145,12 @@ def remember(config: RunConfig) -> TrustedSettings | None:
     if not settings:
         return None
     if (problem := loose_mode()) is not None:
-        raise ConfigError(f"what you trust cannot be kept: {problem}")
+        raise ConfigError(f"the trusted settings cannot be saved: {problem}")
     known = _read(_digest(settings))
     if known is not None:
         return known
     since = datetime.now(UTC).isoformat(timespec="seconds")
-    trust = TrustedSettings(_digest(settings), settings, public_name(_place(config.library)), since)
+    trust = TrustedSettings(_digest(settings), settings, public_name(_absolute(config.library)), since)
     content = {"format": _FORMAT, "library": trust.library, "since": since, "settings": settings}
     _write(trust.digest, json.dumps(content, indent=2, ensure_ascii=True).encode())
     return trust
@@ -184,7 +184,7 @@ def trust_folder() -> Path:
 
 
 def loose_mode() -> str | None:
-    """Why the folder of what is trusted protects nothing, with the remedy; None where it does or is not there yet."""
+    """Why others can change the trusted settings, with the remedy; None if they cannot, or there are none yet."""
     for folder in (trust_folder(), trust_folder().parent):
         try:
             status = folder.stat()
@@ -207,10 +207,10 @@ def _digest(settings: Mapping[str, Any]) -> str:
 
 
 def _read(digest: str) -> TrustedSettings | None:
-    """What a file of the folder says; None where there is none, or it does not hold the settings of its name."""
+    """Read a set of trusted settings; None if there is no such file, or its content does not match its digest."""
     try:
         with (trust_folder() / f"{digest}.json").open("rb") as file:
-            content = json.loads(file.read(_MOST_BYTES))
+            content = json.loads(file.read(_MAX_BYTES))
         trust = TrustedSettings(digest, content["settings"], str(content["library"]), str(content["since"]))
         return trust if _digest(trust.settings) == digest else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -220,7 +220,7 @@ def _read(digest: str) -> TrustedSettings | None:
 def _write(digest: str, content: bytes) -> None:
     folder = trust_folder()
     try:
-        # A mode given to `mkdir` does not hold for the parents that it makes.
+        # The mode given to `mkdir` does not apply to parent folders that it creates.
         folder.parent.parent.mkdir(parents=True, exist_ok=True)
         folder.parent.mkdir(mode=0o700, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -231,8 +231,8 @@ def _write(digest: str, content: bytes) -> None:
         partial.replace(folder / f"{digest}.json")
     except OSError as error:
         raise ConfigError(
-            f"what you trust cannot be kept in {str(folder)!r} ({error.strerror}); set XDG_CONFIG_HOME to a folder that"
-            " you can write to"
+            f"the trusted settings cannot be saved in {str(folder)!r} ({error.strerror}); set XDG_CONFIG_HOME to a"
+            " folder that you can write to"
         ) from error
 
 
@@ -259,17 +259,17 @@ def _model_file(path: str) -> Path:
 
 @lru_cache(maxsize=1)
 def _bundled_files() -> frozenset[Path]:
-    """The model files that the configurations of momentseek itself name."""
+    """The model files of momentseek's own configurations."""
     found = set()
     for file in bundled_files():
         encoder = load_run_config(file).encoder
-        # Their paths are relative to the packages, whatever the working directory holds.
+        # Their paths are relative to the installed packages, whatever the working directory.
         paths = () if isinstance(encoder, Plugin) else (encoder.checkpoint, encoder.architecture)
         found |= {(PACKAGES_FOLDER / path).resolve() for path in paths if path}
     return frozenset(found)
 
 
-def _place(library: str) -> str:
+def _absolute(library: str) -> str:
     return library if is_remote(library) else str(Path(local_path(library)).expanduser().absolute())
 
 
@@ -277,9 +277,9 @@ def _refusal(library: str, needed: Mapping[str, Any]) -> str:
     shown = []
     for name, value in needed.items():
         text = public_name(value) if isinstance(value, str) else json.dumps(value)
-        shown.append(f"{name} = {text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + '...'}")
+        shown.append(f"{name} = {text if len(text) <= _MAX_SHOWN_LENGTH else text[:_MAX_SHOWN_LENGTH] + '...'}")
     pronoun = "it" if len(shown) == 1 else "them"
     return (
-        f"the library {library!r} names {'; '.join(shown)}, which you have neither set nor trusted; if you know"
+        f"the library {library!r} refers to {'; '.join(shown)}, which you have neither set nor trusted; if you know"
         f" {pronoun}, run: momentseek trust {shlex.quote(library)}"
     )

@@ -1,4 +1,4 @@
-"""Verify the index of a library: compare its rows with those that the stored frame embeddings make."""
+"""Verify the index of a library: compare its rows with the rows made from the stored frame embeddings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Comparison", "OnVideo", "VideoDifference", "batches", "compare", "ro
 OnVideo = Callable[[int, int], None]
 """Called with the number of videos done and their total."""
 
-_VIDEOS_A_READ = 32
+_VIDEOS_PER_READ = 32
 _VECTOR_TOLERANCE = 1e-5
 _SECONDS_TOLERANCE = 1e-6
 
@@ -33,13 +33,13 @@ class VideoDifference:
 
     Attributes:
         video_id: The video.
-        names: Where it was seen; empty where the store does not know it.
-        missing: Keys of rows that the index should have.
-        extra: Keys of rows that it should not have.
-        different: Keys of rows whose times, metadata or vector differ, and how.
-        file: "changed" where the file of the frame embeddings has another checksum than it was written with, and the
-            rows were not compared; "missing" where the index has rows of a video without such a file.
-        problem: Why the video cannot be compared: its file is broken. Empty where it was.
+        names: The video's paths and URIs; empty if the store does not know the video.
+        missing: Keys of rows that the index lacks.
+        extra: Keys of rows that the index should not have.
+        different: Keys of rows whose times, metadata or vector differ, with a description.
+        file: "changed" if the file of the frame embeddings does not match its checksum; its rows are then not
+            compared. "missing" if the index has rows of a video without such a file.
+        problem: Why the video cannot be compared: its file is broken. Otherwise empty.
     """
 
     video_id: str
@@ -59,10 +59,10 @@ class Comparison:
     """The result of a comparison of index and store.
 
     Attributes:
-        videos: Videos of the store.
-        segments: Rows that they should have.
-        differences: Where the index or a file is not as it should be.
-        without_checksum: Files that were written by a version that kept no checksums.
+        videos: Number of videos in the store.
+        segments: Number of rows that the index should have.
+        differences: The videos with differences.
+        without_checksum: Number of files without a checksum, written by an earlier version.
     """
 
     videos: int
@@ -74,15 +74,15 @@ class Comparison:
 def compare(
     index: MomentIndex, store: ParquetStore, recipe: RowRecipe, *, on_video: OnVideo | None = None
 ) -> Comparison:
-    """Compare every file with its checksum, and every row of the index with the file; neither is changed.
+    """Compare every file with its checksum, and every row of the index with the file; nothing is changed.
 
-    Vectors may differ by 1e-5 in each number, times by a microsecond. Videos that are being indexed meanwhile can seem
-    to miss rows.
+    The numbers of vectors may differ by 1e-5, times by a microsecond. Rows of videos that are being indexed meanwhile
+    may be reported as missing.
 
     Raises:
         MomentIndexError: The index cannot be read.
         StoreError: The store cannot be listed. A video whose file is broken is a difference with a problem.
-        ConfigError: The segmentation needs cuts, and a video has none.
+        ConfigError: The segmentation needs cuts that a video lacks.
     """
     in_index = set(index.videos())
     states = {video_id: _file_state(store, video_id) for video_id in store.video_ids()}
@@ -118,14 +118,14 @@ def compare(
 
 
 def _file_state(store: ParquetStore, video_id: str) -> FileState | None:
-    """Whether a file has its checksum; None where it cannot be opened, which the survey of the store reports."""
+    """Compare a file with its checksum; None if it cannot be opened, which the survey of the store reports."""
     with suppress(StoreError):
         return store.file_state(video_id)
     return None
 
 
 def _names_in(store: ParquetStore, video_id: str) -> tuple[str, ...]:
-    """A video's names as far as a changed file can be read."""
+    """Read a video's names from a changed file, if it is readable."""
     with suppress(StoreError):
         record = store.record(video_id)
         return () if record is None else record.names
@@ -133,37 +133,37 @@ def _names_in(store: ParquetStore, video_id: str) -> tuple[str, ...]:
 
 
 def _difference(
-    record: VideoRecord, ours: Mapping[str, IndexedSegment], theirs: Mapping[str, IndexedSegment]
+    record: VideoRecord, expected: Mapping[str, IndexedSegment], present: Mapping[str, IndexedSegment]
 ) -> VideoDifference:
-    unlike = {key: row_difference(ours[key], theirs[key]) for key in sorted(ours.keys() & theirs.keys())}
+    different = {key: row_difference(expected[key], present[key]) for key in sorted(expected.keys() & present.keys())}
     return VideoDifference(
         record.video_id,
         record.names,
-        missing=tuple(sorted(ours.keys() - theirs.keys())),
-        extra=tuple(sorted(theirs.keys() - ours.keys())),
-        different={key: how for key, how in unlike.items() if how},
+        missing=tuple(sorted(expected.keys() - present.keys())),
+        extra=tuple(sorted(present.keys() - expected.keys())),
+        different={key: how for key, how in different.items() if how},
     )
 
 
-def row_difference(ours: IndexedSegment, theirs: IndexedSegment) -> str:
-    """Describe how a row of the index differs from what it should be; empty if it does not."""
-    found = []
-    mine, other = ours.segment, theirs.segment
-    gap = max(abs(mine.start_seconds - other.start_seconds), abs(mine.end_seconds - other.end_seconds))
-    if gap > _SECONDS_TOLERANCE or mine.ordinal != other.ordinal:
-        found.append(
-            f"times {other.start_seconds:.3f}-{other.end_seconds:.3f} s instead of"
-            f" {mine.start_seconds:.3f}-{mine.end_seconds:.3f} s"
+def row_difference(expected: IndexedSegment, present: IndexedSegment) -> str:
+    """Describe how a row of the index differs from the expected row; empty if it does not."""
+    differences = []
+    right, wrong = expected.segment, present.segment
+    gap = max(abs(right.start_seconds - wrong.start_seconds), abs(right.end_seconds - wrong.end_seconds))
+    if gap > _SECONDS_TOLERANCE or right.ordinal != wrong.ordinal:
+        differences.append(
+            f"times {wrong.start_seconds:.3f}-{wrong.end_seconds:.3f} s instead of"
+            f" {right.start_seconds:.3f}-{right.end_seconds:.3f} s"
         )
-    if dict(ours.metadata) != dict(theirs.metadata):
-        found.append(f"metadata {shown(dict(theirs.metadata))} instead of {shown(dict(ours.metadata))}")
-    if ours.vector.shape != theirs.vector.shape:
-        found.append(f"a vector of {len(theirs.vector)} numbers instead of {len(ours.vector)}")
+    if dict(expected.metadata) != dict(present.metadata):
+        differences.append(f"metadata {shown(dict(present.metadata))} instead of {shown(dict(expected.metadata))}")
+    if expected.vector.shape != present.vector.shape:
+        differences.append(f"a vector of {len(present.vector)} numbers instead of {len(expected.vector)}")
     else:
-        off = float(np.max(np.abs(ours.vector - theirs.vector)))
-        if off > _VECTOR_TOLERANCE:
-            found.append(f"vector off by {off:.2g}")
-    return "; ".join(found)
+        deviation = float(np.max(np.abs(expected.vector - present.vector)))
+        if deviation > _VECTOR_TOLERANCE:
+            differences.append(f"vector off by {deviation:.2g}")
+    return "; ".join(differences)
 
 
 def rows_by_video(index: MomentIndex, records: Sequence[VideoRecord]) -> dict[str, dict[str, IndexedSegment]]:
@@ -182,6 +182,6 @@ def rows_by_video(index: MomentIndex, records: Sequence[VideoRecord]) -> dict[st
 
 
 def batches(records: Sequence[VideoRecord]) -> Iterator[Sequence[VideoRecord]]:
-    """Split records into batches of which the rows fit in memory."""
-    for first in range(0, len(records), _VIDEOS_A_READ):
-        yield records[first : first + _VIDEOS_A_READ]
+    """Split records into batches whose rows fit in memory."""
+    for first in range(0, len(records), _VIDEOS_PER_READ):
+        yield records[first : first + _VIDEOS_PER_READ]

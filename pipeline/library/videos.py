@@ -27,7 +27,7 @@ from pipeline.video import identify
 
 __all__ = ["SelectedVideos", "change_metadata", "find_video", "removable_id", "select_videos", "with_changes"]
 
-_VIDEOS_A_WRITE = 32
+_VIDEOS_PER_WRITE = 32
 
 Survey = Callable[[], tuple[list[VideoRecord], dict[str, StoreError]]]
 
@@ -37,11 +37,10 @@ class SelectedVideos:
     """A selection of a library's videos.
 
     Attributes:
-        records: Of those videos, ordered by id.
-        named_singly: The ids of those that go by a name that was given; the others were found by a pattern, or by what
-            they have in common.
-        unknown: By id, the error of videos whose files may or may not be gone: a server that is away, a file that may
-            not be read, a link that leads nowhere.
+        records: The records of the selected videos, ordered by id.
+        named_singly: Ids of the videos with a name that was given; the others match a pattern or another criterion.
+        unknown: Errors, by id, of videos whose files may or may not be gone: their server is down, the file may not
+            be read, or a link is broken.
     """
 
     records: tuple[VideoRecord, ...]
@@ -60,14 +59,14 @@ def select_videos(
     """Select videos by all given criteria; without any, all videos.
 
     Args:
-        records: Of all videos.
-        names: Names, paths, URIs, ids or patterns. A name that a video has is no pattern, whatever characters it has.
-        where: Entries of their metadata.
-        missing: Only those of which no file is left: at each of their places is nothing, or another content.
-        fetching: How remote videos are read.
+        records: The records of all videos.
+        names: Names, paths, URIs, ids or patterns. The name of a video is never taken for a pattern.
+        where: Entries that their metadata must have.
+        missing: Only videos of which no file is left: each of their paths leads to nothing, or to other content.
+        fetching: Settings for reading remote videos.
 
     Raises:
-        QueryError: A name or a pattern stands for no video, or no video has metadata of one of the names.
+        QueryError: A name or a pattern matches no video, or no video has metadata of one of the names.
     """
     singly, matched = _named(records, names)
     selected = with_metadata(records, where)
@@ -80,7 +79,7 @@ def select_videos(
 
 
 def _named(records: Sequence[VideoRecord], names: Iterable[str]) -> tuple[set[str], set[str]]:
-    """The ids of the videos that go by one of the names, and of those that match a pattern."""
+    """The ids of the videos with one of the names, and of those that match a pattern."""
     singly: set[str] = set()
     matched: set[str] = set()
     for name in names:
@@ -94,10 +93,10 @@ def _named(records: Sequence[VideoRecord], names: Iterable[str]) -> tuple[set[st
 
 
 def find_video(names: VideoNames, survey: Survey, name: str) -> tuple[str, ...]:
-    """Find the ids of the videos of a name; a video whose file is broken is found by its id alone.
+    """Find the ids of the videos with a name; a video whose file is broken can be found only by its id.
 
     Raises:
-        QueryError: No video goes by it.
+        QueryError: No video has this name.
     """
     try:
         return names.find((name,), lambda: survey()[0])
@@ -113,26 +112,26 @@ def find_video(names: VideoNames, survey: Survey, name: str) -> tuple[str, ...]:
 
 
 def removable_id(find: Callable[[str], tuple[str, ...]], index: MomentIndex, store: ParquetStore, name: str) -> str:
-    """Find the id of the one video of a name, or of an id that only the index still knows.
+    """Find the id of the one video with a name, or of an id that only the index still knows.
 
     Raises:
-        QueryError: No video goes by this name, or several do.
+        QueryError: No video has this name, or several do.
         MomentIndexError: The index cannot be read.
     """
     try:
         found = find(name)
     except QueryError:
-        # What a removal that was ended early left behind is known by its id alone.
+        # After an interrupted removal, the video is known only by its id.
         if not index.keys_of(name) and not traces(store.root_url, name):
             raise
         return name
     if len(found) > 1:
-        raise QueryError(f"{len(found)} videos go by {name!r}; remove them by their ids: {', '.join(found)}")
+        raise QueryError(f"{len(found)} videos have the name {name!r}; remove them by their ids: {', '.join(found)}")
     return found[0]
 
 
 def _missing(records: Iterable[VideoRecord], fetching: Fetching) -> tuple[list[VideoRecord], dict[str, VideoError]]:
-    """Select the videos without a file; and, by id, the errors of those for which that is unknown."""
+    """Select the videos without a file; and return, by id, the errors of those for which that is unknown."""
     missing = []
     unknown: dict[str, VideoError] = {}
     for record in records:
@@ -147,9 +146,9 @@ def _missing(records: Iterable[VideoRecord], fetching: Fetching) -> tuple[list[V
 
 
 def _problem(record: VideoRecord, fetching: Fetching) -> VideoError | None:
-    """Why a video is at none of its places, the worst known first; None where it is at one."""
+    """The error of opening a video at its paths, errors of unclear cause first; None if one of them has the video."""
     problem: VideoError | None = None
-    # A former name may hold the video again.
+    # The video may be back at a former name.
     for name in (*reversed(record.names), *reversed(record.former_names)):
         try:
             if identify(name, fetching).video_id == record.video_id:
@@ -165,38 +164,38 @@ def _problem(record: VideoRecord, fetching: Fetching) -> VideoError | None:
 def with_changes(
     records: Sequence[VideoRecord], entries: Mapping[str, Scalar], unset: Iterable[str], recorded_at: str
 ) -> list[VideoRecord]:
-    """Return changed records: of the videos whose metadata differs after entries are set and unset.
+    """Set and unset entries of metadata; return the changed records of the videos whose metadata differs afterwards.
 
     Args:
-        records: Of the videos that are to have it.
-        entries: That are set.
-        unset: Names of entries that go.
-        recorded_at: The entry that says when a video begins, which must be a date and time where it is set.
+        records: The records of the videos to change.
+        entries: Entries to set.
+        unset: Names of entries to remove.
+        recorded_at: The entry for the start of the recording; if it is set, it must be a date and time.
 
     Raises:
-        QueryError: An entry has a name or a value that cannot be filtered by, is no date where one belongs, or is both
-            set and left out; or none of the videos has an entry that is left out.
+        QueryError: An entry has a name or a value that cannot be filtered by, is not a date although it must be one,
+            or is both set and removed; or none of the videos has an entry that is removed.
     """
-    gone = set(unset)
-    if twice := sorted(gone & entries.keys()):
-        raise QueryError(f"metadata {twice[0]!r} cannot be set and left out at once")
+    removed = set(unset)
+    if both := sorted(removed & entries.keys()):
+        raise QueryError(f"metadata {both[0]!r} cannot be set and removed at once")
     try:
         check_metadata(entries)
         check_date(entries, recorded_at)
     except (MomentIndexError, ValueError) as error:
         raise QueryError(f"metadata cannot be set: {error}") from error
     if records:
-        check_names(records, gone)
+        check_names(records, removed)
     changed = []
     for record in records:
-        metadata = {name: value for name, value in {**record.metadata, **entries}.items() if name not in gone}
+        metadata = {name: value for name, value in {**record.metadata, **entries}.items() if name not in removed}
         if not _is_same(metadata, record.metadata):
             changed.append(replace(record, metadata=metadata))
     return changed
 
 
 def _is_same(one: Mapping[str, Scalar], other: Mapping[str, Scalar]) -> bool:
-    """Whether metadata is the same, types included: Python takes 1, 1.0 and true for equal."""
+    """Whether metadata is the same, types included: in Python, 1, 1.0 and true are equal."""
     return dict(one) == dict(other) and all(type(one[name]) is type(other[name]) for name in one)
 
 
@@ -205,29 +204,29 @@ def change_metadata(
 ) -> Iterator[VideoRecord]:
     """Write metadata of videos to index and store; yield each record once both have it.
 
-    The index is written first: videos are chosen by what the store says, so the same command, run again after one that
-    was ended early, chooses and writes what is left. It is written again after the store, since a rebuild that runs
-    meanwhile may have read the store before.
+    The index is written first: videos are selected by the metadata in the store, so after an interruption the same
+    command selects those that are left. The index is written again after the store, since a rebuild under way may have
+    read the store before.
 
     Args:
-        index: Where their rows are.
-        store: Where their records are.
-        recipe: How frame embeddings become rows.
-        changed: Records as they are to be.
+        index: The index of the segments.
+        store: The store of the records.
+        recipe: Makes the rows of the frame embeddings.
+        changed: The records with their new metadata.
 
     Raises:
-        ConfigError: The segmentation needs cuts, and a video has none.
+        ConfigError: The segmentation needs cuts that a video lacks.
         MomentIndexError: The index cannot be written.
         StoreError: Frame embeddings are broken, or cannot be written.
     """
-    for first in range(0, len(changed), _VIDEOS_A_WRITE):
-        some = changed[first : first + _VIDEOS_A_WRITE]
-        frames = {record.video_id: store.read(record.video_id) for record in some}
-        rows = {record.video_id: recipe.rows(frames[record.video_id], record.metadata) for record in some}
+    for first in range(0, len(changed), _VIDEOS_PER_WRITE):
+        chunk = changed[first : first + _VIDEOS_PER_WRITE]
+        frames = {record.video_id: store.read(record.video_id) for record in chunk}
+        rows = {record.video_id: recipe.rows(frames[record.video_id], record.metadata) for record in chunk}
         written = [row for of_video in rows.values() for row in of_video]
         remove_other_rows(index, rows)
         index.upsert(written)
-        for record in some:
+        for record in chunk:
             store.write(record, frames[record.video_id])
         index.upsert(written)
-        yield from some
+        yield from chunk

@@ -1,4 +1,4 @@
-"""Builds the parts that a library runs with: searcher, stages, video opener and recorded batches."""
+"""Build the objects that a library works with: searcher, stages, video opener and recorded batches."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def searcher_of(
     """Build a searcher from the configuration.
 
     Args:
-        config: Of the library.
-        encoder: That made its vectors.
-        opened: The same, with its weights.
-        index: Where segments are looked for.
-        store: Where the frame embeddings are.
-        find: The ids of the videos that go by a name.
+        config: The library's configuration.
+        encoder: The encoder that made the library's vectors.
+        opened: The same encoder, with its weights loaded.
+        index: The index of the segments.
+        store: The store of the frame embeddings.
+        find: Returns the ids of the videos with a name.
         videos: Opens the library's videos.
-        survey: Lists the library's videos; None for the store's records.
+        survey: Lists the library's videos; by default the store's records.
 
     Raises:
         MomentIndexError: The index cannot be counted.
@@ -65,13 +65,13 @@ def indexed_videos(config: RunConfig, store: ReadableStore) -> IndexedVideos:
     """Build the opener of a store's videos, which tries all of their names.
 
     Args:
-        config: Says how videos are read.
-        store: Knows the names.
+        config: The configuration, which determines how videos are read.
+        store: The store, which holds the names of the videos.
     """
 
     def names_of(video_id: str) -> tuple[str, ...]:
         record = store.record(video_id)
-        # A former name may hold the video again.
+        # The video may be back at a former name.
         return () if record is None else (*record.former_names, *record.names)
 
     return IndexedVideos(make_decoder(config.decoding, config.fetching), config.fetching, names_of)
@@ -96,7 +96,7 @@ def stages_of(config: RunConfig, encoder: Encoder, store: ParquetStore, index: M
 def recorded(
     executor: Executor, batch: Sequence[Source], recorder: RunRecorder, failures: FailureLog
 ) -> Iterator[VideoReport]:
-    """Run a batch, and yield each report once the run's report and the list of failures have it.
+    """Run a batch, and yield each report after it is written to the run's report and the list of failures.
 
     Raises:
         StoreError: The failures of earlier runs cannot be listed.

@@ -63,7 +63,7 @@ def test_cuts_goes_on_after_a_fault_of_its_own(momentseek, tmp_path, monkeypatch
     assert [each["uri"] for each in result.objects()] == [str(second)]
     assert result.code == 1
     assert result.err.splitlines() == [
-        f"error: {str(first)!r}: unexpected AssertionError: a size (a fault of momentseek; --debug shows where)",
+        f"error: {str(first)!r}: unexpected AssertionError: a size (a bug in momentseek; --debug shows the traceback)",
         f"error: {str(tmp_path / 'missing.mp4')!r}: there is no such file; check the path and the working directory",
     ]
     monkeypatch.setenv("MOMENTSEEK_DEBUG", "1")

@@ -31,7 +31,7 @@ def test_an_interrupt_keeps_what_is_done_and_says_how_much(momentseek, config, m
         patch.setattr(batch, "report_line", interrupt_at_the_second)
         result = momentseek("index", *paths, "-c", config)
     assert result.code == 130
-    assert "2 of 4 ended (2 done); these are kept, and the same command goes on from there" in result.err
+    assert "2 of 4 ended (2 done); these are kept, and the same command continues with the rest" in result.err
     assert len(momentseek("videos", "-c", config, "--json").objects()) == 2
     [run] = momentseek("runs", "-c", config, "--json").objects()
     assert run["outcome"] == "interrupted"
@@ -111,12 +111,12 @@ def test_a_signal_after_the_first_video_keeps_all_that_was_said_and_the_next_run
     assert ended == code, err
     done = [line for line in lines if line.startswith("done")]
     assert 1 <= len(done) < len(paths)
-    said = f"{len(done)} of 24 ended" if number is signal.SIGINT else "ended by SIGTERM; what is done is kept"
+    said = f"{len(done)} of 24 ended" if number is signal.SIGINT else "ended by SIGTERM; finished work is kept"
     assert said in err
 
     [run] = momentseek("runs", "-l", tmp_path / "library", "--json").objects()
     assert (run["outcome"], run["counts"]["done"]) == ("interrupted", len(done))
     assert momentseek("index", "verify", "-l", tmp_path / "library").code == 0
     again = momentseek("index", *paths, "-c", settings, "--in-process")
-    assert f"{len(paths) - len(done)} done, {len(done)} skipped (done before)" in again.err
+    assert f"{len(paths) - len(done)} done, {len(done)} skipped (already indexed)" in again.err
     assert momentseek("index", "verify", "-l", tmp_path / "library").code == 0

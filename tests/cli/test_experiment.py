@@ -45,7 +45,7 @@ def test_experiment_prints_a_line_a_variant(momentseek: Run, plan: Path) -> None
     assert one.startswith("*  one a second")
     assert one.split()[-4:-2] == ["3600", "-"]
     assert "five a second" in five
-    assert "of 2 questions, rejected of 1 absent ones" in result.err
+    assert "of 2 questions, 'rejected' of 1 absent question" in result.err
     assert "2 videos read" in result.err
 
 
@@ -116,7 +116,7 @@ def test_experiment_names_a_page_that_cannot_be_written(momentseek: Run, plan: P
 @pytest.mark.parametrize("work", ["s3://bucket/x", "file:///x"])
 def test_experiment_works_in_no_url(momentseek: Run, plan: Path, tmp_path: Path, work: str) -> None:
     result = momentseek("experiment", plan, "--work", work)
-    assert (result.code, f"--work {work}: an experiment works in a folder of this machine" in result.err) == (2, True)
+    assert (result.code, f"--work {work}: an experiment needs a local folder" in result.err) == (2, True)
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["clips"]
 
 

@@ -50,7 +50,7 @@ def test_failed_sources_are_listed_and_tried_again(momentseek, config, make_vide
     momentseek("index", late, make_video(), "-c", config)
     listed = momentseek("videos", "--failed", "-c", config)
     assert (str(late) in listed.out, "there is no such file" in listed.out) == (True, True)
-    assert "1 failed source; try again by: momentseek index --retry-failed" in listed.err
+    assert "1 failed source; retry them with: momentseek index --retry-failed" in listed.err
     make_video("late.mp4", grey=10)
     [report] = momentseek("index", "--retry-failed", "-c", config, "--json").objects()
     assert (report["uri"], report["status"]) == (str(late), "done")

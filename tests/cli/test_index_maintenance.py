@@ -17,7 +17,7 @@ def test_rebuild_and_verify(momentseek, lite, make_video):
     result = momentseek("index", "verify", *lite)
     assert (result.code, result.out) == (0, "")
     assert "2 videos" in result.err
-    assert "all as it should be" in result.err
+    assert "no differences" in result.err
     result = momentseek("index", "rebuild", *lite)
     assert (result.code, result.err) == (0, "")
     assert result.out.startswith("2 videos, ")
@@ -38,7 +38,7 @@ def test_verify_names_what_differs_and_rebuild_puts_it_right(momentseek, lite, m
     assert result.code == 1
     assert f"{video_id} ({path})" in result.out
     assert "  missing " in result.out
-    assert "1 video differs; to put it right: momentseek index rebuild" in result.err
+    assert "1 video differs; repair the index with: momentseek index rebuild" in result.err
     [difference] = momentseek("index", "verify", "--json", *lite).objects()
     assert difference["video_id"] == video_id
     momentseek("index", "rebuild", *lite)

@@ -73,7 +73,7 @@ def test_an_index_that_was_lost_is_said_and_the_remedy_works(momentseek, library
     shutil.rmtree(library / "index")
     result = search(momentseek, library)
     assert (result.code, result.out) == (1, "")
-    assert "2 videos are stored, this index is empty: momentseek index rebuild" in result.err
+    assert "2 videos are stored, but this index is empty: momentseek index rebuild" in result.err
     assert run_remedy(momentseek, result.err).code == 0
     assert search(momentseek, library).err == ""
 
@@ -115,6 +115,8 @@ def test_questions_of_a_file_are_each_told(momentseek, library, tmp_path):
 def test_an_index_elsewhere_that_is_only_asked_says_where_the_real_one_is(momentseek, library, tmp_path):
     result = search(momentseek, library, "--set", f"index.uri={tmp_path / 'rows'}")
     assert result.code == 1
-    assert "2 videos are stored, this index is empty: the library's index is in the library's own folder" in result.err
+    assert (
+        "2 videos are stored, but this index is empty: the library's index is in the library's own folder" in result.err
+    )
     assert "set index.uri=null, or move it: momentseek index migrate" in result.err
     assert search(momentseek, library).err == ""

@@ -27,7 +27,7 @@ def test_a_line_says_it_all():
     )
     assert said == (
         "12/340 videos, 1 failed | 0:42:10 of video, 31.0 x real time | decoding 97 %, encoding 64 %"
-        " | 0:01:22 gone, 0:35:38 left"
+        " | 0:01:22 elapsed, 0:35:38 left"
     )
 
 
@@ -35,7 +35,7 @@ def test_a_line_says_nothing_of_what_is_not_known():
     said = progress_line(
         event(videos_ended=0, active=(), active_share=0, seconds_decoded=0.0), videos=3, elapsed_seconds=0
     )
-    assert said == "0/3 videos | 0:00:00 of video | 0:00:00 gone"
+    assert said == "0/3 videos | 0:00:00 of video | 0:00:00 elapsed"
 
 
 def test_skipped_videos_promise_nothing_of_the_others():
@@ -89,11 +89,11 @@ def test_phases_of_the_start_are_said_at_once_and_again_while_they_last(capsys):
     at(70, "")
     at(101)
     assert said == [
-        "1: 0/3 videos | opening the index | 0:00:01 gone",
-        "2: 0/3 videos | starting Ray | 0:00:02 gone",
-        "32: 0/3 videos | starting Ray | 0:00:32 gone",
-        "62: 0/3 videos | starting Ray | 0:01:02 gone",
-        "66: 0/3 videos | loading the model | 0:01:06 gone",
+        "1: 0/3 videos | opening the index | 0:00:01 elapsed",
+        "2: 0/3 videos | starting Ray | 0:00:02 elapsed",
+        "32: 0/3 videos | starting Ray | 0:00:32 elapsed",
+        "62: 0/3 videos | starting Ray | 0:01:02 elapsed",
+        "66: 0/3 videos | loading the model | 0:01:06 elapsed",
     ]
 
 
@@ -119,7 +119,7 @@ def test_the_time_gone_is_the_batchs_where_that_is_known(capsys):
     lines = PlainLines(24)
     lines.update(event(active_share=0.0), elapsed_seconds=3600.0)
     lines.close()
-    assert "1:00:00 gone, 1:00:00 left" in capsys.readouterr().err
+    assert "1:00:00 elapsed, 1:00:00 left" in capsys.readouterr().err
 
 
 def test_progress_as_json_ends_with_how_far_the_batch_came(capsys):

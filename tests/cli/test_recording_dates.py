@@ -83,9 +83,9 @@ def library(momentseek, config, make_video, tmp_path):
 def test_a_search_for_a_time_reports_what_it_could_not_compare(momentseek, library, filters):
     result = momentseek("search", "x", *filters, *library, "--json")
     assert [str(row["recorded_at"])[:13] for row in result.objects()] == ["2026-11-21T00"]
-    assert "2 videos were left out: no usable date of recording in the metadata (--explain says why)" in result.err
+    assert "2 videos were left out: no usable recording date in the metadata (--explain says why)" in result.err
     out = momentseek("search", "x", *filters, *library, "--explain").out
-    assert "Not looked at: 3, 2 of them without a usable date:" in out
+    assert "Not searched: 3, 2 of them without a usable date:" in out
     assert "v2.mp4  its metadata recorded_at: '21.11.2026 14:30' is no date and time after ISO 8601" in out
     assert "v3.mp4  its metadata does not say when it was recorded" in out
     assert "Filters: none" not in out
@@ -105,7 +105,7 @@ def test_where_nothing_is_left_the_reasons_are_said(momentseek, library):
     result = momentseek("search", "x", "--from", "2027-01-01", *library)
     assert (result.code, result.out) == (0, "")
     assert "no video passes the filters (recorded from 2027-01-01 00:00:00 on)" in result.err
-    assert "4 videos were not looked at, first " in result.err
+    assert "4 videos were not searched, first " in result.err
 
 
 def test_other_questions_do_not_mind(momentseek, library):

@@ -103,7 +103,7 @@ def test_at_least_so_often(search: Search) -> None:
     assert set(names(search(*forklifts, "--at-least", 2).moments)) == {"warehouse-shift"}
     nothing = search("a forklift", "--at-least", 3)
     assert nothing.moments == []
-    assert "that score enough were left out, first warehouse-shift.mp4 at 0:" in nothing.err
+    assert "left out, the best is warehouse-shift.mp4 at 0:" in nothing.err
     assert "its video has 2 of 3 such moments" in nothing.err
 
 
@@ -145,7 +145,7 @@ def test_only_at_a_time_of_day(momentseek, films: Path, films_library: Path, tmp
     assert "  2026-11-20 22:00:" in momentseek(*night).out
     day_asked = "search", HATS, "--time-of-day", "8:00-17:00", "-l", tmp_path / "library"
     day = momentseek(*day_asked)
-    assert "4 videos were not looked at, first " in day.err
+    assert "4 videos were not searched, first " in day.err
     explained = momentseek(*day_asked, "--explain").out
     assert "Not looked at: 4" in explained
     assert "recorded from 21:59:53 on" in explained
@@ -211,11 +211,11 @@ def test_many_questions_are_answered_in_order_and_a_wrong_one_stops_no_other(
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ((), "say what the moment shows"),
-        (("--not", "a hat"), "say what the moment shows"),
+        ((), "describe the moment by TEXT"),
+        (("--not", "a hat"), "describe the moment by TEXT"),
         (("person", "in", "hard", "hat"), 'in quotes: momentseek search "person in hard hat"'),
-        (("a", "--within", "5"), "--within says how soon a --then begins"),
-        (("--within", "5", "a", "--then", "b"), "--within says how soon a --then begins"),
+        (("a", "--within", "5"), "--within limits the time until a --then begins"),
+        (("--within", "5", "a", "--then", "b"), "--within limits the time until a --then begins"),
         (("a", "--then", "b", "--within", "5", "--within", "6"), "write it once"),
         (("a", "--then", "b", "--within", "0"), "greater than 0"),
         (("a", "--then", "b", "--within", "soon"), "not a time: 'soon'"),
@@ -225,7 +225,7 @@ def test_many_questions_are_answered_in_order_and_a_wrong_one_stops_no_other(
         (("a", "--min-score", "2"), "not in the range"),
         (("a", "--page", "0"), "not in the range"),
         (("a", "--where", "camera"), "expected NAME=VALUE"),
-        (("--clip", "a.mp4@3"), "say from when to when, as a.mp4@3-5"),
+        (("--clip", "a.mp4@3"), "give a start and an end: a.mp4@3-5"),
         (("--clip", "a.mp4@5-3"), "not after its start"),
         (("--like", "a@75:99"), "not a time"),
         (("", "--then", "b"), "text is empty"),

@@ -56,7 +56,7 @@ def test_for_people(momentseek, films_library: Path) -> None:
     assert lines[0].split() == ["#", "video", "from", "to", "video", "is", "frames", "largest", "gap", "nearest"]
     assert len(lines) == 3
     assert f"0 of 4 videos have no sampled frame that scores 0.5 for '{LADDER}'" in result.err
-    assert "what shows between sampled frames alone is not seen" in result.err
+    assert "whatever appears only between sampled frames is missed" in result.err
     assert "--page 2 shows the next" in result.err
     explained = momentseek("search", "--none", LADDER, "--video", "fire-drill", "--explain", "-l", films_library).out
     assert "Stretches: " in explained
@@ -88,7 +88,7 @@ def test_in_python(films_library: Path) -> None:
         answer = library.ask(Query(shows=HATS, none=True, videos=["fire-drill"]))
         assert answer.videos == 1
         assert all(absence.nearest_score < 0.5 for absence in answer.absences)
-        with pytest.raises(QueryError, match="`ask` answers it, with `absences`"):
+        with pytest.raises(QueryError, match="use `ask`, whose answer has `absences`"):
             library.search(Query(shows=HATS, none=True))
 
 
@@ -108,9 +108,9 @@ def test_what_is_of_moments_alone_is_refused(momentseek, films_library: Path, ar
 def test_where_no_video_is_left_it_claims_nothing(momentseek, films_library: Path) -> None:
     result = momentseek("search", "--none", LADDER, "--from", "2026-11-20", "-l", films_library)
     assert (result.code, result.out) == (0, "")
-    assert "no video could be looked at for the absence of" in result.err
+    assert "no video could be searched for the absence of" in result.err
     assert (
-        "4 videos were not looked at, 4 of them without a usable date of recording; nothing is said of these"
+        "4 videos were not searched, 4 of them without a usable recording date; the answer does not cover these"
         in result.err
     )
 
@@ -120,4 +120,4 @@ def test_one_video_is_one(search: Search, momentseek, films_library: Path) -> No
     assert "of 1 video has no sampled frame that scores" in momentseek(*one).err
     late = momentseek(*one, "--after", 10_000).err
     assert "1 video was not looked at: it ends at " in late
-    assert "before 10000 s; nothing is said of it (--explain lists it)" in late
+    assert "before 10000 s; the answer does not cover it (--explain lists it)" in late

@@ -124,7 +124,7 @@ def test_metadata_is_changed_without_the_file(momentseek, four, listed, tmp_path
     assert sorted({Path(moment["uri"]).name for moment in found}) == ["a.mp4", "yard.mp4"]
     assert momentseek("index", "verify", *four).code == 0
     again = momentseek("metadata", "a.mp4", "b.mp4", "--set", "camera=dock", *four)
-    assert again.err == "1 video changed, 1 had it so already\n"
+    assert again.err == "1 video changed, 1 unchanged\n"
 
 
 def test_metadata_of_many_is_changed_by_what_they_have(momentseek, four, listed):
@@ -146,13 +146,13 @@ def test_metadata_is_shown_where_nothing_is_changed(momentseek, same_four):
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (("--set", "camera=x"), "name the videos, or select them by --where"),
+        (("--set", "camera=x"), "name the videos, or select them with --where"),
         (("a.mp4", "--set", "camera"), "--set 'camera': expected NAME=VALUE"),
         (("a.mp4", "--set", "a]=1"), "metadata cannot be set: metadata 'a]'"),
         (("a.mp4", "--unset", "camra"), "no video of this library has metadata 'camra'; did you mean 'camera'?"),
-        (("a.mp4", "--set", "camera=x", "--unset", "camera"), "cannot be set and left out at once"),
+        (("a.mp4", "--set", "camera=x", "--unset", "camera"), "cannot be set and removed at once"),
         (("a.mp4", "--set", "recorded_at=21.11.2026 14:30"), "is no date and time after ISO 8601; write it as 2026-"),
-        (("a.mp4", "--set", "index.backend=memory"), "this is a setting, and here --set changes metadata"),
+        (("a.mp4", "--set", "index.backend=memory"), "this is a setting, but here --set changes metadata"),
         (("nowhere.mp4", "--set", "camera=x"), "no video 'nowhere.mp4' in this library; it holds 4 videos"),
         (("n*.mp4", "--set", "camera=x"), "no video of this library matches 'n*.mp4'"),
     ],
@@ -223,9 +223,9 @@ def test_remove_by_pattern_and_metadata(momentseek, four, listed):
 def test_several_that_were_not_named_singly_are_not_removed_unasked(momentseek, four, listed, selection):
     result = momentseek("remove", *selection, *four)
     assert (result.code, result.out) == (2, "")
-    assert "nobody answered; nothing was removed: add --yes, or look first with --dry-run" in result.err
+    assert "there was no confirmation; nothing was removed: add --yes, or use --dry-run" in result.err
     assert "Usage" not in result.err
-    assert ("counts as missing until its new place is indexed" in result.err) == ("--missing" in selection)
+    assert ("counts as missing until its new path is indexed" in result.err) == ("--missing" in selection)
     assert len(listed()) == 4
 
 
@@ -268,7 +268,7 @@ def test_what_may_not_be_read_is_not_missing(momentseek, four, tmp_path):
     (tmp_path / "gate" / "a.mp4").chmod(0)
     result = momentseek("remove", "--missing", *four)
     assert (result.code, result.out) == (0, "")
-    assert "is not taken as missing" in result.err
+    assert "is not counted as missing" in result.err
 
 
 def test_a_link_that_leads_nowhere_is_not_missing(momentseek, four, tmp_path):
@@ -278,7 +278,7 @@ def test_a_link_that_leads_nowhere_is_not_missing(momentseek, four, tmp_path):
     path.symlink_to("/mnt/no-such-disk/a.mp4")
     result = momentseek("remove", "--missing", *four)
     assert (result.code, result.out) == (0, "")
-    assert "is not taken as missing" in result.err
+    assert "is not counted as missing" in result.err
     assert "no video was removed" in result.err
 
 
@@ -286,4 +286,4 @@ def test_a_folder_that_is_gone_is_named_first(momentseek, four, tmp_path):
     (tmp_path / "gate").rename(tmp_path / "unmounted")
     result = momentseek("remove", "--missing", *four)
     assert result.code == 2
-    assert f"warning: not there: {tmp_path / 'gate'}; if a disk is not mounted, mount it first" in result.err
+    assert f"warning: missing folders: {tmp_path / 'gate'}; if a disk is not mounted, mount it first" in result.err

@@ -73,21 +73,25 @@ def test_dry_run_reckons_by_the_largest_earlier_run_of_the_library(momentseek, c
 def test_dry_run_says_of_which_model_and_machine_the_shipped_rate_is(momentseek, config, make_video):
     result = momentseek("submit", config, make_video(), "--dry-run")
     assert "ViT-B-32 in bfloat16 on one machine of 2 processors" in result.out
-    assert "none was measured for tiny" in result.out
+    assert "and none for tiny" in result.out
     assert "not included: starting the job and Ray's processes, and loading the model" in result.out
-    assert "no earlier run here" in result.out
+    assert "no earlier run on this machine" in result.out
 
 
 def test_a_cluster_with_gpus_is_told_that_no_rate_was_measured_on_one():
     config = load_run_config()
     assert not any("GPU" in caveat for caveat in _caveats(config, None, gpus=0.0))
-    assert [caveat for caveat in _caveats(config, None, gpus=4.0) if "4 GPUs, and no rate was measured" in caveat]
+    assert [
+        caveat
+        for caveat in _caveats(config, None, gpus=4.0)
+        if "4 GPUs, but the rate was measured without one" in caveat
+    ]
     assert list(_caveats(config, 12.3, gpus=4.0)) == []
 
 
 def test_dry_run_says_that_a_cluster_could_not_be_asked(momentseek, config, make_video):
     result = momentseek("submit", config, make_video(), "--dry-run", "--address", "http://127.0.0.1:1")
-    assert (result.code, "could not be asked for its GPUs" in result.err) == (0, True)
+    assert (result.code, "number of the cluster's GPUs is unknown" in result.err) == (0, True)
 
 
 def test_a_small_model_goes_along_and_the_id_is_the_same_from_anywhere(momentseek, config, make_video, tmp_path):
@@ -107,7 +111,7 @@ def test_a_small_model_goes_along_and_the_id_is_the_same_from_anywhere(momentsee
 def test_a_model_that_is_not_sent_is_named(momentseek, config, make_video):
     missing = ("--set", "encoder.checkpoint=/models/none.pt")
     assert "/models/none.pt" in dry(momentseek, config, make_video(), *missing)["needed"]
-    assert "to be there on the cluster's machines: /models/none.pt" in (
+    assert "must exist on the cluster's machines: /models/none.pt" in (
         momentseek("submit", config, make_video(), "--dry-run", *missing).out
     )
 
@@ -160,7 +164,7 @@ def test_dry_run_for_people_names_the_id_and_the_source_of_its_rates(momentseek,
 
 def test_dry_run_of_videos_that_are_elsewhere_says_that_it_cannot_tell(momentseek, config):
     result = momentseek("submit", config, "/far/a.mp4", "--dry-run")
-    assert (result.code, "no video that can be read is on this machine" in result.out) == (0, True)
+    assert (result.code, "no readable video is on this machine" in result.out) == (0, True)
 
 
 def test_the_id_is_the_batchs_and_not_that_of_how_it_is_run(momentseek, config, make_video):
@@ -214,7 +218,7 @@ def test_a_passed_variable_is_named_and_not_shown(momentseek, config, make_video
 @pytest.mark.parametrize("name", ["NONE_SUCH_VARIABLE", "=x"])
 def test_a_variable_that_is_not_there_is_a_usage_error(momentseek, config, make_video, name):
     result = momentseek("submit", config, make_video(), "--dry-run", "--env", name)
-    assert (result.code, "there is no such variable here" in result.err) == (2, True)
+    assert (result.code, "this variable is not set here" in result.err) == (2, True)
 
 
 def test_submit_without_an_address_says_which_to_give(momentseek, config, make_video):

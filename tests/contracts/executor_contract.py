@@ -341,7 +341,7 @@ class ExecutorContract:
     def test_run_says_whose_metadata_counts(self, run, tmp_path):
         path = str(write_video(tmp_path / "a.mp4"))
         _, other, same = run(Source(path, {"camera": 1}), Source(path, {"camera": 2}), Source(path))
-        assert other.problem == "named twice in this batch; the metadata that came first counts"
+        assert other.problem == "named twice in this batch; the metadata given first is used"
         assert same.problem == "named twice in this batch"
 
     def test_run_refuses_the_metadata_of_one_name_and_takes_the_other(self, run, tmp_path):
@@ -424,9 +424,9 @@ class ExecutorContract:
         ended: list[VideoReport] = []
 
         def ask(event: ProgressEvent) -> None:
-            if event.active and not stop.is_asked:
+            if event.active and not stop.is_requested:
                 assert stop.is_watched
-                stop.ask(KeyboardInterrupt())
+                stop.request(KeyboardInterrupt())
 
         with pytest.raises(KeyboardInterrupt):
             ended.extend(executor(stages, on_progress=ask, stop=stop, batch_frames=4).run(map(Source, map(str, paths))))
@@ -445,8 +445,8 @@ class ExecutorContract:
         stop = StopRequest()
 
         def ask(event: ProgressEvent) -> None:
-            if event.videos_ended == 2 and event.frames_sampled > 8 and not stop.is_asked:
-                stop.ask(SystemExit(15), finish_seconds=0.2)
+            if event.videos_ended == 2 and event.frames_sampled > 8 and not stop.is_requested:
+                stop.request(SystemExit(15), finish_seconds=0.2)
 
         sources = [Source(str(path)) for path in (*quick, endless)]
         with pytest.raises(SystemExit, match="15"):

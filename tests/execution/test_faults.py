@@ -67,7 +67,7 @@ def kept(ray_cluster: None) -> Iterator[IdleEncoders]:
 def make(kept: IdleEncoders) -> Callable[..., Executor]:
     def make(stages: Stages, **changes: object) -> Executor:
         chosen = settings(**{"executor": "ray", "retries": 2, "batch_frames": 4, **changes})
-        return make_executor(chosen, stages, kept=kept)
+        return make_executor(chosen, stages, idle_encoders=kept)
 
     return make
 

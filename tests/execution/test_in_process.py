@@ -22,7 +22,7 @@ class TestInProcess(ExecutorContract):
     def test_run_ends_where_the_encoders_device_broke_rather_than_fail_every_later_video(self, run, stages, tmp_path):
         names = {10: "a", BREAKS_DEVICE: "b", 20: "c"}
         paths = [write_video(tmp_path / f"{name}.mp4", grey=grey) for grey, name in names.items()]
-        with pytest.raises(ExecutionError, match=r"past use in this process: CUDA error: device-side assert"):
+        with pytest.raises(ExecutionError, match=r"unusable in this process: CUDA error: device-side assert"):
             run(*paths)
         assert len(list(stages.sink.store.records())) == 1
 

@@ -174,7 +174,7 @@ def test_another_sampling_is_refused_at_searching(tmp_path: Path) -> None:
     filled(tmp_path).close()
     with (
         Library.open(tmp_path, overrides=["sampling.fps=3.0"], encoder=WordModel()) as library,
-        pytest.raises(ConfigError, match="was sampled otherwise"),
+        pytest.raises(ConfigError, match="was sampled differently"),
     ):
         library.search("green")
 
@@ -184,7 +184,7 @@ def test_a_library_of_a_version_that_chose_other_frames_is_refused(
 ) -> None:
     filled(tmp_path).close()
     monkeypatch.setattr("pipeline.run_config._SAMPLING_REVISION", "a later one")
-    with pytest.raises(ConfigError, match="by a version of momentseek that chose frames otherwise"):
+    with pytest.raises(ConfigError, match="by a version of momentseek that chooses frames differently"):
         Library.open(tmp_path, encoder=WordModel())
     config = load_run_config(overrides=[f"library={tmp_path}"])
     with pytest.raises(ConfigError, match="chose frames otherwise"), Library(config, encoder=WordModel()) as library:

@@ -106,7 +106,7 @@ def test_a_rebuild_of_an_empty_store_empties_the_index(world: World) -> None:
 def test_rows_are_written_by_the_thousand_and_to_the_last(
     world: World, monkeypatch: pytest.MonkeyPatch, rows_a_write: int
 ) -> None:
-    monkeypatch.setattr(maintenance, "_ROWS_A_WRITE", rows_a_write)
+    monkeypatch.setattr(maintenance, "_ROWS_PER_WRITE", rows_a_write)
     maintenance.rebuild(world.index, world.store, RECIPE)
     assert world.index.videos() == ROWS
     assert world.is_right
@@ -215,7 +215,7 @@ def test_what_is_written_until_the_switch_is_caught_up_with(world: World) -> Non
 def test_many_videos_are_read_some_at_a_time_and_none_is_left_out(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verification, "_VIDEOS_A_READ", 2)
+    monkeypatch.setattr(verification, "_VIDEOS_PER_READ", 2)
     seen: list[tuple[int, int]] = []
     comparison = verification.compare(world.index, world.store, RECIPE, on_video=lambda *told: seen.append(told))
     assert (comparison.videos, comparison.segments, comparison.differences) == (3, 8, ())
@@ -311,7 +311,7 @@ def test_a_removal_takes_the_rows_first_and_looks_again_afterwards(
 def test_a_removal_says_so_where_rows_come_back(world: World) -> None:
     rows = world.rows("park")
     world.index.on_delete = lambda _: MemoryIndex.upsert(world.index, rows)
-    with pytest.raises(MomentIndexError, match="park: 3 rows are still in the index; another process writes them"):
+    with pytest.raises(MomentIndexError, match="park: 3 rows are still in the index, written by another process"):
         maintenance.remove(world.index, world.store, "park")
 
 

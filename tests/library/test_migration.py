@@ -163,7 +163,7 @@ def test_an_empty_index_is_told_from_an_empty_library(filled: Path) -> None:
     shutil.rmtree(filled / "index")
     with (
         at(filled) as library,
-        pytest.raises(MomentIndexError, match=r"^2 videos are stored, this index is empty: mom"),
+        pytest.raises(MomentIndexError, match=r"^2 videos are stored, but this index is empty: mom"),
     ):
         library.ask("green")
     with at(filled) as library:

@@ -45,7 +45,7 @@ def test_a_model_elsewhere_stays_where_it_is(tmp_path):
     ("line", "problem"),
     [
         ("encoder_finger: x", "unknown name 'encoder_finger'; did you mean 'encoder_fingerprint'"),
-        ("recorder: {}", "unknown name 'recorder'; .*update momentseek if a newer version has written it"),
+        ("recorder: {}", "unknown name 'recorder'; .*update momentseek if a newer version wrote it"),
         ("7: 8", "unknown name 7; known here: format, "),
     ],
 )

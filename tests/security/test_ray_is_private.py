@@ -194,7 +194,7 @@ def test_a_start_that_fails_twice_is_one_sentence_and_leaves_nothing(tmp_path: P
     assert (process.returncode, out) == (1, "")
     assert "It is started once more" in err
     assert (
-        err.strip().splitlines()[-1].startswith("pipeline.errors.ExecutionError: Ray does not start on this machine,")
+        err.strip().splitlines()[-1].startswith("pipeline.errors.ExecutionError: Ray did not start on this machine,")
     )
     assert list(base.iterdir()) == []
     listed = subprocess.run(["ps", "-eo", "args"], text=True, capture_output=True, check=True).stdout

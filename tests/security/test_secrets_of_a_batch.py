@@ -62,7 +62,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def said(home: Path) -> str:
-    return "\n".join(f"{each.said}: {each.remedy}" for each in loose_modes(str(home.parent / "library")))
+    return "\n".join(f"{each.finding}: {each.remedy}" for each in loose_modes(str(home.parent / "library")))
 
 
 def test_private_files_are_no_finding(home: Path) -> None:
@@ -86,10 +86,10 @@ def test_loose_modes_are_reported_and_left_as_they_are(home: Path) -> None:
         path.chmod(mode)
     found = said(home)
     assert "other users can read it (mode 0644)" in found
-    assert "1 folders of Rays that momentseek did not start" in found
+    assert "all users can write to 1 folders" in found
     assert f"{ours} has mode 0755" in found
-    assert f"{trusted} can be written by other users (mode 0666)" in found
-    assert "library can be read by other users (mode 0755)" in found
+    assert f"other users can write to {trusted} (mode 0666)" in found
+    assert "library (mode 0755): names, metadata" in found
     assert SECRET not in found
     assert {path: path.stat().st_mode & 0o777 for path in modes} == modes
 

@@ -21,7 +21,7 @@ def config() -> None:
 @click.argument("file", required=False, metavar="NAME_OR_PATH")
 @configured
 def show(*, file: str | None, config: str | None, overrides: Sequence[str]) -> None:
-    """Print the whole configuration with every default, as YAML that can be used again."""
+    """Print the whole configuration with every default, as YAML that can be used as a configuration file."""
     from pipeline.run_config import to_yaml
 
     click.echo(to_yaml(run_config(_one_of(file, config), overrides)), nl=False)
@@ -31,11 +31,11 @@ def show(*, file: str | None, config: str | None, overrides: Sequence[str]) -> N
 @click.argument("file", required=False, metavar="NAME_OR_PATH")
 @configured
 def check(*, file: str | None, config: str | None, overrides: Sequence[str]) -> None:
-    """Say whether a configuration is right, or what is wrong in it.
+    """Check a configuration.
 
-    That includes the names of the model and its weights, which open_clip must know, and samplers and
-    encoders of other packages, which are imported. No video is
-    touched, and no file that is named: what is there and what is not, `momentseek doctor` says.
+    This includes the names of the model and its weights, which open_clip must know, and samplers and encoders of
+    other packages, which are imported. No video and none of the files that the configuration names is opened;
+    `momentseek doctor` checks those.
     """
     from pipeline.encode import Encoding
     from pipeline.encode.architecture import check_model
@@ -44,12 +44,12 @@ def check(*, file: str | None, config: str | None, overrides: Sequence[str]) -> 
     encoder = run_config(name, overrides).encoder
     if isinstance(encoder, Encoding):
         check_model(encoder)
-    click.echo(f"{name or 'the default configuration'}: right", err=True)
+    click.echo(f"{name or 'the default configuration'}: valid", err=True)
 
 
 def _one_of(file: str | None, config: str | None) -> str | None:
     if file is not None and config is not None:
-        raise click.UsageError(f"name one configuration: {file!r} or --config {config!r}")
+        raise click.UsageError(f"give one configuration only: {file!r} or --config {config!r}")
     return config if file is None else file
 
 

@@ -1,4 +1,4 @@
-"""`momentseek cuts`: the shots of a video, without a library."""
+"""`momentseek cuts`: list the shots of videos, without a library."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["cuts"]
 
-# Of what is longer than an hour: the columns of all videos stand below each other.
+# Wide enough for videos of more than an hour, so that the columns of all videos line up.
 _TIME_WIDTH = len("0:00:00.000")
 
 
@@ -29,15 +29,15 @@ _TIME_WIDTH = len("0:00:00.000")
     "overrides",
     metavar="NAME=VALUE",
     multiple=True,
-    help="Override a setting of the detector, as detector=content or threshold=4.",
+    help="Override a setting of the detector, e.g. detector=content or threshold=4.",
 )
 @as_json
 @click.pass_context
 def cuts(ctx: click.Context, *, paths: Sequence[str], overrides: Sequence[str], as_json: bool) -> None:
     """List the shots of videos, or of all videos of folders.
 
-    A cut belongs to the shot that it begins. Only as much is decoded as it takes to be sure. Exit code 1 if a video
-    fails; the others are looked at nevertheless.
+    A cut belongs to the shot that it begins. Only as much of a video is decoded as the detector needs. The exit code
+    is 1 if a video fails; the others are still processed.
     """
     from pipeline.config import validate, with_overrides
     from pipeline.errors import VideoError
@@ -52,7 +52,7 @@ def cuts(ctx: click.Context, *, paths: Sequence[str], overrides: Sequence[str], 
     if "" in paths:
         raise click.UsageError("one of PATHS is empty; name a file or a folder")
     settings = validate(CutDetection, with_overrides({}, overrides))
-    # One video after another, so all processors are for the one.
+    # Videos are processed one at a time, so each one may use all processors.
     fetching = with_named_hosts(Fetching(), paths)
     decoder = make_decoder(Decoding(threads=min(8, len(os.sched_getaffinity(0)))), fetching)
     has_failed = has_table = False
@@ -63,7 +63,7 @@ def cuts(ctx: click.Context, *, paths: Sequence[str], overrides: Sequence[str], 
         try:
             with decoder.open(source.uri) as stream:
                 shots = find_shots(stream, settings)
-        except Exception as error:  # whatever is wrong with one video, the others are looked at
+        except Exception as error:  # whatever fails in one video, the others are processed
             if not isinstance(error, VideoError) and os.environ.get("MOMENTSEEK_DEBUG"):
                 raise
             click.echo(f"error: {printable(_problem(name, error))}", err=True)
@@ -74,7 +74,7 @@ def cuts(ctx: click.Context, *, paths: Sequence[str], overrides: Sequence[str], 
         if as_json:
             print_json(_fields(name, shots))
         else:
-            _print_shots(name, shots, name_width=name_width, goes_on=has_table)
+            _print_shots(name, shots, name_width=name_width, is_continued=has_table)
             has_table = True
     ctx.exit(1 if has_failed else 0)
 
@@ -87,8 +87,8 @@ def _problem(name: str, error: Exception) -> str:
         return str(error)
     if isinstance(error, MomentseekError):
         return f"{name!r}: {error}"
-    said = f"unexpected {type(error).__name__}: {public_text(str(error))}"
-    return f"{name!r}: {said} (a fault of momentseek; --debug shows where)"
+    problem = f"unexpected {type(error).__name__}: {public_text(str(error))}"
+    return f"{name!r}: {problem} (a bug in momentseek; --debug shows the traceback)"
 
 
 def _fields(uri: str, shots: ShotList) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _ends(transition: Transition) -> tuple[Fraction, Fraction]:
     return transition.start_seconds, transition.end_seconds
 
 
-def _print_shots(uri: str, shots: ShotList, *, name_width: int, goes_on: bool) -> None:
+def _print_shots(uri: str, shots: ShotList, *, name_width: int, is_continued: bool) -> None:
     from pipeline.render.text import file_name
     from pipeline.timecode import format_seconds
 
@@ -122,5 +122,5 @@ def _print_shots(uri: str, shots: ShotList, *, name_width: int, goes_on: bool) -
         [name, transition.kind.replace("_", " "), *(format_seconds(float(time)) for time in _ends(transition))]
         for transition in shots.transitions
     ]
-    header, least = ["video", "shot", "from", "to"], (name_width, 0, _TIME_WIDTH, _TIME_WIDTH)
-    print_table(header, rows, right=(1, 2, 3), least=least, goes_on=goes_on)
+    header, min_widths = ["video", "shot", "from", "to"], (name_width, 0, _TIME_WIDTH, _TIME_WIDTH)
+    print_table(header, rows, right=(1, 2, 3), min_widths=min_widths, is_continued=is_continued)

@@ -25,17 +25,17 @@ __all__ = ["demo"]
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("momentseek-demo"),
     show_default=True,
-    help="The folder for the library and the pictures.",
+    help="Folder for the library and the pictures.",
 )
 @click.option("--in-process", is_flag=True, help="Index in this process, without Ray.")
 @click.pass_context
 def demo(ctx: click.Context, *, output: Path, in_process: bool) -> None:
     """Index the sample films, ask five questions, and draw the answers.
 
-    The twelve films and the small model that knows them come with momentseek; nothing is downloaded. Each answer is
-    printed beside what is true of the films. Films that are in the library already are skipped.
+    The twelve films, and a small model trained on them, come with momentseek; nothing is downloaded. Each answer is
+    printed next to the correct one. Films that are already in the library are skipped.
 
-    Exit code 1 if a film failed or the folder cannot be written.
+    The exit code is 1 if a film failed or the folder cannot be written.
     """
     from pipeline.library import Library
     from sample_videos.demo import FILMS_FOLDER, show_answers
@@ -56,12 +56,12 @@ def _writing(output: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise click.ClickException(
-            f"the demo cannot write to {str(output)!r} ({error.strerror or error}); name another folder: --output DIR"
+            f"the demo cannot write to {str(output)!r} ({error.strerror or error}); use another folder: --output DIR"
         ) from error
 
 
 def _index(ctx: click.Context, films: Path, library: Path, *, in_process: bool) -> None:
-    """Run `momentseek index` on the films; ends the command with its exit code if that is not 0."""
+    """Run `momentseek index` on the films; end this command with the same exit code if that is not 0."""
     from pipeline.errors import FingerprintMismatchError
 
     try:
@@ -72,12 +72,12 @@ def _index(ctx: click.Context, films: Path, library: Path, *, in_process: bool) 
     except FingerprintMismatchError as error:
         raise click.ClickException(
             f"{str(library)!r} was made with another model than that of this version's demo; remove"
-            f" {str(library.parent)!r}, or name another folder: --output DIR"
+            f" {str(library.parent)!r}, or use another folder: --output DIR"
         ) from error
 
 
 def _program() -> str:
-    """The command as the user can type it here: by name if the shell finds it, else by its path."""
+    """The command as the user can type it in this folder: its name if the shell finds it, else its path."""
     if shutil.which("momentseek") or not Path(sys.argv[0]).is_file():
         return "momentseek"
     here = Path(sys.argv[0])

@@ -1,4 +1,4 @@
-"""`momentseek doctor`: whether all that momentseek needs works here."""
+"""`momentseek doctor`: check whether everything that momentseek needs works on this machine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def doctor(
 ) -> None:
     """Check whether everything that momentseek needs works here, and print how to fix what does not.
 
-    Exit code 1 if something that is needed is broken.
+    The exit code is 1 if something required is broken.
     """
     from pipeline.errors import UntrustedLibraryError
     from pipeline.library.doctor import examine

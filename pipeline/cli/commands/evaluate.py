@@ -24,15 +24,15 @@ __all__ = ["evaluate"]
 @click.argument("moments", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="LABELS")
 @click.option("--top", "-n", type=click.IntRange(1, 1000), default=10, show_default=True, help="Moments per question.")
 @click.option(
-    "--ranking/--no-ranking", default=True, help="Also search the whole library for each text, to rank videos."
+    "--ranking/--no-ranking", default=True, help="Also search the whole library for each text, to rank the videos."
 )
-@click.option("--skip-missing", is_flag=True, help="Leave out questions about videos that the library does not hold.")
+@click.option("--skip-missing", is_flag=True, help="Leave out questions about videos that are not in the library.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with plots and pictures.")
 @click.option(
     "--convert",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="OUT.jsonl",
-    help="Only write LABELS in QVHighlights' form; no library is needed.",
+    help="Only convert LABELS to the format of QVHighlights; no library is needed.",
 )
 @configured
 @in_library
@@ -52,8 +52,8 @@ def evaluate(
 ) -> None:
     """Score a library on labelled moments.
 
-    LABELS is in the form of QVHighlights (JSON lines), Charades-STA (text) or ActivityNet Captions (JSON). Each
-    question is asked within its video; docs/reference/metrics.md says what the metrics mean.
+    LABELS is in the format of QVHighlights (JSON lines), Charades-STA (text) or ActivityNet Captions (JSON). Each
+    question is asked within its video; docs/reference/metrics.md defines the metrics.
     """
     from pipeline.evaluate import evaluate as score
     from pipeline.evaluate import read_labelled_set
@@ -106,7 +106,7 @@ def _convert(labels: LabelledSet, path: Path) -> None:
 
 
 def _held(library: Library, queries: Sequence[LabelledQuery]) -> Sequence[LabelledQuery]:
-    """The questions about videos that the library holds; all where it holds none, which is an error to come."""
+    """The questions about videos that the library holds; if it holds none of them, all, so that scoring reports it."""
     from pipeline.evaluate import split_missing
     from pipeline.render.text import counted
 
@@ -119,7 +119,7 @@ def _held(library: Library, queries: Sequence[LabelledQuery]) -> Sequence[Labell
 
 
 def _saliency(library: Library, queries: Sequence[LabelledQuery]) -> Saliency | None:
-    """What predicts saliency, where it is labelled."""
+    """Make the saliency predictor, if any question has saliency labels."""
     from pipeline.evaluate import FrameSaliency
 
     if all(query.saliency is None for query in queries):
@@ -153,7 +153,7 @@ def _figure(name: str, value: float) -> str:
 def _operating(evaluation: Evaluation) -> str:
     point = evaluation.rejection.operating if evaluation.rejection is not None else None
     if point is None:
-        return "the search loses more than 10 % of the true questions without any threshold on the score"
+        return "even without a score threshold, the search misses more than 10 % of the true questions"
     where = "without a threshold" if point.threshold is None else f"at a score of {point.threshold:.4f} or more"
     return (
         f"{where}, {point.absent_rejected:.0%} of the absent questions are answered with nothing,"

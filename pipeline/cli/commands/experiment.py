@@ -34,12 +34,12 @@ _MOST_QUESTIONS = 5
 
 @click.command()
 @click.argument("file", metavar="FILE")
-@click.option("--work", "-w", metavar="DIR", help="Folder of embeddings and results; by default experiments/NAME here.")
+@click.option("--work", "-w", metavar="DIR", help="Folder for embeddings and results. Default: experiments/NAME.")
 @click.option("--only", multiple=True, metavar="VARIANT", help="Run only this variant; may be given several times.")
 @click.option("--compare", nargs=2, metavar="A B", help="Compare two variants, question by question.")
 @click.option("--report", type=click.Path(dir_okay=False), metavar="OUT.html", help="Also write the page to this file.")
 @click.option(
-    "--set", "overrides", metavar="NAME=VALUE", multiple=True, help="Override a setting of all variants' base."
+    "--set", "overrides", metavar="NAME=VALUE", multiple=True, help="Override a setting of the base of all variants."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def experiment(
@@ -54,17 +54,17 @@ def experiment(
 ) -> None:
     """Compare configurations over the same videos, on the same labels.
 
-    FILE is YAML, or the name of one that comes with momentseek ("sampling"); docs/how-to/experiments.md says how to
-    write one. Each video is decoded once for all variants, and each frame encoded once. What is done is kept: an
-    experiment that was interrupted, or has new variants, is simply run again.
+    FILE is YAML, or the name of a built-in experiment ("sampling"); docs/how-to/experiments.md describes the format.
+    Each video is decoded once for all variants, and each frame is encoded once. Finished work is kept: run an
+    experiment again after an interruption, or after adding variants.
 
-    Prints a line a variant; * marks those worth their cost: no other has a higher mAP for as few frames, or the same
-    mAP for fewer.
+    Prints one line per variant. * marks the variants on the Pareto front: no other variant has a higher mAP with as
+    few frames, or the same mAP with fewer.
     """
     from pipeline.experiments import load_experiment, select
 
     if work and "://" in work:
-        raise click.UsageError(f"--work {work}: an experiment works in a folder of this machine; name one")
+        raise click.UsageError(f"--work {work}: an experiment needs a local folder; give the path of one")
     folder = Path(work) if work else Path("experiments") / Path(file).stem
     experiment_file, variants = load_experiment(file, str(folder / "library"), overrides)
     selected = select(variants, only)
@@ -72,7 +72,7 @@ def experiment(
         select(selected, compare)
     with ended_by_sigterm("experiment"):
         result = _run(experiment_file, variants, folder, only)
-    # A part of the variants is no picture of the whole, and does not take its place.
+    # A report on some of the variants must not replace the report on all of them.
     page = folder / ("report.html" if not only else "report-only.html")
     differences = _differences(result, *compare) if compare else {}
     if as_json:
@@ -82,7 +82,7 @@ def experiment(
         _print_variants(result)
         if compare:
             _print_comparison(result, *compare, differences)
-    # Pages come last: whatever is wrong with them, the result is said.
+    # The pages come last, so that the result is printed even if they cannot be written.
     for path in _write_pages(result, selected[0], [page, *([Path(report)] if report else [])]):
         say(f"report: {path}")
 
@@ -102,14 +102,14 @@ def _run(
 
 @contextmanager
 def _progress(videos: int) -> Iterator[tuple[OnProgress, Callable[[str, int, int], None]]]:
-    """A bar while videos are embedded, then one while variants are scored."""
+    """Show a progress bar while videos are embedded, then another while variants are scored."""
     from pipeline.cli.console.progress_bar import LiveBar
 
     with ExitStack() as embedding, ExitStack() as scoring:
         bar = embedding.enter_context(LiveBar(videos))
         counts: list[Callable[[int, int], None]] = []
 
-        def on_variant(name: str, done: int, total: int) -> None:  # noqa: ARG001 - of the protocol
+        def on_variant(name: str, done: int, total: int) -> None:  # noqa: ARG001 - required by the protocol
             if not counts:
                 embedding.close()
                 counts.append(scoring.enter_context(count_bar("variants scored")))
@@ -143,10 +143,10 @@ def _print_variants(result: ExperimentResult) -> None:
     print_table(header, rows, right=range(2, len(header)))
     evaluation = result.variants[0].evaluation
     how = evaluation.resampling
-    absent = f", rejected of {evaluation.absent} absent ones" if evaluation.absent else ""
+    absent = f", 'rejected' of {counted(evaluation.absent, 'absent question')}" if evaluation.absent else ""
     say(
         f"per cent, of {counted(len(evaluation.answers) - evaluation.absent, 'question')}{absent};"
-        f" 95 % intervals over {how.count} {how.unit} are on the page; * worth its frames"
+        f" 95 % intervals over {how.count} {how.unit} are on the page; * on the Pareto front"
     )
     embedded = result.embedded
     if embedded.videos_read:
@@ -179,16 +179,16 @@ def _print_comparison(result: ExperimentResult, one: str, other: str, difference
 
     click.echo(f"\nfrom {printable(one)!r} to {printable(other)!r}")
     rows = []
-    for said, name in _METRICS.items():
+    for label, name in _METRICS.items():
         if (found := differences.get(name)) is not None:
-            rows.append([said, *_difference_cells(found)])
+            rows.append([label, *_difference_cells(found)])
     header = ["metric", "before", "after", "difference", "from", "to", "p", "better", "worse"]
     print_table(header, rows, right=range(1, len(header)))
     ordered = question_differences(result.variant(one).evaluation, result.variant(other).evaluation)
     moved = [each for each in ordered if each[2] > 0][:_MOST_QUESTIONS]
     moved += [each for each in ordered if each[2] < 0][-_MOST_QUESTIONS:]
     if moved:
-        click.echo("\nwhere they differ most, in average precision")
+        click.echo("\nlargest differences, in average precision")
         cells: list[list[Any]] = [[f"{100 * rise:+.1f}", printable(a.video), printable(a.text)] for a, _, rise in moved]
         print_table(["", "video", "question"], cells, right=(0,))
 

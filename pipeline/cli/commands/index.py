@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,7 @@ _COLOURS = {"done": "green", "partial": "yellow", "skipped": "cyan", "failed": "
     "--progress-every",
     metavar="SECONDS",
     type=click.FloatRange(min=0.1),
-    help="With --json: also print the batch's progress.",
+    help="With --json: also print the progress of the batch, at this interval.",
 )
 @as_json
 @click.pass_context
@@ -56,62 +56,104 @@ def index(
     """Index videos, or all videos of folders and manifests, into a library.
 
     Prints one line per video: done, partial (damaged; what could be decoded is kept), skipped or failed, and why.
-    Videos that are in the library already are skipped, so a batch that was interrupted is simply run again.
+    Videos that are already in the library are skipped: to continue an interrupted batch, run the same command again.
 
-    After Ctrl-C no other video is begun, and those under way have ten seconds to finish; Ctrl-C again ends at once.
+    After Ctrl-C, no further video is started, and those under way have ten seconds to finish; a second Ctrl-C stops
+    at once.
 
-    Exit code 1 if a video failed, 130 after Ctrl-C, 143 after SIGTERM.
+    The exit code is 1 if a video failed, 130 after Ctrl-C, 143 after SIGTERM.
     """
-    from pipeline.cli.console.progress_bar import LiveBar, ProgressLines
-    from pipeline.execution.ledger.reports import ALREADY_INDEXED
     from pipeline.render.text import printable
     from pipeline.runs.page_file import RunPages
-    from pipeline.search.filters.recording_time import check_date
-    from pipeline.sources import expand
 
-    if "" in paths:
-        raise click.UsageError("one of PATHS is empty; name a file or a folder")
-    if not (paths or retry_failed):
-        raise click.UsageError("name the videos or their folders, or take --retry-failed")
-    if progress_every is not None and not as_json:
-        raise click.UsageError("--progress-every goes with --json; a terminal shows a bar without it")
-
-    for word in ("rebuild", "migrate", "verify"):
-        if word in paths:
-            raise click.UsageError(
-                f"put the word first, before all options: momentseek index {word}; a folder of that name is ./{word}"
-            )
+    _check_arguments(paths, retry_failed=retry_failed, progress_every=progress_every, as_json=as_json)
     if in_process:
         overrides = [*overrides, "execution.executor=in_process"]
-    counts: Counter[str] = Counter()
-    seconds, known = 0.0, 0
     with ended_by_sigterm(), library_for(library, config, overrides, paths) as opened:
-        failed = [failure.source for failure in opened.failures()] if retry_failed else []
-        check = partial(check_date, name=opened.config.search.recorded_at)
-        sources = _together(failed, list(expand(paths, opened.config.fetching, check=check)))
-        count = len(sources)
-        shown = LiveBar(count) if progress_every is None else ProgressLines(count, progress_every)
-        with shown as bar, _interrupted(counts, count), stopped_by_signals(partial(_say_stopping, bar)) as stop:
-            for report in opened.index(sources, on_progress=bar.update, stop=stop):
-                counts[report.status] += 1
-                known += (report.problem or "").startswith(ALREADY_INDEXED)
-                seconds += report.duration_seconds if report.status in ("done", "partial") else 0.0
-                with bar.aside():
-                    print_json(report_fields(report)) if as_json else click.echo(report_line(report))
+        sources = _sources(opened, paths, retry_failed=retry_failed)
+        totals = _index(opened, sources, progress_every=progress_every, as_json=as_json)
         incomplete = opened.incomplete() if sources else None
-        place = opened.config.library
-        page = RunPages(place).address(opened.last_run_id) if sources and opened.last_run_id else None
-        elapsed = _run_seconds(opened, bar.elapsed_seconds) if page is not None else bar.elapsed_seconds
-    say(_summary(counts, known, seconds, elapsed, place))
+        folder = opened.config.library
+        page = RunPages(folder).address(opened.last_run_id) if sources and opened.last_run_id else None
+        if page is not None:
+            totals.elapsed_seconds = _run_seconds(opened, totals.elapsed_seconds)
+    say(_summary(totals, folder))
     if incomplete is not None:
         say_incomplete(incomplete)
     if page is not None:
         say(f"report: {printable(page)}")
-    ctx.exit(1 if counts["failed"] else 0)
+    ctx.exit(1 if totals.counts["failed"] else 0)
+
+
+def _check_arguments(paths: Sequence[str], *, retry_failed: bool, progress_every: float | None, as_json: bool) -> None:
+    if "" in paths:
+        raise click.UsageError("one of PATHS is empty; name a file or a folder")
+    if not (paths or retry_failed):
+        raise click.UsageError("name the videos or their folders, or use --retry-failed")
+    if progress_every is not None and not as_json:
+        raise click.UsageError("--progress-every requires --json; on a terminal, a progress bar is shown anyway")
+    for word in ("rebuild", "migrate", "verify"):
+        if word in paths:
+            raise click.UsageError(
+                f"put {word!r} before all options: momentseek index {word}; for a folder of that name, write ./{word}"
+            )
+
+
+def _sources(library: Library, paths: Sequence[str], *, retry_failed: bool) -> list[Source]:
+    """List the sources of a batch: those that the paths name, after the failed ones if these are retried."""
+    from pipeline.search.filters.recording_time import check_date
+    from pipeline.sources import expand
+
+    failed = [failure.source for failure in library.failures()] if retry_failed else []
+    check = partial(check_date, name=library.config.search.recorded_at)
+    return _merged(failed, list(expand(paths, library.config.fetching, check=check)))
+
+
+@dataclass
+class _Totals:
+    """Totals over the reports of a batch.
+
+    Attributes:
+        counts: Number of reports of each status.
+        already_indexed: Number of videos that an earlier batch indexed.
+        video_seconds: Duration of the videos that were indexed.
+        elapsed_seconds: Time that the batch took.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    already_indexed: int = 0
+    video_seconds: float = 0.0
+    elapsed_seconds: float = 0.0
+
+    def add(self, report: VideoReport) -> None:
+        from pipeline.execution.ledger.reports import ALREADY_INDEXED
+
+        self.counts[report.status] += 1
+        self.already_indexed += (report.problem or "").startswith(ALREADY_INDEXED)
+        self.video_seconds += report.duration_seconds if report.status in ("done", "partial") else 0.0
+
+
+def _index(library: Library, sources: Sequence[Source], *, progress_every: float | None, as_json: bool) -> _Totals:
+    """Index the sources, and print their reports and the progress meanwhile."""
+    from pipeline.cli.console.progress_bar import LiveBar, ProgressLines
+
+    count, totals = len(sources), _Totals()
+    progress = LiveBar(count) if progress_every is None else ProgressLines(count, progress_every)
+    with (
+        progress as bar,
+        _interrupted(totals.counts, count),
+        stopped_by_signals(partial(_say_stopping, bar)) as stop,
+    ):
+        for report in library.index(sources, on_progress=bar.update, stop=stop):
+            totals.add(report)
+            with bar.aside():
+                print_json(report_fields(report)) if as_json else click.echo(report_line(report))
+    totals.elapsed_seconds = bar.elapsed_seconds
+    return totals
 
 
 def _run_seconds(library: Library, otherwise: float) -> float:
-    """How long the last run took as `momentseek runs` has it; another figure where its report could not be written."""
+    """How long the last run took according to its report; the other figure if the report could not be written."""
     from pipeline.errors import MomentseekError
 
     try:
@@ -128,36 +170,36 @@ def _say_stopping(bar: LiveBar | ProgressLines, under_way: int, seconds: float) 
         with bar.aside(is_error=True):
             has = "has" if under_way == 1 else "have"
             say(
-                f"interrupted: no other video is begun; {counted(under_way, 'video')} under way {has} {seconds:.0f} s"
-                " to finish (Ctrl-C again ends at once)"
+                f"interrupted: no further video is started; {counted(under_way, 'video')} under way {has}"
+                f" {seconds:.0f} s to finish (Ctrl-C again stops at once)"
             )
 
 
 @contextmanager
 def _interrupted(counts: Counter[str], count: int) -> Iterator[None]:
-    """Say how far the batch was when it is interrupted."""
+    """Print how many videos had ended when the batch is interrupted."""
     try:
         yield
     except KeyboardInterrupt:
         say(
-            f"{counts.total()} of {count} ended ({summary(counts)}); these are kept, and the same command goes on from"
-            " there"
+            f"{counts.total()} of {count} ended ({summary(counts)}); these are kept, and the same command continues"
+            " with the rest"
         )
         raise
 
 
-def _together(failed: Sequence[Source], named: Sequence[Source]) -> list[Source]:
-    """What failed before, and what is named now, which has a fresh signature or corrected metadata where it is both."""
+def _merged(failed: Sequence[Source], named: Sequence[Source]) -> list[Source]:
+    """Merge failed and named sources; of a source in both, the URI named now counts, and its metadata if it has any."""
     from pipeline.uris import kept_name
 
     before = {source.uri: source.metadata for source in failed}
     names = {kept_name(source.uri) for source in named}
     described = {kept_name(source.uri) for source in named if source.metadata}
-    now = [
+    updated = [
         source if (name := kept_name(source.uri)) in described else replace(source, metadata=before.get(name, {}))
         for source in named
     ]
-    return [*(source for source in failed if source.uri not in names), *now]
+    return [*(source for source in failed if source.uri not in names), *updated]
 
 
 def report_fields(report: VideoReport) -> dict[str, Any]:
@@ -173,7 +215,7 @@ def report_of(fields: dict[str, Any]) -> VideoReport:
     """Restore a report from the output of `report_fields`.
 
     Raises:
-        KeyError, TypeError, ValueError: It is none.
+        KeyError, TypeError, ValueError: The fields are not those of a report.
     """
     from pipeline.types import Source, Status, VideoReport
 
@@ -196,8 +238,8 @@ def report_line(report: VideoReport) -> str:
     if report.problem is not None:
         line += f"  {printable(report.problem)}"
     if report.replaced:
-        goes = "goes" if len(report.replaced) == 1 else "go"
-        line += f"  in place of {printable(', '.join(report.replaced))}, which no longer {goes} by this name"
+        name_it = "has" if len(report.replaced) == 1 else "have"
+        line += f"  replaces {printable(', '.join(report.replaced))}, which no longer {name_it} this name"
     return line
 
 
@@ -206,17 +248,18 @@ def summary(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{counts[status]} {status}" for status in _COLOURS if counts.get(status)) or "no video"
 
 
-def _summary(counts: Counter[str], known: int, seconds: float, elapsed_seconds: float, place: str) -> str:
+def _summary(totals: _Totals, library: str) -> str:
     from pipeline.render.text import printable
     from pipeline.timecode import format_seconds
     from pipeline.uris import public_name
 
-    said = summary(counts)
-    if known:
-        before = "done before" if known == counts["skipped"] else f"{known} done before"
-        said = said.replace(" skipped", f" skipped ({before})")
-    rate = f" ({seconds / elapsed_seconds:.1f} x real time)" if seconds and elapsed_seconds else ""
+    text = summary(totals.counts)
+    if known := totals.already_indexed:
+        before = "already indexed" if known == totals.counts["skipped"] else f"{known} already indexed"
+        text = text.replace(" skipped", f" skipped ({before})")
+    seconds, elapsed = totals.video_seconds, totals.elapsed_seconds
+    rate = f" ({seconds / elapsed:.1f} x real time)" if seconds and elapsed else ""
     return (
-        f"{said}: {format_seconds(seconds)} of video in {format_seconds(elapsed_seconds)}{rate}; library"
-        f" {printable(public_name(place))}"
+        f"{text}: {format_seconds(seconds)} of video in {format_seconds(elapsed)}{rate}; library"
+        f" {printable(public_name(library))}"
     )

@@ -1,4 +1,4 @@
-"""`momentseek index rebuild`, `momentseek index migrate` and `momentseek index verify`."""
+"""`momentseek index rebuild`, `migrate` and `verify`: maintain the index of a library."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["migrate", "rebuild", "verify"]
 
-_MOST_KEYS = 5
+_MAX_KEYS = 5
 
 
 @click.command("index rebuild")
@@ -30,9 +30,9 @@ def rebuild(
 ) -> None:
     """Rebuild the index of a library from its frame embeddings; no video is read.
 
-    It is made beside the one that answers, which it replaces in one step: a search never meets half an index, and
-    where the rebuild is killed, the old one goes on answering. Also how another index.kind or segmentation is had:
-    --set index.kind=HNSW.
+    The new index is built next to the old one, which it replaces in one step: a search never sees half an index, and
+    if the rebuild is interrupted, the old one stays in use. Use this command also to change the kind of index or the
+    segmentation, for example with --set index.kind=HNSW.
     """
     from pipeline.render.text import counted
 
@@ -48,7 +48,7 @@ def rebuild(
 
 @click.command("index migrate")
 @click.argument("uri", required=False, metavar="URI")
-@click.option("--own", is_flag=True, help="Move it back into the library's own folder.")
+@click.option("--own", is_flag=True, help="Move the index back into the library's own folder.")
 @configured
 @in_library
 @as_json
@@ -57,15 +57,14 @@ def migrate(
 ) -> None:
     """Move the index of a library to URI: a Milvus server (http://host:19530), or a folder for Milvus Lite.
 
-    The index is filled there from the frame embeddings; no video is read. Until it is complete, the present index goes
-    on answering; then the library uses the new one. Run the command again if it was interrupted: it goes on from
-    there. The old index is left as it is.
+    The index is filled there from the frame embeddings; no video is read. Searches use the old index until the new one
+    is complete. If the command is interrupted, run it again to continue. The old index is left as it is.
     """
     from pipeline.library.index_place import index_place
     from pipeline.render.text import counted
 
     if own == (uri is not None) or uri == "":
-        raise click.UsageError("name the new place: a server's URI or a folder; or --own for the library's own folder")
+        raise click.UsageError("give the new place: a server's URI or a folder; or --own for the library's own folder")
     with require_library(library, config, overrides) as opened, count_bar("videos") as on_video:
         before = index_place(opened.config)
         moved = opened.migrate_index(uri, on_video=on_video)
@@ -74,9 +73,9 @@ def migrate(
         print_json({**asdict(moved), "uri": opened.config.index.uri})
         return
     whole = f"{counted(moved.videos, 'video')}, {counted(moved.segments, 'segment')}"
-    echo(f"the index is in {after}: {whole} in {moved.elapsed_seconds:.1f} s")
+    echo(f"the index is now in {after}: {whole} in {moved.elapsed_seconds:.1f} s")
     if before != after and before.backend != "memory":
-        echo(f"the old index in {before} is left as it is; remove it when no process uses it", err=True)
+        echo(f"the old index in {before} is left as it is; delete it when no process uses it any more", err=True)
 
 
 @click.command("index verify")
@@ -96,10 +95,10 @@ def verify(
 ) -> None:
     """Compare the index of a library with its frame embeddings, row by row; nothing is changed.
 
-    Names, by video, the rows that are missing, that are too many, and whose times, metadata or vector differ, and the
-    files whose checksum is not the one that they were written with.
+    Lists, for each video, the rows that are missing, extra, or differ in times, metadata or vector, and the files
+    that no longer match the checksum they were written with.
 
-    Exit code 1 if there is any.
+    The exit code is 1 if there is any difference.
     """
     from pipeline.render.text import counted
 
@@ -115,9 +114,9 @@ def verify(
     wrong = len(found)
     differ = counted(wrong, "video differs", "videos differ")
     remedy = _remedy(found)
-    said = f"{differ}{remedy and '; '}{remedy}" if wrong else "all as it should be"
+    result = f"{differ}{remedy and '; '}{remedy}" if wrong else "no differences"
     whole = f"{counted(comparison.videos, 'video')}, {counted(comparison.segments, 'segment')}"
-    echo(f"{whole}: {said}", err=True)
+    echo(f"{whole}: {result}", err=True)
     if comparison.without_checksum:
         files = counted(comparison.without_checksum, "file has", "files have")
         echo(f"{files} no checksum: written by an older version of momentseek", err=True)
@@ -125,12 +124,12 @@ def verify(
 
 
 def _remedy(differences: Sequence[VideoDifference]) -> str:
-    ways = []
+    steps = []
     if any(difference.file == "changed" for difference in differences):
-        ways.append("remove the videos whose files changed and index them again, or restore the files from a copy")
+        steps.append("remove the videos whose files changed and index them again, or restore the files from a backup")
     if any(difference.missing or difference.extra or difference.different for difference in differences):
-        ways.append("to put it right: momentseek index rebuild")
-    return "; ".join(ways)
+        steps.append("repair the index with: momentseek index rebuild")
+    return "; ".join(steps)
 
 
 def _print(difference: VideoDifference) -> None:
@@ -139,16 +138,16 @@ def _print(difference: VideoDifference) -> None:
     names = ", ".join(map(printable, difference.names)) or ("broken" if difference.problem else "not in the library")
     echo(f"{printable(difference.video_id)} ({names})")
     if difference.file == "changed":
-        echo("  file changed: its checksum is not the one that it was written with")
+        echo("  file changed: its checksum is not the one it was written with")
     elif difference.file == "missing":
-        echo("  file missing: there are no frame embeddings of it")
+        echo("  file missing: the video has no frame embeddings")
     if difference.problem:
         echo(f"  {printable(difference.problem)}")
-    unlike = [f"{key}: {how}" for key, how in (difference.different or {}).items()]
-    for what, rows in (("missing", difference.missing), ("extra", difference.extra), ("different", unlike)):
+    different = [f"{key}: {how}" for key, how in (difference.different or {}).items()]
+    for what, rows in (("missing", difference.missing), ("extra", difference.extra), ("different", different)):
         if rows:
-            more = f" and {len(rows) - _MOST_KEYS} more" if len(rows) > _MOST_KEYS else ""
-            echo(f"  {what} {len(rows)}: {'; '.join(map(printable, rows[:_MOST_KEYS]))}{more}")
+            more = f" and {len(rows) - _MAX_KEYS} more" if len(rows) > _MAX_KEYS else ""
+            echo(f"  {what} {len(rows)}: {'; '.join(map(printable, rows[:_MAX_KEYS]))}{more}")
 
 
 def _refuse_paths(word: str, paths: Sequence[str]) -> None:

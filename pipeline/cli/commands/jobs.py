@@ -28,15 +28,15 @@ __all__ = ["at_address", "clock", "follow_job", "jobs"]
 
 _NO_COMMAND = 127
 _LOG_END_LENGTH = 20_000
-# How Ray begins a job's log; it says nothing of the batch.
-_RAYS_OWN = re.compile(r"Running entrypoint for job |[\d :,-]+\tINFO job_manager\.py:")
+# The lines with which Ray begins a job's log; they do not concern the batch.
+_RAY_LOG_HEADER = re.compile(r"Running entrypoint for job |[\d :,-]+\tINFO job_manager\.py:")
 _COLOURS = {"SUCCEEDED": "green", "FAILED": "red", "STOPPED": "yellow"}
 
 at_address = click.option(
     "--address",
     "-a",
     metavar="URL",
-    help="The cluster's dashboard, as http://head:8265; else RAY_API_SERVER_ADDRESS, else RAY_ADDRESS.",
+    help="URL of the cluster's dashboard, e.g. http://head:8265. Default: RAY_API_SERVER_ADDRESS or RAY_ADDRESS.",
 )
 
 
@@ -49,15 +49,15 @@ def jobs() -> None:
 @at_address
 @as_json
 def list_jobs(*, address: str | None, as_json: bool) -> None:
-    """List the batches that were submitted to a cluster, oldest first."""
+    """List the batches submitted to a cluster, oldest first."""
     from pipeline.render.text import counted, printable
 
-    opened = _open(address)
-    found = opened.jobs()
-    if opened.is_dead():
+    cluster = _open(address)
+    found = cluster.jobs()
+    if cluster.is_dead():
         say(
-            f"warning: {opened.address} says that no machine of the cluster is alive; start Ray there again"
-            " (`ray status` shows its machines)",
+            f"warning: {cluster.address} reports that no machine of the cluster is alive; restart Ray there"
+            " (`ray status` lists the machines)",
             level=logging.WARNING,
         )
     if as_json:
@@ -79,15 +79,15 @@ def list_jobs(*, address: str | None, as_json: bool) -> None:
 @as_json
 @click.pass_context
 def status(ctx: click.Context, *, job_id: str, address: str | None, as_json: bool) -> None:
-    """Say how a batch is doing: its state, its reports so far, and how far it is.
+    """Print the state of a batch, the number of its reports, and its progress.
 
-    Exit code 0 while it runs and where all went well; otherwise that of the batch.
+    The exit code is 0 while the batch runs and if it succeeded; otherwise it is the batch's.
     """
-    opened = _open(address)
-    job = opened.job(job_id)
-    told = [fields for line in opened.log(job_id).splitlines() if (fields := _json_object(line))]
-    counts = dict(Counter(fields["status"] for fields in told if "segments" in fields))
-    progress: dict[str, Any] = next((fields["progress"] for fields in reversed(told) if "progress" in fields), {})
+    cluster = _open(address)
+    job = cluster.job(job_id)
+    objects = [fields for line in cluster.log(job_id).splitlines() if (fields := _json_object(line))]
+    counts = dict(Counter(fields["status"] for fields in objects if "segments" in fields))
+    progress: dict[str, Any] = next((fields["progress"] for fields in reversed(objects) if "progress" in fields), {})
     if as_json:
         print_json({**_fields(job), "reports": counts, "progress": progress})
     else:
@@ -102,12 +102,12 @@ def status(ctx: click.Context, *, job_id: str, address: str | None, as_json: boo
 @as_json
 @click.pass_context
 def logs(ctx: click.Context, *, job_id: str, address: str | None, follow: bool, as_json: bool) -> None:
-    """Print a batch's reports on standard output, and all else that it wrote on standard error."""
-    opened = _open(address)
+    """Print a batch's reports on standard output, and the rest of its log on standard error."""
+    cluster = _open(address)
     if follow:
-        ctx.exit(follow_job(opened, job_id, as_json=as_json))
+        ctx.exit(follow_job(cluster, job_id, as_json=as_json))
     shown = _Reports(None, as_json=as_json)
-    for line in opened.log(job_id).splitlines():
+    for line in cluster.log(job_id).splitlines():
         shown.take(line)
 
 
@@ -115,50 +115,50 @@ def logs(ctx: click.Context, *, job_id: str, address: str | None, follow: bool, 
 @click.argument("job_id", metavar="ID")
 @at_address
 def stop(*, job_id: str, address: str | None) -> None:
-    """Stop a batch. Videos that are done are kept; submitted again, it goes on with the rest."""
-    opened = _open(address)
-    if (job := opened.job(job_id)).has_ended:
-        say(f"{job_id} has ended already: {job.status}")
+    """Stop a batch. Finished videos are kept; submit the batch again to continue."""
+    cluster = _open(address)
+    if (job := cluster.job(job_id)).has_ended:
+        say(f"{job_id} has already ended: {job.status}")
         return
-    say(f"{job_id} is {opened.stop(job_id).status}")
+    say(f"{job_id} is {cluster.stop(job_id).status}")
 
 
-def follow_job(opened: RayJobs, job_id: str, *, as_json: bool) -> int:
-    """Show a job's reports until it ends; the exit code that it ended with."""
+def follow_job(cluster: RayJobs, job_id: str, *, as_json: bool) -> int:
+    """Show a job's reports until it ends, and return its exit code."""
     from pipeline.cli.console.progress_bar import LiveBar
 
     try:
         with LiveBar(0) as bar:
             shown = _Reports(bar, as_json=as_json)
-            job = opened.follow(job_id, shown.take)
+            job = cluster.follow(job_id, shown.take)
     except KeyboardInterrupt:
         if not is_on():
             click.echo(err=True)
         say(
-            f"{job_id} goes on; follow it again: momentseek jobs logs {job_id} --follow; end it: momentseek jobs stop"
-            f" {job_id}"
+            f"{job_id} continues on the cluster; follow it again with: momentseek jobs logs {job_id} --follow; stop it"
+            f" with: momentseek jobs stop {job_id}"
         )
         raise
     code = _exit_code(job)
     say(f"{job_id} {job.status} after {_took(job)}")
     if shown.missed:
         say(
-            f"{shown.missed} of the failed are on this machine and not on the cluster's, where they have to be, at the"
-            " same path"
+            f"{shown.missed} of the failed files exist on this machine but not on the cluster's; copy them there, to"
+            " the same path"
         )
     if job.status == "FAILED" and job.exit_code is None:
-        # It did not come to run; what it wrote says nothing of why.
+        # The job never started, so its log does not explain the failure.
         say(printable_lines(job.message))
     elif job.exit_code == _NO_COMMAND:
-        say("the cluster finds no `python`; start Ray from an activated environment (docs/how-to/jobs.md)")
+        say("the cluster cannot find `python`; start Ray from an activated environment (docs/how-to/jobs.md)")
     return code
 
 
 class _Reports:
-    """Shows the lines of a job's log as `momentseek index` would.
+    """Prints the lines of a job's log as `momentseek index` would.
 
     Attributes:
-        missed: How many names stand for something on this machine, and for nothing on the cluster's.
+        missed: Number of sources that the cluster did not find although they exist on this machine.
     """
 
     def __init__(self, bar: LiveBar | None, *, as_json: bool) -> None:
@@ -176,7 +176,7 @@ class _Reports:
                 return
             report = report_of(fields)
         except (KeyError, TypeError, ValueError):
-            if not _RAYS_OWN.match(line):
+            if not _RAY_LOG_HEADER.match(line):
                 with self._aside(is_error=True):
                     say(printable_lines(line))
             return
@@ -190,7 +190,7 @@ class _Reports:
 
         event = progress_event(fields)
         if self._bar is not None:
-            self._bar.of(int(fields["videos"]))
+            self._bar.set_total(int(fields["videos"]))
             if event is not None:
                 self._bar.update(event, elapsed_seconds=fields.get("elapsed_seconds"))
                 if event.videos_ended >= fields["videos"]:
@@ -201,7 +201,7 @@ class _Reports:
 
 
 def clock(seconds: float | None) -> str:
-    """A time since 1970 as this machine's clock shows it."""
+    """Format a Unix timestamp in local time."""
     return "-" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
@@ -237,18 +237,18 @@ def _json_object(line: str) -> dict[str, Any]:
 
 
 def _why(message: str) -> str:
-    """What Ray says of a job that failed, with the end of its log, of which reports and progress are left out."""
+    """Extract the reason of a failure from Ray's message: its first line, and the log without reports and progress."""
     first, *log = message.splitlines() or [""]
-    # A log that was cut may begin within a line.
+    # A log of the maximum length was cut and may begin in the middle of a line.
     log = log[1:] if len(message) >= _LOG_END_LENGTH else log
-    said = [line for line in log if line.strip() and not _json_object(line) and not _RAYS_OWN.match(line)]
-    return "\n".join([first.partition(", last available logs")[0], *said])
+    value = [line for line in log if line.strip() and not _json_object(line) and not _RAY_LOG_HEADER.match(line)]
+    return "\n".join([first.partition(", last available logs")[0], *value])
 
 
 def _how_far(progress: dict[str, Any]) -> str:
     from pipeline.cli.console.progress_bar import progress_event
 
-    # A job of another version may say other things.
+    # A job of another version may report other fields.
     with suppress(KeyError, TypeError):
         event = progress_event(progress)
         if event is not None:
@@ -284,7 +284,7 @@ def _print_status(job: Job, counts: dict[str, int], progress: dict[str, Any]) ->
         "version": f"momentseek {job.metadata.get('momentseek')}",
     }
     click.echo(job.id)
-    for name, said in lines.items():
-        click.echo(f"  {name:<9}{said}")
+    for name, value in lines.items():
+        click.echo(f"  {name:<9}{value}")
     if job.status == "FAILED":
         say(printable_lines(_why(job.message)))

@@ -19,12 +19,10 @@ __all__ = ["metadata"]
 
 @click.command()
 @selecting
-@click.option("--set", "entries", metavar="NAME=VALUE", multiple=True, help="Set an entry, as camera=gate.")
+@click.option("--set", "entries", metavar="NAME=VALUE", multiple=True, help="Set an entry, e.g. camera=gate.")
 @click.option("--unset", metavar="NAME", multiple=True, help="Remove an entry.")
-@click.option("--dry-run", is_flag=True, help="Print the metadata as it would be, and change nothing.")
-@click.option(
-    "--config", "-c", metavar="NAME_OR_PATH", help="A YAML file, or the name of one that comes with momentseek."
-)
+@click.option("--dry-run", is_flag=True, help="Print the metadata as it would be, but change nothing.")
+@click.option("--config", "-c", metavar="NAME_OR_PATH", help="A YAML file, or the name of a built-in configuration.")
 @in_library
 @as_json
 def metadata(
@@ -46,16 +44,16 @@ def metadata(
     momentseek metadata "cam1/*.mp4" --unset take
     momentseek metadata --where camera=gaet --set camera=gate
 
-    VIDEO is a name, path, URI or id, or a pattern. Values are read as in a CSV manifest: whole and decimal numbers,
-    true and false, else text. Prints the videos whose metadata changed; ended early, the same command goes on from
-    there.
-    """  # noqa: D301 - click knows the character itself, not a backslash and a b
+    VIDEO is a name, path, URI or id, or a pattern. Values are parsed like those of a CSV manifest: whole and decimal
+    numbers, true and false, otherwise text. Prints the videos whose metadata changed. After an interruption, the same
+    command continues.
+    """  # noqa: D301 - click expects the character itself, not a backslash and a b
     from pipeline.render.text import counted
 
     wanted = metadata_of(entries, "--set")
     _refuse_settings(wanted)
     if not (names or where or missing):
-        raise click.UsageError("name the videos, or select them by --where")
+        raise click.UsageError("name the videos, or select them with --where")
     with require_library(library, config) as opened:
         records = selected(opened, names, where, missing=missing).records
         if not (wanted or unset):
@@ -65,18 +63,18 @@ def metadata(
     _print(changed, as_json=as_json)
     would = "would be " if dry_run else ""
     same = len(records) - len(changed)
-    unchanged = f", {same} had it so already" if same else ""
+    unchanged = f", {same} unchanged" if same else ""
     echo(f"{counted(len(changed), 'video')} {would}changed{unchanged}", err=True)
 
 
 def _refuse_settings(entries: Iterable[str]) -> None:
-    """Of other commands, `--set` overrides settings; one that is meant so must not end up in the metadata."""
+    """Reject names of settings: in other commands `--set` overrides settings, which must not end up in the metadata."""
     from pipeline.run_config import RunConfig
 
     for name in entries:
         if name.partition(".")[0] in RunConfig.model_fields and "." in name:
             raise click.UsageError(
-                f"--set {name}: this is a setting, and here --set changes metadata; give settings by --config"
+                f"--set {name}: this is a setting, but here --set changes metadata; give settings in a --config file"
             )
 
 

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 __all__ = ["remove"]
 
-_MOST_LISTED = 20
-_MOVED = "a file that was moved counts as missing until its new place is indexed"
+_MAX_LISTED = 20
+_MOVED = "a moved file counts as missing until its new path is indexed"
 
 
 @click.command()
 @selecting
 @click.option("--dry-run", is_flag=True, help="Print which videos would be removed, and remove nothing.")
 @click.option(
-    "--yes", "-y", is_flag=True, help="Do not ask before several videos that were not named singly are removed."
+    "--yes", "-y", is_flag=True, help="Do not ask for confirmation before removing several videos matched by a filter."
 )
 @configured
 @in_library
@@ -52,15 +52,15 @@ def remove(
     momentseek remove --where camera=gate --missing
 
     VIDEO is a name, path, URI or id, or a pattern: one without / is matched with file names, any other with whole
-    paths, and ** is any number of folders. With --where and --missing, only those of them go that fit; without VIDEO,
-    all that fit. --missing takes videos of which no file is left: make sure first that all disks are mounted, and that
-    files that were moved are indexed at their new places: until then, such a video counts as missing.
+    paths, and ** matches any number of folders. --where and --missing restrict the selection; without VIDEO, they
+    select from all videos. --missing selects the videos of which no file is left. Before you use it, make sure that
+    all disks are mounted, and that moved files are indexed at their new paths: until then, they count as missing.
 
-    Prints a receipt for each: what was removed, and what was still found of it afterwards, which is nothing. Ended
-    early, it can be run again by the video's id.
-    """  # noqa: D301 - click knows the character itself, not a backslash and a b
+    Prints a receipt for each video: what was removed, and what was still found of it afterwards, which is nothing.
+    After an interruption, repeat the command with the video's id.
+    """  # noqa: D301 - click expects the character itself, not a backslash and a b
     if not (names or where or missing):
-        raise click.UsageError("name the videos, or select them by --where or --missing")
+        raise click.UsageError("name the videos, or select them with --where or --missing")
     with require_library(library, config, overrides) as opened:
         video_ids, unnamed = _videos_to_remove(opened, names, where, missing=missing)
         if dry_run:
@@ -77,9 +77,9 @@ def remove(
 def _videos_to_remove(
     library: Library, names: Sequence[str], where: Sequence[str], *, missing: bool
 ) -> tuple[list[str], list[VideoRecord]]:
-    """Select the videos to remove: all ids, and the records of those that were not named singly.
+    """Select the videos to remove: all ids, and the records of those that no name matches alone.
 
-    All are looked up before anything is removed: a wrong name removes nothing.
+    All names are looked up before anything is removed, so that a wrong name removes nothing.
     """
     from pipeline.errors import QueryError
     from pipeline.search.filters.video_names import is_pattern
@@ -96,7 +96,7 @@ def _videos_to_remove(
         try:
             ids.append(library.find_removable(name))
         except QueryError:
-            if not is_pattern(name) or _goes_by(library, name):
+            if not is_pattern(name) or _is_video_name(library, name):
                 raise
             matched = library.select(name).records
             unnamed.update({record.video_id: record for record in matched})
@@ -105,8 +105,8 @@ def _videos_to_remove(
     return list(dict.fromkeys(ids)), [record for video_id, record in unnamed.items() if video_id not in singly]
 
 
-def _goes_by(library: Library, name: str) -> bool:
-    """Whether a video goes by a name that looks like a pattern."""
+def _is_video_name(library: Library, name: str) -> bool:
+    """Whether a name that looks like a pattern is the name of a video."""
     from pipeline.errors import QueryError
 
     try:
@@ -120,25 +120,28 @@ def _warn_of_lost_folders(records: Sequence[VideoRecord]) -> None:
     folders = lost_folders(records)
     if folders:
         more = f" and {len(folders) - 3} more" if len(folders) > 3 else ""
-        echo(f"warning: not there: {', '.join(folders[:3])}{more}; if a disk is not mounted, mount it first", err=True)
+        echo(
+            f"warning: missing folders: {', '.join(folders[:3])}{more}; if a disk is not mounted, mount it first",
+            err=True,
+        )
 
 
 def _confirm(unnamed: Sequence[VideoRecord]) -> None:
-    for record in unnamed[:_MOST_LISTED]:
+    for record in unnamed[:_MAX_LISTED]:
         echo(f"  {record.video_id}  {record.last_name}", err=True)
-    if len(unnamed) > _MOST_LISTED:
-        echo(f"  and {len(unnamed) - _MOST_LISTED} more", err=True)
+    if len(unnamed) > _MAX_LISTED:
+        echo(f"  and {len(unnamed) - _MAX_LISTED} more", err=True)
     try:
-        agreed = click.confirm(f"Remove these {len(unnamed)} videos from the library?", err=True)
+        is_confirmed = click.confirm(f"Remove these {len(unnamed)} videos from the library?", err=True)
     except (click.Abort, OSError):
-        # The question's line is still open.
+        # End the line of the question.
         echo(err=True)
         complain(
-            f"error: {len(unnamed)} videos would be removed, and nobody answered; nothing was removed: add --yes, or"
-            " look first with --dry-run"
+            f"error: {len(unnamed)} videos would be removed, but there was no confirmation; nothing was removed: add"
+            " --yes, or use --dry-run to see the list"
         )
         raise click.exceptions.Exit(2) from None
-    if not agreed:
+    if not is_confirmed:
         echo("no video was removed", err=True)
         raise click.exceptions.Exit(1)
 

@@ -31,24 +31,24 @@ def runs(
     """List the runs of a library, or show one.
 
     \b
-    momentseek runs                       id, time, outcome, videos and rate of each
-    momentseek runs show                  the latest
-    momentseek runs show ID --json        all that is known of it
-    """  # noqa: D301 - click knows the character itself, not a backslash and a b
+    momentseek runs                       id, time, outcome, videos and rate of each run
+    momentseek runs show                  the latest run
+    momentseek runs show ID --json        the whole report of a run
+    """  # noqa: D301 - click expects the character itself, not a backslash and a b
     if ctx.invoked_subcommand is not None:
         ctx.obj = (library, config, overrides, as_json)
         return
     from pipeline.render.text import counted
 
-    with require_library(library, config, overrides) as opened:
-        found = list(opened.runs())
+    with require_library(library, config, overrides) as handle:
+        reports = list(handle.runs())
     if as_json:
-        for report in found:
+        for report in reports:
             print_json(_summary_fields(report))
         return
-    if found:
-        print_table(_HEADER, [_row(report) for report in found], right=range(3, 11))
-    echo(counted(len(found), "run"), err=True)
+    if reports:
+        print_table(_HEADER, [_row(report) for report in reports], right=range(3, 11))
+    echo(counted(len(reports), "run"), err=True)
 
 
 @runs.command()
@@ -69,12 +69,12 @@ def show(
     """Show one run of a library: the latest, unless an ID is given."""
     from pipeline.runs.page_file import RunPages
 
-    before = ctx.obj
-    with require_library(library or before[0], config or before[1], [*before[2], *overrides]) as opened:
-        log = opened.runs()
+    of_group = ctx.obj
+    with require_library(library or of_group[0], config or of_group[1], [*of_group[2], *overrides]) as handle:
+        log = handle.runs()
         report = log.read(run_id) if run_id is not None else log.latest()
-        page = RunPages(opened.config.library).address(report.run_id)
-    if as_json or before[3]:
+        page = RunPages(handle.config.library).address(report.run_id)
+    if as_json or of_group[3]:
         print_json(report.model_dump(mode="json"))
     else:
         _print(report, page)
@@ -82,8 +82,8 @@ def show(
 
 def _summary_fields(report: RunReport) -> dict[str, Any]:
     fields = ("run_id", "job_id", "outcome", "problem", "started_at", "updated_at", "elapsed_seconds", "sources")
-    said = report.model_dump(mode="json", include={*fields, "counts", "video_seconds"})
-    return {**said, "rate": report.rate}
+    value = report.model_dump(mode="json", include={*fields, "counts", "video_seconds"})
+    return {**value, "rate": report.rate}
 
 
 def _row(report: RunReport) -> list[str]:
@@ -106,7 +106,7 @@ def _rate(report: RunReport) -> str:
 def _print(report: RunReport, page: str) -> None:
     from pipeline.render.text import counted, printable
 
-    counts = ", ".join(f"{count} {status}" for status, count in report.counts.items() if count) or "none ended"
+    counts = ", ".join(f"{count} {status}" for status, count in report.counts.items() if count) or "none finished"
     lines = [
         ("run", report.run_id + (f" (job {report.job_id})" if report.job_id else "")),
         ("outcome", report.outcome + (f": {report.problem}" if report.problem else "")),
@@ -120,8 +120,8 @@ def _print(report: RunReport, page: str) -> None:
         ("encoder", report.encoder),
         ("page", page),
     ]
-    for name, said in lines:
-        echo(f"{name:<10}{printable(said)}")
+    for name, value in lines:
+        echo(f"{name:<10}{printable(value)}")
     for title, causes in (("failed", report.failures), ("partial", report.damage)):
         _print_causes(title, causes)
 
@@ -130,4 +130,4 @@ def _print_causes(title: str, causes: Sequence[Cause]) -> None:
     from pipeline.render.text import printable
 
     for cause in causes:
-        echo(f"{title:<10}{cause.videos} x {printable(cause.cause)}, as {printable(cause.examples[0].uri)}")
+        echo(f"{title:<10}{cause.videos} x {printable(cause.cause)}, for example {printable(cause.examples[0].uri)}")

@@ -1,4 +1,4 @@
-"""`momentseek search`: answer questions with moments."""
+"""`momentseek search`: find the moments that answer a question."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ __all__ = ["search"]
 
 @click.command(cls=OrderedCommand)
 @question_options
-@click.option("--explain", is_flag=True, help="Say how the answer came to be.")
-@click.option("--sheet", type=click.Path(dir_okay=False, path_type=Path), help="Draw the moments on one PNG picture.")
-@click.option("--clips", type=click.Path(file_okay=False, path_type=Path), help="Write each moment as MP4 here.")
+@click.option("--explain", is_flag=True, help="Also explain how the answer was found.")
+@click.option("--sheet", type=click.Path(dir_okay=False, path_type=Path), help="Draw the moments into this PNG file.")
+@click.option(
+    "--clips", type=click.Path(file_okay=False, path_type=Path), help="Write each moment as MP4 to this folder."
+)
 @configured
 @in_library
 @as_json
@@ -48,17 +50,17 @@ def search(
     momentseek search --like gate.mp4@1:12.5 --per-video 1
     momentseek search --none "a person" --from 2026-11-20 --to 2026-11-21T06:00
 
-    Scores are between 0 and 1 and mean the same for all questions: what scores less than --min-score is no answer.
-    Times are on the video's playback clock, as a player shows them, and may be written 75.5, 1:15.5 or 0:01:15.5; ± is
-    shown where an end is uncertain by more than half a second. Clips begin and end exactly where the moment does; they
-    are encoded anew, with the video's sound. Where nothing matches it says so, and the exit code is 0.
-    docs/how-to/search.md has more.
-    """  # noqa: D301 - click knows the character itself, not a backslash and a b
+    Scores range from 0 to 1 and mean the same for all questions; moments below --min-score are left out.
+    Times are playback times, as a player shows them, written as 75.5, 1:15.5 or 0:01:15.5. A ± marks a start or an end
+    that is uncertain by more than half a second. Clips start and end exactly with the moment; they are re-encoded,
+    with the video's sound. If nothing matches, a message says so and the exit code is 0.
+    See docs/how-to/search.md.
+    """  # noqa: D301 - click expects the character itself, not a backslash and a b
     if question.lines is not None and (sheet is not None or clips is not None):
-        raise click.UsageError("--queries prints answers alone; draw --sheet and write --clips for one question each")
+        raise click.UsageError("--queries only prints answers; use --sheet and --clips with one question at a time")
     if question.query is not None and question.query.none and (sheet is not None or clips is not None):
         raise click.UsageError(
-            "--none lists what is without a moment; there is nothing for --sheet and --clips to show"
+            "--none lists stretches without a moment; there is nothing for --sheet and --clips to show"
         )
     with require_library(library, config, overrides) as opened:
         if question.query is None:
@@ -68,8 +70,8 @@ def search(
         _print(answer, opened, explained=explain, as_json=as_json)
         if sheet is not None:
             _draw(opened, answer, sheet)
-        is_whole, said = (True, []) if clips is None else _export(opened, answer, clips)
-        warn_of_problems(opened.indexed_videos, known=said)
+        is_whole, reported = (True, []) if clips is None else _export(opened, answer, clips)
+        warn_of_problems(opened.indexed_videos, known=reported)
     if answer.query.none:
         say_what_was_sampled(answer)
     else:
@@ -79,7 +81,7 @@ def search(
 
 
 def _complain_of_broken(answer: Answer) -> bool:
-    """Report the videos that could not be searched, as their files are broken; whether there is any."""
+    """Report the videos that could not be searched because their files are broken; return whether there are any."""
     broken = [skipped for skipped in answer.explanation.skipped if skipped.is_broken]
     for skipped in broken:
         complain(f"error: not searched: {skipped.why}")
@@ -104,7 +106,7 @@ def _print(answer: Answer, library: Library, *, explained: bool, as_json: bool) 
 
 
 def _prompts(library: Library) -> tuple[str, ...]:
-    """Templates of texts; an encoder of another package takes texts as they are."""
+    """Prompt templates that texts are put into; an encoder of another package takes texts unchanged."""
     prompts: tuple[str, ...] = getattr(library.config.encoder, "prompts", ("{}",))
     return prompts
 
@@ -119,12 +121,12 @@ def _whole(answer: Answer, library: Library, *, explained: bool) -> dict[str, An
 
 
 def _answer_lines(library: Library, question: QuestionInput, *, explained: bool) -> None:
-    """Answer many questions, each as soon as it is read: a program may wait for an answer before it asks the next."""
+    """Answer questions line by line, without reading ahead: a program may await an answer before the next question."""
     from pipeline.errors import MomentseekError
     from pipeline.render.text import counted
     from pipeline.search import as_query, read_query
 
-    # What is wrong with the library is no fault of a question.
+    # Load the search first, so that a fault of the library is not reported as one of a question.
     library.searcher()
     failed = 0
     for number, line in enumerate(question.lines or (), 1):
@@ -159,7 +161,7 @@ def _draw(library: Library, answer: Answer, path: Path) -> None:
 
 
 def _export(library: Library, answer: Answer, folder: Path) -> tuple[bool, list[str]]:
-    """Write the clips; whether all could be written, and why some could not."""
+    """Write the clips; return whether all could be written, and the problems of those that could not."""
     from pipeline.errors import VideoError
     from pipeline.export import clip_name, export_clip
     from pipeline.render.text import counted, printable

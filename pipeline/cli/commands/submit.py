@@ -1,4 +1,4 @@
-"""`momentseek submit`: a batch for a Ray cluster."""
+"""`momentseek submit`: submit a batch to a Ray cluster."""
 
 from __future__ import annotations
 
@@ -28,12 +28,22 @@ __all__ = ["submit"]
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCES...")
 @at_address
 @in_library
-@click.option("--set", "overrides", metavar="NAME=VALUE", multiple=True, help="Override a setting, as sampling.fps=2.")
+@click.option(
+    "--set", "overrides", metavar="NAME=VALUE", multiple=True, help="Override a setting, e.g. sampling.fps=2."
+)
 @click.option("--follow", "-f", is_flag=True, help="Show the batch's reports until it ends, and exit with its code.")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent and an estimate of the time; send nothing.")
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="For --dry-run: how many times real time.")
 @click.option(
-    "--env", "variables", metavar="NAME[=VALUE]", multiple=True, help="Pass a variable, from here or with this value."
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    help="With --dry-run: the assumed speed, in multiples of real time.",
+)
+@click.option(
+    "--env",
+    "variables",
+    metavar="NAME[=VALUE]",
+    multiple=True,
+    help="Pass an environment variable, with this value or its value here.",
 )
 @click.option("--pip", "installs", is_flag=True, help="Let Ray install the packages that the batch needs.")
 @as_json
@@ -53,14 +63,14 @@ def submit(
     installs: bool,
     as_json: bool,
 ) -> None:
-    """Index videos on a Ray cluster, by its Jobs API; CONFIG is a file or a name, as "default".
+    """Index videos on a Ray cluster through its Jobs API. CONFIG is a file or a built-in name such as "default".
 
-    Videos and library are named as the cluster's machines see them; relative paths are made absolute here. Lists,
-    manifests and a small model's files are read here, and go along.
-    Prints the job's id, which is always the same for the same batch: what runs already is not started twice, and with
-    --follow is followed.
+    Give videos and library as the cluster's machines see them; relative paths are made absolute on this machine.
+    Lists, manifests and the files of a small model are read here and sent with the batch.
+    Prints the job's id, which is always the same for the same batch: a batch that is already running is not started a
+    second time; --follow then shows its reports.
 
-    Exit code 0 if the batch runs; with --follow, that of the batch.
+    The exit code is 0 once the batch runs; with --follow, it is the batch's.
     """
     from pipeline.submission.address import address_of
 
@@ -82,7 +92,7 @@ def submit(
 
 
 def _gpus(address: str | None) -> float | None:
-    """How many GPUs the cluster has; None where none is named, or it does not say."""
+    """Number of GPUs in the cluster; None if no cluster is given, or it does not report it."""
     from pipeline.errors import ConfigError, ExecutionError
     from pipeline.submission.address import address_of
     from pipeline.submission.client import RayJobs
@@ -93,7 +103,7 @@ def _gpus(address: str | None) -> float | None:
         if address is not None:
             raise
     except ExecutionError as error:
-        say(f"the cluster could not be asked for its GPUs: {error}", level=logging.WARNING)
+        say(f"the number of the cluster's GPUs is unknown: {error}", level=logging.WARNING)
     return None
 
 
@@ -106,7 +116,7 @@ def _batch(config: RunConfig, sources: Sequence[str], variables: Sequence[str], 
     from pipeline.submission.bundle import JobBatch
     from pipeline.submission.model_files import job_model
 
-    # A job joins the cluster that runs it, whatever cluster the configuration is used with elsewhere.
+    # A job joins the cluster that runs it, whatever cluster the configuration names.
     own = config.execution.model_copy(update={"address": None})
     config = with_absolute_paths(config.model_copy(update={"execution": own}))
     model = job_model(config.encoder, config.library)
@@ -128,12 +138,12 @@ def _batch(config: RunConfig, sources: Sequence[str], variables: Sequence[str], 
 def _variable(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not name or (not equals and name not in os.environ):
-        raise click.UsageError(f"--env {name!r}: there is no such variable here; set it, or write NAME=VALUE")
+        raise click.UsageError(f"--env {name!r}: this variable is not set here; set it, or write NAME=VALUE")
     return name, value if equals else os.environ[name]
 
 
 def _submitted(jobs: RayJobs, batch: JobBatch, config: RunConfig, *, is_quiet: bool, as_json: bool) -> str:
-    """Submit, say so, and return the job's id."""
+    """Submit the batch, print a message, and return the job's id."""
     from pipeline.cli.commands.jobs import clock
     from pipeline.render.text import printable
     from pipeline.uris import public_name
@@ -146,19 +156,19 @@ def _submitted(jobs: RayJobs, batch: JobBatch, config: RunConfig, *, is_quiet: b
     elif not is_quiet:
         click.echo(job.id)
     if submitted.is_new:
-        said = f"submitted {job.id} to {address}"
+        message = f"submitted {job.id} to {address}"
         if batch.needed:
-            said += f"; not sent, and to be there on its machines: {printable(', '.join(batch.needed))}"
+            message += f"; not sent, and must exist on its machines: {printable(', '.join(batch.needed))}"
         if batch.installs:
-            said += "; Ray installs the packages first, which takes minutes"
+            message += "; Ray first installs the packages, which takes minutes"
     else:
-        said = f"{job.id} is running already, since {clock(job.started_seconds)}; nothing was submitted"
-    say(said if is_quiet else f"{said}; follow it: momentseek jobs logs {job.id} --follow")
+        message = f"{job.id} is already running, since {clock(job.started_seconds)}; nothing was submitted"
+    say(message if is_quiet else f"{message}; follow it with: momentseek jobs logs {job.id} --follow")
     return job.id
 
 
 def _check_writer(jobs: RayJobs, batch: JobBatch, config: RunConfig) -> None:
-    """Milvus Lite lets one process in at a time; a second batch would fail as soon as it began."""
+    """Refuse a second batch on a Milvus Lite index, which allows one process at a time: it would fail at its start."""
     from pipeline.errors import ExecutionError
 
     if config.index.backend != "milvus" or "://" in (config.index.uri or ""):
@@ -167,6 +177,6 @@ def _check_writer(jobs: RayJobs, batch: JobBatch, config: RunConfig) -> None:
         others = not job.id.startswith(batch.base_id) and not job.has_ended
         if others and job.metadata.get("library") == batch.public_library:
             raise ExecutionError(
-                f"{job.id} is writing the library {batch.public_library!r}, and Milvus Lite lets one batch in at a"
+                f"{job.id} is writing the library {batch.public_library!r}, and Milvus Lite allows one batch at a"
                 " time; wait for it, stop it, or set index.uri to a Milvus server"
             )

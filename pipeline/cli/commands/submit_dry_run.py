@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["show_dry_run"]
 
-_LOOKED_AT = 200
+_MAX_PROBED_VIDEOS = 200
 _USUAL_DIMENSION = 512
-# Where a strategy takes frames, or makes segments, by what is shown, their number is not known beforehand.
+# Assumed for strategies that choose frames, or form segments, by content: their number is not known in advance.
 _USUAL_FRAMES_PER_SECOND = 1.0
 _USUAL_ROWS_PER_SECOND = 0.25
 _NOT_INCLUDED = "not included: starting the job and Ray's processes, and loading the model, which can take minutes"
@@ -30,32 +30,32 @@ _NOT_INCLUDED = "not included: starting the job and Ray's processes, and loading
 def show_dry_run(
     config: RunConfig, batch: JobBatch, *, real_time: float | None, gpus: float | None, as_json: bool
 ) -> None:
-    """Print what would be sent, how much video it is as far as it is here, and what it may take.
+    """Print what would be sent, how much of the video is on this machine, and an estimate of time and storage.
 
     Args:
-        config: As it is here.
-        batch: Made of it.
-        real_time: Seconds of video that are worked off in a second; None for what is known here.
-        gpus: How many the cluster has; None where that is not known.
-        as_json: For programs.
+        config: The configuration as loaded on this machine.
+        batch: The batch made from it.
+        real_time: Assumed speed, as seconds of video per second; None to estimate it.
+        gpus: Number of GPUs in the cluster; None if unknown.
+        as_json: Print JSON.
     """
     here, elsewhere = _found(batch)
-    looked_at = _looked_at(config, here[:: max(1, len(here) // _LOOKED_AT)][:_LOOKED_AT])
+    probed = _probed(config, here[:: max(1, len(here) // _MAX_PROBED_VIDEOS)][:_MAX_PROBED_VIDEOS])
     known, basis = _rate(config, real_time)
-    estimate = _estimate(config, looked_at, videos=len(here), real_time=known)
+    estimate = _estimate(config, probed, videos=len(here), real_time=known)
     caveats = [] if real_time else list(_caveats(config, known, gpus))
     if as_json:
-        said = {"estimate": asdict(estimate), "rates": basis, "caveats": caveats, "not_here": elsewhere}
-        print_json({**_sent(batch), **said})
+        fields = {"estimate": asdict(estimate), "rates": basis, "caveats": caveats, "not_here": elsewhere}
+        print_json({**_sent(batch), **fields})
         return
     _print_sent(batch)
-    _print_estimate(estimate, basis, looked_at=len(looked_at), not_here=elsewhere)
-    for caveat in caveats if looked_at else ():
+    _print_estimate(estimate, basis, probed=len(probed), not_here=elsewhere)
+    for caveat in caveats if probed else ():
         click.echo(f"{'':<10}{caveat}")
 
 
 def _rate(config: RunConfig, real_time: float | None) -> tuple[float | None, str]:
-    """How many times real time, where somebody has said it or a run of the library has shown it, and which of these."""
+    """The speed in multiples of real time, if it was given or an earlier run shows it, and where it comes from."""
     from pipeline.submission.estimate import MEASURED
 
     if real_time:
@@ -67,7 +67,7 @@ def _rate(config: RunConfig, real_time: float | None) -> tuple[float | None, str
 
 
 def _largest_run(config: RunConfig) -> RunReport | None:
-    """Of the library's finished runs with this sampling, that of most video: starting up counts least in it."""
+    """The library's finished run with this sampling and the most video: start-up distorts its rate least."""
     from pipeline.errors import StoreError
     from pipeline.runs.log import RunLog
 
@@ -80,23 +80,23 @@ def _largest_run(config: RunConfig) -> RunReport | None:
 
 
 def _caveats(config: RunConfig, known: float | None, gpus: float | None) -> Iterator[str]:
-    """What a measured rate does not say of this batch."""
+    """List the ways in which a measured rate may not apply to this batch."""
     from pipeline.plugins import Plugin
     from pipeline.submission.estimate import MEASURED
 
     if known is not None:
         return
-    yield "the library has no earlier run here to go by; after one, or with --rate, the time is that of your machines"
+    yield "the library has no earlier run on this machine; for a time that fits your machines, give --rate"
     model = config.encoder.reference if isinstance(config.encoder, Plugin) else config.encoder.model
     if model != MEASURED.model:
-        yield f"the rate is that of {MEASURED.model}; none was measured for {model}"
+        yield f"the rate was measured for {MEASURED.model}, and none for {model}"
     if gpus:
-        have = "a GPU" if gpus == 1 else f"{gpus:g} GPUs"
-        yield f"the cluster has {have}, and no rate was measured on one: the time is that without"
+        count = "a GPU" if gpus == 1 else f"{gpus:g} GPUs"
+        yield f"the cluster has {count}, but the rate was measured without one"
 
 
 def _found(batch: JobBatch) -> tuple[list[str], int]:
-    """The videos that are on this machine, and how many names stand for what is not; the network isn't asked."""
+    """The videos on this machine, and the number of sources that are elsewhere; the network is not used."""
     from pipeline.sources import expand
     from pipeline.uris import is_remote
 
@@ -107,8 +107,8 @@ def _found(batch: JobBatch) -> tuple[list[str], int]:
     return here, len(names) - len(near) + len(found) - len(here)
 
 
-def _looked_at(config: RunConfig, paths: Sequence[str]) -> list[Measured]:
-    """What the containers of some videos say; those that cannot be read or do not say are left out."""
+def _probed(config: RunConfig, paths: Sequence[str]) -> list[Measured]:
+    """Read durations and sizes from some videos' containers; videos that are unreadable or lack them are left out."""
     from pipeline.errors import VideoError
     from pipeline.submission.estimate import Measured
     from pipeline.video import make_decoder
@@ -126,12 +126,12 @@ def _looked_at(config: RunConfig, paths: Sequence[str]) -> list[Measured]:
     return measured
 
 
-def _estimate(config: RunConfig, looked_at: Sequence[Measured], *, videos: int, real_time: float | None) -> Estimate:
+def _estimate(config: RunConfig, probed: Sequence[Measured], *, videos: int, real_time: float | None) -> Estimate:
     from pipeline.submission.estimate import estimate
 
     return estimate(
         videos,
-        looked_at,
+        probed,
         frames_per_second=_frames_per_second(config.sampling),
         rows_per_second=_rows_per_second(config.segmentation),
         dimension=_dimension(config),
@@ -152,7 +152,7 @@ def _rows_per_second(segmentation: Any) -> float:
 
 
 def _dimension(config: RunConfig) -> int:
-    """Length of the model's embeddings; the usual one where its files are the cluster's alone or it is a plugin."""
+    """Dimension of the model's embeddings; the usual one for a plugin, or if only the cluster has the model's files."""
     from pipeline.encode.architecture import architecture_of
     from pipeline.errors import ConfigError
     from pipeline.plugins import Plugin
@@ -185,44 +185,45 @@ def _print_sent(batch: JobBatch) -> None:
     lines = {
         "id": batch.base_id,
         "runs": batch.entrypoint,
-        "library": f"{printable(batch.public_library)}, as the cluster sees it",
+        "library": f"{printable(batch.public_library)} (a path or URI on the cluster)",
         "sources": f"{batch.named} named",
-        "code": f"momentseek {batch.version} (pipeline, jobs)",
         "files": files,
         "model": _model(batch),
         "env": ", ".join(sorted(batch.environment)) or "none",
         "packages": f"installed by Ray: {', '.join(batch.requirements)}"
         if batch.installs
-        else "the cluster's own, checked",
+        else "those of the cluster, which are checked",
     }
-    for name, said in lines.items():
-        click.echo(f"{name:<10}{said}")
+    for name, value in lines.items():
+        click.echo(f"{name:<10}{value}")
 
 
 def _model(batch: JobBatch) -> str:
     from pipeline.render.text import printable
 
     if batch.needed:
-        return f"not sent, and to be there on the cluster's machines: {printable(', '.join(batch.needed))}"
-    return "sent along, and kept in the library" if batch.model else "the cluster's own, or downloaded there"
+        return f"not sent; must exist on the cluster's machines: {printable(', '.join(batch.needed))}"
+    return (
+        "sent with the batch, and stored in the library" if batch.model else "that of the cluster, or downloaded there"
+    )
 
 
-def _print_estimate(estimate: Estimate, basis: str, *, looked_at: int, not_here: int) -> None:
+def _print_estimate(estimate: Estimate, basis: str, *, probed: int, not_here: int) -> None:
     from pipeline.render.text import counted
     from pipeline.timecode import format_seconds
 
-    extent = f"{estimate.videos} here"
+    extent = f"{estimate.videos} on this machine"
     if not_here:
-        extent += f"; {not_here} more are not on this machine and are not counted below"
+        extent += f"; {not_here} more are elsewhere and are not counted below"
     click.echo(f"{'videos':<10}{extent}")
-    if not looked_at:
-        click.echo(f"{'estimate':<10}none: no video that can be read is on this machine")
+    if not probed:
+        click.echo(f"{'estimate':<10}none: no readable video is on this machine")
         return
     whole = f"{format_seconds(round(estimate.video_seconds))[:-4]} of video, {counted(estimate.frames, 'frame')}"
-    if looked_at < estimate.videos:
-        whole += f", reckoned from the {looked_at} that were looked at"
+    if probed < estimate.videos:
+        whole += f", extrapolated from {probed} of them"
     click.echo(f"{'length':<10}{whole}")
-    click.echo(f"{'time':<10}{format_seconds(round(estimate.work_seconds))[:-4]} by {basis}")
+    click.echo(f"{'time':<10}{format_seconds(round(estimate.work_seconds))[:-4]} according to {basis}")
     click.echo(f"{'':<10}{_NOT_INCLUDED}")
     click.echo(f"{'storage':<10}{_size(estimate.store_bytes)} of embeddings, {_size(estimate.index_bytes)} of index")
 

@@ -1,4 +1,4 @@
-"""`momentseek trust`: accept what a received library names outside itself."""
+"""`momentseek trust`: trust the external references of a library received from somebody else."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ __all__ = ["trust"]
 def trust(*, library: str | None, lists: bool, revoke: bool, as_json: bool) -> None:
     """Trust the outside references of a library's configuration.
 
-    A library that you received may name a Milvus server, the environment variable that holds its token, model files,
-    network settings, or samplers and encoders of other packages, which are programs: importing them runs them.
-    momentseek uses such settings only if you set them yourself or trust them. This command prints
-    them and trusts them, on this machine and for you alone; if they change, the library has to be trusted again.
+    A library from somebody else may refer to a Milvus server, the environment variable that holds its token, model
+    files, network settings, or samplers and encoders of other packages, which are programs: importing them runs them.
+    momentseek uses such settings only if you set them yourself or trust them. This command prints the settings and
+    trusts them, on this machine and for you alone; if they change, you have to trust the library again.
 
-    Libraries that you index yourself are trusted without it.
+    Libraries that you index yourself need no such step.
     """
     if lists == (library is not None) or (lists and revoke):
-        raise click.UsageError("name one library, or use --list")
+        raise click.UsageError("give one library, or use --list")
     if library is None:
         _list(as_json=as_json)
     elif revoke:
@@ -56,7 +56,7 @@ def _trust(library: str, *, as_json: bool) -> None:
     if settings:
         click.echo(f"the library {printable(library)} is trusted with these settings", err=True)
     else:
-        click.echo(f"the library {printable(library)} names nothing outside itself; it needs no trust", err=True)
+        click.echo(f"the library {printable(library)} refers to nothing outside itself; it needs no trust", err=True)
 
 
 def _revoke(library: str, *, as_json: bool) -> None:
@@ -104,5 +104,5 @@ def _configuration(library: str) -> RunConfig:
 
     saved = read_library_file(library)
     if saved is None:
-        raise QueryError(f"there is no library {library!r}; name a folder that holds a library.yaml")
+        raise QueryError(f"there is no library {library!r}; give a folder that contains a library.yaml")
     return saved.config

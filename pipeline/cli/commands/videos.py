@@ -39,12 +39,12 @@ def videos(
 ) -> None:
     """List the videos of a library, or those that VIDEO (names or patterns), --where and --missing select.
 
-    Exit code 1 if the file of one cannot be read; the others are listed.
+    The exit code is 1 if the file of a video cannot be read; the others are still listed.
     """
     with require_library(library, config, overrides) as opened:
         if failed:
             if names or where or missing:
-                raise click.UsageError("--failed lists all failed sources; leave out what selects videos")
+                raise click.UsageError("--failed lists all failed sources; leave out VIDEO, --where and --missing")
             _print_failures(opened.failures(), as_json=as_json)
             return
         records: Sequence[VideoRecord]
@@ -97,5 +97,5 @@ def _print_failures(failures: Sequence[FailedSource], *, as_json: bool) -> None:
     rows = [[failure.failed_at, printable(failure.source.uri), printable(failure.problem)] for failure in failures]
     if rows:
         print_table(["failed at", "source", "why"], rows)
-    again = "; try again by: momentseek index --retry-failed" if rows else ""
+    again = "; retry them with: momentseek index --retry-failed" if rows else ""
     click.echo(f"{counted(len(rows), 'failed source')}{again}", err=True)

@@ -15,18 +15,18 @@ __all__ = ["print_absences", "say_what_was_sampled"]
 
 
 def print_absences(answer: Answer) -> None:
-    """The stretches as a table; "whole" marks those of videos in which nothing answers at all."""
+    """Print the stretches as a table; "whole" marks a stretch that is a whole video."""
     from pipeline.render.text import file_name, printable, score_text, time_text
     from pipeline.timecode import format_seconds
 
-    # A file name says too little where several videos have it.
-    places: dict[str, set[str]] = {}
+    # Videos with the same file name are shown with their whole paths.
+    uris: dict[str, set[str]] = {}
     for absence in answer.absences:
-        places.setdefault(file_name(absence.uri), set()).add(absence.uri)
+        uris.setdefault(file_name(absence.uri), set()).add(absence.uri)
     rows = []
     for rank, one in enumerate(answer.absences, answer.first_rank):
         name = file_name(one.uri)
-        shown = name if len(places[name]) == 1 else printable(one.uri)
+        shown = name if len(uris[name]) == 1 else printable(one.uri)
         rows.append(
             [
                 str(rank),
@@ -47,7 +47,7 @@ def print_absences(answer: Answer) -> None:
 
 
 def say_what_was_sampled(answer: Answer) -> None:
-    """Say on standard error what the stretches are of, and what was not looked at."""
+    """Print on standard error what the stretches were searched for, and which videos were not searched."""
     from pipeline.render.text import counted, printable
 
     explanation = answer.explanation
@@ -56,18 +56,18 @@ def say_what_was_sampled(answer: Answer) -> None:
     if not answer.videos:
         hint = f": {printable(explanation.hint)}" if explanation.hint else ""
         filters = printable(explanation.filters or "none")
-        echo(f"no video could be looked at for the absence of {question!r} (filters: {filters}){hint}", err=True)
+        echo(f"no video could be searched for the absence of {question!r} (filters: {filters}){hint}", err=True)
     else:
         has = "has" if 1 in (answer.videos, answer.videos_without) else "have"
         echo(
             f"{answer.videos_without} of {videos} {has} no sampled frame that scores {answer.min_score:g} for"
-            f" {question!r}; what shows between sampled frames alone is not seen",
+            f" {question!r}; whatever appears only between sampled frames is missed",
             err=True,
         )
     last = answer.first_rank + len(answer.absences) - 1
     if answer.absences and last < answer.found:
-        said = f"stretches {answer.first_rank}-{last} of {answer.found}; --page {answer.query.page + 1} shows the next"
-        echo(said, err=True)
+        stretches = f"stretches {answer.first_rank}-{last} of {answer.found}"
+        echo(f"{stretches}; --page {answer.query.page + 1} shows the next", err=True)
     elif answer.found and not answer.absences:
         pages = -(-answer.found // answer.top)
         echo(
@@ -75,22 +75,22 @@ def say_what_was_sampled(answer: Answer) -> None:
             f" {counted(pages, 'page')} of {answer.top}",
             err=True,
         )
-    unlooked = [one for one in explanation.skipped if not one.is_broken]
-    if unlooked:
-        number = counted(len(unlooked), "video was", "videos were")
-        undated = sum(one.has_no_date for one in unlooked)
-        dates = f", {undated} of them without a usable date of recording" if undated else ""
-        those, lists = ("it", "it") if len(unlooked) == 1 else ("these", "them")
-        why = f"{_why_not(unlooked)}; nothing is said of {those} (--explain lists {lists})"
-        echo(f"{number} not looked at{dates}{why}", err=True)
+    unsearched = [one for one in explanation.skipped if not one.is_broken]
+    if unsearched:
+        number = counted(len(unsearched), "video was", "videos were")
+        undated = sum(one.has_no_date for one in unsearched)
+        dates = f", {undated} of them without a usable recording date" if undated else ""
+        those, lists = ("it", "it") if len(unsearched) == 1 else ("these", "them")
+        why = f"{_why_not(unsearched)}; the answer does not cover {those} (--explain lists {lists})"
+        echo(f"{number} not searched{dates}{why}", err=True)
 
 
-def _why_not(unlooked: Sequence[Skipped]) -> str:
-    """Say why one of the videos was not looked at, unless it is that they all have no date."""
+def _why_not(unsearched: Sequence[Skipped]) -> str:
+    """The reason why a video was not searched, other than that it has no date; empty if there is none."""
     from pipeline.render.text import file_name, printable
 
-    dated = [one for one in unlooked if not one.has_no_date]
+    dated = [one for one in unsearched if not one.has_no_date]
     if not dated:
         return ""
     reason = printable(dated[0].why)
-    return f": {reason}" if len(unlooked) == 1 else f", for example {printable(file_name(dated[0].uri))}: {reason}"
+    return f": {reason}" if len(unsearched) == 1 else f", for example {printable(file_name(dated[0].uri))}: {reason}"

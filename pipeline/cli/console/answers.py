@@ -14,36 +14,36 @@ if TYPE_CHECKING:
 
 __all__ = ["print_answer", "print_explanation", "say_incomplete", "say_what_is_missing"]
 
-_LISTED = 20
-_MOST_OF_A_TEXT = 48
+_MAX_LISTED = 20
+_MAX_TEXT_LENGTH = 48
 
 
 class _Names:
-    """What videos are called: by their file names, and by all of their names where two have the same."""
+    """Display names of videos: their file names, or whole URIs where two videos have the same file name."""
 
-    def __init__(self, places: Iterable[Moment | Skipped]) -> None:
+    def __init__(self, items: Iterable[Moment | Skipped]) -> None:
         from pipeline.render.text import file_name
 
-        self._ids: dict[str, str] = {}
-        self._places: dict[str, set[str]] = {}
-        for place in places:
-            self._ids[place.video_id] = place.uri
-            self._places.setdefault(file_name(place.uri), set()).add(place.uri)
+        self._uri_of_id: dict[str, str] = {}
+        self._uris_of_name: dict[str, set[str]] = {}
+        for item in items:
+            self._uri_of_id[item.video_id] = item.uri
+            self._uris_of_name.setdefault(file_name(item.uri), set()).add(item.uri)
 
     def of(self, uri: str) -> str:
         from pipeline.render.text import file_name, printable
 
         name = file_name(uri)
-        return name if len(self._places.get(name, ())) < 2 else printable(uri)
+        return name if len(self._uris_of_name.get(name, ())) < 2 else printable(uri)
 
     def of_moment(self, moment: Moment) -> str:
         return f"{self.of(moment.uri)} (gone)" if moment.is_gone else self.of(moment.uri)
 
     def of_id(self, video_id: str) -> str:
-        return self.of(self._ids[video_id]) if video_id in self._ids else video_id
+        return self.of(self._uri_of_id[video_id]) if video_id in self._uri_of_id else video_id
 
 
-def _named(answer: Answer) -> _Names:
+def _names_in(answer: Answer) -> _Names:
     shown = [*answer.moments, *(copy for moment in answer.moments for copy in moment.copies)]
     nearest = () if answer.nearest is None else (answer.nearest,)
     explanation = answer.explanation
@@ -51,13 +51,13 @@ def _named(answer: Answer) -> _Names:
 
 
 def print_answer(answer: Answer) -> None:
-    """The moments as a table: a moment's steps below it, and its copies in other videos; and dates, where known."""
-    names = _named(answer)
+    """Print the moments as a table: below each its steps and its copies in other videos; with dates, where known."""
+    names = _names_in(answer)
     rows = []
     for rank, moment in enumerate(answer.moments, answer.first_rank):
         rows.append([str(rank), names.of_moment(moment), *_numbers(moment), _date(moment)])
-        for number, (step, said) in enumerate(zip(moment.steps, answer.query.steps, strict=False)):
-            rows.append(["", f"  {'then ' if number else ''}{_shortened(str(said))}", *_numbers(step), _date(step)])
+        for number, (step, text) in enumerate(zip(moment.steps, answer.query.steps, strict=False)):
+            rows.append(["", f"  {'then ' if number else ''}{_shortened(str(text))}", *_numbers(step), _date(step)])
         rows += [["", f"  also {names.of_moment(copy)}", *_numbers(copy), _date(copy)] for copy in moment.copies]
     if rows:
         columns = ["#", "video", "from", "to", "best", "score", "recorded"]
@@ -72,8 +72,8 @@ def _date(moment: Moment) -> str:
 def _shortened(text: str) -> str:
     from pipeline.render.text import printable
 
-    said = printable(text)
-    return said if len(said) <= _MOST_OF_A_TEXT else f"{said[: _MOST_OF_A_TEXT - 1]}…"
+    shown = printable(text)
+    return shown if len(shown) <= _MAX_TEXT_LENGTH else f"{shown[: _MAX_TEXT_LENGTH - 1]}…"
 
 
 def _numbers(moment: Moment) -> list[str]:
@@ -89,7 +89,7 @@ def _numbers(moment: Moment) -> list[str]:
 
 
 def _aligned(rows: Sequence[Sequence[str]], first: int) -> list[list[str]]:
-    """The rows with the uncertainty of the two times from column `first` on below each other."""
+    """Pad the two times from column `first` on, so that their uncertainties line up."""
     aligned = [list(row) for row in rows]
     for column in (first, first + 1):
         width = max(len(row[column].partition(" ")[2]) for row in rows)
@@ -100,19 +100,19 @@ def _aligned(rows: Sequence[Sequence[str]], first: int) -> list[list[str]]:
 
 
 def say_what_is_missing(answer: Answer) -> None:
-    """Say on standard error what there is beyond the page, or why there is nothing."""
+    """Print on standard error which moments are not shown, or why there are none."""
     from pipeline.render.text import counted, printable
 
     if answer.unknown_words:
-        echo(f"the model does not know: {printable(', '.join(answer.unknown_words))}", err=True)
+        echo(f"unknown to the model: {printable(', '.join(answer.unknown_words))}", err=True)
     if answer.incomplete is not None:
         say_incomplete(answer.incomplete)
     gone = {moment.uri: None for moment in answer.moments if moment.is_gone}
     if gone:
-        places = printable(", ".join(gone))
+        names = printable(", ".join(gone))
         echo(
             f"warning: {counted(sum(moment.is_gone for moment in answer.moments), 'moment')} of a video whose file is"
-            f" gone: another video is at {places}; remove the old one from the library by its id (momentseek videos)",
+            f" gone: another video is at {names}; remove the old one from the library by its id (momentseek videos)",
             err=True,
         )
     _say_without_date(answer)
@@ -132,7 +132,7 @@ def say_what_is_missing(answer: Answer) -> None:
 
 
 def say_incomplete(incomplete: Incomplete) -> None:
-    """Say on standard error that the index lacks videos, and what to do about it."""
+    """Print on standard error that the index lacks videos, and what to do about it."""
     from pipeline.render.text import counted, printable
 
     stored = counted(incomplete.stored_videos, "stored video")
@@ -144,58 +144,61 @@ def say_incomplete(incomplete: Incomplete) -> None:
 
 
 def _why_nothing(answer: Answer) -> str:
-    from pipeline.render.text import printable, score_text
+    from pipeline.render.text import counted, printable, score_text
     from pipeline.timecode import format_seconds
 
-    said = f'nothing matches "{printable(str(answer.query))}"'
+    message = f'nothing matches "{printable(str(answer.query))}"'
     if not answer.explanation.candidates:
         hint = f": {answer.explanation.hint}" if answer.explanation.hint else ""
         filters = answer.explanation.filters or "none"
-        return f"{said}: no video passes the filters ({printable(filters)}){printable(hint)}{_first_skipped(answer)}"
-    good = [one for one in answer.explanation.dropped if one.moment.score >= answer.min_score]
-    names = _named(answer)
-    if good:
-        best = max(good, key=lambda one: one.moment.score)
+        return f"{message}: no video passes the filters ({printable(filters)}){printable(hint)}{_first_skipped(answer)}"
+    above_threshold = [one for one in answer.explanation.dropped if one.moment.score >= answer.min_score]
+    names = _names_in(answer)
+    if above_threshold:
+        best = max(above_threshold, key=lambda one: one.moment.score)
         place = f"{names.of(best.moment.uri)} at {format_seconds(best.moment.best_seconds)}"
-        return f"{said}; {len(good)} that score enough were left out, first {place}: {best.why}"
+        count = counted(
+            len(above_threshold), "moment with a sufficient score was", "moments with sufficient scores were"
+        )
+        return f"{message}; {count} left out, the best is {place}: {best.why}"
     if answer.nearest is None and answer.explanation.skipped:
-        return f"{said}{_first_skipped(answer)}"
+        return f"{message}{_first_skipped(answer)}"
     if answer.nearest is None:
-        return f"{said} one after another in that time" if answer.query.then else said
+        return f"{message} in this order and time" if answer.query.then else message
     near, score = answer.nearest, score_text(answer.nearest.score)
     place = f"{names.of(near.uri)} at {format_seconds(near.best_seconds)}"
-    wanted = f"{answer.min_score:g} is wanted)"
+    minimum = f"the minimum is {answer.min_score:g})"
     if near.score < 0.01:
-        return f"{said} (the nearest, {place}, scores less than 0.01; {wanted}"
+        return f"{message} (the nearest, {place}, scores less than 0.01; {minimum}"
     rounded = score[:3] if near.score >= 0.1 else score
-    return f"{said} (the nearest, {place}, scores {score}; {wanted}: try --min-score {rounded}"
+    return f"{message} (the nearest, {place}, scores {score}; {minimum}: try --min-score {rounded}"
 
 
 def _first_skipped(answer: Answer) -> str:
-    """How many videos were not looked at, and why the first was not; empty where there is none."""
+    """The number of videos that were not searched, and the reason for the first; empty if there is none."""
     from pipeline.render.text import counted, printable
 
     skipped = answer.explanation.skipped
     if not skipped:
         return ""
     count = counted(len(skipped), "video was", "videos were")
-    first = f"{_named(answer).of(skipped[0].uri)}: {printable(skipped[0].why)}"
-    return f"; {count} not looked at, first {first}"
+    first = f"{_names_in(answer).of(skipped[0].uri)}: {printable(skipped[0].why)}"
+    return f"; {count} not searched, first {first}"
 
 
 def _say_without_date(answer: Answer) -> None:
-    """Say on standard error how many videos cannot be told the time of, where the question asks for one."""
+    """Print on standard error how many videos lack a recording date that the question needs."""
     from pipeline.render.text import counted
 
     number = sum(skipped.has_no_date for skipped in answer.explanation.skipped)
     if number:
         videos = counted(number, "video was", "videos were")
-        echo(f"{videos} left out: no usable date of recording in the metadata (--explain says why)", err=True)
+        echo(f"{videos} left out: no usable recording date in the metadata (--explain says why)", err=True)
 
 
 def print_explanation(answer: Answer, prompts: Sequence[str]) -> None:
-    """How an answer came to be, in words: terms, filters, candidates, moments and what was left out."""
-    explanation, names = answer.explanation, _named(answer)
+    """Explain an answer in words: terms, filters, candidates, moments, and what was left out."""
+    explanation, names = answer.explanation, _names_in(answer)
     echo()
     _print_terms(explanation, prompts)
     hint = f" ({explanation.hint})" if explanation.hint else ""
@@ -206,38 +209,38 @@ def print_explanation(answer: Answer, prompts: Sequence[str]) -> None:
         _print_candidates(explanation, names)
         made = answer.found + len(explanation.dropped)
         echo(
-            f"\nMoments: neighbouring segments were merged and cut to the frames that answer, which gave {made}; "
+            f"\nMoments: neighbouring segments were merged and cut to the frames that match, which gave {made}; "
             f"{answer.found} of these are the answer, with a score of {answer.min_score:g} or more."
         )
     if explanation.dropped:
-        echo(f"Left out: {len(explanation.dropped)}{_first(_LISTED, len(explanation.dropped), 'the first')}")
-        rows = [[names.of(one.moment.uri), *_numbers(one.moment), one.why] for one in explanation.dropped[:_LISTED]]
+        echo(f"Left out: {len(explanation.dropped)}{_first(_MAX_LISTED, len(explanation.dropped), 'the first')}")
+        rows = [[names.of(one.moment.uri), *_numbers(one.moment), one.why] for one in explanation.dropped[:_MAX_LISTED]]
         print_table(["video", "from", "to", "best", "score", "why"], _aligned(rows, 1), right=(1, 2, 3, 4))
     if explanation.skipped:
         undated = sum(one.has_no_date for one in explanation.skipped)
         count = f"{len(explanation.skipped)}" + (f", {undated} of them without a usable date" if undated else "")
-        echo(f"Not looked at: {count}{_first(_LISTED, len(explanation.skipped), 'the first')}")
-        print_table(["video", "why"], [[names.of(one.uri), one.why] for one in explanation.skipped[:_LISTED]])
+        echo(f"Not searched: {count}{_first(_MAX_LISTED, len(explanation.skipped), 'the first')}")
+        print_table(["video", "why"], [[names.of(one.uri), one.why] for one in explanation.skipped[:_MAX_LISTED]])
 
 
 def _print_terms(explanation: Explanation, prompts: Sequence[str]) -> None:
-    echo("Terms: the cosine of a frame that has nothing to do with it, and that of one that scores 0.5; a")
-    echo("hundredth more makes it so many times as likely.")
+    echo("Terms: the cosine similarity of an unrelated frame, that of a frame which scores 0.5, and the factor by")
+    echo("which 0.01 more similarity raises the odds.")
     rows = [
         [
             _shortened(term.term),
             f"{term.level:.3f}",
             f"{term.level + term.log_odds / term.scale:.3f}",
-            f"{_times(term.scale)} times",
+            f"{_odds_factor(term.scale)} times",
         ]
         for term in explanation.terms
     ]
     print_table(["term", "unrelated", "scores 0.5", "0.01 more"], rows, right=(1, 2, 3))
     if tuple(prompts) != ("{}",):
-        echo(f"Texts are put into {', '.join(map(repr, prompts))}; the mean of their embeddings is asked for.")
+        echo(f"Texts are put into {', '.join(map(repr, prompts))}; the search uses the mean of their embeddings.")
 
 
-def _times(scale: float) -> str:
+def _odds_factor(scale: float) -> str:
     import math
 
     return f"{math.exp(scale / 100):.2f}"
@@ -249,11 +252,11 @@ def _print_candidates(explanation: Explanation, names: _Names) -> None:
 
     candidates = explanation.candidates
     terms = list(dict.fromkeys(one.term for one in candidates))
-    each = max(1, _LISTED // max(1, len(terms)))
+    each = max(1, _MAX_LISTED // max(1, len(terms)))
     listed = [one for term in terms for one in [c for c in candidates if c.term == term][:each]]
     videos = len({candidate.video_id for candidate in candidates})
-    said = f"{counted(len(candidates), 'segment')} of {counted(videos, 'video')}"
-    echo(f"\nCandidates: the index named {said}{_first(len(listed), len(candidates))}")
+    extent = f"{counted(len(candidates), 'segment')} of {counted(videos, 'video')}"
+    echo(f"\nCandidates: the index returned {extent}{_first(len(listed), len(candidates))}")
     rows = [
         [
             names.of_id(one.video_id),

@@ -10,10 +10,10 @@ __all__ = ["count_bar"]
 
 @contextmanager
 def count_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Shows on standard error how many items are done, of how many; shows nothing unless that is a terminal.
+    """Show on standard error how many items of how many are done; shows nothing unless that is a terminal.
 
     Args:
-        what: Is counted, as "videos".
+        what: The items that are counted, for example "videos".
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -22,23 +22,23 @@ _ABOUT_A_VIDEO = ("video_id", "uri", "status")
 
 
 class PlainFormatter(logging.Formatter):
-    """A record for people, as "WARNING pipeline.search: ...", without credentials or what could command a terminal."""
+    """Formats a record for people, as "WARNING pipeline.search: ...", without credentials or control characters."""
 
     def __init__(self) -> None:
         super().__init__("%(levelname)s %(name)s: %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, and more where there is a traceback."""
+        """Format a record as one line, or as more if there is a traceback."""
         from pipeline.render.text import printable
 
         return "\n".join(map(printable, public_text(super().format(record)).split("\n")))
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as one JSON object in ASCII: time (UTC), level, logger, message, and the run and video it is about."""
+    """Formats a record as a JSON object in ASCII: time (UTC), level, logger, message, and its run and video."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line."""
+        """Format a record as one line."""
         fields: dict[str, Any] = {
             "time": f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%S}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
@@ -54,25 +54,25 @@ class JsonFormatter(logging.Formatter):
         return json.dumps({name: value for name, value in fields.items() if value is not None})
 
 
-def is_wanted(*, asked: bool) -> bool:
-    """Whether the log is to be JSON: by the option, or by MOMENTSEEK_LOG_FORMAT.
+def is_wanted(*, requested: bool) -> bool:
+    """Whether the log is to be JSON, by the option or by MOMENTSEEK_LOG_FORMAT.
 
     Raises:
         click.UsageError: The variable names another format.
     """
-    named = os.environ.get(_VARIABLE) or _FORMATS[0]
-    if named not in _FORMATS:
-        raise click.UsageError(f"{_VARIABLE} is {' or '.join(_FORMATS)}, got {named!r}")
-    return asked or named == "json"
+    chosen = os.environ.get(_VARIABLE) or _FORMATS[0]
+    if chosen not in _FORMATS:
+        raise click.UsageError(f"{_VARIABLE} must be {' or '.join(_FORMATS)}, got {chosen!r}")
+    return requested or chosen == "json"
 
 
 def is_on() -> bool:
-    """Whether the log is JSON: then nothing else may be written to standard error."""
+    """Whether the log is JSON, so that nothing else may be written to standard error."""
     return any(isinstance(handler.formatter, JsonFormatter) for handler in logging.getLogger().handlers)
 
 
 def say(message: str, *, level: int = logging.INFO) -> None:
-    """Tell people on standard error; where the log is JSON, as a record of it."""
+    """Print a message on standard error; if the log is JSON, log it instead."""
     if is_on():
         _log.log(level, "%s", message)
     else:

@@ -27,10 +27,12 @@ _BAR_WIDTH = 12
 
 
 class LiveBar:
-    """Shows on standard error how far a batch is; a line now and then where that is no terminal. A context manager.
+    """Shows the progress of a batch on standard error: a bar on a terminal, otherwise a line now and then.
+
+    A context manager.
 
     Args:
-        videos: How many there are.
+        videos: Number of videos; may be corrected later by `set_total`.
     """
 
     def __init__(self, videos: int) -> None:
@@ -41,7 +43,7 @@ class LiveBar:
         self._progress = Progress(
             SpinnerColumn(),
             BarColumn(bar_width=_BAR_WIDTH),
-            TextColumn("{task.fields[said]}", markup=False),
+            TextColumn("{task.fields[text]}", markup=False),
             console=console,
             transient=True,
             redirect_stdout=False,
@@ -49,7 +51,7 @@ class LiveBar:
             disable=is_plain,
         )
         self._lines = PlainLines(videos) if is_plain else None
-        self._task = self._progress.add_task("", total=videos, said=f"0/{videos} videos  starting")
+        self._task = self._progress.add_task("", total=videos, text=f"0/{videos} videos  starting")
         self._started = time.monotonic()
         self.elapsed_seconds = 0.0
 
@@ -65,31 +67,31 @@ class LiveBar:
         if self._lines is not None:
             self._lines.close()
 
-    def of(self, videos: int) -> None:
-        """There are so many videos, which was not known when this was made."""
+    def set_total(self, videos: int) -> None:
+        """Set the number of videos, if it was not known at first."""
         self._videos = videos
         self._progress.update(self._task, total=videos)
         if self._lines is not None:
             self._lines.videos = videos
 
     def update(self, event: ProgressEvent, *, elapsed_seconds: float | None = None) -> None:
-        """Show how far the batch is.
+        """Show the progress of the batch.
 
         Args:
-            event: What is known.
-            elapsed_seconds: Since the batch began; None where it began when this was made.
+            event: The progress.
+            elapsed_seconds: Time since the batch began; None if it began when this bar was made.
         """
         if self._lines is not None:
             self._lines.update(event, elapsed_seconds=elapsed_seconds)
             return
         elapsed = time.monotonic() - self._started if elapsed_seconds is None else elapsed_seconds
-        said = Text("  ".join(self._said(event, elapsed)))
-        said.truncate(max(1, self._console.width - _BAR_WIDTH - 4), overflow="ellipsis")
+        text = Text("  ".join(self._parts(event, elapsed)))
+        text.truncate(max(1, self._console.width - _BAR_WIDTH - 4), overflow="ellipsis")
         completed = min(self._videos, event.videos_ended + event.active_share)
-        self._progress.update(self._task, completed=completed, said=said.plain)
+        self._progress.update(self._task, completed=completed, text=text.plain)
 
-    def _said(self, event: ProgressEvent, elapsed: float) -> Iterator[str]:
-        """What is said beside the bar, the least important last: a terminal may be too narrow for all."""
+    def _parts(self, event: ProgressEvent, elapsed: float) -> Iterator[str]:
+        """The parts of the text beside the bar, the most important first: a narrow terminal cuts the end off."""
         failed = f", {event.videos_failed} failed" if event.videos_failed else ""
         yield f"{event.videos_ended}/{self._videos} videos{failed}"
         if event.phase:
@@ -107,16 +109,16 @@ class LiveBar:
             yield f"{file_name(event.active[0])}{more}"
 
     def finish(self) -> None:
-        """Nothing more will be shown: the last line is said before what others say of the batch's end."""
+        """Print the last line now, before other messages about the end of the batch."""
         if self._lines is not None:
             self._lines.close()
 
     @contextmanager
     def aside(self, *, is_error: bool = False) -> Iterator[None]:
-        """Lines are printed meanwhile; the bar makes room for them where it shares the terminal.
+        """Make room for lines printed meanwhile, if the bar shares the terminal with them.
 
         Args:
-            is_error: They are printed on standard error, where the bar itself is.
+            is_error: The lines are printed on standard error, like the bar itself.
         """
         is_in_the_way = (is_error or sys.stdout.isatty()) and not self._progress.disable
         if is_in_the_way:
@@ -129,18 +131,18 @@ class LiveBar:
 
 
 class ProgressLines:
-    """Prints how far a batch is as JSON among its reports, for a program that follows; otherwise a `LiveBar`.
+    """Prints the progress of a batch as JSON lines between its reports, for programs; used in place of `LiveBar`.
 
     Args:
-        videos: How many there are.
-        interval_seconds: Least time between two such lines.
+        videos: Number of videos.
+        interval_seconds: Minimum time between two progress lines.
     """
 
     def __init__(self, videos: int, interval_seconds: float) -> None:
         self._videos = videos
         self._interval_seconds = interval_seconds
-        self._started = self._told = time.monotonic()
-        self._untold: ProgressEvent | None = None
+        self._started = self._printed_at = time.monotonic()
+        self._pending: ProgressEvent | None = None
         self._phase = ""
         self.elapsed_seconds = 0.0
 
@@ -150,49 +152,49 @@ class ProgressLines:
 
     def __exit__(self, *exc: object) -> None:
         self.elapsed_seconds = time.monotonic() - self._started
-        self._tell()
+        self._print_pending()
 
     def update(self, event: ProgressEvent) -> None:
-        """Print how far the batch is, unless that was done a moment ago; the last time, when the batch ends.
+        """Print the progress if the interval since the last line has passed; the last event is printed at the end.
 
-        Phases of its start are printed at once.
+        A new phase of the batch's start is printed at once.
         """
-        self._untold = event
-        is_news = event.phase not in ("", self._phase)
+        self._pending = event
+        is_new_phase = event.phase not in ("", self._phase)
         self._phase = event.phase
-        if is_news or time.monotonic() - self._told >= self._interval_seconds:
-            self._tell()
+        if is_new_phase or time.monotonic() - self._printed_at >= self._interval_seconds:
+            self._print_pending()
 
-    def _tell(self) -> None:
-        if self._untold is None:
+    def _print_pending(self) -> None:
+        if self._pending is None:
             return
-        self._told = time.monotonic()
-        fields = {"videos": self._videos, "elapsed_seconds": self._told - self._started, **asdict(self._untold)}
-        self._untold = None
-        # A version that knows no phases can read the rest.
+        self._printed_at = now = time.monotonic()
+        fields = {"videos": self._videos, "elapsed_seconds": now - self._started, **asdict(self._pending)}
+        self._pending = None
+        # An empty phase is left out, for readers of versions without phases.
         print_json({"progress": {name: value for name, value in fields.items() if name != "phase" or value}})
 
     @contextmanager
-    def aside(self, *, is_error: bool = False) -> Iterator[None]:  # noqa: ARG002 - as of `LiveBar`
-        """Other lines are printed meanwhile."""
+    def aside(self, *, is_error: bool = False) -> Iterator[None]:  # noqa: ARG002 - as in `LiveBar`
+        """Do nothing: other lines do not disturb progress lines."""
         yield
 
 
 def progress_event(fields: dict[str, Any]) -> ProgressEvent | None:
-    """What a line of `ProgressLines` said; None for its first one, which only counts the videos.
+    """Parse a line of `ProgressLines`; None for its first one, which only gives the number of videos.
 
     Raises:
-        KeyError, TypeError: It is no such line.
+        KeyError, TypeError: The fields are not those of a progress line.
     """
     from pipeline.execution import ProgressEvent
     from pipeline.execution.stage_times import StageSeconds
     from pipeline.execution.work_left import WorkSoFar
 
-    told = {name: value for name, value in fields.items() if name not in ("videos", "elapsed_seconds")}
-    if not told:
+    known = {name: value for name, value in fields.items() if name not in ("videos", "elapsed_seconds")}
+    if not known:
         return None
-    work = told.pop("work", None)
+    work = known.pop("work", None)
     return ProgressEvent(
-        **{**told, "active": tuple(told["active"]), "stages": StageSeconds(**told["stages"])},
+        **{**known, "active": tuple(known["active"]), "stages": StageSeconds(**known["stages"])},
         work=None if work is None else WorkSoFar(**work),
     )

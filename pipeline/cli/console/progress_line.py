@@ -19,37 +19,37 @@ _REPEAT_SECONDS = 1.0
 
 
 def progress_line(event: ProgressEvent, *, videos: int, elapsed_seconds: float) -> str:
-    """As "12/340 videos, 1 failed | 0:42:10 of video, 31.0 x real time | decoding 97 %, encoding 64 % | 0:12:30 left".
+    """Format progress as "12/340 videos | 0:42:10 of video, 31.0 x real time | 0:01:22 elapsed, 0:36:10 left".
 
-    The time gone stands before the time left.
+    The number of failed videos, the phase, and the workers' utilisation are added where they apply.
     """
-    said = f"{event.videos_ended}/{videos} videos"
+    line = f"{event.videos_ended}/{videos} videos"
     if event.videos_failed:
-        said += f", {event.videos_failed} failed"
+        line += f", {event.videos_failed} failed"
     if event.phase:
-        said += f" | {event.phase}"
+        line += f" | {event.phase}"
     if event.seconds_decoded or not event.phase:
-        said += f" | {clock_time(event.seconds_decoded)} of video"
+        line += f" | {clock_time(event.seconds_decoded)} of video"
     if event.seconds_decoded and elapsed_seconds > 0:
-        said += f", {event.seconds_decoded / elapsed_seconds:.1f} x real time"
+        line += f", {event.seconds_decoded / elapsed_seconds:.1f} x real time"
     if event.active:
-        said += f" | {utilisation(event)}"
+        line += f" | {utilisation(event)}"
     left = seconds_left(event, videos=videos, elapsed_seconds=elapsed_seconds)
-    return f"{said} | {clock_time(elapsed_seconds)} gone" + ("" if left is None else f", {clock_time(left)} left")
+    return f"{line} | {clock_time(elapsed_seconds)} elapsed" + ("" if left is None else f", {clock_time(left)} left")
 
 
 def utilisation(event: ProgressEvent) -> str:
-    """As "decoding 97 %, encoding 64 %": the shares of the workers' time, lately."""
+    """Format the workers' recent utilisation as "decoding 97 %, encoding 64 %"."""
     return f"decoding {event.readers_busy:.0%}, encoding {event.encoders_busy:.0%}".replace("%", " %")
 
 
 def seconds_left(event: ProgressEvent, *, videos: int, elapsed_seconds: float) -> float | None:
     """Estimate the seconds left from the videos worked on so far; None before there is an estimate."""
-    from pipeline.execution.time_left import seconds_left as left_of_work
+    from pipeline.execution.time_left import seconds_left as estimated_seconds_left
 
     if event.work is not None:
-        return left_of_work(event, videos)
-    # An earlier version has told it.
+        return estimated_seconds_left(event, videos)
+    # The event comes from an earlier version, which reports no work.
     worked = event.videos_ended - event.videos_skipped + event.active_share
     left = videos - event.videos_ended - event.active_share
     if worked <= 0 or left <= 0:
@@ -58,73 +58,73 @@ def seconds_left(event: ProgressEvent, *, videos: int, elapsed_seconds: float) -
 
 
 def clock_time(seconds: float) -> str:
-    """As "0:42:10", rounded to seconds."""
+    """Format seconds as "0:42:10", rounded to whole seconds."""
     minutes, whole = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02d}:{whole:02d}"
 
 
 class PlainLines:
-    """Says on standard error every half minute how far a batch is, for logs and pipes; phases of its start at once.
+    """Prints the progress of a batch on standard error every half minute, for logs and pipes; new phases at once.
 
     Args:
-        videos: How many there are.
-        clock: Seconds that only grow.
+        videos: Number of videos.
+        clock: A monotonic clock, in seconds.
 
     Attributes:
-        videos: How many there are, once that is known better.
+        videos: Number of videos; may be corrected later.
     """
 
     def __init__(self, videos: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.videos = videos
         self._clock = clock
-        self._started = self._told = clock()
+        self._started = self._printed_at = clock()
         self._latest: tuple[ProgressEvent, float, float] | None = None
-        self._is_said = True
+        self._is_printed = True
         self._phase = ""
-        self._books = threading.RLock()
-        self._is_over = threading.Event()
+        self._lock = threading.RLock()
+        self._is_closed = threading.Event()
 
     def repeat(self) -> None:
-        """Say every half minute how long the batch has been starting, while nothing is heard of it."""
+        """Start a thread that prints, while no event arrives, how long the current phase of the start has lasted."""
         threading.Thread(target=self._repeat, name="progress-lines", daemon=True).start()
 
     def update(self, event: ProgressEvent, *, elapsed_seconds: float | None = None) -> None:
-        """Say how far the batch is, unless that was said a moment ago.
+        """Print the progress if half a minute has passed since the last line.
 
         Args:
-            event: What is known.
-            elapsed_seconds: Since the batch began; None where it began when this was made.
+            event: The progress.
+            elapsed_seconds: Time since the batch began; None if it began when this object was made.
         """
-        with self._books:
+        with self._lock:
             now = self._clock()
             self._latest = event, now - self._started if elapsed_seconds is None else elapsed_seconds, now
-            self._is_said = False
-            is_news = event.phase not in ("", self._phase)
+            self._is_printed = False
+            is_new_phase = event.phase not in ("", self._phase)
             self._phase = event.phase
-            if is_news or now - self._told >= _INTERVAL_SECONDS:
-                self._say()
+            if is_new_phase or now - self._printed_at >= _INTERVAL_SECONDS:
+                self._print()
 
     def close(self) -> None:
-        """Say how far the batch came, unless that was said."""
-        self._is_over.set()
-        with self._books:
-            if not self._is_said:
-                self._say()
+        """Print the last progress, unless it has been printed."""
+        self._is_closed.set()
+        with self._lock:
+            if not self._is_printed:
+                self._print()
 
-    def say_again(self) -> None:
-        """Say again how long a phase of the start has lasted, if its last line is half a minute old."""
-        with self._books:
-            if self._phase and self._clock() - self._told >= _INTERVAL_SECONDS and not self._is_over.is_set():
-                self._say()
+    def print_again(self) -> None:
+        """Print again how long a phase of the start has lasted, if its last line is half a minute old."""
+        with self._lock:
+            if self._phase and self._clock() - self._printed_at >= _INTERVAL_SECONDS and not self._is_closed.is_set():
+                self._print()
 
     def _repeat(self) -> None:
-        while not self._is_over.wait(_REPEAT_SECONDS):
-            self.say_again()
+        while not self._is_closed.wait(_REPEAT_SECONDS):
+            self.print_again()
 
-    def _say(self) -> None:
+    def _print(self) -> None:
         if self._latest is None:
             return
-        event, elapsed, heard = self._latest
-        self._told, self._is_said = self._clock(), True
-        gone = elapsed + self._told - heard if event.phase else elapsed
-        say(progress_line(event, videos=self.videos, elapsed_seconds=gone))
+        event, elapsed, received = self._latest
+        self._printed_at, self._is_printed = self._clock(), True
+        elapsed_now = elapsed + self._printed_at - received if event.phase else elapsed
+        say(progress_line(event, videos=self.videos, elapsed_seconds=elapsed_now))

@@ -18,37 +18,37 @@ __all__ = ["complain", "echo", "print_json", "print_table", "printable_lines", "
 
 
 def printable_lines(text: str) -> str:
-    """Text of several lines, each without what could command a terminal."""
+    """Escape the control characters of a text of several lines, except the line ends."""
     from pipeline.render.text import printable
 
     return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def echo(message: str = "", *, err: bool = False) -> None:
-    """Print lines for people, without what could command a terminal: names may come from anybody's library."""
+    """Print lines with control characters escaped: names may come from anybody's library."""
     click.echo(printable_lines(message), err=err)
 
 
 def complain(message: str) -> None:
-    """Report an error on standard error, without what could command a terminal."""
+    """Report an error on standard error, with control characters escaped."""
     say(printable_lines(message), level=logging.ERROR)
 
 
 def print_json(fields: Mapping[str, Any]) -> None:
-    """One object on one line, in ASCII: safe for any name and any terminal."""
+    """Print an object as one line of JSON in ASCII, which is safe for any name and any terminal."""
     click.echo(json.dumps(fields))
 
 
 def warn_of_problems(videos: IndexedVideos, *, known: Iterable[str] = ()) -> None:
-    """Say on standard error which indexed videos could not be opened, and why; each once.
+    """Print on standard error which indexed videos could not be opened and why, each problem once.
 
     Args:
-        videos: Has tried to open them.
-        known: What was said already.
+        videos: The videos; only those that were opened before can have a problem.
+        known: Problems that were already printed.
     """
-    said = set(known)
+    printed = set(known)
     for error in videos.problems.values():
-        if str(error) not in said:
+        if str(error) not in printed:
             echo(f"warning: {error}", err=True)
 
 
@@ -57,25 +57,25 @@ def print_table(
     rows: Sequence[Sequence[str]],
     *,
     right: Sequence[int] = (),
-    least: Sequence[int] = (),
-    goes_on: bool = False,
+    min_widths: Sequence[int] = (),
+    is_continued: bool = False,
 ) -> None:
-    """Columns padded with spaces; what could command a terminal is escaped.
+    """Print columns padded with spaces; control characters are escaped.
 
     Args:
-        header: Printed in bold.
-        rows: As many cells each as the header has.
-        right: Columns that are aligned to the right.
-        least: Widths that columns have at least, for a table that is printed in parts.
-        goes_on: This is a further part, so the header is there already.
+        header: Column titles, printed in bold.
+        rows: The cells of each row, as many as the header has.
+        right: Numbers of the columns that are aligned to the right.
+        min_widths: Minimum width of each column, for a table that is printed in parts.
+        is_continued: This is a further part of a table, printed without the header.
     """
     from pipeline.render.text import printable
 
     header, rows = list(map(printable, header)), [list(map(printable, row)) for row in rows]
-    room = [" " * width for width in least or [0] * len(header)]
+    room = [" " * width for width in min_widths or [0] * len(header)]
     widths = [max(map(len, column)) for column in zip(header, room, *rows, strict=True)]
     for number, row in enumerate([header, *rows]):
-        if number == 0 and goes_on:
+        if number == 0 and is_continued:
             continue
         cells = [
             cell.rjust(width) if column in right else cell.ljust(width)

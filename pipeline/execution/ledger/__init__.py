@@ -1,1 +1,1 @@
-"""Tracks each source of a batch, and writes its embeddings, rows and report."""
+"""Track each source of a batch, and write its embeddings, rows and report."""

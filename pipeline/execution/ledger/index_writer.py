@@ -1,4 +1,4 @@
-"""Writes the rows of several videos to the index in one call."""
+"""Write the rows of several videos to the index in one call."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["RowWriter"]
 
 
 @dataclass(frozen=True)
-class _Waiting:
-    """A video that is in the store and whose rows are not in the index yet."""
+class _PendingVideo:
+    """A video that is in the store, but whose rows are not in the index yet."""
 
     report: VideoReport
     rows: Sequence[IndexedSegment]
@@ -27,15 +27,15 @@ class RowWriter:
     """Collects the rows of videos and writes them together; its length is the number of pending rows.
 
     Args:
-        sink: Where they go.
+        sink: Receives the rows.
 
     Attributes:
-        last_seconds: Time that the last writing took.
+        last_seconds: Time that the last write took.
     """
 
     def __init__(self, sink: EmbeddingSink) -> None:
         self._sink = sink
-        self._waiting: list[_Waiting] = []
+        self._pending: list[_PendingVideo] = []
         self._rows = 0
         self._watch = Stopwatch()
         self.last_seconds = 0.0
@@ -46,7 +46,7 @@ class RowWriter:
     @property
     def is_empty(self) -> bool:
         """Whether no video is pending; a pending video may have no rows."""
-        return not self._waiting
+        return not self._pending
 
     @property
     def seconds(self) -> float:
@@ -55,44 +55,44 @@ class RowWriter:
 
     def add(self, report: VideoReport, rows: Sequence[IndexedSegment]) -> None:
         """Add a video's rows, and the report that it gets once they are written."""
-        self._waiting.append(_Waiting(report, rows))
+        self._pending.append(_PendingVideo(report, rows))
         self._rows += len(rows)
 
     def write(self) -> list[tuple[VideoReport, str | None]]:
-        """Write all pending rows; return each video's report, and why its rows could not be written or None.
+        """Write all pending rows; return each video's report, and the reason if its rows could not be written.
 
         Raises:
             MomentIndexError: The index cannot be used.
         """
-        waiting, self._waiting, self._rows = self._waiting, [], 0
-        if not waiting:
+        pending, self._pending, self._rows = self._pending, [], 0
+        if not pending:
             return []
         before = self.seconds
         try:
-            return self._written(waiting)
+            return self._written(pending)
         finally:
             self.last_seconds = self.seconds - before
 
-    def _written(self, waiting: Sequence[_Waiting]) -> list[tuple[VideoReport, str | None]]:
+    def _written(self, pending: Sequence[_PendingVideo]) -> list[tuple[VideoReport, str | None]]:
         try:
-            self._write(waiting)
+            self._write(pending)
         except (FingerprintMismatchError, IndexLockedError):
             raise
         except MomentIndexError as error:
             if os.strerror(errno.ENOSPC) in str(error):
                 raise
-            # One video's rows may be to blame; an index that does not even count is to blame itself.
+            # The rows of one video may be the cause, unless the index is unusable altogether.
             self._sink.check()
-            return [(each.report, self._problem_alone(each)) for each in waiting]
-        return [(each.report, None) for each in waiting]
+            return [(video.report, self._problem_alone(video)) for video in pending]
+        return [(video.report, None) for video in pending]
 
-    def _problem_alone(self, video: _Waiting) -> str | None:
+    def _problem_alone(self, video: _PendingVideo) -> str | None:
         try:
             self._write([video])
         except MomentIndexError as error:
             return str(error)
         return None
 
-    def _write(self, videos: Sequence[_Waiting]) -> None:
+    def _write(self, videos: Sequence[_PendingVideo]) -> None:
         with self._watch:
-            self._sink.write_rows({str(each.report.video_id): each.rows for each in videos})
+            self._sink.write_rows({str(video.report.video_id): video.rows for video in videos})

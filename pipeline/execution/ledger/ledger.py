@@ -1,4 +1,4 @@
-"""Tracks each source of a batch from admission to its report; the only writer of the batch's sink."""
+"""Track each source of a batch from admission to its report; the only writer of the batch's sink."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from pipeline.uris import kept_name
 
 __all__ = ["Ledger"]
 
-# A server takes about as long to write many rows as a few, and nothing else is done meanwhile.
-_WAITS_FOR_A_WRITE = 10
-_LONGEST_WAIT_SECONDS = 10.0
-# Known videos whose rows are looked for in one go.
+# A server needs about as long for many rows as for a few, and the driver is blocked meanwhile.
+_WAIT_PER_WRITE = 10
+_MAX_ADAPTED_WAIT_SECONDS = 10.0
+# Number of known videos whose rows are checked in one request.
 _KNOWN_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
 class _Known:
-    """A video that the store holds, of which the index is to be asked for these rows."""
+    """A video that the store holds, and the keys of the rows that the index should have."""
 
     report: VideoReport
     metadata: Mapping[str, Scalar]
@@ -37,39 +37,39 @@ class _Known:
 
 
 class Ledger:
-    """Tracks the sources of one batch: every source that is entered gets exactly one report.
+    """Tracks the sources of one batch: every source that enters gets exactly one report.
 
-    A source is entered by `admit` or `fail`. One that was admitted must end by `finish` or `fail`. Reports come out of
-    `reports`, those of written videos after their rows are in the index, which is asked and written in batches.
+    A source enters by `admit` or `fail`. An admitted source must end by `finish` or `fail`. `reports` yields the
+    reports of finished videos after their rows are in the index, which is read and written for several videos at once.
 
     Args:
-        sink: Takes the embeddings of the batch.
-        rows_per_write: Rows that are gathered before the index is written.
-        patience_seconds: A written video waits no longer than this for others, or than ten times what the last writing
-            took, but for no more than ten seconds.
+        sink: Receives the embeddings of the batch.
+        rows_per_write: Number of rows that are collected before the index is written.
+        max_wait_seconds: Maximum time that a finished video waits for others before its rows are written. If writing
+            is slow, it waits up to ten times as long as the last write took, but no more than ten seconds.
     """
 
-    def __init__(self, sink: EmbeddingSink, *, rows_per_write: int, patience_seconds: float = 1.0) -> None:
+    def __init__(self, sink: EmbeddingSink, *, rows_per_write: int, max_wait_seconds: float = 1.0) -> None:
         self._sink = sink
         self._rows_per_write = rows_per_write
-        self._patience_seconds = patience_seconds
+        self._max_wait_seconds = max_wait_seconds
         self._started_at: dict[str, float] = {}
         self._duplicates: dict[str, list[Source]] = {}
-        # Of a hundred thousand finished videos, only the first source of each is stored.
+        # Only the first source of each finished video is stored: a batch may have a hundred thousand videos.
         self._finished: dict[str, Source] = {}
         self._failed: dict[str, VideoReport] = {}
-        # Of which videos this batch has said the metadata: the first that says any counts.
+        # Videos that got metadata from this batch; the first metadata given for a video counts.
         self._described: set[str] = set()
         self._known: list[_Known] = []
         self._writer = RowWriter(sink)
-        self._oldest = 0.0
+        self._waiting_since = 0.0
         self._reports: list[VideoReport] = []
         self._counts = Counter[Status]()
         self._store_watch = Stopwatch()
 
     @property
     def counts(self) -> LedgerCounts:
-        """Counts and times of the batch until now."""
+        """Counts and times of the batch so far."""
         return LedgerCounts(
             ended=self._counts.total(),
             failed=self._counts[Status.FAILED],
@@ -79,16 +79,16 @@ class Ledger:
         )
 
     def admit(self, source: Source, video_id: str) -> bool:
-        """Enter a source whose content is known; whether it must be worked on now.
+        """Enter a source whose content is identified; return whether it must be processed.
 
         Raises:
-            ConfigError: Its rows cannot be made with this segmentation.
+            ConfigError: Rows cannot be made with this segmentation.
             MomentIndexError: The index cannot be used.
             StoreFullError: There is no space left.
         """
         started = time.monotonic()
         try:
-            # The index would refuse it after all the work, and again whenever it is rebuilt.
+            # The index would reject such metadata after all the work, and at every rebuild.
             check_metadata(source.metadata)
         except MomentIndexError as error:
             self._report_failure(source, str(error), None, started)
@@ -103,19 +103,19 @@ class Ledger:
         return True
 
     def begin(self, video_id: str) -> None:
-        """Restart the clock of an admitted video: the work on it begins now."""
+        """Restart the clock of an admitted video: its processing begins now."""
         self._started_at[video_id] = time.monotonic()
 
     def finish(self, source: Source, frames: FrameEmbeddings, end: VideoEnd) -> None:
         """Store a processed video, for its source and all sources with the same content.
 
         Raises:
-            ConfigError: Its rows cannot be made with this segmentation.
-            StoreFullError: There is no space left; no other video could be kept either.
+            ConfigError: Rows cannot be made with this segmentation.
+            StoreFullError: There is no space left, so no other video could be stored either.
         """
-        named = (source, *self._duplicates[frames.video_id])
-        names = tuple(dict.fromkeys(kept_name(each.uri) for each in named))
-        described = next((each for each in named if each.metadata), source)
+        sources = (source, *self._duplicates[frames.video_id])
+        names = tuple(dict.fromkeys(kept_name(each.uri) for each in sources))
+        described = next((each for each in sources if each.metadata), source)
         self._described.update([frames.video_id] if described.metadata else [])
         record = record_of(names, described, frames, end)
         try:
@@ -138,22 +138,22 @@ class Ledger:
             elapsed_seconds=time.monotonic() - self._started_at[frames.video_id],
             replaced=replaced,
         )
-        self._await_writing(report, rows)
+        self._queue_rows(report, rows)
 
     def fail(self, source: Source, failure: Failure | Lost, video_id: str | None = None) -> list[Source]:
         """Report a source that could not be processed, and all sources with the same content.
 
         Returns:
-            Those that are to be entered again: the same content at another place, where only this place is to blame.
+            Sources to enter again: those with the same content under another path, if only this path is the problem.
         """
         started = self._started_at.get(video_id or "", time.monotonic())
-        is_of_place = isinstance(failure, Lost) or failure.is_of_place
-        others = self._duplicates.pop(video_id, []) if is_of_place and video_id is not None else []
-        self._report_failure(source, failure.problem, video_id, started, is_of_place=is_of_place)
+        is_path_specific = isinstance(failure, Lost) or failure.is_path_specific
+        others = self._duplicates.pop(video_id, []) if is_path_specific and video_id is not None else []
+        self._report_failure(source, failure.problem, video_id, started, is_path_specific=is_path_specific)
         return others
 
     def flush(self) -> None:
-        """Write all waiting rows to the index, which makes their videos' reports ready.
+        """Write all pending rows to the index, which completes their videos' reports.
 
         Raises:
             MomentIndexError: The index cannot be used.
@@ -166,16 +166,16 @@ class Ledger:
                 self._report_failure(report.source, problem, report.video_id, began)
 
     def reports(self, *, all_written: bool = False) -> Iterator[VideoReport]:
-        """The reports that are ready since the last call; with `all_written` the index is written first.
+        """Yield the reports completed since the last call; with `all_written`, the index is written first.
 
         Raises:
             MomentIndexError: The index cannot be used.
         """
-        longer = min(_WAITS_FOR_A_WRITE * self._writer.last_seconds, _LONGEST_WAIT_SECONDS)
-        patience = max(self._patience_seconds, longer)
-        is_due = all_written or time.monotonic() - self._oldest > patience
+        adapted = min(_WAIT_PER_WRITE * self._writer.last_seconds, _MAX_ADAPTED_WAIT_SECONDS)
+        max_wait = max(self._max_wait_seconds, adapted)
+        is_due = all_written or time.monotonic() - self._waiting_since > max_wait
         if self._known and (is_due or len(self._known) >= _KNOWN_AT_ONCE):
-            self._ask_for_known()
+            self._check_known()
         if is_due or len(self._writer) >= self._rows_per_write:
             self.flush()
         ready, self._reports = self._reports, []
@@ -183,7 +183,7 @@ class Ledger:
         yield from ready
 
     def _is_known(self, source: Source, video_id: str, started: float) -> bool:
-        """Whether a source needs no work, as its content has ended in this batch or is in the store."""
+        """Whether a source needs no work, since its content has ended in this batch or is in the store."""
         if video_id in self._failed:
             self._settle_duplicate(source, self._failed[video_id])
             return True
@@ -202,16 +202,16 @@ class Ledger:
         return True
 
     def _revisit(self, source: Source, record: VideoRecord, started: float) -> None:
-        """A video that the store holds: note its name and metadata, and see that the index has its rows."""
+        """Update the name and metadata of a video in the store, and have its rows in the index checked."""
         sink = self._sink
         record, replaced = self._named(record.video_id, source)
         self._described.update([record.video_id] if source.metadata else [])
         frames = sink.store.read(record.video_id)
         problem = ALREADY_INDEXED
-        renewed = bool(source.metadata) and dict(source.metadata) != dict(record.metadata)
-        if renewed:
+        is_changed = bool(source.metadata) and dict(source.metadata) != dict(record.metadata)
+        if is_changed:
             record = replace(record, metadata=source.metadata)
-            # Gone rows are missed by the next batch if this one ends here; rows with the old metadata would not be.
+            # If this batch ends here, the next one notices missing rows, but not rows with the old metadata.
             sink.delete_rows(record.video_id)
             sink.store.write(record, frames)
             problem += "; its metadata was replaced"
@@ -219,25 +219,25 @@ class Ledger:
             problem += f" (damaged: {record.problem})"
         report = report_of(source, record, frames, end=None, segments=0, elapsed_seconds=time.monotonic() - started)
         report = replace(report, status=Status.SKIPPED, problem=problem, replaced=replaced)
-        if renewed:
+        if is_changed:
             rows = sink.rows(frames, record.metadata)
-            self._await_writing(replace(report, segments=len(rows)), rows)
+            self._queue_rows(replace(report, segments=len(rows)), rows)
         else:
-            self._note_wait()
+            self._start_waiting()
             self._known.append(_Known(report, record.metadata, sink.row_keys(frames)))
         self._duplicates[record.video_id] = []
 
-    def _ask_for_known(self) -> None:
-        """Let out the reports of known videos whose rows the index has, and write those that it misses."""
+    def _check_known(self) -> None:
+        """Report the known videos whose rows are in the index, and write the rows of the others."""
         known, self._known = self._known, []
-        found = self._sink.written_keys(*(str(each.report.video_id) for each in known))
-        has_others = bool(found - frozenset[str]().union(*(each.keys for each in known)))
-        for each in known:
-            video_id = str(each.report.video_id)
-            if (self._sink.written_keys(video_id) == each.keys) if has_others else (each.keys <= found):
-                self._conclude(each.report)
+        found = self._sink.written_keys(*(str(video.report.video_id) for video in known))
+        has_others = bool(found - frozenset[str]().union(*(video.keys for video in known)))
+        for video in known:
+            video_id = str(video.report.video_id)
+            if (self._sink.written_keys(video_id) == video.keys) if has_others else (video.keys <= found):
+                self._conclude(video.report)
             else:
-                self._write_again(each)
+                self._write_again(video)
 
     def _write_again(self, known: _Known) -> None:
         report = known.report
@@ -247,34 +247,34 @@ class Ledger:
             problem = failure_of(error, report.source.uri).problem
             self._report_failure(report.source, problem, report.video_id, time.monotonic() - report.elapsed_seconds)
             return
-        said = "its 1 row was" if len(rows) == 1 else f"its {len(rows)} rows were"
-        missing = f"{report.problem}; {said} missing from the index and {said.rpartition(' ')[2]} written again"
-        self._await_writing(replace(report, problem=missing, segments=len(rows)), rows)
+        subject, verb = ("its 1 row", "was") if len(rows) == 1 else (f"its {len(rows)} rows", "were")
+        problem = f"{report.problem}; {subject} {verb} missing from the index and {verb} written again"
+        self._queue_rows(replace(report, problem=problem, segments=len(rows)), rows)
 
-    def _await_writing(self, report: VideoReport, rows: Sequence[IndexedSegment]) -> None:
-        self._note_wait()
+    def _queue_rows(self, report: VideoReport, rows: Sequence[IndexedSegment]) -> None:
+        self._start_waiting()
         self._writer.add(report, rows)
 
-    def _note_wait(self) -> None:
+    def _start_waiting(self) -> None:
         if not self._known and self._writer.is_empty:
-            self._oldest = time.monotonic()
+            self._waiting_since = time.monotonic()
 
     def _report_failure(
-        self, source: Source, problem: str, video_id: str | None, started: float, *, is_of_place: bool = False
+        self, source: Source, problem: str, video_id: str | None, started: float, *, is_path_specific: bool = False
     ) -> None:
         elapsed = time.monotonic() - started
         report = VideoReport(
             source=source, status=Status.FAILED, problem=problem, video_id=video_id, elapsed_seconds=elapsed
         )
-        self._conclude(report, is_of_place=is_of_place)
+        self._conclude(report, is_path_specific=is_path_specific)
 
-    def _conclude(self, report: VideoReport, *, is_of_place: bool = False) -> None:
-        """Let a report out, and those of the sources with the same content."""
+    def _conclude(self, report: VideoReport, *, is_path_specific: bool = False) -> None:
+        """Complete a report, and those of the sources with the same content."""
         self._reports.append(report)
         if report.video_id is None:
             return
         self._started_at.pop(report.video_id, None)
-        if is_of_place:
+        if is_path_specific:
             return
         if report.status is Status.FAILED:
             self._failed.setdefault(report.video_id, report)
@@ -282,7 +282,7 @@ class Ledger:
             self._finished.setdefault(report.video_id, report.source)
         for duplicate in self._duplicates.pop(report.video_id, []):
             if report.video_id in self._duplicates:
-                # One before it had the video worked on once more.
+                # An earlier duplicate has made the video be processed again.
                 self._duplicates[report.video_id].append(duplicate)
             else:
                 self._settle_duplicate(duplicate, report)
@@ -307,7 +307,7 @@ class Ledger:
         self._reports.append(replace(duplicate_report(duplicate, first, metadata), replaced=replaced))
 
     def _named(self, video_id: str, source: Source) -> tuple[VideoRecord, tuple[str, ...]]:
-        """The record of a kept video that was found at a place, and the videos that were there before."""
+        """Add a name to a stored video; return its record, and the videos that had this name before."""
         name = kept_name(source.uri)
         record = self._sink.store.add_name(video_id, name)
         return record, self._take_names(video_id, (name,))

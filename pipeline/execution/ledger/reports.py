@@ -1,4 +1,4 @@
-"""Builds a video's record and report after it was processed."""
+"""Build a video's record and report after it was processed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pipeline.uris import public_name
 __all__ = ["ALREADY_INDEXED", "duplicate_report", "largest_gap_seconds", "record_of", "report_as_before", "report_of"]
 
 ALREADY_INDEXED = "already indexed"
-"""How the problem of a skipped video begins that an earlier batch has done."""
+"""The first words of the problem of a video that an earlier batch has indexed."""
 
 
 def largest_gap_seconds(frames: FrameEmbeddings) -> float:
-    """The longest part of a video that no sampled frame represents, including its beginning and end."""
+    """Return the length of the longest part of a video that no sampled frame represents, in seconds."""
     until = frames.times_seconds if frames.seen_until_seconds is None else frames.seen_until_seconds
     starts = np.concatenate([[0.0], until])
     ends = np.concatenate([frames.times_seconds, [frames.duration_seconds]])
@@ -26,7 +26,7 @@ def largest_gap_seconds(frames: FrameEmbeddings) -> float:
 
 
 def record_of(names: tuple[str, ...], source: Source, frames: FrameEmbeddings, end: VideoEnd) -> VideoRecord:
-    """Build a video's record, which is stored beside its embeddings."""
+    """Build a video's record, which is stored together with its embeddings."""
     return VideoRecord(
         video_id=frames.video_id,
         names=names,
@@ -84,14 +84,14 @@ def duplicate_report(duplicate: Source, first: VideoReport, metadata: Mapping[st
     """Build the report of a source that duplicates a finished one; its work is not counted again.
 
     Args:
-        duplicate: The source.
-        first: The report of the other one.
-        metadata: What is kept of the video.
+        duplicate: The duplicate source.
+        first: The report of the other source.
+        metadata: The stored metadata of the video.
     """
     is_same_name = duplicate.uri == first.source.uri
     same = "named twice in this batch" if is_same_name else f"same content as {public_name(first.source.uri)!r}"
     if duplicate.metadata and dict(duplicate.metadata) != dict(metadata):
-        same += "; the metadata that came first counts"
+        same += "; the metadata given first is used"
     if first.status is Status.FAILED:
         return replace(first, source=duplicate, problem=f"{same}, which failed: {first.problem}", elapsed_seconds=0.0)
     return replace(
@@ -110,5 +110,5 @@ def _damage(end: VideoEnd) -> str:
     shown = "; ".join(end.damage[:3])
     more = f"; and {len(end.damage) - 3} more" if len(end.damage) > 3 else ""
     covered, whole = f"{end.covered_seconds:.3f} s", f"{end.duration_seconds:.3f} s"
-    # Where nothing is missing before the last frame, the file's own end is the damage, which `shown` tells.
+    # If only the end of the file is damaged, nothing is missing up to the last frame, and `shown` says the rest.
     return f"{covered if covered == whole else f'{covered} of {whole}'} could be decoded: {shown}{more}"

@@ -1,4 +1,4 @@
-"""Implements `EmbeddingSink` for a library (store and index), and for a store alone."""
+"""Implementations of `EmbeddingSink`: for a library (store and index), and for a store alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class LibrarySink:
 
     Attributes:
         store: Holds the frame embeddings.
-        recipe: Makes the rows.
+        recipe: Makes the rows of the frame embeddings.
         index: Holds the rows.
     """
 
@@ -29,19 +29,19 @@ class LibrarySink:
     index: MomentIndex
 
     def rows(self, frames: FrameEmbeddings, metadata: Mapping[str, Scalar]) -> Sequence[IndexedSegment]:
-        """Make the rows of a video by the recipe."""
+        """Make the rows of a video with the recipe."""
         return self.recipe.rows(frames, metadata)
 
     def row_keys(self, frames: FrameEmbeddings) -> frozenset[str]:
-        """The keys of the rows that the recipe would make."""
+        """Return the keys of the rows that the recipe would make."""
         return self.recipe.keys(frames)
 
     def written_keys(self, *video_ids: str) -> frozenset[str]:
-        """The keys of the rows that the index holds of these videos."""
+        """Return the keys of the rows that the index holds of these videos."""
         return self.index.keys_of(*video_ids)
 
     def write_rows(self, rows_of: Mapping[str, Sequence[IndexedSegment]]) -> None:
-        """Write rows to the index, and remove all others of these videos."""
+        """Write rows to the index, and remove all other rows of these videos."""
         remove_other_rows(self.index, rows_of)
         self.index.upsert([row for rows in rows_of.values() for row in rows])
 
@@ -50,7 +50,7 @@ class LibrarySink:
         self.index.delete_video(video_id)
 
     def check(self) -> None:
-        """Count the index's rows, which fails where the index cannot be used."""
+        """Count the index's rows, which fails if the index cannot be used."""
         self.index.count()
 
 
@@ -65,22 +65,22 @@ class StoreSink:
     store: EmbeddingStore
 
     def rows(self, frames: FrameEmbeddings, metadata: Mapping[str, Scalar]) -> Sequence[IndexedSegment]:  # noqa: ARG002
-        """No rows."""
+        """Return no rows."""
         return ()
 
     def row_keys(self, frames: FrameEmbeddings) -> frozenset[str]:  # noqa: ARG002
-        """No keys."""
+        """Return no keys."""
         return frozenset()
 
     def written_keys(self, *video_ids: str) -> frozenset[str]:  # noqa: ARG002
-        """No keys."""
+        """Return no keys."""
         return frozenset()
 
     def write_rows(self, rows_of: Mapping[str, Sequence[IndexedSegment]]) -> None:
-        """Nothing to write."""
+        """Do nothing."""
 
     def delete_rows(self, video_id: str) -> None:
-        """Nothing to delete."""
+        """Do nothing."""
 
     def check(self) -> None:
-        """Nothing to check."""
+        """Do nothing."""

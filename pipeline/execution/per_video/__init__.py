@@ -1,1 +1,1 @@
-"""Processes one video: decodes it into batches of frames, and collects their embeddings."""
+"""Process one video: decode it into batches of frames, and collect their embeddings."""

@@ -1,4 +1,4 @@
-"""Buffers a video's embeddings between the encoder and the store, partly in a temporary file."""
+"""Buffer a video's embeddings between the encoder and the store, partly in a temporary file."""
 
 from __future__ import annotations
 
@@ -25,23 +25,24 @@ _log = logging.getLogger(__name__)
 class EmbeddingBuffer:
     """Collects a video's embeddings in a block of rows, which is written to a temporary file when it is full.
 
-    What is kept of each batch must not lie among the large arrays that come and go with every batch: one small array
-    between them, and the pages around it are not given back. Ten hours of video took two gigabytes instead of a hundred
-    megabytes. So vectors lie in pages of their own, which the system has back at once, and times in two arrays in all.
+    Data that outlives a batch must not be allocated between the large arrays that come and go with every batch: one
+    small array among them keeps the pages around it from being returned to the system. Ten hours of video then took two
+    gigabytes instead of a hundred megabytes. Vectors are therefore stored in pages of their own, which the system gets
+    back at once, and all times in two arrays.
 
-    Nobody needs the vectors of the hours before while a video is read, and beside a decoder and an encoder at work they
-    are most of what its length adds. The file is in the system's folder of temporary files, without a name; where it
-    cannot be written, blocks stay in memory.
+    Vectors are not needed again while the video is read, but they would be most of the memory that grows with its
+    length. The temporary file lies in the system's folder for such files, without a name; if it cannot be written,
+    blocks stay in memory.
 
     Args:
-        block_rows: Rows of a block.
+        block_rows: Number of rows in a block.
     """
 
     def __init__(self, block_rows: int = 4096) -> None:
         self._block_rows = block_rows
         self._file: IO[bytes] | None = None
         self._file_rows = 0
-        self._takes_file = True
+        self._uses_file = True
         self._blocks: list[Vectors] = []
         self._filled = 0
         self._pts = array("q")
@@ -52,10 +53,10 @@ class EmbeddingBuffer:
         return len(self._pts)
 
     def add(self, times: BatchTimes, vectors: Vectors) -> None:
-        """Add the next batch: its times, and its embeddings, float32 (N, D).
+        """Add the next batch: its times, and its embeddings as float32 (N, D).
 
         Raises:
-            ValueError: There are not as many rows as times.
+            ValueError: The numbers of times and of rows differ.
         """
         if len(times) != len(vectors):
             raise ValueError(f"{len(times)} frames of a batch have {len(vectors)} embeddings")
@@ -76,14 +77,14 @@ class EmbeddingBuffer:
         """Return all embeddings in the order of the video, and empty the buffer.
 
         Raises:
-            ValueError: Nothing was taken, the times do not increase, or a row is not of unit length.
-            OSError: What is in the file cannot be read.
+            ValueError: The buffer is empty, the times do not increase, or a row is not of unit length.
+            OSError: The temporary file cannot be read.
         """
         pts, self._pts = np.array(self._pts, np.int64), array("q")
         times_seconds, self._times_seconds = np.array(self._times_seconds, np.float64), array("d")
-        vectors = self._taken(len(pts))
+        vectors = self._all_rows(len(pts))
         if end.shares:
-            # Only where samplings share a pass does a frame come before an earlier one.
+            # Frames can be out of order only if several samplings share a pass.
             order = np.argsort(pts)
             pts, times_seconds, vectors = pts[order], times_seconds[order], vectors[order]
         return FrameEmbeddings(
@@ -102,33 +103,33 @@ class EmbeddingBuffer:
         )
 
     def _begin_block(self) -> None:
-        """Make room: the full block goes to the file, or is kept if that cannot be."""
-        if self._takes_file:
+        """Start a new block, after writing the full one to the file; if that fails, it stays in memory."""
+        if self._uses_file:
             try:
                 self._write(self._blocks[-1])
             except OSError as error:
-                _log.info("embeddings stay in memory, as no temporary file takes them: %s", error)
-                self._takes_file = False
-        if not self._takes_file:
+                _log.info("embeddings stay in memory, as the temporary file cannot be written: %s", error)
+                self._uses_file = False
+        if not self._uses_file:
             self._blocks.append(_in_own_pages(self._block_rows, self._blocks[-1].shape[1]))
         self._filled = 0
-        # Seldom, and only for long videos: what batches leave behind adds up, and is given back.
+        # Happens rarely, and only for long videos: returns the memory that batches have left behind.
         give_back()
 
     def _write(self, block: Vectors) -> None:
         if self._file is None:
-            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed when this is no more
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed together with this object
             weakref.finalize(self, self._file.close)
         content = block.data.cast("B")
         while content:
             content = content[self._file.write(content) :]
         self._file_rows += len(block)
 
-    def _taken(self, rows: int) -> Vectors:
-        """All rows in one array; each block is given back as soon as it is copied."""
+    def _all_rows(self, rows: int) -> Vectors:
+        """Join all rows in one array; each block is freed as soon as it is copied."""
         if not self._blocks:
-            raise ValueError("no embedding was gathered")
-        # What the encoder needed is free now; all that follows would come on top of it.
+            raise ValueError("no embedding was collected")
+        # Free the encoder's memory first; otherwise the array would be allocated on top of it.
         if rows > self._block_rows:
             give_back()
         blocks, self._blocks = self._blocks[::-1], []
@@ -146,7 +147,7 @@ class EmbeddingBuffer:
 
 
 def _read_whole(file: IO[bytes], vectors: Vectors) -> None:
-    """Fill an array of at least one row."""
+    """Fill an array from a file; the array may be empty."""
     room = vectors.data.cast("B") if len(vectors) else memoryview(b"")
     while room:
         count = file.readinto(room)  # type: ignore[attr-defined]  # of an unbuffered file
@@ -156,9 +157,9 @@ def _read_whole(file: IO[bytes], vectors: Vectors) -> None:
 
 
 def _in_own_pages(rows: int, columns: int) -> Vectors:
-    """Float32 (rows, columns) of zeros that the system has back as soon as nobody refers to them.
+    """Make a float32 array (rows, columns) of zeros whose memory the system gets back as soon as it is unused.
 
-    The C library's allocator keeps what is freed below 32 MiB, where anything that still lives is behind it.
+    The C library's allocator keeps freed blocks below 32 MiB if anything after them is still in use.
     """
     size = math.prod((rows, columns, np.dtype(np.float32).itemsize))
     pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)

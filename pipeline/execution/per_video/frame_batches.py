@@ -1,4 +1,4 @@
-"""Decodes, samples and preprocesses a video into batches of frames for the encoder."""
+"""Decode, sample and preprocess a video into batches of frames for the encoder."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from pipeline.video.protocol import VideoDecoder, VideoStream
 
 __all__ = ["Reading", "ResultSplitter", "merged_cuts", "sampled_batches"]
 
-# Not by the clock: Ray takes the place of what a reader that died has given from the stream of the next one, by number.
+# Counted, not timed: if a reader dies, Ray continues with the stream of its successor at the same item number.
 _HEARTBEAT_PIXELS = 2**29
 _HEARTBEAT_FRAMES = 1000
 
 
 class ResultSplitter(Protocol):
-    """Splits a sampling pass that stands for several samplings into the result of each."""
+    """Splits a sampling pass that serves several samplings into the result of each."""
 
     def known_cuts(self, sampling: SamplingPass) -> Mapping[CutDetection, Sequence[Fraction]]:
-        """The cuts that need not be searched for, by the search that would find them."""
+        """Return the cuts that the pass has found already, by the search that they replace."""
 
     def shares(
         self, sampling: SamplingPass, cuts: Mapping[CutDetection, Sequence[Fraction]], lost_time: LostTime
     ) -> tuple[Share, ...]:
-        """The result of each sampling, once the pass is finished.
+        """Return the result of each sampling after the pass.
 
         Args:
             sampling: The pass.
-            cuts: What every search for cuts has found.
+            cuts: The cuts found by each search.
             lost_time: The intervals in which frames were lost.
         """
 
@@ -52,11 +52,11 @@ class Reading:
     """The stages that turn a video into batches of frames.
 
     Attributes:
-        decoder: Opens it.
+        decoder: Opens the video.
         sampler: Chooses frames.
-        preprocessing: Makes the encoder's input of a frame.
-        batch_frames: Most frames of a batch.
-        fetching: How remote videos are asked whether they have changed.
+        preprocessing: Converts a frame to the encoder's input.
+        batch_frames: Maximum number of frames in a batch.
+        fetching: Settings for checking whether remote videos have changed.
         splitter: Splits the sampler's passes into several results; None if each has a single one.
     """
 
@@ -72,39 +72,39 @@ class Reading:
 def sampled_batches(
     reading: Reading, path: str, state: str | None = None
 ) -> Iterator[FrameBatch | Heartbeat | VideoEnd]:
-    """Decode, sample and preprocess a video: batches in order, then one `VideoEnd`.
+    """Decode, sample and preprocess a video: yield its batches in order, then one `VideoEnd`.
 
-    Between batches that are long in coming there are heartbeats. The same video gives the same items in the same order,
+    Heartbeats are yielded when a batch takes long. The same video always gives the same items in the same order,
     however fast it is read.
 
     Args:
-        reading: How.
-        path: The video.
-        state: Of its content when it was identified, which it must still be at the end; None to take what is there.
+        reading: The stages.
+        path: Path or URI of the video.
+        state: State of the file when it was identified; it must be the same at the end. None skips this check.
 
     Raises:
-        VideoError: It cannot be used.
-        ConfigError: The sampler cannot work so.
+        VideoError: The video cannot be used.
+        ConfigError: The sampler cannot work with these settings.
     """
     with reading.decoder.open(path) as stream:
         sampling = reading.sampler.begin(stream.info)
-        gathered = _BatchBuffer(reading, stream.info)
+        buffer = _BatchBuffer(reading, stream.info)
         lost_time = LostTime(stream)
         frames_seen = 0
         until_heartbeat = _heartbeat_frames(stream.info)
         for frame in stream.frames(skip=reading.sampler.skip, grid=reading.sampler.grid):
             frames_seen += 1
             lost_time.see(frame)
-            # Between two points of a coarse grid many are decoded that are never seen.
+            # Many frames may be decoded, but not sampled, between two points of a coarse grid.
             if stream.frames_decoded >= until_heartbeat:
                 until_heartbeat = stream.frames_decoded + _heartbeat_frames(stream.info)
                 yield Heartbeat()
             for chosen in sampling.feed(frame):
-                yield from gathered.add(chosen, decoded=frame.time)
+                yield from buffer.add(chosen, decoded=frame.time)
         for chosen in sampling.finish():
-            yield from gathered.add(chosen, decoded=stream.end_time)
-        yield from gathered.rest(decoded=stream.end_time)
-        if gathered.count == 0:
+            yield from buffer.add(chosen, decoded=stream.end_time)
+        yield from buffer.flush(decoded=stream.end_time)
+        if buffer.count == 0:
             raise VideoDecodeError(path, f"{frames_seen} frames were decoded and none was sampled")
         end = VideoEnd(
             info=stream.info,
@@ -112,7 +112,7 @@ def sampled_batches(
             covered_seconds=stream.covered_seconds,
             frames_decoded=stream.frames_decoded,
             frames_seen=frames_seen,
-            batches=gathered.batches,
+            batches=buffer.batches,
             cuts_seconds=None,
             seen_until_seconds=_seen_until(sampling, lost_time),
             damage=stream.damage,
@@ -120,7 +120,7 @@ def sampled_batches(
         )
         if state is not None:
             check_state(path, state, reading.fetching)
-        # Last, so that the encoder has all frames meanwhile.
+        # The search for cuts comes last, so that the encoder works on the frames meanwhile.
         yield from _with_cuts(end, stream, reading, sampling, lost_time)
 
 
@@ -131,12 +131,12 @@ def _with_cuts(
     sampling: SamplingPass,
     lost_time: LostTime,
 ) -> Iterator[Heartbeat | VideoEnd]:
-    """The end of a video whose frames were all given out, once the cuts that nobody knows have been looked for."""
+    """Search for the cuts that are not known yet, and yield the end of the video with all cuts."""
     cut_searches, splitter = reading.sampler.cut_searches, reading.splitter
     known = {} if splitter is None else splitter.known_cuts(sampling)
     searches = [search for search in cut_searches if search not in known]
     if searches:
-        # They say nothing until they are done; none is slower than the video itself.
+        # A search yields nothing until it is done; it takes no longer than the video itself.
         yield Heartbeat(silence_seconds=end.duration_seconds)
     found = {search: find_shots(stream, search) for search in searches}
     cuts = {**known, **{search: shots.boundaries for search, shots in found.items()}}
@@ -149,19 +149,19 @@ def _with_cuts(
 
 
 def _heartbeat_frames(info: VideoInfo) -> int:
-    """After how many decoded frames a sign of life is given: some seconds of work, and far fewer than a stall."""
+    """Number of decoded frames between heartbeats: some seconds of work, and far less than a stall."""
     return max(1, min(_HEARTBEAT_FRAMES, _HEARTBEAT_PIXELS // (info.width * info.height)))
 
 
 def merged_cuts(cuts: Sequence[Fraction] | None, found: Sequence[Sequence[Fraction]]) -> tuple[float, ...] | None:
-    """The cuts that a sampling came upon, and those that were looked for."""
+    """Merge the cuts that a sampling pass has found with those of searches; None if neither was made."""
     if cuts is None and not found:
         return None
-    return tuple(sorted({float(cut) for some in (cuts or (), *found) for cut in some}))
+    return tuple(sorted({float(cut) for group in (cuts or (), *found) for cut in group}))
 
 
 def _seen_until(sampled: SamplingPass, lost_time: LostTime) -> tuple[float, ...] | None:
-    """How long each frame is known to be on screen; nothing is known of what was lost."""
+    """The time until which each sampled frame stays on screen, without intervals in which frames were lost."""
     until = sampled.seen_until
     return None if until is None else tuple(map(float, lost_time.clipped(until, sampled.step)))
 
@@ -171,7 +171,7 @@ def _seconds(time: Fraction | None) -> float | None:
 
 
 class _BatchBuffer:
-    """Sampled frames on their way into a batch; `count` is how many there were in all, in `batches` so far."""
+    """Collects sampled frames into batches; `count` and `batches` are the totals so far."""
 
     def __init__(self, reading: Reading, info: VideoInfo) -> None:
         self._reading = reading
@@ -185,16 +185,16 @@ class _BatchBuffer:
     def add(self, frame: Frame, *, decoded: Fraction) -> Iterator[FrameBatch]:
         image = self._reading.preprocessing(frame)
         if self._images is None:
-            # Pictures that were kept one by one until the batch is full would be in memory twice.
+            # One array from the start: frames that are collected one by one would be in memory twice.
             self._images = np.empty((self._reading.batch_frames, *image.shape), np.uint8)
         self._images[len(self._pts)] = image
         self._pts.append(frame.pts)
         self._times.append(frame.time)
         self.count += 1
         if len(self._pts) == self._reading.batch_frames:
-            yield from self.rest(decoded=decoded)
+            yield from self.flush(decoded=decoded)
 
-    def rest(self, *, decoded: Fraction) -> Iterator[FrameBatch]:
+    def flush(self, *, decoded: Fraction) -> Iterator[FrameBatch]:
         if self._images is None:
             return
         times = BatchTimes(

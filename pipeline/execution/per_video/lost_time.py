@@ -1,4 +1,4 @@
-"""Finds the parts of a video whose frames were lost to damage."""
+"""Find the parts of a video whose frames were lost to damage."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pipeline.video.protocol import VideoStream
 
 __all__ = ["LostTime"]
 
-# Far above the rounding of times, far below the duration of a frame.
-_LEAST_SECONDS = 1e-4
-_LEAST_SHARE = 1e-9
+# Far above the rounding errors of times, far below the duration of a frame.
+_MIN_SECONDS = 1e-4
+_MIN_SHARE = 1e-9
 
 
 @dataclass(frozen=True)
 class _Stretch:
-    """[start, end) without pictures, after a frame at `last`."""
+    """The interval [start, end) without frames; `last` is the time of the last frame before it."""
 
     last: Fraction
     start: Fraction
@@ -30,10 +30,10 @@ class _Stretch:
 class LostTime:
     """Finds the intervals between two frames in which frames were lost.
 
-    Nobody knows what was on screen there: no frame stands for such a stretch, however long it lasted.
+    It is unknown what was on screen there, so no frame represents such an interval, however long it lasted.
 
     Args:
-        stream: The video whose frames are seen one after another.
+        stream: The video; its frames are passed to `see` one after another.
     """
 
     def __init__(self, stream: VideoStream) -> None:
@@ -43,23 +43,23 @@ class LostTime:
         self._stretches: list[_Stretch] = []
 
     def see(self, frame: Frame) -> None:
-        """Take the frame that the stream has just given out."""
-        # The stream covers this frame to its end.
+        """Process the frame that the stream has just yielded."""
+        # The stream counts this frame as covered up to its end.
         covered = self._stream.covered_seconds - float(self._stream.end_time - frame.time)
         seconds = float(frame.time)
         lost = seconds - covered
         more = lost - self._lost_seconds
-        if self._last is not None and more > max(_LEAST_SECONDS, _LEAST_SHARE * seconds):
+        if self._last is not None and more > max(_MIN_SECONDS, _MIN_SHARE * seconds):
             start = max(self._last, frame.time - Fraction(more))
             self._stretches.append(_Stretch(self._last, start, frame.time))
         self._last, self._lost_seconds = frame.time, lost
 
     def clipped(self, seen_until: Sequence[Fraction], step: Fraction | None) -> Sequence[Fraction]:
-        """Move back the times in such a stretch, in whole steps, but not before the last frame.
+        """Move times inside such an interval back to its start, in whole steps, but not before the last frame.
 
         Args:
-            seen_until: As of `SamplingPass`.
-            step: As of `SamplingPass`.
+            seen_until: See `SamplingPass`.
+            step: See `SamplingPass`.
         """
         return [self._clipped(time, step) for time in seen_until] if self._stretches else seen_until
 

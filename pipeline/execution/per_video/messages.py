@@ -1,4 +1,4 @@
-"""Messages between readers, encoders and the ledger, and one encoder call for batches of several videos."""
+"""Messages between readers, encoders and the ledger, and an encoder call for batches of several videos."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ class BatchTimes:
     """The times of a batch's frames, and the progress of its video.
 
     Attributes:
-        number: Which batch of the video.
-        pts: int64 (N,) ticks.
-        times_seconds: float64 (N,) on the playback clock.
-        decoded_seconds: How far the decoder is.
-        duration_seconds: Length of the video, where its container says.
-        busy_seconds: Time that its reader has worked on the video until now.
-        waited_seconds: Time that its reader has waited until somebody took what it had.
+        number: Number of the batch within its video.
+        pts: Timestamps as int64 (N,) ticks.
+        times_seconds: Playback times as float64 (N,).
+        decoded_seconds: Time up to which the video is decoded.
+        duration_seconds: Length of the video according to its container, if known.
+        busy_seconds: Time that the reader has worked on the video so far.
+        waited_seconds: Time that the reader has waited for its consumer so far.
     """
 
     number: int
@@ -66,13 +66,13 @@ class BatchTimes:
 
 @dataclass(frozen=True, kw_only=True)
 class FrameBatch:
-    """Preprocessed frames: uint8 (N, H, W, 3) RGB, contiguous, and their times."""
+    """Preprocessed frames as contiguous uint8 (N, H, W, 3) RGB, and their times."""
 
     images: Images
     times: BatchTimes
 
     def timed(self, *, busy_seconds: float, waited_seconds: float) -> FrameBatch:
-        """The same, with its reader's times."""
+        """Return a copy with the reader's times."""
         times = replace(self.times, busy_seconds=busy_seconds, waited_seconds=waited_seconds)
         return FrameBatch(images=self.images, times=times)
 
@@ -85,21 +85,21 @@ class VideoEnd:
     """The end of a video's batches: what was decoded, sampled and lost.
 
     Attributes:
-        info: What its container says.
+        info: The container's information.
         duration_seconds: End of the last frame.
-        covered_seconds: Length of what could be decoded.
-        frames_decoded: Pictures that were decoded, for frames and for cuts.
-        frames_seen: Those of them that the sampler looked at.
-        batches: How many there were.
-        cuts_seconds: Where each shot but the first begins, at a cut or within a gradual transition; None where cuts
-            were not looked for.
-        seen_until_seconds: For each sampled frame the last time at which the picture was the same; None where the
-            sampling does not tell.
-        step_seconds: As of `FrameEmbeddings`.
-        damage: What could not be decoded, a sentence each.
-        shares: What each of several samplings took, where there are several.
-        busy_seconds: Time that its reader worked on it, the search for cuts included.
-        waited_seconds: Time that its reader waited until somebody took what it had.
+        covered_seconds: Total length of the parts that could be decoded.
+        frames_decoded: Number of frames that were decoded, for sampling and for cuts.
+        frames_seen: Number of those that the sampler examined.
+        batches: Number of batches.
+        cuts_seconds: The start of each shot but the first, at a cut or within a gradual transition; None if cuts were
+            not searched for.
+        seen_until_seconds: For each sampled frame, the last time at which the picture was the same; None if the
+            sampling does not report it.
+        step_seconds: See `FrameEmbeddings`.
+        damage: What could not be decoded, one sentence each.
+        shares: The result of each sampling, if there are several.
+        busy_seconds: Time that the reader worked on the video, the search for cuts included.
+        waited_seconds: Time that the reader waited for its consumer.
     """
 
     info: VideoInfo
@@ -117,31 +117,31 @@ class VideoEnd:
     waited_seconds: float = 0.0
 
     def timed(self, *, busy_seconds: float, waited_seconds: float) -> VideoEnd:
-        """The same, with its reader's times."""
+        """Return a copy with the reader's times."""
         return replace(self, busy_seconds=busy_seconds, waited_seconds=waited_seconds)
 
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """A sign of life of a reader that has no batch yet.
+    """A sign of life from a reader that has no batch yet.
 
     Attributes:
-        silence_seconds: How much longer than usual it may take until the next one.
+        silence_seconds: Additional time that may pass until the next sign of life.
     """
 
     silence_seconds: float = 0.0
 
-    def timed(self, *, busy_seconds: float, waited_seconds: float) -> Heartbeat:  # noqa: ARG002 - a contract's names
-        """The same: the next batch has the times."""
+    def timed(self, *, busy_seconds: float, waited_seconds: float) -> Heartbeat:  # noqa: ARG002 - of the protocol
+        """Return the same heartbeat: the next batch carries the times."""
         return self
 
 
 @dataclass(frozen=True)
 class Lost:
-    """The work on a video was lost for another reason than the video, such as a node that left.
+    """Work on a video that was lost for a reason other than the video, such as a node that left.
 
     Attributes:
-        problem: A sentence for people.
+        problem: A message for people.
     """
 
     problem: str
@@ -152,34 +152,34 @@ class Failure:
     """Why a video could not be processed.
 
     Attributes:
-        problem: A sentence for people.
-        fatal: The error that ends the whole batch, where it is one.
-        is_of_place: Whether the same content at another place may be well.
+        problem: A message for people.
+        fatal: The error that ends the whole batch, if it is one.
+        is_path_specific: Whether the same content under another path may succeed.
     """
 
     problem: str
     fatal: MomentseekError | None = None
-    is_of_place: bool = False
+    is_path_specific: bool = False
 
 
 def failure_of(error: Exception, name: str) -> Failure:
     """Convert an exception to a failure of the video; an unexpected one is logged with its traceback."""
-    # A model or a setting that cannot be used is the same for every video.
+    # A problem of the model or of a setting affects every video.
     if isinstance(error, ConfigError | EncoderError):
         return Failure(str(error), error)
     if isinstance(error, VideoError):
-        return Failure(error.problem, is_of_place=isinstance(error, VideoReadError | VideoNotFoundError))
+        return Failure(error.problem, is_path_specific=isinstance(error, VideoReadError | VideoNotFoundError))
     if isinstance(error, MomentseekError):
         return Failure(str(error))
     _log.error(
         "unexpected error while working on %r", public_name(name), exc_info=error, extra={"uri": public_name(name)}
     )
-    said = public_text(" ".join(str(error).split())) or "without a message"
-    return Failure(f"unexpected {type(error).__name__}: {said}")
+    message = public_text(" ".join(str(error).split())) or "without a message"
+    return Failure(f"unexpected {type(error).__name__}: {message}")
 
 
 def _without_credentials(record: logging.LogRecord) -> bool:
-    """Write out a traceback before a handler does, whose process may know nothing of what must not be shown."""
+    """Format a traceback here, before a handler in another process does it without knowing which values are secret."""
     if record.exc_info and not record.exc_text:
         record.exc_text = public_text(logging.Formatter().formatException(record.exc_info))
     return True

@@ -1,1 +1,1 @@
-"""Runs batches on Ray."""
+"""Run batches on Ray."""

@@ -1,4 +1,4 @@
-"""Queues batches of frames, and dispatches them to encoder actors."""
+"""Queue batches of frames, and dispatch them to encoder actors."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class RayVideo:
     """One attempt to index a video; its batches can return from the encoders in any order.
 
     Attributes:
-        source: What was asked for.
-        identity: What its content is, and when that was so.
-        tries_left: How often it may be begun again where Ray loses something of it.
-        number: Its number in the batch's progress.
-        node_id: Where it is read, once that has begun.
-        batches_read: How many batches its reader gave.
-        gathered: The embeddings that have come without a gap.
-        end: What is known once all of it is read.
-        is_over: It has failed or was begun again, so what still comes of this try is of no use.
+        source: The source as given.
+        identity: Id and state of its content.
+        tries_left: How often the video may be restarted after Ray loses part of the work.
+        number: Number of the video in the batch's progress.
+        node_id: The node that reads the video, once that has begun.
+        batches_read: Number of batches that the reader has returned.
+        embeddings: The embeddings that have arrived without a gap.
+        end: The end of the video, once it is read completely.
+        is_over: The attempt has failed or was restarted; its remaining results are ignored.
     """
 
     source: Source
@@ -40,7 +40,7 @@ class RayVideo:
     number: int = 0
     node_id: str | None = None
     batches_read: int = 0
-    gathered: EmbeddingBuffer = field(default_factory=EmbeddingBuffer)
+    embeddings: EmbeddingBuffer = field(default_factory=EmbeddingBuffer)
     end: VideoEnd | None = None
     is_over: bool = False
     _times: dict[int, BatchTimes] = field(default_factory=dict)
@@ -53,28 +53,28 @@ class RayVideo:
 
     @property
     def is_encoded(self) -> bool:
-        """Whether the embeddings of all batches that were read have come."""
-        return self.gathered.batches == self.batches_read
+        """Whether the embeddings of all batches that were read have arrived."""
+        return self.embeddings.batches == self.batches_read
 
-    def misses(self, item: BatchTimes | VideoEnd) -> str | None:
-        """What was lost before this, if anything was: a reader that died must have been followed up without a gap."""
+    def gap_before(self, item: BatchTimes | VideoEnd) -> str | None:
+        """Describe what is missing before an item, if anything is: the successor of a dead reader must continue it."""
         number = item.number if isinstance(item, BatchTimes) else item.batches
         if number == self.batches_read:
             return None
-        return f"its reader died, and the next one went on at batch {number} after {self.batches_read}"
+        return f"its reader died, and the next one continued at batch {number} instead of {self.batches_read}"
 
-    def take_read(self, times: BatchTimes, pixels: Any) -> PendingBatch:
-        """Add the times of the next batch, and return it as a batch to be encoded."""
+    def add_read(self, times: BatchTimes, pixels: Any) -> PendingBatch:
+        """Add the times of the next batch, and return the batch to be encoded."""
         batch = PendingBatch(self, self.batches_read, pixels, len(times), self.node_id)
         self._times[self.batches_read] = times
         self.batches_read += 1
         return batch
 
-    def take_encoded(self, number: int, vectors: Vectors) -> None:
-        """Take a batch's embeddings; those whose turn it is are copied out of Ray's shared memory."""
+    def add_encoded(self, number: int, vectors: Vectors) -> None:
+        """Add a batch's embeddings; those next in order are copied out of Ray's shared memory."""
         self._vectors[number] = vectors
-        while (following := self.gathered.batches) in self._vectors:
-            self.gathered.add(self._times.pop(following), self._vectors.pop(following))
+        while (following := self.embeddings.batches) in self._vectors:
+            self.embeddings.add(self._times.pop(following), self._vectors.pop(following))
 
 
 @dataclass(eq=False)
@@ -82,12 +82,12 @@ class PendingBatch:
     """A batch of a video's frames that waits for an encoder, or is being encoded.
 
     Attributes:
-        video: Whose.
-        number: Which batch of the video.
+        video: The video.
+        number: Number of the batch within the video.
         pixels: Reference of the frames.
-        frames: How many there are.
-        node_id: Where they lie.
-        deaths: How often an encoder died, or its device broke, in a call that it was part of.
+        frames: Number of frames.
+        node_id: The node that holds the frames.
+        deaths: How often an encoder died, or its device broke, in a call with this batch.
     """
 
     video: RayVideo
@@ -106,12 +106,12 @@ class PendingBatch:
 class BatchQueue:
     """Dispatches batches to encoders, oldest first, and preferably on the node that holds their frames.
 
-    An encoder takes the frames of its own node and of nodes that have none. Only one that has nothing to do takes those
-    of a node whose encoder is busy, and leaves that its next call: what is taken goes over the network.
+    An encoder takes the frames of its own node and of nodes without an encoder. An idle encoder also takes frames of
+    another node whose encoder is busy, but leaves that encoder its next call, since such frames cross the network.
 
     Args:
-        encoders: Who gets them.
-        batch_frames: Most frames of a call, which may be of several videos.
+        encoders: The encoders.
+        batch_frames: Maximum number of frames in a call, which may combine several videos.
     """
 
     def __init__(self, encoders: EncoderPool[PendingBatch], batch_frames: int) -> None:
@@ -126,7 +126,7 @@ class BatchQueue:
 
     @property
     def is_short(self) -> bool:
-        """Whether there is less than a call for each encoder, so that more is to be asked of the readers."""
+        """Whether the queue holds less than one call for each encoder, so that readers should deliver more."""
         return self.frames < self._batch_frames * self._encoders.open_count
 
     def add(self, batch: PendingBatch) -> None:
@@ -137,14 +137,15 @@ class BatchQueue:
         """Remove the unwanted batches from the queue."""
         self._batches = deque(batch for batch in self._batches if not is_unwanted(batch))
 
-    def hand_out(self) -> None:
-        """Make all calls that are due; one that isn't full is made only to an encoder without work."""
-        while self._batches and any(self._hand_to(actor) for actor in self._encoders.takers()):
+    def dispatch(self) -> None:
+        """Make all calls that are due; a call that is not full is only made to an idle encoder."""
+        while self._batches and any(self._dispatch_to(actor) for actor in self._encoders.available()):
             pass
 
-    def _hand_to(self, actor: EncoderActor) -> bool:
+    def _dispatch_to(self, actor: EncoderActor) -> bool:
         batches = self._call_for(actor)
         if not batches:
+            return False
             return False
         chosen = set(map(id, batches))
         self.drop(lambda batch: id(batch) in chosen)
@@ -163,24 +164,24 @@ class BatchQueue:
                 break
             batches.append(batch)
             frames += batch.frames
-        if not batches or not actor.takes(alone=batches[0].alone):
+        if not batches or not actor.accepts(alone=batches[0].alone):
             return []
         return batches if is_full or frames >= self._batch_frames or actor.calls == 0 else []
 
     def _sides(self, actor: EncoderActor) -> tuple[list[PendingBatch], list[PendingBatch]]:
         """Select the batches meant for this encoder, and those that it may take over from others.
 
-        The next call of each other encoder is left to it: it has that as soon as it is done with one.
+        The next call of every other encoder is left to it, so that it has work as soon as it finishes one.
         """
         own: list[PendingBatch] = []
         others: list[PendingBatch] = []
         nodes = self._encoders.nodes - {actor.node_id}
-        left = Counter[str | None]()
+        reserved = Counter[str | None]()
         for batch in self._batches:
             if batch.node_id not in nodes:
                 own.append(batch)
-            elif left[batch.node_id] < self._batch_frames:
-                left[batch.node_id] += batch.frames
+            elif reserved[batch.node_id] < self._batch_frames:
+                reserved[batch.node_id] += batch.frames
             else:
                 others.append(batch)
         return own, others

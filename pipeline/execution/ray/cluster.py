@@ -1,4 +1,4 @@
-"""Connects to a Ray cluster or starts a local Ray, and divides its resources between readers and encoders."""
+"""Connect to a Ray cluster or start Ray on this machine, and divide its resources between readers and encoders."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _NICENESS = "RAY_worker_niceness"
 _MEMORY_RETRIES = "RAY_task_oom_retries"
 _CONNECT_SECONDS = 5.0
 OWN_RAY = {"idle_worker_killing_time_threshold_ms": 60_000}
-"""How a Ray that is started for a batch differs: a worker that has nothing to do for a second is not ended, since the
-next video would start another, which takes longer than to read a short one."""
-# Of the object store; the rest is for what is being encoded, and for others.
+"""Settings of a Ray instance that is started for a batch: idle workers are kept for a minute instead of a second, since
+starting another for the next video takes longer than reading a short one."""
+# Share of the object store for readers; the rest is for frames that are being encoded, and for other programs.
 _STORE_SHARE = 0.4
-# Ray reads these when it is imported or started: no notice about GPUs, no statistics sent to its makers, and no
-# accounts of dead workers in the midst of standard output (the reports say what they meant for a video).
+# Ray reads these variables when it is imported or started. They turn off a notice about GPUs, usage statistics, and
+# messages about dead workers on standard output (the reports state what these mean for a video).
 _QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -49,7 +49,7 @@ _QUIET = {
 }
 _SILENT = {"log_to_driver": False, "logging_level": "ERROR"}
 _PACKAGE = Path(__file__).resolve().parent.parent
-# Whether `connected` started the Ray that is in use.
+# Whether `connected` started the Ray instance in use.
 _is_own = False
 
 
@@ -58,12 +58,12 @@ class Shares:
     """The resources of a cluster that a batch uses.
 
     Attributes:
-        encoders: Encoders side by side.
-        encoder_cpus: Processors that each of them holds.
-        encoder_gpus: Share of a GPU that each of them holds.
-        readers: Videos being decoded at once; with the encoders they fit the cluster.
-        reader_cpus: Processors that each of them holds.
-        reader_bytes: Most that each of them may have in the object store, so that it never spills to the disk.
+        encoders: Number of encoders that run in parallel.
+        encoder_cpus: Number of processors that each encoder reserves.
+        encoder_gpus: Share of a GPU that each encoder reserves.
+        readers: Number of videos decoded at once; together with the encoders, they fit the cluster.
+        reader_cpus: Number of processors that each reader reserves.
+        reader_bytes: Maximum use of the object store by each reader, so that nothing spills to the disk.
     """
 
     encoders: int
@@ -77,20 +77,20 @@ class Shares:
 def shares(settings: Execution, *, cpus: float, gpus: float, nodes: int = 1, memory_bytes: float = math.inf) -> Shares:
     """Divide a cluster so that encoders never keep the last reader from running, not even on one processor.
 
-    Without GPUs there is an encoder a node, which computes with all its processors, as long as that leaves half of them
-    to readers. Encoders hold at most half of the processors, and one each where there are enough. There are never more
-    readers than fit beside them: one that waits in Ray's queue would take the place of an encoder that died, and then
-    wait for it.
+    Without GPUs, each node gets one encoder, which computes with all processors of the node, as long as readers have
+    half of the processors. Encoders reserve at most half of the processors, and one each if there are enough. The
+    number of readers is limited to those that fit next to the encoders: a reader waiting in Ray's queue would take the
+    place of an encoder that died, and then wait for that encoder.
 
     Args:
-        settings: What is wanted.
-        cpus: Processors of the cluster.
-        gpus: Its GPUs.
-        nodes: Its machines that have processors.
-        memory_bytes: Of its object store.
+        settings: The requested sizes.
+        cpus: Number of processors of the cluster.
+        gpus: Number of GPUs of the cluster.
+        nodes: Number of machines with processors.
+        memory_bytes: Size of the object store.
 
     Raises:
-        ExecutionError: There is no processor, or there are not enough GPUs for the encoders that are wanted.
+        ExecutionError: There is no processor, or there are not enough GPUs for the requested encoders.
     """
     if cpus <= 0:
         raise ExecutionError("the Ray cluster has no processors to decode with; start a node with --num-cpus")
@@ -98,7 +98,7 @@ def shares(settings: Execution, *, cpus: float, gpus: float, nodes: int = 1, mem
     fitting = encoders_on(gpus, encoder_gpus) if encoder_gpus else min(nodes, int(cpus / 2))
     encoders = settings.encoders or max(1, fitting)
     if encoder_gpus and settings.grow_to_gpus and fitting:
-        # The others are asked for.
+        # The remaining encoders are requested from the autoscaler.
         encoders = min(encoders, fitting)
     if encoder_gpus and encoders > fitting:
         raise ExecutionError(
@@ -106,10 +106,10 @@ def shares(settings: Execution, *, cpus: float, gpus: float, nodes: int = 1, mem
             " execution.encoders or execution.gpus_per_encoder"
         )
     encoder_cpus = _ray_share(min(1.0, cpus / 2 / encoders))
-    left = cpus - encoders * encoder_cpus
-    reader_cpus = _ray_share(min(1.0, left))
-    most_readers = max(1, int(left / reader_cpus))
-    readers = min(settings.videos_at_once or most_readers, most_readers)
+    cpus_left = cpus - encoders * encoder_cpus
+    reader_cpus = _ray_share(min(1.0, cpus_left))
+    max_readers = max(1, int(cpus_left / reader_cpus))
+    readers = min(settings.videos_at_once or max_readers, max_readers)
     return Shares(
         encoders=encoders,
         encoder_cpus=encoder_cpus,
@@ -121,13 +121,13 @@ def shares(settings: Execution, *, cpus: float, gpus: float, nodes: int = 1, mem
 
 
 def current_shares(settings: Execution, *, began_on_gpus: bool) -> Shares | None:
-    """The shares of the cluster that this process has joined, as it is now; None while a batch would not fit it.
+    """Return the present shares of the cluster that this process has joined; None while a batch does not fit it.
 
-    Where GPUs have left, there are as many encoders as fit, however many are wanted.
+    If GPUs have left the cluster, the number of encoders is reduced to those that fit.
 
     Args:
-        settings: What is wanted.
-        began_on_gpus: Whether that was wanted of GPUs.
+        settings: The requested sizes.
+        began_on_gpus: Whether the batch began with encoders on GPUs.
     """
     with suppress(ExecutionError):
         found = _shares_now(settings)
@@ -152,12 +152,12 @@ def _shares_now(settings: Execution) -> Shares:
 
 
 def encoders_on(gpus: float, each: float) -> int:
-    """How many encoders fit on GPUs, with a share of one for each: one below 1 stays on one GPU."""
+    """Return how many encoders fit on GPUs if each reserves this share; a share below 1 never spans two GPUs."""
     return int(gpus) * int(1 / each) if each < 1 else int(gpus / each)
 
 
 def _ray_share(share: float) -> float:
-    """Ray counts in ten-thousandths."""
+    """Round down to ten-thousandths, the unit of Ray's resources."""
     return math.floor(share * 10_000) / 10_000
 
 
@@ -168,13 +168,13 @@ def quieten() -> None:
 
 
 def is_own_ray() -> bool:
-    """Whether the Ray that is in use was started by `connected`; it has one machine for good."""
+    """Whether the Ray instance in use was started by `connected`; it always has one machine."""
     return _is_own
 
 
 def connection_phase(settings: Execution) -> str:
-    """Describe what `connected` is about to do, for messages; empty if this process has joined a Ray already."""
-    # Importing Ray is part of what takes long.
+    """Describe what `connected` is about to do, for messages; empty if this process has already joined a cluster."""
+    # The name includes the import of Ray, which also takes long; so Ray is not imported here.
     ray = sys.modules.get("ray")
     if ray is not None and ray.is_initialized():
         return ""
@@ -183,19 +183,19 @@ def connection_phase(settings: Execution) -> str:
 
 @contextmanager
 def connected(settings: Execution) -> Iterator[Shares]:
-    """Join the cluster that the settings name; one that this starts or joins is left again at the end.
+    """Join the cluster that the settings name; a cluster that this starts or joins is left again at the end.
 
-    Where this process has joined one already, that is used and stays. A Ray that is started here is private
-    (`ray_start.local_ray`).
+    If this process has joined a cluster already, that one is used and not left. A Ray instance started here is private
+    (see `local_ray`).
 
     Raises:
         ConfigError: The file with Ray's token cannot be read.
-        ExecutionError: It cannot be reached or started, or this batch does not fit it.
+        ExecutionError: The cluster cannot be reached or started, or the batch does not fit it.
     """
     quieten()
     import ray
 
-    global _is_own  # noqa: PLW0603 - Ray has one connection a process, too
+    global _is_own  # noqa: PLW0603 - Ray, too, has one connection per process
     if ray.is_initialized():
         yield _shares_now(settings)
         return
@@ -210,9 +210,9 @@ def connected(settings: Execution) -> Iterator[Shares]:
 
 
 def _handle_sigterm(handler: Any) -> None:
-    """Have Python take SIGTERM again, with the handler from before Ray was started, or else with Ray's own.
+    """Restore Python's handling of SIGTERM, with the handler from before Ray was started, or else with Ray's own.
 
-    Ray's C++ part takes the signal: it prints its stack into the log and aborts the process, which then closes nothing.
+    Ray's C++ code handles the signal by logging its stack and aborting the process, which then closes nothing.
     """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, handler if callable(handler) else signal.getsignal(signal.SIGTERM))
@@ -223,24 +223,24 @@ def _address(settings: Execution) -> str:
 
 
 def _started(settings: Execution) -> AbstractContextManager[None]:
-    """A Ray on this machine, for this batch."""
+    """Start Ray on this machine for this batch."""
     own: dict[str, Any] = dict(OWN_RAY)
     if _NICENESS not in os.environ:
-        # Its workers stand back for all else on a machine; but what the user waits for is what they do.
+        # Ray's workers run at low priority by default, but the user is waiting for them.
         own["worker_niceness"] = 0
     return local_ray({**_SILENT, "include_dashboard": False, "_system_config": own}, _memory_retries(settings))
 
 
 @contextmanager
 def _joined(settings: Execution) -> Iterator[None]:
-    """The cluster that the settings name."""
+    """Join the cluster that the settings name."""
     import ray
 
     address = _address(settings)
     check_reachable(address)
     options: dict[str, Any] = dict(_SILENT)
     if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:
-        # A submitted job brings its own working directory; other drivers bring this package.
+        # A submitted job brings its own working directory; other drivers send this package.
         options["runtime_env"] = {"py_modules": [str(_PACKAGE)]}
     try:
         try:
@@ -254,10 +254,10 @@ def _joined(settings: Execution) -> Iterator[None]:
 
 
 def _memory_retries(settings: Execution) -> dict[str, str]:
-    """How often Ray tries a task again that was killed for its memory.
+    """The variable that limits how often Ray retries a task that was killed for its memory use.
 
-    By default Ray tries it for ever, on any cluster. The limit is set by the process that submits the task, and only by
-    this variable.
+    By default Ray retries without limit, on any cluster. The limit can only be set by this variable, in the process
+    that submits the task.
     """
     return {_MEMORY_RETRIES: str(settings.retries)}
 
@@ -272,18 +272,18 @@ def check_reachable(address: str) -> None:
     """Check within seconds that a cluster can be reached; Ray itself would try for minutes.
 
     Raises:
-        ExecutionError: Nothing listens there, or it is no such address.
+        ExecutionError: Nothing listens at the address, or it is malformed.
     """
     if address == "auto":
         return
     if "://" in address:
         raise ExecutionError(
-            f'execution.address is "auto" or host:port, got {address!r}: a batch runs on one of the cluster\'s'
+            f'execution.address must be "auto" or host:port, got {address!r}: a batch runs on one of the cluster\'s'
             " machines. From elsewhere, submit it: momentseek submit CONFIG SOURCES... --address http://head:8265"
         )
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
-        raise ExecutionError(f'execution.address is "auto" or host:port, got {address!r}')
+        raise ExecutionError(f'execution.address must be "auto" or host:port, got {address!r}')
     try:
         socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Starts and tracks encoder actors, and replaces those whose GPU or process is lost."""
+"""Start and track encoder actors, and replace those whose GPU or process is lost."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ __all__ = ["EncoderActor", "EncoderActors", "IdleEncoders", "line_of", "own_erro
 _log = logging.getLogger(__name__)
 # One call runs and one waits, so that an encoder never waits for the driver.
 _CALLS_AT_ONCE = 2
-# In a row, on fresh processes: then a device is given up.
-_FAULTS_OF_DEVICE = 6
+# Number of faults in a row, each in a new process, after which a device is given up.
+_MAX_DEVICE_FAULTS = 6
 
 
 @dataclass(eq=False)
@@ -30,31 +30,31 @@ class EncoderActor:
     """An encoder actor: its process and its pending calls.
 
     Attributes:
-        handle: Its process.
-        gpus: Share of a GPU that it holds.
+        handle: Ray's handle of the process.
+        gpus: Share of a GPU that the actor reserves.
         is_open: Whether its model is loaded.
-        calls: How many it has.
-        asked_at: When it was asked to load its model.
-        is_reserved: Whether its call has it to itself.
-        is_leaving: Whether it ends when its calls are done, as others of more use are open.
-        is_ended: Whether it was ended for want of use or of its GPU, and did not die.
-        faults: How often in a row its device broke, in the processes before it too.
-        node_id: Where it is, once it is open.
+        calls: Number of its pending calls.
+        requested_at: When it was asked to load its model.
+        is_reserved: Whether its current call must be its only one.
+        is_leaving: Whether it ends when its calls are done, because better actors are open.
+        is_ended: Whether it was ended because it was superfluous or lost its GPU, and did not die.
+        faults: Number of faults of its device in a row, including those of the processes it replaced.
+        node_id: The node where it runs, once it is open.
     """
 
     handle: Any
     gpus: float = 0.0
     is_open: bool = False
     calls: int = 0
-    asked_at: float = field(default_factory=time.monotonic)
+    requested_at: float = field(default_factory=time.monotonic)
     is_reserved: bool = False
     is_leaving: bool = False
     is_ended: bool = False
     faults: int = 0
     node_id: str | None = None
 
-    def takes(self, *, alone: bool) -> bool:
-        """Whether it takes a call; frames that are to be alone get it to themselves: its death has one cause then."""
+    def accepts(self, *, alone: bool) -> bool:
+        """Whether it accepts a call; a call that must be alone is its only one, so that a death has only one cause."""
         return (
             self.is_open and not (self.is_reserved or self.is_leaving) and self.calls < (1 if alone else _CALLS_AT_ONCE)
         )
@@ -64,83 +64,83 @@ class EncoderActor:
 class EncoderActors:
     """Starts the encoder actors that fit the cluster, and replaces those that died or whose device broke.
 
-    What is expected of them beside their calls is in `pending_references`; what of that is ready goes to `collect`.
+    Results are awaited on `pending_references`; each one that is ready is passed to `collect`.
 
     Args:
-        encoder: What they open.
-        shares: How many, and what each holds.
-        retries: How often Ray starts one again by itself.
-        kept: Where those that are open already are taken from first, and where those that are sound go at the end.
+        encoder: The encoder that the actors open.
+        shares: Number of actors, and the resources of each.
+        retries: How often Ray restarts an actor by itself.
+        idle: Provides open actors of the batch before, and stores usable ones for the next batch.
 
     Attributes:
-        preprocessing: The encoder's, as soon as one of them has said it.
-        load_seconds: What they have spent so far until their model was loaded.
+        preprocessing: The encoder's preprocessing, once an actor has returned it.
+        load_seconds: Time that the actors have spent loading their models.
     """
 
     encoder: Encoder
     shares: Shares
     retries: int
-    kept: IdleEncoders | None = None
+    idle: IdleEncoders | None = None
     preprocessing: Preprocessing | None = None
     load_seconds: float = 0.0
     _all: list[EncoderActor] = field(default_factory=list)
-    _asked: Any = None
-    _asked_of: EncoderActor | None = None
+    _preprocessing_call: Any = None
+    _preprocessing_actor: EncoderActor | None = None
     _opening: dict[Any, EncoderActor] = field(default_factory=dict)
-    _given_up: int = 0
+    _devices_given_up: int = 0
 
     def __iter__(self) -> Iterator[EncoderActor]:
         return iter(self._all)
 
     def start(self) -> None:
-        """Start them; starting twice changes nothing."""
+        """Start the actors; starting twice changes nothing."""
         if self._all:
             return
-        if self.kept is not None:
-            self._all = self.kept.take(self._kind, self.shares.encoders)
+        if self.idle is not None:
+            self._all = self.idle.take(self._kind, self.shares.encoders)
         new = [self._add() for _ in range(self.shares.encoders - len(self._all))]
-        self._ask(self._all[0])
+        self._request_preprocessing(self._all[0])
         for actor in new:
             self._open(actor)
 
     def pending_references(self) -> list[Any]:
-        """References to answers that have not been collected."""
-        asked = [] if self._asked is None else [self._asked]
-        return [*asked, *self._opening]
+        """Return the references of results that have not been collected."""
+        preprocessing = [] if self._preprocessing_call is None else [self._preprocessing_call]
+        return [*preprocessing, *self._opening]
 
     @property
     def open(self) -> list[EncoderActor]:
-        """Those that take calls, now or when they are done with others."""
+        """The actors that accept calls, now or when others are done."""
         return [actor for actor in self._all if actor.is_open and not actor.is_leaving]
 
     def collect(self, reference: Any) -> None:
-        """Collect the answer of a reference that is ready.
+        """Collect a result that is ready.
 
         Raises:
             MomentseekError: The model cannot be used.
-            ExecutionError: They die, or their devices break, again and again.
+            ExecutionError: Actors die, or their devices break, again and again.
         """
         answer = self._answer(reference)
-        if reference is self._asked:
-            self._asked, self.preprocessing = None, answer
+        if reference is self._preprocessing_call:
+            self._preprocessing_call, self.preprocessing = None, answer
             return
         actor = self._opening.pop(reference)
         if isinstance(answer, DeviceFault):
             self.replace_broken(actor, answer.problem)
             return
         actor.is_open, actor.node_id = True, answer
-        self.load_seconds += time.monotonic() - actor.asked_at
+        self.load_seconds += time.monotonic() - actor.requested_at
         self.release_others()
 
     def resize(self, shares: Shares) -> None:
-        """The cluster has another size: start those that it has room for now; none that works is ended.
+        """Start the actors that now fit a cluster whose size has changed; working actors are not ended.
 
-        Where the first GPUs have joined, encoders on processors go on until one on a GPU is open. Those whose GPU has
-        left would wait for it for ever, and are ended.
+        When the first GPUs join, actors on processors continue until one on a GPU is open. Actors whose GPU has left
+        would wait for it without end, so they are ended.
         """
         if (shares.encoders, shares.encoder_gpus) != (self.shares.encoders, self.shares.encoder_gpus):
-            # Devices that were past use may have left, and others have joined.
-            self._given_up = 0
+            # Devices that were given up may have left, and others have joined.
+            self._devices_given_up = 0
         self.shares = shares
         if not self._all:
             return
@@ -149,75 +149,75 @@ class EncoderActors:
         for actor in self._fitting:
             actor.is_leaving = False
         self._fill_up()
-        self._ask_again()
+        self._renew_preprocessing_request()
 
     def release_others(self) -> None:
-        """End those that another kind takes the place of, each when its calls are done."""
+        """End the actors on other devices that open actors replace, each when its calls are done."""
         if any(actor.is_open for actor in self._fitting):
             for actor in self._others:
                 actor.is_leaving = True
                 if actor.calls == 0:
                     self._end(actor)
-            self._ask_again()
+            self._renew_preprocessing_request()
 
     def replace_dead(self, actor: EncoderActor) -> None:
-        """Start another in place of one that died; again for the same one changes nothing.
+        """Replace an actor that died; repeating this for the same actor changes nothing.
 
         Raises:
-            ExecutionError: There is none left.
+            ExecutionError: No actor is left.
         """
         if actor not in self._all:
             return
         self._all.remove(actor)
         if actor.gpus != self.shares.encoder_gpus and not any(each.is_open for each in self._fitting):
-            # It was to work until one on a GPU is open, and that may be long: others may hold the GPU.
+            # Other programs may hold the GPU for long, so an actor on processors is needed until one on a GPU opens.
             self._open(self._add(gpus=actor.gpus))
         else:
             self._fill_up()
         if not self._all:
-            raise ExecutionError("the last encoder died, and the devices that are left broke too often")
+            raise ExecutionError("the last encoder died, and the remaining devices broke too often")
 
     def replace_broken(self, actor: EncoderActor, problem: str) -> None:
-        """Start a fresh process in place of one whose device broke; again for the same one changes nothing.
+        """Start a new process in place of an actor whose device broke; repeating this changes nothing.
 
         Raises:
-            ExecutionError: It broke too often, and there is no other.
+            ExecutionError: The device broke too often, and there is no other.
         """
         if actor not in self._all:
             return
         self._all.remove(actor)
-        # Nothing clears a broken CUDA context but the end of its process.
+        # A broken CUDA context can only be cleared by ending its process.
         ray.kill(actor.handle)
         faults = actor.faults + 1
-        _log.warning("an encoder's device is past use, %d times in a row: %s", faults, problem)
-        if faults >= _FAULTS_OF_DEVICE:
-            self._given_up += 1
+        _log.warning("an encoder's device became unusable, %d times in a row: %s", faults, problem)
+        if faults >= _MAX_DEVICE_FAULTS:
+            self._devices_given_up += 1
         else:
             self._fill_up(faults=faults)
         if not self._all:
             raise ExecutionError(
-                f"the encoder's device broke {faults} times in a row, each time in a fresh process: {problem}."
-                " Look at the device, and at what else uses it"
+                f"the encoder's device broke {faults} times in a row, each time in a new process: {problem}."
+                " Check the device, and what else uses it"
             )
 
     def close(self) -> None:
-        """End the actors, or hand them on to the next batch."""
-        if self.kept is not None:
-            sound = [actor for actor in self._fitting if actor.is_open and actor.calls == actor.faults == 0]
-            self._all = [actor for actor in self._all if actor not in sound]
-            self.kept.keep(self._kind, sound)
+        """End the actors, or store them for the next batch."""
+        if self.idle is not None:
+            usable = [actor for actor in self._fitting if actor.is_open and actor.calls == actor.faults == 0]
+            self._all = [actor for actor in self._all if actor not in usable]
+            self.idle.keep(self._kind, usable)
         for actor in self._all:
             ray.kill(actor.handle)
         self._all.clear()
 
     @property
     def _kind(self) -> tuple[Encoder, float, float]:
-        """What encoders of two batches have in common where one does for the other."""
+        """The properties in which the actors of two batches must agree to be exchangeable."""
         return self.encoder, self.shares.encoder_cpus, self.shares.encoder_gpus
 
     @property
     def _fitting(self) -> list[EncoderActor]:
-        """The encoders that hold what those of this cluster should."""
+        """The actors on the kind of device that the cluster now provides."""
         return [actor for actor in self._all if actor.gpus == self.shares.encoder_gpus]
 
     @property
@@ -226,33 +226,35 @@ class EncoderActors:
 
     @property
     def _missing(self) -> int:
-        """How many more there is room for; below zero where there are too many."""
-        return self.shares.encoders - self._given_up - len(self._fitting)
+        """How many more actors there is room for; negative if there are too many."""
+        return self.shares.encoders - self._devices_given_up - len(self._fitting)
 
     def _fill_up(self, *, faults: int = 0) -> None:
         for _ in range(self._missing):
             self._open(self._add(faults=faults))
 
     def _stranded(self) -> list[EncoderActor]:
-        """Those whose GPU has left: Ray starts them again only where there is another."""
+        """The actors whose GPU has left: Ray restarts them only if there is another."""
         if not self.shares.encoder_gpus:
             return self._others
         nodes = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
-        # Of those that are not open it is not known; whichever of them is left gets what there is.
-        lost = sorted((each for each in self._fitting if each.node_id not in nodes), key=lambda each: not each.is_open)
+        # It is unknown where actors run that are not open; any of them can use the resources that are left.
+        lost = sorted(
+            (actor for actor in self._fitting if actor.node_id not in nodes), key=lambda actor: not actor.is_open
+        )
         return lost[: max(0, -self._missing)]
 
-    def _ask(self, actor: EncoderActor) -> None:
-        """Ask for the preprocessing, which each of them has before its model is loaded."""
-        self._asked, self._asked_of = actor.handle.preprocessing.remote(), actor
+    def _request_preprocessing(self, actor: EncoderActor) -> None:
+        """Request the preprocessing from an actor, which has it before its model is loaded."""
+        self._preprocessing_call, self._preprocessing_actor = actor.handle.preprocessing.remote(), actor
 
-    def _ask_again(self) -> None:
-        """Ask another one where the one that was asked has been ended."""
-        if self._asked is not None and self._asked_of not in self._all:
-            self._ask(self._all[0])
+    def _renew_preprocessing_request(self) -> None:
+        """Request the preprocessing from another actor if the one that was asked has been ended."""
+        if self._preprocessing_call is not None and self._preprocessing_actor not in self._all:
+            self._request_preprocessing(self._all[0])
 
     def _end(self, actor: EncoderActor) -> None:
-        """End an encoder; what it has not answered is answered by its death."""
+        """End an actor; its pending calls then fail."""
         actor.is_ended = True
         ray.kill(actor.handle)
         self._all.remove(actor)
@@ -290,23 +292,23 @@ class EncoderActors:
 
 
 def own_error(error: RayTaskError) -> MomentseekError:
-    """The momentseek error inside an error of Ray, or a new one that describes it."""
+    """Return the momentseek error inside an error of Ray, or a new one that describes it."""
     if isinstance(error.cause, MomentseekError):
         return error.cause
     return ExecutionError(f"unexpected {type(error.cause).__name__} in the encoder's process: {error.cause}")
 
 
 def line_of(error: RayError) -> str:
-    """The line that says most: an error in a constructor comes as a traceback, others begin with what happened."""
+    """Return the most informative line: errors in a constructor come as a traceback, others begin with the reason."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[-1 if "creation task" in lines[0] else 0].rstrip(".")
 
 
 @dataclass
 class IdleEncoders:
-    """Encoder actors with a loaded model that one batch has finished with, for the next batch.
+    """Encoder actors with loaded models that one batch has finished with, for the next batch.
 
-    They hold their processors, GPUs and memory meanwhile; a batch that wants others ends them.
+    Meanwhile they occupy their processors, GPUs and memory; a batch that needs other actors ends them.
     """
 
     _kind: Any = None
@@ -316,18 +318,18 @@ class IdleEncoders:
         """Store encoder actors for the next batch.
 
         Args:
-            kind: What the next batch must want: the encoder, and what each holds.
-            actors: With nothing left to do.
+            kind: The encoder and resources that the next batch must need.
+            actors: The actors; they have no pending calls.
         """
         self.close()
         self._kind, self._actors = kind, list(actors)
 
-    def take(self, kind: object, most: int) -> list[EncoderActor]:
-        """Return the stored actors of this kind, and end all others."""
-        taken = self._actors[:most] if kind == self._kind else []
-        self._actors = [actor for actor in self._actors if actor not in taken]
+    def take(self, kind: object, count: int) -> list[EncoderActor]:
+        """Return up to `count` stored actors of this kind, and end all others."""
+        matching = self._actors[:count] if kind == self._kind else []
+        self._actors = [actor for actor in self._actors if actor not in matching]
         self.close()
-        return taken
+        return matching
 
     def close(self) -> None:
         """End all stored actors."""

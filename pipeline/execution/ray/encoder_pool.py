@@ -1,4 +1,4 @@
-"""Submits batches of frames to encoder actors, and collects their embeddings in the driver."""
+"""Submit batches of frames to encoder actors, and collect their embeddings in the driver."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from pipeline.execution.ray.remote_tasks import DeviceFault
 
 __all__ = ["EncoderPool", "HasPixels"]
 
-_DEATHS_ALLOWED = 3
-# Frames are to blame for a fault of the device only after several: it may be the device's own.
-_FAULTS_OF_FRAMES = 3
+_MAX_DEATHS = 3
+# Frames are blamed for a fault of the device only after several, since the device itself may be faulty.
+_MAX_FRAME_FAULTS = 3
 
 
 class HasPixels(Protocol):
-    """A batch of frames that is to be encoded."""
+    """A batch of frames to be encoded."""
 
     @property
     def pixels(self) -> Any:
@@ -33,10 +33,10 @@ class HasPixels(Protocol):
 
     @property
     def alone(self) -> bool:
-        """Whether it has a call to itself, since an encoder died on one that it was part of."""
+        """Whether the batch must have a call to itself, since an encoder died in a call with it."""
 
     deaths: int
-    """How often that was so."""
+    """How often that has happened."""
 
 
 P = TypeVar("P", bound=HasPixels)
@@ -49,19 +49,19 @@ class _Call(Generic[P]):
 
 
 class EncoderPool(Generic[P]):
-    """Hands batches to encoders, and finds out what is to blame where one of them dies or its device breaks.
+    """Hands batches to encoders, and finds out which frames are to blame if an encoder dies or its device breaks.
 
-    What it waits for is in `pending_references`; what of that is ready goes to `collect`.
+    Results are awaited on `pending_references`; each one that is ready is passed to `collect`.
 
     Args:
-        encoder: What they open.
-        shares: How many, and what each holds.
-        retries: How often Ray starts one again by itself.
-        kept: Encoders of the batch before, and for the next one.
+        encoder: The encoder that the actors open.
+        shares: Number of encoders, and the resources of each.
+        retries: How often Ray restarts an encoder by itself.
+        idle: Provides encoders of the batch before, and stores them for the next batch.
     """
 
-    def __init__(self, encoder: Encoder, shares: Shares, retries: int, kept: IdleEncoders | None = None) -> None:
-        self._actors = EncoderActors(encoder, shares, retries, kept)
+    def __init__(self, encoder: Encoder, shares: Shares, retries: int, idle: IdleEncoders | None = None) -> None:
+        self._actors = EncoderActors(encoder, shares, retries, idle)
         self._calls: dict[Any, _Call[P]] = {}
         self._deaths = 0
         self._busy_seconds = 0.0
@@ -71,55 +71,55 @@ class EncoderPool(Generic[P]):
         self._actors.start()
 
     def resize(self, shares: Shares) -> None:
-        """The cluster has another size: start the encoders that it has room for now; none that works is ended.
+        """Start the encoders that now fit a cluster whose size has changed; working encoders are not ended.
 
-        Calls of those whose GPU has left are answered as those of encoders that died, with nobody to blame.
+        Calls of encoders whose GPU has left fail as if the encoder had died, but no frames are blamed.
         """
         self._actors.resize(shares)
 
     def close(self) -> None:
-        """End the encoders' processes, or keep them."""
+        """End the encoders' processes, or store them for the next batch."""
         self._actors.close()
 
     @property
     def preprocessing(self) -> Preprocessing | None:
-        """The encoder's, as soon as one of them has said it."""
+        """The encoder's preprocessing, once an encoder has returned it."""
         return self._actors.preprocessing
 
     def pending_references(self) -> list[Any]:
-        """References that something is expected of."""
+        """Return the references of results that have not been collected."""
         return [*self._calls, *self._actors.pending_references()]
 
     @property
     def times(self) -> EncoderTimes:
-        """What the encoders have spent so far, a process's start with its loading."""
+        """Time that the encoders have spent so far; loading includes the start of the process."""
         return EncoderTimes(load_seconds=self._actors.load_seconds, busy_seconds=self._busy_seconds)
 
     @property
     def is_busy(self) -> bool:
-        """Whether any of them has a call."""
+        """Whether any encoder has a call."""
         return bool(self._calls)
 
     @property
     def open_count(self) -> int:
-        """Encoders that take calls, now or later, and at least one."""
+        """Number of encoders that accept calls, now or later; at least 1."""
         return max(1, len(self._actors.open))
 
     @property
     def nodes(self) -> frozenset[str | None]:
-        """The nodes that have an encoder that takes calls."""
+        """The nodes with an encoder that accepts calls."""
         return frozenset(actor.node_id for actor in self._actors.open)
 
-    def takers(self) -> list[EncoderActor]:
-        """The encoders that take another call, those with least to do first."""
-        return sorted((each for each in self._actors if each.takes(alone=False)), key=lambda each: each.calls)
+    def available(self) -> list[EncoderActor]:
+        """Return the encoders that accept another call, those with the fewest calls first."""
+        return sorted((actor for actor in self._actors if actor.accepts(alone=False)), key=lambda actor: actor.calls)
 
-    def room(self, *, alone: bool = False) -> bool:
-        """Whether an encoder takes another call now, or one that is to be alone."""
-        return any(actor.takes(alone=alone) for actor in self._actors)
+    def has_room(self, *, alone: bool = False) -> bool:
+        """Whether an encoder accepts another call now, or one that must be alone."""
+        return any(actor.accepts(alone=alone) for actor in self._actors)
 
     def submit(self, batches: Sequence[P], actor: EncoderActor) -> None:
-        """Encode these batches in one call of an encoder that takes it."""
+        """Encode batches in one call of an encoder that accepts it."""
         alone = batches[0].alone
         call = actor.handle.encode.remote(*(batch.pixels for batch in batches))
         actor.calls += 1
@@ -127,10 +127,9 @@ class EncoderPool(Generic[P]):
         self._calls[call] = _Call(actor, list(batches))
 
     def collect(self, reference: Any) -> list[tuple[P, Vectors | Failure | Lost | None]]:
-        """Take in what is ready: each batch with its vectors, its failure, or None where it must be tried again.
+        """Collect a result that is ready: each batch with its vectors, its failure, or None if it must be retried.
 
-        A batch on which an encoder died has one death more; one whose pixels were gone before they were encoded is
-        `Lost`.
+        The death count of a batch whose encoder died is increased; a batch whose pixels were lost is `Lost`.
 
         Raises:
             MomentseekError: The model cannot be used.
@@ -148,54 +147,54 @@ class EncoderPool(Generic[P]):
         try:
             answer = ray.get(reference)
         except (RayActorError, OutOfMemoryError) as error:
-            # Ray has an error of its own for an actor that it stopped for want of memory.
-            return self._bereaved(call, error)
+            # Ray has a separate error for an actor that it stopped because memory ran out.
+            return self._after_death(call, error)
         except RayTaskError as error:
             if not isinstance(error.cause, RayError):
                 raise own_error(error) from error
-            return self._gone(call, error.cause)
+            return self._lost(call, error.cause)
         except RayError as error:
-            return self._gone(call, error)
+            return self._lost(call, error)
         if isinstance(answer, DeviceFault):
-            return self._broken(call, answer.problem)
+            return self._after_fault(call, answer.problem)
         self._deaths = call.actor.faults = 0
-        # Ray may have started it again elsewhere.
+        # Ray may have restarted the actor on another node.
         call.actor.node_id = answer.node_id
         self._busy_seconds += answer.busy_seconds
         self._actors.release_others()
         return list(zip(call.batches, answer.results, strict=True))
 
-    def _broken(self, call: _Call[P], problem: str) -> list[tuple[P, Vectors | Failure | Lost | None]]:
-        """Put a fresh process in the place of one whose device broke; its calls are done again."""
+    def _after_fault(self, call: _Call[P], problem: str) -> list[tuple[P, Vectors | Failure | Lost | None]]:
+        """Replace an actor whose device broke, and retry its batches."""
         self._actors.replace_broken(call.actor, problem)
-        if call.batches[0].deaths + 1 < _FAULTS_OF_FRAMES:
-            return _blamed(call.batches)
-        said = f"the encoder's device broke on its frames {_FAULTS_OF_FRAMES} times, at last on them alone: {problem}"
-        return [(call.batches[0], Failure(said))]
+        if call.batches[0].deaths + 1 < _MAX_FRAME_FAULTS:
+            return _to_retry_alone(call.batches)
+        reason = f"the encoder's device broke on its frames {_MAX_FRAME_FAULTS} times, at last on them alone: {problem}"
+        return [(call.batches[0], Failure(reason))]
 
-    def _gone(self, call: _Call[P], error: RayError) -> list[tuple[P, Vectors | Failure | Lost | None]]:
-        gone = Lost(f"its frames were lost on their way to the encoder ({line_of(error)})")
-        return [(batch, gone) for batch in call.batches]
+    def _lost(self, call: _Call[P], error: RayError) -> list[tuple[P, Vectors | Failure | Lost | None]]:
+        lost = Lost(f"its frames were lost on their way to the encoder ({line_of(error)})")
+        return [(batch, lost) for batch in call.batches]
 
-    def _bereaved(self, call: _Call[P], error: RayError) -> list[tuple[P, Vectors | Failure | Lost | None]]:
-        """Replace the actor that died; only frames on which encoders died twice, alone at last, are to blame.
+    def _after_death(self, call: _Call[P], error: RayError) -> list[tuple[P, Vectors | Failure | Lost | None]]:
+        """Replace an actor that died; frames are blamed only if an encoder dies again, on them alone.
 
-        One that was ended here died of nothing that is in its frames.
+        If the actor was ended by this process, its frames are not to blame.
         """
         if call.actor.is_ended:
             return [(batch, None) for batch in call.batches]
         self._actors.replace_dead(call.actor)
         if not call.batches[0].alone:
-            return _blamed(call.batches)
+            return _to_retry_alone(call.batches)
         self._deaths += 1
         problem = f"the encoder's process died on its frames, and again on them alone ({line_of(error)})"
-        if self._deaths >= _DEATHS_ALLOWED:
+        if self._deaths >= _MAX_DEATHS:
             raise ExecutionError(f"{problem}, {self._deaths} calls in a row; it may need more memory")
         return [(call.batches[0], Failure(problem))]
 
 
-def _blamed(batches: Sequence[P]) -> list[tuple[P, Vectors | Failure | Lost | None]]:
-    """Batches that are to be tried again, alone, since an encoder died on one of them."""
+def _to_retry_alone(batches: Sequence[P]) -> list[tuple[P, Vectors | Failure | Lost | None]]:
+    """Mark batches to be retried one by one, since an encoder died in a call with them."""
     for batch in batches:
         batch.deaths += 1
     return [(batch, None) for batch in batches]

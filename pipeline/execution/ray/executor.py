@@ -43,20 +43,21 @@ _CLUSTER_SECONDS = 2.0
 
 
 class RayExecutor:
-    """An `Executor` on a Ray cluster, or on a Ray of this machine that is started for the batch.
+    """An `Executor` on a Ray cluster, or on a Ray instance that is started on this machine for the batch.
 
-    Reading a video is one streaming task; its frames go from there to an encoder's process through Ray's shared memory,
-    and the driver sees times and embeddings only. Batches of several short videos share a call of the encoder. A reader
-    waits when it is `batches_ahead`, so memory is bounded whatever a video's length. A process that dies is retried
-    `retries` times; then its video is reported as failed and the others go on. So is a video whose reader gives no sign
-    of life for `stall_seconds`. Nodes may join and leave: new ones are used, and what was lost is done again. A cluster
-    that grows by demand is shown how many more videos could be read at once.
+    Each video is read by one streaming task; its frames go from there to an encoder's process through Ray's shared
+    memory, and the driver only receives times and embeddings. Batches of several short videos share a call of the
+    encoder. A reader waits when it is `batches_ahead`, so the use of memory is bounded, however long a video is. A
+    process that dies is retried `retries` times; then its video is reported as failed and the others continue. The same
+    applies to a video whose reader gives no sign of life for `stall_seconds`. Nodes may join and leave: new ones are
+    used, and lost work is repeated. The autoscaler of a cluster sees how many more videos could be read at once.
 
     Args:
-        settings: Where, and how much at once.
-        stages: What the videos go through; the sink is written by this process alone.
-        on_progress: Told how far the batch is.
-        kept: Encoders of the batch before, and for the next one; None to start and end them here.
+        settings: Where the batch runs, and how much of it at once.
+        stages: The stages that each video passes through; only this process writes to the sink.
+        on_progress: Called with the progress of the batch.
+        idle_encoders: Encoders of the batch before, which also stores them for the next one; None to start and end
+            encoders with this batch.
         stop: A request to end the batch, which may be made while it runs.
     """
 
@@ -66,36 +67,36 @@ class RayExecutor:
         stages: Stages,
         *,
         on_progress: OnProgress | None = None,
-        kept: IdleEncoders | None = None,
+        idle_encoders: IdleEncoders | None = None,
         stop: StopRequest | None = None,
     ) -> None:
-        self._kept = kept
+        self._idle_encoders = idle_encoders
         self._stop = stop or StopRequest()
         self._settings = settings
         self._stages = stages
         self._on_progress = on_progress
 
     def run(self, sources: Iterable[Source]) -> Iterator[VideoReport]:
-        """Index all sources; reports come as videos end, in no order.
+        """Index all sources; reports are yielded as videos end, in no particular order.
 
         Raises:
             ExecutionError: The cluster cannot be reached or is too small, or encoders die again and again.
             ConfigError: The settings of two stages do not fit together.
-            EncoderError: The model cannot be used; WeightsUnavailableError among them.
+            EncoderError: The model cannot be used. Includes WeightsUnavailableError.
             MomentIndexError: The index cannot be used.
-            BaseException: The error of a request to stop.
+            BaseException: The error of the stop request.
         """
         phase = connection_phase(self._settings)
         if self._on_progress is not None and phase:
             self._on_progress(starting(phase))
         with connected(self._settings) as shares, _published(self._on_progress) as on_progress:
             meter = ProgressMeter(on_progress, is_searching=bool(self._stages.sampler.cut_searches))
-            batch = _Batch(self._settings, self._stages, shares, meter, iter(sources), self._kept)
+            batch = _Batch(self._settings, self._stages, shares, meter, iter(sources), self._idle_encoders)
             try:
                 yield from batch.reports(self._stop)
                 self._stop.end()
             except (GeneratorExit, KeyboardInterrupt, SystemExit):
-                batch.keep_finished()
+                batch.write_finished()
                 raise
             finally:
                 batch.close()
@@ -108,7 +109,7 @@ def _published(on_progress: OnProgress | None) -> AbstractContextManager[OnProgr
 
 
 class _Batch:
-    """The driver's loop: it admits sources, starts readers, feeds encoders, and writes what is complete."""
+    """The driver's loop: it admits sources, starts readers, feeds encoders, and writes finished videos."""
 
     def __init__(
         self,
@@ -117,7 +118,7 @@ class _Batch:
         shares: Shares,
         meter: ProgressMeter,
         sources: Iterator[Source],
-        kept: IdleEncoders | None,
+        idle_encoders: IdleEncoders | None,
     ) -> None:
         import ray
 
@@ -136,11 +137,11 @@ class _Batch:
         self._ledger = Ledger(stages.sink, rows_per_write=settings.rows_per_write)
         self._identities = Identities(settings, stages.fetching, sources)
         self._readers: ReaderPool[RayVideo] = ReaderPool(settings, shares)
-        self._encoders: EncoderPool[PendingBatch] = EncoderPool(stages.encoder, shares, settings.retries, kept)
-        self._demand = Demand(settings, is_shown=not is_own_ray())
+        self._encoders: EncoderPool[PendingBatch] = EncoderPool(stages.encoder, shares, settings.retries, idle_encoders)
+        self._demand = Demand(settings, is_enabled=not is_own_ray())
         self._admitted: deque[RayVideo] = deque()
         self._queue = BatchQueue(self._encoders, settings.batch_frames)
-        self._looked_at_cluster = time.monotonic()
+        self._cluster_checked_at = time.monotonic()
         meter.resize(readers=shares.readers, encoders=shares.encoders)
 
     def reports(self, stop: StopRequest) -> Iterator[VideoReport]:
@@ -149,17 +150,17 @@ class _Batch:
 
     def _reports(self, stop: StopRequest) -> Iterator[VideoReport]:
         while True:
-            if stop.is_asked:
-                self._begin_no_more(stop)
-            readers = max(self._shares.readers, self._demand.most)
+            if stop.is_requested:
+                self._accept(stop)
+            readers = max(self._shares.readers, self._demand.max_videos)
             self._identities.submit_more(waiting=len(self._admitted), readers=readers)
             self._read_more()
-            self._queue.hand_out()
+            self._queue.dispatch()
             self._fit_cluster()
-            left = len(self._readers) + len(self._admitted)
-            self._demand.show(videos_left=left, shares=self._shares)
+            videos_left = len(self._readers) + len(self._admitted)
+            self._demand.request(videos_left=videos_left, shares=self._shares)
             is_listening = self._queue.is_short
-            self._end_silent(is_listening=is_listening)
+            self._fail_stalled(is_listening=is_listening)
             pending_references = self._pending_references(is_listening=is_listening)
             has_work = self._has_work and not stop.is_over
             yield from self._ledger.reports(all_written=not has_work)
@@ -167,14 +168,14 @@ class _Batch:
             if not has_work:
                 return
             if not pending_references and not (self._admitted and self._readers.has_room):
-                raise ExecutionError("videos are left, and there is no encoder that they could go to")
+                raise ExecutionError("videos are left, but there is no encoder for them")
             ready, _ = self._ray.wait(pending_references, num_returns=1, timeout=_TICK_SECONDS, fetch_local=False)
             for reference in ready:
-                self._take(reference)
+                self._collect(reference)
 
     @property
     def _has_work(self) -> bool:
-        """Whether any video is under way; encoders that still load their model keep nobody waiting."""
+        """Whether any video is under way; encoders that are still loading their model do not count."""
         return bool(
             self._admitted
             or self._identities.pending_references
@@ -183,13 +184,13 @@ class _Batch:
             or self._encoders.is_busy
         )
 
-    def _begin_no_more(self, stop: StopRequest) -> None:
+    def _accept(self, stop: StopRequest) -> None:
         self._identities.stop()
         self._admitted.clear()
-        stop.take(self._meter.active_count)
+        stop.accept(self._meter.active_count)
 
-    def keep_finished(self) -> None:
-        """The batch is interrupted: write the rows of videos that are finished, which waited for others."""
+    def write_finished(self) -> None:
+        """Write the pending rows of finished videos when the batch is interrupted."""
         try:
             self._ledger.flush()
         except MomentseekError as error:
@@ -203,21 +204,21 @@ class _Batch:
             self._encoders.close()
 
     def _pending_references(self, *, is_listening: bool) -> list[Any]:
-        """What is expected, most urgent first; readers are left waiting while enough frames wait for an encoder."""
+        """The references to wait for, most urgent first; without readers while enough frames wait for an encoder."""
         readers = self._readers.pending_references if is_listening else []
         return [*self._encoders.pending_references(), *self._identities.pending_references, *readers]
 
-    def _take(self, reference: Any) -> None:
+    def _collect(self, reference: Any) -> None:
         if reference in self._readers:
-            self._take_read(reference)
+            self._collect_read(reference)
         elif reference in self._identities:
             for source, identity in self._identities.collect(reference):
-                self._take_identified(source, identity)
+                self._add_identified(source, identity)
         else:
             for batch, result in self._encoders.collect(reference):
-                self._take_encoded(batch, result)
+                self._add_encoded(batch, result)
 
-    def _take_identified(self, source: Source, identity: Identity | Failure) -> None:
+    def _add_identified(self, source: Source, identity: Identity | Failure) -> None:
         if isinstance(identity, Failure):
             self._ledger.fail(source, identity)
         elif self._ledger.admit(source, identity.video_id):
@@ -245,18 +246,18 @@ class _Batch:
             video.number = self._meter.begin(public_name(video.source.uri))
             self._readers.submit(video)
 
-    def _take_read(self, reference: Any) -> None:
+    def _collect_read(self, reference: Any) -> None:
         read = self._readers.collect(reference)
         if read is None:
             return
         video, pixels, item = read
-        if isinstance(item, BatchTimes | VideoEnd) and (gap := video.misses(item)) is not None:
+        if isinstance(item, BatchTimes | VideoEnd) and (gap := video.gap_before(item)) is not None:
             self._readers.cancel(video)
             item = Lost(gap)
         if isinstance(item, Started):
             video.node_id = item.node_id
         elif isinstance(item, BatchTimes):
-            self._queue.add(video.take_read(item, pixels))
+            self._queue.add(video.add_read(item, pixels))
             self._meter.advance(video.number, item)
         elif isinstance(item, VideoEnd):
             video.end = item
@@ -265,7 +266,7 @@ class _Batch:
         else:
             self._fail(video, item)
 
-    def _take_encoded(self, batch: PendingBatch, result: Vectors | Failure | Lost | None) -> None:
+    def _add_encoded(self, batch: PendingBatch, result: Vectors | Failure | Lost | None) -> None:
         if batch.video.is_over:
             return
         if result is None:
@@ -274,7 +275,7 @@ class _Batch:
             self._readers.cancel(batch.video)
             self._fail(batch.video, result)
         else:
-            batch.video.take_encoded(batch.number, result)
+            batch.video.add_encoded(batch.number, result)
             self._finish_if_complete(batch.video)
 
     def _finish_if_complete(self, video: RayVideo) -> None:
@@ -282,26 +283,26 @@ class _Batch:
             return
         self._meter.end(video.number)
         try:
-            frames = video.gathered.assembled(video.video_id, video.end)
+            frames = video.embeddings.assembled(video.video_id, video.end)
         except (ValueError, OSError) as error:
             self._ledger.fail(video.source, failure_of(error, video.source.uri), video.video_id)
         else:
             self._ledger.finish(video.source, frames, video.end)
 
     def _fail(self, video: RayVideo, reason: Failure | Lost) -> None:
-        """End a video, or begin it again where bad luck alone is to blame."""
+        """End a video, or restart it if its work was merely lost."""
         if isinstance(reason, Lost) and video.tries_left > 0:
             name = public_name(video.source.uri)
             about = {"uri": name, "video_id": video.video_id}
-            _log.warning("%r is begun again: %s", name, reason.problem, extra=about)
-            self._begin_again(video, tries_left=video.tries_left - 1)
+            _log.warning("%r is restarted: %s", name, reason.problem, extra=about)
+            self._restart(video, tries_left=video.tries_left - 1)
             return
         if isinstance(reason, Failure) and reason.fatal is not None:
             raise reason.fatal
         self._abandon(video)
-        self._identities.ask_again(self._ledger.fail(video.source, reason, video.video_id))
+        self._identities.resubmit(self._ledger.fail(video.source, reason, video.video_id))
 
-    def _begin_again(self, video: RayVideo, *, tries_left: int) -> None:
+    def _restart(self, video: RayVideo, *, tries_left: int) -> None:
         self._abandon(video)
         self._admitted.appendleft(RayVideo(video.source, video.identity, tries_left=tries_left))
 
@@ -310,24 +311,24 @@ class _Batch:
         self._meter.end(video.number)
         self._queue.drop(lambda batch: batch.video is video)
 
-    def _end_silent(self, *, is_listening: bool) -> None:
-        for source, failure in self._identities.silent():
+    def _fail_stalled(self, *, is_listening: bool) -> None:
+        for source, failure in self._identities.stalled():
             self._ledger.fail(source, failure)
-        for video in self._readers.silent(is_listening=is_listening):
+        for video in self._readers.stalled(is_listening=is_listening):
             problem = f"its reader gave no sign of life for {self._settings.stall_seconds:g} s"
-            self._fail(video, Failure(problem, is_of_place=True))
+            self._fail(video, Failure(problem, is_path_specific=True))
 
     def _fit_cluster(self) -> None:
-        """Use nodes that have joined, and no more than is left where some have gone."""
-        if time.monotonic() - self._looked_at_cluster < _CLUSTER_SECONDS:
+        """Adapt to nodes that have joined or left the cluster."""
+        if time.monotonic() - self._cluster_checked_at < _CLUSTER_SECONDS:
             return
-        self._looked_at_cluster = time.monotonic()
-        found = current_shares(self._settings, began_on_gpus=self._began_on_gpus)
-        if found is None or found == self._shares:
+        self._cluster_checked_at = time.monotonic()
+        shares = current_shares(self._settings, began_on_gpus=self._began_on_gpus)
+        if shares is None or shares == self._shares:
             return
-        _log.info("the cluster has changed: %s", found)
-        self._shares = found
-        self._meter.resize(readers=found.readers, encoders=found.encoders)
-        self._encoders.resize(found)
-        for video in self._readers.resize(found):
-            self._begin_again(video, tries_left=video.tries_left)
+        _log.info("the cluster has changed: %s", shares)
+        self._shares = shares
+        self._meter.resize(readers=shares.readers, encoders=shares.encoders)
+        self._encoders.resize(shares)
+        for video in self._readers.resize(shares):
+            self._restart(video, tries_left=video.tries_left)

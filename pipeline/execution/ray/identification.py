@@ -1,4 +1,4 @@
-"""Identifies the content of sources in Ray tasks."""
+"""Identify the content of sources in Ray tasks."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from pipeline.video import Identity
 
 __all__ = ["Identities"]
 
-_MOST_PATHS = 16
+_SOURCES_PER_TASK = 16
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Task:
     sources: Sequence[Source]
-    since: float
+    submitted_at: float
 
 
 class Identities:
-    """Asks for the content ids of sources, some in a task; one that kills or stalls its task is found out alone.
+    """Computes the content ids of sources, several in a task; if a task dies or stalls, its sources are retried alone.
 
-    What it waits for is in `pending_references`; what of that is ready goes to `collect`.
+    Results are awaited on `pending_references`; each one that is ready is passed to `collect`.
 
     Args:
-        settings: How often a task is tried again, and how long it may take.
-        fetching: How remote ones are read.
-        sources: What to identify; drawn from as there is room.
-        clock: Seconds that only grow.
+        settings: How often a task is retried, and how long it may take.
+        fetching: Settings for reading remote sources.
+        sources: The sources to identify, which are read lazily.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(
@@ -56,74 +56,74 @@ class Identities:
         self._sources = sources
         self._clock = clock
         self._has_more = True
-        self._asked: dict[Any, _Asked] = {}
+        self._tasks: dict[Any, _Task] = {}
         self._task = ray.remote(identified).options(num_cpus=0, max_retries=settings.retries)
 
     def __contains__(self, reference: Any) -> bool:
-        return reference in self._asked
+        return reference in self._tasks
 
     @property
     def pending_references(self) -> list[Any]:
-        """References that something is expected of."""
-        return list(self._asked)
+        """The references of results that have not been collected."""
+        return list(self._tasks)
 
     def submit_more(self, *, waiting: int, readers: int) -> None:
-        """Ask for as many sources as keep the readers busy, where so many are identified and wait for one."""
-        coming = sum(len(asked.sources) for asked in self._asked.values())
-        while self._has_more and waiting + coming < max(_MOST_PATHS, readers):
-            sources = list(itertools.islice(self._sources, _MOST_PATHS))
-            self._has_more = len(sources) == _MOST_PATHS
+        """Submit enough sources to keep the readers busy, given the number of identified videos that wait for one."""
+        coming = sum(len(task.sources) for task in self._tasks.values())
+        while self._has_more and waiting + coming < max(_SOURCES_PER_TASK, readers):
+            sources = list(itertools.islice(self._sources, _SOURCES_PER_TASK))
+            self._has_more = len(sources) == _SOURCES_PER_TASK
             coming += len(sources)
             if sources:
                 self._submit(sources)
 
     def collect(self, reference: Any) -> list[tuple[Source, Identity | Failure]]:
-        """The sources of a task with what they are, or why nobody knows; none where they are asked again, each alone.
+        """Return the sources of a task with their identities or failures; none if each is submitted again alone.
 
         Raises:
             ExecutionError: The cluster is gone.
         """
-        sources = self._asked.pop(reference).sources
+        sources = self._tasks.pop(reference).sources
         try:
             return list(zip(sources, ray.get(reference), strict=True))
         except RayError as error:
             if len(sources) > 1:
-                self.ask_again(sources)
+                self.resubmit(sources)
                 return []
             problem = lost(error, sources[0], tries=self._settings.retries + 1).problem
             return [(sources[0], Failure(problem))]
 
-    def silent(self) -> list[tuple[Source, Failure]]:
-        """End the tasks that take too long, and say which sources are to blame; others are asked again alone."""
-        found = []
+    def stalled(self) -> list[tuple[Source, Failure]]:
+        """End the tasks that take too long; return the failures of single sources, and retry the others alone."""
+        failed = []
         limit_seconds = self._settings.stall_seconds
-        for reference, asked in list(self._asked.items()):
-            if self._clock() - asked.since <= limit_seconds:
+        for reference, task in list(self._tasks.items()):
+            if self._clock() - task.submitted_at <= limit_seconds:
                 continue
-            del self._asked[reference]
+            del self._tasks[reference]
             ray.cancel(reference, force=True)
-            if len(asked.sources) > 1:
-                self.ask_again(asked.sources)
+            if len(task.sources) > 1:
+                self.resubmit(task.sources)
             else:
-                found.append((asked.sources[0], Failure(f"it could not be read within {limit_seconds:g} s")))
-        return found
+                failed.append((task.sources[0], Failure(f"it could not be read within {limit_seconds:g} s")))
+        return failed
 
-    def ask_again(self, sources: Sequence[Source]) -> None:
-        """Ask for these, each in a task of its own."""
+    def resubmit(self, sources: Sequence[Source]) -> None:
+        """Submit sources again, each in a task of its own."""
         for source in sources:
             self._submit([source])
 
     def stop(self) -> None:
-        """Ask for no more sources."""
+        """Submit no more sources, and end all tasks."""
         self._has_more = False
         self.close()
 
     def close(self) -> None:
         """End all tasks."""
-        for reference in self._asked:
+        for reference in self._tasks:
             ray.cancel(reference, force=True)
-        self._asked.clear()
+        self._tasks.clear()
 
     def _submit(self, sources: Sequence[Source]) -> None:
         reference = self._task.remote([place_of(source.uri) for source in sources], self._fetching)
-        self._asked[reference] = _Asked(sources, self._clock())
+        self._tasks[reference] = _Task(sources, self._clock())

@@ -1,4 +1,4 @@
-"""Publishes a batch's metrics through Ray's Prometheus endpoint, from the driver alone."""
+"""Publish a batch's metrics through Ray's Prometheus endpoint, from the driver alone."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ _STAGES = ("decode", "wait", "load", "encode", "store", "index")
 
 
 class RunMetrics:
-    """Counts and gauges of a run; Prometheus sees them as `ray_momentseek_...`, the counts with `_total` behind.
+    """Counters and gauges of a run; Prometheus shows them as `ray_momentseek_...`, counters with the suffix `_total`.
 
     Args:
-        run_id: The tag `run` of all of them.
-        clock: Seconds that only grow.
+        run_id: The value of the tag `run` of all metrics.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(self, run_id: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._run = {"run": run_id}
         self._clock = clock
-        self._told = float("-inf")
+        self._published_at = float("-inf")
         self._counted: dict[tuple[str, str], float] = {}
         self._latest: ProgressEvent | None = None
         run, stage = ("run",), ("run", "stage")
-        self._videos = Counter("momentseek_videos", "Sources that have ended, by how.", ("run", "status"))
+        self._videos = Counter("momentseek_videos", "Sources that have ended, by status.", ("run", "status"))
         self._seconds = Counter("momentseek_video_seconds", "Seconds of video decoded.", run)
         self._frames = Counter("momentseek_frames_sampled", "Frames handed to the encoder.", run)
-        self._stages = Counter("momentseek_stage_seconds", "Work of a stage, all its workers together.", stage)
-        self._busy = Gauge("momentseek_busy_share", "Share of its time, lately, in which a stage worked.", stage)
+        self._stages = Counter("momentseek_stage_seconds", "Work of a stage, added up over its workers.", stage)
+        self._busy = Gauge("momentseek_busy_share", "Recent share of time in which a stage worked.", stage)
         self._active = Gauge("momentseek_videos_active", "Videos being worked on.", run)
         self._waiting = Gauge("momentseek_frames_waiting", "Frames that wait for an encoder.", run)
 
     def update(self, event: ProgressEvent) -> None:
-        """Publish how far the batch is, at most once a second."""
+        """Publish the progress of the batch, at most once a second."""
         self._latest = event
-        if self._clock() - self._told >= _INTERVAL_SECONDS:
+        if self._clock() - self._published_at >= _INTERVAL_SECONDS:
             self._publish(event)
 
     def close(self) -> None:
-        """Publish how far the batch came, and that nothing is being worked on any more."""
+        """Publish the last progress, and reset the gauges."""
         if self._latest is not None:
             self._publish(self._latest)
         for gauge in (self._active, self._waiting):
@@ -57,7 +57,7 @@ class RunMetrics:
             self._busy.set(0, {**self._run, "stage": stage})
 
     def _publish(self, event: ProgressEvent) -> None:
-        self._told = self._clock()
+        self._published_at = self._clock()
         worked = event.videos_ended - event.videos_failed - event.videos_skipped
         for status, count in (("indexed", worked), ("skipped", event.videos_skipped), ("failed", event.videos_failed)):
             self._count(self._videos, count, status=status)
@@ -71,7 +71,7 @@ class RunMetrics:
         self._waiting.set(event.frames_waiting, self._run)
 
     def _count(self, counter: Counter, total: float, **tags: str) -> None:
-        """Ray counts what comes on top."""
+        """Increase a counter to a total; Ray's counters only take increments."""
         key = (counter.info["name"], "".join(tags.values()))
         more = total - self._counted.get(key, 0.0)
         if more > 0:
@@ -81,17 +81,17 @@ class RunMetrics:
 
 @contextmanager
 def published(on_progress: OnProgress | None) -> Iterator[OnProgress]:
-    """What tells `on_progress` and Ray's metrics how far the current run is."""
+    """Yield a function that passes progress events on to `on_progress` and to Ray's metrics."""
     metrics = RunMetrics(current_run_id() or "unnamed")
 
-    def tell(event: ProgressEvent) -> None:
+    def publish(event: ProgressEvent) -> None:
         metrics.update(event)
         if on_progress is not None:
             on_progress(event)
 
     try:
-        yield tell
+        yield publish
     finally:
-        # An interrupt may have taken Ray with it.
+        # Ray may have been shut down by an interrupt.
         if ray.is_initialized():
             metrics.close()

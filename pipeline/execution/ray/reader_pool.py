@@ -1,4 +1,4 @@
-"""Starts, tracks and retries the Ray tasks that decode videos."""
+"""Start, track and retry the Ray tasks that decode videos."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ __all__ = ["HasSource", "ReaderPool", "lost"]
 
 
 class HasSource(Protocol):
-    """A video that is to be read."""
+    """A video to be read."""
 
     @property
     def source(self) -> Source:
-        """Where it is."""
+        """The source of the video."""
 
     @property
     def identity(self) -> Identity:
-        """What its content was when it was identified."""
+        """Id and state of the content when it was identified."""
 
 
 V = TypeVar("V", bound=HasSource)
@@ -40,23 +40,23 @@ V = TypeVar("V", bound=HasSource)
 
 @dataclass(eq=False)
 class _Reader(Generic[V]):
-    """A task; `heard` is when it last gave a sign of life, None as long as it waits for a processor."""
+    """A reader task; `last_sign_at` is the time of its last sign of life, None while it waits for a processor."""
 
     video: V
     pixels: Any = None
-    heard: float | None = None
-    patience_seconds: float = 0.0
+    last_sign_at: float | None = None
+    silence_seconds: float = 0.0
 
 
 class ReaderPool(Generic[V]):
-    """Reads videos, a task each, and gives up on one that makes no progress.
+    """Reads each video in a task, and ends tasks that make no progress.
 
-    What it waits for is in `pending_references`; what of that is ready goes to `collect`.
+    Results are awaited on `pending_references`; each one that is ready is passed to `collect`.
 
     Args:
-        settings: How often a task is tried again, how far it may be ahead, and how long it may be silent.
+        settings: How often a task is retried, how far it may be ahead, and how long it may be silent.
         shares: How many videos are read at once.
-        clock: Seconds that only grow.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(self, settings: Execution, shares: Shares, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -65,12 +65,12 @@ class ReaderPool(Generic[V]):
         self._clock = clock
         self._reading: Any = None
         self._batch_bytes = 1
-        # Once: Ray would send the function anew with every video.
+        # Created once: otherwise Ray would send the function with every video.
         self._task = ray.remote(read_video)
         self._readers: dict[Any, _Reader[V]] = {}
 
     def prepare(self, reading: Reading) -> None:
-        """Say how videos are read, before the first `submit`; saying it twice changes nothing."""
+        """Set how videos are read, before the first `submit`; only the first call has an effect."""
         if self._reading is None:
             self._reading = ray.put(reading)
             picture_bytes = reading.preprocessing.image_height * reading.preprocessing.image_width * 3
@@ -89,11 +89,11 @@ class ReaderPool(Generic[V]):
 
     @property
     def pending_references(self) -> list[Any]:
-        """References that something is expected of."""
+        """The references of results that have not been collected."""
         return list(self._readers)
 
     def submit(self, video: V) -> None:
-        """Begin to read a video."""
+        """Start to read a video."""
         fitting = min(self._settings.batches_ahead, self._shares.reader_bytes / self._batch_bytes)
         task = self._task.options(
             num_cpus=self._shares.reader_cpus,
@@ -104,17 +104,17 @@ class ReaderPool(Generic[V]):
         self._readers[task.remote(self._reading, place_of(video.source.uri), video.identity.state)] = _Reader(video)
 
     def collect(self, reference: Any) -> tuple[V, Any, Started | BatchTimes | VideoEnd | Failure | Lost] | None:
-        """Take the next object of a reader: pixels, which are passed on unseen, and then what is known of them.
+        """Collect the next object of a reader: pixels, which are not fetched, or the item that belongs to them.
 
         Returns:
-            The video, the reference of a batch's uint8 (N, H, W, 3) pixels in Ray's store, and what is known of them;
-            or None where it was a sign of life only. After anything but `Started` and `BatchTimes` the reader is gone.
+            The video, the reference of a batch's uint8 (N, H, W, 3) pixels in Ray's store, and their item; None for
+            pixels or a mere sign of life. After any item but `Started` and `BatchTimes`, the reader has ended.
 
         Raises:
             ExecutionError: The cluster is gone.
         """
         reader = self._readers[reference]
-        reader.heard = self._clock()
+        reader.last_sign_at = self._clock()
         try:
             following = next(reference)
             if reader.pixels is None:
@@ -126,35 +126,36 @@ class ReaderPool(Generic[V]):
         except RayError as error:
             item = lost(error, reader.video.source, tries=self._settings.retries + 1)
         pixels, reader.pixels = reader.pixels, None
-        reader.patience_seconds = 0.0
+        reader.silence_seconds = 0.0
         if isinstance(item, Heartbeat):
-            reader.patience_seconds = item.silence_seconds
+            reader.silence_seconds = item.silence_seconds
             return None
         if not isinstance(item, Started | BatchTimes):
             del self._readers[reference]
         return reader.video, pixels, item
 
-    def silent(self, *, is_listening: bool) -> list[V]:
-        """End the readers that were silent for too long, and say whose they are.
+    def stalled(self, *, is_listening: bool) -> list[V]:
+        """End the readers that were silent for too long, and return their videos.
 
         Args:
-            is_listening: Whether the driver takes what readers have; otherwise they rightly wait, and none is blamed.
+            is_listening: Whether the driver collects what readers return; otherwise they have to wait, and their
+                silence does not count.
         """
         now = self._clock()
-        found = []
+        videos = []
         for reference, reader in list(self._readers.items()):
-            if not is_listening and reader.heard is not None:
-                reader.heard = now
-            allowed = self._settings.stall_seconds + reader.patience_seconds
-            if reader.heard is not None and now - reader.heard > allowed:
+            if not is_listening and reader.last_sign_at is not None:
+                reader.last_sign_at = now
+            allowed = self._settings.stall_seconds + reader.silence_seconds
+            if reader.last_sign_at is not None and now - reader.last_sign_at > allowed:
                 self._end(reference)
-                found.append(reader.video)
-        return found
+                videos.append(reader.video)
+        return videos
 
     def resize(self, shares: Shares) -> list[V]:
-        """The cluster has another size: end the readers that no longer fit, youngest first, and say whose they are.
+        """Adapt to a cluster whose size has changed: end the youngest readers that do not fit, return their videos.
 
-        One that waits in Ray's queue would take the place of an encoder that must start again, and then wait for it.
+        A reader waiting in Ray's queue would take the place of an encoder that must restart, and then wait for it.
         """
         self._shares = shares
         surplus = list(self._readers)[shares.readers :]
@@ -164,8 +165,8 @@ class ReaderPool(Generic[V]):
         return videos
 
     def cancel(self, video: V) -> None:
-        """Read a video no further."""
-        for reference in [each for each, reader in self._readers.items() if reader.video is video]:
+        """Stop reading a video."""
+        for reference in [reference for reference, reader in self._readers.items() if reader.video is video]:
             self._end(reference)
 
     def close(self) -> None:
@@ -175,11 +176,11 @@ class ReaderPool(Generic[V]):
 
     def _end(self, reference: Any) -> None:
         del self._readers[reference]
-        # A decoder that hangs hears no request to stop; its process has to go.
+        # A hanging decoder does not notice a request to stop; its process has to be killed.
         ray.cancel(reference, force=True)
 
     def _ended_early(self, reader: _Reader[V]) -> Failure | Lost:
-        """Why a reader ended before its video did: where it was in the middle of a pair, the first one is the error."""
+        """Why a reader ended before its video: if it ended within a pair of objects, the first one is the error."""
         try:
             if reader.pixels is not None:
                 ray.get(reader.pixels)
@@ -189,7 +190,7 @@ class ReaderPool(Generic[V]):
 
 
 def lost(error: RayError, source: Source, *, tries: int) -> Failure | Lost:
-    """What an error of Ray's means for a video: its own fault, or bad luck that another try may not have.
+    """Convert an error of Ray to a failure of the video, or to `Lost` if another try may succeed.
 
     Raises:
         ExecutionError: The cluster is gone.
@@ -200,7 +201,7 @@ def lost(error: RayError, source: Source, *, tries: int) -> Failure | Lost:
         return Failure(f"the process that read it died {tries} times; the file crashes the decoder, or memory ran out")
     if isinstance(error, RayTaskError):
         return failure_of(error.cause, source.uri)
-    said = public_text(" ".join(str(error).split()))
+    message = public_text(" ".join(str(error).split()))
     if isinstance(error, RaySystemError):
-        raise ExecutionError(f"Ray lost {public_name(source.uri)!r} and itself: {said}") from error
-    return Lost(f"Ray lost it ({type(error).__name__}: {said})")
+        raise ExecutionError(f"Ray failed while working on {public_name(source.uri)!r}: {message}") from error
+    return Lost(f"Ray lost it ({type(error).__name__}: {message})")

@@ -1,7 +1,7 @@
 """Code that runs in Ray's worker processes: identifying and decoding videos, and encoding frames.
 
-A video travels as pairs of objects: pixels, which go on to an encoder's process without being fetched by the driver,
-and what the driver needs to know of them.
+A video is transferred as pairs of objects: pixels, which go to an encoder's process without being fetched by the
+driver, and the item that the driver needs.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ from pipeline.video import Identity, identify
 
 __all__ = ["DeviceFault", "Encoded", "EncoderProcess", "Started", "identified", "read_video"]
 
-_PLACES_AT_ONCE = 4
+_THREADS = 4
 
 
 def identified(paths: list[str], fetching: Fetching) -> list[Identity | Failure]:
-    """Which videos are at these places, or why that cannot be said.
+    """Identify the videos at these paths, or return why they cannot be identified.
 
-    Several are asked at once, since remote ones are mostly waited for.
+    Several threads are used, since remote videos mostly wait for the network.
     """
-    with ThreadPoolExecutor(_PLACES_AT_ONCE) as threads:
+    with ThreadPoolExecutor(_THREADS) as threads:
         return list(threads.map(lambda path: _identified(path, fetching), paths))
 
 
 def _identified(path: str, fetching: Fetching) -> Identity | Failure:
     try:
         return identify(path, fetching)
-    except Exception as error:  # noqa: BLE001 - errors travel as values, so that no retry hides them
+    except Exception as error:  # noqa: BLE001 - errors are returned as values, so that no retry hides them
         return failure_of(error, path)
 
 
 def read_video(
     reading: Reading, path: str, state: str
 ) -> Iterator[Images | BatchTimes | Started | Heartbeat | VideoEnd | Failure | None]:
-    """Read a video as pairs: (pixels, times) a batch, (None, heartbeat) in between, at last (None, end or failure)."""
-    # Until the first one a task may wait for a processor; from then on it works.
+    """Read a video as pairs: (pixels, times) for a batch, (None, heartbeat) in between, (None, end or failure) last."""
+    # The first object shows that the task has got a processor and is working.
     yield None
     yield Started(_node_id())
     try:
@@ -66,7 +66,7 @@ def read_video(
             else:
                 yield None
                 yield item
-    except Exception as error:  # noqa: BLE001 - errors travel as values, so that no retry hides them
+    except Exception as error:  # noqa: BLE001 - errors are returned as values, so that no retry hides them
         yield None
         yield failure_of(error, path)
 
@@ -76,7 +76,7 @@ class Started:
     """A reader's first sign of life.
 
     Attributes:
-        node_id: Where it is, and where its frames will lie.
+        node_id: The node where it runs, and where its frames will be stored.
     """
 
     node_id: str
@@ -90,12 +90,12 @@ def _node_id() -> str:
 
 @dataclass(frozen=True)
 class Encoded:
-    """What came of a call of an encoder.
+    """The result of a call of an encoder.
 
     Attributes:
         results: The embeddings of each batch, or why it has none.
         busy_seconds: Time in the model.
-        node_id: Where the encoder is.
+        node_id: The node where the encoder runs.
     """
 
     results: list[Vectors | Failure]
@@ -105,44 +105,44 @@ class Encoded:
 
 @dataclass(frozen=True)
 class DeviceFault:
-    """The encoder's process can encode no more, whatever it is given.
+    """A fault after which the encoder's process cannot encode any frames.
 
     Attributes:
-        problem: What its device said.
+        problem: The error of the device.
     """
 
     problem: str
 
     @classmethod
     def of(cls, error: Exception) -> DeviceFault:
-        """What an error says, in a line."""
+        """Make a fault of an error, with its message in one line."""
         return cls(" ".join(str(error).split()) or type(error).__name__)
 
 
 class EncoderProcess:
-    """An encoder in a process of its own, which Ray starts again after it died; the model is opened when it is needed.
+    """An encoder in a process of its own, which Ray restarts if it dies; the model is loaded on first use.
 
     Args:
-        encoder: Which.
-        on_gpu: Whether it holds a GPU; without one it computes on all processors of its machine.
+        encoder: The encoder.
+        on_gpu: Whether it reserves a GPU; otherwise it computes on all processors of its machine.
     """
 
     def __init__(self, encoder: Encoder, *, on_gpu: bool) -> None:
         if not on_gpu:
-            # Ray allows one thread a processor held. Readers mostly wait for the encoder, so idle ones are lent to it.
+            # Ray sets one thread per reserved processor. Readers mostly wait for the encoder, so it may use theirs.
             os.environ["OMP_NUM_THREADS"] = str(len(os.sched_getaffinity(0)))
         self._encoder = encoder
         self._model: RecoveringEncoder | None = None
 
     def preprocessing(self) -> Preprocessing | MomentseekError:
-        """What readers need of the model; an error of ours travels as a value, since Ray would wrap it."""
+        """Return the preprocessing for readers; a momentseek error is returned, since Ray would wrap it if raised."""
         try:
             return self._encoder.preprocessing()
         except MomentseekError as error:
             return error
 
     def open(self) -> MomentseekError | DeviceFault | str:
-        """Load the weights, and say on which node; an error of ours, or a fault of the device, travels as a value."""
+        """Load the weights and return the node id; a momentseek error or a fault of the device is returned, too."""
         try:
             self._opened()
         except MomentseekError as error:
@@ -156,7 +156,7 @@ class EncoderProcess:
     def encode(self, *batches: Images) -> Encoded | DeviceFault:
         """Embed the batches of several videos, views of Ray's shared memory, in one call.
 
-        A fault of the device is nobody's failure: it travels as a value of its own.
+        A fault of the device is returned as a value of its own, since no video is to blame.
         """
         model, watch = self._opened(), Stopwatch()
         with watch:

@@ -1,4 +1,4 @@
-"""Starts a private Ray on this machine's loopback interface; a start that a slow disk delays is retried once."""
+"""Start a private Ray instance on the loopback interface; if a slow disk makes the start fail, it is retried once."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ __all__ = ["environment", "local_ray"]
 _log = logging.getLogger(__name__)
 
 _LOOPBACK = "127.0.0.1"
-# Ray replaces a loopback address by the machine's own, unless this says that there will be no cluster of several
-# machines; it is read when Ray is imported. Ray's documentation names it for Windows and macOS.
+# Ray replaces a loopback address by the machine's own unless this variable rules out a cluster of several machines;
+# it is read when Ray is imported. Ray documents it for Windows and macOS.
 _CLUSTER_VARIABLE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
-# Ray waits for its server's port for 30 seconds, unless told otherwise.
+# By default, Ray waits 30 seconds for its server's port.
 _PORT_WAIT = {"RAY_gcs_server_port_wait_time_s": "120"}
-# What Ray's agents import, which is most of what a first start reads from the disk.
+# The imports of Ray's agents, which are most of what a first start reads from the disk.
 _WARM_UP = "import ray.dashboard.agent, ray._private.runtime_env.agent.main"
 _WARM_UP_SECONDS = 300.0
 _END_SECONDS = 5.0
@@ -36,22 +36,22 @@ _END_SECONDS = 5.0
 
 @contextmanager
 def local_ray(options: Mapping[str, Any], variables: Mapping[str, str]) -> Iterator[None]:
-    """Start a Ray on this machine for this process alone, and end it and remove its files afterwards.
+    """Start Ray on this machine for this process alone; end it and remove its files afterwards.
 
-    Its folder can be entered by this user only, all its ports listen on 127.0.0.1, and its token is readable by this
-    user only. If it does not start, it is started once more, after what a start reads has been read from the disk.
+    Only this user can enter its folder, all its ports listen on 127.0.0.1, and only this user can read its token. If it
+    does not start, it is started once more, after its files have been read from the disk.
 
     Args:
-        options: Of `ray.init`.
-        variables: Of the environment, for Ray's processes; those that the user has set are left alone.
+        options: Options of `ray.init`.
+        variables: Environment variables for Ray's processes; those that the user has set are not changed.
 
     Raises:
         ConfigError: The file that RAY_AUTH_TOKEN_PATH names cannot be read.
-        ExecutionError: It does not start, or there is no place for its files.
+        ExecutionError: Ray does not start, or there is no place for its files.
     """
     with session_folder() as folder:
         try:
-            _start_patiently(folder, options, variables)
+            _start_with_retry(folder, options, variables)
             restrict(folder)
             _check_loopback()
             yield
@@ -59,18 +59,18 @@ def local_ray(options: Mapping[str, Any], variables: Mapping[str, str]) -> Itera
             _clear(folder)
 
 
-def _start_patiently(folder: Path, options: Mapping[str, Any], variables: Mapping[str, str]) -> None:
-    """Start Ray; one failure is met by reading what a start needs, and a second start.
+def _start_with_retry(folder: Path, options: Mapping[str, Any], variables: Mapping[str, str]) -> None:
+    """Start Ray; after a failure, read its files from the disk and try once more.
 
-    Ray 2.60 gives its node manager 30 seconds, which no setting changes. In a fresh environment, whose files come from
-    the disk for the first time, that may be too short.
+    Ray 2.60 gives its node manager 30 seconds, which no setting changes. In a new environment, whose files are read
+    from the disk for the first time, that may be too short.
     """
     token = {} if _is_open_by_choice() else private_token(folder)
     try:
         _start(folder, options, {**variables, **token})
     except MomentseekError:
         raise
-    except Exception as error:  # noqa: BLE001 - Ray raises a bare Exception where its processes are too slow
+    except Exception as error:  # noqa: BLE001 - Ray raises a bare Exception if its processes are too slow
         _log.warning(
             "Ray did not start: %s. It is started once more; the first start after an installation is slow, because"
             " all of Ray is read from the disk",
@@ -82,8 +82,8 @@ def _start_patiently(folder: Path, options: Mapping[str, Any], variables: Mappin
             _start(folder, options, {**variables, **token})
         except Exception as second:
             raise ExecutionError(
-                f"Ray does not start on this machine, tried twice: {_brief(second)}. Try again when it is less busy, or"
-                " do without by execution.executor=in_process"
+                f"Ray did not start on this machine in two attempts: {_brief(second)}. Try again when the machine is"
+                " less busy, or run without Ray: execution.executor=in_process"
             ) from second
 
 
@@ -97,38 +97,38 @@ def _start(folder: Path, options: Mapping[str, Any], variables: Mapping[str, str
 
 
 def _forget_token() -> None:
-    """Have Ray read its token again: it remembers that of the Ray before."""
+    """Make Ray read its token again: it caches that of the instance before."""
     import ray._raylet
 
     raylet: Any = ray._raylet
-    # Private to Ray; where a later version has no such thing, a process has one token for all its batches.
+    # A private interface of Ray; without it, a process uses one token for all its batches.
     with suppress(AttributeError):
         raylet.AuthenticationTokenLoader.instance().reset_cache()
 
 
 @contextmanager
 def _without_cluster() -> Iterator[None]:
-    """Tell Ray, if it has been imported before, what `_CLUSTER_VARIABLE` would have told it."""
+    """Set the constant of Ray that `_CLUSTER_VARIABLE` would have set if Ray had been imported after it."""
     from ray._private import ray_constants
 
-    # Where a later version of Ray knows nothing of it, `_check_loopback` notices what that leads to.
-    kept = getattr(ray_constants, "ENABLE_RAY_CLUSTER", True)
+    # If a later version of Ray ignores this, `_check_loopback` reports the effect.
+    before = getattr(ray_constants, "ENABLE_RAY_CLUSTER", True)
     ray_constants.ENABLE_RAY_CLUSTER = False
     try:
         yield
     finally:
-        ray_constants.ENABLE_RAY_CLUSTER = kept
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 @contextmanager
 def environment(variables: Mapping[str, str], *, replaced: tuple[str, ...] = ()) -> Iterator[None]:
-    """Set variables for a while, of those that the user has set only the `replaced` ones."""
-    kept = {name: os.environ.get(name) for name in variables}
+    """Set environment variables temporarily; of those that the user has set, only the `replaced` ones are changed."""
+    before = {name: os.environ.get(name) for name in variables}
     os.environ.update({name: value for name, value in variables.items() if name in replaced or name not in os.environ})
     try:
         yield
     finally:
-        for name, value in kept.items():
+        for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
             else:
@@ -139,29 +139,29 @@ def _is_open_by_choice() -> bool:
     if has_token_auth():
         return False
     _log.warning(
-        "RAY_AUTH_MODE is %r, so the Ray of this batch asks for no token: every user of this machine can run programs"
-        " in it; unset RAY_AUTH_MODE to close it",
+        "RAY_AUTH_MODE is %r, so this batch's Ray instance requires no token: every user of this machine can run"
+        " programs in it; unset RAY_AUTH_MODE to prevent that",
         os.environ["RAY_AUTH_MODE"],
     )
     return True
 
 
 def _check_loopback() -> None:
-    """Say so if Ray listens elsewhere all the same, as another version of it might."""
+    """Log a warning if Ray listens on another address, as another version of it might."""
     import ray
 
     for node in ray.nodes():
         address = str(node["NodeManagerAddress"])
         if not ipaddress.ip_address(address).is_loopback:
             _log.warning(
-                "the Ray of this batch listens on %s, where other machines may reach it; use the version of Ray that"
-                " momentseek's lock file names",
+                "this batch's Ray instance listens on %s, where other machines may reach it; use the version of Ray"
+                " in momentseek's lock file",
                 address,
             )
 
 
 def _clear(folder: Path) -> None:
-    """Remove what a failed start has left."""
+    """Shut Ray down, and end the processes of a failed start."""
     import ray
 
     ray.shutdown()
@@ -169,7 +169,7 @@ def _clear(folder: Path) -> None:
 
 
 def _warm_up() -> None:
-    """Read what a start of Ray reads, for as long as that takes."""
+    """Read the files that a start of Ray reads, however long that takes."""
     with suppress(OSError, subprocess.SubprocessError):
         subprocess.run(  # noqa: S603 - this Python and a constant
             [sys.executable, "-c", _WARM_UP], check=False, capture_output=True, timeout=_WARM_UP_SECONDS
@@ -177,23 +177,23 @@ def _warm_up() -> None:
 
 
 def _end_processes(folder: Path) -> None:
-    """End what a start that failed has left: Ray forgets these processes, and they would compete with the next ones.
+    """End the processes of a failed start: Ray forgets them, and they would compete with those of the next start.
 
-    They are the children of this process whose command line names the folder, and all that these have started.
+    They are the children of this process whose command line contains the folder, and all their descendants.
     """
     ended = set()
-    until = time.monotonic() + _END_SECONDS
-    while time.monotonic() < until:
+    deadline = time.monotonic() + _END_SECONDS
+    while time.monotonic() < deadline:
         parents = _parents()
-        found = {pid for pid, parent in parents.items() if parent == os.getpid() and _names(pid, folder)}
-        while more := {pid for pid, parent in parents.items() if parent in found} - found:
-            found |= more
-        if not found:
+        running = {pid for pid, parent in parents.items() if parent == os.getpid() and _mentions(pid, folder)}
+        while more := {pid for pid, parent in parents.items() if parent in running} - running:
+            running |= more
+        if not running:
             break
-        for pid in found:
+        for pid in running:
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
-        ended |= found
+        ended |= running
         time.sleep(0.1)
     for pid in ended:
         with suppress(OSError):
@@ -201,21 +201,21 @@ def _end_processes(folder: Path) -> None:
 
 
 def _parents() -> dict[int, int]:
-    """The parent of each process of this machine."""
+    """The parent of each process on this machine."""
     parents = {}
-    for place in Path("/proc").glob("[0-9]*/stat"):
+    for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError, ValueError, IndexError):
-            # The name, in parentheses, may hold spaces and parentheses.
-            parents[int(place.parent.name)] = int(place.read_text(errors="replace").rpartition(")")[2].split()[1])
+            # The name of the process, in parentheses, may contain spaces and parentheses.
+            parents[int(path.parent.name)] = int(path.read_text(errors="replace").rpartition(")")[2].split()[1])
     return parents
 
 
-def _names(pid: int, folder: Path) -> bool:
+def _mentions(pid: int, folder: Path) -> bool:
     with suppress(OSError):
         return os.fsencode(folder) in Path(f"/proc/{pid}/cmdline").read_bytes()
     return False
 
 
 def _brief(error: BaseException) -> str:
-    """Ray's word on one line."""
+    """Format an error of Ray as one line."""
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__

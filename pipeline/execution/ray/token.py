@@ -1,7 +1,7 @@
-"""Creates a user's Ray token file, readable by this user alone, and restricts one that others could read.
+"""Create a user's Ray token file, readable by this user alone, and restrict an existing one that others could read.
 
-Whoever has the token can run any code on the Ray that asks for it. Ray itself writes `~/.ray/auth_token` with the modes
-that the umask leaves, which on most machines lets every user read it.
+Whoever has the token can run any code on a Ray instance that requires it. Ray itself writes `~/.ray/auth_token` with
+the modes that the umask allows, so that on most machines every user can read it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _PATH_VARIABLE = "RAY_AUTH_TOKEN_PATH"
 _TOKEN_BYTES = 32
-"""256 bits, the length of the tokens that Ray makes."""
+"""256 bits, the length of the tokens that Ray creates."""
 
 
 def has_token_auth() -> bool:
-    """Whether Ray asks for a token; it does unless RAY_AUTH_MODE says otherwise."""
+    """Whether Ray requires a token; it does unless RAY_AUTH_MODE is set to something else."""
     return os.environ.get("RAY_AUTH_MODE", "token").lower() == "token"
 
 
@@ -37,12 +37,12 @@ def is_token_in_environment() -> bool:
 
 
 def token_path() -> Path:
-    """Where this user's token is kept: the file that RAY_AUTH_TOKEN_PATH names, else Ray's default."""
+    """Return the path of this user's token: the file that RAY_AUTH_TOKEN_PATH names, else Ray's default."""
     return Path(os.environ.get(_PATH_VARIABLE) or "~/.ray/auth_token").expanduser()
 
 
 def exposure_of(path: Path) -> str | None:
-    """Who else can read or replace the token; None if nobody can.
+    """Describe who else can read or replace the token; None if nobody can.
 
     Returns:
         A phrase such as "other users can read it (mode 0644)".
@@ -50,13 +50,13 @@ def exposure_of(path: Path) -> str | None:
     Raises:
         OSError: The file or its folder cannot be examined.
     """
-    found, folder = path.stat(), path.parent.stat()
-    if not stat.S_ISREG(found.st_mode):
+    status, folder = path.stat(), path.parent.stat()
+    if not stat.S_ISREG(status.st_mode):
         return "it is not a regular file"
-    if found.st_uid not in (os.geteuid(), 0):
-        return f"it belongs to user {found.st_uid}"
-    if found.st_mode & _OTHERS:
-        return f"other users can read it (mode {stat.S_IMODE(found.st_mode):04o})"
+    if status.st_uid not in (os.geteuid(), 0):
+        return f"it belongs to user {status.st_uid}"
+    if status.st_mode & _OTHERS:
+        return f"other users can read it (mode {stat.S_IMODE(status.st_mode):04o})"
     if folder.st_uid not in (os.geteuid(), 0):
         return f"its folder belongs to user {folder.st_uid}"
     if folder.st_mode & _OTHERS_WRITE and not folder.st_mode & stat.S_ISVTX:
@@ -68,7 +68,7 @@ def tighten(path: Path) -> tuple[str | None, str | None]:
     """Restrict an existing token file to its owner.
 
     Returns:
-        Who else could use it before, and who still can, as `exposure_of` says it; None if nobody can.
+        Who else could use the token before, and who still can, as phrases of `exposure_of`; None if nobody.
 
     Raises:
         OSError: The file cannot be examined.
@@ -80,9 +80,9 @@ def tighten(path: Path) -> tuple[str | None, str | None]:
     _restrict(path.parent, os.O_RDONLY | os.O_DIRECTORY, None)
     after = exposure_of(path)
     if after is None:
-        # Ray writes such files by itself, so this is the usual case, and no warning.
+        # Ray itself writes files with such modes, so this is common, and not worth a warning.
         _log.info(
-            "%s: %s; it is private now (mode 0600). If others may have read the token, delete the file, make a new"
+            "%s: %s; it is private now (mode 0600). If others may have read the token, delete the file, create a new"
             " token with `ray get-auth-token --generate`, and restart the clusters that use it",
             path,
             before,
@@ -91,16 +91,16 @@ def tighten(path: Path) -> tuple[str | None, str | None]:
 
 
 def _restrict(path: Path, flags: int, mode: int | None) -> None:
-    """Set a mode (None takes away only what lets others write), on what is open, if it is this user's."""
+    """Set the mode of a file of this user, or, without a mode, remove the write permissions of others."""
     try:
         descriptor = os.open(path, flags)
     except OSError:
         return
     try:
-        found = os.fstat(descriptor)
-        is_wanted_kind = stat.S_ISREG(found.st_mode) if mode is not None else found.st_mode & _OTHERS_WRITE
-        if found.st_uid == os.geteuid() and is_wanted_kind and not found.st_mode & stat.S_ISVTX:
-            os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & ~_OTHERS_WRITE if mode is None else mode)
+        status = os.fstat(descriptor)
+        is_affected = stat.S_ISREG(status.st_mode) if mode is not None else status.st_mode & _OTHERS_WRITE
+        if status.st_uid == os.geteuid() and is_affected and not status.st_mode & stat.S_ISVTX:
+            os.fchmod(descriptor, stat.S_IMODE(status.st_mode) & ~_OTHERS_WRITE if mode is None else mode)
     except OSError as error:
         _log.debug("%s keeps its mode: %s", path, error)
     finally:
@@ -108,13 +108,13 @@ def _restrict(path: Path, flags: int, mode: int | None) -> None:
 
 
 def private_token(folder: Path) -> dict[str, str]:
-    """Make sure that a Ray started here finds a token that only this user can read.
+    """Make sure that a Ray instance started here finds a token that only this user can read.
 
-    The user's own token file is created or made private. This Ray gets a token of its own if others may have read the
-    user's before, or if that cannot be kept private, as in a file of another user or a home that cannot be written.
+    The user's own token file is created or made private. The instance gets a separate token if others may have read the
+    user's, or if the file cannot be made private, for example because it belongs to another user.
 
     Args:
-        folder: A private folder that lasts as long as this Ray; a token of its own is written there.
+        folder: A private folder that exists as long as the Ray instance; a separate token is written there.
 
     Returns:
         Environment variables that Ray needs to find the token; empty if it finds the user's own.
@@ -133,22 +133,22 @@ def private_token(folder: Path) -> dict[str, str]:
     except OSError as error:
         if is_named:
             raise ConfigError(f"{_PATH_VARIABLE} names {str(path)!r}, which cannot be read ({error})") from error
-        before = problem = f"it cannot be kept private ({error.strerror or error})"
+        before = problem = f"it cannot be made private ({error.strerror or error})"
     if before is None:
         return {}
     if problem is not None:
-        _log.warning("the token in %s is not used: %s; this Ray gets a token of its own", path, problem)
+        _log.warning("the token in %s is not used: %s; this Ray instance gets a token of its own", path, problem)
     own = folder / "auth_token"
     _create(own)
     return {_PATH_VARIABLE: str(own)}
 
 
 def _create(path: Path) -> None:
-    """Write a new token, readable by this user alone from its first byte, unless there is a file already."""
+    """Write a new token, readable by this user alone from the first byte, unless the file exists."""
     if path.exists():
         return
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Written whole before it has its name, so that whoever starts Ray at the same moment never reads half of it.
+    # Written under another name first, so that a Ray instance that starts now never reads half of it.
     descriptor, written = tempfile.mkstemp(prefix=".auth_token.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:

@@ -92,8 +92,8 @@ class Books:
     clock: Clock
     sink: LibrarySink
 
-    def ledger(self, *, rows_per_write: int = 1000, patience_seconds: float = FOREVER) -> Ledger:
-        return Ledger(self.sink, rows_per_write=rows_per_write, patience_seconds=patience_seconds)
+    def ledger(self, *, rows_per_write: int = 1000, max_wait_seconds: float = FOREVER) -> Ledger:
+        return Ledger(self.sink, rows_per_write=rows_per_write, max_wait_seconds=max_wait_seconds)
 
     def kept(self, *video_ids: str, metadata: dict[str, Scalar] | None = None) -> None:
         """Have videos indexed by a batch before."""
@@ -188,7 +188,7 @@ def test_rows_are_written_as_soon_as_there_are_enough(books: Books) -> None:
 
 
 def test_a_video_waits_no_longer_than_the_patience(books: Books) -> None:
-    book = books.ledger(patience_seconds=5.0)
+    book = books.ledger(max_wait_seconds=5.0)
     books.clock.now += 100
     done(book, "a")
     books.clock.now += 4
@@ -211,7 +211,7 @@ def test_where_writing_is_slow_more_is_gathered_but_not_for_ever(
     def take_long() -> None:
         books.clock.now += write_seconds
 
-    book = books.ledger(patience_seconds=1.0)
+    book = books.ledger(max_wait_seconds=1.0)
     books.index.on_upsert = take_long
     done(book, "a")
     assert len(list(book.reports(all_written=True))) == 1
@@ -324,7 +324,7 @@ def test_many_known_videos_are_asked_for_in_one_go(books: Books, monkeypatch: py
 
 def test_known_videos_wait_no_longer_than_others(books: Books) -> None:
     books.kept("a")
-    book = books.ledger(patience_seconds=5.0)
+    book = books.ledger(max_wait_seconds=5.0)
     book.admit(source("a"), "a")
     books.clock.now += 4.9
     assert list(book.reports()) == []
@@ -334,7 +334,7 @@ def test_known_videos_wait_no_longer_than_others(books: Books) -> None:
 
 def test_a_video_that_comes_later_does_not_make_a_known_one_wait_longer(books: Books) -> None:
     books.kept("a")
-    book = books.ledger(patience_seconds=5.0)
+    book = books.ledger(max_wait_seconds=5.0)
     book.admit(source("a"), "a")
     books.clock.now += 4
     done(book, "b")
@@ -360,7 +360,7 @@ def test_the_first_metadata_of_a_known_video_counts_too(books: Books, first: dic
     for metadata in (first, {"site": "roof"}):
         book.admit(source("a", metadata), "a")
     last = said(book.reports(all_written=True))[-1]
-    assert last[2] == "named twice in this batch; the metadata that came first counts"
+    assert last[2] == "named twice in this batch; the metadata given first is used"
     record = books.store.record("a")
     assert record is not None
     assert record.metadata == first
@@ -402,7 +402,7 @@ def test_every_source_ends_in_one_report(books: Books) -> None:
     assert [problem for name, _, problem in found if name == "known"] == ["already indexed", same]
 
 
-@pytest.mark.parametrize("failure", [Lost("its node left"), Failure("its server is silent", is_of_place=True)])
+@pytest.mark.parametrize("failure", [Lost("its node left"), Failure("its server is silent", is_path_specific=True)])
 def test_where_a_place_is_to_blame_its_copies_are_entered_again(books: Books, failure: Failure | Lost) -> None:
     book = books.ledger()
     first, copies = Source("/videos/a.mp4"), [Source("/videos/b.mp4"), Source("/videos/c.mp4")]
@@ -432,11 +432,11 @@ def test_the_first_metadata_that_a_batch_says_of_a_video_counts(books: Books) ->
     assert problems == [
         None,
         "same content as '/videos/0.mp4'",
-        "same content as '/videos/0.mp4'; the metadata that came first counts",
+        "same content as '/videos/0.mp4'; the metadata given first is used",
     ]
     assert not book.admit(Source("/videos/9.mp4", {"site": "c"}), "v1")
     [(_, _, late)] = said(book.reports(all_written=True))
-    assert late == "same content as '/videos/0.mp4'; the metadata that came first counts"
+    assert late == "same content as '/videos/0.mp4'; the metadata given first is used"
     assert {row.metadata["site"] for row in books.index.rows_of(["v1"])} == {"a"}
 
 
@@ -539,7 +539,7 @@ def test_an_index_that_is_away_ends_the_batch(books: Books) -> None:
 
 
 def test_a_video_without_rows_waits_as_others_do(books: Books) -> None:
-    book = books.ledger(patience_seconds=5.0)
+    book = books.ledger(max_wait_seconds=5.0)
     books.clock.now += 100
     done(book, "a", count=0)
     assert list(book.reports()) == []
@@ -558,7 +558,7 @@ def test_sources_that_come_while_a_video_waits_are_settled_in_their_order(books:
     assert problems == [
         None,
         "already indexed; its metadata was replaced",
-        "named twice in this batch; the metadata that came first counts",
+        "named twice in this batch; the metadata given first is used",
     ]
     assert {row.metadata["site"] for row in books.index.rows_of(["a"])} == {"first"}
 

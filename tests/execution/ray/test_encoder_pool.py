@@ -109,7 +109,7 @@ def open_all(pool: EncoderPool[FakePart]) -> None:
 
 def submitted(pool: EncoderPool[FakePart], *parts: FakePart) -> Any:
     before = set(pool.pending_references())
-    member = next(each for each in pool.takers() if each.takes(alone=parts[0].alone))
+    member = next(each for each in pool.available() if each.accepts(alone=parts[0].alone))
     pool.submit(parts, member)
     [call] = set(pool.pending_references()) - before
     return call
@@ -131,9 +131,9 @@ def test_an_encoder_that_died_is_replaced_and_its_frames_are_tried_alone(pool, f
     call = submitted(pool, FakePart())
     assert collected(pool, call, error) == [None]
     assert fake_ray.actors == 2
-    assert not pool.room()
+    assert not pool.has_room()
     open_all(pool)
-    assert pool.room()
+    assert pool.has_room()
 
 
 def test_frames_on_which_an_encoder_dies_again_are_to_blame(pool):
@@ -143,13 +143,13 @@ def test_frames_on_which_an_encoder_dies_again_are_to_blame(pool):
 
 def test_frames_to_be_tried_alone_have_the_encoder_to_themselves(pool):
     suspect = submitted(pool, FakePart(alone=True))
-    assert not pool.room()
-    assert not pool.room(alone=True)
+    assert not pool.has_room()
+    assert not pool.has_room(alone=True)
     collected(pool, suspect, ActorDiedError())
     open_all(pool)
     submitted(pool, FakePart())
-    assert pool.room()
-    assert not pool.room(alone=True)
+    assert pool.has_room()
+    assert not pool.has_room(alone=True)
 
 
 def test_frames_that_died_in_company_are_tried_again(pool, fake_ray):
@@ -230,7 +230,7 @@ def test_a_broken_device_is_given_up_where_there_is_another(fake_ray):
         open_all(pool)
     pool.resize(shares)
     assert (fake_ray.actors, fake_ray.killed, others) == (7, 6, 6)
-    assert pool.room()
+    assert pool.has_room()
 
 
 ONE = Shares(encoders=1, encoder_cpus=1, encoder_gpus=0, readers=1, reader_cpus=1)

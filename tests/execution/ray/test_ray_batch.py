@@ -80,7 +80,7 @@ class Run:
         return video
 
     def read(self, video: RayVideo, number: int) -> PendingBatch:
-        part = video.take_read(times(number), "pixels")
+        part = video.add_read(times(number), "pixels")
         self.batch._queue.add(part)
         return part
 
@@ -108,23 +108,23 @@ def run(tmp_path: Path) -> Run:
     )
     shares = Shares(encoders=1, encoder_cpus=1, encoder_gpus=0, readers=1, reader_cpus=1)
     batch = _Batch(settings(retries=1), stages, shares, ProgressMeter(None), iter(()), None)
-    batch._take_identified(SOURCE, Identity(VIDEO_ID, "state"))
+    batch._add_identified(SOURCE, Identity(VIDEO_ID, "state"))
     return Run(batch, store, index)
 
 
 def test_embeddings_of_a_try_that_was_given_up_are_not_kept(run: Run) -> None:
     first = run.begun()
     late = [run.read(first, number) for number in range(2)]
-    run.batch._take_encoded(late[0], vectors(0))
+    run.batch._add_encoded(late[0], vectors(0))
     run.batch._fail(first, Lost("its node left"))
     second = run.begun()
     # All that was under way comes in now, the first try's end included.
     first.end = end(2)
-    run.batch._take_encoded(late[1], vectors(1))
+    run.batch._add_encoded(late[1], vectors(1))
     assert run.store.record(VIDEO_ID) is None
     parts = [run.read(second, number) for number in range(2)]
     for part in parts:
-        run.batch._take_encoded(part, vectors(3))
+        run.batch._add_encoded(part, vectors(3))
     assert run.store.record(VIDEO_ID) is None
     run.finished(second, 2)
     assert run.store.read(VIDEO_ID).vectors.tolist() == [[0, 0, 0, 1]] * 2 * FRAMES
@@ -137,7 +137,7 @@ def test_a_failure_of_a_try_that_was_given_up_fails_nobody(run: Run) -> None:
     part = run.read(first, 0)
     run.batch._fail(first, Lost("its node left"))
     for late in (Failure("its frames cannot be encoded"), Lost("an encoder left"), None):
-        run.batch._take_encoded(part, late)
+        run.batch._add_encoded(part, late)
     assert len(run.batch._admitted) == 1
     assert run.batch._queue.frames == 0
     assert list(run.batch._ledger.reports(all_written=True)) == []
@@ -173,7 +173,7 @@ def test_batches_that_come_back_in_another_order_are_put_in_theirs(run: Run) -> 
     video = run.begun()
     parts = [run.read(video, number) for number in range(3)]
     for number in (2, 0, 1):
-        run.batch._take_encoded(parts[number], vectors(number))
+        run.batch._add_encoded(parts[number], vectors(number))
         assert video.is_encoded == (number == 1)
     run.finished(video, 3)
     assert run.store.read(VIDEO_ID).vectors.argmax(axis=1).tolist() == [0] * 4 + [1] * 4 + [2] * 4
@@ -182,19 +182,19 @@ def test_batches_that_come_back_in_another_order_are_put_in_theirs(run: Run) -> 
 def test_a_reader_that_went_on_after_a_gap_is_noticed(run: Run) -> None:
     video = run.begun()
     run.read(video, 0)
-    assert video.misses(times(1)) is None
-    assert video.misses(times(0)) == "its reader died, and the next one went on at batch 0 after 1"
-    assert video.misses(times(2)) == "its reader died, and the next one went on at batch 2 after 1"
-    assert video.misses(end(1)) is None
-    assert video.misses(end(2)) == "its reader died, and the next one went on at batch 2 after 1"
+    assert video.gap_before(times(1)) is None
+    assert video.gap_before(times(0)) == "its reader died, and the next one continued at batch 0 instead of 1"
+    assert video.gap_before(times(2)) == "its reader died, and the next one continued at batch 2 instead of 1"
+    assert video.gap_before(end(1)) is None
+    assert video.gap_before(end(2)) == "its reader died, and the next one continued at batch 2 instead of 1"
 
 
 def test_a_video_is_not_over_before_its_last_embeddings_have_come(run: Run) -> None:
     video = run.begun()
     parts = [run.read(video, number) for number in range(2)]
-    run.batch._take_encoded(parts[0], vectors(0))
+    run.batch._add_encoded(parts[0], vectors(0))
     run.finished(video, 2)
     assert not video.is_encoded
     assert run.store.record(VIDEO_ID) is None
-    run.batch._take_encoded(parts[1], vectors(1))
+    run.batch._add_encoded(parts[1], vectors(1))
     assert len(run.store.read(VIDEO_ID)) == 2 * FRAMES

@@ -47,7 +47,11 @@ class TestOnRay(ExecutorContract):
         # Ray's workers don't have the tests' folder on their path.
         cloudpickle.register_pickle_by_value(contracts.fake_videos)
         return lambda stages, on_progress=None, stop=None, **changes: make_executor(
-            settings(executor="ray", retries=1, **changes), stages, on_progress=on_progress, stop=stop, kept=kept
+            settings(executor="ray", retries=1, **changes),
+            stages,
+            on_progress=on_progress,
+            stop=stop,
+            idle_encoders=kept,
         )
 
     def test_run_outlives_a_video_that_kills_its_reader(self, run, stages, tmp_path):

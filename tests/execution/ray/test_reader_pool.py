@@ -184,7 +184,7 @@ def times(number: int = 0) -> BatchTimes:
 
 
 def ended(pool: ReaderPool[FakeVideo], *, is_listening: bool = True) -> list[str]:
-    return [video.name for video in pool.silent(is_listening=is_listening)]
+    return [video.name for video in pool.stalled(is_listening=is_listening)]
 
 
 @pytest.mark.parametrize("retries", [0, 1, 2, 5])
@@ -369,7 +369,7 @@ def errors() -> list[tuple[RayError, Failure]]:
     return [
         (OutOfMemoryError("killed"), Failure("out of memory: Ray stopped the process that read it 3 times")),
         (WorkerCrashedError(), Failure(died)),
-        (RayTaskError("read_video", "traceback", cause), Failure("its server is silent", is_of_place=True)),
+        (RayTaskError("read_video", "traceback", cause), Failure("its server is silent", is_path_specific=True)),
     ]
 
 
