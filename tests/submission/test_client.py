@@ -32,10 +32,10 @@ def test_number_counts_the_jobs_of_one_batch():
 def test_lines_are_whole_and_come_once_though_the_connection_broke():
     seen: list[str] = []
     lines = LogLines(seen.append)
-    lines.take("one\ntw")
+    lines.add("one\ntw")
     lines.restart()
     for chunk in ("o", "ne\nt", "wo\nthree"):
-        lines.take(chunk)
+        lines.add(chunk)
     lines.close()
     assert seen == ["one", "two", "three"]
 
@@ -212,7 +212,7 @@ def test_a_batch_that_fails_gives_its_exit_code(head, make_batch, tmp_path):
     ("changes", "said"),
     [
         ({"RAY_AUTH_MODE": "disabled"}, "asks for a token, and none was sent"),
-        ({"RAY_AUTH_TOKEN": "wrong"}, "refuses the token that is kept here"),
+        ({"RAY_AUTH_TOKEN": "wrong"}, "rejects the token of this machine"),
     ],
 )
 def test_a_token_that_is_missing_or_wrong_is_said_with_its_remedy(head, changes, said):

@@ -104,7 +104,7 @@ def say_what_is_missing(answer: Answer) -> None:
     from pipeline.render.text import counted, printable
 
     if answer.unknown_words:
-        echo(f"unknown to the model: {printable(', '.join(answer.unknown_words))}", err=True)
+        echo(f"the model does not know: {printable(', '.join(answer.unknown_words))}", err=True)
     if answer.incomplete is not None:
         say_incomplete(answer.incomplete)
     gone = {moment.uri: None for moment in answer.moments if moment.is_gone}
