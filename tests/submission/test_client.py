@@ -185,7 +185,7 @@ def test_a_running_batch_outlives_its_follower_is_not_doubled_and_can_be_stopped
     job_id = err.split()[1]
     again, said = head.momentseek("submit", *arguments, *at(head), "--json")
     assert (json.loads(again)["id"], json.loads(again)["is_new"]) == (job_id, False)
-    assert f"{job_id} is running already" in said
+    assert f"{job_id} is already running" in said
     other = head.momentseek("submit", arguments[0], f"{arguments[1]}/000.mp4", *at(head), code=1)[1]
     assert f"{job_id} is writing the library" in other
     follower = head.client("jobs", "logs", job_id, "--follow", *at(head))
@@ -211,7 +211,7 @@ def test_a_batch_that_fails_gives_its_exit_code(head, make_batch, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"RAY_AUTH_MODE": "disabled"}, "asks for a token, and none was sent"),
+        ({"RAY_AUTH_MODE": "disabled"}, "requires a token, but none was sent"),
         ({"RAY_AUTH_TOKEN": "wrong"}, "rejects the token of this machine"),
     ],
 )
