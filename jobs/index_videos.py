@@ -59,12 +59,12 @@ def _told(sources: Sequence[str | dict[str, str]], folder: Path) -> list[str]:
     """
     from pipeline.library.privacy import apply_privacy
     from pipeline.run_config import load_run_config
-    from pipeline.submission.model_files import check_model, keep_model
+    from pipeline.submission.model_files import check_model, store_model
 
     path = str(folder / "config.yaml")
     config = load_run_config(path)
     apply_privacy(config)
-    keep_model(folder, config.library)
+    store_model(folder, config.library)
     check_model(config.encoder)
     names = [source if isinstance(source, str) else str(folder / source["file"]) for source in sources]
     options = ["--config", path, "--library", config.library]

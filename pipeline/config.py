@@ -1,7 +1,8 @@
 """Settings: frozen configuration objects, validated from mappings and `a.b=c` overrides.
 
-Each strategy is itself a `Settings` object beside its code, and its fields hold their defaults. `pipeline.run_config`
-puts them together, `pipeline.config_files` reads mappings from YAML files, and `pipeline.fingerprints` hashes settings.
+Each strategy is itself a `Settings` class, defined next to its code, whose fields hold the defaults.
+`pipeline.run_config` combines them, `pipeline.config_files` reads mappings from YAML files, and `pipeline.fingerprints`
+hashes settings.
 """
 
 from __future__ import annotations
@@ -31,23 +32,23 @@ __all__ = [
 ]
 
 PLUGIN_TAG = "my_package:MyClass"
-"""Stands for the classes of other packages where messages list the strategies."""
+"""Represents the classes of other packages where messages list the strategies."""
 
 _LIBRARY_FIELDS = {"path": "library", "private": "library_private"}
-# Settings nest four levels deep.
-_MOST_NAME_PARTS = 20
-_MOST_FAULTS = 20
-_LONGEST_NAME = 60
+# Settings are nested at most four levels deep.
+_MAX_NAME_PARTS = 20
+_MAX_FAULTS = 20
+_MAX_NAME_LENGTH = 60
 LEAST_LIKENESS = 0.6
-"""Least likeness, of difflib's ratio from 0 to 1, of a name that is suggested for an unknown one."""
+"""Minimum similarity (difflib's ratio, 0 to 1) at which a known name is suggested for an unknown one."""
 
 
 class Settings(BaseModel):
-    """A frozen, validated configuration object; unknown fields and silent conversions are refused.
+    """A frozen, validated configuration object; unknown fields and implicit conversions are rejected.
 
     Attributes:
-        fingerprint_name: What stands for the class in fingerprints. Each class that is hashed sets its own and never
-            changes it, so that the class can be renamed while existing libraries keep their fingerprints.
+        fingerprint_name: Represents the class in fingerprints. Each class that is hashed sets its own and never changes
+            it, so that the class can be renamed while existing libraries keep their fingerprints.
     """
 
     fingerprint_name: ClassVar[str]
@@ -61,10 +62,10 @@ S = TypeVar("S", bound=Settings)
 
 
 def _spread_library(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The same settings with `library: {path: DIR, private: true}` as `library: DIR` and `library_private: true`.
+    """Convert `library: {path: DIR, private: true}` to `library: DIR` and `library_private: true`.
 
     Raises:
-        ConfigError: There is another name in it.
+        ConfigError: It contains another name.
     """
     given = data.get("library")
     if not isinstance(given, Mapping):
@@ -77,24 +78,24 @@ def _spread_library(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay one mapping over another, key by key; a change of `strategy`, or of an encoder's `class`, starts afresh."""
+    """Merge two mappings recursively; a change of `strategy`, or of an encoder's `class`, replaces the section."""
     result = _spread_library(below)
     for key, value in _spread_library(above).items():
-        under = result.get(key)
+        lower = result.get(key)
         if (
-            isinstance(under, dict)
+            isinstance(lower, dict)
             and isinstance(value, dict)
-            and value.get("strategy") in (None, under.get("strategy"))
-            and value.get("class") in (None, under.get("class", "open_clip"))
+            and value.get("strategy") in (None, lower.get("strategy"))
+            and value.get("class") in (None, lower.get("class", "open_clip"))
         ):
-            result[key] = merged(under, value)
+            result[key] = merged(lower, value)
         else:
             result[key] = value
     return result
 
 
 def with_overrides(data: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
-    """Lay `a.b=c` overrides over a mapping, in their order; `c` is read as YAML.
+    """Apply `a.b=c` overrides to a mapping in order; `c` is parsed as YAML.
 
     Raises:
         ConfigError: An override has no `=`, an empty key, or a value that is not YAML.
@@ -103,12 +104,14 @@ def with_overrides(data: Mapping[str, Any], overrides: Iterable[str]) -> dict[st
     for override in overrides:
         key, equals, text = override.partition("=")
         path = key.strip().split(".")
-        if not equals or not all(path) or len(path) > _MOST_NAME_PARTS:
-            raise ConfigError(f"--set {shown(override)}: expected name=value with a dotted name, as sampling.fps=2")
+        if not equals or not all(path) or len(path) > _MAX_NAME_PARTS:
+            raise ConfigError(
+                f"--set {shown(override)}: expected name=value with a dotted name, for example sampling.fps=2"
+            )
         try:
             value = parse_yaml(text)
         except ParseError as error:
-            raise ConfigError(f"--set {shown(override)}: the value is not YAML that can be used: {error}") from error
+            raise ConfigError(f"--set {shown(override)}: the value is not valid YAML: {error}") from error
         for part in reversed(path):
             value = {part: value}
         result = merged(result, value)
@@ -116,12 +119,12 @@ def with_overrides(data: Mapping[str, Any], overrides: Iterable[str]) -> dict[st
 
 
 def validate(model: type[S], data: Mapping[str, Any], origin: str = "configuration") -> S:
-    """Make a settings object of a mapping.
+    """Convert a mapping to a settings object.
 
-    Where a mapping leaves out the `strategy`, the one that the field has by default is meant.
+    If a section has no `strategy`, the default strategy of its field is used.
 
     Raises:
-        ConfigError: One line a fault: the dotted path, what is wrong, the value, and the nearest allowed name.
+        ConfigError: One line per fault: the dotted path, the fault, the value, and the nearest allowed name.
     """
     try:
         return model.model_validate_json(json.dumps(_with_strategies(model, _spread_library(data)), default=str))
@@ -141,14 +144,14 @@ def _with_strategies(model: type[Settings], data: Mapping[str, Any]) -> dict[str
 
 
 def _is_plugin(given: Mapping[str, Any]) -> bool:
-    """Whether a section is another package's, whose settings have nothing to do with the default's."""
+    """Whether a section names a class of another package, to which the settings of the default do not apply."""
     return "class" in given or ":" in str(given.get("strategy", ""))
 
 
 def _faults(model: type[Settings], error: ValidationError) -> Iterator[str]:
     every = error.errors(include_url=False)
     faults = [fault for fault in every if not _is_consequence(fault["loc"], fault["type"], every)]
-    for fault in faults[:_MOST_FAULTS]:
+    for fault in faults[:_MAX_FAULTS]:
         path, parent, strategies = _dotted(model, fault["loc"])
         if fault["type"] == "extra_forbidden":
             allowed = _names(parent) if parent is not None else []
@@ -164,26 +167,26 @@ def _faults(model: type[Settings], error: ValidationError) -> Iterator[str]:
             yield f"{path}.strategy: missing; allowed: {', '.join(sorted(strategies))}"
         else:
             given = fault["input"]
-            said = fault["msg"].removeprefix("Value error, ")
-            yield f"{path}: {said}, got {shown(public_name(given) if isinstance(given, str) else given)}"
-    if len(faults) > _MOST_FAULTS:
-        yield f"and {len(faults) - _MOST_FAULTS} more"
+            message = fault["msg"].removeprefix("Value error, ")
+            yield f"{path}: {message}, got {shown(public_name(given) if isinstance(given, str) else given)}"
+    if len(faults) > _MAX_FAULTS:
+        yield f"and {len(faults) - _MAX_FAULTS} more"
 
 
 def _is_consequence(location: tuple[int | str, ...], kind: str, faults: Sequence[ErrorDetails]) -> bool:
-    """Whether a list has too few members only because one of them is wrong, which has a line of its own."""
+    """Whether a list is too short only because one of its items is invalid, which is reported separately."""
     return kind == "too_short" and any(
         len(fault["loc"]) > len(location) and fault["loc"][: len(location)] == location for fault in faults
     )
 
 
 def _nearest_setting(name: str, allowed: Sequence[str], elsewhere: Mapping[str, str]) -> str:
-    """Suggest a setting for an unknown name; empty where none is alike.
+    """Suggest a setting for an unknown name; empty if none is similar.
 
     Args:
-        name: As it was written.
-        allowed: Settings of its level.
-        elsewhere: Settings of all levels, with where each belongs.
+        name: The unknown name.
+        allowed: Settings at its level.
+        elsewhere: Settings at all levels, with a description of where each belongs.
     """
     near = difflib.get_close_matches(name, [*allowed, *elsewhere], n=1, cutoff=LEAST_LIKENESS)
     if not near:
@@ -195,12 +198,12 @@ def _nearest_setting(name: str, allowed: Sequence[str], elsewhere: Mapping[str, 
 
 
 def _homes(model: type[Settings]) -> dict[str, str]:
-    """Map each setting of the top level and of the sections below it to where it belongs, for messages."""
-    homes = {}
+    """Map each setting of the top level and of its sections to a description of where it belongs, for messages."""
+    places = {}
     for section, field in model.model_fields.items():
         for cls in _settings_in(field.annotation):
-            homes.update(dict.fromkeys(_names(cls), f"inside {section!r}"))
-    return homes | dict.fromkeys(_names(model), "at the top level")
+            places.update(dict.fromkeys(_names(cls), f"inside {section!r}"))
+    return places | dict.fromkeys(_names(model), "at the top level")
 
 
 def _names(model: type[Settings]) -> list[str]:
@@ -210,30 +213,31 @@ def _names(model: type[Settings]) -> list[str]:
 def _dotted(
     model: type[Settings], location: tuple[int | str, ...]
 ) -> tuple[str, type[Settings] | None, Mapping[str, type[Settings]]]:
-    """Where a fault is.
+    """Locate a fault.
 
     Returns:
-        The dotted path as the YAML spells it; the settings class whose field it would be; and, if a strategy is to be
+        The dotted path as in YAML; the settings class that has or should have this field; and, if a strategy has to be
         chosen there, the class of each.
     """
     parts: list[str] = []
-    here: type[Settings] | None = model
+    current: type[Settings] | None = model
     parent: type[Settings] | None = model
     options: dict[str, type[Settings]] = {}
     for part in location:
         if part in options:
-            here = options[str(part)]
+            current = options[str(part)]
             options = {}
             continue
         if isinstance(part, int):
-            # One of several parts: what they can be is known from the list.
+            # An item of a list: its possible classes are known from the list.
             parts.append(str(part))
             continue
-        parent = here
-        parts.append(str(part) if len(str(part)) <= _LONGEST_NAME else f"{str(part)[:_LONGEST_NAME]}...")
-        annotation = here.model_fields[str(part)].annotation if here and str(part) in here.model_fields else None
+        parent = current
+        parts.append(str(part) if len(str(part)) <= _MAX_NAME_LENGTH else f"{str(part)[:_MAX_NAME_LENGTH]}...")
+        known = current is not None and str(part) in current.model_fields
+        annotation = current.model_fields[str(part)].annotation if current is not None and known else None
         classes = list(_settings_in(annotation))
-        here = classes[0] if len(classes) == 1 else None
+        current = classes[0] if len(classes) == 1 else None
         options = dict(_tagged(annotation))
         if len(classes) == 1 and not options:
             options = {classes[0].__name__: classes[0]}
@@ -241,28 +245,28 @@ def _dotted(
 
 
 def foreign_settings(settings: Settings, path: str = "") -> Iterator[tuple[str, Settings, list[str]]]:
-    """Find settings objects of classes that their fields do not name, such as subclasses of a caller's own.
+    """Find settings objects of classes that their fields do not name, such as a caller's own subclasses.
 
-    pydantic accepts a subclass where its base is declared. It cannot be written to a file and read again, though.
+    pydantic accepts a subclass where its base class is declared, but it cannot be written to a file and read again.
 
     Args:
-        settings: The settings to look through.
-        path: Their own dotted path.
+        settings: The settings to search.
+        path: The dotted path of these settings.
 
     Yields:
-        The dotted path, the object, and the names of the classes that are allowed there.
+        The dotted path, the object, and the names of the allowed classes.
     """
     for name, field in type(settings).model_fields.items():
         allowed = list(_settings_in(field.annotation))
         value = getattr(settings, name)
         for number, part in enumerate(value if isinstance(value, tuple) else (value,)):
-            where = f"{path}{name}.{number}" if isinstance(value, tuple) else f"{path}{name}"
+            location = f"{path}{name}.{number}" if isinstance(value, tuple) else f"{path}{name}"
             if not isinstance(part, Settings):
                 continue
             if type(part) not in allowed:
-                yield where, part, [cls.__name__ for cls in allowed]
+                yield location, part, [cls.__name__ for cls in allowed]
             else:
-                yield from foreign_settings(part, f"{where}.")
+                yield from foreign_settings(part, f"{location}.")
 
 
 def _settings_in(annotation: object) -> Iterator[type[Settings]]:
@@ -274,7 +278,7 @@ def _settings_in(annotation: object) -> Iterator[type[Settings]]:
 
 
 def _tagged(annotation: object) -> Iterator[tuple[str, type[Settings]]]:
-    """The classes of a union by the tags that faults name them by: a `Tag`, or else the class's `strategy`."""
+    """The classes of a union by the tags used in faults: a `Tag`, or else the class's `strategy`."""
     tags = [note.tag for note in getattr(annotation, "__metadata__", ()) if isinstance(note, Tag)]
     if tags:
         yield from ((str(tags[0]), cls) for cls in _settings_in(annotation))

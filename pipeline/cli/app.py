@@ -49,19 +49,19 @@ class _Commands(click.Group):
         two = " ".join(args[:2])
         if len(args) > 1 and two in self.commands:
             return super().resolve_command(ctx, [two, *args[2:]])
-        wanted = args[0] if args else ""
-        if wanted and not wanted.startswith("-") and self.get_command(ctx, wanted) is None:
-            near = difflib.get_close_matches(wanted, self.list_commands(ctx), n=1, cutoff=0.5)
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and self.get_command(ctx, name) is None:
+            near = difflib.get_close_matches(name, self.list_commands(ctx), n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"the commands are: {', '.join(self.list_commands(ctx))}"
-            ctx.fail(f"no command {wanted!r}; {hint}")
+            ctx.fail(f"no command {name!r}; {hint}")
         return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(self.commands)
 
 
-def _show_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
-    if wanted:
+def _show_version(ctx: click.Context, _option: click.Parameter, is_set: bool) -> None:
+    if is_set:
         click.echo(f"momentseek {version('momentseek')}")
         ctx.exit()
 

@@ -59,12 +59,12 @@ def selected(library: Library, names: Sequence[str], where: Sequence[str], *, mi
     """Select the videos that the options match; if none has the metadata, print a hint on standard error."""
     from pipeline.search.filters.metadata import metadata_hint
 
-    wanted = metadata_of(where, "--where")
+    filters = metadata_of(where, "--where")
     if "" in names:
         raise click.UsageError("one of the names is empty; name a video, or leave it out")
-    found = library.select(*names, where=wanted, missing=missing)
-    if not found.records and wanted:
-        hint = metadata_hint(library.survey()[0], wanted)
+    found = library.select(*names, where=filters, missing=missing)
+    if not found.records and filters:
+        hint = metadata_hint(library.survey()[0], filters)
         if hint:
             echo(hint, err=True)
     for video_id, error in found.unknown.items():

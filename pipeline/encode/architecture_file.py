@@ -54,7 +54,7 @@ class _TokenizerOptions(Settings):
     clean: Literal["canonicalize", "lower", "whitespace"] = "lower"
 
 
-class _Blocks(Settings):
+class _TransformerBlocks(Settings):
     """The options that the transformers of both towers share."""
 
     mlp_ratio: _Ratio = 4.0
@@ -72,7 +72,7 @@ class _Blocks(Settings):
     scale_fc: bool = False
 
 
-class _ImageTower(_Blocks):
+class _ImageTower(_TransformerBlocks):
     """The keys of open_clip's `CLIPVisionCfg`."""
 
     layers: _Layers | tuple[_Layers, _Layers, _Layers, _Layers] = 12
@@ -122,7 +122,7 @@ class _ImageTower(_Blocks):
         return self
 
 
-class _TextTower(_Blocks):
+class _TextTower(_TransformerBlocks):
     """Settings of a text tower: the keys of open_clip's `CLIPTextCfg` that name no model or tokenizer elsewhere."""
 
     context_length: Annotated[int, Field(ge=4, le=2048)] = 77
@@ -191,7 +191,7 @@ _Colour = Annotated[float, Field(ge=-10, le=10)]
 _Spread = Annotated[float, Field(ge=1e-6, le=10)]
 
 
-class _Preprocessing(Settings):
+class _PreprocessingConfig(Settings):
     """The keys of open_clip's `PreprocessCfg`; the choices of resizing are checked where it is done."""
 
     size: _Side | tuple[_Side, _Side] | tuple[_Side, _Side, _Side] | None = None
@@ -207,7 +207,7 @@ class ModelFile(Settings):
     """The content of an open_clip_config.json."""
 
     model_cfg: _Model
-    preprocess_cfg: _Preprocessing = _Preprocessing()
+    preprocess_cfg: _PreprocessingConfig = _PreprocessingConfig()
     vocabulary: Any = None
     """Ours: the words that the model knows, checked by `vocabulary_from`."""
 

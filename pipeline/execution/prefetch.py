@@ -33,7 +33,7 @@ class _Producer(threading.Thread, Generic[T]):
         super().__init__(name="prefetch", daemon=True)
         self._items = items
         self._results: queue.Queue[tuple[T] | BaseException | None] = queue.Queue(maxsize=max(1, ahead))
-        self._is_stopped = threading.Event()
+        self._is_cancelled = threading.Event()
 
     def run(self) -> None:
         last: BaseException | None = None
@@ -57,7 +57,7 @@ class _Producer(threading.Thread, Generic[T]):
             yield item[0]
 
     def stop(self) -> None:
-        self._is_stopped.set()
+        self._is_cancelled.set()
         while self.is_alive():
             # The thread may be blocked by a full queue.
             try:
@@ -68,5 +68,5 @@ class _Producer(threading.Thread, Generic[T]):
     def _produce(self) -> None:
         for item in self._items:
             self._results.put((item,))
-            if self._is_stopped.is_set():
+            if self._is_cancelled.is_set():
                 return

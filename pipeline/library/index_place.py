@@ -92,8 +92,8 @@ def set_elsewhere(saved: RunConfig, config: RunConfig) -> str:
     names = [name for name in ("backend", "uri", "collection") if getattr(here, name) != getattr(there, name)]
     if here.backend != there.backend:
         names = ["backend"]
-    wanted = {name: getattr(saved.index, name) for name in names}
-    settings = " and ".join(f"index.{name}={'null' if value is None else value}" for name, value in wanted.items())
+    values = {name: getattr(saved.index, name) for name in names}
+    settings = " and ".join(f"index.{name}={'null' if value is None else value}" for name, value in values.items())
     return f"set {settings}"
 
 

@@ -22,10 +22,10 @@ class LoadedPlugin:
     """A plugin that was imported and checked.
 
     Attributes:
-        part: The object of its class.
+        part: The instance of the class.
         class_path: The class's own import path.
         version: The class's `revision`, or the name and version of its distribution.
-        settings: All settings of the class, defaults included, as JSON has them.
+        settings: All settings of the class, defaults included, as JSON values.
     """
 
     part: Settings
@@ -35,29 +35,29 @@ class LoadedPlugin:
 
 
 def checked_plugin(cls: type[Settings], seam: Seam, reference: str, settings: Mapping[str, Any]) -> LoadedPlugin:
-    """Make and check the object that a section of a configuration means.
+    """Create and check the object that a section of a configuration describes.
 
     Args:
         cls: The class that the section names.
-        seam: What it plugs into.
-        reference: The name by which the section names the class.
-        settings: The section's settings beside that name.
+        seam: The kind of plugin.
+        reference: The name of the class in the section.
+        settings: The other settings of the section.
 
     Raises:
-        ConfigError: Its class, its settings or its members are not as the seam demands.
+        ConfigError: The class, its settings or its members do not meet the requirements of the seam.
     """
     if (problem := import_problem(cls)) is not None:
         raise ConfigError(f"{seam.setting}: {reference!r}: {problem}")
     field = cls.model_fields.get(seam.field)
     if seam.requires_field and (field is None or field.is_required()):
         raise ConfigError(
-            f"{seam.setting}: {reference!r}: the class lacks the field `{seam.field}` with a default, as"
+            f"{seam.setting}: {reference!r}: the class needs the field `{seam.field}` with a default, for example"
             f' `{seam.field}: Literal["my_{seam.kind}"] = "my_{seam.kind}"`'
         )
     part = _configured(cls, seam, reference, settings)
     problems = _problems(part, seam)
     if problems:
-        raise ConfigError(f"{seam.setting}: {reference!r} is no {seam.kind}: {'; '.join(problems)}")
+        raise ConfigError(f"{seam.setting}: {reference!r} is not a valid {seam.kind}: {'; '.join(problems)}")
     complete = part.model_dump(mode="json", by_alias=True, exclude={seam.field})
     return LoadedPlugin(part, import_path(cls), _version(part, seam, reference), complete)
 
@@ -67,15 +67,15 @@ def _configured(cls: type[Settings], seam: Seam, reference: str, settings: Mappi
     try:
         part = validate(cls, settings, origin)
         saved = part.model_dump(mode="json", by_alias=True, exclude={seam.field})
-        is_kept = validate(cls, saved, origin) == part and pickle.loads(pickle.dumps(part)) == part  # noqa: S301 - ours
+        is_same = validate(cls, saved, origin) == part and pickle.loads(pickle.dumps(part)) == part  # noqa: S301 - ours
     except ConfigError:
         raise
     except Exception as error:
-        raise ConfigError(f"{origin}: cannot be set up ({type(error).__name__}: {error})") from error
-    if not is_kept:
+        raise ConfigError(f"{origin}: cannot be created ({type(error).__name__}: {error})") from error
+    if not is_same:
         raise ConfigError(
-            f"{origin}: differs after it was saved and read again; use fields of types that JSON has, and keep what is"
-            " computed from them out of comparison"
+            f"{origin}: differs after it was saved and read again; use fields with types that JSON supports, and"
+            " exclude values computed from them from comparison"
         )
     return part
 
@@ -86,12 +86,12 @@ def _problems(part: Settings, seam: Seam) -> list[str]:
         return [f"it lacks {', '.join(missing)}"]
     try:
         return list(seam.check(part))
-    except Exception as error:  # noqa: BLE001 - properties of other people may raise anything
+    except Exception as error:  # noqa: BLE001 - a plugin's properties may raise anything
         return [f"{type(error).__name__}: {error}"]
 
 
 def missing_members(part: object, names: Iterable[str]) -> list[str]:
-    """The names that an object has no attribute of; no property is evaluated."""
+    """List the names that an object has no attribute for; no property is evaluated."""
     return [name for name in names if not _has(part, name)]
 
 

@@ -29,16 +29,16 @@ _IMPORT_PATH = re.compile(rf"{_NAME}(\.{_NAME})*:{_NAME}(\.{_NAME})*")
 
 @dataclass(frozen=True)
 class Seam:
-    """What plugins of one kind have in common.
+    """A place that plugins of one kind plug into.
 
     Attributes:
-        kind: Its noun, as "sampler".
-        section: The configuration's section, as "sampling".
-        field: The field of the section that names the class, as "strategy".
-        group: The entry points' group, as "momentseek.samplers".
-        members: What an object must have.
-        check: Yields what is wrong with an object that has all members.
-        requires_field: Whether the class itself has the field, too, with a default.
+        kind: The noun for such a plugin, for example "sampler".
+        section: The configuration's section, for example "sampling".
+        field: The field of the section that names the class, for example "strategy".
+        group: The group of the entry points, for example "momentseek.samplers".
+        members: The attributes that an object must have.
+        check: Yields the faults of an object that has all members.
+        requires_field: Whether the class itself must also have the field, with a default.
     """
 
     kind: str
@@ -56,17 +56,17 @@ class Seam:
 
 
 def import_path(cls: type) -> str:
-    """Where a class is, as "my_package.samplers:MySampler"."""
+    """Return the import path of a class, such as "my_package.samplers:MySampler"."""
     return f"{cls.__module__}:{cls.__qualname__}"
 
 
 def is_import_path(text: str) -> bool:
-    """Whether a text has the form of an import path, as "my_package:MyClass"."""
+    """Whether a text has the form of an import path, such as "my_package:MyClass"."""
     return _IMPORT_PATH.fullmatch(text) is not None
 
 
 def entry_point_names(group: str) -> set[str]:
-    """Names of the installed entry points of a group; none of them is imported."""
+    """Return the names of the installed entry points of a group, without importing any of them."""
     return {point.name for point in entry_points(group=group)}
 
 
@@ -74,7 +74,7 @@ def class_named(reference: str, seam: Seam) -> type[Settings]:
     """Import the class that an import path or an entry point names.
 
     Raises:
-        ConfigError: There is none, it cannot be imported, or it is no `Settings` subclass.
+        ConfigError: There is no such class, it cannot be imported, or it is not a `Settings` subclass.
     """
     path = reference if ":" in reference else _entry_point(reference, seam).value.partition("[")[0].strip()
     module, _, name = path.partition(":")
@@ -85,8 +85,8 @@ def class_named(reference: str, seam: Seam) -> type[Settings]:
         found = getattr(found, part)
     if not isinstance(found, type) or not issubclass(found, Settings):
         raise ConfigError(
-            f"{seam.setting}: {reference!r} is no subclass of pipeline.config.Settings; derive the {seam.kind} from it,"
-            " its settings being its fields"
+            f"{seam.setting}: {reference!r} is not a subclass of pipeline.config.Settings; derive the {seam.kind} from"
+            " it, with its settings as fields"
         )
     return found
 
@@ -101,7 +101,7 @@ def _entry_point(name: str, seam: Seam) -> EntryPoint:
     installed = ", ".join(sorted(entry_point_names(seam.group))) or "none"
     raise ConfigError(
         f"{seam.setting}: no entry point {shown(name)} in the group {seam.group} (installed: {installed}); install its"
-        " package, or name the class by import path as my_package:MyClass"
+        " package, or give the class by its import path, my_package:MyClass"
     )
 
 

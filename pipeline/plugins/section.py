@@ -1,4 +1,4 @@
-"""A section of a configuration that names a class of another package, which is imported only when asked for."""
+"""A section of a configuration that names a class of another package, which is imported only on request."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from pipeline.plugins.classes import Seam, class_named, import_path, import_prob
 __all__ = ["Plugin", "plugin_of"]
 
 _SETTING = re.compile(r"[^\W\d]\w*")
-_LONGEST = 300
+_MAX_REFERENCE_LENGTH = 300
 
 _LOADED: dict[str, LoadedPlugin] = {}
-# Why plugins that another process sent cannot be used here.
+# Errors of plugins that another process sent and that cannot be used here.
 _FAILED: dict[str, str] = {}
 
 
 class Plugin(Settings):
-    """A section that names a class of another package, with that class's own settings beside the name."""
+    """A section that names a class of another package, together with the settings of that class."""
 
     model_config = ConfigDict(extra="allow", serialize_by_alias=True)
 
@@ -42,8 +42,8 @@ class Plugin(Settings):
     @model_validator(mode="after")
     def _check_names(self) -> Self:
         name = self.reference
-        if len(name) > _LONGEST or (":" in name and not is_import_path(name)):
-            raise ValueError(f"{shown(name)} is no import path; write it as my_package:MyClass")
+        if len(name) > _MAX_REFERENCE_LENGTH or (":" in name and not is_import_path(name)):
+            raise ValueError(f"{shown(name)} is not an import path; write it as my_package:MyClass")
         for setting in self.own_settings:
             if not _SETTING.fullmatch(setting):
                 raise ValueError(f"{shown(setting)} cannot be the name of a setting")
@@ -56,7 +56,7 @@ class Plugin(Settings):
 
     @property
     def own_settings(self) -> Mapping[str, Any]:
-        """The settings beside the name, as JSON has them; all of them, defaults included, once the plugin is loaded."""
+        """The settings other than the name, as JSON values; including the defaults once the plugin is loaded."""
         return self.model_extra or {}
 
     @property
@@ -66,7 +66,7 @@ class Plugin(Settings):
 
     @property
     def class_path(self) -> str:
-        """The class's own import path, which may differ from the one that names it."""
+        """The class's own import path, which may differ from the one in the settings."""
         return self._loaded().class_path
 
     @property
@@ -76,7 +76,7 @@ class Plugin(Settings):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What tells the plugin's results from those of others: class, version and settings.
+        """The properties that determine the plugin's results: class, version and settings.
 
         Settings that the class lists in `not_in_fingerprint` are left out.
         """
@@ -92,7 +92,7 @@ class Plugin(Settings):
             The same section with all settings of the class, defaults included.
 
         Raises:
-            ConfigError: The class cannot be imported, has no version, lacks members or refuses its settings.
+            ConfigError: The class cannot be imported, has no version, lacks members or rejects its settings.
         """
         if self._key() not in _LOADED:
             cls = class_named(self.reference, self.seam)
@@ -103,15 +103,15 @@ class Plugin(Settings):
         return complete
 
     def loaded(self) -> Any:
-        """The object of the plugin's class.
+        """Return the instance of the plugin's class.
 
         Raises:
-            ConfigError: It has not been loaded in this process.
+            ConfigError: The plugin has not been loaded in this process.
         """
         return self._loaded().part
 
     def __reduce__(self) -> tuple[Callable[..., Plugin], tuple[object, ...]]:
-        # A worker gets the object itself, by its class's import path: the package must be importable there.
+        # A worker unpickles the instance by the import path of its class, so the package must be importable there.
         loaded = _LOADED.get(self._key())
         return _restored, (type(self), self.model_dump(mode="json"), loaded and pickle.dumps(loaded))
 
@@ -120,7 +120,7 @@ class Plugin(Settings):
             return _LOADED[self._key()]
         except KeyError:
             problem = _FAILED.get(self._key()) or (
-                "is not loaded; open the library by Library.open, or read the configuration by load_run_config"
+                "is not loaded; open the library with Library.open, or read the configuration with load_run_config"
             )
             raise ConfigError(f"{self.seam.setting}: {self.reference!r} {problem}") from None
 
@@ -133,9 +133,9 @@ def _restored(cls: type[Plugin], data: Mapping[str, Any], loaded: bytes | None) 
     key = plugin._key()
     if loaded is not None and key not in _LOADED:
         try:
-            _LOADED[key] = pickle.loads(loaded)  # noqa: S301 - from this user's own process, beside the rest of it
+            _LOADED[key] = pickle.loads(loaded)  # noqa: S301 - sent by this user's own process, like the other data
         except Exception as error:  # noqa: BLE001 - a module may raise anything when it is imported
-            # Its first use says why: what fails here is reported as a broken worker.
+            # Reported when the plugin is used: an error here would be reported as a broken worker.
             _FAILED[key] = (
                 f"cannot be imported on {socket.gethostname()} ({type(error).__name__}: {error}); install its package"
                 " on every machine of the cluster, or add its folder to PYTHONPATH before Ray starts"
@@ -144,14 +144,14 @@ def _restored(cls: type[Plugin], data: Mapping[str, Any], loaded: bytes | None) 
 
 
 def plugin_of(part: Settings, cls: type[Plugin]) -> dict[str, Any]:
-    """The section that means an object of a plugin's class, as data.
+    """Convert an instance of a plugin's class to the data of a section.
 
     Args:
-        part: The object.
+        part: The instance.
         cls: The kind of section.
 
     Raises:
-        ValueError: The class cannot be imported by name, as one that a notebook or a function defines.
+        ValueError: The class cannot be imported by name, for example because it is defined in a notebook or a function.
     """
     if (problem := import_problem(type(part))) is not None:
         raise ValueError(problem)

@@ -1,1 +1,1 @@
-"""Records the runs of a library: their reports and pages."""
+"""Record the runs of a library: their reports and pages."""

@@ -1,4 +1,4 @@
-"""Aggregates progress and reports of a run in bounded memory, however many videos it has."""
+"""Aggregate progress and reports of a run in bounded memory, however many videos it has."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _SLOWEST = 20
 _CAUSES = 50
 _EXAMPLES = 5
 _OTHER_CAUSES = "other causes"
-_LONGEST_PROBLEM = 1000
+_MAX_PROBLEM_LENGTH = 1000
 
 
 class RunAggregator:
     """Aggregates the events of a run, and builds its report at any time.
 
     Args:
-        facts: What is known when it begins.
-        clock: Seconds that only grow.
-        name_of: What a source is called in the report, from its URI: no secret that it carries.
+        facts: The facts that are known when the run begins.
+        clock: A monotonic clock, in seconds.
+        name_of: Returns the name of a source in the report, from its URI, without credentials.
         began: When the run began, by `clock`; None for now.
     """
 
@@ -60,7 +60,7 @@ class RunAggregator:
         self._slowest = _Slowest()
         self._failures, self._damage = _Causes(), _Causes()
 
-    def take_progress(self, event: ProgressEvent) -> None:
+    def add_progress(self, event: ProgressEvent) -> None:
         """Add a progress event of the batch."""
         before, self._progress = self._progress, event
         stages = StageSeconds() if before is None else before.stages
@@ -74,11 +74,11 @@ class RunAggregator:
             ),
         )
 
-    def take_report(self, report: VideoReport) -> None:
+    def add_report(self, report: VideoReport) -> None:
         """Add the report of a source."""
         self._counts[report.status.value] += 1
         self._periods.add(self._clock() - self._started, Period(videos_ended=1))
-        name, problem = self._name(report.source.uri), _text(report.problem or "")[:_LONGEST_PROBLEM]
+        name, problem = self._name(report.source.uri), _text(report.problem or "")[:_MAX_PROBLEM_LENGTH]
         if report.status is Status.FAILED:
             self._failures.add(name, problem)
         if report.status is Status.PARTIAL:
@@ -95,12 +95,12 @@ class RunAggregator:
         return _text(self._name_of(uri))
 
     def report(self, outcome: Outcome, problem: str | None = None, *, heartbeat_seconds: float = 60.0) -> RunReport:
-        """Build the report of the run until now.
+        """Build the report of the run so far.
 
         Args:
-            outcome: How the run stands.
+            outcome: The state of the run.
             problem: Why it failed.
-            heartbeat_seconds: How often it is written while the run lasts.
+            heartbeat_seconds: The interval at which the report is written while the run lasts.
         """
         elapsed = self._clock() - self._started
         first = tuple(map(self._name, self._facts.first_sources))
@@ -134,7 +134,7 @@ _NUMBERS = re.compile(r"(?<![A-Za-z\d])(?:0x[0-9a-fA-F]++|[-+]?\d++(?:[.,:]\d++)
 
 
 def cause_of(problem: str) -> str:
-    """A problem without what differs from video to video: names and numbers become "…"."""
+    """Reduce a problem to its cause: names and numbers, which differ between videos, become "…"."""
     return " ".join(_NUMBERS.sub("…", _NAMES.sub("…", problem)).split()) or "without a message"
 
 
@@ -161,7 +161,7 @@ class _Causes:
 
 @dataclass
 class _Slowest:
-    """The videos that took longest."""
+    """The videos that took the longest time."""
 
     _heap: list[tuple[float, int, SlowVideo]] = field(default_factory=list)
     _number: itertools.count[int] = field(default_factory=itertools.count)
@@ -177,7 +177,7 @@ class _Slowest:
             duration_seconds=report.duration_seconds,
             frames_sampled=report.frames_sampled,
         )
-        # The number decides among equals: videos themselves have no order.
+        # The number breaks ties: videos themselves cannot be compared.
         heapq.heappush(self._heap, (report.elapsed_seconds, -next(self._number), video))
         if len(self._heap) > _SLOWEST:
             heapq.heappop(self._heap)
@@ -187,7 +187,7 @@ class _Slowest:
 
 
 class _Periods:
-    """What was done when, in so many parts of equal length; two become one where the run outlasts them."""
+    """The work in a limited number of periods of equal length; when the run outlasts them, pairs are merged."""
 
     def __init__(self) -> None:
         self.length_seconds = 1.0
@@ -196,19 +196,19 @@ class _Periods:
     def add(self, time_seconds: float, done: Period) -> None:
         while time_seconds >= _PERIODS * self.length_seconds:
             pairs = itertools.zip_longest(self._periods[::2], self._periods[1::2], fillvalue=Period())
-            self._periods = [_together(first, second) for first, second in pairs]
+            self._periods = [_sum(first, second) for first, second in pairs]
             self.length_seconds *= 2
         number = int(time_seconds / self.length_seconds)
         self._periods.extend(Period() for _ in range(number + 1 - len(self._periods)))
-        self._periods[number] = _together(self._periods[number], done)
+        self._periods[number] = _sum(self._periods[number], done)
 
     def until(self, time_seconds: float) -> list[Period]:
-        """All of them, those in which nothing was done at the end included."""
+        """All periods up to a time, including those without work at the end."""
         self.add(time_seconds, Period())
         return self._periods
 
 
-def _together(first: Period, second: Period) -> Period:
+def _sum(first: Period, second: Period) -> Period:
     return Period(
         seconds_decoded=first.seconds_decoded + second.seconds_decoded,
         frames_sampled=first.frames_sampled + second.frames_sampled,
@@ -219,7 +219,7 @@ def _together(first: Period, second: Period) -> Period:
 
 
 def _text(text: str) -> str:
-    """Text that can be written as UTF-8; bytes of a file name that are none become escapes."""
+    """Make text that can be encoded as UTF-8; other bytes of a file name become escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 

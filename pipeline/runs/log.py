@@ -1,4 +1,4 @@
-"""Reads and writes the reports of a library's runs, `runs/{run id}.json`."""
+"""Read and write the reports of a library's runs, `runs/{run id}.json`."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ RUNS_FOLDER = "runs"
 
 
 class RunLog:
-    """The reports of a library's runs, below `{root_url}/runs/`. Constructing it touches nothing.
+    """The reports of a library's runs, below `{root_url}/runs/`. The constructor accesses no files.
 
-    A report that says "running", and was not written again for several times as long as it should have been, is read as
-    "lost": its process was killed, or its machine is gone.
+    A report with the outcome "running" that was not written again for several intervals is read as "lost": its process
+    was killed, or its machine is gone.
 
     Args:
         root_url: The library's folder or URL.
@@ -35,12 +35,12 @@ class RunLog:
         """Store a report, replacing an older one of the same run.
 
         Raises:
-            StoreError: It could not be written.
+            StoreError: The report cannot be written.
         """
         AtomicFolder(self._root_url).write(_file(report.run_id), report.model_dump_json(indent=1).encode())
 
     def free_id(self, run_id: str) -> str:
-        """This id, with a number appended if there is such a run already.
+        """Return this id, with a number appended if there is a run of this id already.
 
         Raises:
             StoreError: The runs cannot be listed.
@@ -56,7 +56,7 @@ class RunLog:
 
         Raises:
             QueryError: There is no such run.
-            StoreError: It cannot be read.
+            StoreError: The report cannot be read.
         """
         known = self._ids()
         if run_id not in known:
@@ -65,11 +65,11 @@ class RunLog:
         return self._read(run_id)
 
     def latest(self) -> RunReport:
-        """Read the report of the run that began last.
+        """Read the report of the latest run.
 
         Raises:
-            QueryError: There is none.
-            StoreError: One cannot be read.
+            QueryError: There is no run.
+            StoreError: A report cannot be read.
         """
         reports = list(self)
         if not reports:
@@ -77,10 +77,10 @@ class RunLog:
         return reports[-1]
 
     def __iter__(self) -> Iterator[RunReport]:
-        """All reports, oldest first.
+        """Read all reports, oldest first.
 
         Raises:
-            StoreError: They cannot be listed, or one cannot be read.
+            StoreError: The reports cannot be listed, or one cannot be read.
         """
         yield from sorted(map(self._read, self._ids()), key=lambda report: (report.started_at, report.run_id))
 
@@ -95,16 +95,18 @@ class RunLog:
     def _read(self, run_id: str) -> RunReport:
         name = _file(run_id)
         try:
-            place = AtomicFolder(self._root_url)
-            report = RunReport.model_validate_json(place.read(name))
+            folder = AtomicFolder(self._root_url)
+            report = RunReport.model_validate_json(folder.read(name))
             if report.run_id != run_id:
-                raise ValueError(f"it is the report of run {report.run_id[:100]!r}")  # noqa: TRY301 - as pydantic says it
+                raise ValueError(f"it is the report of run {report.run_id[:100]!r}")  # noqa: TRY301 - as pydantic does
             if report.outcome != "running":
                 return report
-            return report.judged(now=datetime.now(UTC), written_at=place.written_at(name))
+            return report.judged(now=datetime.now(UTC), written_at=folder.written_at(name))
         except (OSError, ArithmeticError, TypeError, ValueError) as error:
-            said = f"{error.error_count()} faults" if isinstance(error, ValidationError) else str(error)
-            raise StoreError(f"{self._root_url}/{name}: is broken or of another version ({said}); delete it") from error
+            cause = f"{error.error_count()} faults" if isinstance(error, ValidationError) else str(error)
+            raise StoreError(
+                f"{self._root_url}/{name}: is broken or of another version ({cause}); delete it"
+            ) from error
 
 
 def _file(run_id: str) -> str:

@@ -1,4 +1,4 @@
-"""Draws a run's report as one self-contained HTML page."""
+"""Draw a run's report as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _REFRESH_SECONDS = 60
 
 
 def run_page(report: RunReport) -> str:
-    """One HTML document: headline, plots with their figures as tables, causes of failures, configuration."""
+    """Build an HTML document: headline, plots with their figures as tables, causes of failures, configuration."""
     sections = [_throughput(report), _stages(report), _failures(report), _damage(report), _slowest(report)]
     return page(
         f"Run {report.run_id}",
@@ -63,9 +63,9 @@ def run_page(report: RunReport) -> str:
 def _header(report: RunReport) -> Markup:
     problem = tag("p", report.problem, class_="problem") if report.problem else Markup()
     if report.outcome == "running":
-        # Nobody writes this page again where the run is killed.
-        said = f"Older than {clock(report.patience_seconds)}? Then the run has ended without a word."
-        problem = tag("p", said, class_="quiet")
+        # If the run is killed, nobody updates this page.
+        notice = f"If this page is older than {clock(report.lost_after_seconds)}, the run ended without a report."
+        problem = tag("p", notice, class_="quiet")
     job = f" · Ray job {report.job_id}" if report.job_id else ""
     until = "as of" if report.outcome == "running" else "to"
     return tag(
@@ -101,8 +101,8 @@ def _tiles(report: RunReport) -> Markup:
 def _status_bar(report: RunReport) -> Markup:
     counts = [(status, report.counts.get(status, 0)) for status in _STATUSES]
     parts = [tag("i", class_=status, style=f"flex:{count}") for status, count in counts if count]
-    said = [tag("span", f"{number(count)} {status}", class_=f"dot {status}") for status, count in counts if count]
-    return tag("div", tag("div", *parts, class_="share"), tag("p", *said, class_="legend"))
+    labels = [tag("span", f"{number(count)} {status}", class_=f"dot {status}") for status, count in counts if count]
+    return tag("div", tag("div", *parts, class_="share"), tag("p", *labels, class_="legend"))
 
 
 def _throughput(report: RunReport) -> Markup:
@@ -111,9 +111,9 @@ def _throughput(report: RunReport) -> Markup:
         return section("Throughput", tag("p", "No video was decoded.", class_="quiet"))
     average = sum(period.seconds_decoded for period in report.periods) / max(report.elapsed_seconds, 1e-3)
     lowest, highest = min(found.values), max(found.values)
-    said = f"Seconds of video a second: from {lowest:.1f} to {highest:.1f}, {average:.1f} on average."
+    description = f"Seconds of video per second: from {lowest:.1f} to {highest:.1f}, {average:.1f} on average."
     plot = columns(
-        Caption("pace", "Throughput over time", said),
+        Caption("pace", "Throughput over time", description),
         values=found.values,
         width=found.width_seconds,
         last_width=found.last_width_seconds,
@@ -123,9 +123,12 @@ def _throughput(report: RunReport) -> Markup:
     )
     readers, encoders = busy_shares(report)
     series = [Line("readers", "decode", readers), Line("encoders", "encode", encoders)]
-    said = "Share of their time in which readers decoded and encoders encoded."
+    description = "Share of their time in which readers decoded and encoders encoded."
     busy = lines(
-        Caption("busy", "How busy the workers were", said), series=series, end=report.elapsed_seconds, x_said=clock
+        Caption("busy", "Utilisation of the workers", description),
+        series=series,
+        end=report.elapsed_seconds,
+        x_said=clock,
     )
     starts = [number * found.width_seconds for number in range(len(found.values))]
     rows = [
@@ -136,9 +139,9 @@ def _throughput(report: RunReport) -> Markup:
     ]
     return section(
         "Throughput",
-        tag("p", "Seconds of video decoded in a second, over the time since the run began.", class_="quiet"),
+        tag("p", "Seconds of video decoded per second, over the time since the run began.", class_="quiet"),
         plot,
-        tag("h3", "How busy the workers were"),
+        tag("h3", "Utilisation of the workers"),
         legend(("decode", "readers"), ("encode", "encoders")),
         busy,
         table(
@@ -153,8 +156,8 @@ def _throughput(report: RunReport) -> Markup:
 def _stages(report: RunReport) -> Markup:
     rows = stage_rows(report)
     shares = [(row, ", ".join(f"{part.name} {share_of_time(part, parts)}" for part in parts)) for row, parts in rows]
-    said = " ".join(f"{row}: {share}." for row, share in shares)
-    plot = stacked(Caption("stages", "Where the time went", said), rows=rows)
+    description = " ".join(f"{row}: {share}." for row, share in shares)
+    plot = stacked(Caption("stages", "Where the time went", description), rows=rows)
     kinds = {part.colour: part.name for _, parts in rows for part in parts if part.value > 0}
     cells = [[row, part.name, clock(part.value), share_of_time(part, parts)] for row, parts in rows for part in parts]
     return section(
@@ -162,7 +165,7 @@ def _stages(report: RunReport) -> Markup:
         tag("p", limit_of(report), class_="verdict"),
         plot,
         legend(*kinds.items()),
-        table(["who", "what", "time", "share"], cells, right=(2, 3), is_folded=True),
+        table(["workers", "activity", "time", "share"], cells, right=(2, 3), is_folded=True),
     )
 
 
@@ -173,7 +176,7 @@ def _failures(report: RunReport) -> Markup:
     command = f"momentseek index --retry-failed --library {shlex.quote(report.library)}"
     return section(
         "Failures by cause",
-        tag("p", f"{number(failed)} of {number(report.ended)} videos failed. This tries them again:"),
+        tag("p", f"{number(failed)} of {number(report.ended)} videos failed. To retry them, run:"),
         tag("pre", command),
         _cause_plot("failures", "Failures by cause", report.failures, "failed"),
         _cause_table(report.failures),
@@ -185,7 +188,7 @@ def _damage(report: RunReport) -> Markup:
         return Markup()
     return section(
         "Damaged videos",
-        tag("p", "Of these, all that could be decoded is in the library.", class_="quiet"),
+        tag("p", "All parts that could be decoded are in the library.", class_="quiet"),
         _cause_plot("damage", "Damage by cause", report.damage, "partial"),
         _cause_table(report.damage),
     )
@@ -193,28 +196,28 @@ def _damage(report: RunReport) -> Markup:
 
 def _cause_plot(name: str, title: str, causes: Sequence[Cause], colour: str) -> Markup:
     rows = [(cause.cause, float(cause.videos), number(cause.videos)) for cause in causes[:12]]
-    said = "; ".join(f"{said} videos: {label}" for label, _, said in rows)
-    return bars(Caption(name, title, said), rows=rows, colour=colour)
+    description = "; ".join(f"{count} videos: {cause}" for cause, _, count in rows)
+    return bars(Caption(name, title, description), rows=rows, colour=colour)
 
 
 def _cause_table(causes: Sequence[Cause]) -> Markup:
     rows = [
         [
             number(cause.videos),
-            # Where all examples read the same, numbers and names can be shown.
+            # If all examples have the same problem, its numbers and names can be shown.
             problems.pop() if len(problems := {example.problem for example in cause.examples}) == 1 else cause.cause,
             joined(tag("div", example.uri, class_="name", title=example.problem) for example in cause.examples),
         ]
         for cause in causes
     ]
-    return table(["videos", "why", "for example"], rows, right=(0,))
+    return table(["videos", "cause", "examples"], rows, right=(0,))
 
 
 def _slowest(report: RunReport) -> Markup:
     if not report.slowest:
         return Markup()
     rows = [(file_name(video.uri), video.elapsed_seconds, clock(video.elapsed_seconds)) for video in report.slowest]
-    said = "; ".join(f"{label}: {time}" for label, _, time in rows[:5])
+    description = "; ".join(f"{label}: {time}" for label, _, time in rows[:5])
     cells = [
         [
             tag("span", video.uri, class_="name"),
@@ -227,8 +230,8 @@ def _slowest(report: RunReport) -> Markup:
     ]
     return section(
         "Slowest videos",
-        tag("p", "From the first read to the last write; several are worked on at once.", class_="quiet"),
-        bars(Caption("slowest", "Slowest videos", said), rows=rows[:10], colour="pace"),
+        tag("p", "Time from the first read to the last write; several videos are processed at once.", class_="quiet"),
+        bars(Caption("slowest", "Slowest videos", description), rows=rows[:10], colour="pace"),
         table(["video", "status", "took", "length", "frames"], cells, right=(2, 3, 4), is_folded=True),
     )
 
@@ -239,7 +242,7 @@ def _details(report: RunReport) -> Markup:
     more = report.sources - len(report.first_sources)
     sources = "\n".join(report.first_sources) + (f"\nand {number(more)} more" if more > 0 else "")
     return section(
-        "What was run",
+        "Settings and sources",
         folded("Configuration, with every default", tag("pre", settings)),
         folded(f"Sources ({number(report.sources)})", tag("pre", sources)),
         folded("Fingerprints", table(["of", "fingerprint"], prints)),
@@ -248,7 +251,7 @@ def _details(report: RunReport) -> Markup:
 
 def _footer(report: RunReport) -> Markup:
     command = f"momentseek runs show {shlex.quote(report.run_id)} --json --library {shlex.quote(report.library)}"
-    return tag("footer", "The same for programs: ", tag("code", command))
+    return tag("footer", "This report as JSON: ", tag("code", command))
 
 
 def _time(text: str) -> str:

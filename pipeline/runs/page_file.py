@@ -1,4 +1,4 @@
-"""Writes the pages of a library's runs, `runs/{run id}.html`, beside their reports."""
+"""Write the pages of a library's runs, `runs/{run id}.html`, next to their reports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["RunPages"]
 
 
 class RunPages:
-    """The pages of a library's runs, below `{root_url}/runs/`. Constructing it touches nothing.
+    """The pages of a library's runs, below `{root_url}/runs/`. The constructor accesses no files.
 
     Args:
         root_url: The library's folder or URL.
@@ -20,24 +20,24 @@ class RunPages:
         self._root_url = root_url
 
     def address(self, run_id: str) -> str:
-        """The path or URL of a run's page, whether or not it has been written."""
+        """Return the path or URL of a run's page, whether or not it has been written."""
         return f"{self._root_url.rstrip('/')}/{_file(run_id)}"
 
     def write(self, report: RunReport) -> None:
         """Draw a report as a page, replacing an older page of the same run.
 
         Raises:
-            StoreError: It could not be written.
+            StoreError: The page cannot be written.
         """
         from pipeline.runs.page import run_page
 
         AtomicFolder(self._root_url).write(_file(report.run_id), run_page(report).encode())
 
     def delete(self, run_id: str) -> bool:
-        """Remove a run's page; whether there was one.
+        """Remove a run's page; return whether there was one.
 
         Raises:
-            OSError: It cannot be removed.
+            OSError: The page cannot be removed.
         """
         return AtomicFolder(self._root_url).delete(_file(run_id))
 

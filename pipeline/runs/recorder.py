@@ -1,4 +1,4 @@
-"""Records a running batch: writes its report and page at the beginning, every minute and at the end."""
+"""Record a running batch: write its report and page at the beginning, every minute and at the end."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ __all__ = ["RunRecorder", "begin_run"]
 _log = logging.getLogger(__name__)
 
 _INTERVAL_SECONDS = 60.0
-_SHORTEST_SECONDS = 0.1
-_SOURCES_NAMED = 20
+_MIN_INTERVAL_SECONDS = 0.1
+_FIRST_SOURCES = 20
 
 
 def begin_run(
@@ -44,14 +44,14 @@ def begin_run(
     """Make the recorder of a run over a batch.
 
     Args:
-        config: As the batch is run with.
-        encoder: Of the batch.
-        batch: All its sources.
-        on_progress: Told what the recorder is told.
+        config: The configuration of the batch.
+        encoder: The encoder of the batch.
+        batch: All sources of the batch.
+        on_progress: Called with every progress event that the recorder gets.
         began: When the work on the batch began, by `time.monotonic`; None for now.
 
     Raises:
-        ConfigError: MOMENTSEEK_RUN_ID is no id.
+        ConfigError: MOMENTSEEK_RUN_ID is not a valid id.
         StoreError: The library's runs cannot be listed.
     """
     log = RunLog(config.library)
@@ -68,7 +68,7 @@ def begin_run(
         },
         configuration=config.model_dump(mode="json"),
         sources=len(batch),
-        first_sources=tuple(source.uri for source in batch[:_SOURCES_NAMED]),
+        first_sources=tuple(source.uri for source in batch[:_FIRST_SOURCES]),
     )
     return RunRecorder(facts, log, RunPages(config.library), on_progress=on_progress, began=began)
 
@@ -76,19 +76,19 @@ def begin_run(
 class RunRecorder:
     """Writes a run's report and page when it begins, every minute, and at its end. A context manager.
 
-    A thread writes it where nothing is heard of the batch for as long, so that only a run whose process is gone, or
-    does not reach the library, falls silent. A report that cannot be written is noted in the log, and the run goes on.
-    A run of no source leaves none.
+    While no events arrive, a thread keeps writing the report, so that only a run whose process is gone, or which cannot
+    reach the library, stops updating it. If a report cannot be written, that is logged, and the run continues. A run
+    without sources writes no report.
 
     Args:
-        facts: What is known of the run.
-        log: Takes the reports.
-        pages: Takes the pages.
-        on_progress: Told what `progress` is told.
+        facts: The facts about the run.
+        log: Stores the reports.
+        pages: Stores the pages.
+        on_progress: Called with every event passed to `progress`.
         began: When the work on the batch began, by `time.monotonic`; None for now.
 
     Attributes:
-        run_id: By which the run is told from others.
+        run_id: Id of the run.
     """
 
     def __init__(
@@ -107,15 +107,15 @@ class RunRecorder:
         self._pages = pages
         self._running = running(facts.run_id)
         self._on_progress = on_progress
-        self._written = 0.0
-        self._books = threading.RLock()
+        self._written_at = 0.0
+        self._lock = threading.RLock()
         self._is_over = threading.Event()
-        self._heart = threading.Thread(target=self._beat, name="run-report", daemon=True)
+        self._heartbeat = threading.Thread(target=self._beat, name="run-report", daemon=True)
 
     def progress(self, event: ProgressEvent) -> None:
         """Record a progress event of the batch."""
-        with self._books:
-            self._aggregator.take_progress(event)
+        with self._lock:
+            self._aggregator.add_progress(event)
             self._write_if_due()
         if self._on_progress is not None:
             self._on_progress(event)
@@ -125,23 +125,23 @@ class RunRecorder:
         name = public_name(report.source.uri)
         level = logging.WARNING if report.status is Status.FAILED else logging.INFO
         about = {"uri": name, "video_id": report.video_id, "status": report.status}
-        why = f": {report.problem}" if report.problem else ""
-        _log.log(level, "%r is %s%s", name, report.status, why, extra=about)
-        with self._books:
-            self._aggregator.take_report(report)
+        reason = f": {report.problem}" if report.problem else ""
+        _log.log(level, "%r is %s%s", name, report.status, reason, extra=about)
+        with self._lock:
+            self._aggregator.add_report(report)
             self._write_if_due()
 
     def __enter__(self) -> RunRecorder:
         self._running.__enter__()
         self._write("running")
         if not self._is_empty:
-            self._heart.start()
+            self._heartbeat.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self._is_over.set()
-        if self._heart.is_alive():
-            self._heart.join()
+        if self._heartbeat.is_alive():
+            self._heartbeat.join()
         if kind is None:
             self._write("finished")
         elif issubclass(kind, Exception):
@@ -151,12 +151,12 @@ class RunRecorder:
         self._running.__exit__(None, None, None)
 
     def _beat(self) -> None:
-        while not self._is_over.wait(max(_INTERVAL_SECONDS, _SHORTEST_SECONDS)):
-            with self._books:
+        while not self._is_over.wait(max(_INTERVAL_SECONDS, _MIN_INTERVAL_SECONDS)):
+            with self._lock:
                 self._write_if_due()
 
     def _write_if_due(self) -> None:
-        if time.monotonic() - self._written >= _INTERVAL_SECONDS:
+        if time.monotonic() - self._written_at >= _INTERVAL_SECONDS:
             self._write("running")
 
     def _write(self, outcome: Outcome, problem: str | None = None) -> None:
@@ -165,10 +165,10 @@ class RunRecorder:
         try:
             self._write_files(self._aggregator.report(outcome, problem, heartbeat_seconds=_INTERVAL_SECONDS))
         except (StoreError, ValueError) as error:
-            # Text that is no text is the one ValueError: a library whose path is no UTF-8.
+            # ValueError occurs only for text that is not Unicode: a library whose path is not UTF-8.
             level = logging.WARNING if outcome == "running" else logging.ERROR
             _log.log(level, "the report of run %s: %s", self.run_id, error)
-        self._written = time.monotonic()
+        self._written_at = time.monotonic()
 
     def _write_files(self, report: RunReport) -> None:
         try:
@@ -176,7 +176,7 @@ class RunRecorder:
         except StoreFullError:
             if report.outcome == "running":
                 raise
-            # That the run is over matters more than its page, whose space is enough.
+            # On a full disk, the final report matters more than the page, which frees enough space for it.
             self._pages.delete(report.run_id)
             self._log.write(report)
         self._pages.write(report)

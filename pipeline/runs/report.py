@@ -12,11 +12,11 @@ from pipeline.execution.stage_times import StageSeconds
 __all__ = ["Cause", "Example", "Outcome", "Period", "RunFacts", "RunReport", "SlowVideo"]
 
 Outcome = Literal["running", "finished", "interrupted", "failed", "lost"]
-# So many heartbeats may be late, or the clocks of two machines differ by so much, before a run counts as lost.
-_BEATS_MISSED = 5
+# Number of late heartbeats after which a run counts as lost; it also allows for differences between two clocks.
+_MAX_LATE_HEARTBEATS = 5
 
 
-# Whoever wrote the file may have written anything: such as no clock shows are none of ours.
+# The file may have been written by anybody: times that no clock can show are rejected.
 _Seconds = Annotated[float, Field(ge=-(2.0**63), le=2.0**63, allow_inf_nan=False)]
 _Count = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 _Time = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$")]
@@ -34,128 +34,128 @@ class Period(_Record):
     frames_sampled: _Count = 0
     """Frames handed to the encoder."""
     videos_ended: _Count = 0
-    """Sources that got their report."""
+    """Sources that have their report."""
     decode_seconds: _Seconds = 0.0
-    """Work of readers."""
+    """Time that readers worked."""
     encode_seconds: _Seconds = 0.0
-    """Work of encoders."""
+    """Time that encoders worked."""
 
 
 class SlowVideo(_Record):
-    """A video that took long."""
+    """A video that took a long time."""
 
     uri: str
     video_id: str | None
     status: str
     elapsed_seconds: _Seconds
-    """From the first read to the last write."""
+    """Time from the first read to the last write."""
     duration_seconds: _Seconds
     frames_sampled: _Count
 
 
 class Example(_Record):
-    """A source and what was wrong with it."""
+    """A source and its problem."""
 
     uri: str
     problem: str
 
 
 class Cause(_Record):
-    """Problems of several videos that read the same but for names and numbers."""
+    """Problems of several videos that differ only in names and numbers."""
 
     cause: str
-    """The problem, its names and numbers left out."""
+    """The problem without names and numbers."""
     videos: _Count
     examples: Annotated[tuple[Example, ...], Field(min_length=1)]
-    """The first few."""
+    """The first few videos with this problem."""
 
 
 class RunFacts(_Record):
     """The facts about a run that are known when it begins."""
 
     run_id: str
-    """By which it is told from others."""
+    """Id of the run."""
     job_id: str | None = None
-    """The Ray job that it is, where it is one."""
+    """Id of the Ray job that runs it, if there is one."""
     momentseek: str
-    """Version."""
+    """Version of momentseek."""
     library: str
-    """Its folder or URL."""
+    """The library's folder or URL."""
     encoder: str
-    """For people."""
+    """Description of the encoder, for people."""
     fingerprints: dict[str, str]
-    """Of sampling, encoder and segmentation."""
+    """Fingerprints of sampling, encoder and segmentation."""
     configuration: dict[str, Any]
-    """With every default, as JSON can hold it."""
+    """The configuration with every default, as JSON values."""
     sources: _Count
-    """How many were named."""
+    """Number of sources in the batch."""
     first_sources: tuple[str, ...]
     """The names of the first few."""
 
 
 class RunReport(RunFacts):
-    """A run: one pass over a batch under one configuration. Times are UTC, as "2026-11-21T17:30:00Z"."""
+    """A run: one pass over a batch under one configuration. Times are UTC, such as "2026-11-21T17:30:00Z"."""
 
     format: Literal[1] = 1
     outcome: Outcome
-    """"lost" is what a reader makes of "running" where the report was not written again for too long."""
+    """The state of the run; "lost" is what a reader reports in place of "running" if updates have stopped."""
     problem: str | None = None
-    """Why it failed, or when a lost one was last heard of."""
+    """Why the run failed, or when a lost run was last updated."""
     heartbeat_seconds: _Seconds = Field(default=60.0, ge=0)
-    """How often a running one is written."""
+    """Interval at which the report is written during the run."""
     started_at: _Time
     updated_at: _Time
-    """When this was written; the end, where the run has ended."""
+    """When this report was written; for a run that has ended, its end."""
     elapsed_seconds: _Seconds
     counts: dict[str, _Count]
-    """Sources by how they ended."""
+    """Number of sources by status."""
     video_seconds: _Seconds
-    """Length of the videos that are done or partial."""
+    """Total length of the videos that are done or partial."""
     frames_decoded: _Count
     frames_seen: _Count
     frames_sampled: _Count
     segments: _Count
     stages: StageSeconds
-    """What each stage took."""
+    """Time that each stage took."""
     period_seconds: _Seconds
     """Length of a period."""
     periods: tuple[Period, ...]
     slowest: tuple[SlowVideo, ...]
     failures: tuple[Cause, ...] = Field(default=())
-    """Most frequent first."""
+    """Causes of failures, most frequent first."""
     damage: tuple[Cause, ...] = Field(default=())
-    """What was wrong with videos that were kept in part; most frequent first."""
+    """Causes of damage in partial videos, most frequent first."""
     peak_memory_bytes: _Count
-    """Most that the driver's process held at once; workers not counted."""
+    """Peak memory of the driver's process; workers are not included."""
 
     @property
-    def patience_seconds(self) -> float:
+    def lost_after_seconds(self) -> float:
         """The age at which the report of a running run counts as lost."""
-        return _BEATS_MISSED * self.heartbeat_seconds
+        return _MAX_LATE_HEARTBEATS * self.heartbeat_seconds
 
     def judged(self, *, now: datetime, written_at: datetime | None = None) -> RunReport:
-        """The same, or one that says "lost" where a run that should be running was not heard of for too long.
+        """Return the report, with the outcome "lost" if the run should be running but was not updated for too long.
 
         Args:
-            now: By the reader's clock.
-            written_at: When it was written by the clock of its storage, where that says; the later of this and
-                `updated_at` counts, so that a run whose own machine's clock is slow is not taken for dead.
+            now: The time by the reader's clock.
+            written_at: When the file was written by the clock of its storage, if known. The later of this and
+                `updated_at` counts, so that a run is not taken for lost because its machine's clock is slow.
         """
         if self.outcome != "running":
             return self
-        heard = max(filter(None, (datetime.fromisoformat(self.updated_at), written_at)))
+        last_update = max(filter(None, (datetime.fromisoformat(self.updated_at), written_at)))
         # Times are written in whole seconds.
-        if (now - heard).total_seconds() <= self.patience_seconds + 1.0:
+        if (now - last_update).total_seconds() <= self.lost_after_seconds + 1.0:
             return self
-        said = f"ended without a word (last heard of at {heard:%Y-%m-%dT%H:%M:%SZ})"
-        return self.model_copy(update={"outcome": "lost", "problem": said})
+        problem = f"ended without a report (last updated at {last_update:%Y-%m-%dT%H:%M:%SZ})"
+        return self.model_copy(update={"outcome": "lost", "problem": problem})
 
     @property
     def ended(self) -> int:
-        """Sources that have their report."""
+        """Number of sources that have their report."""
         return sum(self.counts.values())
 
     @property
     def rate(self) -> float | None:
-        """Seconds of video a second; None where none was worked on."""
+        """Seconds of video per second; None if no video was processed."""
         return self.video_seconds / self.elapsed_seconds if self.video_seconds and self.elapsed_seconds else None

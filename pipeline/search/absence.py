@@ -59,7 +59,7 @@ class Absences:
 
 
 @dataclass(frozen=True)
-class _Span:
+class _AbsentSpan:
     """Rows [first, after) of a curve without a hole between, and the seconds [start, end) that they stand for."""
 
     first: int
@@ -248,7 +248,7 @@ def _usual_seconds(curve: Curve, step_seconds: float | None) -> float:
     return float(np.median(gaps)) if len(gaps) else 0.0
 
 
-def _spans(curve: Curve, most_seconds: float) -> Iterator[_Span]:
+def _spans(curve: Curve, most_seconds: float) -> Iterator[_AbsentSpan]:
     """Runs of frames without a hole between them; towards the video's ends, too, they stand for no more than that."""
     times = curve.times_seconds
     if not len(times):
@@ -261,4 +261,4 @@ def _spans(curve: Curve, most_seconds: float) -> Iterator[_Span]:
             start = 0.0
         if after == len(times) and curve.end_seconds - end <= most_seconds:
             end = curve.end_seconds
-        yield _Span(first, after, start, end)
+        yield _AbsentSpan(first, after, start, end)

@@ -1,4 +1,4 @@
-"""Expands a batch's files, folders, patterns, lists and manifests to a list of videos."""
+"""Expand a batch's files, folders, patterns, lists and manifests to a list of videos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads manifests of videos and their metadata: CSV, JSON Lines and Parquet."""
+"""Read manifests of videos and their metadata: CSV, JSON Lines and Parquet."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ __all__ = ["MANIFESTS", "MetadataCheck", "json_manifest", "manifest_rows", "scal
 
 _VIDEO_COLUMNS = ("uri", "path", "video", "url")
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})")
-# Without exponents: "12e4" is rather a name.
+# Without exponents: a text such as "12e4" is more likely a name.
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})\.\d+")
 _WORDS = {"true": True, "false": False}
-# Metadata is filtered by name; spreadsheets and data sets have some hundreds of columns.
-_MOST_COLUMNS = 2000
+# Metadata is filtered by name; spreadsheets and data sets have at most some hundreds of columns.
+_MAX_COLUMNS = 2000
 # A few bytes of Parquet can claim billions of rows.
-_MOST_ROWS = 10_000_000
+_MAX_ROWS = 10_000_000
 
 Row = tuple[str, Mapping[str, Any]]
 
@@ -37,35 +37,35 @@ MetadataCheck = Callable[[Mapping[str, Scalar]], None]
 
 
 def manifest_rows(name: str, file: BinaryIO, check: MetadataCheck | None = None) -> Iterator[Source]:
-    """Read the videos of a manifest, one per row, in order; its suffix gives the format.
+    """Read the videos of a manifest, one per row, in order; its suffix determines the format.
 
-    The first column of `uri`, `path`, `video` and `url` that is there names the video, as it is written; every other
-    column becomes metadata under its name, and what is empty, null or NaN is left out. Dates and times become text in
-    ISO form. In CSV what reads as a number, true or false is one; numbers with leading zeros stay text.
+    The first column that exists of `uri`, `path`, `video` and `url` names the video; its text is used as it is. All
+    other columns become metadata, without empty values, null and NaN. Dates and times become text in ISO format. In
+    CSV, text that looks like a number, true or false is converted; numbers with leading zeros stay text.
 
     Args:
         name: The manifest's path or URI.
-        file: Its bytes; Parquet needs one that can seek.
+        file: Its content; for Parquet, a seekable file.
         check: Called with the metadata of each row.
 
     Raises:
-        SourceError: It cannot be read as what its suffix says, no column names the video, or a row is not as it should
-            be: without a video, with other columns than the header, with a value that is no text or number or a name
-            that no filter can use, or refused by the check.
+        SourceError: The file is not in the format of its suffix, no column names the video, or a row is invalid: it has
+            no video, other columns than the header, a value that is not text or a number, or a name that no filter can
+            use; or the check rejects it.
     """
-    where = public_name(name)
+    location = public_name(name)
     try:
-        for number, (place, row) in enumerate(MANIFESTS[suffix_of(name)](where, file), start=1):
-            if number > _MOST_ROWS:
-                raise SourceError(f"{where}: more than {_MOST_ROWS:,} rows; split it")
-            source = _source(f"{where}, {place}", row)
+        for number, (place, row) in enumerate(MANIFESTS[suffix_of(name)](location, file), start=1):
+            if number > _MAX_ROWS:
+                raise SourceError(f"{location}: more than {_MAX_ROWS:,} rows; split it")
+            source = _source(f"{location}, {place}", row)
             if check is not None:
-                _apply(check, f"{where}, {place}", source.metadata)
+                _apply(check, f"{location}, {place}", source.metadata)
             yield source
     except UnicodeDecodeError as error:
-        raise SourceError(f"{where}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from error
+        raise SourceError(f"{location}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from error
     except ParseError as error:
-        raise SourceError(f"{where}: {error}") from error
+        raise SourceError(f"{location}: {error}") from error
 
 
 def _apply(check: MetadataCheck, place: str, metadata: Mapping[str, Scalar]) -> None:
@@ -76,12 +76,12 @@ def _apply(check: MetadataCheck, place: str, metadata: Mapping[str, Scalar]) -> 
 
 
 def json_manifest(sources: Iterable[Source]) -> str:
-    """Write sources as a JSON Lines manifest that `manifest_rows` reads."""
+    """Format sources as a JSON Lines manifest that `manifest_rows` reads."""
     return "".join(f"{json.dumps({_VIDEO_COLUMNS[0]: source.uri, **source.metadata})}\n" for source in sources)
 
 
 def scalar_of(text: str) -> Scalar:
-    """Parse an untyped text as an integer, a number or a truth value, else keep the text."""
+    """Convert a text that looks like an integer, a number, true or false; otherwise return the text."""
     if _INTEGER.fullmatch(text):
         return int(text)
     if _NUMBER.fullmatch(text):
@@ -99,7 +99,7 @@ def _csv_records(name: str, lines: _RecordLines) -> Iterator[Row]:
     try:
         header = next(reader, None)
         if header is None:
-            raise SourceError(f"{name}: empty; the first line of a CSV names its columns, as uri,camera")
+            raise SourceError(f"{name}: empty; the first line of a CSV names its columns, for example uri,camera")
         _check_columns(name, header)
         for values in lines.records(reader):
             if not values:
@@ -107,22 +107,22 @@ def _csv_records(name: str, lines: _RecordLines) -> Iterator[Row]:
             place = f"line {lines.first}"
             if len(values) != len(header):
                 raise SourceError(
-                    f"{name}, {place}: {len(values)} values where the header has {len(header)} columns; mend the line,"
-                    " and put values with commas in quotes"
+                    f"{name}, {place}: {len(values)} values, but the header has {len(header)} columns; correct the"
+                    " line, and put values with commas in quotes"
                 )
             pairs = zip(header, values, strict=True)
             yield place, {key: value if key in _VIDEO_COLUMNS else scalar_of(value) for key, value in pairs}
     except csv.Error as error:
         raise SourceError(
-            f"{name}, line {lines.first}: not CSV ({error}); mend it, and look for a quote that is not closed"
+            f"{name}, line {lines.first}: not CSV ({error}); correct it, and look for a quote that is not closed"
         ) from error
 
 
 class _RecordLines:
-    """The lines of a CSV file, of which one record may take so many characters: a quote that is not closed takes all.
+    """The lines of a CSV file, with a limit on the length of a record: an unclosed quote would include all the rest.
 
     Attributes:
-        first: Number of the line at which the record begins.
+        first: Number of the first line of the current record.
     """
 
     def __init__(self, lines: Iterator[str]) -> None:
@@ -141,7 +141,7 @@ class _RecordLines:
         return line
 
     def records(self, reader: Any) -> Iterator[list[str]]:
-        """The records that a reader of these lines finds, each held against the limit by itself."""
+        """Yield the records that a reader of these lines parses, applying the limit to each."""
         while True:
             self.first, self._length = reader.line_num + 1, 0
             values = next(reader, None)
@@ -158,9 +158,9 @@ def _json_rows(name: str, file: BinaryIO) -> Iterator[Row]:
         try:
             row = parse_json(line, allows_nan=True)
         except ValueError as error:
-            raise SourceError(f"{name}, {place}: not JSON ({error}); each line is one object") from error
+            raise SourceError(f"{name}, {place}: not JSON ({error}); each line must be one object") from error
         if not isinstance(row, dict):
-            raise SourceError(f'{name}, {place}: expected an object as {{"uri": "a.mp4"}}, got {shown(row)}')
+            raise SourceError(f'{name}, {place}: expected an object such as {{"uri": "a.mp4"}}, got {shown(row)}')
         yield place, row
 
 
@@ -178,22 +178,22 @@ MANIFESTS: Mapping[str, Callable[[str, BinaryIO], Iterable[Row]]] = {
 
 
 def _check_columns(name: str, columns: Sequence[str]) -> None:
-    if len(columns) > _MOST_COLUMNS:
+    if len(columns) > _MAX_COLUMNS:
         raise SourceError(
-            f"{name}: {len(columns):,} columns; the most is {_MOST_COLUMNS:,}: leave out what is not needed"
+            f"{name}: {len(columns):,} columns; the maximum is {_MAX_COLUMNS:,}: leave out those that are not needed"
         )
-    twice = sorted(column for column, times in Counter(columns).items() if times > 1)
-    if twice:
-        raise SourceError(f"{name}: two columns are named {shown(twice[0])}; rename one of them")
+    duplicates = sorted(column for column, count in Counter(columns).items() if count > 1)
+    if duplicates:
+        raise SourceError(f"{name}: two columns are named {shown(duplicates[0])}; rename one of them")
     _video_column(name, columns)
 
 
 def _video_column(place: str, columns: Iterable[str]) -> str:
-    found = list(columns)
+    present = list(columns)
     for column in _VIDEO_COLUMNS:
-        if column in found:
+        if column in present:
             return column
-    names = ", ".join(map(shown, found[:12])) + (", ..." if len(found) > 12 else "")
+    names = ", ".join(map(shown, present[:12])) + (", ..." if len(present) > 12 else "")
     raise SourceError(
         f"{place}: no column names the video; call one of them uri (or path, video, url). Columns found:"
         f" {names or 'none'}"
@@ -205,21 +205,21 @@ def _source(place: str, row: Mapping[str, Any]) -> Source:
     uri = row[column]
     if not isinstance(uri, str) or not uri.strip():
         raise SourceError(
-            f"{place}: {column!r} is {shown(uri)}, where it names a video; fill it in, or leave the row out"
+            f"{place}: {column!r} is {shown(uri)}, but must name a video; fill it in, or leave the row out"
         )
     metadata = {}
     for name, value in row.items():
         if name != column:
-            known = _scalar(f"{place}, column {shown(name)}", value)
-            if known is not None:
+            scalar = _scalar(f"{place}, column {shown(name)}", value)
+            if scalar is not None:
                 if (problem := name_problem(name)) is not None:
                     raise SourceError(f"{place}: {problem}; rename the column")
-                metadata[name] = known
+                metadata[name] = scalar
     return Source(uri, metadata)
 
 
 def _scalar(place: str, value: object) -> Scalar | None:
-    """A value that can be filtered by; None for what says nothing."""
+    """Convert a value to one that can be filtered by; None for an empty value."""
     if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, datetime.datetime | datetime.date | datetime.time):
@@ -231,6 +231,6 @@ def _scalar(place: str, value: object) -> Scalar | None:
     if isinstance(value, float) and math.isfinite(value):
         return value
     raise SourceError(
-        f"{place}: {str(value)[:60]!r} is no text, finite number within 64 bits, true or false; metadata is filtered by"
-        " such values alone, so flatten it or leave the column out"
+        f"{place}: {str(value)[:60]!r} is not text, a finite number within 64 bits, true or false; only such values can"
+        " be metadata, so flatten it or leave the column out"
     )

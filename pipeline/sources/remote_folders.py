@@ -1,4 +1,4 @@
-"""Lists videos in folders of object stores and by patterns."""
+"""List videos in folders of object stores, and those that match a pattern."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ __all__ = ["has_listing", "is_pattern", "remote_matches", "remote_videos_within"
 
 T = TypeVar("T")
 
-_MAGIC = re.compile(r"[*?\[]")
-# Object stores list a thousand names an answer, and fsspec waits for all of them.
+_WILDCARD = re.compile(r"[*?\[]")
+# Object stores return a thousand names per answer, and fsspec waits for all answers.
 _LISTING_ANSWERS = 20
 
 
@@ -28,17 +28,17 @@ def has_listing(uri: str) -> bool:
 
 
 def is_pattern(uri: str) -> bool:
-    """Whether a URI is a pattern."""
-    return _MAGIC.search(uri) is not None
+    """Whether a URI is a pattern, that is, contains a wildcard."""
+    return _WILDCARD.search(uri) is not None
 
 
 def remote_videos_within(uri: str, fetching: Fetching) -> list[str]:
-    """List the URIs of all videos in a remote folder and below by suffix, sorted, without hidden ones.
+    """List the URIs of all videos in a remote folder and below, recognized by suffix and sorted, without hidden ones.
 
-    Empty as well where there is no such folder, or it is a file.
+    The list is empty if there is no such folder, or it is a file.
 
     Raises:
-        SourceError: It cannot be listed.
+        SourceError: The folder cannot be listed.
     """
     return _listed(uri, fetching, lambda files, path: _videos_below(files, path.rstrip("/"), uri.rstrip("/")))
 
@@ -47,7 +47,7 @@ def remote_matches(pattern: str, fetching: Fetching) -> list[str]:
     """List the files that a pattern matches (*, ?, [...], ** for any depth) and the videos in matching folders.
 
     Raises:
-        SourceError: The place cannot be listed.
+        SourceError: The server cannot list it.
     """
     root = pattern[: _root_end(pattern)]
 
@@ -67,8 +67,8 @@ def remote_matches(pattern: str, fetching: Fetching) -> list[str]:
 
 
 def _root_end(pattern: str) -> int:
-    """Where the part ends that is written out: behind the last / before the first wildcard."""
-    match = _MAGIC.search(pattern)
+    """The end of the literal part of a pattern: after the last / before the first wildcard."""
+    match = _WILDCARD.search(pattern)
     return pattern.rfind("/", 0, match.start() if match else None) + 1
 
 
@@ -84,7 +84,7 @@ def _listed(uri: str, fetching: Fetching, listing: Callable[[Any, str], list[str
             return within(_LISTING_ANSWERS * fetching.timeout_seconds, lambda: listing(files, path))
         except FileNotFoundError:
             return []
-        except Exception as error:  # noqa: BLE001 - each file system has its own; what they mean is said there
+        except Exception as error:  # noqa: BLE001 - file systems raise different errors, which `fault_of` interprets
             raise fault_of(error, uri) from None
 
     if (refusal := refusal_of(uri, fetching.schemes)) is not None:

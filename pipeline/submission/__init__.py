@@ -1,1 +1,1 @@
-"""Submits batches to a Ray cluster as jobs, and follows them."""
+"""Submit batches to a Ray cluster as jobs, and follow them."""

@@ -1,4 +1,4 @@
-"""Resolves the address of a cluster's Jobs API and the token that it requires."""
+"""Determine the address of a cluster's Jobs API, and the token that it requires."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ _log = logging.getLogger(__name__)
 
 _CONNECT_SECONDS = 5.0
 _VARIABLES = ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")
-FORM = "give the address of the cluster's dashboard, as http://head:8265"
+FORM = "give the address of the cluster's dashboard, for example http://head:8265"
 HOW_TO_SEND_IT = (
-    "print the cluster's token on its head with `ray get-auth-token`, and keep it here in ~/.ray/auth_token, in the"
-    " file that RAY_AUTH_TOKEN_PATH names, or in RAY_AUTH_TOKEN"
+    "print the cluster's token on its head node with `ray get-auth-token`, and store it on this machine in"
+    " ~/.ray/auth_token, in the file that RAY_AUTH_TOKEN_PATH names, or in RAY_AUTH_TOKEN"
 )
 
 
 def address_of(given: str | None) -> str:
-    """The address of the Jobs API: the given one, else RAY_API_SERVER_ADDRESS, else RAY_ADDRESS where that is a URL.
+    """Return the address of the Jobs API: the given one, else RAY_API_SERVER_ADDRESS, else RAY_ADDRESS if it is a URL.
 
     Raises:
-        ConfigError: There is none, or it is of another kind.
+        ConfigError: There is no address, or it is of another kind.
     """
-    kept = [os.environ.get(name, "") for name in _VARIABLES]
-    urls = [text for text in kept if text.startswith(("http://", "https://"))]
+    values = [os.environ.get(name, "") for name in _VARIABLES]
+    urls = [text for text in values if text.startswith(("http://", "https://"))]
     address = given or (urls[0] if urls else "")
     if not address:
-        raise ConfigError(f"no cluster is named; {FORM}, by --address or in {_VARIABLES[0]}")
+        raise ConfigError(f"no cluster is given; {FORM}, with --address or in {_VARIABLES[0]}")
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"{public_name(address)!r} is no address of a Jobs API; {FORM}")
+        raise ConfigError(f"{public_name(address)!r} is not the address of a Jobs API; {FORM}")
     return address.rstrip("/")
 
 
 def check_answers(address: str) -> None:
-    """Find out within seconds whether somebody listens at an address; Ray itself would wait for minutes.
+    """Check within seconds that a server answers at an address; Ray itself would wait for minutes.
 
     Raises:
-        ExecutionError: Nobody does.
+        ExecutionError: No server answers.
     """
     parts = urlsplit(address)
     host = parts.hostname or ""
@@ -59,17 +59,17 @@ def check_answers(address: str) -> None:
         socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
     except OSError as error:
         raise ExecutionError(
-            f"nobody answers at {public_name(address)} ({error}); check host and port, and that the cluster was started"
-            " with `ray start --head --dashboard-host=0.0.0.0` (by default the dashboard can be reached from its own"
-            " machine only)"
+            f"no server answers at {public_name(address)} ({error}); check host and port, and that the cluster was"
+            " started with `ray start --head --dashboard-host=0.0.0.0` (by default, only its own machine can reach the"
+            " dashboard)"
         ) from error
 
 
 def token_header() -> dict[str, str]:
-    """The HTTP header with this user's token, from the places that Ray keeps it in; empty where there is none.
+    """Return the HTTP header with this user's token, from the places where Ray stores it; empty if there is none.
 
-    Ray's own client sends it only where RAY_AUTH_MODE is "token". Here it is sent wherever there is one, unless
-    RAY_AUTH_MODE says "disabled". A file that other users can read is made private, with a warning.
+    Ray's own client only sends the token if RAY_AUTH_MODE is "token". This one sends it whenever there is one, unless
+    RAY_AUTH_MODE is "disabled". A file that other users can read is made private, with a warning.
 
     Raises:
         ConfigError: The file that RAY_AUTH_TOKEN_PATH names cannot be read.
@@ -88,16 +88,16 @@ def token_header() -> dict[str, str]:
         else:
             if problem is not None:
                 _log.warning(
-                    "the token in %s is not private: %s; keep it in a file of your own, mode 0600", path, problem
+                    "the token in %s is not private: %s; store it in a file of your own with mode 0600", path, problem
                 )
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 @contextmanager
 def no_addresses() -> Iterator[None]:
-    """Without the variables that Ray's client lets win over the address that it is given."""
-    kept = {name: os.environ.pop(name) for name in _VARIABLES if name in os.environ}
+    """Remove, for a while, the variables that override the address given to Ray's client."""
+    before = {name: os.environ.pop(name) for name in _VARIABLES if name in os.environ}
     try:
         yield
     finally:
-        os.environ.update(kept)
+        os.environ.update(before)

@@ -1,8 +1,8 @@
-"""Packs a batch for a cluster: its job name, files and runtime environment. Ray is not needed for this.
+"""Pack a batch for a cluster: its job name, files and runtime environment. Ray is not needed for this.
 
-What a job is told travels in files of its working directory, not in its command: a command has a greatest length, and
-everybody who may list jobs reads it. So do the variables of its environment: Ray lists the variables of a runtime
-environment and writes them to its logs, and does neither with files.
+A job reads its input from files in its working directory, not from its command: a command has a maximum length, and
+everybody who may list jobs can read it. The same holds for environment variables: Ray lists the variables of a runtime
+environment and writes them to its logs, but does neither with files.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ __all__ = ["JOB_PREFIX", "JobBatch"]
 
 JOB_PREFIX = "momentseek-"
 _CODE = ("pipeline", "jobs")
-# Ray kills a job three seconds after it asked it to end; writing what is finished and closing the index takes longer.
+# Ray kills a job three seconds after a stop request; writing finished videos and closing the index takes longer.
 _STOP_SECONDS = 30
-# Ray's dashboard takes no request above 100 MiB, and packs a folder without compressing it.
-_MOST_BYTES = 99 * 2**20
+# Ray's dashboard rejects requests above 100 MiB, and Ray packs a folder without compressing it.
+_MAX_BYTES = 99 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,15 +37,15 @@ class JobBatch:
 
     Attributes:
         config_yaml: The whole configuration; its paths are the cluster's.
-        identity: What of the configuration makes it this batch and no other, as JSON can hold it.
-        library: Where the library is; `public_library` is what may be shown.
-        sources: What the user named, as `read_listings` gives it.
-        version: Of momentseek.
-        requirements: Packages that the job needs, as pip writes them.
+        identity: The part of the configuration that identifies the batch, as JSON values.
+        library: Folder or URL of the library; `public_library` is free of credentials.
+        sources: The sources as the user gave them, converted by `read_listings`.
+        version: Version of momentseek.
+        requirements: Packages that the job needs, as pip requirements.
         installs: Whether Ray installs them for the job; otherwise the cluster must have them.
-        environment: Variables for the job and its workers, secrets among them.
-        model: Files of the model that go along, by their names in the working directory.
-        needed: Files of the model, and packages of plugins, that the cluster must have.
+        environment: Environment variables for the job and its workers, which may be secret.
+        model: Model files that are sent, by their names in the working directory.
+        needed: Model files, and packages of plugins, that must exist on the cluster.
     """
 
     config_yaml: str = field(repr=False)
@@ -61,20 +61,20 @@ class JobBatch:
 
     @property
     def base_id(self) -> str:
-        """The job's id: the same for the same batch, in whatever order its sources are named.
+        """The job's id: always the same for the same batch, whatever the order of its sources.
 
-        What a list or a manifest names counts as if it had been named itself.
+        Entries of a list or a manifest count as if they had been named themselves.
         """
         identities = {_identity(source) for source in self._named()}
         return f"{JOB_PREFIX}{fingerprint(self.identity, json.dumps(sorted(identities)))}"
 
     @property
     def named(self) -> int:
-        """How many sources are named, lists and manifests counted by what is in them."""
+        """Number of sources that are named; those in lists and manifests are counted singly."""
         return sum(1 for _ in self._named())
 
     def names(self) -> Iterator[str]:
-        """What is named, and what lists and manifests name."""
+        """Yield the names of all sources, including those in lists and manifests."""
         return (source.uri for source in self._named())
 
     def _named(self) -> Iterator[Source]:
@@ -86,7 +86,7 @@ class JobBatch:
 
     @property
     def public_library(self) -> str:
-        """Where the library is, without a URL's credentials."""
+        """Folder or URL of the library, without credentials."""
         return public_name(self.library)
 
     @property
@@ -96,11 +96,11 @@ class JobBatch:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """What `momentseek jobs` shows of a job; everybody who may list jobs reads it."""
+        """The information that `momentseek jobs` shows; everybody who may list jobs can read it."""
         return {"momentseek": self.version, "library": self.public_library, "sources": str(self.named)}
 
     def files(self) -> dict[str, bytes]:
-        """The files of the job's working directory, by name; those of the model are left out."""
+        """Return the files of the job's working directory by name, without the model's."""
         files: dict[str, bytes] = {}
         sources: list[str | dict[str, str]] = []
         for source in self.sources:
@@ -111,30 +111,30 @@ class JobBatch:
                 name = f"sources-{len(files) + 1}{suffix}"
                 files[name] = content
                 sources.append({"file": name})
-        told = {"momentseek": self.version, "requirements": list(self.requirements), "sources": sources}
-        files = {"config.yaml": self.config_yaml.encode(), "batch.json": json.dumps(told, indent=1).encode(), **files}
+        batch = {"momentseek": self.version, "requirements": list(self.requirements), "sources": sources}
+        files = {"config.yaml": self.config_yaml.encode(), "batch.json": json.dumps(batch, indent=1).encode(), **files}
         if self.environment:
             files["environment.json"] = json.dumps(dict(self.environment)).encode()
         return files
 
     def sizes(self) -> dict[str, int]:
-        """Bytes of the files of the job's working directory, those of the model included, by name.
+        """Return the sizes in bytes of the files of the job's working directory by name, including the model's.
 
         Raises:
-            OSError: A file of the model is gone.
+            OSError: A model file no longer exists.
         """
         model = {name: path.stat().st_size for name, path in self.model.items()}
         return {**{name: len(content) for name, content in self.files().items()}, **model}
 
     def write(self, folder: Path) -> None:
-        """Write these files, readable by their owner alone, as they will be on the cluster, and the model's.
+        """Write the files of the job's working directory, including the model's, readable by their owner alone.
 
         Raises:
-            ExecutionError: They are more than Ray takes; or a file of the model is gone.
+            ExecutionError: They exceed Ray's limit, or a model file no longer exists.
         """
         try:
             sizes = self.sizes()
-            if sum(sizes.values()) > _MOST_BYTES:
+            if sum(sizes.values()) > _MAX_BYTES:
                 raise ExecutionError(_too_large(sizes))
             for name, content in self.files().items():
                 path = folder / name
@@ -144,15 +144,15 @@ class JobBatch:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, folder / name)
         except OSError as error:
-            raise ExecutionError(f"the batch's files cannot be put together: {error}") from error
+            raise ExecutionError(f"the batch's files cannot be collected: {error}") from error
 
     def runtime_env(self, folder: str) -> dict[str, Any]:
-        """Ray's runtime environment: the code and the batch's files, and packages where Ray is to install them.
+        """Return Ray's runtime environment: the code, the batch's files, and packages if Ray is to install them.
 
-        The code is that of this process, so a job is of the version that submitted it.
+        The code is that of this process, so a job runs the version that submitted it.
 
         Args:
-            folder: Where `write` wrote.
+            folder: The folder that `write` wrote to.
         """
         env: dict[str, Any] = {
             "working_dir": folder,
@@ -168,15 +168,15 @@ class JobBatch:
 
 
 def _identity(source: Source) -> str:
-    """What makes this source this one: its name, and what is said of it."""
+    """A key that distinguishes sources: the name, and the metadata if there is any."""
     return json.dumps([source.uri, dict(source.metadata)], sort_keys=True) if source.metadata else source.uri
 
 
 def _too_large(sizes: Mapping[str, int]) -> str:
     largest = max(sizes, key=lambda name: sizes[name])
-    whole, most = (f"{size / 2**20:.0f} MiB" for size in (sum(sizes.values()), sizes[largest]))
+    whole, part = (f"{size / 2**20:.0f} MiB" for size in (sum(sizes.values()), sizes[largest]))
     return (
-        f"the batch's files come to {whole} ({largest}: {most}), and Ray's Jobs API takes less than 100 MiB: submit the"
-        " manifest in parts, or put it where the cluster reads it, and name it by its URI (s3://...) or by a path that"
-        " is not on this machine"
+        f"the batch's files are {whole} in size ({largest}: {part}), but Ray's Jobs API accepts less than 100 MiB:"
+        " submit the manifest in parts, or put it where the cluster can read it, and give its URI (s3://...) or a path"
+        " that does not exist on this machine"
     )

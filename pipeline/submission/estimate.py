@@ -1,4 +1,4 @@
-"""Estimates a batch's time and storage from measured rates before it is submitted."""
+"""Estimate a batch's time and storage from measured rates before it is submitted."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class Rates:
     """The speed of one machine.
 
     Attributes:
-        pixel_seconds_per_second: Video decoded in a second, its seconds times its pixels in a picture.
-        frames_per_second: Frames encoded in a second.
-        overlap: Share of the whole time that the slower of the two takes; the rest is start-up and writing.
-        model: Of which model.
-        source: Where this was measured.
+        pixel_seconds_per_second: Decoding speed: seconds of video, multiplied by pixels per frame, per second.
+        frames_per_second: Encoding speed.
+        overlap: Share of the total time that the slower of the two takes; the rest is start-up and writing.
+        model: The model for which encoding was measured.
+        source: Where the rates were measured.
     """
 
     pixel_seconds_per_second: float
@@ -41,7 +41,7 @@ MEASURED = Rates(
 
 @dataclass(frozen=True)
 class Measured:
-    """A probed video: its length in seconds and the pixels of one frame."""
+    """A probed video: its length in seconds, and the number of pixels in one frame."""
 
     duration_seconds: float
     pixels: int
@@ -52,12 +52,12 @@ class Estimate:
     """The estimated time and storage of a batch on one machine.
 
     Attributes:
-        videos: How many there are.
-        video_seconds: Their length, all together.
-        frames: Frames that are sampled and encoded.
-        work_seconds: From the first video to the last.
-        store_bytes: Frame embeddings and their times, before compression.
-        index_bytes: Rows of the index.
+        videos: Number of videos.
+        video_seconds: Total length of the videos.
+        frames: Number of frames that are sampled and encoded.
+        work_seconds: Time from the first video to the last.
+        store_bytes: Size of frame embeddings and their times, before compression.
+        index_bytes: Size of the index rows.
     """
 
     videos: int
@@ -68,14 +68,14 @@ class Estimate:
     index_bytes: int
 
 
-# Beside its embedding a frame keeps a time and a timestamp; a row its key, its video's id, its times and metadata.
+# Besides its embedding, a frame has a time and a timestamp; a row has its key, video id, times and metadata.
 _FRAME_BYTES = 16
 _ROW_BYTES = 100
 
 
 def estimate(
     videos: int,
-    looked_at: Sequence[Measured],
+    probed: Sequence[Measured],
     *,
     frames_per_second: float,
     rows_per_second: float,
@@ -83,22 +83,22 @@ def estimate(
     rates: Rates = MEASURED,
     real_time: float | None = None,
 ) -> Estimate:
-    """Estimate a batch from probed videos; the others count as their average.
+    """Estimate a batch from probed videos; the others are assumed to be like their average.
 
     Args:
-        videos: How many there are.
-        looked_at: Some of them, at least one where there are any.
-        frames_per_second: Frames sampled of a second of video.
-        rows_per_second: Rows of the index of a second of video.
-        dimension: Length of an embedding.
+        videos: Number of videos.
+        probed: Some of them; at least one, unless there are none.
+        frames_per_second: Frames sampled per second of video.
+        rows_per_second: Index rows per second of video.
+        dimension: Dimension of an embedding.
         rates: The speed of one machine.
-        real_time: In place of `rates`: seconds of video that are worked off in a second, as an earlier batch said.
+        real_time: Used in place of `rates`: seconds of video processed per second, for example by an earlier batch.
     """
-    scale = videos / len(looked_at) if looked_at else 0.0
-    seconds = scale * sum(each.duration_seconds for each in looked_at)
+    scale = videos / len(probed) if probed else 0.0
+    seconds = scale * sum(video.duration_seconds for video in probed)
     frames = round(seconds * frames_per_second)
     if real_time is None:
-        pixel_seconds = scale * sum(each.duration_seconds * each.pixels for each in looked_at)
+        pixel_seconds = scale * sum(video.duration_seconds * video.pixels for video in probed)
         slower = max(pixel_seconds / rates.pixel_seconds_per_second, frames / rates.frames_per_second)
         work_seconds = slower / rates.overlap
     else:

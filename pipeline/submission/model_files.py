@@ -1,8 +1,8 @@
-"""Collects the model files named by a configuration: small ones are sent with a batch and stored in the library.
+"""Collect the model files named by a configuration: small ones are sent with a batch and stored in the library.
 
-The job's processes find them by relative paths: Ray brings the job's working directory to every machine. It ends with
-the job, and a search needs the model again, so before anything else is done the library gets them, too, under the same
-names.
+The job's processes find them by relative paths, since Ray copies the job's working directory to every machine. That
+folder is removed with the job, but searches need the model, too; so before anything else, the files are also stored in
+the library, under the same names.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from pipeline.errors import ConfigError, ExecutionError
 from pipeline.store.atomic_folder import AtomicFolder
 from pipeline.uris import is_remote
 
-__all__ = ["MOST_BYTES", "JobModel", "check_model", "job_model", "keep_model"]
+__all__ = ["MAX_BYTES", "JobModel", "check_model", "job_model", "store_model"]
 
-MOST_BYTES = 64 * 2**20
-"""Larger models are not sent with each batch: all the files of one, together."""
+MAX_BYTES = 64 * 2**20
+"""Maximum total size of the files of a model that is sent with each batch."""
 
 _SETTINGS = ("checkpoint", "architecture")
 _FOLDER = "models"
@@ -31,13 +31,13 @@ _FOLDER = "models"
 
 @dataclass(frozen=True)
 class JobModel:
-    """The model files of a job, and where it finds them.
+    """The model files of a job, and where the job finds them.
 
     Attributes:
-        encoder: The settings, for the cluster.
-        sent: Files that go along: their names in the job's working directory, which they have in the library, too, and
-            where they are here.
-        needed: Files that the cluster must have, by the paths of their settings.
+        encoder: The encoder's settings for the cluster.
+        sent: Paths on this machine of the files that are sent, by their names in the job's working directory, which
+            are also their names in the library.
+        needed: Files that must exist on the cluster, by their paths in the settings.
     """
 
     encoder: Encoding | PluginEncoder
@@ -46,55 +46,55 @@ class JobModel:
 
 
 def job_model(encoder: Encoding | PluginEncoder, library: str) -> JobModel:
-    """Decide which files of a model go along: all of them, if all are here, small, and the library is a folder.
+    """Decide which files of a model are sent: all, if all are on this machine and small, and the library is a folder.
 
-    Of an encoder of another package, none: its package must be installed on the cluster.
+    For an encoder of another package, none: its package must be installed on the cluster.
 
     Args:
-        encoder: Its paths are absolute.
-        library: The library's folder or URL, on the cluster.
+        encoder: The encoder's settings, with absolute paths.
+        library: The library's folder or URL on the cluster.
 
     Raises:
-        ExecutionError: A file that is here cannot be read.
+        ExecutionError: An existing file cannot be read.
     """
     if isinstance(encoder, PluginEncoder):
         return JobModel(encoder)
     named = {name: path for name in _SETTINGS if (path := getattr(encoder, name)) is not None}
     try:
-        is_small = sum(Path(path).stat().st_size for path in named.values()) <= MOST_BYTES
+        is_small = sum(Path(path).stat().st_size for path in named.values()) <= MAX_BYTES
         if not is_small or is_remote(library) or not all(Path(path).is_file() for path in named.values()):
             return JobModel(encoder, needed=tuple(named.values()))
         names = {name: f"{_FOLDER}/{content_hash(Path(path))[:12]}/{Path(path).name}" for name, path in named.items()}
     except FileNotFoundError:
         return JobModel(encoder, needed=tuple(named.values()))
     except OSError as error:
-        raise ExecutionError(f"a file of the model cannot be read: {error}") from error
+        raise ExecutionError(f"a model file cannot be read: {error}") from error
     return JobModel(encoder.model_copy(update=names), {names[name]: Path(path) for name, path in named.items()})
 
 
-def keep_model(folder: Path, library: str) -> None:
-    """Store the model files sent with a batch in the library, unless it has them.
+def store_model(folder: Path, library: str) -> None:
+    """Store the model files sent with a batch in the library, unless it has them already.
 
     Args:
-        folder: The batch's.
+        folder: The batch's folder.
         library: The library's folder.
 
     Raises:
         StoreError: They cannot be written.
     """
-    place = AtomicFolder(library)
+    target = AtomicFolder(library)
     for path in sorted((folder / _FOLDER).glob("*/*")):
         name = str(path.relative_to(folder))
-        if not place.exists(name):
-            with path.open("rb") as sent, place.writing(name) as kept:
-                shutil.copyfileobj(sent, kept)
+        if not target.exists(name):
+            with path.open("rb") as sent, target.writing(name) as stored:
+                shutil.copyfileobj(sent, stored)
 
 
 def check_model(encoder: Encoding | PluginEncoder) -> None:
     """Check that all files of a model are on this machine.
 
     Raises:
-        ConfigError: One is not.
+        ConfigError: A file is missing.
     """
     if isinstance(encoder, PluginEncoder):
         return
@@ -102,7 +102,7 @@ def check_model(encoder: Encoding | PluginEncoder) -> None:
         path = getattr(encoder, name)
         if path is not None and not resolved(path).is_file():
             raise ConfigError(
-                f"encoder.{name}: {path!r} is not on {socket.gethostname()}, where the job runs; put it there, at the"
-                " same path on every machine of the cluster, or set it to where it is (files of a model that come to"
-                f" {MOST_BYTES // 2**20} MiB at most are sent along, from a machine that has them)"
+                f"encoder.{name}: {path!r} is not on {socket.gethostname()}, where the job runs; put it at the same"
+                " path on every machine of the cluster, or change the setting (model files of at most"
+                f" {MAX_BYTES // 2**20} MiB are sent with a batch if they exist where it is submitted)"
             )

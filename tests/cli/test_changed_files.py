@@ -83,7 +83,7 @@ def test_indexing_the_path_again_takes_the_name(cam, make_video, momentseek, con
     old = overwrite(cam, make_video)
     new = content_id(str(cam))
     result = momentseek("index", cam, "-c", config)
-    assert f"in place of {old}, which no longer goes by this name" in result.out
+    assert f"replaces {old}, which no longer has this name" in result.out
     records = {each["video_id"]: each for each in momentseek("videos", "-c", config, "--json").objects()}
     assert (records[new]["names"], records[new]["former_names"]) == ([str(cam)], [])
     assert (records[old]["names"], records[old]["former_names"]) == ([], [str(cam)])

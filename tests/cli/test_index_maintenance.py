@@ -53,7 +53,7 @@ def test_a_folder_called_rebuild_is_indexed_by_a_path(momentseek, config, make_v
     result = momentseek("index", "rebuild", "rebuild", "-c", config)
     assert (result.code, "takes no paths; to index a folder of that name, write ./rebuild" in result.err) == (2, True)
     result = momentseek("index", "-c", config, "rebuild")
-    assert (result.code, "put the word first" in result.err) == (2, True)
+    assert (result.code, "put 'rebuild' before all options" in result.err) == (2, True)
 
 
 @pytest.mark.parametrize("word", ["rebuild", "verify"])

@@ -55,7 +55,7 @@ def test_back_into_the_librarys_own_folder(momentseek, library, tmp_path):
 @pytest.mark.parametrize("arguments", [(), ("",), ("somewhere", "--own")])
 def test_a_place_has_to_be_named(momentseek, library, arguments):
     result = momentseek("index", "migrate", *arguments, "-l", library)
-    assert (result.code, "name the new place" in result.err) == (2, True)
+    assert (result.code, "give the new place" in result.err) == (2, True)
 
 
 def test_a_place_that_cannot_be_used_changes_nothing(momentseek, library):

@@ -78,7 +78,7 @@ def test_an_error_is_json_too_whether_option_or_variable_says_so(tmp_path: Path,
 def test_an_unknown_format_is_refused(momentseek, monkeypatch):
     monkeypatch.setenv("MOMENTSEEK_LOG_FORMAT", "xml")
     result = momentseek("doctor")
-    assert (result.code, "MOMENTSEEK_LOG_FORMAT is plain or json, got 'xml'" in result.err) == (2, True)
+    assert (result.code, "MOMENTSEEK_LOG_FORMAT must be plain or json, got 'xml'" in result.err) == (2, True)
 
 
 def test_a_plain_line_commands_no_terminal() -> None:

@@ -75,7 +75,7 @@ def test_phases_of_the_start_are_said_at_once_and_again_while_they_last(capsys):
     def at(second: float, phase: str | None = None) -> None:
         now[0] = second
         if phase is None:
-            lines.say_again()
+            lines.print_again()
         else:
             lines.update(starting(phase))
         said.extend(f"{second:.0f}: {line}" for line in capsys.readouterr().err.splitlines())
@@ -138,6 +138,6 @@ def test_a_batch_that_said_nothing_has_no_last_line(capsys):
 
 def test_a_bar_that_learns_later_how_many_there_are_says_so_without_a_terminal(capsys):
     with LiveBar(0) as bar:
-        bar.of(340)
+        bar.set_total(340)
         bar.update(event())
     assert capsys.readouterr().err.startswith("12/340 videos")

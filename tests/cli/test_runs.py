@@ -140,5 +140,5 @@ def test_a_run_is_running_while_its_process_lives_and_lost_once_that_is_killed(
     assert json.loads(path.read_text())["outcome"] == "running"
     killed = listed(lambda runs: runs[0]["outcome"] != "running")
     assert (alive["problem"], killed["outcome"]) == (None, "lost")
-    assert killed["problem"] == f"ended without a word (last heard of at {killed['updated_at']})"
-    assert "lost: ended without a word" in momentseek("runs", "show", "--library", tmp_path / "library").out
+    assert killed["problem"] == f"ended without a report (last updated at {killed['updated_at']})"
+    assert "lost: ended without a report" in momentseek("runs", "show", "--library", tmp_path / "library").out

@@ -147,7 +147,7 @@ def test_only_at_a_time_of_day(momentseek, films: Path, films_library: Path, tmp
     day = momentseek(*day_asked)
     assert "4 videos were not searched, first " in day.err
     explained = momentseek(*day_asked, "--explain").out
-    assert "Not looked at: 4" in explained
+    assert "Not searched: 4" in explained
     assert "recorded from 21:59:53 on" in explained
 
 
@@ -216,7 +216,7 @@ def test_many_questions_are_answered_in_order_and_a_wrong_one_stops_no_other(
         (("person", "in", "hard", "hat"), 'in quotes: momentseek search "person in hard hat"'),
         (("a", "--within", "5"), "--within limits the time until a --then begins"),
         (("--within", "5", "a", "--then", "b"), "--within limits the time until a --then begins"),
-        (("a", "--then", "b", "--within", "5", "--within", "6"), "write it once"),
+        (("a", "--then", "b", "--within", "5", "--within", "6"), "give it once"),
         (("a", "--then", "b", "--within", "0"), "greater than 0"),
         (("a", "--then", "b", "--within", "soon"), "not a time: 'soon'"),
         (("a", "--after", "1:75"), "stay below 60"),
@@ -232,7 +232,7 @@ def test_many_questions_are_answered_in_order_and_a_wrong_one_stops_no_other(
         (("a", "--query", "FILE"), "leave out TEXT"),
         (("--query", "FILE", "--then", "b", "--not", "c", "--not", "d"), "leave out --then, --not"),
         (("--query", "FILE", "--queries", "FILE"), "leave out --queries"),
-        (("--queries", "FILE", "--sheet", "a.png"), "draw --sheet"),
+        (("--queries", "FILE", "--sheet", "a.png"), "use --sheet"),
         (("--queries", "FILE", "--refine"), "leave out --refine"),
         (("--query", "FILE"), "did you mean 'shows'"),
         (("--query", "/none.json"), "No such file"),

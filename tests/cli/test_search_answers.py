@@ -40,7 +40,7 @@ def test_where_nothing_matches_the_nearest_is_named_and_a_way_out(search: Search
     assert nothing.moments == []
     assert 'nothing matches "a forklift" (the nearest, fire-drill.mp4 at 0:' in nothing.err
     weak = search(HATS, "--min-score", 1)
-    assert (weak.moments, "1 is wanted): try --min-score 0.9" in weak.err) == ([], True)
+    assert (weak.moments, "the minimum is 1): try --min-score 0.9" in weak.err) == ([], True)
     assert search(HATS, "--min-score", 0.9).moments
 
 

@@ -119,5 +119,5 @@ def test_one_video_is_one(search: Search, momentseek, films_library: Path) -> No
     one = ("search", "--none", LADDER, "--video", "fire-drill", "-l", films_library)
     assert "of 1 video has no sampled frame that scores" in momentseek(*one).err
     late = momentseek(*one, "--after", 10_000).err
-    assert "1 video was not looked at: it ends at " in late
+    assert "1 video was not searched: it ends at " in late
     assert "before 10000 s; the answer does not cover it (--explain lists it)" in late

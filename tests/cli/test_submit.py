@@ -150,7 +150,7 @@ def test_names_that_are_here_and_not_on_the_cluster_are_counted(capsys, make_vid
     for uri in (make_video(), "/far/away.mp4"):
         problem = f"{NO_SUCH_FILE}; check the path"
         report = VideoReport(source=Source(str(uri)), status=Status.FAILED, problem=problem)
-        shown.take(json.dumps(report_fields(report)))
+        shown.show_line(json.dumps(report_fields(report)))
     assert (shown.missed, capsys.readouterr().out.count("failed ")) == (1, 2)
 
 
@@ -231,7 +231,7 @@ def test_jobs_says_where_nobody_listens(momentseek, command):
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
     result = momentseek("jobs", *command, "--address", address)
-    assert (result.code, f"nobody answers at {address}" in result.err) == (1, True)
+    assert (result.code, f"no server answers at {address}" in result.err) == (1, True)
 
 
 @contextmanager
@@ -374,7 +374,7 @@ def test_a_report_survives_json():
 
 def test_progress_goes_with_json(momentseek, config, make_video):
     result = momentseek("index", make_video(), "-c", config, "--progress-every", "1")
-    assert (result.code, "goes with --json" in result.err) == (2, True)
+    assert (result.code, "requires --json" in result.err) == (2, True)
 
 
 def test_sigterm_ends_a_batch_and_keeps_what_is_done(config, make_video, tmp_path, momentseek):

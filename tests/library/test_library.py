@@ -129,7 +129,7 @@ def test_remove_refuses_a_name_of_several(tmp_path: Path) -> None:
     with filled(tmp_path) as library:
         library.store.add_name("park", "/a/same.mp4")
         library.store.add_name("gate", "/b/same.mp4")
-        with pytest.raises(QueryError, match=r"2 videos go by 'same'; .*gate, park"):
+        with pytest.raises(QueryError, match=r"2 videos have the name 'same'; .*gate, park"):
             library.remove("same")
         assert len(library.videos()) == 2
 
@@ -187,7 +187,10 @@ def test_a_library_of_a_version_that_chose_other_frames_is_refused(
     with pytest.raises(ConfigError, match="by a version of momentseek that chooses frames differently"):
         Library.open(tmp_path, encoder=WordModel())
     config = load_run_config(overrides=[f"library={tmp_path}"])
-    with pytest.raises(ConfigError, match="chose frames otherwise"), Library(config, encoder=WordModel()) as library:
+    with (
+        pytest.raises(ConfigError, match="chooses frames differently"),
+        Library(config, encoder=WordModel()) as library,
+    ):
         list(library.index(["park.mp4"]))
     monkeypatch.undo()
     with Library.open(tmp_path, encoder=WordModel()) as library:
@@ -298,7 +301,7 @@ def test_an_index_that_could_not_be_filled_is_not_used(tmp_path: Path) -> None:
 
 def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
     (tmp_path / "library.yaml").write_text("format: 2\n")
-    with pytest.raises(ConfigError, match=r"library\.yaml: of format 2, which a newer version"):
+    with pytest.raises(ConfigError, match=r"library\.yaml: has format 2, which was written by a newer version"):
         Library.open(tmp_path, encoder=WordModel())
 
 

@@ -324,5 +324,5 @@ def test_a_removal_says_so_where_files_come_back(world: World, monkeypatch: pyte
         return files
 
     monkeypatch.setattr(maintenance, "erase", undone)
-    with pytest.raises(StoreError, match=r"park: still there: frames/s-e/park\.parquet"):
+    with pytest.raises(StoreError, match=r"park: these files still exist: frames/s-e/park\.parquet"):
         maintenance.remove(world.index, world.store, "park")

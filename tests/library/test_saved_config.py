@@ -60,7 +60,9 @@ def test_a_name_that_no_version_writes_is_refused(tmp_path, line, problem):
 
 def test_a_newer_format_asks_for_a_newer_version(tmp_path):
     (tmp_path / "library.yaml").write_text("format: 2\nencoders: []\n")
-    with pytest.raises(ConfigError, match=r"of format 2, which a newer version .* reads format 1: update momentseek"):
+    with pytest.raises(
+        ConfigError, match=r"has format 2, which was written by a newer version .* reads format 1: update momentseek"
+    ):
         read_library_file(str(tmp_path))
 
 

@@ -59,7 +59,7 @@ def event(decoded: float, **stages: float) -> ProgressEvent:
 
 def test_what_was_worked_on_is_added_up(account):
     for status in Status:
-        account.take_report(report(1, status, duration_seconds=10.0, frames_sampled=5, frames_decoded=20, segments=3))
+        account.add_report(report(1, status, duration_seconds=10.0, frames_sampled=5, frames_decoded=20, segments=3))
     found = account.report("finished")
     assert found.counts == {"done": 1, "partial": 1, "skipped": 1, "failed": 1}
     assert (found.video_seconds, found.frames_sampled, found.frames_decoded, found.segments) == (20, 10, 40, 6)
@@ -69,8 +69,8 @@ def test_what_was_worked_on_is_added_up(account):
 def test_periods_become_longer_and_lose_nothing(account, clock):
     for second in range(5000):
         clock.now += 1
-        account.take_progress(event(2.0 * (second + 1), decode=0.5 * (second + 1)))
-        account.take_report(report(second))
+        account.add_progress(event(2.0 * (second + 1), decode=0.5 * (second + 1)))
+        account.add_report(report(second))
         assert len(account.report("running").periods) <= 200 if second % 500 == 0 else True
     found = account.report("finished")
     assert (found.period_seconds, len(found.periods)) == (32, 157)
@@ -81,7 +81,7 @@ def test_periods_become_longer_and_lose_nothing(account, clock):
 
 
 def test_time_in_which_nothing_happened_is_there_too(account, clock):
-    account.take_report(report())
+    account.add_report(report())
     clock.now += 99.5
     found = account.report("running")
     assert (len(found.periods), found.periods[0].videos_ended, found.elapsed_seconds) == (100, 1, 99.5)
@@ -89,22 +89,22 @@ def test_time_in_which_nothing_happened_is_there_too(account, clock):
 
 def test_the_slowest_are_kept_slowest_first(account):
     for number in range(1000):
-        account.take_report(report(number, elapsed_seconds=float(number * 37 % 1000)))
+        account.add_report(report(number, elapsed_seconds=float(number * 37 % 1000)))
     slowest = account.report("finished").slowest
     assert [video.elapsed_seconds for video in slowest] == [float(999 - place) for place in range(20)]
 
 
 def test_skipped_videos_are_not_slow(account):
-    account.take_report(report(1, Status.SKIPPED, elapsed_seconds=9.0))
+    account.add_report(report(1, Status.SKIPPED, elapsed_seconds=9.0))
     assert account.report("finished").slowest == ()
 
 
 def test_failures_are_gathered_by_cause(account):
     for number in range(30):
-        account.take_report(
+        account.add_report(
             report(number, Status.FAILED, problem=f"no sign of life for {number} s in '/v/{number}.mp4'")
         )
-    account.take_report(report(99, Status.FAILED, problem="there is no such file"))
+    account.add_report(report(99, Status.FAILED, problem="there is no such file"))
     first, second = account.report("finished").failures
     assert (first.cause, first.videos, len(first.examples)) == ("no sign of life for … s in …", 30, 5)
     assert first.examples[0].problem == "no sign of life for 0 s in '/v/0.mp4'"
@@ -117,7 +117,7 @@ def test_twenty_thousand_videos_make_no_larger_report_than_a_thousand(account, c
         clock.now += 0.5
         status = Status.FAILED if number % 3 == 0 else Status.DONE
         letters = "".join(chr(ord("a") + int(digit)) for digit in str(number))
-        account.take_report(report(number, status, problem=f"cause {letters} " + "x" * 5000, elapsed_seconds=number))
+        account.add_report(report(number, status, problem=f"cause {letters} " + "x" * 5000, elapsed_seconds=number))
         if number in (999, 19_999):
             sizes.append(len(account.report("running").model_dump_json()))
     assert sizes[1] < 1.2 * sizes[0] < 500_000
@@ -143,7 +143,7 @@ def test_a_cause_is_a_problem_without_names_and_numbers(problem, cause):
 
 
 def test_names_that_are_no_text_can_be_written(account):
-    account.take_report(VideoReport(source=Source("/v/\udc80.mp4"), status=Status.FAILED, problem="bad '\udc80'"))
+    account.add_report(VideoReport(source=Source("/v/\udc80.mp4"), status=Status.FAILED, problem="bad '\udc80'"))
     written = account.report("finished").model_dump_json()
     assert RunReport.model_validate_json(written).failures[0].examples[0].uri == r"/v/\udc80.mp4"
 
@@ -174,7 +174,7 @@ def test_a_run_that_has_ended_is_never_lost(account):
 
 def test_secrets_in_names_are_left_to_the_caller(clock):
     account = RunAggregator(FACTS, clock=clock, name_of=lambda uri: uri.partition("?")[0])
-    account.take_report(VideoReport(source=Source("https://x/a.mp4?key=1"), status=Status.FAILED, problem="403"))
+    account.add_report(VideoReport(source=Source("https://x/a.mp4?key=1"), status=Status.FAILED, problem="403"))
     assert "key" not in account.report("finished").model_dump_json()
 
 

@@ -155,8 +155,8 @@ def test_the_parts_of_each_worker_add_up_to_its_time():
 @pytest.mark.parametrize(
     ("stages", "said"),
     [
-        (StageSeconds(decode=95, encode=20, reader_slots=100, encoder_slots=100), "Decoding set the pace"),
-        (StageSeconds(decode=20, encode=95, reader_slots=100, encoder_slots=100), "Encoding set the pace"),
+        (StageSeconds(decode=95, encode=20, reader_slots=100, encoder_slots=100), "Decoding limited the speed"),
+        (StageSeconds(decode=20, encode=95, reader_slots=100, encoder_slots=100), "Encoding limited the speed"),
         (StageSeconds(decode=20, encode=30, reader_slots=100, encoder_slots=100), "No stage was at its limit"),
         (
             StageSeconds(decode=2, encode=3, load=80, reader_slots=100, encoder_slots=100),

@@ -74,7 +74,7 @@ def test_yaml_that_costs_or_hides_is_refused_with_its_line(kind: str, tmp_path: 
         parse_yaml(content)
     raw = content.encode() if isinstance(content, str) else content
     (tmp_path / "c.yaml").write_bytes(raw)
-    with pytest.raises(ConfigError, match=r"not YAML that can be used|more than"):
+    with pytest.raises(ConfigError, match=r"not valid YAML|more than"):
         load_mapping(tmp_path / "c.yaml")
     (tmp_path / "library.yaml").write_bytes(raw)
     with pytest.raises(MomentseekError, match=r"library\.yaml"):
@@ -154,7 +154,7 @@ MANIFEST_FAULTS = {
         parquet({"uri": ["a"] * 100_000, "x": repeated("x" * 5_000_000, 100_000)}),
         "column 'x': a text of more than 1,048,576 bytes",
     ),
-    "nested columns": ("m.parquet", parquet({"uri": ["a"], "x": [{"a": [1]}]}), "column 'x': of the type"),
+    "nested columns": ("m.parquet", parquet({"uri": ["a"], "x": [{"a": [1]}]}), "column 'x': has the type"),
     "many columns": ("m.parquet", parquet({f"c{number}": [1] for number in range(2001)}), "2,001 columns"),
 }
 

@@ -77,21 +77,21 @@ def test_the_first_of_the_four_columns_names_it_and_the_others_are_metadata() ->
         ("m.csv", "", "m.csv: empty; the first line"),
         ("m.csv", "file,x\na,1\n", "no column names the video; call one of them uri .*: 'file', 'x'"),
         ("m.csv", "uri,x,x\na,1,2\n", "two columns are named 'x'"),
-        ("m.csv", "uri,x\na.mp4,1\nb.mp4,1,2\n", "m.csv, line 3: 3 values where the header has 2"),
-        ("m.csv", "uri,x\na.mp4,1\n  ,2\n", "m.csv, line 3: 'uri' is '  ', where it names a video"),
+        ("m.csv", "uri,x\na.mp4,1\nb.mp4,1,2\n", "m.csv, line 3: 3 values, but the header has 2"),
+        ("m.csv", "uri,x\na.mp4,1\n  ,2\n", "m.csv, line 3: 'uri' is '  ', but must name a video"),
         ("m.csv", 'uri,x\na.mp4,"1\n', "m.csv, line 2: not CSV"),
         ("m.csv", "uri,GPS (lat)\na.mp4,\nb.mp4,1\n", r"m.csv, line 3: metadata 'GPS \(lat\)': a name is made of"),
         ("m.csv", b"uri\ncaf\xe9.mp4\n", "m.csv: not UTF-8"),
         ("m.jsonl", '{"uri": "a"}\n{"uri": \n', "m.jsonl, line 2: not JSON"),
         ("m.jsonl", '"a.mp4"\n', "m.jsonl, line 1: expected an object"),
         ("m.jsonl", '{"uri": "a"}\n{"uri": 5}\n', "m.jsonl, line 2: 'uri' is 5"),
-        ("m.jsonl", '{"uri": "a", "tags": ["x"]}\n', r"m.jsonl, line 1, column 'tags': \"\['x'\]\" is no text"),
-        ("m.jsonl", '{"uri": "a", "n": 9223372036854775808}\n', "column 'n': '9223372036854775808' is no"),
+        ("m.jsonl", '{"uri": "a", "tags": ["x"]}\n', r"m.jsonl, line 1, column 'tags': \"\['x'\]\" is not text"),
+        ("m.jsonl", '{"uri": "a", "n": 9223372036854775808}\n', "column 'n': '9223372036854775808' is not"),
         ("m.jsonl", '{"name": "a"}\n', "m.jsonl, line 1: no column names the video.*: 'name'"),
-        ("m.parquet", b"PAR1 is not this", "m.parquet: not a Parquet file"),
+        ("m.parquet", b"PAR1 is not this", "m.parquet: not a readable Parquet file"),
         ("m.parquet", parquet({"uri": ["a", None]}), "m.parquet, row 2: 'uri' is None"),
-        ("m.parquet", parquet({"uri": ["a"], "box": [[1, 2]]}), "m.parquet, column 'box': of the type"),
-        ("m.parquet", parquet({"uri": ["a"], "inf": [float("inf")]}), "m.parquet, row 1, column 'inf': 'inf' is no"),
+        ("m.parquet", parquet({"uri": ["a"], "box": [[1, 2]]}), "m.parquet, column 'box': has the type"),
+        ("m.parquet", parquet({"uri": ["a"], "inf": [float("inf")]}), "m.parquet, row 1, column 'inf': 'inf' is not"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(name: str, content: bytes | str, problem: str) -> None:
@@ -123,7 +123,7 @@ def test_what_a_manifest_says_of_a_video_is_not_lost_to_its_folder(tmp_path: Pat
 
 def test_a_manifest_without_rows_is_refused(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("uri,n\n")
-    with pytest.raises(SourceError, match="names no video"):
+    with pytest.raises(SourceError, match="lists no video"):
         list(expand([str(tmp_path / "m.csv")]))
 
 

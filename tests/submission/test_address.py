@@ -26,13 +26,13 @@ def test_address_of_takes_the_given_one_before_the_environment(monkeypatch):
 
 def test_address_of_passes_over_an_address_of_another_kind_in_the_environment(monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "head:6379")
-    with pytest.raises(ConfigError, match="no cluster is named"):
+    with pytest.raises(ConfigError, match="no cluster is given"):
         address_of(None)
 
 
 @pytest.mark.parametrize("address", ["head:8265", "ray://head:10001", "auto", "http://"])
 def test_address_of_refuses_what_is_no_url_of_a_dashboard(address):
-    with pytest.raises(ConfigError, match=r"as http://head:8265"):
+    with pytest.raises(ConfigError, match=r"for example http://head:8265"):
         address_of(address)
 
 
@@ -47,7 +47,7 @@ def test_check_answers_says_where_nobody_listens():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         check_answers(f"http://127.0.0.1:{port}")
-    with pytest.raises(ExecutionError, match=rf"nobody answers at http://127.0.0.1:{port}.*dashboard-host"):
+    with pytest.raises(ExecutionError, match=rf"no server answers at http://127.0.0.1:{port}.*dashboard-host"):
         check_answers(f"http://127.0.0.1:{port}")
 
 

@@ -32,10 +32,10 @@ def test_number_counts_the_jobs_of_one_batch():
 def test_lines_are_whole_and_come_once_though_the_connection_broke():
     seen: list[str] = []
     lines = LogLines(seen.append)
-    lines.take("one\ntw")
+    lines.add("one\ntw")
     lines.restart()
     for chunk in ("o", "ne\nt", "wo\nthree"):
-        lines.take(chunk)
+        lines.add(chunk)
     lines.close()
     assert seen == ["one", "two", "three"]
 
@@ -185,7 +185,7 @@ def test_a_running_batch_outlives_its_follower_is_not_doubled_and_can_be_stopped
     job_id = err.split()[1]
     again, said = head.momentseek("submit", *arguments, *at(head), "--json")
     assert (json.loads(again)["id"], json.loads(again)["is_new"]) == (job_id, False)
-    assert f"{job_id} is running already" in said
+    assert f"{job_id} is already running" in said
     other = head.momentseek("submit", arguments[0], f"{arguments[1]}/000.mp4", *at(head), code=1)[1]
     assert f"{job_id} is writing the library" in other
     follower = head.client("jobs", "logs", job_id, "--follow", *at(head))
@@ -211,8 +211,8 @@ def test_a_batch_that_fails_gives_its_exit_code(head, make_batch, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"RAY_AUTH_MODE": "disabled"}, "asks for a token, and none was sent"),
-        ({"RAY_AUTH_TOKEN": "wrong"}, "refuses the token that is kept here"),
+        ({"RAY_AUTH_MODE": "disabled"}, "requires a token, but none was sent"),
+        ({"RAY_AUTH_TOKEN": "wrong"}, "rejects the token of this machine"),
     ],
 )
 def test_a_token_that_is_missing_or_wrong_is_said_with_its_remedy(head, changes, said):

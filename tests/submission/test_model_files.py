@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.encode import Encoding
 from pipeline.errors import ConfigError
-from pipeline.submission.model_files import MOST_BYTES, check_model, job_model, keep_model
+from pipeline.submission.model_files import MAX_BYTES, check_model, job_model, store_model
 
 
 @pytest.fixture
@@ -40,13 +40,13 @@ def test_the_job_finds_the_model_and_the_library_keeps_it(encoder, tmp_path, mon
     monkeypatch.chdir(folder)
     check_model(model.encoder)
     for _ in range(2):
-        keep_model(folder, str(library))
+        store_model(folder, str(library))
     assert (library / str(model.encoder.checkpoint)).read_bytes() == b"weights"
 
 
 def test_a_large_model_is_not_sent_at_all(encoder):
     with Path(str(encoder.checkpoint)).open("wb") as file:
-        file.truncate(MOST_BYTES)
+        file.truncate(MAX_BYTES)
     model = job_model(encoder, "/data/library")
     assert (model.encoder, model.sent) == (encoder, {})
     assert model.needed == (encoder.checkpoint, encoder.architecture)

@@ -56,7 +56,7 @@ def _writing(output: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise click.ClickException(
-            f"the demo cannot write to {str(output)!r} ({error.strerror or error}); use another folder: --output DIR"
+            f"the demo cannot write to {str(output)!r} ({error.strerror or error}); name another folder: --output DIR"
         ) from error
 
 
@@ -72,7 +72,7 @@ def _index(ctx: click.Context, films: Path, library: Path, *, in_process: bool) 
     except FingerprintMismatchError as error:
         raise click.ClickException(
             f"{str(library)!r} was made with another model than that of this version's demo; remove"
-            f" {str(library.parent)!r}, or use another folder: --output DIR"
+            f" {str(library.parent)!r}, or name another folder: --output DIR"
         ) from error
 
 

@@ -92,9 +92,11 @@ def _say_left_out(labels: LabelledSet) -> None:
 
     if labels.left_out:
         some = printable(", ".join(labels.left_out[:5])) + (", ..." if len(labels.left_out) > 5 else "")
-        said = counted(len(labels.left_out), f"moment of {labels.form} that ends", f"moments of {labels.form} that end")
+        count = counted(
+            len(labels.left_out), f"moment of {labels.form} that ends", f"moments of {labels.form} that end"
+        )
         begin = "it begins" if len(labels.left_out) == 1 else "they begin"
-        echo(f"left out {said} before {begin}: {some}", err=True)
+        echo(f"left out {count} before {begin}: {some}", err=True)
 
 
 def _convert(labels: LabelledSet, path: Path) -> None:

@@ -163,8 +163,8 @@ def _scores(result: VariantResult) -> list[str]:
 
 def _costs(result: VariantResult) -> list[str]:
     decoding = "-" if result.decoding is None else f"{result.decoding.seconds_an_hour:.1f}"
-    kept = result.kept
-    return [f"{kept.frames_an_hour:.0f}", decoding, f"{kept.megabytes_an_hour:.1f}", str(result.segments)]
+    size = result.kept
+    return [f"{size.frames_an_hour:.0f}", decoding, f"{size.megabytes_an_hour:.1f}", str(result.segments)]
 
 
 def _differences(result: ExperimentResult, one: str, other: str) -> dict[str, MetricDifference]:

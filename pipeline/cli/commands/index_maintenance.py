@@ -73,7 +73,7 @@ def migrate(
         print_json({**asdict(moved), "uri": opened.config.index.uri})
         return
     whole = f"{counted(moved.videos, 'video')}, {counted(moved.segments, 'segment')}"
-    echo(f"the index is now in {after}: {whole} in {moved.elapsed_seconds:.1f} s")
+    echo(f"the index is in {after}: {whole} in {moved.elapsed_seconds:.1f} s")
     if before != after and before.backend != "memory":
         echo(f"the old index in {before} is left as it is; delete it when no process uses it any more", err=True)
 

@@ -108,7 +108,7 @@ def logs(ctx: click.Context, *, job_id: str, address: str | None, follow: bool, 
         ctx.exit(follow_job(cluster, job_id, as_json=as_json))
     shown = _Reports(None, as_json=as_json)
     for line in cluster.log(job_id).splitlines():
-        shown.take(line)
+        shown.show_line(line)
 
 
 @jobs.command()
@@ -130,7 +130,7 @@ def follow_job(cluster: RayJobs, job_id: str, *, as_json: bool) -> int:
     try:
         with LiveBar(0) as bar:
             shown = _Reports(bar, as_json=as_json)
-            job = cluster.follow(job_id, shown.take)
+            job = cluster.follow(job_id, shown.show_line)
     except KeyboardInterrupt:
         if not is_on():
             click.echo(err=True)
@@ -166,7 +166,7 @@ class _Reports:
         self._as_json = as_json
         self.missed = 0
 
-    def take(self, line: str) -> None:
+    def show_line(self, line: str) -> None:
         from pipeline.io.local_files import NO_SUCH_FILE
 
         fields = _json_object(line)

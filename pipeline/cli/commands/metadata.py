@@ -50,16 +50,16 @@ def metadata(
     """  # noqa: D301 - click expects the character itself, not a backslash and a b
     from pipeline.render.text import counted
 
-    wanted = metadata_of(entries, "--set")
-    _refuse_settings(wanted)
+    to_set = metadata_of(entries, "--set")
+    _refuse_settings(to_set)
     if not (names or where or missing):
         raise click.UsageError("name the videos, or select them with --where")
     with require_library(library, config) as opened:
         records = selected(opened, names, where, missing=missing).records
-        if not (wanted or unset):
+        if not (to_set or unset):
             _print(records, as_json=as_json)
             return
-        changed = opened.set_metadata((r.video_id for r in records), wanted, unset=unset, dry_run=dry_run)
+        changed = opened.set_metadata((r.video_id for r in records), to_set, unset=unset, dry_run=dry_run)
     _print(changed, as_json=as_json)
     would = "would be " if dry_run else ""
     same = len(records) - len(changed)

@@ -70,8 +70,8 @@ def _revoke(library: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"library": library, "revoked": bool(found)})
         return
-    said = "is no longer trusted" if found else "was not trusted"
-    click.echo(f"the library {printable(library)} {said}", err=True)
+    state = "is no longer trusted" if found else "was not trusted"
+    click.echo(f"the library {printable(library)} {state}", err=True)
 
 
 def _list(*, as_json: bool) -> None:

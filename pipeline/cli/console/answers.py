@@ -104,12 +104,12 @@ def say_what_is_missing(answer: Answer) -> None:
     from pipeline.render.text import counted, printable
 
     if answer.unknown_words:
-        echo(f"unknown to the model: {printable(', '.join(answer.unknown_words))}", err=True)
+        echo(f"the model does not know: {printable(', '.join(answer.unknown_words))}", err=True)
     if answer.incomplete is not None:
         say_incomplete(answer.incomplete)
-    gone = {moment.uri: None for moment in answer.moments if moment.is_gone}
-    if gone:
-        names = printable(", ".join(gone))
+    gone_uris = {moment.uri: None for moment in answer.moments if moment.is_gone}
+    if gone_uris:
+        names = printable(", ".join(gone_uris))
         echo(
             f"warning: {counted(sum(moment.is_gone for moment in answer.moments), 'moment')} of a video whose file is"
             f" gone: another video is at {names}; remove the old one from the library by its id (momentseek videos)",

@@ -28,7 +28,7 @@ _KNOWN_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
-class _Known:
+class _StoredVideo:
     """A video that the store holds, and the keys of the rows that the index should have."""
 
     report: VideoReport
@@ -60,7 +60,7 @@ class Ledger:
         self._failed: dict[str, VideoReport] = {}
         # Videos that got metadata from this batch; the first metadata given for a video counts.
         self._described: set[str] = set()
-        self._known: list[_Known] = []
+        self._known: list[_StoredVideo] = []
         self._writer = RowWriter(sink)
         self._waiting_since = 0.0
         self._reports: list[VideoReport] = []
@@ -224,7 +224,7 @@ class Ledger:
             self._queue_rows(replace(report, segments=len(rows)), rows)
         else:
             self._start_waiting()
-            self._known.append(_Known(report, record.metadata, sink.row_keys(frames)))
+            self._known.append(_StoredVideo(report, record.metadata, sink.row_keys(frames)))
         self._duplicates[record.video_id] = []
 
     def _check_known(self) -> None:
@@ -239,7 +239,7 @@ class Ledger:
             else:
                 self._write_again(video)
 
-    def _write_again(self, known: _Known) -> None:
+    def _write_again(self, known: _StoredVideo) -> None:
         report = known.report
         try:
             rows = self._sink.rows(self._sink.store.read(str(report.video_id)), known.metadata)

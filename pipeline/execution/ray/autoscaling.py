@@ -89,14 +89,14 @@ class _Queue:
 
 def readers_missing(settings: Execution, shares: Shares, *, videos_left: int) -> int:
     """Return how many more videos could be read at once, as far as the settings let the cluster grow."""
-    wanted = min(videos_left, settings.grow_to_videos, settings.videos_at_once or settings.grow_to_videos)
-    return max(0, wanted - shares.readers)
+    target = min(videos_left, settings.grow_to_videos, settings.videos_at_once or settings.grow_to_videos)
+    return max(0, target - shares.readers)
 
 
 def encoders_missing(settings: Execution, shares: Shares, *, videos_left: int) -> int:
     """Return how many more encoders on GPUs there could be, as far as the settings let the cluster grow."""
-    wanted = min(videos_left, _max_encoders(settings))
-    return max(0, wanted - (shares.encoders if shares.encoder_gpus else 0))
+    target = min(videos_left, _max_encoders(settings))
+    return max(0, target - (shares.encoders if shares.encoder_gpus else 0))
 
 
 def _max_encoders(settings: Execution) -> int:

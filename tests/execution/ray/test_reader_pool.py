@@ -410,5 +410,5 @@ def test_a_node_that_left_is_bad_luck(pool: ReaderPool[FakeVideo]) -> None:
 
 def test_a_ray_that_is_gone_ends_the_batch(pool: ReaderPool[FakeVideo]) -> None:
     _, reader = submitted(pool)
-    with pytest.raises(ExecutionError, match=r"Ray lost '/videos/a.mp4' and itself: .*no more"):
+    with pytest.raises(ExecutionError, match=r"Ray failed while working on '/videos/a.mp4': .*no more"):
         collected(pool, reader, RaySystemError(RuntimeError("no more")))
