@@ -129,7 +129,7 @@ def test_remove_refuses_a_name_of_several(tmp_path: Path) -> None:
     with filled(tmp_path) as library:
         library.store.add_name("park", "/a/same.mp4")
         library.store.add_name("gate", "/b/same.mp4")
-        with pytest.raises(QueryError, match=r"2 videos go by 'same'; .*gate, park"):
+        with pytest.raises(QueryError, match=r"2 videos are named 'same'; .*gate, park"):
             library.remove("same")
         assert len(library.videos()) == 2
 
