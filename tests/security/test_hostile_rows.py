@@ -171,7 +171,7 @@ def test_a_row_of_another_video_is_not_taken_for_one_that_was_asked_for(
 ) -> None:
     with MilvusIndex(Indexing(), "abc", folder=folder) as index:
         monkeypatch.setattr("pipeline.index.milvus.rows._expression", lambda _: "")
-        with pytest.raises(IndexDamagedError, match="came for"):
+        with pytest.raises(IndexDamagedError, match="was returned for"):
             list(index.rows_of(["v0"]))
 
 
@@ -183,7 +183,7 @@ def test_a_server_that_gives_the_same_rows_again_does_not_hold_a_reader_for_ever
     def the_first_page(self: MilvusRows, client: object, *, expression: str, fields: list[str]) -> list[Any]:
         return page(self, client, expression="", fields=fields)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("pipeline.index.milvus.rows._ROWS_A_REQUEST", 10)
+    monkeypatch.setattr("pipeline.index.milvus.rows._ROWS_PER_REQUEST", 10)
     monkeypatch.setattr(MilvusRows, "_page", the_first_page)
     with (
         MilvusIndex(Indexing(), "abc", folder=folder) as index,
