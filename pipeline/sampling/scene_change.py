@@ -24,29 +24,29 @@ _AIMED_SHARE = Fraction(2, 3)
 
 
 class SceneChange(Settings):
-    """A few frames of every shot, evenly placed in it and away from its edges; more where a shot is long."""
+    """A few frames of every shot, evenly distributed and away from its edges; more frames of long shots."""
 
     fingerprint_name: ClassVar[str] = "SceneChange"
 
     strategy: Literal["scene_change"] = "scene_change"
 
     cuts: CutDetection = CutDetection()
-    """How cuts are looked for; a detector's name stands for it with its defaults."""
+    """Cut detection; a detector's name stands for the detector with its defaults."""
 
     frames_per_shot: int = Field(default=3, ge=1, le=32)
-    """Frames of a shot, where it has as many."""
+    """Number of frames per shot, if the shot has so many."""
 
     max_gap_seconds: float | None = Field(default=2.0, gt=0)
-    """Longest stretch of a shot without a frame taken, where the video has frames there; None allows any."""
+    """Maximum time within a shot without a selected frame, if the video has frames there; null for no maximum."""
 
     @property
     def skip(self) -> Skip:
-        """Nothing: cuts are seen from one frame to the next."""
+        """Nothing: cuts are detected from one frame to the next."""
         return Skip.NOTHING
 
     @property
     def grid(self) -> None:
-        """None: cuts are seen from one frame to the next."""
+        """None: cuts are detected from one frame to the next."""
 
     @property
     def cut_searches(self) -> tuple[CutDetection, ...]:
@@ -55,7 +55,7 @@ class SceneChange(Settings):
 
     @property
     def finds_cuts(self) -> bool:
-        """True: frames are chosen by them."""
+        """True: frames are selected by the cuts."""
         return True
 
     def begin(self, info: VideoInfo) -> SceneChangePass:
@@ -81,7 +81,7 @@ class SceneChangePass:
     At most `5 * frames_per_shot` or so frames are held.
 
     Args:
-        settings: What to take.
+        settings: Settings of the strategy.
         screen_time: Measures how long frames stay on screen.
     """
 
@@ -108,7 +108,7 @@ class SceneChangePass:
 
     @property
     def seen_until(self) -> tuple[Fraction, ...]:
-        """For each frame taken, the end of its time on screen."""
+        """For each selected frame, the end of its time on screen."""
         return self._screen_time.last_times(self._holds)
 
     @property
@@ -117,7 +117,7 @@ class SceneChangePass:
         return self._cut_pass.cuts
 
     def feed(self, frame: Frame) -> Sequence[Frame]:
-        """Take the next frame, and return those of a shot or piece that has ended."""
+        """Process the next frame, and return the selected frames of a shot or piece that has ended."""
         self._fresh.append(_Candidate(frame, self._screen_time.feed(frame)))
         chosen = self._after(self._cut_pass.feed(frame))
         decided_until = self._cut_pass.undecided_since
@@ -126,7 +126,7 @@ class SceneChangePass:
         return self._recorded(chosen)
 
     def finish(self) -> Sequence[Frame]:
-        """Return the frames of the last shot."""
+        """Return the selected frames of the last shot."""
         self._screen_time.finish()
         chosen = self._after(self._cut_pass.finish())
         last = self._fresh[-1].time if self._fresh else None
@@ -151,7 +151,7 @@ class SceneChangePass:
         return chosen
 
     def _settle(self, frame: _Candidate) -> list[_Candidate]:
-        """The frame belongs to the shot at hand."""
+        """Add a frame to the current shot."""
         chosen: list[_Candidate] = []
         if self._piece_start is None:
             self._piece_start = frame.time
@@ -165,7 +165,7 @@ class SceneChangePass:
         return chosen
 
     def _close(self, end: Fraction) -> list[_Candidate]:
-        """Choose frames of the piece that ends now."""
+        """Select frames of the piece that ends now."""
         start, self._piece_start = self._piece_start, None
         if start is None:
             return []
@@ -178,14 +178,14 @@ class SceneChangePass:
 
 
 class _Candidates:
-    """Frames of a piece, about evenly spaced: each time it is full, the spacing doubles and those too close go.
+    """Approximately evenly spaced frames of a piece; when it is full, the spacing doubles and close frames are dropped.
 
     Args:
-        most: Frames kept.
+        limit: Maximum number of frames.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, limit: int) -> None:
+        self._most = limit
         self._frames: list[_Candidate] = []
         self._spacing = Fraction(0)
 
@@ -207,7 +207,7 @@ class _Candidates:
         self._frames.append(frame)
 
     def taken(self, targets: Iterable[Fraction]) -> list[_Candidate]:
-        """Empty it, and return the frame nearest to each target, none twice, in their order."""
+        """Return the frame nearest to each target, in order and without duplicates, and remove all frames."""
         frames, self._frames, self._spacing = self._frames, [], Fraction(0)
         if not frames:
             return []

@@ -200,11 +200,11 @@ def test_files_that_were_cut_off_are_named(tmp_path: Path, video: Callable[[str]
     [
         (
             b"<!DOCTYPE html>\n<html><body>Please log in</body></html>",
-            r"a web page that the server sent in its place\), not a video; download it again",
+            r"a web page, probably sent instead of the video\), not a video; log in and download it again",
         ),
         (
             b"\xef\xbb\xbf<HTML><HEAD>",
-            r"a web page that the server sent in its place\), not a video; download it again",
+            r"a web page, probably sent instead of the video\), not a video; log in and download it again",
         ),
         (b"#EXTM3U\n#EXTINF:3,\na.ts\n", r"a playlist of HLS or DASH\), not a video; name the videos themselves"),
         (b'<?xml version="1.0"?>\n<MPD type="static"></MPD>', r"a playlist of HLS or DASH\), not a video"),
