@@ -396,7 +396,7 @@ def test_relative_paths_are_found_in_the_project(tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("setting", "value", "problem"),
     [
-        ("prompts", ["a photo"], 'holds "{}" once'),
+        ("prompts", ["a photo"], 'contain "{}" once'),
         ("prompts", [], "at least one prompt"),
         ("pretrained", None, "no weights"),
         ("architecture", "a.json", "needs `checkpoint`"),

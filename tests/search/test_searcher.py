@@ -92,7 +92,7 @@ def test_top_below_one_is_refused() -> None:
 
 def test_a_filter_that_no_row_can_have_is_refused() -> None:
     searcher, _ = searcher_of(video("v1", "red"))
-    with pytest.raises(QueryError, match="no such filter"):
+    with pytest.raises(QueryError, match="invalid filter"):
         asked(searcher, "red", where={"a]": 1})
 
 

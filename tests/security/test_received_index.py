@@ -155,14 +155,14 @@ def test_a_link_is_refused(folder: Path, canary: Path, place: str, target: str) 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_pipe_is_refused_and_does_not_hang(folder: Path, place: str) -> None:
     replaced(folder / place, os.mkfifo)
-    check_refused(folder, f"holds a pipe .*{place}")
+    check_refused(folder, f"contains a pipe .*{place}")
 
 
 def test_a_socket_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind("s")
-        check_refused(folder, "holds a socket")
+        check_refused(folder, "contains a socket")
 
 
 def test_folders_without_end_are_refused(folder: Path) -> None:
