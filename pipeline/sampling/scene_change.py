@@ -64,7 +64,7 @@ class SceneChange(Settings):
 
 
 @dataclass(frozen=True)
-class _Candidate:
+class _CandidateFrame:
     """A frame and its time on screen."""
 
     frame: Frame
@@ -95,7 +95,7 @@ class SceneChangePass:
         self._screen_time = screen_time
         self._holds: list[Hold] = []
         # Frames that may turn out to be behind a cut.
-        self._fresh: deque[_Candidate] = deque()
+        self._fresh: deque[_CandidateFrame] = deque()
         self._candidates = _Candidates(_CANDIDATES_PER_FRAME * self._count)
         self._piece_start: Fraction | None = None
         self._is_rest = False
@@ -118,7 +118,7 @@ class SceneChangePass:
 
     def feed(self, frame: Frame) -> Sequence[Frame]:
         """Process the next frame, and return the selected frames of a shot or piece that has ended."""
-        self._fresh.append(_Candidate(frame, self._screen_time.feed(frame)))
+        self._fresh.append(_CandidateFrame(frame, self._screen_time.feed(frame)))
         chosen = self._after(self._cut_pass.feed(frame))
         decided_until = self._cut_pass.undecided_since
         while self._fresh and self._fresh[0].time < decided_until:
@@ -136,13 +136,13 @@ class SceneChangePass:
             chosen.extend(self._close(last))
         return self._recorded(chosen)
 
-    def _recorded(self, chosen: Iterable[_Candidate]) -> Sequence[Frame]:
+    def _recorded(self, chosen: Iterable[_CandidateFrame]) -> Sequence[Frame]:
         chosen = tuple(chosen)
         self._holds.extend(each.hold for each in chosen)
         return [each.frame for each in chosen]
 
-    def _after(self, cuts: Iterable[Fraction]) -> list[_Candidate]:
-        chosen: list[_Candidate] = []
+    def _after(self, cuts: Iterable[Fraction]) -> list[_CandidateFrame]:
+        chosen: list[_CandidateFrame] = []
         for cut in cuts:
             while self._fresh and self._fresh[0].time < cut:
                 chosen.extend(self._settle(self._fresh.popleft()))
@@ -150,9 +150,9 @@ class SceneChangePass:
             self._is_rest = False
         return chosen
 
-    def _settle(self, frame: _Candidate) -> list[_Candidate]:
+    def _settle(self, frame: _CandidateFrame) -> list[_CandidateFrame]:
         """Add a frame to the current shot."""
-        chosen: list[_Candidate] = []
+        chosen: list[_CandidateFrame] = []
         if self._piece_start is None:
             self._piece_start = frame.time
         length = self._piece_length
@@ -164,7 +164,7 @@ class SceneChangePass:
         self._candidates.add(frame)
         return chosen
 
-    def _close(self, end: Fraction) -> list[_Candidate]:
+    def _close(self, end: Fraction) -> list[_CandidateFrame]:
         """Select frames of the piece that ends now."""
         start, self._piece_start = self._piece_start, None
         if start is None:
@@ -186,14 +186,14 @@ class _Candidates:
 
     def __init__(self, limit: int) -> None:
         self._most = limit
-        self._frames: list[_Candidate] = []
+        self._frames: list[_CandidateFrame] = []
         self._spacing = Fraction(0)
 
     @property
     def first_time(self) -> Fraction | None:
         return self._frames[0].time if self._frames else None
 
-    def add(self, frame: _Candidate) -> None:
+    def add(self, frame: _CandidateFrame) -> None:
         if self._frames and frame.time - self._frames[-1].time < self._spacing:
             return
         if len(self._frames) == self._most:
@@ -206,7 +206,7 @@ class _Candidates:
             return
         self._frames.append(frame)
 
-    def taken(self, targets: Iterable[Fraction]) -> list[_Candidate]:
+    def taken(self, targets: Iterable[Fraction]) -> list[_CandidateFrame]:
         """Return the frame nearest to each target, in order and without duplicates, and remove all frames."""
         frames, self._frames, self._spacing = self._frames, [], Fraction(0)
         if not frames:

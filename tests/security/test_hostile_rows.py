@@ -196,10 +196,10 @@ def test_a_server_that_gives_the_same_rows_again_does_not_hold_a_reader_for_ever
     "builder", ["5", "[1]", '["h", "../../etc", 5]', '["h", 5, "x"]', '["h", 5, 1e300]', "[" * 9999]
 )
 def test_odd_notes_of_a_builder(folder: Path, builder: str) -> None:
-    from pipeline.index.milvus.collections import _lives, _under_way
+    from pipeline.index.milvus.collections import _in_progress, _may_be_running
 
-    assert _lives(builder) is False
-    assert "run this again" in str(_under_way("c", builder))
+    assert _may_be_running(builder) is False
+    assert "run this again" in str(_in_progress("c", builder))
 
 
 def test_all_commands_on_broken_rows_say_so_and_a_rebuild_mends_them(tmp_path: Path) -> None:
