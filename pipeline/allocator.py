@@ -1,4 +1,4 @@
-"""Control how glibc's allocator keeps or returns freed memory; other C libraries are left as they are."""
+"""Controls whether glibc's allocator keeps or returns freed memory; has no effect with other C libraries."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 __all__ = ["give_back", "keep"]
 
-# From glibc's malloc.h; 32 MiB is the highest threshold that it takes.
+# From glibc's malloc.h; 32 MiB is the highest threshold that it accepts.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _MOST_MMAP_THRESHOLD = 32 * 2**20
 _MOST_TRIM_THRESHOLD = 2**31 - 1
@@ -17,9 +17,9 @@ _MOST_TRIM_THRESHOLD = 2**31 - 1
 def keep() -> bool:
     """Let glibc keep freed memory for reuse instead of returning it to the system; True if glibc accepted that.
 
-    torch has no memory pool of its own on processors. A batch's activations are of some MiB each, which glibc maps anew
-    every time, and the system then zeroes them page by page. Of what is freed, at most what was once in use is kept,
-    and `give_back` still gives it back.
+    torch has no memory pool of its own for processors. The activations of a batch take some MiB each; by default, glibc
+    maps this memory again each time, and the system has to zero every page. The memory kept is at most the peak use,
+    and `give_back` still returns it.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -29,10 +29,10 @@ def keep() -> bool:
 
 
 def give_back() -> None:
-    """Give back all whole pages that are free; does nothing where the C library is not glibc.
+    """Return all free whole pages to the system; has no effect if the C library is not glibc.
 
-    What is freed between things that live on stays with the process, for what is allocated next. Takes some 30 ms where
-    there is much of it.
+    Free memory in partly used pages stays with the process, for later allocations. The call takes some 30 ms if there
+    is much free memory.
     """
     trim = _trim()
     if trim is not None:

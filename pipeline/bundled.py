@@ -1,7 +1,7 @@
 """Files that come with momentseek: configurations, sample films and the demo model.
 
-In a checkout, `configs/` and `sample_videos/` lie beside the package. In an installed wheel, the configurations lie in
-the package, as `pipeline/configs/`, and `sample_videos/` lies beside it. Code that needs one of these files asks here.
+In a checkout, `configs/` and `sample_videos/` are beside the package. In an installed wheel, the configurations are in
+the package, as `pipeline/configs/`, and `sample_videos/` is beside it. This module finds them in both cases.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _INSTALLED = Path(__file__).resolve().parent / "configs"
 
 
 def bundled_configs_folder() -> Path:
-    """The folder of the configurations that come with momentseek.
+    """Return the folder of the configurations that come with momentseek.
 
-    It is missing where the package travels alone, as to the workers of a Ray cluster.
+    It does not exist if only the package was copied, as to the workers of a Ray cluster.
     """
     return _INSTALLED if _INSTALLED.is_dir() else PACKAGES_FOLDER / "configs"
 

@@ -1,4 +1,4 @@
-"""Read YAML configuration files, with the files that they extend and those that come with momentseek."""
+"""Reads YAML configuration files, the files that they extend, and those that come with momentseek."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pipeline.parsing import MOST_YAML_BYTES, ParseError, parse_yaml, read_bytes
 __all__ = ["bundled_files", "bundled_names", "bundled_path", "load_mapping"]
 
 # The bundled files extend one another once or twice.
-_MOST_FILES = 20
+_MAX_FILES = 20
 
 
 def load_mapping(path: str | Path) -> dict[str, Any]:
-    """Read a YAML file and all that it `extends`, nearest last.
+    """Read a YAML file and merge it over the files that it `extends`.
 
-    `extends` names another file, relative to the one that says it, or a configuration that comes with momentseek, with
-    or without ".yaml"; a file of that name comes first. A mapping is merged key by key, except that one which names
-    another `strategy` or `class` replaces the one below it; every other value replaces.
+    `extends` names another file, relative to the file that contains it, or a bundled configuration, with or without
+    ".yaml"; an existing file takes precedence. Mappings are merged key by key, except that a mapping with another
+    `strategy` or `class` replaces the one that it extends. All other values are replaced.
 
     Args:
         path: A file, or the name of a configuration that comes with momentseek ("demo" or "demo.yaml").
@@ -38,7 +38,7 @@ def bundled_path(path: str | Path, folder: str = "") -> Path:
 
     Args:
         path: A path, or a name as "demo" or "demo.yaml".
-        folder: Of the project's configs, where names are looked for.
+        folder: Subfolder of the bundled configurations in which names are looked for.
     """
     given = Path(path)
     if given.is_file():
@@ -47,7 +47,7 @@ def bundled_path(path: str | Path, folder: str = "") -> Path:
 
 
 def _bundled(name: str, folder: str = "") -> Path | None:
-    """The configuration of this name that comes with momentseek; None where there is none."""
+    """Return the bundled configuration with this name; None if there is none."""
     return {file.stem: file for file in bundled_files(folder)}.get(name.removesuffix(".yaml"))
 
 
@@ -70,8 +70,8 @@ def _load(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if resolved in seen:
         chain = " -> ".join(str(p) for p in (*seen, resolved))
         raise ConfigError(f"{path}: extends itself ({chain}); remove one of these `extends`")
-    if len(seen) >= _MOST_FILES:
-        raise ConfigError(f"{path}: the last of {_MOST_FILES} files that extend one another; join some of them")
+    if len(seen) >= _MAX_FILES:
+        raise ConfigError(f"{path}: more than {_MAX_FILES} files extend one another; merge some of them")
     try:
         data = parse_yaml(read_bytes(path, MOST_YAML_BYTES))
     except FileNotFoundError as error:

@@ -1,29 +1,29 @@
 """Every error that momentseek raises on purpose.
 
 MomentseekError
-├── ConfigError                    a setting is unknown, of the wrong kind or out of range
-│   └── UntrustedLibraryError      a library's own settings reach outside it, and the user does not trust them
-├── SourceError                    what names videos cannot be read: a manifest, a remote folder
+├── ConfigError                    a setting is unknown, has the wrong type or is out of range
+│   └── UntrustedLibraryError      a library's own settings refer to something outside it and are not trusted
+├── SourceError                    a list of videos cannot be read: a manifest, a remote folder
 ├── VideoError                     a video cannot be used
-│   ├── VideoNotFoundError         nothing readable at that place
-│   │   └── VideoGoneError         nothing at all, as far as its place can tell
-│   ├── VideoReadError             it is there, and cannot be read: its server errs or stalls, or it changed meanwhile
-│   ├── UnsupportedVideoError      not a video, no video stream, or not one that this decoder takes
-│   └── VideoDecodeError           the stream is there, and not one frame of it can be decoded
+│   ├── VideoNotFoundError         there is no readable file at the location
+│   │   └── VideoGoneError         the file does not exist, according to its folder, store or server
+│   ├── VideoReadError             the file exists but cannot be read: its server fails or stalls, or it changed
+│   ├── UnsupportedVideoError      not a video, no video stream, or not supported by this decoder
+│   └── VideoDecodeError           no frame of the stream can be decoded
 ├── EncoderError                   the model cannot be used
-│   ├── WeightsUnavailableError    its weights are out of reach or broken
-│   └── TextTooLongError           a text does not fit the model's context
+│   ├── WeightsUnavailableError    the model's weights are unavailable or broken
+│   └── TextTooLongError           a text exceeds the model's context
 ├── StoreError                     frame embeddings cannot be read or written
-│   └── StoreFullError             there is no space left where the library is
+│   └── StoreFullError             there is no space left for the library
 ├── MomentIndexError               the vector index cannot be used
-│   ├── IndexLockedError           another process holds it
-│   ├── IndexDamagedError          its files are not what momentseek wrote; a rebuild makes it anew
-│   └── FingerprintMismatchError   it holds vectors of another encoder
+│   ├── IndexLockedError           another process uses the index
+│   ├── IndexDamagedError          momentseek cannot have written the index's files; it has to be rebuilt
+│   └── FingerprintMismatchError   the index has vectors of another encoder
 ├── MissingPackageError            an optional package is not installed
-├── QueryError                     a question that cannot be asked
+├── QueryError                     a question is invalid
 └── ExecutionError                 a batch cannot be run
 
-A message says what was wrong, with which value, and what to do about it.
+A message states what was wrong, with which value, and what to do about it.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ __all__ = [
 class MomentseekError(Exception):
     """The root of all errors that momentseek raises on purpose.
 
-    Its text holds no credentials: errors of other libraries, which messages quote, have whole URLs.
+    Credentials are removed from its text, because quoted errors of other libraries may contain complete URLs.
     """
 
     def __init__(self, *parts: object) -> None:
@@ -67,27 +67,27 @@ class MomentseekError(Exception):
 
 
 class ConfigError(MomentseekError):
-    """A setting is unknown, of the wrong kind or out of range; the message names its dotted path."""
+    """A setting is unknown, has the wrong type or is out of range; the message names its dotted path."""
 
 
 class UntrustedLibraryError(ConfigError):
-    """A library's own settings reach outside it, and the user has neither set nor trusted them; `momentseek trust`."""
+    """A library's own settings refer to something outside it, and are not trusted yet (`momentseek trust`)."""
 
 
 class SourceError(MomentseekError):
-    """What names videos cannot be read, as a manifest or a remote folder; the message names the line."""
+    """A list of videos, such as a manifest or a remote folder, cannot be read; the message names the line."""
 
 
 class VideoError(MomentseekError):
     """A video cannot be used.
 
     Attributes:
-        uri: Where the video was looked for, without what only its owner may know, as a signed URL's query.
-        problem: What is wrong with it, and what to do.
+        uri: The location of the video, without credentials such as a signed URL's query.
+        problem: What is wrong, and what to do.
     """
 
     def __init__(self, uri: str, problem: str) -> None:
-        # What was hidden stays hidden when the error is pickled, printed or logged.
+        # Redacted here, so that the error can be pickled, printed or logged.
         super().__init__(public_name(uri), problem)
         self.uri = public_name(uri)
         self.problem = public_text(problem)
@@ -97,23 +97,23 @@ class VideoError(MomentseekError):
 
 
 class VideoNotFoundError(VideoError):
-    """There is no readable regular file at that place."""
+    """There is no readable regular file at the location."""
 
 
 class VideoGoneError(VideoNotFoundError):
-    """There is nothing at that place: its folder, store or server answers, and has no such file."""
+    """The file does not exist: its folder, store or server is reachable, and has no such file."""
 
 
 class VideoReadError(VideoError):
-    """It is there, and cannot be read: its server errs, stalls or refuses, or it changed while it was read."""
+    """The file exists but cannot be read: its server fails, stalls or refuses, or it changed while it was read."""
 
 
 class UnsupportedVideoError(VideoError):
-    """The file is not a video, holds no video stream, or is one that this decoder refuses."""
+    """The file is not a video, has no video stream, or is not supported by this decoder."""
 
 
 class VideoDecodeError(VideoError):
-    """The file says that it holds a video stream, and not one frame of it can be decoded."""
+    """The file has a video stream, but no frame of it can be decoded."""
 
 
 class EncoderError(MomentseekError):
@@ -121,11 +121,11 @@ class EncoderError(MomentseekError):
 
 
 class WeightsUnavailableError(EncoderError):
-    """A model's weights are out of reach or broken; the message names the ways out."""
+    """A model's weights are unavailable or broken; the message states remedies."""
 
 
 class TextTooLongError(EncoderError):
-    """A text has more tokens than the model's context holds."""
+    """A text has more tokens than the model's context."""
 
 
 class StoreError(MomentseekError):
@@ -133,7 +133,7 @@ class StoreError(MomentseekError):
 
 
 class StoreFullError(StoreError):
-    """There is no space left where the library is: whatever is written next cannot be written either."""
+    """There is no space left for the library, so later writes would fail as well."""
 
 
 class MomentIndexError(MomentseekError):
@@ -141,15 +141,15 @@ class MomentIndexError(MomentseekError):
 
 
 class IndexDamagedError(MomentIndexError):
-    """The files of a library's own index are not what momentseek wrote; `momentseek index rebuild` makes it anew."""
+    """momentseek cannot have written the files of a library's own index; `momentseek index rebuild` rebuilds it."""
 
 
 class IndexLockedError(MomentIndexError):
-    """Another process holds the embedded index; the message says which, and the ways out."""
+    """Another process uses the embedded index; the message names the process and states remedies."""
 
 
 class FingerprintMismatchError(MomentIndexError):
-    """The index holds vectors of another encoder; the message names both."""
+    """The index has vectors of another encoder; the message names both encoders."""
 
 
 class MissingPackageError(MomentseekError, ImportError):
@@ -157,8 +157,8 @@ class MissingPackageError(MomentseekError, ImportError):
 
 
 class QueryError(MomentseekError):
-    """A question is invalid: empty, of the wrong kind, or about a video that is not there."""
+    """A question is invalid: empty, of the wrong type, or about an unknown video."""
 
 
 class ExecutionError(MomentseekError):
-    """A batch cannot be run at all; one bad video is a failed report instead."""
+    """A batch cannot be run at all; a single bad video results in a failed report instead."""

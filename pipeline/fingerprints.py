@@ -27,5 +27,5 @@ def fingerprint(*parts: Settings | Mapping[str, Any] | str) -> str:
 
 
 def _fingerprint_name(settings: type[Settings]) -> str:
-    """A class's own name in fingerprints; one that it inherits is not its own, as a subclass does something else."""
+    """Return a class's own name in fingerprints; an inherited one is ignored, since a subclass behaves differently."""
     return str(vars(settings).get("fingerprint_name", settings.__name__))

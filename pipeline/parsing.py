@@ -1,7 +1,7 @@
-"""Bounded parsing of JSON, YAML and text lines that come from outside.
+"""Bounded parsing of JSON, YAML and text lines from untrusted sources.
 
-Every limit is checked before the memory or the time is spent, and every fault is a `ParseError`: a small file can
-neither exhaust the memory nor end in a traceback. The limits are far above any honest file.
+Limits are checked before memory or time is spent, and every fault is a `ParseError`, so a hostile file can neither
+exhaust the memory nor cause an unexpected exception. The limits are far above the needs of legitimate files.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MOST_JSON_BYTES = 64 * 2**20
 """Size limit of one JSON document. The training set of ActivityNet Captions, one object, has 12 MB."""
 
 MOST_RECORD_BYTES = 16 * 2**20
-"""Size limit of one small JSON document, as a question, a failure or a video's name."""
+"""Size limit of a small JSON document, such as a question, a failure or a video's name."""
 
 MOST_YAML_BYTES = 2**18
 """Size limit of one YAML document. The configurations that come with momentseek have up to 1 kB."""
@@ -45,22 +45,22 @@ MOST_YAML_BYTES = 2**18
 MOST_LINE_LENGTH = 2**20
 """Length limit of a line, in characters. Longer ones are neither CSV records nor JSON Lines that people write."""
 
-# Ours go down to six. Python's own recursion gives up at some hundreds, in whichever module walks the value next.
-_MOST_DEPTH = 64
-# Of a YAML document whose aliases are written out.
-_MOST_NODES = 100_000
-# Python refuses to write or read more than 4300 digits; no setting, count or id has as many as this.
-_MOST_DIGITS = 100
+# momentseek's own documents have up to six levels. Deep nesting would cause a RecursionError in later code.
+_MAX_DEPTH = 64
+# Number of nodes of a YAML document with expanded aliases.
+_MAX_NODES = 100_000
+# Python does not convert more than 4300 digits; no setting, count or id has even this many.
+_MAX_DIGITS = 100
 
 _CORE_TAGS = ("null", "bool", "int", "float", "str", "seq", "map")
 
 
 class ParseError(ValueError):
-    """A document is malformed or exceeds a limit; the message names the line where there is one."""
+    """A document is malformed or exceeds a limit; the message names the line, if known."""
 
 
 class _Short(reprlib.Repr):
-    """A `repr` of at most some 200 characters for values of any size and depth."""
+    """A `repr` of about 200 characters at most, for values of any size and depth."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,17 +73,17 @@ _SHORT = _Short()
 
 
 def shown(value: object) -> str:
-    """A value as it may appear in a message: at most 200 characters, control characters escaped."""
+    """Format a value for a message: at most 200 characters, with escaped control characters."""
     try:
         text = _SHORT.repr(value)
     except ValueError:
-        # Python writes no whole number of more than 4300 digits.
+        # Python does not format integers with more than 4300 digits.
         text = f"a number of {value.bit_length()} bits" if isinstance(value, int) else type(value).__name__
     return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def is_unicode(text: str) -> bool:
-    """Whether a text can be written as UTF-8: JSON and YAML can spell halves of surrogate pairs, which cannot."""
+    """Whether a text can be encoded as UTF-8; JSON and YAML can contain lone surrogates, which cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -97,11 +97,11 @@ def read_bytes(path: str | Path, most_bytes: int, *, is_regular: bool = False) -
     Args:
         path: The file.
         most_bytes: Limit; one byte more is an error.
-        is_regular: Whether a pipe or device is refused rather than read.
+        is_regular: Whether to reject pipes and devices.
 
     Raises:
-        ParseError: It is larger, or not a regular file.
-        OSError: It cannot be read.
+        ParseError: The file is larger than the limit, or not a regular file.
+        OSError: The file cannot be read.
     """
     with open_file(path) if is_regular else Path(path).open("rb") as file:
         content = file.read(most_bytes + 1)
@@ -114,30 +114,30 @@ def open_file(path: str | Path) -> io.BufferedReader:
     """Open a regular file for reading, without waiting for the writer of a pipe.
 
     Raises:
-        ParseError: It is a pipe, a device or a socket.
-        OSError: It cannot be opened.
+        ParseError: The file is a pipe, a device or a socket.
+        OSError: The file cannot be opened.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     file = os.fdopen(descriptor, "rb")
     if not Path(f"/proc/self/fd/{descriptor}").is_file():
         file.close()
-        raise ParseError("not a regular file; copy what it holds into one")
+        raise ParseError("not a regular file; copy its content into one")
     return file
 
 
 def parse_json(content: str | bytes, *, most_bytes: int = MOST_RECORD_BYTES, allows_nan: bool = False) -> Any:
-    """Parse one JSON document (RFC 8259), UTF-8 where it is bytes.
+    """Parse one JSON document (RFC 8259); bytes must be UTF-8.
 
-    Refused besides malformed text: a key that an object has twice, more than 64 levels, numbers of more than 100
-    digits, numbers beyond a float's range, and NaN and Infinity, which JSON does not have.
+    Rejected are malformed text, duplicate keys in an object, more than 64 levels, numbers of more than 100 digits or
+    beyond the range of a float, and NaN and Infinity, which are not part of JSON.
 
     Args:
         content: The document.
-        most_bytes: Size limit; characters where it is text.
-        allows_nan: Whether NaN and Infinity are taken, as Python writes them.
+        most_bytes: Size limit, in characters if the document is a string.
+        allows_nan: Whether to accept NaN and Infinity, as Python writes them.
 
     Raises:
-        ParseError: It is not JSON, or exceeds a limit.
+        ParseError: The document is not JSON, or exceeds a limit.
     """
     if len(content) > most_bytes:
         raise ParseError(f"more than {most_bytes:,} bytes of JSON")
@@ -147,7 +147,7 @@ def parse_json(content: str | bytes, *, most_bytes: int = MOST_RECORD_BYTES, all
     except UnicodeDecodeError as error:
         raise ParseError(f"not UTF-8 ({error.reason} at byte {error.start})") from error
     except RecursionError as error:
-        raise ParseError(f"nested more than {_MOST_DEPTH} levels deep") from error
+        raise ParseError(f"nested more than {_MAX_DEPTH} levels deep") from error
     except json.JSONDecodeError as error:
         raise ParseError(str(error)) from error
     _check_depth(value)
@@ -157,12 +157,12 @@ def parse_json(content: str | bytes, *, most_bytes: int = MOST_RECORD_BYTES, all
 def parse_yaml(content: str | bytes) -> Any:
     """Parse one YAML document of plain values: mappings, lists, texts, numbers, true, false and null.
 
-    Dates stay the texts that they are written as. Refused besides malformed text: other tags, a key that a mapping has
-    twice, more than 64 levels, whole numbers of more than 100 digits, and aliases that contain themselves or that make
-    more than 100,000 nodes of a document when they are written out.
+    Dates are parsed as texts. Rejected are malformed text, other tags, duplicate keys in a mapping, more than 64
+    levels, whole numbers of more than 100 digits, aliases that contain themselves, and documents with more than 100,000
+    nodes after expansion of aliases.
 
     Raises:
-        ParseError: It is not such YAML, or exceeds a limit; the message has the line.
+        ParseError: The document is not such YAML, or exceeds a limit; the message names the line.
     """
     if len(content) > MOST_YAML_BYTES:
         raise ParseError(f"more than {MOST_YAML_BYTES:,} bytes of YAML")
@@ -178,26 +178,26 @@ def parse_yaml(content: str | bytes) -> Any:
     except UnicodeDecodeError as error:
         raise ParseError(f"not UTF-8 ({error.reason} at byte {error.start})") from error
     except RecursionError as error:
-        raise ParseError(f"nested more than {_MOST_DEPTH} levels deep") from error
+        raise ParseError(f"nested more than {_MAX_DEPTH} levels deep") from error
 
 
 def text_lines(file: BinaryIO, *, newline: str | None = None) -> Generator[str, None, None]:
     """Yield the lines of a UTF-8 file with their ends; a byte order mark is dropped.
 
     Args:
-        file: Read from its position; it is closed with the iterator.
+        file: The file, read from its position; it is closed with the iterator.
         newline: As for `io.TextIOWrapper`: None translates line ends, "" keeps them.
 
     Raises:
         ParseError: A line has more than `MOST_LINE_LENGTH` characters.
-        UnicodeDecodeError: It is not UTF-8.
+        UnicodeDecodeError: The file is not UTF-8.
     """
     with io.TextIOWrapper(file, encoding="utf-8-sig", newline=newline) as text:
         number = 0
         while line := text.readline(MOST_LINE_LENGTH + 1):
             number += 1
             if len(line) > MOST_LINE_LENGTH:
-                raise ParseError(f"line {number}: more than {MOST_LINE_LENGTH:,} characters; no such line is read")
+                raise ParseError(f"line {number}: more than {MOST_LINE_LENGTH:,} characters; shorten or split the line")
             yield line
 
 
@@ -210,8 +210,8 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(text: str) -> int:
-    if len(text) > _MOST_DIGITS:
-        raise ParseError(f"a number of {len(text):,} digits; the most is {_MOST_DIGITS}")
+    if len(text) > _MAX_DIGITS:
+        raise ParseError(f"a number of {len(text):,} digits; the most is {_MAX_DIGITS}")
     return int(text)
 
 
@@ -223,7 +223,7 @@ def _number(text: str) -> float:
 
 
 def _no_constant(text: str) -> float:
-    raise ParseError(f"{text} is no number of JSON; write null, or leave it out")
+    raise ParseError(f"{text} is not a JSON number; write null, or leave it out")
 
 
 def _decoder(parse_constant: Callable[[str], Any] | None) -> json.JSONDecoder:
@@ -238,16 +238,16 @@ _LAX = _decoder(None)
 
 def _check_depth(value: Any) -> None:
     level = [value]
-    for _ in range(_MOST_DEPTH + 1):
+    for _ in range(_MAX_DEPTH + 1):
         inner = [each for each in level if isinstance(each, dict | list)]
         if not inner:
             return
         level = [each for item in inner for each in (item.values() if isinstance(item, dict) else item)]
-    raise ParseError(f"nested more than {_MOST_DEPTH} levels deep")
+    raise ParseError(f"nested more than {_MAX_DEPTH} levels deep")
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """A `SafeLoader` of plain values that bounds depth and written-out size while it composes."""
+    """A `SafeLoader` for plain values that limits depth and expanded size while it composes a document."""
 
     # Texts that look like dates stay texts.
     yaml_implicit_resolvers = {  # noqa: RUF012 - as in the base class
@@ -269,59 +269,59 @@ class _PlainLoader(yaml.SafeLoader):
         self._depth = 0
         self._nodes = 0
         self._sizes: dict[int, int] = {}
-        # Kept, so that no two of them get the same id.
+        # References to all nodes, so that ids are not reused.
         self._composed: list[yaml.Node] = []
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Compose a node, and count what it holds when its aliases are written out."""
+        """Compose a node, and count its nodes with expanded aliases."""
         mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # PyYAML's stubs leave it out
         is_alias = self.check_event(yaml.AliasEvent)
         before = self._nodes
         self._depth += 1
-        if self._depth > _MOST_DEPTH:
-            raise yaml.MarkedYAMLError(None, None, f"nested more than {_MOST_DEPTH} levels deep", mark)
+        if self._depth > _MAX_DEPTH:
+            raise yaml.MarkedYAMLError(None, None, f"nested more than {_MAX_DEPTH} levels deep", mark)
         node = super().compose_node(parent, index)
         self._depth -= 1
         if is_alias:
             if id(node) not in self._sizes:
-                raise yaml.MarkedYAMLError(None, None, "an alias within what it stands for", mark)
+                raise yaml.MarkedYAMLError(None, None, "an alias within the node that it refers to", mark)
             self._nodes += self._sizes[id(node)]
         else:
             self._nodes += 1
             self._sizes[id(node)] = self._nodes - before
             if node is not None:
                 self._composed.append(node)
-        if self._nodes > _MOST_NODES:
-            problem = f"more than {_MOST_NODES:,} values with its aliases written out"
+        if self._nodes > _MAX_NODES:
+            problem = f"more than {_MAX_NODES:,} values after expansion of aliases"
             raise yaml.MarkedYAMLError(None, None, problem, mark)
         return node
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        """A whole number of up to 100 digits."""
-        if len(str(node.value)) > _MOST_DIGITS:
-            problem = f"a number of {len(str(node.value)):,} digits; the most is {_MOST_DIGITS}"
+        """Construct a whole number of up to 100 digits."""
+        if len(str(node.value)) > _MAX_DIGITS:
+            problem = f"a number of {len(str(node.value)):,} digits; the most is {_MAX_DIGITS}"
             raise yaml.MarkedYAMLError(None, None, problem, node.start_mark)
         return int(self._converted(super().construct_yaml_int, node))
 
     def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
-        """A number."""
+        """Construct a number."""
         return float(self._converted(super().construct_yaml_float, node))
 
     def construct_yaml_bool(self, node: yaml.ScalarNode) -> bool:
-        """True or false."""
+        """Construct true or false."""
         return bool(self._converted(super().construct_yaml_bool, node))
 
     def _converted(self, construct: Callable[[yaml.ScalarNode], Any], node: yaml.ScalarNode) -> Any:
-        # A tag may be written on any text, as in `!!int x`.
+        # A document can put a tag on any text, as in `!!int x`.
         try:
             return construct(node)
         except (ArithmeticError, LookupError, ValueError) as error:
             kind = str(node.tag).rpartition(":")[2]
-            problem = f"{shown(node.value)} is no {kind}"
+            problem = f"{shown(node.value)} is not a valid {kind}"
             raise yaml.MarkedYAMLError(None, None, problem, node.start_mark) from error
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """A mapping whose keys differ."""
+        """Construct a mapping without duplicate keys."""
         seen = set()
         for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             key = (key_node.tag, key_node.value) if isinstance(key_node, yaml.ScalarNode) else None

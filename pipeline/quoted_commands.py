@@ -1,4 +1,4 @@
-"""Commands that messages tell the user to run, so that they work as printed."""
+"""Formats commands for messages, quoted so that they work as printed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _DEFAULT_LIBRARY = "momentseek-library"
 
 
 def command_for(library: str, *words: str) -> str:
-    """A command on a library, as a shell takes it: "momentseek index rebuild --library DIR".
+    """Format a command for a library, quoted for a shell: "momentseek index rebuild --library DIR".
 
     Args:
-        library: The library's folder or URL; left out of the command if the command would use it anyway.
+        library: The library's folder or URL; omitted from the command if it is the default.
         words: The command and its arguments, without `momentseek`.
     """
-    usual = os.environ.get("MOMENTSEEK_LIBRARY") or _DEFAULT_LIBRARY
-    place = () if library == usual else ("--library", library)
-    return shlex.join(("momentseek", *words, *place))
+    default = os.environ.get("MOMENTSEEK_LIBRARY") or _DEFAULT_LIBRARY
+    option = () if library == default else ("--library", library)
+    return shlex.join(("momentseek", *words, *option))

@@ -1,4 +1,4 @@
-"""Remove credentials from URIs and foreign texts before they are shown, logged or stored."""
+"""Removes credentials from URIs and texts of other libraries before they are shown, logged or stored."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from urllib.parse import unquote
 __all__ = ["CHAIN_LINK", "LONGEST_URI", "public_name", "public_text", "shown_name"]
 
 LONGEST_URI = 8192
-"""Characters of a URI. Signed URLs have up to 4,000, keys of object stores 1,024, and most servers take 8,192."""
+"""Maximum length of a URI in characters. Signed URLs have up to 4,000, keys of object stores 1,024, and most servers
+accept 8,192."""
 
 _HIDDEN = "..."
 _LONGEST_SHOWN = 200
-# Programs encode a URL within a URL once or twice; to decode without a limit takes quadratic time.
-_MOST_DECODINGS = 4
+# Programs encode a URL within a URL once or twice; decoding without a limit would take quadratic time.
+_MAX_DECODINGS = 4
 
 _LONGEST_SCHEME = 32
-# A URL that was taken for a path and made absolute: "/folder/http:/host/a.mp4".
+# A URL that was mistaken for a path and made absolute: "/folder/http:/host/a.mp4".
 _FLATTENED = re.compile(r"(?:https?|ftps?|s3a?|gc?s|az|abfss?|sftp|ssh|smb|webdavs?):/(?!/)", re.IGNORECASE)
 _SCHEME_LETTERS = frozenset(f"{string.ascii_letters}{string.digits}+._-")
 _LOCAL_SCHEMES = frozenset({"file", "local"})
-# The same where a URI is part of another text, whatever number of times it was percent-encoded.
+# "://" within another text, percent-encoded any number of times.
 _COLON_SLASHES = r"(?::|%(?:25)*3a)(?:/|%(?:25)*2f){2}"
 _NESTED = re.compile(_COLON_SLASHES, re.IGNORECASE)
 _AT = re.compile(r"@|%(?:25)*40", re.IGNORECASE)
 # A link of a chain of fsspec: "zip://a.zip::simplecache::http://host/b".
 CHAIN_LINK = re.compile(r"::(?=[A-Za-z][A-Za-z0-9+._-]*(?:::|://))")
 
-# The user part of their URIs is the container, without which nothing is named.
+# In URIs with these schemes, the user part is the container, which is needed to identify a file.
 _CONTAINER_SCHEMES = frozenset({"az", "abfs", "abfss"})
-# Keys of object stores may have any character: only what has the form of a query is taken for one.
+# Keys of object stores may contain any character, so only text in the form of a query is treated as one.
 _KEY_SCHEMES = frozenset({"s3", "s3a", "gs", "gcs", "oss", "oci", "tos", "memory", *_CONTAINER_SCHEMES})
 _QUERY_MARK = re.compile(r"[?#]|%(?:25)*(?:3f|23)", re.IGNORECASE)
 _EQUALS = re.compile(r"=|%(?:25)*3d", re.IGNORECASE)
@@ -39,7 +40,7 @@ _MATRIX_PARAMETERS = re.compile(r";[^/;]*=[^/]*")
 
 _PORTED_HOST = re.compile(r"(?:\[[^\[\]]*\]|[^:\[\]]*)(?::\d*)?")
 
-# It begins where a word does: a search from each letter on would take quadratic time.
+# Matches only at the start of a word: a search from every letter would take quadratic time.
 _URI_IN_TEXT = re.compile(rf"(?<![A-Za-z0-9+._-])[A-Za-z0-9+._-]+{_COLON_SLASHES}[^\s\"'<>`]*", re.IGNORECASE)
 # "Max retries exceeded with url: /a.mp4?Signature=abc"
 _QUERY_OF_A_PATH_IN_TEXT = re.compile(r"(\burl:?\s+[^\s?]{0,8192})\?\S+", re.IGNORECASE)
@@ -55,11 +56,11 @@ _SECRET_IN_TEXT = re.compile(
 
 
 def public_name(uri: str) -> str:
-    """A URI without credentials: without the user, the query and the fragment, in each link of a chain.
+    """Remove the credentials of a URI: user, query and fragment, in each link of a chain.
 
-    A signed URL's query is its credential. The result says where a video is, and may not be enough to open it. A local
-    path is returned as it is, unless there is a URI in it. In object stores, whose keys may have any character, a query
-    is what has the form of one ("?name=value").
+    The query of a signed URL is a credential. The result identifies the video's location, but may not be sufficient to
+    open it. A local path is returned unchanged, unless it contains a URI. In object stores, whose keys may contain any
+    character, only text in the form "?name=value" is treated as a query.
     """
     if len(uri) > LONGEST_URI and "://" in uri:
         return f"{uri[: uri.index('://')][:_LONGEST_SHOWN]}://{_HIDDEN}"
@@ -67,15 +68,15 @@ def public_name(uri: str) -> str:
 
 
 def shown_name(uri: str) -> str:
-    """The public name for a message: control characters escaped, at most 200 characters."""
+    """Format a public name for a message: at most 200 characters, with escaped control characters."""
     name = "".join(character if character.isprintable() else repr(character)[1:-1] for character in public_name(uri))
     return name if len(name) <= _LONGEST_SHOWN else f"{name[: _LONGEST_SHOWN - len(_HIDDEN)]}{_HIDDEN}"
 
 
 def public_text(text: str) -> str:
-    """A text of another library without credentials: URIs by their public names, and no values of queries.
+    """Remove the credentials from a text of another library: URIs become public names, and query values are removed.
 
-    Messages of network libraries quote URLs: whole, encoded, or the path and the query alone.
+    Messages of network libraries quote URLs: complete, percent-encoded, or only the path and query.
     """
     text = _URI_IN_TEXT.sub(lambda match: _public_quoted(match[0]), text)
     text = _QUERY_OF_A_PATH_IN_TEXT.sub(r"\1", text)
@@ -84,7 +85,7 @@ def public_text(text: str) -> str:
 
 
 def _public_quoted(uri: str) -> str:
-    # A sentence goes on after a URI.
+    # Punctuation at the end belongs to the sentence, not to the URI.
     end = len(uri.rstrip(",.;:!?)]}"))
     plain = uri[:end] if "://" in uri else _decoded(uri[:end])
     return (_HIDDEN if plain is None else public_name(plain)) + uri[end:]
@@ -99,7 +100,7 @@ def _public_link(uri: str) -> str:
         colon = flattened.end() - 2
     elif colon < 0:
         return uri
-    # What precedes a URI within a path may be of any length, a scheme is short.
+    # The text before a URI within a path may be long, but a scheme is short.
     scheme = _scheme_before(uri[max(0, colon - _LONGEST_SCHEME) : colon])
     end = colon + (3 if flattened is None else 2)
     start, rest = uri[:end], uri[end:]
@@ -114,7 +115,7 @@ def _scheme_before(text: str) -> str:
 
 
 def _public_host(scheme: str, authority: str) -> str | None:
-    """Host and port without the user; None where it is no host, as in "user:pass/word@host"."""
+    """Return host and port without the user; None if they are invalid, as in "user:pass/word@host"."""
     *user, host = _AT.split(authority)
     if not _PORTED_HOST.fullmatch(host):
         return None
@@ -139,9 +140,9 @@ def _public_path(scheme: str, path: str) -> str:
 
 
 def _query_start(path: str) -> int:
-    """Where that begins which has the form of a query, "?name=value", encoded or not; the path's end if there is none.
+    """Find the start of text in the form of a query, "?name=value", encoded or not; the path's end if there is none.
 
-    The search goes from folder to folder, so that it takes linear time.
+    The search is done for each path component, so that it takes linear time.
     """
     start = 0
     for part in path.split("/"):
@@ -153,8 +154,8 @@ def _query_start(path: str) -> int:
 
 
 def _decoded(text: str) -> str | None:
-    """A text that was percent-encoded some times; None where that was more often than programs do."""
-    for _ in range(_MOST_DECODINGS):
+    """Decode a text that was percent-encoded several times; None if it was encoded too often."""
+    for _ in range(_MAX_DECODINGS):
         if (plain := unquote(text)) == text:
             return text
         text = plain

@@ -39,48 +39,48 @@ __all__ = [
     "with_plugins",
 ]
 
-# Raised by hand when the code of a stage changes so that its results differ; a new version of a package does not do so.
+# Increased by hand when a change to the code of a stage changes its results; a new package version does not do this.
 _SAMPLING_REVISION = "2"
 _SEGMENTATION_REVISION = "1"
 _SEARCH_REVISION = "1"
-_PRIVATE = "Whether the library is kept to its owner: folders 0700, files 0600. null for as it is."
+_PRIVATE = "Whether only the owner can access the library: folders 0700, files 0600. null for no change."
 
 
 class RunConfig(Settings):
     """The configuration of a run; every default lives on the stage's own settings."""
 
     library: str = Field(default="momentseek-library", min_length=1)
-    """The library: a folder, or an fsspec URL where the index is on a server."""
+    """The library: a folder, or an fsspec URL if the index is on a server."""
 
     library_private: bool | None = None
-    """Whether the library is kept to its owner; `library.private` in files and overrides. None for as it is."""
+    """Whether only the owner can access the library; `library.private` in files and overrides. None for no change."""
 
     decoding: Decoding = Decoding()
-    """How videos are decoded."""
+    """Decoding of videos."""
 
     fetching: Fetching = Fetching()
-    """How remote videos are read."""
+    """Reading of remote videos."""
 
     sampling: SamplingSettings = FixedRate()
-    """Which frames are embedded."""
+    """Selection of the frames that are embedded."""
 
     encoder: EncoderSettings = Encoding()
-    """The model."""
+    """The embedding model."""
 
     segmentation: SegmentationSettings = FixedWindows()
-    """Which intervals are indexed."""
+    """Division of videos into indexed segments."""
 
     aggregation: AggregationSettings = MeanPooling()
-    """One embedding of a segment's frames."""
+    """Combination of a segment's frame embeddings into one."""
 
     index: Indexing = Indexing()
-    """Where segments are searched."""
+    """The index of segments."""
 
     search: Searching = Searching()
-    """How hits become moments."""
+    """The search for moments."""
 
     execution: Execution = Execution()
-    """How a batch is run."""
+    """Execution of batches."""
 
     @field_validator("library")
     @classmethod
@@ -91,22 +91,22 @@ class RunConfig(Settings):
 
     @property
     def sampling_fingerprint(self) -> str:
-        """Identity of the sampled frames: sampling, and the decoder that gives them, whatever its threads.
+        """Identity of the sampled frames: sampling and decoder, but not the decoder's threads.
 
         Raises:
-            ConfigError: A sampler of another package is not loaded.
+            ConfigError: A sampler from another package has not been loaded.
         """
         decoding = self.decoding.model_copy(update={"threads": 1})
         return fingerprint(*_identity(self.sampling), decoding, _SAMPLING_REVISION)
 
     @property
     def segmentation_fingerprint(self) -> str:
-        """Identity of a video's rows, within one encoder: sampling, segmentation and aggregation."""
+        """Identity of a video's rows for one encoder: sampling, segmentation and aggregation."""
         return fingerprint(self.sampling_fingerprint, self.segmentation, self.aggregation, _SEGMENTATION_REVISION)
 
     @property
     def search_fingerprint(self) -> str:
-        """Identity of how a question is answered, within one encoder: the rows, and what is made of hits."""
+        """Identity of answers for one encoder: the rows and the search settings."""
         return fingerprint(self.segmentation_fingerprint, self.search, _SEARCH_REVISION)
 
     @property
@@ -118,7 +118,7 @@ class RunConfig(Settings):
 
 
 def _identity(sampling: SamplingSettings) -> list[Settings | dict[str, Any]]:
-    """What of a sampling counts for a fingerprint: a plugin counts by its class and version, however it is named."""
+    """Return the parts of a sampling that count for a fingerprint; for a plugin, class and version, not its name."""
     if isinstance(sampling, PluginSampler):
         return [sampling.identity]
     if isinstance(sampling, Composite):
@@ -128,21 +128,21 @@ def _identity(sampling: SamplingSettings) -> list[Settings | dict[str, Any]]:
 
 
 def plugins_of(config: RunConfig) -> tuple[Plugin, ...]:
-    """List the sections of a configuration that name classes of other packages."""
+    """List the sections of a configuration that name classes from other packages."""
     parts = config.sampling.parts if isinstance(config.sampling, Composite) else (config.sampling,)
     return tuple(part for part in (*parts, config.encoder) if isinstance(part, Plugin))
 
 
 def with_plugins(config: RunConfig) -> RunConfig:
-    """Import the classes of other packages that a configuration names, and check them.
+    """Import and check the classes from other packages that a configuration names.
 
-    Only for what the user named or trusts: importing a module runs it.
+    Call this only for classes that the user named or trusts, since importing a module runs its code.
 
     Returns:
-        The configuration with all settings of these classes, defaults included.
+        The configuration with all settings of these classes, including defaults.
 
     Raises:
-        ConfigError: A class cannot be imported or used; the message says what it lacks.
+        ConfigError: A class cannot be imported or used; the message states what is missing.
     """
     if not plugins_of(config):
         return config
@@ -160,15 +160,15 @@ def with_plugins(config: RunConfig) -> RunConfig:
 def load_run_config(path_or_name: str | Path | None = None, overrides: Iterable[str] = ()) -> RunConfig:
     """Load a run's configuration from a YAML file and `a.b=c` overrides.
 
-    Whether its stages fit together is not checked here (see `check_stages`): more settings may be laid over it.
+    The combination of stages is not checked here (see `check_stages`), since further settings may follow.
 
     Args:
-        path_or_name: A file, or the bare name of one in the project's configs folder; None for the defaults.
-        overrides: Laid over the file, in their order.
+        path_or_name: A file, or the name of a bundled configuration; None for the defaults.
+        overrides: Settings that override those of the file, in order.
 
     Raises:
-        ConfigError: The file cannot be read, a setting is unknown, of the wrong kind or out of range, or a class of
-            another package that it names cannot be used.
+        ConfigError: The file cannot be read; a setting is unknown, has the wrong type or is out of range; or a class
+            from another package cannot be used.
     """
     data = {} if path_or_name is None else load_mapping(path_or_name)
     origin = "configuration" if path_or_name is None else str(path_or_name)
@@ -179,33 +179,33 @@ def check_classes(config: RunConfig) -> RunConfig:
     """Check that a configuration made in Python can be written to a file and read again, and return it.
 
     Raises:
-        ConfigError: A part is of a class that a file cannot name, such as a subclass of a sampler.
+        ConfigError: A section has a class that a file cannot name, such as a subclass of a sampler.
     """
     for path, part, allowed in foreign_settings(config):
         raise ConfigError(
-            f"{path}: {type(part).__name__} is a class of your own, which a library's file cannot name, so that the"
-            f" library could not be opened again; use one of these classes itself: {', '.join(allowed)}"
+            f"{path}: a library's file cannot name the class {type(part).__name__}, so the library could not be opened"
+            f" again; use one of these classes: {', '.join(allowed)}"
         )
     return config
 
 
 def check_stages(config: RunConfig, origin: str = "configuration") -> RunConfig:
-    """Check that the settings of the stages fit together, and return them.
+    """Check that the settings of the stages are compatible, and return them.
 
-    This is no part of `RunConfig`'s own validation: a library's saved configuration must stay readable, so that
+    This is not part of `RunConfig`'s own validation, because a library's saved configuration must stay readable so that
     overrides can correct it.
 
     Args:
-        config: What is checked.
-        origin: Where it comes from, for the message.
+        config: The configuration.
+        origin: Name of the configuration in error messages.
 
     Raises:
-        ConfigError: The segmentation needs cuts, and the sampling finds none.
+        ConfigError: The segmentation needs cuts, but the sampling does not detect them.
     """
     if config.segmentation.needs_cuts and not config.sampling.finds_cuts:
         raise ConfigError(
             f"{origin}: segmentation.strategy: {config.segmentation.strategy!r} needs cuts, and sampling.strategy"
-            f" {config.sampling.strategy!r} as configured finds none; set segmentation.strategy=fixed_windows, or"
+            f" {config.sampling.strategy!r} as configured detects none; set segmentation.strategy=fixed_windows, or"
             " sample with cuts (sampling.strategy=fixed_rate with sampling.cuts=adaptive, or"
             " sampling.strategy=scene_change)"
         )
@@ -215,7 +215,7 @@ def check_stages(config: RunConfig, origin: str = "configuration") -> RunConfig:
 def with_absolute_paths(config: RunConfig) -> RunConfig:
     """Return the configuration with absolute paths, for a process with another working directory.
 
-    URLs and what is no path stay.
+    URLs, and values that are not paths, are not changed.
     """
     data = config.model_dump(mode="json")
     paths = [(data, "library"), (data["index"], "uri")]

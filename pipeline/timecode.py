@@ -1,6 +1,7 @@
-"""Exact times: the points of a grid of so many frames a second, and clock times read and written.
+"""Exact times: the points of a grid with a number of frames per second, and conversion of clock times.
 
-Inside the pipeline a time is a `Fraction` of a second on the video's playback clock, zero at the container's start.
+Inside the pipeline, a time is a `Fraction` in seconds on the video's playback clock, with zero at the container's
+start.
 """
 
 from __future__ import annotations
@@ -15,25 +16,25 @@ _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)")
 
 
 def grid_time(number: int, rate: Fraction, start: Fraction = Fraction(0)) -> Fraction:
-    """The time of point `number` of a grid with `rate` points a second: start + number / rate, never accumulated."""
+    """Return the time of point `number` of a grid with `rate` points per second: start + number / rate, exactly."""
     return start + number / rate
 
 
 def next_grid_number(time: Fraction, rate: Fraction, start: Fraction = Fraction(0)) -> int:
-    """The number of the first grid point at or after `time`; 0 for times before `start`."""
+    """Return the number of the first grid point at or after `time`; 0 for times before `start`."""
     steps = (time - start) * rate
     return max(0, -(-steps.numerator // steps.denominator))
 
 
 def format_seconds(seconds: float) -> str:
-    """Write seconds as H:MM:SS.mmm, without the hours where there are none: 75.5 is 1:15.500.
+    """Format seconds as H:MM:SS.mmm, without zero hours: 75.5 is 1:15.500.
 
     Raises:
         ValueError: `seconds` is negative or not finite.
     """
     if not 0 <= seconds < float("inf"):
         raise ValueError(f"a time must be finite and not negative, got {seconds}")
-    # From 2**53 on a float is whole, and the product may be infinite.
+    # From 2**53 on, floats are whole numbers, and the product could be infinite.
     milliseconds = round(seconds * 1000) if seconds < 2**53 else int(seconds) * 1000
     minutes, milliseconds = divmod(milliseconds, 60_000)
     hours, minutes = divmod(minutes, 60)
@@ -42,17 +43,17 @@ def format_seconds(seconds: float) -> str:
 
 
 def parse_seconds(text: str) -> float:
-    """Read "75.5", "1:15.5" or "0:01:15.5" as seconds.
+    """Parse "75.5", "1:15.5" or "0:01:15.5" to seconds.
 
     Raises:
-        ValueError: `text` is none of these, or minutes or seconds after a colon reach 60.
+        ValueError: `text` has another form, or minutes or seconds after a colon are 60 or more.
     """
     match = _CLOCK.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"not a time: {text!r}; write seconds (75.5) or a clock time (1:15.5, 0:01:15.5)")
     hours, minutes, seconds = (float(part or 0) for part in match.groups())
     if (match[2] is not None and seconds >= 60) or (match[1] is not None and minutes >= 60):
-        raise ValueError(f"not a time: {text!r}; minutes and seconds after a colon stay below 60")
+        raise ValueError(f"not a time: {text!r}; minutes and seconds after a colon must be below 60")
     total = hours * 3600 + minutes * 60 + seconds
     if math.isinf(total):
         raise ValueError(f"not a time: a number of {len(text)} characters")

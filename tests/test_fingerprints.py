@@ -160,5 +160,5 @@ def test_a_file_of_another_store_is_refused_and_named(
     name = "v1.parquet" if other else "v9.parquet"
     source = tmp_path / "frames" / f"{theirs.sampling_fingerprint}-{theirs.encoder_fingerprint}" / "v1.parquet"
     source.rename(tmp_path / "frames" / "s1-e1" / name)
-    with pytest.raises(StoreError, match=rf"belongs elsewhere \({said}\); move it back"):
+    with pytest.raises(StoreError, match=rf"belongs to another video or store \({said}\); move it back"):
         getattr(ours, read)(name.removesuffix(".parquet"))

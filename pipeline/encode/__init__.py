@@ -13,8 +13,8 @@ from pipeline.encode.preprocess import ClipPreprocessing
 from pipeline.encode.protocol import Encoder, OpenEncoder, Preprocessing
 from pipeline.encode.settings import Encoding
 
-# OpenMP reads this when torch loads it. A thread of torch's that spins while it waits for the others takes the
-# processor from decoders that work beside it: on two processors a film of 20 minutes took 39 s instead of 30
+# OpenMP reads this variable when torch loads it. By default, torch's threads spin while they wait for each other, which
+# takes processor time from the decoders: on two processors, a film of 20 minutes took 39 s instead of 30
 # (benchmarks.pipeline, medians of five).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 

@@ -1,4 +1,4 @@
-"""Model architectures: find a model's network and preprocessing without its weights."""
+"""Model architectures: finds a model's network and preprocessing without its weights."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ _OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """A network and the preparation of its pictures.
+    """A network and the preprocessing of its images.
 
     Attributes:
-        name: Its name in open_clip's registry.
-        dimension: Length of its embeddings.
+        name: The network's name in open_clip's registry.
+        dimension: Length of the embeddings.
         preprocessing: Resizing and cropping.
-        mean: Per channel, subtracted from values of 0 to 1. Where nothing is said, those of OpenAI's CLIP.
-        std: Per channel, what the difference is divided by.
-        quick_gelu: Whether the weights want QuickGELU though the network's name does not say so.
-        vocabulary: The words that it declares to know; None where it takes any text as it is.
-        network: Its configuration where it comes from a file; `register` makes it known to open_clip.
+        mean: Mean of each channel (0 to 1), which is subtracted; by default that of OpenAI's CLIP.
+        std: Standard deviation of each channel, by which the difference is divided; by default that of OpenAI's CLIP.
+        quick_gelu: Whether the weights need QuickGELU although the network's own configuration does not state it.
+        vocabulary: The declared vocabulary; None if the model takes any text.
+        network: The network's configuration if it was read from a file, for `register`; None for registered networks.
     """
 
     name: str
@@ -54,10 +54,10 @@ class Architecture:
 
 
 def architecture_of(settings: Encoding) -> Architecture:
-    """Find the network that the settings name; neither torch nor open_clip is imported for it.
+    """Find the network that the settings name, without importing torch or open_clip.
 
     Raises:
-        ConfigError: open_clip knows no such model or tag, or the architecture file is missing or is not one.
+        ConfigError: open_clip has no such model or tag, or the architecture file is missing or invalid.
     """
     if settings.architecture is not None:
         return _from_file(resolved(settings.architecture))
@@ -65,10 +65,10 @@ def architecture_of(settings: Encoding) -> Architecture:
 
 
 def check_model(settings: Encoding) -> None:
-    """Refuse a model or a tag that open_clip does not know; files named in the settings are not checked.
+    """Reject a model or tag that open_clip does not have; files named in the settings are not checked.
 
     Raises:
-        ConfigError: There is no such model or tag; the message has the nearest names.
+        ConfigError: There is no such model or tag; the message suggests similar names.
     """
     if settings.architecture is None:
         _from_registry(settings.model, settings.pretrained)
@@ -85,11 +85,11 @@ def content_hash(path: Path) -> str:
     """Compute the SHA-256 of a file in hex; cached until the file's size or time changes.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
     """
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
-        raise OSError(f"{str(path)!r} is not a regular file; copy what it holds into one")
+        raise OSError(f"{str(path)!r} is not a regular file; copy its content into one")
     return _content_hash(path, status.st_size, status.st_mtime_ns)
 
 
@@ -121,16 +121,16 @@ def _from_registry(model: str, tag: str | None) -> Architecture:
 
 
 def _common_preferences(model: str) -> Mapping[str, Any]:
-    """How all published weights of a network want their pictures prepared; empty where they differ, or there are none.
+    """Return the preprocessing that all published weights of a network share; empty if they differ or there are none.
 
-    Weights of one's own are mostly these, converted or trained further. With another preparation (MobileCLIP2-S0
-    without its mean of 0, PE-Core without squashing) the embeddings look right and find less.
+    Users' own weights are mostly converted or fine-tuned from these. With other preprocessing (MobileCLIP2-S0 without
+    its mean of 0, PE-Core without squashing), the embeddings seem plausible but searches find less.
     """
     tables = model_tables()
     kinds = ("mean", "std", "interpolation", "resize_mode", "fill_color")
     tags = tables.list_pretrained_tags_by_model(model)
-    wanted = [{kind: tables.get_pretrained_cfg(model, tag).get(kind) for kind in kinds} for tag in tags]
-    return wanted[0] if wanted and all(one == wanted[0] for one in wanted) else {}
+    preferences = [{kind: tables.get_pretrained_cfg(model, tag).get(kind) for kind in kinds} for tag in tags]
+    return preferences[0] if preferences and all(one == preferences[0] for one in preferences) else {}
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
@@ -164,7 +164,7 @@ def register(architecture: Architecture) -> None:
     """Register a network from an architecture file with open_clip; others are registered already.
 
     Raises:
-        ConfigError: timm, which makes its image tower, knows no such name.
+        ConfigError: timm does not have the image tower that the file names.
     """
     import open_clip
     import timm
@@ -174,9 +174,9 @@ def register(architecture: Architecture) -> None:
     tower = architecture.network["vision_cfg"].get("timm_model_name")
     if tower is not None and not timm.is_model(tower):
         raise ConfigError(
-            f"encoder.architecture: model_cfg.vision_cfg.timm_model_name: {tower!r} is no name in timm's own registry"
+            f"encoder.architecture: model_cfg.vision_cfg.timm_model_name: {tower!r} is not in timm's own registry"
         )
-    # The registry keeps what it has read; the file itself may go.
+    # The registry keeps the content in memory, so the file is needed only for this call.
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / f"{architecture.name}.json"
         copy.write_text(json.dumps(architecture.network, sort_keys=True), encoding="utf-8")
@@ -184,10 +184,10 @@ def register(architecture: Architecture) -> None:
 
 
 def _name_of_content(config: Mapping[str, Any]) -> str:
-    """A name that no other network can have.
+    """Make a unique registry name for a network.
 
-    The file's own name is no part of it: open_clip downloads what begins with "hf-hub:", and the vocabulary of a
-    tokenizer for what has "siglip" in its name.
+    It does not include the file's name, because open_clip interprets names: it downloads models named "hf-hub:...",
+    and a tokenizer for names that contain "siglip".
     """
     text = json.dumps(config, sort_keys=True)
     return f"file-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
@@ -196,7 +196,7 @@ def _name_of_content(config: Mapping[str, Any]) -> str:
 def _architecture(
     name: str, config: Mapping[str, Any], preferences: Mapping[str, Any], *, quick_gelu: bool = False
 ) -> Architecture:
-    # The tower's own input size wins over the preferences' "size", as in open_clip's create_model.
+    # The tower's own input size takes precedence over "size" in the preferences, as in open_clip's create_model.
     size = config["vision_cfg"].get("image_size", 224)
     height, width = (size, size) if isinstance(size, int) else (int(side) for side in size)
     return Architecture(

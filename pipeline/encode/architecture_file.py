@@ -1,9 +1,9 @@
-"""Validation of architecture files: numbers and choices only, nothing that loads, downloads or runs code.
+"""Validation of architecture files: accepts only numbers and choices, nothing that loads, downloads or runs code.
 
-open_clip hands parts of such a file on: `tokenizer_kwargs` and `hf_tokenizer_name` to Hugging Face's AutoTokenizer,
-which can run code of a repository or folder, `hf_model_name` to AutoModel, `bpe_path` of `tokenizer_kwargs` to `open`,
-and a timm name with a prefix to a hub or a folder. The keys here are those of open_clip 3.3's `CLIPVisionCfg`,
-`CLIPTextCfg` and `MultimodalCfg` that do none of this.
+open_clip passes parts of such a file to other libraries. `tokenizer_kwargs` and `hf_tokenizer_name` go to Hugging
+Face's AutoTokenizer, which can run code from a repository or folder, `hf_model_name` goes to AutoModel, `bpe_path` in
+`tokenizer_kwargs` to `open`, and a timm name with a prefix is loaded from a hub or folder. The keys accepted here are
+those of open_clip 3.3's `CLIPVisionCfg`, `CLIPTextCfg` and `MultimodalCfg` that do none of this.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from pipeline.parsing import parse_json, read_bytes
 __all__ = ["ModelFile", "read_architecture"]
 
 # The configurations of open_clip have up to 1 kB.
-_MOST_BYTES = 2**18
+_MAX_FILE_BYTES = 2**18
 _TIMM_NAME = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?")
-# Of a table of positions: that of open_clip's largest image tower has 2.4 million.
-_MOST_POSITION_NUMBERS = 2**26
-_LOADED = (
-    "an architecture file names no model, tokenizer, folder or hub of others. If open_clip knows this network, name it"
-    " as encoder.model, leave out encoder.architecture, and keep encoder.checkpoint"
+# Size of a table of position embeddings: that of open_clip's largest image tower has 2.4 million numbers.
+_MAX_POSITION_WEIGHTS = 2**26
+_EXTERNAL_NAME = (
+    "an architecture file cannot refer to another model, tokenizer, folder or hub. If open_clip has this network, set"
+    " encoder.model to its name, leave out encoder.architecture, and keep encoder.checkpoint"
 )
 
 # The widest tower that open_clip lists has 4096 after its hidden layers, the deepest 56 layers.
@@ -54,7 +54,7 @@ class _TokenizerOptions(Settings):
     clean: Literal["canonicalize", "lower", "whitespace"] = "lower"
 
 
-class _TransformerBlocks(Settings):
+class _TransformerOptions(Settings):
     """The options that the transformers of both towers share."""
 
     mlp_ratio: _Ratio = 4.0
@@ -72,7 +72,7 @@ class _TransformerBlocks(Settings):
     scale_fc: bool = False
 
 
-class _ImageTower(_TransformerBlocks):
+class _ImageTower(_TransformerOptions):
     """The keys of open_clip's `CLIPVisionCfg`."""
 
     layers: _Layers | tuple[_Layers, _Layers, _Layers, _Layers] = 12
@@ -100,9 +100,9 @@ class _ImageTower(_TransformerBlocks):
     @field_validator("timm_model_name")
     @classmethod
     def _check_timm_model_name(cls, name: str | None) -> str | None:
-        # `register` asks timm itself, once a model is opened: it imports torch.
+        # `register` checks whether timm has the name when a model is opened, since importing timm imports torch.
         if name and not _TIMM_NAME.fullmatch(name):
-            raise ValueError("not a name in timm's own registry; names of hubs and folders are not taken from a file")
+            raise ValueError("not a name in timm's own registry; names of hubs and folders are not accepted in a file")
         return name
 
     @model_validator(mode="after")
@@ -115,14 +115,14 @@ class _ImageTower(_TransformerBlocks):
         if self.patch_size is None or self.patch_size > min(sides):
             raise ValueError(f"patch_size {self.patch_size} does not fit into image_size {self.image_size}")
         positions = (sides[0] // self.patch_size) * (sides[1] // self.patch_size)
-        if positions * self.width > _MOST_POSITION_NUMBERS:
-            raise ValueError(f"{positions:,} patches of width {self.width:,} are more than any network has")
+        if positions * self.width > _MAX_POSITION_WEIGHTS:
+            raise ValueError(f"{positions:,} patches of width {self.width:,} are more than any known network has")
         if self.width % self.head_width:
             raise ValueError(f"head_width {self.head_width} does not divide width {self.width}")
         return self
 
 
-class _TextTower(_TransformerBlocks):
+class _TextTower(_TransformerOptions):
     """Settings of a text tower: the keys of open_clip's `CLIPTextCfg` that name no model or tokenizer elsewhere."""
 
     context_length: Annotated[int, Field(ge=4, le=2048)] = 77
@@ -145,7 +145,7 @@ class _TextTower(_TransformerBlocks):
     @classmethod
     def _check_names(cls, name: Any) -> Any:
         if name:
-            raise ValueError(_LOADED)
+            raise ValueError(_EXTERNAL_NAME)
         return name
 
     @model_validator(mode="after")
@@ -164,7 +164,7 @@ class _Decoder(_TextTower):
     attn_pooler_heads: _Heads = 8
 
 
-class _Model(Settings):
+class _NetworkConfig(Settings):
     embed_dim: _Width
     vision_cfg: _ImageTower
     text_cfg: _TextTower
@@ -176,12 +176,12 @@ class _Model(Settings):
     nonscalar_logit_scale: bool = False
 
     @model_validator(mode="after")
-    def _check_kind(self) -> _Model:
+    def _check_kind(self) -> _NetworkConfig:
         is_coca = self.multimodal_cfg is not None
         if is_coca != (self.vision_cfg.output_tokens and self.text_cfg.output_tokens) or (
             self.vision_cfg.output_tokens != self.text_cfg.output_tokens
         ):
-            raise ValueError("output_tokens is for both towers of a network with multimodal_cfg, and for no other")
+            raise ValueError("output_tokens must be set for both towers if there is a multimodal_cfg, else for none")
         if is_coca and not self.custom_text:
             raise ValueError("multimodal_cfg needs custom_text")
         return self
@@ -192,7 +192,7 @@ _Spread = Annotated[float, Field(ge=1e-6, le=10)]
 
 
 class _PreprocessingConfig(Settings):
-    """The keys of open_clip's `PreprocessCfg`; the choices of resizing are checked where it is done."""
+    """The keys of open_clip's `PreprocessCfg`; `ClipPreprocessing` checks the resize mode and interpolation."""
 
     size: _Side | tuple[_Side, _Side] | tuple[_Side, _Side, _Side] | None = None
     mode: Literal["RGB"] = "RGB"
@@ -206,10 +206,10 @@ class _PreprocessingConfig(Settings):
 class ModelFile(Settings):
     """The content of an open_clip_config.json."""
 
-    model_cfg: _Model
+    model_cfg: _NetworkConfig
     preprocess_cfg: _PreprocessingConfig = _PreprocessingConfig()
     vocabulary: Any = None
-    """Ours: the words that the model knows, checked by `vocabulary_from`."""
+    """The words that the model knows, a key of momentseek; checked by `vocabulary_from`."""
 
 
 def read_architecture(path: Path, where: str) -> tuple[dict[str, Any], dict[str, Any], Any]:
@@ -217,24 +217,24 @@ def read_architecture(path: Path, where: str) -> tuple[dict[str, Any], dict[str,
 
     Args:
         path: The file.
-        where: What to call it in errors.
+        where: Name of the file in error messages.
 
     Returns:
-        Its model_cfg and its preprocess_cfg, with the keys that the file has, and the vocabulary that it declares.
+        The model_cfg and preprocess_cfg, with the keys that the file has, and the declared vocabulary.
 
     Raises:
-        FileNotFoundError: There is none.
-        ConfigError: It is not an architecture, or says what none may say.
+        FileNotFoundError: There is no such file.
+        ConfigError: The file is not an architecture, or has a key or value that is not accepted.
     """
     try:
-        data = parse_json(read_bytes(path, _MOST_BYTES, is_regular=True))
+        data = parse_json(read_bytes(path, _MAX_FILE_BYTES, is_regular=True))
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:
         raise ConfigError(f"{where}: cannot be read as JSON ({error})") from error
     config = data.get("model_cfg", data) if isinstance(data, dict) else {}
-    given: Mapping[str, Any] = config if isinstance(config, dict) else {}
-    missing = [key for key in ("embed_dim", "vision_cfg", "text_cfg") if key not in given]
+    fields: Mapping[str, Any] = config if isinstance(config, dict) else {}
+    missing = [key for key in ("embed_dim", "vision_cfg", "text_cfg") if key not in fields]
     if missing:
         raise ConfigError(
             f"{where}: not an open_clip architecture: {', '.join(missing)} missing at the top or under model_cfg"
@@ -242,17 +242,17 @@ def read_architecture(path: Path, where: str) -> tuple[dict[str, Any], dict[str,
     whole = data if "model_cfg" in data else {"model_cfg": data}
     valid = validate(ModelFile, whole, where).model_dump(mode="json", exclude_unset=True)
     model: dict[str, Any] = valid["model_cfg"]
-    # open_clip asks of these keys whether they are there.
-    for fields, key in (
+    # open_clip only tests whether these keys are present, so empty ones are removed.
+    for section, key in (
         (model, "multimodal_cfg"),
         (model["text_cfg"], "hf_tokenizer_name"),
         (model["text_cfg"], "hf_model_name"),
         (model["text_cfg"], "tokenizer_kwargs"),
         (model["vision_cfg"], "timm_model_name"),
     ):
-        if not fields.get(key):
-            fields.pop(key, None)
+        if not section.get(key):
+            section.pop(key, None)
     if "timm_model_name" in model["vision_cfg"]:
-        # The weights are the checkpoint's alone.
+        # All weights come from the checkpoint.
         model["vision_cfg"]["timm_model_pretrained"] = False
     return model, valid.get("preprocess_cfg", {}), valid.get("vocabulary")

@@ -14,37 +14,39 @@ __all__ = ["select_device", "select_precision"]
 Precision = Literal["fp32", "bf16", "fp16"]
 
 
-def select_device(wanted: str) -> torch.device:
-    """Select a device by name; "auto" is the first GPU, or the CPU where there is none.
+def select_device(setting: str) -> torch.device:
+    """Select a device by name; "auto" is the first GPU, or the CPU if there is none.
 
     Raises:
-        ConfigError: There is no such device here.
+        ConfigError: This machine has no such device.
     """
     import torch
 
-    if wanted == "auto":
+    if setting == "auto":
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     try:
-        device = torch.device(wanted)
+        device = torch.device(setting)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         cause = str(error).partition("\n")[0]
-        raise ConfigError(f"encoder.device: {wanted!r} cannot be used here ({cause}); auto and cpu can") from error
+        raise ConfigError(
+            f"encoder.device: {setting!r} cannot be used on this machine ({cause}); use auto or cpu"
+        ) from error
     return torch.device("cuda:0") if str(device) == "cuda" else device
 
 
-def select_precision(wanted: Literal["auto", "fp32", "bf16", "fp16"], device: torch.device) -> Precision:
-    """Select the number format; "auto" is bf16 where the hardware supports it, fp32 elsewhere.
+def select_precision(setting: Literal["auto", "fp32", "bf16", "fp16"], device: torch.device) -> Precision:
+    """Select the number format; "auto" is bf16 if the hardware supports it, else fp32.
 
     On a processor with AMX, bf16 is five times as fast as fp32; without AMX or AVX512-BF16 it is slower.
 
     Raises:
-        ConfigError: fp16 is wanted on a processor.
+        ConfigError: The setting is fp16 and the device is a processor.
     """
-    if wanted == "fp16" and device.type == "cpu":
+    if setting == "fp16" and device.type == "cpu":
         raise ConfigError("encoder.precision: fp16 needs a GPU; on a processor use auto, bf16 or fp32")
-    if wanted != "auto":
-        return wanted
+    if setting != "auto":
+        return setting
     return "bf16" if _multiplies_in_bf16(device) else "fp32"
 
 

@@ -1,4 +1,4 @@
-"""Faults of a GPU within one process: smaller batches after running out of memory, an error where it is broken."""
+"""Handling of GPU faults within one process: smaller batches when out of memory, an error if the device is unusable."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["RecoveringEncoder", "fault_of"]
 
 _log = logging.getLogger(__name__)
 
-# What torch says is a RuntimeError for most of these; after all but out of memory, CUDA is unusable in the process.
+# torch raises most of these as RuntimeError. After any of them except out of memory, CUDA is unusable in the process.
 _MEMORY = re.compile(
     r"(CUDA|HIP)( error:)? out of memory|CU(BLAS|DNN)_STATUS_ALLOC_FAILED|DefaultCPUAllocator: (can't|not enough)"
 )
@@ -28,45 +28,46 @@ _DEVICE = re.compile(r"(CUDA|HIP) error:|(cuda|CUDA) (driver )?error|CU(BLAS|DNN
 def fault_of(error: BaseException) -> Literal["memory", "device"] | None:
     """Classify an exception: "memory" for out of memory, "device" for an unusable device, else None.
 
-    An exception that was raised from another one is that one.
+    The causes of the exception (`__cause__`) are examined, too.
     """
-    seen: BaseException | None = error
-    while seen is not None:
-        found = _own_fault(seen)
+    cause: BaseException | None = error
+    while cause is not None:
+        found = _own_fault(cause)
         if found is not None:
             return found
-        seen = seen.__cause__
+        cause = cause.__cause__
     return None
 
 
 def _own_fault(error: BaseException) -> Literal["memory", "device"] | None:
     torch = sys.modules.get("torch")
-    said = str(error)
+    message = str(error)
     if isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError)):
         return "memory"
     if not isinstance(error, RuntimeError):
         return None
-    if _MEMORY.search(said):
+    if _MEMORY.search(message):
         return "memory"
     is_accelerator = torch is not None and isinstance(error, getattr(torch, "AcceleratorError", ()))
-    return "device" if is_accelerator or _DEVICE.search(said) else None
+    return "device" if is_accelerator or _DEVICE.search(message) else None
 
 
 class RecoveringEncoder:
-    """An `OpenEncoder` that shrinks its batches when out of memory and notes an unusable device.
+    """An `OpenEncoder` that shrinks its batches when out of memory and records when the device becomes unusable.
 
-    Once a batch had to be halved, later ones are as small from the start. What comes out is the same.
+    Once a batch had to be halved, later batches have that size from the start. Embeddings do not change.
 
     Args:
-        model: Does the work.
+        model: The model that computes the embeddings.
 
     Attributes:
-        fault: The error after which this process can encode no more: of the device, or no memory for a single image.
+        fault: The error after which this process can no longer encode: a device fault, or out of memory with a batch of
+            one image. None if there was none.
     """
 
     def __init__(self, model: OpenEncoder) -> None:
         self._model = model
-        self._most_images = sys.maxsize
+        self._max_images = sys.maxsize
         self.fault: Exception | None = None
 
     @property
@@ -76,45 +77,46 @@ class RecoveringEncoder:
 
     @property
     def device(self) -> str:
-        """Where it runs."""
+        """Device that the model runs on."""
         return self._model.device
 
     @property
     def precision(self) -> str:
-        """Number format it computes in."""
+        """Number format of the model."""
         return self._model.precision
 
     @property
     def logit_scale(self) -> float:
-        """By what the model was trained to multiply cosines."""
+        """Factor of cosines that the model was trained with."""
         return self._model.logit_scale
 
     @property
     def logit_bias(self) -> float | None:
-        """What a sigmoid-trained model adds to the scaled cosine; None for others."""
+        """Bias that a sigmoid-trained model adds to the scaled cosine; None for other models."""
         return self._model.logit_bias
 
     def encode_images(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Embed preprocessed images, in batches that fit the device's memory.
 
         Raises:
-            Exception: What the model raises; `fault` again once there is one.
+            Exception: Any exception of the model; after a fault, `fault` again.
         """
         if self.fault is not None:
             raise self.fault
         parts: list[npt.NDArray[np.float32]] = []
         first = 0
         while first < len(images) or not parts:
-            some = images[first : first + self._most_images]
-            vectors = self._vectors(some)
+            batch = images[first : first + self._max_images]
+            vectors = self._vectors(batch)
             if vectors is None:
-                self._most_images = (len(some) + 1) // 2
-                # Out of the handler: what it refers to could not be freed in there.
+                size = len(batch)
+                self._max_images = (size + 1) // 2
+                # Not in the exception handler, where the traceback would keep the tensors alive.
                 _free_memory()
-                _log.warning("too little memory for %d images at once; %d from now on", len(some), self._most_images)
+                _log.warning("out of memory with batches of %d images; using %d from now on", size, self._max_images)
                 continue
             parts.append(vectors)
-            first += len(some)
+            first += len(batch)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
@@ -122,11 +124,11 @@ class RecoveringEncoder:
         return self._model.encode_texts(texts)
 
     def unknown_words(self, text: str) -> tuple[str, ...]:
-        """The words of a text that the model does not know."""
+        """Return the words of a text that the model does not know."""
         return self._model.unknown_words(text)
 
     def _vectors(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32] | None:
-        """None where there is too little memory for so many."""
+        """Embed one batch; None if it must be made smaller because memory is short."""
         try:
             return self._model.encode_images(images)
         except Exception as error:

@@ -1,4 +1,4 @@
-"""Fusion of layers that a network needs for training only."""
+"""Fusion of layers that a network needs only for training."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ __all__ = ["fused"]
 def fused(network: Any) -> Any:
     """Merge the parallel branches of an image tower into single convolutions, in place.
 
-    MobileCLIP's towers are trained with several branches side by side (MobileOne, arXiv:2206.04040, section 3.2) whose
-    sum is one convolution, and their checkpoints hold the branches. Merged, they give the same embeddings up to
-    rounding, in less time. Other networks stay as they are.
+    MobileCLIP's towers are trained with parallel branches (MobileOne, arXiv:2206.04040, section 3.2) whose sum is
+    equivalent to one convolution, and their checkpoints contain the branches. The merged network is faster and gives
+    the same embeddings up to rounding. Other networks are not changed.
 
     Args:
         network: open_clip's model with its weights, in fp32.

@@ -1,4 +1,4 @@
-"""Loading of open_clip networks and tokenizers; broken files are refused with advice."""
+"""Loading of open_clip networks and tokenizers, with errors that state remedies for broken files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.errors import EncoderError
 
 __all__ = ["LOADING_ERRORS", "loaded_network", "loaded_tokenizer", "refusing_broken"]
 
-# What torch, safetensors and open_clip raise for a file that is cut short, of another kind or of another model.
+# Exceptions of torch, safetensors and open_clip for a file that is truncated, has another format or another model.
 LOADING_ERRORS = (
     ArithmeticError,
     AssertionError,
@@ -31,14 +31,14 @@ LOADING_ERRORS = (
 
 
 def loaded_network(settings: Encoding, architecture: Architecture) -> Any:
-    """Load a network with its weights in fp32 on the CPU; half-precision files are widened.
+    """Load a network with its weights in fp32 on the CPU; half-precision weights are converted.
 
     Raises:
-        WeightsUnavailableError: The weights are out of reach, broken, or another model's.
+        WeightsUnavailableError: The weights are unavailable, broken, or those of another model.
     """
     import open_clip
 
-    # Absolute, since open_clip takes a name that is one of its tags for that tag.
+    # Absolute, because open_clip would take a relative path equal to one of its tags for the tag.
     path = weights_file(settings).absolute()
     options = {"force_quick_gelu": True} if architecture.quick_gelu else {}
     with refusing_broken(settings, path):
@@ -52,18 +52,18 @@ def loaded_network(settings: Encoding, architecture: Architecture) -> Any:
 
 @contextmanager
 def refusing_broken(settings: Encoding, path: Path) -> Iterator[None]:
-    """Turn the errors that a broken weights file raises into WeightsUnavailableError."""
+    """Convert the errors of a broken weights file to WeightsUnavailableError."""
     from safetensors import SafetensorError
 
     try:
         yield
     except (pickle.UnpicklingError, EOFError) as error:
-        # torch's own text advises to load it unsafely; that would run whatever code the file holds.
-        raise unavailable(settings, f"{str(path)!r} is not a file of tensors alone, or is broken") from error
+        # torch's own message is not shown: it advises unsafe loading, which would run code in the file.
+        raise unavailable(settings, f"{str(path)!r} contains more than tensors, or is broken") from error
     except (*LOADING_ERRORS, SafetensorError) as error:
         cause = " ".join(str(error).split())
         cause = cause if len(cause) <= 400 else f"{cause[:400]}..."
-        problem = f"{str(path)!r} is broken or of another model ({type(error).__name__}: {cause})"
+        problem = f"{str(path)!r} is broken or belongs to another model ({type(error).__name__}: {cause})"
         raise unavailable(settings, problem) from error
 
 
@@ -71,7 +71,7 @@ def loaded_tokenizer(settings: Encoding, architecture: Architecture) -> Any:
     """Load a model's tokenizer.
 
     Raises:
-        EncoderError: A package that it needs is not installed, or its files cannot be had.
+        EncoderError: A package that the tokenizer needs is not installed, or its files are unavailable.
     """
     import open_clip
 
@@ -83,11 +83,11 @@ def loaded_tokenizer(settings: Encoding, architecture: Architecture) -> Any:
         ) from error
     except (OSError, RuntimeError, ValueError) as error:
         raise EncoderError(
-            f"{name_of(settings)}: its tokenizer cannot be loaded ({' '.join(str(error).split())}); where there is no"
-            " network, fill a cache elsewhere and set encoder.cache_dir"
+            f"{name_of(settings)}: its tokenizer cannot be loaded ({' '.join(str(error).split())}); without a network"
+            " connection, fill a cache on another machine, copy it here and set encoder.cache_dir"
         ) from error
     if hasattr(tokenizer, "tokenizer"):
-        # Those of Hugging Face. All of open_clip's models were trained with the padding on the right; transformers 5
-        # puts that of Gemma, which SigLIP 2 uses, on the left where the model's files do not say.
+        # A Hugging Face tokenizer. All of open_clip's models were trained with padding on the right, but transformers 5
+        # pads Gemma's tokens (SigLIP 2) on the left unless the model's files state the side.
         tokenizer.tokenizer.padding_side = "right"
     return tokenizer

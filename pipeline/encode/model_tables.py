@@ -1,7 +1,7 @@
-"""open_clip's tables of networks and published weights, read without torch.
+"""open_clip's tables of networks and published weights, read without importing torch.
 
-Importing open_clip imports torch and torchvision, which takes some five seconds of processor time. A command that only
-looks up a name has no other use for them.
+Importing open_clip imports torch and torchvision, which takes about five seconds of processor time. Commands that only
+look up a name need neither.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ __all__ = ["ModelTables", "model_tables"]
 _NEEDED = ("get_model_config", "list_models", "get_pretrained_cfg", "list_pretrained_tags_by_model")
 _REQUIRED_KEYS = frozenset({"embed_dim", "vision_cfg", "text_cfg"})
 _PACKAGE = "open_clip"
-# What `pretrained.py` imports to read weights; it goes on without where it is missing.
+# `pretrained.py` imports this to read weights, and works without it.
 _TORCH = "safetensors.torch"
 
 
 class ModelTables(Protocol):
-    """The functions of open_clip that look up names."""
+    """Functions of open_clip that look up names."""
 
     def get_model_config(self, model_name: str) -> dict[str, Any] | None:
-        """The configuration of a network; None for an unknown name."""
+        """Return the configuration of a network; None for an unknown name."""
 
     def list_models(self) -> list[str]:
-        """The names of all networks."""
+        """Return the names of all networks."""
 
     def get_pretrained_cfg(self, model: str, tag: str) -> dict[str, Any]:
-        """Where published weights are and how they want pictures prepared; empty where there are none."""
+        """Return the location and preprocessing of published weights; empty if there are none."""
 
     def list_pretrained_tags_by_model(self, model: str) -> list[str]:
-        """The tags of a network's published weights."""
+        """Return the tags of a network's published weights."""
 
 
 def model_tables() -> ModelTables:
-    """Return open_clip itself where it is imported, else its tables alone."""
+    """Return open_clip itself if it is already imported, else only its tables."""
     loaded: Any = sys.modules.get(_PACKAGE)
     if loaded is not None and all(hasattr(loaded, name) for name in _NEEDED):
         tables: ModelTables = loaded
@@ -85,7 +85,7 @@ def _folder() -> Path:
 
 
 def _module_without_torch(folder: Path) -> types.ModuleType:
-    """Run open_clip's `pretrained.py` under a package name of its own, so that open_clip itself stays unloaded."""
+    """Run open_clip's `pretrained.py` under another package name, so that open_clip itself is not imported."""
     package = types.ModuleType(f"{__name__}.{_PACKAGE}")
     package.__path__ = [str(folder)]
     sys.modules[package.__name__] = package

@@ -28,31 +28,32 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenClipEncoder", "OpenClipModel"]
 
-# Eight mebibytes, of 512 numbers each.
-_MOST_KNOWN_TEXTS = 4096
+# Size of the cache of text embeddings: 8 MiB at 512 dimensions.
+_MAX_CACHED_TEXTS = 4096
 
 
 @dataclass(frozen=True)
 class OpenClipEncoder:
-    """An encoder of open_clip's models: by name and tag, from a checkpoint, or with an architecture of your own.
+    """An encoder for open_clip models, given by name and tag, by a checkpoint, or by an architecture file.
 
-    Holds its settings only, so it is cheap to make and to pickle; torch is imported by `open`, and by `find_weights`
-    for weights that are not .safetensors.
+    It contains only its settings, so it is cheap to construct and pickle. torch is imported by `open`, and by
+    `find_weights` if the weights are not .safetensors.
     """
 
     settings: Encoding
 
     def __getstate__(self) -> dict[str, Encoding]:
-        # A worker has another working directory, and of the project it may have this package alone.
-        places = {name: getattr(self.settings, name) for name in ("checkpoint", "architecture", "cache_dir")}
-        absolute = {name: str(resolved(path).absolute()) for name, path in places.items() if path is not None}
+        # A worker may have another working directory, and only this package of the project.
+        paths = {name: getattr(self.settings, name) for name in ("checkpoint", "architecture", "cache_dir")}
+        absolute = {name: str(resolved(path).absolute()) for name, path in paths.items() if path is not None}
         return {"settings": self.settings.model_copy(update=absolute)}
 
     @property
     def fingerprint(self) -> str:
         """Identity of the embedding space: model and tag, and the content of checkpoint and architecture file.
 
-        Device, precision, prompts and batch size are left out: they change no embedding beyond rounding, or no image's.
+        Device, precision and batch size are not included, since they change embeddings only by rounding; nor are
+        prompts, which do not affect images.
 
         Raises:
             WeightsUnavailableError: The checkpoint or the architecture file cannot be read.
@@ -69,23 +70,23 @@ class OpenClipEncoder:
 
     @property
     def description(self) -> str:
-        """The model for people, as "ViT-B-32 (laion2b_s34b_b79k)"."""
+        """Readable name of the model, as "ViT-B-32 (laion2b_s34b_b79k)"."""
         return name_of(self.settings)
 
     def preprocessing(self) -> ClipPreprocessing:
-        """The model's preprocessing, picklable, made without its weights.
+        """Make the model's preprocessing, which can be pickled; the weights are not needed.
 
         Raises:
-            ConfigError: open_clip knows no such model or tag, or the architecture file cannot be used.
+            ConfigError: open_clip has no such model or tag, or the architecture file cannot be used.
         """
         return architecture_of(self.settings).preprocessing
 
     def find_weights(self) -> None:
-        """Find the weights, download them if they are missing, and check the file; they are not loaded.
+        """Find the weights, download them if necessary, and check the file, without loading it.
 
         Raises:
-            ConfigError: open_clip knows no such model or tag, or the architecture file cannot be used.
-            WeightsUnavailableError: They are out of reach, or the file holds none.
+            ConfigError: open_clip has no such model or tag, or the architecture file cannot be used.
+            WeightsUnavailableError: The weights are unavailable, or the file is not a weights file.
         """
         architecture_of(self.settings)
         path = weights_file(self.settings).absolute()
@@ -96,9 +97,9 @@ class OpenClipEncoder:
         """Load the weights.
 
         Raises:
-            ConfigError: open_clip knows no such model or tag, or there is no such device here.
-            WeightsUnavailableError: The weights are out of reach, broken, or another model's.
-            EncoderError: The tokenizer cannot be made, or a package that the model needs is not installed.
+            ConfigError: open_clip has no such model or tag, or this machine has no such device.
+            WeightsUnavailableError: The weights are unavailable, broken, or those of another model.
+            EncoderError: The tokenizer cannot be loaded, or a package that the model needs is not installed.
         """
         import torch
 
@@ -116,10 +117,10 @@ class OpenClipEncoder:
 
 
 class OpenClipModel:
-    """A model whose weights are loaded; made by `OpenClipEncoder.open`.
+    """A model with loaded weights; made by `OpenClipEncoder.open`.
 
-    The image tower computes in the chosen precision, weights and input cast to it; the text tower in fp32, since texts
-    are few. Embeddings are normalised in fp32.
+    The image tower, with its weights and input, uses the selected precision; the text tower uses fp32, since there are
+    few texts. Embeddings are normalised in fp32.
     """
 
     def __init__(
@@ -144,9 +145,9 @@ class OpenClipModel:
         self._batch_size = settings.batch_size
         tokenizer = loaded_tokenizer(settings, architecture)
         self._texts = PromptedTexts(settings, tokenizer, int(network.context_length), architecture.vocabulary)
-        self._known_texts: dict[str, npt.NDArray[np.float32]] = {}
+        self._text_cache: dict[str, npt.NDArray[np.float32]] = {}
         self._logit_scale = float(network.logit_scale.exp())
-        # Only models that are trained with a sigmoid have one. Where a checkpoint lacks it, open_clip fills in 0.
+        # Only models trained with a sigmoid have a bias. If a checkpoint lacks it, open_clip sets it to 0.
         bias = getattr(network, "logit_bias", None)
         self._logit_bias = None if bias is None else float(bias) or None
         try:
@@ -165,7 +166,7 @@ class OpenClipModel:
 
     @property
     def device(self) -> str:
-        """Where it runs, as "cpu" or "cuda:0"."""
+        """Device that the model runs on, as "cpu" or "cuda:0"."""
         return str(self._device)
 
     @property
@@ -203,37 +204,37 @@ class OpenClipModel:
         if not len(images):
             return np.empty((0, self.dimension), np.float32)
         firsts = range(0, len(images), self._batch_size)
-        # A GPU is asked for its results once, so that it has the next batch at hand when it is done with one.
+        # Results are fetched once, after all batches were queued, so that the GPU does not wait between batches.
         features = [self._image_features(images[first : first + self._batch_size]) for first in firsts]
         return _normalised(torch.cat(features), [f"image {row}" for row in range(len(images))])
 
     def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Embed texts: prompts applied, averaged and normalised; recent texts are cached.
+        """Embed texts: the embeddings of a text's prompts are averaged and normalised; recent texts are cached.
 
         Returns:
-            float32 (N, D), each row of unit length, a row a text.
+            float32 (N, D), one row of unit length per text.
 
         Raises:
-            TextTooLongError: A text does not fit the context and the configuration says to refuse it.
+            TextTooLongError: A text exceeds the context, and `long_text` is "refuse".
             EncoderError: A text's embedding is not finite or is zero.
         """
         if not texts:
             return np.empty((0, self.dimension), np.float32)
-        known = {text: vector for text in texts if (vector := self._known_texts.get(text)) is not None}
-        new = [text for text in dict.fromkeys(texts) if text not in known]
-        if new:
-            known |= zip(new, self._embedded(new), strict=True)
-            if len(self._known_texts) > _MOST_KNOWN_TEXTS:
-                self._known_texts = {}
-            self._known_texts |= known
-        return np.stack([known[text] for text in texts])
+        vectors = {text: vector for text in texts if (vector := self._text_cache.get(text)) is not None}
+        missing = [text for text in dict.fromkeys(texts) if text not in vectors]
+        if missing:
+            vectors |= zip(missing, self._embedded(missing), strict=True)
+            if len(self._text_cache) > _MAX_CACHED_TEXTS:
+                self._text_cache = {}
+            self._text_cache |= vectors
+        return np.stack([vectors[text] for text in texts])
 
     def too_long(self, texts: Sequence[str]) -> tuple[str, ...]:
-        """Return the texts that do not fit the context; they are refused, or truncated if so configured."""
+        """Return the texts that exceed the context; `encode_texts` rejects or truncates them, as `long_text` states."""
         return self._texts.too_long(texts)
 
     def unknown_words(self, text: str) -> tuple[str, ...]:
-        """Return the words of a text outside the vocabulary that the architecture file declares, as written."""
+        """Return the words of a text, as written, that are not in the vocabulary declared by the architecture file."""
         return self._texts.unknown_words(text)
 
     def _embedded(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
@@ -242,16 +243,16 @@ class OpenClipModel:
         tokens = torch.cat([self._texts.tokens(text) for text in texts])
         parts = [tokens[first : first + self._batch_size] for first in range(0, len(tokens), self._batch_size)]
         features = torch.cat([self._text_features(part).float() for part in parts])
-        of_prompts = len(tokens) // len(texts)
+        prompt_count = len(tokens) // len(texts)
         names = [f"text {text!r}" for text in texts]
-        prompted = _normalised(features, [name for name in names for _ in range(of_prompts)])
-        averages = prompted.reshape(len(texts), of_prompts, self.dimension).mean(axis=1)
+        prompted = _normalised(features, [name for name in names for _ in range(prompt_count)])
+        averages = prompted.reshape(len(texts), prompt_count, self.dimension).mean(axis=1)
         return _normalised(torch.from_numpy(averages), names)
 
     def _image_features(self, images: npt.NDArray[np.uint8]) -> torch.Tensor:
         import torch
 
-        # torch refuses to share memory that is read-only, so the batch is copied.
+        # torch cannot share read-only memory, so the batch is copied.
         batch = torch.from_numpy(np.array(images))
         if self._device.type == "cuda":
             batch = batch.pin_memory()
@@ -270,7 +271,7 @@ class OpenClipModel:
 
 
 def _normalised(features: torch.Tensor, names: Sequence[str]) -> npt.NDArray[np.float32]:
-    """Rows of unit length on the CPU; refuses a row without a direction, by its name."""
+    """Normalise rows and move them to the CPU; a row that is zero or not finite raises an error with its name."""
     import torch
 
     features = features.float()
@@ -279,8 +280,8 @@ def _normalised(features: torch.Tensor, names: Sequence[str]) -> npt.NDArray[np.
     if bool(bad.any()):
         row = int(bad.nonzero()[0])
         raise EncoderError(
-            f"{names[row]}: the model's embedding has the length {float(lengths[row])}, so no direction; the weights"
-            " are broken, or too big for this precision: try encoder.precision=fp32"
+            f"{names[row]}: the model's embedding has length {float(lengths[row])}, so it cannot be normalised; the"
+            " weights are broken, or too large for this precision: try encoder.precision=fp32"
         )
     vectors: npt.NDArray[np.float32] = (features / lengths).cpu().numpy()
     return vectors

@@ -1,4 +1,4 @@
-"""Encoders from other packages, and checks of them."""
+"""Encoders from other packages, and their validation."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def encoder_faults(encoder: Encoder) -> Iterator[str]:
     """Check an encoder without its weights.
 
     Yields:
-        What is wrong with it, in a sentence each.
+        A description of each fault.
     """
     missing = missing_members(encoder, _MEMBERS)
     if missing:
@@ -71,12 +71,12 @@ ENCODERS = Seam(
 
 
 class PluginEncoder(Plugin):
-    """An `Encoder` from another package; its settings stand beside `class`."""
+    """An `Encoder` from another package; its settings are given beside `class`."""
 
     seam: ClassVar[Seam] = ENCODERS
 
     class_name: str = Field(alias="class", json_schema_extra={"not": {"const": "open_clip"}})
-    """Its import path, as "my_package:MyEncoder", or the name of an entry point."""
+    """Import path of the class, as "my_package:MyEncoder", or name of an entry point."""
 
     @property
     def reference(self) -> str:
@@ -99,10 +99,10 @@ class PluginEncoder(Plugin):
         return preprocessing
 
     def open(self) -> OpenEncoder:
-        """Load the weights, and check the model with one black picture.
+        """Load the weights, and check the model with one black image.
 
         Raises:
-            EncoderError: The model lacks members, or what it returns are no embeddings.
+            EncoderError: The model lacks members, or returns invalid embeddings.
         """
         model: OpenEncoder = self.loaded().open()
         faults = list(_open_faults(model, self.preprocessing()))
@@ -135,4 +135,4 @@ def _kind(value: object) -> str:
 EncoderSettings = Annotated[
     Annotated[Encoding, Tag("open_clip")] | Annotated[PluginEncoder, Tag(PLUGIN_TAG)], Discriminator(_kind)
 ]
-"""open_clip's models, or an encoder of another package, told apart by `class`."""
+"""Settings of open_clip's models or of an encoder from another package, distinguished by `class`."""

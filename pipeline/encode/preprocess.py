@@ -1,4 +1,4 @@
-"""CLIP preprocessing: resize and crop frames to the image tower's input."""
+"""CLIP preprocessing: resizes and crops frames to the image tower's input."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Picture = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, kw_only=True)
 class ClipPreprocessing:
-    """open_clip's inference transform (open_clip/transform.py, `image_transform`) up to its normalisation.
+    """open_clip's inference transform (open_clip/transform.py, `image_transform`) without the normalisation.
 
-    Bicubic resizing is left to the frame's own scaler, which is spared the conversion of all pixels to RGB; bilinear
-    resizing takes the longer way, by a full-size RGB picture and PIL, since that scaler is bicubic.
+    The frame's own scaler does bicubic resizing, which avoids converting all pixels to RGB first. Bilinear resizing
+    converts the whole frame to RGB and uses PIL, which is slower.
 
     Attributes:
-        image_height: Pixels down of the tower's input.
-        image_width: Pixels across of the tower's input.
-        resize_mode: "shortest" fills the input and cuts off what juts out, centred; "longest" fits in it and pads,
-            centred; "squash" ignores the aspect ratio.
+        image_height: Height of the tower's input in pixels.
+        image_width: Width of the tower's input in pixels.
+        resize_mode: "shortest" fills the input and crops the rest, centred; "longest" fits the frame into the input and
+            pads it, centred; "squash" ignores the aspect ratio.
         interpolation: The resampling filter that the model was trained with.
         fill_color: Grey level of the padding, 0 to 255.
     """
@@ -69,9 +69,9 @@ class ClipPreprocessing:
         return max(1, round(width / ratio)), max(1, round(height / ratio))
 
     def _scaled(self, frame: Frame, width: int, height: int) -> Picture:
-        # open_clip ignores the interpolation for an oblong input that is filled: its transform is bicubic there.
-        oblong = self.image_height != self.image_width
-        if self.interpolation == "bicubic" or (self.resize_mode == "shortest" and oblong):
+        # open_clip ignores the interpolation if the input is not square and the mode is "shortest": it uses bicubic.
+        is_square = self.image_height == self.image_width
+        if self.interpolation == "bicubic" or (self.resize_mode == "shortest" and not is_square):
             return frame.rgb(width, height)
         from PIL import Image
 
@@ -80,7 +80,7 @@ class ClipPreprocessing:
 
 
 def _centred(picture: Picture, height: int, width: int, fill: int) -> Picture:
-    """Pad and crop to a size about the middle, halves rounded as open_clip's `center_crop_or_pad` does."""
+    """Pad and crop a picture around its centre; halves are rounded as in open_clip's `center_crop_or_pad`."""
     down, across = max(0, height - picture.shape[0]), max(0, width - picture.shape[1])
     if down or across:
         borders = ((down // 2, (down + 1) // 2), (across // 2, (across + 1) // 2), (0, 0))

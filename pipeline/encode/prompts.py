@@ -1,4 +1,4 @@
-"""Prompts and tokens of texts, and the limit that a model's context sets."""
+"""Prompts and tokens of texts, and the limit of a model's context length."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 class PromptedTexts:
-    """Applies the prompts, a declared vocabulary and the limit on length, with a model's own tokenizer."""
+    """Applies prompts and a declared vocabulary to texts, tokenizes them, and enforces the context length."""
 
     def __init__(
         self, settings: Encoding, tokenizer: Any, context_length: int, vocabulary: Vocabulary | None = None
@@ -30,29 +30,32 @@ class PromptedTexts:
         """Tokenize a text in all its prompts.
 
         Returns:
-            torch int64 (P, context_length), a row a prompt.
+            torch int64 (P, context_length), one row per prompt.
 
         Raises:
-            TextTooLongError: It does not fit the context and is not to be truncated.
+            TextTooLongError: The text exceeds the context, and `long_text` is "refuse".
         """
         prompted = self._prompted(text)
         longest = max(prompted, key=self._token_count)
         if (count := self._token_count(longest)) > self._context_length:
             shown = longest if len(longest) <= 80 else f"{longest[:77]}..."
-            problem = f"{shown!r} has {count} tokens and the context of {self._settings.model} {self._context_length}"
+            problem = (
+                f"{shown!r} has {count} tokens, but the context of {self._settings.model} has only"
+                f" {self._context_length}"
+            )
             if self._settings.long_text == "refuse":
                 raise TextTooLongError(
-                    f"{problem}; shorten it, or set encoder.long_text to truncate and lose the end of it"
+                    f"{problem}; shorten it, or set encoder.long_text to truncate, which cuts it off"
                 )
-            _log.warning("%s; its end is left out (encoder.long_text is truncate)", problem)
+            _log.warning("%s; its end was cut off (encoder.long_text is truncate)", problem)
         return self._tokenizer(prompted, context_length=self._context_length)
 
     def too_long(self, texts: Sequence[str]) -> tuple[str, ...]:
-        """Return the texts that do not fit the context in some prompt."""
+        """Return the texts that exceed the context with any of the prompts."""
         return tuple(text for text in texts if max(map(self._token_count, self._prompted(text))) > self._context_length)
 
     def unknown_words(self, text: str) -> tuple[str, ...]:
-        """Return the words of a text outside the model's vocabulary; none where it declares no vocabulary."""
+        """Return the words of a text that are not in the declared vocabulary; empty if none is declared."""
         return () if self._vocabulary is None else self._vocabulary.unknown_words(text)
 
     def _prompted(self, text: str) -> list[str]:
@@ -60,10 +63,10 @@ class PromptedTexts:
         return prompted if self._vocabulary is None else list(map(self._vocabulary.known_text, prompted))
 
     def _token_count(self, text: str) -> int:
-        """Tokens of a whole text, with those that mark its beginning and end."""
+        """Count the tokens of a text, including its start and end tokens."""
         if hasattr(self._tokenizer, "encode"):
             return len(self._tokenizer.encode(text)) + 2
-        # Tokenizers of Hugging Face: open_clip's wrapper cleans the text, and in "clips" mode adds a class token.
+        # A Hugging Face tokenizer: open_clip's wrapper cleans the text, and in "clips" mode adds a class token.
         clean = getattr(self._tokenizer, "clean_fn", str)
         extra = 1 if getattr(self._tokenizer, "tokenizer_mode", "") == "clips" else 0
         return len(self._tokenizer.tokenizer(clean(text)).input_ids) + extra

@@ -14,22 +14,22 @@ __all__ = ["Encoder", "OpenEncoder", "Preprocessing"]
 
 
 class Preprocessing(Protocol):
-    """Prepares a frame for a model's image tower; the model itself normalises the pixels, on its device."""
+    """Prepares a frame for a model's image tower; the model itself normalises the pixels on its device."""
 
     @property
     def image_height(self) -> int:
-        """Pixels down of the tower's input."""
+        """Height of the tower's input in pixels."""
 
     @property
     def image_width(self) -> int:
-        """Pixels across of the tower's input."""
+        """Width of the tower's input in pixels."""
 
     def __call__(self, frame: Frame) -> npt.NDArray[np.uint8]:
         """Resize and crop as the model's own transform does: uint8 (image_height, image_width, 3) RGB."""
 
 
 class OpenEncoder(Protocol):
-    """A model whose weights are loaded."""
+    """A model with loaded weights."""
 
     @property
     def dimension(self) -> int:
@@ -37,11 +37,11 @@ class OpenEncoder(Protocol):
 
     @property
     def device(self) -> str:
-        """Where it runs, as "cpu" or "cuda:0"."""
+        """Device that the model runs on, as "cpu" or "cuda:0"."""
 
     @property
     def precision(self) -> str:
-        """Number format it computes in: "fp32", "bf16" or "fp16"."""
+        """Number format of the model: "fp32", "bf16" or "fp16"."""
 
     @property
     def logit_scale(self) -> float:
@@ -51,18 +51,18 @@ class OpenEncoder(Protocol):
     def logit_bias(self) -> float | None:
         """Bias that a sigmoid-trained model (SigLIP, arXiv:2303.15343) adds to the scaled cosine.
 
-        The sum is the log-odds that text and picture belong together. None for a model that was trained with a softmax
-        (CLIP, arXiv:2103.00020): its cosines compare pictures and say nothing by themselves.
+        The sum is the log-odds that text and picture belong together. None for a model trained with a softmax (CLIP,
+        arXiv:2103.00020), whose cosines are only meaningful in comparison with each other.
         """
 
     def encode_images(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Embed preprocessed images: uint8 (N, H, W, 3) RGB in, float32 (N, D) of unit length out."""
+        """Embed preprocessed images, uint8 (N, H, W, 3) RGB, as float32 (N, D) with rows of unit length."""
 
     def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Embed texts, prompts applied and averaged: float32 (N, D) of unit length, a row a text.
+        """Embed texts as float32 (N, D), one row of unit length per text; prompts are applied and averaged.
 
         Raises:
-            TextTooLongError: A text does not fit the context and the configuration says to refuse it.
+            TextTooLongError: A text exceeds the context, and the configuration is to reject it.
         """
 
     def unknown_words(self, text: str) -> tuple[str, ...]:
@@ -70,22 +70,22 @@ class OpenEncoder(Protocol):
 
 
 class Encoder(Protocol):
-    """A configured model: cheap to construct and to pickle; nothing is loaded before `open`."""
+    """A configured model: cheap to construct and pickle; nothing is loaded before `open`."""
 
     @property
     def fingerprint(self) -> str:
-        """Identity of the embedding space: model and weights; two encoders with the same one are comparable."""
+        """Identity of the embedding space: embeddings of two encoders with the same fingerprint can be compared."""
 
     @property
     def description(self) -> str:
-        """The model for people, as "ViT-B-32 (laion2b_s34b_b79k)"."""
+        """Readable name of the model, as "ViT-B-32 (laion2b_s34b_b79k)"."""
 
     def preprocessing(self) -> Preprocessing:
-        """The model's preprocessing, picklable, made without its weights."""
+        """Make the model's preprocessing, which can be pickled; the weights are not needed."""
 
     def open(self) -> OpenEncoder:
         """Load the weights.
 
         Raises:
-            WeightsUnavailableError: They are out of reach or broken; the message names the ways out.
+            WeightsUnavailableError: The weights are unavailable or broken; the message states remedies.
         """

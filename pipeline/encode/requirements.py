@@ -14,9 +14,9 @@ _FROM_TRANSFORMERS = ("hf_tokenizer_name", "hf_model_name")
 
 
 def check_packages(settings: Encoding, network: str) -> None:
-    """Refuse a model whose tokenizer or text tower comes from a package that is not installed.
+    """Reject a model whose tokenizer or text tower needs a package that is not installed.
 
-    open_clip finds that out after the weights are downloaded and loaded.
+    open_clip itself would notice this only after the weights are downloaded and loaded.
 
     Args:
         settings: The encoder's settings, for the message.
@@ -38,5 +38,5 @@ def check_packages(settings: Encoding, network: str) -> None:
 def _is_installed(package: str) -> bool:
     try:
         return find_spec(package) is not None
-    except ValueError:  # something has put None or a module without a specification in its place
+    except ValueError:  # sys.modules has None or a module without a specification under this name
         return False

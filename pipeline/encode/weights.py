@@ -1,4 +1,4 @@
-"""Locating and downloading of a model's weights, with advice when they are missing."""
+"""Locating and downloading of a model's weights, with remedies if they are missing."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from pipeline.errors import WeightsUnavailableError
 __all__ = ["name_of", "unavailable", "weights_file", "weights_within_reach"]
 
 _PROBE_SECONDS = 5.0
-# open_clip's `HF_SAFE_WEIGHTS_NAME` and `HF_WEIGHTS_NAME`: the files of a repository whose table names none.
-_UNNAMED_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+# open_clip's `HF_SAFE_WEIGHTS_NAME` and `HF_WEIGHTS_NAME`: used for repositories whose file its table does not name.
+_DEFAULT_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 
 def weights_file(settings: Encoding) -> Path:
     """Return the weights file: the checkpoint, or the cached file of the tag, downloaded if missing.
 
-    A hub that cannot be reached is found out by one request of at most 5 s; open_clip alone would try for 46 s.
+    An unreachable hub is detected with one request of at most 5 s; open_clip itself would retry for 46 s.
 
     Raises:
-        WeightsUnavailableError: They are out of reach.
+        WeightsUnavailableError: The weights are unavailable.
     """
     if settings.checkpoint is not None:
         path = resolved(settings.checkpoint)
@@ -39,17 +39,17 @@ def weights_file(settings: Encoding) -> Path:
 
 
 def weights_within_reach(settings: Encoding) -> str:
-    """Describe where the weights are, or that they can be downloaded; downloads nothing.
+    """Describe where the weights are, or that they can be downloaded, without downloading them.
 
     Raises:
-        WeightsUnavailableError: They are out of reach.
+        WeightsUnavailableError: The weights are unavailable.
     """
     found = weights_file(settings) if settings.checkpoint is not None else _cached(settings)
     if found is not None:
         return str(found)
     problem = _network_problem()
     if problem is not None:
-        raise unavailable(settings, f"no cache here holds them, and they cannot be downloaded: {problem}")
+        raise unavailable(settings, f"they are not in the cache and cannot be downloaded: {problem}")
     return "not here yet; downloaded when they are first used"
 
 
@@ -60,11 +60,11 @@ def name_of(settings: Encoding) -> str:
 
 
 def unavailable(settings: Encoding, problem: str) -> WeightsUnavailableError:
-    """Make the error for unavailable weights, which names the three remedies."""
+    """Make the error for unavailable weights, with three remedies."""
     return WeightsUnavailableError(
         f"the weights of {name_of(settings)} cannot be used: {problem}\n"
-        "Ways out:\n"
-        f"  1. fill a cache where there is a network{_download_command(settings)}, bring the folder here and set"
+        "Remedies:\n"
+        f"  1. fill a cache on a machine with a network{_download_command(settings)}, copy the folder here and set"
         " encoder.cache_dir to it;\n"
         "  2. set encoder.checkpoint to a local file (.safetensors or .pt) of these weights;\n"
         "  3. try the small demo model that comes with momentseek: --config demo (it knows its sample videos only)."
@@ -76,7 +76,7 @@ def _download_command(settings: Encoding) -> str:
     return f" (hf download {repository} --cache-dir FOLDER)" if repository else ""
 
 
-def _hub_place(settings: Encoding) -> dict[str, Any]:
+def _hub_entry(settings: Encoding) -> dict[str, Any]:
     return model_tables().get_pretrained_cfg(settings.model, settings.pretrained or "")
 
 
@@ -86,7 +86,7 @@ def _downloaded(settings: Encoding) -> Path:
         return cached
     problem = _network_problem()
     if problem is not None:
-        raise unavailable(settings, f"no cache here holds them, and they cannot be downloaded: {problem}")
+        raise unavailable(settings, f"they are not in the cache and cannot be downloaded: {problem}")
     repository, names = _hub_files(settings)
     if not repository:
         raise unavailable(settings, "open_clip names no repository of the model hub for them")
@@ -94,9 +94,9 @@ def _downloaded(settings: Encoding) -> Path:
 
 
 def _from_hub(settings: Encoding, repository: str, names: Sequence[str]) -> Path:
-    """Download the first of these files that the repository has; what an earlier try has left is gone on with.
+    """Download the first of these files that the repository has; an interrupted download is continued.
 
-    open_clip's own download takes any failure of the first file for its absence, and then reports the second one.
+    open_clip's own download treats every failure of the first file as its absence, and then reports the second file.
     """
     from huggingface_hub import constants, hf_hub_download
     from huggingface_hub.errors import GatedRepoError, RemoteEntryNotFoundError, RepositoryNotFoundError
@@ -114,7 +114,7 @@ def _from_hub(settings: Encoding, repository: str, names: Sequence[str]) -> Path
         except RepositoryNotFoundError as error:
             problem = f"{constants.ENDPOINT} has no repository {repository!r}, or not for you (hf auth login)"
             raise unavailable(settings, problem) from error
-        except Exception as error:  # the client raises what its HTTP and storage libraries do
+        except Exception as error:  # the client passes on any exception of its HTTP and storage libraries
             cause = " ".join(str(error).split()) or type(error).__name__
             raise unavailable(settings, f"the download of {repository}/{name} failed: {cause}") from error
     raise unavailable(settings, f"{constants.ENDPOINT}/{repository} has no file {' or '.join(names)}")
@@ -132,16 +132,16 @@ def _cached(settings: Encoding) -> Path | None:
 
 
 def _hub_files(settings: Encoding) -> tuple[str, tuple[str, ...]]:
-    """The repository of the weights, empty where there is none, and the names that they may have there, best first."""
-    repository, name = os.path.split(_hub_place(settings).get("hf_hub", ""))
+    """Return the repository of the weights ("" if there is none) and their possible file names, best first."""
+    repository, name = os.path.split(_hub_entry(settings).get("hf_hub", ""))
     if not name:
-        return repository, _UNNAMED_FILES
+        return repository, _DEFAULT_FILES
     converted = Path(name).with_suffix(".safetensors").name
     return repository, (converted, name) if name.endswith((".bin", ".pth")) else (name,)
 
 
 def _network_problem() -> str | None:
-    """Why the model hub is out of reach; None where it answers, with whatever."""
+    """Explain why the model hub cannot be reached; None if it responds in any way."""
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
@@ -153,7 +153,7 @@ def _network_problem() -> str | None:
     except urllib.error.HTTPError:
         return None
     except urllib.error.URLError as error:
-        # A certificate that only urllib distrusts is left to the hub's own client.
+        # Other errors, such as a certificate that only urllib rejects, are left to the hub's own client.
         if isinstance(error.reason, socket.gaierror | TimeoutError | ConnectionError):
             return f"{constants.ENDPOINT} cannot be reached ({error.reason})"
         return None

@@ -29,16 +29,16 @@ def open_index(settings: Indexing, *, folder: Path | None, owner: Owner, dimensi
     """Open the index that the settings name.
 
     Args:
-        settings: Which, and where.
-        folder: For Milvus Lite where `settings.uri` is None.
-        owner: Whose it is.
-        dimension: Length of a vector, where it is known.
+        settings: The kind and location of the index.
+        folder: Folder of Milvus Lite if `settings.uri` is None.
+        owner: The owner of the index.
+        dimension: Length of a vector; None if unknown.
 
     Raises:
-        ConfigError: `index.kind` is not for Milvus Lite.
-        IndexLockedError: Another process holds it.
-        FingerprintMismatchError: It holds another encoder's vectors.
-        MomentIndexError: It cannot be opened.
+        ConfigError: Milvus Lite does not support `index.kind`.
+        IndexLockedError: Another process has opened the index.
+        FingerprintMismatchError: The index has vectors of another encoder.
+        MomentIndexError: The index cannot be opened.
     """
     if settings.backend == "memory":
         return MemoryIndex(dimension)

@@ -18,7 +18,7 @@ __all__ = ["MemoryIndex"]
 class MemoryIndex:
     """An exact `MomentIndex` in memory; it is empty after `close`.
 
-    It is the reference that other indexes are held against, and quick up to some 100,000 segments.
+    It is the reference for testing other indexes, and fast up to about 100,000 segments.
     """
 
     def __init__(self, dimension: int | None = None) -> None:
@@ -30,24 +30,24 @@ class MemoryIndex:
         return f"MemoryIndex({len(self._rows)} rows)"
 
     def upsert(self, rows: Sequence[IndexedSegment]) -> None:
-        """Write rows by their keys; a key that is there already is replaced."""
+        """Write rows; a row with an existing key replaces the old one."""
         self._dimension = check_rows(rows, self._dimension)
         self._rows.update((row.key, row) for row in rows)
         self._sorted = None
 
     def search(self, vectors: npt.NDArray[np.float32], *, top: int, where: Filter | None = None) -> list[list[Hit]]:
-        """The `top` nearest segments of each query vector, best first, ties by key."""
+        """Find the `top` nearest segments of each query vector, best first, ties by key."""
         check_query(vectors, top=top, where=where, dimension=self._dimension)
         rows, matrix = self._by_key()
         if where is not None:
-            # A filter may name a thousand videos.
+            # A set, since a filter may name a thousand videos.
             video_ids = frozenset(where.video_ids)
-            kept = [number for number, row in enumerate(rows) if _passes(row, video_ids, where.metadata)]
-            rows, matrix = [rows[number] for number in kept], matrix[kept]
+            passing = [number for number, row in enumerate(rows) if _passes(row, video_ids, where.metadata)]
+            rows, matrix = [rows[number] for number in passing], matrix[passing]
         if not rows:
             return [[] for _ in vectors]
-        # Equal rows can differ in the last digit, by where they lie in the product; rows are sorted by key, so a stable
-        # sort settles ties by key.
+        # Scores of equal rows can differ in the last digit, by their position in the product, so they are rounded. Rows
+        # are sorted by key, so a stable sort orders ties by key.
         scores = np.round(vectors.astype(np.float64) @ matrix.T, 12)
         orders = np.argsort(-scores, axis=1, kind="stable")[:, :top]
         return [
@@ -56,7 +56,7 @@ class MemoryIndex:
         ]
 
     def delete_video(self, video_id: str) -> int:
-        """Remove all rows of a video and return how many there were."""
+        """Remove all rows of a video and return their number."""
         keys = self.keys_of(video_id)
         for key in keys:
             del self._rows[key]
@@ -64,35 +64,35 @@ class MemoryIndex:
         return len(keys)
 
     def keys_of(self, *video_ids: str) -> frozenset[str]:
-        """The keys of all rows of these videos."""
+        """Return the keys of all rows of these videos."""
         return frozenset(key for key, row in self._rows.items() if row.segment.video_id in video_ids)
 
     def videos(self) -> Counter[str]:
-        """How many rows there are of each video."""
+        """Count the rows of each video."""
         return Counter(row.segment.video_id for row in self._rows.values())
 
     def rows_of(self, video_ids: Sequence[str]) -> Iterator[IndexedSegment]:
-        """All rows of some videos, in order of their keys."""
+        """Return all rows of some videos, ordered by key."""
         wanted = set(video_ids)
         return (row for _, row in sorted(self._rows.items()) if row.segment.video_id in wanted)
 
     def count(self) -> int:
-        """How many rows there are."""
+        """Count the rows."""
         return len(self._rows)
 
     def video_count(self) -> int:
-        """How many videos have a first segment."""
+        """Count the videos that have a first segment."""
         return sum(row.segment.ordinal == 0 for row in self._rows.values())
 
     def replacement(self, dimension: int) -> _MemoryReplacement:
-        """An empty index for vectors of that length, to be filled beside this one and to take over from it."""
+        """Make an empty index for vectors of this length, to be filled and then to replace this one."""
         return _MemoryReplacement(self, dimension)
 
     def _become(self, other: MemoryIndex) -> None:
         self._dimension, self._rows, self._sorted = other._dimension, other._rows, None
 
     def close(self) -> None:
-        """Forget the rows."""
+        """Discard the rows."""
         self._rows.clear()
         self._sorted = None
 
@@ -121,7 +121,7 @@ class _MemoryReplacement(MemoryIndex):
         self._before._become(self)
 
     def close(self) -> None:
-        """What took over keeps its rows."""
+        """Do nothing: after `take_over`, the other index owns the rows."""
 
     def __enter__(self) -> _MemoryReplacement:
         return self

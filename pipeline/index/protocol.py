@@ -20,7 +20,7 @@ class Filter:
 
     Attributes:
         video_ids: Only these videos; empty for all.
-        metadata: Each named entry of the video's metadata equals this value.
+        metadata: Required values of the video's metadata, by name.
     """
 
     video_ids: tuple[str, ...] = ()
@@ -38,13 +38,13 @@ class Hit:
 
 @dataclass(frozen=True)
 class Owner:
-    """The owner of an index: the library and its fingerprints; another owner's index is refused.
+    """The owner of an index: a library and its encoder; an index of another owner is rejected.
 
     Attributes:
-        encoder_fingerprint: Whose vectors it holds.
-        encoder_description: The encoder for people.
-        library_id: Which library's rows it holds; empty where that is not told.
-        library_place: Where that library is, for people.
+        encoder_fingerprint: Fingerprint of the encoder that made the vectors.
+        encoder_description: Readable name of the encoder.
+        library_id: Id of the library; empty if unknown.
+        library_place: Location of the library, for messages.
     """
 
     encoder_fingerprint: str
@@ -56,17 +56,17 @@ class Owner:
 class Replacement(Protocol):
     """An index that is being built beside the active one.
 
-    A context manager: it is dropped unless it took over.
+    It is a context manager, which drops the replacement unless it took over.
     """
 
     def upsert(self, rows: Sequence[IndexedSegment]) -> None:
-        """Write rows by their keys; a key that is there already is replaced."""
+        """Write rows; a row with an existing key replaces the old one."""
 
     def delete_video(self, video_id: str) -> int:
-        """Remove all rows of a video and return how many there were."""
+        """Remove all rows of a video and return their number."""
 
     def take_over(self) -> None:
-        """Become the active index in one step and drop the former one; later writes go to this one."""
+        """Become the active index in one step and drop the previous one; later writes go to this one."""
 
     def __enter__(self) -> Replacement: ...
 
@@ -74,57 +74,58 @@ class Replacement(Protocol):
 
 
 class MomentIndex(Protocol):
-    """Holds one vector a segment and finds the nearest. A context manager; closing it twice is harmless.
+    """An index with one vector per segment, which finds the nearest ones.
 
-    Opening one that was made for another encoder's fingerprint or dimension raises FingerprintMismatchError. What an
-    `upsert` or `delete_video` has returned from is seen by the next search.
+    It is a context manager, and closing it twice is harmless. Opening an index that was made for another encoder
+    fingerprint or dimension raises FingerprintMismatchError. When `upsert` or `delete_video` returns, its changes are
+    visible to the next search.
     """
 
     def upsert(self, rows: Sequence[IndexedSegment]) -> None:
-        """Write rows by their keys; a key that is there already is replaced.
+        """Write rows; a row with an existing key replaces the old one.
 
         Raises:
-            MomentIndexError: The index refused them; the message says why.
+            MomentIndexError: The index refused the rows; the message states why.
         """
 
     def search(self, vectors: npt.NDArray[np.float32], *, top: int, where: Filter | None = None) -> list[list[Hit]]:
-        """The `top` nearest segments of each query vector, best first, ties by key.
+        """Find the `top` nearest segments of each query vector, best first, ties by key.
 
         Args:
             vectors: float32 (Q, D) of unit length.
-            top: How many a query, at least 1.
-            where: What a hit must satisfy.
+            top: Maximum number of hits per query vector, at least 1.
+            where: Filter of the hits; None for no filter.
 
         Raises:
-            QueryError: More are wanted than the index can give.
+            QueryError: `top` is more than the index can return.
         """
 
     def delete_video(self, video_id: str) -> int:
-        """Remove all rows of a video and return how many there were."""
+        """Remove all rows of a video and return their number."""
 
     def keys_of(self, *video_ids: str) -> frozenset[str]:
-        """The keys of all rows of these videos."""
+        """Return the keys of all rows of these videos."""
 
     def videos(self) -> Mapping[str, int]:
-        """How many rows there are of each video."""
+        """Count the rows of each video."""
 
     def rows_of(self, video_ids: Sequence[str]) -> Iterable[IndexedSegment]:
-        """All rows of some videos, vectors included, in no order."""
+        """Return all rows of some videos with their vectors, in any order."""
 
     def count(self) -> int:
-        """How many rows there are."""
+        """Count the rows."""
 
     def video_count(self) -> int:
-        """How many videos have rows, counted by the index itself: no row is read.
+        """Count the videos that have rows. The index itself does this, without returning rows.
 
-        A video counts by its first segment, the one with ordinal 0.
+        A video is counted by its first segment, the one with ordinal 0.
         """
 
     def replacement(self, dimension: int) -> Replacement:
-        """Create an empty index for vectors of that length, which is to take over from this one.
+        """Create an empty index for vectors of this length, to be filled and then to replace this one.
 
         Raises:
-            MomentIndexError: Another one is being built.
+            MomentIndexError: Another rebuild is in progress.
         """
 
     def close(self) -> None:

@@ -21,20 +21,20 @@ def replace_rows(index: MomentIndex, video_id: str, rows: Sequence[IndexedSegmen
 
 
 def remove_other_rows(index: MomentIndex, rows_of: Mapping[str, Sequence[IndexedSegment]]) -> None:
-    """Remove the rows of videos for which the index holds rows that are not about to be written.
+    """Remove all rows of each video for which the index has rows that are not about to be written.
 
-    A search in between does not see such a video.
+    A search before the new rows are written does not find such a video.
 
     Args:
-        index: Where.
+        index: The index.
         rows_of: By video id, the rows that are about to be written.
 
     Raises:
         MomentIndexError: The index cannot be written.
     """
-    # One question for all: an embedded Milvus walks all its rows for each.
-    kept = {row.key for rows in rows_of.values() for row in rows}
-    if index.keys_of(*rows_of) <= kept:
+    # One request for all videos, because Milvus Lite reads all rows for each request.
+    new_keys = {row.key for rows in rows_of.values() for row in rows}
+    if index.keys_of(*rows_of) <= new_keys:
         return
     for video_id, rows in rows_of.items():
         if index.keys_of(video_id) - {row.key for row in rows}:

@@ -12,7 +12,7 @@ __all__ = ["Auto", "DiskAnn", "Flat", "Hnsw", "Indexing", "IvfFlat", "IvfSq8", "
 
 
 class Flat(Settings):
-    """A query is compared with every row: exact, and slow beyond some 100,000 rows."""
+    """Compares a query with every row: exact, but slow with more than about 100,000 rows."""
 
     strategy: Literal["flat"] = "flat"
 
@@ -28,18 +28,18 @@ class Flat(Settings):
 class _Graph(Settings):
     """A graph of neighbours (Malkov and Yashunin 2016, arXiv:1603.09320).
 
-    More links and wider searches find more of the true neighbours and cost more.
+    With more links and wider searches, more of the true neighbours are found, at a higher cost.
     """
 
     m: int = Field(default=16, ge=2, le=2048)
-    """Graph: links of a node."""
+    """Number of links of each node in the graph."""
 
     ef_construction: int = Field(default=200, ge=8)
-    """Candidates examined when a node is inserted."""
+    """Number of candidates examined when a node is inserted."""
 
     ef_search: int = Field(default=512, ge=1, le=32_768)
-    """Candidates examined by a search; never fewer than the hits wanted. Of the ten nearest among a million rows, 512
-    missed one of a hundred, 256 four, 128 eight (`benchmarks.recall`)."""
+    """Number of candidates examined by a search; never fewer than the requested hits. Of the ten nearest of a million
+    rows, 1 % were missed with 512, 4 % with 256 and 8 % with 128 (`benchmarks.recall`)."""
 
     def described(self) -> tuple[str, dict[str, Any]]:
         """Return Milvus's name of the index type and its build parameters."""
@@ -64,11 +64,11 @@ class Auto(_Graph):
 
 class _Lists(Settings):
     nlist: int = Field(default=128, ge=1, le=65_536)
-    """Lists that the rows are dealt out to."""
+    """Number of lists among which the rows are divided."""
 
     nprobe: int = Field(default=32, ge=1, le=65_536)
-    """Lists that a search looks into; all of them (nlist) misses nothing that the kind itself keeps. Of the ten nearest
-    among a million rows, IVF_FLAT missed three of a hundred with 32, nine with 16 (`benchmarks.recall`)."""
+    """Number of lists that a search examines; with `nlist`, all rows are examined. Of the ten nearest of a million
+    rows, IVF_FLAT missed 3 % with 32 and 9 % with 16 (`benchmarks.recall`)."""
 
     def effort(self, top: int) -> dict[str, Any]:  # noqa: ARG002 - the same for every kind
         """Return the search parameters for `top` hits."""
@@ -76,7 +76,7 @@ class _Lists(Settings):
 
 
 class IvfFlat(_Lists):
-    """Rows in lists around centres; a search compares all rows of the nearest lists."""
+    """Divides rows into lists around centres; a search compares all rows of the nearest lists."""
 
     strategy: Literal["ivf_flat"] = "ivf_flat"
 
@@ -86,7 +86,7 @@ class IvfFlat(_Lists):
 
 
 class IvfSq8(_Lists):
-    """As IVF_FLAT, a number in a byte: a quarter of the memory, scores to two digits."""
+    """Like IVF_FLAT with one byte per number: a quarter of the memory, and scores exact to two digits."""
 
     strategy: Literal["ivf_sq8"] = "ivf_sq8"
 
@@ -96,12 +96,12 @@ class IvfSq8(_Lists):
 
 
 class Scann(_Lists):
-    """Lists of quantised rows (Guo et al. 2020, arXiv:1908.10396), of which the best are compared exactly."""
+    """Lists of quantised rows (Guo et al. 2020, arXiv:1908.10396); the best rows are then compared exactly."""
 
     strategy: Literal["scann"] = "scann"
 
     reorder_k: int = Field(default=256, ge=1)
-    """Rows that are compared exactly; never fewer than the hits wanted."""
+    """Number of rows that are compared exactly; never fewer than the requested hits."""
 
     def described(self) -> tuple[str, dict[str, Any]]:
         """Return Milvus's name of the index type and its build parameters."""
@@ -113,12 +113,12 @@ class Scann(_Lists):
 
 
 class DiskAnn(Settings):
-    """A graph on the server's disk (Subramanya et al. 2019), for more rows than its memory holds."""
+    """A graph on the server's disk (Subramanya et al. 2019), for more rows than fit into its memory."""
 
     strategy: Literal["diskann"] = "diskann"
 
     search_list: int = Field(default=128, ge=1, le=65_535)
-    """Candidates examined by a search; never fewer than the hits wanted."""
+    """Number of candidates examined by a search; never fewer than the requested hits."""
 
     def described(self) -> tuple[str, dict[str, Any]]:
         """Return Milvus's name of the index type and its build parameters."""
@@ -130,15 +130,15 @@ class DiskAnn(Settings):
 
 
 class OtherKind(Settings):
-    """Any other kind that the server has, by its own name; parameters are passed on as they are."""
+    """Any other index type of the server, by its name; parameters are passed on unchanged."""
 
     strategy: Literal["other"] = "other"
 
     name: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
-    """Milvus's name, as IVF_PQ."""
+    """Milvus's name of the index type, as IVF_PQ."""
 
     build: dict[str, bool | int | float | str] = Field(default={})
-    """What it is built with."""
+    """Build parameters."""
 
     search: dict[str, bool | int | float | str] = Field(default={})
     """Search parameters."""
@@ -152,45 +152,46 @@ class OtherKind(Settings):
         return dict(self.search)
 
 
-def _spelt_out(kind: Any) -> Any:
+def _expanded(kind: Any) -> Any:
     return {"strategy": kind.lower()} if isinstance(kind, str) else kind
 
 
 Kind = Annotated[
     Auto | Flat | Hnsw | IvfFlat | IvfSq8 | Scann | DiskAnn | OtherKind,
     Field(discriminator="strategy"),
-    BeforeValidator(_spelt_out),
+    BeforeValidator(_expanded),
 ]
-"""Any of the kinds, told apart by `strategy`; a bare name, as HNSW, stands for the kind with its defaults."""
+"""Settings of an index type, selected by `strategy`; a name alone, as HNSW, stands for the type with its defaults."""
 
 
 _SCHEMES = ("http", "https", "tcp", "unix")
-_OF_KIND = ("m", "ef_construction", "ef_search")
+_FORMER_FIELDS = ("m", "ef_construction", "ef_search")
 
 
 class Indexing(Settings):
-    """Which index holds the segments, and where."""
+    """The index of segments, and its location."""
 
     backend: Literal["milvus", "memory"] = "milvus"
-    """Milvus, or an exact search in this process's memory, which is filled from the store whenever a library opens."""
+    """Milvus, or an exact search in the memory of this process; the latter is filled from the store whenever a library
+    is opened."""
 
     uri: str | None = None
-    """http:// or https:// for a Milvus server, a folder for Milvus Lite; None for a folder in the library's own, or for
-    the server that the environment names by MOMENTSEEK_MILVUS_URI."""
+    """http:// or https:// address of a Milvus server, or a folder for Milvus Lite; null for a folder in the library, or
+    for the server in the environment variable MOMENTSEEK_MILVUS_URI."""
 
     token_variable: str = "MILVUS_TOKEN"  # noqa: S105 - a variable's name
-    """Environment variable that holds the server's token (or user:password), where it wants one; never stored."""
+    """Environment variable with the server's token (or user:password), if it requires one; the token is never stored.
+    """
 
     collection: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,200}$")
-    """Name of the collection: letters, digits and underscores. None for one of the library's own, which stays the same
-    when the library moves."""
+    """Name of the collection: letters, digits and underscores. null for a name made from the library's id, which stays
+    the same when the library is moved."""
 
     kind: Kind = Auto()
-    """How Milvus searches."""
+    """Index type, which determines how Milvus searches."""
 
     patience_seconds: float = Field(default=120.0, ge=0, le=86_400)
-    """How long a server that is away, or that refuses for now, is asked again before it is an error; 0 for not at all.
-    """
+    """How long requests are retried while a server is unreachable or temporarily refuses them; 0 for no retries."""
 
     @field_validator("uri")
     @classmethod
@@ -201,14 +202,14 @@ class Indexing(Settings):
         if scheme.lower() not in _SCHEMES:
             raise ValueError("a Milvus server's URI begins with http:// or https://, and a folder has no scheme")
         if "@" in rest.partition("/")[0]:
-            raise ValueError("a URI is kept and shown, so it must hold no password; set the token's variable instead")
+            raise ValueError("a URI is stored and shown, so it cannot contain a password; use `token_variable` instead")
         return uri
 
     @model_validator(mode="before")
     @classmethod
     def _with_kind(cls, data: Any) -> Any:
-        """The graph's parameters stood here once, and do so in the files of older libraries."""
-        old = {name: data[name] for name in _OF_KIND if name in data} if isinstance(data, dict) else {}
+        """Move the graph's parameters to `kind`; in the files of older libraries they are fields of the index."""
+        old = {name: data[name] for name in _FORMER_FIELDS if name in data} if isinstance(data, dict) else {}
         if not old:
             return data
         rest = {name: value for name, value in data.items() if name not in old}

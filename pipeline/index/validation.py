@@ -15,19 +15,19 @@ __all__ = ["check_metadata", "check_query", "check_rows", "mismatch"]
 
 
 def check_rows(rows: Sequence[IndexedSegment], dimension: int | None) -> int | None:
-    """Check that all rows have one dimension and return it; `dimension` where there are no rows.
+    """Check that all rows have the same dimension and return it; without rows, return `dimension`.
 
     Raises:
-        FingerprintMismatchError: Vectors of another length than the index holds.
-        MomentIndexError: A key stands for two rows, or an entry of the metadata is no scalar.
+        FingerprintMismatchError: A vector has another length than those of the index.
+        MomentIndexError: Two rows have the same key, or a metadata entry is invalid.
     """
     seen: set[str] = set()
     for row in rows:
         dimension = dimension or len(row.vector)
         if len(row.vector) != dimension:
             raise FingerprintMismatchError(
-                f"{row.key}: a vector of {len(row.vector)} numbers, where the index holds {dimension};"
-                " it was made for another encoder"
+                f"{row.key}: a vector has {len(row.vector)} dimensions, but those of the index have {dimension};"
+                " the index was made for another encoder"
             )
         if row.key in seen:
             raise MomentIndexError(f"{row.key}: two rows of one batch have this key")
@@ -37,7 +37,7 @@ def check_rows(rows: Sequence[IndexedSegment], dimension: int | None) -> int | N
 
 
 def check_metadata(metadata: Mapping[str, Scalar]) -> None:
-    """Refuse metadata that filters do not support.
+    """Reject metadata that filters do not support.
 
     Raises:
         MomentIndexError: A name has other characters than letters, digits, spaces and _ . : / -, or a value is not a
@@ -46,43 +46,44 @@ def check_metadata(metadata: Mapping[str, Scalar]) -> None:
     for name, value in metadata.items():
         if (problem := name_problem(name)) is not None:
             raise MomentIndexError(problem)
-        # Neither infinity nor NaN is less.
+        # The comparison is also false for infinity and NaN.
         if not (isinstance(value, str) or (isinstance(value, int | float) and abs(value) < 2**63)):
-            # Python refuses to write an integer of thousands of digits.
+            # Python raises an error when it formats an integer with thousands of digits.
             shown = f"an integer of {value.bit_length()} bits" if isinstance(value, int) else repr(value)
             raise MomentIndexError(
-                f"metadata {name!r}: {shown} is no string, finite number within 64 bits, true or false"
+                f"metadata {name!r}: {shown} is not a string, a finite number within 64 bits, true or false"
             )
 
 
 def check_query(vectors: npt.NDArray[np.float32], *, top: int, where: Filter | None, dimension: int | None) -> None:
-    """Refuse query vectors of the wrong type or length, and a `top` out of range.
+    """Reject invalid query vectors, filters, and values of `top`.
 
     Raises:
         ValueError: `top` is below 1, or `vectors` is not (Q, D) of unit length.
-        FingerprintMismatchError: Another length than the index holds.
-        QueryError: The filter wants metadata that no row can have.
+        FingerprintMismatchError: The vectors have another length than those of the index.
+        QueryError: The filter has metadata that no row can have.
     """
     try:
         check_metadata(where.metadata if where is not None else {})
     except MomentIndexError as error:
-        raise QueryError(f"no such filter: {error}") from error
+        raise QueryError(f"invalid filter: {error}") from error
     if top < 1:
         raise ValueError(f"a search returns at least 1 hit, got top={top}")
     if vectors.ndim != 2:
         raise ValueError(f"expected query vectors (Q, D), got shape {vectors.shape}")
     if dimension is not None and vectors.shape[1] != dimension:
         raise FingerprintMismatchError(
-            f"a query of {vectors.shape[1]} numbers, where the index holds {dimension}: it was made for another encoder"
+            f"the query vector has {vectors.shape[1]} dimensions, but those of the index have {dimension}: the index"
+            " was made for another encoder"
         )
     lengths = np.linalg.norm(vectors, axis=1)
     if not bool(np.all(np.abs(lengths - 1.0) < 1e-3)):
-        raise ValueError(f"a query vector is not of unit length: lengths {lengths.tolist()[:5]}")
+        raise ValueError(f"a query vector does not have unit length: lengths {lengths.tolist()[:5]}")
 
 
-def mismatch(place: str, theirs: str, ours: str) -> FingerprintMismatchError:
-    """Make the error for an index of another encoder, which names both and the remedies."""
+def mismatch(place: str, index_encoder: str, encoder: str) -> FingerprintMismatchError:
+    """Make the error for an index of another encoder, which names both encoders and the remedies."""
     return FingerprintMismatchError(
-        f"{place} holds vectors of encoder {theirs}, and this is encoder {ours}; their vectors cannot be compared."
-        " Use the encoder that it was made with, or another library or index.collection for this one"
+        f"{place} has vectors of encoder {index_encoder}, but this is encoder {encoder}; their vectors cannot be"
+        " compared. Use the encoder that the index was made with, or another library or index.collection for this one"
     )

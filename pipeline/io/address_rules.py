@@ -1,4 +1,4 @@
-"""Rules that decide which network hosts may be contacted: public ones, and private ones that settings allow."""
+"""Rules for the network hosts to which connections are allowed: public ones, and private ones that settings allow."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ __all__ = ["AddressRules", "PrivateHostError", "is_host_or_network", "is_public"
 
 Address = IPv4Address | IPv6Address
 
-# What `allow_private` allows. Link-local addresses, where clouds give out a machine's credentials (169.254.169.254),
-# are not among them, and neither is what no server has: unspecified, multicast and reserved addresses.
+# The addresses that `allow_private` allows. These do not include link-local addresses, at which clouds provide a
+# machine's credentials (169.254.169.254), nor unspecified, multicast and reserved addresses, which no server has.
 _PRIVATE = tuple(
     map(
         ipaddress.ip_network,
@@ -31,46 +31,46 @@ _HOST_NAME = re.compile(r"(?!-)[^\s/:@?#\[\]\\%]{1,253}")
 
 
 class PrivateHostError(Exception):
-    """Contact with a host is refused because of its address; never raised out of this package.
+    """Connections to a host are not allowed because of its address; never raised outside this package.
 
     Attributes:
-        problem: What is wrong with it, and which setting allows it.
+        problem: Description of the problem, and the setting that allows the host.
     """
 
     def __init__(self, host: str, addresses: Iterable[Address]) -> None:
         kinds = {_kind(address): address for address in addresses}
         kind, address = next(iter(kinds.items()))
         at = "" if str(address) == host else f", {address}"
-        ways = f'set fetching.private_hosts to ["{host}"]'
+        remedy = f'set fetching.private_hosts to ["{host}"]'
         if any(_embedded(address)[0] in network for network in _PRIVATE):
-            ways += ", or fetching.allow_private to true"
+            remedy += ", or fetching.allow_private to true"
         self.problem = (
-            f"its host {host!r} is at {kind} address{at}, which is asked only where your settings allow it; if it"
-            f" is yours, {ways}"
+            f"its host {host!r} is at {kind} address{at}, to which connections must be allowed by your settings; if the"
+            f" host is yours, {remedy}"
         )
         super().__init__(self.problem)
 
 
 @dataclass(frozen=True)
 class AddressRules:
-    """The hosts that may be contacted besides those at public addresses.
+    """The hosts to which connections are allowed in addition to those at public addresses.
 
     Attributes:
-        allow_private: Whether loopback and private addresses are.
-        private_hosts: Names of hosts, addresses and networks that are allowed, whatever kind they are of.
+        allow_private: Whether loopback and private addresses are allowed.
+        private_hosts: Host names, addresses and networks that are allowed, even if they are not public or private.
     """
 
     allow_private: bool = False
     private_hosts: tuple[str, ...] = ()
 
     def check_name(self, host: str) -> None:
-        """Refuse a host whose name says which address it has, before anything is resolved.
+        """Reject a host by its name alone, if this is an address or "localhost", before it is resolved.
 
         Args:
-            host: As it stands in a URL, without brackets.
+            host: The host as in a URL, without brackets.
 
         Raises:
-            PrivateHostError: It is an address that is not allowed, or "localhost".
+            PrivateHostError: Connections to the address are not allowed.
         """
         address = literal_address(host)
         if address is None and _plain(host).rpartition(".")[2] == "localhost":
@@ -79,17 +79,17 @@ class AddressRules:
             self.allowed(host, [address])
 
     def allowed(self, host: str, addresses: Iterable[Address]) -> list[Address]:
-        """Select the addresses of a host that may be contacted.
+        """Select the addresses of a host to which connections are allowed.
 
         Raises:
-            PrivateHostError: There are addresses, and none is allowed.
+            PrivateHostError: There are addresses, but none is allowed.
         """
         found = list(addresses)
         names = {_plain(name) for name in self.private_hosts}
-        kept = found if _plain(host) in names else [address for address in found if self._is_allowed(address)]
-        if found and not kept:
+        allowed = found if _plain(host) in names else [address for address in found if self._is_allowed(address)]
+        if found and not allowed:
             raise PrivateHostError(host, found)
-        return kept
+        return allowed
 
     def _is_allowed(self, address: Address) -> bool:
         ends = _embedded(address)
@@ -107,7 +107,7 @@ class AddressRules:
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is one of the public internet; one that wraps another is only if that is, too."""
+    """Whether an address is public; an address that embeds another one is public only if that one is, too."""
     return all(map(_is_plainly_public, _embedded(address)))
 
 
@@ -127,7 +127,7 @@ def literal_address(host: str) -> Address | None:
 
 
 def is_host_or_network(text: str) -> bool:
-    """Whether a text is a host's name, an address or a network, and not a URL."""
+    """Whether a text is a host name, an address or a network, not a URL."""
     try:
         ipaddress.ip_network(text.strip("[]"), strict=False)
     except ValueError:
@@ -146,7 +146,7 @@ def _plain(host: str) -> str:
 
 
 def _embedded(address: Address) -> list[Address]:
-    """The addresses that one reaches: the one it wraps, or it and the one within it."""
+    """Return the addresses that connections to an address reach: the embedded one if there is one, else itself."""
     if isinstance(address, IPv4Address):
         return [address]
     if address.ipv4_mapped is not None:

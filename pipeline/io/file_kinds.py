@@ -10,7 +10,7 @@ HEAD_BYTES = 4096
 """Number of first bytes of a file that `problem_of` needs."""
 
 JPEG_SEQUENCE_SUFFIXES = frozenset({".mjpeg", ".mjpg"})
-"""Suffixes of files that hold one JPEG picture after another."""
+"""Suffixes of files that contain a sequence of JPEG pictures."""
 
 _STILL_IMAGES = {
     b"\xff\xd8\xff": "JPEG",
@@ -30,11 +30,11 @@ _OTHERS = {
     b"7z\xbc\xaf\x27\x1c": "a 7z archive",
     b"\x1f\x8b\x08": "a gzip archive",
 }
-# Brands of ISO media files that hold a picture, and those of sequences, which may come with them.
+# Brands of ISO media files with a picture, and those of sequences, which may also have the former.
 _PICTURE_BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"avif": "AVIF"}
 _SEQUENCE_BRANDS = frozenset({b"avis", b"msf1", b"hevc", b"hevx"})
 _WEBP_ANIMATION_FLAG = 2
-# A raw video whose head is text: its pictures may look like text, too.
+# A raw video with a text header, whose pictures may also look like text.
 _YUV4MPEG = b"YUV4MPEG2 "
 
 
@@ -42,8 +42,8 @@ def problem_of(head: bytes, suffix: str) -> str | None:
     """Describe why a file cannot be a video and what to do; None if it may be one.
 
     Args:
-        head: Its first `HEAD_BYTES` bytes, or all where there are fewer.
-        suffix: Of its name, in lower case.
+        head: The first `HEAD_BYTES` bytes of the file, or all of a shorter file.
+        suffix: Suffix of the file's name, in lower case.
     """
     if not head:
         return "the file is empty; copy or download it again"
@@ -57,12 +57,12 @@ def problem_of(head: bytes, suffix: str) -> str | None:
         return f"a still image, not a video ({image}); leave it out"
     archive = next((name for magic, name in _OTHERS.items() if head.startswith(magic)), None)
     if archive:
-        return f"{archive}, not a video; unpack it, and name what it holds"
+        return f"{archive}, not a video; unpack it, and name the files in it"
     return _text_problem(head) if _is_text(head) and not head.startswith(_YUV4MPEG) else _playlist_problem(head)
 
 
 def is_jpeg(head: bytes) -> bool:
-    """Whether a file begins with a JPEG picture; further ones may follow."""
+    """Whether a file starts with a JPEG picture; others may follow."""
     return head.startswith(b"\xff\xd8\xff")
 
 
@@ -83,7 +83,7 @@ def _still_image(head: bytes) -> str | None:
 
 
 def _is_text(head: bytes) -> bool:
-    """Whether it is UTF-8 without control characters; a character may be cut at the end."""
+    """Whether the bytes are UTF-8 without control characters; the last character may be incomplete."""
     if any(byte < 0x20 and byte not in b"\t\n\r\f\x1b" for byte in head):
         return False
     try:
@@ -97,13 +97,13 @@ def _playlist_problem(head: bytes) -> str | None:
     kind = playlist_kind(head)
     if kind is None:
         return None
-    return f"it begins with {kind}, so it is not a video file; name the videos themselves, or leave it out"
+    return f"it starts with {kind}, so it is not a video file; name the videos themselves, or leave it out"
 
 
 def _text_problem(head: bytes) -> str:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html")):
-        kind, advice = "a web page that the server sent in its place", "download it again, and log in before"
+        kind, advice = "a web page, probably sent instead of the video", "log in and download it again"
     elif start.startswith(b"#extm3u") or b"<mpd" in start[:1000]:
         kind, advice = "a playlist of HLS or DASH", "name the videos themselves, or download the stream into one file"
     else:

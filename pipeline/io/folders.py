@@ -1,8 +1,8 @@
 """Finds videos in local folders and by local file name patterns.
 
-Links to folders are followed, as a mounted disk is often one. Each real folder is read once, whatever links lead to it,
-so that links in a circle end; a folder's own path is preferred to that through a link. Nothing is passed over in
-silence: folders that may not be read, and links that lead nowhere, are reported by their paths.
+Links to folders are followed, since mounted disks are often linked. Each real folder is read only once, so circular
+links end; a folder's own path is preferred to the path through a link. Nothing is skipped silently: unreadable folders
+and broken links are reported with their paths.
 """
 
 from __future__ import annotations
@@ -67,16 +67,16 @@ SUFFIXES = frozenset(
         ".y4m",
     }
 )
-"""Suffixes, in lower case, of the files in a folder that are taken for videos."""
+"""Lower-case suffixes of the files in a folder that count as videos."""
 
 
 @dataclass(frozen=True)
 class FolderContent:
-    """What was found in a folder and below it.
+    """The videos found in a folder and below it.
 
     Attributes:
-        videos: Paths of the files with a video's suffix, sorted; hidden ones are left out.
-        unreadable: Paths of folders that cannot be read and of links that lead nowhere, sorted.
+        videos: Sorted paths of the files with a video's suffix, without hidden ones.
+        unreadable: Sorted paths of unreadable folders and broken links.
     """
 
     videos: tuple[str, ...]
@@ -88,15 +88,15 @@ class FolderContent:
 
 
 def content_of(folder: str) -> FolderContent:
-    """Find the videos in a folder and the folders below it, known by their suffix."""
+    """Find the videos, by their suffix, in a folder and the folders below it."""
     return _Walk(folder).content
 
 
 def matches_of(pattern: str) -> list[str]:
     """Find the files that match a pattern (*, ?, [...], ** for any depth), and the videos in folders that do, sorted.
 
-    Hidden files and folders match only where the pattern has their dot. Links to a folder that was read already are
-    left out. Folders without videos are among the results, and so are those on the way that cannot be read.
+    Hidden files and folders match only if the pattern contains the dot. Links to a folder that has already been read
+    are left out. The results include folders without videos, and unreadable folders on the way.
     """
     matches = sorted(set(_matches(pattern)))
     seen: set[_Key] = set()
@@ -132,7 +132,7 @@ def _matches(pattern: str) -> Iterator[str]:
 
 
 def _split_at_depth(pattern: str) -> tuple[str, bool, str]:
-    """What stands before and after the first part that is **, and whether there is one."""
+    """Split a pattern at its first component that is **: the part before, whether there is one, and the part after."""
     parts = pattern.split("/")
     if "**" not in parts:
         return pattern, False, ""
@@ -142,12 +142,12 @@ def _split_at_depth(pattern: str) -> tuple[str, bool, str]:
 
 
 def _below(root: str, path: str) -> str:
-    """A path found under the working directory, as the pattern writes it: without a dot."""
+    """Return a path below the working directory in the form of the pattern, without a leading dot."""
     return path if root else os.path.relpath(path, os.curdir) if path != os.curdir else ""
 
 
 def _closed_folders(pattern: str) -> Iterator[str]:
-    """Folders that parts of a pattern match, and that cannot be searched for the rest."""
+    """Yield folders that match the start of a pattern but cannot be searched for the rest."""
     parts = pattern.split("/")
     for count in range(1, len(parts)):
         start = "/".join(parts[:count])
@@ -157,17 +157,17 @@ def _closed_folders(pattern: str) -> Iterator[str]:
 
 
 class _Walk:
-    """Reads a folder, all below it, and then what links lead to.
+    """Reads a folder, everything below it, and then the targets of links.
 
     Args:
         root: The folder.
-        seen: Real folders that were read; links to them are not followed.
+        seen: Real folders that have already been read; links to them are not followed.
         is_linked: Whether `root` is a link that may lead to one of them.
 
     Attributes:
-        folders: All that were read.
-        files: All in them that are not hidden.
-        unreadable: Folders that could not be read, and links that lead nowhere.
+        folders: All folders that were read.
+        files: All files in them, without hidden ones.
+        unreadable: Unreadable folders and broken links.
     """
 
     def __init__(self, root: str, seen: set[_Key] | None = None, *, is_linked: bool = False) -> None:
@@ -182,7 +182,7 @@ class _Walk:
 
     @property
     def content(self) -> FolderContent:
-        """The videos, and what cannot be read."""
+        """The videos, and the unreadable folders and links."""
         videos = (path for path in self.files if _suffix(path) in SUFFIXES)
         return FolderContent(tuple(sorted(videos)), tuple(sorted(self.unreadable)))
 
@@ -206,7 +206,7 @@ class _Walk:
             waiting.extend(reversed(inner))
 
     def _is_inner_folder(self, entry: os.DirEntry[str]) -> bool:
-        """Whether an entry is to be read next; files and links are noted."""
+        """Whether an entry is a folder to read next; files and links are recorded."""
         if entry.name.startswith("."):
             return False
         if entry.is_dir(follow_symlinks=False):
@@ -222,7 +222,7 @@ class _Walk:
 
 
 def _may_mean_videos(broken: os.DirEntry[str]) -> bool:
-    """Whether a link that leads nowhere may have led to a video or a folder, by its suffix or by its target's."""
+    """Whether a broken link may have referred to a video or a folder, by its suffix or that of its target."""
     suffixes = {_suffix(broken.path), _suffix(os.readlink(broken.path))}  # noqa: PTH115
     return bool(suffixes & (SUFFIXES | {""}))
 

@@ -1,4 +1,4 @@
-"""Reads one remote file through fsspec, and the protocol that all remote files share."""
+"""Reads remote files through fsspec, and defines the protocol of all remote files."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = ["FsspecObject", "ObjectInfo", "RemoteObject", "fault_of", "file_syste
 T = TypeVar("T")
 
 _CHUNK_BYTES = 8 * 2**20
-_FOLDER = "a folder in which no video was looked for or found, which are known by their suffix; name files"
-# The extra that brings a protocol's package, where there is one.
+_FOLDER = "a folder, in which no videos were searched for or found (videos are recognised by suffix); name files"
+# The extra of momentseek with a protocol's package, if there is one.
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
-# What file systems call that which changes with the content, best first.
+# Names in file systems' metadata of values that change with the content, best first.
 _VERSIONS = ("ETag", "etag", "generation", "md5Hash", "LastModified", "last_modified", "mtime", "updated", "modified")
 
 
@@ -33,10 +33,10 @@ class ObjectInfo:
     """Size, version and first bytes of a remote file, as its server reports them.
 
     Attributes:
-        size_bytes: Its length; None where the place does not say.
-        version: Changes with the content; empty where the place has nothing of the kind.
-        takes_ranges: Whether parts of it can be asked for.
-        head: Its first bytes, `HEAD_BYTES` of them where there are as many.
+        size_bytes: Size of the file; None if the server does not state it.
+        version: A value that changes with the content; empty if the server has none.
+        takes_ranges: Whether parts of the file can be requested.
+        head: The first `HEAD_BYTES` bytes of the file, or all of a shorter file.
     """
 
     size_bytes: int | None
@@ -51,10 +51,10 @@ class ObjectInfo:
 
 
 class RemoteObject(Protocol):
-    """One remote file. Each call makes a single try, however long `timeout_seconds` lets it wait.
+    """A remote file. Each call makes a single attempt, which waits at most `timeout_seconds`.
 
-    All raise `InterruptedReadError` for what another try may mend, `VideoNotFoundError` for what is not there or is
-    refused, and `VideoReadError` for what has changed.
+    All methods raise `InterruptedReadError` for errors that may be temporary, `VideoNotFoundError` if the file does not
+    exist or access is denied, and `VideoReadError` if it has changed.
     """
 
     def info(self) -> ObjectInfo:
@@ -71,8 +71,8 @@ class FsspecObject:
     """A `RemoteObject` at a URL of fsspec.
 
     Args:
-        uri: As fsspec takes it, of a scheme that `refusal_of` does not refuse.
-        timeout_seconds: Longest wait for one answer.
+        uri: A URI for fsspec, with a scheme that `refusal_of` accepts.
+        timeout_seconds: Maximum time to wait for one response.
     """
 
     def __init__(self, uri: str, *, timeout_seconds: float) -> None:
@@ -99,7 +99,7 @@ class FsspecObject:
         del info
         data = self._part(start, end)
         if len(data) != end - start:
-            raise InterruptedReadError(f"{len(data)} bytes came where {end - start} were asked for")
+            raise InterruptedReadError(f"{len(data)} bytes were received instead of {end - start}")
         return data
 
     def chunks(self) -> Iterator[bytes]:
@@ -123,8 +123,8 @@ class FsspecObject:
             return within(self._timeout_seconds, question)
         except (InterruptedReadError, VideoError):
             raise
-        except Exception as error:  # noqa: BLE001 - each file system has its own; what they mean is said here
-            # Without its cause, whose message may hold what is not to be shown.
+        except Exception as error:  # noqa: BLE001 - each file system has its own exceptions
+            # Without its cause, whose message may contain credentials.
             raise fault_of(error, self._uri) from None
 
 
@@ -140,20 +140,20 @@ def file_system(uri: str) -> tuple[Any, str]:
         files, path = fsspec.core.url_to_fs(uri, **_options(protocol))
     except ImportError as error:
         extra = _EXTRAS.get(protocol)
-        way = f"pip install 'momentseek[{extra}]'" if extra else "install it, or copy the video to the disk"
+        remedy = f"pip install 'momentseek[{extra}]'" if extra else "install it, or copy the video to the disk"
         raise UnsupportedVideoError(
-            uri, f"a package is missing to read {protocol}:// ({_said(error)}); {way}"
+            uri, f"a package is missing to read {protocol}:// ({_short_text(error)}); {remedy}"
         ) from None
     except ValueError as error:
-        raise VideoNotFoundError(uri, f"not a place that can be read ({_said(error)}); check the URI") from None
-    except Exception as error:  # noqa: BLE001 - each file system has its own; what they mean is said here
-        raise _final(error, uri) or VideoNotFoundError(uri, f"not a place that can be read ({_said(error)})") from None
+        raise VideoNotFoundError(uri, f"cannot be read ({_short_text(error)}); check the URI") from None
+    except Exception as error:  # noqa: BLE001 - each file system has its own exceptions
+        raise _final(error, uri) or VideoNotFoundError(uri, f"cannot be read ({_short_text(error)})") from None
     return files, str(path)
 
 
 def fault_of(error: Exception, uri: str) -> VideoError | InterruptedReadError:
-    """Translate a file system's error: final, or possibly cured by another try."""
-    return _final(error, uri) or InterruptedReadError(f"it cannot be read ({_said(error)})")
+    """Convert a file system's error to a permanent error, or to one that another attempt may resolve."""
+    return _final(error, uri) or InterruptedReadError(f"it cannot be read ({_short_text(error)})")
 
 
 def _final(error: Exception, uri: str) -> VideoError | None:
@@ -163,20 +163,20 @@ def _final(error: Exception, uri: str) -> VideoError | None:
         return VideoNotFoundError(uri, _FOLDER)
     if isinstance(error, PermissionError) or "credential" in f"{type(error).__name__} {error}".lower():
         return VideoNotFoundError(
-            uri, "refused: these credentials may not read it, or there are none; set those of its provider"
+            uri, "access denied: the credentials do not allow reading it, or there are none; set those of its provider"
         )
     return None
 
 
-def _said(error: Exception) -> str:
-    """An error of another library in few words, without credentials."""
+def _short_text(error: Exception) -> str:
+    """Format an error of another library as a short text without credentials."""
     return f"{type(error).__name__}: {public_text(' '.join(str(error).split()))}"[:200]
 
 
 def _options(protocol: str) -> dict[str, Any]:
-    """What file systems are told beside fsspec's own configuration."""
+    """Return options for a file system, in addition to fsspec's own configuration."""
     if protocol not in ("s3", "s3a"):
         return {}
-    # botocore tries five times by itself, with pauses of up to 20 s; here it is decided how often to try.
+    # By default, botocore makes five attempts with pauses of up to 20 s; here, retries are left to the callers.
     configured = fsspec.config.conf.get(protocol, {}).get("config_kwargs", {})
     return {"config_kwargs": {"retries": {"max_attempts": 0}, **configured}}

@@ -1,7 +1,7 @@
-"""Reads one file on a web server by range requests, over the connections of `web_client`.
+"""Reads a file on a web server with range requests, over the connections of `web_client`.
 
-fsspec's own reading takes an answer of 500 for a missing file, loads a whole video where a server ignores ranges, and
-does not see that a file has changed.
+fsspec's own reader is not used: it treats status 500 as a missing file, loads the whole video if a server ignores
+ranges, and does not notice that a file has changed.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ __all__ = ["HttpObject"]
 
 T = TypeVar("T")
 
-# Eighteen digits are an exabyte: a longer number is no length.
+# Eighteen digits are an exabyte; a longer number is not a valid length.
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
 _EMPTY_RANGE = re.compile(r"bytes \*/(\d{1,18})")
-_MAY_PASS = (408, 425, 429)
+_TEMPORARY_STATUSES = (408, 425, 429)
 
 
 class HttpObject:
     """A `RemoteObject` at an http or https URL.
 
-    A request names the version that is meant (If-Match), and answers of another one are refused. Of each answer at most
-    the bytes that were asked for are read.
+    Requests state the expected version (If-Match), and responses with another version are rejected. At most the
+    requested bytes are read of each response.
 
     Args:
         uri: The URL, with its query.
-        fetching: Longest wait for a connection, an answer, or the next bytes; the least rate; which hosts are asked.
+        fetching: Timeouts, minimum transfer rate, and allowed hosts.
     """
 
     def __init__(self, uri: str, fetching: Fetching) -> None:
@@ -76,8 +76,8 @@ class HttpObject:
                 empty = _EMPTY_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
                 if empty is not None and int(empty.group(1)) == 0:
                     return ObjectInfo(size_bytes=0, version=version, takes_ranges=False, head=b"")
-                raise VideoReadError(self._uri, "its server refuses to give its first bytes (416)")
-            # The rest of an answer that has more is not wanted: leaving it closes the connection.
+                raise VideoReadError(self._uri, "its server refuses to send its first bytes (416)")
+            # If the response is longer, the rest is not read, and the connection is closed.
             head = await self._body(answer, HEAD_BYTES)
             if answer.status != 206:
                 return ObjectInfo(size_bytes=answer.content_length, version=version, takes_ranges=False, head=head)
@@ -85,32 +85,32 @@ class HttpObject:
             if (first, last) != (0, min(HEAD_BYTES, size_bytes) - 1):
                 raise VideoReadError(
                     self._uri,
-                    f"its server answers with bytes {first} to {last} of {size_bytes} where the first were asked for",
+                    f"its server sent bytes {first} to {last} of {size_bytes} instead of the first ones",
                 )
             if len(head) != last + 1:
-                raise InterruptedReadError(f"{len(head)} bytes came where {last + 1} were promised")
+                raise InterruptedReadError(f"{len(head)} bytes were received instead of the announced {last + 1}")
             return ObjectInfo(size_bytes=size_bytes, version=version, takes_ranges=True, head=head)
 
     async def _read(self, start: int, end: int, info: ObjectInfo) -> bytes:
-        wanted = {"Range": f"bytes={start}-{end - 1}"}
+        headers = {"Range": f"bytes={start}-{end - 1}"}
         tag = info.version.removeprefix("ETag ")
         if tag != info.version and not tag.startswith("W/"):
-            wanted["If-Match"] = tag
-        async with self._answer(wanted) as answer:
+            headers["If-Match"] = tag
+        async with self._answer(headers) as answer:
             if answer.status in (412, 416) or (info.version and _version(answer) != info.version):
                 raise VideoReadError(self._uri, "it changed while it was read; run it again")
             if answer.status != 206:
-                raise InterruptedReadError("its server stopped to answer range requests")
+                raise InterruptedReadError("its server no longer supports range requests")
             first, last, size = self._range(answer)
             if size != info.size_bytes:
                 raise VideoReadError(self._uri, "it changed while it was read; run it again")
             if (first, last) != (start, end - 1):
-                raise InterruptedReadError(f"bytes {first} to {last} came where {start} to {end - 1} were asked for")
-            # One more, to see that there is no more: then it cannot be told which are the bytes of the range.
+                raise InterruptedReadError(f"bytes {first} to {last} were received instead of {start} to {end - 1}")
+            # One byte more is read to detect a longer response, in which the position of the range is unknown.
             data = await self._body(answer, end - start + 1)
             if len(data) != end - start:
-                came = f"{len(data)} bytes" if len(data) < end - start else "more bytes"
-                raise InterruptedReadError(f"{came} came where {end - start} were asked for")
+                received = f"{len(data)} bytes" if len(data) < end - start else "more bytes"
+                raise InterruptedReadError(f"{received} were received instead of {end - start}")
             return data
 
     async def _chunks(self) -> AsyncGenerator[bytes]:
@@ -128,12 +128,12 @@ class HttpObject:
     def _range(self, answer: ClientResponse) -> tuple[int, int, int]:
         match = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         if match is None:
-            raise VideoReadError(self._uri, "its server answers a range request without saying which bytes these are")
+            raise VideoReadError(self._uri, "its server responds to a range request without stating the range")
         return int(match.group(1)), int(match.group(2)), int(match.group(3))
 
     @asynccontextmanager
     async def _answer(self, headers: dict[str, str]) -> AsyncIterator[ClientResponse]:
-        """An answer that has bytes, or is about ranges or versions; others are raised as what they mean."""
+        """Yield a response with content, or with a status about ranges or versions; other statuses raise errors."""
         import aiohttp
 
         seconds = self._fetching.timeout_seconds
@@ -142,15 +142,15 @@ class HttpObject:
                 if answer.status not in (200, 206, 412, 416):
                     raise self._refusal(answer)
                 yield answer
-        # Without their causes: aiohttp's messages have the whole URL, credentials included.
+        # Without causes, because aiohttp's messages contain the whole URL with credentials.
         except TimeoutError:
             raise InterruptedReadError(f"its server sent nothing for {seconds:g} s") from None
         except (aiohttp.InvalidURL, ValueError):
-            raise VideoNotFoundError(self._uri, "not a URL that leads anywhere; check it") from None
+            raise VideoNotFoundError(self._uri, "not a valid URL; check it") from None
         except aiohttp.ClientConnectorError as error:
             raise InterruptedReadError(f"its server cannot be reached ({error.strerror or 'no connection'})") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise InterruptedReadError(f"the connection broke off ({type(error).__name__})") from None
+            raise InterruptedReadError(f"the connection was lost ({type(error).__name__})") from None
 
     def _refusal(self, answer: ClientResponse) -> VideoError | InterruptedReadError:
         status = f"{answer.status} {answer.reason or ''}".strip()
@@ -159,15 +159,15 @@ class HttpObject:
         if answer.status in (401, 403, 407):
             return VideoNotFoundError(
                 self._uri,
-                f"its server refuses it ({status}): it wants credentials, or those of a signed URL are missing or have"
-                " expired; sign it anew",
+                f"its server denies access ({status}): it requires credentials, or those of a signed URL are missing or"
+                " have expired; sign the URL again",
             )
-        if answer.status >= 500 or answer.status in _MAY_PASS:
-            return InterruptedReadError(f"its server answers {status}")
-        return VideoReadError(self._uri, f"its server answers {status}, and not with a file; check the URL")
+        if answer.status >= 500 or answer.status in _TEMPORARY_STATUSES:
+            return InterruptedReadError(f"its server responds with {status}")
+        return VideoReadError(self._uri, f"its server responds with {status} instead of a file; check the URL")
 
     def _sync(self, work: Awaitable[T]) -> T:
-        """Run in fsspec's thread, which has the connections."""
+        """Run work in fsspec's thread, which owns the connections."""
 
         async def awaited() -> T:
             return await work

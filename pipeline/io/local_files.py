@@ -19,23 +19,23 @@ NO_SUCH_FILE = "there is no such file"
 
 _PICTURE_SUFFIXES = frozenset({".bmp", ".dpx", ".exr", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
 _JPEG_AFTER_JPEG = b"\xff\xd9\xff\xd8\xff"
-# JPEG pictures of several views (MPO) follow each other, too; this mark of theirs is in the head.
+# JPEG files with several views (MPO) are also a sequence of pictures; they have this marker in the head.
 _SEVERAL_VIEWS = b"MPF\0"
 _SEARCHED_BYTES = 8 * 2**20
 
 
 def readable_file(path: str) -> str:
-    """Make sure that a path names a readable regular file that may be a video.
+    """Check that a path refers to a readable regular file that may be a video.
 
     Args:
-        path: As the caller gave it.
+        path: The path as the caller gave it.
 
     Returns:
-        The absolute path, which no library takes for an option, a protocol or a pattern of its own.
+        The absolute path, which no library mistakes for an option, a protocol or a pattern.
 
     Raises:
         VideoNotFoundError: There is no readable regular file at `path`.
-        UnsupportedVideoError: It is empty, a still image, an archive or text.
+        UnsupportedVideoError: The file is empty, a still image, an archive or text.
     """
     absolute = _regular_file(path)
     try:
@@ -57,14 +57,14 @@ def _holds_further_pictures(file: BinaryIO, head: bytes) -> bool:
 
 
 def check_head(uri: str, head: bytes) -> None:
-    """Refuse what cannot be a video.
+    """Reject a file that cannot be a video.
 
     Args:
-        uri: Where it is.
-        head: Its first `HEAD_BYTES` bytes, or all where there are fewer.
+        uri: Location of the file.
+        head: The first `HEAD_BYTES` bytes of the file, or all of a shorter file.
 
     Raises:
-        UnsupportedVideoError: It is empty, a still image, an archive or text.
+        UnsupportedVideoError: The file is empty, a still image, an archive or text.
     """
     problem = problem_of(head, suffix_of(uri))
     if problem is not None:
@@ -78,7 +78,7 @@ def _regular_file(path: str) -> str:
         absolute = os.path.abspath(path)  # noqa: PTH100 - Path.absolute keeps ".."
         mode = os.stat(absolute).st_mode  # noqa: PTH116 - takes bytes that are not UTF-8, too
     except FileNotFoundError as error:
-        # What a link leads to may be on a disk that is not mounted now.
+        # The target of a link may be on a disk that is not mounted at the moment.
         kind = VideoNotFoundError if Path(path).is_symlink() else VideoGoneError
         raise kind(path, _why_missing(path)) from error
     except (OSError, ValueError) as error:
@@ -87,7 +87,7 @@ def _regular_file(path: str) -> str:
     if stat.S_ISDIR(mode):
         raise VideoNotFoundError(path, _folder_problem(absolute))
     if not stat.S_ISREG(mode):
-        raise VideoNotFoundError(path, f"{_kind(mode)}, not a regular file; copy what it holds into a file")
+        raise VideoNotFoundError(path, f"{_kind(mode)}, not a regular file; copy its content into a file")
     return absolute
 
 
@@ -104,9 +104,9 @@ def _folder_problem(folder: str) -> str:
         )
     if content.unreadable:
         return (
-            f"a folder without videos that can be read; {content.unreadable[0]!r} in it cannot: change its permissions"
+            f"a folder without readable videos; {content.unreadable[0]!r} in it cannot be read: change its permissions"
         )
-    return "a folder without videos, which are known by their suffix; name other files themselves"
+    return "a folder without videos (these are recognised by suffix); name other files themselves"
 
 
 def _holds_pictures(folder: str) -> bool:
@@ -115,7 +115,7 @@ def _holds_pictures(folder: str) -> bool:
 
 def _why_missing(path: str) -> str:
     if Path(path).is_symlink():
-        return f"a broken link to {os.readlink(path)!r}; mend it, or leave it out"  # noqa: PTH115 - as above
+        return f"a broken link to {os.readlink(path)!r}; repair it, or leave it out"  # noqa: PTH115 - as above
     if any(character in path for character in "*?["):
         return "no file matches this pattern; check it and the working directory"
     return f"{NO_SUCH_FILE}; check the path and the working directory"

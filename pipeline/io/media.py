@@ -1,4 +1,4 @@
-"""Opens a video's bytes: a local file, a remote file read by ranges, or a temporary copy of a remote file."""
+"""Opens the bytes of videos: a local file, a remote file read by ranges, or a temporary copy of a remote file."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ __all__ = ["Media", "check_room", "check_state", "open_media", "open_remote", "s
 
 
 def spooled(uri: str, chunks: Iterable[bytes], fetching: Fetching) -> IO[bytes]:
-    """Copy bytes to an unnamed temporary file, which disappears with this process.
+    """Copy bytes to an unnamed temporary file, which is removed when this process ends.
 
     Raises:
-        VideoReadError: They are too many, or the disk does not take them.
+        VideoReadError: There are too many bytes, or they cannot be written.
     """
     folder = fetching.spool_folder or tempfile.gettempdir()
     try:
@@ -43,16 +43,16 @@ def spooled(uri: str, chunks: Iterable[bytes], fetching: Fetching) -> IO[bytes]:
 
 
 def check_room(uri: str, size_bytes: int | None, fetching: Fetching) -> None:
-    """Refuse a file that is too large to be copied.
+    """Reject a file that is too large to be copied.
 
     Raises:
-        VideoReadError: It is.
+        VideoReadError: The file is too large.
     """
     if size_bytes is not None and size_bytes > fetching.spool_bytes:
         raise VideoReadError(
             uri,
-            f"it must be copied to be read, and its {size_bytes:,} bytes are more than fetching.spool_bytes allows"
-            f" ({fetching.spool_bytes:,}); raise that, or put the video where parts of it can be asked for",
+            f"it must be copied to be read, but its {size_bytes:,} bytes are more than fetching.spool_bytes allows"
+            f" ({fetching.spool_bytes:,}); raise that, or store the video on a server that supports range requests",
         )
 
 
@@ -67,7 +67,7 @@ def _write(uri: str, folder: str, file: IO[bytes], chunk: bytes) -> None:
 def _refused(uri: str, folder: str, error: OSError) -> VideoReadError:
     why = error.strerror or type(error).__name__
     return VideoReadError(
-        uri, f"it must be copied to be read, and {folder!r} does not take it ({why}); set fetching.spool_folder"
+        uri, f"it must be copied to be read, but cannot be written to {folder!r} ({why}); set fetching.spool_folder"
     )
 
 
@@ -76,12 +76,12 @@ _CHUNK_BYTES = 4 * 2**20
 
 
 class Media(Protocol):
-    """One video file that may be read, vetted, until `close`.
+    """A checked video file that can be read until `close`.
 
     Attributes:
-        uri: Where it is, as it may be shown.
-        path: A path at which the system finds it; None where it has none.
-        state: What its place says of the content: its length, and what changes with it.
+        uri: Location of the file, for messages.
+        path: Path of the file on this machine; None if it has none.
+        state: State of the content: its size, and values that change with it.
     """
 
     uri: str
@@ -89,7 +89,7 @@ class Media(Protocol):
     state: str
 
     def target(self) -> str | BinaryIO:
-        """What PyAV opens: a path, or a newly opened file."""
+        """Return the argument for PyAV: a path, or a newly opened file."""
 
     def open(self) -> BinaryIO:
         """Open the file for reading, independently of other readers."""
@@ -105,7 +105,7 @@ class Media(Protocol):
         """Check that the content did not change while it was read.
 
         Raises:
-            VideoError: Reading failed, the content changed meanwhile, or it has gone.
+            VideoError: Reading failed, the content changed, or the file no longer exists.
         """
 
     def close(self) -> None:
@@ -113,17 +113,17 @@ class Media(Protocol):
 
 
 def open_media(uri: str, fetching: Fetching, *, needs_path: bool = False) -> Media:
-    """Open a video and vet it.
+    """Open a video and check that it may be one.
 
     Args:
         uri: A path or URI.
-        fetching: How remote ones are read.
-        needs_path: Whether it must have a path, so that a remote one is copied.
+        fetching: Settings for reading remote videos.
+        needs_path: Whether the video must have a path; if so, a remote one is copied.
 
     Raises:
-        VideoNotFoundError: Nothing readable is there.
-        VideoReadError: Its place errs or stalls, or it is too large to be copied.
-        UnsupportedVideoError: It is empty, a still image or text.
+        VideoNotFoundError: There is no readable file.
+        VideoReadError: The server or store fails or stalls, or the file is too large to be copied.
+        UnsupportedVideoError: The file is empty, a still image or text.
     """
     if not is_remote(uri):
         return _LocalMedia(uri)
@@ -136,14 +136,14 @@ def open_remote(
     """Open a remote file of any kind.
 
     Args:
-        uri: Where it is.
-        fetching: How it is read.
-        needs_path: Whether it must have a path, so that it is copied.
-        vet: Told the URI and the first bytes, before anything is copied.
+        uri: Location of the file.
+        fetching: Settings for reading it.
+        needs_path: Whether the file must have a path; if so, it is copied.
+        vet: Checks the URI and the first bytes before anything is copied; None for no check.
 
     Raises:
-        VideoNotFoundError: Nothing readable is there.
-        VideoReadError: Its place errs or stalls, or it is too large to be copied.
+        VideoNotFoundError: There is no readable file.
+        VideoReadError: The server or store fails or stalls, or the file is too large to be copied.
         UnsupportedVideoError: A package is missing.
     """
     remote = _remote_object(uri, fetching)
@@ -160,13 +160,13 @@ def check_state(uri: str, state: str, fetching: Fetching) -> None:
     """Check that a video's content has not changed.
 
     Args:
-        uri: Where it is.
-        state: That of the `Media` that was opened then.
-        fetching: How remote ones are read.
+        uri: Location of the video.
+        state: The earlier `Media.state`.
+        fetching: Settings for reading remote videos.
 
     Raises:
-        VideoReadError: It has changed, or its place errs or stalls.
-        VideoNotFoundError: It has gone.
+        VideoReadError: The content has changed, or the server or store fails or stalls.
+        VideoNotFoundError: The file no longer exists.
     """
     now = retried(uri, fetching, _remote_object(uri, fetching).info).state if is_remote(uri) else _LocalMedia(uri).state
     if now != state:
@@ -186,7 +186,7 @@ class _LocalMedia:
         self.state = self._now()
 
     def target(self) -> str:
-        # Looked at again: it may be another file by now, or a FIFO, which would hang whoever opens it.
+        # Checked again: it may have been replaced, possibly by a FIFO, which would block its reader.
         return readable_file(local_path(self.uri))
 
     def open(self) -> BinaryIO:
@@ -206,7 +206,7 @@ class _LocalMedia:
         try:
             found = os.stat(str(self.path))  # noqa: PTH116 - takes bytes that are not UTF-8, too
         except OSError as error:
-            raise VideoNotFoundError(self.uri, f"it has gone while it was read ({error.strerror})") from error
+            raise VideoNotFoundError(self.uri, f"it was removed while it was read ({error.strerror})") from error
         return f"{found.st_size} {found.st_mtime_ns}"
 
 
@@ -244,7 +244,7 @@ class _SpooledMedia:
         self.uri = public_name(uri)
         self.state = state
         self._file = file
-        # The copy has no name, so that it goes with this process, however that ends.
+        # The copy has no name, so it is removed when this process ends, even if it is killed.
         self.path: str | None = f"/proc/{os.getpid()}/fd/{file.fileno()}"
 
     def target(self) -> str:
@@ -264,7 +264,7 @@ class _SpooledMedia:
 
 
 def _copied(media: _RemoteMedia, fetching: Fetching) -> _SpooledMedia:
-    """A copy of a file that is read by ranges, each of which is tried again by itself."""
+    """Copy a file that supports range requests; each range is retried separately."""
     check_room(media.uri, media.blocks.size_bytes, fetching)
     source = media.open()
     file = spooled(media.uri, iter(lambda: source.read(_CHUNK_BYTES), b""), fetching)
@@ -273,14 +273,14 @@ def _copied(media: _RemoteMedia, fetching: Fetching) -> _SpooledMedia:
 
 
 def _whole(uri: str, remote: RemoteObject, info: ObjectInfo, fetching: Fetching) -> _SpooledMedia:
-    """A copy of a file that is given out whole alone, and from its beginning after each fault."""
+    """Copy a file that does not support range requests; after an error, it is read again from its beginning."""
 
     def attempt() -> IO[bytes]:
         file = spooled(uri, _at_most(remote.chunks(), info.size_bytes), fetching)
         size_bytes = file.tell()
         if info.size_bytes is not None and size_bytes != info.size_bytes:
             file.close()
-            raise InterruptedReadError(f"{size_bytes} of its {info.size_bytes} bytes came")
+            raise InterruptedReadError(f"{size_bytes} of its {info.size_bytes} bytes were received")
         return file
 
     check_room(uri, info.size_bytes, fetching)
@@ -289,12 +289,12 @@ def _whole(uri: str, remote: RemoteObject, info: ObjectInfo, fetching: Fetching)
 
 
 def _at_most(chunks: Iterator[bytes], size_bytes: int | None) -> Iterator[bytes]:
-    """The chunks of a file of a known size, whose place may send without an end."""
-    came = 0
+    """Yield the chunks of a file, and raise an error if they exceed its known size, as a server may send endlessly."""
+    received = 0
     for chunk in chunks:
-        came += len(chunk)
-        if size_bytes is not None and came > size_bytes:
-            raise InterruptedReadError(f"more than its {size_bytes} bytes came")
+        received += len(chunk)
+        if size_bytes is not None and received > size_bytes:
+            raise InterruptedReadError(f"more than its {size_bytes} bytes were received")
         yield chunk
 
 

@@ -14,14 +14,14 @@ __all__ = ["with_named_hosts"]
 
 
 def with_named_hosts(fetching: Fetching, names: Iterable[str]) -> Fetching:
-    """Settings that also allow the hosts of URLs that the user typed, where these are not at public addresses.
+    """Return settings that also allow the non-public hosts of URLs that the user typed.
 
-    Names are resolved for that, unless a proxy does it. What a list, a manifest, a redirect or a record names is not
-    typed.
+    For this, host names are resolved, unless a proxy resolves them. URLs in a list, manifest, redirect or record do not
+    count as typed.
 
     Args:
-        fetching: The settings so far.
-        names: What the user typed: paths, URIs and URLs.
+        fetching: The present settings.
+        names: The paths, URIs and URLs that the user typed.
     """
     hosts = [host for host in dict.fromkeys(_hosts(names)) if _is_refused(host, fetching.address_rules)]
     if not hosts:
@@ -40,7 +40,7 @@ def _hosts(names: Iterable[str]) -> Iterable[str]:
             if literal_address(host) is not None or proxy_of(url_of(name)) is None:
                 yield host
         except (ImportError, ValueError):
-            # Reading it says what is wrong.
+            # The error is reported when the URL is read.
             continue
 
 

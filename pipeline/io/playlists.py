@@ -1,8 +1,8 @@
 """Recognizes files that refer to other files: playlists, scripts and XML.
 
-FFmpeg takes a file for what it begins with, after ID3 tags, whatever follows: where MPEG packets follow a playlist, one
-version of FFmpeg reads the packets, and another one the files that the playlist names. The libraries here hold several
-versions, so such a beginning is refused for all of them.
+FFmpeg detects the format of a file by its beginning, after ID3 tags. If MPEG packets follow a playlist, some versions
+of FFmpeg read the packets, and others the files that the playlist names. The libraries used here contain several
+versions, so files with such a beginning are always rejected.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def playlist_kind(head: bytes) -> str | None:
     """Name the kind of a file that refers to other files; None for other files.
 
     Args:
-        head: The first bytes of the file, or all. Where an ID3 tag is longer than these, what follows it cannot be
-            seen, and the tag itself is the answer: music begins with one, and videos do not.
+        head: The first bytes of the file, or all of it. If they are only part of an ID3 tag, its kind is that of music,
+            since videos do not start with such a tag.
     """
     content = _without_id3(head)
     if content is None:
@@ -57,7 +57,7 @@ def playlist_kind(head: bytes) -> str | None:
 
 
 def _without_id3(head: bytes) -> bytes | None:
-    """What follows the tags (id3.org, ID3v2.4.0, section 3.1); None where that is beyond the head."""
+    """Remove ID3 tags (id3.org, ID3v2.4.0, section 3.1); None if they are longer than the head."""
     while head.startswith(_ID3) and len(head) >= _ID3_HEADER_BYTES:
         sizes = head[6:_ID3_HEADER_BYTES]
         if 0xFF in head[3:5] or any(size & 0x80 for size in sizes):

@@ -14,20 +14,20 @@ from pipeline.io.settings import Fetching
 __all__ = ["Blocks", "RemoteFile"]
 
 _BLOCK_BYTES = 2**18
-_MOST_BLOCKS_A_REQUEST = 16
+_MAX_BLOCKS_PER_REQUEST = 16
 
 
 class Blocks:
     """A bounded cache of a remote file's blocks, shared by any number of readers.
 
-    A block that is not at hand is fetched by one request, and with it those behind it: the more, the longer a reader
-    goes straight on. Once a request has failed for good, all that follow fail at once with the same error.
+    A missing block is fetched together with the following ones in one request; their number grows as long as a reader
+    continues sequentially. After a permanent error, all later requests fail at once with the same error.
 
     Args:
-        uri: Names it in errors.
+        uri: Location of the file, for errors.
         remote: The file.
-        info: Of the content that is meant.
-        fetching: How often is tried, and how much is kept.
+        info: Description of the expected content.
+        fetching: Number of attempts, and size of the cache.
     """
 
     def __init__(self, uri: str, remote: RemoteObject, info: ObjectInfo, fetching: Fetching) -> None:
@@ -38,35 +38,35 @@ class Blocks:
         self._remote = remote
         self._info = info
         self._fetching = fetching
-        self._kept: OrderedDict[int, bytes] = OrderedDict()
-        self._most_kept = fetching.cache_bytes // _BLOCK_BYTES
+        self._cached: OrderedDict[int, bytes] = OrderedDict()
+        self._max_cached = fetching.cache_bytes // _BLOCK_BYTES
         self._next_number = 0
-        self._blocks_a_request = 1
+        self._blocks_per_request = 1
         self._lock = threading.Lock()
 
     def read(self, start: int, size: int) -> bytes:
         """Read at most `size` bytes from `start` on, all from one block; none at the end.
 
         Raises:
-            VideoError: They cannot be had.
+            VideoError: The bytes cannot be read.
         """
         if start >= self.size_bytes or size <= 0:
             return b""
         number, offset = divmod(start, _BLOCK_BYTES)
         with self._lock:
-            if number not in self._kept:
+            if number not in self._cached:
                 self._fetch(number)
-            self._kept.move_to_end(number)
-            return self._kept[number][offset : offset + size]
+            self._cached.move_to_end(number)
+            return self._cached[number][offset : offset + size]
 
     def _fetch(self, number: int) -> None:
         if self.failure is not None:
             raise self.failure
         is_going_on = number == self._next_number
-        self._blocks_a_request = min(2 * self._blocks_a_request, _MOST_BLOCKS_A_REQUEST) if is_going_on else 1
-        most = min(number + self._blocks_a_request, -(-self.size_bytes // _BLOCK_BYTES))
+        self._blocks_per_request = min(2 * self._blocks_per_request, _MAX_BLOCKS_PER_REQUEST) if is_going_on else 1
+        most = min(number + self._blocks_per_request, -(-self.size_bytes // _BLOCK_BYTES))
         last = number + 1
-        while last < most and last not in self._kept:
+        while last < most and last not in self._cached:
             last += 1
         start, end = number * _BLOCK_BYTES, min(last * _BLOCK_BYTES, self.size_bytes)
         try:
@@ -76,9 +76,9 @@ class Blocks:
             raise
         for place in range(number, last):
             offset = (place - number) * _BLOCK_BYTES
-            self._kept[place] = data[offset : offset + _BLOCK_BYTES]
-        while len(self._kept) > self._most_kept:
-            self._kept.popitem(last=False)
+            self._cached[place] = data[offset : offset + _BLOCK_BYTES]
+        while len(self._cached) > self._max_cached:
+            self._cached.popitem(last=False)
         self._next_number = last
 
 

@@ -43,4 +43,4 @@ SamplingSettings = Annotated[
     | Annotated[PluginSampler, Tag(PLUGIN_TAG)],
     by_strategy(FixedRate, Keyframe, SceneChange, Novelty, Composite),
 ]
-"""Any of the strategies, or one of another package, told apart by `strategy`."""
+"""Settings of any strategy, including those from other packages, distinguished by `strategy`."""

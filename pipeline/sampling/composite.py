@@ -33,9 +33,9 @@ _LEAST_SKIPPED_FIRST = tuple(Skip)
 
 
 class Composite(Settings):
-    """Every frame that any of several strategies takes, each once.
+    """All frames that at least one of several strategies selects.
 
-    Scene changes with a sparse grid, say: the frames of each shot, and one in ten seconds wherever else.
+    For example, scene changes with a sparse grid: the frames of each shot, and at least one frame every ten seconds.
     """
 
     fingerprint_name: ClassVar[str] = "Composite"
@@ -55,21 +55,21 @@ class Composite(Settings):
 
     @property
     def skip(self) -> Skip:
-        """What the most demanding of the strategies allows."""
+        """The frames that all strategies allow to skip."""
         return min((part.skip for part in self.parts), key=_LEAST_SKIPPED_FIRST.index)
 
     @property
     def grid(self) -> None:
-        """None: the strategies want different frames."""
+        """None: the strategies need different frames."""
 
     @property
     def cut_searches(self) -> tuple[CutDetection, ...]:
-        """Those of the strategies, each once."""
+        """The cut searches of all strategies, without duplicates."""
         return tuple(dict.fromkeys(search for part in self.parts for search in part.cut_searches))
 
     @property
     def finds_cuts(self) -> bool:
-        """Whether one of the strategies does."""
+        """Whether one of the strategies finds cuts."""
         return any(part.finds_cuts for part in self.parts)
 
     def begin(self, info: VideoInfo) -> CompositePass:
@@ -79,7 +79,7 @@ class Composite(Settings):
 
 
 class CompositePass:
-    """A `SamplingPass` that holds back the frames one strategy took while another may still take earlier ones.
+    """A `SamplingPass` that holds back the frames of one strategy while another may still select earlier ones.
 
     Args:
         passes: The strategies' passes over the same video.
@@ -97,12 +97,12 @@ class CompositePass:
 
     @property
     def step(self) -> Fraction | None:
-        """The shortest of the strategies' steps."""
+        """The shortest step of the strategies."""
         return min((one.step for one in self._passes if one.step is not None), default=None)
 
     @property
     def seen_until(self) -> tuple[Fraction, ...]:
-        """For each frame taken, the end of its time on screen, or the last time that a strategy saw its picture."""
+        """For each selected frame, the end of its time on screen, or the last time that a strategy saw its picture."""
         parts = zip(self._times, self._passes, strict=True)
         holds = [FrameHolds(times, one.seen_until, one.step) for times, one in parts]
         times = [hold.since for hold in self._given]
@@ -111,19 +111,19 @@ class CompositePass:
 
     @property
     def cuts(self) -> tuple[Fraction, ...] | None:
-        """Time of the first frame of each new shot, as the strategies that look for cuts found them."""
+        """Time of the first frame of each new shot, as found by those strategies that detect cuts."""
         found = [one.cuts for one in self._passes if one.cuts is not None]
         return tuple(sorted(set().union(*found))) if found else None
 
     @property
     def held_since(self) -> Fraction | None:
-        """Time of the earliest frame that may still come out."""
+        """Time of the earliest frame that may still be selected."""
         held = [one.held_since for one in self._passes]
         times = [time for time in (*held, *(frame.time for frame in self._waiting.values())) if time is not None]
         return min(times, default=None)
 
     def feed(self, frame: Frame) -> Sequence[Frame]:
-        """Take the next frame, and return those that no strategy can take an earlier one than."""
+        """Process the next frame, and return the selected frames before which no strategy can select another one."""
         self._holds[frame.pts] = self._screen_time.feed(frame)
         for number, one in enumerate(self._passes):
             self._take(number, one.feed(frame))
@@ -131,14 +131,14 @@ class CompositePass:
         return self._until(min(held, default=None))
 
     def finish(self) -> Sequence[Frame]:
-        """Return all that is still held back."""
+        """Return all frames that are still held back."""
         self._screen_time.finish()
         for number, one in enumerate(self._passes):
             self._take(number, one.finish())
         return self._until(None)
 
     def _take(self, number: int, chosen: Sequence[Frame]) -> None:
-        """Keep the frames that a strategy has chosen until their turn."""
+        """Hold back the frames that a strategy has selected until they can be returned in order."""
         self._times[number].extend(frame.time for frame in chosen)
         self._waiting.update((frame.pts, frame) for frame in chosen)
 

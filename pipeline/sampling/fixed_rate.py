@@ -22,10 +22,11 @@ _LARGEST_DENOMINATOR = 1001
 
 
 class FixedRate(Settings):
-    """The frame on screen at each point k / fps of the playback clock, whatever the video's own rate.
+    """The frame on screen at each time k / fps of the playback clock, whatever the video's own frame rate.
 
-    Where the video begins later than a point, its first frame is taken; no frame is taken twice, so a video with fewer
-    frames a second gives all of them, and a frame on screen at many points is known to last until the last of these.
+    For times before the video's first frame, the first frame is used. No frame is selected twice: a video with fewer
+    frames per second yields all of its frames, and for a frame that is on screen at several of these times, the last of
+    them is recorded.
     """
 
     fingerprint_name: ClassVar[str] = "FixedRate"
@@ -33,16 +34,17 @@ class FixedRate(Settings):
     strategy: Literal["fixed_rate"] = "fixed_rate"
 
     fps: float = Field(default=1.0, gt=0, le=1000)
-    """Points a second; 29.97002997 is read as 30000/1001."""
+    """Frames per second; 29.97002997 is read as 30000/1001."""
 
     cuts: CutDetection | None = None
-    """How cuts are looked for beside the frames; a detector's name stands for it with its defaults
-    (`sampling.cuts=adaptive`). None looks for none."""
+    """Cut detection in addition to sampling; a detector's name stands for the detector with its defaults
+    (`sampling.cuts=adaptive`). null for no cut detection."""
 
     tolerance_seconds: float = Field(default=0.0, ge=0)
-    """By how much a frame may miss its point, up to half of the time between two: the nearest frame that costs little
-    decoding is taken then, and decoded without its loop filter, of which little is left in a small picture (cosine of
-    embeddings 0.9998 in the middle, 0.98 at least, on films and footage). 0 takes the frame on screen."""
+    """How far a frame may be from its time, up to half of the time between two frames. Within this tolerance, the
+    nearest frame that is cheap to decode is selected, and decoded without the loop filter, whose effect in a small
+    picture is slight (cosine of embeddings: median 0.9998, minimum 0.98, on films and footage). With 0, the frame on
+    screen is selected."""
 
     @model_validator(mode="after")
     def _within_half_a_step(self) -> Self:
@@ -60,12 +62,12 @@ class FixedRate(Settings):
 
     @property
     def grid(self) -> Grid:
-        """The points."""
+        """The grid of points."""
         return Grid(self.rate, Fraction(str(self.tolerance_seconds)))
 
     @property
     def cut_searches(self) -> tuple[CutDetection, ...]:
-        """What `cuts` says."""
+        """The cut search of the setting `cuts`, if any."""
         return () if self.cuts is None else (self.cuts,)
 
     @property
@@ -77,7 +79,7 @@ class FixedRate(Settings):
 
     @property
     def finds_cuts(self) -> bool:
-        """Whether `cuts` says how to look for them."""
+        """Whether cut detection is configured (`cuts`)."""
         return self.cuts is not None
 
     def begin(self, info: VideoInfo) -> FixedRatePass:
@@ -87,11 +89,11 @@ class FixedRate(Settings):
 
 @dataclass(frozen=True)
 class GridFrame:
-    """A frame taken for a point of a grid.
+    """A frame that was selected for a point of a grid.
 
     Attributes:
         frame: The frame.
-        seen_until: Last point at which it is on screen; its own time where it is on screen at none.
+        seen_until: Last point at which the frame is on screen; its own time if it is on screen at none.
     """
 
     frame: Frame
@@ -102,10 +104,10 @@ class GridFrames:
     """Finds the frames on screen at the points of a grid, holding one frame back.
 
     Args:
-        rate: Points a second.
+        rate: Points per second.
         info: Description of the video.
-        tolerance: Seconds by which a frame may miss its point. Above 0, the frame nearest to a point is taken, and of
-            the frames near a point the decoder may give out any one.
+        tolerance: How far in seconds a frame may be from its point. If above 0, the frame nearest to a point is
+            selected, and the decoder may return any one of the frames within the tolerance.
     """
 
     def __init__(self, rate: Fraction, info: VideoInfo, tolerance: Fraction = Fraction(0)) -> None:
@@ -127,7 +129,7 @@ class GridFrames:
         return None if self._on_screen is None else self._on_screen.time
 
     def feed(self, frame: Frame) -> Sequence[GridFrame]:
-        """Take the next frame and return the one before it, if a point lies in its time on screen."""
+        """Process the next frame, and return the one before it if a point is within its time on screen."""
         before, self._on_screen = self._on_screen, frame
         if before is None:
             return []
@@ -143,7 +145,7 @@ class GridFrames:
         return [GridFrame(before, max(before.time, self._last_point(since, until)))]
 
     def finish(self) -> Sequence[GridFrame]:
-        """Return the last frame, if a point lies in its time on screen; see `end_of_last`."""
+        """Return the last frame if a point is within its time on screen; see `end_of_last`."""
         last, self._on_screen = self._on_screen, None
         if last is None:
             return []
@@ -152,17 +154,17 @@ class GridFrames:
         return [GridFrame(last, max(last.time, self._last_point(last.time, end)))] if is_chosen else []
 
     def _has_point(self, start: Fraction, end: Fraction) -> bool:
-        """Whether a point lies in [start, end)."""
+        """Whether a point is within [start, end)."""
         return grid_time(next_grid_number(start, self._rate), self._rate) < end
 
     def _last_point(self, start: Fraction, end: Fraction) -> Fraction:
-        """The last point in (start, end); 0 where there is none."""
+        """Return the last point within (start, end); 0 if there is none."""
         point = grid_time(max(0, next_grid_number(end, self._rate) - 1), self._rate)
         return point if start < point < end else Fraction(0)
 
 
 class FixedRatePass:
-    """A `SamplingPass` that takes every frame of a grid.
+    """A `SamplingPass` that selects every frame of a grid.
 
     Args:
         frames: Finds the frames on screen at the points.
@@ -186,15 +188,15 @@ class FixedRatePass:
 
     @property
     def seen_until(self) -> tuple[Fraction, ...]:
-        """For each frame taken, the last point at which it is on screen."""
+        """For each selected frame, the last point at which it is on screen."""
         return tuple(self._seen_until)
 
     def feed(self, frame: Frame) -> Sequence[Frame]:
-        """Take the next frame and return the one before it, if a point lies in its time on screen."""
+        """Process the next frame, and return the one before it if a point is within its time on screen."""
         return self._recorded(self._frames.feed(frame))
 
     def finish(self) -> Sequence[Frame]:
-        """Return the last frame, if a point lies in its time on screen."""
+        """Return the last frame if a point is within its time on screen."""
         return self._recorded(self._frames.finish())
 
     def _recorded(self, taken: Sequence[GridFrame]) -> Sequence[Frame]:

@@ -17,9 +17,10 @@ __all__ = ["Keyframe"]
 
 
 class Keyframe(Settings):
-    """The frames that decode alone: many times faster than the other strategies, at times that the encoder chose.
+    """The keyframes, which can be decoded without other frames.
 
-    Where there is none, as a decoder may not say, the first frame is taken.
+    This is much faster than the other strategies, but the times are those that the video's encoder chose. If there is
+    no keyframe, because the decoder does not mark any, the first frame is selected.
     """
 
     fingerprint_name: ClassVar[str] = "Keyframe"
@@ -27,16 +28,16 @@ class Keyframe(Settings):
     strategy: Literal["keyframe"] = "keyframe"
 
     min_gap_seconds: float = Field(default=0.0, ge=0)
-    """A keyframe that comes sooner after the one taken before is left out."""
+    """Minimum time between two selected keyframes; those in between are left out."""
 
     @property
     def skip(self) -> Skip:
-        """All but keyframes."""
+        """All frames except keyframes."""
         return Skip.NON_KEY
 
     @property
     def grid(self) -> None:
-        """None: keyframes lie where they lie."""
+        """None: keyframes are at arbitrary times."""
 
     @property
     def cut_searches(self) -> tuple[CutDetection, ...]:
@@ -45,7 +46,7 @@ class Keyframe(Settings):
 
     @property
     def finds_cuts(self) -> bool:
-        """False: cuts are seen between pictures that are left out here."""
+        """False: cuts occur between frames that this strategy does not decode."""
         return False
 
     def begin(self, info: VideoInfo) -> KeyframePass:
@@ -57,7 +58,7 @@ class KeyframePass:
     """A `SamplingPass` that holds back the first frame until a keyframe comes.
 
     Args:
-        min_gap: Least seconds between two frames taken.
+        min_gap: Minimum time in seconds between two selected frames.
         screen_time: Measures how long frames stay on screen.
     """
 
@@ -73,16 +74,16 @@ class KeyframePass:
 
     @property
     def held_since(self) -> Fraction | None:
-        """Time of the first frame, until a keyframe comes."""
+        """Time of the first frame, until the first keyframe."""
         return None if self._first is None else self._first[0].time
 
     @property
     def seen_until(self) -> tuple[Fraction, ...]:
-        """For each frame taken, the end of its own duration, or of its time on screen where that is shorter."""
+        """For each selected frame, the end of its own duration, or of its time on screen if that is shorter."""
         return self._screen_time.last_times(self._holds)
 
     def feed(self, frame: Frame) -> Sequence[Frame]:
-        """Take the next frame, and return it if it is a keyframe and far enough from the one before."""
+        """Process the next frame, and return it if it is a keyframe and far enough from the previous one."""
         hold = self._screen_time.feed(frame)
         if not frame.is_keyframe:
             if self._last_time is None and self._first is None:
@@ -96,7 +97,7 @@ class KeyframePass:
         return [frame]
 
     def finish(self) -> Sequence[Frame]:
-        """Return the first frame, if no keyframe came."""
+        """Return the first frame if there was no keyframe."""
         self._screen_time.finish()
         if self._first is None:
             return []

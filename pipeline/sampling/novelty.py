@@ -1,4 +1,4 @@
-"""The sampling strategy `novelty`: frames that differ from the last one taken, for fixed cameras."""
+"""The sampling strategy `novelty`: frames that differ from the last selected one, for fixed cameras."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _PATCH_CELLS = 3
 
 
 class Novelty(Settings):
-    """A frame of a fixed-rate grid is taken where it differs from the last one taken, and now and then where not."""
+    """Frames of a fixed-rate grid that differ from the last selected one, and occasional frames without a change."""
 
     fingerprint_name: ClassVar[str] = "Novelty"
 
     strategy: Literal["novelty"] = "novelty"
 
     fps: float = Field(default=1.0, gt=0, le=1000)
-    """Frames looked at a second: the most that can be taken, and how exactly changes are timed."""
+    """Frames per second that are compared: the maximum number that can be selected, and the resolution of changes."""
 
     least_change: float = Field(default=12.0, ge=0, le=255)
-    """Levels (of 255) by which a patch of a twelfth of the picture's height must have changed on average, somewhere in
-    the picture. 0 takes all frames."""
+    """Minimum change: the mean difference, in levels of 0 to 255, of some patch of the picture with a twelfth of its
+    height. 0 selects all frames."""
 
     max_gap_seconds: float | None = Field(default=30.0, gt=0)
-    """After so long without a change a frame is taken all the same; None takes none."""
+    """Time without a change after which a frame is selected anyway; null for never."""
 
     @property
     def skip(self) -> Skip:
@@ -47,7 +47,7 @@ class Novelty(Settings):
 
     @property
     def grid(self) -> Grid:
-        """The points at which a frame is looked at."""
+        """The points at which frames are compared."""
         return Grid(FixedRate(fps=self.fps).rate)
 
     @property
@@ -66,11 +66,11 @@ class Novelty(Settings):
 
 
 class NoveltyPass:
-    """A `SamplingPass` that keeps the cells of the last frame taken.
+    """A `SamplingPass` that compares frames with the last selected one, of which it keeps the cells.
 
     Args:
-        settings: What counts as a change.
-        grid: Finds the frames that are looked at.
+        settings: Settings of the strategy.
+        grid: Finds the frames to compare.
     """
 
     cuts: tuple[Fraction, ...] | None = None
@@ -85,7 +85,7 @@ class NoveltyPass:
 
     @property
     def held_since(self) -> Fraction | None:
-        """Time of the earliest frame that may still come out."""
+        """Time of the earliest frame that may still be selected."""
         return self._grid.held_since
 
     @property
@@ -95,15 +95,15 @@ class NoveltyPass:
 
     @property
     def seen_until(self) -> tuple[Fraction, ...]:
-        """For each frame taken, the last point at which the picture was still the same."""
+        """For each selected frame, the last point at which the picture was still the same."""
         return tuple(self._seen_until)
 
     def feed(self, frame: Frame) -> Sequence[Frame]:
-        """Take the next frame, and return the one on screen at a point of the grid, if it is new."""
+        """Process the next frame, and return the one on screen at a point of the grid if it has changed."""
         return self._new_among(self._grid.feed(frame))
 
     def finish(self) -> Sequence[Frame]:
-        """Return the last frame, if a point lies in its time on screen and it is new."""
+        """Return the last frame if a point is within its time on screen and it has changed."""
         return self._new_among(self._grid.finish())
 
     def _new_among(self, looked_at: Iterable[GridFrame]) -> Sequence[Frame]:
@@ -130,14 +130,14 @@ class NoveltyPass:
 
 
 def change_between(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
-    """The greatest mean change of any patch of two pictures' cells.
+    """Compute the largest mean change of any patch between two pictures' cells.
 
     Args:
         one: float32 (H, W, 3), levels 0 to 255.
-        other: The same size.
+        other: float32 array of the same shape.
 
     Returns:
-        Levels, 0 to 255.
+        The change in levels, 0 to 255.
     """
     change = np.abs(one - other).mean(axis=2)
     size = min(_PATCH_CELLS, *change.shape)

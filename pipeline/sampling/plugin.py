@@ -1,4 +1,4 @@
-"""Loads samplers of other packages."""
+"""Loads samplers from other packages."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _EXAMPLE = VideoInfo(
 
 
 def _faults(sampler: Any) -> Iterator[str]:
-    """What is wrong with a sampler that has all members."""
+    """Yield the faults of a sampler that has all members."""
     if sampler.skip not in tuple(Skip):
         yield f"`skip` is {sampler.skip!r}, not one of Skip.{', Skip.'.join(skip.name for skip in Skip)}"
     if sampler.grid is not None and not isinstance(sampler.grid, Grid):
@@ -60,13 +60,13 @@ SAMPLERS = Seam(
 
 
 class PluginSampler(Plugin):
-    """A `FrameSampler` of another package; its own settings stand beside `strategy`."""
+    """A `FrameSampler` from another package; its own settings are given beside `strategy`."""
 
     seam: ClassVar[Seam] = SAMPLERS
 
     # For editors: what is a strategy of momentseek is no plugin.
     strategy: str = Field(json_schema_extra={"not": {"enum": list(_BUILT_IN)}})
-    """Its import path, as "my_package:MySampler", or the name of an entry point."""
+    """Import path of the class, as "my_package:MySampler", or name of an entry point."""
 
     @property
     def reference(self) -> str:
@@ -75,19 +75,19 @@ class PluginSampler(Plugin):
 
     @property
     def skip(self) -> Skip:
-        """What the decoder may leave out."""
+        """Frames that the decoder may leave out."""
         skip: Skip = self.loaded().skip
         return skip
 
     @property
     def grid(self) -> Grid | None:
-        """The points at which frames are wanted, where no others are."""
+        """The points at which frames are needed; None if any frame may be needed."""
         grid: Grid | None = self.loaded().grid
         return grid
 
     @property
     def cut_searches(self) -> tuple[CutDetection, ...]:
-        """Searches for cuts beside the frames."""
+        """Cut searches to run in addition to sampling."""
         searches: tuple[CutDetection, ...] = self.loaded().cut_searches
         return searches
 
@@ -104,9 +104,9 @@ class PluginSampler(Plugin):
 
 
 def by_strategy(*built_in: type[Settings]) -> Discriminator:
-    """Tell settings of samplers apart by their `strategy`, importing nothing.
+    """Make a function that distinguishes the settings of samplers by `strategy`, without importing anything.
 
-    An import path or the name of an installed entry point stands for a plugin, as does an object of another class.
+    Import paths, names of installed entry points, and objects of other classes count as plugins.
 
     Args:
         built_in: The strategies of momentseek itself.

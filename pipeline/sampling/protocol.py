@@ -13,60 +13,60 @@ __all__ = ["FrameSampler", "SamplingPass"]
 
 
 class SamplingPass(Protocol):
-    """One pass over one video: frames are fed in presentation order, the chosen ones come out in the same order.
+    """One pass over one video: it receives frames in presentation order, and returns the selected ones in this order.
 
-    A chosen frame may come out later than it went in; the number of frames held back is bounded.
+    A selected frame may be returned later than it was received; the number of frames held back is bounded.
     """
 
     def feed(self, frame: Frame) -> Sequence[Frame]:
-        """Take the next frame and return the frames that are now known to be chosen."""
+        """Process the next frame and return the frames that are now known to be selected."""
 
     def finish(self) -> Sequence[Frame]:
-        """Return the chosen frames still held back; the stream has ended."""
+        """Return the selected frames that are still held back; called at the end of the stream."""
 
     @property
     def held_since(self) -> Fraction | None:
-        """Time of the earliest frame held back that may still come out; None where none is."""
+        """Time of the earliest held-back frame that may still be returned; None if there is none."""
 
     @property
     def cuts(self) -> tuple[Fraction, ...] | None:
-        """Time of the first frame of each new shot, complete after `finish`; None where cuts are not looked for."""
+        """Time of the first frame of each new shot, complete after `finish`; None if the pass does not detect cuts."""
 
     @property
     def seen_until(self) -> tuple[Fraction, ...] | None:
-        """For each chosen frame, the last time at which its picture was still on screen, complete after `finish`.
+        """For each selected frame, the last time at which its picture was still on screen, complete after `finish`.
 
-        It is no earlier than the frame and before the next chosen one: under a grid the last point at which the frame
-        is on screen, otherwise the last tick before the next frame, as far as that is known. None where a chosen frame
-        stands for its own time alone.
+        It is not earlier than the frame and before the next selected one: with a grid, the last point at which the
+        frame is on screen, otherwise the last tick before the next frame, as far as known. None if selected frames
+        represent only their own times.
         """
 
     @property
     def step(self) -> Fraction | None:
-        """Seconds after which a picture that is still on screen counts as another frame would; None where none does."""
+        """Seconds after which a picture that is still on screen counts as a further frame; None for never."""
 
 
 class FrameSampler(Protocol):
-    """A strategy that chooses frames: a frozen, validated configuration.
+    """A strategy that selects frames: a frozen, validated configuration.
 
     Every video with at least one frame yields at least one sampled frame.
     """
 
     @property
     def skip(self) -> Skip:
-        """What the decoder may leave out for this strategy."""
+        """Frames that the decoder may leave out with this strategy."""
 
     @property
     def grid(self) -> Grid | None:
-        """The points at which frames are wanted, where no others are; None where any frame may be."""
+        """The points at which frames are needed; None if any frame may be needed."""
 
     @property
     def cut_searches(self) -> tuple[CutDetection, ...]:
-        """Cuts that are wanted beside the frames, and that a pass does not tell of: `find_shots` is to find them."""
+        """Cut searches that `find_shots` runs in addition to sampling, because the pass itself finds no cuts."""
 
     @property
     def finds_cuts(self) -> bool:
-        """Whether the cuts of a sampled video are known, by the pass itself or by `cut_searches`."""
+        """Whether the cuts of a sampled video are known, from the pass itself or from `cut_searches`."""
 
     def begin(self, info: VideoInfo) -> SamplingPass:
         """Begin a pass over one video."""

@@ -24,29 +24,29 @@ _AIMED_SHARE = Fraction(2, 3)
 
 
 class SceneChange(Settings):
-    """A few frames of every shot, evenly placed in it and away from its edges; more where a shot is long."""
+    """A few frames of every shot, evenly distributed and away from its edges; more frames of long shots."""
 
     fingerprint_name: ClassVar[str] = "SceneChange"
 
     strategy: Literal["scene_change"] = "scene_change"
 
     cuts: CutDetection = CutDetection()
-    """How cuts are looked for; a detector's name stands for it with its defaults."""
+    """Cut detection; a detector's name stands for the detector with its defaults."""
 
     frames_per_shot: int = Field(default=3, ge=1, le=32)
-    """Frames of a shot, where it has as many."""
+    """Number of frames per shot, if the shot has so many."""
 
     max_gap_seconds: float | None = Field(default=2.0, gt=0)
-    """Longest stretch of a shot without a frame taken, where the video has frames there; None allows any."""
+    """Maximum time within a shot without a selected frame, if the video has frames there; null for no maximum."""
 
     @property
     def skip(self) -> Skip:
-        """Nothing: cuts are seen from one frame to the next."""
+        """Nothing: cuts are detected from one frame to the next."""
         return Skip.NOTHING
 
     @property
     def grid(self) -> None:
-        """None: cuts are seen from one frame to the next."""
+        """None: cuts are detected from one frame to the next."""
 
     @property
     def cut_searches(self) -> tuple[CutDetection, ...]:
@@ -55,7 +55,7 @@ class SceneChange(Settings):
 
     @property
     def finds_cuts(self) -> bool:
-        """True: frames are chosen by them."""
+        """True: frames are selected by the cuts."""
         return True
 
     def begin(self, info: VideoInfo) -> SceneChangePass:
@@ -64,7 +64,7 @@ class SceneChange(Settings):
 
 
 @dataclass(frozen=True)
-class _FrameCandidate:
+class _CandidateFrame:
     """A frame and its time on screen."""
 
     frame: Frame
@@ -81,7 +81,7 @@ class SceneChangePass:
     At most `5 * frames_per_shot` or so frames are held.
 
     Args:
-        settings: What to take.
+        settings: Settings of the strategy.
         screen_time: Measures how long frames stay on screen.
     """
 
@@ -95,7 +95,7 @@ class SceneChangePass:
         self._screen_time = screen_time
         self._holds: list[Hold] = []
         # Frames that may turn out to be behind a cut.
-        self._fresh: deque[_FrameCandidate] = deque()
+        self._fresh: deque[_CandidateFrame] = deque()
         self._candidates = _Candidates(_CANDIDATES_PER_FRAME * self._count)
         self._piece_start: Fraction | None = None
         self._is_rest = False
@@ -108,7 +108,7 @@ class SceneChangePass:
 
     @property
     def seen_until(self) -> tuple[Fraction, ...]:
-        """For each frame taken, the end of its time on screen."""
+        """For each selected frame, the end of its time on screen."""
         return self._screen_time.last_times(self._holds)
 
     @property
@@ -117,8 +117,8 @@ class SceneChangePass:
         return self._cut_pass.cuts
 
     def feed(self, frame: Frame) -> Sequence[Frame]:
-        """Take the next frame, and return those of a shot or piece that has ended."""
-        self._fresh.append(_FrameCandidate(frame, self._screen_time.feed(frame)))
+        """Process the next frame, and return the selected frames of a shot or piece that has ended."""
+        self._fresh.append(_CandidateFrame(frame, self._screen_time.feed(frame)))
         chosen = self._after(self._cut_pass.feed(frame))
         decided_until = self._cut_pass.undecided_since
         while self._fresh and self._fresh[0].time < decided_until:
@@ -126,7 +126,7 @@ class SceneChangePass:
         return self._recorded(chosen)
 
     def finish(self) -> Sequence[Frame]:
-        """Return the frames of the last shot."""
+        """Return the selected frames of the last shot."""
         self._screen_time.finish()
         chosen = self._after(self._cut_pass.finish())
         last = self._fresh[-1].time if self._fresh else None
@@ -136,13 +136,13 @@ class SceneChangePass:
             chosen.extend(self._close(last))
         return self._recorded(chosen)
 
-    def _recorded(self, chosen: Iterable[_FrameCandidate]) -> Sequence[Frame]:
+    def _recorded(self, chosen: Iterable[_CandidateFrame]) -> Sequence[Frame]:
         chosen = tuple(chosen)
         self._holds.extend(each.hold for each in chosen)
         return [each.frame for each in chosen]
 
-    def _after(self, cuts: Iterable[Fraction]) -> list[_FrameCandidate]:
-        chosen: list[_FrameCandidate] = []
+    def _after(self, cuts: Iterable[Fraction]) -> list[_CandidateFrame]:
+        chosen: list[_CandidateFrame] = []
         for cut in cuts:
             while self._fresh and self._fresh[0].time < cut:
                 chosen.extend(self._settle(self._fresh.popleft()))
@@ -150,9 +150,9 @@ class SceneChangePass:
             self._is_rest = False
         return chosen
 
-    def _settle(self, frame: _FrameCandidate) -> list[_FrameCandidate]:
-        """The frame belongs to the shot at hand."""
-        chosen: list[_FrameCandidate] = []
+    def _settle(self, frame: _CandidateFrame) -> list[_CandidateFrame]:
+        """Add a frame to the current shot."""
+        chosen: list[_CandidateFrame] = []
         if self._piece_start is None:
             self._piece_start = frame.time
         length = self._piece_length
@@ -164,8 +164,8 @@ class SceneChangePass:
         self._candidates.add(frame)
         return chosen
 
-    def _close(self, end: Fraction) -> list[_FrameCandidate]:
-        """Choose frames of the piece that ends now."""
+    def _close(self, end: Fraction) -> list[_CandidateFrame]:
+        """Select frames of the piece that ends now."""
         start, self._piece_start = self._piece_start, None
         if start is None:
             return []
@@ -178,22 +178,22 @@ class SceneChangePass:
 
 
 class _Candidates:
-    """Frames of a piece, about evenly spaced: each time it is full, the spacing doubles and those too close go.
+    """Approximately evenly spaced frames of a piece; when it is full, the spacing doubles and close frames are dropped.
 
     Args:
-        most: Frames kept.
+        limit: Maximum number of frames.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._frames: list[_FrameCandidate] = []
+    def __init__(self, limit: int) -> None:
+        self._most = limit
+        self._frames: list[_CandidateFrame] = []
         self._spacing = Fraction(0)
 
     @property
     def first_time(self) -> Fraction | None:
         return self._frames[0].time if self._frames else None
 
-    def add(self, frame: _FrameCandidate) -> None:
+    def add(self, frame: _CandidateFrame) -> None:
         if self._frames and frame.time - self._frames[-1].time < self._spacing:
             return
         if len(self._frames) == self._most:
@@ -206,8 +206,8 @@ class _Candidates:
             return
         self._frames.append(frame)
 
-    def taken(self, targets: Iterable[Fraction]) -> list[_FrameCandidate]:
-        """Empty it, and return the frame nearest to each target, none twice, in their order."""
+    def taken(self, targets: Iterable[Fraction]) -> list[_CandidateFrame]:
+        """Return the frame nearest to each target, in order and without duplicates, and remove all frames."""
         frames, self._frames, self._spacing = self._frames, [], Fraction(0)
         if not frames:
             return []

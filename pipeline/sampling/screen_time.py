@@ -1,7 +1,7 @@
 """Measures how long frames stay on screen.
 
-A frame is on screen until the next one is shown, and the last one for as long as its container says. A slide of an hour
-is one frame of an hour. Sampled frames carry this on as `SamplingPass.seen_until`.
+A frame is on screen until the next one is shown, and the last one for the duration that its container states. A slide
+that is shown for an hour is one frame of an hour. For sampled frames, `SamplingPass.seen_until` provides this time.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _UNKNOWN_DURATION = Fraction(1, 25)
 def end_of_last(last: Frame, step: Fraction | None, info: VideoInfo) -> Fraction:
     """Return the time at which the last frame of a video leaves the screen.
 
-    Its own duration decides where the container gives one. The duration of the whole file does not: it may be that of
-    the sound, count from another start, or be rounded up, and would put points behind the last picture. Without a
-    duration, the frame stays as long as the one before it or as the average frame, whichever is shorter: the first may
-    have been a slide, the second is only a header's claim. Half a tick is taken off, by which its time may have been
-    rounded up.
+    If the container states the frame's own duration, this is used. The duration of the whole file is not: it may be
+    that of the sound, count from another start or be rounded up, which would place points after the last picture.
+    Without a duration, the frame is assumed to stay as long as the previous frame or the average frame, whichever is
+    shorter: the previous one may have been a slide, and the average is only stated by a header. Half a tick is
+    subtracted, since the frame's time may have been rounded up.
 
     Args:
         last: The last frame.
@@ -50,7 +50,7 @@ class Hold:
 
     Attributes:
         since: Time of the frame.
-        end: When it leaves the screen, as far as that is known; None while the next frame is not known.
+        end: When the frame leaves the screen, as far as known; None until the next frame is known.
     """
 
     since: Fraction
@@ -58,12 +58,12 @@ class Hold:
 
 
 class ScreenTime:
-    """Measures the holds of frames that are fed one after another.
+    """Measures how long each of a series of frames stays on screen (its hold).
 
     Args:
         info: Description of the video.
-        sees_all: Whether every frame of the video is fed. If not, a frame that was left out may follow, so that a hold
-            lasts no longer than the frame's own duration.
+        sees_all: Whether all frames of the video are fed. If not, a frame that was left out may follow, so a hold is
+            not longer than the frame's own duration.
     """
 
     def __init__(self, info: VideoInfo, *, sees_all: bool) -> None:
@@ -73,7 +73,7 @@ class ScreenTime:
         self._hold = Hold(Fraction(0))
 
     def feed(self, frame: Frame) -> Hold:
-        """Take the next frame, end the hold of the one before, and return the new frame's hold."""
+        """Process the next frame, end the hold of the previous one, and return the new frame's hold."""
         if self._frames:
             self._end(frame.time)
         self._frames.append(frame)
@@ -99,12 +99,12 @@ class ScreenTime:
 
 @dataclass(frozen=True)
 class FrameHolds:
-    """The frames that one strategy took, and how long each was seen.
+    """The frames that one strategy selected, and how long each stayed on screen.
 
     Attributes:
-        times: Seconds of the frames.
-        seen_until: As of `SamplingPass`.
-        step: As of `SamplingPass`.
+        times: Times of the frames in seconds.
+        seen_until: As in `SamplingPass`.
+        step: As in `SamplingPass`.
     """
 
     times: Sequence[Fraction]
@@ -113,12 +113,12 @@ class FrameHolds:
 
 
 def merged_holds(parts: Iterable[FrameHolds]) -> Mapping[Fraction, Fraction]:
-    """Merge the holds of frames that several strategies took of one video.
+    """Merge the holds of frames that several strategies selected from one video.
 
-    A hold ends before the next frame that any strategy took: at the last step of its own strategy that does.
+    A hold ends before the next frame of any strategy, at the last step of its own strategy before that frame.
 
     Returns:
-        The last time each frame was seen by the frame's time, in order of time.
+        By the time of each frame, in order, the last time at which it was seen.
     """
     parts = tuple(parts)
     times = sorted({time for part in parts for time in part.times})
@@ -131,7 +131,7 @@ def merged_holds(parts: Iterable[FrameHolds]) -> Mapping[Fraction, Fraction]:
 
 
 def stepped_back(until: Fraction, end: Fraction, step: Fraction | None) -> Fraction:
-    """Go back from a time in whole steps until before an end; to 0 where there is no step."""
+    """Go back from a time in whole steps until it is before an end; to 0 if there is no step."""
     if until < end:
         return until
     return Fraction(0) if step is None else until - ((until - end) // step + 1) * step

@@ -1,11 +1,13 @@
 """Absence search: intervals of video in which no sampled frame answers a question.
 
-A frame answers where its score reaches the least score of the question, and so do the weaker ones of a moment around it
-(`pipeline.search.localization`): no absence overlaps what a search with the same least score shows. Between sampled
-frames nothing is known, so an absence reaches from sampled frame to sampled frame: it spans the time between two
-that follow each other as usual for the video, and stops at both sides of a hole, which is longer than twice the usual
-(a damaged part, or the inside of a shot of which one frame was sampled). Towards a frame that answers it ends at the
-cut between, or midway, as moments do.
+A frame answers the question if its score reaches the minimum score. The weaker frames of the moment around it
+(`pipeline.search.localization`) count as answering, too, so no absence overlaps a moment that a search with the same
+minimum score returns.
+
+Nothing is known between sampled frames. An absence therefore extends from one sampled frame to the next as long as the
+gap between them is normal for the video. It stops at both sides of a gap of more than twice the normal length: a
+damaged part, or the inside of a shot of which one frame was sampled. Next to a frame that answers, an absence ends as
+moments do: at the cut between the two frames, or midway if there is none.
 """
 
 from __future__ import annotations
@@ -32,11 +34,11 @@ from pipeline.types import FrameEmbeddings, Provenance, VideoRecord
 
 __all__ = ["Absences", "find_absences", "refuse_unknown_words"]
 
-# Of the usual time between sampled frames: points of a grid are met within one step.
+# A gap longer than this many times the normal one is a hole. A sampler on a grid may be late by up to one step.
 _HOLE_RATIO = 2.0
-_ROUNDING = 1e-6
-# A frame that falls short by the last digit alone is no absence.
-_ROUNDING_OF_SCORES = 1e-12
+_TIME_TOLERANCE_SECONDS = 1e-6
+# A score that falls short only by rounding still counts as an answer.
+_SCORE_TOLERANCE = 1e-12
 
 Interval = tuple[float, float]
 
@@ -46,10 +48,10 @@ class Absences:
     """The result of an absence search.
 
     Attributes:
-        found: Absences; those of videos without any answer first, then by URI, id and start.
+        found: The absences: first those of videos without any answer, then by URI, id and start.
         skipped: Videos that could not be searched.
-        videos: Number of videos that were searched.
-        videos_without: Number of these in which nothing answers.
+        videos: Number of videos searched.
+        videos_without: Number of these videos in which no frame answers.
     """
 
     found: tuple[Absence, ...]
@@ -59,8 +61,8 @@ class Absences:
 
 
 @dataclass(frozen=True)
-class _AbsentSpan:
-    """Rows [first, after) of a curve without a hole between, and the seconds [start, end) that they stand for."""
+class _SampledRun:
+    """Rows [first, after) of a curve with no hole between them, and the seconds [start, end) that they cover."""
 
     first: int
     after: int
@@ -69,17 +71,17 @@ class _AbsentSpan:
 
 
 def refuse_unknown_words(step: CalibratedStep) -> None:
-    """Refuse a question with words that the model does not know, since it would find them nowhere.
+    """Reject a question that contains words unknown to the model, since such words match no frame at all.
 
     Raises:
-        QueryError: There is such a word.
+        QueryError: The question contains such a word.
     """
     terms = (*step.shows, *step.without)
     words = list(dict.fromkeys(word for term in terms for word in term.unknown_words))
     if words:
         raise QueryError(
-            f"the model does not know: {', '.join(words)}; it finds such words nowhere, so nothing can be said of where"
-            " they are not: say it in other words"
+            f"the model does not know: {', '.join(words)}; unknown words match no frame, so their absence cannot be"
+            " established: rephrase the question in other words"
         )
 
 
@@ -97,12 +99,12 @@ def find_absences(
 
     Args:
         query: The question.
-        step: Its only step, embedded and calibrated.
-        selection: The videos that it is about.
+        step: The question's only step, embedded and calibrated.
+        selection: The videos to search.
         embeddings: Their frame embeddings.
-        min_score: The score from which on a frame answers.
-        settings: How frames become moments.
-        provenance: Of what the library holds.
+        min_score: Lowest score at which a frame answers.
+        settings: The search settings, which determine the extent of moments.
+        provenance: Provenance of the library's contents, copied to each absence.
     """
     found: list[Absence] = []
     skipped = list(selection.skipped)
@@ -110,27 +112,27 @@ def find_absences(
     for record in selection.records:
         begins = recording_begins(record.metadata, settings.recorded_at)
         try:
-            seen = _VideoAbsences(embeddings.read(record), step, query, begins, min_score=min_score, settings=settings)
+            video = _VideoAbsences(embeddings.read(record), step, query, begins, min_score=min_score, settings=settings)
         except StoreError as error:
             skipped.append(Skipped(record.video_id, record.last_name, str(error), is_broken=True))
             continue
-        if not seen.has_frames:
-            why = "no frame was sampled in the part of it that the question is about"
+        if not video.has_frames:
+            why = "no frame was sampled in the time range of the question"
             skipped.append(Skipped(record.video_id, record.last_name, why))
             continue
         videos += 1
-        without += seen.is_without
-        found += seen.absences(record, provenance)
-    found.sort(key=lambda one: (not one.is_whole, one.uri, one.video_id, one.start_seconds))
+        without += video.is_without
+        found += video.absences(record, provenance)
+    found.sort(key=lambda absence: (not absence.is_whole, absence.uri, absence.video_id, absence.start_seconds))
     return Absences(tuple(found), tuple(skipped), videos, without)
 
 
 class _VideoAbsences:
-    """The absences of one video: which of its frames answer, and the intervals between them.
+    """Finds the absences of one video: the intervals between the frames that answer.
 
     Attributes:
-        has_frames: Whether a frame was sampled in what the question allows.
-        is_without: Whether none of these answers.
+        has_frames: Whether any frame was sampled in the time ranges that the question allows.
+        is_without: Whether none of these frames answers.
     """
 
     def __init__(
@@ -145,23 +147,23 @@ class _VideoAbsences:
     ) -> None:
         self._curve = curve_of(frames, step)
         self._begins = begins
-        self._parts = _allowed(query, begins, self._curve.end_seconds)
+        self._allowed = _allowed_intervals(query, begins, self._curve.end_seconds)
         with np.errstate(over="ignore"):
-            reaches = 1 / (1 + np.exp(-self._curve.scores)) >= min_score - _ROUNDING_OF_SCORES
+            reaches = 1 / (1 + np.exp(-self._curve.scores)) >= min_score - _SCORE_TOLERANCE
         self._answers = reaches | _in_moments(self._curve, reaches, levels_of(step, self._curve, settings))
-        self._most_seconds = _HOLE_RATIO * _usual_seconds(self._curve, frames.step_seconds) + _ROUNDING
-        self._spans = list(_spans(self._curve, self._most_seconds))
-        rows = [row for part in self._parts for row in range(*self._curve.rows(*part))]
+        max_gap_seconds = _HOLE_RATIO * _normal_gap_seconds(self._curve, frames.step_seconds) + _TIME_TOLERANCE_SECONDS
+        self._runs = list(_sampled_runs(self._curve, max_gap_seconds))
+        rows = [row for interval in self._allowed for row in range(*self._curve.rows(*interval))]
         self.has_frames = bool(rows)
         self.is_without = bool(rows) and not bool(self._answers[rows].any())
 
     def absences(self, record: VideoRecord, provenance: Provenance | None) -> list[Absence]:
-        """The absences, in order."""
+        """Return the absences in order of time."""
         unsampled = self._unsampled_seconds()
         found = []
-        for start, end, uncertain in self._stretches():
-            for part in self._parts:
-                since, until = max(start, part[0]), min(end, part[1])
+        for start, end, uncertainties in self._unanswered_intervals():
+            for allowed in self._allowed:
+                since, until = max(start, allowed[0]), min(end, allowed[1])
                 first, after = self._curve.rows(since, until)
                 if first >= after:
                     continue
@@ -178,8 +180,8 @@ class _VideoAbsences:
                         unsampled_seconds=unsampled,
                         nearest_seconds=float(self._curve.times_seconds[best]),
                         nearest_score=probability(float(self._curve.scores[best])),
-                        start_uncertainty_seconds=uncertain[0] if since == start else 0.0,
-                        end_uncertainty_seconds=uncertain[1] if until == end else 0.0,
+                        start_uncertainty_seconds=uncertainties[0] if since == start else 0.0,
+                        end_uncertainty_seconds=uncertainties[1] if until == end else 0.0,
                         recorded_at=recorded_at(self._begins, since),
                         is_gone=not record.names,
                         provenance=provenance,
@@ -187,19 +189,19 @@ class _VideoAbsences:
                 )
         return found
 
-    def _stretches(self) -> Iterator[tuple[float, float, tuple[float, float]]]:
-        """Start, end and their uncertainties of each run of frames that do not answer."""
-        for span in self._spans:
-            row = span.first
-            while row < span.after:
+    def _unanswered_intervals(self) -> Iterator[tuple[float, float, tuple[float, float]]]:
+        """Yield start, end and both uncertainties of each series of frames that do not answer."""
+        for run in self._runs:
+            row = run.first
+            while row < run.after:
                 if self._answers[row]:
                     row += 1
                     continue
                 first = row
-                while row < span.after and not self._answers[row]:
+                while row < run.after and not self._answers[row]:
                     row += 1
-                start = boundary(self._curve, first) if first > span.first else (span.start_seconds, 0.0)
-                end = boundary(self._curve, row) if row < span.after else (span.end_seconds, 0.0)
+                start = boundary(self._curve, first) if first > run.first else (run.start_seconds, 0.0)
+                end = boundary(self._curve, row) if row < run.after else (run.end_seconds, 0.0)
                 if start[0] < end[0]:
                     yield start[0], end[0], (start[1], end[1])
 
@@ -208,18 +210,18 @@ class _VideoAbsences:
         return float(np.diff(times).max())
 
     def _unsampled_seconds(self) -> float:
-        """Seconds of what the question allows that no sampled frame stands for."""
-        allowed = sum(end - start for start, end in self._parts)
+        """Return how many of the seconds that the question allows are covered by no sampled frame."""
+        allowed = sum(end - start for start, end in self._allowed)
         sampled = sum(
-            max(0.0, min(end, span.end_seconds) - max(start, span.start_seconds))
-            for start, end in self._parts
-            for span in self._spans
+            max(0.0, min(end, run.end_seconds) - max(start, run.start_seconds))
+            for start, end in self._allowed
+            for run in self._runs
         )
         return max(0.0, allowed - sampled)
 
 
 def _in_moments(curve: Curve, reaches: npt.NDArray[np.bool_], levels: Levels) -> npt.NDArray[np.bool_]:
-    """Which rows are in a moment around one that reaches the score."""
+    """Mark the rows that belong to a moment around a row that reaches the score."""
     inside = np.zeros(len(reaches), np.bool_)
     if reaches.any():
         peaks = peak_rows(curve, float(curve.scores[reaches].min()))
@@ -228,37 +230,37 @@ def _in_moments(curve: Curve, reaches: npt.NDArray[np.bool_], levels: Levels) ->
     return inside
 
 
-def _allowed(query: Query, begins: datetime | None, end_seconds: float) -> list[Interval]:
-    """The parts of a video, [start, end) in seconds, that a question is about, in order."""
+def _allowed_intervals(query: Query, begins: datetime | None, end_seconds: float) -> list[Interval]:
+    """Return the intervals [start, end) of a video, in seconds and in order, that a question allows."""
     first = query.after or 0.0
     last = end_seconds if query.before is None else min(end_seconds, query.before)
     times = query.recording_times
-    parts = [(0.0, end_seconds)]
+    intervals = [(0.0, end_seconds)]
     if times is not None:
-        parts = [] if begins is None else times.intervals(begins, end_seconds)
-    clipped = [(max(first, start), min(last, end)) for start, end in parts]
+        intervals = [] if begins is None else times.intervals(begins, end_seconds)
+    clipped = [(max(first, start), min(last, end)) for start, end in intervals]
     return [(start, end) for start, end in clipped if start < end]
 
 
-def _usual_seconds(curve: Curve, step_seconds: float | None) -> float:
-    """The usual time from one sampled frame to the next; 0 where there is one frame and no step is known."""
+def _normal_gap_seconds(curve: Curve, step_seconds: float | None) -> float:
+    """Return the sampling step or the median time between frames; 0 for a single frame of unknown step."""
     if step_seconds is not None:
         return step_seconds
     gaps = np.diff(curve.times_seconds)
     return float(np.median(gaps)) if len(gaps) else 0.0
 
 
-def _spans(curve: Curve, most_seconds: float) -> Iterator[_AbsentSpan]:
-    """Runs of frames without a hole between them; towards the video's ends, too, they stand for no more than that."""
+def _sampled_runs(curve: Curve, max_gap_seconds: float) -> Iterator[_SampledRun]:
+    """Split the frames at holes. The first and last runs reach the video's start and end if those are near enough."""
     times = curve.times_seconds
     if not len(times):
         return
-    holes: npt.NDArray[np.intp] = np.flatnonzero(np.diff(times) > most_seconds) + 1
+    holes: npt.NDArray[np.intp] = np.flatnonzero(np.diff(times) > max_gap_seconds) + 1
     edges: Sequence[int] = [0, *holes.tolist(), len(times)]
     for first, after in pairwise(edges):
         start, end = float(times[first]), float(times[after - 1])
-        if first == 0 and start <= most_seconds:
+        if first == 0 and start <= max_gap_seconds:
             start = 0.0
-        if after == len(times) and curve.end_seconds - end <= most_seconds:
+        if after == len(times) and curve.end_seconds - end <= max_gap_seconds:
             end = curve.end_seconds
-        yield _AbsentSpan(first, after, start, end)
+        yield _SampledRun(first, after, start, end)

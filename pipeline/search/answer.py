@@ -23,21 +23,21 @@ class Absence:
     """An interval of a video in which no sampled frame answers a question.
 
     Attributes:
-        video_id: Of which video.
-        uri: A place where it was when it was indexed.
-        start_seconds: Where it begins.
-        end_seconds: Where it ends, not included.
-        is_whole: Whether no sampled frame answers in all that the question allows of the video.
-        frames: Sampled frames in the stretch; one that stays on screen counts once for each step of that time.
-        largest_gap_seconds: The longest time in it without a sampled frame.
-        unsampled_seconds: Of the whole video, as far as the question allows it: for how long no sampled frame stands.
-        nearest_seconds: Time of the frame in it that scores most.
-        nearest_score: What that frame scores; less than the score that it takes.
-        start_uncertainty_seconds: How far what answers may reach into it at its start.
-        end_uncertainty_seconds: The same at its end.
-        recorded_at: When its start was recorded, where that is known.
-        is_gone: Whether `uri` holds another video by now and no other place of this one is known.
-        provenance: What its frames are of.
+        video_id: The video's id.
+        uri: The video's last known location.
+        start_seconds: Start of the interval.
+        end_seconds: End of the interval, exclusive.
+        is_whole: Whether no sampled frame answers anywhere in the part of the video that the question allows.
+        frames: Number of sampled frames in the interval; a picture that stays on screen counts once per sampling step.
+        largest_gap_seconds: The longest time in the interval without a sampled frame.
+        unsampled_seconds: How much of the whole video, within what the question allows, no sampled frame covers.
+        nearest_seconds: Time of the frame in the interval with the highest score.
+        nearest_score: The score of that frame; below the minimum score.
+        start_uncertainty_seconds: How far the preceding answer may extend into the interval.
+        end_uncertainty_seconds: How far the following answer may extend into the interval.
+        recorded_at: When the start of the interval was recorded; None if unknown.
+        is_gone: Whether `uri` now holds another video and no other location of this one is known.
+        provenance: Provenance of the video's frames.
     """
 
     video_id: str
@@ -72,15 +72,15 @@ class TermMeaning:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A segment that the index nominated.
+    """A segment that the index returned as near to a term.
 
     Attributes:
-        term: By which term.
-        video_id: Of which video.
-        start_seconds: Where it begins.
-        end_seconds: Where it ends, not included.
-        cosine: Of its embedding with the term.
-        score: What that cosine would mean of a frame, 0 to 1.
+        term: The term.
+        video_id: The id of the segment's video.
+        start_seconds: Start of the segment.
+        end_seconds: End of the segment, exclusive.
+        cosine: Cosine of the segment's embedding with the term.
+        score: The score that a frame with this cosine would have, 0 to 1.
     """
 
     term: str
@@ -105,11 +105,11 @@ class Skipped:
 
     Attributes:
         video_id: Its id.
-        uri: A place where it was when it was indexed.
+        uri: The video's last known location.
         why: The reason.
-        is_broken: Whether its files cannot be read: it may well hold an answer.
-        has_no_date: Whether the question is for a time of recording, and its metadata does not say one that can be
-            compared: it may well hold an answer.
+        is_broken: Whether its files cannot be read; the video may still contain an answer.
+        has_no_date: Whether the question asks for a recording time and the video's metadata has none that can be
+            compared with it; the video may still contain an answer.
     """
 
     video_id: str
@@ -124,12 +124,13 @@ class Explanation:
     """The explanation of an answer.
 
     Attributes:
-        terms: What cosines with each term mean.
-        filters: What restricts where the question looks, for people; empty where nothing does.
-        candidates: Segments that the index nominated, best first within a term.
-        dropped: Moments that were found and left out.
-        skipped: Videos that were not searched: all for a question with recording times, else those with candidates.
-        hint: Why no video passes the filter of metadata, for people; empty where one does.
+        terms: The calibration of each term.
+        filters: Readable description of the question's filters; empty if it has none.
+        candidates: Segments that the index returned, best first within a term.
+        dropped: Moments that were found but left out of the answer.
+        skipped: Videos that were not searched. A question with recording times lists all of them, any other question
+            those with candidates.
+        hint: Readable reason why no video passes the metadata filter; empty if one does.
     """
 
     terms: tuple[TermMeaning, ...]
@@ -142,12 +143,12 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Incomplete:
-    """An index that holds fewer videos than its library stores: moments of the others are missing from an answer.
+    """Report of an index with fewer videos than its library: answers lack the moments of the other videos.
 
     Attributes:
-        stored_videos: Videos that the library stores.
-        indexed_videos: Videos that the index holds.
-        remedy: What to do about it, usually a command.
+        stored_videos: Number of videos in the library.
+        indexed_videos: Number of videos in the index.
+        remedy: How to complete the index, usually a command.
     """
 
     stored_videos: int
@@ -161,22 +162,22 @@ class Answer:
 
     Attributes:
         query: The question.
-        moments: This page of those that answer it, best first, ties by video id and start. Later pages repeat and move
-            none of it; for them the index is asked for more, and what that brings may be better than what was shown.
-        found: How many do, on all pages, among the segments that the index was asked for.
-        top: Most moments of a page.
-        min_score: The score that it takes.
-        nearest: The best of the moments that fell short, where there is any; what to show when nothing answers.
-        curves: Of each video with a moment here, or of that of the nearest where there is none: the log-odds over time
-            that its frames answer, a curve a step of the question.
-        explanation: How it came to be.
-        unknown_words: Words of the question that the model does not know, as they are written, each once: what has one
-            of them is found nowhere.
-        absences: Of a question for what is not there: this page of the stretches of video in which nothing answers,
-            those of videos in which nothing does first; `moments` is empty then, and `found` counts these.
-        videos: Of such a question: number of videos that were searched.
-        videos_without: Of such a question: in how many of them nothing answers.
-        incomplete: What the index lacks; None if it has all videos of the library, or if nobody looked.
+        moments: The requested page of moments, best first, ties by video id and start. Earlier pages stay as they were
+            shown. A later page requests more candidates from the index, so it may hold better moments than they do.
+        found: Number of moments on all pages, among the candidates requested so far.
+        top: Maximum number of moments on a page.
+        min_score: The minimum score of a moment.
+        nearest: The best moment below the minimum score, to be shown if nothing answers; None if there is none.
+        curves: By video id, the log-odds over time that its frames answer, one curve per step of the question. The
+            videos are those of `moments`, or that of `nearest` if there are no moments.
+        explanation: How the answer was found.
+        unknown_words: Words of the question that the model does not know, as written and without duplicates; terms
+            with such a word match nothing.
+        absences: Only for a question with `none`: this page of the intervals in which no frame answers, starting with
+            videos in which no frame answers at all. `moments` is then empty, and `found` counts absences.
+        videos: Only for a question with `none`: number of videos searched.
+        videos_without: Only for a question with `none`: number of these videos in which no frame answers.
+        incomplete: What the index lacks; None if it holds all videos of the library, or if that was not checked.
     """
 
     query: Query
@@ -195,15 +196,15 @@ class Answer:
 
     @property
     def first_rank(self) -> int:
-        """Rank of this page's first moment among all, from 1."""
+        """Rank of this page's first moment among all pages, counted from 1."""
         return self.top * (self.query.page - 1) + 1
 
     def to_pandas(self) -> Any:
-        """Return the moments as a pandas DataFrame, best first, a row each; the columns are always the same.
+        """Return the moments as a pandas DataFrame, one row per moment, best first; the columns are always the same.
 
-        Its columns are `rank` (int64, from 1), `video_id` and `uri` (text), `start_seconds`, `end_seconds` (not
+        The columns are `rank` (int64, from 1), `video_id` and `uri` (text), `start_seconds`, `end_seconds` (not
         included), `best_seconds`, `score` (0 to 1), `cosine` (-1 to 1; all float64), and `recorded_at` (objects:
-        datetime or None). Steps and copies of moments are left out.
+        datetime or None). Steps and copies of moments are not included.
 
         Raises:
             MissingPackageError: pandas is not installed.

@@ -1,12 +1,13 @@
 """Frame-accurate refinement of moment boundaries: the video is decoded again around them.
 
-Between the last sampled frame outside a moment and the first inside lies its true end. The pictures between are scored
-as the sampled ones were, and the end is where the sum of their log-odds above the moment's own level is greatest: the
-rule by which the moment was found (`pipeline.search.localization`), at a higher rate. Where there are many pictures,
-some are scored first, and then those between the two on both sides of the end.
+The true boundary of a moment lies between the last sampled frame outside it and the first one inside. The frames
+between these two are decoded and scored like the sampled ones, and the boundary is placed where the sum of their
+log-odds above the moment's level is greatest. This is the rule that found the moment
+(`pipeline.search.localization`), applied at a higher frame rate. If there are many frames, a first pass scores some of
+them, and further passes score the frames on both sides of the best position.
 
-A picture is on screen until the next one comes. So a moment begins at the time of its first picture, and ends at the
-time of the first picture that no longer belongs to it.
+A frame stays on screen until the next one. So a moment begins at the time of its first frame, and ends at the time of
+the first frame that no longer belongs to it.
 """
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ _log = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float64]
 LogOdds = Callable[[npt.NDArray[np.float32]], Floats]
-Between = Callable[[Fraction, Fraction, int], tuple[list[float], npt.NDArray[np.uint8], bool]]
+ReadBetween = Callable[[Fraction, Fraction, int], tuple[list[float], npt.NDArray[np.uint8], bool]]
 
-_ROUNDING = Fraction(1, 1_000_000)
-"""Seconds by which a bound may have moved as it was rounded; pictures are further apart."""
+_TOLERANCE_SECONDS = Fraction(1, 1_000_000)
+"""Rounding error of a bound; frames are further apart than this."""
 
-_AT_ONCE = 24
-"""Pictures of one pass over a boundary: two passes tell 384 apart, which is 12 seconds of video."""
+_FRAMES_PER_PASS = 24
+"""Frames scored in one pass over a boundary; two passes distinguish 384 frames, about 12 seconds of video."""
 
 
 class Refiner:
@@ -45,7 +46,7 @@ class Refiner:
 
     Args:
         encoder: The open encoder.
-        pictures: Reads the videos.
+        pictures: Reads frames from the videos.
     """
 
     def __init__(self, encoder: OpenEncoder, pictures: QueryImages) -> None:
@@ -55,25 +56,26 @@ class Refiner:
     def refined(self, uri: str, video_id: str, span: Span, log_odds: LogOdds) -> Span:
         """Refine the uncertain boundaries of a span.
 
-        Where the video cannot be read any more, or is another one by now, it stays as it was, and that is logged.
+        If the video can no longer be read, or its location now holds another video, a warning is logged and the span
+        is returned unchanged.
 
         Args:
-            uri: Where the video is.
-            video_id: What it must be.
-            span: As it was found.
-            log_odds: Of float32 (N, D) embeddings.
+            uri: The video's location.
+            video_id: The id that the video at `uri` must have.
+            span: The span as it was found.
+            log_odds: Maps float32 (N, D) embeddings to log-odds (N,).
         """
         if not span.start_uncertainty_seconds and not span.end_uncertainty_seconds:
             return span
         try:
             read = partial(self._pictures.between, video_id, uri)
             start = self._edge(read, span.start_seconds, span.start_uncertainty_seconds, span.edge_level, log_odds)
-            # An end is a start in reversed time.
+            # An end is a start with the sign of all log-odds reversed.
             end = self._edge(
                 read, span.end_seconds, span.end_uncertainty_seconds, -span.edge_level, lambda rows: -log_odds(rows)
             )
         except VideoError as error:
-            _log.warning("the ends of a moment stay as they are: %s", error)
+            _log.warning("the start and end of a moment were not refined: %s", error)
             return span
         return replace(
             span,
@@ -84,25 +86,25 @@ class Refiner:
         )
 
     def _edge(
-        self, read: Between, seconds: float, uncertainty: float, level: float, log_odds: LogOdds
+        self, read: ReadBetween, seconds: float, uncertainty: float, level: float, log_odds: LogOdds
     ) -> tuple[float, float]:
-        """The time at which what was below a level begins to be above it, and how far that may be away.
+        """Find the time at which the log-odds rise above a level, and its remaining uncertainty in seconds.
 
-        It is the time of the first picture above: the one before it is on screen until then.
+        This is the time of the first frame above the level, since the frame before it is on screen until then.
         """
         if uncertainty == 0:
             return seconds, 0.0
-        before, behind = seconds - uncertainty, seconds + uncertainty
+        before, after = seconds - uncertainty, seconds + uncertainty
         is_all = False
         while not is_all:
-            # The picture that ends the interval is scored, too: its own time is the exact one.
-            times, pictures, is_all = read(Fraction(before), Fraction(behind) + _ROUNDING, _AT_ONCE)
+            # The frame that ends the interval is included: only its own timestamp is exact.
+            times, pictures, is_all = read(Fraction(before), Fraction(after) + _TOLERANCE_SECONDS, _FRAMES_PER_PASS)
             if not times:
                 break
             above = log_odds(self._encoder.encode_images(pictures)) - level
-            # What is gained by beginning at each picture, and by beginning after all of them.
-            gains = np.append(np.cumsum(above[::-1])[::-1], 0.0)
-            place = int(gains.argmax())
-            edges = [before, *times, behind]
-            before, behind = edges[place], edges[place + 1]
-        return behind, 0.0
+            # The sum for a moment that begins at each frame, and for one that begins after all of them.
+            sums = np.append(np.cumsum(above[::-1])[::-1], 0.0)
+            best = int(sums.argmax())
+            edges = [before, *times, after]
+            before, after = edges[best], edges[best + 1]
+        return after, 0.0

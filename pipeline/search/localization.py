@@ -1,31 +1,31 @@
 """Temporal localization: compute moments from the score curve of a video.
 
-The score of a frame is its cosine with the question. Such cosines mean little by themselves: a model gives 0.2 to what
-does not show the thing and 0.3 to what does, and both numbers move with the question. So every level is relative, on
-the line from `base`, the score of a frame that does not show it, to `peak`, the best frame of the moment: a level of
-ratio r is base + r * (peak - base).
+The score of a frame has no absolute meaning: with one question a model may give 0.2 to frames that do not show the
+thing and 0.3 to frames that do, with another question other values. So all levels are relative: a level with ratio r is
+base + r * (peak - base), where `base` is the score of a frame that does not show the thing and `peak` is the score of
+the moment's best frame.
 
-Two scores may be the base: what the frames of the whole collection say (`pipeline.search.calibration`), and a low
-quantile over the frames of this video. Frames of one video have much in common, so those of them that do not show the
-thing score more than the collection's do, and the greater of the two is the base. But where the video's quantile lies
-nearer to the peak than to the collection's base, even the frames that show it least come near the best one: the video
-shows the thing throughout, and the collection's base stands. Both depend on the question, the whole video and the
-collection alone.
+There are two estimates of the base: that of the whole collection (`pipeline.search.calibration`), and a low quantile of
+the scores of this video. Frames of one video resemble each other, so its frames that do not show the thing score
+higher than those of the collection, and the greater estimate is used. If the video's quantile lies nearer to the peak
+than to the collection's base, however, even its worst frames score nearly as high as the best: the video shows the
+thing throughout, and the collection's base is used. Both estimates depend only on the question, the whole video and
+the collection.
 
-1. The best frame of the video is the seed. Its shot, and neighbouring shots whose mean score reaches the merging
-   level, are where the moment lies: region growing from seeds (Adams and Bischof 1994, doi:10.1109/34.295913) in one
-   dimension. The level keeps a moment from swallowing the shots that come near. A video whose cuts aren't known is one
-   shot.
-2. There, the moment is the stretch of frames around the seed with the greatest sum of (score - level) at the edge
-   level: a maximal scoring subsequence (Ruzzo and Tompa 1999, ISMB). At ratio 0.5 a clean peak is cut at half its
-   height, as the width of peaks is measured (full width at half maximum), and a dip of one frame does not end it.
-3. It ends at the cut between the last frame within and the first without, or midway where there is none; a frame whose
-   picture was seen to stay the same counts until then.
-4. The same again for the next best peak that isn't in a moment yet, with the frames of earlier moments taken: so
-   moments never overlap. A stretch that runs into an earlier moment of its shot is that one's slope, and left out.
+1. The best frame of the video is the seed. The moment lies within its shot and those neighbouring shots whose mean
+   score reaches the merge level: seeded region growing (Adams and Bischof 1994, doi:10.1109/34.295913) in one
+   dimension. The merge level keeps a moment from extending into shots that score only moderately. A video whose cuts
+   are unknown is one shot.
+2. Within these shots, the moment is the run of frames around the seed with the greatest sum of (score - edge level): a
+   maximal scoring subsequence (Ruzzo and Tompa 1999, ISMB). With a ratio of 0.5, a clean peak is cut at half its
+   height, like its full width at half maximum, and a dip of one frame does not end the moment.
+3. The moment's boundary is the cut between the last frame inside and the first one outside, or midway between them if
+   there is no cut. If a frame's picture is known to have stayed on screen, the frame counts for all that time.
+4. Steps 1 to 3 are repeated for the next best peak outside all moments so far, without their frames, so moments never
+   overlap. A run that touches an earlier moment within the same shot is the slope of that moment, and is dropped.
 
-Where the moments of a video that score enough for an answer begin and end is decided by the question, the video's own
-frames and the base alone, whichever of its segments, and of other videos', the index nominated.
+The boundaries of moments that score enough for an answer depend only on the question, the video's own frames and the
+base, not on which segments the index returned, of this video or of others.
 """
 
 from __future__ import annotations
@@ -41,23 +41,23 @@ __all__ = ["Curve", "Levels", "Span", "best_rows", "boundary", "find_spans", "gr
 
 Floats = npt.NDArray[np.float64]
 
-# Repeated pictures of a video at most: twelve days, at one a second. Damaged times may claim years.
-_MOST_REPEATS = 2**20
-# From this far between base and peak on, the least of a video shows the thing, too. Midway; chosen among 0.3 to 0.7 on
-# sample films (those of seed 611 and the committed ones, with and without their cuts) and on real footage that shows
-# the thing throughout.
+# Maximum number of repeated frames in a video: twelve days at one frame per second. Damaged timestamps may claim years.
+_MAX_REPEATS = 2**20
+# If the video's own base is at least this far from the collection's base towards the peak, the video shows the thing
+# throughout. Chosen from 0.3 to 0.7 on sample films (those of seed 611 and the committed ones, with and without their
+# cuts) and on real footage that shows the thing throughout.
 _THROUGHOUT_RATIO = 0.5
-# Of a step: times are rounded to floats.
-_ROUNDING = 1e-6
+# In sampling steps: tolerance for times that were rounded to floats.
+_STEP_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
 class Span:
     """A moment of one video: [start, end), the time of its best frame, and that frame's score.
 
-    The uncertainties are how far the true start and end may be away, either way: half the time between the frames on
-    both sides, and nothing at a cut, or where the video begins and ends. `edge_level` is the score around which its
-    frames were summed.
+    The uncertainties say how far the true start and end may be from those given, in either direction: half the time
+    between the frames on both sides, and 0 at a cut or at the video's start and end. `edge_level` is the score that was
+    subtracted from the frames' scores when they were summed.
     """
 
     start_seconds: float
@@ -76,10 +76,10 @@ class Curve:
     Attributes:
         times_seconds: float64 (N,) times, increasing.
         scores: float64 (N,).
-        cuts_seconds: float64 (C,) where each shot but the first begins, increasing; empty where cuts aren't known.
+        cuts_seconds: float64 (C,) start of each shot but the first, increasing; empty if cuts are unknown.
         end_seconds: End of the video, after the last time.
-        unseen_from_seconds: Where the last frame is known to leave the screen before the end, since others follow that
-            were not sampled; None where it stands for all until the end.
+        unseen_from_seconds: When the last sampled frame left the screen, if it is known to have done so before the
+            video's end; None if it represents all the time until the end.
     """
 
     times_seconds: Floats
@@ -97,51 +97,51 @@ class Curve:
 def unrolled(
     times_seconds: Floats, scores: Floats, seen_until_seconds: Floats, step_seconds: float | None = None
 ) -> tuple[Floats, Floats]:
-    """Expand held frames: times and scores as if each repeated picture had been kept, not only new ones.
+    """Repeat each frame for as long as its picture stayed on screen, as if unchanged frames had been sampled, too.
 
-    A frame that stands for a minute counts as much in a moment, and in what is usual for a question, as the frames of
-    that minute would. A frame that was seen for less than a step stays as it is.
+    A picture that stays for a minute then has the same weight, in a moment and in the base of a question, as one
+    minute of changing frames. A frame that stayed for less than a step is not repeated.
 
     Args:
-        times_seconds: float64 (N,) times of the frames that were kept, increasing.
+        times_seconds: float64 (N,) times of the sampled frames, increasing.
         scores: float64 (N,).
-        seen_until_seconds: float64 (N,), the last time at which each frame's picture was looked at and the same.
-        step_seconds: Seconds from one look to the next; None where it is to be taken from the times.
+        seen_until_seconds: float64 (N,), the last time at which each frame's picture was seen unchanged.
+        step_seconds: Seconds between two checks for changes; None to estimate them from the times.
 
     Returns:
-        Times and scores, each float64 (M,) with M at least N, and bounded whatever the times are.
+        Times and scores, each float64 (M,) with M at least N, and bounded even if the times are damaged.
     """
-    lasting = seen_until_seconds - times_seconds
-    # A step of next to nothing gives infinitely many.
+    durations = seen_until_seconds - times_seconds
+    # A step near 0 overflows to infinity.
     with np.errstate(over="ignore"):
         if step_seconds is None:
-            counts = np.rint(lasting / _apparent_steps(times_seconds, seen_until_seconds))
+            counts = np.rint(durations / _estimated_steps(times_seconds, seen_until_seconds))
         else:
-            counts = np.floor(lasting / step_seconds + _ROUNDING)
+            counts = np.floor(durations / step_seconds + _STEP_TOLERANCE)
     counts = _bounded(counts) + 1
     rows = np.repeat(np.arange(len(counts)), counts)
-    # How many of the frame's pictures come before each.
-    places = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    spacing = lasting / np.maximum(counts - 1, 1)
-    return times_seconds[rows] + places * spacing[rows], scores[rows]
+    # The number of each repetition within its frame, from 0.
+    repeats = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    spacing = durations / np.maximum(counts - 1, 1)
+    return times_seconds[rows] + repeats * spacing[rows], scores[rows]
 
 
-def _apparent_steps(times_seconds: Floats, seen_until_seconds: Floats) -> Floats:
-    """The steps of a library from before they were recorded: the picture kept next was the one looked at next."""
+def _estimated_steps(times_seconds: Floats, seen_until_seconds: Floats) -> Floats:
+    """Estimate the steps for a library that did not record them: the next sampled frame came one step later."""
     steps = times_seconds[1:] - seen_until_seconds[:-1]
-    # Where frames come at uneven times, the next one may follow at once.
-    least = float(np.median(steps)) / 2 if len(steps) else 1.0
-    return np.append(np.maximum(steps, least), min(1.0, max(least, steps.min(initial=1.0))))
+    # With uneven frame times, the next frame may have followed at once, so there is a lower bound.
+    min_step = float(np.median(steps)) / 2 if len(steps) else 1.0
+    return np.append(np.maximum(steps, min_step), min(1.0, max(min_step, steps.min(initial=1.0))))
 
 
 def _bounded(repeats: Floats) -> npt.NDArray[np.int64]:
-    """Cut the highest of some counts to one limit, so that their sum is at most `_MOST_REPEATS`."""
-    # Sums of infinite ones are no numbers.
-    repeats = np.minimum(repeats, _MOST_REPEATS)
-    if repeats.sum() > _MOST_REPEATS:
+    """Reduce the highest counts to a common limit, so that the sum is at most `_MAX_REPEATS`."""
+    # Infinite counts have no usable sum.
+    repeats = np.minimum(repeats, _MAX_REPEATS)
+    if repeats.sum() > _MAX_REPEATS:
         ordered = np.sort(repeats)
-        # If all from a place on were cut to one limit, this is the limit that uses up what those before leave.
-        limits = (_MOST_REPEATS - (np.cumsum(ordered) - ordered)) // np.arange(len(ordered), 0, -1)
+        # limits[i]: the common limit for the counts from i on that uses up what the smaller counts leave.
+        limits = (_MAX_REPEATS - (np.cumsum(ordered) - ordered)) // np.arange(len(ordered), 0, -1)
         repeats = np.minimum(repeats, limits[np.flatnonzero(limits < ordered)[0]])
     return repeats.astype(np.int64)
 
@@ -151,11 +151,10 @@ class Levels:
     """Score levels at which a moment ends, relative to its peak.
 
     Attributes:
-        base: Score of the collection's frames that don't show the thing; where it exceeds the peak, it counts as the
-            peak.
-        merge_ratio: Level of the mean score at which a neighbouring shot joins.
-        edge_ratio: Level around which the moment's frames are summed.
-        video_base: Score of the frames of this video that show it least.
+        base: Score of the collection's frames that do not show the thing. If it exceeds the peak, the peak is used.
+        merge_ratio: Ratio of the merge level: a neighbouring shot joins if its mean score reaches it.
+        edge_ratio: Ratio of the edge level, which is subtracted from scores when they are summed.
+        video_base: Score of the frames of this video that show the thing least.
     """
 
     base: float
@@ -164,11 +163,11 @@ class Levels:
     video_base: float = -math.inf
 
     def merge(self, peak: float) -> float:
-        """The mean score at which a neighbouring shot joins a moment with a peak."""
+        """Return the mean score at which a neighbouring shot joins a moment with this peak."""
         return self._level(self.merge_ratio, peak)
 
     def edge(self, peak: float) -> float:
-        """The score around which the frames of a moment with a peak are summed."""
+        """Return the score that is subtracted when the frames of a moment with this peak are summed."""
         return self._level(self.edge_ratio, peak)
 
     def _level(self, ratio: float, peak: float) -> float:
@@ -179,30 +178,27 @@ class Levels:
 
 
 def best_rows(intervals: Iterable[tuple[float, float]], curve: Curve) -> set[int]:
-    """Find the row of the best frame of each [start, end) in seconds that holds a frame; ties: the first.
-
-    Moments have their best frames among these.
-    """
+    """Find the row of the best frame in each interval [start, end) in seconds that has a frame; ties: the first."""
     rows = (curve.rows(start, end) for start, end in intervals)
     return {first + int(curve.scores[first:after].argmax()) for first, after in rows if first < after}
 
 
 def find_spans(intervals: Iterable[tuple[float, float]], curve: Curve, levels: Levels) -> list[Span]:
-    """Find the moments of one video, none overlapping another, best first, ties by start.
+    """Find the moments of one video around its nominated segments: without overlaps, best first, ties by start.
 
     Args:
-        intervals: [start, end) in seconds of each nominated segment; one without a frame is ignored.
+        intervals: [start, end) in seconds of each nominated segment; segments without a frame are ignored.
         curve: The video's scores.
-        levels: Where moments end.
+        levels: The levels at which moments end.
     """
     return grown_spans(best_rows(intervals, curve), curve, levels)
 
 
-def peak_rows(curve: Curve, least: float) -> set[int]:
-    """Find the rows of the peaks that reach a score, and of the best frame whatever it scores.
+def peak_rows(curve: Curve, min_score: float) -> set[int]:
+    """Find the rows of all peaks that reach a score, and the row of the best frame whatever its score.
 
-    A peak is higher than its neighbours in the shot; of equal frames one after another, the first counts. No other row
-    that reaches the score begins a moment: from its neighbour up to the next peak, all frames are better.
+    A peak is higher than its neighbours in the same shot; of several equal consecutive frames, the first counts. Other
+    rows that reach the score need not be seeds: the frames between such a row and a peak next to it are all better.
     """
     if not len(curve.scores):
         return set()
@@ -212,44 +208,44 @@ def peak_rows(curve: Curve, least: float) -> set[int]:
     # Runs of equal frames within a shot.
     starts = np.flatnonzero(begins[:-1] | (scores[1:-1] != scores[:-2]))
     ends = np.append(starts[1:], len(curve.scores))
-    here = curve.scores[starts]
-    is_peak = (begins[starts] | (scores[starts] < here)) & (begins[ends] | (scores[ends + 1] < here))
-    return {int(curve.scores.argmax()), *starts[is_peak & (here >= least)].tolist()}
+    levels = curve.scores[starts]
+    is_peak = (begins[starts] | (scores[starts] < levels)) & (begins[ends] | (scores[ends + 1] < levels))
+    return {int(curve.scores.argmax()), *starts[is_peak & (levels >= min_score)].tolist()}
 
 
 def grown_spans(seeds: Iterable[int], curve: Curve, levels: Levels) -> list[Span]:
-    """Grow moments around rows of a video, none overlapping another, best first, ties by start.
+    """Grow moments around seed rows of a video: without overlaps, best first, ties by start.
 
     Args:
-        seeds: Rows that may be a moment's best.
+        seeds: Rows that may be the best frame of a moment.
         curve: The video's scores.
-        levels: Where moments end.
+        levels: The levels at which moments end.
     """
     shots = _shots(curve)
-    taken = np.zeros(len(curve.scores), np.bool_)
+    assigned = np.zeros(len(curve.scores), np.bool_)
     found: list[Span] = []
     for seed in sorted(set(seeds), key=lambda row: (-curve.scores[row], row)):
-        if taken[seed]:
+        if assigned[seed]:
             continue
         peak = float(curve.scores[seed])
-        near = _grown(shots, curve.scores, seed, levels.merge(peak))
-        first, after = _free(taken, seed, *near)
+        region = _grown(shots, curve.scores, seed, levels.merge(peak))
+        first, after = _unassigned(assigned, seed, *region)
         edge_level = levels.edge(peak)
-        first, after = _stretch(curve.scores, seed, first, after, edge_level)
-        if not _is_slope(shots, taken, first, after):
+        first, after = _max_sum_run(curve.scores, seed, first, after, edge_level)
+        if not _is_slope(shots, assigned, first, after):
             found.append(replace(_span(curve, seed, first, after), edge_level=edge_level))
-            taken[first:after] = True
+            assigned[first:after] = True
     return sorted(found, key=lambda span: (-span.score, span.start_seconds))
 
 
 def _shots(curve: Curve) -> Sequence[int]:
-    """Rows at which shots begin that hold a frame, 0 among them, and the number of rows."""
+    """Return the first row of each shot that has a frame, starting with 0, followed by the number of rows."""
     starts = np.searchsorted(curve.times_seconds, curve.cuts_seconds, side="left")
     return [int(row) for row in np.unique(np.concatenate([[0], starts, [len(curve.scores)]]))]
 
 
 def _grown(shots: Sequence[int], scores: Floats, seed: int, level: float) -> tuple[int, int]:
-    """Rows of the seed's shot and of the neighbours that join it."""
+    """Return the rows [first, after) of the seed's shot and of the neighbouring shots that join it."""
     last = int(np.searchsorted(shots, seed, side="right"))
     first = last - 1
     while first > 0 and scores[shots[first - 1] : shots[first]].mean() >= level:
@@ -259,52 +255,55 @@ def _grown(shots: Sequence[int], scores: Floats, seed: int, level: float) -> tup
     return shots[first], shots[last]
 
 
-def _free(taken: npt.NDArray[np.bool_], seed: int, first: int, after: int) -> tuple[int, int]:
-    """The part of the rows [first, after) around the seed that no moment has taken."""
-    before, behind = np.flatnonzero(taken[first:seed]), np.flatnonzero(taken[seed:after])
-    return first + int(before[-1]) + 1 if len(before) else first, seed + int(behind[0]) if len(behind) else after
+def _unassigned(assigned: npt.NDArray[np.bool_], seed: int, first: int, after: int) -> tuple[int, int]:
+    """Narrow the rows [first, after) to those around the seed that belong to no moment yet."""
+    before, later = np.flatnonzero(assigned[first:seed]), np.flatnonzero(assigned[seed:after])
+    return first + int(before[-1]) + 1 if len(before) else first, seed + int(later[0]) if len(later) else after
 
 
-def _stretch(scores: Floats, seed: int, first: int, after: int, level: float) -> tuple[int, int]:
-    """Rows around the seed in [first, after) with the greatest sum above the level; of equal ones, the longest."""
-    before = np.cumsum(scores[first:seed][::-1] - level)
-    behind = np.cumsum(scores[seed + 1 : after] - level)
-    return seed - _steps(before), seed + _steps(behind) + 1
+def _max_sum_run(scores: Floats, seed: int, first: int, after: int, level: float) -> tuple[int, int]:
+    """Return the rows within [first, after), seed included, with the greatest sum above a level; ties: the longest."""
+    backward = np.cumsum(scores[first:seed][::-1] - level)
+    forward = np.cumsum(scores[seed + 1 : after] - level)
+    return seed - _best_length(backward), seed + _best_length(forward) + 1
 
 
-def _steps(sums: Floats) -> int:
-    """How far to go for the greatest sum, and as far as may be; 0 where every way costs."""
+def _best_length(sums: Floats) -> int:
+    """Return the length with the greatest cumulative sum, ties: the longest; 0 if every sum is negative."""
     return len(sums) - int(sums[::-1].argmax()) if len(sums) and sums.max() >= 0 else 0
 
 
-def _is_slope(shots: Sequence[int], taken: npt.NDArray[np.bool_], first: int, after: int) -> bool:
-    """Whether a taken row is next to the rows [first, after), with no cut between."""
-    on_left = first > 0 and bool(taken[first - 1]) and first not in shots
-    on_right = after < len(taken) and bool(taken[after]) and after not in shots
+def _is_slope(shots: Sequence[int], assigned: npt.NDArray[np.bool_], first: int, after: int) -> bool:
+    """Whether an assigned row adjoins the rows [first, after) without a cut between them."""
+    on_left = first > 0 and bool(assigned[first - 1]) and first not in shots
+    on_right = after < len(assigned) and bool(assigned[after]) and after not in shots
     return on_left or on_right
 
 
 def _span(curve: Curve, seed: int, first: int, after: int) -> Span:
     times = curve.times_seconds
-    start, before = boundary(curve, first) if first > 0 else (0.0, 0.0)
-    end, behind = boundary(curve, after) if after < len(times) else _last_boundary(curve)
-    return Span(start, end, float(times[seed]), float(curve.scores[seed]), before, behind)
+    start, start_uncertainty = boundary(curve, first) if first > 0 else (0.0, 0.0)
+    end, end_uncertainty = boundary(curve, after) if after < len(times) else _last_boundary(curve)
+    return Span(start, end, float(times[seed]), float(curve.scores[seed]), start_uncertainty, end_uncertainty)
 
 
 def boundary(curve: Curve, row: int) -> tuple[float, float]:
-    """Locate the boundary between a row's frame and the one before it, with its uncertainty.
+    """Return the time of the boundary between a row's frame and the one before it, and its uncertainty in seconds.
 
-    The cut between them, the last of several; midway where there is none.
+    The boundary is the last cut between the two frames, or midway between them if there is none.
     """
-    before, behind = float(curve.times_seconds[row - 1]), float(curve.times_seconds[row])
-    number = int(np.searchsorted(curve.cuts_seconds, behind, side="right")) - 1
+    before, after = float(curve.times_seconds[row - 1]), float(curve.times_seconds[row])
+    number = int(np.searchsorted(curve.cuts_seconds, after, side="right")) - 1
     if number >= 0 and curve.cuts_seconds[number] > before:
         return float(curve.cuts_seconds[number]), 0.0
-    return (before + behind) / 2, (behind - before) / 2
+    return (before + after) / 2, (after - before) / 2
 
 
 def _last_boundary(curve: Curve) -> tuple[float, float]:
-    """Where a moment with the last frame ends, and how far that may be away: the end, or midway where others follow."""
+    """Return the end of a moment that includes the last frame, and its uncertainty in seconds.
+
+    This is the video's end; if the last sampled frame left the screen earlier, it is midway between the two.
+    """
     if curve.unseen_from_seconds is None:
         return curve.end_seconds, 0.0
     return (curve.unseen_from_seconds + curve.end_seconds) / 2, (curve.end_seconds - curve.unseen_from_seconds) / 2

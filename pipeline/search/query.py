@@ -19,14 +19,14 @@ __all__ = ["Query", "Step", "Term", "Then", "as_query", "read_query"]
 
 
 class Term(Settings):
-    """One thing that a moment shows, said in one of four ways.
+    """One thing that a moment shows, given in one of four ways.
 
-    `text`; or `image`, a picture; or `clip`, a video of which `start` and `end` may be given; or `like`, a video of the
-    library and the second `at` which, or the interval from `start` to `end` in which, it shows the thing.
+    `text`, a description; `image`, a picture file; `clip`, a video file, optionally limited to `start` and `end`; or
+    `like`, a video of the library that shows the thing at the second `at`, or between `start` and `end`.
     """
 
     text: str | None = None
-    """What it is, as "a person in a hard hat"."""
+    """Description of the thing, as "a person in a hard hat"."""
 
     image: str | None = None
     """A picture file: path or URI."""
@@ -38,13 +38,13 @@ class Term(Settings):
     """A video of the library: name, path or id."""
 
     start: float | None = Field(default=None, ge=0)
-    """Seconds where the clip's part begins; None for its beginning."""
+    """Start of the part in seconds; None for the start of the video."""
 
     end: float | None = Field(default=None, gt=0)
-    """Seconds where it ends, not included; None for its end."""
+    """End of the part in seconds, exclusive; None for the end of the video."""
 
     at: float | None = Field(default=None, ge=0)
-    """With `like`: the second."""
+    """Only with `like`: the time in seconds at which the video shows the thing."""
 
     @model_validator(mode="after")
     def _check_kind(self) -> Term:
@@ -52,13 +52,13 @@ class Term(Settings):
         if len(kinds) != 1:
             raise ValueError(f"a term is one of text, image, clip and like; this one has {', '.join(kinds) or 'none'}")
         if not getattr(self, kinds[0]).strip():
-            raise ValueError(f"{kinds[0]} is empty; say what the moment shows, as 'a person in a hard hat'")
+            raise ValueError(f"{kinds[0]} is empty; describe what the moment shows, as 'a person in a hard hat'")
         if kinds[0] in ("text", "image") and (self.start, self.end, self.at) != (None, None, None):
-            raise ValueError(f"{kinds[0]} has no start, end or at; they are for clip and like")
+            raise ValueError(f"{kinds[0]} takes no start, end or at; they are for clip and like")
         if self.at is not None and (kinds[0] != "like" or (self.start, self.end) != (None, None)):
-            raise ValueError("`at` is for `like` alone, in place of start and end")
+            raise ValueError("`at` is only for `like`, in place of start and end")
         if self.start is not None and self.end is not None and not self.start < self.end:
-            raise ValueError(f"it ends at {self.end}, not after its start at {self.start}")
+            raise ValueError(f"the end at {self.end} is not later than the start at {self.start}")
         return self
 
     def __str__(self) -> str:
@@ -87,13 +87,14 @@ _Terms = Annotated[tuple[_Term, ...], BeforeValidator(_terms)]
 
 
 class Step(Settings):
-    """What one moment shows, and what it doesn't."""
+    """What one moment shows and what it does not show."""
 
     shows: _Terms
-    """All of these, in one picture. A text may be written for a list of one term, and a string for a term of text."""
+    """Terms that one frame must show, all of them. A string stands for a text term, and one term for a list of one."""
 
     without: _Terms = ()
-    """None of these. This is arithmetic on scores: text towers hardly know what "without" means."""
+    """Terms that the frame must not show, none of them. Scores are combined for this: text towers hardly understand
+    the word "without"."""
 
     @model_validator(mode="after")
     def _check_shows(self) -> Step:
@@ -102,16 +103,16 @@ class Step(Settings):
         return self
 
     def __str__(self) -> str:
-        said = " and ".join(map(str, self.shows))
-        return " without ".join([said, *map(str, self.without)])
+        shows = " and ".join(map(str, self.shows))
+        return " without ".join([shows, *map(str, self.without)])
 
 
 class Then(Step):
-    """What comes after the step before, in the same video."""
+    """A later step of a question, in the same video."""
 
     within: float = Field(default=60.0, gt=0)
-    """Most seconds from the end of the step before to the beginning of this one; they may touch, and where one runs
-    into the other, this one must begin, and end, later."""
+    """Maximum number of seconds from the end of the previous step to the start of this one. The two may overlap, but
+    this one must start later and end later."""
 
 
 def _many(value: Any) -> Any:
@@ -137,16 +138,16 @@ class Query(Step):
     """A question."""
 
     none: bool = False
-    """Ask for what is not there: stretches of video in which no sampled frame reaches the score."""
+    """Search for absences: intervals of video in which no sampled frame reaches the minimum score."""
 
     then: Annotated[tuple[Then, ...], BeforeValidator(_many)] = ()
-    """One after another; the answer's moments span all steps."""
+    """Later steps, in order; the answer's moments span all steps."""
 
     at_least: int = Field(default=1, ge=1)
-    """Only videos with so many such moments."""
+    """Only videos with at least this many such moments."""
 
     videos: Annotated[tuple[str, ...], BeforeValidator(_many)] = ()
-    """Only these: names, paths, URIs or ids; empty for all."""
+    """Only these videos: names, paths, URIs or ids; empty for all."""
 
     where: dict[str, Scalar] = Field(default_factory=dict)
     """Only videos whose metadata has these entries."""
@@ -158,30 +159,30 @@ class Query(Step):
     """Only moments whose best frame is before this second of its video."""
 
     time_of_day: Annotated[str, AfterValidator(_time_of_day)] | None = None
-    """Only moments whose best frame was recorded in this part of a day, as "8:00-17:30" or "22:00-6:00", by the clock
-    of the place; `search.recorded_at` names the metadata that says when a video begins."""
+    """Only moments whose best frame was recorded in this daily time range, as "8:00-17:30" or "22:00-6:00", in local
+    time; `search.recorded_at` names the metadata entry with the start of the recording."""
 
     recorded_from: Annotated[str, AfterValidator(_first_date)] | None = None
     """Only moments whose best frame was recorded at this time or later: a date, as "2026-11-20", or a date and time, as
-    "2026-11-20T08:30". By the clock of the place, unless it names a zone."""
+    "2026-11-20T08:30". Local time, unless it has a time zone."""
 
     recorded_to: Annotated[str, AfterValidator(_last_date)] | None = None
-    """Only moments whose best frame was recorded before this time, or on this date or an earlier one."""
+    """Only moments whose best frame was recorded before this time, or on or before this date."""
 
     top: int | None = Field(default=None, ge=1, le=1000)
-    """Most moments of a page; None for the configuration's number."""
+    """Maximum number of moments on a page; None for the value of `search.top`."""
 
     page: int = Field(default=1, ge=1)
-    """Which page, counted from 1."""
+    """Number of the page, counted from 1."""
 
     per_video: int | None = Field(default=None, ge=1)
-    """Most moments of one video; None for any number."""
+    """Maximum number of moments per video; None for no limit."""
 
     refine: bool = False
-    """Decode the videos of the page's moments again around uncertain ends, and say these to the frame."""
+    """Decode the videos of the page's moments again around uncertain boundaries, to make these exact to the frame."""
 
     min_score: float | None = Field(default=None, ge=0, le=1)
-    """Moments with a lower score are no answer; None for the configuration's."""
+    """Leave out moments with a lower score; None for the value of `search.min_score`."""
 
     @model_validator(mode="after")
     def _check_part(self) -> Query:
@@ -189,60 +190,60 @@ class Query(Step):
             raise ValueError(f"`before` is {self.before:g} s, not later than `after` at {self.after:g} s")
         _ = self.recording_times
         others = {"then": self.then, "at_least": self.at_least > 1, "per_video": self.per_video, "refine": self.refine}
-        if self.none and (said := [name for name, value in others.items() if value]):
-            raise ValueError(f"`none` lists stretches without a moment, and has no {', '.join(said)}; leave that out")
+        if self.none and (excluded := [name for name, value in others.items() if value]):
+            raise ValueError(f"`none` cannot be combined with {', '.join(excluded)}; leave one of them out")
         return self
 
     @property
     def recording_times(self) -> RecordingTimes | None:
-        """The recording times that it allows; None where it allows all."""
+        """The recording times that the question allows; None if it allows all."""
         return RecordingTimes.of(self.time_of_day, self.recorded_from, self.recorded_to)
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """What is asked for one after another; of most questions one."""
+        """The steps of the question, in order; most questions have one."""
         return Step(shows=self.shows, without=self.without), *self.then
 
     def __str__(self) -> str:
         return ", then ".join(map(str, self.steps))
 
 
-def as_query(question: str | Mapping[str, Any] | Query, given: Mapping[str, Any] | None = None) -> Query:
-    """Make a validated `Query` of a text, of the fields of a question, or of a `Query`, with further fields laid over.
+def as_query(question: str | Mapping[str, Any] | Query, overrides: Mapping[str, Any] | None = None) -> Query:
+    """Make a validated `Query` from a text, a mapping of fields, or another `Query`, optionally with overrides.
 
-    A `Query` that nothing is laid over is returned as it is: it was validated when it was made.
+    A `Query` without overrides is returned as it is, since it was validated when it was made.
 
     Args:
-        question: What the moment shows; or the fields of a whole question, as JSON has them; or a whole question.
-        given: Fields of `Query` that replace the question's own.
+        question: A text that describes the moment; or the fields of a question, as in JSON; or a `Query`.
+        overrides: Fields of `Query` that replace those of the question.
 
     Raises:
-        QueryError: The text is empty, or a field is unknown, of the wrong kind or out of range.
+        QueryError: The text is empty, or a field is unknown, of the wrong type or out of range.
     """
-    if isinstance(question, Query) and not given:
+    if isinstance(question, Query) and not overrides:
         return question
     if isinstance(question, str) and not question.strip():
         raise QueryError("the question is empty; describe what the moment shows, as 'a person in a hard hat'")
     data = {"shows": question} if isinstance(question, str) else question
     fields = data.model_dump(mode="json") if isinstance(data, Query) else data
-    return _validated({**fields, **(given or {})}, "the question")
+    return _validated({**fields, **(overrides or {})}, "the question")
 
 
 def read_query(text: str | bytes, origin: str = "the question") -> Query:
-    """A question from JSON: an object with the fields of `Query`, or a string for a text alone.
+    """Parse a question from JSON: an object with the fields of `Query`, or a string as the text of a single term.
 
     Args:
-        text: JSON.
-        origin: What to call it in errors.
+        text: The JSON text.
+        origin: Name of the input in error messages.
 
     Raises:
-        QueryError: It is no JSON, or a field is unknown, of the wrong kind or out of range.
+        QueryError: It is not valid JSON, or a field is unknown, of the wrong type or out of range.
     """
     try:
         data = parse_json(text)
     except ValueError as error:
         raise QueryError(
-            f'{origin} is not JSON that can be read ({error}); write {{"shows": "a person in a hard hat"}}'
+            f'{origin} is not valid JSON ({error}); write {{"shows": "a person in a hard hat"}}'
         ) from error
     if isinstance(data, str):
         data = {"shows": data}
@@ -257,7 +258,7 @@ def _validated(fields: Mapping[str, Any], origin: str) -> Query:
         return validate(Query, fields, origin)
     except UnicodeEncodeError as error:
         raise QueryError(
-            f"{origin} is not UTF-8; a video or file of such a name goes by its id, or by a link"
+            f"{origin} is not UTF-8; refer to a video or file with such a name by its id, or by a link to it"
         ) from error
     except ConfigError as error:
         raise QueryError(str(error)) from error

@@ -1,4 +1,4 @@
-"""Embedding of query terms: texts, pictures, clips and library frames become vectors."""
+"""Embedding of query terms: converts texts, pictures, clips and library frames to vectors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CalibratedTerm:
         term: The term of the question.
         vector: float32 (D,), of unit length.
         calibration: Maps cosines with the vector to log-odds.
-        unknown_words: Words of its text that the model does not know.
+        unknown_words: Words of the term's text that the model does not know.
     """
 
     term: Term
@@ -39,7 +39,7 @@ class CalibratedTerm:
     unknown_words: tuple[str, ...] = ()
 
     def log_odds(self, vectors: npt.NDArray[np.float32]) -> Floats:
-        """Log-odds that frames with these float32 (N, D) embeddings show it: float64 (N,)."""
+        """Compute float64 (N,) log-odds that frames with these float32 (N, D) embeddings show the term."""
         return self.calibration(vectors @ self.vector)
 
 
@@ -48,10 +48,10 @@ class TermEmbedder:
 
     Args:
         encoder: The open encoder.
-        pictures: Makes the reader of image files and parts of videos; None where terms may name none.
+        pictures: Makes the reader of image files and video clips; None if terms must not name files.
         embeddings: Frame embeddings of the library.
         find: Returns the ids of the videos with a name.
-        calibrator: Calibrates the terms.
+        calibrator: Makes the calibration of each term.
     """
 
     def __init__(
@@ -72,17 +72,17 @@ class TermEmbedder:
         """Embed and calibrate terms; all texts are embedded in one batch.
 
         Raises:
-            QueryError: A video of the library that one names is not there, or not alone, or has no frame there.
-            VideoError: A file that one names cannot be read.
+            QueryError: A term names an unknown or ambiguous video, or a time at which the video has no frame.
+            VideoError: A file named by a term cannot be read.
             TextTooLongError: A text does not fit the model's context.
         """
         texts = list(dict.fromkeys(term.text.strip() for term in terms if term.text is not None))
-        of_texts = dict(zip(texts, self._encoder.encode_texts(texts), strict=True)) if texts else {}
-        return [self._embedded(term, of_texts) for term in terms]
+        text_vectors = dict(zip(texts, self._encoder.encode_texts(texts), strict=True)) if texts else {}
+        return [self._embedded(term, text_vectors) for term in terms]
 
-    def _embedded(self, term: Term, of_texts: Mapping[str, Vector]) -> CalibratedTerm:
+    def _embedded(self, term: Term, text_vectors: Mapping[str, Vector]) -> CalibratedTerm:
         if term.text is not None:
-            vector = of_texts[term.text.strip()]
+            vector = text_vectors[term.text.strip()]
             unknown = self._encoder.unknown_words(term.text.strip())
             return CalibratedTerm(term, vector, self._calibrator.calibrate(vector), unknown)
         vectors = self._of_file(term) if term.like is None else self._of_library(term)
@@ -90,31 +90,33 @@ class TermEmbedder:
         return CalibratedTerm(term, vector, self._calibrator.calibrate(vector, is_picture=True, mean_length=length))
 
     def _of_library(self, term: Term) -> Vectors:
-        """Embeddings of the sampled frames that the term points to, float32 (N, D)."""
+        """Return the embeddings of the sampled frames that the term refers to, float32 (N, D)."""
         name = str(term.like)
         found = self._find(name)
         if len(found) > 1:
-            raise QueryError(f"{len(found)} videos go by {name!r}; name one by its id: {', '.join(found)}")
-        kept = self._embeddings.get(found[0])
-        if kept is None:
+            raise QueryError(f"{len(found)} videos are named {name!r}; use one of their ids: {', '.join(found)}")
+        stored = self._embeddings.get(found[0])
+        if stored is None:
             raise QueryError(f"{name!r} has no frame embeddings in this library; index it again")
-        frames = kept[1]
+        frames = stored[1]
         times = frames.times_seconds
         if term.at is not None:
             if not len(times) or term.at > frames.duration_seconds:
-                raise QueryError(f"{name!r} ends at {frames.duration_seconds:.3f} s; it has no second {term.at:g}")
+                raise QueryError(
+                    f"{name!r} ends at {frames.duration_seconds:.3f} s, before the given time of {term.at:g} s"
+                )
             nearest = int(np.abs(times - term.at).argmin())
             return frames.vectors[nearest : nearest + 1]
         end = np.inf if term.end is None else term.end
         rows = (times >= (term.start or 0.0)) & (times < end)
         if not rows.any():
-            raise QueryError(f"{term}: no sampled frame lies there; the video ends at {frames.duration_seconds:.3f} s")
+            raise QueryError(f"{term}: no frame was sampled there; the video ends at {frames.duration_seconds:.3f} s")
         return frames.vectors[rows]
 
     def _of_file(self, term: Term) -> Vectors:
-        """Embeddings of the pictures in the file that the term names, float32 (N, D)."""
+        """Return the embeddings of the pictures in the file that the term names, float32 (N, D)."""
         if self._pictures is None:
-            raise QueryError(f"{term}: this search reads no files; ask by text, or by `like`")
+            raise QueryError(f"{term}: this search cannot read files; use a text or `like`")
         if term.image is not None:
             pictures = self._pictures().first(term.image)
         else:
@@ -123,11 +125,11 @@ class TermEmbedder:
 
 
 def _mean(vectors: Vectors, name: str) -> tuple[Vector, float]:
-    """The normalised mean of unit vectors, and its length before: their average cosine with it, 1 for a single one."""
+    """Return the normalised mean of unit vectors, and its length before normalisation: their average cosine with it."""
     if len(vectors) == 1:
         return np.asarray(vectors[0], np.float32), 1.0
     mean = vectors.mean(axis=0, dtype=np.float64)
     length = float(np.linalg.norm(mean))
     if length == 0:
-        raise QueryError(f"{name}: its pictures have nothing in common; name a shorter part")
+        raise QueryError(f"{name}: the mean of its pictures' embeddings is zero; choose a shorter part")
     return np.asarray(mean / length, np.float32), min(length, 1.0)

@@ -1,4 +1,4 @@
-"""Query images: pictures from image files and from parts of videos, preprocessed for the encoder."""
+"""Query images: reads pictures from image files and videos, preprocessed for the encoder."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ __all__ = ["QueryImages"]
 
 Picture = npt.NDArray[np.uint8]
 
-_OF_A_CLIP = 32
-"""Pictures of a clip at most, evenly spread: their mean hardly moves with more."""
+_MAX_CLIP_FRAMES = 32
+"""Maximum number of frames of a clip, evenly spread; more would hardly change their mean."""
 
 
 class QueryImages:
@@ -28,8 +28,8 @@ class QueryImages:
 
     Args:
         decoder: Opens videos.
-        preprocessing: The encoder's.
-        fetching: How remote files are read.
+        preprocessing: Prepares frames for the encoder.
+        fetching: Settings for reading remote files.
         videos: Finds the library's own videos.
     """
 
@@ -42,10 +42,10 @@ class QueryImages:
         self._videos = videos
 
     def first(self, uri: str) -> npt.NDArray[np.uint8]:
-        """Read the picture in a file, or the first frame of a video: uint8 (1, H, W, 3).
+        """Read an image file, or the first frame of a video: uint8 (1, H, W, 3).
 
         Raises:
-            VideoError: It cannot be read, or is a picture of another format than those that are taken.
+            VideoError: The file cannot be read, or its image format is not supported.
         """
         still = read_still(uri, self._fetching)
         if still is not None:
@@ -54,57 +54,57 @@ class QueryImages:
             with self._decoder.open(uri) as stream:
                 return self._preprocessing(next(iter(stream.frames())))[None]
         except UnsupportedVideoError as error:
-            problem = f"neither a picture ({FORMAT_NAMES}) nor a video that can be read: {error.problem}"
+            problem = f"neither an image ({FORMAT_NAMES}) nor a readable video: {error.problem}"
             raise UnsupportedVideoError(uri, problem) from error
 
     def within(self, uri: str, start: float | None, end: float | None) -> npt.NDArray[np.uint8]:
-        """Read pictures of a part of a video, evenly spread: uint8 (N, H, W, 3), N at most 32.
+        """Read evenly spread frames of a part of a video: uint8 (N, H, W, 3), N at most 32.
 
         Args:
             uri: The video.
-            start: Seconds; None for its beginning.
-            end: Seconds, not included; None for its end.
+            start: Start in seconds; None for the start of the video.
+            end: End in seconds, exclusive; None for the end of the video.
 
         Raises:
-            VideoError: It cannot be read.
-            QueryError: No frame lies there.
+            VideoError: The video cannot be read.
+            QueryError: There is no frame in this part.
         """
         with self._decoder.open(uri) as stream:
             bounds = [None if seconds is None else Fraction(seconds) for seconds in (start, end)]
-            pictures, _ = self._thinned(stream.frames(start=bounds[0], end=bounds[1]), _OF_A_CLIP)
+            pictures, _ = self._thinned(stream.frames(start=bounds[0], end=bounds[1]), _MAX_CLIP_FRAMES)
         if not pictures:
-            raise QueryError(f"{uri!r}: no frame lies there; look at its length")
+            raise QueryError(f"{uri!r}: there is no frame between the given times; check the length of the video")
         return np.stack([picture for _, picture in pictures])
 
     def between(
-        self, video_id: str, uri: str, after: Fraction, before: Fraction, most: int
+        self, video_id: str, uri: str, after: Fraction, before: Fraction, limit: int
     ) -> tuple[list[float], npt.NDArray[np.uint8], bool]:
-        """Read at most `most` pictures of an indexed video between two times (exclusive), evenly spread.
+        """Read at most `limit` evenly spread frames of an indexed video between two times, both exclusive.
 
         Returns:
-            Their times in seconds, uint8 (N, H, W, 3), and whether these are all there are.
+            Their times in seconds, the frames as uint8 (N, H, W, 3), and whether these are all frames there.
 
         Raises:
-            VideoError: It cannot be read, or is another one by now.
+            VideoError: The video cannot be read, or the file has changed since it was indexed.
         """
         with self._videos.open(video_id, uri) as stream:
             frames = (frame for frame in stream.frames(start=after, end=before) if frame.time > after)
-            kept, is_all = self._thinned(frames, most)
+            pairs, is_all = self._thinned(frames, limit)
         height, width = self._preprocessing.image_height, self._preprocessing.image_width
-        pictures = np.stack([picture for _, picture in kept]) if kept else np.empty((0, height, width, 3), np.uint8)
-        return [seconds for seconds, _ in kept], pictures, is_all
+        pictures = np.stack([picture for _, picture in pairs]) if pairs else np.empty((0, height, width, 3), np.uint8)
+        return [seconds for seconds, _ in pairs], pictures, is_all
 
-    def _thinned(self, frames: Iterable[Frame], most: int) -> tuple[list[tuple[float, Picture]], bool]:
-        """At most so many of the frames with their seconds, evenly spread, and whether these are all.
+    def _thinned(self, frames: Iterable[Frame], limit: int) -> tuple[list[tuple[float, Picture]], bool]:
+        """Return at most `limit` evenly spread frames with their times in seconds, and whether these are all frames.
 
-        How many there are is known at the end only: each time that too many are held, every other one is let go.
+        The number of frames is known only at the end: whenever there are too many, every other one is discarded.
         """
-        kept: list[tuple[float, Picture]] = []
+        retained: list[tuple[float, Picture]] = []
         step = 1
         for number, frame in enumerate(frames):
             if number % step:
                 continue
-            kept.append((float(frame.time), self._preprocessing(frame)))
-            if len(kept) > most:
-                kept, step = kept[::2], 2 * step
-        return kept, step == 1
+            retained.append((float(frame.time), self._preprocessing(frame)))
+            if len(retained) > limit:
+                retained, step = retained[::2], 2 * step
+        return retained, step == 1

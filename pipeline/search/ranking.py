@@ -1,4 +1,4 @@
-"""Ranking of found moments: order, filter, remove copies, and say why moments were dropped."""
+"""Ranking of found moments: orders and filters them, removes copies, and records why moments were dropped."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from pipeline.types import Moment
 
 __all__ = ["FoundMoment", "Ranking", "rank"]
 
-_COMPARED_AT_ONCE = 512
-"""Moments whose pictures are compared with all others at once, which takes 2 kB for each of those."""
+_COMPARISON_BATCH = 512
+"""Number of moments that are compared with all moments in one matrix product, which takes 2 kB per moment."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class FoundMoment:
     """A found moment with the data that ranking needs.
 
     Attributes:
-        moment: As it will be shown.
-        log_odds: What it is ranked by; scores of the best are all nearly 1.
-        picture: float32 (D,) embedding of its best frame.
-        spans: What it is made of, one a step of the question.
-        shown_seconds: The first and the last time at which its best frame is known to be on screen; None where that is
-            known of the frame's own time alone.
+        moment: The moment as it will be shown.
+        log_odds: The key of the ranking; scores do not serve for this, since those of the best are all nearly 1.
+        picture: float32 (D,) embedding of the best frame.
+        spans: The moment's spans, one per step of the question.
+        shown_seconds: The first and last time at which the best frame is known to be on screen; None if only the
+            frame's own time is known.
     """
 
     moment: Moment
@@ -46,9 +46,10 @@ class Ranking:
     """Ranked moments, and those that were dropped with the reasons.
 
     Attributes:
-        found: Best first, ties by video id and start, behind those whose place was fixed before.
-        dropped: The others, with reasons.
-        nearest: The best that fell short of the score alone.
+        found: The ranked moments: first those of an earlier ranking, then the rest, best first, ties by video id and
+            start.
+        dropped: The dropped moments, with reasons.
+        nearest: The best moment that was dropped only for its score; None if there is none.
     """
 
     found: tuple[FoundMoment, ...]
@@ -66,42 +67,45 @@ def rank(
 ) -> Ranking:
     """Rank found moments, and drop those that the question excludes.
 
-    In this order: what is outside `after` and `before`; what was recorded at another time; what scores too little;
-    videos with too few moments; copies of a better moment; more of a video than is wanted. A best frame that stays on
-    screen counts at the first of its seconds that the question allows.
+    Moments are dropped in this order: outside `after` and `before`; recorded at another time; score below the minimum;
+    too few moments in the video; copy of a better moment; more than `per_video` in one video. If the best frame stays
+    on screen, its time is the first one that the question allows.
 
     Args:
-        found: In any order.
+        found: The moments, in any order.
         query: The question.
-        min_score: The score that it takes.
-        same_picture: Cosine of two best frames from which on two moments of different videos, of about the same length,
-            are copies; None for none.
-        first: The beginning of the list, from a ranking of less: it stays, and what overlaps it is no moment.
+        min_score: The minimum score.
+        same_picture: Two moments of different videos and similar length are copies if the cosine of their best frames
+            is at least this; None to keep copies.
+        first: Result of an earlier ranking with fewer candidates. It stays at the start of the list, and moments that
+            overlap one of it are left out.
     """
     dropped: list[Dropped] = []
     rest = sorted(found, key=lambda f: (-f.log_odds, f.moment.video_id, f.moment.start_seconds))
     times = query.recording_times
-    rest = [_placed(one, query, times) for one in _beside(rest, first)]
-    rest = _kept(rest, lambda moment: _outside(moment, query), dropped)
+    rest = [_with_allowed_time(one, query, times) for one in _without_overlaps(rest, first)]
+    rest = _filtered(rest, lambda moment: _outside(moment, query), dropped)
     if times is not None:
-        rest = _kept(rest, lambda moment: _at_another_time(moment, times), dropped)
-    short = [f.moment for f in rest if f.moment.score < min_score]
-    rest = _kept(rest, lambda moment: _too_low(moment, min_score), dropped)
+        rest = _filtered(rest, lambda moment: _at_another_time(moment, times), dropped)
+    too_low = [f.moment for f in rest if f.moment.score < min_score]
+    rest = _filtered(rest, lambda moment: _too_low(moment, min_score), dropped)
     counts = Counter(f.moment.video_id for f in (*first, *rest))
-    rest = _kept(rest, lambda moment: _too_few(counts[moment.video_id], query.at_least), dropped)
+    rest = _filtered(rest, lambda moment: _too_few(counts[moment.video_id], query.at_least), dropped)
     rest = [*first, *rest]
     if same_picture is not None:
         rest = _without_copies(rest, same_picture, dropped)
-    rest = _spread(rest, query.per_video, dropped)
-    return Ranking(tuple(rest), tuple(dropped), short[0] if short else None)
+    rest = _limited_per_video(rest, query.per_video, dropped)
+    return Ranking(tuple(rest), tuple(dropped), too_low[0] if too_low else None)
 
 
-def _beside(found: Sequence[FoundMoment], first: Sequence[FoundMoment]) -> list[FoundMoment]:
-    """What overlaps none of the first in any step."""
-    of_video: dict[str, list[FoundMoment]] = {}
+def _without_overlaps(found: Sequence[FoundMoment], first: Sequence[FoundMoment]) -> list[FoundMoment]:
+    """Leave out moments that overlap one of the first in any step."""
+    first_by_video: dict[str, list[FoundMoment]] = {}
     for one in first:
-        of_video.setdefault(one.moment.video_id, []).append(one)
-    return [one for one in found if not any(_overlap(one, each) for each in of_video.get(one.moment.video_id, ()))]
+        first_by_video.setdefault(one.moment.video_id, []).append(one)
+    return [
+        one for one in found if not any(_overlap(one, each) for each in first_by_video.get(one.moment.video_id, ()))
+    ]
 
 
 def _overlap(one: FoundMoment, other: FoundMoment) -> bool:
@@ -109,35 +113,36 @@ def _overlap(one: FoundMoment, other: FoundMoment) -> bool:
     return any(a.start_seconds < b.end_seconds and b.start_seconds < a.end_seconds for a, b in pairs)
 
 
-def _placed(one: FoundMoment, query: Query, times: RecordingTimes | None) -> FoundMoment:
-    """Move the time of a best frame that stays on screen to where the question allows it, if it does at any."""
+def _with_allowed_time(one: FoundMoment, query: Query, times: RecordingTimes | None) -> FoundMoment:
+    """Move the time of a best frame that stays on screen to the first allowed one, if any of its times is allowed."""
     moment = one.moment
     if one.shown_seconds is None or not (_outside(moment, query) or (times and _at_another_time(moment, times))):
         return one
     seconds = max(one.shown_seconds[0], query.after or 0.0)
     if times is not None and moment.recorded_at is not None:
-        there = recorded_at(moment.recorded_at, seconds - moment.best_seconds)
-        waited = None if there is None else times.seconds_until(there)
-        if waited is None:
+        shown_at = recorded_at(moment.recorded_at, seconds - moment.best_seconds)
+        delay = None if shown_at is None else times.seconds_until(shown_at)
+        if delay is None:
             return one
-        seconds += waited
+        seconds += delay
     if seconds > one.shown_seconds[1] or (query.before is not None and seconds >= query.before):
         return one
     shown_at = recorded_at(moment.recorded_at, seconds - moment.best_seconds)
     return replace(one, moment=replace(moment, best_seconds=seconds, recorded_at=shown_at))
 
 
-def _kept(
-    found: Sequence[FoundMoment], problem_of: Callable[[Moment], str | None], dropped: list[Dropped]
+def _filtered(
+    found: Sequence[FoundMoment], reason_of: Callable[[Moment], str | None], dropped: list[Dropped]
 ) -> list[FoundMoment]:
-    kept = []
+    """Return the moments without a reason to drop them; add the others to `dropped`."""
+    remaining = []
     for one in found:
-        problem = problem_of(one.moment)
-        if problem is None:
-            kept.append(one)
+        reason = reason_of(one.moment)
+        if reason is None:
+            remaining.append(one)
         else:
-            dropped.append(Dropped(one.moment, problem))
-    return kept
+            dropped.append(Dropped(one.moment, reason))
+    return remaining
 
 
 def _outside(moment: Moment, query: Query) -> str | None:
@@ -150,7 +155,7 @@ def _outside(moment: Moment, query: Query) -> str | None:
 
 def _at_another_time(moment: Moment, times: RecordingTimes) -> str | None:
     if moment.recorded_at is None:
-        return "when it was recorded is not known"
+        return "its recording time is unknown"
     if moment.recorded_at in times:
         return None
     return f"it was recorded at {moment.recorded_at:{'%Y-%m-%d ' if times.has_dates else ''}%H:%M:%S}"
@@ -165,48 +170,53 @@ def _too_few(count: int, at_least: int) -> str | None:
 
 
 def _without_copies(found: Sequence[FoundMoment], same_picture: float, dropped: list[Dropped]) -> list[FoundMoment]:
-    is_kept = np.ones(len(found), np.bool_)
+    is_original = np.ones(len(found), np.bool_)
     copies: dict[int, list[Moment]] = {}
-    for number, same in enumerate(_same(found, same_picture)):
-        better = np.flatnonzero(same & is_kept[:number])
+    for number, is_similar in enumerate(_similar_before(found, same_picture)):
+        better = np.flatnonzero(is_similar & is_original[:number])
         if len(better):
-            is_kept[number] = False
+            is_original[number] = False
             original, copy = found[better[0]].moment, found[number].moment
             copies.setdefault(int(better[0]), []).append(copy)
             dropped.append(Dropped(copy, f"a copy of {original.uri} at {original.start_seconds:.2f} s"))
     return [
         replace(one, moment=replace(one.moment, copies=tuple(copies.get(number, ()))))
         for number, one in enumerate(found)
-        if is_kept[number]
+        if is_original[number]
     ]
 
 
-def _same(found: Sequence[FoundMoment], same_picture: float) -> Iterator[npt.NDArray[np.bool_]]:
-    """For each moment, which of those before it show the same in another video, about as long: bool (its number,)."""
+def _similar_before(found: Sequence[FoundMoment], same_picture: float) -> Iterator[npt.NDArray[np.bool_]]:
+    """Yield for each moment bool (its number,): which earlier ones have the same picture and a similar length.
+
+    Moments of the same video are never marked.
+    """
     if not found:
         return
     pictures = np.stack([one.picture for one in found])
     lengths = np.asarray([one.moment.end_seconds - one.moment.start_seconds for one in found])
     _, videos = np.unique([one.moment.video_id for one in found], return_inverse=True)
-    for start in range(0, len(found), _COMPARED_AT_ONCE):
-        # One product for many moments, in place of one for each.
-        alike = pictures[start : start + _COMPARED_AT_ONCE] @ pictures.T >= same_picture
-        for number, is_alike in enumerate(alike, start):
-            before = slice(number)
-            longer = np.maximum(lengths[before], lengths[number])
-            is_as_long = longer <= 1.1 * np.minimum(lengths[before], lengths[number]) + 0.5
-            yield is_alike[before] & is_as_long & (videos[before] != videos[number])
+    for start in range(0, len(found), _COMPARISON_BATCH):
+        # One matrix product for many moments is faster than one product for each.
+        same_pictures = pictures[start : start + _COMPARISON_BATCH] @ pictures.T >= same_picture
+        for number, is_same_picture in enumerate(same_pictures, start):
+            earlier = slice(number)
+            longer = np.maximum(lengths[earlier], lengths[number])
+            has_similar_length = longer <= 1.1 * np.minimum(lengths[earlier], lengths[number]) + 0.5
+            yield is_same_picture[earlier] & has_similar_length & (videos[earlier] != videos[number])
 
 
-def _spread(found: Sequence[FoundMoment], per_video: int | None, dropped: list[Dropped]) -> list[FoundMoment]:
+def _limited_per_video(
+    found: Sequence[FoundMoment], per_video: int | None, dropped: list[Dropped]
+) -> list[FoundMoment]:
     if per_video is None:
         return list(found)
     counts: Counter[str] = Counter()
-    kept = []
+    remaining = []
     for one in found:
         counts[one.moment.video_id] += 1
         if counts[one.moment.video_id] <= per_video:
-            kept.append(one)
+            remaining.append(one)
         else:
             dropped.append(Dropped(one.moment, f"its video has {per_video} better ones"))
-    return kept
+    return remaining

@@ -1,4 +1,4 @@
-"""Scoring of a video: score its frames over time and find its moments."""
+"""Scoring of a video: scores its frames over time and finds its moments."""
 
 from __future__ import annotations
 
@@ -42,30 +42,31 @@ class CalibratedStep:
 
     Attributes:
         shows: Terms that a frame must show, all of them.
-        without: Terms that it must not show, none of them.
+        without: Terms that a frame must not show, none of them.
     """
 
     shows: tuple[CalibratedTerm, ...]
     without: tuple[CalibratedTerm, ...] = ()
 
     def log_odds(self, vectors: npt.NDArray[np.float32]) -> Floats:
-        """Log-odds that frames with these float32 (N, D) embeddings answer it: float64 (N,).
+        """Compute float64 (N,) log-odds that frames with these float32 (N, D) embeddings answer the step.
 
-        "And" is the least of the parts and "not" the opposite, as for fuzzy sets (Zadeh 1965,
-        doi:10.1016/S0019-9958(65)90241-X): products would count things that come together, as people and hats, twice.
+        "And" is the minimum and "not" the negative of log-odds, as in fuzzy sets (Zadeh 1965,
+        doi:10.1016/S0019-9958(65)90241-X). A product of probabilities would count things that occur together, such as
+        people and hats, twice.
         """
-        parts = [term.log_odds(vectors) for term in self.shows]
-        parts += [-term.log_odds(vectors) for term in self.without]
-        least: Floats = np.minimum.reduce(parts)
-        return least
+        terms = [term.log_odds(vectors) for term in self.shows]
+        terms += [-term.log_odds(vectors) for term in self.without]
+        minimum: Floats = np.minimum.reduce(terms)
+        return minimum
 
     def cosine(self, vector: npt.NDArray[np.float32]) -> float:
-        """Least cosine of a float32 (D,) embedding with the terms to be shown."""
+        """Return the lowest cosine of a float32 (D,) embedding with the terms in `shows`."""
         return min(float(vector @ term.vector) for term in self.shows)
 
     @property
     def base_log_odds(self) -> float:
-        """Log-odds of frames that show none of the terms to be shown: the least of their base log-odds."""
+        """Log-odds of frames that show none of the terms in `shows`: the minimum of their base log-odds."""
         return min(term.calibration.base_log_odds for term in self.shows)
 
 
@@ -74,9 +75,9 @@ class Peak:
     """The best frame of a moment.
 
     Attributes:
-        pts: Its presentation timestamp.
+        pts: Presentation timestamp of the frame.
         vector: float32 (D,) embedding.
-        shown_seconds: The first and the last time at which it is known to be on screen.
+        shown_seconds: The first and last time at which the frame is known to be on screen.
     """
 
     pts: int
@@ -86,17 +87,17 @@ class Peak:
 
 @dataclass(frozen=True)
 class ScoredVideo:
-    """A scored video: its curves, spans and best frames, without the frame embeddings, which take far more.
+    """A scored video: its curves, spans and best frames, without the frame embeddings, which take far more memory.
 
     Attributes:
-        record: What is known of it.
-        curves: One a step of the question.
-        nominated: [start, end) in seconds of the segments that the index points to.
-        spans: For each step, the moments that answer it, weak ones, too.
+        record: The video's record.
+        curves: One score curve per step of the question.
+        nominated: [start, end) in seconds of the segments that the index returned.
+        spans: For each step, the spans of the moments that answer it, including weak ones.
         peaks: The best frame of each span, by its time in seconds.
-        time_base: Seconds a unit of their timestamps.
-        provenance: What its frames and rows are of.
-        begins: When its playback clock was at zero, where that is known.
+        time_base: Seconds per unit of the peaks' timestamps.
+        provenance: Provenance of the video's frames and rows.
+        begins: Recording time of the start of playback; None if unknown.
     """
 
     record: VideoRecord
@@ -117,30 +118,30 @@ def score_video(
     steps: Sequence[CalibratedStep],
     settings: Searching,
     nominated: Iterable[tuple[float, float]],
-    likely: float,
+    seed_score: float,
     provenance: Provenance | None,
 ) -> ScoredVideo:
     """Score a video's frames for each step of a question and find its moments.
 
-    Segments nominate videos. The pooled vector of a segment hides a short moment, and which segments the index names
-    depends on what else it holds. So a video is scored as a whole: moments are sought wherever its frames peak at a
-    likely score, and at its best frame. Nominated segments add only weaker moments.
+    The index nominates videos by their segments. But the pooled vector of a segment hides short moments, and the
+    segments returned depend on the other contents of the index. So the whole video is scored: moments are grown around
+    its best frame and around all peaks that reach `seed_score`. Nominated segments only add weaker moments.
 
     Args:
-        record: What is known of it.
-        frames: Its frame embeddings.
-        curves: Its score curves, where it was scored before.
+        record: The video's record.
+        frames: The video's frame embeddings.
+        curves: The video's score curves if it was scored before; None to compute them.
         steps: The steps of the question.
         settings: Settings of the search.
-        nominated: [start, end) in seconds of the segments that the index points to.
-        likely: The score above which a frame needs no nomination.
-        provenance: What its frames and rows are of.
+        nominated: [start, end) in seconds of the segments that the index returned.
+        seed_score: The score from which on a peak needs no nominated segment.
+        provenance: Provenance of the video's frames and rows.
     """
     curves = curves or tuple(curve_of(frames, step) for step in steps)
     nominated = tuple(dict.fromkeys(nominated))
-    least = math.log(likely / (1 - likely)) if 0 < likely < 1 else math.inf
+    seed_log_odds = math.log(seed_score / (1 - seed_score)) if 0 < seed_score < 1 else math.inf
     spans = tuple(
-        tuple(grown_spans(_seeds(curve, nominated, least), curve, levels_of(step, curve, settings)))
+        tuple(grown_spans(_seeds(curve, nominated, seed_log_odds), curve, levels_of(step, curve, settings)))
         for curve, step in zip(curves, steps, strict=True)
     )
     peaks = {span.best_seconds: _peak(frames, span.best_seconds) for of_step in spans for span in of_step}
@@ -148,10 +149,10 @@ def score_video(
     return ScoredVideo(record, curves, nominated, spans, peaks, frames.time_base, provenance, begins)
 
 
-def _seeds(curve: Curve, nominated: Iterable[tuple[float, float]], least: float) -> set[int]:
-    """Rows of the frames around which moments are sought."""
-    weak = {row for row in best_rows(nominated, curve) if curve.scores[row] < least}
-    return weak | peak_rows(curve, least)
+def _seeds(curve: Curve, nominated: Iterable[tuple[float, float]], seed_log_odds: float) -> set[int]:
+    """Return the rows of the frames around which moments are grown."""
+    weak = {row for row in best_rows(nominated, curve) if curve.scores[row] < seed_log_odds}
+    return weak | peak_rows(curve, seed_log_odds)
 
 
 def curve_of(frames: FrameEmbeddings, step: CalibratedStep) -> Curve:
@@ -169,7 +170,10 @@ def score_curve(frames: FrameEmbeddings, scores: Floats) -> Curve:
 
 
 def _unseen_from(frames: FrameEmbeddings) -> float | None:
-    """When the last frame left the screen, where it had stayed for a step at least and others follow for longer."""
+    """Return when the last sampled frame left the screen, if the video goes on for more than a step; else None.
+
+    This applies only to a frame that was seen unchanged for at least one step.
+    """
     until, step = frames.seen_until_seconds, frames.step_seconds
     if until is None or step is None or not len(until):
         return None
@@ -178,11 +182,11 @@ def _unseen_from(frames: FrameEmbeddings) -> float | None:
 
 
 def _peak(frames: FrameEmbeddings, seconds: float) -> Peak:
-    """Return the frame that is on screen at a time; a held frame stays until it was last seen."""
+    """Return the sampled frame that is on screen at a time."""
     row = max(0, int(np.searchsorted(frames.times_seconds, seconds, side="right")) - 1)
     since = float(frames.times_seconds[row])
     until = since if frames.seen_until_seconds is None else float(frames.seen_until_seconds[row])
-    # A view would keep all of the video's embeddings.
+    # Copied, because a view would keep all of the video's embeddings in memory.
     return Peak(int(frames.pts[row]), frames.vectors[row].copy(), (since, until))
 
 
@@ -190,21 +194,21 @@ def levels_of(step: CalibratedStep, curve: Curve, settings: Searching) -> Levels
     """Compute the levels at which moments end, from the question, the collection and the whole video.
 
     Args:
-        step: What is asked for.
-        curve: How the video's frames answer it.
-        settings: The ratios and the quantile of the bases.
+        step: A step of the question.
+        curve: The video's score curve for this step.
+        settings: The ratios, and the quantile for the base.
     """
-    own = float(np.quantile(curve.scores, settings.base_quantile)) if len(curve.scores) else -math.inf
-    return Levels(step.base_log_odds, settings.merge_ratio, settings.edge_ratio, own)
+    video_base = float(np.quantile(curve.scores, settings.base_quantile)) if len(curve.scores) else -math.inf
+    return Levels(step.base_log_odds, settings.merge_ratio, settings.edge_ratio, video_base)
 
 
 def found_in(video: ScoredVideo, steps: Sequence[CalibratedStep], within_seconds: Sequence[float]) -> list[FoundMoment]:
-    """Find the moments of a video that answer all steps in sequence, best first, weak ones included.
+    """Find the moments of a video that answer all steps in sequence, best first, including weak ones.
 
     Args:
         video: The scored video.
         steps: The steps of the question.
-        within_seconds: For each step but the first, how long after the one before it may begin.
+        within_seconds: For each step but the first, the maximum time between the end of the previous one and its start.
     """
     return [_found(video, chain, steps) for chain in chains(video.spans, within_seconds)]
 
@@ -216,7 +220,7 @@ def _found(video: ScoredVideo, chain: Chain, steps: Sequence[CalibratedStep]) ->
 
 
 def moment_of(video: ScoredVideo, spans: Sequence[Span], steps: Sequence[CalibratedStep]) -> Moment:
-    """Combine spans, one a step, into a moment that spans them all and scores as the weakest."""
+    """Combine spans, one per step, into one moment that extends over all of them and has the lowest of their scores."""
     moments = [_moment(video, span, step) for span, step in zip(spans, steps, strict=True)]
     if len(moments) == 1:
         return moments[0]

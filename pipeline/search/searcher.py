@@ -1,4 +1,4 @@
-"""The searcher: embed a query, search the index, and localize moments on the frame embeddings."""
+"""The searcher: embeds a query, searches the index, and localizes moments in the frame embeddings."""
 
 from __future__ import annotations
 
@@ -30,29 +30,29 @@ from pipeline.types import Moment, Provenance
 
 __all__ = ["Searcher"]
 
-_ASKED_AT_ONCE = 64
-_DEEPER = 4
-_DEEPEST = 16_384
-"""Candidates of one request that a Milvus server allows."""
-_IDS_A_FILTER = 1000
-"""Videos of one request's filter: 20 kB of a Milvus expression."""
+_QUESTION_BATCH = 64
+_DEPTH_FACTOR = 4
+_MAX_CANDIDATES = 16_384
+"""The most results that a Milvus server returns for one request."""
+_MAX_FILTER_IDS = 1000
+"""Maximum number of videos in the filter of one request; so many take 20 kB of a Milvus expression."""
 
 
 class Searcher:
     """Answers questions with moments.
 
-    Segments nominate: their pooled vectors decide which videos are scored. Then each frame of these videos is scored,
-    and moments are ranked by their best frame: a user sees first the frame that answers best.
+    The index nominates videos: it finds the segments whose pooled vectors are nearest to the question. Then every frame
+    of these videos is scored, and moments are ranked by their best frames.
 
     Args:
         encoder: The open encoder that made the index's vectors.
         index: The index of segments.
         store: The store of frame embeddings.
         settings: Settings of the search.
-        pictures: Makes the reader of files that a question names; None where it may name none.
+        pictures: Makes the reader of files that a question names; None if questions must not name files.
         find: Returns the ids of the videos with a name; None to search the store's records.
-        survey: Lists the library's videos; None for the store's records, all of which must be readable then.
-        provenance: Of what the library holds; each moment gets it.
+        survey: Lists the library's videos; None to list the store's records, all of which must then be readable.
+        provenance: Provenance of the library's contents, copied to each moment.
     """
 
     def __init__(
@@ -78,8 +78,8 @@ class Searcher:
         sample = store.frame_sample(index.count())
         if len(sample.vectors) and sample.vectors.shape[1] != encoder.dimension:
             raise StoreError(
-                f"the library's embeddings have {sample.vectors.shape[1]} numbers, and this encoder's have"
-                f" {encoder.dimension}; open it with the encoder that it was made with, or index its videos again"
+                f"the library's embeddings have {sample.vectors.shape[1]} dimensions, but this encoder's have"
+                f" {encoder.dimension}; open the library with the encoder that made it, or index its videos again"
             )
         calibrator = Calibrator(
             sample,
@@ -96,16 +96,16 @@ class Searcher:
         """Answer a question.
 
         Raises:
-            QueryError: No video goes by a name in it, no video has metadata of a name in it, a part of a video that it
-                names has no frame, or it asks for what is not there with words that the model does not know.
+            QueryError: The question names an unknown video, an unknown metadata entry or a part of a video without a
+                frame, or searches for absences with words that the model does not know.
             TextTooLongError: A text does not fit the model's context.
-            VideoError: A file that it names cannot be read.
-            MomentIndexError: The index cannot be asked.
-            StoreError: The frame embeddings of a video that it names are broken. Others that are broken are not looked
-                at: the explanation lists them.
+            VideoError: A file that the question names cannot be read.
+            MomentIndexError: The index cannot be searched.
+            StoreError: The frame embeddings of a video that the question names are broken. Other videos with broken
+                embeddings are skipped, and the explanation lists them.
         """
-        (steps,) = self._calibrated([query])
-        return self._answered(query, steps)
+        (steps,) = self._calibrate_steps([query])
+        return self._answer(query, steps)
 
     def calibrated(self, terms: Sequence[Term]) -> list[CalibratedTerm]:
         """Embed and calibrate terms, which then score frames; all texts are embedded in one batch.
@@ -118,35 +118,35 @@ class Searcher:
         return self._embedder.embed(terms)
 
     def ask_all(self, queries: Iterable[Query]) -> Iterator[Answer]:
-        """Answer questions one after another, as the answers are taken; texts of several are embedded at once.
+        """Answer questions lazily, one after another; the texts of several questions are embedded in one batch.
 
-        For that, up to 64 questions are taken before the first of them is answered. If a question depends on the
+        For this, up to 64 questions are read before the first of them is answered. If a question depends on the
         previous answer, use `ask`.
 
         Raises:
-            MomentseekError: As `ask` does, when all questions before that one are answered; those after it are not. A
-                QueryError names the question.
+            MomentseekError: As for `ask`, after all earlier questions have been answered; later questions are not
+                answered. A QueryError names the question.
         """
-        waiting = iter(queries)
+        remaining = iter(queries)
         number = 0
-        while batch := list(islice(waiting, _ASKED_AT_ONCE)):
+        while batch := list(islice(remaining, _QUESTION_BATCH)):
             try:
-                calibrated: Iterable[tuple[CalibratedStep, ...] | None] = self._calibrated(batch)
+                calibrated: Iterable[tuple[CalibratedStep, ...] | None] = self._calibrate_steps(batch)
             except MomentseekError:
-                # One of them cannot be asked; its error is raised when those before it are answered.
+                # One question of the batch fails; its error is raised after the questions before it are answered.
                 calibrated = repeat(None, len(batch))
             for query, steps in zip(batch, calibrated, strict=True):
                 number += 1
                 try:
-                    answer = self.ask(query) if steps is None else self._answered(query, steps)
+                    answer = self.ask(query) if steps is None else self._answer(query, steps)
                 except QueryError as error:
                     raise QueryError(f"question {number} ({query}): {error}") from error
                 yield answer
 
-    def _absent(self, query: Query, step: CalibratedStep) -> Answer:
+    def _answer_absences(self, query: Query, step: CalibratedStep) -> Answer:
         refuse_unknown_words(step)
-        where = Filter(self._ids(query.videos), dict(query.where))
-        selection = self._selected(query, where)
+        where = Filter(self._find_ids(query.videos), dict(query.where))
+        selection = self._select(query, where)
         min_score = self._settings.min_score if query.min_score is None else query.min_score
         top = query.top or self._settings.top
         absences = find_absences(
@@ -177,34 +177,34 @@ class Searcher:
             videos_without=absences.videos_without,
         )
 
-    def _answered(self, query: Query, steps: tuple[CalibratedStep, ...]) -> Answer:
+    def _answer(self, query: Query, steps: tuple[CalibratedStep, ...]) -> Answer:
         if query.none:
-            return self._absent(query, steps[0])
-        where = Filter(self._ids(query.videos), dict(query.where))
-        selection = None if query.recording_times is None else self._selected(query, where)
+            return self._answer_absences(query, steps[0])
+        where = Filter(self._find_ids(query.videos), dict(query.where))
+        selection = None if query.recording_times is None else self._select(query, where)
         min_score = self._settings.min_score if query.min_score is None else query.min_score
         top = query.top or self._settings.top
-        asked = max(top, self._settings.candidates)
+        depth = max(top, self._settings.candidates)
         scan = CandidateScan(query, steps, self._embeddings, self._settings, self._provenance)
         first: tuple[FoundMoment, ...] = ()
         while True:
-            candidates, is_all = self._nominated(steps, asked, where, selection)
+            candidates, is_all = self._find_candidates(steps, depth, where, selection)
             scan.scan(candidates)
             same = self._settings.same_picture
             ranking = rank(scan.found, query, min_score=min_score, same_picture=same, first=first)
-            # Pages that are full stay as they are, whatever is found for later ones.
-            full = min(len(ranking.found) // top, query.page)
-            first = ranking.found[: top * full]
-            # Of what the index did not tell yet, nothing scores more than the worst that it told of each term, and all
-            # else that is asked for only lowers what a moment scores.
-            is_spent = min((c.score for c in candidates), default=0.0) < min_score
-            if is_all or full == query.page or is_spent or asked >= _DEEPEST:
+            # Full pages do not change when more candidates are requested for later pages.
+            full_pages = min(len(ranking.found) // top, query.page)
+            first = ranking.found[: top * full_pages]
+            # Further candidates of a term score no higher than the worst one returned, and further terms only lower
+            # the score of a moment.
+            is_exhausted = min((c.score for c in candidates), default=0.0) < min_score
+            if is_all or full_pages == query.page or is_exhausted or depth >= _MAX_CANDIDATES:
                 break
-            asked = min(asked * _DEEPER, _DEEPEST)
+            depth = min(depth * _DEPTH_FACTOR, _MAX_CANDIDATES)
         if not candidates and selection is None:
-            selection = self._selected(query, where)
+            selection = self._select(query, where)
         page = ranking.found[top * (query.page - 1) : top * query.page]
-        shown = self._refined(page, scan.scored, steps) if query.refine else tuple(found.moment for found in page)
+        shown = self._refine(page, scan.scored, steps) if query.refine else tuple(found.moment for found in page)
         return Answer(
             query=query,
             moments=shown,
@@ -212,7 +212,9 @@ class Searcher:
             top=top,
             min_score=min_score,
             nearest=ranking.nearest,
-            curves={moment.video_id: scan.scored[moment.video_id].curves for moment in shown or _only(ranking.nearest)},
+            curves={
+                moment.video_id: scan.scored[moment.video_id].curves for moment in shown or _as_tuple(ranking.nearest)
+            },
             explanation=replace(
                 _explained(steps, candidates, ranking),
                 filters=described_filters(query, where),
@@ -222,11 +224,11 @@ class Searcher:
             unknown_words=_unknown_words(steps),
         )
 
-    def _refined(
-        self, page: Sequence[FoundMoment], seen: Mapping[str, ScoredVideo], steps: Sequence[CalibratedStep]
+    def _refine(
+        self, page: Sequence[FoundMoment], scored: Mapping[str, ScoredVideo], steps: Sequence[CalibratedStep]
     ) -> tuple[Moment, ...]:
         if self._pictures is None:
-            raise QueryError("this search reads no files, and can refine no moment")
+            raise QueryError("this search cannot read video files, so it cannot refine moments")
         refiner = Refiner(self._encoder, self._pictures())
         moments = []
         for found in page:
@@ -235,36 +237,36 @@ class Searcher:
                 refiner.refined(moment.uri, moment.video_id, span, step.log_odds)
                 for span, step in zip(found.spans, steps, strict=True)
             ]
-            moments.append(replace(moment_of(seen[moment.video_id], spans, steps), copies=moment.copies))
+            moments.append(replace(moment_of(scored[moment.video_id], spans, steps), copies=moment.copies))
         return tuple(moments)
 
-    def _calibrated(self, queries: Sequence[Query]) -> list[tuple[CalibratedStep, ...]]:
+    def _calibrate_steps(self, queries: Sequence[Query]) -> list[tuple[CalibratedStep, ...]]:
         """Embed and calibrate the steps of questions, all texts in one batch."""
         steps = [query.steps for query in queries]
-        said = [term for step in chain.from_iterable(steps) for term in (*step.shows, *step.without)]
-        terms = iter(self._embedder.embed(said))
+        query_terms = [term for step in chain.from_iterable(steps) for term in (*step.shows, *step.without)]
+        terms = iter(self._embedder.embed(query_terms))
 
         def calibrated(step: Step) -> CalibratedStep:
             return CalibratedStep(tuple(islice(terms, len(step.shows))), tuple(islice(terms, len(step.without))))
 
         return [tuple(map(calibrated, of_query)) for of_query in steps]
 
-    def _ids(self, names: Iterable[str]) -> tuple[str, ...]:
+    def _find_ids(self, names: Iterable[str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(video_id for name in names for video_id in self._find(name)))
 
-    def _selected(self, query: Query, where: Filter) -> Selection:
+    def _select(self, query: Query, where: Filter) -> Selection:
         return select(query, where.video_ids, self._settings.recorded_at, self._survey)
 
-    def _nominated(
-        self, steps: Sequence[CalibratedStep], asked: int, where: Filter, selection: Selection | None
+    def _find_candidates(
+        self, steps: Sequence[CalibratedStep], depth: int, where: Filter, selection: Selection | None
     ) -> tuple[tuple[Candidate, ...], bool]:
-        """Search the index for segments near the terms of the steps; tell whether it has no more of them."""
+        """Search the index for the segments nearest to each term; return them, and whether these are all segments."""
         terms = [term for step in steps for term in step.shows]
         vectors = np.stack([term.vector for term in terms])
-        answers: list[list[Hit]] = [[] for _ in terms]
-        for part in [where] if selection is None else _parts(selection, where):
-            found = self._index.search(vectors, top=asked, where=part)
-            answers = [[*before, *hits] for before, hits in zip(answers, found, strict=True)]
+        hits_by_term: list[list[Hit]] = [[] for _ in terms]
+        for part in [where] if selection is None else _split_filter(selection, where):
+            found = self._index.search(vectors, top=depth, where=part)
+            hits_by_term = [[*before, *hits] for before, hits in zip(hits_by_term, found, strict=True)]
         candidates = tuple(
             Candidate(
                 str(term.term),
@@ -274,21 +276,22 @@ class Searcher:
                 hit.score,
                 probability(float(term.calibration(np.asarray([hit.score]))[0])),
             )
-            for term, hits in zip(terms, answers, strict=True)
-            for hit in sorted(hits, key=lambda hit: (-hit.score, hit.key))[:asked]
+            for term, hits in zip(terms, hits_by_term, strict=True)
+            for hit in sorted(hits, key=lambda hit: (-hit.score, hit.key))[:depth]
         )
-        return candidates, all(len(hits) < asked for hits in answers)
+        return candidates, all(len(hits) < depth for hits in hits_by_term)
 
 
-def _parts(selection: Selection, where: Filter) -> list[Filter]:
-    """Split a filter so that each video of a selection passes exactly one part."""
+def _split_filter(selection: Selection, where: Filter) -> list[Filter]:
+    """Split a filter into parts of limited size; each video of the selection passes exactly one."""
     if not selection.skipped:
         return [where]
     ids = selection.video_ids
-    return [replace(where, video_ids=ids[first : first + _IDS_A_FILTER]) for first in range(0, len(ids), _IDS_A_FILTER)]
+    starts = range(0, len(ids), _MAX_FILTER_IDS)
+    return [replace(where, video_ids=ids[start : start + _MAX_FILTER_IDS]) for start in starts]
 
 
-def _only(moment: Moment | None) -> tuple[Moment, ...]:
+def _as_tuple(moment: Moment | None) -> tuple[Moment, ...]:
     return () if moment is None else (moment,)
 
 
@@ -297,7 +300,7 @@ def _terms_of(steps: Sequence[CalibratedStep]) -> list[CalibratedTerm]:
 
 
 def _unknown_words(steps: Sequence[CalibratedStep]) -> tuple[str, ...]:
-    """Collect the unknown words of all terms, in order, each once, ignoring case."""
+    """Collect the unknown words of all terms in order, without duplicates that differ only in case."""
     words: dict[str, str] = {}
     for word in (word for term in _terms_of(steps) for word in term.unknown_words):
         words.setdefault(word.casefold(), word)

@@ -1,4 +1,4 @@
-"""Scan of candidate videos: score each video that the index nominates and collect its moments."""
+"""Scan of candidate videos: scores each video that the index nominates and collects its moments."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _log = logging.getLogger(__name__)
 
 
 class CandidateScan:
-    """Scores the videos of candidates, again where new candidates come, and collects the found moments.
+    """Scores the videos of candidates, repeatedly if they get new candidates, and collects the found moments.
 
     Args:
         query: The question.
-        steps: Its steps, embedded and calibrated.
+        steps: The steps of the question, embedded and calibrated.
         embeddings: Frame embeddings of the library.
         settings: Settings of the search.
-        provenance: Of what the library holds.
+        provenance: Provenance of the library's contents.
 
     Attributes:
         scored: The scored videos, by id.
-        skipped: Videos that their record excludes or whose files are broken, by id.
+        skipped: Videos that are excluded by their record or have broken files, by id.
     """
 
     def __init__(
@@ -50,8 +50,8 @@ class CandidateScan:
         self._settings = settings
         self._provenance = provenance
         # `min_score` only trims results: frames that reach the default threshold always seed moments.
-        usual = settings.min_score or Searching().min_score
-        self._likely = min(usual, query.min_score or usual)
+        default = settings.min_score or Searching().min_score
+        self._seed_score = min(default, query.min_score or default)
         self._times = query.recording_times
         self._found: dict[str, list[FoundMoment]] = {}
         self.scored: dict[str, ScoredVideo] = {}
@@ -59,24 +59,24 @@ class CandidateScan:
 
     @property
     def found(self) -> list[FoundMoment]:
-        """All found moments, unordered, weak ones included."""
-        return [one for of_video in self._found.values() for one in of_video]
+        """All found moments, including weak ones; not ordered."""
+        return [moment for moments in self._found.values() for moment in moments]
 
     def scan(self, candidates: Iterable[Candidate]) -> None:
-        """Score the videos of candidates. Videos with a broken record or broken embeddings are skipped and logged."""
+        """Score the videos of candidates; skip and log videos with a broken record or broken embeddings."""
         nominated: dict[str, dict[tuple[float, float], None]] = {}
         for one in candidates:
             nominated.setdefault(one.video_id, {})[one.start_seconds, one.end_seconds] = None
-        for video_id, places in nominated.items():
+        for video_id, segments in nominated.items():
             before = self.scored.get(video_id)
-            if video_id in self.skipped or (before is not None and places.keys() <= set(before.nominated)):
+            if video_id in self.skipped or (before is not None and segments.keys() <= set(before.nominated)):
                 continue
             try:
-                video = self._scan_video(video_id, places, before)
+                video = self._scan_video(video_id, segments, before)
             except StoreError as error:
-                _log.warning("not searched: %s", error)
+                _log.warning("video not searched: %s", error)
                 self.skipped[video_id] = Skipped(video_id, video_id, str(error), is_broken=True)
-                # Moments found in it before do not count without the rest.
+                # Moments found in it earlier are dropped, too: the list would be incomplete.
                 self.scored.pop(video_id, None)
                 self._found.pop(video_id, None)
                 continue
@@ -85,13 +85,13 @@ class CandidateScan:
                 self._found[video_id] = found_in(video, self._steps, self._gaps)
 
     def _scan_video(
-        self, video_id: str, places: Iterable[tuple[float, float]], before: ScoredVideo | None
+        self, video_id: str, segments: Iterable[tuple[float, float]], before: ScoredVideo | None
     ) -> ScoredVideo | None:
         record = self._embeddings.record(video_id) if before is None else before.record
         if record is None:
-            _log.warning("%s is in the index and not in the store; index it again, or remove it", video_id)
+            _log.warning("%s is in the index but not in the store; index it again, or remove it", video_id)
             return None
-        # Frames are far more to read than a record.
+        # The record is checked first, since frame embeddings take far longer to read.
         skipped = skipped_of(record, self._query, self._times, self._settings.recorded_at)
         if skipped is not None:
             self.skipped[video_id] = skipped
@@ -102,7 +102,7 @@ class CandidateScan:
             None if before is None else before.curves,
             steps=self._steps,
             settings=self._settings,
-            nominated=[*(() if before is None else before.nominated), *places],
-            likely=self._likely,
+            nominated=[*(() if before is None else before.nominated), *segments],
+            seed_score=self._seed_score,
             provenance=self._provenance,
         )

@@ -17,10 +17,10 @@ __all__ = ["MaxPooling", "MeanPooling", "Medoid", "segment_key", "segment_vector
 
 Vectors = npt.NDArray[np.float32]
 
-# Below this length a pooled vector is the rounding of rows that cancel out, and its direction means nothing.
-_NO_DIRECTION = 1e-5
-# Cosines of float32 rows that differ by less are equal.
-_TIE = 1e-6
+# If the rows cancel out, the pooled vector is shorter than this: a rounding error without a meaningful direction.
+_MIN_LENGTH = 1e-5
+# Cosines of float32 rows count as equal if they differ by less than this.
+_TIE_TOLERANCE = 1e-6
 
 
 class MeanPooling(Settings):
@@ -31,7 +31,7 @@ class MeanPooling(Settings):
     strategy: Literal["mean_pooling"] = "mean_pooling"
 
     def aggregate(self, vectors: Vectors) -> Vectors:
-        """Float32 (N, D) unit vectors in, N at least 1; float32 (D,) of unit length out.
+        """Aggregate float32 (N, D) unit vectors, N at least 1, into one float32 (D,) of unit length.
 
         Raises:
             ValueError: There is no row.
@@ -40,14 +40,14 @@ class MeanPooling(Settings):
 
 
 class MaxPooling(Settings):
-    """The greatest value of each component, normalised: what shows in any frame counts."""
+    """The maximum of each component, normalised: things that only some frames show count, too."""
 
     fingerprint_name: ClassVar[str] = "MaxPooling"
 
     strategy: Literal["max_pooling"] = "max_pooling"
 
     def aggregate(self, vectors: Vectors) -> Vectors:
-        """Float32 (N, D) unit vectors in, N at least 1; float32 (D,) of unit length out.
+        """Aggregate float32 (N, D) unit vectors, N at least 1, into one float32 (D,) of unit length.
 
         Raises:
             ValueError: There is no row.
@@ -58,7 +58,7 @@ class MaxPooling(Settings):
 class Medoid(Settings):
     """The row with the greatest mean cosine to the others: the embedding of a real frame (Kaufman & Rousseeuw 1987).
 
-    Of rows that tie within 1e-6, the first.
+    Of rows whose mean cosines differ by at most 1e-6, the first is used.
     """
 
     fingerprint_name: ClassVar[str] = "Medoid"
@@ -66,7 +66,7 @@ class Medoid(Settings):
     strategy: Literal["medoid"] = "medoid"
 
     def aggregate(self, vectors: Vectors) -> Vectors:
-        """Float32 (N, D) unit vectors in, N at least 1; float32 (D,) of unit length out.
+        """Aggregate float32 (N, D) unit vectors, N at least 1, into one float32 (D,) of unit length.
 
         Raises:
             ValueError: There is no row.
@@ -75,7 +75,7 @@ class Medoid(Settings):
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
         # A row's cosine to itself is 1.
         means = (rows @ rows.sum(axis=0) - 1.0) / max(1, len(rows) - 1)
-        first = int(np.flatnonzero(means >= means.max() - _TIE)[0])
+        first = int(np.flatnonzero(means >= means.max() - _TIE_TOLERANCE)[0])
         return _unit_or_first(rows[first], vectors)
 
 
@@ -86,19 +86,19 @@ def segment_vectors(frames: FrameEmbeddings, segments: Sequence[Segment], aggreg
         float32 (S, D), each row of unit length, in the order of `segments`.
 
     Raises:
-        ValueError: A segment is of another video or holds no sampled frame.
+        ValueError: A segment belongs to another video or contains no sampled frame.
     """
     result = np.empty((len(segments), frames.vectors.shape[1]), np.float32)
     for row, segment in enumerate(segments):
         within = frames_within(frames, segment.start_seconds, segment.end_seconds)
         if segment.video_id != frames.video_id or not within:
-            raise ValueError(f"{frames.video_id}: no sampled frame of this video lies in {segment}")
+            raise ValueError(f"{frames.video_id}: no sampled frame of this video is within {segment}")
         result[row] = aggregator.aggregate(frames.vectors[within.start : within.stop])
     return result
 
 
 def segment_key(video_id: str, segmentation_fingerprint: str, ordinal: int) -> str:
-    """Make a segment's primary key, as "v1-0a1b2c3d4e5f-12"; deterministic."""
+    """Make a segment's deterministic primary key, as "v1-0a1b2c3d4e5f-12"."""
     return f"{video_id}-{segmentation_fingerprint}-{ordinal}"
 
 
@@ -110,4 +110,4 @@ def _checked(vectors: Vectors) -> Vectors:
 
 def _unit_or_first(vector: npt.NDArray[np.float64], vectors: Vectors) -> Vectors:
     length = float(np.linalg.norm(vector))
-    return np.array(vectors[0] if length < _NO_DIRECTION else vector / length, np.float32)
+    return np.array(vectors[0] if length < _MIN_LENGTH else vector / length, np.float32)

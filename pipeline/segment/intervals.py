@@ -1,4 +1,4 @@
-"""Which of a video's sampled frames lie in an interval."""
+"""Intervals of sampled frames: finds the frames within an interval, and the end of a video."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def frames_within(frames: FrameEmbeddings, start_seconds: float, end_seconds: fl
 
 
 def end_of(frames: FrameEmbeddings) -> float:
-    """The video's end in seconds, moved after its last sampled frame where the container states less."""
+    """Return the video's end in seconds; if the container states an earlier one, just after the last sampled frame."""
     if len(frames) and frames.times_seconds[-1] >= frames.duration_seconds:
         return math.nextafter(float(frames.times_seconds[-1]), math.inf)
     return frames.duration_seconds

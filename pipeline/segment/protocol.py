@@ -17,23 +17,23 @@ class Segmenter(Protocol):
 
     @property
     def needs_cuts(self) -> bool:
-        """Whether it can divide only videos whose cuts were looked for."""
+        """Whether it can divide only videos whose cuts were detected during sampling."""
 
     def segments(self, frames: FrameEmbeddings) -> tuple[Segment, ...]:
-        """Intervals in order of start and then of end, each holding at least one sampled frame, ordinals from 0.
+        """Return segments ordered by start, then by end, with ordinals from 0.
 
-        Every sampled frame lies in at least one of them.
+        Each segment contains at least one sampled frame, and every sampled frame is in at least one segment.
 
         Raises:
-            ConfigError: It needs cuts and `frames` has none.
+            ConfigError: The segmenter needs cuts, and `frames` has none.
         """
 
 
 class Aggregator(Protocol):
-    """Makes one embedding of many: a frozen, validated configuration."""
+    """Combines several embeddings into one: a frozen, validated configuration."""
 
     def aggregate(self, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Float32 (N, D) unit vectors in, N at least 1; float32 (D,) of unit length out.
+        """Aggregate float32 (N, D) unit vectors, N at least 1, into one float32 (D,) of unit length.
 
-        Where the rows cancel out, the first row is returned: the result is never zero or NaN.
+        If the rows cancel out, the first row is returned, so the result is never zero or NaN.
         """

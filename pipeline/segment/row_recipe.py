@@ -19,7 +19,7 @@ class RowRecipe:
     Attributes:
         segmenter: Divides the video.
         aggregator: Makes one embedding of a segment's frames.
-        fingerprint: Of all that decides what the rows are: sampling, segmenter and aggregator.
+        fingerprint: Fingerprint of everything that determines the rows: sampling, segmenter and aggregator.
     """
 
     segmenter: Segmenter
@@ -31,7 +31,7 @@ class RowRecipe:
 
         Args:
             frames: The video's frame embeddings.
-            metadata: What the caller said of the video.
+            metadata: The video's metadata.
 
         Raises:
             ConfigError: The segmenter needs cuts, and `frames` has none.

@@ -1,4 +1,4 @@
-"""Segmentation by shots: segments follow the cuts."""
+"""Segmentation by shots: segments start and end at cuts."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = ["Shots"]
 
 
 class Shots(Settings):
-    """Shots, the long ones divided evenly and the tiny ones joined to a neighbour.
+    """Shots; long ones are divided evenly, and short ones are joined to a neighbour.
 
-    A cut that comes less than `min_seconds` after the one before it is ignored, so that a tiny shot joins the one that
-    follows; a tiny last shot joins the one before it. Segments without a sampled frame are left out.
+    A cut less than `min_seconds` after the previous one is ignored, so a short shot joins the next one; a short last
+    shot joins the previous one. Segments without a sampled frame are left out.
     """
 
     fingerprint_name: ClassVar[str] = "Shots"
@@ -30,7 +30,7 @@ class Shots(Settings):
     strategy: Literal["shots"] = "shots"
 
     max_seconds: float | None = Field(default=8.0, gt=0)
-    """Shots longer than this are divided into equal parts, as few as may be; None never divides."""
+    """Shots longer than this are divided into the fewest equal parts that are not; null never divides."""
 
     min_seconds: float = Field(default=0.5, ge=0)
     """Shots shorter than this are joined to a neighbour."""
@@ -43,21 +43,21 @@ class Shots(Settings):
 
     @property
     def needs_cuts(self) -> bool:
-        """True: its segments follow them."""
+        """True: segments start and end at cuts."""
         return True
 
     def segments(self, frames: FrameEmbeddings) -> tuple[Segment, ...]:
-        """Segments in order of start, one after another, each holding at least one sampled frame, ordinals from 0.
+        """Return consecutive segments in order of start, each with at least one sampled frame, with ordinals from 0.
 
         Raises:
-            ConfigError: Cuts were not looked for when the video was sampled.
+            ConfigError: Cuts were not detected when the video was sampled.
         """
         if frames.cuts_seconds is None:
             raise ConfigError(
-                f"segmentation.strategy: 'shots' needs cuts, and none were looked for in {frames.video_id}; set"
+                f"segmentation.strategy: 'shots' needs cuts, but they were not detected in {frames.video_id}; set"
                 " sampling.cuts and index again, or choose another segmentation (fixed_windows)"
             )
-        bounds = _kept(frames.cuts_seconds, end_of(frames), self.min_seconds)
+        bounds = _shot_bounds(frames.cuts_seconds, end_of(frames), self.min_seconds)
         found: list[Segment] = []
         for shot_start, shot_end in itertools.pairwise(bounds):
             for start_seconds, end_seconds in self._parts(shot_start, shot_end, frames):
@@ -66,25 +66,28 @@ class Shots(Settings):
         return tuple(found)
 
     def _parts(self, start: float, end: float, frames: FrameEmbeddings) -> Iterator[tuple[float, float]]:
-        """The equal parts of a shot that may hold a frame, in order: a gap of years in damaged times costs nothing."""
+        """Yield the equal parts of a shot near sampled frames, in order.
+
+        Parts without frames are skipped at once, since damaged timestamps can leave a gap of years.
+        """
         length = Fraction(end) - Fraction(start)
         count = 1 if self.max_seconds is None else math.ceil(length / Fraction(str(self.max_seconds)))
         numbers: set[int] = set()
         for row in frames_within(frames, start, end):
             number = (Fraction(float(frames.times_seconds[row])) - Fraction(start)) * count // length
-            # One more on either side, since the bounds of parts are rounded to floats.
+            # The neighbours are included because the bounds of parts are rounded to floats.
             numbers.update(range(max(0, number - 1), min(count, number + 2)))
         for number in sorted(numbers):
             before, after = (float(Fraction(start) + length * k / count) for k in (number, number + 1))
             yield before, after
 
 
-def _kept(cuts: Iterable[float], end: float, least: float) -> list[float]:
-    """0, the cuts that leave no shot shorter than `least`, and the end."""
+def _shot_bounds(cuts: Iterable[float], end: float, min_seconds: float) -> list[float]:
+    """Return 0, the end, and between them those cuts that leave no shot shorter than `min_seconds`."""
     bounds = [0.0]
     for cut in sorted(cuts):
-        if bounds[-1] < cut < end and cut - bounds[-1] >= least:
+        if bounds[-1] < cut < end and cut - bounds[-1] >= min_seconds:
             bounds.append(cut)
-    if len(bounds) > 1 and end - bounds[-1] < least:
+    if len(bounds) > 1 and end - bounds[-1] < min_seconds:
         bounds.pop()
     return [*bounds, end]

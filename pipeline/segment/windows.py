@@ -1,4 +1,4 @@
-"""Segmentation by windows of fixed lengths, whatever is shown."""
+"""Segmentation by windows of fixed length, independent of the content."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ __all__ = ["FixedWindows", "Scales"]
 class FixedWindows(Settings):
     """Windows of one length that start every `length_seconds - overlap_seconds`, from 0.
 
-    Window k starts at k times that stride, computed with fractions and never accumulated. The first window that reaches
-    the end of the video is clipped there and is the last. Windows without a sampled frame are left out.
+    Window k starts at k times this stride, computed exactly with fractions. The first window that reaches the end of
+    the video is clipped there and is the last one. Windows without a sampled frame are left out.
     """
 
     fingerprint_name: ClassVar[str] = "FixedWindows"
@@ -30,8 +30,8 @@ class FixedWindows(Settings):
     """Length of a window."""
 
     overlap_seconds: float = Field(default=2.0, ge=0)
-    """How much of a window the next one shares; less than the length. With half the length, a moment of at most half a
-    window's length lies whole within one window."""
+    """Overlap of consecutive windows; less than the length. With an overlap of half the length, every moment of up to
+    half a window's length is entirely within one window."""
 
     @model_validator(mode="after")
     def _check_overlap(self) -> FixedWindows:
@@ -43,43 +43,46 @@ class FixedWindows(Settings):
 
     @property
     def needs_cuts(self) -> bool:
-        """False: windows follow the clock alone."""
+        """False: windows depend only on time."""
         return False
 
     def segments(self, frames: FrameEmbeddings) -> tuple[Segment, ...]:
-        """Windows in order of start, each holding at least one sampled frame, ordinals from 0."""
+        """Return the windows in order of start, each with at least one sampled frame, with ordinals from 0."""
         length = Fraction(str(self.length_seconds))
         stride = length - Fraction(str(self.overlap_seconds))
         end = end_of(frames)
         found: list[Segment] = []
         for number in _candidates(frames, length, stride):
             start_seconds = float(number * stride)
-            reached = float(number * stride + length)
-            if frames_within(frames, start_seconds, min(reached, end)):
-                found.append(Segment(frames.video_id, start_seconds, min(reached, end), len(found)))
-                if reached >= end:
+            end_seconds = float(number * stride + length)
+            if frames_within(frames, start_seconds, min(end_seconds, end)):
+                found.append(Segment(frames.video_id, start_seconds, min(end_seconds, end), len(found)))
+                if end_seconds >= end:
                     break
         return tuple(found)
 
 
 def _candidates(frames: FrameEmbeddings, length: Fraction, stride: Fraction) -> list[int]:
-    """Numbers of the windows that may hold a frame, increasing: a gap of years in damaged times costs nothing."""
+    """Return the increasing numbers of the windows near sampled frames.
+
+    Windows without frames are skipped at once, since damaged timestamps can leave a gap of years.
+    """
     numbers: list[int] = []
-    following = 0
+    next_number = 0
     for time in frames.times_seconds.tolist():
         exact = Fraction(time)
-        # One more on either side, since starts and ends are rounded to floats.
-        first = max(following, (exact - length) // stride)
+        # The neighbours are included because starts and ends are rounded to floats.
+        first = max(next_number, (exact - length) // stride)
         last = exact // stride + 1
         numbers.extend(range(first, last + 1))
-        following = max(following, last + 1)
+        next_number = max(next_number, last + 1)
     return numbers
 
 
 class Scales(Settings):
-    """Windows of each of several lengths, each half overlapped by the next: short moments and long ones find a fit.
+    """Windows of several lengths, each overlapping the next by half, so that short and long moments fit a window.
 
-    It takes as many rows as the shortest length alone, and half as many again for each length twice as long.
+    The number of rows of each length is inversely proportional to it: a length of twice the shortest adds half as many.
     """
 
     fingerprint_name: ClassVar[str] = "Scales"
@@ -98,11 +101,11 @@ class Scales(Settings):
 
     @property
     def needs_cuts(self) -> bool:
-        """False: windows follow the clock alone."""
+        """False: windows depend only on time."""
         return False
 
     def segments(self, frames: FrameEmbeddings) -> tuple[Segment, ...]:
-        """Windows of all lengths in order of start, then of length, ordinals from 0; an interval comes once."""
+        """Return the windows of all lengths, ordered by start, then by length, without duplicates; ordinals from 0."""
         found = {
             (segment.start_seconds, segment.end_seconds)
             for length in self.lengths_seconds

@@ -22,8 +22,8 @@ from pipeline.uris import public_text, refusal_of_library, shown_name
 __all__ = ["MOST_BYTES", "AtomicFolder"]
 
 MOST_BYTES = 64 * 2**20
-"""Of a small file that is read whole. A run's report has less than 1 MiB, a sample of the frames up to 16 MiB at 1,024
-numbers an embedding."""
+"""Maximum size of a file that is read whole. A run's report has less than 1 MiB; a frame sample has up to 16 MiB at
+1,024 dimensions."""
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
@@ -31,30 +31,31 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 class AtomicFolder:
     """A folder on a disk or in an object store, whose files are written whole or not at all.
 
-    On the disk nothing below `url` is reached through a link (see `LocalFolder`). A file is written beside its place,
-    under `.partial/`, synced and renamed; what killed writers left there is removed after an hour. Elsewhere it is
-    written to the system's folder of temporary files and put from there at once, which object stores show whole or not
-    at all; a file system that does neither (sftp, hdfs) can be left with a broken file.
+    On a local disk, links below `url` are not followed (see `LocalFolder`). A file is first written to `.partial/` in
+    the same folder, synced, and then renamed; files left there by killed writers are removed after an hour. For a
+    remote URL, the file is written to the system's temporary folder and uploaded in one operation. Object stores make
+    an upload visible whole or not at all; on a file system without this property (sftp, hdfs), an interrupted upload
+    can leave a broken file.
 
-    Names of files are relative to the folder, their parts separated by slashes. Every method raises a StoreError where
-    a link, or something else that is no regular file or folder, takes the place of one on the disk.
+    File names are relative to the folder, with slashes as separators. On a local disk, every method raises a StoreError
+    if it meets a link or special file instead of a regular file or folder.
 
     Args:
         url: A library's folder or URL. The folder itself may be a link.
-        below: A folder below it, where the files are.
+        below: Path of the folder with the files, relative to `url`.
 
     Attributes:
-        root: The folder as its file system names it.
+        root: Path of the folder in its file system.
     """
 
     def __init__(self, url: str, below: str = "") -> None:
-        place = f"{url.rstrip('/')}/{below}" if below else url
+        location = f"{url.rstrip('/')}/{below}" if below else url
         if (refusal := refusal_of_library(url)) is not None:
-            raise StoreError(f"no store can be kept at {shown_name(place)!r}: {refusal}")
+            raise StoreError(f"{shown_name(location)!r} cannot hold a store: {refusal}")
         try:
             self._files, root = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
-            raise StoreError(f"no store can be kept at {shown_name(place)!r}: {public_text(str(error))}") from None
+            raise StoreError(f"{shown_name(location)!r} cannot hold a store: {public_text(str(error))}") from None
         library = str(root).rstrip("/")
         self.root = f"{library}/{below}" if below else library
         is_local = isinstance(self._files, LocalFileSystem)
@@ -67,7 +68,7 @@ class AtomicFolder:
         """Write a small file at `root/name`, replacing an existing one.
 
         Raises:
-            StoreError: It could not be written; what was there still is.
+            StoreError: It could not be written; an existing file is unchanged.
         """
         with self.writing(name) as file:
             file.write(content)
@@ -77,7 +78,7 @@ class AtomicFolder:
         """Open a new file that replaces `root/name` once the block ends without an error.
 
         Raises:
-            StoreError: It could not be written; what was there still is.
+            StoreError: It could not be written; an existing file is unchanged.
         """
         path = f"{self.root}/{name}"
         try:
@@ -87,10 +88,10 @@ class AtomicFolder:
             if error.errno in _NO_SPACE:
                 raise _full(path) from error
             problem = str(error) or type(error).__name__
-            raise StoreError(f"{path}: cannot be written: {problem}; nothing of it was kept") from error
+            raise StoreError(f"{path}: cannot be written: {problem}; no partial file was left") from error
 
     def create(self, name: str, content: bytes) -> bool:
-        """Create a file at `root/name` unless it exists; return whether it was. Of several at once, one succeeds.
+        """Create a file at `root/name` unless it exists; return whether it was created, which only one caller does.
 
         Raises:
             StoreError: It could not be written.
@@ -113,17 +114,17 @@ class AtomicFolder:
         """Whether there is a file of that name.
 
         Raises:
-            OSError: It cannot be looked for.
+            OSError: Its status cannot be read.
         """
         if self._folder is not None:
             return self._folder.stat(name) is not None
         return bool(self._files.exists(f"{self.root}/{name}"))
 
     def version(self, name: str) -> str:
-        """Identify the content of a file without reading it: another text once the file was replaced, "" if it is gone.
+        """Identify the content of a file without reading it: changes when the file is replaced, "" if there is none.
 
         Raises:
-            OSError: It cannot be looked for.
+            OSError: Its status cannot be read.
         """
         if self._folder is not None:
             found = self._folder.stat(name)
@@ -135,16 +136,16 @@ class AtomicFolder:
             return ""
 
     def check(self, name: str) -> None:
-        """Refuse a link, or a special file, in place of a file or folder that others will open by its path.
+        """Reject a link or special file before another component opens the file or folder by its path.
 
         Raises:
-            StoreError: It is one, or it cannot be looked for.
+            StoreError: It is a link or special file, or its status cannot be read.
         """
         try:
             if self._folder is not None:
                 self._folder.stat(name)
         except OSError as error:
-            raise StoreError(f"{self.root}/{name}: cannot be looked for: {error}") from error
+            raise StoreError(f"{self.root}/{name}: cannot be checked: {error}") from error
 
     def open(self, name: str) -> Any:
         """Open a file for reading.
@@ -157,34 +158,34 @@ class AtomicFolder:
             return self._folder.open(name)
         return self._files.open(f"{self.root}/{name}", "rb")
 
-    def read(self, name: str, most_bytes: int = MOST_BYTES) -> bytes:
+    def read(self, name: str, max_bytes: int = MOST_BYTES) -> bytes:
         """Read all of a small file.
 
         Raises:
             FileNotFoundError: There is none.
-            StoreError: It is larger than `most_bytes`.
+            StoreError: It is larger than `max_bytes`.
             OSError: It cannot be read.
         """
         with self.open(name) as file:
-            content = bytes(file.read(most_bytes + 1))
-        if len(content) > most_bytes:
+            content = bytes(file.read(max_bytes + 1))
+        if len(content) > max_bytes:
             raise StoreError(
-                f"{self.root}/{name}: has more than {most_bytes:,} bytes, and momentseek writes less; delete it"
+                f"{self.root}/{name}: has more than {max_bytes:,} bytes, which momentseek never writes; delete it"
             )
         return content
 
     def written_at(self, name: str) -> datetime | None:
-        """The time of a file's last write in UTC, by the storage's clock; None where it is not known.
+        """Return the time of a file's last write in UTC, by the storage's clock; None if it is unknown.
 
         Raises:
-            FileNotFoundError: There is none.
-            OSError: It cannot be asked.
+            FileNotFoundError: There is no such file.
+            OSError: Its status cannot be read.
         """
         if self._folder is not None:
-            known = self._folder.stat(name)
-            if known is None:
+            status = self._folder.stat(name)
+            if status is None:
                 raise FileNotFoundError(errno.ENOENT, "there is no such file", f"{self.root}/{name}")
-            return datetime.fromtimestamp(known.st_mtime, UTC)
+            return datetime.fromtimestamp(status.st_mtime, UTC)
         try:
             found: datetime = self._files.modified(f"{self.root}/{name}")
         except NotImplementedError:
@@ -192,7 +193,7 @@ class AtomicFolder:
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
     def list(self, folder: str, suffix: str) -> list[str]:
-        """List the files with a suffix directly in a folder: sorted names below `root`; none where it is missing.
+        """List the files with a suffix directly in a folder: sorted names below `root`; none if it does not exist.
 
         Raises:
             OSError: It cannot be listed.
@@ -201,13 +202,13 @@ class AtomicFolder:
         prefix = f"{folder}/" if folder else ""
         return sorted(f"{prefix}{name}" for name in names if name.endswith(suffix) and not name.startswith("."))
 
-    def folders(self, folder: str, form: re.Pattern[str]) -> tuple[str, ...]:
-        """List the folders directly in a folder whose names have a form: sorted names below `root`.
+    def folders(self, folder: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
+        """List the folders directly in a folder whose names match a pattern: sorted names below `root`.
 
         Raises:
             OSError: They cannot be listed.
         """
-        found = tuple(f"{folder}/{name}" for name in sorted(self._names(folder)) if form.fullmatch(name))
+        found = tuple(f"{folder}/{name}" for name in sorted(self._names(folder)) if pattern.fullmatch(name))
         return found if self._folder is None else tuple(name for name in found if self._is_folder(name))
 
     def delete(self, name: str) -> bool:
@@ -219,22 +220,22 @@ class AtomicFolder:
         if self._folder is not None:
             return self._folder.delete(name)
         path = f"{self.root}/{name}"
-        # Object stores remove what isn't there without a word.
+        # Object stores report no error when a missing object is removed.
         if not self._files.exists(path):
             return False
         with contextlib.suppress(FileNotFoundError):
             self._files.rm_file(path)
         return True
 
-    def delete_folder(self, folder: str, form: re.Pattern[str]) -> None:
-        """Remove a folder of files whose names have a form, if it exists.
+    def delete_folder(self, folder: str, pattern: re.Pattern[str]) -> None:
+        """Remove a folder whose files all have names that match a pattern, if it exists.
 
         Raises:
-            StoreError: It holds something else (on the disk); nothing is removed.
+            StoreError: It contains something else (checked on a local disk only); nothing is removed.
             OSError: It cannot be removed.
         """
         if self._folder is not None:
-            self._folder.delete_folder(folder, form)
+            self._folder.delete_folder(folder, pattern)
             return
         with contextlib.suppress(FileNotFoundError):
             self._files.rm(f"{self.root}/{folder}", recursive=True)
@@ -263,6 +264,6 @@ class AtomicFolder:
 
 def _full(path: str) -> StoreFullError:
     return StoreFullError(
-        f"{path}: cannot be written: there is no space left for it; free some, or choose another place; nothing of it"
-        " was kept"
+        f"{path}: cannot be written: there is no space left on the device; free some space, or choose another location;"
+        " no partial file was left"
     )

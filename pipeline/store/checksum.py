@@ -1,8 +1,8 @@
 """Checksum of a frames file, stored in its footer.
 
-It is a BLAKE2b of all bytes of the file, with zeros in place of the checksum itself. It appears and moves together with
-the file; a second file could be lost or out of date. It reveals damage and careless changes. Whoever changes a file on
-purpose can write a new checksum as well.
+The checksum is a BLAKE2b hash of all bytes of the file, with zeros in place of the checksum itself. It is stored inside
+the file because a separate file could be lost or out of date. It reveals damage and accidental changes, but not
+deliberate ones: whoever changes a file on purpose can write a new checksum as well.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ FileState = Literal["whole", "changed", "no checksum"]
 
 _HEX_DIGITS = 64
 _ZEROS = b"0" * _HEX_DIGITS
-_PIECE_BYTES = 2**20
+_CHUNK_BYTES = 2**20
 # A Parquet file ends with its footer, the footer's length in four bytes, and "PAR1".
 _TAIL_BYTES = 8
 
 
 def mark() -> bytes:
-    """Make a random placeholder for a checksum, which occurs in the file once."""
+    """Make a random placeholder for a checksum; being random, it occurs only once in the file."""
     return secrets.token_hex(_HEX_DIGITS // 2).encode()
 
 
@@ -34,16 +34,16 @@ def seal(file: IO[bytes], mark: bytes) -> None:
     """Write a finished file's checksum over the placeholder in its footer.
 
     Args:
-        file: Open for reading and writing; its position is at its end afterwards.
-        mark: As of `mark`.
+        file: The file, open for reading and writing; afterwards its position is at its end.
+        mark: The placeholder that `mark` returned.
 
     Raises:
-        ValueError: The mark is not in the footer.
+        ValueError: The placeholder is not in the footer.
         OSError: The file cannot be read or written.
     """
-    place = _place_of(file, mark)
-    file.seek(place)
-    file.write(_checksum(file, place))
+    offset = _footer_offset(file, mark)
+    file.seek(offset)
+    file.write(_checksum(file, offset))
     file.seek(0, 2)
 
 
@@ -51,8 +51,8 @@ def state_of(file: BinaryIO, checksum: bytes | None) -> FileState:
     """Compare a file with its checksum.
 
     Args:
-        file: Open for reading.
-        checksum: As its metadata have it; None where they have none.
+        file: The file, open for reading.
+        checksum: The checksum in the file's metadata; None if there is none.
 
     Raises:
         OSError: The file cannot be read.
@@ -60,18 +60,18 @@ def state_of(file: BinaryIO, checksum: bytes | None) -> FileState:
     if checksum is None:
         return "no checksum"
     try:
-        place = _place_of(file, checksum)
+        offset = _footer_offset(file, checksum)
     except ValueError:
         return "changed"
-    is_whole = len(checksum) == _HEX_DIGITS and secrets.compare_digest(_checksum(file, place), checksum)
+    is_whole = len(checksum) == _HEX_DIGITS and secrets.compare_digest(_checksum(file, offset), checksum)
     return "whole" if is_whole else "changed"
 
 
-def _place_of(file: IO[bytes], text: bytes) -> int:
-    """Where in a file the one text of that kind is in its footer.
+def _footer_offset(file: IO[bytes], text: bytes) -> int:
+    """Return the offset in the file at which its footer contains a text.
 
     Raises:
-        ValueError: It is not there, or the file is no Parquet.
+        ValueError: The footer does not contain the text, or the file is not Parquet.
     """
     size_bytes = file.seek(0, 2)
     if size_bytes < _TAIL_BYTES:
@@ -85,18 +85,18 @@ def _place_of(file: IO[bytes], text: bytes) -> int:
     return start + file.read(length_bytes).index(text)
 
 
-def _checksum(file: IO[bytes], place: int) -> bytes:
-    """The checksum in hexadecimal, of a file that holds it, or a mark, at `place`; the position is kept."""
+def _checksum(file: IO[bytes], offset: int) -> bytes:
+    """Compute the hexadecimal checksum of a file with a checksum or placeholder at `offset`; restore the position."""
     before = file.tell()
     digest = hashlib.blake2b(digest_size=_HEX_DIGITS // 2)
     file.seek(0)
-    left = place
-    while left and (piece := file.read(min(left, _PIECE_BYTES))):
-        digest.update(piece)
-        left -= len(piece)
+    remaining = offset
+    while remaining and (chunk := file.read(min(remaining, _CHUNK_BYTES))):
+        digest.update(chunk)
+        remaining -= len(chunk)
     digest.update(_ZEROS)
-    file.seek(place + _HEX_DIGITS)
-    while piece := file.read(_PIECE_BYTES):
-        digest.update(piece)
+    file.seek(offset + _HEX_DIGITS)
+    while chunk := file.read(_CHUNK_BYTES):
+        digest.update(chunk)
     file.seek(before)
     return digest.hexdigest().encode()

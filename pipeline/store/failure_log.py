@@ -1,4 +1,4 @@
-"""Log of the sources that failed and why, for listing and retrying them."""
+"""Log of failed sources and their errors, for listing and retrying them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FailureLog:
-    """A small file for each source whose latest try failed, below `{root_url}/failures/`.
+    """Log of the sources whose latest attempt failed: one small file per source in `{root_url}/failures/`.
 
-    One file a source needs no lock and rewrites nothing, however many fail. Constructing it touches nothing.
+    With one file per source, no locks are needed and no other entries are rewritten. The constructor does no I/O.
 
     Attributes:
         root_url: The library's folder or URL.
@@ -41,10 +41,10 @@ class FailureLog:
         return AtomicFolder(self.root_url)
 
     def open(self) -> None:
-        """List the logged failures; `clear` then touches the disk for those only.
+        """List the logged failures, so that `clear` accesses the disk for these sources only.
 
         Raises:
-            StoreError: They cannot be listed.
+            StoreError: The failures cannot be listed.
         """
         self._known.update(self._names())
 
@@ -53,7 +53,7 @@ class FailureLog:
         try:
             self._remember(report)
         except StoreError as error:
-            # The report has it; a disk that is full must not end the batch.
+            # The report contains the failure, too; a full disk must not end the batch.
             _log.warning("%s", error)
 
     def _remember(self, report: VideoReport) -> None:
@@ -70,10 +70,10 @@ class FailureLog:
         self.note(failed)
 
     def note(self, failed: FailedSource) -> None:
-        """Write a failure, replacing an older one of the same source.
+        """Write a failure, replacing an earlier one of the same source.
 
         Raises:
-            StoreError: It could not be written.
+            StoreError: The failure could not be written.
         """
         name = _file_of(failed.source.uri)
         content = {
@@ -87,10 +87,10 @@ class FailureLog:
         self._known.add(name)
 
     def clear(self, uri: str) -> None:
-        """Remove the failure of a source that was known at `open` or noted since.
+        """Remove the failure of a source, if it was logged at `open` or has been written since.
 
         Raises:
-            StoreError: It could not be removed.
+            StoreError: The failure could not be removed.
         """
         name = _file_of(uri)
         if name not in self._known:
@@ -102,10 +102,10 @@ class FailureLog:
         self._known.discard(name)
 
     def __iter__(self) -> Iterator[FailedSource]:
-        """All failures, oldest first.
+        """Iterate over all failures, oldest first.
 
         Raises:
-            StoreError: They cannot be listed, or one is broken.
+            StoreError: The failures cannot be listed, or a file is broken.
         """
         yield from sorted(map(self._read, self._names()), key=lambda failed: (failed.failed_at, failed.source.uri))
 

@@ -8,26 +8,27 @@ import uuid
 __all__ = ["NOTE", "RUN_ID", "STORE", "TEMPORARY", "VIDEO_ID", "is_temporary_of", "temporary_name"]
 
 VIDEO_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
-"""A video's id, and a fingerprint: a part of a file name that leaves room for a suffix (255 bytes are allowed)."""
+"""A video's id or a fingerprint. Both become parts of file names, and 200 characters leave room for a suffix: file
+names may have 255 bytes."""
 
 STORE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*-[A-Za-z0-9][A-Za-z0-9_.-]*")
-"""The folder of one store: the fingerprints of the sampling and of the encoder."""
+"""The folder of one store: the fingerprints of sampling and encoder."""
 
 NOTE = re.compile(r"[0-9a-f]{16}\.json")
-"""A small file that is named after a hash."""
+"""A small JSON file named by a hash."""
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,110}")
-"""A run's id; its number, where one was appended, included."""
+"""A run's id, including an appended number."""
 
 TEMPORARY = re.compile(r".+\.[0-9a-f]{32}", re.DOTALL)
-"""A file that is not finished: its name, and a random number."""
+"""An unfinished file: its final name and a random number."""
 
 
 def temporary_name(name: str) -> str:
-    """Make a fresh name for a file that is being written."""
+    """Make a unique temporary name for a file that is being written."""
     return f"{name}.{uuid.uuid4().hex}"
 
 
 def is_temporary_of(temporary: str, name: str) -> bool:
-    """Whether a name is one that `temporary_name` makes for another."""
+    """Whether `temporary` is a temporary name of the file `name`."""
     return TEMPORARY.fullmatch(temporary) is not None and temporary[:-33] == name

@@ -1,4 +1,4 @@
-"""Sample of the frame embeddings of a store, saved beside them for score calibration."""
+"""Sample of a store's frame embeddings, saved in the store for score calibration."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 SAMPLE_FILE = "background.npz"
 VIDEOS = 256
 FRAMES_OF_A_VIDEO = 16
-# What reading a damaged or hostile file of this kind raises.
+# Exceptions that reading a damaged or hostile sample file can raise.
 _BROKEN = (
     ArithmeticError,
     EOFError,
@@ -41,7 +41,7 @@ _BROKEN = (
     zlib.error,
 )
 _GROWTH = 1.2
-"""A sample is drawn anew once the index has grown, or shrunk, so many times."""
+"""A sample is drawn again when the index has grown or shrunk by this factor."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ class FrameSample:
 
     Attributes:
         vectors: float32 (N, D) of unit length; N may be 0.
-        video_ids: Whose they are.
-        rows: Rows of the index when it was drawn.
+        video_ids: Ids of the sampled videos.
+        rows: Number of rows in the index when the sample was drawn.
 
     Raises:
-        ValueError: The vectors are of another type or length.
+        ValueError: The vectors have the wrong type or not unit length.
     """
 
     vectors: npt.NDArray[np.float32]
@@ -77,43 +77,48 @@ class FrameSample:
 def draw_sample(
     video_ids: Iterable[str], read: Callable[[str], npt.NDArray[np.float32] | None], rows: int
 ) -> FrameSample:
-    """Draw a sample: the videos with the least hashes of their ids.
+    """Draw a sample from the videos whose ids have the smallest hashes.
 
-    So the same library gives the same sample, and one that grows keeps most of it (a bottom-k sample: Cohen and Kaplan
-    2007, doi:10.1145/1281100.1281133). Videos that cannot be read are left out, and logged.
+    The same library thus always gives the same sample, and a growing library changes little of it (a bottom-k sample:
+    Cohen and Kaplan 2007, doi:10.1145/1281100.1281133). Unreadable videos are left out, and logged.
 
     Args:
-        video_ids: Of all videos.
-        read: A few vectors of a video, float32 (M, D); None where it has gone.
-        rows: Rows of the index now.
+        video_ids: Ids of all videos.
+        read: Reads a few vectors of a video, float32 (M, D); None if the video no longer exists.
+        rows: Current number of rows in the index.
     """
-    chosen = sorted(video_ids, key=lambda video_id: hashlib.sha256(video_id.encode()).digest())[:VIDEOS]
+    selected = sorted(video_ids, key=lambda video_id: hashlib.sha256(video_id.encode()).digest())[:VIDEOS]
     found: dict[str, npt.NDArray[np.float32]] = {}
-    for video_id in chosen:
+    for video_id in selected:
         try:
             vectors = read(video_id)
         except StoreError as error:
-            _log.warning("the sample of the frames leaves a video out: %s", error)
+            _log.warning("a video was left out of the frame sample: %s", error)
             continue
         if vectors is not None and len(vectors):
             found[video_id] = vectors
-    # A file of another encoder's may have strayed in: the length that most have is the library's.
-    lengths = Counter(vectors.shape[1] for vectors in found.values())
-    usual = max(lengths, key=lambda length: lengths[length], default=0)
-    fitting = {video_id: vectors for video_id, vectors in found.items() if vectors.shape[1] == usual}
-    together = np.concatenate(list(fitting.values())) if fitting else np.empty((0, 0), np.float32)
-    return FrameSample(together, tuple(fitting), rows)
+    # A file of another encoder may be among them; the most frequent dimension is that of the library.
+    counts = Counter(vectors.shape[1] for vectors in found.values())
+    dimension = max(counts, key=lambda length: counts[length], default=0)
+    fitting = {video_id: vectors for video_id, vectors in found.items() if vectors.shape[1] == dimension}
+    combined = np.concatenate(list(fitting.values())) if fitting else np.empty((0, 0), np.float32)
+    return FrameSample(combined, tuple(fitting), rows)
 
 
-def read_sample(place: AtomicFolder, folder: str = "") -> FrameSample | None:
-    """Read the saved sample of a store; None where there is none, or it cannot be read."""
+def read_sample(root: AtomicFolder, prefix: str = "") -> FrameSample | None:
+    """Read the saved sample of a store; None if there is none or it cannot be read.
+
+    Args:
+        root: The store's folder, or a folder above it.
+        prefix: Path of the store's folder below `root`, with a slash at its end; empty for `root` itself.
+    """
     try:
-        content = place.read(f"{folder}{SAMPLE_FILE}")
+        content = root.read(f"{prefix}{SAMPLE_FILE}")
         return _sample_in(content)
     except FileNotFoundError:
         return None
     except _BROKEN as error:
-        _log.warning("%s/%s%s cannot be read (%s) and is made anew", place.root, folder, SAMPLE_FILE, error)
+        _log.warning("%s/%s%s cannot be read (%s) and is drawn again", root.root, prefix, SAMPLE_FILE, error)
         return None
 
 
@@ -129,12 +134,12 @@ def _sample_in(content: bytes) -> FrameSample:
     if ids.ndim != 1 or ids.dtype.kind != "U":
         raise ValueError(f"its ids are {ids.dtype} {ids.shape}")
     if not all(VIDEO_ID.fullmatch(video_id) for video_id in ids.tolist()):
-        raise ValueError("an id in it is no id of a video")
+        raise ValueError("it contains an invalid video id")
     return FrameSample(vectors, tuple(ids.tolist()), rows)
 
 
-def write_sample(place: AtomicFolder, sample: FrameSample) -> None:
-    """Save a sample; if it cannot be written, as in a read-only library, the next search draws it again."""
+def write_sample(folder: AtomicFolder, sample: FrameSample) -> None:
+    """Save a sample; if that fails, as in a read-only library, the next search draws it again."""
     content = io.BytesIO()
     arrays: dict[str, Any] = {
         "vectors": sample.vectors,
@@ -143,6 +148,6 @@ def write_sample(place: AtomicFolder, sample: FrameSample) -> None:
     }
     np.savez(content, **arrays)
     try:
-        place.write(SAMPLE_FILE, content.getvalue())
+        folder.write(SAMPLE_FILE, content.getvalue())
     except StoreError as error:
-        _log.info("a sample of the frames cannot be kept: %s", error)
+        _log.info("the frame sample cannot be saved: %s", error)

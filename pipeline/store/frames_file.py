@@ -1,4 +1,4 @@
-"""Columns of a frames file (Parquet), written and read in pieces so that vectors are in memory once."""
+"""Columns of a frames file (Parquet), written and read in row groups so that memory holds the vectors only once."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from pipeline.types import FrameEmbeddings
 
 __all__ = ["Columns", "check_size", "read_columns", "read_pts", "read_some_vectors", "write_frames"]
 
-# Eight mebibytes of vectors of 512 numbers. Fewer rows a group make the file no smaller, more of them only cost memory.
+# 8 MiB of vectors with 512 dimensions. More rows per group cost memory and do not make the file smaller.
 _GROUP_ROWS = 4096
-_MOST_NUMBERS = 2**16
-"""Of an embedding; the index takes no longer ones (Milvus: 32,768)."""
+_MAX_DIMENSION = 2**16
+"""Maximum length of an embedding; indexes do not take longer ones (Milvus: 32,768)."""
 _COLUMN_TYPES = {"time_seconds": pa.float64(), "pts": pa.int64(), "seen_until_seconds": pa.float64()}
 
 
@@ -38,12 +38,12 @@ def write_frames(file: IO[bytes], frames: FrameEmbeddings, metadata: Mapping[byt
     """Write a frames file, row group by row group, and its checksum.
 
     Args:
-        file: Open for reading and writing, and left open.
-        frames: The columns; vectors that are contiguous float32 are not copied.
-        metadata: Of the file.
+        file: A file that is open for reading and writing; it stays open.
+        frames: The columns; contiguous float32 vectors are not copied.
+        metadata: Metadata of the file.
 
     Raises:
-        OSError: It could not be written.
+        OSError: The file could not be written.
     """
     fields = [
         pa.field("time_seconds", pa.float64()),
@@ -53,8 +53,8 @@ def write_frames(file: IO[bytes], frames: FrameEmbeddings, metadata: Mapping[byt
     if frames.seen_until_seconds is not None:
         fields.append(pa.field("seen_until_seconds", pa.float64()))
     schema = pa.schema(fields, metadata=dict(metadata))
-    unsealed = mark()
-    # Measured on 7,200 x 512: split bytes under zstd take 77% of the plain size, at the same speed.
+    placeholder = mark()
+    # Measured on 7,200 x 512: byte stream split with zstd takes 77 % of the plain size, at the same speed.
     with pq.ParquetWriter(
         file,
         schema,
@@ -74,43 +74,43 @@ def write_frames(file: IO[bytes], frames: FrameEmbeddings, metadata: Mapping[byt
             if frames.seen_until_seconds is not None:
                 columns.append(pa.array(frames.seen_until_seconds[rows], pa.float64()))
             writer.write_table(pa.table(columns, schema=schema))
-            _give_back()
-        writer.add_key_value_metadata({CHECKSUM_KEY: unsealed})
-    seal(file, unsealed)
+            _release_unused_memory()
+        writer.add_key_value_metadata({CHECKSUM_KEY: placeholder})
+    seal(file, placeholder)
 
 
 def check_size(parquet: pq.ParquetFile) -> None:
-    """Refuse a file whose columns are not those of `write_frames`, or take more memory than this machine has.
+    """Reject a file whose columns are not those of `write_frames`, or need more memory than this machine has.
 
-    A few kilobytes of Parquet can stand for any number of rows. What a machine wrote, it held in memory before.
+    This protects against small hostile files: a few kilobytes of Parquet can decode to any number of rows.
 
     Raises:
         KeyError: A column is missing.
-        ValueError: A column is of another type, or there is not enough memory.
+        ValueError: A column has another type, or there is not enough memory.
     """
     schema = parquet.schema_arrow
     kind = schema.field("embedding").type
     if not pa.types.is_fixed_size_list(kind) or kind.value_type != pa.float32():
-        raise ValueError(f"its embeddings are of type {kind}")
-    if not 1 <= kind.list_size <= _MOST_NUMBERS:
-        raise ValueError(f"its embeddings have {kind.list_size} numbers; expected 1 to {_MOST_NUMBERS}")
+        raise ValueError(f"its embeddings have type {kind}")
+    if not 1 <= kind.list_size <= _MAX_DIMENSION:
+        raise ValueError(f"its embeddings have {kind.list_size} dimensions; expected 1 to {_MAX_DIMENSION}")
     for name, expected in _COLUMN_TYPES.items():
         if (name in schema.names or name != "seen_until_seconds") and schema.field(name).type != expected:
-            raise ValueError(f"its column {name} is of type {schema.field(name).type}, not {expected}")
+            raise ValueError(f"its column {name} has type {schema.field(name).type}, not {expected}")
     needed = parquet.metadata.num_rows * (4 * kind.list_size + 8 * len(_COLUMN_TYPES))
     if needed > _memory_bytes():
         raise ValueError(
-            f"its {parquet.metadata.num_rows} frames take {needed / 2**30:.1f} GiB, more than this machine's memory"
+            f"its {parquet.metadata.num_rows} frames need {needed / 2**30:.1f} GiB, more than this machine's memory"
         )
 
 
 def read_columns(parquet: pq.ParquetFile) -> Columns:
-    """Read all columns of a file that `check_size` let pass; files of one large group are read as well.
+    """Read all columns of a file that passed `check_size`; a file with a single large row group is accepted, too.
 
     Raises:
-        ValueError: The columns have gaps.
+        ValueError: The columns contain nulls, or the number of rows is wrong.
         ArrowException: The file is damaged.
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
     """
     schema = parquet.schema_arrow
     kind = schema.field("embedding").type
@@ -131,14 +131,14 @@ def read_columns(parquet: pq.ParquetFile) -> Columns:
             if columns.seen_until_seconds is not None:
                 columns.seen_until_seconds[rows] = batch["seen_until_seconds"].to_numpy()
             first += len(batch)
-        _give_back()
+        _release_unused_memory()
     if first != count:
         raise ValueError(f"it has {first} rows instead of {count}")
     return columns
 
 
 def read_pts(parquet: pq.ParquetFile) -> tuple[npt.NDArray[np.int64], int]:
-    """Read which frames a file holds, without their embeddings: int64 (N,), and the length of an embedding.
+    """Read the timestamps of a file's frames, int64 (N,), and the dimension of its embeddings, without the embeddings.
 
     Raises:
         KeyError, ArrowException, OSError: The file is damaged, or cannot be read.
@@ -147,8 +147,8 @@ def read_pts(parquet: pq.ParquetFile) -> tuple[npt.NDArray[np.int64], int]:
     return pts, parquet.schema_arrow.field("embedding").type.list_size
 
 
-def read_some_vectors(parquet: pq.ParquetFile, most: int, seed: int) -> npt.NDArray[np.float32]:
-    """Read the vectors of up to `most` frames, evenly spread over one row group, selected by the seed.
+def read_some_vectors(parquet: pq.ParquetFile, limit: int, seed: int) -> npt.NDArray[np.float32]:
+    """Read the vectors of up to `limit` frames, evenly spread over one row group, which the seed selects.
 
     Returns:
         float32 (M, D).
@@ -156,21 +156,21 @@ def read_some_vectors(parquet: pq.ParquetFile, most: int, seed: int) -> npt.NDAr
     Raises:
         KeyError, ArrowException, OSError: The file is damaged, or cannot be read.
     """
-    width = parquet.schema_arrow.field("embedding").type.list_size
+    dimension = parquet.schema_arrow.field("embedding").type.list_size
     if not parquet.num_row_groups:
-        return np.empty((0, width), np.float32)
+        return np.empty((0, dimension), np.float32)
     column = parquet.read_row_group(seed % parquet.num_row_groups, columns=["embedding"])["embedding"]
-    rows = np.unique(np.linspace(0, len(column) - 1, most).round().astype(np.int64))
-    taken = column.take(pa.array(rows)).combine_chunks()
-    vectors: npt.NDArray[np.float32] = taken.flatten().to_numpy().reshape(len(rows), width)
+    rows = np.unique(np.linspace(0, len(column) - 1, limit).round().astype(np.int64))
+    selected = column.take(pa.array(rows)).combine_chunks()
+    vectors: npt.NDArray[np.float32] = selected.flatten().to_numpy().reshape(len(rows), dimension)
     return vectors
 
 
 def _memory_bytes() -> int:
-    """Of this machine, in use or not."""
+    """Return the size of this machine's physical memory, used and unused."""
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def _give_back() -> None:
-    """Arrow's allocator keeps what a group needed and takes more for the next: 40 MiB in 72 of vectors."""
+def _release_unused_memory() -> None:
+    """Return freed memory to the system; otherwise Arrow's allocator grows by 40 MiB as it writes 72 MiB of vectors."""
     pa.default_memory_pool().release_unused()

@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 METADATA_KEY = b"momentseek"
-# Raised on reading a damaged or hostile file; a file of any size may claim to hold rows without end.
+# Exceptions that reading a damaged or hostile file can raise. MemoryError: a small file may claim any number of rows.
 BROKEN = (OSError, pa.ArrowException, ArithmeticError, AttributeError, KeyError, MemoryError, TypeError, ValueError)
 
 _FORMAT = 1
@@ -40,12 +40,12 @@ _FORMAT = 1
 
 @dataclass(frozen=True, eq=False)
 class Outline:
-    """The outline of a video: its frames' timestamps and cuts, without embeddings.
+    """The outline of a stored video: its frames' timestamps and its cuts, without embeddings.
 
     Attributes:
-        pts: int64 (N,), of its frames.
-        dimension: Of their embeddings.
-        cuts_seconds: As of `FrameEmbeddings`.
+        pts: int64 (N,) timestamps of the frames.
+        dimension: Length of the frames' embeddings.
+        cuts_seconds: Cuts in seconds, as in `FrameEmbeddings`.
     """
 
     pts: npt.NDArray[np.int64]
@@ -70,36 +70,40 @@ def details_of(record: VideoRecord, frames: FrameEmbeddings, fingerprints: Mappi
         "step_seconds": frames.step_seconds,
         **fingerprints,
         "versions": _versions(),
-        # A file that lost its checksum is not taken for one of an older version.
+        # Marks files that must have a checksum; files of older versions have none.
         "checksum": "blake2b",
     }
 
 
-def check_details(details: Mapping[str, Any], ours: Mapping[str, str], path: str) -> None:
-    """Check that the metadata of a frames file has this version's format and belongs to this video and store.
+def check_details(details: Mapping[str, Any], expected: Mapping[str, str], path: str) -> None:
+    """Check that a frames file has this version's format and belongs to this video and store.
 
     Args:
         details: The metadata of the file.
-        ours: The expected video_id and fingerprints.
-        path: Of the file, for messages.
+        expected: The expected video_id and fingerprints.
+        path: Path of the file, for messages.
 
     Raises:
-        StoreError: The format is another version's, or the file belongs to another video or store.
+        StoreError: The format is that of another version, or the file belongs to another video or store.
     """
     if details["format"] != _FORMAT:
         raise StoreError(
             f"{path}: has format {shown(details['format'])}, written by momentseek"
-            f" {_plain(details.get('versions', {}).get('momentseek', 'unknown'))}; this one reads format {_FORMAT}:"
-            " use that version, or delete the file and index the video again"
+            f" {_plain(details.get('versions', {}).get('momentseek', 'unknown'))}; this version reads format {_FORMAT}:"
+            " use the other version, or delete the file and index the video again"
         )
-    theirs = {name: details["record"][name] if name == "video_id" else details[name] for name in ours}
-    wrong = [f"{name} {_plain(theirs[name])} instead of {ours[name]}" for name in ours if ours[name] != theirs[name]]
-    if wrong:
-        raise StoreError(f"{path}: belongs elsewhere ({', '.join(wrong)}); move it back or delete it")
+    actual = {name: details["record"][name] if name == "video_id" else details[name] for name in expected}
+    differences = [
+        f"{name} {_plain(actual[name])} instead of {value}" for name, value in expected.items() if actual[name] != value
+    ]
+    if differences:
+        raise StoreError(
+            f"{path}: belongs to another video or store ({', '.join(differences)}); move it back or delete it"
+        )
 
 
 def checksum_state(file: BinaryIO) -> FileState:
-    """Compare an open frames file with the checksum that it carries; one that is not readable Parquet has changed."""
+    """Compare an open frames file with its checksum; a file that is not readable as Parquet counts as changed."""
     try:
         metadata = pq.ParquetFile(file).metadata.metadata or {}
         is_marked = "checksum" in parsed(metadata[METADATA_KEY])
@@ -119,7 +123,7 @@ def broken_file(path: str, error: Exception) -> StoreError:
 
 
 def cuts_of(details: Mapping[str, Any]) -> tuple[float, ...] | None:
-    """Read and check the cuts in a frames file's metadata, in seconds; None where no cuts were detected."""
+    """Read and check the cuts in a frames file's metadata, in seconds; None if the sampling did not detect cuts."""
     if details["cuts_seconds"] is None:
         return None
     for cut in details["cuts_seconds"]:
@@ -128,11 +132,11 @@ def cuts_of(details: Mapping[str, Any]) -> tuple[float, ...] | None:
 
 
 def recorded_names(folder: AtomicFolder, file: str) -> tuple[str, ...]:
-    """Read the names and former names that a video was written with; none where its file is not readable.
+    """Read the names and former names that a video was written with; empty if its file is not readable.
 
     Args:
-        folder: Where the file is.
-        file: Its name there.
+        folder: A folder above the file.
+        file: The file's path in that folder.
     """
     try:
         with folder.open(file) as opened:
@@ -143,7 +147,7 @@ def recorded_names(folder: AtomicFolder, file: str) -> tuple[str, ...]:
 
 
 def _plain(value: object) -> str:
-    """A value for a message, without quotes."""
+    """Format a value for a message, without quotes."""
     return shown(value).strip("'")
 
 

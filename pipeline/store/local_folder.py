@@ -1,8 +1,8 @@
 """Access to files below a local folder without following links.
 
-A library may have been received from others, or lie where others write. Every folder below it is therefore opened
-relative to its parent's descriptor, with O_NOFOLLOW (openat(2)), and every file relative to its folder's: a link that
-takes the place of a folder between a check and its use leads nowhere.
+A library may come from others, or be in a place where others can write. Every folder below it is therefore opened with
+O_NOFOLLOW, relative to its parent's descriptor (openat(2)), and every file relative to its folder's descriptor. So a
+folder that is replaced by a link between a check and its use is not followed, either.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pipeline.store.file_name_patterns import TEMPORARY, temporary_name
 __all__ = ["PRIVATE_MARK", "LocalFolder", "shown_path"]
 
 PRIVATE_MARK = ".private"
-"""A library that has a file of this name keeps its files to its owner."""
+"""A library with a file of this name is private: only its owner can read it."""
 
 PARTIAL = ".partial"
 _ABANDONED_SECONDS = 3600.0
@@ -31,7 +31,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Without O_NONBLOCK, opening a FIFO waits for its writer.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_MOST_SHOWN = 200
+_MAX_SHOWN_CHARACTERS = 200
 _KINDS = (
     (stat.S_ISLNK, "a symbolic link"),
     (stat.S_ISFIFO, "a FIFO"),
@@ -42,7 +42,7 @@ _KINDS = (
 
 
 class _Folder(NamedTuple):
-    """An open folder: its descriptor, its path for messages, and whether new files in it are for their owner only."""
+    """An open folder: its descriptor, its path for messages, and whether new files in it are private to their owner."""
 
     descriptor: int
     path: str
@@ -50,14 +50,14 @@ class _Folder(NamedTuple):
 
 
 class LocalFolder:
-    """A folder on a local disk. File names are relative to it, with slashes.
+    """A folder on a local disk. File names are relative to it, with slashes as separators.
 
-    Links, FIFOs, sockets and devices in place of a file or folder are refused with a StoreError. A file is replaced as
-    a whole and never written in place, so a hard link keeps what it had.
+    A link, FIFO, socket or device instead of a file or folder raises a StoreError. Files are replaced as a whole and
+    never modified in place, so other hard links to a file keep the old content.
 
     Args:
-        root: A library's folder. It may be a link, or lie below one: the user named it.
-        below: A folder below the root, where the files are.
+        root: A library's folder. It may be a link or lie below one, since the user named it.
+        below: Path of the folder with the files, relative to the root.
     """
 
     def __init__(self, root: str, below: str = "") -> None:
@@ -68,8 +68,8 @@ class LocalFolder:
         """Open a regular file for reading.
 
         Raises:
-            StoreError: It is a link or no regular file, or a folder above it is a link.
-            OSError: It cannot be read, or there is none.
+            StoreError: It is a link or special file, or a folder above it is a link.
+            OSError: It cannot be read, or does not exist.
         """
         folder_name, base = self._split(name)
         with self._entered(folder_name) as folder:
@@ -78,22 +78,22 @@ class LocalFolder:
             try:
                 descriptor = os.open(base, _FILE, dir_fd=folder.descriptor)
             except OSError:
-                # It may have become a link since.
+                # It may have been replaced by a link since the check.
                 self._is_file(folder, base)
                 raise
         file = os.fdopen(descriptor, "rb")
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             file.close()
-            raise _refusal(f"{folder.path}/{base}", "no regular file")
+            raise _refusal(f"{folder.path}/{base}", "not a regular file")
         return file
 
     @contextlib.contextmanager
     def writing(self, name: str) -> Iterator[IO[bytes]]:
-        """Open a new file that replaces the one of that name once the block ends without an error, synced.
+        """Open a new file that is synced and replaces the one of that name if the block ends without an error.
 
         Raises:
-            StoreError: There is a link, or no regular file, of that name; or a folder above it is a link.
-            OSError: It cannot be written; what was there still is.
+            StoreError: A link or special file has that name, or a folder above it is a link.
+            OSError: It cannot be written; an existing file is unchanged.
         """
         with self._temporary(name) as (file, temporary, partial, folder, base):
             yield file
@@ -104,10 +104,10 @@ class LocalFolder:
             os.fsync(folder.descriptor)
 
     def create(self, name: str, content: bytes) -> None:
-        """Write a new file; its name must be free.
+        """Write a new file; the name must not exist.
 
         Raises:
-            FileExistsError: There is something of that name.
+            FileExistsError: The name exists.
             StoreError: A folder above it is a link.
             OSError: It cannot be written.
         """
@@ -121,11 +121,11 @@ class LocalFolder:
             os.fsync(folder.descriptor)
 
     def stat(self, name: str) -> os.stat_result | None:
-        """Return the status of a file or folder; None where there is none.
+        """Return the status of a file or folder; None if it does not exist.
 
         Raises:
-            StoreError: It is a link or a special file, or a folder above it is a link.
-            OSError: It cannot be looked for.
+            StoreError: It is a link or special file, or a folder above it is a link.
+            OSError: The status cannot be read.
         """
         folder_name, base = self._split(name)
         try:
@@ -138,8 +138,8 @@ class LocalFolder:
         """List all names in a folder.
 
         Raises:
-            StoreError: It is a link, or a folder above it is.
-            OSError: It cannot be listed, or there is none.
+            StoreError: It is a link, or a folder above it is a link.
+            OSError: It cannot be listed, or does not exist.
         """
         with self._entered(folder_name) as folder:
             return _names_in(folder)
@@ -160,11 +160,11 @@ class LocalFolder:
             return False
         return True
 
-    def delete_folder(self, folder_name: str, form: re.Pattern[str]) -> None:
-        """Remove a folder of files whose names have a form, if it exists.
+    def delete_folder(self, folder_name: str, pattern: re.Pattern[str]) -> None:
+        """Remove a folder whose files all have names that match a pattern, if it exists.
 
         Raises:
-            StoreError: It holds something else, or a link; or it is a link, or lies below one. Nothing is removed.
+            StoreError: It contains anything else, or it is a link or lies below one; nothing is removed.
             OSError: It cannot be removed.
         """
         above, base = self._split(folder_name)
@@ -172,9 +172,9 @@ class LocalFolder:
             with self._entered(folder_name) as folder:
                 files = _names_in(folder)
                 for file in files:
-                    if not form.fullmatch(file):
+                    if not pattern.fullmatch(file):
                         raise StoreError(
-                            f"{shown_path(f'{folder.path}/{file}')}: is no file of momentseek's; move it away"
+                            f"{shown_path(f'{folder.path}/{file}')}: is not a file of momentseek; move it away"
                         )
                     if not self._is_file(folder, file):
                         raise _refusal(f"{folder.path}/{file}", "a folder")
@@ -187,16 +187,16 @@ class LocalFolder:
         """Create the folder and its missing parents.
 
         Raises:
-            StoreError: One below the root is a link.
-            OSError: It cannot be made.
+            StoreError: A folder below the root is a link.
+            OSError: A folder cannot be created.
         """
-        with self._entered("", making=True):
+        with self._entered("", create=True):
             pass
 
     @contextlib.contextmanager
     def _temporary(self, name: str) -> Iterator[tuple[IO[bytes], str, _Folder, _Folder, str]]:
         folder_name, base = self._split(name)
-        with self._entered(folder_name, making=True) as folder, self._entered(PARTIAL, making=True) as partial:
+        with self._entered(folder_name, create=True) as folder, self._entered(PARTIAL, create=True) as partial:
             _remove_abandoned(partial)
             self._check_replaceable(folder, base)
             temporary = temporary_name(base)
@@ -209,24 +209,24 @@ class LocalFolder:
                 raise
 
     @contextlib.contextmanager
-    def _entered(self, folder_name: str, *, making: bool = False) -> Iterator[_Folder]:
-        """Open a folder, part by part."""
+    def _entered(self, folder_name: str, *, create: bool = False) -> Iterator[_Folder]:
+        """Open a folder one path component at a time, and close it at the end."""
         parts = [part for part in f"{self._below}/{folder_name}".split("/") if part]
-        folder = self._opened_root(making)
+        folder = self._opened_root(create)
         try:
             for part in parts:
-                inner = _opened(folder, _safe(part, f"{folder.path}/{part}"), making)
+                inner = _opened(folder, _safe(part, f"{folder.path}/{part}"), create)
                 os.close(folder.descriptor)
                 folder = inner
             yield folder
         finally:
             os.close(folder.descriptor)
 
-    def _opened_root(self, making: bool) -> _Folder:
-        if making:
+    def _opened_root(self, create: bool) -> _Folder:
+        if create:
             Path(self._root).mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self._root, _FOLDER)
-        is_private = making and _exists(descriptor, PRIVATE_MARK)
+        is_private = create and _exists(descriptor, PRIVATE_MARK)
         return _Folder(descriptor, self._root.rstrip("/"), is_private)
 
     def _split(self, name: str) -> tuple[str, str]:
@@ -244,20 +244,20 @@ class LocalFolder:
 def shown_path(path: str) -> str:
     """Format a path for a message: at most 200 characters, without control characters."""
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in path)
-    half = _MOST_SHOWN // 2
-    # Its beginning says which library it is in, and its end which file it is.
-    return text if len(text) <= _MOST_SHOWN else f"{text[: half - 3]}...{text[-half:]}"
+    half = _MAX_SHOWN_CHARACTERS // 2
+    # The beginning identifies the library, and the end the file.
+    return text if len(text) <= _MAX_SHOWN_CHARACTERS else f"{text[: half - 3]}...{text[-half:]}"
 
 
-def _opened(parent: _Folder, part: str, making: bool) -> _Folder:
+def _opened(parent: _Folder, part: str, create: bool) -> _Folder:
     path = f"{parent.path}/{part}"
     try:
         return _Folder(os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=parent.descriptor), path, parent.is_private)
     except FileNotFoundError:
-        if not making:
+        if not create:
             raise
     except OSError:
-        # A link and a FIFO are no folder, either; which it is decides what is reported.
+        # For a link or special file, this raises a StoreError that names its kind.
         _checked(parent, part)
         raise
     with contextlib.suppress(FileExistsError):
@@ -276,11 +276,11 @@ def _names_in(folder: _Folder) -> tuple[str, ...]:
 
 
 def _checked(folder: _Folder, base: str) -> os.stat_result:
-    """What is known of a regular file or a folder.
+    """Return the status of a regular file or folder.
 
     Raises:
-        StoreError: It is a link or a special file.
-        OSError: There is none, or it cannot be looked for.
+        StoreError: It is a link or special file.
+        OSError: It does not exist, or its status cannot be read.
     """
     found = os.stat(base, dir_fd=folder.descriptor, follow_symlinks=False)
     for is_kind, kind in _KINDS:
@@ -291,20 +291,20 @@ def _checked(folder: _Folder, base: str) -> os.stat_result:
 
 def _refusal(path: str, kind: str) -> StoreError:
     return StoreError(
-        f"{shown_path(path)}: is {kind} where a library has a file or folder of its own; nothing is followed, read,"
-        " written or deleted there: put the original in its place, or remove it by hand"
+        f"{shown_path(path)}: is {kind}, but a library has only regular files and folders; it was not followed, read,"
+        " written or deleted: replace it by the original, or remove it by hand"
     )
 
 
 def _safe(part: str, path: str) -> str:
     if part in ("", ".", "..") or "\0" in part:
-        raise StoreError(f"{shown_path(path)}: is no name of a file in a library")
+        raise StoreError(f"{shown_path(path)}: is not a valid file name in a library")
     return part
 
 
 @contextlib.contextmanager
 def _new_file(folder: _Folder, name: str) -> Iterator[IO[bytes]]:
-    """A file that is for its owner alone from its first byte on, where the library is private."""
+    """Create a file; in a private library it is private to its owner from the beginning."""
     descriptor = os.open(name, _NEW_FILE, 0o600 if folder.is_private else 0o666, dir_fd=folder.descriptor)
     with os.fdopen(descriptor, "r+b") as file:
         yield file
@@ -319,11 +319,11 @@ def _exists(descriptor: int, name: str) -> bool:
 
 
 def _remove_abandoned(partial: _Folder) -> None:
-    """Remove what killed writers left behind; younger files may be in the hands of a living one.
+    """Remove the temporary files of killed writers; newer ones may still be in use and stay.
 
     Raises:
-        StoreError: There is a link under such a name.
-        OSError: They cannot be listed or removed.
+        StoreError: A link has such a name.
+        OSError: The files cannot be listed or removed.
     """
     for name in _names_in(partial):
         if not TEMPORARY.fullmatch(name):

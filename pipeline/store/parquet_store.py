@@ -1,4 +1,4 @@
-"""The embedding store: frame embeddings in Parquet, one file a video."""
+"""The embedding store: frame embeddings in Parquet, one file per video."""
 
 from __future__ import annotations
 
@@ -46,20 +46,20 @@ class ParquetStore:
 
     Layout, below `{root_url}/frames/{sampling_fingerprint}-{encoder_fingerprint}/`:
 
-    - `{video_id}.parquet`: columns time_seconds (float64), pts (int64), embedding (fixed-size list of float32) and,
-      where the sampling tells, seen_until_seconds (float64). All else is JSON in the file's metadata, "momentseek": the
-      record, cuts, duration, step, time base, both fingerprints, the versions that wrote it and the format's number.
-      Pages carry checksums, and so does the whole file (see `checksum`).
-    - `background.npz`: a sample of all of them; see `frame_sample`.
-    - `names/` and `holders/`: which video is where; see `video_names`. Writing a video anew or deleting it removes what
-      `names/` has of it.
+    - `{video_id}.parquet`: columns time_seconds (float64), pts (int64), embedding (fixed-size list of float32) and, if
+      the sampling provides it, seen_until_seconds (float64). The file's metadata has all other data as JSON, under the
+      key "momentseek": the record, cuts, duration, step, time base, both fingerprints, the versions of the packages
+      that wrote it and the format number. Each page has a checksum, and so has the whole file (see `checksum`).
+    - `background.npz`: a sample of the frame embeddings; see `frame_sample`.
+    - `names/` and `holders/`: changes to the names of videos; see `video_names`. When a video is written again or
+      deleted, its files in `names/` are removed.
 
-    Whole or nothing: see `AtomicFolder`. Constructing it touches nothing, and it pickles.
+    Files are written atomically (see `AtomicFolder`). The constructor does no I/O, and the object can be pickled.
 
     Attributes:
-        root_url: Where all stores of a project live; a path is made absolute at once.
-        sampling_fingerprint: Of the sampling whose frames these are.
-        encoder_fingerprint: Of the encoder whose embeddings these are.
+        root_url: Root of all stores of a library; a path is made absolute at once.
+        sampling_fingerprint: Fingerprint of the sampling that selected the frames.
+        encoder_fingerprint: Fingerprint of the encoder that made the embeddings.
     """
 
     root_url: str
@@ -69,9 +69,9 @@ class ParquetStore:
     def __post_init__(self) -> None:
         for name in ("sampling_fingerprint", "encoder_fingerprint"):
             if not VIDEO_ID.fullmatch(getattr(self, name)):
-                raise ValueError(f"{name} becomes part of a path; it cannot be {getattr(self, name)!r}")
+                raise ValueError(f"{name} becomes part of a path, so it cannot be {getattr(self, name)!r}")
         if "://" not in self.root_url:
-            # A worker elsewhere has another working directory.
+            # Workers may have another working directory.
             object.__setattr__(self, "root_url", str(Path(self.root_url).expanduser().absolute()))
 
     def __getstate__(self) -> dict[str, str]:
@@ -86,11 +86,11 @@ class ParquetStore:
         return AtomicFolder(self.root_url, f"frames/{self.sampling_fingerprint}-{self.encoder_fingerprint}")
 
     def write(self, record: VideoRecord, frames: FrameEmbeddings) -> None:
-        """Write a video's record and frame embeddings, replacing earlier ones, names added later included.
+        """Write a video's record and frame embeddings, replacing earlier ones and names that were added later.
 
         Raises:
-            ValueError: Record and frames are not of one video, or the id cannot name a file.
-            StoreError: It could not be written; nothing partial is left that counts.
+            ValueError: Record and frames do not belong together, or the id is not valid in a file name.
+            StoreError: The video could not be written; no partial result is visible.
         """
         if record.video_id != frames.video_id or record.frame_count != len(frames):
             raise ValueError(
@@ -98,7 +98,7 @@ class ParquetStore:
                 f" {frames.video_id} ({len(frames)} frames)"
             )
         if not VIDEO_ID.fullmatch(record.video_id):
-            raise ValueError(f"a video id becomes a file name; it cannot be {record.video_id!r}")
+            raise ValueError(f"a video id becomes a file name, so it cannot be {record.video_id!r}")
         with self._folder.writing(_file_of(record.video_id)) as file:
             write_frames(
                 file, frames, {METADATA_KEY: json.dumps(details_of(record, frames, self._fingerprints)).encode()}
@@ -106,13 +106,13 @@ class ParquetStore:
         try:
             self._folder.delete_folder(names_folder(record.video_id), NOTE)
         except OSError as error:
-            raise StoreError(f"{record.video_id}: is kept, but its old names cannot be removed: {error}") from error
+            raise StoreError(f"{record.video_id}: was stored, but its old names cannot be removed: {error}") from error
 
     def read(self, video_id: str) -> FrameEmbeddings:
         """Read a video's frame embeddings.
 
         Raises:
-            StoreError: There is no such video, or its file is broken, of another format or of another store.
+            StoreError: There is no such video, or its file is broken, has another format or belongs to another store.
         """
         columns, details = self._opened(video_id, read_columns) or self._refuse(video_id)
         try:
@@ -136,7 +136,7 @@ class ParquetStore:
         """Read a video's timestamps and cuts, without its embeddings.
 
         Raises:
-            StoreError: As of `read`.
+            StoreError: As for `read`.
         """
         (pts, dimension), details = self._opened(video_id, read_pts) or self._refuse(video_id)
         try:
@@ -145,9 +145,9 @@ class ParquetStore:
             raise broken_file(self._path(video_id), error) from error
 
     def file_state(self, video_id: str) -> FileState:
-        """Compare a video's file with its checksum; the whole file is read.
+        """Compare a video's file with its checksum; this reads the whole file.
 
-        Files of older versions have none. One that cannot be read as Parquet has changed.
+        Files of older versions have no checksum. A file that cannot be read as Parquet counts as changed.
 
         Raises:
             StoreError: There is no such video, or its file cannot be opened.
@@ -163,10 +163,10 @@ class ParquetStore:
             raise broken_file(self._path(video_id), error) from error
 
     def record(self, video_id: str) -> VideoRecord | None:
-        """Read a video's record, without its vectors; None where the store does not hold it.
+        """Read a video's record, without its vectors; None if the video is not in the store.
 
         Raises:
-            StoreError: Its file is broken, of another format or of another store.
+            StoreError: The video's file is broken, has another format or belongs to another store.
         """
         opened = self._opened(video_id, lambda parquet: int(parquet.metadata.num_rows))
         if opened is None:
@@ -179,10 +179,10 @@ class ParquetStore:
         return self._names.applied_to(record)
 
     def records(self) -> Iterator[VideoRecord]:
-        """Read all records, ordered by video id, without vectors; videos deleted meanwhile may be missing.
+        """Read all records, ordered by video id, without vectors; videos deleted in the meantime may be missing.
 
         Raises:
-            StoreError: The store cannot be listed, or a file is broken; `survey` goes on with the others.
+            StoreError: The store cannot be listed, or a file is broken (`survey` skips broken files).
         """
         for video_id in self.video_ids():
             record = self.record(video_id)
@@ -208,31 +208,31 @@ class ParquetStore:
         return records, broken
 
     def frame_sample(self, rows: int) -> FrameSample:
-        """Sample a few frame embeddings of many videos; saved here, and drawn again as the library grows or shrinks.
+        """Sample a few frame embeddings of many videos; the sample is saved, and renewed if the library's size changes.
 
         Args:
-            rows: Current number of rows in the index, by which growth is measured.
+            rows: Current number of rows in the index, to detect growth.
 
         Raises:
             StoreError: The store cannot be listed.
         """
-        kept = read_sample(self._folder)
-        if kept is not None and kept.is_fresh(rows) and self._has_width(kept):
-            return kept
+        saved = read_sample(self._folder)
+        if saved is not None and saved.is_fresh(rows) and self._has_dimension_of(saved):
+            return saved
         sample = draw_sample(self.video_ids(), self.some_vectors, rows)
         if len(sample.vectors):
             write_sample(self._folder, sample)
         return sample
 
-    def _has_width(self, sample: FrameSample) -> bool:
-        """Whether the sample's vectors are as long as those of a video that it names."""
+    def _has_dimension_of(self, sample: FrameSample) -> bool:
+        """Whether the sample's vectors have the dimension of the stored embeddings."""
         if not sample.video_ids:
             return not len(sample.vectors)
         vectors = self.some_vectors(sample.video_ids[0])
         return vectors is not None and vectors.shape[1] == sample.vectors.shape[1]
 
     def some_vectors(self, video_id: str) -> npt.NDArray[np.float32] | None:
-        """Read a few of a video's vectors, float32 (M, D), the same each time; None where it is not stored."""
+        """Read a few of a video's vectors, float32 (M, D), always the same; None if the video is not in the store."""
         if not VIDEO_ID.fullmatch(video_id):
             return None
         try:
@@ -262,14 +262,14 @@ class ParquetStore:
         return sorted(video_id for video_id in ids if VIDEO_ID.fullmatch(video_id))
 
     def add_name(self, video_id: str, name: str) -> VideoRecord:
-        """Add a name to a video; a name that it has already changes nothing.
+        """Add a name to a video, if it does not have it yet.
 
         Raises:
             StoreError: There is no such video, or the name could not be written.
         """
         record = self.record(video_id)
         if record is None:
-            raise StoreError(f"{video_id}: there is no such video in {self._folder.root} that could be named {name!r}")
+            raise StoreError(f"{video_id}: cannot be named {name!r}: there is no such video in {self._folder.root}")
         if name in record.names:
             return record
         self._names.gain(video_id, name)
@@ -277,7 +277,7 @@ class ParquetStore:
         return replace(record, names=(*record.names, name), former_names=former)
 
     def take_name(self, video_id: str, name: str) -> tuple[str, ...]:
-        """Assign a name to one video only, the one found at that place; for others it becomes a former name.
+        """Assign a name to this video only, since it was found at that location; for others it becomes a former name.
 
         Returns:
             The ids of the videos that lost the name.
@@ -287,7 +287,7 @@ class ParquetStore:
         """
         replaced = self._replaced.pop(name, set())
         if video_id in replaced:
-            # It was not the last to be written of several that an older version let go by this name.
+            # An older version let several videos have this name, and another one of them was written last.
             self._names.gain(video_id, name)
         holder = self._names.holder(name)
         if holder != video_id:
@@ -304,14 +304,14 @@ class ParquetStore:
 
     @cached_property
     def _replaced(self) -> dict[str, set[str]]:
-        """By name, the videos that lost it to one written later, in a store of a version that did not note it."""
+        """By name, the videos that lost it to one written later; only in a store of a version without holder files."""
         return {} if self._names.has_all_holders() else self._names.note_holders(self.survey()[0])
 
     def delete(self, video_id: str) -> bool:
         """Delete a video; return whether it existed.
 
         Raises:
-            StoreError: Its file cannot be removed.
+            StoreError: The video's file cannot be removed.
         """
         if not VIDEO_ID.fullmatch(video_id):
             return False
@@ -323,7 +323,7 @@ class ParquetStore:
         return existed
 
     def _opened(self, video_id: str, read: Callable[[pq.ParquetFile], T]) -> tuple[T, dict[str, Any]] | None:
-        """Read from a video's file and check that it is this store's; None where it is not stored."""
+        """Read from a video's file and check that it belongs to this store; None if the video is not in the store."""
         if not VIDEO_ID.fullmatch(video_id):
             return None
         try:

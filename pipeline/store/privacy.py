@@ -1,7 +1,7 @@
-"""Private libraries: folders of mode 0700 and files of mode 0600, whatever the umask.
+"""Private libraries: folders with mode 0700 and files with mode 0600, whatever the umask.
 
-A file `.private` in the library's folder marks it, so that every process that writes there, on any machine, makes its
-files so from their first byte (see `LocalFolder`), however it learned of the library.
+A file `.private` in the library's folder marks a private library. Every process that writes to the library, on any
+machine, then creates its files with these modes (see `LocalFolder`).
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ def is_private(folder: Path) -> bool:
 
 
 def make_private(folder: Path) -> None:
-    """Make a library private, its existing files included; create its folder where there is none.
+    """Make a library and its existing files private; create its folder if it does not exist.
 
-    Doing it again costs a look at two files.
+    If the library is already private, only two files are checked.
 
     Args:
         folder: A library's folder.
 
     Raises:
-        StoreError: Modes cannot be changed, as of another user's files.
+        StoreError: Modes cannot be changed, for example because the files belong to another user.
     """
     try:
         if not folder.exists():
@@ -49,7 +49,7 @@ def make_private(folder: Path) -> None:
                 folder.mkdir(_FOLDER_MODE)
         if is_private(folder) and not stat.S_IMODE(folder.stat().st_mode) & _OTHERS:
             return
-        # From here on nobody else can reach what is below.
+        # From here on, others cannot access the files in the folder.
         folder.chmod(_FOLDER_MODE)
         if not is_private(folder):
             LocalFolder(str(folder)).create(PRIVATE_MARK, _CONTENT)
@@ -62,10 +62,10 @@ def make_private(folder: Path) -> None:
 
 
 def make_public(folder: Path) -> None:
-    """Make a library public: the umask decides about new files; existing files keep their modes.
+    """Make a library public: new files get their modes from the umask, and existing files keep theirs.
 
     Raises:
-        StoreError: The mark cannot be removed.
+        StoreError: The marker file cannot be removed.
     """
     try:
         (folder / PRIVATE_MARK).unlink(missing_ok=True)
@@ -74,9 +74,9 @@ def make_public(folder: Path) -> None:
 
 
 def tighten(folder: Path) -> None:
-    """Remove the permissions of others from all files in a folder; no link is followed.
+    """Remove the permissions of others from all files in a folder, without following links.
 
-    A file that has another name elsewhere (a hard link) is replaced by a copy: that name keeps its mode.
+    A file with several hard links is replaced by a copy, so the mode of its other names does not change.
 
     Raises:
         OSError: A mode cannot be changed.
@@ -90,7 +90,7 @@ def tighten(folder: Path) -> None:
 
 
 def loose_files(folder: Path) -> Iterator[str]:
-    """Yield the paths below a folder that others may read or write, and the folder itself if they may enter it."""
+    """Yield the paths below a folder, and the folder itself ("."), for which others have any permission."""
     if folder.stat().st_mode & _OTHERS:
         yield "."
     for parent, folders, files in os.walk(folder):
@@ -122,15 +122,15 @@ def _tighten_folder(folder: int) -> None:
 def _tighten_file(folder: int, name: str) -> None:
     descriptor = os.open(name, _FILE, dir_fd=folder)
     with os.fdopen(descriptor, "rb") as file:
-        known = os.fstat(descriptor)
-        if not stat.S_ISREG(known.st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             return
-        if known.st_nlink == 1:
+        if status.st_nlink == 1:
             os.fchmod(descriptor, _FILE_MODE)
             return
         temporary = temporary_name(name[:100])
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with os.fdopen(os.open(temporary, flags, _FILE_MODE, dir_fd=folder), "wb") as copy:
             shutil.copyfileobj(file, copy)
-        os.utime(temporary, ns=(known.st_atime_ns, known.st_mtime_ns), dir_fd=folder)
+        os.utime(temporary, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=folder)
         os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)

@@ -22,33 +22,33 @@ class ReadableStore(Protocol):
         """
 
     def record(self, video_id: str) -> VideoRecord | None:
-        """Read a video's record; None where the store does not hold it."""
+        """Read a video's record; None if the video is not in the store."""
 
     def records(self) -> Iterator[VideoRecord]:
         """Read all records, ordered by video id."""
 
     def frame_sample(self, rows: int) -> FrameSample:
-        """Sample a few frame embeddings of many videos; drawn again as the index, now of `rows` rows, grows."""
+        """Sample a few frame embeddings of many videos; `rows` is the index's row count, to renew it on growth."""
 
 
 class EmbeddingStore(ReadableStore, Protocol):
     """A writable store of frame embeddings and video records; a video is written whole or not at all.
 
-    A store is bound to one fingerprint of sampling and one of the encoder; several live side by side under one root.
+    A store belongs to one sampling fingerprint and one encoder fingerprint; one root can hold several stores.
     """
 
     def write(self, record: VideoRecord, frames: FrameEmbeddings) -> None:
         """Write a video's record and frame embeddings, replacing earlier ones.
 
         Raises:
-            StoreError: It could not be written; nothing partial is left that counts.
+            StoreError: The video could not be written; no partial result is visible.
         """
 
     def add_name(self, video_id: str, name: str) -> VideoRecord:
-        """Add a name to a video; a name that it has already changes nothing."""
+        """Add a name to a video, if it does not have it yet."""
 
     def take_name(self, video_id: str, name: str) -> tuple[str, ...]:
-        """Assign a name to one video only, the one found at that place; for others it becomes a former name.
+        """Assign a name to this video only, since it was found at that location; for others it becomes a former name.
 
         Returns:
             The ids of the videos that lost the name.

@@ -16,74 +16,75 @@ __all__ = ["erase", "traces"]
 
 
 def traces(root_url: str, video_id: str) -> tuple[str, ...]:
-    """List the files of a video below the root, of every sampling and encoder.
+    """List all files below the root that contain data of a video, for every sampling and encoder.
 
-    Its embeddings, names and unfinished writes, and samples of several videos' frames that hold some of it. As long as
-    its embeddings are there, also the files that say by which names it goes.
+    These are its embeddings, name files, unfinished files, and frame samples that include it. Its holder files are
+    listed only while its embeddings exist, since these contain the names.
 
     Raises:
         StoreError: The stores cannot be listed.
     """
-    return tuple(_found(AtomicFolder(root_url), root_url, video_id))
+    return tuple(_files_of(AtomicFolder(root_url), root_url, video_id))
 
 
 def erase(root_url: str, video_id: str) -> tuple[str, ...]:
     """Remove all files of a video; return their names below the root.
 
     Raises:
-        StoreError: One is a link, and nothing is removed. Or one cannot be removed; others may be gone already.
+        StoreError: A file is a link, and nothing was removed; or a file cannot be removed, and others may already have
+            been removed.
     """
-    place = AtomicFolder(root_url)
-    files = _found(place, root_url, video_id)
-    # Links are refused before the first file is removed.
+    folder = AtomicFolder(root_url)
+    files = _files_of(folder, root_url, video_id)
+    # All files are checked for links before the first one is removed.
     for name in files:
-        place.check(name)
+        folder.check(name)
     for name in files:
         try:
-            place.delete(name)
+            folder.delete(name)
         except OSError as error:
-            raise StoreError(f"{place.root}/{name}: cannot be removed: {error}") from error
-    for folder in {name.rpartition("/")[0] for name in files if "/names/" in name}:
+            raise StoreError(f"{folder.root}/{name}: cannot be removed: {error}") from error
+    for names_folder in {name.rpartition("/")[0] for name in files if "/names/" in name}:
         try:
-            place.delete_folder(folder, NOTE)
+            folder.delete_folder(names_folder, NOTE)
         except OSError as error:
-            raise StoreError(f"{place.root}/{folder}: cannot be removed: {error}") from error
+            raise StoreError(f"{folder.root}/{names_folder}: cannot be removed: {error}") from error
     return tuple(files)
 
 
-def _found(place: AtomicFolder, root_url: str, video_id: str) -> list[str]:
+def _files_of(folder: AtomicFolder, root_url: str, video_id: str) -> list[str]:
     if not VIDEO_ID.fullmatch(video_id):
         return []
     found = []
     try:
-        for store in place.folders("frames", STORE):
-            found += _holders(place, store, video_id)
-            found += _notes(place, store, video_id)
-            unfinished = place.list(f"{store}/.partial", "")
+        for store in folder.folders("frames", STORE):
+            found += _holder_files(folder, store, video_id)
+            found += _name_files(folder, store, video_id)
+            unfinished = folder.list(f"{store}/.partial", "")
             found += [name for name in unfinished if is_temporary_of(name.rpartition("/")[2], f"{video_id}.parquet")]
-            sample = read_sample(place, f"{store}/")
+            sample = read_sample(folder, f"{store}/")
             found += [f"{store}/{SAMPLE_FILE}"] if sample is not None and video_id in sample.video_ids else []
-            # The embeddings go last: as long as they are there, the video is found by its name.
-            found += [name for name in (f"{store}/{video_id}.parquet",) if place.exists(name)]
+            # The embeddings are removed last: while they exist, the video can be found by its name.
+            found += [name for name in (f"{store}/{video_id}.parquet",) if folder.exists(name)]
     except OSError as error:
         raise StoreError(f"{root_url}: cannot be listed: {error}") from error
     return found
 
 
-def _notes(place: AtomicFolder, store: str, video_id: str) -> list[str]:
-    names = place.list(f"{store}/names/{video_id}", ".json")
+def _name_files(folder: AtomicFolder, store: str, video_id: str) -> list[str]:
+    names = folder.list(f"{store}/names/{video_id}", ".json")
     return [name for name in names if NOTE.fullmatch(name.rpartition("/")[2])]
 
 
-def _holders(place: AtomicFolder, store: str, video_id: str) -> list[str]:
+def _holder_files(folder: AtomicFolder, store: str, video_id: str) -> list[str]:
     """List the holder files of a video, for the names in its own files."""
-    names = set(recorded_names(place, f"{store}/{video_id}.parquet"))
-    for file in _notes(place, store, video_id):
+    names = set(recorded_names(folder, f"{store}/{video_id}.parquet"))
+    for file in _name_files(folder, store, video_id):
         with suppress(KeyError, TypeError, ValueError):
-            names.add(str(parsed(place.read(file))["name"]))
+            names.add(str(parsed(folder.read(file))["name"]))
     found = []
     for file in sorted(f"{store}/{holder_file(name)}" for name in names):
         with suppress(FileNotFoundError, KeyError, TypeError, ValueError):
-            if parsed(place.read(file))["video_id"] == video_id:
+            if parsed(folder.read(file))["video_id"] == video_id:
                 found.append(file)
     return found

@@ -23,24 +23,24 @@ __all__ = [
 ]
 
 _FRACTIONS = ("time_base", "start_time", "average_rate")
-# Of the numerator and of the denominator. Those of a container have 10 (32 bits); start times are products of them.
+# A container's numerators and denominators have up to 10 digits (32 bits); start times are products of them.
 _FRACTION = re.compile(r"-?[0-9]{1,60}/[0-9]{1,60}")
 _RECORD_TEXTS, _INFO_TEXTS = ("video_id",), ("uri", "container", "codec")
 _RECORD_NUMBERS, _INFO_NUMBERS = ("duration_seconds", "covered_seconds"), ("duration_seconds",)
 _RECORD_COUNTS, _INFO_COUNTS = ("frame_count",), ("width", "height", "rotation_degrees")
-# A count larger than this is none of ours, and overflows where it is computed with.
-_MOST = 2**53
+# Larger counts are invalid, and would overflow in computations.
+_MAX_COUNT = 2**53
 
 
 def parsed(content: bytes | str) -> dict[str, Any]:
-    """Parse the JSON object in a file of a library.
+    """Parse the JSON object in a library's file.
 
     Raises:
-        ValueError: It is no JSON object, or exceeds a limit of `parse_json`.
+        ValueError: The content is not a JSON object, or exceeds a limit of `parse_json`.
     """
     found = parse_json(content)
     if not isinstance(found, dict):
-        raise ValueError(f"a JSON object was expected, not a {type(found).__name__}")  # noqa: TRY004 - callers expect one kind
+        raise ValueError(f"expected a JSON object, got a {type(found).__name__}")  # noqa: TRY004 - callers expect one
     return found
 
 
@@ -50,7 +50,7 @@ def record_mapping(record: VideoRecord) -> dict[str, Any]:
     for name in _FRACTIONS:
         info[name] = None if info[name] is None else fraction_text(info[name])
     fields = {name: getattr(record, name) for name in VideoRecord.__dataclass_fields__}
-    # Seldom there, and unknown to earlier versions.
+    # Written only if needed, since earlier versions do not know this field.
     former = {"former_names": list(fields.pop("former_names"))} if record.former_names else {}
     return {
         **fields,
@@ -66,12 +66,12 @@ def record_from(mapping: Mapping[str, Any]) -> VideoRecord:
     """Read a record from a mapping of JSON values.
 
     Raises:
-        KeyError, TypeError, ValueError: It is no such mapping.
+        KeyError, TypeError, ValueError: The mapping is not a valid record.
     """
     info = dict(mapping["info"])
     for name in _FRACTIONS:
         info[name] = None if info[name] is None else fraction_from(info[name])
-    # How long a file says that it is may be unknown, never how much of it was read.
+    # The duration that a container states may be unknown; the duration in the record may not.
     _check_fields(info, _INFO_TEXTS, _INFO_NUMBERS, _INFO_COUNTS, may_be_unknown=True)
     _check_fields(mapping, _RECORD_TEXTS, _RECORD_NUMBERS, _RECORD_COUNTS)
     names = {name: tuple(map(checked_text, mapping.get(name, ()))) for name in ("names", "former_names")}
@@ -85,10 +85,10 @@ def checked_text(value: object) -> str:
     """Check that a value is a text.
 
     Raises:
-        TypeError: It is none.
+        TypeError: The value is not a text.
     """
     if not isinstance(value, str):
-        raise TypeError(f"a text was expected, not a {type(value).__name__}")
+        raise TypeError(f"expected a text, got a {type(value).__name__}")
     return value
 
 
@@ -96,10 +96,10 @@ def checked_metadata(value: object) -> dict[str, Scalar]:
     """Check that a value is a video's metadata.
 
     Raises:
-        TypeError: They are no JSON scalars by name.
+        TypeError: The value is not a mapping from names to JSON scalars.
     """
     if not isinstance(value, dict) or not all(isinstance(one, str | int | float | bool) for one in value.values()):
-        raise TypeError("metadata are texts and numbers by name")
+        raise TypeError("metadata must map names to texts, numbers, true or false")
     return value
 
 
@@ -111,15 +111,15 @@ def _check_fields(
     *,
     may_be_unknown: bool = False,
 ) -> None:
-    """Check the types and sizes of what was read.
+    """Check the types and ranges of fields that were read.
 
     Raises:
-        KeyError, TypeError, ValueError: One is missing, of another type or out of range.
+        KeyError, TypeError, ValueError: A field is missing, has another type or is out of range.
     """
     for name in texts:
         checked_text(fields[name])
     for name in counts:
-        if not isinstance(fields[name], int) or not 0 <= fields[name] < _MOST:
+        if not isinstance(fields[name], int) or not 0 <= fields[name] < _MAX_COUNT:
             raise ValueError(f"{name} cannot be {str(fields[name])[:40]}")
     for name in numbers:
         number = fields[name]
@@ -138,10 +138,10 @@ def fraction_from(text: str) -> Fraction:
     """Parse a fraction from "num/den".
 
     Raises:
-        ValueError: It is none.
+        ValueError: The text is not a fraction.
     """
     if not _FRACTION.fullmatch(text):
-        # Fraction("1e999999999") takes minutes.
+        # Not left to Fraction: Fraction("1e999999999") takes minutes.
         raise ValueError(f"not a fraction: {text[:40]!r}")
     numerator, _, denominator = text.partition("/")
     if int(denominator) == 0:

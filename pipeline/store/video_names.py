@@ -1,12 +1,13 @@
-"""Name files: a video's names gained or lost after it was written, and the video that holds a name.
+"""Name files: names that a video gained or lost after it was written, and the video that currently has a name.
 
-One file a name, written whole, so that nothing is locked, no vectors are rewritten, and writing twice changes nothing:
+Each name has its own file, written atomically: no locks are needed, no vectors are rewritten, and writing a name twice
+has no effect.
 
-- `names/{video_id}/{hash of the name}.json`: a name that the video gained after it was written, or lost because its
-  place was found to hold another video.
-- `holders/{hash of the name}.json`: the video that goes by a name, so that a name's loser is known without reading all
-  records.
-- `holders/complete.json`: all names of the store have such a file. A store of an older version has none.
+- `names/{video_id}/{hash of the name}.json`: a name that the video gained after it was written, or lost because another
+  video was found at that location.
+- `holders/{hash of the name}.json`: the video that has a name, its holder. With it, the previous holder is found
+  without reading all records.
+- `holders/complete.json`: states that all names of the store have a holder file. Stores of older versions lack it.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ _COMPLETE = "holders/complete.json"
 
 
 def names_folder(video_id: str) -> str:
-    """The folder of the names that a video gained or lost."""
+    """Return the folder of the names that a video gained or lost."""
     return f"names/{video_id}"
 
 
 def holder_file(name: str) -> str:
-    """The file that states which video holds a name."""
+    """Return the file that states which video has a name."""
     return f"holders/{_digest(name)}.json"
 
 
@@ -61,12 +62,12 @@ class NameFiles:
         noted = {note["name"] for note in notes}
         lost = [note["name"] for note in notes if note.get("is_lost", False)]
         gained = [note["name"] for note in notes if not note.get("is_lost", False)]
-        kept = [name for name in record.names if name not in noted]
+        unchanged = [name for name in record.names if name not in noted]
         former = [name for name in record.former_names if name not in noted]
-        return replace(record, names=(*kept, *gained), former_names=(*former, *lost))
+        return replace(record, names=(*unchanged, *gained), former_names=(*former, *lost))
 
     def gain(self, video_id: str, name: str) -> None:
-        """Write that a video has gained a name.
+        """Record that a video has gained a name.
 
         Raises:
             StoreError: It could not be written.
@@ -74,7 +75,7 @@ class NameFiles:
         self._note(video_id, {"name": name, "added_ns": time.time_ns()})
 
     def lose(self, video_id: str, name: str) -> None:
-        """Write that a video has lost a name.
+        """Record that a video has lost a name.
 
         Raises:
             StoreError: It could not be written.
@@ -82,10 +83,10 @@ class NameFiles:
         self._note(video_id, {"name": name, "added_ns": time.time_ns(), "is_lost": True})
 
     def holder(self, name: str) -> str | None:
-        """Read the id of the video that holds a name; None where it was not written.
+        """Read the id of the video that has a name; None if there is no holder file.
 
         Raises:
-            StoreError: It cannot be read.
+            StoreError: The file cannot be read.
         """
         try:
             return str(parsed(self.folder.read(holder_file(name)))["video_id"])
@@ -96,7 +97,7 @@ class NameFiles:
             raise StoreError(problem) from error
 
     def hold(self, video_id: str, name: str) -> None:
-        """Write which video holds a name.
+        """Record which video has a name.
 
         Raises:
             StoreError: It could not be written.
@@ -104,30 +105,29 @@ class NameFiles:
         self.folder.write(holder_file(name), json.dumps({"video_id": video_id}).encode())
 
     def has_all_holders(self) -> bool:
-        """Whether the holders of all names were written.
+        """Whether all names of the store have a holder file.
 
         Raises:
-            StoreError: It cannot be looked for.
+            StoreError: The store cannot be read.
         """
         try:
             return self.folder.exists(_COMPLETE)
         except OSError as error:
-            raise StoreError(f"{self.folder.root}/{_COMPLETE}: cannot be looked for: {error}") from error
+            raise StoreError(f"{self.folder.root}/{_COMPLETE}: cannot be checked: {error}") from error
 
     def note_holders(self, records: Iterable[VideoRecord]) -> dict[str, set[str]]:
-        """Write the holders of all names of a store that an older version wrote.
+        """Write the holder files of all names, for a store that an older version wrote.
 
-        Where several videos go by one name, the one that was written last is taken to be at that place; the others lose
-        the name.
+        If several videos have the same name, the one that was written last keeps it, and the others lose it.
 
         Args:
-            records: Of all videos.
+            records: The records of all videos.
 
         Returns:
             By name, the videos that lost it.
 
         Raises:
-            StoreError: Something could not be read or written.
+            StoreError: A file could not be read or written.
         """
         videos: dict[str, list[str]] = {}
         for record in records:
@@ -166,13 +166,13 @@ class NameFiles:
 
 
 def _checked_note(note: dict[str, Any]) -> dict[str, Any]:
-    """A note as it was read.
+    """Check the content of a name file.
 
     Raises:
-        KeyError, TypeError: It is no note.
+        KeyError, TypeError: The content is invalid.
     """
     if not isinstance(note["name"], str) or not isinstance(note["added_ns"], int):
-        raise TypeError("a name is a text, and was added at a number of nanoseconds")
+        raise TypeError("the name must be a text, and its time a whole number of nanoseconds")
     return note
 
 

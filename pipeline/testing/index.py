@@ -212,13 +212,13 @@ class IndexContract:
 
     def test_a_query_of_another_length_is_refused(self, index: MomentIndex) -> None:
         index.upsert(random_rows(3))
-        with pytest.raises(FingerprintMismatchError, match=f"3 numbers.*{DIMENSION}"):
+        with pytest.raises(FingerprintMismatchError, match=f"3 dimensions.*{DIMENSION}"):
             index.search(np.asarray([[1, 0, 0]], np.float32), top=1)
 
     def test_rows_of_another_length_are_refused_whole(self, index: MomentIndex) -> None:
         index.upsert(random_rows(3))
         other = IndexedSegment("k", Segment("v", 0, 1, 0), np.asarray([1, 0], np.float32))
-        with pytest.raises(FingerprintMismatchError, match="2 numbers"):
+        with pytest.raises(FingerprintMismatchError, match="2 dimensions"):
             index.upsert([*random_rows(9)[3:], other])
         assert index.count() == 3
 

@@ -13,15 +13,15 @@ __all__ = ["FrameEmbeddings", "Share", "seen_before_next"]
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """The frames of one of several samplings that shared one decoding of a video.
+    """The frames that one sampling selected, when several samplings shared one decoding of a video.
 
     Attributes:
         pts: int64 (M,) ticks, increasing.
         times_seconds: float64 (M,) seconds on the playback clock.
-        cuts_seconds: Where each shot but the first begins, at a cut or within a gradual transition; None where cuts
-            were not looked for.
-        seen_until_seconds: float64 (M,), as of `FrameEmbeddings`; None where frames stand for their own time alone.
-        step_seconds: As of `FrameEmbeddings`.
+        cuts_seconds: Start of each shot but the first, at a cut or within a gradual transition; None if cuts were not
+            detected.
+        seen_until_seconds: float64 (M,), as in `FrameEmbeddings`; None if frames represent only their own times.
+        step_seconds: As in `FrameEmbeddings`.
     """
 
     pts: npt.NDArray[np.int64]
@@ -36,19 +36,19 @@ class FrameEmbeddings:
     """The embeddings of one video's sampled frames: the record from which all else is rebuilt.
 
     Attributes:
-        video_id: The video's id, from its content.
+        video_id: The video's id, computed from its content.
         pts: int64 (N,) ticks, strictly increasing.
-        time_base: Seconds of one tick.
+        time_base: Seconds per tick.
         times_seconds: float64 (N,) seconds on the playback clock, strictly increasing.
         vectors: float32 (N, D), each row of unit length.
-        cuts_seconds: Where each shot but the first begins, at a cut or within a gradual transition, increasing; None
-            where cuts were not looked for.
+        cuts_seconds: Start of each shot but the first, at a cut or within a gradual transition, increasing; None if
+            cuts were not detected.
         duration_seconds: End of the last frame that could be decoded, on the playback clock.
-        seen_until_seconds: float64 (N,), for each frame the last time at which the picture was seen to be still the
-            same, no earlier than the frame and before the next one; None where frames stand for their own time alone.
-        step_seconds: Seconds after which a picture that is still the same counts as another frame would: from one point
-            of the sampling's grid to the next. None in files from before it was recorded.
-        shares: What each of several samplings took, where several were done at once; nothing that is kept.
+        seen_until_seconds: float64 (N,), for each frame the last time at which its picture was seen unchanged, not
+            earlier than the frame and before the next one; None if frames represent only their own times.
+        step_seconds: Seconds after which an unchanged picture counts as a further frame: the step of the sampling's
+            grid. None in files of versions that did not record it.
+        shares: The frames of each sampling, if several samplings shared one decoding; never stored.
     """
 
     video_id: str
@@ -71,7 +71,7 @@ class FrameEmbeddings:
         if count > 1 and not bool((np.diff(self.times_seconds) > 0).all() and (np.diff(self.pts) > 0).all()):
             raise ValueError(f"{self.video_id}: the times of sampled frames must increase strictly")
         self._check_seen_until()
-        # numpy.linalg.norm would square a copy of them all.
+        # Not numpy.linalg.norm, which would copy all vectors.
         lengths = np.sqrt(np.einsum("ij,ij->i", self.vectors, self.vectors))
         if not bool(np.all(np.abs(lengths - 1.0) < 1e-3)):
             worst = int(np.nanargmax(np.where(np.isfinite(lengths), np.abs(lengths - 1.0), np.inf)))
@@ -90,7 +90,7 @@ class FrameEmbeddings:
             return
         times = self.times_seconds
         if until.shape != times.shape or not bool((until >= times).all() and (until[:-1] < times[1:]).all()):
-            raise ValueError(f"{self.video_id}: a frame is seen from its own time until before that of the next one")
+            raise ValueError(f"{self.video_id}: the last time of a frame must be between its time and the next frame's")
         until.setflags(write=False)
 
     def __len__(self) -> int:
@@ -103,14 +103,14 @@ class FrameEmbeddings:
 def seen_before_next(
     times_seconds: npt.NDArray[np.float64], seen_until_seconds: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Keep each frame's last time on screen before the next frame where rounding to floats made them equal.
+    """Move each frame's last time on screen before the next frame, if rounding to floats made the two equal.
 
     Args:
         times_seconds: float64 (N,) times, strictly increasing.
-        seen_until_seconds: float64 (N,), as exact times no later than the next frame's.
+        seen_until_seconds: float64 (N,) last times, not later than the next frame.
 
     Returns:
-        float64 (N,).
+        float64 (N,) last times, earlier than the next frame.
     """
     before = np.append(np.nextafter(times_seconds[1:], -np.inf), np.inf)
     earliest: npt.NDArray[np.float64] = np.minimum(seen_until_seconds, before)

@@ -14,9 +14,9 @@ class Provenance:
     """Fingerprints of the configuration that a result was computed with.
 
     Attributes:
-        sampling: Fingerprint of the sampling whose frames were looked at.
-        encoder: Of the encoder whose embeddings they are.
-        segmentation: Of what made the index's rows of them.
+        sampling: Fingerprint of the sampling.
+        encoder: Fingerprint of the encoder.
+        segmentation: Fingerprint of the segmentation and aggregation.
     """
 
     sampling: str
@@ -30,24 +30,24 @@ class Moment:
 
     Attributes:
         video_id: The video's id.
-        uri: A place where the video was when it was indexed.
-        is_gone: Whether that place was found to hold another video when that one was indexed, and no other place is
-            known: the video cannot be shown any more, and what lies at `uri` is not it.
-        start_seconds: Where it begins, included.
-        end_seconds: Where it ends, not included.
-        best_seconds: Time of its best frame.
-        score: How likely its best frame shows what was asked for, 0 to 1; comparable between questions and libraries.
-        cosine: Of the best frame with what was asked for, -1 to 1; of several things, the least.
-        start_uncertainty_seconds: How far its true start may be away, either way, if its frames were judged rightly.
-        end_uncertainty_seconds: The same of its end.
-        best_pts: The best frame's presentation timestamp.
-        time_base: Seconds a unit of it.
-        provenance: What its frames and rows are of.
-        recorded_at: When its best frame was recorded, where the video's metadata says when it begins; without a zone,
-            by the clock of the place.
-        steps: Where things were asked for one after another, the moments of these; this one spans them all, and its
-            best frame is that of the first.
-        copies: The same pictures in other videos, which were left out in favour of this one.
+        uri: The video's last known location.
+        is_gone: Whether another video was later indexed from `uri` and no other location of this one is known: the
+            video cannot be shown any more, and the file at `uri` is another one.
+        start_seconds: Start of the moment, inclusive.
+        end_seconds: End of the moment, exclusive.
+        best_seconds: Time of the best frame.
+        score: Probability that the best frame answers the question, 0 to 1; comparable between questions and libraries.
+        cosine: Cosine of the best frame with the question, -1 to 1; the lowest one if there are several terms.
+        start_uncertainty_seconds: How far the true start may be from `start_seconds`, in either direction.
+        end_uncertainty_seconds: How far the true end may be from `end_seconds`, in either direction.
+        best_pts: Presentation timestamp of the best frame.
+        time_base: Seconds per unit of the timestamp.
+        provenance: Provenance of the video's frames and rows.
+        recorded_at: When the best frame was recorded; local time if it has no zone. None if the video's metadata does
+            not contain the start of the recording.
+        steps: For a question with several steps, the moment of each; this moment extends over all of them, and its best
+            frame is that of the first.
+        copies: Moments of other videos with the same pictures, which were left out in favour of this one.
     """
 
     video_id: str

@@ -20,10 +20,10 @@ class Packets:
     """All packets of a video stream, in decoding order.
 
     Attributes:
-        ticks: int64 (N,) when each one's frame is shown.
-        sizes: int64 (N,) bytes.
-        is_keyframe: bool (N,) whether it decodes alone.
-        time_base: Seconds of a tick.
+        ticks: int64 (N,) presentation times.
+        sizes: int64 (N,) sizes in bytes.
+        is_keyframe: bool (N,) whether the packet can be decoded without others.
+        time_base: Seconds per tick.
         start_time: Raw time of the playback clock's zero.
     """
 
@@ -48,24 +48,24 @@ class Packets:
         return f"Packets({len(self)}, {int(self.is_keyframe.sum())} keyframes)"
 
     def time(self, ticks: int) -> Fraction:
-        """Ticks on the playback clock, in seconds."""
+        """Convert ticks to seconds on the playback clock."""
         return int(ticks) * self.time_base - self.start_time
 
     def tick(self, time: Fraction) -> int:
-        """The first tick at or after a time of the playback clock."""
+        """Return the first tick at or after a time on the playback clock."""
         return int(-((-(time + self.start_time)) // self.time_base))
 
     def frames_from(self, time: Fraction, count: int) -> Fraction:
-        """When the frame is shown that comes `count` frames after the one shown at `time`, or before it if negative.
+        """Return the time of the frame `count` frames after the one at `time`; before it, if `count` is negative.
 
-        The first or the last frame's time where there are not so many.
+        If there are not so many frames, return the time of the first or last one.
         """
-        place = int(np.searchsorted(self._shown, self.tick(time))) + count
-        return self.time(self._shown[min(max(place, 0), len(self) - 1)])
+        row = int(np.searchsorted(self._shown, self.tick(time))) + count
+        return self.time(self._shown[min(max(row, 0), len(self) - 1)])
 
     @cached_property
     def groups(self) -> tuple[tuple[int, int], ...]:
-        """Number of each keyframe's packet, and of the first packet behind its group; none without a keyframe."""
+        """The groups of pictures, as packet numbers [first, after); the first packet of each is a keyframe."""
         keys = [int(key) for key in np.flatnonzero(self.is_keyframe)]
         return tuple(zip(keys, [*keys, len(self)][1:], strict=True))
 

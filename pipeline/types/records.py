@@ -21,14 +21,15 @@ def name_problem(name: str) -> str | None:
     """Explain why a metadata name is invalid; None for a valid one."""
     if _NAME.fullmatch(name):
         return None
-    rule = "a name is made of letters, digits, spaces and _ . : / -, and begins with a letter, a digit or _"
+    rule = "a name consists of letters, digits, spaces and _ . : / -, and starts with a letter, a digit or _"
     return f"metadata {shown(name)}: {rule}"
 
 
 class Status(StrEnum):
-    """How the work on one source ended; every source ends in exactly one.
+    """The result of processing a source; every source gets exactly one.
 
-    `partial` is a damaged video of which all that could be decoded is kept; `skipped` one that needed no work.
+    `partial` is a damaged video of which everything that could be decoded was stored; `skipped` a source that needed no
+    work.
     """
 
     DONE = "done"
@@ -39,11 +40,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Source:
-    """A video that a caller wants indexed: where it is, and what the caller knows of it.
+    """A video to be indexed: its location and metadata.
 
     Attributes:
-        uri: A path or URI, as the caller gave it. An empty one ends in a failed report, as other bad names do.
-        metadata: Whatever the caller wants to filter by; JSON scalars by name.
+        uri: A path or URI, as the caller gave it. An empty or otherwise invalid one results in a failed report.
+        metadata: Values for filters: JSON scalars by name.
     """
 
     uri: str
@@ -55,17 +56,17 @@ class VideoRecord:
     """The library's record of an indexed video.
 
     Attributes:
-        video_id: From its content.
-        names: Every path or URI under which this content was seen and no other was seen later, in order of arrival.
-            Empty where all of them hold other videos by now.
+        video_id: The id computed from the video's content.
+        names: Paths and URIs at which this content was found, in order of discovery, without those at which another
+            video was found later.
         status: `done` or `partial`.
-        info: What its container says.
+        info: The properties that the container states.
         duration_seconds: End of the last decoded frame.
-        covered_seconds: Length of what could be decoded; less than the duration where a video is damaged.
-        frame_count: Sampled frames.
-        problem: What was damaged, where the status is `partial`.
-        metadata: What the caller said of it.
-        former_names: Paths and URIs that hold another video by now, as far as indexing has shown.
+        covered_seconds: Total duration of what could be decoded; less than the duration if the video is damaged.
+        frame_count: Number of sampled frames.
+        problem: Description of the damage if the status is `partial`.
+        metadata: The metadata given when the video was indexed.
+        former_names: Paths and URIs at which another video was found later.
     """
 
     video_id: str
@@ -81,19 +82,19 @@ class VideoRecord:
 
     @property
     def last_name(self) -> str:
-        """The name that people know the video by: the latest of its names, else of its former names, else its id."""
+        """The name to show for the video: the latest of its names, else of its former names, else its id."""
         return (self.names or self.former_names or (self.video_id,))[-1]
 
 
 @dataclass(frozen=True, kw_only=True)
 class FailedSource:
-    """A source whose latest try failed.
+    """A source whose latest attempt failed.
 
     Attributes:
-        source: What was asked for; a path in it is absolute.
-        problem: Why; a sentence for people.
-        video_id: The content's id, where it could be read.
-        failed_at: When, in UTC, as "2026-11-21T17:00:00Z".
+        source: The source; a path in it is absolute.
+        problem: Readable description of the error.
+        video_id: The id of the content; None if it could not be read.
+        failed_at: Time of the failure in UTC, as "2026-11-21T17:00:00Z".
     """
 
     source: Source
@@ -104,22 +105,22 @@ class FailedSource:
 
 @dataclass(frozen=True, kw_only=True)
 class VideoReport:
-    """How the work on one source ended.
+    """The report on processing one source.
 
     Attributes:
-        source: What was asked for.
-        status: Its one end.
-        problem: Why, where it is not `done`; a sentence for people.
-        video_id: The content's id, where it could be read.
+        source: The source.
+        status: The result.
+        problem: Readable reason if the status is not `done`.
+        video_id: The id of the content; None if it could not be read.
         duration_seconds: End of the last decoded frame.
-        covered_seconds: Length of what could be decoded.
-        frames_decoded: Pictures that were decoded.
-        frames_seen: Those of them that the sampler looked at.
-        frames_sampled: Frames that were encoded.
-        largest_gap_seconds: Longest stretch that no sampled frame stands for: shorter events can be missed.
-        segments: Rows written to the index.
-        elapsed_seconds: From the first read to the last write.
-        replaced: Ids of the videos that were at this place before, and do not go by this name any more.
+        covered_seconds: Total duration of what could be decoded.
+        frames_decoded: Number of decoded pictures.
+        frames_seen: Number of these that were passed to the sampler.
+        frames_sampled: Number of frames that were encoded.
+        largest_gap_seconds: Longest time that no sampled frame represents; shorter events can be missed.
+        segments: Number of rows written to the index.
+        elapsed_seconds: Time from the first read to the last write.
+        replaced: Ids of videos that lost this name, since it now refers to another one.
     """
 
     source: Source

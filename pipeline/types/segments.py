@@ -33,10 +33,10 @@ class IndexedSegment:
     """A row of the index.
 
     Attributes:
-        key: From video id, segmentation fingerprint and ordinal; writing it twice changes nothing.
-        segment: What it stands for.
+        key: Key made from video id, segmentation fingerprint and ordinal; writing a row twice has no effect.
+        segment: The segment.
         vector: float32 (D,) of unit length.
-        metadata: What the caller said of the video; JSON scalars by name.
+        metadata: The video's metadata: JSON scalars by name.
     """
 
     key: str

@@ -1,4 +1,4 @@
-"""Frames, the properties of a video, and what a decoder is asked for: a grid of times, and frames to skip."""
+"""Frames, properties of videos, and the requests to a decoder: grids of times, and frames to skip."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ __all__ = ["Frame", "Grid", "Skip", "VideoInfo"]
 
 
 class Skip(StrEnum):
-    """What a decoder may leave undecoded, from nothing to all but keyframes."""
+    """Frames that a decoder may skip, from none to all except keyframes."""
 
     NOTHING = "nothing"
     NON_REFERENCE = "non_reference"
     DRAFT = "draft"
-    """Non-reference frames and the loop filter: pictures are a little off, and good to compare."""
+    """Non-reference frames and the loop filter; the pictures are slightly inaccurate, but can be compared."""
     NON_KEY = "non_key"
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Points k / rate of the playback clock at which frames are wanted, and no others.
+    """The points k / rate of the playback clock, if frames are needed only at these.
 
     Attributes:
-        rate: Points a second.
-        tolerance: Seconds by which a frame may miss its point where that saves decoding, and look a little coarser; 0
-            for the frame on screen.
+        rate: Points per second.
+        tolerance: How far in seconds a frame may be from its point to save decoding, with slightly coarser pictures; 0
+            for exactly the frame on screen.
     """
 
     rate: Fraction
@@ -38,24 +38,26 @@ class Grid:
 
     def __post_init__(self) -> None:
         if self.rate <= 0 or self.tolerance < 0:
-            raise ValueError(f"not a grid: {self.rate} points a second, give or take {self.tolerance} s")
+            raise ValueError(f"not a grid: {self.rate} points per second, with a tolerance of {self.tolerance} s")
 
 
 @dataclass(frozen=True, kw_only=True)
 class VideoInfo:
-    """Properties of the best video stream, as its container states them. They may be false: never allocate from them.
+    """Properties of the best video stream, as its container states them.
+
+    They may be wrong, so they must not determine the size of an allocation.
 
     Attributes:
-        uri: Where the video is.
+        uri: Location of the video.
         container: FFmpeg's name of the format, as "mov,mp4,m4a,3gp,3g2,mj2".
         codec: FFmpeg's name of the codec, as "h264".
-        width: Pixels across, upright.
-        height: Pixels down, upright.
-        rotation_degrees: Clockwise turn that makes the coded picture upright: 0, 90, 180 or 270.
-        time_base: Seconds of one pts tick.
+        width: Width of the upright picture in pixels.
+        height: Height of the upright picture in pixels.
+        rotation_degrees: Clockwise rotation that makes the coded picture upright: 0, 90, 180 or 270.
+        time_base: Seconds per tick.
         start_time: Raw time of the playback clock's zero; a frame's time is pts * time_base - start_time.
-        average_rate: Frames a second on average, where the container says.
-        duration_seconds: Length of the video stream, where the container says.
+        average_rate: Average frame rate; None if the container does not state it.
+        duration_seconds: Length of the video stream; None if the container does not state it.
     """
 
     uri: str
@@ -71,15 +73,15 @@ class VideoInfo:
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.height < 1:
-            raise ValueError(f"a video needs a size, got {self.width} x {self.height}")
+            raise ValueError(f"the size of a video must be positive, got {self.width} x {self.height}")
         if self.rotation_degrees not in (0, 90, 180, 270):
-            raise ValueError(f"a rotation is 0, 90, 180 or 270 degrees, got {self.rotation_degrees}")
+            raise ValueError(f"a rotation must be 0, 90, 180 or 270 degrees, got {self.rotation_degrees}")
         if self.time_base <= 0:
-            raise ValueError(f"a time base is positive, got {self.time_base}")
+            raise ValueError(f"a time base must be positive, got {self.time_base}")
 
 
 class Frame(Protocol):
-    """One decoded picture with its exact time; its pixels are converted only when they are asked for."""
+    """A decoded picture with its exact time; its pixels are converted only on request."""
 
     @property
     def pts(self) -> int:
@@ -91,30 +93,30 @@ class Frame(Protocol):
 
     @property
     def duration(self) -> Fraction | None:
-        """Seconds on screen by its own timestamps; None where the container does not say."""
+        """Duration in seconds that the container states for the frame; None if it states none."""
 
     @property
     def is_keyframe(self) -> bool:
-        """Whether it decodes alone (an I-frame that starts a group of pictures)."""
+        """Whether it can be decoded without other frames (an I-frame that starts a group of pictures)."""
 
     @property
     def width(self) -> int:
-        """Pixels across, upright."""
+        """Width of the upright picture in pixels."""
 
     @property
     def height(self) -> int:
-        """Pixels down, upright."""
+        """Height of the upright picture in pixels."""
 
     def rgb(self, width: int | None = None, height: int | None = None) -> npt.NDArray[np.uint8]:
-        """The picture, upright, scaled by the decoder's own scaler (bicubic) where a size is given.
+        """Return the upright picture; if a size is given, scaled with the decoder's own scaler (bicubic).
 
         Returns:
             uint8 (height, width, 3) RGB, read-only.
         """
 
     def thumbnail(self) -> npt.NDArray[np.uint8]:
-        """The picture in 64 x 36 points, fast to have: enough to tell whether two frames of a video differ.
+        """Return the picture scaled to 64 x 36, which is fast and sufficient to tell whether two frames differ.
 
         Returns:
-            uint8 (3, 36, 64): brightness and two differences of colour, of the picture as coded, not turned upright.
+            uint8 (3, 36, 64): luma and two chroma planes of the coded picture, not turned upright.
         """

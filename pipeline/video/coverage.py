@@ -8,16 +8,16 @@ from fractions import Fraction
 
 __all__ = ["Coverage"]
 
-_NEAR_SECONDS = 1
-_MOST_NOTES = 50
-_MOST_LOST_TIMES = 1000
-_TOLERATED_SECONDS = Fraction(1, 4)
-_TOLERATED_FRAMES = 3
+_MAX_GAP_SECONDS = 1
+_MAX_NOTES = 50
+_MAX_LOST_TIMES = 1000
+_END_TOLERANCE_SECONDS = Fraction(1, 4)
+_END_TOLERANCE_FRAMES = 3
 
 
 @dataclass
 class _Note:
-    """Faults of one kind that follow each other closely."""
+    """A run of equal faults at short intervals."""
 
     what: str
     reason: str
@@ -28,7 +28,7 @@ class _Note:
     def takes(self, what: str, reason: str, time: Fraction | None) -> bool:
         if (what, reason) != (self.what, self.reason):
             return False
-        return time is None or self.last is None or abs(time - self.last) <= _NEAR_SECONDS
+        return time is None or self.last is None or abs(time - self.last) <= _MAX_GAP_SECONDS
 
     def add(self, time: Fraction | None) -> None:
         self.count += 1
@@ -49,13 +49,13 @@ class _Note:
 
 
 class Coverage:
-    """Counts covered time and notes damage, in bounded memory.
+    """Counts covered time and records damage, in bounded memory.
 
     Args:
-        nominal_duration: Seconds that a frame is shown where nothing better is known.
+        nominal_duration: Duration of a frame in seconds if the container does not state it; None if unknown.
 
     Attributes:
-        frames_decoded: Pictures that were decoded, wanted or not.
+        frames_decoded: Number of decoded pictures, including those that were not given out.
     """
 
     def __init__(self, nominal_duration: Fraction | None) -> None:
@@ -83,21 +83,21 @@ class Coverage:
 
     @property
     def damage(self) -> tuple[str, ...]:
-        """A sentence for each run of faults, in their order."""
-        more = [f"{self._unlisted} faults more"] if self._unlisted else []
+        """A description of each run of faults, in order."""
+        more = [f"{self._unlisted} more faults"] if self._unlisted else []
         return (*map(str, self._notes), *more, *self._endings)
 
     @property
     def covered_seconds(self) -> float:
-        """Length of what was given out; damaged gaps count with no more than the frame before them."""
+        """Total duration of the frames given out; a damaged gap counts only for the duration of the frame before it."""
         return 0.0 if self._last is None else float(self._covered + self.end_time - self._last)
 
     def give(self, time: Fraction, duration: Fraction | None) -> None:
         """Count a frame that is given out.
 
         Args:
-            time: Later than the frame's before.
-            duration: What the container says.
+            time: Time of the frame, later than that of the frame before.
+            duration: Duration that the container states; None if it states none.
         """
         step = None
         if self._last is not None:
@@ -114,43 +114,43 @@ class Coverage:
             self._last_duration = self._nominal or step or self._last_duration or Fraction(1, 25)
 
     def lasts_until(self, time: Fraction) -> None:
-        """Extend the last frame to `time`, over frames skipped on purpose."""
+        """Extend the last frame to `time`, to cover frames that were skipped on purpose."""
         self._beyond = max(self._beyond, time)
 
     def lose(self, what: str, time: Fraction | None, reason: str = "") -> None:
-        """Note something that could not be decoded, so that time is missing."""
+        """Record a fault with lost frames: the time until the next frame is not covered."""
         if time is None:
             self._lost_somewhere = True
-        elif len(self._lost_times) < _MOST_LOST_TIMES:
+        elif len(self._lost_times) < _MAX_LOST_TIMES:
             heapq.heappush(self._lost_times, time)
         self.note(what, time, reason)
 
     def note(self, what: str, time: Fraction | None, reason: str = "") -> None:
-        """Note a fault by which no time is missing."""
+        """Record a fault without lost frames."""
         if self._notes and self._notes[-1].takes(what, reason, time):
             self._notes[-1].add(time)
-        elif len(self._notes) < _MOST_NOTES:
+        elif len(self._notes) < _MAX_NOTES:
             self._notes.append(_Note(what, reason, time, time))
         else:
             self._unlisted += 1
 
     def forget_damage(self) -> None:
-        """Forget all damage, before the video is read again from its beginning."""
+        """Discard all damage, before the video is read again from its beginning."""
         self._notes, self._unlisted, self._endings = [], 0, []
         self._lost_times, self._lost_somewhere = [], False
 
     def check_end(self, expected_end: Fraction | None, file_end: Fraction = Fraction(0)) -> None:
-        """Note a file that ended early, once all of its frames were given out.
+        """Record that a file ended too early; called after all of its frames were given out.
 
         Args:
-            expected_end: What the container says; None where it does not.
-            file_end: End of what else was read of the file, where `expected_end` is of the whole file.
+            expected_end: The end that the container states; None if it states none.
+            file_end: End of the other streams, if `expected_end` is that of the whole file.
         """
         if expected_end is None or self.is_empty:
             return
         end = max(self.end_time, file_end)
-        if end + max(_TOLERATED_SECONDS, _TOLERATED_FRAMES * (self._nominal or 0)) < expected_end:
-            self._endings.append(f"it ends at {float(end):.3f} s, its container says {float(expected_end):.3f} s")
+        if end + max(_END_TOLERANCE_SECONDS, _END_TOLERANCE_FRAMES * (self._nominal or 0)) < expected_end:
+            self._endings.append(f"it ends at {float(end):.3f} s, but its container states {float(expected_end):.3f} s")
 
     def _has_lost_between(self, before: Fraction, after: Fraction) -> bool:
         found, self._lost_somewhere = self._lost_somewhere, False

@@ -27,16 +27,19 @@ def frame_at(decoder: VideoDecoder, path: str, seconds: float) -> npt.NDArray[np
 
 
 def picture_at(stream: VideoStream, seconds: float) -> npt.NDArray[np.uint8]:
-    """The same, of an open video.
+    """Decode the frame of an open video whose time is nearest to `seconds`, at its own size.
+
+    Returns:
+        uint8 (H, W, 3) RGB.
 
     Raises:
         VideoError: The video has no frame near that time.
     """
-    wanted = Fraction(seconds)
+    target = Fraction(seconds)
     nearest = None
-    # The float is rounded, so the frame's exact time may be a little less.
-    for frame in stream.frames(start=max(Fraction(0), wanted - Fraction(1, 1000))):
-        if nearest is not None and abs(frame.time - wanted) >= abs(nearest.time - wanted):
+    # The float may be rounded up, so the search starts slightly earlier.
+    for frame in stream.frames(start=max(Fraction(0), target - Fraction(1, 1000))):
+        if nearest is not None and abs(frame.time - target) >= abs(nearest.time - target):
             break
         nearest = frame
     if nearest is None:

@@ -20,8 +20,8 @@ class Identity:
     """The id of a video, and the state of its file when it was computed.
 
     Attributes:
-        video_id: Its content's id.
-        state: What its place said of the content, for `check_state`.
+        video_id: The id of the content.
+        state: State of the file, for `check_state`.
     """
 
     video_id: str
@@ -32,7 +32,7 @@ def content_id(path: str, fetching: Fetching | None = None) -> str:
     """Compute a video's id; see `identify`.
 
     Raises:
-        VideoError: It cannot be read, as `identify` says.
+        VideoError: The video cannot be read; see `identify`.
     """
     return identify(path, fetching or Fetching()).video_id
 
@@ -40,20 +40,20 @@ def content_id(path: str, fetching: Fetching | None = None) -> str:
 def identify(path: str, fetching: Fetching) -> Identity:
     """Compute the id of the video at a path or URI.
 
-    Its id is 16 hex digits of a BLAKE2b of its size and content, whatever its name and place.
+    The id is 16 hex digits of a BLAKE2b hash of the file's size and content; it does not depend on name or location.
 
-    Of a file larger than 3 MiB only the first, the middle and the last MiB are read, so that an id costs the same for
-    hours of video. Two files of the same size that differ elsewhere alone would be taken for one: copies that were
-    damaged in between, say, but not two encodings or two recordings.
+    Only the first, middle and last MiB of a file larger than 3 MiB are read, so that the cost does not depend on the
+    length of the video. Two files of the same size that differ only elsewhere get the same id. This can happen with
+    damaged copies, but not with different encodings or recordings.
 
     Args:
         path: A path or URI.
-        fetching: How remote videos are read.
+        fetching: Settings for reading remote videos.
 
     Raises:
         VideoNotFoundError: There is no readable regular file at `path`.
-        VideoReadError: It is remote, and its place errs or stalls, or it changed meanwhile.
-        UnsupportedVideoError: It is empty, a still image or text.
+        VideoReadError: The server or store fails or stalls, or the file changed while it was read.
+        UnsupportedVideoError: The file is empty, a still image or text.
     """
     with closing(open_media(path, fetching)) as media:
         try:

@@ -20,17 +20,17 @@ S = TypeVar("S", bound=VideoStream)
 class IndexedVideos:
     """Finds and opens videos by the id of their content.
 
-    A file can be overwritten under its name: a camera's recording, a new edit. What it holds is looked at before it is
-    read (`identify`: its size, head, middle and tail), and its state afterwards, so that nothing is shown of another
-    video. What was identified is remembered as long as its place says that it has not changed.
+    A file can be overwritten under its name, for example by a camera or a new edit. So the content is identified before
+    a file is read (`identify`), and the file's state is checked afterwards; frames of another video are never shown.
+    Ids are cached as long as the file's state does not change.
 
     Args:
         decoder: Opens videos.
-        fetching: How remote ones are read.
-        names_of: All names under which a video is known, by its id; those are tried where the first one fails.
+        fetching: Settings for reading remote videos.
+        names_of: Returns all names of a video, given its id; they are tried if the first one fails.
 
     Attributes:
-        problems: Why videos could not be had so far, by their ids.
+        problems: By video id, why a video could not be read.
     """
 
     def __init__(
@@ -46,14 +46,14 @@ class IndexedVideos:
         self._identities: dict[str, Identity] = {}
 
     def place(self, video_id: str, uri: str | None = None) -> str:
-        """Find the first of a video's names at which its content still is.
+        """Find the first of a video's names at which its content still exists.
 
         Args:
             video_id: The video's id.
-            uri: The name that is tried first; None for the latest one that is known.
+            uri: The name to try first; None for the latest known one.
 
         Raises:
-            VideoError: It is not there, or cannot be read.
+            VideoError: The video is not found, or cannot be read.
         """
         known = [] if uri is None else [uri]
         first: VideoError | None = None
@@ -64,35 +64,35 @@ class IndexedVideos:
                 first = first or error
             else:
                 return name
-        problem = first or VideoReadError(video_id, "it is not known where this video is; index it again")
+        problem = first or VideoReadError(video_id, "the location of this video is unknown; index it again")
         self.problems[video_id] = problem
         raise problem
 
     @contextmanager
     def open(self, video_id: str, uri: str | None = None) -> Iterator[VideoStream]:
-        """Open a video whose content is unchanged, and check at the end that it did not change meanwhile.
+        """Open a video whose content is unchanged, and check at the end that it was not changed in the meantime.
 
         Args:
             video_id: The video's id.
-            uri: The name that is tried first.
+            uri: The name to try first.
 
         Raises:
-            VideoError: It is not there, cannot be read, or changed meanwhile.
+            VideoError: The video is not found, cannot be read, or was changed in the meantime.
         """
         with self.opened_by(self._decoder.open, video_id, uri) as stream:
             yield stream
 
     @contextmanager
     def opened_by(self, open_video: Callable[[str], S], video_id: str, uri: str | None = None) -> Iterator[S]:
-        """Open a video as `open` does, by another decoder than the usual one.
+        """Open a video as `open` does, with another decoder.
 
         Args:
-            open_video: Opens the video at a place.
+            open_video: Opens the video at a path or URI.
             video_id: The video's id.
-            uri: The name that is tried first.
+            uri: The name to try first.
 
         Raises:
-            VideoError: It is not there, cannot be read, or changed meanwhile.
+            VideoError: The video is not found, cannot be read, or was changed in the meantime.
         """
         place = self.place(video_id, uri)
         try:
@@ -107,7 +107,7 @@ class IndexedVideos:
     def _check(self, place: str, video_id: str) -> None:
         if self._identity(place).video_id != video_id:
             raise VideoReadError(
-                place, "holds another video by now, not the one that was indexed; put that one back, or index it again"
+                place, "it is no longer the video that was indexed; restore that one, or index the new one"
             )
 
     def _identity(self, place: str) -> Identity:

@@ -14,12 +14,12 @@ F = TypeVar("F", bound=Frame)
 
 
 def shown_within(frames: Iterable[F], start: Fraction | None, end: Fraction | None) -> Iterator[F]:
-    """Choose the frames that are shown in [start, end); each is shown until the next one comes.
+    """Select the frames that are shown in [start, end); each is shown until the next one.
 
     Args:
-        frames: In presentation order; one is held back.
-        start: First moment of interest; None for the beginning.
-        end: Moment at which interest ends; None for the end of the video.
+        frames: Frames in presentation order; one of them is held back.
+        start: Start of the interval; None for the beginning of the video.
+        end: End of the interval; None for the end of the video.
     """
     if start is not None and end is not None and start >= end:
         return
@@ -36,7 +36,7 @@ def shown_within(frames: Iterable[F], start: Fraction | None, end: Fraction | No
             yield on_screen
             on_screen = None
         yield frame
-    # The stream has ended: only its own duration says whether the last frame is still shown at `start`.
+    # After the last frame, only its duration tells whether it is still shown at `start`.
     if on_screen is not None and start is not None:
         duration = on_screen.duration
         if duration is None or on_screen.time == start or on_screen.time + duration > start:

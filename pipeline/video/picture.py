@@ -1,4 +1,4 @@
-"""Orientation of coded pictures, and their conversion to upright RGB."""
+"""Orientation of coded pictures, and conversion of pictures to upright RGB."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ P = TypeVar("P", bound=np.generic)
 
 @dataclass(frozen=True)
 class Orientation:
-    """One of the eight ways to hold a picture: axes swapped first, then columns or rows reversed.
+    """One of the eight orientations of a picture: the axes are swapped first, then columns or rows are reversed.
 
     Attributes:
         is_transposed: Whether rows become columns.
-        is_mirrored: Whether columns are reversed then.
-        is_flipped: Whether rows are reversed then.
+        is_mirrored: Whether columns are then reversed.
+        is_flipped: Whether rows are then reversed.
     """
 
     is_transposed: bool = False
@@ -36,7 +36,7 @@ class Orientation:
     def from_display_matrix(cls, matrix: bytes) -> Orientation:
         """Read a display matrix (ISO/IEC 14496-12, 6.2.2: 9 native int32, rows of a, b, u; c, d, v; x, y, w).
 
-        A picture's point (p, q) is shown at (a p + c q, b p + d q); angles between right ones count as the nearest.
+        The point (p, q) of a picture is shown at (a p + c q, b p + d q); other angles count as the nearest right angle.
         """
         a, b, _, c, d = struct.unpack("=5i", matrix[:20])
         if abs(b) + abs(c) > abs(a) + abs(d):
@@ -45,18 +45,18 @@ class Orientation:
 
     @property
     def rotation_degrees(self) -> int:
-        """Clockwise turn, 0, 90, 180 or 270; where the picture is mirrored too, it is mirrored left to right first."""
+        """Clockwise rotation, 0, 90, 180 or 270; applied after a horizontal mirroring, if there is one."""
         if self.is_transposed:
             return 90 if self.is_mirrored else 270
         return 180 if self.is_flipped else 0
 
     @property
     def is_rotation(self) -> bool:
-        """Whether a turn alone makes the picture upright, without a mirror."""
+        """Whether a rotation without mirroring makes the picture upright."""
         return (self.is_mirrored == self.is_flipped) != self.is_transposed
 
     def upright_size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height once upright; its own inverse."""
+        """Return width and height of the upright picture; the function is its own inverse."""
         return (height, width) if self.is_transposed else (width, height)
 
     def upright(self, picture: npt.NDArray[P]) -> npt.NDArray[P]:
@@ -83,15 +83,16 @@ UPRIGHT = Orientation()
 """A picture that is upright as it is."""
 
 
-_MOST_SIZES = 8
+_MAX_REFORMATTERS = 8
 _THUMBNAIL_SIZE = 64, 36
 
 
 class Scaler:
     """Converts decoded pictures to RGB: bicubic, chroma at full resolution, upright.
 
-    Colours follow the picture's own matrix and range; where it does not say, BT.601 and limited range are meant, as in
-    FFmpeg and OpenCV. There is no tone mapping of HDR, no deinterlacing, and pixels that are not square stay as coded.
+    Colours follow the picture's own matrix and range; if it states none, BT.601 and limited range are used, as in
+    FFmpeg and OpenCV. HDR is not tone-mapped, interlaced pictures are not deinterlaced, and non-square pixels stay as
+    coded.
 
     Args:
         orientation: How pictures are turned upright.
@@ -102,12 +103,12 @@ class Scaler:
         self._reformatters: dict[tuple[int, int], VideoReformatter] = {}
 
     def rgb(self, picture: av.VideoFrame, width: int | None, height: int | None) -> npt.NDArray[np.uint8]:
-        """Convert and scale in one step, straight to the wanted size, and then turn.
+        """Convert and scale a picture in one step, then turn it upright.
 
         Args:
-            picture: As decoded.
-            width: Pixels across, upright; None for the picture's own.
-            height: Pixels down, upright; None for the picture's own.
+            picture: The decoded picture.
+            width: Width of the upright result in pixels; None for the picture's own.
+            height: Height of the upright result in pixels; None for the picture's own.
 
         Returns:
             uint8 (height, width, 3) RGB, read-only.
@@ -120,7 +121,7 @@ class Scaler:
         own = self.orientation.upright_size(picture.width, picture.height)
         upright = own[0] if width is None else width, own[1] if height is None else height
         if min(upright) < 1:
-            raise ValueError(f"a picture's size is positive, got {upright[0]} x {upright[1]}")
+            raise ValueError(f"a picture's size must be positive, got {upright[0]} x {upright[1]}")
         scaled = self._reformatter(upright).reformat(
             picture,
             *self.orientation.upright_size(*upright),
@@ -132,7 +133,7 @@ class Scaler:
         return self.orientation.upright(np.asarray(scaled.to_ndarray(), np.uint8))
 
     def thumbnail(self, picture: av.VideoFrame) -> npt.NDArray[np.uint8]:
-        """Scale the picture as coded to a thumbnail: uint8 (3, 36, 64) YCbCr, full range or limited as it comes."""
+        """Scale a coded picture to a thumbnail: uint8 (3, 36, 64) YCbCr, in the picture's own range."""
         from av.video.reformatter import Interpolation
 
         scaled = self._reformatter(_THUMBNAIL_SIZE).reformat(
@@ -141,11 +142,11 @@ class Scaler:
         return np.asarray(scaled.to_ndarray(), np.uint8)
 
     def _reformatter(self, size: tuple[int, int]) -> VideoReformatter:
-        """FFmpeg prepares its filters anew when a reformatter meets another size, so each size has one."""
+        """Return the reformatter of a size; FFmpeg would otherwise set up its filters again at each change of size."""
         from av.video.reformatter import VideoReformatter
 
         if size not in self._reformatters:
-            if len(self._reformatters) == _MOST_SIZES:
+            if len(self._reformatters) == _MAX_REFORMATTERS:
                 self._reformatters.clear()
             self._reformatters[size] = VideoReformatter()
         return self._reformatters[size]

@@ -47,9 +47,9 @@ _TILE_WIDTH, _TILE_LENGTH = 322, 323
 
 
 def format_of(head: bytes) -> str | None:
-    """Name Pillow's format of a picture file, if it is one of those that are taken.
+    """Return Pillow's name of a picture file's format; None if the format is not accepted.
 
-    Pillow reads many more; some of those start other programs, and most are rarely tested.
+    Pillow reads many more formats, but some of them start other programs, and most are rarely tested.
 
     Args:
         head: The first `HEAD_BYTES` bytes of the file, or all of a shorter one.
@@ -61,72 +61,72 @@ def format_of(head: bytes) -> str | None:
 
 
 def check_bytes(uri: str, file: BinaryIO) -> None:
-    """Refuse a picture file that is too large to be read whole, as Pillow reads some formats.
+    """Reject a picture file that is too large to be read into memory, which Pillow does for some formats.
 
     Raises:
-        UnsupportedVideoError: It is.
+        UnsupportedVideoError: The file is too large.
     """
     size = file.seek(0, 2)
     file.seek(0)
     if size > MOST_PICTURE_BYTES:
-        most = MOST_PICTURE_BYTES // 2**20
-        raise UnsupportedVideoError(uri, f"the picture file has {size // 2**20} MiB, and at most {most} are read")
+        limit = MOST_PICTURE_BYTES // 2**20
+        raise UnsupportedVideoError(uri, f"the picture file has {size // 2**20} MiB; at most {limit} MiB are accepted")
 
 
 def check_pixels(uri: str, width: int, height: int, name: str) -> None:
-    """Refuse a picture with more pixels than any video may have, or than its decoder can hold in about 1 GiB.
+    """Reject a picture with more pixels than the limit for videos, or than its decoder can process with about 1 GiB.
 
     Args:
-        uri: Where it is.
-        width: Pixels across.
-        height: Pixels down.
-        name: Of the format.
+        uri: Location of the picture.
+        width: Width in pixels.
+        height: Height in pixels.
+        name: Name of the format.
 
     Raises:
-        UnsupportedVideoError: It has.
+        UnsupportedVideoError: The picture has too many pixels.
     """
-    most = MOST_WEBP_PIXELS if name == "WEBP" else MOST_PIXELS
-    if width * height > most:
+    limit = MOST_WEBP_PIXELS if name == "WEBP" else MOST_PIXELS
+    if width * height > limit:
         raise UnsupportedVideoError(
             uri,
-            f"the picture is too large ({width} x {height} pixels; at most {most // 10**6} megapixels are"
+            f"the picture is too large ({width} x {height} pixels; at most {limit // 10**6} megapixels are"
             " decoded); make it smaller",
         )
 
 
 def check_work(uri: str, image: Image.Image, file: BinaryIO) -> None:
-    """Refuse a file that makes its decoder do, or allocate, far more than the picture needs.
+    """Reject a file whose decoding would take far more time or memory than the picture needs.
 
     Args:
-        uri: Where it is.
-        image: The picture, opened and not loaded yet.
-        file: The file, left where it was.
+        uri: Location of the picture.
+        image: The picture, opened but not loaded.
+        file: The file; its position is restored.
 
     Raises:
-        UnsupportedVideoError: It does.
+        UnsupportedVideoError: Decoding would take too much.
     """
     pixels = image.width * image.height
     if image.format == "TIFF":
         tags = image.tag_v2  # type: ignore[attr-defined]
         tile_pixels = int(tags.get(_TILE_WIDTH, 0)) * int(tags.get(_TILE_LENGTH, 0))
         if tile_pixels > max(2 * pixels, MOST_TILE_PIXELS):
-            raise UnsupportedVideoError(uri, "the picture is stored in tiles far larger than itself; write it anew")
+            raise UnsupportedVideoError(uri, "the picture is stored in tiles far larger than itself; save it again")
     if image.format in ("JPEG", "MPO"):
-        place = file.tell()
+        position = file.tell()
         file.seek(0)
         scans = _scans(file.read())
-        file.seek(place)
+        file.seek(position)
         if scans * pixels > MOST_SCANNED_PIXELS:
-            raise UnsupportedVideoError(uri, f"the picture is stored in {scans} scans; write it anew")
+            raise UnsupportedVideoError(uri, f"the picture is stored in {scans} scans; save it again")
 
 
 def _scans(data: bytes) -> int:
     """Count the scans of the first picture of a JPEG file."""
-    scans, place = 0, 2
-    while (marker := _MARKER.search(data, place)) is not None:
+    scans, position = 0, 2
+    while (marker := _MARKER.search(data, position)) is not None:
         kind = data[marker.end() - 1]
         if kind == _END_OF_PICTURE:
             break
         scans += kind == _START_OF_SCAN
-        place = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
+        position = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
     return scans

@@ -1,4 +1,4 @@
-"""The playback clock of a video: its time 0, and the end of the stream that the container states."""
+"""The playback clock of a video: its zero, and the end of the stream that the container states."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 __all__ = ["duration_seconds", "expected_end", "start_time"]
 
 _CLOCK_TAG = re.compile(r"(\d+):(\d{2}):(\d{2}(?:\.\d+)?)")
-# In these, a duration is the time at which the file ends, whenever it begins; FLV has either, and a duration that is no
-# later than the beginning is a length.
+# In these containers, the duration is the time of the file's end, even if the file does not start at 0. FLV has both
+# kinds; a duration that is not later than the start is a length.
 _COUNTED_FROM_ZERO = frozenset({"asf", "flv", "nut", "wtv"})
 
 
 def start_time(
     container: InputContainer, picture: av.VideoFrame | None, video: VideoStream, order: StoredOrder | None
 ) -> Fraction:
-    """Find the raw time in seconds at which the playback clock begins.
+    """Find the raw time in seconds at which the playback clock starts.
 
     Args:
         container: The file.
-        picture: The first one that can be decoded.
-        video: The stream that is meant.
-        order: What replaces its presentation times.
+        picture: The first picture that can be decoded; None if there is none.
+        video: The video stream.
+        order: The replacement of the stream's presentation times; None if they are usable.
     """
     starts = []
     for stream in (*container.streams.video, *container.streams.audio):
@@ -51,16 +51,16 @@ def start_time(
 def expected_end(
     media: Media, container: InputContainer, stream: VideoStream, zero: Fraction
 ) -> tuple[Fraction | None, bool]:
-    """Find the end of a stream on the playback clock, and whether it is of the whole file rather than of the stream.
+    """Find the end of a stream on the playback clock, and whether it is the end of the whole file.
 
     Args:
         media: The file.
-        container: The same, opened by FFmpeg.
+        container: The file, opened by FFmpeg.
         stream: The video stream.
         zero: Raw time of the playback clock's zero.
 
     Returns:
-        None for the end where the container does not say.
+        The end, None if the container does not state it; and whether it applies to the whole file.
     """
     time_base = Fraction(stream.time_base or 0)
     end: Fraction | None = None
@@ -76,7 +76,7 @@ def expected_end(
 
 
 def _tagged_end(stream: VideoStream) -> Fraction | None:
-    """End in raw seconds, from a tag of Matroska's, which counts from time 0 whenever the stream begins."""
+    """Read the end in raw seconds from Matroska's tag, which counts from time 0, not from the stream's start."""
     tag = _CLOCK_TAG.match(stream.metadata.get("DURATION", ""))
     if tag is None:
         return None
@@ -85,7 +85,7 @@ def _tagged_end(stream: VideoStream) -> Fraction | None:
 
 
 def _whole_end(container: InputContainer, zero: Fraction) -> tuple[Fraction | None, bool]:
-    """End of a whole file on the playback clock."""
+    """Find the end of the whole file on the playback clock."""
     whole = Fraction(container.duration or 0, 1_000_000)
     if whole <= 0:
         return None, False
@@ -96,13 +96,13 @@ def _whole_end(container: InputContainer, zero: Fraction) -> tuple[Fraction | No
 def duration_seconds(
     stream: VideoStream, end: Fraction | None, zero: Fraction, order: StoredOrder | None
 ) -> float | None:
-    """Find the length of a stream in seconds; None where the container does not say.
+    """Find the length of a stream in seconds; None if the container does not state it.
 
     Args:
         stream: The video stream.
-        end: Its end on the playback clock.
-        zero: Raw time of that clock's zero.
-        order: What replaces its presentation times.
+        end: End of the stream on the playback clock.
+        zero: Raw time of the playback clock's zero.
+        order: The replacement of the stream's presentation times; None if they are usable.
     """
     if end is None:
         return None

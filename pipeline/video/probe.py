@@ -1,8 +1,8 @@
 """Opens FFmpeg's containers safely, and probes the best video stream and its clock.
 
-The playback clock begins at the earliest start of the audio and video streams, which a player shows as 0:00. A negative
-start of an audio stream counts as 0: such samples only prime its decoder and are never heard. Frames that an edit list
-leaves out are not shown, so they are not given out, and do not count.
+The playback clock starts at the earliest start of all audio and video streams, which a player shows as 0:00. A negative
+start of an audio stream counts as 0, because such samples only prime the decoder and are not played. Frames that an
+edit list leaves out are not shown, so they are not given out and do not count.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Probe", "open_stream", "probe", "reason_of"]
 
-# What is read through us needs no protocol of FFmpeg's, so that nothing in it can open anything else.
+# Files that FFmpeg reads through a Python object need none of its protocols, so their content cannot open other files.
 _NO_PROTOCOL = "none"
 _DECODER_OPTIONS = {"max_pixels": str(MOST_PIXELS)}
 _PROBED_PACKETS = 300
@@ -45,15 +45,15 @@ class Probe:
     """Properties of a video that are known before it is decoded.
 
     Attributes:
-        media: The vetted file, open for as long as it is read.
-        info: For callers.
-        stream_index: The best video stream's place among all streams.
-        stream_start_ticks: The stream's own start, in ticks of its time base.
-        orientation: How its pictures are turned upright.
-        expected_end: End of the stream on the playback clock, where the container says.
-        has_other_ends: Whether `expected_end` is of the whole file, of which another stream may be the longest.
-        order: What replaces the presentation times, where the container stores none that can be used.
-        may_restart: Whether the container is of a kind in which the clock may restart or leap.
+        media: The checked file, open as long as it is read.
+        info: The public properties.
+        stream_index: Index of the best video stream among all streams.
+        stream_start_ticks: Start of the stream in ticks of its time base.
+        orientation: Orientation of the pictures.
+        expected_end: End of the stream on the playback clock; None if the container does not state it.
+        has_other_ends: Whether `expected_end` is that of the whole file, in which another stream may be longer.
+        order: Replacement of the presentation times; None if the container stores usable ones.
+        may_restart: Whether the clock may restart or jump in this kind of container.
         marks_keyframes: Whether the decoder marks the first picture as a keyframe.
     """
 
@@ -80,17 +80,17 @@ class Probe:
 
     @property
     def frame_duration(self) -> Fraction | None:
-        """Seconds that a frame is shown on average, where the container says."""
+        """Average duration of a frame in seconds; None if the container does not state the rate."""
         return 1 / self.info.average_rate if self.info.average_rate else None
 
 
 def probe(media: Media) -> Probe:
-    """Probe a vetted file's best video stream, before a backend's library opens the file.
+    """Probe the best video stream of a checked file, before a backend's library opens the file.
 
     Raises:
-        VideoNotFoundError: The file has gone.
-        VideoReadError: Its place errs or stalls.
-        UnsupportedVideoError: It is not a video, has no video stream, or none with a known codec.
+        VideoNotFoundError: The file no longer exists.
+        VideoReadError: The server or store fails or stalls.
+        UnsupportedVideoError: The file is not a video, or has no video stream with a known codec.
     """
     uri = media.uri
     with _opened(media) as container:
@@ -108,7 +108,7 @@ def probe(media: Media) -> Probe:
         if picture is not None:
             width, height = picture.width, picture.height
         if width < 1 or height < 1:
-            problem = f"its {stream.codec_context.name} stream has no size, or one beyond 16384 x 8192; it is damaged"
+            problem = f"its {stream.codec_context.name} stream has no size, or one above 16384 x 8192; it is damaged"
             raise UnsupportedVideoError(uri, problem)
         width, height = orientation.upright_size(width, height)
         info = VideoInfo(
@@ -139,15 +139,15 @@ def probe(media: Media) -> Probe:
 
 @contextmanager
 def open_stream(probed: Probe, *, reads_all: bool) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a vetted file again, for decoding from its beginning; streams that are not needed are not read.
+    """Open a checked file again, to decode it from its beginning.
 
     Args:
-        probed: What `probe` said of it.
-        reads_all: Whether the other streams' packets are wanted, too.
+        probed: The result of `probe` for the file.
+        reads_all: Whether to read the packets of the other streams, too.
 
     Raises:
-        VideoNotFoundError: The file has gone.
-        UnsupportedVideoError: It has changed and is no longer what it was.
+        VideoNotFoundError: The file no longer exists.
+        UnsupportedVideoError: The file has changed.
     """
     from av.stream import Discard
 
@@ -155,7 +155,7 @@ def open_stream(probed: Probe, *, reads_all: bool) -> Iterator[tuple[InputContai
     with _opened(probed.media) as container:
         streams = [stream for stream in container.streams.video if stream.index == probed.stream_index]
         if not streams:
-            raise UnsupportedVideoError(uri, "the file has changed while it was read")
+            raise UnsupportedVideoError(uri, "the file changed while it was read")
         if not reads_all:
             for other in container.streams:
                 if other.index != probed.stream_index:
@@ -165,7 +165,7 @@ def open_stream(probed: Probe, *, reads_all: bool) -> Iterator[tuple[InputContai
 
 
 def reason_of(error: Exception) -> str:
-    """FFmpeg's own words for an error, without numbers and paths."""
+    """Return FFmpeg's description of an error, without numbers and paths."""
     return getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
 
 
@@ -179,7 +179,7 @@ def _opened(media: Media) -> Iterator[InputContainer]:
         is_long = any(stream.frames > _MANY_FRAMES for stream in container.streams)
         try:
             if is_long:
-                # FFmpeg makes several copies of an MP4 file's index: that of ten hours leaves holes of 55 MiB.
+                # FFmpeg makes several copies of an MP4 file's index: for ten hours, they leave 55 MiB of unused memory.
                 give_back()
             yield container
         finally:
@@ -206,14 +206,14 @@ def _container(media: Media, target: str | BinaryIO) -> InputContainer:
 
 
 def _without_padding(media: Media) -> BinaryIO | None:
-    """The file up to its padding; None where it has none."""
+    """Return the file up to its padding; None if it has no padding."""
     with media.open() as file:
         size_bytes = content_end(file)
     return None if size_bytes is None else io.BufferedReader(ShortenedFile(media.open(), size_bytes))
 
 
 def _best_stream(container: InputContainer, uri: str) -> VideoStream:
-    """FFmpeg's choice among the streams that are no cover pictures."""
+    """Return FFmpeg's choice among the video streams, without cover pictures."""
     from av.stream import Disposition
 
     pictures = Disposition.attached_pic | Disposition.timed_thumbnails
@@ -232,7 +232,7 @@ def _best_stream(container: InputContainer, uri: str) -> VideoStream:
 
 
 def _has_decoder(stream: VideoStream) -> bool:
-    # PyAV leaves the context out where FFmpeg has no decoder; its annotations do not say so.
+    # PyAV's context is None if FFmpeg has no decoder, contrary to its annotations.
     context: object = stream.codec_context
     return context is not None
 
@@ -244,7 +244,7 @@ def _time_base(stream: VideoStream, uri: str) -> Fraction:
 
 
 def _unencrypted(packets: Iterable[Packet[VideoStream]], uri: str) -> Iterator[Packet[VideoStream]]:
-    """Pass packets on that can be decoded without a key."""
+    """Yield the packets; an encrypted one raises an error."""
     for packet in packets:
         if packet.has_sidedata("encryption_info"):
             raise UnsupportedVideoError(uri, ENCRYPTED)
@@ -252,7 +252,7 @@ def _unencrypted(packets: Iterable[Packet[VideoStream]], uri: str) -> Iterator[P
 
 
 def _first_picture(packets: Iterable[Packet[VideoStream]], stream: VideoStream) -> av.VideoFrame | None:
-    """The first picture that can be decoded, within reason: it alone says how it is turned."""
+    """Decode the first picture, which has the orientation, within a limited number of packets."""
     import av
 
     stream.codec_context.options = dict(_DECODER_OPTIONS)
@@ -267,14 +267,14 @@ def _first_picture(packets: Iterable[Packet[VideoStream]], stream: VideoStream) 
             if count >= _PROBED_PACKETS:
                 break
     except av.FFmpegError:
-        pass  # frames() meets the same error, and reports it
+        pass  # frames() will get the same error and report it
     return None
 
 
 def _orientation(picture: av.VideoFrame | None) -> Orientation:
     from av.sidedata.sidedata import Type
 
-    # PyAV's annotations know of motion vectors alone.
+    # PyAV's annotations include only motion vectors.
     side_data: Any = {} if picture is None else picture.side_data
     matrix = side_data.get(Type.DISPLAYMATRIX)
     return UPRIGHT if matrix is None else Orientation.from_display_matrix(bytes(matrix))

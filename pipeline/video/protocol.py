@@ -13,7 +13,7 @@ __all__ = ["VideoDecoder", "VideoStream"]
 
 
 class VideoStream(Protocol):
-    """One open video. A context manager; closing it twice is harmless."""
+    """An open video. It is a context manager, and closing it twice is harmless."""
 
     @property
     def info(self) -> VideoInfo:
@@ -21,14 +21,14 @@ class VideoStream(Protocol):
 
     @property
     def damage(self) -> tuple[str, ...]:
-        """What could not be decoded so far, a sentence each, with its time; complete once `frames` is exhausted.
+        """Descriptions of damage found so far, with times; complete when `frames` is exhausted.
 
-        A file that ends before its container said it would is damaged, too.
+        A file that ends before the end that its container states is damaged, too.
         """
 
     @property
     def covered_seconds(self) -> float:
-        """Length of what `frames` has decoded so far, gaps left out."""
+        """Total duration of what `frames` has decoded so far, without gaps."""
 
     @property
     def end_time(self) -> Fraction:
@@ -36,7 +36,7 @@ class VideoStream(Protocol):
 
     @property
     def frames_decoded(self) -> int:
-        """Pictures that `frames` has decoded so far, whether it gave them out or not."""
+        """Number of pictures that `frames` has decoded so far, including those that it did not give out."""
 
     def frames(
         self,
@@ -48,32 +48,32 @@ class VideoStream(Protocol):
     ) -> Iterator[Frame]:
         """Iterate over the frames shown in [start, end), in presentation order, in bounded memory.
 
-        Times increase strictly, pictures are upright, and what `skip` allows may be missing. Damage inside the stream
-        is passed over and noted in `damage`.
+        Times increase strictly, and pictures are upright. Frames that `skip` allows to leave out may be missing. Damage
+        inside the stream is skipped and recorded in `damage`.
 
         Args:
-            start: First moment of interest; None for the beginning.
-            end: Moment at which interest ends; None for the end of the video.
-            skip: What may be left out.
-            grid: The points at which frames are wanted, where the whole stream is read: all frames but those on screen
-                at them (those nearest to them, within its tolerance), the first one and the last two may be left out.
-                A backend that cannot leave any out gives all.
+            start: Start of the interval; None for the beginning of the video.
+            end: End of the interval; None for the end of the video.
+            skip: Which frames may be left out.
+            grid: Points at which frames are needed, if the whole stream is read. All other frames may be left out,
+                except the first one and the last two. Needed is the frame on screen at each point, or with a tolerance,
+                the nearest one within it. A backend that cannot leave frames out returns all of them.
 
         Raises:
-            VideoDecodeError: Not one frame could be decoded though the whole stream was wanted.
-            VideoReadError: The place of a remote video errs or stalls, or the content changed before the whole stream
-                was read; then what was given out so far may be of two contents.
+            VideoDecodeError: No frame could be decoded, although the whole stream was requested.
+            VideoReadError: The server or store fails or stalls; or the content changed before the whole stream was
+                read, and the frames given out may come from both versions.
         """
 
     def packets(self) -> Packets | None:
-        """List all packets, without decoding any; None where the backend or the file cannot say."""
+        """List all packets, without decoding any; None if the backend or the file does not support it."""
 
     def frames_within(self, spans: Sequence[Span], *, skip: Skip = Skip.NOTHING) -> Iterator[Frame]:
-        """Iterate over the frames whose time lies in one of some spans; only what these need is decoded.
+        """Iterate over the frames whose time is within one of the spans; only the packets that they need are decoded.
 
         Args:
-            spans: In their order, none touching another.
-            skip: What may be left out of them.
+            spans: Time spans in order; they must not touch each other.
+            skip: Which frames may be left out.
 
         Raises:
             ValueError: `packets` is None.
@@ -95,10 +95,11 @@ class VideoDecoder(Protocol):
         """The backend's name in the configuration."""
 
     def open(self, path: str) -> VideoStream:
-        """Open a regular local file, or one at a URI that fsspec knows.
+        """Open a regular local file, or a remote one at a URI that fsspec supports.
 
         Raises:
             VideoNotFoundError: There is no readable regular file at `path`.
-            VideoReadError: It is remote, and its place errs or stalls.
-            UnsupportedVideoError: It is not a video, has no video stream, or this backend cannot decode it rightly.
+            VideoReadError: The server or store fails or stalls.
+            UnsupportedVideoError: The file is not a video, has no video stream, or this backend cannot decode it
+                correctly.
         """

@@ -19,16 +19,16 @@ class Decoding(Settings):
     fingerprint_name: ClassVar[str] = "Decoding"
 
     backend: Literal["pyav", "decord", "opencv"] = "pyav"
-    """The library that decodes. All three give the same frames at the same times; PyAV opens the most files, gets the
-    most out of damaged ones, and alone skips what is not needed."""
+    """The decoding library. All three give the same frames at the same times. PyAV opens the most files, recovers the
+    most from damaged ones, and is the only one that skips frames that are not needed."""
 
     threads: int = Field(default=1, ge=1, le=64)
-    """Threads of a video's decoder. A batch decodes as many videos at once as there are processors, so more only help
-    where videos are few."""
+    """Threads of each video's decoder. A batch decodes as many videos at a time as there are processors, so more
+    threads help only with few videos."""
 
 
 def make_decoder(settings: Decoding, fetching: Fetching | None = None) -> VideoDecoder:
-    """The decoder that settings ask for; its library is loaded when it first opens a video."""
+    """Make the decoder that the settings select; its library is imported when it opens the first video."""
     fetching = fetching or Fetching()
     if settings.backend == "decord":
         from pipeline.video.sequential.decord import DecordDecoder

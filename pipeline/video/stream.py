@@ -18,13 +18,13 @@ __all__ = ["ProbedStream"]
 
 
 class ProbedStream(ABC):
-    """What the `VideoStream`s of all backends share; a backend decodes in `_shown` and lists its own packets.
+    """The common part of all backends' `VideoStream`s; a backend decodes in `_shown` and lists its own packets.
 
     `damage`, `covered_seconds`, `end_time` and `frames_decoded` refer to the latest call of `frames` or
     `frames_within`.
 
     Args:
-        probed: The vetted file.
+        probed: The checked file.
         scaler: Scales the decoded pictures and turns them upright.
     """
 
@@ -39,7 +39,7 @@ class ProbedStream(ABC):
 
     @abstractmethod
     def _shown(self, start: Fraction | None, end: Fraction | None, skip: Skip, grid: Grid | None) -> Generator[Frame]:
-        """Decode the frames of `frames`; it begins a new `Coverage` when its first frame is asked for."""
+        """Decode the frames for `frames`; set a new `Coverage` when the first frame is requested."""
 
     @property
     def info(self) -> VideoInfo:
@@ -48,7 +48,7 @@ class ProbedStream(ABC):
 
     @property
     def damage(self) -> tuple[str, ...]:
-        """What could not be decoded so far, a sentence each, with its time."""
+        """Descriptions of damage found so far, with times."""
         return self._coverage.damage
 
     @property
@@ -74,13 +74,14 @@ class ProbedStream(ABC):
         skip: Skip = Skip.NOTHING,
         grid: Grid | None = None,
     ) -> Iterator[Frame]:
-        """Iterate over the frames shown in [start, end): the first is the one that is on screen at `start`.
+        """Iterate over the frames shown in [start, end), beginning with the one that is on screen at `start`.
 
-        A backend that cannot leave frames undecoded ignores `skip` and `grid`, and decodes what comes before `start`.
+        A backend that always decodes all frames ignores `skip` and `grid`, and also decodes the frames before `start`.
 
         Raises:
-            VideoDecodeError: Not one frame could be decoded though the whole stream was wanted.
-            VideoReadError: Its place errs or stalls, or the content changed before the whole stream was read.
+            VideoDecodeError: No frame could be decoded, although the whole stream was requested.
+            VideoReadError: The server or store fails or stalls, or the content changed before the whole stream was
+                read.
             UnsupportedVideoError: The backend's times cannot be trusted on this file.
             ValueError: The stream is closed.
         """
@@ -113,7 +114,7 @@ class ProbedStream(ABC):
     def _counted(
         self, decoded: Iterable[Frame], coverage: Coverage, start: Fraction | None, end: Fraction | None
     ) -> Generator[Frame]:
-        """Give out the decoded frames shown in [start, end); after the whole stream, check that it was whole."""
+        """Yield and count the decoded frames shown in [start, end); after the whole stream, check its completeness."""
         for frame in shown_within(decoded, start, end):
             coverage.give(frame.time, frame.duration)
             yield frame
@@ -121,6 +122,6 @@ class ProbedStream(ABC):
             return
         self._probe.media.check_unchanged()
         if coverage.is_empty:
-            why = "; ".join(coverage.damage) or self._unexplained
-            problem = f"not one frame of its {self.info.codec} stream can be decoded: {why}"
+            reason = "; ".join(coverage.damage) or self._unexplained
+            problem = f"no frame of its {self.info.codec} stream can be decoded: {reason}"
             raise VideoDecodeError(self.info.uri, problem)

@@ -47,8 +47,8 @@ def test_no_clip_and_no_picture_of_another_video(cam, make_video, ask, tmp_path)
     assert result.objects()
     assert list((tmp_path / "clips").iterdir()) == []
     assert "no clip of moment 1" in result.err
-    assert f"{cam}: holds another video by now" in result.err.replace("'", "")
-    assert "index it again" in result.err
+    assert f"{cam}: it is no longer the video that was indexed" in result.err.replace("'", "")
+    assert "index the new one" in result.err
     assert np.asarray(Image.open(tmp_path / "sheet.png").crop((44, 130, 460, 340))).max(axis=2).mean() < 80
 
 

@@ -194,4 +194,4 @@ def test_doctor_names_the_way_out_where_weights_are_missing(momentseek, config):
     result = momentseek("doctor", "-c", config, "--set", "encoder.checkpoint=/none.safetensors")
     assert result.code == 1
     assert "broken  model" in result.out
-    assert "Ways out" in result.out
+    assert "Remedies" in result.out

@@ -56,7 +56,7 @@ def test_a_disk_that_fills_up_ends_the_batch_and_its_run(momentseek, config, mak
         assert next(reports).status == "done"
         filler = fill(small_disk)
         ended = []
-        with pytest.raises(StoreFullError, match="there is no space left for it; free some"):
+        with pytest.raises(StoreFullError, match="there is no space left on the device; free some"):
             ended.extend(reports)
         assert ended == []
         [run] = library.runs()

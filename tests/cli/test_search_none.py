@@ -96,7 +96,7 @@ def test_in_python(films_library: Path) -> None:
     ("arguments", "problem"),
     [
         (("--sheet", "x.png"), "nothing for --sheet and --clips to show"),
-        (("--then", "a crane"), "`none` lists stretches without a moment, and has no then"),
+        (("--then", "a crane"), "`none` cannot be combined with then"),
         (("--refine",), "has no refine"),
     ],
 )

@@ -151,9 +151,9 @@ def test_metadata_is_shown_where_nothing_is_changed(momentseek, same_four):
         (("a.mp4", "--set", "a]=1"), "metadata cannot be set: metadata 'a]'"),
         (("a.mp4", "--unset", "camra"), "no video of this library has metadata 'camra'; did you mean 'camera'?"),
         (("a.mp4", "--set", "camera=x", "--unset", "camera"), "cannot be set and removed at once"),
-        (("a.mp4", "--set", "recorded_at=21.11.2026 14:30"), "is no date and time after ISO 8601; write it as 2026-"),
+        (("a.mp4", "--set", "recorded_at=21.11.2026 14:30"), "is not an ISO 8601 date and time; write it as 2026-"),
         (("a.mp4", "--set", "index.backend=memory"), "this is a setting, but here --set changes metadata"),
-        (("nowhere.mp4", "--set", "camera=x"), "no video 'nowhere.mp4' in this library; it holds 4 videos"),
+        (("nowhere.mp4", "--set", "camera=x"), "no video 'nowhere.mp4' in this library; it has 4 videos"),
         (("n*.mp4", "--set", "camera=x"), "no video of this library matches 'n*.mp4'"),
     ],
 )

@@ -84,7 +84,7 @@ class BucketContract:
 
     def test_a_folder_that_is_opened_says_so(self, store: Any) -> None:
         [folder] = self.films("day")
-        with pytest.raises(VideoNotFoundError, match="a folder in which"):
+        with pytest.raises(VideoNotFoundError, match="a folder, in which"):
             content_id(folder, QUICK)
 
     def test_manifests_and_lists_name_what_lies_beside_them(self, store: Any) -> None:

@@ -255,7 +255,7 @@ class DecoderContract:
             assert 80 < len(found) < 170
             assert dict(found).items() <= truth.items()
             assert stream.covered_seconds < 7
-            assert "container says 10.000 s" in "; ".join(stream.damage)
+            assert "container states 10.000 s" in "; ".join(stream.damage)
 
     def test_a_closed_stream_gives_no_frames(self, decoder: VideoDecoder, video: MakeVideo) -> None:
         stream = decoder.open(str(video("plain.mp4")))

@@ -76,7 +76,7 @@ def test_an_image_tower_that_timm_does_not_know_is_refused_when_the_model_is_ope
         '{"embed_dim": 8, "vision_cfg": {"timm_model_name": "regnetx_9", "image_size": 32}, "text_cfg": {}}'
     )
     settings = Encoding(model="own", architecture=str(file), checkpoint=str(file))
-    with pytest.raises(ConfigError, match="timm_model_name: 'regnetx_9' is no name in timm's own registry"):
+    with pytest.raises(ConfigError, match="timm_model_name: 'regnetx_9' is not in timm's own registry"):
         OpenClipEncoder(settings).open()
 
 

@@ -105,7 +105,7 @@ def test_fp16_on_a_processor_is_refused(models: Models) -> None:
 
 
 def test_an_unknown_device_is_refused(models: Models) -> None:
-    with pytest.raises(ConfigError, match=r"encoder\.device: 'gpu' cannot be used here"):
+    with pytest.raises(ConfigError, match=r"encoder\.device: 'gpu' cannot be used on this machine"):
         OpenClipEncoder(models("square", device="gpu")).open()
 
 
@@ -145,7 +145,9 @@ def test_the_longest_text_that_fits_is_taken(models: Models) -> None:
 
 def test_a_longer_text_is_refused(models: Models) -> None:
     model = OpenClipEncoder(models("square")).open()
-    with pytest.raises(TextTooLongError, match=r"17 tokens and the context of tiny-square 16; .*encoder\.long_text"):
+    with pytest.raises(
+        TextTooLongError, match=r"17 tokens, but the context of tiny-square has only 16; .*encoder\.long_text"
+    ):
         model.encode_texts(["short", _words(15)])
 
 
@@ -172,7 +174,7 @@ def test_a_broken_embedding_is_refused_by_name(models: Models) -> None:
         return features if len(features) == 2 else features * float("nan")
 
     model._network.encode_image = spoil_the_last_batch
-    with pytest.raises(EncoderError, match="image 2: the model's embedding has the length nan"):
+    with pytest.raises(EncoderError, match="image 2: the model's embedding has length nan"):
         model.encode_images(_random_images(3, 64, 64))
 
 
@@ -186,7 +188,7 @@ def test_a_zero_text_embedding_is_refused_by_name(models: Models) -> None:
         return features
 
     model._network.encode_text = spoil_the_third_prompt
-    with pytest.raises(EncoderError, match=r"text 'a dog': the model's embedding has the length 0\.0"):
+    with pytest.raises(EncoderError, match=r"text 'a dog': the model's embedding has length 0\.0"):
         model.encode_texts(["a cat", "a dog"])
 
 
@@ -268,7 +270,7 @@ def test_a_broken_checkpoint_is_named(models: Models, tmp_path: Path, kind: str)
 
 def test_a_checkpoint_of_another_model_is_named(models: Models) -> None:
     settings = models("square").model_copy(update={"checkpoint": models("demo").checkpoint})
-    with pytest.raises(WeightsUnavailableError, match="broken or of another model"):
+    with pytest.raises(WeightsUnavailableError, match="broken or belongs to another model"):
         OpenClipEncoder(settings).open()
 
 
@@ -394,11 +396,11 @@ def test_relative_paths_are_found_in_the_project(tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("setting", "value", "problem"),
     [
-        ("prompts", ["a photo"], 'holds "{}" once'),
+        ("prompts", ["a photo"], 'contain "{}" once'),
         ("prompts", [], "at least one prompt"),
         ("pretrained", None, "no weights"),
         ("architecture", "a.json", "needs `checkpoint`"),
-        ("model", "hf-hub:laion/x", "no such prefix"),
+        ("model", "hf-hub:laion/x", "names with a prefix are not supported"),
         ("batch_size", 0, "greater than or equal to 1"),
     ],
 )

@@ -73,7 +73,7 @@ def test_a_set_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         ({"relevant_windows": [[-1, 5]]}, "0 <= start < end"),
         ({"relevant_windows": [[1, "2"]]}, "0 <= start < end"),
         ({"relevant_windows": [[1, 2, 3]]}, "0 <= start < end"),
-        ({"relevant_windows": [[1, float("inf")]]}, "Infinity is no number of JSON"),
+        ({"relevant_windows": [[1, float("inf")]]}, "Infinity is not a JSON number"),
         ({"relevant_windows": "1-2"}, "expected a list of"),
         ({"duration": 0}, "duration in seconds, more than 0, got 0"),
         ({"concepts": "dog"}, "list of texts as concepts.*'dog'"),

@@ -185,7 +185,7 @@ def opened(folder: Path) -> Library:
 
 
 def test_an_empty_library_is_an_error(tmp_path: Path) -> None:
-    with opened(tmp_path) as library, pytest.raises(QueryError, match=r"holds no video yet"):
+    with opened(tmp_path) as library, pytest.raises(QueryError, match=r"has no videos yet"):
         evaluate(library, [LabelledQuery(1, "red", "park", ((0, 2),))])
 
 

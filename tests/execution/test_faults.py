@@ -179,7 +179,9 @@ def test_a_full_disk_ends_the_batch_and_keeps_nothing_partial(run, tmp_path, sma
     # Noise does not compress; with each video comes so much of it that the disk has room for two or three.
     noise = np.random.default_rng(0)
     paths = [write_video(tmp_path / f"{grey}.mp4", frames=12, grey=grey) for grey in range(10, 130, 10)]
-    with pytest.raises(StoreFullError, match="there is no space left for it; free some, or choose another place"):
+    with pytest.raises(
+        StoreFullError, match="there is no space left on the device; free some space, or choose another location"
+    ):
         run(stages, *(Source(str(path), {"noise": noise.bytes(20_000).hex()}) for path in paths))
     kept = [record.video_id for record in stages.sink.store.records()]
     assert 1 <= len(kept) < 6

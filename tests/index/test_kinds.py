@@ -60,7 +60,10 @@ def test_a_wrong_setting_is_named(override: str, message: str) -> None:
 @pytest.mark.parametrize("name", ["hnsw", "ivf_flat"])
 def test_lite_takes_no_kind_that_loses_rows(tmp_path: Path, name: str) -> None:
     settings = load_run_config(overrides=[f"index.kind={name}"]).index
-    with pytest.raises(ConfigError, match=rf"index\.kind: {name.upper()} is not for Milvus Lite, which loses rows"):
+    with pytest.raises(
+        ConfigError,
+        match=rf"index\.kind: {name.upper()} cannot be used with Milvus Lite, which accepts it but silently loses rows",
+    ):
         MilvusIndex(settings, "abc", folder=tmp_path)
     with MilvusIndex(Indexing(), "abc", folder=tmp_path) as index:
         assert index.count() == 0

@@ -111,7 +111,7 @@ def test_a_folder_that_is_named_and_may_not_be_read_says_so(tree: Path, closed: 
     make(tree, "outer/locked/f.mp4")
     closed("locked")
     assert uris("outer/locked") == ["outer/locked"]
-    with pytest.raises(VideoNotFoundError, match=r"a folder without videos that can be read; .*/locked' in it cannot"):
+    with pytest.raises(VideoNotFoundError, match=r"a folder without readable videos; .*/locked' in it cannot"):
         make_decoder(Decoding()).open("outer")
 
 
@@ -131,7 +131,7 @@ def test_links_that_lead_nowhere_are_named_unless_they_led_to_something_else(tre
         "videos/loop",
         "videos/unplugged",
     ]
-    with pytest.raises(VideoNotFoundError, match="a broken link to '/mnt/no-such-disk'; mend it, or leave it out"):
+    with pytest.raises(VideoNotFoundError, match="a broken link to '/mnt/no-such-disk'; repair it, or leave it out"):
         make_decoder(Decoding()).open("videos/unplugged")
 
 

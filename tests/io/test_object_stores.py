@@ -54,7 +54,7 @@ class TestS3(BucketContract):
         s3fs.S3FileSystem.clear_instance_cache()
         try:
             with pytest.raises(
-                VideoNotFoundError, match="refused: these credentials may not read it, or there are none"
+                VideoNotFoundError, match="access denied: the credentials do not allow reading it, or there are none"
             ):
                 content_id("s3://films/day/large.mp4", QUICK)
             with pytest.raises(SourceError, match="cannot be listed: refused"):

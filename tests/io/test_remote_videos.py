@@ -161,7 +161,7 @@ def test_what_is_no_video_is_refused(
 
 @pytest.mark.parametrize(
     ("status", "problem"),
-    [(404, "no such file"), (410, "no such file"), (403, "refuses it .*credentials"), (401, "credentials")],
+    [(404, "no such file"), (410, "no such file"), (403, "denies access .*credentials"), (401, "credentials")],
 )
 def test_what_is_not_given_out_is_not_asked_for_again(
     pyav: VideoDecoder, server: WebServer, status: int, problem: str
@@ -197,9 +197,9 @@ def test_faults_that_pass_cost_a_try(
 @pytest.mark.parametrize(
     ("fault", "problem"),
     [
-        ("status", "its server answers 500 Internal Server Error; tried 3 times"),
+        ("status", "its server responds with 500 Internal Server Error; tried 3 times"),
         ("stall", "its server sent nothing for 0.5 s; tried 3 times"),
-        ("cut", "the connection broke off .*tried 3 times"),
+        ("cut", "the connection was lost .*tried 3 times"),
     ],
 )
 def test_faults_that_stay_fail_with_their_cause(
@@ -240,7 +240,7 @@ def test_faults_that_stay_fail_a_part_of_a_video_too(
         frames = iter(stream.frames(start=made.times[30], end=made.times[90]))
         next(frames)
         server.statuses = [500] * 99
-        with pytest.raises(VideoReadError, match="its server answers 500"):
+        with pytest.raises(VideoReadError, match="its server responds with 500"):
             list(frames)
 
 
@@ -296,7 +296,7 @@ def test_a_copy_is_bounded_and_goes(server: WebServer, large: Made, tmp_path: Pa
 def test_a_folder_that_takes_no_copy_is_named(server: WebServer, large: Made, tmp_path: Path) -> None:
     server.files["/large.mp4"] = large.path.read_bytes()
     fetching = QUICK.model_copy(update={"spool_folder": str(tmp_path / "none")})
-    with pytest.raises(VideoReadError, match=r"does not take it \(No such file or directory\); set fetching"):
+    with pytest.raises(VideoReadError, match=r"cannot be written to .* \(No such file or directory\); set fetching"):
         make_decoder(Decoding(backend="opencv"), fetching).open(server.url("large.mp4"))
 
 
@@ -319,5 +319,5 @@ def test_a_file_that_goes_while_it_is_read_fails(pyav: VideoDecoder, large: Made
         frames = iter(stream.frames())
         next(frames)
         path.unlink()
-        with pytest.raises(VideoNotFoundError, match="gone while it was read"):
+        with pytest.raises(VideoNotFoundError, match="removed while it was read"):
             list(frames)

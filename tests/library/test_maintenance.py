@@ -303,7 +303,7 @@ def test_a_collection_of_another_library_is_refused_and_both_are_named(tmp_path:
         one._claim()
         put(one, "park", *SHOWN["park"])
         two._claim()
-        with pytest.raises(MomentIndexError, match=r"belongs to the library .*/a \[\w+\], and this is .*/b \[\w+\]"):
+        with pytest.raises(MomentIndexError, match=r"belongs to the library .*/a \[\w+\], but this is .*/b \[\w+\]"):
             two.moment_index()
 
 

@@ -8,7 +8,7 @@ from synthetic_films import DrawnFrame, film, shot
 
 from pipeline.run_config import load_run_config
 from pipeline.sampling import CutDetection, SceneChange
-from pipeline.sampling.scene_change import _Candidates, _FrameCandidate
+from pipeline.sampling.scene_change import _CandidateFrame, _Candidates
 from pipeline.sampling.screen_time import Hold
 from pipeline.testing.sampler import GreyFrame, SamplerContract, info_of, sampled
 from pipeline.types import Skip
@@ -101,7 +101,7 @@ def test_it_is_configured_by_name() -> None:
 def candidates(most: int, *times: int) -> _Candidates:
     kept = _Candidates(most)
     for time in times:
-        kept.add(_FrameCandidate(GreyFrame(1000 * time), Hold(Fraction(time))))
+        kept.add(_CandidateFrame(GreyFrame(1000 * time), Hold(Fraction(time))))
     return kept
 
 
@@ -119,7 +119,7 @@ def test_after_they_were_taken_candidates_are_kept_as_densely_as_at_first() -> N
     kept = candidates(4, *range(40))
     kept.taken([])
     for time in (50, 51, 52):
-        kept.add(_FrameCandidate(GreyFrame(1000 * time), Hold(Fraction(time))))
+        kept.add(_CandidateFrame(GreyFrame(1000 * time), Hold(Fraction(time))))
     assert [int(each.time) for each in kept.taken([Fraction(k) for k in (50, 51, 52)])] == [50, 51, 52]
 
 

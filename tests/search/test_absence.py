@@ -167,7 +167,7 @@ def test_videos_without_a_date_are_not_claimed_and_counted() -> None:
 def test_a_part_between_two_sampled_frames_is_not_claimed() -> None:
     answer = ask(video("v1", "green"), after=0.6, before=0.9)
     assert (answer.absences, answer.videos) == ((), 0)
-    assert "no frame was sampled in the part" in answer.explanation.skipped[0].why
+    assert "no frame was sampled in the time range" in answer.explanation.skipped[0].why
 
 
 def test_a_video_whose_frames_are_broken_is_not_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +206,7 @@ def test_pages_follow_one_another() -> None:
     "fields", [{"then": [{"shows": "green"}]}, {"at_least": 2}, {"per_video": 1}, {"refine": True}]
 )
 def test_what_is_of_moments_alone_is_refused(fields: dict[str, Any]) -> None:
-    with pytest.raises(QueryError, match=f"`none` lists stretches without a moment, and has no {next(iter(fields))}"):
+    with pytest.raises(QueryError, match=f"`none` cannot be combined with {next(iter(fields))}"):
         as_query({"shows": "red", "none": True, **fields})
 
 
@@ -216,7 +216,9 @@ def test_words_that_the_model_does_not_know_are_refused(place: str) -> None:
     known = CalibratedTerm(Term(text="red"), shown("red"), Calibration(0.5, 40.0, 5.0))
     unknown = replace(known, unknown_words=("zorblax", "Quux"))
     step = CalibratedStep((known, unknown)) if place == "shows" else CalibratedStep((known,), (unknown,))
-    with pytest.raises(QueryError, match=r"the model does not know: zorblax, Quux; .* say it in other words"):
+    with pytest.raises(
+        QueryError, match=r"the model does not know: zorblax, Quux; .* rephrase the question in other words"
+    ):
         refuse_unknown_words(step)
     refuse_unknown_words(CalibratedStep((known,), (known,)))
 

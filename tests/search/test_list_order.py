@@ -155,7 +155,7 @@ def test_why_a_moment_was_recorded_at_another_time() -> None:
     assert reasons(ranked(one(recorded_at=NOON), recorded_from="2026-11-21")) == [
         "it was recorded at 2026-11-20 12:00:00"
     ]
-    assert reasons(ranked(one(), time_of_day="13:00-14:00")) == ["when it was recorded is not known"]
+    assert reasons(ranked(one(), time_of_day="13:00-14:00")) == ["its recording time is unknown"]
     assert listed(ranked(one(recorded_at=NOON), time_of_day="12:00-13:00")) == [("a", 0)]
 
 

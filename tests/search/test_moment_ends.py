@@ -254,7 +254,7 @@ def test_without_a_step_the_last_frames_is_the_least_that_was_seen() -> None:
 
 
 def test_repeats_are_bounded_by_cutting_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(moments, "_MOST_REPEATS", 10)
+    monkeypatch.setattr(moments, "_MAX_REPEATS", 10)
     first, until = np.array([0.0, 100.0, 200.0]), np.array([2.0, 150.0, 1e300])
     times, scores = unrolled(first, np.array([1.0, 2.0, 3.0]), until, 1.0)
     # Of ten repeats the first frame takes two, and the others four each.
@@ -263,7 +263,7 @@ def test_repeats_are_bounded_by_cutting_the_longest(monkeypatch: pytest.MonkeyPa
 
 
 def test_repeats_up_to_the_bound_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(moments, "_MOST_REPEATS", 10)
+    monkeypatch.setattr(moments, "_MAX_REPEATS", 10)
     first = np.array([0.0, 100.0])
     assert [len(unrolled(first, np.zeros(2), first + lasting, 1.0)[0]) for lasting in (5.0, 5.5, 6.0)] == [12, 12, 12]
     assert len(unrolled(first, np.zeros(2), first + np.array([3.0, 9.0]), 1.0)[0]) == 2 + 3 + 7

@@ -102,12 +102,12 @@ def test_a_part_of_a_video_has_the_frames_from_its_start_up_to_its_end(
 
 
 @pytest.mark.parametrize(("fields", "message"), [
-    ({"like": "v1", "at": 4.001}, "'v1' ends at 4.000 s; it has no second 4.001"),
-    ({"like": "v1", "start": 3.6}, r"no sampled frame lies there; the video ends at 4.000 s"),
-    ({"like": "v1", "start": 0.1, "end": 0.5}, "no sampled frame lies there"),
-    ({"like": "twice"}, "2 videos go by 'twice'; name one by its id: v1, v2"),
+    ({"like": "v1", "at": 4.001}, "'v1' ends at 4.000 s, before the given time of 4.001 s"),
+    ({"like": "v1", "start": 3.6}, r"no frame was sampled there; the video ends at 4.000 s"),
+    ({"like": "v1", "start": 0.1, "end": 0.5}, "no frame was sampled there"),
+    ({"like": "twice"}, "2 videos are named 'twice'; use one of their ids: v1, v2"),
     ({"like": "gone"}, "'gone' has no frame embeddings in this library"),
-    ({"image": "/a.png"}, "this search reads no files"),
+    ({"image": "/a.png"}, "this search cannot read"),
 ])  # fmt: skip
 def test_what_a_term_names_and_is_not_there_is_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(QueryError, match=message):
@@ -132,7 +132,7 @@ def test_pictures_that_cancel_each_other_are_refused() -> None:
 
     terms, _ = terms_of(KnownPictures(0, 1))
     terms._encoder = Opposite()
-    with pytest.raises(QueryError, match="have nothing in common"):
+    with pytest.raises(QueryError, match="embeddings is zero"):
         terms.embed([Term(clip="/a.mp4")])
 
 
@@ -170,6 +170,6 @@ def test_a_video_that_has_no_frame_has_no_second() -> None:
     record, frames = video("v1", "red")
     none = replace(frames, pts=frames.pts[:0], times_seconds=frames.times_seconds[:0], vectors=frames.vectors[:0])
     terms._embeddings.get("v1")
-    terms._embeddings._kept["v1"] = record, none
-    with pytest.raises(QueryError, match="it has no second 0"):
+    terms._embeddings._cache["v1"] = record, none
+    with pytest.raises(QueryError, match="before the given time of 0 s"):
         terms.embed([Term(like="v1", at=0.0)])

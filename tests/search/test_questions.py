@@ -139,10 +139,10 @@ def test_more_like_a_second_of_a_video_of_the_library() -> None:
 @pytest.mark.parametrize(
     ("term", "problem"),
     [
-        ({"like": "v1", "at": 99.0}, "has no second 99"),
-        ({"like": "v1", "start": 50.0}, "no sampled frame lies there"),
+        ({"like": "v1", "at": 99.0}, "before the given time of 99 s"),
+        ({"like": "v1", "start": 50.0}, "no frame was sampled there"),
         ({"like": "v7"}, "no video 'v7'"),
-        ({"image": "a.png"}, "reads no files"),
+        ({"image": "a.png"}, "cannot read files"),
     ],
 )
 def test_terms_that_cannot_be_embedded_say_why(term: dict[str, object], problem: str) -> None:
@@ -187,9 +187,9 @@ def test_an_end_between_two_frames_is_uncertain_by_half_their_distance() -> None
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("{", "is not JSON"),
-        ("[" * 200_000, "is not JSON that can be read"),
-        ('{"shows":' * 200_000, "is not JSON that can be read"),
+        ("{", "is not valid JSON"),
+        ("[" * 200_000, "is not valid JSON"),
+        ('{"shows":' * 200_000, "is not valid JSON"),
         ("[1]", "expected an object"),
         ('"caf\\udce9"', "the question is not UTF-8"),
         ('{"show": "red"}', "did you mean 'shows'"),
@@ -200,9 +200,9 @@ def test_an_end_between_two_frames_is_uncertain_by_half_their_distance() -> None
         ('{"shows": []}', "`shows` is empty"),
         ('{"shows": "red", "after": 9, "before": 9}', "`before` is 9 s, not later than `after` at 9 s"),
         ('{"shows": [{"text": "red", "image": "a.png"}]}', "this one has text, image"),
-        ('{"shows": [{"text": "red", "at": 3}]}', "text has no start, end or at"),
+        ('{"shows": [{"text": "red", "at": 3}]}', "text takes no start, end or at"),
         ('{"shows": "red", "then": [{"shows": "blue", "within": 0}]}', "greater than 0"),
-        ('{"shows": [{"clip": "a.mp4", "start": 5, "end": 4}]}', "not after its start"),
+        ('{"shows": [{"clip": "a.mp4", "start": 5, "end": 4}]}', "is not later than the start"),
     ],
 )
 def test_questions_that_make_no_sense_are_refused(text: str, problem: str) -> None:

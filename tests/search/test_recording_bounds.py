@@ -42,17 +42,17 @@ def test_a_part_of_a_day_is_seconds_since_midnight(text: str, bounds: tuple[int,
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("1:60-2:00", "minutes and seconds 59"),
-    ("1:00-2:00:60", "minutes and seconds 59"),
-    ("24:00:01-2:00", "hours reach 24"),
-    ("0:00-24:00:01", "hours reach 24"),
+    ("1:60-2:00", "minutes and seconds up to 59"),
+    ("1:00-2:00:60", "minutes and seconds up to 59"),
+    ("24:00:01-2:00", "hours go up to 24"),
+    ("0:00-24:00:01", "hours go up to 24"),
     ("24:00-0:00", "ends where it begins"),
     ("0:00-0:00", "ends where it begins"),
     ("24:00-24:00", "ends where it begins"),
     ("7:00-7:00:00", "ends where it begins"),
-    ("8:00", "write from-to"),
-    ("8:00-9:00 h", "write from-to"),
-    ("at 8:00-9:00", "write from-to"),
+    ("8:00", "write START-END"),
+    ("8:00-9:00 h", "write START-END"),
+    ("at 8:00-9:00", "write START-END"),
 ])  # fmt: skip
 def test_why_a_text_is_no_part_of_a_day(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -148,10 +148,10 @@ def test_which_times_have_dates(bounds: tuple[str | None, ...], has_dates: bool)
 
 
 @pytest.mark.parametrize(("since", "until", "message"), [
-    ("2026-11-20T12:00", "2026-11-20T12:00", "does not come after"),
-    ("2026-11-21", "2026-11-20", "does not come after"),
-    ("2026-11-20T12:00Z", "2026-11-20T13:00", "name a zone in both"),
-    ("2026-11-20", "2026-11-21T00:00Z", "name a zone in both"),
+    ("2026-11-20T12:00", "2026-11-20T12:00", "is not later than"),
+    ("2026-11-21", "2026-11-20", "is not later than"),
+    ("2026-11-20T12:00Z", "2026-11-20T13:00", "give a time zone in both"),
+    ("2026-11-20", "2026-11-21T00:00Z", "give a time zone in both"),
     ("2026-13-20", "2026-11-20", "not a date"),
     ("2026-11-20", "9999-12-31", "not a date"),
 ])  # fmt: skip
@@ -193,7 +193,7 @@ def test_metadata_that_says_no_time_is_refused_and_none_at_all_is_not() -> None:
     check_date({}, "recorded_at")
     check_date({"recorded_at": "2026-11-20T08:30"}, "recorded_at")
     for said in ("2026-11-20", "noon", 17, True):
-        with pytest.raises(ValueError, match=r"^recorded_at: .* or name another entry by search\.recorded_at$"):
+        with pytest.raises(ValueError, match=r"^recorded_at: .* or choose another entry with search\.recorded_at$"):
             check_date({"recorded_at": said}, "recorded_at")
 
 
@@ -215,9 +215,9 @@ def test_a_video_that_ends_before_the_question_begins_is_skipped(after: float, i
     ({"time_of_day": "12:00:03-13:00"}, "2026-11-20T12:00", None, False),
     ({"time_of_day": "12:00:04-13:00"}, "2026-11-20T12:00", "its 2 s were recorded from 12:00:00 on", False),
     ({"recorded_from": "2026-11-21"}, "2026-11-20T12:00", "its 2 s were recorded from 2026-11-20 12:00:00 on", False),
-    ({"recorded_from": "2026-11-21"}, None, "its metadata does not say when it was recorded", True),
+    ({"recorded_from": "2026-11-21"}, None, "its metadata has no recording time", True),
     ({"recorded_from": "2026-11-21"}, "2026-11-22", "is a date without a time of day", True),
-    ({"recorded_from": "2026-11-20T00:00Z"}, "2026-11-20T12:00", "names no zone, and the question does", True),
+    ({"recorded_from": "2026-11-20T00:00Z"}, "2026-11-20T12:00", "has no time zone, but the question does", True),
     ({"recorded_from": "2026-11-20T00:00Z"}, "2026-11-20T12:00Z", None, False),
 ])  # fmt: skip
 def test_a_video_that_was_recorded_at_another_time_is_skipped(

@@ -46,7 +46,7 @@ def test_a_recording_meets_a_part_of_the_day_in_which_any_of_its_seconds_lies(pa
     "part", ["", "8-17", "8:00", "8:60-9:00", "25:00-26:00", "24:01-1:00", "9:00-9:00", "0:00-0:00"]
 )
 def test_what_is_no_part_of_a_day_is_refused(part: str) -> None:
-    with pytest.raises(QueryError, match=r"time_of_day.*not a part of the day"):
+    with pytest.raises(QueryError, match=r"time_of_day.*not a time of day"):
         as_query("red", {"time_of_day": part})
 
 
@@ -83,7 +83,7 @@ def test_only_what_was_recorded_at_that_time_of_day() -> None:
         ("v1", "its 10 s were recorded from 21:50:00 on"),
         (
             "v3",
-            "its metadata does not say when it was recorded, as recorded_at with 2026-11-20T08:30 (search.recorded_at)",
+            "its metadata has no recording time, such as recorded_at: 2026-11-20T08:30 (search.recorded_at)",
         ),
     }
 

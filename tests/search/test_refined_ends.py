@@ -141,4 +141,4 @@ def test_where_no_picture_lies_between_the_later_bound_stands() -> None:
 def test_another_video_by_now_changes_nothing_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, logger="pipeline"):
         assert refined(Reel(SHOWN), SPAN, "v2") == SPAN
-    assert "the ends of a moment stay as they are" in caplog.text
+    assert "the start and end of a moment were not refined" in caplog.text

@@ -61,7 +61,13 @@ def moments(
 ) -> list[tuple[float, float, float]]:
     """Start, best and end of what is found in a video."""
     seen = score_video(
-        *found, None, steps=[RED], settings=Searching(**settings), nominated=nominated, likely=likely, provenance=None
+        *found,
+        None,
+        steps=[RED],
+        settings=Searching(**settings),
+        nominated=nominated,
+        seed_score=likely,
+        provenance=None,
     )
     return [(span.start_seconds, span.best_seconds, span.end_seconds) for span in seen.spans[0]]
 
@@ -168,7 +174,7 @@ def test_a_peak_is_the_frame_that_is_shown_then_and_since_when_and_until_when() 
     until = np.array([0.0, 2.0, 3.0])
     record, frames = scored([-4, 2, -4], times_seconds=np.array([0.0, 0.5, 3.0]), seen_until_seconds=until,
                             step_seconds=0.5, pts=np.array([7, 8, 9]), duration_seconds=3.5)  # fmt: skip
-    seen = score_video(record, frames, None, steps=[RED], settings=SETTINGS, nominated=[(1.5, 2.5)], likely=0.5,
+    seen = score_video(record, frames, None, steps=[RED], settings=SETTINGS, nominated=[(1.5, 2.5)], seed_score=0.5,
                       provenance=None)  # fmt: skip
     (peak,) = seen.peaks.values()
     assert (peak.pts, peak.shown_seconds) == (8, (0.5, 2.0))
@@ -177,7 +183,9 @@ def test_a_peak_is_the_frame_that_is_shown_then_and_since_when_and_until_when() 
     (found,) = found_in(seen, [RED], [])
     assert (found.shown_seconds, found.moment.best_pts) == ((0.5, 2.0), 8)
     record, frames = scored([-4, 2, -4])
-    seen = score_video(record, frames, None, steps=[RED], settings=SETTINGS, nominated=[], likely=0.5, provenance=None)
+    seen = score_video(
+        record, frames, None, steps=[RED], settings=SETTINGS, nominated=[], seed_score=0.5, provenance=None
+    )
     assert seen.peaks[0.5].shown_seconds == (0.5, 0.5)
 
 
@@ -186,7 +194,9 @@ def test_the_best_frame_may_be_the_first_or_the_last(row: int) -> None:
     log_odds = [-4.0, -4, -4]
     log_odds[row] = 2
     record, frames = scored(log_odds, pts=np.array([7, 8, 9]))
-    seen = score_video(record, frames, None, steps=[RED], settings=SETTINGS, nominated=[], likely=0.5, provenance=None)
+    seen = score_video(
+        record, frames, None, steps=[RED], settings=SETTINGS, nominated=[], seed_score=0.5, provenance=None
+    )
     (found,) = found_in(seen, [RED], [])
     assert (found.moment.best_pts, found.shown_seconds) == (7 + row, (row / 2, row / 2))
     assert found.picture.tolist() == frames.vectors[row].tolist()
@@ -195,8 +205,8 @@ def test_the_best_frame_may_be_the_first_or_the_last(row: int) -> None:
 def test_curves_from_before_are_used_and_nominations_kept_once() -> None:
     record, frames = scored([-4, 2, -4])
     other = Curve(np.arange(3.0), np.asarray([-4.0, -4, 2]), np.empty(0), 3.0)
-    seen = score_video(record, frames, (other,), steps=[RED], settings=SETTINGS, nominated=[(0.0, 1.0)] * 2, likely=0.5,
-                      provenance=None)  # fmt: skip
+    seen = score_video(record, frames, (other,), steps=[RED], settings=SETTINGS, nominated=[(0.0, 1.0)] * 2,
+                      seed_score=0.5, provenance=None)  # fmt: skip
     assert seen.curves == (other,)
     assert seen.nominated == ((0.0, 1.0),)
     assert {span.best_seconds for span in seen.spans[0]} >= {2.0}
@@ -205,7 +215,7 @@ def test_curves_from_before_are_used_and_nominations_kept_once() -> None:
 def moment(record: VideoRecord, frames: FrameEmbeddings, steps: list[CalibratedStep]) -> Moment:
     provenance = Provenance(sampling="s", encoder="e", segmentation="g")
     seen = score_video(
-        record, frames, None, steps=steps, settings=SETTINGS, nominated=[], likely=0.5, provenance=provenance
+        record, frames, None, steps=steps, settings=SETTINGS, nominated=[], seed_score=0.5, provenance=provenance
     )
     return moment_of(seen, [spans[0] for spans in seen.spans], steps)
 
@@ -293,7 +303,7 @@ def test_a_video_that_the_store_does_not_hold_is_neither_seen_nor_skipped(caplog
     scan, _ = scan_of("v1")
     with caplog.at_level(logging.WARNING, logger="pipeline"):
         scan.scan([candidate("gone"), candidate("v1")])
-    assert "gone is in the index and not in the store" in caplog.text
+    assert "gone is in the index but not in the store" in caplog.text
     assert (set(scan.scored), set(scan.skipped)) == ({"v1"}, set())
 
 
@@ -351,7 +361,7 @@ def test_what_was_dropped_leaves_room_for_others() -> None:
 
 def test_embeddings_of_another_encoder_are_refused_and_an_empty_video_has_none() -> None:
     cache, store = cache_of(0, "v1", dimension=5)
-    with pytest.raises(StoreError, match="have 4 numbers, and this encoder's have 5"):
+    with pytest.raises(StoreError, match="have 4 dimensions, but this encoder's have 5"):
         cache.get("v1")
     record, frames = scored([])
     store.write(record, replace(frames, vectors=np.empty((0, 3), np.float32)))

@@ -110,8 +110,8 @@ def test_a_candidate_of_exactly_the_least_score_is_not_the_last() -> None:
 
 
 def test_a_search_goes_no_deeper_than_an_index_allows(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert searcher._DEEPEST == 16_384
-    monkeypatch.setattr(searcher, "_DEEPEST", 12)
+    assert searcher._MAX_CANDIDATES == 16_384
+    monkeypatch.setattr(searcher, "_MAX_CANDIDATES", 12)
     searcher_, index, _ = searching(*reds(30), candidates=4)
     answer = searcher_.ask(as_query("red", {"min_score": 0.0, "page": 9, "top": 4}))
     assert index.asked == [4, 12]
@@ -146,8 +146,8 @@ def test_candidates_are_listed_best_first_with_what_they_would_score() -> None:
 
 def test_filters_of_very_many_videos_are_parted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half of the videos were recorded at another time; the rest are named, some at a time."""
-    assert searcher._IDS_A_FILTER == 1000
-    monkeypatch.setattr(searcher, "_IDS_A_FILTER", 3)
+    assert searcher._MAX_FILTER_IDS == 1000
+    monkeypatch.setattr(searcher, "_MAX_FILTER_IDS", 3)
     times = ["12:00", "20:00"]
     videos = [video(f"v{n:02}", *RARE, metadata={"recorded_at": f"2026-11-20T{times[n % 2]}"}) for n in range(14)]
     searcher_, index, _ = searching(*videos, candidates=5)
@@ -187,7 +187,7 @@ def test_the_library_is_listed_only_where_its_records_are_needed() -> None:
 
 
 def test_questions_are_embedded_in_batches_and_answered_as_they_are_taken() -> None:
-    assert searcher._ASKED_AT_ONCE == 64
+    assert searcher._QUESTION_BATCH == 64
     searcher_, _, encoder = searching(*reds(1))
     taken: list[int] = []
 
@@ -217,7 +217,7 @@ def test_a_library_of_another_encoder_is_refused() -> None:
 
     store = DictStore()
     store.write(*video("v1", "red"))
-    with pytest.raises(StoreError, match="have 4 numbers, and this encoder's have 5"):
+    with pytest.raises(StoreError, match="have 4 dimensions, but this encoder's have 5"):
         Searcher(Longer(), MemoryIndex(), store, Searching())
 
 

@@ -92,7 +92,7 @@ def test_top_below_one_is_refused() -> None:
 
 def test_a_filter_that_no_row_can_have_is_refused() -> None:
     searcher, _ = searcher_of(video("v1", "red"))
-    with pytest.raises(QueryError, match="no such filter"):
+    with pytest.raises(QueryError, match="invalid filter"):
         asked(searcher, "red", where={"a]": 1})
 
 
@@ -101,7 +101,7 @@ def test_a_video_that_the_store_lost_is_left_out_and_logged(caplog: pytest.LogCa
     store.delete("v1")
     with caplog.at_level(logging.WARNING, logger="pipeline"):
         assert {m.video_id for m in asked(searcher, "red")} == {"v2"}
-    assert "v1 is in the index and not in the store" in caplog.text
+    assert "v1 is in the index but not in the store" in caplog.text
 
 
 class FewWords(WordEncoder):

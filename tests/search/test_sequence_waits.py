@@ -113,7 +113,7 @@ def test_a_step_that_nothing_answers_makes_no_chain(steps: list[list[Span]]) -> 
 
 
 def test_of_very_many_spans_the_best_are_joined() -> None:
-    assert sequences._MOST_OF_A_STEP == 256
+    assert sequences._MAX_SPANS_PER_STEP == 256
     many = [span(float(number), number + 0.5, 100.0 - number) for number in range(257)]
     assert len(chains([many], [])) == 256
     assert chains([many], [])[-1].score == 100.0 - 255

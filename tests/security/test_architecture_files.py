@@ -143,7 +143,7 @@ def test_a_network_larger_than_its_checkpoint_is_refused_before_it_is_allocated(
     changed: Changed, change: dict[str, Any]
 ) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(WeightsUnavailableError, match=r"the network has [\d,]+ numbers, and the file"):
+    with pytest.raises(WeightsUnavailableError, match=r"the network has [\d,]+ parameters, but the file"):
         OpenClipEncoder(changed(change)).open()
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400_000
 
@@ -199,7 +199,7 @@ def test_every_network_of_open_clip_that_names_nothing_else_is_taken(tmp_path: P
     for path in sorted((Path(open_clip.__file__).parent / "model_configs").glob("*.json")):
         given = json.loads(path.read_text())
         if given["text_cfg"].keys() & {"hf_model_name", "hf_tokenizer_name"}:
-            with pytest.raises(ConfigError, match=r"name it as encoder\.model"):
+            with pytest.raises(ConfigError, match=r"set encoder\.model to its name"):
                 read_architecture(path, path.name)
         else:
             assert read_architecture(path, path.name)[0] == given
@@ -278,7 +278,7 @@ CHECKPOINTS: dict[str, tuple[Callable[[Path], Path], str]] = {
             (80).to_bytes(8, "little")
             + b'{"a":{"dtype":"F32","shape":[1000000,1000000],"data_offsets":[0,4000000000000]}}'.ljust(80),
         ),
-        "broken or of another model",
+        "broken or belongs to another model",
     ),
     "a bomb": (
         lambda folder: _with(
@@ -295,18 +295,24 @@ CHECKPOINTS: dict[str, tuple[Callable[[Path], Path], str]] = {
         lambda folder: _saved(folder / "a.pt", {"visual.positional_embedding": torch.zeros(1).expand(10**6, 10**6)}),
         "claims 1,000,000,000,000 numbers",
     ),
-    "code": (lambda folder: _saved(folder / "a.pt", {"a": _Run(folder / "was-run")}), "not a file of tensors alone"),
+    "code": (lambda folder: _saved(folder / "a.pt", {"a": _Run(folder / "was-run")}), "contains more than tensors"),
     "code in the old form": (
         lambda folder: _written(folder / "a.pt", pickle.dumps(_Run(folder / "was-run"))),
-        "not a file of tensors alone",
+        "neither a safetensors file",
     ),
-    "NumPy": (lambda folder: _written(folder / "a.npz", b"PK\3\4"), "weights of NumPy"),
-    "a list": (lambda folder: _saved(folder / "a.pt", [torch.zeros(1)]), "broken or of another model"),
-    "names that are numbers": (lambda folder: _saved(folder / "a.pt", {1: torch.zeros(1)}), "broken or of another"),
-    "no tensors": (lambda folder: _saved(folder / "a.pt", {"a": "b", "state_dict": {}}), "broken or of another"),
+    "NumPy": (lambda folder: _written(folder / "a.npz", b"PK\3\4"), "NumPy files"),
+    "a list": (lambda folder: _saved(folder / "a.pt", [torch.zeros(1)]), "broken or belongs to another model"),
+    "names that are numbers": (
+        lambda folder: _saved(folder / "a.pt", {1: torch.zeros(1)}),
+        "broken or belongs to another",
+    ),
+    "no tensors": (
+        lambda folder: _saved(folder / "a.pt", {"a": "b", "state_dict": {}}),
+        "broken or belongs to another",
+    ),
     "another shape": (
         lambda folder: _saved(folder / "a.pt", {"logit_scale": torch.zeros(7), "positional_embedding": torch.zeros(3)}),
-        "broken or of another",
+        "broken or belongs to another",
     ),
     "a damaged archive": (lambda folder: _written(folder / "a.pt", b"PK\3\4" + bytes(1000)), "damaged archive"),
 }
@@ -352,5 +358,5 @@ def test_a_checkpoint_named_like_a_tag_is_the_file(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "openai").write_bytes(b"not weights")
-    with pytest.raises(WeightsUnavailableError, match="not a file of tensors alone"):
+    with pytest.raises(WeightsUnavailableError, match="neither a safetensors file"):
         OpenClipEncoder(Encoding(model="ViT-B-32", checkpoint="openai")).open()

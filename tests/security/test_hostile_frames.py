@@ -157,7 +157,7 @@ def test_columns_that_no_sampling_gives_are_broken(
 @pytest.mark.parametrize("rows", [0, 4, 5000])
 def test_a_file_with_other_frames_than_its_record_says_is_broken(store: ParquetStore, v1: Path, rows: int) -> None:
     rewrite(v1, lambda table: pa.concat_tables([table] * (rows // 5 + 1)).slice(0, rows))
-    with pytest.raises(StoreError, match=f"its record says 5 frames, and it has {rows}"):
+    with pytest.raises(StoreError, match=f"its record states 5 frames, but the file has {rows}"):
         store.record("v1")
 
 
@@ -173,7 +173,7 @@ def test_a_few_kilobytes_that_stand_for_more_than_the_memory_are_not_unpacked(
     assert v1.stat().st_size < 200_000
     monkeypatch.setattr(frames_file, "_memory_bytes", lambda: 2**24)
     for read in (store.read, store.some_vectors, store.outline, store.record):
-        with pytest.raises(StoreError, match=r"its 2048 frames take 0\.0 GiB, more than this machine's memory"):
+        with pytest.raises(StoreError, match=r"its 2048 frames need 0\.0 GiB, more than this machine's memory"):
             read("v1")
 
 

@@ -171,7 +171,7 @@ def test_a_row_of_another_video_is_not_taken_for_one_that_was_asked_for(
 ) -> None:
     with MilvusIndex(Indexing(), "abc", folder=folder) as index:
         monkeypatch.setattr("pipeline.index.milvus.rows._expression", lambda _: "")
-        with pytest.raises(IndexDamagedError, match="came for"):
+        with pytest.raises(IndexDamagedError, match="was returned for"):
             list(index.rows_of(["v0"]))
 
 
@@ -183,7 +183,7 @@ def test_a_server_that_gives_the_same_rows_again_does_not_hold_a_reader_for_ever
     def the_first_page(self: MilvusRows, client: object, *, expression: str, fields: list[str]) -> list[Any]:
         return page(self, client, expression="", fields=fields)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("pipeline.index.milvus.rows._ROWS_A_REQUEST", 10)
+    monkeypatch.setattr("pipeline.index.milvus.rows._ROWS_PER_REQUEST", 10)
     monkeypatch.setattr(MilvusRows, "_page", the_first_page)
     with (
         MilvusIndex(Indexing(), "abc", folder=folder) as index,
@@ -196,10 +196,10 @@ def test_a_server_that_gives_the_same_rows_again_does_not_hold_a_reader_for_ever
     "builder", ["5", "[1]", '["h", "../../etc", 5]', '["h", 5, "x"]', '["h", 5, 1e300]', "[" * 9999]
 )
 def test_odd_notes_of_a_builder(folder: Path, builder: str) -> None:
-    from pipeline.index.milvus.collections import _lives, _under_way
+    from pipeline.index.milvus.collections import _in_progress, _may_be_running
 
-    assert _lives(builder) is False
-    assert "run this again" in str(_under_way("c", builder))
+    assert _may_be_running(builder) is False
+    assert "run this again" in str(_in_progress("c", builder))
 
 
 def test_all_commands_on_broken_rows_say_so_and_a_rebuild_mends_them(tmp_path: Path) -> None:

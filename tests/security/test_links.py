@@ -265,7 +265,7 @@ def test_only_names_of_our_own_form_are_deleted(library: Path, canary: Path) -> 
         os.utime(file, (OLD, OLD))
     said = refusals(library)
     assert all(file.exists() for file in strangers)
-    assert any("notes.json: is no file of momentseek's" in line for line in said)
+    assert any("notes.json: is not a file of momentseek" in line for line in said)
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_ids_make_no_path_out_of_the_store(library: Path, canary: Path, video_id
 
 def test_an_id_in_other_case_is_another_video(library: Path) -> None:
     shutil.copy(library / STORE / "v1.parquet", library / STORE / "V1.parquet")
-    with pytest.raises(StoreError, match="belongs elsewhere"):
+    with pytest.raises(StoreError, match="belongs to another video or store"):
         store_in(library).record("V1")
 
 

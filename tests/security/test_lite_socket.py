@@ -202,7 +202,7 @@ def test_a_place_where_others_can_swap_folders_is_not_used(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root.chmod(0o777)
-    with pytest.raises(MomentIndexError, match=r"no safe place.*XDG_RUNTIME_DIR.*TMPDIR"):
+    with pytest.raises(MomentIndexError, match=r"no safe location.*XDG_RUNTIME_DIR.*TMPDIR"):
         MilvusIndex(Indexing(), "abc", DIMENSION, folder=tmp_path / "index")
     root.chmod(0o1777)
     MilvusIndex(Indexing(), "abc", DIMENSION, folder=tmp_path / "index").close()
@@ -210,7 +210,7 @@ def test_a_place_where_others_can_swap_folders_is_not_used(
     below.mkdir(mode=0o755)
     root.chmod(0o777)
     monkeypatch.setattr(lite_socket, "_roots", lambda: [below])
-    with pytest.raises(MomentIndexError, match="no safe place"):
+    with pytest.raises(MomentIndexError, match="no safe location"):
         MilvusIndex(Indexing(), "abc", DIMENSION, folder=tmp_path / "index")
 
 

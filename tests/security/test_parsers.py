@@ -49,7 +49,7 @@ MERGES = _bomb("{{<<: [{}]}}").replace("[x, x, x, x, x, x, x, x, x]", "{x: 1}")
 YAML_FAULTS = {
     "aliases": (_bomb(), r"line 6, .*more than 100,000 values"),
     "merge keys": (MERGES, r"line 6, .*more than 100,000 values"),
-    "an alias of itself": ("a: 1\nb: &b [*b]", r"line 2, .*within what it stands for"),
+    "an alias of itself": ("a: 1\nb: &b [*b]", r"line 2, .*within the node that it refers to"),
     "deep lists": ("[" * 100_000, r"line 1, .*nested more than 64 levels"),
     "deep mappings": ("{a: " * 3000, r"line 1, .*nested more than 64 levels"),
     "deep blocks": ("a:\n" + "- " * 3000 + "x", r"line 2, .*nested more than 64 levels"),
@@ -59,7 +59,7 @@ YAML_FAULTS = {
     "binary": ("a: !!binary aGk=", r"line 1, .*tag"),
     "a set": ("!!set {a}", "tag"),
     "an object": ("!!python/object/apply:os.system ['true']", "tag"),
-    "a false tag": ("a: !!int x", "'x' is no int"),
+    "a false tag": ("a: !!int x", "'x' is not a valid int"),
     "a control character": ("a: 1\nb: \0", "line 2: special characters"),
     "no UTF-8": (b"a: \xff", "line 1: invalid start byte"),
     "a list as a key": ("? [a]\n: 1", "unhashable"),
@@ -101,8 +101,8 @@ JSON_FAULTS = {
     "depth of objects": ('{"a":' * 200 + "1" + "}" * 200, "nested more than 64 levels"),
     "a huge number": ("9" * 5000, "5,000 digits"),
     "a number beyond floats": ("-1e999", "beyond the range"),
-    "not a number": ('{"a": NaN}', "NaN is no number"),
-    "infinity": ("[-Infinity]", "-Infinity is no number"),
+    "not a number": ('{"a": NaN}', "NaN is not a JSON number"),
+    "infinity": ("[-Infinity]", "-Infinity is not a JSON number"),
     "a key twice": ('{"a": 1, "a": 2}', "'a' is given twice"),
     "UTF-16": ("{}".encode("utf-16"), "not UTF-8"),
     "no UTF-8": (b'"\xff"', "not UTF-8"),
@@ -212,7 +212,7 @@ def test_a_label_file_that_costs_or_hides_is_refused_with_its_line(kind: str, tm
 def test_a_chain_of_configurations_ends(tmp_path: Path) -> None:
     for number in range(30):
         (tmp_path / f"{number}.yaml").write_text(f"extends: {number + 1}.yaml")
-    with pytest.raises(ConfigError, match="the last of 20 files"):
+    with pytest.raises(ConfigError, match="more than 20 files"):
         load_mapping(tmp_path / "0.yaml")
     with pytest.raises(ConfigError, match="expected name=value"):
         with_overrides({}, [".".join(["a"] * 5000) + "=1"])

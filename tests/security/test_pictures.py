@@ -265,7 +265,7 @@ def test_other_formats_start_nothing_and_are_one_error(
     path = tmp_path / "picture.png"
     path.write_bytes(OTHER_FORMATS[name])
     assert read_still(str(path), Fetching()) is None
-    with pytest.raises(UnsupportedVideoError, match=r"neither a picture \(JPEG, PNG, ") as caught:
+    with pytest.raises(UnsupportedVideoError, match=r"neither an image \(JPEG, PNG, ") as caught:
         pictures().first(str(path))
     assert "\n" not in str(caught.value)
     assert not mark.exists()
@@ -275,7 +275,7 @@ def test_a_file_of_many_gigabytes_is_refused_before_it_is_read(tmp_path: Path) -
     path = tmp_path / "large.bmp"
     path.write_bytes(saved("BMP"))
     os.truncate(path, MOST_PICTURE_BYTES + 1)
-    with pytest.raises(UnsupportedVideoError, match="MiB, and at most 256 are read"):
+    with pytest.raises(UnsupportedVideoError, match="MiB; at most 256 MiB are accepted"):
         read_still(str(path), Fetching())
 
 

@@ -125,7 +125,7 @@ def test_a_playlist_before_a_video_is_refused(
 def test_a_playlist_before_other_streams_is_refused(decoder: VideoDecoder, tmp_path: Path, form: str) -> None:
     film(tmp_path / "canary.ts", BRIGHT, "mpegts")
     (tmp_path / "trap.mpg").write_bytes(HLS + film(tmp_path / "own.mpg", DARK, form))
-    with pytest.raises(VideoError, match="it begins with a playlist of HLS, so it is not a video file"):
+    with pytest.raises(VideoError, match="it starts with a playlist of HLS, so it is not a video file"):
         decoder.open(str(tmp_path / "trap.mpg"))
 
 
@@ -238,5 +238,5 @@ def test_a_remote_video_is_held_to_the_same(packets: bytes, tmp_path: Path) -> N
 
     fsspec.filesystem("memory").pipe_file("/playlists/trap.ts", HLS + packets)
     for make in DECODERS.values():
-        with pytest.raises(VideoError, match="it begins with a playlist of HLS"):
+        with pytest.raises(VideoError, match="it starts with a playlist of HLS"):
             make().open("memory://playlists/trap.ts")

@@ -23,7 +23,7 @@ from pipeline.video import Decoding, IndexedVideos, content_id, make_decoder
 
 QUICK = Fetching(timeout_seconds=2, pause_seconds=0, tries=1)
 ALLOWED = QUICK.model_copy(update={"allow_private": True})
-REFUSED = "which is asked only where your settings allow it.*fetching.private_hosts"
+REFUSED = "to which connections must be allowed by your settings.*fetching.private_hosts"
 
 LOOPBACK = [
     "127.0.0.1",

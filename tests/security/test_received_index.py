@@ -149,20 +149,20 @@ PLACES = (
 @pytest.mark.parametrize("target", ["canary", "canary/notes.txt", "missing"])
 def test_a_link_is_refused(folder: Path, canary: Path, place: str, target: str) -> None:
     replaced(folder / place, lambda path: path.symlink_to(canary.parent / target))
-    check_refused(folder, f"holds a link .*{place}")
+    check_refused(folder, f"contains a link .*{place}")
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_pipe_is_refused_and_does_not_hang(folder: Path, place: str) -> None:
     replaced(folder / place, os.mkfifo)
-    check_refused(folder, f"holds a pipe .*{place}")
+    check_refused(folder, f"contains a pipe .*{place}")
 
 
 def test_a_socket_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind("s")
-        check_refused(folder, "holds a socket")
+        check_refused(folder, "contains a socket")
 
 
 def test_folders_without_end_are_refused(folder: Path) -> None:
@@ -189,7 +189,7 @@ def test_the_folder_itself_is_not_followed(folder: Path, canary: Path) -> None:
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path, make: Callable[[Path], object]) -> None:
     make(tmp_path / "index")
     for work in (use, discard):
-        with pytest.raises(MomentIndexError, match=r"is no folder; remove it and run: momentseek index rebuild"):
+        with pytest.raises(MomentIndexError, match=r"is not a folder; remove it and run: momentseek index rebuild"):
             work(tmp_path / "index")
 
 
@@ -329,7 +329,7 @@ def test_an_alias_leads_nowhere(folder: Path, canary: Path, target: object) -> N
 @pytest.mark.parametrize("content", ["[" * 100_000, '{"a":' * 100_000, "[1]", "null", "", "\xff", "1" * 10_000])
 def test_odd_json_is_refused(folder: Path, name: str, content: str) -> None:
     (folder / name).write_bytes(content.encode("latin-1"))
-    check_refused(folder, r"is no JSON")
+    check_refused(folder, r"is not JSON")
 
 
 def test_a_huge_file_is_not_read(folder: Path) -> None:
@@ -516,7 +516,7 @@ def test_a_folder_that_the_user_names_is_mended_by_hand(folder: Path, canary: Pa
     with MilvusIndex(settings, "abc") as index:
         assert index.count() == 0
     (folder / "more").symlink_to(canary)
-    with pytest.raises(MomentIndexError, match=rf"holds a link .*; remove '{folder / 'more'}' and run") as caught:
+    with pytest.raises(MomentIndexError, match=rf"contains a link .*; remove '{folder / 'more'}' and run") as caught:
         MilvusIndex(settings, "abc")
     assert not isinstance(caught.value, IndexDamagedError)
 
@@ -562,7 +562,7 @@ def test_a_read_only_folder_is_checked_and_never_written_to(original: Path) -> N
 def test_a_link_in_a_read_only_folder_is_refused(folder: Path, canary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     replaced(_sidecar(folder), lambda path: path.symlink_to(canary / "notes.txt"))
     monkeypatch.setattr("pipeline.index.milvus.lite.folder.is_writable", lambda _: False)
-    with pytest.raises(IndexDamagedError, match="holds a link"):
+    with pytest.raises(IndexDamagedError, match="contains a link"):
         use(folder)
 
 

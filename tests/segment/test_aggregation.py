@@ -86,7 +86,7 @@ def test_segment_vectors_of_no_segments_have_no_rows() -> None:
 
 @pytest.mark.parametrize("segment", [Segment("v1", 2.0, 3.0, 0), Segment("v2", 0.0, 1.0, 0)])
 def test_a_segment_without_frames_of_the_video_is_refused(segment: Segment) -> None:
-    with pytest.raises(ValueError, match="no sampled frame of this video lies in"):
+    with pytest.raises(ValueError, match="no sampled frame of this video is within"):
         segment_vectors(frames_at([0.0], 4.0), [segment], MeanPooling())
 
 

@@ -85,7 +85,7 @@ def test_cuts_outside_the_video_are_ignored() -> None:
 
 
 def test_cuts_not_looked_for_name_the_remedy() -> None:
-    with pytest.raises(ConfigError, match=r"none were looked for in v1; set sampling\.cuts .* \(fixed_windows\)"):
+    with pytest.raises(ConfigError, match=r"they were not detected in v1; set sampling\.cuts .* \(fixed_windows\)"):
         Shots().segments(frames_at([1.0], 8.0, None))
 
 

@@ -80,7 +80,7 @@ def test_the_first_of_the_four_columns_names_it_and_the_others_are_metadata() ->
         ("m.csv", "uri,x\na.mp4,1\nb.mp4,1,2\n", "m.csv, line 3: 3 values, but the header has 2"),
         ("m.csv", "uri,x\na.mp4,1\n  ,2\n", "m.csv, line 3: 'uri' is '  ', but must name a video"),
         ("m.csv", 'uri,x\na.mp4,"1\n', "m.csv, line 2: not CSV"),
-        ("m.csv", "uri,GPS (lat)\na.mp4,\nb.mp4,1\n", r"m.csv, line 3: metadata 'GPS \(lat\)': a name is made of"),
+        ("m.csv", "uri,GPS (lat)\na.mp4,\nb.mp4,1\n", r"m.csv, line 3: metadata 'GPS \(lat\)': a name consists of"),
         ("m.csv", b"uri\ncaf\xe9.mp4\n", "m.csv: not UTF-8"),
         ("m.jsonl", '{"uri": "a"}\n{"uri": \n', "m.jsonl, line 2: not JSON"),
         ("m.jsonl", '"a.mp4"\n', "m.jsonl, line 1: expected an object"),

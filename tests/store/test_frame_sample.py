@@ -85,7 +85,7 @@ def test_a_broken_sample_is_made_anew(tmp_path: Path, caplog: pytest.LogCaptureF
         kept_file(tmp_path).write_bytes(content)
         with caplog.at_level(logging.WARNING, logger="pipeline"):
             assert (store.frame_sample(2).vectors == whole.vectors).all()
-        assert "is made anew" in caplog.text
+        assert "is drawn again" in caplog.text
 
 
 @pytest.mark.parametrize(("spare", "is_kept"), [(0, True), (-1, False)])

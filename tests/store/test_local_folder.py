@@ -282,9 +282,9 @@ def test_want_of_space_is_told_from_other_errors(tmp_path: Path, number: int) ->
         with at.writing("a.json"):
             raise OSError(error, os.strerror(error))
 
-    with pytest.raises(StoreFullError, match="no space left for it"):
+    with pytest.raises(StoreFullError, match="no space left on the device"):
         fill(AtomicFolder(str(tmp_path)), number)
-    with pytest.raises(StoreError, match="nothing of it was kept") as raised:
+    with pytest.raises(StoreError, match="no partial file was left") as raised:
         fill(AtomicFolder(str(tmp_path)), errno.EIO)
     assert not isinstance(raised.value, StoreFullError)
 

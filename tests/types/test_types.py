@@ -91,11 +91,11 @@ UNIT = [0.6, 0.8]
         ({"step_seconds": -1.0}, "a step of more than 0 seconds"),
         ({"step_seconds": np.inf}, "a step of more than 0 seconds"),
         ({"step_seconds": np.nan}, "a step of more than 0 seconds"),
-        ({"seen_until_seconds": floats(0, 1)}, "from its own time until before"),
-        ({"seen_until_seconds": floats(0, 0.9, 2)}, "from its own time until before"),
-        ({"seen_until_seconds": floats(0, 1, 1.9)}, "from its own time until before"),
-        ({"seen_until_seconds": floats(0, 2, 2)}, "from its own time until before"),
-        ({"seen_until_seconds": floats(1, 1.5, 2)}, "from its own time until before"),
+        ({"seen_until_seconds": floats(0, 1)}, "must be between its time and the next frame's"),
+        ({"seen_until_seconds": floats(0, 0.9, 2)}, "must be between its time and the next frame's"),
+        ({"seen_until_seconds": floats(0, 1, 1.9)}, "must be between its time and the next frame's"),
+        ({"seen_until_seconds": floats(0, 2, 2)}, "must be between its time and the next frame's"),
+        ({"seen_until_seconds": floats(1, 1.5, 2)}, "must be between its time and the next frame's"),
     ],
 )
 def test_embeddings_that_contradict_themselves_are_refused(changes: dict[str, Any], problem: str) -> None:
@@ -156,13 +156,13 @@ def test_a_row_of_an_index_is_read_only(length: float) -> None:
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"width": 0}, "a video needs a size, got 0 x 1"),
-        ({"height": 0}, "a video needs a size, got 1 x 0"),
+        ({"width": 0}, "the size of a video must be positive, got 0 x 1"),
+        ({"height": 0}, "the size of a video must be positive, got 1 x 0"),
         ({"rotation_degrees": 45}, "0, 90, 180 or 270 degrees, got 45"),
         ({"rotation_degrees": 360}, "0, 90, 180 or 270 degrees, got 360"),
         ({"rotation_degrees": -90}, "0, 90, 180 or 270 degrees, got -90"),
-        ({"time_base": Fraction(0)}, "a time base is positive, got 0"),
-        ({"time_base": Fraction(-1)}, "a time base is positive, got -1"),
+        ({"time_base": Fraction(0)}, "a time base must be positive, got 0"),
+        ({"time_base": Fraction(-1)}, "a time base must be positive, got -1"),
     ],
 )
 def test_what_no_video_can_be_is_refused(changes: dict[str, Any], problem: str) -> None:

@@ -184,11 +184,13 @@ def test_files_that_were_cut_off_are_named(tmp_path: Path, video: Callable[[str]
     content = video("plain.mp4").path.read_bytes()
     index = content.rindex(b"moov") - 4
     (tmp_path / "recording.mp4").write_bytes(content[:index])
-    check_refused(tmp_path / "recording.mp4", r"its index \(moov\) is missing: the recording or the copy was cut off")
+    check_refused(
+        tmp_path / "recording.mp4", r"its index \(moov\) is missing: the recording or the copy was interrupted"
+    )
     (tmp_path / "a.mp4.part").write_bytes(content[: index // 2])
     check_refused(tmp_path / "a.mp4.part", "an unfinished download")
     (tmp_path / "reserved.mp4").write_bytes(bytes(2_000_000))
-    check_refused(tmp_path / "reserved.mp4", "it holds only zero bytes")
+    check_refused(tmp_path / "reserved.mp4", "it contains only zero bytes")
     (tmp_path / "zeros-and-noise.mp4").write_bytes(bytes(50_000) + np.random.default_rng(1).bytes(50_000))
     check_refused(tmp_path / "zeros-and-noise.mp4", "not a video file")
 
@@ -198,11 +200,11 @@ def test_files_that_were_cut_off_are_named(tmp_path: Path, video: Callable[[str]
     [
         (
             b"<!DOCTYPE html>\n<html><body>Please log in</body></html>",
-            r"a web page that the server sent in its place\), not a video; download it again",
+            r"a web page, probably sent instead of the video\), not a video; log in and download it again",
         ),
         (
             b"\xef\xbb\xbf<HTML><HEAD>",
-            r"a web page that the server sent in its place\), not a video; download it again",
+            r"a web page, probably sent instead of the video\), not a video; log in and download it again",
         ),
         (b"#EXTM3U\n#EXTINF:3,\na.ts\n", r"a playlist of HLS or DASH\), not a video; name the videos themselves"),
         (b'<?xml version="1.0"?>\n<MPD type="static"></MPD>', r"a playlist of HLS or DASH\), not a video"),

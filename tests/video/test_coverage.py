@@ -63,7 +63,7 @@ def test_notes_are_bounded() -> None:
     for second in range(0, 4000, 2):
         coverage.lose("a picture cannot be decoded", Fraction(second))
     assert len(coverage.damage) == 51
-    assert coverage.damage[-1] == "1950 faults more"
+    assert coverage.damage[-1] == "1950 more faults"
 
 
 def test_an_early_end_is_noted_and_a_tiny_one_is_not() -> None:
@@ -71,7 +71,7 @@ def test_an_early_end_is_noted_and_a_tiny_one_is_not() -> None:
     coverage.check_end(Fraction(35, 10))
     assert coverage.damage == ()
     coverage.check_end(Fraction(10))
-    assert coverage.damage == ("it ends at 3.200 s, its container says 10.000 s",)
+    assert coverage.damage == ("it ends at 3.200 s, but its container states 10.000 s",)
 
 
 @pytest.mark.parametrize(("nominal", "expected"), [(Fraction(1, 8), Fraction(1, 8)), (None, Fraction(1, 25))])
@@ -200,7 +200,7 @@ def test_fifty_kinds_of_faults_are_listed() -> None:
         coverage.note(f"fault {number}", Fraction(0))
     assert len(coverage.damage) == 50
     coverage.note("another", Fraction(0))
-    assert coverage.damage[50:] == ("1 faults more",)
+    assert coverage.damage[50:] == ("1 more faults",)
 
 
 def test_damage_that_is_going_to_be_met_again_is_forgotten() -> None:
@@ -232,7 +232,7 @@ def test_an_end_may_be_early_by_a_quarter_of_a_second_or_three_frames(
     coverage.check_end(3 + tolerated)
     assert coverage.damage == ()
     coverage.check_end(3 + tolerated + Fraction(1, 1000))
-    assert coverage.damage == (f"it ends at 3.000 s, its container says {float(3 + tolerated) + 0.001:.3f} s",)
+    assert coverage.damage == (f"it ends at 3.000 s, but its container states {float(3 + tolerated) + 0.001:.3f} s",)
 
 
 def test_what_else_was_read_of_a_file_counts_for_its_end() -> None:
@@ -240,7 +240,7 @@ def test_what_else_was_read_of_a_file_counts_for_its_end() -> None:
     coverage.check_end(Fraction(10), Fraction(10))
     assert coverage.damage == ()
     coverage.check_end(Fraction(10), Fraction(5))
-    assert coverage.damage == ("it ends at 5.000 s, its container says 10.000 s",)
+    assert coverage.damage == ("it ends at 5.000 s, but its container states 10.000 s",)
 
 
 def test_an_end_is_expected_only_where_a_frame_came_and_the_container_says_one() -> None:

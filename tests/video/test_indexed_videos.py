@@ -39,7 +39,10 @@ def test_another_content_is_refused_and_noted(two: tuple[Path, Path]) -> None:
     with videos.open(video_id):
         pass
     shutil.copy(two[1], two[0])
-    with pytest.raises(VideoReadError, match=r"holds another video by now.*index it again"), videos.open(video_id):
+    with (
+        pytest.raises(VideoReadError, match=r"no longer the video that was indexed.*index the new one"),
+        videos.open(video_id),
+    ):
         pytest.fail("another video was opened")
     assert list(videos.problems) == [video_id]
 
@@ -56,7 +59,7 @@ def test_other_names_are_tried_latest_first(two: tuple[Path, Path], tmp_path: Pa
 def test_the_first_name_says_what_is_wrong(two: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(VideoError, match="no such file"):
         videos_of(str(two[1])).place(content_id(str(two[0])), str(tmp_path / "none.mp4"))
-    with pytest.raises(VideoError, match="not known where this video is"):
+    with pytest.raises(VideoError, match="location of this video is unknown"):
         videos_of().place("0123")
 
 
@@ -79,5 +82,5 @@ def test_a_remote_video_is_checked_too(two: tuple[Path, Path]) -> None:
         with videos.open(video_id) as stream:
             assert len(list(stream.frames())) == 8
         server.files["/cam.mp4"] = two[1].read_bytes()
-        with pytest.raises(VideoReadError, match="holds another video by now"), videos.open(video_id):
+        with pytest.raises(VideoReadError, match="no longer the video that was indexed"), videos.open(video_id):
             pytest.fail("another video was opened")

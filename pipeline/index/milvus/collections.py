@@ -1,4 +1,4 @@
-"""Milvus collections behind an alias: create, check, build a replacement, swap and drop."""
+"""Milvus collections behind an alias: creates, checks, rebuilds, swaps and drops them."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _ALIAS = "momentseek.alias"
 _LIBRARY = "momentseek.library"
 _PLACE = "momentseek.place"
 _BUILDER = "momentseek.builder"
-# Alias not found: 1600 says a server, 100 Lite.
+# Error codes for a missing alias: 1600 from a server, 100 from Milvus Lite.
 _NO_ALIAS = (100, 1600)
 _DRAIN_SECONDS = 2.0
-_FORGOTTEN_SECONDS = 6 * 3600.0
-# Collections that this process is filling, with the places that they are in.
+_ABANDONED_SECONDS = 6 * 3600.0
+# Collections that this process is filling: (location of Milvus, name).
 _building: set[tuple[str, str]] = set()
 # The end of the year 9999, in seconds since 1970.
 _LAST_TIME = 253_402_300_799.0
@@ -47,7 +47,7 @@ _LAST_TIME = 253_402_300_799.0
 
 @dataclass(frozen=True)
 class FoundCollection:
-    """The active collection: its own name, its vectors' length and Milvus's name of its index type."""
+    """The active collection: its own name (not the alias), its dimension, and Milvus's name of its index type."""
 
     collection: str
     dimension: int
@@ -55,16 +55,17 @@ class FoundCollection:
 
 
 class MilvusCollections:
-    """The collections of one index: NAME_1, NAME_2, ... behind an alias, which is what is searched.
+    """The collections of one index: NAME_1, NAME_2, ... behind the alias NAME, which is searched.
 
-    A new one is built beside the one that answers, and takes over in one step (alter_alias); what a killed builder left
-    behind is dropped by the next. A plain collection of that name, as older versions made, is taken over like another.
+    A rebuild fills a new collection beside the active one and then switches the alias in one step (alter_alias). The
+    next rebuild drops collections that a killed one left. Older versions made a plain collection with the name NAME; it
+    is replaced in the same way.
 
     Args:
-        connection: Where they are.
-        name: The name that is searched.
-        owner: Whose they are: another encoder's or another library's are refused.
-        kind: What new ones are built as.
+        connection: The connection to Milvus.
+        name: The alias.
+        owner: The owner of the index; collections of another encoder or library are rejected.
+        kind: The index type of new collections.
     """
 
     def __init__(self, connection: MilvusConnection, name: str, owner: Owner, kind: Kind) -> None:
@@ -74,16 +75,17 @@ class MilvusCollections:
         self._kind = kind
 
     def find(self) -> FoundCollection | None:
-        """Find, check and load the active collection; None where there is none.
+        """Find, check and load the active collection; None if there is none.
 
         Raises:
-            FingerprintMismatchError: It holds another encoder's vectors.
-            MomentIndexError: It is another library's, was not made by momentseek, or Milvus cannot be asked.
+            FingerprintMismatchError: The collection has vectors of another encoder.
+            MomentIndexError: The collection belongs to another library or was not made by momentseek, or the request
+                failed.
         """
         return self._connection.ask("open", self._find)
 
     def create(self, dimension: int) -> FoundCollection:
-        """Create the first collection, or return the one that another client has just created."""
+        """Create the first collection, or return one that another client has created in the meantime."""
 
         def create(client: MilvusClient) -> FoundCollection:
             first = f"{self._name}_1"
@@ -91,7 +93,7 @@ class MilvusCollections:
             self._point_at(client, first)
             found = self._find(client)
             if found is None:
-                raise MomentIndexError(f"the collection {self._name!r} vanished as it was made; run this again")
+                raise MomentIndexError(f"the collection {self._name!r} was dropped during its creation; run this again")
             return found
 
         return self._connection.ask("write to", create)
@@ -100,22 +102,22 @@ class MilvusCollections:
         """Create an empty collection beside the active one and return its name.
 
         Raises:
-            MomentIndexError: Another rebuild is under way.
+            MomentIndexError: Another rebuild is in progress.
         """
         return self._connection.ask("write to", lambda client: self._build(client, dimension))
 
-    def swap(self, fresh: str) -> None:
-        """Make a built collection active, and drop the one before."""
-        before = self._connection.ask("write to", lambda client: self._swap(client, fresh))
-        _building.discard((self._connection.place, fresh))
+    def swap(self, new_collection: str) -> None:
+        """Make a built collection active, and drop the previous one."""
+        before = self._connection.ask("write to", lambda client: self._swap(client, new_collection))
+        _building.discard((self._connection.place, new_collection))
         if before is not None:
             if not self._connection.is_exclusive:
-                # What is being asked of a collection as it is dropped is answered with nothing, and no error.
+                # A search of a collection that is being dropped returns nothing instead of an error.
                 time.sleep(_DRAIN_SECONDS)
             self.drop(before)
 
     def target(self) -> str | None:
-        """Look up the active collection by the alias alone; None where there is no alias."""
+        """Look up the collection that the alias refers to; None if there is no alias."""
         return self._connection.ask("read", self._target)
 
     def drop(self, collection: str) -> None:
@@ -134,7 +136,7 @@ class MilvusCollections:
         return FoundCollection(str(description["collection_name"]), dimension, str(kinds.get("index_type", "")))
 
     def _recovered(self, client: MilvusClient) -> bool:
-        """A plain collection that was being taken over when its rebuild was killed answers again."""
+        """Restore the alias of a plain collection whose replacement was interrupted; return whether there was one."""
         renamed = f"{self._name}_0"
         if not client.has_collection(renamed) or not self._is_ours(client.describe_collection(renamed)):
             return False
@@ -142,20 +144,20 @@ class MilvusCollections:
         return True
 
     def _check(self, description: Mapping[str, Any]) -> Mapping[str, Any]:
-        place = f"the collection {self._name!r} in {self._connection.place!r}"
+        subject = f"the collection {self._name!r} in {self._connection.place!r}"
         fields = {field["name"]: field for field in description["fields"]}
         properties, owner = description.get("properties") or {}, self._owner
         if "embedding" not in fields or _ENCODER not in properties:
-            raise MomentIndexError(f"{place} was not made by momentseek; set index.collection to another name")
+            raise MomentIndexError(f"{subject} was not made by momentseek; set index.collection to another name")
         if properties[_ENCODER] != owner.encoder_fingerprint:
-            theirs = _named(properties[_ENCODER], properties.get(_MODEL, ""))
-            raise mismatch(place, theirs, _named(owner.encoder_fingerprint, owner.encoder_description))
-        theirs = properties.get(_LIBRARY, "")
-        if theirs and owner.library_id and theirs != owner.library_id:
+            other_encoder = _described(properties[_ENCODER], properties.get(_MODEL, ""))
+            raise mismatch(subject, other_encoder, _described(owner.encoder_fingerprint, owner.encoder_description))
+        library_id = properties.get(_LIBRARY, "")
+        if library_id and owner.library_id and library_id != owner.library_id:
             raise MomentIndexError(
-                f"{place} belongs to the library {_named(theirs, properties.get(_PLACE, ''))}, and this is the library"
-                f" {_named(owner.library_id, owner.library_place)}; set index.collection to another name for this one,"
-                " and fill it with: momentseek index rebuild"
+                f"{subject} belongs to the library {_described(library_id, properties.get(_PLACE, ''))}, but this is"
+                f" {_described(owner.library_id, owner.library_place)}; set index.collection to another name for this"
+                " one, and fill it with: momentseek index rebuild"
             )
         return fields
 
@@ -180,7 +182,7 @@ class MilvusCollections:
                     collection, schema=schema(dimension), properties=properties, consistency_level="Strong"
                 )
         except MilvusException:
-            # Another client of the server may have been quicker.
+            # Another client of the server may have created it in the meantime.
             if not client.has_collection(collection):
                 raise
         if not client.list_indexes(collection):
@@ -195,15 +197,15 @@ class MilvusCollections:
                 continue
             numbers.append(int(numbered[1]))
             self._drop_leftover(client, collection)
-        fresh = f"{self._name}_{max(numbers) + 1}"
+        new_collection = f"{self._name}_{max(numbers) + 1}"
         builder = json.dumps([socket.gethostname(), os.getpid(), round(time.time(), 3)])
-        self._make(client, fresh, dimension, builder=builder)
-        _building.add((self._connection.place, fresh))
-        properties = client.describe_collection(fresh).get("properties") or {}
+        self._make(client, new_collection, dimension, builder=builder)
+        _building.add((self._connection.place, new_collection))
+        properties = client.describe_collection(new_collection).get("properties") or {}
         if properties.get(_BUILDER) != builder:
-            _building.discard((self._connection.place, fresh))
-            raise _under_way(fresh, properties.get(_BUILDER, ""))
-        return fresh
+            _building.discard((self._connection.place, new_collection))
+            raise _in_progress(new_collection, properties.get(_BUILDER, ""))
+        return new_collection
 
     def _drop_leftover(self, client: MilvusClient, collection: str) -> None:
         if collection == self._target(client):
@@ -213,32 +215,32 @@ class MilvusCollections:
             return
         builder = str((description.get("properties") or {}).get(_BUILDER, ""))
         if not builder and self._target(client) is None:
-            # A first collection that another writer is making just now.
+            # Another process may be creating the first collection right now.
             return
         if self._is_being_built(collection, builder):
-            raise _under_way(collection, builder)
-        _log.warning("dropping %s, which a rebuild that ended early left behind", collection)
+            raise _in_progress(collection, builder)
+        _log.warning("dropping %s, which an interrupted rebuild left", collection)
         client.drop_collection(collection)
 
     def _is_being_built(self, collection: str, builder: str) -> bool:
-        """Whether a process, or another index of this one, may still be filling a collection."""
+        """Whether another process, or another index in this process, may still be filling a collection."""
         if (self._connection.place, collection) in _building:
             return True
-        return not self._connection.is_in_folder and _lives(builder)
+        return not self._connection.is_in_folder and _may_be_running(builder)
 
-    def _swap(self, client: MilvusClient, fresh: str) -> str | None:
+    def _swap(self, client: MilvusClient, new_collection: str) -> str | None:
         before = self._target(client)
-        if before == fresh:
+        if before == new_collection:
             return None
         if before is not None:
-            client.alter_alias(fresh, self._name)
+            client.alter_alias(new_collection, self._name)
             return before
         before = f"{self._name}_0"
         if client.has_collection(self._name):
-            # A name cannot be a collection and an alias; between these steps `_recovered` finds the old one.
+            # A name cannot be both a collection and an alias. If this is interrupted, `_recovered` restores the alias.
             client.alter_collection_properties(self._name, {_ALIAS: self._name})
             client.rename_collection(self._name, before)
-        self._point_at(client, fresh)
+        self._point_at(client, new_collection)
         return before if client.has_collection(before) else None
 
     def _point_at(self, client: MilvusClient, collection: str) -> None:
@@ -247,12 +249,12 @@ class MilvusCollections:
         try:
             client.create_alias(collection, self._name)
         except MilvusException:
-            # Another client of the server may have been quicker.
+            # Another client of the server may have created it in the meantime.
             if self._target(client) is None:
                 raise
 
     def _target(self, client: MilvusClient) -> str | None:
-        """The collection that the alias points at; None where there is no such alias."""
+        """Return the collection that the alias refers to; None if there is no such alias."""
         from pymilvus.exceptions import MilvusException
 
         try:
@@ -266,20 +268,20 @@ class MilvusCollections:
         return bool((description.get("properties") or {}).get(_ALIAS) == self._name)
 
 
-def _lives(builder: str) -> bool:
-    """Whether the process that builds a collection may still be at it."""
-    if (known := _builder(builder)) is None:
+def _may_be_running(builder: str) -> bool:
+    """Whether the process that builds a collection may still be running."""
+    if (builder_process := _builder(builder)) is None:
         return False
-    host, process, began = known
+    host, process, began = builder_process
     if host != socket.gethostname():
-        return time.time() - began < _FORGOTTEN_SECONDS
+        return time.time() - began < _ABANDONED_SECONDS
     return process != os.getpid() and Path(f"/proc/{process}").exists()
 
 
-def _under_way(collection: str, builder: str) -> MomentIndexError:
-    if (known := _builder(builder)) is None:
-        return MomentIndexError(f"another process is making the collection {collection!r}; run this again later")
-    host, process, began = known
+def _in_progress(collection: str, builder: str) -> MomentIndexError:
+    if (builder_process := _builder(builder)) is None:
+        return MomentIndexError(f"another process is creating the collection {collection!r}; run this again later")
+    host, process, began = builder_process
     since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(began))
     return MomentIndexError(
         f"process {process} on {shown(host)} has been rebuilding this index since {since} (collection {collection!r});"
@@ -288,7 +290,7 @@ def _under_way(collection: str, builder: str) -> MomentIndexError:
 
 
 def _builder(text: str) -> tuple[str, int, float] | None:
-    """The host and process that build a collection, and since when; None where that is not said."""
+    """Parse the host, process and start time of a collection's builder; None if they are not recorded."""
     try:
         host, process, began = parse_json(text)
         if isinstance(host, str) and isinstance(process, int) and 0 <= began <= _LAST_TIME:
@@ -298,5 +300,5 @@ def _builder(text: str) -> tuple[str, int, float] | None:
     return None
 
 
-def _named(fingerprint: str, description: str) -> str:
+def _described(fingerprint: str, description: str) -> str:
     return f"{shown(description)} [{shown(fingerprint)}]" if description else shown(fingerprint)

@@ -1,4 +1,4 @@
-"""Connection to Milvus: retries passing errors and reports others at once."""
+"""Connection to Milvus: retries requests after temporary errors, and reports other errors at once."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from pipeline.index.settings import Indexing
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
 
-__all__ = ["MilvusConnection", "is_gone", "is_passing"]
+__all__ = ["MilvusConnection", "is_gone", "is_temporary"]
 
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-# pymilvus would repeat a request 75 times in silence, some minutes long.
-_ONCE = {"retry_times": 0}
-# The methods of pymilvus's client that make no request.
+# By default, pymilvus silently retries a request 75 times, for several minutes.
+_NO_RETRIES = {"retry_times": 0}
+# Methods of pymilvus's client that make no request.
 _LOCAL = frozenset({"close", "prepare_index_params"})
-# pymilvus would wait for ever until a collection is loaded.
+# By default, pymilvus waits without limit for a collection to be loaded.
 _LOAD_SECONDS = 20.0
 _CONNECT_SECONDS = 10.0
-_MOST_CAUSE = 1000
-_REBUILD = "if its files are damaged, this makes it anew: momentseek index rebuild"
-# gRPC closes a connection that was idle for half an hour and opens another one later; by then, a program that tidies
+_MAX_CAUSE_CHARACTERS = 1000
+_REBUILD = "if its files are damaged, rebuild it with: momentseek index rebuild"
+# gRPC closes a connection after half an hour without requests and reconnects later. By then, a program that cleans up
 # temporary folders may have removed the socket.
 _ONE_CONNECTION = {"grpc.client_idle_timeout_ms": 2**31 - 1}
-# A server that dies or hangs is noticed by gRPC's keepalive, which pymilvus switches on; one that lives and does not
-# answer, by the deadline of each request. gRPC by itself would wait up to two minutes before it connects again.
+# gRPC's keepalive, which pymilvus switches on, detects a dead or hanging server, and the deadline of each request one
+# that is alive but does not answer. gRPC itself would wait up to two minutes before it reconnects.
 _REQUEST_SECONDS = 60.0
 _RECONNECT = {
     "grpc.initial_reconnect_backoff_ms": 500,
@@ -48,16 +48,18 @@ _RECONNECT = {
     "grpc.max_reconnect_backoff_ms": 5000,
 }
 _FIRST_PAUSE_SECONDS = 0.1
-_LONGEST_PAUSE_SECONDS = 5.0
+_MAX_PAUSE_SECONDS = 5.0
 
-# Milvus's merr numbers (pkg/util/merr/errors.go): service not ready, unavailable, out of memory, too many requests,
-# rate limits, time tick delay; collection, partition or segment not (fully) loaded; replica, channel, segment or node
-# that is not there now, as while a server starts or moves data.
-_PASSING = frozenset({1, 2, 3, 4, 8, 9, 11, 101, 103, 201, 202, 401, 500, 501, 503, 600, 601, 602, 901, 902, 904})
+# Milvus's error codes (pkg/util/merr/errors.go): service not ready, unavailable, out of memory, too many requests, rate
+# limits, time tick delay; collection, partition or segment not (fully) loaded; replica, channel, segment or node not
+# available at the moment, for example while a server starts or moves data.
+_TEMPORARY_CODES = frozenset(
+    {1, 2, 3, 4, 8, 9, 11, 101, 103, 201, 202, 401, 500, 501, 503, 600, 601, 602, 901, 902, 904}
+)
 _GONE = 100
-_PASSING_STATUS = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "ABORTED"})
-# Older servers give all of these one number, 65535.
-_PASSING_WORDS = (
+_TEMPORARY_STATUSES = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "ABORTED"})
+# Older servers use the same code, 65535, for all of these.
+_TEMPORARY_PHRASES = (
     "service unavailable",
     "not ready",
     "not healthy",
@@ -77,29 +79,29 @@ _PASSING_WORDS = (
     "connection refused",
     "recovering",
 )
-_LASTING_WORDS = ("larger than max", "exceeds the maximum", "illegal connection params:")
+_PERMANENT_PHRASES = ("larger than max", "exceeds the maximum", "illegal connection params:")
 
 
 class MilvusConnection:
-    """One client of one Milvus: a server, or Lite in a folder that this process holds until its last client closes.
+    """A client of a Milvus server, or of Milvus Lite in a folder, which stays locked until its last client is closed.
 
     Attributes:
-        place: The server's URI or the folder, for people.
-        is_lite: Whether Milvus Lite answers there, in a folder or behind `milvus-lite server`.
+        place: The server's URI or the folder, for messages.
+        is_lite: Whether this is Milvus Lite, in a folder or behind `milvus-lite server`.
 
     Args:
-        settings: Where it is, and how long to wait for it.
-        folder: Folder of Milvus Lite where the settings name no place.
+        settings: The location, and how long to retry.
+        folder: Folder of Milvus Lite if the settings have no `uri`.
 
     Raises:
-        IndexLockedError: Another process holds the folder.
-        MomentIndexError: There is no place, no server answers there, or it cannot be opened. Nothing is waited for
-            here: an address that never answered is more often wrong than away.
+        IndexLockedError: Another process has opened the folder.
+        MomentIndexError: No location is set, no server answers there, or the index cannot be opened. The first
+            connection is not retried, since an address that never answered is usually wrong.
     """
 
     def __init__(self, settings: Indexing, folder: Path | None) -> None:
         silence()
-        self._patience_seconds = settings.patience_seconds
+        self._retry_seconds = settings.patience_seconds
         self._closed = False
         self._folder, self._client = _connected(settings, folder)
         self.place = settings.uri or str(folder)
@@ -120,34 +122,34 @@ class MilvusConnection:
         return self._folder is not None and self._folder.is_alone
 
     def broken(self, problem: str) -> MomentIndexError:
-        """Make the error for rows that are not as momentseek writes them."""
-        said = f"the index in {self.place!r} is broken: {problem}; to make it anew: momentseek index rebuild"
+        """Make the error for rows that momentseek cannot have written."""
+        message = f"the index in {self.place!r} is broken: {problem}; to rebuild it: momentseek index rebuild"
         is_own = self._folder is not None and self._folder.is_own
-        return IndexDamagedError(said) if is_own else MomentIndexError(said)
+        return IndexDamagedError(message) if is_own else MomentIndexError(message)
 
     @property
     def uri(self) -> str:
-        """The address of Milvus for this process."""
+        """The address at which this process reaches Milvus."""
         return self._folder.uri if self._folder is not None else self.place
 
     def ask(self, what: str, request: Callable[[MilvusClient], T]) -> T:
-        """Make an idempotent request, and retry with back-off while Milvus is away or refuses temporarily.
+        """Make an idempotent request, and retry it with back-off while Milvus is unreachable or temporarily refuses.
 
         Args:
-            what: What it does to the index, for the message: "open", "read", "search" or "write to".
-            request: Given the client.
+            what: The action, for messages: "open", "read", "search" or "write to".
+            request: Makes the request with the client that it is given.
 
         Raises:
-            MomentIndexError: Milvus refused it, was away for longer than `index.patience_seconds`, or lies in a folder
-                that is read-only.
+            MomentIndexError: Milvus refused the request or was unreachable for longer than `index.patience_seconds`, or
+                a write is for a read-only folder.
         """
         from grpc import RpcError
         from pymilvus.exceptions import MilvusException
 
         if what == "write to" and self._folder is not None and self._folder.is_read_only:
             raise MomentIndexError(
-                f"the index in {self.place!r} cannot be written to: it is read-only for this user; mount it writable or"
-                " change its permissions"
+                f"the index in {self.place!r} cannot be written to: it is read-only for this user; mount it as writable"
+                " or change its permissions"
             )
         started, pause = time.monotonic(), _FIRST_PAUSE_SECONDS
         while True:
@@ -159,15 +161,15 @@ class MilvusConnection:
                 if self._folder is not None and (refusal := self._folder.refusal) is not None:
                     raise refusal  # noqa: B904 - it names its own cause
                 waited = time.monotonic() - started
-                if not is_passing(error) or waited + pause > self._patience_seconds:
+                if not is_temporary(error) or waited + pause > self._retry_seconds:
                     raise MomentIndexError(self._refusal(what, error, waited)) from error
                 if pause == _FIRST_PAUSE_SECONDS:
-                    said = f"cannot {what} the index in {self.place!r} now: {_cause(error)}"
-                    _log.warning("%s; trying again for %.0f s", said, self._patience_seconds)
+                    problem = f"cannot {what} the index in {self.place!r} now: {_cause(error)}"
+                    _log.warning("%s; retrying for %.0f s", problem, self._retry_seconds)
                 time.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+                pause = min(2 * pause, _MAX_PAUSE_SECONDS)
             except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
-                # pymilvus stumbles over what it reads, as metadata that is no JSON.
+                # pymilvus failed to process what it read, for example metadata that is not JSON.
                 if what == "write to":
                     raise
                 raise self.broken(f"{type(error).__name__}: {_cause(error)}") from error
@@ -188,15 +190,15 @@ class MilvusConnection:
     def _refusal(self, what: str, error: Exception, waited: float) -> str:
         if full := no_space(error):
             return f"cannot {what} the index in {self.place!r}: {full}"
-        said = f"cannot {what} the index in {self.place!r}: {_cause(error)}"
-        if not is_passing(error):
-            return said if self._folder is None or what == "write to" else f"{said}; {_REBUILD}"
-        ways = "see to the server and run this again, or raise index.patience_seconds"
-        return f"{said}; waited {waited:.0f} s for it to pass ({ways})"
+        problem = f"cannot {what} the index in {self.place!r}: {_cause(error)}"
+        if not is_temporary(error):
+            return problem if self._folder is None or what == "write to" else f"{problem}; {_REBUILD}"
+        remedy = "check the server and run this again, or raise index.patience_seconds"
+        return f"{problem}; gave up after {waited:.0f} s ({remedy})"
 
 
 class _OneRequest:
-    """A client that makes each request once and for a limited time; `MilvusConnection.ask` repeats what may pass."""
+    """A client without retries of its own and with limited waiting; `MilvusConnection.ask` does the retries."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -207,22 +209,22 @@ class _OneRequest:
             return method
         if name == "load_collection":
             return partial(method, timeout=_LOAD_SECONDS)
-        return partial(method, **_ONCE)
+        return partial(method, **_NO_RETRIES)
 
 
-def is_passing(error: BaseException) -> bool:
-    """Whether an error of Milvus or gRPC is temporary: it is away, starting, loading or overloaded."""
-    said = str(getattr(error, "message", "") or error).lower()
-    if any(words in said for words in _LASTING_WORDS) or no_space(error):
+def is_temporary(error: BaseException) -> bool:
+    """Whether an error of Milvus or gRPC is temporary: Milvus is unreachable, starting, loading or overloaded."""
+    message = str(getattr(error, "message", "") or error).lower()
+    if any(phrase in message for phrase in _PERMANENT_PHRASES) or no_space(error):
         return False
     code = getattr(error, "code", None)
     code = code() if callable(code) else code
-    if getattr(code, "name", "") in _PASSING_STATUS or getattr(error, "compatible_code", None) == _rate_limit():
+    if getattr(code, "name", "") in _TEMPORARY_STATUSES or getattr(error, "compatible_code", None) == _rate_limit():
         return True
-    if isinstance(code, int) and code in _PASSING:
-        # Lite says 1 for everything.
-        return code != 1 or any(words in said for words in _PASSING_WORDS)
-    return code != _GONE and any(words in said for words in _PASSING_WORDS)
+    if isinstance(code, int) and code in _TEMPORARY_CODES:
+        # Milvus Lite uses code 1 for every error.
+        return code != 1 or any(phrase in message for phrase in _TEMPORARY_PHRASES)
+    return code != _GONE and any(phrase in message for phrase in _TEMPORARY_PHRASES)
 
 
 def is_gone(error: BaseException) -> bool:
@@ -237,7 +239,10 @@ def _rate_limit() -> int:
 
 
 def _engine(version: object) -> str:
-    """Lite calls itself "milvus_lite-3.2.2"; a server that was built for one machine may say "v2.3.5-lite"."""
+    """Return "lite" or "server" for a version text.
+
+    Milvus Lite reports "milvus_lite-3.2.2". A version such as "v2.3.5-lite" is that of a standalone server.
+    """
     text = str(version).lower()
     return "lite" if text.startswith(("milvus_lite", "milvus-lite")) else "server"
 
@@ -253,11 +258,11 @@ def _connected(settings: Indexing, folder: Path | None) -> tuple[LiteReference |
         except (MilvusException, ValueError) as error:
             raise MomentIndexError(
                 f"no Milvus server answers at {settings.uri!r}: {_cause(error)}. Start one there, set index.uri, or set"
-                f" {settings.token_variable} where it wants a token"
+                f" {settings.token_variable} if it requires a token"
             ) from error
     place = Path(settings.uri).expanduser() if settings.uri is not None else folder
     if place is None:
-        raise MomentIndexError("there is no place for the index: set index.uri to a local folder or a Milvus server")
+        raise MomentIndexError("the index has no location: set index.uri to a local folder or a Milvus server")
     lite = open_reference(place, is_own=settings.uri is None)
     try:
         return lite, MilvusClient(lite.uri, timeout=_CONNECT_SECONDS, grpc_options=_ONE_CONNECTION)
@@ -271,10 +276,10 @@ def _connected(settings: Indexing, folder: Path | None) -> tuple[LiteReference |
 
 
 def _to_server(request_seconds: float = _REQUEST_SECONDS) -> dict[str, Any]:
-    """Options of a gRPC channel to a server; each request has a deadline."""
+    """Return the options of a gRPC channel to a server, which give each request a deadline."""
     every_method = {"name": [{}], "timeout": f"{request_seconds:g}s"}
     return {**_RECONNECT, "grpc.service_config": json.dumps({"methodConfig": [every_method]})}
 
 
 def _cause(error: BaseException) -> str:
-    return shown(getattr(error, "message", "") or error, _MOST_CAUSE)
+    return shown(getattr(error, "message", "") or error, _MAX_CAUSE_CHARACTERS)

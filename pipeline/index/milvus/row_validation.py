@@ -1,4 +1,4 @@
-"""Validation of rows that Milvus returns: a received folder or an unknown server may hold anything."""
+"""Validation of rows that Milvus returns, since a folder from others or an unknown server may contain anything."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ __all__ = ["SEGMENT_FIELDS", "hit_of", "key_of", "row_of", "video_id_of"]
 
 SEGMENT_FIELDS = ("video_id", "start_seconds", "end_seconds", "ordinal")
 
-# As the schema says, and the store's names of files.
-_MOST_KEY = 256
+# The limits of the schema and of file names in the store.
+_MAX_KEY_CHARACTERS = 256
 _VIDEO_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
-_MOST_ORDINAL = 2**53
+_MAX_ORDINAL = 2**53
 
 
 def key_of(row: Mapping[str, Any]) -> str:
     """Validate and return the key of a row.
 
     Raises:
-        ValueError: It has none.
+        ValueError: The row has no valid key.
     """
     key = row.get("key")
-    if isinstance(key, str) and 0 < len(key) <= _MOST_KEY:
+    if isinstance(key, str) and 0 < len(key) <= _MAX_KEY_CHARACTERS:
         return key
     raise ValueError(f"a row has the key {shown(repr(key))}")
 
@@ -42,7 +42,7 @@ def video_id_of(row: Mapping[str, Any]) -> str:
     """Validate and return the video id of a row.
 
     Raises:
-        ValueError: It is not one.
+        ValueError: The row has no valid video id.
     """
     video_id = row.get("video_id")
     if isinstance(video_id, str) and _VIDEO_ID.fullmatch(video_id):
@@ -54,7 +54,7 @@ def hit_of(found: Mapping[str, Any]) -> Hit:
     """Validate a search result and return it as a `Hit`.
 
     Raises:
-        ValueError: It is not what momentseek writes.
+        ValueError: momentseek cannot have written the row.
     """
     row, score = found["entity"], found["distance"]
     if not _is_number(score):
@@ -66,14 +66,13 @@ def row_of(row: Mapping[str, Any]) -> IndexedSegment:
     """Validate a row and return it with its vector and metadata.
 
     Raises:
-        TypeError: It is not what momentseek writes.
-        ValueError: The same.
+        TypeError, ValueError: momentseek cannot have written the row.
     """
     metadata = dict(row.get("metadata") or {})
     try:
         check_metadata(metadata)
     except MomentIndexError as error:
-        raise ValueError(f"the row {shown(repr(row.get('key')))} has odd metadata: {error}") from error
+        raise ValueError(f"the row {shown(repr(row.get('key')))} has invalid metadata: {error}") from error
     vector = np.asarray(row["embedding"], np.float32)
     with np.errstate(all="ignore"):
         return IndexedSegment(key_of(row), _segment(row), vector, metadata)
@@ -81,11 +80,11 @@ def row_of(row: Mapping[str, Any]) -> IndexedSegment:
 
 def _segment(row: Mapping[str, Any]) -> Segment:
     start, end, ordinal = (row.get(name) for name in SEGMENT_FIELDS[1:])
-    is_count = _is_number(ordinal) and isinstance(ordinal, Integral) and 0 <= int(ordinal) <= _MOST_ORDINAL
+    is_count = _is_number(ordinal) and isinstance(ordinal, Integral) and 0 <= int(ordinal) <= _MAX_ORDINAL
     if not (_is_number(start) and _is_number(end) and is_count):
         times = shown(repr((start, end, ordinal)))
         raise ValueError(f"the row {shown(repr(row.get('key')))} has the times and ordinal {times}")
-    return Segment(video_id_of(row), start, end, ordinal)  # type: ignore[arg-type]  # they were checked
+    return Segment(video_id_of(row), start, end, ordinal)  # type: ignore[arg-type]  # checked above
 
 
 def _is_number(value: object) -> bool:

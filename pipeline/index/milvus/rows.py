@@ -1,4 +1,4 @@
-"""Rows of a Milvus collection: write, search, read and delete."""
+"""Rows of a Milvus collection: writes, searches, reads and deletes them."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 
 __all__ = ["MilvusRows"]
 
-_ROWS_A_REQUEST = 1000
-# A server takes 64 MiB; a quarter leaves room for what serialising adds.
-_BYTES_A_REQUEST = 16 * 2**20
+_ROWS_PER_REQUEST = 1000
+# A server accepts 64 MiB; a quarter of this leaves room for the overhead of serialisation.
+_BYTES_PER_REQUEST = 16 * 2**20
 _BYTES_BESIDE_VECTOR = 512
-_VIDEOS_A_QUERY = 64
-_TIE = 1e-6
+_VIDEOS_PER_QUERY = 64
+_TIE_TOLERANCE = 1e-6
 
 
 class MilvusRows:
-    """The rows of one collection, by its name or an alias. All requests are idempotent.
+    """The rows of one collection. All requests are idempotent.
 
     Args:
-        connection: Where it is.
-        collection: Which.
-        encoder_fingerprint: Noted in each row that is written.
+        connection: The connection to Milvus.
+        collection: Name or alias of the collection.
+        encoder_fingerprint: Fingerprint that is stored in each row.
     """
 
     def __init__(self, connection: MilvusConnection, collection: str, encoder_fingerprint: str) -> None:
@@ -46,7 +46,7 @@ class MilvusRows:
         self._encoder = encoder_fingerprint
 
     def upsert(self, rows: Sequence[IndexedSegment]) -> None:
-        """Write rows by their keys, some thousand or some mebibytes a request."""
+        """Write rows, in requests of limited size; a row with an existing key replaces the old one."""
         for batch in _batches(rows):
             self._write("upsert", data=[self._entity(row) for row in batch])
         if rows:
@@ -55,15 +55,15 @@ class MilvusRows:
     def search(
         self, vectors: npt.NDArray[np.float32], *, top: int, where: Filter, effort: Mapping[str, Any], sees_all: bool
     ) -> list[list[Hit]]:
-        """The `top` nearest rows of each vector, best first, ties by key.
+        """Find the `top` nearest rows of each vector, best first, ties by key.
 
         Args:
             vectors: float32 (Q, D) of unit length.
-            top: Most hits of each.
+            top: Maximum number of hits for each vector.
             where: Filter of the rows.
-            effort: The kind's search parameters.
-            sees_all: Whether it waits until a server knows all that anybody wrote before; else it knows what this
-                process wrote.
+            effort: Search parameters of the index type.
+            sees_all: Whether to wait until a server has processed all earlier writes of all processes; otherwise only
+                those of this process are certain to be seen.
         """
         found = self._connection.ask(
             "search",
@@ -82,55 +82,55 @@ class MilvusRows:
             return [_ordered(map(hit_of, of_query)) for of_query in found]
 
     def delete_video(self, video_id: str) -> int:
-        """Remove all rows of a video and return how many there were."""
+        """Remove all rows of a video and return their number."""
         keys = sorted(self.keys_of(video_id))
-        for first in range(0, len(keys), _ROWS_A_REQUEST):
-            self._write("delete", ids=keys[first : first + _ROWS_A_REQUEST])
+        for first in range(0, len(keys), _ROWS_PER_REQUEST):
+            self._write("delete", ids=keys[first : first + _ROWS_PER_REQUEST])
         if keys:
             self._flush()
         return len(keys)
 
     def keys_of(self, *video_ids: str) -> frozenset[str]:
-        """The keys of all rows of these videos."""
+        """Return the keys of all rows of these videos."""
         keys: set[str] = set()
-        for first in range(0, len(video_ids), _VIDEOS_A_QUERY):
-            where = Filter(video_ids[first : first + _VIDEOS_A_QUERY])
+        for first in range(0, len(video_ids), _VIDEOS_PER_QUERY):
+            where = Filter(video_ids[first : first + _VIDEOS_PER_QUERY])
             rows = self._query(_expression(where), "key")
             with self._checked():
                 keys.update(map(key_of, rows))
         return frozenset(keys)
 
     def count(self) -> int:
-        """How many rows there are."""
-        return self._counted("")
+        """Count the rows."""
+        return self._count_rows("")
 
     def video_count(self) -> int:
-        """How many videos have a first segment."""
-        return self._counted("ordinal == 0")
+        """Count the videos that have a first segment."""
+        return self._count_rows("ordinal == 0")
 
     def videos(self) -> Counter[str]:
-        """How many rows there are of each video; read row by row, without vectors."""
+        """Count the rows of each video; all rows are read, without vectors."""
         with self._checked():
             return Counter(map(video_id_of, self._all("", ["video_id"])))
 
     def rows_of(self, video_ids: Sequence[str]) -> Iterator[IndexedSegment]:
-        """All rows of some videos, in no order.
+        """Yield all rows of some videos, in any order.
 
         Raises:
-            MomentIndexError: A row is not what momentseek writes.
+            MomentIndexError: momentseek cannot have written a row.
         """
         fields = ["key", *SEGMENT_FIELDS, "metadata", "embedding"]
-        for first in range(0, len(video_ids), _VIDEOS_A_QUERY):
-            asked = tuple(video_ids[first : first + _VIDEOS_A_QUERY])
+        for first in range(0, len(video_ids), _VIDEOS_PER_QUERY):
+            batch = tuple(video_ids[first : first + _VIDEOS_PER_QUERY])
             with self._checked():
-                for row in map(row_of, self._all(_expression(Filter(asked)), fields)):
-                    if row.segment.video_id not in asked:
-                        raise ValueError(f"a row of {row.segment.video_id!r} came for {shown(asked)}")
+                for row in map(row_of, self._all(_expression(Filter(batch)), fields)):
+                    if row.segment.video_id not in batch:
+                        raise ValueError(f"a row of {row.segment.video_id!r} was returned for {shown(batch)}")
                     yield row
 
     @contextmanager
     def _checked(self) -> Iterator[None]:
-        """Where rows come back: the folder or the server may be somebody else's."""
+        """Convert errors of invalid rows: the folder or server may belong to somebody else."""
         try:
             yield
         except (ValueError, TypeError, LookupError, OverflowError) as error:
@@ -139,7 +139,7 @@ class MilvusRows:
     def _write(self, name: str, **what: Any) -> None:
         self._connection.ask("write to", lambda client: getattr(client, name)(self._name, **what))
 
-    def _counted(self, expression: str) -> int:
+    def _count_rows(self, expression: str) -> int:
         rows = self._query(expression, "count(*)")
         with self._checked():
             return int(rows[0]["count(*)"])
@@ -155,14 +155,14 @@ class MilvusRows:
         )
 
     def _all(self, expression: str, fields: list[str]) -> Iterator[Mapping[str, Any]]:
-        """Rows by the thousand, in order of their keys: a server gives no more than 100 MB at once."""
+        """Yield rows ordered by key, a thousand per request, since a server returns at most 100 MB at once."""
         after = ""
         while True:
-            beyond = f"key > {_literal(after)}"
-            both = f"{beyond} and {expression}" if expression else beyond
-            page = self._connection.ask("read", partial(self._page, expression=both, fields=fields))
+            next_keys = f"key > {_literal(after)}"
+            combined = f"{next_keys} and {expression}" if expression else next_keys
+            page = self._connection.ask("read", partial(self._page, expression=combined, fields=fields))
             yield from page
-            if len(page) < _ROWS_A_REQUEST:
+            if len(page) < _ROWS_PER_REQUEST:
                 return
             last = key_of(page[-1])
             if last.encode() <= after.encode():
@@ -172,8 +172,8 @@ class MilvusRows:
     def _page(self, client: MilvusClient, *, expression: str, fields: list[str]) -> list[Mapping[str, Any]]:
         pages = client.query_iterator(
             self._name,
-            batch_size=_ROWS_A_REQUEST,
-            limit=_ROWS_A_REQUEST,
+            batch_size=_ROWS_PER_REQUEST,
+            limit=_ROWS_PER_REQUEST,
             filter=expression,
             output_fields=sorted({"key", *fields}),
             consistency_level="Strong",
@@ -196,7 +196,7 @@ class MilvusRows:
         }
 
     def _flush(self) -> None:
-        """Lite searches rows that are not flushed slowly: 360 ms instead of 6 at 10,000 rows."""
+        """Flush Milvus Lite, whose searches of unflushed rows are slow: 360 ms instead of 6 ms for 10,000 rows."""
         if self._connection.is_lite:
             self._connection.ask("write to", lambda client: client.flush(self._name))
 
@@ -206,7 +206,7 @@ def _batches(rows: Sequence[IndexedSegment]) -> Iterator[list[IndexedSegment]]:
     size = 0
     for row in rows:
         added = 4 * len(row.vector) + len(json.dumps(dict(row.metadata))) + _BYTES_BESIDE_VECTOR
-        if batch and (len(batch) == _ROWS_A_REQUEST or size + added > _BYTES_A_REQUEST):
+        if batch and (len(batch) == _ROWS_PER_REQUEST or size + added > _BYTES_PER_REQUEST):
             yield batch
             batch, size = [], 0
         batch.append(row)
@@ -216,7 +216,7 @@ def _batches(rows: Sequence[IndexedSegment]) -> Iterator[list[IndexedSegment]]:
 
 
 def _expression(where: Filter) -> str:
-    """Milvus's filter expression; literals are escaped, since Lite takes no filter templates."""
+    """Return Milvus's filter expression, with escaped literals since Milvus Lite has no filter templates."""
     parts = [f"metadata[{_literal(name)}] == {_literal(value)}" for name, value in where.metadata.items()]
     if where.video_ids:
         parts.insert(0, f"video_id in [{', '.join(map(_literal, where.video_ids))}]")
@@ -228,11 +228,14 @@ def _literal(value: object) -> str:
 
 
 def _ordered(hits: Iterable[Hit]) -> list[Hit]:
-    """Best first; scores of equal vectors differ in the last digits, so those within 1e-6 of the first are a tie."""
+    """Sort hits, best first, ties by key.
+
+    Scores of equal vectors can differ in the last digits, so scores within 1e-6 of the first one count as tied.
+    """
     ordered: list[Hit] = []
     tied: list[Hit] = []
     for hit in sorted(hits, key=lambda hit: -hit.score):
-        if tied and tied[0].score - hit.score > _TIE:
+        if tied and tied[0].score - hit.score > _TIE_TOLERANCE:
             ordered += sorted(tied, key=lambda hit: hit.key)
             tied = []
         tied.append(hit)

@@ -11,7 +11,7 @@ __all__ = ["schema"]
 
 
 def schema(dimension: int) -> CollectionSchema:
-    """Build the collection schema for vectors of a length."""
+    """Build the collection schema for vectors of this dimension."""
     from pymilvus import DataType, MilvusClient
 
     fields = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)

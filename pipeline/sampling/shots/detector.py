@@ -70,25 +70,26 @@ _Picture = npt.NDArray[np.uint8]
 
 
 class CutDetection(Settings):
-    """Looks for cuts with PySceneDetect's detectors, frame by frame, in small pictures; flashes are no cuts.
+    """Detects cuts with PySceneDetect's detectors, frame by frame, in small pictures; flashes do not count as cuts.
 
-    A detector's name stands for it with its defaults, as in `sampling.cuts=adaptive`.
+    A detector's name stands for the detector with its defaults, as in `sampling.cuts=adaptive`.
     """
 
     detector: Detector = "adaptive"
-    """What is compared: "adaptive" takes the change of colours against that of the frames around it, "content" alone;
-    "hash" takes perceptual hashes, "histogram" brightness; "threshold" finds where a fade from black begins."""
+    """Detection method: "adaptive" compares the change of colours with that of the frames around, "content" uses it
+    alone, "hash" compares perceptual hashes, and "histogram" brightness; "threshold" finds the start of fades from
+    black."""
 
     threshold: float | None = Field(default=None, gt=0)
-    """From which value on it is a cut, in the detector's own measure: 2.5 for "adaptive", 27 for "content", 0.35 for
-    "hash", 0.2 for "histogram", 12 for "threshold"."""
+    """Minimum value for a cut, in the detector's own unit. null for the default: 2.5 for "adaptive", 27 for "content",
+    0.35 for "hash", 0.2 for "histogram", 12 for "threshold"."""
 
     min_shot_seconds: float = Field(default=0.6, ge=0)
-    """A cut that comes sooner after the one before is ignored, unless all between them was black or another uniform
-    picture for 0.2 seconds or more."""
+    """Minimum time between two cuts. An earlier cut is ignored, unless a uniform picture, such as black, was shown from
+    the previous cut until then for at least 0.2 seconds."""
 
     picture_height: int = Field(default=90, ge=16, le=1080)
-    """Height in pixels of the pictures that are compared."""
+    """Height of the compared pictures in pixels."""
 
     @model_validator(mode="before")
     @classmethod

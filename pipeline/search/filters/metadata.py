@@ -12,19 +12,19 @@ from pipeline.types import Scalar, VideoRecord
 
 __all__ = ["check_names", "has_metadata", "metadata_hint", "metadata_text", "with_metadata"]
 
-_MOST_NAMED = 12
+_MAX_LISTED = 12
 
 
 def has_metadata(record: VideoRecord, where: Mapping[str, Scalar]) -> bool:
-    """Whether each named entry of a video's metadata has this value; true is not 1, and "1" is neither."""
+    """Whether a video's metadata has all of these entries. Types matter: true, 1 and "1" are different values."""
     return all(name in record.metadata and _is_equal(record.metadata[name], value) for name, value in where.items())
 
 
 def with_metadata(records: Sequence[VideoRecord], where: Mapping[str, Scalar]) -> list[VideoRecord]:
-    """Select the videos whose metadata has these entries, in their order.
+    """Select the videos whose metadata has these entries; their order is kept.
 
     Raises:
-        QueryError: No video has an entry of one of the names.
+        QueryError: No video has an entry with one of these names.
     """
     found = [record for record in records if has_metadata(record, where)]
     if not found and records:
@@ -33,10 +33,10 @@ def with_metadata(records: Sequence[VideoRecord], where: Mapping[str, Scalar]) -
 
 
 def check_names(records: Iterable[VideoRecord], where: Iterable[str]) -> None:
-    """Refuse names that no video's metadata has.
+    """Reject names that occur in no video's metadata.
 
     Raises:
-        QueryError: There is one; the message has the nearest names, and all known ones.
+        QueryError: A name is unknown; the message lists similar names and the known ones.
     """
     known = Counter(name for record in records for name in record.metadata)
     for name in where:
@@ -44,8 +44,8 @@ def check_names(records: Iterable[VideoRecord], where: Iterable[str]) -> None:
             continue
         if not known:
             raise QueryError(
-                f"no video of this library has metadata {shown(name)}, or any: give it by a manifest when they are"
-                " indexed, or by momentseek metadata"
+                f"no video of this library has metadata {shown(name)}, or any at all: add metadata with a manifest when"
+                " indexing, or with momentseek metadata"
             )
         near = _nearest(name, known)
         hint = f"did you mean {', '.join(map(shown, near))}? " if near else ""
@@ -55,26 +55,26 @@ def check_names(records: Iterable[VideoRecord], where: Iterable[str]) -> None:
 
 
 def metadata_hint(records: Sequence[VideoRecord], where: Mapping[str, Scalar]) -> str:
-    """Explain why no video has these entries, with the values that exist; empty where some video has all.
+    """Explain why no video has these entries, and list the existing values; empty if a video has all of them.
 
     Args:
         records: All videos of the library.
-        where: The entries; each name is one that some video has.
+        where: The entries; each name occurs in some video's metadata.
     """
     if any(has_metadata(record, where) for record in records):
         return ""
-    said = []
+    reasons = []
     for name, value in where.items():
         values = [record.metadata[name] for record in records if name in record.metadata]
         if any(_is_equal(each, value) for each in values):
             continue
-        # As they are shown: Python takes 1 and true for the same key.
-        usual = [text for text, _ in Counter(map(shown, values)).most_common()]
-        alike = _nearest(str(value), map(str, values))
-        near = [shown(each) for each in values if str(each) in alike]
-        said.append(f"{name} is never {shown(value)}; it is {_listed([*dict.fromkeys([*near, *usual])])}")
-    if said:
-        return "; ".join(said)
+        # Values are counted as text, since 1 and True are the same key in Python.
+        by_frequency = [text for text, _ in Counter(map(shown, values)).most_common()]
+        similar_texts = _nearest(str(value), map(str, values))
+        similar = [shown(each) for each in values if str(each) in similar_texts]
+        reasons.append(f"{name} is never {shown(value)}; it is {_listed([*dict.fromkeys([*similar, *by_frequency])])}")
+    if reasons:
+        return "; ".join(reasons)
     return f"no video has {' and '.join(f'{name} = {shown(value)}' for name, value in where.items())} together"
 
 
@@ -94,8 +94,8 @@ def _nearest(word: str, words: Iterable[str]) -> list[str]:
 
 
 def _listed(values: Sequence[str]) -> str:
-    more = f" and {len(values) - _MOST_NAMED} more" if len(values) > _MOST_NAMED else ""
-    return ", ".join(values[:_MOST_NAMED]) + more
+    more = f" and {len(values) - _MAX_LISTED} more" if len(values) > _MAX_LISTED else ""
+    return ", ".join(values[:_MAX_LISTED]) + more
 
 
 def _is_equal(one: Scalar, other: Scalar) -> bool:

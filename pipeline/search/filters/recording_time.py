@@ -18,11 +18,11 @@ _INTERVAL = re.compile(r"(\d\d?):(\d\d)(?::(\d\d))?\s*-\s*(\d\d?):(\d\d)(?::(\d\
 
 @dataclass(frozen=True)
 class TimeOfDay:
-    """A daily time range, in local time; it may run past midnight.
+    """A daily time range in local time; it may extend past midnight.
 
     Attributes:
-        start_seconds: Seconds since midnight where it begins, included.
-        end_seconds: Where it ends, not included.
+        start_seconds: Start in seconds since midnight, inclusive.
+        end_seconds: End in seconds since midnight, exclusive.
     """
 
     start_seconds: int
@@ -30,41 +30,43 @@ class TimeOfDay:
 
     @classmethod
     def parse(cls, text: str) -> TimeOfDay:
-        """Read "8:00-17:30" or "22:00:00-06:00:00"; 24:00 is the end of the day.
+        """Parse a range such as "8:00-17:30" or "22:00:00-06:00:00"; 24:00 is the end of the day.
 
         Raises:
-            ValueError: It is neither, or begins where it ends.
+            ValueError: The text is not such a range, or the range is empty.
         """
         match = _INTERVAL.fullmatch(text.strip())
         if match is None:
-            raise ValueError(f"not a part of the day: {text!r}; write from-to, as 8:00-17:30, or 22:00-6:00 by night")
+            raise ValueError(
+                f"not a time of day: {text!r}; write START-END, as 8:00-17:30, or 22:00-6:00 for a range past midnight"
+            )
         numbers = [int(part or 0) for part in match.groups()]
         start, end = _seconds_of_day(text, *numbers[:3]), _seconds_of_day(text, *numbers[3:])
         if start % _DAY_SECONDS == end % _DAY_SECONDS and (start, end) != (0, _DAY_SECONDS):
-            raise ValueError(f"not a part of the day: {text!r} ends where it begins")
+            raise ValueError(f"not a time of day: {text!r} ends where it begins")
         return cls(start % _DAY_SECONDS, end)
 
     def __contains__(self, moment: datetime) -> bool:
-        """Whether a time lies in it, by its own clock."""
+        """Whether the range contains a time, read as local time whatever its zone."""
         seconds = _seconds(moment.hour, moment.minute, moment.second)
         if self.start_seconds < self.end_seconds:
             return self.start_seconds <= seconds < self.end_seconds
         return seconds >= self.start_seconds or seconds < self.end_seconds
 
     def seconds_until(self, moment: datetime) -> float:
-        """Seconds from a time to the next one that lies in it, by its own clock; 0 for one that does."""
+        """Return the seconds from a time, read as local time, to the next one in the range; 0 if it is in the range."""
         if moment in self:
             return 0.0
         now = _seconds(moment.hour, moment.minute, moment.second) + moment.microsecond / 1_000_000
         return (self.start_seconds - now) % _DAY_SECONDS
 
     def seconds_left(self, moment: datetime) -> float:
-        """Seconds from a time that lies in it to its end, by the time's own clock; more than 0."""
+        """Return the seconds from a time in the range to the range's end, by local time; always positive."""
         now = _seconds(moment.hour, moment.minute, moment.second) + moment.microsecond / 1_000_000
         return (self.end_seconds - now) % _DAY_SECONDS or float(_DAY_SECONDS)
 
     def meets(self, begins: datetime, seconds: float) -> bool:
-        """Whether a recording of so many seconds has a part in it."""
+        """Whether a recording of this length overlaps the range; a second of tolerance is added."""
         after_midnight = _seconds(begins.hour, begins.minute, begins.second)
         return begins in self or (self.start_seconds - after_midnight) % _DAY_SECONDS <= seconds + 1
 
@@ -73,16 +75,16 @@ class TimeOfDay:
 class RecordingTimes:
     """The recording times that a question allows.
 
-    Times are compared as they are written: a bound without a zone is compared with the recording's own clock, whatever
-    its zone. A bound with a zone is an instant, and a recording whose metadata names no zone never lies within it.
+    A bound without a time zone is compared with the recording's local time, whatever its zone. A bound with a zone is
+    an instant, and a recording without a zone in its metadata never satisfies it.
 
     Attributes:
-        part: Part of each day; None for all of it.
-        begins: The first time, included; None for no first time.
-        ends: The end, not included; None for no end.
+        time_of_day: Daily time range; None for the whole day.
+        begins: Start, inclusive; None for no start.
+        ends: End, exclusive; None for no end.
     """
 
-    part: TimeOfDay | None = None
+    time_of_day: TimeOfDay | None = None
     begins: datetime | None = None
     ends: datetime | None = None
 
@@ -90,15 +92,15 @@ class RecordingTimes:
     def of(
         cls, time_of_day: str | None = None, recorded_from: str | None = None, recorded_to: str | None = None
     ) -> RecordingTimes | None:
-        """Read the bounds of a question; None where it has none.
+        """Parse the recording times of a question; None if it has none.
 
         Args:
-            time_of_day: As "22:00-6:00".
-            recorded_from: A date, which stands for its first second, or a date and time, after ISO 8601.
-            recorded_to: The same; a date stands for the end of that day.
+            time_of_day: A daily range, as "22:00-6:00".
+            recorded_from: An ISO 8601 date, which means its first second, or date and time.
+            recorded_to: The same, but a date means the end of that day.
 
         Raises:
-            ValueError: One cannot be read, or the end does not come after the beginning.
+            ValueError: One cannot be parsed, or the end is not later than the start.
         """
         if time_of_day is recorded_from is recorded_to is None:
             return None
@@ -111,19 +113,19 @@ class RecordingTimes:
         if begins is None or ends is None:
             return times
         if (begins.tzinfo is None) != (ends.tzinfo is None):
-            raise ValueError(f"{recorded_from!r} and {recorded_to!r}: name a zone in both, or in neither")
+            raise ValueError(f"{recorded_from!r} and {recorded_to!r}: give a time zone in both, or in neither")
         if ends <= begins:
-            raise ValueError(f"{recorded_to!r} does not come after {recorded_from!r}")
+            raise ValueError(f"{recorded_to!r} is not later than {recorded_from!r}")
         return times
 
     @property
     def needs_zone(self) -> bool:
-        """Whether recordings must name a zone to be compared."""
+        """Whether a recording must have a time zone to be compared."""
         return any(bound is not None and bound.tzinfo is not None for bound in (self.begins, self.ends))
 
     @property
     def has_dates(self) -> bool:
-        """Whether there is a first time or an end."""
+        """Whether there is a start or an end."""
         return self.begins is not None or self.ends is not None
 
     def __contains__(self, moment: datetime) -> bool:
@@ -131,46 +133,46 @@ class RecordingTimes:
         return self.seconds_until(moment) == 0
 
     def seconds_until(self, moment: datetime) -> float | None:
-        """Seconds from a time to the next allowed one; 0 for one that is allowed, None where none follows."""
-        waited = 0.0
+        """Return the seconds from a time to the next allowed one; 0 if it is allowed itself, None if none follows."""
+        delay = 0.0
         if self.begins is not None:
-            here = _as_in(moment, self.begins)
-            if here is None:
+            comparable = _comparable(moment, self.begins)
+            if comparable is None:
                 return None
-            waited = max(0.0, (self.begins - here).total_seconds())
-        if self.part is not None:
-            later = recorded_at(moment, waited)
+            delay = max(0.0, (self.begins - comparable).total_seconds())
+        if self.time_of_day is not None:
+            later = recorded_at(moment, delay)
             if later is None:
                 return None
-            waited += self.part.seconds_until(later)
-        return waited if self._is_before_end(recorded_at(moment, waited)) else None
+            delay += self.time_of_day.seconds_until(later)
+        return delay if self._is_before_end(recorded_at(moment, delay)) else None
 
     def meets(self, begins: datetime, seconds: float) -> bool:
-        """Whether a recording of so many seconds has an allowed time; it may be a second generous."""
-        waited = self.seconds_until(begins)
-        return waited is not None and waited <= seconds + 1
+        """Whether a recording of this length contains an allowed time; a second of tolerance is added."""
+        delay = self.seconds_until(begins)
+        return delay is not None and delay <= seconds + 1
 
     def intervals(self, begins: datetime, end_seconds: float) -> list[tuple[float, float]]:
-        """The allowed parts of a recording, [start, end) in seconds of its playback clock, in order.
+        """Return the allowed intervals [start, end) of a recording, in seconds of playback time and in order.
 
         Args:
-            begins: When its playback clock was at zero.
-            end_seconds: Where it ends.
+            begins: Recording time of the start of playback.
+            end_seconds: Playback time of the recording's end.
         """
         last = end_seconds
         if self.ends is not None:
-            here = _as_in(begins, self.ends)
-            last = 0.0 if here is None else min(last, (self.ends - here).total_seconds())
+            comparable = _comparable(begins, self.ends)
+            last = 0.0 if comparable is None else min(last, (self.ends - comparable).total_seconds())
         found = []
         start = 0.0
         while start < last:
-            there = recorded_at(begins, start)
-            waited = None if there is None else self.seconds_until(there)
-            allowed = None if waited is None else recorded_at(begins, start + waited)
-            if waited is None or allowed is None or start + waited >= last:
+            moment = recorded_at(begins, start)
+            delay = None if moment is None else self.seconds_until(moment)
+            allowed = None if delay is None else recorded_at(begins, start + delay)
+            if delay is None or allowed is None or start + delay >= last:
                 break
-            start += waited
-            after = last if self.part is None else min(last, start + self.part.seconds_left(allowed))
+            start += delay
+            after = last if self.time_of_day is None else min(last, start + self.time_of_day.seconds_left(allowed))
             found.append((start, after))
             start = after
         return found
@@ -178,27 +180,27 @@ class RecordingTimes:
     def _is_before_end(self, moment: datetime | None) -> bool:
         if moment is None or self.ends is None:
             return moment is not None
-        here = _as_in(moment, self.ends)
-        return here is not None and here < self.ends
+        comparable = _comparable(moment, self.ends)
+        return comparable is not None and comparable < self.ends
 
 
-def _as_in(moment: datetime, bound: datetime) -> datetime | None:
-    """A time as it is compared with a bound; None where only the bound names a zone."""
+def _comparable(moment: datetime, bound: datetime) -> datetime | None:
+    """Return a time in the form in which it is compared with a bound; None if only the bound has a time zone."""
     if bound.tzinfo is None:
         return moment.replace(tzinfo=None)
     return None if moment.tzinfo is None else moment
 
 
 def _bound(text: str, *, is_end: bool = False) -> datetime:
-    said = text.strip()
+    stripped = text.strip()
     try:
-        if not _is_date(said):
-            return datetime.fromisoformat(said)
-        day = datetime.combine(date.fromisoformat(said), time())
+        if not _is_date(stripped):
+            return datetime.fromisoformat(stripped)
+        day = datetime.combine(date.fromisoformat(stripped), time())
         return day + timedelta(days=1) if is_end else day
     except (ValueError, OverflowError):
         raise ValueError(
-            f"not a date: {text!r}; write a date, as 2026-11-20, or a date and time after ISO 8601, as 2026-11-20T08:30"
+            f"not a date: {text!r}; write an ISO 8601 date, as 2026-11-20, or a date and time, as 2026-11-20T08:30"
         ) from None
 
 
@@ -209,54 +211,54 @@ def _seconds(hours: int, minutes: int, seconds: int) -> int:
 def _seconds_of_day(text: str, hours: int, minutes: int, seconds: int) -> int:
     total = _seconds(hours, minutes, seconds)
     if minutes > 59 or seconds > 59 or total > _DAY_SECONDS:
-        raise ValueError(f"not a part of the day: {text!r}; hours reach 24, and minutes and seconds 59")
+        raise ValueError(f"not a time of day: {text!r}; hours go up to 24, minutes and seconds up to 59")
     return total
 
 
 def recording_begins(metadata: Mapping[str, Scalar], name: str) -> datetime | None:
-    """Read the start of a recording from an entry of a video's metadata; None where there is none.
+    """Read the start of a recording from a video's metadata; None if it is missing or invalid.
 
     Args:
-        metadata: Of the video.
-        name: Of the entry: a date and a time after ISO 8601, as "2026-11-20T08:30:00+01:00"; without a zone, by the
-            clock of the place.
+        metadata: The video's metadata.
+        name: Name of the entry. Its value is an ISO 8601 date and time, as "2026-11-20T08:30:00+01:00"; local time if
+            it has no zone.
     """
-    said = metadata.get(name)
-    return datetime.fromisoformat(str(said).strip()) if said is not None and date_problem(said) is None else None
+    value = metadata.get(name)
+    return datetime.fromisoformat(str(value).strip()) if value is not None and date_problem(value) is None else None
 
 
-def date_problem(said: Scalar) -> str | None:
-    """Explain why a value is no recording time, with the accepted form; None where it is one."""
-    if not isinstance(said, str):
-        return f"{said!r} is no date and time: a number has no clock of a place; {_FORM}"
-    if _is_date(said):
-        return f"{said!r} is a date without a time of day; {_FORM}"
+def date_problem(value: Scalar) -> str | None:
+    """Explain why a value is no recording time, and show the accepted form; None if it is valid."""
+    if not isinstance(value, str):
+        return f"{value!r} is not a date and time: a number does not state local time; {_FORM}"
+    if _is_date(value):
+        return f"{value!r} is a date without a time of day; {_FORM}"
     try:
-        datetime.fromisoformat(said.strip())
+        datetime.fromisoformat(value.strip())
     except ValueError:
-        return f"{said[:60]!r} is no date and time after ISO 8601; {_FORM}"
+        return f"{value[:60]!r} is not an ISO 8601 date and time; {_FORM}"
     return None
 
 
 def check_date(metadata: Mapping[str, Scalar], name: str) -> None:
-    """Refuse metadata with an invalid recording time, before a video is indexed with it.
+    """Reject metadata with an invalid recording time, before a video is indexed with it.
 
     Args:
-        metadata: Of a video.
-        name: Of the entry that says when it begins.
+        metadata: A video's metadata.
+        name: Name of the entry with the start of the recording.
 
     Raises:
-        ValueError: The entry is there, and is no date and time; the message has the accepted form.
+        ValueError: The entry exists and is not a date and time; the message shows the accepted form.
     """
     problem = date_problem(metadata[name]) if name in metadata else None
     if problem is not None:
-        raise ValueError(f"{name}: {problem}, or name another entry by search.recorded_at")
+        raise ValueError(f"{name}: {problem}, or choose another entry with search.recorded_at")
 
 
 def recorded_at(begins: datetime | None, seconds: float) -> datetime | None:
-    """Compute the recording time of a second of a video; None where unknown.
+    """Compute the recording time of a second of a video; None if unknown or later than `datetime.max`.
 
-    Nor is it of a video from the last day that dates reach, which some write for "unknown".
+    The latter occurs because some recorders write the last possible date for "unknown".
     """
     if begins is None:
         return None
@@ -267,7 +269,7 @@ def recorded_at(begins: datetime | None, seconds: float) -> datetime | None:
 
 
 def _is_date(text: str) -> bool:
-    """Whether it is a day without a time, which Python reads as midnight."""
+    """Whether a text is a date without a time; `datetime.fromisoformat` would read it as midnight."""
     try:
         date.fromisoformat(text.strip())
     except ValueError:

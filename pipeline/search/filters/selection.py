@@ -1,4 +1,4 @@
-"""Selection of the videos to search from their records, with the reason for each that is skipped."""
+"""Selection of the videos to search, by their records, with a reason for each skipped video."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.types import Scalar, VideoRecord
 __all__ = ["Selection", "Survey", "described_filters", "select", "skipped_of"]
 
 Survey = Callable[[], tuple[Sequence[VideoRecord], Mapping[str, StoreError]]]
-"""The records of all videos, ordered by id; and, by id, why those of others cannot be read."""
+"""Returns the readable records of all videos, ordered by id, and the errors of unreadable records, by id."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class Selection:
     """The videos to search.
 
     Attributes:
-        records: Those videos, ordered by id.
-        skipped: Videos that pass the question's other filters, and whose recording time or length rules an answer out,
-            or whose records cannot be read.
-        hint: Why no video passes the filter of metadata, for people; empty where one does.
+        records: Their records, ordered by id.
+        skipped: Videos that pass the filters by name and metadata, but whose recording time or length rules out an
+            answer; and videos whose records cannot be read.
+        hint: Readable reason why no video passes the metadata filter; empty if one does.
     """
 
     records: tuple[VideoRecord, ...]
@@ -36,17 +36,17 @@ class Selection:
 
     @property
     def video_ids(self) -> tuple[str, ...]:
-        """The ids of the videos."""
+        """The ids of these videos."""
         return tuple(record.video_id for record in self.records)
 
 
 def select(query: Query, video_ids: Sequence[str], recorded_at: str, survey: Survey) -> Selection:
-    """Select the videos of a library that can answer a question.
+    """Select the videos of a library that may contain an answer to a question.
 
     Args:
         query: The question.
         video_ids: Only these videos; empty for all.
-        recorded_at: The entry of metadata that says when a video begins.
+        recorded_at: Name of the metadata entry with the start of the recording.
         survey: Lists the library's videos.
 
     Raises:
@@ -61,29 +61,29 @@ def select(query: Query, video_ids: Sequence[str], recorded_at: str, survey: Sur
         check_names(records, query.where)
         hint = metadata_hint(records, query.where)
     times = query.recording_times
-    kept, skipped = [], []
+    selected, skipped = [], []
     for record in passing:
-        why = skipped_of(record, query, times, recorded_at)
-        if why is None:
-            kept.append(record)
+        skip = skipped_of(record, query, times, recorded_at)
+        if skip is None:
+            selected.append(record)
         else:
-            skipped.append(why)
+            skipped.append(skip)
     skipped += [
         Skipped(video_id, video_id, str(error), is_broken=True)
         for video_id, error in broken.items()
         if not video_ids or video_id in video_ids
     ]
-    return Selection(tuple(kept), tuple(skipped), hint)
+    return Selection(tuple(selected), tuple(skipped), hint)
 
 
 def skipped_of(record: VideoRecord, query: Query, times: RecordingTimes | None, recorded_at: str) -> Skipped | None:
-    """Explain from a video's record why none of its frames can be an answer; None where one can.
+    """Explain from a video's record why none of its frames can answer; None if a frame may.
 
     Args:
-        record: Of the video.
+        record: The video's record.
         query: The question.
-        times: The recording times that it allows.
-        recorded_at: The entry of metadata that says when a video begins.
+        times: The recording times that the question allows.
+        recorded_at: Name of the metadata entry with the start of the recording.
     """
     if query.after is not None and record.duration_seconds < query.after:
         why = f"it ends at {record.duration_seconds:.3f} s, before {query.after:g} s"
@@ -101,33 +101,33 @@ def skipped_of(record: VideoRecord, query: Query, times: RecordingTimes | None, 
     return Skipped(record.video_id, record.last_name, why)
 
 
-def _without_date(said: Scalar | None, name: str) -> str:
-    if said is None:
-        return f"its metadata does not say when it was recorded, as {name} with 2026-11-20T08:30 (search.recorded_at)"
-    problem = date_problem(said) or f"{said!r} names no zone, and the question does; ask without a zone"
+def _without_date(value: Scalar | None, name: str) -> str:
+    if value is None:
+        return f"its metadata has no recording time, such as {name}: 2026-11-20T08:30 (search.recorded_at)"
+    problem = date_problem(value) or f"{value!r} has no time zone, but the question does; ask without a zone"
     return f"its metadata {name}: {problem}"
 
 
 def described_filters(query: Query, where: Filter) -> str:
-    """Describe the filters of a question; empty where there are none.
+    """Describe the filters of a question; empty if there are none.
 
     Args:
         query: The question.
-        where: The videos and the metadata that it names.
+        where: The question's filter by video and metadata.
     """
     times = query.recording_times
-    said = [f"video {video_id}" for video_id in where.video_ids]
-    said += [f"{name} = {value!r}" for name, value in where.metadata.items()]
+    filters = [f"video {video_id}" for video_id in where.video_ids]
+    filters += [f"{name} = {value!r}" for name, value in where.metadata.items()]
     if query.after is not None:
-        said.append(f"from {query.after:g} s of each video on")
+        filters.append(f"from {query.after:g} s of each video on")
     if query.before is not None:
-        said.append(f"before {query.before:g} s of each video")
+        filters.append(f"before {query.before:g} s of each video")
     if query.time_of_day is not None:
-        said.append(f"time of day {query.time_of_day}")
+        filters.append(f"time of day {query.time_of_day}")
     if times is not None and times.begins is not None:
-        said.append(f"recorded from {times.begins.isoformat(' ')} on")
+        filters.append(f"recorded from {times.begins.isoformat(' ')} on")
     if times is not None and times.ends is not None:
-        said.append(f"recorded before {times.ends.isoformat(' ')}")
+        filters.append(f"recorded before {times.ends.isoformat(' ')}")
     if query.at_least > 1:
-        said.append(f"at least {query.at_least} such moments in a video")
-    return "; ".join(said)
+        filters.append(f"at least {query.at_least} such moments in a video")
+    return "; ".join(filters)

@@ -14,29 +14,29 @@ from pipeline.uris import kept_name, public_name
 
 __all__ = ["VideoNames", "is_pattern", "match_pattern", "match_videos"]
 
-# Least likeness, of difflib's ratio from 0 to 1, of a file name that is suggested for an unknown one.
-_ALIKE = 0.6
-_MOST_NEAR = 3
+# A file name is suggested for an unknown one if difflib's similarity ratio (0 to 1) is at least this.
+_MIN_SIMILARITY = 0.6
+_MAX_SUGGESTIONS = 3
 
 _Names = Callable[[VideoRecord], Iterable[str]]
 _Lister = Callable[[], Sequence[VideoRecord]]
 
 
 class VideoNames:
-    """Finds videos by name; lists them on first use, and again only for an unknown name."""
+    """Finds videos by name; lists them on first use, and again only if a name is unknown."""
 
     def __init__(self) -> None:
         self._records: Sequence[VideoRecord] | None = None
 
     def find(self, names: Iterable[str], list_records: _Lister) -> tuple[str, ...]:
-        """Return the ids of the videos with these names, each once.
+        """Return the ids of the videos with these names, without duplicates.
 
         Args:
             names: File names, paths, URIs or ids.
             list_records: Lists the videos.
 
         Raises:
-            QueryError: No video goes by one of them; the message has the nearest names.
+            QueryError: No video has one of these names; the message suggests similar ones.
         """
         return tuple(dict.fromkeys(video_id for name in names for video_id in self._found(name, list_records)))
 
@@ -55,40 +55,41 @@ class VideoNames:
 def match_videos(records: Sequence[VideoRecord], wanted: str) -> tuple[str, ...]:
     """Return the ids of the videos with a name, in the order of `records`.
 
-    The first of these that fits any video decides: the id; a path or URI as it was indexed; the same path made
-    absolute; the file's name; the file's name without its ending. Several videos can share a file name.
+    The name is compared with, in this order: ids; paths and URIs as indexed; the same with a relative path made
+    absolute; file names; file names without extension. The first of these that matches any video decides. Several
+    videos can share a file name.
 
     Raises:
-        QueryError: No video goes by it; the message has the nearest names.
+        QueryError: No video has this name; the message suggests similar ones.
     """
-    ways: tuple[_Names, ...] = (
+    name_forms: tuple[_Names, ...] = (
         lambda record: (record.video_id,),
         lambda record: record.names,
         lambda record: map(kept_name, record.names),
         lambda record: map(_file_name, record.names),
         lambda record: (_file_name(name).rpartition(".")[0] for name in record.names),
     )
-    for number, names in enumerate(ways):
-        spelled = kept_name(wanted) if number == 2 else wanted
-        found = tuple(record.video_id for record in records if spelled and spelled in names(record))
+    for number, names in enumerate(name_forms):
+        spelling = kept_name(wanted) if number == 2 else wanted
+        found = tuple(record.video_id for record in records if spelling and spelling in names(record))
         if found:
             return found
     raise QueryError(f"no video {public_name(wanted)!r} in this library; {_hint(_file_name(wanted), records)}")
 
 
 def _hint(wanted: str, records: Sequence[VideoRecord]) -> str:
-    """The file names like one that no video has, or how many videos there are."""
+    """List the file names similar to an unknown one; if there are none, the number of videos."""
     if not records:
-        return "the library holds no video yet"
+        return "the library has no videos yet"
     stems: dict[str, list[str]] = {}
     for name in sorted({_file_name(name) for record in records for name in record.names}):
         stems.setdefault(_stem(name), []).append(name)
-    # Endings are left out: all names would be alike by theirs.
-    near = difflib.get_close_matches(_stem(wanted), stems, n=_MOST_NEAR, cutoff=_ALIKE)
+    # Extensions are not compared: a shared ".mp4" would make all names similar.
+    near = difflib.get_close_matches(_stem(wanted), stems, n=_MAX_SUGGESTIONS, cutoff=_MIN_SIMILARITY)
     if near:
-        return f"nearest: {', '.join([name for stem in near for name in stems[stem]][:_MOST_NEAR])}"
+        return f"nearest: {', '.join([name for stem in near for name in stems[stem]][:_MAX_SUGGESTIONS])}"
     count = "1 video" if len(records) == 1 else f"{len(records):,} videos"
-    return f"it holds {count}, none of a name like this: momentseek videos lists them"
+    return f"it has {count}, none with a similar name: momentseek videos lists them"
 
 
 def _stem(name: str) -> str:
@@ -96,18 +97,18 @@ def _stem(name: str) -> str:
 
 
 def is_pattern(name: str) -> bool:
-    """Whether a name may stand for several videos: it has one of * ? [."""
+    """Whether a name is a pattern, which can match several videos: it contains *, ? or [."""
     return any(character in name for character in "*?[")
 
 
 def match_pattern(records: Sequence[VideoRecord], pattern: str) -> tuple[str, ...]:
     """Return the ids of the videos whose names match a pattern, in the order of `records`.
 
-    `*`, `?` and `[...]` stay within a folder, and `**` is any number of folders. A pattern without / is matched with
-    file names, any other with whole paths and URIs, a relative one made absolute.
+    `*`, `?` and `[...]` match within one folder level, and `**` matches any number of folders. A pattern without / is
+    matched against file names; any other against whole paths and URIs, also after it is made absolute.
 
     Raises:
-        QueryError: None matches.
+        QueryError: No video matches.
     """
     if "/" in pattern:
         forms = [form.split("/") for form in dict.fromkeys((pattern, kept_name(pattern)))]
@@ -116,8 +117,8 @@ def match_pattern(records: Sequence[VideoRecord], pattern: str) -> tuple[str, ..
         found = [r.video_id for r in records if any(fnmatchcase(_file_name(n), pattern) for n in r.names)]
     if not found:
         raise QueryError(
-            f"no video of this library matches {public_name(pattern)!r}; a pattern without / is matched with file"
-            " names, any other with whole paths and URIs (momentseek videos lists them)"
+            f"no video of this library matches {public_name(pattern)!r}; a pattern without / is matched against file"
+            " names, any other against whole paths and URIs (momentseek videos lists them)"
         )
     return tuple(found)
 

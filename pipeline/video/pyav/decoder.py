@@ -1,4 +1,4 @@
-"""The PyAV backend: opens videos and decodes them at exact times, past damage."""
+"""The PyAV backend: opens videos and decodes them with exact times, skipping damaged parts."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ _SKIPS: dict[Skip, Literal["NONREF", "NONKEY"]] = {
     Skip.DRAFT: "NONREF",
     Skip.NON_KEY: "NONKEY",
 }
-# A seek may land behind its target; then one further back is tried, and at last the file is decoded from its beginning.
+# A seek may land after its target. Then a seek further back is tried, and finally the file is decoded from its start.
 _SEEKS_BACK_SECONDS = (0, 15)
-# Where times are known by the order of pictures, they are right from the second keyframe on.
+# If times come from the order of pictures, they are correct only from the second keyframe on.
 _SEEKS_BACK_BY_ORDER_SECONDS = (15, 60)
-_WORTH_A_SEEK_SECONDS = 1
-# Pictures that may have the time of the one before them without being called damage.
-_MOST_REPEATS = 1
+_MIN_SEEK_SECONDS = 1
+# So many consecutive pictures may have the same time as the one before without counting as damage.
+_MAX_REPEATS = 1
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class PyAVDecoder:
     """The default `VideoDecoder`.
 
     Attributes:
-        threads: Threads of FFmpeg's decoder; more than one makes single videos faster and a batch no faster.
-        fetching: How remote videos are read.
+        threads: Number of threads of FFmpeg's decoder; more than one makes single videos faster, but not a batch.
+        fetching: Settings for reading remote videos.
     """
 
     threads: int = 1
@@ -66,8 +66,8 @@ class PyAVDecoder:
 
         Raises:
             VideoNotFoundError: There is no readable regular file at `path`.
-            VideoReadError: Its place errs or stalls.
-            UnsupportedVideoError: It is not a video, has no video stream, or none with a known codec.
+            VideoReadError: The server or store fails or stalls.
+            UnsupportedVideoError: The file is not a video, or has no video stream with a known codec.
         """
         media = open_media(path, self.fetching)
         try:
@@ -80,12 +80,12 @@ class PyAVDecoder:
 class PyAVStream(ProbedStream):
     """A `VideoStream` decoded by PyAV.
 
-    Each call of `frames` reads the file on its own, so several may run side by side. A `grid` saves decoding where the
-    whole stream is read and `skip` is nothing; see `plan`.
+    Each call of `frames` opens the file separately, so several calls may run at the same time. A `grid` saves decoding
+    if the whole stream is read and `skip` is `Skip.NOTHING`; see `gop_plan`.
 
     Args:
-        probed: The vetted file.
-        threads: Threads of FFmpeg's decoder.
+        probed: The checked file.
+        threads: Number of threads of FFmpeg's decoder.
     """
 
     def __init__(self, probed: Probe, threads: int) -> None:
@@ -97,7 +97,7 @@ class PyAVStream(ProbedStream):
         self._has_false_flags = False
 
     def packets(self) -> Packets | None:
-        """List all packets, without decoding any; None where the file does not say when they are shown.
+        """List all packets, without decoding any; None if the file has no presentation times.
 
         Raises:
             ValueError: The stream is closed.
@@ -108,11 +108,11 @@ class PyAVStream(ProbedStream):
         return self._packets
 
     def frames_within(self, spans: Sequence[Span], *, skip: Skip = Skip.NOTHING) -> Iterator[Frame]:
-        """Iterate over the frames whose time lies in one of some spans; only what these need is decoded.
+        """Iterate over the frames whose time is within one of the spans; only the packets that they need are decoded.
 
         Args:
-            spans: In their order, none touching another.
-            skip: What may be left out of them, but for all non-keyframes.
+            spans: Time spans in order; they must not touch each other.
+            skip: Which frames may be left out; not `Skip.NON_KEY`.
 
         Raises:
             ValueError: The stream is closed, or `packets` cannot list its packets.
@@ -120,15 +120,15 @@ class PyAVStream(ProbedStream):
         self._check_open()
         packets = self.packets()
         if packets is None:
-            raise ValueError(f"{self.info.uri!r} does not say when its packets are shown; read all its frames")
+            raise ValueError(f"{self.info.uri!r}: its packets cannot be listed; read all its frames")
         return self._tracked(self._within(packets, spans, skip))
 
     @property
     def pixel_aspect(self) -> Fraction:
-        """Width of an upright picture's pixels, their height being 1.
+        """Aspect ratio of the upright picture's pixels: width divided by height.
 
         Raises:
-            VideoError: The file has gone or changed.
+            VideoError: The file no longer exists or has changed.
         """
         self._check_open()
         with open_stream(self._probe, reads_all=False) as (_, stream):
@@ -140,7 +140,7 @@ class PyAVStream(ProbedStream):
         """Read the sound of [start, end); see `sound_within`.
 
         Raises:
-            VideoError: The file has gone or changed, or its place errs or stalls.
+            VideoError: The file no longer exists or has changed, or the server or store fails or stalls.
             ValueError: The stream is closed.
         """
         self._check_open()
@@ -150,14 +150,14 @@ class PyAVStream(ProbedStream):
         if start is not None or end is not None or skip is not Skip.NOTHING or self._probe.order is not None:
             grid = None
         if self._probe.order is not None:
-            # A picture's time is known by the number of pictures before it.
+            # The time of a picture depends on the number of pictures before it, so none may be skipped.
             skip = Skip.NOTHING
-        for seek_to in self._entries(start):
+        for seek_to in self._seek_targets(start):
             coverage = self._coverage = Coverage(self._probe.frame_duration)
             if start is None or seek_to is None:
                 decoded = self._read(skip, coverage, grid)
             else:
-                decoded = self._sought(seek_to, start, skip, coverage)
+                decoded = self._after_seek(seek_to, start, skip, coverage)
             first = next(decoded, None)
             if seek_to is None or (first is not None and start is not None and first.time <= start):
                 break
@@ -176,22 +176,22 @@ class PyAVStream(ProbedStream):
                 coverage.give(frame.time, frame.duration)
                 yield frame
 
-    def _entries(self, start: Fraction | None) -> Iterator[Fraction | None]:
-        """Times to seek to, best first; None is the beginning."""
+    def _seek_targets(self, start: Fraction | None) -> Iterator[Fraction | None]:
+        """Yield times to seek to, best first, and finally None for the beginning of the file."""
         for back in _SEEKS_BACK_SECONDS if self._probe.order is None else _SEEKS_BACK_BY_ORDER_SECONDS:
-            if start is not None and start - back > _WORTH_A_SEEK_SECONDS and self._is_seekable():
+            if start is not None and start - back > _MIN_SEEK_SECONDS and self._is_seekable():
                 yield start - back
         yield None
 
     def _is_seekable(self) -> bool:
-        """Whether a place in the file has the same times as when all before it was read."""
+        """Whether times after a seek are the same as when the file is read from its beginning."""
         if self._can_seek is None:
             order = self._probe.order
             self._can_seek = has_one_clock(self._probe) if order is None else not order.is_counted
         return self._can_seek
 
-    def _sought(self, seek_to: Fraction, start: Fraction, skip: Skip, coverage: Coverage) -> Generator[PyAVFrame]:
-        """Frames from a keyframe near `seek_to` on; none where there is none up to `start`."""
+    def _after_seek(self, seek_to: Fraction, start: Fraction, skip: Skip, coverage: Coverage) -> Generator[PyAVFrame]:
+        """Decode from a keyframe near `seek_to` on; no frames if there is no keyframe up to `start`."""
         try:
             yield from self._decoded(skip, coverage, None, seek_to=seek_to, start=start)
         except FalseKeyframeError:
@@ -200,7 +200,7 @@ class PyAVStream(ProbedStream):
     def _read(
         self, skip: Skip, coverage: Coverage, grid: Grid | None, uses: PacketUses | None = None
     ) -> Generator[PyAVFrame]:
-        """Frames from the beginning; a pass that a false keyframe has ended is made again, and goes on where it was."""
+        """Decode from the beginning; after a false keyframe, decode again and continue after the last frame."""
         last: Fraction | None = None
         try:
             for frame in self._decoded(skip, coverage, grid, uses):
@@ -225,10 +225,10 @@ class PyAVStream(ProbedStream):
         seek_to: Fraction | None = None,
         start: Fraction | None = None,
     ) -> Generator[PyAVFrame]:
-        """Frames in presentation order, their times increasing strictly.
+        """Decode frames in presentation order, with strictly increasing times.
 
         Raises:
-            FalseKeyframeError: Decoding started at a packet that is no keyframe; the frames so far are right.
+            FalseKeyframeError: Decoding started at a packet that is not a keyframe; the frames so far are correct.
         """
         with open_stream(self._probe, reads_all=self._probe.reads_all) as (container, stream):
             stream.codec_context.thread_count = self._threads
@@ -237,7 +237,7 @@ class PyAVStream(ProbedStream):
                 stream.codec_context.skip_frame = _SKIPS[skip]
             if skip is Skip.DRAFT or (grid is not None and grid.tolerance > 0):
                 stream.codec_context.options |= {"skip_loop_filter": "all"}
-            if seek_to is not None and not self._has_sought(container, stream, seek_to):
+            if seek_to is not None and not self._seek(container, stream, seek_to):
                 return
             reader = PictureReader(
                 self._probe,
@@ -255,18 +255,18 @@ class PyAVStream(ProbedStream):
                 coverage.frames_decoded += 1
                 frame = self._frame(picture, last)
                 if picture.is_corrupt:
-                    coverage.note("a picture is damaged, and shown as well as could be", frame.time)
+                    coverage.note("a picture is damaged and was decoded as well as possible", frame.time)
                 if last is not None and frame.time <= last.time:
-                    # Two pictures of one time are common and no time is lost; the first one is given out.
-                    repeats = repeats + 1 if frame.time == last.time else _MOST_REPEATS + 1
-                    if repeats > _MOST_REPEATS:
-                        coverage.note("a picture is dropped that is no later than the one before", frame.time)
+                    # Two pictures with the same time are common, and no time is lost: only the first one is given out.
+                    repeats = repeats + 1 if frame.time == last.time else _MAX_REPEATS + 1
+                    if repeats > _MAX_REPEATS:
+                        coverage.note("a picture was dropped because it is not later than the one before", frame.time)
                 elif frame.time >= 0:
                     yield frame
                     last, repeats = frame, 0
             reader.check_end()
 
-    def _has_sought(self, container: InputContainer, stream: VideoStream, time: Fraction) -> bool:
+    def _seek(self, container: InputContainer, stream: VideoStream, time: Fraction) -> bool:
         import av
 
         ticks = (time + self.info.start_time) / self.info.time_base
@@ -282,7 +282,7 @@ class PyAVStream(ProbedStream):
         duration = picture.duration * time_base if picture.duration else None
         pts = picture.pts if picture.pts is not None else picture.dts
         if pts is None:
-            # The file says nothing: the frame is taken to follow the one before it.
+            # Without any timestamp, the frame is assumed to follow the one before it.
             step = (last.duration if last is not None else None) or self._probe.frame_duration or Fraction(1, 25)
             zero = self.info.start_time / time_base
             pts = round(zero) if last is None else last.pts + max(1, round(step / time_base))

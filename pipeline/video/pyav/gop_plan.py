@@ -58,7 +58,7 @@ class PlannedPacket(Generic[P]):
 
 
 @dataclass(eq=False)
-class _TimedPacket(Generic[P]):
+class _GroupPacket(Generic[P]):
     packet: P
     time: Fraction
     use: Use | None = None
@@ -68,11 +68,11 @@ class _TimedPacket(Generic[P]):
 class _Group(Generic[P]):
     """A keyframe and what follows it in decoding order, up to the next one."""
 
-    packets: list[_TimedPacket[P]] = field(default_factory=list)
+    packets: list[_GroupPacket[P]] = field(default_factory=list)
     is_behind_gap: bool = False
 
     @property
-    def leading(self) -> list[_TimedPacket[P]]:
+    def leading(self) -> list[_GroupPacket[P]]:
         """Pictures shown before the keyframe."""
         return [each for each in self.packets[1:] if each.time < self.packets[0].time]
 
@@ -91,7 +91,7 @@ def planned(packets: Iterable[tuple[P, Fraction | None]], grid: Grid) -> Iterato
             yield from plan.given_up()
             yield PlannedPacket(packet, time, Use.SHOWN)
             break
-        yield from plan.add(_TimedPacket(packet, time))
+        yield from plan.add(_GroupPacket(packet, time))
     yield from plan.rest()
     for packet, time in remaining:
         yield PlannedPacket(packet, time, Use.SHOWN)
@@ -108,7 +108,7 @@ class _Plan(Generic[P]):
         self._is_passing_on = True
         self._has_shown = False
 
-    def add(self, timed: _TimedPacket[P]) -> Iterator[PlannedPacket[P]]:
+    def add(self, timed: _GroupPacket[P]) -> Iterator[PlannedPacket[P]]:
         if timed.packet.is_keyframe:
             self._is_passing_on = False
             if len(self._groups) == 2:
@@ -144,7 +144,7 @@ class _Plan(Generic[P]):
     def _forget(self) -> None:
         self._groups, self._packets, self._bytes = [], 0, 0
 
-    def _planned_packet(self, timed: _TimedPacket[P], use: Use, *, is_fresh_start: bool = False) -> PlannedPacket[P]:
+    def _planned_packet(self, timed: _GroupPacket[P], use: Use, *, is_fresh_start: bool = False) -> PlannedPacket[P]:
         self._has_shown |= use is Use.SHOWN and timed.time >= 0
         return PlannedPacket(timed.packet, timed.time, use, is_fresh_start)
 
@@ -223,8 +223,8 @@ def _first_and_last_point(rate: Fraction, start: Fraction, end: Fraction) -> set
 
 def _mark_within_tolerance(
     tolerance: Fraction,
-    on_screen: Iterable[tuple[Fraction, _TimedPacket[P]]],
-    candidates: Iterable[_TimedPacket[P]],
+    on_screen: Iterable[tuple[Fraction, _GroupPacket[P]]],
+    candidates: Iterable[_GroupPacket[P]],
     depth: dict[int, int],
 ) -> None:
     """Of the frames near each point, mark the nearest that costs no more decoding than the dearest point must."""

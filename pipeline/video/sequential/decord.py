@@ -1,4 +1,4 @@
-"""The decord backend; exact times are taken from the packets, in order."""
+"""The decord backend; exact times come from the packets, in order."""
 
 from __future__ import annotations
 
@@ -9,31 +9,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.errors import UnsupportedVideoError
-from pipeline.io.media import open_media
 from pipeline.io.settings import Fetching
 from pipeline.video.coverage import Coverage
 from pipeline.video.picture import UPRIGHT, Scaler
-from pipeline.video.probe import Probe, probe
-from pipeline.video.sequential.stream import PacketTime, Picture, WholePictureStream, packet_times
+from pipeline.video.probe import Probe
+from pipeline.video.sequential.stream import PacketTime, Picture, WholePictureStream, open_checked, packet_times
 
 if TYPE_CHECKING:
     from decord import VideoReader
 
 __all__ = ["DecordDecoder", "DecordStream"]
 
-# Recovered pictures are copies of others; this share of them is none, and decord raises.
+# decord replaces frames that it cannot decode by copies of others, up to this share of them; 0 would mean no limit.
 _NO_RECOVERED_SHARE = 1e-9
-# MPEG's clock has 33 bits; where it wraps around, FFmpeg counts on, or begins below zero.
+# MPEG's clock has 33 bits. If it wraps around, FFmpeg continues to count, or starts with negative times.
 _MPEG_CLOCK_TICKS = 2**33
 
 
 @dataclass(frozen=True)
 class DecordDecoder:
-    """The `VideoDecoder` of decord, to reproduce decord's pictures; it stops at the first damage.
+    """A `VideoDecoder` that uses decord, to reproduce its pictures exactly; decoding ends at the first damage.
 
     Attributes:
-        threads: Threads of FFmpeg's decoder.
-        fetching: How remote videos are read; they are copied to the disk.
+        threads: Number of threads of FFmpeg's decoder.
+        fetching: Settings for reading remote videos, which are copied to the disk.
     """
 
     threads: int = 1
@@ -45,37 +44,23 @@ class DecordDecoder:
         return "decord"
 
     def open(self, path: str) -> DecordStream:
-        """Open a file, local or remote.
-
-        Raises:
-            VideoNotFoundError: There is no readable regular file at `path`.
-            VideoReadError: Its place errs or stalls, or it is too large to be copied.
-            UnsupportedVideoError: It is not a video, has no video stream, or decord cannot decode it rightly.
-        """
-        media = open_media(path, self.fetching, needs_path=True)
-        try:
-            stream = DecordStream(probe(media), self.threads)
-            stream.check()
-        except BaseException:
-            media.close()
-            raise
-        return stream
+        """Open a local or remote file; see `open_checked` for the errors that it raises."""
+        return open_checked(DecordStream, path, threads=self.threads, fetching=self.fetching)
 
 
 class DecordStream(WholePictureStream):
-    """A `VideoStream` decoded by decord, which keeps an index of all frames in memory and grows (its issues 157, 323).
+    """A `VideoStream` decoded by decord, which indexes all frames in memory and leaks memory (its issues 157, 323).
 
-    Its n-th frame is shown at the n-th of the packets' times. Where that is not so, the file is refused: where an edit
-    list leaves frames out, pictures are mirrored, or decord counts another number of frames.
+    The n-th frame gets the n-th presentation time of the packets. Files for which this would be wrong are rejected: an
+    edit list leaves frames out, pictures are mirrored, or decord counts another number of frames.
 
     Args:
-        probed: The vetted file.
-        threads: Threads of FFmpeg's decoder.
+        probed: The checked file.
+        threads: Number of threads of FFmpeg's decoder.
     """
 
     def __init__(self, probed: Probe, threads: int) -> None:
-        super().__init__(probed, Scaler(UPRIGHT))
-        self._threads = threads
+        super().__init__(probed, threads, Scaler(UPRIGHT))
 
     def check(self) -> None:
         """Check that decord reads the file correctly.
@@ -90,16 +75,16 @@ class DecordStream(WholePictureStream):
         reader = self._opened()
         times = [time.pts for time in packet_times(self._probe, takes_discarded=False)]
         if self._probe.may_restart and times and (times[0] < 0 or times[-1] >= _MPEG_CLOCK_TICKS):
-            problem = "its clock wraps around, where decord loses pictures; use decoding.backend: pyav"
+            problem = "its clock wraps around, and decord loses pictures there; use decoding.backend: pyav"
             raise UnsupportedVideoError(uri, problem)
         count = len(times)
         if len(reader) != count:
             raise UnsupportedVideoError(
-                uri, f"decord counts {len(reader)} frames where there are {count}; use decoding.backend: pyav"
+                uri, f"decord counts {len(reader)} frames, but there are {count}; use decoding.backend: pyav"
             )
         height, width = self._first(reader).shape[:2]
         if (width, height) != (self.info.width, self.info.height):
-            raise UnsupportedVideoError(uri, "decord takes another of its video streams; use decoding.backend: pyav")
+            raise UnsupportedVideoError(uri, "decord reads another of its video streams; use decoding.backend: pyav")
 
     def _pictures(self, coverage: Coverage) -> Generator[tuple[PacketTime, Picture]]:
         reader = self._opened()
@@ -107,10 +92,10 @@ class DecordStream(WholePictureStream):
             try:
                 picture = reader.next().asnumpy()
             except StopIteration:
-                coverage.lose("decord gives out no more frames", packet.seconds(self._probe)[0])
+                coverage.lose("decord returns no more frames", packet.seconds(self._probe)[0])
                 return
             except _decord_errors() as error:
-                coverage.lose("decord cannot go on", packet.seconds(self._probe)[0], _first_line(error))
+                coverage.lose("decord cannot continue", packet.seconds(self._probe)[0], _first_line(error))
                 return
             yield packet, np.ascontiguousarray(picture)
 

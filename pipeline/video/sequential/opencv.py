@@ -1,4 +1,4 @@
-"""The OpenCV backend; its times are checked against those of the packets."""
+"""The OpenCV backend; its times are compared with those of the packets."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.errors import UnsupportedVideoError
-from pipeline.io.media import open_media
 from pipeline.io.settings import Fetching
 from pipeline.video.coverage import Coverage
 from pipeline.video.picture import Scaler
-from pipeline.video.probe import Probe, probe
-from pipeline.video.sequential.stream import PacketTime, Picture, WholePictureStream, packet_times
+from pipeline.video.probe import Probe
+from pipeline.video.sequential.stream import PacketTime, Picture, WholePictureStream, open_checked, packet_times
 
 if TYPE_CHECKING:
     import cv2
@@ -25,11 +24,11 @@ __all__ = ["OpenCVDecoder", "OpenCVStream"]
 
 @dataclass(frozen=True)
 class OpenCVDecoder:
-    """The `VideoDecoder` of OpenCV, to reproduce OpenCV's pictures; it stops at the first damage.
+    """A `VideoDecoder` that uses OpenCV, to reproduce its pictures exactly; decoding ends at the first damage.
 
     Attributes:
-        threads: Threads of FFmpeg's decoder.
-        fetching: How remote videos are read; they are copied to the disk.
+        threads: Number of threads of FFmpeg's decoder.
+        fetching: Settings for reading remote videos, which are copied to the disk.
     """
 
     threads: int = 1
@@ -41,50 +40,36 @@ class OpenCVDecoder:
         return "opencv"
 
     def open(self, path: str) -> OpenCVStream:
-        """Open a file, local or remote.
-
-        Raises:
-            VideoNotFoundError: There is no readable regular file at `path`.
-            VideoReadError: Its place errs or stalls, or it is too large to be copied.
-            UnsupportedVideoError: It is not a video, has no video stream, or OpenCV cannot decode it rightly.
-        """
-        media = open_media(path, self.fetching, needs_path=True)
-        try:
-            stream = OpenCVStream(probe(media), self.threads)
-            stream.check()
-        except BaseException:
-            media.close()
-            raise
-        return stream
+        """Open a local or remote file; see `open_checked` for the errors that it raises."""
+        return open_checked(OpenCVStream, path, threads=self.threads, fetching=self.fetching)
 
 
 class OpenCVStream(WholePictureStream):
     """A `VideoStream` decoded by OpenCV.
 
-    OpenCV counts milliseconds from the stream's own start; in ticks they are the exact time again, and a time that no
-    packet has is refused. Turning pictures upright is done here, mirrored ones included.
+    OpenCV reports milliseconds from the stream's own start. Converted to ticks, these are exact again, and a time that
+    no packet has raises an error. Pictures, including mirrored ones, are turned upright here, not by OpenCV.
 
     Args:
-        probed: The vetted file.
-        threads: Threads of FFmpeg's decoder.
+        probed: The checked file.
+        threads: Number of threads of FFmpeg's decoder.
     """
 
     def __init__(self, probed: Probe, threads: int) -> None:
-        super().__init__(probed, Scaler(probed.orientation))
-        self._threads = threads
+        super().__init__(probed, threads, Scaler(probed.orientation))
 
     def check(self) -> None:
         """Decode one frame, since OpenCV opens files that it cannot decode.
 
         Raises:
-            UnsupportedVideoError: It cannot be decoded, or is not of the best stream.
+            UnsupportedVideoError: The frame cannot be decoded, or does not belong to the best stream.
         """
         if self.info.container == "mpeg":
             raise UnsupportedVideoError(
-                self.info.uri, "OpenCV loses times of MPEG program streams; use decoding.backend: pyav"
+                self.info.uri, "OpenCV loses the times of MPEG program streams; use decoding.backend: pyav"
             )
         if self._probe.may_restart:
-            # A clock that breaks later is refused here rather than in the middle.
+            # A clock that breaks is rejected here instead of in the middle of decoding.
             for _ in packet_times(self._probe, takes_discarded=True):
                 pass
         with closing(self._pictures(Coverage(None))) as pictures:
@@ -96,7 +81,7 @@ class OpenCVStream(WholePictureStream):
         height, width = first[1].shape[:2]
         if self._probe.orientation.upright_size(width, height) != (self.info.width, self.info.height):
             raise UnsupportedVideoError(
-                self.info.uri, "OpenCV takes another of its video streams; use decoding.backend: pyav"
+                self.info.uri, "OpenCV reads another of its video streams; use decoding.backend: pyav"
             )
 
     def _pictures(self, coverage: Coverage) -> Generator[tuple[PacketTime, Picture]]:
@@ -110,7 +95,7 @@ class OpenCVStream(WholePictureStream):
                 packet = next((time for time in times if time.pts >= ticks), None)
                 if packet is None or packet.pts != ticks:
                     raise UnsupportedVideoError(
-                        self.info.uri, "OpenCV's times are not those of its packets; use decoding.backend: pyav"
+                        self.info.uri, "OpenCV's times differ from those of its packets; use decoding.backend: pyav"
                     )
                 has_picture, picture = capture.retrieve()
                 if has_picture:
@@ -130,7 +115,7 @@ class OpenCVStream(WholePictureStream):
             )
         except (TypeError, UnicodeError, cv2.error) as error:
             raise UnsupportedVideoError(
-                self.info.uri, "OpenCV cannot take its name; rename it, or use decoding.backend: pyav"
+                self.info.uri, "OpenCV cannot open a file with its name; rename it, or use decoding.backend: pyav"
             ) from error
         capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
         return capture

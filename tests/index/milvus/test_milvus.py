@@ -110,7 +110,7 @@ def test_another_encoder_is_refused_and_both_are_named(tmp_path: Path) -> None:
 def test_another_dimension_is_refused_at_opening(tmp_path: Path) -> None:
     with MilvusIndex(Indexing(), "abc", folder=tmp_path) as index:
         index.upsert([row("v", 0, unit(1))])
-    with pytest.raises(FingerprintMismatchError, match=f"{DIMENSION} numbers, not of 512"):
+    with pytest.raises(FingerprintMismatchError, match=f"{DIMENSION} dimensions, not 512"):
         MilvusIndex(Indexing(), "abc", 512, folder=tmp_path)
 
 
@@ -191,7 +191,7 @@ def test_a_shared_folder_is_checked_for_each_owner(tmp_path: Path) -> None:
 def test_a_folder_of_another_kind_is_not_shared(tmp_path: Path) -> None:
     with (
         MilvusIndex(Indexing(), "abc", folder=tmp_path),
-        pytest.raises(IndexLockedError, match="in this process already"),
+        pytest.raises(IndexLockedError, match="already open in this process"),
     ):
         MilvusIndex(Indexing(uri=str(tmp_path)), "abc")
 

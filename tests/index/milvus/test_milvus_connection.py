@@ -15,7 +15,7 @@ from pymilvus.exceptions import MilvusException
 
 from pipeline.errors import MomentIndexError, QueryError
 from pipeline.index import Indexing, MilvusIndex
-from pipeline.index.milvus.connection import _to_server, is_passing
+from pipeline.index.milvus.connection import _to_server, is_temporary
 from pipeline.index.milvus.rows import _batches
 from pipeline.index.settings import Flat
 from pipeline.testing.index import DIMENSION, random_rows, row, unit
@@ -59,7 +59,7 @@ class Refusing:
     ],
 )
 def test_what_passes_is_told_from_what_does_not(code: object, message: str, passes: bool) -> None:
-    assert is_passing(MilvusException(code=code, message=message)) is passes
+    assert is_temporary(MilvusException(code=code, message=message)) is passes
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_a_refused_write_is_made_again_and_said_once(index: MilvusIndex, caplog:
     assert (refusing.times, index.count()) == (0, 21)
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == 2
-    assert "rate limit exceeded; trying again for 5 s" in said[0]
+    assert "rate limit exceeded; retrying for 5 s" in said[0]
     assert "answers again" in said[1]
 
 
@@ -100,7 +100,7 @@ def test_what_does_not_pass_is_an_error_at_once(index: MilvusIndex) -> None:
 def test_a_full_disk_says_what_to_do(index: MilvusIndex, cause: str) -> None:
     refuse(index, times=1, code=1, message=f"[upsert_rows] Retry run out of 0 retry times, message={cause}")
     with pytest.raises(
-        MomentIndexError, match=r"there is no space left for it .* free some and run the same"
+        MomentIndexError, match=r"there is no space left on the device .* free some space and run the same"
     ) as caught:
         index.upsert([row("new", 0, unit(1))])
     assert "Retry run out" not in str(caught.value)
@@ -111,7 +111,7 @@ def test_a_full_disk_says_what_to_do(index: MilvusIndex, cause: str) -> None:
 def test_patience_ends(tmp_path: Path) -> None:
     with MilvusIndex(Indexing(patience_seconds=0.5), "abc", folder=tmp_path) as index:
         refuse(index, times=100)
-        with pytest.raises(MomentIndexError, match=r"rate limit.*waited 0 s for it to pass.*index\.patience_seconds"):
+        with pytest.raises(MomentIndexError, match=r"rate limit.*gave up after 0 s.*index\.patience_seconds"):
             index.count()
 
 
@@ -155,7 +155,7 @@ def test_a_server_that_lives_and_does_not_answer_meets_a_deadline() -> None:
 
 
 def test_more_hits_than_milvus_gives_are_a_wrong_question(index: MilvusIndex) -> None:
-    with pytest.raises(QueryError, match=r"at most 16384 segments.*16385 are wanted"):
+    with pytest.raises(QueryError, match=r"at most 16384 segments.*16385 were requested"):
         index.search(unit(1)[None], top=16_385)
 
 

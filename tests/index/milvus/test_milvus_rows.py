@@ -30,8 +30,8 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusConne
 @pytest.fixture
 def small_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three rows a request, and two videos a question."""
-    monkeypatch.setattr(milvus_rows, "_ROWS_A_REQUEST", 3)
-    monkeypatch.setattr(milvus_rows, "_VIDEOS_A_QUERY", 2)
+    monkeypatch.setattr(milvus_rows, "_ROWS_PER_REQUEST", 3)
+    monkeypatch.setattr(milvus_rows, "_VIDEOS_PER_QUERY", 2)
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def sized(*texts: int) -> list[IndexedSegment]:
 def test_requests_are_cut_by_what_their_rows_take(monkeypatch: pytest.MonkeyPatch) -> None:
     # 512 bytes beside the vector of 64, and the text with eight more.
     of_one = 4 * DIMENSION + 512 + 100 + len('{"a": ""}')
-    monkeypatch.setattr(milvus_rows, "_BYTES_A_REQUEST", 3 * of_one)
+    monkeypatch.setattr(milvus_rows, "_BYTES_PER_REQUEST", 3 * of_one)
     assert [len(batch) for batch in _batches(sized(*[100] * 8))] == [3, 3, 2]
     assert [len(batch) for batch in _batches(sized(100, 100, 101, 100, 100, 100))] == [2, 2, 2]
     # One that is larger than a request goes alone.

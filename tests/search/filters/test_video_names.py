@@ -63,12 +63,12 @@ def test_an_unknown_name_has_the_nearest() -> None:
 
 @pytest.mark.parametrize("wanted", ["", "zzzzzzzzzz", "nosuch.mp4"])
 def test_a_name_like_no_other_has_none(wanted: str) -> None:
-    with pytest.raises(QueryError, match="it holds 5 videos, none of a name like this: momentseek videos lists them"):
+    with pytest.raises(QueryError, match="it has 5 videos, none with a similar name: momentseek videos lists them"):
         match_videos(RECORDS, wanted)
 
 
 def test_an_empty_library_says_so() -> None:
-    with pytest.raises(QueryError, match="holds no video yet"):
+    with pytest.raises(QueryError, match="has no videos yet"):
         match_videos([], "park.mp4")
 
 

@@ -36,7 +36,7 @@ def test_a_file_of_no_length_is_refused(decoder: VideoDecoder, tmp_path: Path) -
     with av.open(str(tmp_path / "nothing.mp4"), "w") as container:
         container.add_stream("libx264", rate=10).pix_fmt = "yuv420p"
         container.start_encoding()
-    with pytest.raises(UnsupportedVideoError, match="it holds nothing: it ends at 0 s"):
+    with pytest.raises(UnsupportedVideoError, match="it contains nothing: it ends at 0 s"):
         decoder.open(str(tmp_path / "nothing.mp4"))
 
 
@@ -104,7 +104,7 @@ def test_a_file_without_a_decodable_frame_is_an_error(decoder: VideoDecoder, tmp
     header.write_bytes(whole.path.read_bytes()[: first + 100])
     with (
         decoder.open(str(header)) as stream,
-        pytest.raises(VideoDecodeError, match="not one frame of its h264 stream can be decoded"),
+        pytest.raises(VideoDecodeError, match="no frame of its h264 stream can be decoded"),
     ):
         list(stream.frames())
 
@@ -119,7 +119,7 @@ def test_times_that_stand_still_are_damage(decoder: VideoDecoder, tmp_path: Path
     still = with_repeats(whole, tmp_path / "still.mkv", repeats=range(20, 40))
     with decoder.open(str(still)) as stream:
         assert len(list(stream.frames())) < 60
-        assert "no later than the one before" in stream.damage[0]
+        assert "not later than the one before" in stream.damage[0]
 
 
 def test_two_passes_run_side_by_side(decoder: VideoDecoder, long_video: Made) -> None:
@@ -154,7 +154,7 @@ def test_a_file_that_begins_late_is_as_long_as_it_is(
 def test_sizes_that_are_not_positive_are_refused(decoder: VideoDecoder, video: Callable[[str], Made]) -> None:
     with decoder.open(str(video("plain.mp4"))) as stream:
         frame = next(iter(stream.frames()))
-        with pytest.raises(ValueError, match="a picture's size is positive, got 0 x 64"):
+        with pytest.raises(ValueError, match="a picture's size must be positive, got 0 x 64"):
             frame.rgb(0)
 
 

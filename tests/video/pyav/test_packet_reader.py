@@ -120,7 +120,7 @@ def test_reading_ends_where_there_is_no_progress(film: Made) -> None:
     assert numbers == list(film.numbers[:20])
     assert sentences(coverage) == [
         "at 2.000 s, the file cannot be read on (2 times)",
-        "it ends at 2.000 s, its container says 10.000 s",
+        "it ends at 2.000 s, but its container states 10.000 s",
     ]
 
 
@@ -172,12 +172,12 @@ def test_a_window_whose_seek_lands_late_is_whole(
     grouped: Made, monkeypatch: pytest.MonkeyPatch, late_by: Iterable[float]
 ) -> None:
     lateness = iter(late_by)
-    has_sought = PyAVStream._has_sought
+    has_sought = PyAVStream._seek
 
     def seek_late(self: PyAVStream, container: Any, stream: Any, time: Fraction) -> bool:
         return has_sought(self, container, stream, time + Fraction(str(next(lateness, 0))))
 
-    monkeypatch.setattr(PyAVStream, "_has_sought", seek_late)
+    monkeypatch.setattr(PyAVStream, "_seek", seek_late)
     with PyAVDecoder().open(str(grouped)) as stream:
         found = [frame.time for frame in stream.frames(start=Fraction(199, 10), end=Fraction(21))]
     assert found == [Fraction(number, 10) for number in range(199, 210)]

@@ -129,7 +129,7 @@ def test_each_way_of_reading_gives_the_same_times(video: Callable[[str], Made], 
         spans = zip(made.times, ends, strict=True)
         assert window == [since for since, until in spans if since < Fraction(14, 10) and until > Fraction(11, 10)]
         assert stream.packets() is None
-        with pytest.raises(ValueError, match="does not say when its packets are shown"):
+        with pytest.raises(ValueError, match="its packets cannot be listed"):
             stream.frames_within([])
 
 

@@ -1,1 +1,1 @@
-"""Milvus Lite folders: check, serve to this process, and close."""
+"""Milvus Lite folders: checked, served to this process, and closed."""

@@ -1,8 +1,8 @@
 """Opening, locking and closing of a Milvus Lite folder.
 
-Milvus Lite is an engine in this process behind a gRPC server. Both are started here rather than by
-`MilvusClient("name.db")`, which listens on a TCP port that every user of the machine can reach, hides a held lock
-behind "failed to open" and keeps the engine until the process ends.
+Milvus Lite is an engine in this process behind a gRPC server. Both are started here instead of with
+`MilvusClient("name.db")`, which listens on a TCP port that every user of the machine can reach, reports a locked folder
+only as "failed to open", and keeps the engine running until the process ends.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = ["LiteFolder", "discard", "silence"]
 
-# A file where a folder should be, and the like: it stays as it is, as a full disk does not.
+# Lasting damage, such as a file instead of a folder; other errors, such as a full disk, may be temporary.
 _DAMAGE = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO)
 _LOCK = "LOCK"
-# As Milvus Lite's own server has them.
+# The values of Milvus Lite's own server.
 _WORKERS = 10
 _MESSAGE_BYTES = 256 * 2**20
 
@@ -46,7 +46,7 @@ def silence() -> None:
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     levels = {name: logging.getLogger(name).level for name in ("grpc", "pymilvus", "milvus_lite")}
-    # Its first import sets the level of its logger, over what anyone chose before.
+    # The first import sets the level of pymilvus's logger, and would override the user's choice.
     import pymilvus  # noqa: F401
 
     for name, level in levels.items():
@@ -54,25 +54,25 @@ def silence() -> None:
 
 
 class LiteFolder:
-    """A Milvus Lite folder that this process holds until `close`.
+    """A Milvus Lite folder that this process keeps locked until `close`.
 
-    One that cannot be written to is served as it is now, from a folder of its own (`read_only`). What is in the folder
-    may come from others: nothing in it is followed (`lite_tree`), and a collection is read once its files have been
-    checked (`lite_contents`).
+    A folder that cannot be written is served from a temporary copy (`read_only`). The content of the folder may come
+    from others, so links in it are not followed (`tree`), and a collection is read only after its files have been
+    checked (`contents`).
 
     Attributes:
-        uri: Where this process finds it, as "unix:///tmp/momentseek-1000/4f1d-4711-9a0b3c.sock".
-        is_own: As given.
-        is_read_only: Whether what is written to it is lost.
+        uri: Address of the server in this process, as "unix:///tmp/momentseek-1000/4f1d-4711-9a0b3c.sock".
+        is_own: The argument `is_own`.
+        is_read_only: Whether the folder is read-only, so that writes are lost.
 
     Args:
-        folder: Made where it is missing.
-        is_own: Whether it is the library's own: below the library, where links are not followed, and made of the
-            library's embeddings alone, so that it can be made again.
+        folder: The folder; created if it does not exist.
+        is_own: Whether it is the library's own folder. Such a folder is below the library, where links are not
+            followed, and can be rebuilt from the library's embeddings.
 
     Raises:
-        IndexLockedError: Another process holds it, or this one does already.
-        IndexDamagedError: It is the library's own, and its files are not what momentseek wrote.
+        IndexLockedError: Another process, or this one, has already opened the folder.
+        IndexDamagedError: It is the library's own folder, and momentseek cannot have written its files.
         MomentIndexError: It cannot be opened.
     """
 
@@ -82,7 +82,7 @@ class LiteFolder:
         self._folder = folder
         self.is_read_only = not is_writable(folder)
         self._closed = False
-        # Callbacks, not generators: those would wait for a server that has gone when the interpreter ends.
+        # Callbacks, not generators, which would wait for a server that no longer exists when the interpreter ends.
         with ExitStack() as opened:
             try:
                 self._open(opened)
@@ -96,8 +96,8 @@ class LiteFolder:
         folder = self._folder
         if self.is_own:
             check_index_folder(folder)
-        for kind, place in wrong_files(folder):
-            raise self._damage(folder / place, ValueError(f"it holds {kind} ({shown(repr(place))})"))
+        for kind, path in wrong_files(folder):
+            raise self._damage(folder / path, ValueError(f"it contains {kind} ({shown(repr(path))})"))
         if self.is_read_only:
             data_dir = Path(opened.enter_context(TemporaryDirectory(prefix="momentseek-index-")))
             shadow(folder, data_dir)
@@ -105,8 +105,8 @@ class LiteFolder:
             data_dir = folder
         self._engine = _engine(folder, data_dir)
         opened.callback(self._engine.close)
-        for place in hard_links(data_dir):
-            own_copy(data_dir, place)
+        for path in hard_links(data_dir):
+            own_copy(data_dir, path)
         check_aliases(data_dir, are_own=self.is_own)
         server = _server(self._engine)
         opened.callback(lambda: server.stop(grace=0).wait())
@@ -117,29 +117,29 @@ class LiteFolder:
 
     @property
     def refusal(self) -> MomentIndexError | None:
-        """The reason why a collection was not opened, with advice; None where none was refused."""
+        """The error for a collection that was not opened, with a remedy; None if none was rejected."""
         if self._engine.refused is None:
             return None
-        place, error = self._engine.refused
-        if not self.is_own and not is_of_momentseek(place):
+        path, error = self._engine.refused
+        if not self.is_own and not is_of_momentseek(path):
             return MomentIndexError(
-                f"the collection {place.name!r} in {str(self._folder)!r} was not made by momentseek ({shown(error)});"
+                f"the collection {path.name!r} in {str(self._folder)!r} was not made by momentseek ({shown(error)});"
                 " set index.collection to another name"
             )
-        return self._damage(self._folder / "collections" / place.name, error)
+        return self._damage(self._folder / "collections" / path.name, error)
 
-    def _damage(self, place: Path, error: Exception) -> MomentIndexError:
-        """The error for files that are not as they must be, or that cannot be read."""
-        # Arrow's errors of broken files are OSErrors without a number.
-        lasts = not isinstance(error, OSError) or error.errno is None or error.errno in _DAMAGE
+    def _damage(self, path: Path, error: Exception) -> MomentIndexError:
+        """Make the error for files that are invalid or cannot be read."""
+        # For broken files, Arrow raises OSError without a number.
+        is_damage = not isinstance(error, OSError) or error.errno is None or error.errno in _DAMAGE
         cause = no_space(error) or shown(error, 400) or type(error).__name__
-        said = f"the index in {str(self._folder)!r} cannot be opened: {cause}"
-        if not lasts:
-            refusal = MomentIndexError(said)
+        problem = f"the index in {str(self._folder)!r} cannot be opened: {cause}"
+        if not is_damage:
+            refusal = MomentIndexError(problem)
         elif self.is_own:
-            refusal = IndexDamagedError(f"{said}; to make it anew: momentseek index rebuild")
+            refusal = IndexDamagedError(f"{problem}; to rebuild it: momentseek index rebuild")
         else:
-            refusal = MomentIndexError(f"{said}; remove {str(place)!r} and run: momentseek index rebuild")
+            refusal = MomentIndexError(f"{problem}; remove {str(path)!r} and run: momentseek index rebuild")
         refusal.__cause__ = error
         return refusal
 
@@ -151,15 +151,15 @@ class LiteFolder:
 
 
 def discard(folder: Path) -> None:
-    """Empty a library's own index folder, so that it can be rebuilt; no link is followed.
+    """Empty a library's own index folder, so that it can be rebuilt; links are not followed.
 
     Raises:
-        IndexLockedError: A process holds it.
-        MomentIndexError: It is no folder, or something in it cannot be removed.
+        IndexLockedError: A process has opened the folder.
+        MomentIndexError: It is not a folder, or something in it cannot be removed.
     """
     check_index_folder(folder)
     try:
-        emptied(folder, kept=_LOCK)
+        emptied(folder, lock_file=_LOCK)
     except BlockingIOError as error:
         raise IndexLockedError(_locked(folder)) from error
     except OSError as error:
@@ -178,7 +178,7 @@ def _engine(folder: Path, data_dir: Path) -> CheckedLite:
 
 
 def _server(engine: CheckedLite) -> grpc.Server:
-    """A server that is bound to nothing yet, as `milvus_lite.adapter.grpc.server` makes one."""
+    """Make a server without an address, in the way of `milvus_lite.adapter.grpc.server`."""
     import grpc
     from milvus_lite.adapter.grpc.servicer import MilvusServicer
     from pymilvus.grpc_gen import milvus_pb2_grpc
@@ -193,18 +193,18 @@ def _locked(folder: Path) -> str:
     lock = folder / _LOCK
     holder = _holder(lock)
     if holder == os.getpid():
-        return f"the index in {str(folder)!r} is open in this process already; close that library first"
+        return f"the index in {str(folder)!r} is already open in this process; close that library first"
     who = f"process {holder} ({_command(holder)}{_since(holder)})" if holder else "another process"
     stop = f"stop it (kill {holder})" if holder else f"find and stop it (fuser {lock})"
     return (
-        f"the index in {str(folder)!r} is held by {who}; Milvus Lite lets one process in at a time. Wait until it ends,"
-        f" or {stop}. To let many processes in, move the index to a Milvus server: momentseek index migrate"
+        f"the index in {str(folder)!r} is in use by {who}; Milvus Lite can be used by one process at a time. Wait until"
+        f" it ends, or {stop}. For several processes, move the index to a Milvus server: momentseek index migrate"
         " http://HOST:19530"
     )
 
 
 def _holder(lock: Path, locks: Path = Path("/proc/locks")) -> int | None:
-    """The process that holds a file's lock, by its inode in Linux's table of locks; None where that says nothing."""
+    """Find the process that locked a file, by its inode in Linux's table of locks; None if it is not listed."""
     try:
         inode = str(lock.stat().st_ino)
         lines = locks.read_text(encoding="ascii").splitlines()
@@ -222,15 +222,15 @@ def _command(process: int) -> str:
     try:
         words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
     except OSError:
-        return "of which nothing is known here"
+        return "unknown command"
     text = b" ".join(words).decode(errors="replace").strip()
     return text if len(text) <= 120 else f"{text[:117]}..."
 
 
 def _since(process: int) -> str:
-    """When a process began; empty where Linux's tables don't say."""
+    """Format the start time of a process; empty if /proc does not provide it."""
     try:
-        # The second field is the command in brackets, which may hold spaces; the start is the twenty-second.
+        # The second field is the command in brackets, which may contain spaces; the 22nd field is the start time.
         fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
         ticks = int(fields[19])
         [booted] = [line for line in Path("/proc/stat").read_text(encoding="ascii").splitlines() if line[:5] == "btime"]

@@ -1,7 +1,7 @@
 """Registry of the Milvus Lite folders that this process has open, shared between indexes.
 
-Milvus Lite locks a folder for one engine, and a process can have several libraries open on it, as notebooks do. All of
-them use the engine that was opened first.
+Milvus Lite locks a folder for one engine, but a process may open several libraries with the same folder, for example in
+a notebook. All of them share the engine that was opened first.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class LiteReference:
 
     Args:
         folder: The open folder.
-        identity: By which its shares are counted; None if it is not shared.
+        identity: Key of the folder in the registry; None if it is not shared.
     """
 
     def __init__(self, folder: LiteFolder, identity: tuple[int, int] | None) -> None:
@@ -46,7 +46,7 @@ class LiteReference:
 
     @property
     def refusal(self) -> MomentIndexError | None:
-        """The reason why a collection was not opened; None where none was refused."""
+        """The error for a collection that was not opened; None if none was rejected."""
         return self._folder.refusal
 
     @property
@@ -69,45 +69,45 @@ class LiteReference:
             self._folder.close()
 
 
-def open_reference(place: Path, *, is_own: bool) -> LiteReference:
-    """Open a Milvus Lite folder, or reference the one that this process has open already.
+def open_reference(path: Path, *, is_own: bool) -> LiteReference:
+    """Open a Milvus Lite folder, or return a reference to it if this process has already opened it.
 
-    A folder that was removed and made again meanwhile is another one. One that is read-only is copied for each index,
-    and is not shared.
+    A folder that was removed and created again counts as another one. A read-only folder is copied for each index and
+    not shared.
 
     Args:
-        place: The folder; made if it is missing.
-        is_own: As of `LiteFolder`.
+        path: The folder; created if it does not exist.
+        is_own: As for `LiteFolder`.
 
     Raises:
-        IndexLockedError: Another process holds it, or this one does as a folder of the other kind.
-        IndexDamagedError: It is the library's own, and its files are not what momentseek wrote.
+        IndexLockedError: Another process has opened it, or this one has with the other value of `is_own`.
+        IndexDamagedError: It is the library's own folder, and momentseek cannot have written its files.
         MomentIndexError: It cannot be opened.
     """
     with _lock:
-        identity = _identity_of(place)
-        known = _open.get(identity) if identity is not None else None
-        if identity is not None and known is not None and known.is_own == is_own:
+        identity = _identity_of(path)
+        shared = _open.get(identity) if identity is not None else None
+        if identity is not None and shared is not None and shared.is_own == is_own:
             _users[identity] += 1
-            return LiteReference(known, identity)
-        folder = LiteFolder(place, is_own=is_own)
-        identity = None if folder.is_read_only else _identity_of(place)
+            return LiteReference(shared, identity)
+        folder = LiteFolder(path, is_own=is_own)
+        identity = None if folder.is_read_only else _identity_of(path)
         if identity is not None:
             _open[identity], _users[identity] = folder, 1
         return LiteReference(folder, identity)
 
 
-def _identity_of(place: Path) -> tuple[int, int] | None:
-    """Device and inode of the lock file, which stays open as long as the folder: no other file gets its number."""
+def _identity_of(path: Path) -> tuple[int, int] | None:
+    """Return device and inode of the lock file; it stays open with the folder, so its inode is not reused."""
     try:
-        status = (place / "LOCK").lstat()
+        status = (path / "LOCK").lstat()
     except OSError:
         return None
     return status.st_dev, status.st_ino
 
 
 def _forget_all() -> None:
-    """In a forked process: its parent has the folders, whose threads are not here."""
+    """Clear the registry in a forked process: the engines' threads exist only in the parent."""
     global _lock  # noqa: PLW0603 - a lock that another thread held at the fork stays locked
     _lock = threading.Lock()
     _open.clear()

@@ -1,7 +1,7 @@
-"""Checks of the directory tree of a Milvus Lite folder: no links, no pipes, nothing shared.
+"""Checks of the directory tree of a Milvus Lite folder: no links, no pipes, no hard-linked files.
 
-The folder may come from others. Milvus Lite opens, overwrites and deletes files by their paths, so that a link in the
-folder would lead it elsewhere, and a pipe would stop it for ever.
+The folder may come from others. Milvus Lite opens, overwrites and deletes files by their paths, so a link in the folder
+would lead it to other files, and a pipe would block it forever.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pipeline.errors import MomentIndexError
 __all__ = ["check_index_folder", "emptied", "hard_links", "own_copy", "wrong_files"]
 
 # Milvus Lite's own files are at most 7 folders deep (databases/D/collections/C/partitions/P/data).
-_MOST_DEPTH = 16
+_MAX_DEPTH = 16
 _KINDS = {
     stat.S_IFLNK: "a link",
     stat.S_IFIFO: "a pipe",
@@ -31,7 +31,7 @@ _KINDS = {
 
 
 def check_index_folder(folder: Path) -> None:
-    """Refuse an index folder that is a link or no folder: links below a library are not followed.
+    """Reject an index folder that is a link or not a folder; links below a library are not followed.
 
     Raises:
         MomentIndexError: It is a link or a file.
@@ -44,44 +44,46 @@ def check_index_folder(folder: Path) -> None:
         raise MomentIndexError(f"the index in {str(folder)!r} cannot be opened: {error}") from error
     if stat.S_ISLNK(mode):
         raise MomentIndexError(
-            f"the index {str(folder)!r} is a link, which is not followed: set index.uri to the folder that is meant, or"
+            f"the index {str(folder)!r} is a link, which is not followed: set index.uri to the intended folder, or"
             " remove the link and run: momentseek index rebuild"
         )
     if not stat.S_ISDIR(mode):
-        raise MomentIndexError(f"the index {str(folder)!r} is no folder; remove it and run: momentseek index rebuild")
+        raise MomentIndexError(
+            f"the index {str(folder)!r} is not a folder; remove it and run: momentseek index rebuild"
+        )
 
 
 def wrong_files(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield what is neither a regular file nor a folder, as ("a link", "collections/x").
+    """Yield entries that are neither a regular file nor a folder, as ("a link", "collections/x").
 
     Raises:
         OSError: Something cannot be listed.
     """
-    for place, seen in _files(folder):
-        if kind := _KINDS.get(stat.S_IFMT(seen.st_mode)):
-            yield kind, place
-        elif place.count("/") > _MOST_DEPTH:
-            yield "folders that are too deep", place
+    for path, status in _files(folder):
+        if kind := _KINDS.get(stat.S_IFMT(status.st_mode)):
+            yield kind, path
+        elif path.count("/") > _MAX_DEPTH:
+            yield "folders that are too deep", path
 
 
 def hard_links(folder: Path) -> list[str]:
-    """List hard-linked files: overwriting one overwrites the file under its other names, too.
+    """List files with several hard links; overwriting one would change the file under its other names, too.
 
     Raises:
         OSError: Something cannot be listed.
     """
-    return [place for place, seen in _files(folder) if stat.S_ISREG(seen.st_mode) and seen.st_nlink > 1]
+    return [path for path, status in _files(folder) if stat.S_ISREG(status.st_mode) and status.st_nlink > 1]
 
 
-def own_copy(folder: Path, place: str) -> None:
-    """Replace a hard-linked file by a copy of its own.
+def own_copy(folder: Path, name: str) -> None:
+    """Replace a hard-linked file by a copy that has no other name.
 
     Raises:
-        OSError: It cannot be copied.
+        OSError: The file cannot be copied.
     """
-    path = folder / place
+    path = folder / name
     copy = path.with_name(f"{path.name}.momentseek-copy")
-    # A copy that was ended early would be written through, if it were a link.
+    # Removed first: a leftover of this name could be a link, through which the copy would be written.
     copy.unlink(missing_ok=True)
     try:
         with open(path, "rb", opener=_opened) as given, copy.open("xb") as target:
@@ -94,22 +96,22 @@ def own_copy(folder: Path, place: str) -> None:
         raise
 
 
-def emptied(folder: Path, *, kept: str) -> None:
-    """Empty a folder while holding the lock of a file in it; links are removed, not followed.
+def emptied(folder: Path, *, lock_file: str) -> None:
+    """Empty a folder while holding the lock on a file in it; links are removed, not followed.
 
     Args:
-        folder: No link.
-        kept: The file that a process locks which uses the folder. It stays if it is a regular file.
+        folder: The folder; it must not be a link.
+        lock_file: Name of the file that processes lock while they use the folder. It is kept if it is a regular file.
 
     Raises:
-        BlockingIOError: A process has locked it.
+        BlockingIOError: A process has locked the file.
         OSError: Something cannot be removed.
     """
     here = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        with _locked(kept, here) as is_locked:
+        with _locked(lock_file, here) as is_locked:
             for name in os.listdir(here):  # noqa: PTH208 - by the open folder
-                if name == kept and is_locked:
+                if name == lock_file and is_locked:
                     continue
                 if stat.S_ISDIR(os.stat(name, dir_fd=here, follow_symlinks=False).st_mode):
                     shutil.rmtree(name, dir_fd=here)
@@ -121,14 +123,14 @@ def emptied(folder: Path, *, kept: str) -> None:
 
 @contextmanager
 def _locked(name: str, here: int) -> Iterator[bool]:
-    """Whether there is a regular file of that name, which is locked meanwhile."""
+    """Lock a file if it is a regular one, and yield whether it is."""
     try:
         lock = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=here)
     except FileNotFoundError:
         yield False
         return
     except OSError as error:
-        # A link, a folder, or a pipe: nobody can hold the index by it.
+        # A link, folder or pipe cannot be the lock of an open index.
         if error.errno not in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
             raise
         yield False
@@ -147,7 +149,7 @@ def _opened(path: str, flags: int) -> int:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """All that is below a folder, with its path from there; links are not followed."""
+    """Yield the relative path and status of every entry below a folder; links are not followed."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -161,18 +163,18 @@ def _files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
 def _below(descriptor: int, prefix: str, depth: int) -> Iterator[tuple[str, os.stat_result]]:
     with os.scandir(descriptor) as entries:
         for entry in entries:
-            place = f"{prefix}{entry.name}"
+            path = f"{prefix}{entry.name}"
             try:
-                seen = entry.stat(follow_symlinks=False)
-                yield place, seen
-                if not stat.S_ISDIR(seen.st_mode) or depth > _MOST_DEPTH:
+                status = entry.stat(follow_symlinks=False)
+                yield path, status
+                if not stat.S_ISDIR(status.st_mode) or depth > _MAX_DEPTH:
                     continue
                 flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
                 below = os.open(entry.name, flags, dir_fd=descriptor)
             except FileNotFoundError:
-                # The process that holds the folder is at work.
+                # The process that uses the folder has removed it in the meantime.
                 continue
             try:
-                yield from _below(below, f"{place}/", depth + 1)
+                yield from _below(below, f"{path}/", depth + 1)
             finally:
                 os.close(below)
