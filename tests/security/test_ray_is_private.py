@@ -193,9 +193,7 @@ def test_a_start_that_fails_twice_is_one_sentence_and_leaves_nothing(tmp_path: P
     out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (1, "")
     assert "It is started once more" in err
-    assert (
-        err.strip().splitlines()[-1].startswith("pipeline.errors.ExecutionError: Ray did not start on this machine,")
-    )
+    assert err.strip().splitlines()[-1].startswith("pipeline.errors.ExecutionError: Ray did not start on this machine,")
     assert list(base.iterdir()) == []
     listed = subprocess.run(["ps", "-eo", "args"], text=True, capture_output=True, check=True).stdout
     assert str(base) not in listed
