@@ -13,9 +13,14 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import pytest
+from browser import ARGUMENTS, Browser, chromium_path
 from milvus_server import MilvusServer, problem, running
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser as PlaywrightBrowser
 
 _SERVER_VARIABLE = "MOMENTSEEK_TEST_MILVUS_URI"
 _running: list[MilvusServer] = []
@@ -36,6 +41,12 @@ def _world_problem() -> str | None:
 
 def _ray_problem() -> str | None:
     return None if importlib.util.find_spec("ray") else "Ray is not installed"
+
+
+def _browser_problem() -> str | None:
+    if importlib.util.find_spec("playwright") is None:
+        return "Playwright is not installed"
+    return None if chromium_path() else "no Chromium on the path (Debian: apt-get install chromium)"
 
 
 def _root_problem() -> str | None:
@@ -68,6 +79,7 @@ PROBLEMS: dict[str, Callable[[], str | None]] = {
     "gpu": _gpu_problem,
     "siglip": _siglip_problem,
     "root": _root_problem,
+    "browser": _browser_problem,
 }
 _lacking = pytest.StashKey[bool]()
 """Set for a test that is skipped here for want of something that need not be there."""
@@ -229,3 +241,22 @@ def ray_cluster() -> Iterator[None]:
                 if not tries_left:
                     raise
         yield
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[PlaywrightBrowser]:
+    """A running Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running_browser = playwright.chromium.launch(executable_path=chromium_path(), args=list(ARGUMENTS))
+        yield running_browser
+        running_browser.close()
+
+
+@pytest.fixture
+def browser(chromium: PlaywrightBrowser) -> Iterator[Browser]:
+    """A fresh window of it."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, offline=True)
+    yield Browser(context)
+    context.close()

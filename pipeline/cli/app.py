@@ -11,6 +11,7 @@ from importlib.metadata import version
 
 import click
 
+from pipeline.cli.commands.analysis.map import library_map
 from pipeline.cli.commands.analysis.unusual import unusual
 from pipeline.cli.commands.config import config
 from pipeline.cli.commands.cuts import cuts
@@ -101,6 +102,7 @@ for _command in (
     verify,
     search,
     unusual,
+    library_map,
     videos,
     metadata,
     remove,

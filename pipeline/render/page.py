@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Iterable, Sequence
 
 from pipeline.render.markup import Markup, joined, tag
@@ -66,9 +68,12 @@ footer{color:var(--quiet);font-size:13px;margin-top:22px;overflow-wrap:anywhere}
 
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+"""A page loads nothing and runs no script, but for its own, which is named by its hash."""
 
 
-def page(title: str, content: Iterable[str], *, style: str, refresh_seconds: int | None = None) -> str:
+def page(
+    title: str, content: Iterable[str], *, style: str, refresh_seconds: int | None = None, script: str | None = None
+) -> str:
     """Make an HTML document.
 
     Args:
@@ -76,13 +81,19 @@ def page(title: str, content: Iterable[str], *, style: str, refresh_seconds: int
         content: What is on it, in order.
         style: What it adds to the style of all pages.
         refresh_seconds: After so many seconds it is loaded anew; None for a page that stays as it is.
+        script: A script that runs once the content is there; None for none.
     """
+    policy = _POLICY
+    if script is not None:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+        policy += f"; script-src 'sha256-{digest}'"
+        content = [*content, Markup(f"<script>{script}</script>")]
     refresh = "" if refresh_seconds is None else void("meta", http_equiv="refresh", content=str(refresh_seconds))
     head = tag(
         "head",
         void("meta", charset="utf-8"),
         void("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        void("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+        void("meta", http_equiv="Content-Security-Policy", content=policy),
         void("meta", name="color-scheme", content="light dark"),
         refresh,
         tag("title", f"{title} - momentseek"),

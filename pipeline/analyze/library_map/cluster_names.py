@@ -1,0 +1,52 @@
+"""Names of clusters: the words of a vocabulary that a cluster shows more than the rest of the library does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["name_clusters", "read_vocabulary"]
+
+
+def read_vocabulary() -> tuple[str, ...]:
+    """Read the words that come with the package, one a line."""
+    text = files(__package__).joinpath("vocabulary.txt").read_text(encoding="utf-8")
+    return tuple(line for line in text.splitlines() if line and not line.startswith("#"))
+
+
+def name_clusters(
+    vectors: npt.NDArray[np.float32],
+    clusters: npt.NDArray[np.int64],
+    words: Sequence[str],
+    word_vectors: npt.NDArray[np.float32],
+) -> list[str]:
+    """Name each cluster by a word of its own.
+
+    The word is the one whose mean cosine with the cluster exceeds its mean cosine with all moments most, in units of
+    its spread over the moments, so that words that score high on everything name nothing. A word names one cluster: the
+    one that it fits best.
+
+    Args:
+        vectors: float32 (N, D) unit vectors of the moments.
+        clusters: int64 (N,) numbers of their clusters from 0; -1 for none.
+        words: W words.
+        word_vectors: float32 (W, D) unit vectors of the words.
+
+    Returns:
+        The name of each cluster; "" where there are more clusters than words.
+    """
+    count = int(clusters.max(initial=-1)) + 1
+    names = [""] * count
+    if not len(words) or not count:
+        return names
+    cosines = vectors @ word_vectors.T
+    standardised = (cosines - cosines.mean(axis=0)) / np.maximum(cosines.std(axis=0), 1e-6)
+    fits = np.stack([standardised[clusters == number].mean(axis=0) for number in range(count)])
+    for flat in np.argsort(-fits, axis=None, kind="stable").tolist():
+        cluster, word = divmod(flat, len(words))
+        if not names[cluster] and words[word] not in names:
+            names[cluster] = words[word]
+    return names
