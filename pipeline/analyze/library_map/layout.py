@@ -24,6 +24,7 @@ _SEED = 0
 _START_SPREAD = 1e-4
 _TINY = 1e-7
 _LEAST_CLUSTER = 5
+_NEIGHBOURS = 2
 _CLUSTERS = 40
 """About so many clusters at most; more names than that nobody reads."""
 
@@ -62,5 +63,5 @@ def find_clusters(positions: Floats) -> npt.NDArray[np.int64]:
         return np.zeros(count, np.int64) - (count == 0)
     from sklearn.cluster import HDBSCAN
 
-    found = HDBSCAN(min_cluster_size=least, min_samples=_LEAST_CLUSTER, copy=True).fit_predict(positions)
+    found = HDBSCAN(min_cluster_size=least, min_samples=_NEIGHBOURS, copy=True).fit_predict(positions)
     return np.asarray(found, np.int64)

@@ -61,7 +61,7 @@ function paint() {
   canvas.height = height() * ratio;
   const pen = canvas.getContext("2d");
   pen.scale(ratio, ratio);
-  const quiet = css("--quiet"), size = Math.min(7, 3.2 * Math.sqrt(view.scale));
+  const quiet = css("--quiet"), size = Math.min(8, (points.length < 300 ? 5 : 3.2) * Math.sqrt(view.scale));
   for (const shown of [false, true]) for (const p of points) {
     if (isShown(p) !== shown) continue;
     const [x, y] = place(p);
