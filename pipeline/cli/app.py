@@ -11,6 +11,8 @@ from importlib.metadata import version
 
 import click
 
+from pipeline.cli.commands.analysis.concept import concept
+from pipeline.cli.commands.analysis.concepts import concepts
 from pipeline.cli.commands.analysis.mark import mark
 from pipeline.cli.commands.analysis.marks import marks
 from pipeline.cli.commands.config import config
@@ -103,6 +105,8 @@ for _command in (
     search,
     mark,
     marks,
+    concept,
+    concepts,
     videos,
     metadata,
     remove,
