@@ -15,6 +15,7 @@ from pipeline.cli.commands.analysis.concept import concept
 from pipeline.cli.commands.analysis.concepts import concepts
 from pipeline.cli.commands.analysis.mark import mark
 from pipeline.cli.commands.analysis.marks import marks
+from pipeline.cli.commands.analysis.review import review
 from pipeline.cli.commands.config import config
 from pipeline.cli.commands.cuts import cuts
 from pipeline.cli.commands.demo import demo
@@ -105,6 +106,7 @@ for _command in (
     search,
     mark,
     marks,
+    review,
     concept,
     concepts,
     videos,
