@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.analyze.labels.label_scorer import LabelScorer
+from pipeline.analyze.labels.label_set import LabelSet
 from pipeline.analyze.marks.mark import Mark, Verdict, mark_from
+from pipeline.analyze.protocol import FrameScorer
 from pipeline.analyze.review import QueueSettings, ReviewItem, review_queue
 from pipeline.analyze.review.review_item import is_marked
 from pipeline.errors import QueryError
 from pipeline.library.analysis.concepts import concept_states, concept_store
+from pipeline.library.analysis.label_scoring import label_scorer
 from pipeline.library.analysis.marks import mark_store, user_name, write_marks
 from pipeline.library.library import Library
 from pipeline.search.query import Term
@@ -46,6 +51,7 @@ def open_review(
     settings: QueueSettings,
     *,
     text: str | None = None,
+    labels: LabelSet | None = None,
     videos: Sequence[str] = (),
     where: dict[str, Scalar] | None = None,
 ) -> Review:
@@ -56,24 +62,52 @@ def open_review(
         subject: What is asked, or "concept:NAME" for the subject of a concept.
         settings: Which frames wait.
         text: What to score frames by; None for the concept of this subject where there is one, else the subject.
+        labels: A label set, one of whose labels is the subject, by which frames are scored.
         videos: Only these: names, paths, URIs, ids or patterns; empty for all.
         where: Only videos whose metadata has these entries.
 
     Raises:
-        QueryError: A video or concept is unknown, or the subject is empty.
+        QueryError: A video, concept or label is unknown, or the subject is empty.
         StoreError: Frame embeddings or marks cannot be read.
     """
     if not subject.strip():
         raise QueryError("the subject is empty; say what is asked, as 'person in hard hat'")
-    name, term = _scored_by(library, subject, text)
-    (scorer,) = library.searcher().calibrated([term])
+    name, scored_by, scorer = _scorer(library, subject, text, labels)
     records = library.select(*videos, where=where).records if videos or where else library.videos()
 
     def frames() -> Iterator[FrameEmbeddings]:
         return (library.store.read(record.video_id) for record in records)
 
     items = review_queue(frames(), scorer, name, mark_store(library).marks(name), settings)
-    return Review(name, str(term), tuple(items))
+    return Review(name, scored_by, tuple(items))
+
+
+@dataclass(frozen=True)
+class _OneLabel:
+    """A frame scorer of one label of a set."""
+
+    scorer: LabelScorer
+    column: int
+
+    def log_odds(self, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Log-odds of the label, float64 (N,), of float32 (N, D) embeddings."""
+        return np.asarray(self.scorer.log_odds(vectors)[:, self.column], np.float64)
+
+
+def _scorer(library: Library, subject: str, text: str | None, labels: LabelSet | None) -> tuple[str, str, FrameScorer]:
+    """The subject of the marks, what frames are scored by in words, and the scorer."""
+    if labels is None:
+        name, term = _scored_by(library, subject, text)
+        (scorer,) = library.searcher().calibrated([term])
+        return name, str(term), scorer
+    names = [label.name for label in labels.active]
+    wanted = " ".join(subject.split())
+    if wanted not in names:
+        near = difflib.get_close_matches(wanted, names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names)}"
+        raise QueryError(f"no label {wanted!r} in this label file that is on; {hint}")
+    scorer_of_all = label_scorer(library, labels)
+    return wanted, f"the label {wanted!r}", _OneLabel(scorer_of_all, scorer_of_all.names.index(wanted))
 
 
 def _scored_by(library: Library, subject: str, text: str | None) -> tuple[str, Term]:

@@ -137,3 +137,12 @@ def test_wrong_requests_are_refused(momentseek, four, tmp_path):
     assert momentseek("review", SUBJECT, "--exit", 0.9, "--enter", 0.1, *four).code == 2
     assert "nearest: yard.mp4" in momentseek("review", SUBJECT, "--video", "yrad.mp4", *four).err
     assert momentseek("review", "concept:none", *four).code == 2
+
+
+def test_a_label_of_a_label_file_scores_the_frames(momentseek, four, tmp_path):
+    labels = tmp_path / "labels.yaml"
+    labels.write_text("labels:\n  wall: [a grey wall]\n  door: [a door]\n")
+    found = momentseek("review", "wall", "--labels", labels, "--json", *four)
+    assert (found.code, {one["subject"] for one in found.objects()}) == (0, {"wall"})
+    wrong = momentseek("review", "wal", "--labels", labels, *four)
+    assert (wrong.code, "did you mean 'wall'" in wrong.err) == (2, True)

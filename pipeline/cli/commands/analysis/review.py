@@ -15,6 +15,7 @@ from pipeline.cli.console.tables import echo, print_json, warn_of_problems
 from pipeline.cli.selection_options import metadata_of
 
 if TYPE_CHECKING:
+    from pipeline.analyze.labels.label_set import LabelSet
     from pipeline.analyze.review import QueueSettings, ReviewItem
     from pipeline.library import Library
 
@@ -24,6 +25,7 @@ __all__ = ["review"]
 @click.command()
 @click.argument("subject", required=False)
 @click.option("--text", metavar="TEXT", help="Score frames by this text; by default by SUBJECT or its concept.")
+@click.option("--labels", metavar="NAME_OR_PATH", help="Score frames by the label SUBJECT of this label file.")
 @click.option("--flags", type=click.File("rb"), metavar="FILE.jsonl", help="Review the parts that a file lists.")
 @click.option("--video", "videos", metavar="VIDEO", multiple=True, help="Only this video: a name, path, id or pattern.")
 @click.option("--where", metavar="NAME=VALUE", multiple=True, help="Only videos with this metadata: camera=gate.")
@@ -58,6 +60,7 @@ def review(
     *,
     subject: str | None,
     text: str | None,
+    labels: str | None,
     flags: BinaryIO | None,
     videos: Sequence[str],
     where: Sequence[str],
@@ -87,20 +90,33 @@ def review(
     """  # noqa: D301 - click knows the character itself, not a backslash and a b
     if subject is None and flags is None and answers is None:
         raise click.UsageError("say what is asked, as SUBJECT, or name a file of flagged parts by --flags")
-    if flags is not None and (videos or where or text):
-        raise click.UsageError("--flags lists the parts itself; leave out --video, --where and --text")
+    if flags is not None and (videos or where or text or labels):
+        raise click.UsageError("--flags lists the parts itself; leave out --video, --where, --text and --labels")
+    if text and labels:
+        raise click.UsageError("frames are scored by --text or by --labels; give one of them")
     with require_library(library, config, overrides) as opened:
         if answers is not None:
             _take_answers(opened, answers, subject or "", as_json=as_json)
             return
         settings = _settings(count, least, most)
-        selection = {"text": text, "videos": videos, "where": metadata_of(where, "--where")}
+        selection = {
+            "text": text,
+            "labels": _label_set(labels),
+            "videos": videos,
+            "where": metadata_of(where, "--where"),
+        }
         items = _items(opened, subject, flags, settings, selection)
         if as_json:
             _print(opened, items, sheets)
         else:
             _walk(opened, items, sheets, blocks)
         warn_of_problems(opened.indexed_videos)
+
+
+def _label_set(labels: str | None) -> LabelSet | None:
+    from pipeline.analyze.labels.label_set import read_label_set
+
+    return None if labels is None else read_label_set(labels)
 
 
 def _settings(count: int, least: float, most: float) -> QueueSettings:
