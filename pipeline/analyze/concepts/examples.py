@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,12 +57,12 @@ def marked_rows(frames: FrameEmbeddings, start_seconds: float, end_seconds: floa
     return rows[-1:]
 
 
-def examples_of(marks: Iterable[Mark], videos: Mapping[str, FrameEmbeddings]) -> tuple[list[Example], list[Mark]]:
-    """Look up the frames of marks.
+def examples_of(marks: Iterable[Mark], frames: FrameEmbeddings) -> tuple[list[Example], list[Mark]]:
+    """Look up the frames of the marks of one video.
 
     Args:
         marks: The marks.
-        videos: By id, the frame embeddings of all their videos.
+        frames: The video's frame embeddings.
 
     Returns:
         The examples, and the marks of parts for which no sampled frame stands.
@@ -70,7 +70,6 @@ def examples_of(marks: Iterable[Mark], videos: Mapping[str, FrameEmbeddings]) ->
     found: list[Example] = []
     without: list[Mark] = []
     for mark in marks:
-        frames = videos[mark.video_id]
         rows = marked_rows(frames, mark.start_seconds, mark.end_seconds)
         if len(rows):
             found.append(Example(mark, frames.vectors[rows]))

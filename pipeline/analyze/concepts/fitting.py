@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ from pipeline.search.query_embedding import TermEmbedder
 from pipeline.store.protocol import ReadableStore
 
 __all__ = ["LEAST_MARKS", "ConceptFitter", "ConceptSource", "marks_digest"]
+
+_log = logging.getLogger(__name__)
 
 LEAST_MARKS = 3
 """Marks of each verdict: one is left out to judge by, and two others are of more than one scene."""
@@ -75,7 +78,7 @@ class ConceptFitter:
         """
         examples = self._examples(source, marks)
         groups = example_groups(examples) if examples else np.empty(0, np.intp)
-        _check_enough(source, examples, [int(group) for group in groups])
+        _check_enough(source, examples, [int(group) for group in groups], unseen=len(marks) - len(examples))
         statistics = self._statistics(examples)
 
         def fit(known: Sequence[Example]) -> Probe:
@@ -99,15 +102,21 @@ class ConceptFitter:
         )
 
     def _examples(self, source: ConceptSource, marks: Sequence[Mark]) -> list[Example]:
-        videos = {}
-        for video_id in dict.fromkeys(mark.video_id for mark in marks):
+        of_video: dict[str, list[Mark]] = {}
+        for mark in marks:
+            of_video.setdefault(mark.video_id, []).append(mark)
+        found: list[Example] = []
+        for video_id, own in of_video.items():
             if self._store.record(video_id) is None:
                 raise QueryError(
                     f"the concept {source.name!r} has marks of the video {video_id}, which this library does not hold;"
                     f" index it again, or remove them: momentseek marks --remove {source.subject!r} --video {video_id}"
                 )
-            videos[video_id] = self._store.read(video_id)
-        return examples_of(marks, videos)[0]
+            examples, without = examples_of(own, self._store.read(video_id))
+            found += examples
+            for mark in without:
+                _log.warning("%s: no frame was sampled for the mark at %.3f s", video_id, mark.start_seconds)
+        return found
 
     def _statistics(self, examples: Sequence[Example]) -> FrameStatistics:
         sample = self._embedder.calibrator.sample.vectors
@@ -158,7 +167,7 @@ class ConceptFitter:
         )
 
 
-def _check_enough(source: ConceptSource, examples: Sequence[Example], groups: Sequence[int]) -> None:
+def _check_enough(source: ConceptSource, examples: Sequence[Example], groups: Sequence[int], *, unseen: int) -> None:
     """Refuse what too few marks cannot support, and say which are lacking."""
     lacking = []
     for verdict, is_shown in (("yes", True), ("no", False)):
@@ -168,9 +177,14 @@ def _check_enough(source: ConceptSource, examples: Sequence[Example], groups: Se
             scenes = " from another scene" if len(own) >= LEAST_MARKS else ""
             lacking.append(f"{few} more {verdict}{scenes}")
     if lacking:
+        yes = sum(example.is_shown for example in examples)
+        has = f"{yes} yes and {len(examples) - yes} no{_without_frame(unseen)}"
         raise QueryError(
             f"the concept {source.name!r} needs {' and '.join(lacking)}: at least {LEAST_MARKS} marks of each kind,"
-            f" from {LEAST_SCENES} scenes or more; it has {sum(example.is_shown for example in examples)} yes and"
-            f" {sum(not example.is_shown for example in examples)} no. The marks are kept; add some by momentseek mark"
-            f" or momentseek review {(source.text or source.subject)!r}"
+            f" from {LEAST_SCENES} scenes or more; it has {has}."
+            f" The marks are kept; add some by momentseek mark or momentseek review {source.subject!r}"
         )
+
+
+def _without_frame(count: int) -> str:
+    return f", and {count} for which no frame was sampled" if count else ""

@@ -14,7 +14,17 @@ from pipeline.library.library import Library
 from pipeline.library.privacy import apply_privacy
 from pipeline.store.record_json import parsed
 
-__all__ = ["VideoPart", "add_marks", "import_marks", "library_marks", "mark_store", "remove_marks", "user_name"]
+__all__ = [
+    "VideoPart",
+    "add_marks",
+    "checked_marks",
+    "import_marks",
+    "library_marks",
+    "mark_store",
+    "remove_marks",
+    "user_name",
+    "write_marks",
+]
 
 
 @dataclass(frozen=True)
@@ -68,10 +78,27 @@ def add_marks(
         QueryError: A video is unknown or not the only one of its name, or it has no such part.
         StoreError: The library is read-only, or a mark cannot be written.
     """
-    who = user_name() if by is None else by
-    marks = [_mark(library, subject, part, verdict, who, note) for part in parts]
+    marks = checked_marks(library, subject, parts, verdict, by=by, note=note)
     write_marks(library, marks)
     return marks
+
+
+def checked_marks(
+    library: Library,
+    subject: str,
+    parts: Iterable[VideoPart],
+    verdict: Verdict,
+    *,
+    by: str | None = None,
+    note: str = "",
+) -> list[Mark]:
+    """Make marks as `add_marks` does, without writing them.
+
+    Raises:
+        QueryError: A video is unknown or not the only one of its name, or it has no such part.
+    """
+    who = user_name() if by is None else by
+    return [_mark(library, subject, part, verdict, who, note) for part in parts]
 
 
 def write_marks(library: Library, marks: Iterable[Mark]) -> None:

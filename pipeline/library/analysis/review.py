@@ -15,12 +15,13 @@ from pipeline.analyze.marks.mark import Mark, Verdict, mark_from
 from pipeline.analyze.protocol import FrameScorer
 from pipeline.analyze.review import QueueSettings, ReviewItem, review_queue
 from pipeline.analyze.review.review_item import is_marked
-from pipeline.errors import QueryError
+from pipeline.errors import QueryError, StoreError
 from pipeline.library.analysis.concepts import concept_states, concept_store
 from pipeline.library.analysis.label_scoring import label_scorer
 from pipeline.library.analysis.marks import mark_store, user_name, write_marks
 from pipeline.library.library import Library
 from pipeline.search.query import Term
+from pipeline.search.query_embedding import CalibratedTerm
 from pipeline.store.record_json import parsed
 from pipeline.types import FrameEmbeddings, Scalar
 from pipeline.video.frame_at import picture_at
@@ -36,13 +37,15 @@ class Review:
 
     Attributes:
         subject: Subject of the marks that it writes.
-        scored_by: What the frames were scored by; empty for flagged parts.
+        scored_by: What the frames were scored by.
         items: In the order in which they should be looked at.
+        notes: What a person should be told: videos that could not be read, words that the model does not know.
     """
 
     subject: str
     scored_by: str
     items: tuple[ReviewItem, ...]
+    notes: tuple[str, ...] = ()
 
 
 def open_review(
@@ -68,18 +71,27 @@ def open_review(
 
     Raises:
         QueryError: A video, concept or label is unknown, or the subject is empty.
-        StoreError: Frame embeddings or marks cannot be read.
+        StoreError: Marks cannot be read. Videos whose files are broken are in the notes.
     """
     if not subject.strip():
         raise QueryError("the subject is empty; say what is asked, as 'person in hard hat'")
-    name, scored_by, scorer = _scorer(library, subject, text, labels)
-    records = library.select(*videos, where=where).records if videos or where else library.videos()
+    name, scored_by, scorer, told = _scorer(library, subject, text, labels)
+    notes = [*told, *(f"not scored: {error}" for error in library.survey()[1].values())]
 
     def frames() -> Iterator[FrameEmbeddings]:
-        return (library.store.read(record.video_id) for record in records)
+        for record in library.select(*videos, where=where).records:
+            try:
+                yield library.store.read(record.video_id)
+            except StoreError as error:
+                notes.append(f"not scored: {error}")
 
     items = review_queue(frames(), scorer, name, mark_store(library).marks(name), settings)
-    return Review(name, scored_by, tuple(items))
+    return Review(name, scored_by, tuple(items), tuple(notes))
+
+
+def _notes(term: CalibratedTerm) -> tuple[str, ...]:
+    unknown = f"the model does not know: {', '.join(term.unknown_words)}; --text may say it in other words"
+    return tuple(note for note, is_told in ((term.note, term.note), (unknown, term.unknown_words)) if is_told)
 
 
 @dataclass(frozen=True)
@@ -94,12 +106,14 @@ class _OneLabel:
         return np.asarray(self.scorer.log_odds(vectors)[:, self.column], np.float64)
 
 
-def _scorer(library: Library, subject: str, text: str | None, labels: LabelSet | None) -> tuple[str, str, FrameScorer]:
-    """The subject of the marks, what frames are scored by in words, and the scorer."""
+def _scorer(
+    library: Library, subject: str, text: str | None, labels: LabelSet | None
+) -> tuple[str, str, FrameScorer, tuple[str, ...]]:
+    """The subject of the marks, what frames are scored by in words, the scorer, and what a person should be told."""
     if labels is None:
         name, term = _scored_by(library, subject, text)
         (scorer,) = library.searcher().calibrated([term])
-        return name, str(term), scorer
+        return name, str(term), scorer, _notes(scorer)
     names = [label.name for label in labels.active]
     wanted = " ".join(subject.split())
     if wanted not in names:
@@ -107,7 +121,7 @@ def _scorer(library: Library, subject: str, text: str | None, labels: LabelSet |
         hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names)}"
         raise QueryError(f"no label {wanted!r} in this label file that is on; {hint}")
     scorer_of_all = label_scorer(library, labels)
-    return wanted, f"the label {wanted!r}", _OneLabel(scorer_of_all, scorer_of_all.names.index(wanted))
+    return wanted, f"the label {wanted!r}", _OneLabel(scorer_of_all, scorer_of_all.names.index(wanted)), ()
 
 
 def _scored_by(library: Library, subject: str, text: str | None) -> tuple[str, Term]:

@@ -63,6 +63,9 @@ def test_too_few_examples_are_kept_and_say_what_is_lacking(momentseek, copied_fi
     assert "needs 2 more yes and 2 more no" in few.err
     assert len(momentseek("marks", "hats", *copied_films, "--json").objects()) == 2
     assert momentseek("concepts", *copied_films).out == ""
+    wrong = momentseek("concept", "hats", "--like", f"{HATS[0]}@9", "--unlike", "gone.mp4@3", *copied_films)
+    assert (wrong.code, "no video 'gone.mp4'" in wrong.err) == (2, True)
+    assert len(momentseek("marks", "hats", *copied_films, "--json").objects()) == 2
 
 
 def test_names_and_files_that_are_wrong_are_refused(momentseek, marked, tmp_path):

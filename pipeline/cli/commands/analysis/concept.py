@@ -82,12 +82,13 @@ def _fitted(
     from pipeline.analyze.concepts.fitting import ConceptSource
     from pipeline.analyze.marks.mark import Verdict
     from pipeline.library.analysis.concepts import concept_source, concept_states, fit_concept
-    from pipeline.library.analysis.marks import add_marks
+    from pipeline.library.analysis.marks import checked_marks, write_marks
 
     source = concept_source(library, name, subject=subject, text=text)
     marked = [(parts_of(likes, "--like"), Verdict.YES), (parts_of(unlikes, "--unlike"), Verdict.NO)]
-    for parts, verdict in marked:
-        add_marks(library, source.subject, parts, verdict)
+    marks = [one for parts, verdict in marked for one in checked_marks(library, source.subject, parts, verdict)]
+    if marks:
+        write_marks(library, marks)
     if not is_refit:
         for state in concept_states(library):
             known = state.concept

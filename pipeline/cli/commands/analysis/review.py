@@ -142,6 +142,8 @@ def _items(
         found = read_flags(_lines(flags), _name_of(flags), subject=subject)
         return flagged_review(library, found, subject=subject)[: settings.count]
     opened = open_review(library, str(subject), settings, **selection)
+    for note in opened.notes:
+        echo(f"warning: {note}", err=True)
     if opened.scored_by != opened.subject:
         echo(f"scored by {opened.scored_by}", err=True)
     return opened.items
