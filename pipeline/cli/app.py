@@ -11,7 +11,12 @@ from importlib.metadata import version
 
 import click
 
+from pipeline.cli.commands.analysis.concept import concept
+from pipeline.cli.commands.analysis.concepts import concepts
 from pipeline.cli.commands.analysis.map import library_map
+from pipeline.cli.commands.analysis.mark import mark
+from pipeline.cli.commands.analysis.marks import marks
+from pipeline.cli.commands.analysis.review import review
 from pipeline.cli.commands.analysis.unusual import unusual
 from pipeline.cli.commands.config import config
 from pipeline.cli.commands.cuts import cuts
@@ -103,6 +108,11 @@ for _command in (
     search,
     unusual,
     library_map,
+    mark,
+    marks,
+    review,
+    concept,
+    concepts,
     videos,
     metadata,
     remove,

@@ -19,7 +19,7 @@ from pipeline.search.embedding_cache import EmbeddingCache
 from pipeline.search.filters.selection import Selection, Survey, described_filters, select
 from pipeline.search.filters.video_names import match_videos
 from pipeline.search.query import Query, Step, Term
-from pipeline.search.query_embedding import CalibratedTerm, TermEmbedder
+from pipeline.search.query_embedding import CalibratedTerm, ConceptResolver, TermEmbedder
 from pipeline.search.query_images import QueryImages
 from pipeline.search.ranking import FoundMoment, Ranking, rank
 from pipeline.search.scoring import CalibratedStep, ScoredVideo, moment_of
@@ -53,9 +53,13 @@ class Searcher:
         find: Returns the ids of the videos with a name; None to search the store's records.
         survey: Lists the library's videos; None to list the store's records, all of which must then be readable.
         provenance: Provenance of the library's contents, copied to each moment.
+        concepts: Looks up the concepts that a question names; None if questions must not name concepts.
+
+    Attributes:
+        embedder: Embeds and calibrates terms.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part of its own
         self,
         encoder: OpenEncoder,
         index: MomentIndex,
@@ -66,6 +70,7 @@ class Searcher:
         find: Callable[[str], tuple[str, ...]] | None = None,
         survey: Survey | None = None,
         provenance: Provenance | None = None,
+        concepts: ConceptResolver | None = None,
     ) -> None:
         self._encoder = encoder
         self._pictures = pictures
@@ -81,7 +86,7 @@ class Searcher:
                 f"the library's embeddings have {sample.vectors.shape[1]} dimensions, but this encoder's have"
                 f" {encoder.dimension}; open the library with the encoder that made it, or index its videos again"
             )
-        calibrator = Calibrator(
+        self._calibrator = Calibrator(
             sample,
             encoder.encode_texts,
             texts=settings.background,
@@ -90,7 +95,7 @@ class Searcher:
             odds=settings.odds,
             base_quantile=settings.base_quantile,
         )
-        self._embedder = TermEmbedder(encoder, pictures, self._embeddings, self._find, calibrator)
+        self.embedder = TermEmbedder(encoder, pictures, self._embeddings, self._find, self._calibrator, concepts)
 
     def ask(self, query: Query) -> Answer:
         """Answer a question.
@@ -115,7 +120,12 @@ class Searcher:
             VideoError: A file that one names cannot be read.
             TextTooLongError: A text does not fit the model's context.
         """
-        return self._embedder.embed(terms)
+        return self.embedder.embed(terms)
+
+    @property
+    def calibrator(self) -> Calibrator:
+        """Calibrates vectors for the library."""
+        return self._calibrator
 
     def ask_all(self, queries: Iterable[Query]) -> Iterator[Answer]:
         """Answer questions lazily, one after another; the texts of several questions are embedded in one batch.
@@ -175,6 +185,7 @@ class Searcher:
             absences=absences.found[top * (query.page - 1) : top * query.page],
             videos=absences.videos,
             videos_without=absences.videos_without,
+            notes=_notes([step]),
         )
 
     def _answer(self, query: Query, steps: tuple[CalibratedStep, ...]) -> Answer:
@@ -222,6 +233,7 @@ class Searcher:
                 hint="" if selection is None else selection.hint,
             ),
             unknown_words=_unknown_words(steps),
+            notes=_notes(steps),
         )
 
     def _refine(
@@ -244,7 +256,7 @@ class Searcher:
         """Embed and calibrate the steps of questions, all texts in one batch."""
         steps = [query.steps for query in queries]
         query_terms = [term for step in chain.from_iterable(steps) for term in (*step.shows, *step.without)]
-        terms = iter(self._embedder.embed(query_terms))
+        terms = iter(self.embedder.embed(query_terms))
 
         def calibrated(step: Step) -> CalibratedStep:
             return CalibratedStep(tuple(islice(terms, len(step.shows))), tuple(islice(terms, len(step.without))))
@@ -297,6 +309,10 @@ def _as_tuple(moment: Moment | None) -> tuple[Moment, ...]:
 
 def _terms_of(steps: Sequence[CalibratedStep]) -> list[CalibratedTerm]:
     return [term for step in steps for term in (*step.shows, *step.without)]
+
+
+def _notes(steps: Sequence[CalibratedStep]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(term.note for term in _terms_of(steps) if term.note))
 
 
 def _unknown_words(steps: Sequence[CalibratedStep]) -> tuple[str, ...]:

@@ -6,9 +6,17 @@ from contextlib import suppress
 
 from pipeline.errors import StoreError
 from pipeline.store.atomic_folder import AtomicFolder
-from pipeline.store.file_name_patterns import NOTE, STORE, VIDEO_ID, is_temporary_of
+from pipeline.store.file_name_patterns import (
+    MARK,
+    MARKS_FOLDER,
+    NOTE,
+    STORE,
+    VIDEO_ID,
+    is_temporary_of,
+)
 from pipeline.store.frame_sample import SAMPLE_FILE, read_sample
 from pipeline.store.frames_metadata import recorded_names
+from pipeline.store.local_folder import PARTIAL
 from pipeline.store.record_json import parsed
 from pipeline.store.video_names import holder_file
 
@@ -18,8 +26,8 @@ __all__ = ["erase", "traces"]
 def traces(root_url: str, video_id: str) -> tuple[str, ...]:
     """List all files below the root that contain data of a video, for every sampling and encoder.
 
-    These are its embeddings, name files, unfinished files, and frame samples that include it. Its holder files are
-    listed only while its embeddings exist, since these contain the names.
+    These are its embeddings, labels, marks, name files, unfinished files, and frame samples that include it. Its holder
+    files are listed only while its embeddings exist, since these contain the names.
 
     Raises:
         StoreError: The stores cannot be listed.
@@ -44,11 +52,14 @@ def erase(root_url: str, video_id: str) -> tuple[str, ...]:
             folder.delete(name)
         except OSError as error:
             raise StoreError(f"{folder.root}/{name}: cannot be removed: {error}") from error
-    for names_folder in {name.rpartition("/")[0] for name in files if "/names/" in name}:
+    folders = {name.rpartition("/")[0]: NOTE for name in files if "/names/" in name}
+    if any(name.startswith(f"{MARKS_FOLDER}/") for name in files):
+        folders |= {f"{MARKS_FOLDER}/{video_id}/{PARTIAL}": MARK, f"{MARKS_FOLDER}/{video_id}": MARK}
+    for emptied, form in folders.items():
         try:
-            folder.delete_folder(names_folder, NOTE)
+            folder.delete_folder(emptied, form)
         except OSError as error:
-            raise StoreError(f"{folder.root}/{names_folder}: cannot be removed: {error}") from error
+            raise StoreError(f"{folder.root}/{emptied}: cannot be removed: {error}") from error
     return tuple(files)
 
 
@@ -57,11 +68,14 @@ def _files_of(folder: AtomicFolder, root_url: str, video_id: str) -> list[str]:
         return []
     found = []
     try:
+        found += _mark_files(folder, video_id)
+        for store in folder.folders("labels", STORE):
+            found += _unfinished_files(folder, store, video_id)
+            found += [name for name in (f"{store}/{video_id}.parquet",) if folder.exists(name)]
         for store in folder.folders("frames", STORE):
             found += _holder_files(folder, store, video_id)
             found += _name_files(folder, store, video_id)
-            unfinished = folder.list(f"{store}/.partial", "")
-            found += [name for name in unfinished if is_temporary_of(name.rpartition("/")[2], f"{video_id}.parquet")]
+            found += _unfinished_files(folder, store, video_id)
             sample = read_sample(folder, f"{store}/")
             found += [f"{store}/{SAMPLE_FILE}"] if sample is not None and video_id in sample.video_ids else []
             # The embeddings are removed last: while they exist, the video can be found by its name.
@@ -69,6 +83,24 @@ def _files_of(folder: AtomicFolder, root_url: str, video_id: str) -> list[str]:
     except OSError as error:
         raise StoreError(f"{root_url}: cannot be listed: {error}") from error
     return found
+
+
+def _unfinished_files(folder: AtomicFolder, store: str, video_id: str) -> list[str]:
+    names = folder.list(f"{store}/{PARTIAL}", "")
+    return [name for name in names if is_temporary_of(name.rpartition("/")[2], f"{video_id}.parquet")]
+
+
+def _mark_files(folder: AtomicFolder, video_id: str) -> list[str]:
+    """List the marks of a video, unfinished ones included."""
+    marks = f"{MARKS_FOLDER}/{video_id}"
+    finished = [name for name in folder.list(marks, ".json") if MARK.fullmatch(name.rpartition("/")[2])]
+    unfinished = [name for name in folder.list(f"{marks}/{PARTIAL}", "") if _is_unfinished_mark(name)]
+    return finished + unfinished
+
+
+def _is_unfinished_mark(name: str) -> bool:
+    temporary = name.rpartition("/")[2]
+    return MARK.fullmatch(temporary[:-33]) is not None and is_temporary_of(temporary, temporary[:-33])
 
 
 def _name_files(folder: AtomicFolder, store: str, video_id: str) -> list[str]:
