@@ -41,6 +41,7 @@ EvidenceKind = Literal["prompts", "contrast", "example"]
 
 _ROWS_AT_ONCE = 4096
 """Frames scored together: their scores for a hundred labels stay in a processor's cache, and memory is flat."""
+_LEAST = np.finfo(np.float64).tiny
 _FORMAT = 1
 
 
@@ -93,18 +94,15 @@ class LabelScorer:
         self._evidence = tuple(evidence)
         self._groups = tuple((tuple(members), bool(is_exhaustive)) for members, is_exhaustive in groups)
         _check(self._names, self._evidence, self._groups)
-        dimension = len(self._evidence[0].vector)
-        prompts = {one.label: one for one in evidence if one.kind == "prompts"}
-        # A column a label, so that most label sets are scored by one product; a label without prompts never fits them.
-        self._weights = np.zeros((dimension, len(names)), np.float32)
-        self._offsets = np.full(len(names), -np.inf)
-        for label, one in prompts.items():
-            self._weights[:, label] = one.vector * np.float32(one.scale)
-            self._offsets[label] = one.offset
-        self._further = [one for one in evidence if one.kind != "prompts"]
-        further = [one.vector * np.float32(one.scale) for one in self._further]
-        self._further_weights = np.stack(further, axis=1) if further else np.empty((dimension, 0), np.float32)
-        self._further_offsets = np.asarray([one.offset for one in self._further], np.float64)
+        self._parts = {kind: [one for one in evidence if one.kind == kind] for kind in get_args(EvidenceKind)}
+        contrasted = [one.label for one in self._parts["contrast"]]
+        # Columns of labels with contrast prompts come first, so that arithmetic is on slices: `_order` restores it.
+        columns = [*contrasted, *(label for label in range(len(names)) if label not in set(contrasted))]
+        self._order = np.argsort(columns)
+        self._examples = [int(self._order[one.label]) for one in self._parts["example"]]
+        prompts = {one.label: one for one in self._parts["prompts"]}
+        in_columns = [prompts.get(label) for label in columns]
+        self._weights, self._offsets = _product([*in_columns, *self._parts["contrast"], *self._parts["example"]])
 
     def __repr__(self) -> str:
         return f"LabelScorer({len(self._names)} labels, {len(self._evidence)} vectors of {len(self._weights)})"
@@ -130,22 +128,20 @@ class LabelScorer:
         found = np.empty((len(vectors), len(self._names)))
         for first in range(0, len(vectors), _ROWS_AT_ONCE):
             part = slice(first, first + _ROWS_AT_ONCE)
-            np.add(vectors[part] @ self._weights, self._offsets, out=found[part])
-            self._combine(vectors[part], found[part])
+            logits = vectors[part] @ self._weights
+            logits += self._offsets
+            self._combine(logits, found[part])
         return found
 
-    def _combine(self, vectors: Vectors, found: Floats) -> None:
-        """Bring contrast prompts, examples and groups into the log-odds (N, L) of the prompts, in place."""
-        if self._further:
-            logits = vectors @ self._further_weights + self._further_offsets
-        # Contrast comes before examples: an example suffices whatever the contrast prompts say.
-        for kind in ("contrast", "example"):
-            for number, one in enumerate(self._further):
-                column = found[:, one.label]
-                if one.kind == kind == "contrast":
-                    column -= np.maximum(logits[:, number], 0)
-                elif one.kind == kind:
-                    np.maximum(column, logits[:, number], out=column)
+    def _combine(self, logits: Vectors, found: Floats) -> None:
+        """Compute the labels' log-odds (N, L) from the log-odds of all vectors, which are used up."""
+        label_count, contrast_count = len(self._names), len(self._parts["contrast"])
+        examples_from = label_count + contrast_count
+        logits[:, :contrast_count] -= np.maximum(logits[:, label_count:examples_from], 0)
+        # Examples come last: one suffices, whatever the contrast prompts say.
+        for number, column in enumerate(self._examples):
+            np.maximum(logits[:, column], logits[:, examples_from + number], out=logits[:, column])
+        found[:] = logits[:, self._order] if contrast_count else logits[:, :label_count]
         for members, is_exhaustive in self._groups:
             found[:, members] = _competing(found[:, members], is_exhaustive=is_exhaustive)
 
@@ -194,6 +190,21 @@ def _evidence_in(data: Mapping[str, Any]) -> Evidence:
     return Evidence(data["label"], data["kind"], vector, float(data["scale"]), float(data["offset"]))
 
 
+def _product(evidence: Sequence[Evidence | None]) -> tuple[Vectors, Vectors]:
+    """Weights float32 (D, M) and offsets (M,) whose product with frames is the log-odds of each vector.
+
+    A label without prompts has no vector, and never fits any.
+    """
+    dimension = next(len(one.vector) for one in evidence if one is not None)
+    weights = np.zeros((dimension, len(evidence)), np.float32)
+    offsets = np.full(len(evidence), -np.inf, np.float32)
+    for number, one in enumerate(evidence):
+        if one is not None:
+            weights[:, number] = one.vector * np.float32(one.scale)
+            offsets[number] = one.offset
+    return weights, offsets
+
+
 def _check(
     names: tuple[str, ...], evidence: tuple[Evidence, ...], groups: tuple[tuple[tuple[int, ...], bool], ...]
 ) -> None:
@@ -217,10 +228,12 @@ def _check(
 
 def _competing(log_odds: Floats, *, is_exhaustive: bool) -> Floats:
     """Log-odds (N, M) of labels that exclude one another, by a softmax with "none of these" as a further member."""
-    found = np.empty_like(log_odds)
-    for member in range(log_odds.shape[1]):
-        others = np.delete(log_odds, member, axis=1)
-        if not is_exhaustive:
-            others = np.concatenate([others, np.zeros((len(others), 1))], axis=1)
-        found[:, member] = log_odds[:, member] - np.logaddexp.reduce(others, axis=1)
-    return found
+    none = np.full((len(log_odds), 1), -np.inf if is_exhaustive else 0.0)
+    members = np.concatenate([log_odds, none], axis=1)
+    greatest = members.max(axis=1, keepdims=True)
+    odds = np.exp(members - greatest)
+    # Sums of the members before and after each; a difference from the sum of all would lose the small ones.
+    others = np.zeros_like(odds)
+    others[:, 1:] = np.cumsum(odds[:, :-1], axis=1)
+    others[:, :-1] += np.cumsum(odds[:, :0:-1], axis=1)[:, ::-1]
+    return np.asarray((members - greatest - np.log(np.maximum(others, _LEAST)))[:, :-1])
