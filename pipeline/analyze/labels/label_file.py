@@ -9,7 +9,6 @@ of its files.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
@@ -24,6 +23,7 @@ from pipeline.analyze.labels.tracks import LabelInterval, LabelTrack, SampledFra
 from pipeline.errors import StoreError
 from pipeline.parsing import MOST_JSON_BYTES, parse_json
 from pipeline.store.checks import MOST_SECONDS, check_seconds, shown
+from pipeline.store.frames_file import check_memory
 from pipeline.store.frames_metadata import METADATA_KEY
 
 __all__ = ["MOST_LABELS", "MOST_NAME_LENGTH", "details_in", "read_labels", "sampled_in", "tracks_in", "write_labels"]
@@ -218,9 +218,7 @@ def _check_columns(parquet: pq.ParquetFile, labels: int) -> int:
     if (kind := schema.field("log_odds").type) != pa.list_(pa.float16(), labels):
         raise ValueError(f"its scores are of type {kind}, and it names {labels} labels")
     rows = int(parquet.metadata.num_rows)
-    needed = rows * (2 * labels + 8 * len(_SECONDS))
-    if needed > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):
-        raise ValueError(f"its {rows} frames take {needed / 2**30:.1f} GiB, more than this machine's memory")
+    check_memory(rows, 2 * labels + 8 * len(_SECONDS))
     return rows
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_labels import Rule, made_labels, seconds
+from contracts.made_labels import Rule, made_labels, seconds
 
 from pipeline.analyze.labels.label_store import LabelState, LabelStore, label_stores
 from pipeline.analyze.labels.tracks import LabelInterval, LabelTrack, SampledFrames
 from pipeline.errors import StoreError
+from pipeline.store import erase, traces
 
 
 @pytest.fixture(params=["disk", "memory"])
@@ -134,3 +135,25 @@ def test_labels_whose_parts_do_not_fit_are_refused() -> None:
         replace(made_labels(), frames=seconds(5))
     with pytest.raises(ValueError, match="not in"):
         made_labels(rules=(Rule("person"),)).scores_of("bus")
+
+
+def test_removing_a_video_removes_its_labels_by_all_label_sets(store: LabelStore) -> None:
+    other = LabelStore(store.root_url, "c3d4", "e2")
+    for video_id in ("v1", "v2"):
+        store.write(made_labels(video_id))
+        other.write(made_labels(video_id))
+    names = ("labels/a1b2-e-1/v1.parquet", "labels/c3d4-e2/v1.parquet")
+    assert traces(store.root_url, "v1") == names
+    assert erase(store.root_url, "v1") == names
+    assert traces(store.root_url, "v1") == ()
+    assert (store.videos(), other.videos()) == (["v2"], ["v2"])
+
+
+def test_an_unfinished_write_of_labels_is_removed_with_the_video(tmp_path: Path) -> None:
+    store = LabelStore(str(tmp_path), "a1b2", "e1")
+    store.write(made_labels("v2"))
+    unfinished = tmp_path / "labels" / "a1b2-e1" / ".partial" / f"v1.parquet.{'0' * 32}"
+    unfinished.parent.mkdir(exist_ok=True)
+    unfinished.write_bytes(b"half")
+    assert erase(str(tmp_path), "v1") == (f"labels/a1b2-e1/.partial/{unfinished.name}",)
+    assert not unfinished.exists()
