@@ -16,12 +16,16 @@ where "none of these" is an answer (its log-odds are 0) or not (`exhaustive`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
+
+from pipeline.parsing import shown
 
 __all__ = ["Evidence", "LabelScorer"]
 
@@ -30,6 +34,10 @@ Vectors = npt.NDArray[np.float32]
 
 _ROWS_AT_ONCE = 4096
 """Frames scored together: their logits for a hundred labels stay in a processor's cache."""
+
+
+_UNIT_TOLERANCE = 1e-3
+_Kind = Literal["prompts", "contrast", "example"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,7 @@ class Evidence:
     """
 
     label: int
-    kind: Literal["prompts", "contrast", "example"]
+    kind: _Kind
     vector: Vectors
     scale: float
     offset: float
@@ -75,6 +83,42 @@ class LabelScorer:
         """Names of the labels, in the order of the columns."""
         return self._names
 
+    def as_json(self) -> dict[str, Any]:
+        """Return all that the scores depend on, as JSON values; vectors are float32, little-endian, in base64."""
+        return {
+            "labels": list(self._names),
+            "groups": [{"labels": list(members), "exhaustive": exhaustive} for members, exhaustive in self._groups],
+            "evidence": [
+                {
+                    "label": one.label,
+                    "kind": one.kind,
+                    "vector": b64encode(one.vector.astype("<f4").tobytes()).decode(),
+                    "scale": one.scale,
+                    "offset": one.offset,
+                }
+                for one in self._evidence
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> LabelScorer:
+        """Make the scorer that `as_json` was called of: it scores exactly alike.
+
+        Raises:
+            ArithmeticError, AttributeError, KeyError, TypeError, ValueError: It is no output of `as_json`.
+        """
+        names = [str(name) for name in content["labels"]]
+        evidence = [_evidence(one, len(names)) for one in content["evidence"]]
+        if len(set(names)) < len(names):
+            raise ValueError("it names a label twice")
+        if len({len(one.vector) for one in evidence}) != 1 or {one.label for one in evidence} != set(range(len(names))):
+            raise ValueError("its vectors are of several lengths, or a label has none")
+        groups = [
+            (tuple(_label(member, len(names)) for member in group["labels"]), bool(group["exhaustive"]))
+            for group in content["groups"]
+        ]
+        return cls(names, evidence, groups)
+
     def log_odds(self, vectors: Vectors) -> Floats:
         """Log-odds that frames with these float32 (N, D) unit vectors show each label: float64 (N, L)."""
         found = np.empty((len(vectors), len(self._names)))
@@ -98,6 +142,27 @@ class LabelScorer:
     def _rows_of(self, kind: str) -> tuple[list[int], list[int]]:
         rows = [(one.label, row) for row, one in enumerate(self._evidence) if one.kind == kind]
         return [label for label, _ in rows], [row for _, row in rows]
+
+
+def _evidence(content: Mapping[str, Any], labels: int) -> Evidence:
+    """One part of what `LabelScorer.as_json` returns.
+
+    Raises:
+        KeyError, TypeError, ValueError: It is none.
+    """
+    vector = np.frombuffer(b64decode(content["vector"], validate=True), "<f4").astype(np.float32)
+    scale, offset = float(content["scale"]), float(content["offset"])
+    if content["kind"] not in get_args(_Kind) or not (math.isfinite(scale) and math.isfinite(offset)):
+        raise ValueError(f"its evidence is of kind {shown(content['kind'])}, scale {scale}, offset {offset}")
+    if not abs(float(np.linalg.norm(vector.astype(np.float64))) - 1) < _UNIT_TOLERANCE:
+        raise ValueError("its vectors are not of unit length")
+    return Evidence(_label(content["label"], labels), content["kind"], vector, scale, offset)
+
+
+def _label(position: object, labels: int) -> int:
+    if type(position) is not int or not 0 <= position < labels:
+        raise ValueError(f"it has evidence or a group of label {shown(position)}, and {labels} labels")
+    return position
 
 
 def _competing(log_odds: Floats, *, is_exhaustive: bool) -> Floats:

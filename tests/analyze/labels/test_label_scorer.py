@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,3 +69,44 @@ def test_many_frames_score_as_each_alone() -> None:
 def test_it_can_be_pickled() -> None:
     scorer = LabelScorer(["a"], [prompts(0, 0)])
     assert (pickle.loads(pickle.dumps(scorer)).log_odds(FRAMES) == scorer.log_odds(FRAMES)).all()
+
+
+def saved() -> dict[str, Any]:
+    """A scorer of two labels in a group, as JSON."""
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((3, 4)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    evidence = [Evidence(0, "prompts", vectors[0], 9.3, -4.1), Evidence(0, "contrast", vectors[1], 8.7, -4.3)]
+    scorer = LabelScorer(["a", "b"], [*evidence, Evidence(1, "example", vectors[2], 20.1, -9.9)], [((0, 1), True)])
+    content: dict[str, Any] = json.loads(json.dumps(scorer.as_json()))
+    assert (LabelScorer.from_json(content).log_odds(FRAMES) == scorer.log_odds(FRAMES)).all()
+    assert LabelScorer.from_json(content).names == ("a", "b")
+    return content
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"labels": ["a", "a"]}, "twice"),
+        ({"labels": ["a"]}, "1 labels"),
+        ({"labels": ["a", "b", "c"]}, "has none"),
+        ({"evidence": []}, "has none"),
+        ({"groups": [{"labels": [0, 7], "exhaustive": False}]}, "label 7, and 2 labels"),
+        *(
+            ({"evidence": [saved()["evidence"][0] | one]}, problem)
+            for one, problem in (
+                ({"kind": "text"}, "kind 'text'"),
+                ({"scale": float("nan")}, "scale nan"),
+                ({"offset": float("inf")}, "offset inf"),
+                ({"label": -1}, "label -1"),
+                ({"label": True}, "label True"),
+                ({"vector": "AAAA"}, "buffer size"),
+                ({"vector": "AAAAAAAAAAAAAAAAAAAAAA=="}, "unit length"),
+                ({"vector": "no base64!"}, "."),
+            )
+        ),
+    ],
+)
+def test_a_saved_scorer_is_checked(change: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        LabelScorer.from_json(saved() | change)
