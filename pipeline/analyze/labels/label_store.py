@@ -103,12 +103,8 @@ class LabelStore:
         Raises:
             StoreError: As of `read`.
         """
-        from pipeline.analyze.labels.label_file import details_in, tracks_in
-
-        path = self._path(video_id)
-        ours = {"video_id": video_id, **self._fingerprints}
-        found = self._opened(video_id, lambda parquet: tracks_in(details_in(parquet, ours, path)))
-        return self._refuse(video_id) if found is None else found
+        found = self.outline(video_id)
+        return self._refuse(video_id) if found is None else found[1]
 
     def state(self, video_id: str) -> LabelState | None:
         """Read which frames of a video were labelled, and how; None if it is not labelled.
@@ -116,14 +112,24 @@ class LabelStore:
         Raises:
             StoreError: Its file is broken, of another format or of another store.
         """
-        from pipeline.analyze.labels.label_file import details_in, sampled_in
+        found = self.outline(video_id)
+        return None if found is None else found[0]
+
+    def outline(self, video_id: str) -> tuple[LabelState, tuple[LabelTrack, ...]] | None:
+        """Read a video's state and tracks, without scores; None if it is not labelled.
+
+        Raises:
+            StoreError: Its file is broken, of another format or of another store.
+        """
+        from pipeline.analyze.labels.label_file import details_in, sampled_in, tracks_in
 
         path = self._path(video_id)
         ours = {"video_id": video_id, **self._fingerprints}
 
-        def read(parquet: pq.ParquetFile) -> LabelState:
+        def read(parquet: pq.ParquetFile) -> tuple[LabelState, tuple[LabelTrack, ...]]:
             details = details_in(parquet, ours, path)
-            return LabelState(sampled_in(details, int(parquet.metadata.num_rows)), details["scorer_fingerprint"])
+            sampled = sampled_in(details, int(parquet.metadata.num_rows))
+            return LabelState(sampled, details["scorer_fingerprint"]), tracks_in(details)
 
         return self._opened(video_id, read)
 
