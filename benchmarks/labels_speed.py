@@ -1,6 +1,6 @@
 """How much longer labelling a library takes than reading its frame embeddings, and whether memory grows with it.
 
-    python -m benchmarks.labels_speed [--short] [--repeats 3] [--work DIR] [--output benchmarks/results/labels_speed.json]
+    python -m benchmarks.labels_speed [--short] [--repeats 3] [--work DIR] [--output FILE]
 
 The library has a million made frame embeddings of 512 numbers, in 250 videos: shots of ten frames, each of one of 300
 topics. The 100 labels are the first 100 topics; every other one has contrast prompts, and eight are in groups of four.
@@ -112,8 +112,8 @@ def snapshot() -> LabelSnapshot:
     names = [f"topic {number}" for number in range(LABELS)]
     offset = -_SCALE * _LEVEL - np.log(1000.0)
     evidence = [Evidence(number, "prompts", directions[number], _SCALE, offset) for number in range(LABELS)]
-    for number in range(0, LABELS, 2):
-        evidence.append(Evidence(number, "contrast", directions[LABELS + number], _SCALE, offset))
+    contrasts = ((number, directions[LABELS + number]) for number in range(0, LABELS, 2))
+    evidence += [Evidence(number, "contrast", vector, _SCALE, offset) for number, vector in contrasts]
     groups = {"first": names[:4], "second": names[4:8]}
     label_set = as_label_set({"labels": {name: {"prompts": name} for name in names}, "groups": groups})
     scorer = LabelScorer(names, evidence, label_set.active_groups)
@@ -168,7 +168,7 @@ def _store(folder: Path) -> ParquetStore:
 
 
 def _unit(vectors: Vectors) -> Vectors:
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 def main() -> None:
