@@ -13,6 +13,8 @@ import click
 
 from pipeline.cli.commands.analysis.concept import concept
 from pipeline.cli.commands.analysis.concepts import concepts
+from pipeline.cli.commands.analysis.label import label
+from pipeline.cli.commands.analysis.labels import labels
 from pipeline.cli.commands.analysis.map import library_map
 from pipeline.cli.commands.analysis.mark import mark
 from pipeline.cli.commands.analysis.marks import marks
@@ -106,6 +108,8 @@ for _command in (
     migrate,
     verify,
     search,
+    label,
+    labels,
     unusual,
     library_map,
     mark,
