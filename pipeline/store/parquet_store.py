@@ -178,12 +178,6 @@ class ParquetStore:
             raise broken_file(self._path(video_id), error) from error
         return self._names.applied_to(record)
 
-    def __contains__(self, video_id: str) -> bool:
-        try:
-            return VIDEO_ID.fullmatch(video_id) is not None and self._folder.exists(_file_of(video_id))
-        except OSError as error:
-            raise StoreError(f"{self._path(video_id)}: cannot be looked for: {error}") from error
-
     def records(self) -> Iterator[VideoRecord]:
         """Read all records, ordered by video id, without vectors; videos deleted in the meantime may be missing.
 

@@ -351,11 +351,3 @@ def test_a_file_from_before_the_step_was_kept_is_read(store: ParquetStore, folde
     pq.write_table(table.replace_schema_metadata({b"momentseek": json.dumps(details)}), file, write_page_checksum=True)
     assert store.read("v1").step_seconds is None
     np.testing.assert_array_equal(store.read("v1").seen_until_seconds, frames.times_seconds + 0.001)
-
-
-def test_a_store_knows_which_videos_it_holds(tmp_path: Path) -> None:
-    store = ParquetStore(str(tmp_path), "s1", "e1")
-    store.write(made_record(), made_frames())
-    assert "v1" in store
-    assert "v2" not in store
-    assert "../v1" not in store

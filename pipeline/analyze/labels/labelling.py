@@ -136,7 +136,7 @@ def _kept(labels: LabelStore, store: ParquetStore, record: VideoRecord, result: 
         return LabelReport(video_id, name, Status.FAILED, problem=result.problem)
     try:
         labels.write(result)
-        if video_id not in store:
+        if store.record(video_id) is None:
             # Whoever removes a video looks for what is left of it afterwards; what came later goes here.
             labels.delete(video_id)
             return LabelReport(video_id, name, Status.FAILED, problem="it was removed from the library meanwhile")
