@@ -241,7 +241,7 @@ def _dotted(
             continue
         parent = here
         parts.append(_short(part))
-        annotation = here.model_fields[str(part)].annotation if here and str(part) in here.model_fields else None
+        annotation = _annotation(here, str(part))
         is_key = get_origin(annotation) is dict
         classes = list(_settings_in(annotation))
         here = classes[0] if len(classes) == 1 else None
@@ -249,6 +249,12 @@ def _dotted(
         if len(classes) == 1 and not options:
             options = {classes[0].__name__: classes[0]}
     return ".".join(parts) or "(top)", parent, options
+
+
+def _annotation(model: type[Settings] | None, name: str) -> object:
+    """The type of a field, by the name that files have for it."""
+    fields = () if model is None else model.model_fields.items()
+    return next((field.annotation for own, field in fields if name in (own, field.alias)), None)
 
 
 def _short(name: str) -> str:

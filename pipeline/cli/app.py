@@ -11,6 +11,7 @@ from importlib.metadata import version
 
 import click
 
+from pipeline.cli.commands.analysis.check import check
 from pipeline.cli.commands.config import config
 from pipeline.cli.commands.cuts import cuts
 from pipeline.cli.commands.demo import demo
@@ -99,6 +100,7 @@ for _command in (
     migrate,
     verify,
     search,
+    check,
     videos,
     metadata,
     remove,
@@ -119,8 +121,8 @@ for _command in (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    0: all went well, also where a search finds nothing. 1: something failed. 2: the question or a setting is wrong.
-    130: interrupted. 143: ended by SIGTERM.
+    0: all went well, also where a search finds nothing. 1: something failed. 2: the question or a setting is wrong. 3:
+    `check` flagged what `--fail-on` names. 130: interrupted. 143: ended by SIGTERM.
 
     Raises:
         Exception: Whatever went wrong, with --debug.

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from pipeline.errors import StoreError
 from pipeline.store.atomic_folder import AtomicFolder
+from pipeline.store.audit_parts import erase_from_audit, parts_with
 from pipeline.store.file_name_patterns import NOTE, STORE, VIDEO_ID, is_temporary_of
 from pipeline.store.frame_sample import SAMPLE_FILE, read_sample
 from pipeline.store.frames_metadata import recorded_names
@@ -18,17 +19,18 @@ __all__ = ["erase", "traces"]
 def traces(root_url: str, video_id: str) -> tuple[str, ...]:
     """List the files of a video below the root, of every sampling and encoder.
 
-    Its embeddings, names and unfinished writes, and samples of several videos' frames that hold some of it. As long as
-    its embeddings are there, also the files that say by which names it goes.
+    Its embeddings, names and unfinished writes, samples of several videos' frames that hold some of it, and parts of
+    the audit log that name it. As long as its embeddings are there, also the files that say by which names it goes.
 
     Raises:
         StoreError: The stores cannot be listed.
     """
-    return tuple(_found(AtomicFolder(root_url), root_url, video_id))
+    place = AtomicFolder(root_url)
+    return (*_audited(place, video_id), *_found(place, root_url, video_id))
 
 
 def erase(root_url: str, video_id: str) -> tuple[str, ...]:
-    """Remove all files of a video; return their names below the root.
+    """Remove all files of a video, and its lines of the audit log; return the names of the files below the root.
 
     Raises:
         StoreError: One is a link, and nothing is removed. Or one cannot be removed; others may be gone already.
@@ -36,8 +38,9 @@ def erase(root_url: str, video_id: str) -> tuple[str, ...]:
     place = AtomicFolder(root_url)
     files = _found(place, root_url, video_id)
     # Links are refused before the first file is removed.
-    for name in files:
+    for name in (*_audited(place, video_id), *files):
         place.check(name)
+    changed = erase_from_audit(place, video_id) if VIDEO_ID.fullmatch(video_id) else []
     for name in files:
         try:
             place.delete(name)
@@ -48,7 +51,11 @@ def erase(root_url: str, video_id: str) -> tuple[str, ...]:
             place.delete_folder(folder, NOTE)
         except OSError as error:
             raise StoreError(f"{place.root}/{folder}: cannot be removed: {error}") from error
-    return tuple(files)
+    return (*changed, *files)
+
+
+def _audited(place: AtomicFolder, video_id: str) -> list[str]:
+    return parts_with(place, video_id) if VIDEO_ID.fullmatch(video_id) else []
 
 
 def _found(place: AtomicFolder, root_url: str, video_id: str) -> list[str]:
