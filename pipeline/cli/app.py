@@ -12,6 +12,7 @@ from importlib.metadata import version
 import click
 
 from pipeline.cli.commands.analysis.check import check
+from pipeline.cli.commands.analysis.route import route
 from pipeline.cli.commands.config import config
 from pipeline.cli.commands.cuts import cuts
 from pipeline.cli.commands.demo import demo
@@ -101,6 +102,7 @@ for _command in (
     verify,
     search,
     check,
+    route,
     videos,
     metadata,
     remove,

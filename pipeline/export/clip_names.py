@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from pipeline.types import Moment
 from pipeline.uris import public_name
 
-__all__ = ["clip_name"]
+__all__ = ["clip_name", "portable_title"]
 
 # A file name has at most 255 bytes on almost all file systems. Beside the title there are the rank, two times, a digest
 # and the suffix: 60 bytes at most.
@@ -34,16 +34,22 @@ def clip_name(rank: int, moment: Moment) -> str:
         moment: The moment.
     """
     times = f"{_seconds(moment.start_seconds)}-{_seconds(moment.end_seconds)}"
-    return f"{rank:02d}-{_title(moment)}-{times}.mp4"
+    return f"{rank:02d}-{portable_title(moment.uri, moment.video_id)}-{times}.mp4"
 
 
-def _title(moment: Moment) -> str:
-    stem = PurePosixPath(public_name(moment.uri)).stem
+def portable_title(uri: str, video_id: str) -> str:
+    """Make a part of a file name of a video's name; it is safe on almost all file systems, and never hidden.
+
+    Args:
+        uri: The video's path or URI.
+        video_id: Its id.
+    """
+    stem = PurePosixPath(public_name(uri)).stem
     safe = re.sub("_+", "_", "".join(each if _is_safe(each) else "_" for each in stem)).strip("._-")
     title = _cut(safe).rstrip("._-")
     if title == safe and title and not _lost_characters(stem):
         return title
-    digest = hashlib.sha256(f"{moment.uri}\0{moment.video_id}".encode(errors="surrogatepass")).hexdigest()
+    digest = hashlib.sha256(f"{uri}\0{video_id}".encode(errors="surrogatepass")).hexdigest()
     return f"{title or 'video'}-{digest[:_DIGEST_CHARACTERS]}"
 
 

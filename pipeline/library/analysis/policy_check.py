@@ -71,7 +71,9 @@ class PolicyCheck:
         """The policy."""
         return self.header.policy
 
-    def run(self, *, resume: bool = False, on_video: OnVideo | None = None) -> Iterator[Checked]:
+    def run(
+        self, *, resume: bool = False, on_video: OnVideo | None = None, is_logged: bool = True
+    ) -> Iterator[Checked]:
         """Decide about the videos in turn, and log each new decision.
 
         What was decided is logged where the iteration ends early, too.
@@ -79,12 +81,14 @@ class PolicyCheck:
         Args:
             resume: Take over decisions that earlier runs have logged, of the same policy, encoder and videos.
             on_video: Called with the number of videos done and their total.
+            is_logged: Whether decisions are logged.
 
         Raises:
             StoreError: The log cannot be read or written, or the library is read-only.
         """
-        check_writable(self.library.config.library)
-        apply_privacy(self.library.config)
+        if is_logged:
+            check_writable(self.library.config.library)
+            apply_privacy(self.library.config)
         log = AuditLog(self.library.config.library)
         earlier = log.logged(self.header.identity) if resume else None
         cooldowns = Cooldowns(self.policy, self.header.recorded_at)
@@ -93,7 +97,7 @@ class PolicyCheck:
         done = 0
         with log.writer(self.header) as writer:
             for checked in self._all(made):
-                if checked.is_new:
+                if checked.is_new and is_logged:
                     writer.add(checked.decision)
                 done += 1
                 if on_video is not None:

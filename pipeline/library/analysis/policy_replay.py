@@ -94,30 +94,31 @@ def _check_same(library: Library, header: AuditHeader) -> None:
 
 
 def _compared(library: Library, evaluator: PolicyEvaluator, logged: Decision) -> Replayed:
-    def replayed(result: ReplayResult, text: str = "") -> Replayed:
-        return Replayed(logged.video_id, logged.uri, result, text)
+    made = _made_again(library, evaluator, logged)
+    if isinstance(made, str):
+        return Replayed(logged.video_id, logged.uri, ReplayResult.INCOMPARABLE, made)
+    text = "" if made.problem == logged.problem else f"its problem was {logged.problem}, and is {made.problem}"
+    for then, now in zip(logged.rules, made.rules, strict=True):
+        if not text and (difference := _difference(then, now)) is not None:
+            text = f"rule {then.rule}: {difference}"
+    return Replayed(logged.video_id, logged.uri, ReplayResult.DIFFERENT if text else ReplayResult.SAME, text)
 
+
+def _made_again(library: Library, evaluator: PolicyEvaluator, logged: Decision) -> Decision | str:
+    """The decision of today; or why it cannot be compared."""
+    if [each.rule for each in logged.rules] != list(evaluator.policy.rules):
+        return "the log has the outcomes of other rules than its policy"
     try:
         record = library.store.record(logged.video_id)
+        if record is None:
+            return "the video is not in the library any more"
+        if evaluator.input_of(record) != logged.input:
+            return "the video's metadata or frames have changed since"
+        return evaluator.decide(record, library.store.read)
     except StoreError as error:
-        return replayed(ReplayResult.INCOMPARABLE, str(error))
-    if record is None:
-        return replayed(ReplayResult.INCOMPARABLE, "the video is not in the library any more")
-    if evaluator.input_of(record) != logged.input:
-        return replayed(ReplayResult.INCOMPARABLE, "the video's metadata or frames have changed since")
-    try:
-        made = evaluator.decide(record, library.store.read)
+        return str(error)
     except ValueError as error:
-        return replayed(ReplayResult.INCOMPARABLE, f"the logged vectors do not fit the library's: {error}")
-    if [each.rule for each in logged.rules] != list(evaluator.policy.rules):
-        return replayed(ReplayResult.INCOMPARABLE, "the log has the outcomes of other rules than its policy")
-    if made.problem != logged.problem:
-        text = f"its problem was {logged.problem or 'none'}, and is {made.problem or 'none'}"
-        return replayed(ReplayResult.DIFFERENT, text)
-    for then, now in zip(logged.rules, made.rules, strict=True):
-        if (difference := _difference(then, now)) is not None:
-            return replayed(ReplayResult.DIFFERENT, f"rule {then.rule}: {difference}")
-    return replayed(ReplayResult.SAME)
+        return f"the logged vectors do not fit the library's: {error}"
 
 
 def _difference(then: RuleOutcome, now: RuleOutcome) -> str | None:
