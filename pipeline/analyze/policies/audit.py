@@ -135,7 +135,8 @@ class AuditLog:
         """List the parts of a run, in order.
 
         Args:
-            run: The run's id; "last" for the latest.
+            run: The run's id; "last" for the last in the order of names, which is that of time unless MOMENTSEEK_RUN_ID
+                gave a name.
 
         Raises:
             QueryError: There is no such run.
@@ -291,25 +292,26 @@ class LoggedDecisions:
 
     Args:
         log: The log.
-        parts: The parts to look into, oldest first; of several decisions about a video the last one counts.
+        parts: The parts to look into; of several decisions about a video the latest counts.
     """
 
     def __init__(self, log: AuditLog, parts: list[str]) -> None:
         self._log = log
         self._parts = parts
-        self._places: dict[str, tuple[int, int]] = {}
+        self._places: dict[str, tuple[str, int, int]] = {}
         self._open: tuple[int, list[bytes]] = (-1, [])
         for number, part in enumerate(parts):
             for line_number, line in enumerate(log.lines(part)):
                 decision = None if line_number == 0 else log.decision(part, line_number + 1, line)
                 if decision is not None:
-                    self._places[decision.video_id] = number, line_number
+                    place = decision.decided_at, number, line_number
+                    self._places[decision.video_id] = max(place, self._places.get(decision.video_id, place))
 
     def find(self, video_id: str, identity: str) -> Decision | None:
         """Find the last decision about a video if it was made from the same input and the video could be read."""
         if video_id not in self._places:
             return None
-        number, line_number = self._places[video_id]
+        _, number, line_number = self._places[video_id]
         if self._open[0] != number:
             self._open = number, self._log.lines(self._parts[number])
         decision = self._log.decision(self._parts[number], line_number + 1, self._open[1][line_number])
