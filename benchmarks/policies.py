@@ -1,14 +1,15 @@
 """Does a policy find the events of a fixed camera, with how many false alarms an hour, and how late?
 
 The films are those of `python -m sample_videos.generate --fixed-camera --seed N --minutes 10 --height 360`: a place where
-for most of the time nothing happens. Their sampled frames are drawn at 2 frames a second and compressed as JPEG in place
-of a whole film; the demo model embeds them into a library, which `momentseek check` would check alike. The truth is
-that of the script, ten times a second.
+for most of the time nothing happens. Their sampled frames are drawn at 2 frames a second and compressed as JPEG, in
+place of a whole film; the demo model embeds them into a library, which is checked as `momentseek check` does it. The
+truth is that of the script, ten times a second.
 
 An event is a stretch of 2 s or more in which a clearly seen person wears no hard hat (gaps below 0.3 s closed). It is
 found if a flagged interval overlaps it. A flagged interval is a false alarm if at no time of it the statement is true,
 or cannot be said (a person of whom only a part is seen). The delay of a found event is the time from its beginning to
-that of the first interval that overlaps it, 0 where that begins before it.
+that of the first interval that overlaps it, 0 where that begins before it: whoever watches live is told `min_seconds`
+later.
 
 The policy was chosen on seeds 8101 to 8112; it is judged on others.
 """
@@ -178,7 +179,7 @@ def _embedded(
         for seconds in times[first : first + batch]:
             frame = np.ascontiguousarray(film_frame(film, float(seconds))[:, :, ::-1])
             packed = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
-            picture = np.ascontiguousarray(cv2.imdecode(packed, cv2.IMREAD_COLOR)[:, :, ::-1])
+            picture = np.ascontiguousarray(np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR))[:, :, ::-1])
             pictures.append(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
         yield opened.encode_images(np.stack(pictures).astype(np.uint8))
 
@@ -231,8 +232,10 @@ def judge(seeds: Sequence[int], policy: Policy, cache: Path | None) -> Counts:
 
 def main() -> None:
     """Judge the rule `no-hard-hat` of the policy that comes with momentseek."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("seeds", type=int, nargs="*", default=list(range(9101, 9107)), help="default: 9101 to 9106")
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.policies", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("seeds", type=int, nargs="*", default=list(range(9101, 9113)), help="default: 9101 to 9112")
     parser.add_argument("--policy", help="another policy with a rule no-hard-hat; default: protective-equipment")
     parser.add_argument("--cache", type=Path, help="folder for embeddings of drawn films")
     parser.add_argument("--output", type=Path, default=RESULT, help="default: %(default)s")

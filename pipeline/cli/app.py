@@ -12,6 +12,11 @@ from importlib.metadata import version
 import click
 
 from pipeline.cli.commands.analysis.check import check
+from pipeline.cli.commands.analysis.concept import concept
+from pipeline.cli.commands.analysis.concepts import concepts
+from pipeline.cli.commands.analysis.mark import mark
+from pipeline.cli.commands.analysis.marks import marks
+from pipeline.cli.commands.analysis.review import review
 from pipeline.cli.commands.analysis.route import route
 from pipeline.cli.commands.config import config
 from pipeline.cli.commands.cuts import cuts
@@ -101,6 +106,11 @@ for _command in (
     migrate,
     verify,
     search,
+    mark,
+    marks,
+    review,
+    concept,
+    concepts,
     check,
     route,
     videos,

@@ -15,7 +15,7 @@ from pipeline.cli.selection_options import metadata_of
 if TYPE_CHECKING:
     from pipeline.search import Query
 
-__all__ = ["OrderedCommand", "QuestionInput", "question_options"]
+__all__ = ["OrderedCommand", "QuestionInput", "question_options", "video_part"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -181,8 +181,8 @@ def _steps(said: Mapping[str, Any], order: Sequence[click.Option]) -> list[dict[
     kinds: dict[str, Callable[[str], Any]] = {
         "also": lambda text: {"text": text},
         "images": lambda uri: {"image": uri},
-        "parts": lambda value: _part("clip", value),
-        "like": lambda value: _part("like", value),
+        "parts": lambda value: video_part("clip", value),
+        "like": lambda value: video_part("like", value),
     }
     steps: list[dict[str, Any]] = [{"shows": [{"text": text} for text in said["text"]], "without": []}]
     values: dict[str, Iterator[Any]] = {name: iter(said[name]) for name in (*kinds, "without", "then", "within")}
@@ -204,8 +204,16 @@ def _steps(said: Mapping[str, Any], order: Sequence[click.Option]) -> list[dict[
     return steps
 
 
-def _part(kind: str, value: str) -> dict[str, Any]:
-    """Parse a term: NAME@FROM-TO, NAME@TIME or NAME. Text after the last @ is parsed as a time range if possible."""
+def video_part(kind: str, value: str) -> dict[str, Any]:
+    """Parse a term: NAME@FROM-TO, NAME@TIME or NAME. Text after the last @ is parsed as a time range if possible.
+
+    Args:
+        kind: The option, "like" or "clip", which is also the name of the term's field.
+        value: As it was written.
+
+    Raises:
+        UsageError: The time range cannot be read.
+    """
     from pipeline.timecode import parse_seconds
 
     name, at, tail = value.rpartition("@")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 
+from pipeline.analyze.concepts.concept_terms import ConceptTerms
 from pipeline.encode import Encoder, OpenEncoder
 from pipeline.execution import Executor, LibrarySink, Stages
 from pipeline.index import MomentIndex
@@ -58,6 +59,7 @@ def searcher_of(
             encoder=encoder.fingerprint,
             segmentation=config.segmentation_fingerprint,
         ),
+        concepts=ConceptTerms(config.library, store, encoder.fingerprint),
     )
 
 

@@ -173,6 +173,7 @@ class Answer:
         explanation: How the answer was found.
         unknown_words: Words of the question that the model does not know, as written and without duplicates; terms
             with such a word match nothing.
+        notes: What a user should be told, as that a concept was fitted again because its marks changed.
         absences: Only for a question with `none`: this page of the intervals in which no frame answers, starting with
             videos in which no frame answers at all. `moments` is then empty, and `found` counts absences.
         videos: Only for a question with `none`: number of videos searched.
@@ -189,6 +190,7 @@ class Answer:
     curves: Mapping[str, tuple[Curve, ...]] = field(repr=False)
     explanation: Explanation = field(repr=False)
     unknown_words: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     absences: tuple[Absence, ...] = ()
     videos: int = 0
     videos_without: int = 0

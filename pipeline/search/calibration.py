@@ -118,6 +118,11 @@ class Calibrator:
         logit_bias: The model's logit bias if it was trained with a sigmoid; None for a softmax.
         odds: Number of unrelated pictures that a frame is compared with.
         base_quantile: Quantile of a text's cosines with the sample that counts as "does not show it".
+
+    Attributes:
+        sample: Frames of the library.
+        log_odds: Logarithm of `odds`.
+        base_quantile: As given.
     """
 
     def __init__(
@@ -131,13 +136,13 @@ class Calibrator:
         base_quantile: float,
         logit_bias: float | None = None,
     ) -> None:
-        self._sample = sample
+        self.sample = sample
         self._encode_texts = encode_texts
         self._texts = tuple(texts)
         self._logit_scale = logit_scale
         self._logit_bias = logit_bias
-        self._log_odds = math.log(odds)
-        self._base_quantile = base_quantile
+        self.log_odds = math.log(odds)
+        self.base_quantile = base_quantile
 
     def calibrate(
         self, vector: npt.NDArray[np.float32], *, is_picture: bool = False, mean_length: float = 1.0
@@ -151,19 +156,19 @@ class Calibrator:
         """
         if is_picture:
             level = mean_length * self._picture_level
-            return Calibration(level, 2 * self._log_odds / (mean_length - level), self._log_odds)
-        frames = self._sample.vectors
+            return Calibration(level, 2 * self.log_odds / (mean_length - level), self.log_odds)
+        frames = self.sample.vectors
         if self._logit_bias is not None:
-            level = -(self._logit_bias + self._log_odds) / self._logit_scale
-            own = float(np.quantile(frames @ vector, self._base_quantile)) if len(frames) else level
+            level = -(self._logit_bias + self.log_odds) / self._logit_scale
+            own = float(np.quantile(frames @ vector, self.base_quantile)) if len(frames) else level
             base = self._shrunk_to(min(own, level), level)
-            return Calibration(level, self._logit_scale, self._log_odds, min(base, level))
+            return Calibration(level, self._logit_scale, self.log_odds, min(base, level))
         if not len(frames):
-            return Calibration(0.0, self._logit_scale, self._log_odds)
+            return Calibration(0.0, self._logit_scale, self.log_odds)
         cosines = frames @ vector
         level = self._bounded_and_shrunk(float(np.median(cosines)), self._text_levels)
-        base = self._bounded_and_shrunk(float(np.quantile(cosines, self._base_quantile)), self._text_bases)
-        return Calibration(level, self._logit_scale, self._log_odds, min(base, level))
+        base = self._bounded_and_shrunk(float(np.quantile(cosines, self.base_quantile)), self._text_bases)
+        return Calibration(level, self._logit_scale, self.log_odds, min(base, level))
 
     def _bounded_and_shrunk(self, own: float, others: Floats) -> float:
         """Bound a text's level or base by those of the background texts, and shrink it towards them."""
@@ -180,14 +185,14 @@ class Calibrator:
     @property
     def _prior_weight(self) -> float:
         """Weight of the prior relative to the videos of the sample, 0 to 1."""
-        return PRIOR_VIDEOS / (len(self._sample.video_ids) + PRIOR_VIDEOS)
+        return PRIOR_VIDEOS / (len(self.sample.video_ids) + PRIOR_VIDEOS)
 
     @cached_property
     def _text_cosines(self) -> Floats:
         """Cosines of the background texts with the frames of the sample: float64 (T, N)."""
         if not self._texts:
-            return np.empty((0, len(self._sample.vectors)))
-        return (self._encode_texts(self._texts) @ self._sample.vectors.T).astype(np.float64)
+            return np.empty((0, len(self.sample.vectors)))
+        return (self._encode_texts(self._texts) @ self.sample.vectors.T).astype(np.float64)
 
     @cached_property
     def _text_levels(self) -> Floats:
@@ -197,7 +202,7 @@ class Calibrator:
     @cached_property
     def _text_bases(self) -> Floats:
         """Base quantile of the cosines of each background text with the frames: float64 (T,)."""
-        return np.asarray(np.quantile(self._text_cosines, self._base_quantile, axis=1), np.float64)
+        return np.asarray(np.quantile(self._text_cosines, self.base_quantile, axis=1), np.float64)
 
     @cached_property
     def _picture_level(self) -> float:
@@ -213,7 +218,7 @@ class Calibrator:
     @cached_property
     def _picture_distance(self) -> float | None:
         """Median distance (1 - cosine) between two frames of the sample; None if it has fewer than two."""
-        frames = self._sample.vectors[:: max(1, len(self._sample.vectors) // _DISTANCE_FRAMES)]
+        frames = self.sample.vectors[:: max(1, len(self.sample.vectors) // _DISTANCE_FRAMES)]
         if len(frames) < 2:
             return None
         cosines = (frames @ frames.T)[~np.eye(len(frames), dtype=np.bool_)].astype(np.float64)

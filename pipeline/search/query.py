@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -17,12 +18,16 @@ from pipeline.uris import public_name
 
 __all__ = ["Query", "Step", "Term", "Then", "as_query", "read_query"]
 
+_KINDS = ("text", "image", "clip", "like", "concept")
+_CONCEPT = re.compile(r"\s*concept:(\S+)\s*")
+
 
 class Term(Settings):
-    """One thing that a moment shows, said in one of four ways.
+    """One thing that a moment shows, said in one of five ways.
 
     `text`; or `image`, a picture; or `clip`, a video of which `start` and `end` may be given; or `like`, a video of the
-    library and the second `at` which, or the interval from `start` to `end` in which, it shows the thing.
+    library and the second `at` which, or the interval from `start` to `end` in which, it shows the thing; or `concept`,
+    one that was fitted to marks. A text "concept:NAME" stands for the concept NAME.
     """
 
     text: str | None = None
@@ -37,6 +42,9 @@ class Term(Settings):
     like: str | None = None
     """A video of the library: name, path or id."""
 
+    concept: str | None = None
+    """A concept of the library, by its name."""
+
     start: float | None = Field(default=None, ge=0)
     """Seconds where the clip's part begins; None for its beginning."""
 
@@ -46,14 +54,26 @@ class Term(Settings):
     at: float | None = Field(default=None, ge=0)
     """With `like`: the second."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_concept(cls, value: Any) -> Any:
+        """Take a text "concept:NAME" for the concept; "concept: ..." with a space stays a text."""
+        text = value.get("text") if isinstance(value, Mapping) else None
+        found = _CONCEPT.fullmatch(text) if isinstance(text, str) else None
+        if found is None or value.get("concept") is not None:
+            return value
+        return {**value, "text": None, "concept": found[1]}
+
     @model_validator(mode="after")
     def _check_kind(self) -> Term:
-        kinds = [name for name in ("text", "image", "clip", "like") if getattr(self, name) is not None]
+        kinds = [name for name in _KINDS if getattr(self, name) is not None]
         if len(kinds) != 1:
-            raise ValueError(f"a term is one of text, image, clip and like; this one has {', '.join(kinds) or 'none'}")
+            raise ValueError(
+                f"a term is one of text, image, clip, like and concept; this one has {', '.join(kinds) or 'none'}"
+            )
         if not getattr(self, kinds[0]).strip():
             raise ValueError(f"{kinds[0]} is empty; say what the moment shows, as 'a person in a hard hat'")
-        if kinds[0] in ("text", "image") and (self.start, self.end, self.at) != (None, None, None):
+        if kinds[0] in ("text", "image", "concept") and (self.start, self.end, self.at) != (None, None, None):
             raise ValueError(f"{kinds[0]} has no start, end or at; they are for clip and like")
         if self.at is not None and (kinds[0] != "like" or (self.start, self.end) != (None, None)):
             raise ValueError("`at` is for `like` alone, in place of start and end")
@@ -64,6 +84,8 @@ class Term(Settings):
     def __str__(self) -> str:
         if self.text is not None:
             return self.text
+        if self.concept is not None:
+            return f"concept:{self.concept}"
         name = public_name(self.image or self.clip or self.like or "")
         if self.at is not None:
             return f"{name} at {self.at:g} s"

@@ -1,9 +1,10 @@
-"""Embedding of query terms: texts, pictures, clips and library frames become vectors."""
+"""Embedding of query terms: texts, pictures, clips, library frames and concepts become vectors."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from pipeline.search.embedding_cache import EmbeddingCache
 from pipeline.search.query import Term
 from pipeline.search.query_images import QueryImages
 
-__all__ = ["CalibratedTerm", "TermEmbedder"]
+__all__ = ["CalibratedTerm", "ConceptResolver", "ResolvedConcept", "TermEmbedder"]
 
 Vector = npt.NDArray[np.float32]
 Vectors = npt.NDArray[np.float32]
@@ -31,16 +32,48 @@ class CalibratedTerm:
         vector: float32 (D,), of unit length.
         calibration: Maps cosines with the vector to log-odds.
         unknown_words: Words of its text that the model does not know.
+        note: What a user should be told of it, as that a concept was fitted again; may be empty.
     """
 
     term: Term
     vector: Vector
     calibration: Calibration
     unknown_words: tuple[str, ...] = ()
+    note: str = ""
 
     def log_odds(self, vectors: npt.NDArray[np.float32]) -> Floats:
         """Log-odds that frames with these float32 (N, D) embeddings show it: float64 (N,)."""
         return self.calibration(vectors @ self.vector)
+
+
+@dataclass(frozen=True)
+class ResolvedConcept:
+    """A concept as a question uses it.
+
+    Attributes:
+        vector: float32 (D,), of unit length.
+        calibration: Maps cosines with the vector to log-odds.
+        note: What a user should be told of it; may be empty.
+    """
+
+    vector: Vector
+    calibration: Calibration
+    note: str = ""
+
+
+class ConceptResolver(Protocol):
+    """Looks up the concepts that questions name."""
+
+    def __call__(self, name: str, embedder: TermEmbedder) -> ResolvedConcept:
+        """Resolve a concept.
+
+        Args:
+            name: Its name.
+            embedder: Embeds and calibrates the text that it may have to be fitted from again.
+
+        Raises:
+            QueryError: There is no such concept, or it cannot be used in this library.
+        """
 
 
 class TermEmbedder:
@@ -52,6 +85,10 @@ class TermEmbedder:
         embeddings: Frame embeddings of the library.
         find: Returns the ids of the videos with a name.
         calibrator: Calibrates the terms.
+        concepts: Looks up concepts; None where terms may name none.
+
+    Attributes:
+        calibrator: As given.
     """
 
     def __init__(
@@ -61,18 +98,21 @@ class TermEmbedder:
         embeddings: EmbeddingCache,
         find: Callable[[str], tuple[str, ...]],
         calibrator: Calibrator,
+        concepts: ConceptResolver | None = None,
     ) -> None:
         self._encoder = encoder
         self._pictures = pictures
         self._embeddings = embeddings
         self._find = find
-        self._calibrator = calibrator
+        self.calibrator = calibrator
+        self._concepts = concepts
 
     def embed(self, terms: Sequence[Term]) -> list[CalibratedTerm]:
         """Embed and calibrate terms; all texts are embedded in one batch.
 
         Raises:
-            QueryError: A video of the library that one names is not there, or not alone, or has no frame there.
+            QueryError: A video of the library that one names is not there, or not alone, or has no frame there; or a
+                concept that one names is not there, or cannot be used in this library.
             VideoError: A file that one names cannot be read.
             TextTooLongError: A text does not fit the model's context.
         """
@@ -84,10 +124,35 @@ class TermEmbedder:
         if term.text is not None:
             vector = of_texts[term.text.strip()]
             unknown = self._encoder.unknown_words(term.text.strip())
-            return CalibratedTerm(term, vector, self._calibrator.calibrate(vector), unknown)
+            return CalibratedTerm(term, vector, self.calibrator.calibrate(vector), unknown)
+        if term.concept is not None:
+            return self._of_concept(term, term.concept)
         vectors = self._of_file(term) if term.like is None else self._of_library(term)
-        vector, length = _mean(vectors, str(term))
-        return CalibratedTerm(term, vector, self._calibrator.calibrate(vector, is_picture=True, mean_length=length))
+        return CalibratedTerm(term, *self.of_pictures(vectors, str(term)))
+
+    def of_pictures(self, vectors: Vectors, name: str) -> tuple[Vector, Calibration]:
+        """Combine the embeddings of pictures into one vector, and calibrate it.
+
+        Args:
+            vectors: float32 (N, D), N at least 1.
+            name: What to call them in errors.
+
+        Raises:
+            QueryError: They have nothing in common.
+        """
+        vector, length = _mean(vectors, name)
+        return vector, self.calibrator.calibrate(vector, is_picture=True, mean_length=length)
+
+    def _of_concept(self, term: Term, name: str) -> CalibratedTerm:
+        if self._concepts is None:
+            raise QueryError(f"{term}: this search knows no concepts; ask by text")
+        found = self._concepts(name, self)
+        if len(found.vector) != self._encoder.dimension:
+            raise QueryError(
+                f"{term}: it has {len(found.vector)} numbers, and this encoder's embeddings have"
+                f" {self._encoder.dimension}; fit it again: momentseek concept {name} --refit"
+            )
+        return CalibratedTerm(term, found.vector, found.calibration, note=found.note)
 
     def _of_library(self, term: Term) -> Vectors:
         """Embeddings of the sampled frames that the term points to, float32 (N, D)."""

@@ -19,7 +19,7 @@ from pipeline.search.embedding_cache import EmbeddingCache
 from pipeline.search.filters.selection import Selection, Survey, described_filters, select
 from pipeline.search.filters.video_names import match_videos
 from pipeline.search.query import Query, Step, Term
-from pipeline.search.query_embedding import CalibratedTerm, TermEmbedder
+from pipeline.search.query_embedding import CalibratedTerm, ConceptResolver, TermEmbedder
 from pipeline.search.query_images import QueryImages
 from pipeline.search.ranking import FoundMoment, Ranking, rank
 from pipeline.search.scoring import CalibratedStep, ScoredVideo, moment_of
@@ -53,9 +53,13 @@ class Searcher:
         find: Returns the ids of the videos with a name; None to search the store's records.
         survey: Lists the library's videos; None for the store's records, all of which must be readable then.
         provenance: Of what the library holds; each moment gets it.
+        concepts: Looks up the concepts that a question names; None where it may name none.
+
+    Attributes:
+        embedder: Embeds and calibrates terms.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part of its own
         self,
         encoder: OpenEncoder,
         index: MomentIndex,
@@ -66,6 +70,7 @@ class Searcher:
         find: Callable[[str], tuple[str, ...]] | None = None,
         survey: Survey | None = None,
         provenance: Provenance | None = None,
+        concepts: ConceptResolver | None = None,
     ) -> None:
         self._encoder = encoder
         self._pictures = pictures
@@ -90,7 +95,7 @@ class Searcher:
             odds=settings.odds,
             base_quantile=settings.base_quantile,
         )
-        self._embedder = TermEmbedder(encoder, pictures, self._embeddings, self._find, self._calibrator)
+        self.embedder = TermEmbedder(encoder, pictures, self._embeddings, self._find, self._calibrator, concepts)
 
     def ask(self, query: Query) -> Answer:
         """Answer a question.
@@ -115,7 +120,7 @@ class Searcher:
             VideoError: A file that one names cannot be read.
             TextTooLongError: A text does not fit the model's context.
         """
-        return self._embedder.embed(terms)
+        return self.embedder.embed(terms)
 
     @property
     def calibrator(self) -> Calibrator:
@@ -180,6 +185,7 @@ class Searcher:
             absences=absences.found[top * (query.page - 1) : top * query.page],
             videos=absences.videos,
             videos_without=absences.videos_without,
+            notes=_notes([step]),
         )
 
     def _answered(self, query: Query, steps: tuple[CalibratedStep, ...]) -> Answer:
@@ -225,6 +231,7 @@ class Searcher:
                 hint="" if selection is None else selection.hint,
             ),
             unknown_words=_unknown_words(steps),
+            notes=_notes(steps),
         )
 
     def _refined(
@@ -247,7 +254,7 @@ class Searcher:
         """Embed and calibrate the steps of questions, all texts in one batch."""
         steps = [query.steps for query in queries]
         said = [term for step in chain.from_iterable(steps) for term in (*step.shows, *step.without)]
-        terms = iter(self._embedder.embed(said))
+        terms = iter(self.embedder.embed(said))
 
         def calibrated(step: Step) -> CalibratedStep:
             return CalibratedStep(tuple(islice(terms, len(step.shows))), tuple(islice(terms, len(step.without))))
@@ -299,6 +306,10 @@ def _only(moment: Moment | None) -> tuple[Moment, ...]:
 
 def _terms_of(steps: Sequence[CalibratedStep]) -> list[CalibratedTerm]:
     return [term for step in steps for term in (*step.shows, *step.without)]
+
+
+def _notes(steps: Sequence[CalibratedStep]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(term.note for term in _terms_of(steps) if term.note))
 
 
 def _unknown_words(steps: Sequence[CalibratedStep]) -> tuple[str, ...]:

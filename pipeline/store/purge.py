@@ -7,9 +7,17 @@ from contextlib import suppress
 from pipeline.errors import StoreError
 from pipeline.store.atomic_folder import AtomicFolder
 from pipeline.store.audit_parts import erase_from_audit, parts_with
-from pipeline.store.file_name_patterns import NOTE, STORE, VIDEO_ID, is_temporary_of
+from pipeline.store.file_name_patterns import (
+    MARK,
+    MARKS_FOLDER,
+    NOTE,
+    STORE,
+    VIDEO_ID,
+    is_temporary_of,
+)
 from pipeline.store.frame_sample import SAMPLE_FILE, read_sample
 from pipeline.store.frames_metadata import recorded_names
+from pipeline.store.local_folder import PARTIAL
 from pipeline.store.record_json import parsed
 from pipeline.store.video_names import holder_file
 
@@ -19,8 +27,9 @@ __all__ = ["erase", "traces"]
 def traces(root_url: str, video_id: str) -> tuple[str, ...]:
     """List the files of a video below the root, of every sampling and encoder.
 
-    Its embeddings, names and unfinished writes, samples of several videos' frames that hold some of it, and parts of
-    the audit log that name it. As long as its embeddings are there, also the files that say by which names it goes.
+    Its embeddings, names, marks and unfinished writes, samples of several videos' frames that hold some of it, and
+    parts of the audit log that name it. As long as its embeddings are there, also the files that say by which names it
+    goes.
 
     Raises:
         StoreError: The stores cannot be listed.
@@ -46,9 +55,12 @@ def erase(root_url: str, video_id: str) -> tuple[str, ...]:
             place.delete(name)
         except OSError as error:
             raise StoreError(f"{place.root}/{name}: cannot be removed: {error}") from error
-    for folder in {name.rpartition("/")[0] for name in files if "/names/" in name}:
+    folders = {name.rpartition("/")[0]: NOTE for name in files if "/names/" in name}
+    if any(name.startswith(f"{MARKS_FOLDER}/") for name in files):
+        folders |= {f"{MARKS_FOLDER}/{video_id}/{PARTIAL}": MARK, f"{MARKS_FOLDER}/{video_id}": MARK}
+    for folder, form in folders.items():
         try:
-            place.delete_folder(folder, NOTE)
+            place.delete_folder(folder, form)
         except OSError as error:
             raise StoreError(f"{place.root}/{folder}: cannot be removed: {error}") from error
     return (*changed, *files)
@@ -63,10 +75,11 @@ def _found(place: AtomicFolder, root_url: str, video_id: str) -> list[str]:
         return []
     found = []
     try:
+        found += _marks(place, video_id)
         for store in place.folders("frames", STORE):
             found += _holders(place, store, video_id)
             found += _notes(place, store, video_id)
-            unfinished = place.list(f"{store}/.partial", "")
+            unfinished = place.list(f"{store}/{PARTIAL}", "")
             found += [name for name in unfinished if is_temporary_of(name.rpartition("/")[2], f"{video_id}.parquet")]
             sample = read_sample(place, f"{store}/")
             found += [f"{store}/{SAMPLE_FILE}"] if sample is not None and video_id in sample.video_ids else []
@@ -75,6 +88,19 @@ def _found(place: AtomicFolder, root_url: str, video_id: str) -> list[str]:
     except OSError as error:
         raise StoreError(f"{root_url}: cannot be listed: {error}") from error
     return found
+
+
+def _marks(place: AtomicFolder, video_id: str) -> list[str]:
+    """List the marks of a video, unfinished ones included."""
+    folder = f"{MARKS_FOLDER}/{video_id}"
+    finished = [name for name in place.list(folder, ".json") if MARK.fullmatch(name.rpartition("/")[2])]
+    unfinished = [name for name in place.list(f"{folder}/{PARTIAL}", "") if _is_unfinished_mark(name)]
+    return finished + unfinished
+
+
+def _is_unfinished_mark(name: str) -> bool:
+    temporary = name.rpartition("/")[2]
+    return MARK.fullmatch(temporary[:-33]) is not None and is_temporary_of(temporary, temporary[:-33])
 
 
 def _notes(place: AtomicFolder, store: str, video_id: str) -> list[str]:

@@ -70,6 +70,8 @@ def search(
             _draw(opened, answer, sheet)
         is_whole, said = (True, []) if clips is None else _export(opened, answer, clips)
         warn_of_problems(opened.indexed_videos, known=said)
+    for note in answer.notes:
+        echo(note, err=True)
     if answer.query.none:
         say_what_was_sampled(answer)
     else:

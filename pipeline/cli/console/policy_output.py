@@ -141,6 +141,8 @@ class CheckOutput:
         recorded = checked.recorded_at(flag.start_seconds)
         return {
             "kind": "flag",
+            "subject": str(rule.when),
+            "reason": f"{self._policy.name}: {name}",
             "policy": self._policy.name,
             "rule": name,
             "severity": str(rule.severity),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from pipeline.analyze.labels.label_scorer import LabelScorer
 from pipeline.analyze.labels.label_set import LabelSet, read_label_set
@@ -12,7 +12,7 @@ from pipeline.analyze.policies.condition import Condition
 from pipeline.analyze.policies.part_scoring import CalibratedPart, PartScorer
 from pipeline.analyze.policies.policy import Policy
 from pipeline.config import LEAST_LIKENESS
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, QueryError
 from pipeline.fingerprints import fingerprint
 from pipeline.library.analysis.label_scoring import label_scorer
 from pipeline.library.analysis.label_scoring import unknown_words as unknown_words_of_labels
@@ -57,7 +57,12 @@ def policy_scorer(library: Library, policy: Policy) -> PolicyParts:
         for part in wanted:
             _check_label(part, label_set, str(policy.labels))
     said = [part for part in policy.parts if part.label is None]
-    terms = library.searcher().calibrated([_term(part) for part in said])
+    try:
+        terms = library.searcher().calibrated([_term(part) for part in said])
+    except QueryError as error:
+        if not any(part.concept is not None for part in said):
+            raise
+        raise ConfigError(f"a concept that the policy names cannot be used: {error}") from error
     parts = {part.name: CalibratedPart(term.vector, term.calibration) for part, term in zip(said, terms, strict=True)}
     unknown = {part.name: term.unknown_words for part, term in zip(said, terms, strict=True) if term.unknown_words}
     labels: LabelScorer | None = None
@@ -65,7 +70,7 @@ def policy_scorer(library: Library, policy: Policy) -> PolicyParts:
         labels = label_scorer(library, label_set)
         words = unknown_words_of_labels(library, label_set)
         unknown |= {part.name: words[str(part.label)] for part in wanted if str(part.label) in words}
-    concepts: dict[str, str] = {}
+    concepts = {part.name: _concept_fingerprint(parts[part.name]) for part in said if part.concept is not None}
     of_labels = None if label_set is None else label_set.fingerprint
     store, search = library.store, library.config.search
     identity = fingerprint(
@@ -77,7 +82,12 @@ def policy_scorer(library: Library, policy: Policy) -> PolicyParts:
 
 
 def _term(part: Condition) -> Term:
-    return Term(text=part.text)
+    return Term(text=part.text) if part.concept is None else Term(concept=part.concept)
+
+
+def _concept_fingerprint(part: CalibratedPart) -> str:
+    """Identity of a fitted concept: its vector and calibration, which change with its marks."""
+    return fingerprint({"vector": part.vector.tolist(), **asdict(part.calibration)})
 
 
 def _check_label(part: Condition, label_set: LabelSet, file: str) -> None:

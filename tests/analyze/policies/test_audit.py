@@ -43,7 +43,7 @@ def test_parts_are_written_as_decisions_come_and_at_the_end(tmp_path: Path) -> N
 
 def test_what_was_decided_is_kept_where_a_run_is_interrupted(tmp_path: Path) -> None:
     log = AuditLog(str(tmp_path))
-    with pytest.raises(KeyboardInterrupt), log.writer(header("run")) as writer:
+    with pytest.raises(KeyboardInterrupt), log.writer(header("run")) as writer:  # noqa: PT012 - the writer is left by it
         writer.add(decision("a"))
         raise KeyboardInterrupt
     assert [each.video_id for each in log.decisions(log.parts("run")[0])] == ["a"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ import pytest
 import yaml
 
 from pipeline import Library
+from pipeline.analyze.concepts.concept import Concept
+from pipeline.analyze.concepts.concept_store import ConceptStore
+from pipeline.analyze.concepts.fitting import ConceptSource, marks_digest
 from pipeline.analyze.policies.audit import AuditLog
 from pipeline.analyze.policies.policy import read_policy
 from pipeline.library.analysis.policy_check import open_check
@@ -190,6 +194,27 @@ def test_labels_are_those_of_the_policys_file(momentseek, four, tmp_path):
         wrong = write_policy(tmp_path, {"seen": {"when": {"label": name}}}, labels="labels.yaml")
         result = momentseek("check", wrong, *four)
         assert (result.code, said in result.err) == (2, True), result.err
+
+
+def test_concepts_are_those_of_the_library_and_its_encoder(momentseek, four, tmp_path):
+    policy = write_policy(tmp_path, {"seen": {"when": {"concept": "grey"}, "enter": ANYTHING}})
+    result = momentseek("check", policy, *four)
+    assert (result.code, "a concept that the policy names cannot be used" in result.err) == (2, True), result.err
+    with Library.open(load_run_config(four[1])) as library:
+        vector = library.frames("a.mp4").vectors[0]
+        digest = marks_digest(ConceptSource("grey", "grey", None), [])
+        fields = {"level": 0.1, "scale": 9.0, "log_odds": 1.0, "base": 0.1, "precision": 1.0, "recall": 1.0}
+        concept = Concept("grey", "grey", None, vector, encoder_fingerprint=library.store.encoder_fingerprint, yes=9,
+                          no=9, marks_digest=digest, fitted_at="2026-11-30T00:00:00Z", **fields)  # fmt: skip
+        ConceptStore(library.config.library).write(concept)
+        other = replace(concept, name="other", encoder_fingerprint="0" * 12)
+        ConceptStore(library.config.library).write(other)
+    flags = momentseek("check", policy, *four, "--json").objects()
+    assert {frozenset(flag["parts"]) for flag in flags} == {frozenset({"concept:grey"})}
+    assert momentseek("check", "--replay", "last", *four).code == 0
+    foreign = write_policy(tmp_path, {"seen": {"when": "concept:other"}})
+    result = momentseek("check", foreign, *four)
+    assert (result.code, "another encoder" in result.err) == (2, True), result.err
 
 
 @pytest.mark.parametrize(

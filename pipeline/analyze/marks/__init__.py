@@ -1,0 +1,8 @@
+"""Marks: a person's yes or no about a part of a video, kept in the library."""
+
+from __future__ import annotations
+
+from pipeline.analyze.marks.mark import Mark, Verdict
+from pipeline.analyze.marks.mark_store import MarkStore
+
+__all__ = ["Mark", "MarkStore", "Verdict"]
