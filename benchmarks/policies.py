@@ -1,8 +1,8 @@
 """Does a policy find the events of a fixed camera, with how many false alarms an hour, and how late?
 
-The films are those of `python -m sample_videos.generate --fixed-camera --seed N --minutes 10 --height 360`: a place where
-for most of the time nothing happens. Their sampled frames are drawn at 2 frames a second and compressed as JPEG, in
-place of a whole film; the demo model embeds them into a library, which is checked as `momentseek check` does it. The
+The films are those of `python -m sample_videos.generate --fixed-camera --seed N --minutes 10 --height 360`: a place
+where for most of the time nothing happens. Their sampled frames are drawn at 2 frames a second and compressed as JPEG,
+in place of a whole film; the demo model embeds them into a library, which is checked as `momentseek check` does it. The
 truth is that of the script, ten times a second.
 
 An event is a stretch of 2 s or more in which a clearly seen person wears no hard hat (gaps below 0.3 s closed). It is

@@ -27,13 +27,48 @@ _COLUMNS = (
 _SUFFIXES = (".csv", ".jsonl")
 
 
+class _ResultFile:
+    """A file of results, .csv or .jsonl, that is there once the check has ended without an error."""
+
+    def __init__(self, path: Path, option: str) -> None:
+        if path.suffix.lower() not in _SUFFIXES:
+            raise click.UsageError(f"{option} {str(path)!r}: name a file that ends in {' or '.join(_SUFFIXES)}")
+        self._path = path
+        self._is_csv = path.suffix.lower() == ".csv"
+        try:
+            self._partial: IO[str] = tempfile.NamedTemporaryFile(  # noqa: SIM115 - closed at the end of the check
+                "w", encoding="utf-8", newline="", dir=path.parent, prefix=".partial-", delete=False
+            )
+        except OSError as error:
+            raise click.ClickException(f"{option} {str(path)!r} cannot be written: {error}") from error
+        if self._is_csv:
+            csv.writer(self._partial).writerow(_COLUMNS)
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        if self._is_csv:
+            texts = {**row, "problems": "; ".join(row.get("problems", ()))}
+            csv.writer(self._partial).writerow([texts.get(name, "") for name in _COLUMNS])
+        else:
+            self._partial.write(json.dumps(row) + "\n")
+
+    def close(self, *, is_whole: bool) -> None:
+        self._partial.close()
+        partial = Path(self._partial.name)
+        if is_whole:
+            partial.chmod(0o666 & ~_umask())
+            partial.replace(self._path)
+        else:
+            partial.unlink(missing_ok=True)
+
+
 class CheckOutput:
-    """Prints the results of a check as they come, and writes them to a file; a context manager.
+    """Prints the results of a check as they come, and writes them to files; a context manager.
 
     Args:
         policy: The policy.
         as_json: Whether JSON is printed, and no table.
-        output: A file to write as well, .csv or .jsonl; it is there once the check has ended without an error.
+        output: A file that gets all results, .csv or .jsonl; None for none.
+        queue: A file that gets the reported intervals of rules with the action queue; None for none.
 
     Attributes:
         severities: Of what was flagged.
@@ -44,42 +79,25 @@ class CheckOutput:
         cooled: How many were not, within a cooldown.
     """
 
-    def __init__(self, policy: Policy, *, as_json: bool, output: Path | None) -> None:
-        if output is not None and output.suffix.lower() not in _SUFFIXES:
-            raise click.UsageError(f"--output {str(output)!r}: name a file that ends in {' or '.join(_SUFFIXES)}")
+    def __init__(self, policy: Policy, *, as_json: bool, output: Path | None, queue: Path | None = None) -> None:
         self._policy = policy
         self._as_json = as_json
-        self._output = output
-        self._partial: IO[str] | None = None
+        self._output = None if output is None else _ResultFile(output, "--output")
+        self._queue = None if queue is None else _ResultFile(queue, "--queue")
         self._has_header = False
         self._told: set[str] = set()
         self.severities: set[str] = set()
         self.videos = self.flagged = self.problems = self.intervals = self.cooled = 0
 
     def __enter__(self) -> Self:
-        if self._output is not None:
-            try:
-                self._partial = tempfile.NamedTemporaryFile(
-                    "w", encoding="utf-8", newline="", dir=self._output.parent, prefix=".partial-", delete=False
-                )
-            except OSError as error:
-                raise click.ClickException(f"--output {str(self._output)!r} cannot be written: {error}") from error
-            if self._output.suffix.lower() == ".csv":
-                csv.writer(self._partial).writerow(_COLUMNS)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._partial is None or self._output is None:
-            return
-        self._partial.close()
-        partial = Path(self._partial.name)
-        if kind is None:
-            partial.chmod(0o666 & ~_umask())
-            partial.replace(self._output)
-        else:
-            partial.unlink(missing_ok=True)
+        for file in (self._output, self._queue):
+            if file is not None:
+                file.close(is_whole=kind is None)
 
     def add(self, checked: Checked, evidence: Mapping[tuple[str, int], str]) -> None:
         """Print and write what was found in a video.
@@ -163,13 +181,10 @@ class CheckOutput:
         }
 
     def _write(self, row: Mapping[str, Any]) -> None:
-        if self._partial is None or self._output is None:
-            return
-        if self._output.suffix.lower() == ".csv":
-            texts = {**row, "problems": "; ".join(row.get("problems", ()))}
-            csv.writer(self._partial).writerow([texts.get(name, "") for name in _COLUMNS])
-        else:
-            self._partial.write(json.dumps(row) + "\n")
+        if self._output is not None:
+            self._output.write(row)
+        if self._queue is not None and row.get("action") == "queue" and row["cooled_by"] is None:
+            self._queue.write(row)
 
     def _print(self, rows: Sequence[Mapping[str, Any]]) -> None:
         from pipeline.render.text import score_text

@@ -17,6 +17,7 @@ from pipeline.analyze.concepts.concept_store import ConceptStore
 from pipeline.analyze.concepts.fitting import ConceptSource, marks_digest
 from pipeline.analyze.policies.audit import AuditLog
 from pipeline.analyze.policies.policy import read_policy
+from pipeline.analyze.review.review_item import read_flags
 from pipeline.library.analysis.policy_check import open_check
 from pipeline.run_config import load_run_config
 
@@ -215,6 +216,15 @@ def test_concepts_are_those_of_the_library_and_its_encoder(momentseek, four, tmp
     foreign = write_policy(tmp_path, {"seen": {"when": "concept:other"}})
     result = momentseek("check", foreign, *four)
     assert (result.code, "another encoder" in result.err) == (2, True), result.err
+
+
+def test_what_is_queued_can_be_reviewed(momentseek, four, tmp_path):
+    policy = write_policy(tmp_path, {"unsure": rule(action="queue"), "other": rule()})
+    queue = tmp_path / "queue.jsonl"
+    assert momentseek("check", policy, *four, "--queue", queue).code == 0
+    with queue.open("rb") as file:
+        items = read_flags(file, "queue")
+    assert [(item.subject, item.reason) for item in items] == [("a person", "policy: unsure")] * 4
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,11 @@ FLAGGED = 3
 )
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write a .csv or .jsonl file, too.")
 @click.option(
+    "--queue",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write what rules with the action queue flag, for momentseek review --flags.",
+)
+@click.option(
     "--evidence", type=click.Path(file_okay=False, path_type=Path), help="Draw flagged intervals on PNG sheets here."
 )
 @click.option("--resume", is_flag=True, help="Take over what earlier runs decided with the same policy and encoder.")
@@ -53,6 +58,7 @@ def check(
     where: Sequence[str],
     fail_on: str | None,
     output: Path | None,
+    queue: Path | None,
     evidence: Path | None,
     resume: bool,
     replay: str | None,
@@ -73,7 +79,7 @@ def check(
     or a replay differs. docs/how-to/policies.md has more.
     """  # noqa: D301 - click knows the character itself, not a backslash and a b
     if replay is not None:
-        if policy is not None or fail_on or output or evidence or resume or where:
+        if policy is not None or fail_on or output or queue or evidence or resume or where:
             raise click.UsageError("--replay computes a run of the log again; leave out the policy and other options")
         with require_library(library, config, overrides) as opened:
             _replay(opened, replay, as_json=as_json)
@@ -82,7 +88,7 @@ def check(
         raise click.UsageError("name a policy: a YAML file, or one that comes with momentseek; or --replay RUN")
     with require_library(library, config, overrides) as opened:
         flagged, problems = _check(
-            opened, policy, names, where, resume=resume, output=output, evidence=evidence, as_json=as_json
+            opened, policy, names, where, resume=resume, output=output, queue=queue, evidence=evidence, as_json=as_json
         )
     if fail_on is not None and any(_rank(severity) >= _rank(fail_on) for severity in flagged):
         raise click.exceptions.Exit(FLAGGED)
@@ -105,6 +111,7 @@ def _check(
     *,
     resume: bool,
     output: Path | None,
+    queue: Path | None,
     evidence: Path | None,
     as_json: bool,
 ) -> tuple[set[str], bool]:
@@ -118,7 +125,7 @@ def _check(
     with ExitStack() as stack:
         stack.enter_context(ended_by_sigterm("check"))
         sheets = None if evidence is None else stack.enter_context(EvidenceSheets(opened, evidence))
-        shown = stack.enter_context(CheckOutput(opened.policy, as_json=as_json, output=output))
+        shown = stack.enter_context(CheckOutput(opened.policy, as_json=as_json, output=output, queue=queue))
         on_video = stack.enter_context(count_bar("videos"))
         for checked in opened.run(resume=resume, on_video=on_video):
             drawn = {} if sheets is None else sheets.add(checked)
