@@ -37,7 +37,8 @@ def parts_with(place: AtomicFolder, video_id: str) -> list[str]:
     Raises:
         StoreError: They cannot be read.
     """
-    return [name for name in audit_parts(place) if any(video_id.encode() in line for line in _lines(place, name))]
+    form = _form(video_id)
+    return [name for name in audit_parts(place) if any(form.search(line) for line in _lines(place, name)[1:])]
 
 
 def erase_from_audit(place: AtomicFolder, video_id: str) -> list[str]:
@@ -50,7 +51,8 @@ def erase_from_audit(place: AtomicFolder, video_id: str) -> list[str]:
     """
     changed = parts_with(place, video_id)
     for name in changed:
-        lines = [_without(line, video_id) for line in _lines(place, name)]
+        header, *lines = _lines(place, name)
+        lines = [header, *(_without(line, video_id) for line in lines)]
         place.write(name, b"".join(line + b"\n" for line in lines))
     return changed
 
@@ -62,8 +64,14 @@ def _lines(place: AtomicFolder, name: str) -> list[bytes]:
         raise StoreError(f"{place.root}/{name}: cannot be read: {error}") from error
 
 
+def _form(video_id: str) -> re.Pattern[bytes]:
+    """The id by itself, and not as a part of another one."""
+    return re.compile(rb"(?<![A-Za-z0-9_.-])" + re.escape(video_id.encode()) + rb"(?![A-Za-z0-9_.-])")
+
+
 def _without(line: bytes, video_id: str) -> bytes:
-    if video_id.encode() not in line:
+    form = _form(video_id)
+    if form.search(line) is None:
         return line
     try:
         fields = parse_json(line)
@@ -72,4 +80,4 @@ def _without(line: bytes, video_id: str) -> bytes:
     # What cannot be read is removed, too: it names the video.
     if not isinstance(fields, dict) or fields.get("video_id") == video_id:
         return json.dumps({"kind": "removed"}).encode()
-    return line.replace(video_id.encode(), _REMOVED.encode())
+    return form.sub(_REMOVED.encode(), line)

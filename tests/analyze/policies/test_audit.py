@@ -105,6 +105,17 @@ def test_a_video_is_erased_and_others_stay(tmp_path: Path) -> None:
     assert list(log.decisions(log.parts("run")[0])) == [decision("bbbb", "after a removed video at 3.000 s")]
 
 
+@pytest.mark.parametrize("video_id", ["a", "e", "run", "aaa"])
+def test_an_id_within_other_words_is_left(tmp_path: Path, video_id: str) -> None:
+    log = AuditLog(str(tmp_path))
+    with log.writer(header("run")) as writer:
+        writer.add(decision(video_id))
+        writer.add(decision("aaaa"))
+    assert erase_from_audit(AtomicFolder(str(tmp_path)), video_id) == log.parts("run")
+    assert log.header(log.parts("run")[0]).policy == POLICY
+    assert [each.video_id for each in log.decisions(log.parts("run")[0])] == ["aaaa"]
+
+
 def test_words_that_the_model_does_not_know_leave_a_rule_open() -> None:
     record, frames = video("a", "red", "green")
     evaluator = PolicyEvaluator(POLICY, SCORER, recorded_at="recorded_at", identity="identity")
