@@ -244,8 +244,7 @@ def _dotted(
             continue
         parent = current
         parts.append(_short(part))
-        known = current is not None and str(part) in current.model_fields
-        annotation = current.model_fields[str(part)].annotation if current is not None and known else None
+        annotation = _annotation(current, str(part))
         is_key = get_origin(annotation) is dict
         classes = list(_settings_in(annotation))
         current = classes[0] if len(classes) == 1 else None
@@ -253,6 +252,12 @@ def _dotted(
         if len(classes) == 1 and not options:
             options = {classes[0].__name__: classes[0]}
     return ".".join(parts) or "(top)", parent, options
+
+
+def _annotation(model: type[Settings] | None, name: str) -> object:
+    """The type of a field, by the name that files have for it."""
+    fields = () if model is None else model.model_fields.items()
+    return next((field.annotation for own, field in fields if name in (own, field.alias)), None)
 
 
 def _short(name: str) -> str:

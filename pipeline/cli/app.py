@@ -11,6 +11,7 @@ from importlib.metadata import version
 
 import click
 
+from pipeline.cli.commands.analysis.check import check
 from pipeline.cli.commands.analysis.concept import concept
 from pipeline.cli.commands.analysis.concepts import concepts
 from pipeline.cli.commands.analysis.label import label
@@ -19,6 +20,7 @@ from pipeline.cli.commands.analysis.map import library_map
 from pipeline.cli.commands.analysis.mark import mark
 from pipeline.cli.commands.analysis.marks import marks
 from pipeline.cli.commands.analysis.review import review
+from pipeline.cli.commands.analysis.route import route
 from pipeline.cli.commands.analysis.unusual import unusual
 from pipeline.cli.commands.config import config
 from pipeline.cli.commands.cuts import cuts
@@ -117,6 +119,8 @@ for _command in (
     review,
     concept,
     concepts,
+    check,
+    route,
     videos,
     metadata,
     remove,
@@ -137,8 +141,8 @@ for _command in (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    0: success, even if a search finds nothing. 1: failure. 2: an invalid question, setting or source.
-    130: interrupted. 143: ended by SIGTERM.
+    0: success, even if a search finds nothing. 1: failure. 2: an invalid question, setting or source. 3: `check`
+    flagged what `--fail-on` names. 130: interrupted. 143: ended by SIGTERM.
 
     Raises:
         Exception: The original exception, with --debug.

@@ -57,6 +57,7 @@ def contact_sheet(
     *,
     is_right: Sequence[bool | None] | None = None,
     columns: int | None = None,
+    order: str = "best first",
 ) -> Image.Image:
     """Draw the best frame of each moment of an answer, with its video, interval and score.
 
@@ -70,6 +71,7 @@ def contact_sheet(
         videos: Opens the moments' videos.
         is_right: For each moment, whether it meets the truth, which is marked; None where that cannot be said.
         columns: Most moments in a row; None for about as wide as high, and three at least.
+        order: The order of the moments, for its head.
 
     Returns:
         An RGB picture.
@@ -81,7 +83,7 @@ def contact_sheet(
     rows = -(-len(moments) // across)
     width = 2 * _MARGIN + max(across * (layout.width + _GAP) - _GAP, 2 * _WIDTH)
     sheet = Image.new("RGB", (width, _HEAD + rows * (layout.height + _GAP) + _MARGIN - (_GAP if rows else 0)), GROUND)
-    sheet.paste(_head(answer, width), (0, 0))
+    sheet.paste(_head(answer, width, order), (0, 0))
     for number, moment in enumerate(moments):
         badge = str(answer.first_rank + number) if answer.moments else "nearest"
         verdict = None if is_right is None or not answer.moments else is_right[number]
@@ -90,17 +92,17 @@ def contact_sheet(
     return sheet
 
 
-def _head(answer: Answer, width: int) -> Image.Image:
+def _head(answer: Answer, width: int, order: str) -> Image.Image:
     head = Canvas(width, _HEAD, GROUND)
     question, most = f"“{printable(str(answer.query))}”", width - 2 * _MARGIN
     points = next((points for points in (30, 25, 21) if text_width(question, points) <= most), 21)
     head.text(_MARGIN, 50, fitted(question, points=points, most=most), points=points, colour=TEXT)
-    head.text(_MARGIN, 86, _summary(answer), points=16, colour=QUIET)
+    head.text(_MARGIN, 86, _summary(answer, order), points=16, colour=QUIET)
     head.text(width - _MARGIN, 86, "momentseek", points=16, colour=QUIET, anchor="rm")
     return head.finished()
 
 
-def _summary(answer: Answer) -> str:
+def _summary(answer: Answer, order: str) -> str:
     count, videos = len(answer.moments), len({moment.video_id for moment in answer.moments})
     if not count and answer.found:
         return f"no page {answer.query.page}: {counted(answer.found, 'moment matches', 'moments match')}"
@@ -110,7 +112,7 @@ def _summary(answer: Answer) -> str:
     if count < answer.found:
         last = answer.first_rank + count - 1
         said = f"{f'moments {answer.first_rank}-{last}' if count > 1 else f'moment {last}'} of {answer.found}"
-    return f"{said}  ·  {counted(videos, 'video')}  ·  best first"
+    return f"{said}  ·  {counted(videos, 'video')}  ·  {printable(order)}"
 
 
 def _tile(

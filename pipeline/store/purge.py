@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from pipeline.errors import StoreError
 from pipeline.store.atomic_folder import AtomicFolder
+from pipeline.store.audit_parts import erase_from_audit, parts_with
 from pipeline.store.file_name_patterns import (
     MARK,
     MARKS_FOLDER,
@@ -26,17 +27,19 @@ __all__ = ["erase", "traces"]
 def traces(root_url: str, video_id: str) -> tuple[str, ...]:
     """List all files below the root that contain data of a video, for every sampling and encoder.
 
-    These are its embeddings, labels, marks, name files, unfinished files, and frame samples that include it. Its holder
-    files are listed only while its embeddings exist, since these contain the names.
+    These are its embeddings, labels, marks, name files, unfinished files, frame samples that include it, and parts of
+    the audit log that name it. Its holder files are listed only while its embeddings exist, since these contain the
+    names.
 
     Raises:
         StoreError: The stores cannot be listed.
     """
-    return tuple(_files_of(AtomicFolder(root_url), root_url, video_id))
+    folder = AtomicFolder(root_url)
+    return (*_audit_files(folder, video_id), *_files_of(folder, root_url, video_id))
 
 
 def erase(root_url: str, video_id: str) -> tuple[str, ...]:
-    """Remove all files of a video; return their names below the root.
+    """Remove all files of a video, and its lines of the audit log; return the names of the files below the root.
 
     Raises:
         StoreError: A file is a link, and nothing was removed; or a file cannot be removed, and others may already have
@@ -45,8 +48,9 @@ def erase(root_url: str, video_id: str) -> tuple[str, ...]:
     folder = AtomicFolder(root_url)
     files = _files_of(folder, root_url, video_id)
     # All files are checked for links before the first one is removed.
-    for name in files:
+    for name in (*_audit_files(folder, video_id), *files):
         folder.check(name)
+    changed = erase_from_audit(folder, video_id) if VIDEO_ID.fullmatch(video_id) else []
     for name in files:
         try:
             folder.delete(name)
@@ -60,7 +64,11 @@ def erase(root_url: str, video_id: str) -> tuple[str, ...]:
             folder.delete_folder(emptied, form)
         except OSError as error:
             raise StoreError(f"{folder.root}/{emptied}: cannot be removed: {error}") from error
-    return tuple(files)
+    return (*changed, *files)
+
+
+def _audit_files(folder: AtomicFolder, video_id: str) -> list[str]:
+    return parts_with(folder, video_id) if VIDEO_ID.fullmatch(video_id) else []
 
 
 def _files_of(folder: AtomicFolder, root_url: str, video_id: str) -> list[str]:

@@ -59,10 +59,15 @@ def test_no_rows_are_a_table_with_columns() -> None:
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("before")
-    with pytest.raises(ValueError, match="halfway"), replacing(path) as file:
-        file.write(b"half")
-        raise ValueError("halfway")
+    with pytest.raises(ValueError, match="halfway"):
+        _write_half(path)
     assert (path.read_text(), [each.name for each in tmp_path.iterdir()]) == ("before", ["rows.csv"])
     with replacing(path) as file:
         file.write(b"after")
     assert path.read_text() == "after"
+
+
+def _write_half(path: Path) -> None:
+    with replacing(path) as file:
+        file.write(b"half")
+        raise ValueError("halfway")

@@ -1,0 +1,1 @@
+"""Policies: rules over phrases, labels and concepts, their decisions, and where videos go by them."""

@@ -1,0 +1,145 @@
+"""`momentseek route`: copy, link or list videos by the rules of a policy."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.cli.common_options import as_json, configured, in_library, require_library
+from pipeline.cli.console.count_bar import count_bar
+from pipeline.cli.console.policy_output import report_problems
+from pipeline.cli.console.tables import complain, echo, print_json
+from pipeline.cli.selection_options import metadata_of
+from pipeline.cli.stopping import ended_by_sigterm
+
+if TYPE_CHECKING:
+    from pipeline.library import Library
+    from pipeline.library.analysis.policy_routing import RoutedVideo
+
+__all__ = ["route"]
+
+_NOWHERE = "no destination"
+
+
+@click.command()
+@click.argument("policy", metavar="POLICY")
+@click.argument("names", nargs=-1, metavar="[VIDEO...]")
+@click.option("--where", metavar="NAME=VALUE", multiple=True, help="Only videos with this metadata, as camera=gate.")
+@click.option(
+    "--into",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    help="The folder below which relative destinations are; by default this one.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing, the audit log included.")
+@click.option("--resume", is_flag=True, help="Take over what earlier runs decided with the same policy and encoder.")
+@configured
+@in_library
+@as_json
+def route(
+    *,
+    policy: str,
+    names: Sequence[str],
+    where: Sequence[str],
+    into: Path,
+    dry_run: bool,
+    resume: bool,
+    config: str | None,
+    overrides: Sequence[str],
+    library: str | None,
+    as_json: bool,
+) -> None:
+    """Copy, link or list videos by the rules of POLICY whose action is route.
+
+    \b
+    momentseek route unfit-for-publication --into publish/ --dry-run
+    momentseek route policy.yaml --where camera=gate
+
+    Videos that no such rule flags go to the policy's `otherwise`; those that could not be checked, or not whole, to
+    `unchecked`, and never to `otherwise`. No file is ever replaced. Exit code 1: a video did not get to its
+    destination, or could not be checked and the policy names no place for it. docs/how-to/policies.md has more.
+    """  # noqa: D301 - click knows the character itself, not a backslash and a b
+    with require_library(library, config, overrides) as opened:
+        is_whole = _route(opened, policy, names, where, into=into, dry_run=dry_run, resume=resume, as_json=as_json)
+    if not is_whole:
+        raise click.exceptions.Exit(1)
+
+
+def _route(
+    library: Library,
+    policy: str,
+    names: Sequence[str],
+    where: Sequence[str],
+    *,
+    into: Path,
+    dry_run: bool,
+    resume: bool,
+    as_json: bool,
+) -> bool:
+    """Route and print; whether all videos are where they belong."""
+    from pipeline.analyze.policies.policy import read_policy
+    from pipeline.analyze.policies.routing import check_routes
+    from pipeline.library.analysis.policy_check import open_check
+    from pipeline.library.analysis.policy_routing import open_router
+    from pipeline.render.text import counted
+
+    read = read_policy(policy)
+    check_routes(read)
+    router = open_router(
+        open_check(library, read, names, metadata_of(where, "--where")), into.absolute(), dry_run=dry_run
+    )
+    counts: Counter[str] = Counter()
+    told: set[str] = set()
+    is_whole = True
+    try:
+        with ended_by_sigterm("route"), count_bar("videos") as on_video:
+            for routed in router.run(resume=resume, on_video=on_video):
+                _print(routed, counts, as_json=as_json)
+                report_problems(routed.checked, told)
+                is_lost = routed.route.is_unchecked and not routed.deliveries
+                is_whole &= not is_lost and all(each.problem is None for each in routed.deliveries)
+    except OSError as error:
+        raise click.ClickException(f"a destination cannot be written: {error}") from error
+    order = [*read.destinations, _NOWHERE]
+    said = ", ".join(f"{counts[name]} to {name}" for name in order if counts[name]) or "no video"
+    echo(f"{'would go: ' if dry_run else ''}{said}", err=True)
+    if failed := len(library.failures()):
+        sources = counted(failed, "source")
+        echo(f"{sources} that failed to be indexed went nowhere: momentseek videos --failed lists them", err=True)
+    return is_whole
+
+
+def _print(routed: RoutedVideo, counts: Counter[str], *, as_json: bool) -> None:
+    decision = routed.checked.decision
+    counts.update(each.destination for each in routed.deliveries if each.problem is None)
+    if not routed.deliveries:
+        counts[_NOWHERE] += 1
+    if as_json:
+        fields: dict[str, Any] = {
+            "video_id": decision.video_id,
+            "uri": decision.uri,
+            "rules": list(routed.route.rules),
+            "is_unchecked": routed.route.is_unchecked,
+            "problems": list(decision.problems),
+            "deliveries": [
+                {
+                    "destination": each.destination,
+                    "target": each.target,
+                    "problem": each.problem,
+                    "is_new": each.is_new,
+                }
+                for each in routed.deliveries
+            ],
+        }
+        print_json(fields)
+    else:
+        names = ", ".join(each.destination for each in routed.deliveries) or _NOWHERE
+        why = f" ({', '.join(routed.route.rules)})" if routed.route.rules else ""
+        echo(f"{names}{why}: {decision.uri}")
+    for each in routed.deliveries:
+        if each.problem is not None:
+            complain(f"not routed to {each.destination}: {decision.uri}: {each.problem}")
