@@ -11,6 +11,7 @@ from importlib.metadata import version
 
 import click
 
+from pipeline.cli.commands.analysis.duplicates import duplicates
 from pipeline.cli.commands.config import config
 from pipeline.cli.commands.cuts import cuts
 from pipeline.cli.commands.demo import demo
@@ -99,6 +100,7 @@ for _command in (
     migrate,
     verify,
     search,
+    duplicates,
     videos,
     metadata,
     remove,
