@@ -22,8 +22,8 @@ from typing import Any
 
 from benchmarks.copied_footage import KINDS, Copy, make_clips, make_copies
 from benchmarks.setting import rounded, write_result
-from pipeline import Library
 from pipeline.analyze.duplicates.pairs import DuplicatePair
+from pipeline.library import Library
 from pipeline.library.analysis.duplicates import MIN_SECONDS, THRESHOLD, Duplicates, find_duplicates
 from pipeline.run_config import load_run_config
 

@@ -158,7 +158,8 @@ def _aligned(b: FrameTrack, a: FrameTrack, line: Line, first: int, after: int) -
     frames = a.vectors[first:after]
     one = np.einsum("ij,ij->i", frames, b.vectors[below])
     other = np.einsum("ij,ij->i", frames, b.vectors[above])
-    return b.vectors[np.where(one >= other, below, above)]
+    aligned: npt.NDArray[np.float32] = b.vectors[np.where(one >= other, below, above)]
+    return aligned
 
 
 def _run_on(a: FrameTrack, b: FrameTrack, line: Line, least: int) -> AlignedRun | None:
