@@ -77,7 +77,9 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=500, help="copies included")
     parser.add_argument("--pairs", type=int, default=40)
     parser.add_argument("--footage", type=Path, help="folder of real videos")
-    parser.add_argument("--work", type=Path, required=True, help="folder for clips and library")
+    parser.add_argument(
+        "--work", type=Path, required=True, help="folder for clips and library, of one seed and number of clips"
+    )
     parser.add_argument("--prepare", action="store_true", help="only make and index the clips")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     arguments = parser.parse_args()
