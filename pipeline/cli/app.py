@@ -14,6 +14,7 @@ import click
 from pipeline.cli.commands.analysis.check import check
 from pipeline.cli.commands.analysis.concept import concept
 from pipeline.cli.commands.analysis.concepts import concepts
+from pipeline.cli.commands.analysis.duplicates import duplicates
 from pipeline.cli.commands.analysis.label import label
 from pipeline.cli.commands.analysis.labels import labels
 from pipeline.cli.commands.analysis.map import library_map
@@ -121,6 +122,7 @@ for _command in (
     concepts,
     check,
     route,
+    duplicates,
     videos,
     metadata,
     remove,

@@ -1,0 +1,1 @@
+"""Near-duplicates: find the same footage in several videos, or several times in one."""
