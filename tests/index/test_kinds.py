@@ -136,3 +136,10 @@ def test_an_address_or_a_folder_is_taken_as_it_is(uri: str) -> None:
 def test_an_address_that_cannot_be_used_or_kept_is_refused(uri: str, problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
         validate(Indexing, {"uri": uri})
+
+
+@pytest.mark.parametrize("name", ["auto", *KINDS])
+def test_the_defaults_of_a_kind_are_read_back_as_they_are(name: str) -> None:
+    index = load_run_config(overrides=[f"index.kind={name}"]).index
+    assert type(index.kind)() == index.kind
+    assert validate(Indexing, Indexing(kind=type(index.kind)()).model_dump(mode="json")) == index
