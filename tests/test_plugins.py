@@ -16,6 +16,7 @@ from video_factory import make_video, steady
 from pipeline import Library, RunConfig, load_run_config
 from pipeline.cli import main
 from pipeline.errors import ConfigError, EncoderError, FingerprintMismatchError
+from pipeline.plugins import section
 from pipeline.run_config import check_stages, json_schema, to_yaml, with_plugins
 from pipeline.sampling import PluginSampler
 from pipeline.types import Status
@@ -284,3 +285,27 @@ def test_an_encoder_object_that_lacks_members_is_refused_before_anything_is_writ
     ):
         list(library.index([film]))
     assert not folder.exists()
+
+
+def composite_of(*parts: str, version: str = "1", monkeypatch: pytest.MonkeyPatch) -> str:
+    """The fingerprint of a composite, with the plugin read anew at a version."""
+    monkeypatch.setattr(section, "_LOADED", {})
+    monkeypatch.setattr(EveryNth, "revision", version)
+    config = load_run_config(None, [f"sampling={{strategy: composite, parts: [{', '.join(parts)}]}}"])
+    return config.sampling_fingerprint
+
+
+def test_the_version_of_a_plugin_counts_within_a_composite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a library would go on with frames that the new version does not choose."""
+    own, grid = "{strategy: 'plugin_examples:EveryNth', every: 2}", "{strategy: fixed_rate, fps: 1}"
+    one = composite_of(own, grid, monkeypatch=monkeypatch)
+    assert composite_of(own, grid, monkeypatch=monkeypatch) == one
+    assert composite_of(own, grid, version="2", monkeypatch=monkeypatch) != one
+    assert composite_of(grid, own, monkeypatch=monkeypatch) != composite_of(
+        grid, own, version="2", monkeypatch=monkeypatch
+    )
+    other = own.replace("every: 2", "every: 3")
+    assert composite_of(other, grid, monkeypatch=monkeypatch) != one
+    # Without a plugin, no version counts.
+    plain = [grid, "{strategy: keyframe}"]
+    assert composite_of(*plain, monkeypatch=monkeypatch) == composite_of(*plain, version="2", monkeypatch=monkeypatch)

@@ -219,3 +219,12 @@ def test_an_interval_holds_its_share_of_the_draws_with_as_much_on_both_sides() -
     assert (drawn < low).mean() == pytest.approx(0.25, abs=0.005)
     assert (drawn > high).mean() == pytest.approx(0.25, abs=0.005)
     assert (round(low, 2), round(high, 2)) == (low, high)
+
+
+@pytest.mark.parametrize(("answers", "queries"), [(0, 1), (1, 0), (2, 1), (1, 2)])
+def test_each_query_has_one_answer(answers: int, queries: int) -> None:
+    predictions, truths = [[(0.0, 1.0, 0.5)]] * answers, [[(0.0, 1.0)]] * queries
+    with pytest.raises(ValueError, match="zip"):
+        moment_scores(predictions, truths)
+    with pytest.raises(ValueError, match=f"{answers} answers to {queries} queries"):
+        moment_metrics(predictions, truths)

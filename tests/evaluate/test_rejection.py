@@ -63,3 +63,20 @@ def test_nothing_is_answered_at_all() -> None:
 @pytest.mark.parametrize("answers", [[], [right(0.3)], [absent(0.3)]])
 def test_without_both_kinds_there_is_no_curve(answers: list[TopAnswer]) -> None:
     assert rejection_curve(answers) is None
+
+
+def test_as_json_has_every_point_and_the_operating_one() -> None:
+    curve = rejection_curve([right(0.4), right(0.6), absent(0.1)])
+    assert curve is not None
+    told = json.loads(json.dumps(curve.as_json()))
+    assert told["most_lost"] == 0.1
+    assert [point["threshold"] for point in told["points"]] == [None, 0.1, 0.4, 0.6]
+    assert told["operating"] == told["points"][2]
+    assert told["operating"] == {
+        "threshold": 0.4,
+        "absent_rejected": 1.0,
+        "true_lost": 0.0,
+        "right_lost": 0.0,
+        "precision": 1.0,
+        "recall": 1.0,
+    }

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import pickle
+from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from plugin_examples import EveryNth
 
-from pipeline.experiments.joint_sampling import JointSampling, Known
+from pipeline.execution.per_video.lost_time import LostTime
+from pipeline.experiments.joint_sampling import JointSampling, JointSplitter, Known
 from pipeline.sampling import FixedRate, Keyframe, Novelty, SceneChange
 from pipeline.testing.sampler import GreyFrame, SamplerContract, frames_at, info_of, reachable, sampled
 from pipeline.types import Skip
@@ -113,3 +117,25 @@ def test_a_search_for_cuts_is_made_once() -> None:
 def replace_cuts(sampling: FixedRate) -> FixedRate:
     """The same frames, with cuts."""
     return sampling.model_copy(update={"cuts": FixedRate(cuts="adaptive").cuts})
+
+
+def test_frames_that_stand_for_their_own_times_have_no_time_on_screen() -> None:
+    """The sampler of another package may not know how long its frames stay; the others' times stay as they are."""
+    parts = (EveryNth(every=4), FixedRate(fps=1.0))
+    one_pass = JointSampling(parts).begin(info_of(4.0))  # type: ignore[arg-type]  # a whole sampler, but for its kind
+    frames = frames_at(*range(0, 4000, 500))
+    for frame in frames:
+        one_pass.feed(frame)
+    one_pass.finish()
+    nothing_lost = LostTime(SimpleNamespace(covered_seconds=4.0, end_time=Fraction(4)))  # type: ignore[arg-type]
+    own, gridded = JointSplitter().shares(one_pass, {}, nothing_lost)
+    assert (own.pts.tolist(), own.times_seconds.tolist()) == ([0, 2000], [0.0, 2.0])
+    assert (own.seen_until_seconds, own.step_seconds, own.cuts_seconds) == (None, None, None)
+    assert gridded.pts.tolist() == [0, 1000, 2000, 3000]
+    assert gridded.seen_until_seconds is not None
+    assert (gridded.seen_until_seconds.tolist(), gridded.step_seconds) == ([0.0, 1.0, 2.0, 3.0], 1.0)
+
+
+def test_a_pass_of_one_sampling_cannot_be_split() -> None:
+    with pytest.raises(TypeError, match="is no pass of several samplings"):
+        JointSplitter().known_cuts(FixedRate(fps=1.0).begin(info_of()))

@@ -124,3 +124,25 @@ def test_other_frames_without_shares_are_refused(stores: tuple[ParquetStore, Par
 def test_a_background_is_that_of_the_first(stores: tuple[ParquetStore, ParquetStore]) -> None:
     JointStore(stores).write(made_record(), shared(made_frames(), slice(0, 3), slice(3, 5)))
     assert len(JointStore(stores).frame_sample(10).vectors) == 3
+
+
+@pytest.mark.parametrize("rows", [slice(0, 5), slice(1, 3), slice(0, 0)])
+def test_other_stores_are_not_read_where_all_is_at_hand(
+    tmp_path: Path, stores: tuple[ParquetStore, ParquetStore], rows: slice
+) -> None:
+    """A broken file of another store then does not matter."""
+    frames = made_frames()
+    stores[0].write(made_record(), frames)
+    (path,) = tmp_path.glob("frames/s1-e/v1.parquet")
+    path.write_bytes(b"broken")
+    JointStore((stores[1],), others=(stores[0],)).write(made_record(), shared(frames, rows))
+    np.testing.assert_array_equal(stores[1].read("v1").vectors, frames.vectors[rows])
+
+
+def test_other_stores_without_the_video_are_passed_over(stores: tuple[ParquetStore, ParquetStore]) -> None:
+    frames = made_frames()
+    new = replace(frames, pts=frames.pts[:1], times_seconds=frames.times_seconds[:1], vectors=frames.vectors[:1])
+    with pytest.raises(StoreError, match="v1: the embedding of the frame with pts 1001"):
+        JointStore((stores[1],), others=(stores[0],)).write(
+            made_record(), replace(new, shares=(share_of(frames, slice(None)),))
+        )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pymilvus import MilvusClient
 
+from pipeline.config import validate
 from pipeline.errors import ConfigError
 from pipeline.index import Indexing, MilvusIndex
 from pipeline.run_config import load_run_config
@@ -104,3 +105,41 @@ def wait_until_built(settings: Indexing, rows: int, longest_seconds: float = 60)
         while (about := client.describe_index(collection, "embedding"))["indexed_rows"] < rows:
             assert time.monotonic() < until, f"not built after {longest_seconds} s: {about}"
             time.sleep(0.2)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://host:19530",
+        "https://host/a@b",
+        "HTTPS://host",
+        "tcp://host",
+        "unix:/socket",
+        "folder@home",
+        "some/folder",
+    ],
+)
+def test_an_address_or_a_folder_is_taken_as_it_is(uri: str) -> None:
+    assert Indexing(uri=uri).uri == uri
+
+
+@pytest.mark.parametrize(
+    ("uri", "problem"),
+    [
+        ("http://user:secret@host:19530", "cannot contain a password"),
+        ("https://secret@host/database", "cannot contain a password"),
+        ("ftp://host", "begins with http:// or https://"),
+        ("s3://bucket/folder", "begins with http:// or https://"),
+        ("://host", "begins with http:// or https://"),
+    ],
+)
+def test_an_address_that_cannot_be_used_or_kept_is_refused(uri: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        validate(Indexing, {"uri": uri})
+
+
+@pytest.mark.parametrize("name", ["auto", *KINDS])
+def test_the_defaults_of_a_kind_are_read_back_as_they_are(name: str) -> None:
+    index = load_run_config(overrides=[f"index.kind={name}"]).index
+    assert type(index.kind)() == index.kind
+    assert validate(Indexing, Indexing(kind=type(index.kind)()).model_dump(mode="json")) == index

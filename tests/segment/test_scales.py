@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from pipeline.config import validate
 from pipeline.segment import FixedWindows, Scales, Shots
 from pipeline.testing.segmenter import SegmenterContract, frames_at, intervals
 
@@ -47,3 +48,7 @@ def test_what_is_indexed_where_nothing_is_said() -> None:
     assert Scales().lengths_seconds == (2.0, 8.0, 32.0)
     assert (FixedWindows().length_seconds, FixedWindows().overlap_seconds) == (4.0, 2.0)
     assert (Shots().max_seconds, Shots().min_seconds) == (8.0, 0.5)
+
+
+def test_the_defaults_are_read_back_as_they_are() -> None:
+    assert validate(Scales, Scales().model_dump(mode="json")) == Scales()

@@ -131,3 +131,7 @@ def test_a_shot_is_divided_into_as_few_parts_as_may_be(end: float, count: int) -
 
 def test_a_least_length_equal_to_the_greatest_is_taken() -> None:
     assert Shots(min_seconds=2.0, max_seconds=2.0).min_seconds == 2.0
+
+
+def test_the_defaults_are_read_back_as_they_are() -> None:
+    assert validate(Shots, Shots().model_dump(mode="json")) == Shots()

@@ -92,3 +92,7 @@ def test_a_frame_lies_in_every_window_over_it(overlap: float) -> None:
         found = intervals(windows.segments(frames_at([time], 100.0)))
         expected = [k * stride for k in range(300) if k * stride <= time < k * stride + 4.0]
         assert [start for start, _ in found] == expected
+
+
+def test_the_defaults_are_read_back_as_they_are() -> None:
+    assert validate(FixedWindows, FixedWindows().model_dump(mode="json")) == FixedWindows()

@@ -11,7 +11,7 @@ import pytest
 from pipeline.store import ParquetStore, erase, traces
 from pipeline.store import frame_sample as background
 from pipeline.store.atomic_folder import AtomicFolder
-from pipeline.store.frame_sample import FRAMES_OF_A_VIDEO, SAMPLE_FILE
+from pipeline.store.frame_sample import FRAMES_OF_A_VIDEO, SAMPLE_FILE, VIDEOS, FrameSample, write_sample
 from pipeline.testing.store import made_frames, made_record
 
 
@@ -109,3 +109,42 @@ def test_a_store_that_cannot_be_written_is_sampled_all_the_same(tmp_path: Path) 
 def test_an_empty_store_has_an_empty_sample_and_keeps_none(tmp_path: Path) -> None:
     assert len(store_of(tmp_path).frame_sample(0).vectors) == 0
     assert not kept_file(tmp_path).exists()
+
+
+def test_a_sample_whose_first_video_is_gone_is_drawn_anew(tmp_path: Path) -> None:
+    """Another process may have removed the video and not yet its rows, so that the number of rows is the same."""
+    store = store_of(tmp_path, 4, 5)
+    kept = store.frame_sample(2)
+    first, second = kept.video_ids
+    (tmp_path / "frames" / "sampling-encoder" / f"{first}.parquet").unlink()
+    drawn = store.frame_sample(2)
+    assert drawn.video_ids == (second,)
+    assert len(drawn.vectors) == len(store.read(second).vectors)
+
+
+@pytest.mark.parametrize("video_ids", [(), ("v0",)])
+def test_a_sample_of_another_dimension_is_drawn_anew(tmp_path: Path, video_ids: tuple[str, ...]) -> None:
+    store = store_of(tmp_path, 4)
+    dimension = store.read("v0").vectors.shape[1]
+    other = FrameSample(np.eye(3, dimension + 1, dtype=np.float32), video_ids, 2)
+    write_sample(AtomicFolder(str(tmp_path / "frames" / "sampling-encoder")), other)
+    drawn = store.frame_sample(2)
+    assert (drawn.video_ids, drawn.vectors.shape) == (("v0",), (4, dimension))
+
+
+@pytest.mark.parametrize(
+    ("drawn_at", "rows", "is_fresh"),
+    [(100, 120, True), (100, 121, False), (100, 84, True), (100, 83, False), (120, 100, True), (120, 99, False)],
+)
+def test_a_sample_of_many_videos_stays_fresh_up_to_a_fifth_more_or_less(
+    drawn_at: int, rows: int, is_fresh: bool
+) -> None:
+    ids = tuple(f"v{number}" for number in range(VIDEOS))
+    sample = FrameSample(np.eye(1, 4, dtype=np.float32), ids, drawn_at)
+    assert sample.is_fresh(rows) == is_fresh
+
+
+@pytest.mark.parametrize(("rows", "is_fresh"), [(99, False), (100, True), (101, False)])
+def test_a_sample_of_all_videos_is_fresh_for_their_rows_alone(rows: int, is_fresh: bool) -> None:
+    ids = tuple(f"v{number}" for number in range(VIDEOS - 1))
+    assert FrameSample(np.eye(1, 4, dtype=np.float32), ids, 100).is_fresh(rows) == is_fresh

@@ -11,10 +11,11 @@ import numpy.typing as npt
 import pytest
 from video_factory import numbered
 
-from pipeline.execution.per_video.frame_batches import Reading, sampled_batches
-from pipeline.execution.per_video.messages import FrameBatch, VideoEnd
+from pipeline.execution.per_video import frame_batches
+from pipeline.execution.per_video.frame_batches import Reading, merged_cuts, sampled_batches
+from pipeline.execution.per_video.messages import FrameBatch, Heartbeat, VideoEnd
 from pipeline.sampling import CutDetection, FixedRate, SceneChange
-from pipeline.types import Frame
+from pipeline.types import Frame, VideoInfo
 from pipeline.video import Decoding, make_decoder
 
 SAMPLES = Path(__file__).resolve().parents[3] / "sample_videos"
@@ -93,3 +94,48 @@ def test_no_frame_is_sampled_at_the_end_of_the_last(tmp_path: Path, name: str, r
             chosen += sampling.finish()
             assert [float(frame.time) for frame in chosen] == [0, pytest.approx(0.5, abs=0.05)]
             assert len(sampling.seen_until) == 2
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "frames"),
+    [
+        (96, 64, 1000),
+        (733, 732, 1000),
+        (733, 733, 999),
+        (1920, 1080, 258),
+        (3840, 2160, 64),
+        (2**15, 2**14, 1),
+        (2**16, 2**16, 1),
+    ],
+)
+def test_a_heartbeat_comes_after_half_a_thousand_million_pixels_and_a_thousand_frames_at_most(
+    width: int, height: int, frames: int
+) -> None:
+    info = VideoInfo(
+        uri="v", container="mp4", codec="h264", width=width, height=height, rotation_degrees=0,
+        time_base=Fraction(1), start_time=Fraction(0), average_rate=None, duration_seconds=None,
+    )  # fmt: skip
+    assert frame_batches._heartbeat_frames(info) == frames
+
+
+@pytest.mark.parametrize(("every", "heartbeats"), [(10, 10), (26, 3), (33, 3), (34, 2), (100, 1), (101, 0)])
+def test_heartbeats_count_the_frames_decoded_since_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int, heartbeats: int
+) -> None:
+    monkeypatch.setattr(frame_batches, "_HEARTBEAT_FRAMES", every)
+    path = encoded(tmp_path / "film.mkv", "mjpeg", Fraction(100), {}, "yuvj420p")
+    reading = Reading(
+        decoder=make_decoder(Decoding()), sampler=FixedRate(fps=100.0), preprocessing=Tiny(), batch_frames=200
+    )
+    *items, end = sampled_batches(reading, str(path))
+    assert isinstance(end, VideoEnd)
+    assert end.frames_decoded == 100
+    assert sum(isinstance(item, Heartbeat) for item in items) == heartbeats
+
+
+def test_cuts_are_merged_in_order_and_each_once() -> None:
+    half, one, two = Fraction(1, 2), Fraction(1), Fraction(2)
+    assert merged_cuts(None, []) is None
+    assert merged_cuts((), []) == ()
+    assert merged_cuts(None, [()]) == ()
+    assert merged_cuts((two,), [(one, half), (two,)]) == (0.5, 1.0, 2.0)

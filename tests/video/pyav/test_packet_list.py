@@ -73,3 +73,18 @@ def test_backends_that_decode_every_frame_list_no_packets(tmp_path: Path, backen
         assert stream.packets() is None
         with pytest.raises(ValueError, match="decodes every frame"):
             stream.frames_within([])
+
+
+@pytest.mark.parametrize("skip", [Skip.NON_REFERENCE, Skip.DRAFT])
+@pytest.mark.parametrize("options", [{"bf": "2"}, OPEN_GROUPS], ids=["closed", "open"])
+def test_frames_that_may_be_left_out_are_so_within_spans_too(
+    tmp_path: Path, skip: Skip, options: dict[str, str]
+) -> None:
+    made = make_video(tmp_path / "film.mp4", steady(60), options=options)
+    with PyAVDecoder().open(str(made)) as stream:
+        left = [frame.time for frame in stream.frames(skip=skip)]
+        wanted = [time for time in left if any(start <= time < end for start, end in SPANS)]
+        all_within = sum(1 for time in made.times if any(start <= time < end for start, end in SPANS))
+        assert [frame.time for frame in stream.frames_within(SPANS, skip=skip)] == wanted
+        assert 0 < len(wanted) < all_within
+        assert stream.damage == ()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -179,3 +180,73 @@ def test_the_index_is_not_looked_through_for_points_that_are_close(long_film: Ma
         stream = container.streams.video[0]
         assert seek_plan_of(probe(open_media(str(long_film), Fetching())), stream, Grid(Fraction(1))) is None
         assert seek_plan_of(probe(open_media(str(long_film), Fetching())), stream, Grid(Fraction(1, 20))) is not None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry of a container's index, as the demuxer states it."""
+
+    timestamp: int
+    pos: int
+    is_keyframe: bool = True
+
+
+@dataclass(frozen=True)
+class ListedStream:
+    """What a plan reads of a stream; no muxer writes the indexes of these tests."""
+
+    index_entries: tuple[Entry, ...]
+    frames: int
+
+
+FAR = Grid(Fraction(1, 20))
+
+
+def indexed(*places: tuple[int, int], between: int = 0, frames: int | None = None) -> ListedStream:
+    """Keyframes at these times and positions, and so many other packets before each but the first."""
+    entries = [Entry(*places[0])]
+    for time, position in places[1:]:
+        entries += [Entry(0, 0, is_keyframe=False)] * between
+        entries.append(Entry(time, position))
+    return ListedStream(tuple(entries), len(entries) if frames is None else frames)
+
+
+@pytest.mark.parametrize(
+    ("places", "is_planned"),
+    [
+        ([(0, 0), (1, 10), (2, 20)], True),
+        ([(-5, 48), (0, 49)], True),
+        ([(7, 3)], True),
+        ([(0, 0), (1, 20), (2, 10)], False),
+        ([(0, 10), (1, 0), (2, 20)], False),
+        ([(0, 0), (2, 10), (1, 20)], False),
+        ([(0, 0), (1, 10), (1, 20)], False),
+        ([(0, 0), (1, 10), (2, 10)], False),
+        ([(2, 20), (1, 10), (0, 0)], False),
+    ],
+)
+@pytest.mark.parametrize("between", [0, 3])
+def test_keyframes_must_be_in_order_of_time_and_of_position(
+    long_film: Made, places: list[tuple[int, int]], is_planned: bool, between: int
+) -> None:
+    probed = probe(open_media(str(long_film), Fetching()))
+    assert (seek_plan_of(probed, indexed(*places, between=between), FAR) is not None) == is_planned  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("frames", [0, 2, 4])
+def test_an_index_that_does_not_list_every_packet_makes_no_plan(long_film: Made, frames: int) -> None:
+    probed = probe(open_media(str(long_film), Fetching()))
+    listed = indexed((0, 0), (1, 10), (2, 20), frames=frames)
+    assert seek_plan_of(probed, listed, FAR) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["film.mkv", "film.ts"])
+def test_only_the_index_of_an_mp4_is_planned_by(tmp_path: Path, name: str) -> None:
+    made = make_video(tmp_path / name, steady(30))
+    probed = probe(open_media(str(made), Fetching()))
+    assert seek_plan_of(probed, indexed((0, 0), (1, 10)), FAR) is None  # type: ignore[arg-type]
+
+
+def test_a_file_whose_other_streams_are_read_too_is_not_planned(long_film: Made) -> None:
+    probed = probe(open_media(str(long_film), Fetching()))
+    assert seek_plan_of(replace(probed, has_other_ends=True), indexed((0, 0), (1, 10)), FAR) is None  # type: ignore[arg-type]
