@@ -111,7 +111,7 @@ def test_an_unfinished_write_leaves_what_was_there(store: LabelStore, monkeypatc
 
     with monkeypatch.context() as patch:
         patch.setattr("pyarrow.parquet.write_table", fail)
-        with pytest.raises(StoreError, match=r"v1\.parquet: cannot be written: no more; nothing of it was kept"):
+        with pytest.raises(StoreError, match=r"v1\.parquet: cannot be written: no more; no partial file was left"):
             store.write(made_labels(count=8))
     assert len(store.read("v1").frames) == 6
 
