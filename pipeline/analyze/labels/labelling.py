@@ -125,7 +125,12 @@ def label_records(
             waiting[record.video_id] = record
     if not waiting:
         return
-    with closing(for_each_video(labeller, list(waiting), execution)) as results:
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
+
+    # While one video is scored, another is read and a third is written. Threads of BLAS that wait for these in a loop
+    # took twice as long for all of it, measured on two processors.
+    limits = threadpool_limits(limits=1, user_api="blas")
+    with limits, closing(for_each_video(labeller, list(waiting), execution)) as results:
         for video_id, result in results:
             yield _kept(labels, labeller.store, waiting[video_id], result)
 
