@@ -15,7 +15,7 @@ from pipeline.index.quoted_text import shown
 from pipeline.segment.row_recipe import RowRecipe
 from pipeline.store import ParquetStore
 from pipeline.store.checksum import FileState
-from pipeline.types import IndexedSegment, VideoRecord
+from pipeline.types import IndexedSegment, SegmentLabels, VideoRecord
 
 __all__ = ["Comparison", "OnVideo", "VideoDifference", "batches", "compare", "row_difference", "rows_by_video"]
 
@@ -36,7 +36,7 @@ class VideoDifference:
         names: Where it was seen; empty where the store does not know it.
         missing: Keys of rows that the index should have.
         extra: Keys of rows that it should not have.
-        different: Keys of rows whose times, metadata or vector differ, and how.
+        different: Keys of rows whose times, metadata, labels or vector differ, and how.
         file: "changed" where the file of the frame embeddings has another checksum than it was written with, and the
             rows were not compared; "missing" where the index has rows of a video without such a file.
         problem: Why the video cannot be compared: its file is broken. Empty where it was.
@@ -157,6 +157,8 @@ def row_difference(ours: IndexedSegment, theirs: IndexedSegment) -> str:
         )
     if dict(ours.metadata) != dict(theirs.metadata):
         found.append(f"metadata {shown(dict(theirs.metadata))} instead of {shown(dict(ours.metadata))}")
+    if ours.labels != theirs.labels:
+        found.append(f"{_labels_text(theirs.labels)} instead of {_labels_text(ours.labels)}")
     if ours.vector.shape != theirs.vector.shape:
         found.append(f"a vector of {len(theirs.vector)} numbers instead of {len(ours.vector)}")
     else:
@@ -164,6 +166,14 @@ def row_difference(ours: IndexedSegment, theirs: IndexedSegment) -> str:
         if off > _VECTOR_TOLERANCE:
             found.append(f"vector off by {off:.2g}")
     return "; ".join(found)
+
+
+def _labels_text(labels: SegmentLabels | None) -> str:
+    """Describe the labels of a row, as "labels car, person (all of it) of the label set 0a1b2c"."""
+    if labels is None:
+        return "no labels"
+    names = [f"{name} (all of it)" if name in labels.whole else name for name in labels.some]
+    return f"labels {shown(', '.join(names) or 'none')} of the label set {shown(labels.label_set)}"
 
 
 def rows_by_video(index: MomentIndex, records: Sequence[VideoRecord]) -> dict[str, dict[str, IndexedSegment]]:
