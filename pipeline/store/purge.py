@@ -18,8 +18,8 @@ __all__ = ["erase", "traces"]
 def traces(root_url: str, video_id: str) -> tuple[str, ...]:
     """List the files of a video below the root, of every sampling and encoder.
 
-    Its embeddings, names and unfinished writes, and samples of several videos' frames that hold some of it. As long as
-    its embeddings are there, also the files that say by which names it goes.
+    Its embeddings, labels, names and unfinished writes, and samples of several videos' frames that hold some of it. As
+    long as its embeddings are there, also the files that say by which names it goes.
 
     Raises:
         StoreError: The stores cannot be listed.
@@ -56,11 +56,13 @@ def _found(place: AtomicFolder, root_url: str, video_id: str) -> list[str]:
         return []
     found = []
     try:
+        for store in place.folders("labels", STORE):
+            found += _unfinished(place, store, video_id)
+            found += [name for name in (f"{store}/{video_id}.parquet",) if place.exists(name)]
         for store in place.folders("frames", STORE):
             found += _holders(place, store, video_id)
             found += _notes(place, store, video_id)
-            unfinished = place.list(f"{store}/.partial", "")
-            found += [name for name in unfinished if is_temporary_of(name.rpartition("/")[2], f"{video_id}.parquet")]
+            found += _unfinished(place, store, video_id)
             sample = read_sample(place, f"{store}/")
             found += [f"{store}/{SAMPLE_FILE}"] if sample is not None and video_id in sample.video_ids else []
             # The embeddings go last: as long as they are there, the video is found by its name.
@@ -68,6 +70,11 @@ def _found(place: AtomicFolder, root_url: str, video_id: str) -> list[str]:
     except OSError as error:
         raise StoreError(f"{root_url}: cannot be listed: {error}") from error
     return found
+
+
+def _unfinished(place: AtomicFolder, store: str, video_id: str) -> list[str]:
+    names = place.list(f"{store}/.partial", "")
+    return [name for name in names if is_temporary_of(name.rpartition("/")[2], f"{video_id}.parquet")]
 
 
 def _notes(place: AtomicFolder, store: str, video_id: str) -> list[str]:
