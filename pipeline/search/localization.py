@@ -75,7 +75,7 @@ class Curve:
 
     Attributes:
         times_seconds: float64 (N,) times, increasing.
-        scores: float64 (N,).
+        scores: float64 (N,); minus infinity where a frame does not count.
         cuts_seconds: float64 (C,) where each shot but the first begins, increasing; empty where cuts aren't known.
         end_seconds: End of the video, after the last time.
         unseen_from_seconds: Where the last frame is known to leave the screen before the end, since others follow that
@@ -229,7 +229,7 @@ def grown_spans(seeds: Iterable[int], curve: Curve, levels: Levels) -> list[Span
     taken = np.zeros(len(curve.scores), np.bool_)
     found: list[Span] = []
     for seed in sorted(set(seeds), key=lambda row: (-curve.scores[row], row)):
-        if taken[seed]:
+        if taken[seed] or np.isneginf(curve.scores[seed]):
             continue
         peak = float(curve.scores[seed])
         near = _grown(shots, curve.scores, seed, levels.merge(peak))
@@ -243,9 +243,14 @@ def grown_spans(seeds: Iterable[int], curve: Curve, levels: Levels) -> list[Span
 
 
 def _shots(curve: Curve) -> Sequence[int]:
-    """Rows at which shots begin that hold a frame, 0 among them, and the number of rows."""
+    """Rows at which shots begin that hold a frame, 0 among them, and the number of rows.
+
+    Frames that do not count are shots of their own, which join no moment.
+    """
     starts = np.searchsorted(curve.times_seconds, curve.cuts_seconds, side="left")
-    return [int(row) for row in np.unique(np.concatenate([[0], starts, [len(curve.scores)]]))]
+    is_left_out = np.isneginf(curve.scores)
+    edges = np.flatnonzero(is_left_out[1:] != is_left_out[:-1]) + 1
+    return [int(row) for row in np.unique(np.concatenate([[0], starts, edges, [len(curve.scores)]]))]
 
 
 def _grown(shots: Sequence[int], scores: Floats, seed: int, level: float) -> tuple[int, int]:

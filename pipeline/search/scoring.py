@@ -11,6 +11,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.search.allowed_frames import clipped_span, curve_within
 from pipeline.search.calibration import probability
 from pipeline.search.filters.recording_time import recorded_at, recording_begins
 from pipeline.search.localization import Curve, Levels, Span, best_rows, grown_spans, peak_rows, unrolled
@@ -99,7 +100,7 @@ class ScoredVideo:
     begins: datetime | None = None
 
 
-def score_video(
+def score_video(  # noqa: PLR0913 - the parts of a question and of a video, most by name
     record: VideoRecord,
     frames: FrameEmbeddings,
     curves: tuple[Curve, ...] | None,
@@ -109,6 +110,7 @@ def score_video(
     nominated: Iterable[tuple[float, float]],
     likely: float,
     provenance: Provenance | None,
+    allowed: Floats | None = None,
 ) -> ScoredVideo:
     """Score a video's frames for each step of a question and find its moments.
 
@@ -125,17 +127,30 @@ def score_video(
         nominated: [start, end) in seconds of the segments that the index points to.
         likely: The score above which a frame needs no nomination.
         provenance: What its frames and rows are of.
+        allowed: float64 (K, 2) intervals in seconds, in order, without overlap: frames outside of them count in no
+            moment, and moments end where they do. None for the whole video.
     """
     curves = curves or tuple(curve_of(frames, step) for step in steps)
     nominated = tuple(dict.fromkeys(nominated))
     least = math.log(likely / (1 - likely)) if 0 < likely < 1 else math.inf
     spans = tuple(
-        tuple(grown_spans(_seeds(curve, nominated, least), curve, levels_of(step, curve, settings)))
+        _spans(curve, levels_of(step, curve, settings), nominated, least, allowed)
         for curve, step in zip(curves, steps, strict=True)
     )
     peaks = {span.best_seconds: _peak(frames, span.best_seconds) for of_step in spans for span in of_step}
     begins = recording_begins(record.metadata, settings.recorded_at)
     return ScoredVideo(record, curves, nominated, spans, peaks, frames.time_base, provenance, begins)
+
+
+def _spans(
+    curve: Curve, levels: Levels, nominated: Sequence[tuple[float, float]], least: float, allowed: Floats | None
+) -> tuple[Span, ...]:
+    """The moments of a step, best first."""
+    if allowed is None:
+        return tuple(grown_spans(_seeds(curve, nominated, least), curve, levels))
+    counted = curve_within(curve, allowed)
+    spans = grown_spans(_seeds(counted, nominated, least), counted, levels)
+    return tuple(clipped_span(span, counted, allowed) for span in spans)
 
 
 def _seeds(curve: Curve, nominated: Iterable[tuple[float, float]], least: float) -> set[int]:

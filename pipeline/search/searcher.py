@@ -12,10 +12,11 @@ from pipeline.encode.protocol import OpenEncoder
 from pipeline.errors import MomentseekError, QueryError, StoreError
 from pipeline.index.protocol import Filter, Hit, MomentIndex
 from pipeline.search.absence import find_absences, refuse_unknown_words
-from pipeline.search.answer import Answer, Candidate, Explanation, TermMeaning
+from pipeline.search.answer import Answer, Candidate, Explanation, Skipped, TermMeaning
 from pipeline.search.boundary_refinement import Refiner
 from pipeline.search.calibration import Calibrator, probability
 from pipeline.search.embedding_cache import EmbeddingCache
+from pipeline.search.filters.labels import LabelCondition, LabelLookup
 from pipeline.search.filters.selection import Selection, Survey, described_filters, select
 from pipeline.search.filters.video_names import match_videos
 from pipeline.search.query import Query, Step, Term
@@ -52,10 +53,11 @@ class Searcher:
         pictures: Makes the reader of files that a question names; None where it may name none.
         find: Returns the ids of the videos with a name; None to search the store's records.
         survey: Lists the library's videos; None for the store's records, all of which must be readable then.
+        labels: Returns the library's labels, or raises a QueryError that says how to make some; None for no library.
         provenance: Of what the library holds; each moment gets it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a library hands on, each part by name
         self,
         encoder: OpenEncoder,
         index: MomentIndex,
@@ -65,10 +67,12 @@ class Searcher:
         pictures: Callable[[], QueryImages] | None = None,
         find: Callable[[str], tuple[str, ...]] | None = None,
         survey: Survey | None = None,
+        labels: Callable[[], LabelLookup] | None = None,
         provenance: Provenance | None = None,
     ) -> None:
         self._encoder = encoder
         self._pictures = pictures
+        self._labels = labels
         self._index = index
         self._settings = settings
         self._provenance = provenance
@@ -97,7 +101,8 @@ class Searcher:
 
         Raises:
             QueryError: No video goes by a name in it, no video has metadata of a name in it, a part of a video that it
-                names has no frame, or it asks for what is not there with words that the model does not know.
+                names has no frame, it names a label that the library does not have, or it asks for what is not there
+                with words that the model does not know.
             TextTooLongError: A text does not fit the model's context.
             VideoError: A file that it names cannot be read.
             MomentIndexError: The index cannot be asked.
@@ -145,6 +150,7 @@ class Searcher:
 
     def _absent(self, query: Query, step: CalibratedStep) -> Answer:
         refuse_unknown_words(step)
+        labels = LabelCondition.of(query, self._labels)
         where = Filter(self._ids(query.videos), dict(query.where))
         selection = self._selected(query, where)
         min_score = self._settings.min_score if query.min_score is None else query.min_score
@@ -157,6 +163,7 @@ class Searcher:
             min_score=min_score,
             settings=self._settings,
             provenance=self._provenance,
+            labels=labels,
         )
         return Answer(
             query=query,
@@ -168,7 +175,7 @@ class Searcher:
             curves={},
             explanation=replace(
                 _explained([step], ()),
-                filters=described_filters(query, where),
+                filters=described_filters(query, where, _text_of(labels)),
                 skipped=absences.skipped,
                 hint=selection.hint,
             ),
@@ -180,12 +187,14 @@ class Searcher:
     def _answered(self, query: Query, steps: tuple[CalibratedStep, ...]) -> Answer:
         if query.none:
             return self._absent(query, steps[0])
-        where = Filter(self._ids(query.videos), dict(query.where))
+        labels = LabelCondition.of(query, self._labels)
+        filtered = None if labels is None else labels.index_filter
+        where = Filter(self._ids(query.videos), dict(query.where), filtered)
         selection = None if query.recording_times is None else self._selected(query, where)
         min_score = self._settings.min_score if query.min_score is None else query.min_score
         top = query.top or self._settings.top
         asked = max(top, self._settings.candidates)
-        scan = CandidateScan(query, steps, self._embeddings, self._settings, self._provenance)
+        scan = CandidateScan(query, steps, self._embeddings, self._settings, self._provenance, labels)
         first: tuple[FoundMoment, ...] = ()
         while True:
             candidates, is_all = self._nominated(steps, asked, where, selection)
@@ -215,8 +224,8 @@ class Searcher:
             curves={moment.video_id: scan.scored[moment.video_id].curves for moment in shown or _only(ranking.nearest)},
             explanation=replace(
                 _explained(steps, candidates, ranking),
-                filters=described_filters(query, where),
-                skipped=(*scan.skipped.values(), *(() if selection is None else selection.skipped)),
+                filters=described_filters(query, where, _text_of(labels)),
+                skipped=self._skipped(query, where, labels, selection, scan),
                 hint="" if selection is None else selection.hint,
             ),
             unknown_words=_unknown_words(steps),
@@ -255,6 +264,23 @@ class Searcher:
     def _selected(self, query: Query, where: Filter) -> Selection:
         return select(query, where.video_ids, self._settings.recorded_at, self._survey)
 
+    def _skipped(
+        self,
+        query: Query,
+        where: Filter,
+        labels: LabelCondition | None,
+        selection: Selection | None,
+        scan: CandidateScan,
+    ) -> tuple[Skipped, ...]:
+        """List the videos that were not searched: by what the scan met, by recording time, and those without labels."""
+        skipped = {one.video_id: one for one in scan.skipped.values()}
+        if selection is not None:
+            skipped |= {one.video_id: one for one in selection.skipped}
+        if labels is not None:
+            unlabelled = labels.unlabelled(query, where.video_ids, self._embeddings.record)
+            skipped = {one.video_id: one for one in unlabelled} | skipped
+        return tuple(skipped.values())
+
     def _nominated(
         self, steps: Sequence[CalibratedStep], asked: int, where: Filter, selection: Selection | None
     ) -> tuple[tuple[Candidate, ...], bool]:
@@ -290,6 +316,10 @@ def _parts(selection: Selection, where: Filter) -> list[Filter]:
 
 def _only(moment: Moment | None) -> tuple[Moment, ...]:
     return () if moment is None else (moment,)
+
+
+def _text_of(labels: LabelCondition | None) -> str:
+    return "" if labels is None else str(labels)
 
 
 def _terms_of(steps: Sequence[CalibratedStep]) -> list[CalibratedTerm]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pipeline.errors import StoreError
 from pipeline.search.answer import Candidate, Skipped
 from pipeline.search.embedding_cache import EmbeddingCache
+from pipeline.search.filters.labels import Intervals, LabelCondition
 from pipeline.search.filters.selection import skipped_of
 from pipeline.search.query import Query
 from pipeline.search.ranking import FoundMoment
@@ -29,6 +30,7 @@ class CandidateScan:
         embeddings: Frame embeddings of the library.
         settings: Settings of the search.
         provenance: Of what the library holds.
+        labels: The question's condition on labels; None for none.
 
     Attributes:
         scored: The scored videos, by id.
@@ -42,8 +44,10 @@ class CandidateScan:
         embeddings: EmbeddingCache,
         settings: Searching,
         provenance: Provenance | None,
+        labels: LabelCondition | None = None,
     ) -> None:
         self._query = query
+        self._labels = labels
         self._steps = steps
         self._gaps = [then.within for then in query.then]
         self._embeddings = embeddings
@@ -93,6 +97,10 @@ class CandidateScan:
             return None
         # Frames are far more to read than a record.
         skipped = skipped_of(record, self._query, self._times, self._settings.recorded_at)
+        allowed: Intervals | None = None
+        if skipped is None and self._labels is not None:
+            allowed = self._labels.allowed(record)
+            skipped = self._labels.skipped_of(record, allowed)
         if skipped is not None:
             self.skipped[video_id] = skipped
             return None
@@ -105,4 +113,5 @@ class CandidateScan:
             nominated=[*(() if before is None else before.nominated), *places],
             likely=self._likely,
             provenance=self._provenance,
+            allowed=allowed,
         )

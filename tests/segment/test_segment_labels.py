@@ -41,7 +41,9 @@ def test_a_segment_carries_a_label_that_overlaps_it(
 
 
 def test_labels_are_sorted_and_of_each_segment() -> None:
-    found = LabelIntervals("s1", {"van": np.asarray([[0, 6.0]]), "car": np.asarray([[5, 8.0]]), "boat": np.empty((0, 2))})
+    found = LabelIntervals(
+        "s1", {"van": np.asarray([[0, 6.0]]), "car": np.asarray([[5, 8.0]]), "boat": np.empty((0, 2))}
+    )
     segments = [Segment("v", 0, 4, 0), Segment("v", 4, 8, 1), Segment("v", 8, 12, 2)]
     assert segment_labels(segments, found) == [
         SegmentLabels("s1", ("van",), ("van",)),

@@ -108,16 +108,18 @@ def _without_date(value: Scalar | None, name: str) -> str:
     return f"its metadata {name}: {problem}"
 
 
-def described_filters(query: Query, where: Filter) -> str:
+def described_filters(query: Query, where: Filter, labels: str = "") -> str:
     """Describe the filters of a question; empty if there are none.
 
     Args:
         query: The question.
         where: The question's filter by video and metadata.
+        labels: The question's condition on labels, described.
     """
     times = query.recording_times
     filters = [f"video {video_id}" for video_id in where.video_ids]
     filters += [f"{name} = {value!r}" for name, value in where.metadata.items()]
+    filters += [labels] if labels else []
     if query.after is not None:
         filters.append(f"from {query.after:g} s of each video on")
     if query.before is not None:
