@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_origin
 
 from pydantic import BaseModel, ConfigDict, Tag, ValidationError
 
@@ -78,8 +78,12 @@ def _spread_library(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Lay one mapping over another, key by key; a change of `strategy`, or of an encoder's `class`, starts afresh."""
-    result = _spread_library(below)
-    for key, value in _spread_library(above).items():
+    return _merged(_spread_library(below), _spread_library(above))
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(below)
+    for key, value in above.items():
         under = result.get(key)
         if (
             isinstance(under, dict)
@@ -87,7 +91,7 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
             and value.get("strategy") in (None, under.get("strategy"))
             and value.get("class") in (None, under.get("class", "open_clip"))
         ):
-            result[key] = merged(under, value)
+            result[key] = _merged(under, value)
         else:
             result[key] = value
     return result
@@ -220,7 +224,13 @@ def _dotted(
     here: type[Settings] | None = model
     parent: type[Settings] | None = model
     options: dict[str, type[Settings]] = {}
+    is_key = False
     for part in location:
+        if is_key and not isinstance(part, int):
+            # One of several by name: what they can be is known from the mapping.
+            parts.append(_short(part))
+            is_key = False
+            continue
         if part in options:
             here = options[str(part)]
             options = {}
@@ -230,14 +240,19 @@ def _dotted(
             parts.append(str(part))
             continue
         parent = here
-        parts.append(str(part) if len(str(part)) <= _LONGEST_NAME else f"{str(part)[:_LONGEST_NAME]}...")
+        parts.append(_short(part))
         annotation = here.model_fields[str(part)].annotation if here and str(part) in here.model_fields else None
+        is_key = get_origin(annotation) is dict
         classes = list(_settings_in(annotation))
         here = classes[0] if len(classes) == 1 else None
         options = dict(_tagged(annotation))
         if len(classes) == 1 and not options:
             options = {classes[0].__name__: classes[0]}
     return ".".join(parts) or "(top)", parent, options
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
 
 
 def foreign_settings(settings: Settings, path: str = "") -> Iterator[tuple[str, Settings, list[str]]]:

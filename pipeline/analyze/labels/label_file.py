@@ -1,9 +1,9 @@
 """A label file (Parquet): the label scores of one video's sampled frames, with its tracks in the metadata.
 
-Columns: time_seconds, start_seconds and end_seconds (float64; the frame, and what it stands for) and log_odds (a
-fixed-size list of float16, one a label). The metadata's "momentseek" is JSON: the labels' names, the tracks, which
-frames these are, and the fingerprints. Tracks are read without the scores, so totals over a library read only the ends
-of its files.
+Columns: time_seconds, start_seconds and end_seconds (float64; the frame, and what it stands for) and log_odds, of fixed
+length: the little-endian float16 of all labels, in their order. As lists of numbers, they would take thrice as long to
+write. The metadata's "momentseek" is JSON: the labels' names, the tracks, which frames these are, and the fingerprints.
+Tracks are read without the scores, so totals over a library read only the ends of its files.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from importlib.metadata import version
 from typing import IO, Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -29,6 +30,7 @@ from pipeline.store.frames_metadata import METADATA_KEY
 __all__ = ["MOST_LABELS", "MOST_NAME_LENGTH", "details_in", "read_labels", "sampled_in", "tracks_in", "write_labels"]
 
 _FORMAT = 1
+_SCORE = np.dtype("<f2")
 _KIND = "labels"
 _SECONDS = ("time_seconds", "start_seconds", "end_seconds")
 # A quarter of a million scores of 100 labels; pages of more rows make the file no smaller.
@@ -56,22 +58,22 @@ def write_labels(file: IO[bytes], labels: VideoLabels, fingerprints: Mapping[str
             f"{labels.video_id}: {count:,} intervals are more than a label file can hold; raise min_seconds or"
             " merge_gap_seconds of the labels, or lower their exit scores"
         )
-    kind = pa.list_(pa.float16(), len(labels.labels))
+    kind = pa.binary(_SCORE.itemsize * len(labels.labels))
     schema = pa.schema(
         [*(pa.field(name, pa.float64()) for name in _SECONDS), pa.field("log_odds", kind)],
         metadata={METADATA_KEY: details},
     )
-    scores = np.ascontiguousarray(labels.log_odds).reshape(-1)
+    scores = pa.py_buffer(np.ascontiguousarray(labels.log_odds, _SCORE))
     frames = labels.frames
     columns = [pa.array(each) for each in (frames.times_seconds, frames.starts_seconds, frames.ends_seconds)]
-    table = pa.table([*columns, pa.FixedSizeListArray.from_arrays(pa.array(scores), type=kind)], schema=schema)
+    columns.append(pa.Array.from_buffers(kind, len(frames), [None, scores]))
     pq.write_table(
-        table,
+        pa.table(columns, schema=schema),
         file,
         row_group_size=_GROUP_ROWS,
         compression="zstd",
         use_dictionary=False,
-        use_byte_stream_split=["log_odds.list.element"],
+        use_byte_stream_split=["log_odds"],
         write_page_checksum=True,
         # Of scores, least and greatest say nothing; of times they are seldom asked.
         write_statistics=False,
@@ -178,11 +180,13 @@ def read_labels(parquet: pq.ParquetFile, details: Mapping[str, Any]) -> VideoLab
     """
     count = len(details["labels"])
     rows = _check_columns(parquet, count)
-    table = parquet.read().combine_chunks()
+    table = parquet.read()
     if len(table) != rows or any(column.null_count for column in table.columns):
         raise ValueError("it has other rows than it says, or some without a value")
-    times, starts, ends = (_column(table[name], np.float64) for name in _SECONDS)
-    scores = _column(table["log_odds"], np.float16).reshape(rows, count)
+    times, starts, ends = (np.array(table[name].to_numpy()) for name in _SECONDS)
+    scores = np.concatenate(
+        [np.empty((0, count), np.float16), *(_scores(each, count) for each in table["log_odds"].chunks)]
+    )
     if np.isnan(scores).any():
         raise ValueError("it has scores that are no numbers")
     check_seconds("duration_seconds", details["duration_seconds"])
@@ -199,12 +203,12 @@ def read_labels(parquet: pq.ParquetFile, details: Mapping[str, Any]) -> VideoLab
     )
 
 
-def _column(column: pa.ChunkedArray, kind: type) -> Any:
-    """All numbers of a column, of lists in one row; a copy that can be written."""
-    parts = [each.flatten() if pa.types.is_fixed_size_list(each.type) else each for each in column.chunks]
-    if any(part.null_count for part in parts):
-        raise ValueError("a score in it has no value")
-    return np.concatenate([np.empty(0, kind), *(part.to_numpy(zero_copy_only=False) for part in parts)])
+def _scores(chunk: pa.Array, labels: int) -> npt.NDArray[np.float16]:
+    """The scores of some frames, float16 (M, L)."""
+    content = chunk.buffers()[1]
+    size = _SCORE.itemsize * labels
+    scores = np.frombuffer(content, _SCORE, count=len(chunk) * labels, offset=chunk.offset * size)
+    return scores.reshape(len(chunk), labels).astype(np.float16, copy=False)
 
 
 def _check_columns(parquet: pq.ParquetFile, labels: int) -> int:
@@ -215,10 +219,10 @@ def _check_columns(parquet: pq.ParquetFile, labels: int) -> int:
     for name in _SECONDS:
         if schema.field(name).type != pa.float64():
             raise ValueError(f"its column {name} is of type {schema.field(name).type}, not double")
-    if (kind := schema.field("log_odds").type) != pa.list_(pa.float16(), labels):
+    if (kind := schema.field("log_odds").type) != pa.binary(_SCORE.itemsize * labels):
         raise ValueError(f"its scores are of type {kind}, and it names {labels} labels")
     rows = int(parquet.metadata.num_rows)
-    check_memory(rows, 2 * labels + 8 * len(_SECONDS))
+    check_memory(rows, _SCORE.itemsize * labels + 8 * len(_SECONDS))
     return rows
 
 
