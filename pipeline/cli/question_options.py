@@ -79,6 +79,10 @@ _OPTIONS = (
     click.option("--at-least", metavar="N", type=click.IntRange(1), help="Only videos with so many such moments."),
     click.option("--video", "videos", metavar="VIDEO", multiple=True, help="Only this video: a name, path or id."),
     click.option("--where", metavar="NAME=VALUE", multiple=True, help="Only videos with this metadata: camera=gate."),
+    click.option("--label", "labels", metavar="LABEL", multiple=True, help="Only where the video shows this label."),
+    click.option(
+        "--not-label", "not_labels", metavar="LABEL", multiple=True, help="Only where it does not show this label."
+    ),
     click.option("--after", type=_time, metavar="TIME", help="Only from this time of each video on."),
     click.option("--before", type=_time, metavar="TIME", help="Only before this time of each video."),
     click.option(
@@ -119,7 +123,7 @@ _OPTIONS = (
 )
 _NAMES = (
     *("text", "also", "without", "images", "parts", "like", "then", "within", "none", "at_least", "videos"),
-    "where",
+    *("where", "labels", "not_labels"),
     *("after", "before", "time_of_day", "recorded_from", "recorded_to", "per_video", "min_score"),
     *("top", "page", "refine", "query", "queries"),
 )
@@ -172,7 +176,8 @@ def _query(said: Mapping[str, Any], order: Sequence[click.Option]) -> Query:
         )
     plain = ("at_least", "after", "before", "time_of_day", "recorded_from", "recorded_to", "per_video", "min_score")
     fields = {name: said[name] for name in (*plain, *_PAGING) if said[name] is not None}
-    fields |= {"then": then, "videos": list(said["videos"]), "where": metadata_of(said["where"], "--where")}
+    fields |= {name: list(said[name]) for name in ("videos", "labels", "not_labels")}
+    fields |= {"then": then, "where": metadata_of(said["where"], "--where")}
     return as_query({**first, **fields, "none": said["none"], "refine": said["refine"]})
 
 

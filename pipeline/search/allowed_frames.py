@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from pipeline.search.localization import Curve, Span
 
-__all__ = ["clipped_span", "curve_within"]
+__all__ = ["clipped_span", "curve_within", "is_within"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,9 +28,18 @@ def curve_within(curve: Curve, intervals: Floats) -> Curve:
         curve: The scores of a video's frames.
         intervals: float64 (K, 2) half-open intervals in seconds, in order, without overlap.
     """
+    return replace(curve, scores=np.where(is_within(curve.times_seconds, intervals), curve.scores, -np.inf))
+
+
+def is_within(seconds: Floats | float, intervals: Floats) -> npt.NDArray[np.bool_]:
+    """Whether times lie in one of some intervals: bool, of the times' shape.
+
+    Args:
+        seconds: Times.
+        intervals: float64 (K, 2) half-open intervals in seconds, in order, without overlap.
+    """
     # The number of bounds up to a time is odd within an interval.
-    is_within = np.searchsorted(intervals.ravel(), curve.times_seconds, side="right") % 2 == 1
-    return replace(curve, scores=np.where(is_within, curve.scores, -np.inf))
+    return np.asarray(np.searchsorted(intervals.ravel(), seconds, side="right") % 2 == 1)
 
 
 def clipped_span(span: Span, curve: Curve, intervals: Floats) -> Span:

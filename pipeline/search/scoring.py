@@ -11,7 +11,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.search.allowed_frames import clipped_span, curve_within
+from pipeline.search.allowed_frames import clipped_span, curve_within, is_within
 from pipeline.search.calibration import probability
 from pipeline.search.filters.recording_time import recorded_at, recording_begins
 from pipeline.search.localization import Curve, Levels, Span, best_rows, grown_spans, peak_rows, unrolled
@@ -88,6 +88,7 @@ class ScoredVideo:
         time_base: Seconds a unit of their timestamps.
         provenance: What its frames and rows are of.
         begins: When its playback clock was at zero, where that is known.
+        left_out: Moments that would answer a question of one step if frames outside of the allowed intervals counted.
     """
 
     record: VideoRecord
@@ -98,6 +99,7 @@ class ScoredVideo:
     time_base: Fraction
     provenance: Provenance | None = None
     begins: datetime | None = None
+    left_out: tuple[Span, ...] = ()
 
 
 def score_video(  # noqa: PLR0913 - the parts of a question and of a video, most by name
@@ -133,13 +135,15 @@ def score_video(  # noqa: PLR0913 - the parts of a question and of a video, most
     curves = curves or tuple(curve_of(frames, step) for step in steps)
     nominated = tuple(dict.fromkeys(nominated))
     least = math.log(likely / (1 - likely)) if 0 < likely < 1 else math.inf
-    spans = tuple(
-        _spans(curve, levels_of(step, curve, settings), nominated, least, allowed)
-        for curve, step in zip(curves, steps, strict=True)
-    )
-    peaks = {span.best_seconds: _peak(frames, span.best_seconds) for of_step in spans for span in of_step}
+    levels = [levels_of(step, curve, settings) for curve, step in zip(curves, steps, strict=True)]
+    spans = tuple(_spans(curve, level, nominated, least, allowed) for curve, level in zip(curves, levels, strict=True))
+    left_out: tuple[Span, ...] = ()
+    if allowed is not None and len(curves) == 1:
+        usual = _spans(curves[0], levels[0], nominated, least, None)
+        left_out = tuple(one for one in usual if one.score >= least and not is_within(one.best_seconds, allowed))
+    peaks = {one.best_seconds: _peak(frames, one.best_seconds) for of_step in (*spans, left_out) for one in of_step}
     begins = recording_begins(record.metadata, settings.recorded_at)
-    return ScoredVideo(record, curves, nominated, spans, peaks, frames.time_base, provenance, begins)
+    return ScoredVideo(record, curves, nominated, spans, peaks, frames.time_base, provenance, begins, left_out)
 
 
 def _spans(

@@ -12,7 +12,7 @@ from pipeline.encode.protocol import OpenEncoder
 from pipeline.errors import MomentseekError, QueryError, StoreError
 from pipeline.index.protocol import Filter, Hit, MomentIndex
 from pipeline.search.absence import find_absences, refuse_unknown_words
-from pipeline.search.answer import Answer, Candidate, Explanation, Skipped, TermMeaning
+from pipeline.search.answer import Answer, Candidate, Dropped, Explanation, Skipped, TermMeaning
 from pipeline.search.boundary_refinement import Refiner
 from pipeline.search.calibration import Calibrator, probability
 from pipeline.search.embedding_cache import EmbeddingCache
@@ -22,7 +22,7 @@ from pipeline.search.filters.video_names import match_videos
 from pipeline.search.query import Query, Step, Term
 from pipeline.search.query_embedding import CalibratedTerm, TermEmbedder
 from pipeline.search.query_images import QueryImages
-from pipeline.search.ranking import FoundMoment, Ranking, rank
+from pipeline.search.ranking import FoundMoment, rank
 from pipeline.search.scoring import CalibratedStep, ScoredVideo, moment_of
 from pipeline.search.settings import Searching
 from pipeline.search.video_scan import CandidateScan
@@ -228,7 +228,7 @@ class Searcher:
             nearest=ranking.nearest,
             curves={moment.video_id: scan.scored[moment.video_id].curves for moment in shown or _only(ranking.nearest)},
             explanation=replace(
-                _explained(steps, candidates, ranking),
+                _explained(steps, candidates, (*ranking.dropped, *scan.left_out)),
                 filters=described_filters(query, where, _text_of(labels)),
                 skipped=self._skipped(query, where, labels, selection, scan),
                 hint="" if selection is None else selection.hint,
@@ -340,11 +340,11 @@ def _unknown_words(steps: Sequence[CalibratedStep]) -> tuple[str, ...]:
 
 
 def _explained(
-    steps: Sequence[CalibratedStep], candidates: tuple[Candidate, ...], ranking: Ranking | None = None
+    steps: Sequence[CalibratedStep], candidates: tuple[Candidate, ...], dropped: tuple[Dropped, ...] = ()
 ) -> Explanation:
     terms = _terms_of(steps)
     meanings = tuple(
         TermMeaning(str(term.term), term.calibration.level, term.calibration.scale, term.calibration.log_odds)
         for term in terms
     )
-    return Explanation(meanings, "", candidates, () if ranking is None else ranking.dropped)
+    return Explanation(meanings, "", candidates, dropped)

@@ -6,13 +6,13 @@ import logging
 from collections.abc import Iterable, Sequence
 
 from pipeline.errors import StoreError
-from pipeline.search.answer import Candidate, Skipped
+from pipeline.search.answer import Candidate, Dropped, Skipped
 from pipeline.search.embedding_cache import EmbeddingCache
 from pipeline.search.filters.labels import Intervals, LabelCondition
 from pipeline.search.filters.selection import skipped_of
 from pipeline.search.query import Query
 from pipeline.search.ranking import FoundMoment
-from pipeline.search.scoring import CalibratedStep, ScoredVideo, found_in, score_video
+from pipeline.search.scoring import CalibratedStep, ScoredVideo, found_in, moment_of, score_video
 from pipeline.search.settings import Searching
 from pipeline.types import Provenance
 
@@ -65,6 +65,13 @@ class CandidateScan:
     def found(self) -> list[FoundMoment]:
         """All found moments, unordered, weak ones included."""
         return [one for of_video in self._found.values() for one in of_video]
+
+    @property
+    def left_out(self) -> list[Dropped]:
+        """Moments that would answer the question if it named no labels."""
+        why = f"its best frame is not where the filter allows it: {self._labels}"
+        videos = self.scored.values()
+        return [Dropped(moment_of(video, [span], self._steps), why) for video in videos for span in video.left_out]
 
     def scan(self, candidates: Iterable[Candidate]) -> None:
         """Score the videos of candidates. Videos with a broken record or broken embeddings are skipped and logged."""
