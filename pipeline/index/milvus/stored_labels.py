@@ -49,13 +49,13 @@ def taken_labels(metadata: dict[str, Any]) -> SegmentLabels | None:
 def label_expression(where: LabelFilter) -> str:
     """Milvus's filter expression of a condition on labels.
 
-    Rows without the entry are let through by `exists`. They are no case for a negation: for a row without it,
-    `!=` and `not (... == ...)` are true on a server (2.3.5) and false in Milvus Lite (3.2.2).
+    Rows without the entry are let through by `exists`: for them, `!=` and `not (... == ...)` are true on a server
+    (2.3.5) and false in Milvus Lite (3.2.2). A server wants `not exists` in parentheses.
     """
     parts = [f'json_contains({_FIELD}["some"], {literal(name)})' for name in where.wanted]
     parts += [f'not json_contains({_FIELD}["whole"], {literal(name)})' for name in where.unwanted]
     known = " and ".join(parts) or "ordinal >= 0"
-    return f'(not exists {_FIELD} or {_FIELD}["set"] != {literal(where.label_set)} or ({known}))'
+    return f'((not exists {_FIELD}) or ({_FIELD}["set"] != {literal(where.label_set)}) or ({known}))'
 
 
 def literal(value: object) -> str:
