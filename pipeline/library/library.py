@@ -225,7 +225,15 @@ class Library(IndexedLibrary):
             index = self.moment_index()
             self._coverage.check_not_empty(index, self.store)
             self._searcher = searcher_of(
-                self.config, self._encoder, self.model(), index, self.store, self.find, self.indexed_videos, self.survey
+                self.config,
+                self._encoder,
+                self.model(),
+                index,
+                self.store,
+                self.find,
+                self.indexed_videos,
+                survey=self.survey,
+                labels=self.labels.required,
             )
         return self._searcher
 
@@ -243,7 +251,7 @@ class Library(IndexedLibrary):
         """Return the configured stages of a batch: decoder, sampler, encoder, store and index."""
         from pipeline.library.wiring import stages_of
 
-        return stages_of(self.config, self._encoder, self.store, self.moment_index())
+        return stages_of(self.config, self._encoder, self.store, self.moment_index(), self.row_recipe)
 
     def close(self) -> None:
         """Close the index and release the model; closing twice is harmless."""

@@ -43,8 +43,8 @@ class Aggregator(Protocol):
 class LabelSource(Protocol):
     """Knows where the videos of a library show the labels of its label set."""
 
-    def intervals(self, video_id: str) -> LabelIntervals | None:
-        """The intervals of a video's labels; None where the video was not labelled.
+    def intervals(self, frames: FrameEmbeddings) -> LabelIntervals | None:
+        """The intervals of a video's labels; None where these frames of it are not labelled.
 
         Raises:
             StoreError: They cannot be read.

@@ -56,7 +56,7 @@ class RowRecipe:
         return frozenset(map(self._key, self.segmenter.segments(frames)))
 
     def _labels(self, frames: FrameEmbeddings, segments: Sequence[Segment]) -> Sequence[SegmentLabels | None]:
-        found = None if self.labels is None else self.labels.intervals(frames.video_id)
+        found = None if self.labels is None else self.labels.intervals(frames)
         return [None] * len(segments) if found is None else segment_labels(segments, found)
 
     def _key(self, segment: Segment) -> str:

@@ -1,44 +1,52 @@
-"""Labels of made-up videos, given by their intervals; they fit `LabelSource` and `LabelLookup`."""
+"""Labels of made videos, without a model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.errors import StoreError
-from pipeline.types import LabelIntervals, VideoRecord
-
-Pairs = Sequence[tuple[float, float]]
+from pipeline.analyze.frame_intervals import FrameIntervals
+from pipeline.analyze.labels.tracks import SampledFrames, VideoLabels, label_tracks, rounded_log_odds
 
 
-@dataclass
-class MadeLabels:
-    """Intervals by video and label; a video that is not named is not labelled."""
+@dataclass(frozen=True)
+class Rule:
+    """What a label says about its track."""
 
-    made: dict[str, Mapping[str, Pairs]]
-    videos: tuple[str, ...] = ()
-    label_set: str = "site1"
-    name: str = "the label set site"
-    labels: tuple[str, ...] = ("forklift", "person", "hard hat")
-    scored_labels: tuple[str, ...] = ("dust",)
-    command: str = "momentseek label site"
-    broken: set[str] = field(default_factory=set)
+    name: str
+    enter: float = 0.5
+    exit: float | None = None
+    min_seconds: float = 0.0
+    merge_gap_seconds: float = 0.0
+    aggregate: str = "max"
 
-    def intervals(self, video_id: str) -> LabelIntervals | None:
-        if video_id in self.broken:
-            raise StoreError(f"{video_id}: the label file is broken")
-        if video_id not in self.made:
-            return None
-        pairs = self.made[video_id].items()
-        return LabelIntervals(self.label_set, {name: np.asarray(each, float).reshape(-1, 2) for name, each in pairs})
 
-    def intervals_of(self, record: VideoRecord) -> LabelIntervals | None:
-        return self.intervals(record.video_id)
+def seconds(count: int) -> FrameIntervals:
+    """Frames of a second each."""
+    starts = np.arange(count, dtype=np.float64)
+    return FrameIntervals(starts, starts + 1, starts + 0.5, float(count))
 
-    def label_sets(self) -> Mapping[str, str]:
-        return dict.fromkeys(self.made, self.label_set)
 
-    def unlabelled(self) -> Sequence[str]:
-        return [video_id for video_id in self.videos if video_id not in self.made]
+def log_odds(scores: np.ndarray) -> np.ndarray:
+    return rounded_log_odds(np.log(scores / (1 - scores)))
+
+
+def made_labels(
+    video_id: str = "v1", count: int = 6, rules: tuple[Rule, ...] = (Rule("person"), Rule("car"))
+) -> VideoLabels:
+    """Labels of a video in which the first label is shown in its first half, the second never; the last one scored
+    only."""
+    scores = np.full((count, len(rules) + 1), 0.01)
+    scores[: count // 2, 0] = 0.9
+    rounded = log_odds(scores)
+    names = (*(rule.name for rule in rules), "rain")
+    return VideoLabels(
+        video_id=video_id,
+        labels=names,
+        frames=seconds(count),
+        log_odds=rounded,
+        tracks=label_tracks(seconds(count), rounded, names, rules),
+        sampled=SampledFrames("s1", count, float(count)),
+        scorer_fingerprint="abc",
+    )

@@ -116,14 +116,24 @@ class LabelStore:
         Raises:
             StoreError: Its file is broken, of another format or of another store.
         """
-        from pipeline.analyze.labels.label_file import details_in, sampled_in
+        found = self.state_and_tracks(video_id)
+        return None if found is None else found[0]
+
+    def state_and_tracks(self, video_id: str) -> tuple[LabelState, tuple[LabelTrack, ...]] | None:
+        """Read what was labelled of a video together with its tracks; None if it is not labelled.
+
+        Raises:
+            StoreError: Its file is broken, of another format or of another store.
+        """
+        from pipeline.analyze.labels.label_file import details_in, sampled_in, tracks_in
 
         path = self._path(video_id)
         ours = {"video_id": video_id, **self._fingerprints}
 
-        def read(parquet: pq.ParquetFile) -> LabelState:
+        def read(parquet: pq.ParquetFile) -> tuple[LabelState, tuple[LabelTrack, ...]]:
             details = details_in(parquet, ours, path)
-            return LabelState(sampled_in(details, int(parquet.metadata.num_rows)), details["scorer_fingerprint"])
+            sampled = sampled_in(details, int(parquet.metadata.num_rows))
+            return LabelState(sampled, details["scorer_fingerprint"]), tracks_in(details)
 
         return self._opened(video_id, read)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contracts.made_labels import MadeLabels, Pairs
+from contracts.label_intervals import MadeLabels, Pairs
 from contracts.word_world import DictStore, WordEncoder, shown, video
 
 from pipeline.errors import QueryError
@@ -156,7 +156,7 @@ def test_all_that_answers_is_found_and_nothing_else(seed: int, rows_know: bool) 
         if record.video_id == "v5":
             assert not of_video
             continue
-        labels = world.labels.intervals(record.video_id)
+        labels = world.labels.of(record.video_id)
         assert labels is not None
         counts = np.asarray(
             [is_in(labels, "person", t) and not is_in(labels, "forklift", t) for t in frames.times_seconds]
