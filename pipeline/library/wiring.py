@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 
 from pipeline.encode import Encoder, OpenEncoder
@@ -103,7 +103,7 @@ def stages_of(
 
 def recorded(
     executor: Executor, batch: Sequence[Source], recorder: RunRecorder, failures: FailureLog
-) -> Iterator[VideoReport]:
+) -> Generator[VideoReport]:
     """Run a batch, and yield each report once the run's report and the list of failures have it.
 
     Raises:

@@ -7,16 +7,16 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from pipeline.analyze.labels.label import Label, LabelDefaults, TextTuple
 from pipeline.config import LEAST_LIKENESS, Settings, validate
 from pipeline.config_files import bundled_names, bundled_path, load_mapping
 from pipeline.errors import ConfigError
 from pipeline.fingerprints import fingerprint
 from pipeline.parsing import ParseError, open_file, shown
-from pipeline.search.query import Term
 from pipeline.uris import is_remote, local_path
 
 __all__ = ["Label", "LabelDefaults", "LabelGroup", "LabelSet", "as_label_set", "read_label_set"]
@@ -26,115 +26,7 @@ FOLDER = "labels"
 
 _SCORING_VERSION = 1
 """Of the way in which scores are computed; part of every fingerprint."""
-_LONGEST_NAME = 80
 _MOST_LABELS = 1000
-
-
-def _listed(value: Any) -> Any:
-    """One text or mapping may be written for a list of one."""
-    if isinstance(value, list):
-        return tuple(value)
-    return (value,) if isinstance(value, str | Mapping | Term) else value
-
-
-def _mode(value: Any) -> Any:
-    """YAML reads `on` and `off` as true and false."""
-    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
-
-
-def _text(value: str) -> str:
-    if not value.strip():
-        raise ValueError("it is empty; describe what the frame shows, as 'a person in a hard hat'")
-    return value.strip()
-
-
-def _template(value: str) -> str:
-    if value.count("{}") != 1:
-        raise ValueError("a template has `{}` once, where the prompt goes, as 'a photo of {}'")
-    return value.strip()
-
-
-_Texts = Annotated[tuple[Annotated[str, AfterValidator(_text)], ...], BeforeValidator(_listed)]
-_Templates = Annotated[
-    tuple[Annotated[str, AfterValidator(_template)], ...], BeforeValidator(_listed), Field(min_length=1)
-]
-_Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-_Examples = Annotated[tuple[Term, ...], BeforeValidator(_listed)]
-
-
-class LabelDefaults(Settings):
-    """Settings that labels have in common; each label may set its own."""
-
-    templates: _Templates = ("{}",)
-    """Sentences that each prompt is put into, in place of `{}`; the vectors of all of them are averaged."""
-
-    mode: Annotated[Literal["off", "score_only", "on"], BeforeValidator(_mode)] = "on"
-    """`on`: frames are scored and intervals are found. `score_only`: frames are scored. `off`: the label is left out,
-    and does not compete in its group."""
-
-    enter: float = Field(default=0.5, gt=0, lt=1)
-    """Score of a frame from which an interval counts; it has one such frame at least."""
-
-    exit: float | None = Field(default=None, gt=0, lt=1)
-    """Score below which an interval ends; None for `enter`."""
-
-    min_seconds: float = Field(default=0.0, ge=0)
-    """Shorter intervals are left out."""
-
-    merge_gap_seconds: float = Field(default=0.0, ge=0)
-    """Intervals this far apart or less become one."""
-
-    aggregate: Literal["max", "mean", "share"] = "mean"
-    """How the scores of the frames of an interval or segment become its confidence: the greatest score; the mean,
-    weighted by the time that each frame stands for; or the share of the time whose frames score `enter` or more."""
-
-
-class Label(LabelDefaults):
-    """Something that a frame may show."""
-
-    name: str
-    """Its name in files and tables."""
-
-    prompts: _Texts = ()
-    """Texts that describe it; the vectors of all of them, in all templates, are averaged."""
-
-    contrast: _Texts = ()
-    """Texts that describe what is most easily taken for it: the frame must resemble the prompts more."""
-
-    examples: _Examples = ()
-    """Pictures, clips or parts of the library's videos that show it."""
-
-    @field_validator("name")
-    @classmethod
-    def _check_name(cls, name: str) -> str:
-        if not (name.isprintable() and name == name.strip() and 1 <= len(name) <= _LONGEST_NAME):
-            raise ValueError(f"a label's name has 1 to {_LONGEST_NAME} printable characters, no space at its ends")
-        return name
-
-    @model_validator(mode="after")
-    def _check(self) -> Label:
-        if not self.prompts and not self.examples:
-            raise ValueError(f"the label {self.name!r} has neither `prompts` nor `examples`; it needs one of them")
-        if self.contrast and not self.prompts:
-            raise ValueError(f"the label {self.name!r} has `contrast` and no `prompts` that it could be compared with")
-        if texts := [term.text for term in self.examples if term.text is not None]:
-            raise ValueError(f"examples of {self.name!r}: {texts[0]!r} is a text; write it under `prompts`")
-        if self.exit is not None and self.exit > self.enter:
-            raise ValueError(f"the label {self.name!r} has exit {self.exit:g}, above enter {self.enter:g}")
-        return self
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """Its prompts in all templates, each once."""
-        return self._in_templates(self.prompts)
-
-    @property
-    def contrast_texts(self) -> tuple[str, ...]:
-        """Its contrast prompts in all templates, each once."""
-        return self._in_templates(self.contrast)
-
-    def _in_templates(self, texts: Iterable[str]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(form.replace("{}", text) for text in texts for form in self.templates))
 
 
 def _members(value: Any) -> Any:
@@ -147,7 +39,7 @@ def _members(value: Any) -> Any:
 class LabelGroup(Settings):
     """Labels that exclude one another."""
 
-    labels: _Names
+    labels: TextTuple
     """Names of the labels."""
 
     exhaustive: bool = False

@@ -55,6 +55,18 @@ def test_defaults_are_laid_under_each_label(tmp_path: Path) -> None:
     assert [(label.enter, label.mode) for label in found.labels] == [(0.8, "score_only"), (0.3, "score_only")]
 
 
+def test_an_interval_ends_at_half_the_score_unless_said_otherwise(tmp_path: Path) -> None:
+    text = "defaults: {enter: 0.8}\nlabels: {a: x, b: {prompts: y, enter: 0.3}, c: {prompts: z, exit: 0.7}}"
+    assert [label.exit for label in read(tmp_path, text).labels] == [0.4, 0.15, 0.7]
+
+
+def test_a_prompt_may_name_a_concept(tmp_path: Path) -> None:
+    [label] = read(tmp_path, "labels: {vest: {prompts: ['concept:hi-vis', a vest], templates: 'a photo of {}'}}").labels
+    assert (label.concepts, label.texts) == (("concept:hi-vis",), ("a photo of a vest",))
+    with pytest.raises(ConfigError, match="`contrast` and no `prompts`"):
+        read(tmp_path, "labels: {vest: {prompts: 'concept:hi-vis', contrast: a shirt}}")
+
+
 def test_on_and_off_need_no_quotes(tmp_path: Path) -> None:
     found = read(tmp_path, "labels: {a: {prompts: x, mode: off}, b: {prompts: y, mode: on}}")
     assert [label.mode for label in found.labels] == ["off", "on"]

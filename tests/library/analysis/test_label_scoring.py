@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contracts.word_world import shown
+from contracts.word_world import WordEncoder, shown
 from shots_library import filled
 
 from pipeline.analyze.labels.label_set import as_label_set
@@ -51,6 +51,37 @@ def test_an_example_that_is_not_there_is_an_error(tmp_path: Path) -> None:
                 label_scorer(library, as_label_set({"labels": {"a": {"examples": term}}}))
 
 
-def test_unknown_words_are_named(tmp_path: Path) -> None:
+def test_contrast_prompts_are_calibrated_like_prompts(tmp_path: Path) -> None:
+    labels = {"red": "red", "only-red": {"prompts": "red", "contrast": "green"}}
     with filled(tmp_path) as library:
-        assert unknown_words(library, as_label_set({"labels": {"red": ["red"]}})) == {}
+        red, only_red = label_scorer(library, as_label_set({"labels": labels})).log_odds(FRAMES).T
+        [green] = library.searcher().calibrated([Term(text="green")])
+    expected = red - np.maximum(green.log_odds(FRAMES), 0)
+    assert only_red == pytest.approx(expected, abs=1e-3)
+    assert red[2] > 1
+    assert only_red[2] == pytest.approx(0, abs=1e-3)
+
+
+def test_a_sigmoid_trained_model_averages_the_log_odds_of_prompts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WordEncoder, "logit_bias", -20.0)
+    with filled(tmp_path) as library:
+        labels = {"either": ["red", "green"], "red": "red", "green": "green"}
+        either, red, green = label_scorer(library, as_label_set({"labels": labels})).log_odds(FRAMES).T
+    assert red[0] == pytest.approx(40 * float(FRAMES[0] @ shown("red")) - 20, abs=1e-3)
+    assert either == pytest.approx((red + green) / 2, abs=1e-3)
+
+
+def test_unknown_words_are_named_and_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unknown(_: WordEncoder, text: str) -> tuple[str, ...]:
+        return tuple(word for word in text.split() if word not in ("red", "green"))
+
+    monkeypatch.setattr(WordEncoder, "unknown_words", unknown)
+    labels = as_label_set({"labels": {"red": "red", "mauve": {"prompts": ["mauve", "a red"], "contrast": "teal"}}})
+    with filled(tmp_path) as library:
+        assert unknown_words(library, labels) == {"mauve": ("mauve", "a", "teal")}
+        label_scorer(library, labels)
+    assert "label 'mauve': the model does not know 'mauve', 'a', 'teal'" in caplog.text
