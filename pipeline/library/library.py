@@ -268,7 +268,7 @@ class Library(IndexedLibrary):
         """
         from pipeline.library.label_session import LabelSession
 
-        return LabelSession(self.store, name, label_set, self._scorer_of, renew=renew)
+        return LabelSession(self.store, name, label_set, self._scorer_of, self.write_label_rows, renew=renew)
 
     def _configured_labels(self) -> LabelSession | None:
         """Read the label file that videos are labelled with as they are indexed, before anything is done."""

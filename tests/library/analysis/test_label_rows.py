@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 from contracts.word_world import WordModel, video
 from label_library import keep_labels
+from shots_library import ShotsExecutor, filled, opened
 
 from pipeline.analyze.labels.label_set import as_label_set
-from pipeline.errors import QueryError, StoreError
+from pipeline.errors import MomentIndexError, QueryError, StoreError
 from pipeline.index import Filter, LabelFilter
 from pipeline.index.rewrite import replace_rows
 from pipeline.library import Library, verification
 from pipeline.library.analysis.label_rows import apply_labels
+from pipeline.library.analysis.labelling import label_videos
 from pipeline.search import Query
 from pipeline.types import SegmentLabels
 
@@ -333,3 +335,42 @@ def test_a_broken_snapshot_is_an_error_that_names_it(open_it: Opener) -> None:
         store.folder.write("scorer.json", b"{}")
         with pytest.raises(StoreError, match=r"scorer\.json: is broken.*momentseek label"):
             library.ask(Query(shows="red", labels="person"))
+
+
+COLOURS = as_label_set({"labels": {"red": "red", "blue": "blue"}})
+
+
+@pytest.mark.parametrize("backend", ["memory", "milvus"])
+def test_labelling_writes_the_rows_as_does_indexing_with_a_label_file(tmp_path: Path, backend: str) -> None:
+    file = tmp_path / "colours.yaml"
+    file.write_text("labels: {red: red, blue: blue}\n")
+    with filled(tmp_path / "one", backend=backend) as library:
+        list(label_videos(library, COLOURS, name=str(file)))
+        assert labels_in(library, "park")["park-0"] == SegmentLabels(
+            library.labels.required().label_set, ("red",), ("red",)
+        )
+        assert library.verify_index().differences == ()
+        assert found(library, labels="red") == [("gate", 4, 6), ("park", 0, 2)]
+        assert found(library, not_labels="red") == []
+    with opened(tmp_path / "two", f"analyze.labels={file}", backend=backend) as library:
+        for name in ("park.mp4", "gate.mp4"):
+            list(library.index([name], executor=ShotsExecutor(library)))
+            assert library.verify_index().differences == ()
+        assert found(library, labels="red") == [("gate", 4, 6), ("park", 0, 2)]
+
+
+def test_rows_that_could_not_be_written_are_written_by_the_same_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise MomentIndexError("no space left")
+
+    with filled(tmp_path, backend="milvus") as library:
+        with monkeypatch.context() as patched:
+            patched.setattr(type(library.moment_index()), "upsert", fail)
+            with pytest.raises(MomentIndexError, match="no space left"):
+                list(label_videos(library, COLOURS))
+        assert found(library, labels="red") == [("gate", 4, 6), ("park", 0, 2)]
+        assert library.verify_index().differences != ()
+        assert {str(report.status) for report in label_videos(library, COLOURS)} == {"skipped"}
+        assert library.verify_index().differences == ()
