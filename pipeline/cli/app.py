@@ -11,6 +11,8 @@ from importlib.metadata import version
 
 import click
 
+from pipeline.cli.commands.analysis.label import label
+from pipeline.cli.commands.analysis.labels import labels
 from pipeline.cli.commands.config import config
 from pipeline.cli.commands.cuts import cuts
 from pipeline.cli.commands.demo import demo
@@ -99,6 +101,8 @@ for _command in (
     migrate,
     verify,
     search,
+    label,
+    labels,
     videos,
     metadata,
     remove,

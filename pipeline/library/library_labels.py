@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,12 @@ from pipeline.types import FrameEmbeddings, LabelIntervals, VideoRecord
 if TYPE_CHECKING:
     from pipeline.analyze.labels.label_store import LabelState, LabelStore
     from pipeline.analyze.labels.snapshot import LabelSnapshot
+    from pipeline.analyze.labels.tracks import SampledFrames
 
 __all__ = ["CurrentLabels", "LibraryLabels"]
+
+_MOST_KEPT = 1024
+"""Videos whose intervals are kept in memory, so that each question after the first reads none of their files."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +44,9 @@ class CurrentLabels:
     frames: ParquetStore
     store: LabelStore
     snapshot: LabelSnapshot
+    _read: OrderedDict[str, tuple[str, LabelState | None, LabelIntervals | None]] = field(
+        default_factory=OrderedDict, init=False, repr=False
+    )
 
     @property
     def name(self) -> str:
@@ -94,21 +102,30 @@ class CurrentLabels:
         sampled = SampledFrames.in_embeddings(frames, self.frames.sampling_fingerprint)
         return self._intervals(frames.video_id, sampled)
 
-    def _intervals(self, video_id: str, sampled: object) -> LabelIntervals | None:
-        found = self.store.state_and_tracks(video_id)
-        if found is None or not self._is_current(found[0], sampled):
+    def _intervals(self, video_id: str, sampled: SampledFrames) -> LabelIntervals | None:
+        version = self.store.version(video_id)
+        known = self._read.pop(video_id, None)
+        if known is None or known[0] != version:
+            known = version, *self._found(video_id)
+        self._read[video_id] = known
+        while len(self._read) > _MOST_KEPT:
+            self._read.popitem(last=False)
+        _, state, intervals = known
+        if state is None or state.sampled != sampled or state.scorer_fingerprint != self.snapshot.fingerprint:
             return None
+        return intervals
+
+    def _found(self, video_id: str) -> tuple[LabelState | None, LabelIntervals | None]:
+        """Read the labels of a video."""
+        found = self.store.outline(video_id)
+        if found is None:
+            return None, None
         pairs = {track.label: [(one.start_seconds, one.end_seconds) for one in track.intervals] for track in found[1]}
         try:
-            return LabelIntervals(
-                self.label_set,
-                {label: np.asarray(each, np.float64).reshape(-1, 2) for label, each in pairs.items() if each},
-            )
+            arrays = {label: np.asarray(each, np.float64).reshape(-1, 2) for label, each in pairs.items() if each}
+            return found[0], LabelIntervals(self.label_set, arrays)
         except ValueError as error:
             raise StoreError(f"the labels of {video_id} are broken: {error}; label the video again") from error
-
-    def _is_current(self, state: LabelState, sampled: object) -> bool:
-        return state.sampled == sampled and state.scorer_fingerprint == self.snapshot.fingerprint
 
 
 class LibraryLabels:

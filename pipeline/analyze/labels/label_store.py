@@ -103,12 +103,8 @@ class LabelStore:
         Raises:
             StoreError: As of `read`.
         """
-        from pipeline.analyze.labels.label_file import details_in, tracks_in
-
-        path = self._path(video_id)
-        ours = {"video_id": video_id, **self._fingerprints}
-        found = self._opened(video_id, lambda parquet: tracks_in(details_in(parquet, ours, path)))
-        return self._refuse(video_id) if found is None else found
+        found = self.outline(video_id)
+        return self._refuse(video_id) if found is None else found[1]
 
     def state(self, video_id: str) -> LabelState | None:
         """Read which frames of a video were labelled, and how; None if it is not labelled.
@@ -116,11 +112,11 @@ class LabelStore:
         Raises:
             StoreError: Its file is broken, of another format or of another store.
         """
-        found = self.state_and_tracks(video_id)
+        found = self.outline(video_id)
         return None if found is None else found[0]
 
-    def state_and_tracks(self, video_id: str) -> tuple[LabelState, tuple[LabelTrack, ...]] | None:
-        """Read what was labelled of a video together with its tracks; None if it is not labelled.
+    def outline(self, video_id: str) -> tuple[LabelState, tuple[LabelTrack, ...]] | None:
+        """Read a video's state and tracks, without scores; None if it is not labelled.
 
         Raises:
             StoreError: Its file is broken, of another format or of another store.
@@ -136,6 +132,19 @@ class LabelStore:
             return LabelState(sampled, details["scorer_fingerprint"]), tracks_in(details)
 
         return self._opened(video_id, read)
+
+    def version(self, video_id: str) -> str:
+        """Identify the labels of a video without reading them: another text once they were written anew, "" for none.
+
+        Raises:
+            StoreError: They cannot be looked for.
+        """
+        if not VIDEO_ID.fullmatch(video_id):
+            return ""
+        try:
+            return self.folder.version(_file_of(video_id))
+        except OSError as error:
+            raise StoreError(f"{self._path(video_id)}: cannot be looked for: {error}") from error
 
     def videos(self) -> list[str]:
         """List the ids of the labelled videos, sorted.
