@@ -130,6 +130,8 @@ class IndexedLibrary(StoredLibrary):
             return None if current is None else current.intervals_of(record)
 
         records = self.survey()[0] if videos is None else videos
+        if self._index.is_yet_to_be_made:
+            return LabelledRows(len(records), 0)
         return write_labels(self.moment_index(), self.store, intervals_of, records, on_video=on_video)
 
     def find_removable(self, name: str) -> str:
