@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.config_files import bundled_names
 from pipeline.errors import QueryError, StoreError
 from pipeline.parsing import shown
 from pipeline.quoted_commands import command_for
@@ -72,6 +73,14 @@ class CurrentLabels:
     def command(self) -> str:
         """The command that labels the videos that are not labelled."""
         return command_for(self.library, "label", self.snapshot.name)
+
+    def labelled(self) -> Sequence[str]:
+        """The ids of the videos that are labelled, sorted.
+
+        Raises:
+            StoreError: The labels cannot be listed.
+        """
+        return self.store.videos()
 
     def unlabelled(self) -> Sequence[str]:
         """The ids of the library's videos that are not labelled, sorted.
@@ -171,8 +180,8 @@ class LibraryLabels:
         if found is None:
             command = command_for(self._library, "label", "LABELS.yaml")
             raise QueryError(
-                f"the videos of this library are not labelled yet: {command} labels them by a label file"
-                " (momentseek label --help tells which come with momentseek)"
+                f"the videos of this library are not labelled yet: {command} labels them by a label file of yours, or"
+                f" by one that comes with momentseek ({', '.join(bundled_names('labels'))})"
             )
         return found
 

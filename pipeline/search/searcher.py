@@ -17,7 +17,7 @@ from pipeline.search.boundary_refinement import Refiner
 from pipeline.search.calibration import Calibrator, probability
 from pipeline.search.embedding_cache import EmbeddingCache
 from pipeline.search.filters.labels import LabelCondition, LabelLookup
-from pipeline.search.filters.selection import Selection, Survey, described_filters, select
+from pipeline.search.filters.selection import Selection, Survey, described_filters, filter_parts, select
 from pipeline.search.filters.video_names import match_videos
 from pipeline.search.query import Query, Step, Term
 from pipeline.search.query_embedding import CalibratedTerm, TermEmbedder
@@ -199,10 +199,11 @@ class Searcher:
         min_score = self._settings.min_score if query.min_score is None else query.min_score
         top = query.top or self._settings.top
         asked = max(top, self._settings.candidates)
+        parts = filter_parts(where, selection, labels, _IDS_A_FILTER)
         scan = CandidateScan(query, steps, self._embeddings, self._settings, self._provenance, labels)
         first: tuple[FoundMoment, ...] = ()
         while True:
-            candidates, is_all = self._nominated(steps, asked, where, selection)
+            candidates, is_all = self._nominated(steps, asked, parts)
             scan.scan(candidates)
             same = self._settings.same_picture
             ranking = rank(scan.found, query, min_score=min_score, same_picture=same, first=first)
@@ -287,13 +288,13 @@ class Searcher:
         return tuple(skipped.values())
 
     def _nominated(
-        self, steps: Sequence[CalibratedStep], asked: int, where: Filter, selection: Selection | None
+        self, steps: Sequence[CalibratedStep], asked: int, parts: Sequence[Filter]
     ) -> tuple[tuple[Candidate, ...], bool]:
         """Search the index for segments near the terms of the steps; tell whether it has no more of them."""
         terms = [term for step in steps for term in step.shows]
         vectors = np.stack([term.vector for term in terms])
         answers: list[list[Hit]] = [[] for _ in terms]
-        for part in [where] if selection is None else _parts(selection, where):
+        for part in parts:
             found = self._index.search(vectors, top=asked, where=part)
             answers = [[*before, *hits] for before, hits in zip(answers, found, strict=True)]
         candidates = tuple(
@@ -309,14 +310,6 @@ class Searcher:
             for hit in sorted(hits, key=lambda hit: (-hit.score, hit.key))[:asked]
         )
         return candidates, all(len(hits) < asked for hits in answers)
-
-
-def _parts(selection: Selection, where: Filter) -> list[Filter]:
-    """Split a filter so that each video of a selection passes exactly one part."""
-    if not selection.skipped:
-        return [where]
-    ids = selection.video_ids
-    return [replace(where, video_ids=ids[first : first + _IDS_A_FILTER]) for first in range(0, len(ids), _IDS_A_FILTER)]
 
 
 def _only(moment: Moment | None) -> tuple[Moment, ...]:

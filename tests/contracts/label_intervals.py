@@ -43,5 +43,8 @@ class MadeLabels:
     def label_sets(self) -> Mapping[str, str]:
         return dict.fromkeys(self.made, self.label_set)
 
+    def labelled(self) -> Sequence[str]:
+        return list(self.made)
+
     def unlabelled(self) -> Sequence[str]:
         return [video_id for video_id in self.videos if video_id not in self.made]

@@ -54,6 +54,9 @@ class LabelLookup(Protocol):
     def command(self) -> str:
         """The command that labels the videos that are not labelled."""
 
+    def labelled(self) -> Sequence[str]:
+        """The ids of the library's videos that are labelled."""
+
     def unlabelled(self) -> Sequence[str]:
         """The ids of the library's videos that are not labelled."""
 
@@ -73,11 +76,13 @@ class LabelCondition:
         lookup: The library's labels.
         wanted: A frame must lie in an interval of each.
         unwanted: It must lie in an interval of none.
+        unlabelled_ids: The videos of which nothing is known.
     """
 
     lookup: LabelLookup
     wanted: tuple[str, ...]
     unwanted: tuple[str, ...]
+    unlabelled_ids: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, query: Query, find: Callable[[], LabelLookup] | None) -> LabelCondition | None:
@@ -96,12 +101,26 @@ class LabelCondition:
             raise QueryError("these videos are not those of a library, and have no labels")
         lookup = find()
         check_labels(lookup, (*query.labels, *query.not_labels))
-        return cls(lookup, query.labels, query.not_labels)
+        return cls(lookup, query.labels, query.not_labels, tuple(lookup.unlabelled()))
 
     @property
     def index_filter(self) -> LabelFilter:
         """The filter of the index's rows."""
         return LabelFilter(self.lookup.label_set, self.wanted, self.unwanted)
+
+    def labelled_among(self, video_ids: Sequence[str] | None) -> Sequence[str] | None:
+        """Return those of some videos that are labelled.
+
+        Their rows alone are asked for: those of other videos pass the index's filter, and may be nearer than all that
+        can answer.
+
+        Args:
+            video_ids: The videos; None for all, and then None is returned where all are labelled.
+        """
+        if video_ids is None:
+            return self.lookup.labelled() if self.unlabelled_ids else None
+        unlabelled = set(self.unlabelled_ids)
+        return [video_id for video_id in video_ids if video_id not in unlabelled]
 
     def allowed(self, record: VideoRecord) -> Intervals | None:
         """Compute where the frames of a video may lie: float64 (K, 2) intervals; None where it is not labelled.
@@ -140,7 +159,7 @@ class LabelCondition:
             StoreError: The videos cannot be listed.
         """
         found = []
-        for video_id in self.lookup.unlabelled():
+        for video_id in self.unlabelled_ids:
             if video_ids and video_id not in video_ids:
                 continue
             # A broken record is found and reported by the search.

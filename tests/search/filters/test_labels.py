@@ -237,6 +237,19 @@ def test_the_index_filters_and_is_asked_once() -> None:
     assert world.index.filters == [Filter(labels=LabelFilter("site1", ("person",)))]
 
 
+@pytest.mark.parametrize("fields", [{"labels": "person"}, {"not_labels": "forklift"}])
+def test_videos_without_labels_hide_none_that_have_them(fields: dict[str, Any]) -> None:
+    """However many of them are nearer: the index is asked for labelled videos alone."""
+    many = [video(f"v{n:02}", "red") for n in range(40)]
+    world = World(*many, video("w", "red green"), made={"w": {"person": [(0, 2)]}}, candidates=2, top=1, min_score=0.2)
+    for more in ({}, {"videos": ["v01", "w", "v02"]}, {"videos": ["w"]}):
+        answer = world.ask(**fields, **more)
+        assert [place[0] for place in places(answer)] == ["w"]
+        assert {one.video_id for one in answer.explanation.candidates} == {"w"}
+    assert world.ask(**fields, videos=["v01"]).explanation.candidates == ()
+    assert all(asked.video_ids in (("w",), ()) for asked in world.index.filters)
+
+
 def test_labels_go_with_recording_times_and_pages() -> None:
     videos = [video(f"v{n}", "red", metadata={"recorded_at": f"2026-11-20T{n:02}:00"}) for n in range(8)]
     made = {f"v{n}": {"person": [(0.0, 2.0)] if n % 2 else []} for n in range(8)}
