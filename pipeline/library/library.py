@@ -30,9 +30,9 @@ from pipeline.types import Moment, Scalar, Source, VideoReport
 
 if TYPE_CHECKING:
     from pipeline.analyze.labels.label_scorer import LabelScorer
+    from pipeline.analyze.labels.label_session import LabelSession
     from pipeline.analyze.labels.label_set import LabelSet
     from pipeline.execution import Executor, OnProgress, Stages, StopRequest
-    from pipeline.library.label_session import LabelSession
 
 __all__ = ["Library"]
 
@@ -266,7 +266,7 @@ class Library(IndexedLibrary):
             name: What the user calls the label set.
             renew: Whether a scorer that is kept is calibrated anew.
         """
-        from pipeline.library.label_session import LabelSession
+        from pipeline.analyze.labels.label_session import LabelSession
 
         return LabelSession(self.store, name, label_set, self._scorer_of, self.write_label_rows, renew=renew)
 

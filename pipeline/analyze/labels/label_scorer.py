@@ -95,16 +95,16 @@ class LabelScorer:
         _check(self._names, self._evidence, self._groups)
         dimension = len(self._evidence[0].vector)
         prompts = {one.label: one for one in evidence if one.kind == "prompts"}
-        # A column a label, so that most label sets are scored by one product; a label without prompts never fits them.
-        self._weights = np.zeros((dimension, len(names)), np.float32)
+        # A column a label, then one for each further vector: all are scored by one product. A label without prompts
+        # never fits them.
+        weights = np.zeros((dimension, len(names)), np.float32)
         self._offsets = np.full(len(names), -np.inf)
         for label, one in prompts.items():
-            self._weights[:, label] = one.vector * np.float32(one.scale)
+            weights[:, label] = one.vector * np.float32(one.scale)
             self._offsets[label] = one.offset
         self._further = [one for one in evidence if one.kind != "prompts"]
         further = [one.vector * np.float32(one.scale) for one in self._further]
-        self._further_weights = np.stack(further, axis=1) if further else np.empty((dimension, 0), np.float32)
-        self._further_offsets = np.asarray([one.offset for one in self._further], np.float64)
+        self._weights = np.concatenate([weights, *(each[:, None] for each in further)], axis=1)
 
     def __repr__(self) -> str:
         return f"LabelScorer({len(self._names)} labels, {len(self._evidence)} vectors of {len(self._weights)})"
@@ -127,27 +127,32 @@ class LabelScorer:
         """
         if vectors.ndim != 2 or vectors.shape[1] != self.dimension:
             raise ValueError(f"vectors of shape {vectors.shape}; the labels' vectors have {self.dimension} numbers")
-        found = np.empty((len(vectors), len(self._names)))
+        # A label's scores lie next to each other, for all that is done to them is done label by label.
+        found = np.empty((len(self._names), len(vectors)))
         for first in range(0, len(vectors), _ROWS_AT_ONCE):
             part = slice(first, first + _ROWS_AT_ONCE)
-            np.add(vectors[part] @ self._weights, self._offsets, out=found[part])
-            self._combine(vectors[part], found[part])
-        return found
+            logits = self._weights.T @ vectors[part].T
+            np.add(logits[: len(found)], self._offsets[:, None], out=found[:, part])
+            self._combine(logits[len(found) :], found[:, part])
+        return found.T
 
-    def _combine(self, vectors: Vectors, found: Floats) -> None:
-        """Bring contrast prompts, examples and groups into the log-odds (N, L) of the prompts, in place."""
-        if self._further:
-            logits = vectors @ self._further_weights + self._further_offsets
+    def _combine(self, logits: Vectors, found: Floats) -> None:
+        """Bring contrast prompts, examples and groups into the log-odds (L, N) of the prompts, in place.
+
+        Args:
+            logits: float32 (F, N), of the further evidence, without its offsets.
+            found: Changed.
+        """
         # Contrast comes before examples: an example suffices whatever the contrast prompts say.
         for kind in ("contrast", "example"):
             for number, one in enumerate(self._further):
-                column = found[:, one.label]
+                row = found[one.label]
                 if one.kind == kind == "contrast":
-                    column -= np.maximum(logits[:, number], 0)
+                    row -= np.maximum(logits[number] + one.offset, 0)
                 elif one.kind == kind:
-                    np.maximum(column, logits[:, number], out=column)
+                    np.maximum(row, logits[number] + one.offset, out=row)
         for members, is_exhaustive in self._groups:
-            found[:, members] = _competing(found[:, members], is_exhaustive=is_exhaustive)
+            found[list(members)] = _competing(found[list(members)], is_exhaustive=is_exhaustive)
 
     def as_json(self) -> dict[str, Any]:
         """The whole scorer as JSON values; one that is read again scores later videos alike, to the bit."""
@@ -216,11 +221,10 @@ def _check(
 
 
 def _competing(log_odds: Floats, *, is_exhaustive: bool) -> Floats:
-    """Log-odds (N, M) of labels that exclude one another, by a softmax with "none of these" as a further member."""
+    """Log-odds (M, N) of labels that exclude one another, by a softmax with "none of these" as a further member."""
+    none = np.full((0 if is_exhaustive else 1, log_odds.shape[1]), 0.0)
     found = np.empty_like(log_odds)
-    for member in range(log_odds.shape[1]):
-        others = np.delete(log_odds, member, axis=1)
-        if not is_exhaustive:
-            others = np.concatenate([others, np.zeros((len(others), 1))], axis=1)
-        found[:, member] = log_odds[:, member] - np.logaddexp.reduce(others, axis=1)
+    for member in range(len(log_odds)):
+        others = np.concatenate([log_odds[:member], log_odds[member + 1 :], none])
+        found[member] = log_odds[member] - np.logaddexp.reduce(others, axis=0)
     return found

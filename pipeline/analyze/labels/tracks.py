@@ -206,16 +206,16 @@ def label_tracks(
     if not len(frames):
         return tuple(LabelTrack(label.name, ()) for label in tracked)
     most = probabilities(log_odds.max(axis=0))
-    found = []
-    for label, column in zip(tracked, columns, strict=True):
-        # Most labels are shown in few videos.
-        is_shown = most[column] >= label.enter
-        found.append(LabelTrack(label.name, _intervals(frames, log_odds[:, column], label) if is_shown else ()))
-    return tuple(found)
+    # Most labels are shown in few videos.
+    shown = [column for label, column in zip(tracked, columns, strict=True) if most[column] >= label.enter]
+    scores = dict(zip(shown, probabilities(np.ascontiguousarray(log_odds[:, shown].T)), strict=True))
+    return tuple(
+        LabelTrack(label.name, _intervals(frames, scores[column], label) if column in scores else ())
+        for label, column in zip(tracked, columns, strict=True)
+    )
 
 
-def _intervals(frames: FrameIntervals, log_odds: LogOdds, label: TrackedLabel) -> tuple[LabelInterval, ...]:
-    scores = probabilities(log_odds)
+def _intervals(frames: FrameIntervals, scores: Floats, label: TrackedLabel) -> tuple[LabelInterval, ...]:
     intervals = scored_intervals(
         frames,
         scores,
@@ -237,4 +237,4 @@ def _confidence(frames: FrameIntervals, scores: Floats, interval: ScoredInterval
     rows = slice(interval.first, interval.after)
     weights = frames.ends_seconds[rows] - frames.starts_seconds[rows]
     values = scores[rows] if label.aggregate == "mean" else scores[rows] >= label.enter
-    return float(np.average(values, weights=weights))
+    return min(1.0, float(values @ weights) / float(weights.sum()))

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from pipeline.analyze.labels.label_set import LabelSet, as_label_set, read_label_set
 from pipeline.config_files import bundled_names
+from pipeline.encode.vocabulary import vocabulary_from
 from pipeline.errors import ConfigError
+
+DEMO_ARCHITECTURE = Path(__file__).parents[3] / "sample_videos" / "demo_model" / "open_clip_config.json"
 
 
 def read(folder: Path, text: str) -> LabelSet:
@@ -161,6 +165,34 @@ def test_an_example_counts_by_its_content(tmp_path: Path) -> None:
     assert of("a", b"one") == of("b", b"one") != of("c", b"two")
 
 
-@pytest.mark.parametrize("name", bundled_names("labels"))
-def test_the_files_that_come_with_momentseek_can_be_read(name: str) -> None:
-    assert read_label_set(name).active
+BUNDLED = bundled_names("labels")
+
+
+def test_label_files_come_with_momentseek() -> None:
+    assert BUNDLED == ["packaging", "people-and-protective-equipment", "vehicles", "weather-and-light"]
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_they_fit_the_context_of_clip(name: str) -> None:
+    labels = read_label_set(name).labels
+    # A token has one character at least, and the context 77 tokens, two of which mark the ends.
+    assert all(len(text) <= 75 for label in labels for text in (*label.texts, *label.contrast_texts))
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_what_is_on_is_in_words_of_the_demo_model_and_the_rest_is_not(name: str) -> None:
+    declared = json.loads(DEMO_ARCHITECTURE.read_text(encoding="utf-8"))["vocabulary"]
+    vocabulary = vocabulary_from(declared)
+    assert vocabulary is not None
+    label_set = read_label_set(name)
+    for label in label_set.active:
+        assert not [text for text in (*label.texts, *label.contrast_texts) if vocabulary.unknown_words(text)]
+    off = [label for label in label_set.labels if label.mode == "off" and label.name != "clear-weather"]
+    assert all(vocabulary.unknown_words(" ".join(label.texts)) for label in off)
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_label_that_is_off_can_be_turned_on_by_a_file_that_extends_it(tmp_path: Path, name: str) -> None:
+    off = next(label for label in read_label_set(name).labels if label.mode == "off")
+    changed = read(tmp_path, f"extends: {name}\nlabels: {{{off.name}: {{mode: on}}}}")
+    assert off.name in [label.name for label in changed.active]
