@@ -12,7 +12,7 @@ from pipeline.library.config_checks import check_sampling
 from pipeline.library.coverage import IndexCoverage
 from pipeline.library.index_handle import LibraryIndex, check_writable
 from pipeline.library.index_place import check_index_place, fill_elsewhere, target_of
-from pipeline.library.label_rows import LabelledRows, write_labels
+from pipeline.library.labels.index_rows import LabelledRows, write_labels
 from pipeline.library.maintenance import OnVideo, Rebuilt, Removed, rebuild, remove
 from pipeline.library.privacy import apply_privacy, remembered_privacy
 from pipeline.library.saved_config import LibraryFile, SavedConfig, write_library_file

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.encode import Encoder
 from pipeline.errors import QueryError, StoreError
-from pipeline.library.library_labels import LibraryLabels
+from pipeline.library.labels.current_labels import LibraryLabels
 from pipeline.library.saved_config import LibraryFile, SavedConfig
 from pipeline.library.videos import SelectedVideos, find_video, select_videos, with_labels
 from pipeline.library.wiring import indexed_videos

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipeline.library.label_rows import LabelledRows
+from pipeline.library.labels.index_rows import LabelledRows
 from pipeline.library.library import Library
 from pipeline.library.verification import OnVideo
 

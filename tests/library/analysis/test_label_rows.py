@@ -277,7 +277,7 @@ def test_rows_of_a_video_that_is_removed_meanwhile_go(open_it: Opener) -> None:
                 library.store.delete("park")
             return library.labels.required().intervals_of(record)
 
-        from pipeline.library.label_rows import write_labels
+        from pipeline.library.labels.index_rows import write_labels
 
         write_labels(index, library.store, intervals_of, records)
         assert rows
