@@ -1,1 +1,1 @@
-"""Entry points of Ray jobs: indexing videos, rebuilding an index and running an experiment."""
+"""Entry points of Ray jobs: indexing and labelling videos, rebuilding an index and running an experiment."""

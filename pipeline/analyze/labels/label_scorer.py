@@ -41,6 +41,7 @@ EvidenceKind = Literal["prompts", "contrast", "example"]
 
 _ROWS_AT_ONCE = 4096
 """Frames scored together: their scores for a hundred labels stay in a processor's cache, and memory is flat."""
+_LEAST = np.finfo(np.float64).tiny
 _FORMAT = 1
 
 
@@ -131,7 +132,8 @@ class LabelScorer:
         found = np.empty((len(self._names), len(vectors)))
         for first in range(0, len(vectors), _ROWS_AT_ONCE):
             part = slice(first, first + _ROWS_AT_ONCE)
-            logits = self._weights.T @ vectors[part].T
+            # This way round is faster than the product of the transposed matrices.
+            logits = (vectors[part] @ self._weights).T
             np.add(logits[: len(found)], self._offsets[:, None], out=found[:, part])
             self._combine(logits[len(found) :], found[:, part])
         return found.T
@@ -222,9 +224,12 @@ def _check(
 
 def _competing(log_odds: Floats, *, is_exhaustive: bool) -> Floats:
     """Log-odds (M, N) of labels that exclude one another, by a softmax with "none of these" as a further member."""
-    none = np.full((0 if is_exhaustive else 1, log_odds.shape[1]), 0.0)
-    found = np.empty_like(log_odds)
-    for member in range(len(log_odds)):
-        others = np.concatenate([log_odds[:member], log_odds[member + 1 :], none])
-        found[member] = log_odds[member] - np.logaddexp.reduce(others, axis=0)
-    return found
+    none = np.full((1, log_odds.shape[1]), -np.inf if is_exhaustive else 0.0)
+    members = np.concatenate([log_odds, none])
+    members -= members.max(axis=0)
+    odds = np.exp(members)
+    # Sums of the members before and after each; a difference from the sum of all would lose the small ones.
+    others = np.zeros_like(odds)
+    others[1:] = np.cumsum(odds[:-1], axis=0)
+    others[:-1] += np.cumsum(odds[:0:-1], axis=0)[::-1]
+    return np.asarray((members - np.log(np.maximum(others, _LEAST)))[:-1])

@@ -84,6 +84,47 @@ def everything() -> LabelScorer:
     return LabelScorer(["a", "b", "c"], evidence, [((0, 2), False)])
 
 
+def test_all_kinds_together_are_the_formula() -> None:
+    rng = np.random.default_rng(2)
+
+    def unit(count: int) -> np.ndarray:
+        vectors = rng.standard_normal((count, 32))
+        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+    frames, vectors = unit(50), unit(12)
+    kinds = ["prompts", "prompts", "prompts", "prompts", "contrast", "contrast", "example", "example", "example"]
+    labels = [0, 1, 3, 4, 4, 1, 2, 2, 3]
+    evidence = [
+        Evidence(label, kind, vector, 20.0, float(rng.normal()))
+        for label, kind, vector in zip(labels, kinds, vectors, strict=False)
+    ]
+    logits = np.stack([frames.astype(float) @ one.vector * 20 + one.offset for one in evidence], axis=1)
+    p0, p1, p3, p4, c4, c1, e2, f2, e3 = logits.T
+    z = [p0, np.minimum(p1, p1 - c1), np.maximum(e2, f2), np.maximum(p3, e3), np.minimum(p4, p4 - c4)]
+    odds = np.exp(z)
+    expected = np.stack(
+        [
+            z[0] - np.log(1 + odds[1] + odds[4]),
+            z[1] - np.log(1 + odds[0] + odds[4]),
+            z[2] - np.log(odds[3]),
+            z[3] - np.log(odds[2]),
+            z[4] - np.log(1 + odds[0] + odds[1]),
+        ],
+        axis=1,
+    )
+    scorer = LabelScorer(list("abcde"), evidence, [((0, 4, 1), False), ((3, 2), True)])
+    assert scorer.log_odds(frames) == pytest.approx(expected, abs=1e-4)
+
+
+def test_certain_labels_of_a_group_stay_finite() -> None:
+    sure = [Evidence(label, "prompts", axis(label), 5000.0, -2500.0) for label in range(3)]
+    for is_exhaustive in (False, True):
+        found = LabelScorer(["a", "b", "c"], sure, [((0, 1, 2), is_exhaustive)]).log_odds(FRAMES)
+        assert np.isfinite(found).all()
+        assert found[0, 0] > 700
+        assert found[0, 1] == pytest.approx(-5000)
+
+
 def test_a_saved_scorer_scores_alike_to_the_bit() -> None:
     rng = np.random.default_rng(1)
     frames = rng.standard_normal((100, 4)).astype(np.float32)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from pipeline.config_files import bundled_names
 from pipeline.encode.vocabulary import vocabulary_from
 from pipeline.errors import ConfigError
 
-DEMO_ARCHITECTURE = Path(__file__).parents[3] / "sample_videos" / "demo_model" / "open_clip_config.json"
+PROJECT = Path(__file__).parents[3]
+DEMO_ARCHITECTURE = PROJECT / "sample_videos" / "demo_model" / "open_clip_config.json"
 
 
 def read(folder: Path, text: str) -> LabelSet:
@@ -163,6 +165,18 @@ def test_an_example_counts_by_its_content(tmp_path: Path) -> None:
         ).fingerprint
 
     assert of("a", b"one") == of("b", b"one") != of("c", b"two")
+
+
+def test_the_files_of_the_page_can_be_read(tmp_path: Path) -> None:
+    page = (PROJECT / "docs" / "how-to" / "labels.md").read_text(encoding="utf-8")
+    for name in ("badge.png", "visitors.mp4"):
+        (tmp_path / name).write_bytes(b"example")
+    yard, extended = [read(tmp_path, block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    assert [label.name for label in yard.labels][-2:] == ["day", "night"]
+    assert len(yard.labels[3].examples) == 3
+    by_name = {label.name: label for label in extended.active}
+    assert by_name.keys() >= {"bus", "truck", "tow-truck"}
+    assert (by_name["truck"].enter, by_name["truck"].prompts[0]) == (0.7, "a truck")
 
 
 BUNDLED = bundled_names("labels")

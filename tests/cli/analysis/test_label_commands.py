@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from command_result import Result
+from own_process import start_script
 
 from pipeline.cli import main
 
@@ -278,3 +279,24 @@ def test_a_library_that_outgrew_its_calibration_says_so(
         in momentseek("label", file, "-c", config).err
     )
     assert "calibrated on" not in momentseek("label", file, "-c", config, "--again").err
+
+
+_JOB = """
+    import sys
+    from jobs.label import main
+    sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_job_labels_on_ray_as_in_process(momentseek: Run, labelled: Options, file: Path, tmp_path: Path) -> None:
+    before = momentseek("labels", "--frames", "--min-score", 0, *labelled, "--json").out
+    for path in tmp_path.glob("library/labels/*/*.parquet"):
+        path.unlink()
+    process = start_script(_JOB, tmp_path / "job", str(file), *labelled, "--json")
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert [(row["status"], row["intervals"]) for row in rows] == [("done", 1)] * 4
+    assert momentseek("labels", "--frames", "--min-score", 0, *labelled, "--json").out == before
