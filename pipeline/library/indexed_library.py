@@ -121,18 +121,21 @@ class IndexedLibrary(StoredLibrary):
         """
         check_sampling(self.config, self.saved_config())
         check_writable(self.config.library)
-        check_index_place(self.config, self.saved_config())
         apply_privacy(self.config)
+        return self._write_labels(self.survey()[0] if videos is None else videos, on_video)
+
+    def _write_labels(self, videos: Sequence[VideoRecord], on_video: OnVideo | None = None) -> LabelledRows:
+        """Write labels to the rows of videos; an index in memory that is not open yet gets them when it is made."""
+        check_index_place(self.config, self.saved_config())
         self._claim()
+        if self._index.is_yet_to_be_made:
+            return LabelledRows(len(videos), 0)
 
         def intervals_of(record: VideoRecord) -> LabelIntervals | None:
             current = self.labels.current()
             return None if current is None else current.intervals_of(record)
 
-        records = self.survey()[0] if videos is None else videos
-        if self._index.is_yet_to_be_made:
-            return LabelledRows(len(records), 0)
-        return write_labels(self.moment_index(), self.store, intervals_of, records, on_video=on_video)
+        return write_labels(self.moment_index(), self.store, intervals_of, videos, on_video=on_video)
 
     def find_removable(self, name: str) -> str:
         """Find the id of the one video of a name, or of an id that only the index still knows.

@@ -268,7 +268,7 @@ class Library(IndexedLibrary):
         """
         from pipeline.analyze.labels.label_session import LabelSession
 
-        return LabelSession(self.store, name, label_set, self._scorer_of, self.write_label_rows, renew=renew)
+        return LabelSession(self.store, name, label_set, self._scorer_of, self._write_labels, renew=renew)
 
     def _configured_labels(self) -> LabelSession | None:
         """Read the label file that videos are labelled with as they are indexed, before anything is done."""

@@ -96,8 +96,8 @@ def verify(
 ) -> None:
     """Compare the index of a library with its frame embeddings, row by row; nothing is changed.
 
-    Names, by video, the rows that are missing, that are too many, and whose times, metadata or vector differ, and the
-    files whose checksum is not the one that they were written with.
+    Names, by video, the rows that are missing, that are too many, and whose times, metadata, labels or vector differ,
+    and the files whose checksum is not the one that they were written with.
 
     Exit code 1 if there is any.
     """
