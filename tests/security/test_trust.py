@@ -128,6 +128,8 @@ OUTSIDE: dict[str, Callable[[Path], dict[str, Any]]] = {
             "architecture": str(folder / "elsewhere" / "network.json"),
         }
     },
+    "labels elsewhere": lambda folder: {"analyze": {"labels": str(folder / "elsewhere" / "labels.yaml")}},
+    "labels of its own, which may name examples anywhere": lambda _: {"analyze": {"labels": "labels.yaml"}},
     "spool": lambda folder: {"fetching": {"spool_folder": str(folder / "elsewhere")}},
     "spool bytes": lambda _: {"fetching": {"spool_bytes": 10**15}},
 }
@@ -201,6 +203,14 @@ def test_a_library_of_ones_own_opens_as_before(tmp_path):
         assert opened.config.fetching.timeout_seconds == 60
     [trusted] = trusted_settings()
     assert set(trusted.settings) == {"index.uri", "fetching.timeout_seconds"}
+
+
+@pytest.mark.parametrize("labels", ["vehicles", "vehicles.yaml"])
+def test_a_label_file_that_comes_with_momentseek_needs_no_trust(library, labels):
+    name_outside(library, analyze={"labels": labels})
+    with Library.open(str(library), encoder=WordModel()) as opened:
+        assert opened.config.analyze.labels == labels
+    assert not list(trusted_settings())
 
 
 def test_the_demo_model_needs_no_trust(library, films):
