@@ -46,7 +46,10 @@ def test_examples_of_the_library_score_as_pictures(tmp_path: Path) -> None:
 
 def test_an_example_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with filled(tmp_path) as library:
-        for term, problem in (({"like": "none.mp4", "at": 1}, "none"), ({"like": "park", "at": 99}, "before the given time of 99 s")):
+        for term, problem in (
+            ({"like": "none.mp4", "at": 1}, "none"),
+            ({"like": "park", "at": 99}, "before the given time of 99 s"),
+        ):
             with pytest.raises(QueryError, match=problem):
                 label_scorer(library, as_label_set({"labels": {"a": {"examples": term}}}))
 
