@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_origin
 
 from pydantic import BaseModel, ConfigDict, Tag, ValidationError
 
@@ -79,8 +79,12 @@ def _spread_library(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Merge two mappings recursively; a change of `strategy`, or of an encoder's `class`, replaces the section."""
-    result = _spread_library(below)
-    for key, value in _spread_library(above).items():
+    return _merged(_spread_library(below), _spread_library(above))
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(below)
+    for key, value in above.items():
         lower = result.get(key)
         if (
             isinstance(lower, dict)
@@ -88,7 +92,7 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
             and value.get("strategy") in (None, lower.get("strategy"))
             and value.get("class") in (None, lower.get("class", "open_clip"))
         ):
-            result[key] = merged(lower, value)
+            result[key] = _merged(lower, value)
         else:
             result[key] = value
     return result
@@ -223,7 +227,13 @@ def _dotted(
     current: type[Settings] | None = model
     parent: type[Settings] | None = model
     options: dict[str, type[Settings]] = {}
+    is_key = False
     for part in location:
+        if is_key and not isinstance(part, int):
+            # One of several by name: what they can be is known from the mapping.
+            parts.append(_short(part))
+            is_key = False
+            continue
         if part in options:
             current = options[str(part)]
             options = {}
@@ -233,15 +243,20 @@ def _dotted(
             parts.append(str(part))
             continue
         parent = current
-        parts.append(str(part) if len(str(part)) <= _MAX_NAME_LENGTH else f"{str(part)[:_MAX_NAME_LENGTH]}...")
+        parts.append(_short(part))
         known = current is not None and str(part) in current.model_fields
         annotation = current.model_fields[str(part)].annotation if current is not None and known else None
+        is_key = get_origin(annotation) is dict
         classes = list(_settings_in(annotation))
         current = classes[0] if len(classes) == 1 else None
         options = dict(_tagged(annotation))
         if len(classes) == 1 and not options:
             options = {classes[0].__name__: classes[0]}
     return ".".join(parts) or "(top)", parent, options
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _MAX_NAME_LENGTH else f"{name[:_MAX_NAME_LENGTH]}..."
 
 
 def foreign_settings(settings: Settings, path: str = "") -> Iterator[tuple[str, Settings, list[str]]]:

@@ -17,7 +17,7 @@ __all__ = ["bundled_files", "bundled_names", "bundled_path", "load_mapping"]
 _MAX_FILES = 20
 
 
-def load_mapping(path: str | Path) -> dict[str, Any]:
+def load_mapping(path: str | Path, folder: str = "") -> dict[str, Any]:
     """Read a YAML file and merge it over the files that it `extends`.
 
     `extends` names another file, relative to the file that contains it, or a bundled configuration, with or without
@@ -26,11 +26,12 @@ def load_mapping(path: str | Path) -> dict[str, Any]:
 
     Args:
         path: A file, or the name of a configuration that comes with momentseek ("demo" or "demo.yaml").
+        folder: Of the project's configs, where names are looked for.
 
     Raises:
         ConfigError: A file is missing, is not YAML, is not a mapping, or extends itself.
     """
-    return _load(bundled_path(path), ())
+    return _load(bundled_path(path, folder), (), folder)
 
 
 def bundled_path(path: str | Path, folder: str = "") -> Path:
@@ -65,7 +66,7 @@ def bundled_files(folder: str = "") -> list[Path]:
     return sorted((bundled_configs_folder() / folder).glob("*.yaml"))
 
 
-def _load(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+def _load(path: Path, seen: tuple[Path, ...], folder: str) -> dict[str, Any]:
     resolved = path.resolve()
     if resolved in seen:
         chain = " -> ".join(str(p) for p in (*seen, resolved))
@@ -75,7 +76,7 @@ def _load(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     try:
         data = parse_yaml(read_bytes(path, MOST_YAML_BYTES))
     except FileNotFoundError as error:
-        names = bundled_names()
+        names = bundled_names(folder)
         near = difflib.get_close_matches(path.name.removesuffix(".yaml"), names, n=1, cutoff=LEAST_LIKENESS)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise ConfigError(
@@ -95,5 +96,5 @@ def _load(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if not isinstance(below, str):
         raise ConfigError(f"{path}: extends: expected a file name, got {shown(below)}")
     beside = path.parent / below
-    found = beside if beside.is_file() else _bundled(below) or beside
-    return merged(_load(found, (*seen, resolved)), data)
+    found = beside if beside.is_file() else _bundled(below, folder) or beside
+    return merged(_load(found, (*seen, resolved), folder), data)

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import Field, field_validator
 
+from pipeline.analyze.settings import Analysis, lasting_name
 from pipeline.config import Settings, foreign_settings, validate, with_overrides
 from pipeline.config_files import load_mapping
 from pipeline.encode.architecture import resolved
@@ -78,6 +79,9 @@ class RunConfig(Settings):
 
     search: Searching = Searching()
     """The search for moments."""
+
+    analyze: Analysis = Analysis()
+    """What is analysed of each video once it is indexed."""
 
     execution: Execution = Execution()
     """Execution of batches."""
@@ -224,6 +228,8 @@ def with_absolute_paths(config: RunConfig) -> RunConfig:
         for name in ("checkpoint", "architecture"):
             path = data["encoder"][name]
             data["encoder"][name] = path and str(resolved(path).absolute())
+    if data["analyze"]["labels"] is not None:
+        data["analyze"]["labels"] = lasting_name(data["analyze"]["labels"])
     for settings, name in paths:
         path = settings[name]
         if path is not None and "://" not in path:

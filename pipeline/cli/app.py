@@ -11,6 +11,8 @@ from importlib.metadata import version
 
 import click
 
+from pipeline.cli.commands.analysis.label import label
+from pipeline.cli.commands.analysis.labels import labels
 from pipeline.cli.commands.analysis.map import library_map
 from pipeline.cli.commands.analysis.unusual import unusual
 from pipeline.cli.commands.config import config
@@ -101,6 +103,8 @@ for _command in (
     migrate,
     verify,
     search,
+    label,
+    labels,
     unusual,
     library_map,
     videos,

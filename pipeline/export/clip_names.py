@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from pipeline.types import Moment
 from pipeline.uris import public_name
 
-__all__ = ["clip_name"]
+__all__ = ["clip_name", "title_of"]
 
 # A file name has at most 255 bytes on almost all file systems. Beside the title there are the rank, two times, a digest
 # and the suffix: 60 bytes at most.
@@ -24,26 +24,31 @@ _MOST_PLAIN_SECONDS = 1e9
 def clip_name(rank: int, moment: Moment) -> str:
     """Make a portable file name for a clip, as "01-gate-camera-12.500-16.250.mp4".
 
-    The title is the video's name without its suffix: letters, digits, combining marks, ".", "-" and "_" are kept, and
-    anything else, such as control characters, direction marks and emoji, becomes "_". It has at most 60 characters and
-    180 bytes of UTF-8. Where it was cut, or lost characters beyond ASCII, a digest of the video's URI follows, so that
-    other videos have other names.
-
     Args:
         rank: The moment's place in the answer, which no other moment of the answer has.
         moment: The moment.
     """
     times = f"{_seconds(moment.start_seconds)}-{_seconds(moment.end_seconds)}"
-    return f"{rank:02d}-{_title(moment)}-{times}.mp4"
+    return f"{rank:02d}-{title_of(moment.uri, moment.video_id)}-{times}.mp4"
 
 
-def _title(moment: Moment) -> str:
-    stem = PurePosixPath(public_name(moment.uri)).stem
+def title_of(uri: str, video_id: str) -> str:
+    """Make a part of a portable file name of a video's name without its suffix.
+
+    Letters, digits, combining marks, ".", "-" and "_" are kept, and anything else, such as control characters,
+    direction marks and emoji, becomes "_". It has at most 60 characters and 180 bytes of UTF-8. Where it was cut, or
+    lost characters beyond ASCII, a digest of the video's URI follows, so that other videos have other names.
+
+    Args:
+        uri: The video's name.
+        video_id: Its id.
+    """
+    stem = PurePosixPath(public_name(uri)).stem
     safe = re.sub("_+", "_", "".join(each if _is_safe(each) else "_" for each in stem)).strip("._-")
     title = _cut(safe).rstrip("._-")
     if title == safe and title and not _lost_characters(stem):
         return title
-    digest = hashlib.sha256(f"{moment.uri}\0{moment.video_id}".encode(errors="surrogatepass")).hexdigest()
+    digest = hashlib.sha256(f"{uri}\0{video_id}".encode(errors="surrogatepass")).hexdigest()
     return f"{title or 'video'}-{digest[:_DIGEST_CHARACTERS]}"
 
 

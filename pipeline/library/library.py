@@ -29,7 +29,10 @@ from pipeline.store import FailureLog
 from pipeline.types import Moment, Scalar, Source, VideoReport
 
 if TYPE_CHECKING:
+    from pipeline.analyze.labels.label_scorer import LabelScorer
+    from pipeline.analyze.labels.label_set import LabelSet
     from pipeline.execution import Executor, OnProgress, Stages, StopRequest
+    from pipeline.library.label_session import LabelSession
 
 __all__ = ["Library"]
 
@@ -107,8 +110,8 @@ class Library(IndexedLibrary):
 
         Raises:
             ConfigError: The library holds videos that were sampled under another configuration, or whose index is
-                elsewhere; the settings of two stages do not fit together; or a given `encoder` lacks members of the
-                protocol.
+                elsewhere; the label file cannot be used; the settings of two stages do not fit together; or a given
+                `encoder` lacks members of the protocol.
             SourceError: The recording time in the metadata of a source is invalid.
             ExecutionError: The batch cannot be run at all.
             WeightsUnavailableError: The model is not available.
@@ -127,6 +130,7 @@ class Library(IndexedLibrary):
         check_sampling(self.config, self.saved_config())
         check_writable(self.config.library)
         check_index_place(self.config, self.saved_config())
+        session = self._configured_labels()
         if executor is None:
             check_weights(self.config, self.saved_config(), self._encoder)
         apply_privacy(self.config)
@@ -143,8 +147,9 @@ class Library(IndexedLibrary):
             # An executor given by the caller may find cuts itself.
             check_stages(self.config, f"the library {self.config.library!r}")
         self._write_file()
+        reports = recorded(executor, batch, recorder, FailureLog(self.config.library))
         try:
-            yield from recorded(executor, batch, recorder, FailureLog(self.config.library))
+            yield from reports if session is None else session.labelled(reports)
         finally:
             self._forget()
 
@@ -244,6 +249,36 @@ class Library(IndexedLibrary):
         from pipeline.library.wiring import stages_of
 
         return stages_of(self.config, self._encoder, self.store, self.moment_index())
+
+    def label_session(self, label_set: LabelSet, name: str, *, renew: bool = False) -> LabelSession:
+        """Begin to label videos of this library.
+
+        Args:
+            label_set: The labels.
+            name: What the user calls the label set.
+            renew: Whether a scorer that is kept is calibrated anew.
+        """
+        from pipeline.library.label_session import LabelSession
+
+        return LabelSession(self.store, name, label_set, self._scorer_of, renew=renew)
+
+    def _configured_labels(self) -> LabelSession | None:
+        """Read the label file that videos are labelled with as they are indexed, before anything is done."""
+        name = self.config.analyze.labels
+        if name is None:
+            return None
+        from pipeline.analyze.labels.label_set import read_label_set
+
+        session = self.label_session(read_label_set(name), name)
+        session.load()
+        return session
+
+    def _scorer_of(self, label_set: LabelSet) -> LabelScorer:
+        from pipeline.analyze.labels.label_calibration import calibrated_scorer
+
+        # A searcher from before the videos that were indexed meanwhile knows none of their frames.
+        self._forget()
+        return calibrated_scorer(self.searcher(), self.model(), label_set)
 
     def close(self) -> None:
         """Close the index and release the model; closing twice is harmless."""

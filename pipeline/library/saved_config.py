@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from pipeline.analyze.settings import lasting_name
 from pipeline.config import merged, validate, with_overrides
 from pipeline.encode import Encoding
 from pipeline.errors import ConfigError, StoreError
@@ -230,6 +231,11 @@ def _portable(config: RunConfig) -> dict[str, Any]:
     if data["library_private"] is None:
         # Older versions do not know this setting.
         del data["library_private"]
+    if config.analyze.labels is None:
+        # Older versions do not know it.
+        del data["analyze"]
+    else:
+        data["analyze"]["labels"] = lasting_name(config.analyze.labels)
     paths = [(data["index"], "uri")]
     if isinstance(config.encoder, Encoding):
         paths.append((data["encoder"], "cache_dir"))

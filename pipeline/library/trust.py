@@ -24,8 +24,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from pipeline.analyze.settings import lasting_name
 from pipeline.bundled import PACKAGES_FOLDER
-from pipeline.config_files import bundled_files
+from pipeline.config_files import bundled_files, bundled_names
 from pipeline.encode import EncoderSettings
 from pipeline.encode.architecture import resolved
 from pipeline.errors import ConfigError, UntrustedLibraryError
@@ -72,9 +73,9 @@ def outside_settings(config: RunConfig) -> dict[str, Any]:
     """List the settings of a library that refer to something outside its folder, by dotted name.
 
     These are the place of the index, the variable of its token and its collection; model files and a cache that lie
-    elsewhere; classes of other packages with all their settings; and every setting of `fetching` that is not the
-    default. Paths are absolute, with links resolved. Model files that come with momentseek are not listed. No class is
-    imported.
+    elsewhere; a label file, unless it comes with momentseek; classes of other packages with all their settings; and
+    every setting of `fetching` that is not the default. Paths are absolute, with links resolved. Model files that come
+    with momentseek are not listed. No class is imported.
     """
     folder = None if is_remote(config.library) else Path(local_path(config.library)).expanduser().resolve()
     found: dict[str, Any] = {}
@@ -85,6 +86,9 @@ def outside_settings(config: RunConfig) -> dict[str, Any]:
         if getattr(index, name) != getattr(default, name):
             found[f"index.{name}"] = getattr(index, name)
     found |= _outside_model(config.encoder, folder) | _plugins(config)
+    if (labels := config.analyze.labels) is not None and labels.removesuffix(".yaml") not in bundled_names("labels"):
+        # Wherever it is: it may name examples on any disk or host.
+        found["analyze.labels"] = lasting_name(labels)
     for name, value in config.fetching.model_dump(mode="json").items():
         if value != type(config.fetching)().model_dump(mode="json")[name]:
             found[f"fetching.{name}"] = value

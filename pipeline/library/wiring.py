@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 
 from pipeline.encode import Encoder, OpenEncoder
@@ -95,7 +95,7 @@ def stages_of(config: RunConfig, encoder: Encoder, store: ParquetStore, index: M
 
 def recorded(
     executor: Executor, batch: Sequence[Source], recorder: RunRecorder, failures: FailureLog
-) -> Iterator[VideoReport]:
+) -> Generator[VideoReport]:
     """Run a batch, and yield each report after it is written to the run's report and the list of failures.
 
     Raises:

@@ -81,7 +81,7 @@ class Searcher:
                 f"the library's embeddings have {sample.vectors.shape[1]} dimensions, but this encoder's have"
                 f" {encoder.dimension}; open the library with the encoder that made it, or index its videos again"
             )
-        calibrator = Calibrator(
+        self._calibrator = Calibrator(
             sample,
             encoder.encode_texts,
             texts=settings.background,
@@ -90,7 +90,7 @@ class Searcher:
             odds=settings.odds,
             base_quantile=settings.base_quantile,
         )
-        self._embedder = TermEmbedder(encoder, pictures, self._embeddings, self._find, calibrator)
+        self._embedder = TermEmbedder(encoder, pictures, self._embeddings, self._find, self._calibrator)
 
     def ask(self, query: Query) -> Answer:
         """Answer a question.
@@ -116,6 +116,11 @@ class Searcher:
             TextTooLongError: A text does not fit the model's context.
         """
         return self._embedder.embed(terms)
+
+    @property
+    def calibrator(self) -> Calibrator:
+        """Calibrates vectors for the library."""
+        return self._calibrator
 
     def ask_all(self, queries: Iterable[Query]) -> Iterator[Answer]:
         """Answer questions lazily, one after another; the texts of several questions are embedded in one batch.

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from pipeline.store.checksum import CHECKSUM_KEY, mark, seal
 from pipeline.types import FrameEmbeddings
 
-__all__ = ["Columns", "check_size", "read_columns", "read_pts", "read_some_vectors", "write_frames"]
+__all__ = ["Columns", "check_memory", "check_size", "read_columns", "read_pts", "read_some_vectors", "write_frames"]
 
 # 8 MiB of vectors with 512 dimensions. More rows per group cost memory and do not make the file smaller.
 _GROUP_ROWS = 4096
@@ -97,11 +97,18 @@ def check_size(parquet: pq.ParquetFile) -> None:
     for name, expected in _COLUMN_TYPES.items():
         if (name in schema.names or name != "seen_until_seconds") and schema.field(name).type != expected:
             raise ValueError(f"its column {name} has type {schema.field(name).type}, not {expected}")
-    needed = parquet.metadata.num_rows * (4 * kind.list_size + 8 * len(_COLUMN_TYPES))
+    check_memory(parquet.metadata.num_rows, 4 * kind.list_size + 8 * len(_COLUMN_TYPES))
+
+
+def check_memory(frames: int, frame_bytes: int) -> None:
+    """Reject frames that need more memory than this machine has.
+
+    Raises:
+        ValueError: They need more.
+    """
+    needed = frames * frame_bytes
     if needed > _memory_bytes():
-        raise ValueError(
-            f"its {parquet.metadata.num_rows} frames need {needed / 2**30:.1f} GiB, more than this machine's memory"
-        )
+        raise ValueError(f"its {frames} frames need {needed / 2**30:.1f} GiB, more than this machine's memory")
 
 
 def read_columns(parquet: pq.ParquetFile) -> Columns:

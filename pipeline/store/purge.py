@@ -18,8 +18,8 @@ __all__ = ["erase", "traces"]
 def traces(root_url: str, video_id: str) -> tuple[str, ...]:
     """List all files below the root that contain data of a video, for every sampling and encoder.
 
-    These are its embeddings, name files, unfinished files, and frame samples that include it. Its holder files are
-    listed only while its embeddings exist, since these contain the names.
+    These are its embeddings, labels, name files, unfinished files, and frame samples that include it. Its holder files
+    are listed only while its embeddings exist, since these contain the names.
 
     Raises:
         StoreError: The stores cannot be listed.
@@ -57,11 +57,13 @@ def _files_of(folder: AtomicFolder, root_url: str, video_id: str) -> list[str]:
         return []
     found = []
     try:
+        for store in folder.folders("labels", STORE):
+            found += _unfinished(folder, store, video_id)
+            found += [name for name in (f"{store}/{video_id}.parquet",) if folder.exists(name)]
         for store in folder.folders("frames", STORE):
             found += _holder_files(folder, store, video_id)
             found += _name_files(folder, store, video_id)
-            unfinished = folder.list(f"{store}/.partial", "")
-            found += [name for name in unfinished if is_temporary_of(name.rpartition("/")[2], f"{video_id}.parquet")]
+            found += _unfinished(folder, store, video_id)
             sample = read_sample(folder, f"{store}/")
             found += [f"{store}/{SAMPLE_FILE}"] if sample is not None and video_id in sample.video_ids else []
             # The embeddings are removed last: while they exist, the video can be found by its name.
@@ -69,6 +71,11 @@ def _files_of(folder: AtomicFolder, root_url: str, video_id: str) -> list[str]:
     except OSError as error:
         raise StoreError(f"{root_url}: cannot be listed: {error}") from error
     return found
+
+
+def _unfinished(folder: AtomicFolder, store: str, video_id: str) -> list[str]:
+    names = folder.list(f"{store}/.partial", "")
+    return [name for name in names if is_temporary_of(name.rpartition("/")[2], f"{video_id}.parquet")]
 
 
 def _name_files(folder: AtomicFolder, store: str, video_id: str) -> list[str]:

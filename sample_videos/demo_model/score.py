@@ -49,13 +49,23 @@ def concept_scores(
         images: float32 (N, D) unit vectors.
         truth: int8 (M, N): 1 shown, -1 not, 0 cannot be said (left out).
     """
-    scores = []
-    for similarities, row in zip(texts @ images.T, truth, strict=True):
-        shown = (row == 1)[order := np.argsort(-similarities, kind="stable")][(row != 0)[order]]
-        precision = np.cumsum(shown) / np.arange(1, len(shown) + 1)
-        average = float(precision[shown].mean()) if shown.any() else float("nan")
-        scores.append((average, float(shown.mean())))
-    return scores
+    return [
+        (average_precision(similarities, row), float((row == 1)[row != 0].mean()))
+        for similarities, row in zip(texts @ images.T, truth, strict=True)
+    ]
+
+
+def average_precision(scores: npt.NDArray[np.floating], truth: npt.NDArray[np.int8]) -> float:
+    """Average precision of a ranking of pictures, ties in their order; NaN where none shows it.
+
+    Args:
+        scores: (N,), the greater the better.
+        truth: int8 (N,): 1 shown, -1 not, 0 cannot be said (left out).
+    """
+    order = np.argsort(-scores, kind="stable")
+    shown = (truth == 1)[order][(truth != 0)[order]]
+    precision = np.cumsum(shown) / np.arange(1, len(shown) + 1)
+    return float(precision[shown].mean()) if shown.any() else float("nan")
 
 
 def score_pictures(encoder: Encoder, count: int) -> dict[str, tuple[float, float]]:

@@ -1,0 +1,216 @@
+"""Label store: what a label set says about the videos of a library, kept beside their frame embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+from pipeline.analyze.labels.tracks import LabelTrack, SampledFrames, VideoLabels
+from pipeline.errors import StoreError
+from pipeline.store.atomic_folder import AtomicFolder
+from pipeline.store.file_name_patterns import STORE, VIDEO_ID
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+__all__ = ["LABELS_FOLDER", "LabelState", "LabelStore", "label_stores"]
+
+T = TypeVar("T")
+
+LABELS_FOLDER = "labels"
+"""Of a library; `pipeline.store.purge` removes a video's files from it."""
+
+
+@dataclass(frozen=True)
+class LabelState:
+    """What was labelled of a video, by which its labels are told to be out of date.
+
+    Attributes:
+        sampled: Which frames.
+        scorer_fingerprint: By which snapshot of the label scorer.
+    """
+
+    sampled: SampledFrames
+    scorer_fingerprint: str
+
+
+@dataclass(frozen=True)
+class LabelStore:
+    """The labels of a library's videos, by one label set and one encoder; at any fsspec URL.
+
+    Layout, below `{root_url}/labels/{label_set_fingerprint}-{encoder_fingerprint}/`: `{video_id}.parquet`, a label file
+    (see `label_file`), and `scorer.json`, the snapshot of the scorer (see `snapshot`). Each file is written whole or
+    not at all. Constructing a store touches nothing, and it pickles.
+
+    Attributes:
+        root_url: The library; a path is made absolute at once.
+        label_set_fingerprint: Of the label set.
+        encoder_fingerprint: Of the encoder whose embeddings were scored.
+    """
+
+    root_url: str
+    label_set_fingerprint: str
+    encoder_fingerprint: str
+
+    def __post_init__(self) -> None:
+        for name in ("label_set_fingerprint", "encoder_fingerprint"):
+            if not VIDEO_ID.fullmatch(getattr(self, name)):
+                raise ValueError(f"{name} becomes part of a path; it cannot be {getattr(self, name)!r}")
+        if "://" not in self.root_url:
+            object.__setattr__(self, "root_url", str(Path(self.root_url).expanduser().absolute()))
+
+    def __getstate__(self) -> dict[str, str]:
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    @cached_property
+    def folder(self) -> AtomicFolder:
+        """The folder of this store's files."""
+        return AtomicFolder(self.root_url, f"{LABELS_FOLDER}/{self.label_set_fingerprint}-{self.encoder_fingerprint}")
+
+    def write(self, labels: VideoLabels) -> None:
+        """Write a video's labels, replacing earlier ones.
+
+        Raises:
+            ValueError: The video's id cannot name a file.
+            StoreError: They could not be written; what was there still is.
+        """
+        from pipeline.analyze.labels.label_file import write_labels
+
+        if not VIDEO_ID.fullmatch(labels.video_id):
+            raise ValueError(f"a video id becomes a file name; it cannot be {labels.video_id!r}")
+        with self.folder.writing(_file_of(labels.video_id)) as file:
+            write_labels(file, labels, self._fingerprints)
+
+    def read(self, video_id: str) -> VideoLabels:
+        """Read a video's labels with the scores of its frames.
+
+        Raises:
+            StoreError: The video is not labelled, or its file is broken, of another format or of another store.
+        """
+        from pipeline.analyze.labels.label_file import details_in, read_labels
+
+        path = self._path(video_id)
+        ours = {"video_id": video_id, **self._fingerprints}
+        found = self._opened(video_id, lambda parquet: read_labels(parquet, details_in(parquet, ours, path)))
+        return found or self._refuse(video_id)
+
+    def tracks(self, video_id: str) -> tuple[LabelTrack, ...]:
+        """Read a video's tracks, without scores, in the label set's order.
+
+        Raises:
+            StoreError: As of `read`.
+        """
+        found = self.outline(video_id)
+        return self._refuse(video_id) if found is None else found[1]
+
+    def state(self, video_id: str) -> LabelState | None:
+        """Read which frames of a video were labelled, and how; None if it is not labelled.
+
+        Raises:
+            StoreError: Its file is broken, of another format or of another store.
+        """
+        found = self.outline(video_id)
+        return None if found is None else found[0]
+
+    def outline(self, video_id: str) -> tuple[LabelState, tuple[LabelTrack, ...]] | None:
+        """Read a video's state and tracks, without scores; None if it is not labelled.
+
+        Raises:
+            StoreError: Its file is broken, of another format or of another store.
+        """
+        from pipeline.analyze.labels.label_file import details_in, sampled_in, tracks_in
+
+        path = self._path(video_id)
+        ours = {"video_id": video_id, **self._fingerprints}
+
+        def read(parquet: pq.ParquetFile) -> tuple[LabelState, tuple[LabelTrack, ...]]:
+            details = details_in(parquet, ours, path)
+            sampled = sampled_in(details, int(parquet.metadata.num_rows))
+            return LabelState(sampled, details["scorer_fingerprint"]), tracks_in(details)
+
+        return self._opened(video_id, read)
+
+    def videos(self) -> list[str]:
+        """List the ids of the labelled videos, sorted.
+
+        Raises:
+            StoreError: The store cannot be listed.
+        """
+        try:
+            names = self.folder.list("", ".parquet")
+        except OSError as error:
+            raise StoreError(f"{self.folder.root}: cannot be listed: {error}") from error
+        ids = (name.removesuffix(".parquet") for name in names)
+        return sorted(video_id for video_id in ids if VIDEO_ID.fullmatch(video_id))
+
+    def delete(self, video_id: str) -> bool:
+        """Delete a video's labels; return whether there were any.
+
+        Raises:
+            StoreError: They cannot be removed.
+        """
+        if not VIDEO_ID.fullmatch(video_id):
+            return False
+        try:
+            return self.folder.delete(_file_of(video_id))
+        except OSError as error:
+            raise StoreError(f"{self._path(video_id)}: cannot be removed: {error}") from error
+
+    @property
+    def _fingerprints(self) -> dict[str, str]:
+        return {
+            "label_set_fingerprint": self.label_set_fingerprint,
+            "encoder_fingerprint": self.encoder_fingerprint,
+        }
+
+    def _opened(self, video_id: str, read: Callable[[pq.ParquetFile], T]) -> T | None:
+        """Read from a video's file; None where there is none."""
+        import pyarrow.parquet as pq
+
+        from pipeline.store.frames_metadata import BROKEN
+
+        if not VIDEO_ID.fullmatch(video_id):
+            return None
+        try:
+            with self.folder.open(_file_of(video_id)) as file:
+                return read(pq.ParquetFile(file, page_checksum_verification=True))
+        except FileNotFoundError:
+            return None
+        except BROKEN as error:
+            raise _broken(self._path(video_id), error) from error
+
+    def _refuse(self, video_id: str) -> NoReturn:
+        raise StoreError(f"{video_id}: is not labelled in {self.folder.root}; run: momentseek label")
+
+    def _path(self, video_id: str) -> str:
+        return f"{self.folder.root}/{_file_of(video_id)}"
+
+
+def label_stores(root_url: str) -> list[LabelStore]:
+    """List the label stores of a library, ordered by their folders' names.
+
+    Raises:
+        StoreError: They cannot be listed.
+    """
+    place = AtomicFolder(root_url)
+    try:
+        names = [folder.rpartition("/")[2] for folder in place.folders(LABELS_FOLDER, STORE)]
+    except OSError as error:
+        raise StoreError(f"{place.root}/{LABELS_FOLDER}: cannot be listed: {error}") from error
+    # A label set's fingerprint is hex digits; an encoder's may hold a dash.
+    return [LabelStore(root_url, *name.split("-", 1)) for name in names]
+
+
+def _file_of(video_id: str) -> str:
+    return f"{video_id}.parquet"
+
+
+def _broken(path: str, error: Exception) -> StoreError:
+    # The operating system's own errors have a number; Arrow raises OSError without one for damaged content.
+    if isinstance(error, OSError) and error.errno is not None:
+        return StoreError(f"{path}: cannot be read: {error}")
+    cause = " ".join(f"{type(error).__name__}: {error}".split())
+    return StoreError(f"{path}: is broken ({cause}); delete it and label the video again: momentseek label")

@@ -1,0 +1,148 @@
+"""Labelling: score the stored frames of videos, one video at a time, and keep scores and tracks."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from contextlib import closing
+from dataclasses import dataclass
+
+from pipeline.analyze.frame_intervals import frame_intervals
+from pipeline.analyze.labels.label_store import LabelState, LabelStore
+from pipeline.analyze.labels.snapshot import LabelSnapshot
+from pipeline.analyze.labels.tracks import SampledFrames, VideoLabels, label_tracks, rounded_log_odds
+from pipeline.errors import StoreError, StoreFullError
+from pipeline.execution.per_video.messages import Failure
+from pipeline.execution.settings import Execution
+from pipeline.execution.video_tasks import for_each_video
+from pipeline.store import ParquetStore
+from pipeline.types import FrameEmbeddings, Status, VideoRecord
+
+__all__ = ["LabelReport", "VideoLabeller", "is_up_to_date", "label_records"]
+
+
+@dataclass(frozen=True)
+class LabelReport:
+    """How the labelling of one video ended.
+
+    Attributes:
+        video_id: The video.
+        name: By which people know it.
+        status: done, skipped (it is labelled already) or failed.
+        frames: Frames that were scored.
+        intervals: Intervals that were found, of all labels.
+        problem: Why it failed.
+    """
+
+    video_id: str
+    name: str
+    status: Status
+    frames: int = 0
+    intervals: int = 0
+    problem: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class VideoLabeller:
+    """Labels stored videos by a snapshot; it pickles.
+
+    Attributes:
+        store: Of the frame embeddings.
+        snapshot: The label set and its scorer.
+    """
+
+    store: ParquetStore
+    snapshot: LabelSnapshot
+
+    def read(self, video_id: str) -> FrameEmbeddings:
+        """Read a video's frames.
+
+        Raises:
+            StoreError: There is no such video, or its file is broken.
+        """
+        return self.store.read(video_id)
+
+    def work(self, read: FrameEmbeddings) -> VideoLabels:
+        """Score the frames, and find the intervals of the labels that are on.
+
+        Raises:
+            StoreError: The embeddings are of another length than the scorer's vectors.
+        """
+        scorer = self.snapshot.scorer
+        try:
+            log_odds = rounded_log_odds(scorer.log_odds(read.vectors))
+        except ValueError as error:
+            raise StoreError(
+                f"{read.video_id}: its embeddings cannot be scored ({error}); index the video again"
+            ) from error
+        frames = frame_intervals(read)
+        tracked = [label for label in self.snapshot.label_set.active if label.mode == "on"]
+        return VideoLabels(
+            video_id=read.video_id,
+            labels=scorer.names,
+            frames=frames,
+            log_odds=log_odds,
+            tracks=label_tracks(frames, log_odds, scorer.names, tracked),
+            sampled=SampledFrames.in_embeddings(read, self.store.sampling_fingerprint),
+            scorer_fingerprint=self.snapshot.fingerprint,
+        )
+
+
+def is_up_to_date(labels: LabelStore, labeller: VideoLabeller, record: VideoRecord) -> bool:
+    """Whether a video's labels are of its present frames, by this snapshot; broken ones are not."""
+    wanted = LabelState(SampledFrames.of(record, labeller.store.sampling_fingerprint), labeller.snapshot.fingerprint)
+    try:
+        return labels.state(record.video_id) == wanted
+    except StoreError:
+        return False
+
+
+def label_records(
+    labels: LabelStore, labeller: VideoLabeller, records: Iterable[VideoRecord], execution: Execution, *, again: bool
+) -> Generator[LabelReport]:
+    """Label videos, and yield a report for each as it ends. This process is the only one that writes.
+
+    Memory is bounded by the largest videos, whatever their number. What was reported is kept; ended early, the same
+    call goes on from there. A video that cannot be labelled is reported, and the others go on.
+
+    Args:
+        labels: Where the labels are kept.
+        labeller: What labels.
+        records: Of the videos.
+        execution: In this process or on Ray.
+        again: Whether videos whose labels are up to date are labelled again.
+
+    Raises:
+        ExecutionError: The cluster cannot be reached or is gone.
+        StoreFullError: There is no space left.
+        StoreError: The labels cannot be listed.
+    """
+    waiting: dict[str, VideoRecord] = {}
+    labelled = set() if again else set(labels.videos())
+    for record in records:
+        if record.video_id in labelled and is_up_to_date(labels, labeller, record):
+            yield LabelReport(record.video_id, record.last_name, Status.SKIPPED)
+        else:
+            waiting[record.video_id] = record
+    if not waiting:
+        return
+    with closing(for_each_video(labeller, list(waiting), execution)) as results:
+        for video_id, result in results:
+            yield _kept(labels, labeller.store, waiting[video_id], result)
+
+
+def _kept(labels: LabelStore, store: ParquetStore, record: VideoRecord, result: VideoLabels | Failure) -> LabelReport:
+    video_id, name = record.video_id, record.last_name
+    if isinstance(result, Failure):
+        return LabelReport(video_id, name, Status.FAILED, problem=result.problem)
+    try:
+        labels.write(result)
+        if store.record(video_id) is None:
+            # Whoever removes a video looks for what is left of it afterwards; what came later goes here.
+            labels.delete(video_id)
+            return LabelReport(video_id, name, Status.FAILED, problem="it was removed from the library meanwhile")
+    except StoreFullError:
+        raise
+    except StoreError as error:
+        return LabelReport(video_id, name, Status.FAILED, problem=str(error))
+    intervals = sum(len(track.intervals) for track in result.tracks)
+    return LabelReport(video_id, name, Status.DONE, len(result.frames), intervals)

@@ -1,0 +1,89 @@
+"""Rows of named values as JSON Lines, CSV or Parquet, written as they come."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+__all__ = ["Columns", "csv_lines", "json_lines", "replacing", "write_parquet"]
+
+Columns = Mapping[str, type]
+"""The names of a row's values, with their types: str, int or float; any of them may be None."""
+
+_ROWS_AT_ONCE = 10_000
+
+
+def json_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Write rows as JSON Lines, in ASCII; yield the lines."""
+    for row in rows:
+        yield f"{json.dumps(row)}\n"
+
+
+def csv_lines(rows: Iterable[Mapping[str, Any]], columns: Columns) -> Iterator[str]:
+    """Write rows as CSV (RFC 4180), with a header; yield the lines. None is an empty cell."""
+    line = io.StringIO()
+    writer = csv.DictWriter(line, list(columns))
+    writer.writeheader()
+    yield line.getvalue()
+    for row in rows:
+        line.seek(0)
+        line.truncate()
+        writer.writerow({name: _encodable(value) for name, value in row.items()})
+        yield line.getvalue()
+
+
+def write_parquet(file: IO[bytes], rows: Iterable[Mapping[str, Any]], columns: Columns) -> None:
+    """Write rows as Parquet.
+
+    Args:
+        file: Open for writing, and left open.
+        rows: Taken some at a time.
+        columns: Of the file.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+    schema = pa.schema([pa.field(name, kinds[kind]) for name, kind in columns.items()])
+    left = iter(rows)
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        while some := list(islice(left, _ROWS_AT_ONCE)):
+            values = {name: [_encodable(row[name]) for row in some] for name in columns}
+            writer.write_table(pa.table(values, schema=schema))
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a new file that takes the place of `path` once the block ends without an error.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    descriptor, partial = tempfile.mkstemp(prefix=f".{path.name[:50]}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(partial).chmod(0o666 & ~mask)
+        Path(partial).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(partial).unlink()
+        raise
+
+
+def _encodable(value: Any) -> Any:
+    """A value whose text can be written as UTF-8: names of files may hold bytes that are none."""
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
