@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.evaluate.intervals.case import Interval, LabelCase, Prediction, joined
+from pipeline.evaluate.intervals.case import Interval, LabelCase, Prediction, is_within, joined
 from pipeline.evaluate.intervals.evaluation import (
     INTERVAL_RULE,
     IntervalEvaluation,
@@ -33,6 +33,7 @@ __all__ = [
     "evaluate_intervals",
     "interval_set_in",
     "is_interval_set",
+    "is_within",
     "joined",
     "read_interval_set",
     "read_predictions",
