@@ -12,10 +12,11 @@ from pipeline.encode.protocol import OpenEncoder
 from pipeline.errors import MomentseekError, QueryError, StoreError
 from pipeline.index.protocol import Filter, Hit, MomentIndex
 from pipeline.search.absence import find_absences, refuse_unknown_words
-from pipeline.search.answer import Answer, Candidate, Dropped, Explanation, Skipped, TermMeaning
+from pipeline.search.answer import Answer, Candidate, Skipped
 from pipeline.search.boundary_refinement import Refiner
 from pipeline.search.calibration import Calibrator, probability
 from pipeline.search.embedding_cache import EmbeddingCache
+from pipeline.search.explanation import explanation_of, notes_of, unknown_words_of
 from pipeline.search.filters.labels import LabelCondition, LabelLookup
 from pipeline.search.filters.selection import Selection, Survey, described_filters, filter_parts, select
 from pipeline.search.filters.video_names import match_videos
@@ -184,7 +185,7 @@ class Searcher:
             nearest=None,
             curves={},
             explanation=replace(
-                _explained([step], ()),
+                explanation_of([step], ()),
                 filters=described_filters(query, where, _text_of(labels)),
                 skipped=absences.skipped,
                 hint=selection.hint,
@@ -192,7 +193,7 @@ class Searcher:
             absences=absences.found[top * (query.page - 1) : top * query.page],
             videos=absences.videos,
             videos_without=absences.videos_without,
-            notes=_notes([step]),
+            notes=notes_of([step]),
         )
 
     def _answer(self, query: Query, steps: tuple[CalibratedStep, ...]) -> Answer:
@@ -237,13 +238,13 @@ class Searcher:
                 moment.video_id: scan.scored[moment.video_id].curves for moment in shown or _as_tuple(ranking.nearest)
             },
             explanation=replace(
-                _explained(steps, candidates, (*ranking.dropped, *scan.left_out)),
+                explanation_of(steps, candidates, (*ranking.dropped, *scan.left_out)),
                 filters=described_filters(query, where, _text_of(labels)),
                 skipped=self._skipped(query, where, labels, selection, scan),
                 hint="" if selection is None else selection.hint,
             ),
-            unknown_words=_unknown_words(steps),
-            notes=_notes(steps),
+            unknown_words=unknown_words_of(steps),
+            notes=notes_of(steps),
         )
 
     def _refine(
@@ -327,30 +328,3 @@ def _as_tuple(moment: Moment | None) -> tuple[Moment, ...]:
 
 def _text_of(labels: LabelCondition | None) -> str:
     return "" if labels is None else str(labels)
-
-
-def _terms_of(steps: Sequence[CalibratedStep]) -> list[CalibratedTerm]:
-    return [term for step in steps for term in (*step.shows, *step.without)]
-
-
-def _notes(steps: Sequence[CalibratedStep]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(term.note for term in _terms_of(steps) if term.note))
-
-
-def _unknown_words(steps: Sequence[CalibratedStep]) -> tuple[str, ...]:
-    """Collect the unknown words of all terms in order, without duplicates that differ only in case."""
-    words: dict[str, str] = {}
-    for word in (word for term in _terms_of(steps) for word in term.unknown_words):
-        words.setdefault(word.casefold(), word)
-    return tuple(words.values())
-
-
-def _explained(
-    steps: Sequence[CalibratedStep], candidates: tuple[Candidate, ...], dropped: tuple[Dropped, ...] = ()
-) -> Explanation:
-    terms = _terms_of(steps)
-    meanings = tuple(
-        TermMeaning(str(term.term), term.calibration.level, term.calibration.scale, term.calibration.log_odds)
-        for term in terms
-    )
-    return Explanation(meanings, "", candidates, dropped)

@@ -75,8 +75,8 @@ def test_the_explanation_says_what_labels_left_out(asked: Any) -> None:
     result = asked(WALKING, "--not-label", "person", "--explain")
     assert "Filters: not label 'person' (of the label set 'site')" in result.out
     assert "its best frame is not where the filter allows it" in result.out
-    assert "Not looked at: 1, 1 of them without labels:" in result.out
-    assert "1 that score enough were left out, first harbour-day.mp4" in result.err
+    assert "Not searched: 1, 1 of them without labels:" in result.out
+    assert "harbour-day.mp4 at 0:12.000: its best frame is not where the filter allows it" in result.err
     whole = json.loads(asked(WALKING, "--label", "person", "--explain", "--json").out)
     assert whole["explanation"]["skipped"][0]["is_unlabelled"] is True
     assert whole["explanation"]["filters"] == "label 'person' (of the label set 'site')"

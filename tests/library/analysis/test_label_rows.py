@@ -190,7 +190,7 @@ def test_labels_by_a_scorer_of_another_calibration_do_not_count(open_it: Opener)
 
 
 def test_writing_that_was_ended_early_goes_on(open_it: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verification, "_VIDEOS_A_READ", 1)
+    monkeypatch.setattr(verification, "_VIDEOS_PER_READ", 1)
     with open_it() as library:
         keep_labels(library, MADE)
 
