@@ -24,7 +24,7 @@ from pipeline.evaluate.video_ranking import DEPTH, VIDEO_RANKING, ranking_column
 from pipeline.index.protocol import MomentIndex
 from pipeline.types import Moment
 
-__all__ = ["OnSearch", "SearchableLibrary", "evaluate", "split_missing"]
+__all__ = ["OnSearch", "SearchableLibrary", "evaluate", "labelled_video_ids", "split_missing"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -78,7 +78,7 @@ def evaluate(
     """
     if not queries:
         raise QueryError("the labelled set holds no query")
-    ids = _video_ids(library, queries)
+    ids = labelled_video_ids(library, queries)
     video_ids = [ids[query.video] for query in queries]
     indexed = library.moment_index().videos()
     _check_indexed(indexed, ids)
@@ -122,8 +122,12 @@ def split_missing(
     return [query for query in queries if query.video in held], [query for query in queries if query.video not in held]
 
 
-def _video_ids(library: SearchableLibrary, queries: Sequence[LabelledQuery]) -> dict[str, str]:
-    """Look up the library's id of each video of the set."""
+def labelled_video_ids(library: SearchableLibrary, queries: Sequence[LabelledQuery]) -> dict[str, str]:
+    """Look up the library's id of each video of a labelled set.
+
+    Raises:
+        QueryError: Videos are not in the library, or several go by the same name.
+    """
     ids, missing = {}, []
     for video in dict.fromkeys(query.video for query in queries):
         try:
