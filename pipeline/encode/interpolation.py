@@ -71,7 +71,8 @@ def _read(path: Path) -> Mapping[str, torch.Tensor]:
     try:
         check_weights_file(path)
         if path.suffix == ".safetensors":
-            return load_file(str(path))
+            tensors: dict[str, torch.Tensor] = load_file(str(path))
+            return tensors
         found: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError, SafetensorError) as error:
         cause = "it contains more than tensors, or is broken" if isinstance(error, pickle.UnpicklingError) else error
