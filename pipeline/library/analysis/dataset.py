@@ -148,19 +148,13 @@ def export_dataset(
         StoreError: The folder is not empty, or cannot be written.
     """
     settings = settings or DatasetSettings()
-    by_video: dict[str, list[TextInterval]] = defaultdict(list)
-    for source in sources:
-        for interval in source.intervals:
-            by_video[interval.video_id].append(interval)
-    if not by_video:
-        raise QueryError("there is nothing to export: the sources describe no part of a video")
+    by_video = _by_video(sources)
     broken: dict[str, MomentseekError] = {}
     without = 0
     with DatasetWriter(folder, settings) as writer:
         for number, video_id in enumerate(sorted(by_video), 1):
             try:
-                picked, lacking = pick_frames(library.store.read(video_id), by_video[video_id], settings)
-                samples = list(_samples(library, video_id, picked, settings))
+                samples, lacking = _samples_of(library, video_id, by_video[video_id], settings)
             except (StoreError, VideoError) as error:
                 broken[video_id] = error
             else:
@@ -194,24 +188,39 @@ def _manifest(
     }
 
 
-def _samples(
-    library: Library, video_id: str, picked: Sequence[PickedFrame], settings: DatasetSettings
-) -> Iterator[Sample]:
-    """Decode the picked frames of a video, in order of time."""
+def _by_video(sources: Sequence[DatasetSource]) -> dict[str, list[TextInterval]]:
+    found: dict[str, list[TextInterval]] = defaultdict(list)
+    for source in sources:
+        for interval in source.intervals:
+            found[interval.video_id].append(interval)
+    if not found:
+        raise QueryError("there is nothing to export: the sources describe no part of a video")
+    return found
+
+
+def _samples_of(
+    library: Library, video_id: str, intervals: Sequence[TextInterval], settings: DatasetSettings
+) -> tuple[list[Sample], int]:
+    """The samples of a video, in order of time, and the number of intervals in which no frame was sampled."""
+    frames = library.store.read(video_id)
+    picked, without = pick_frames(frames, intervals, settings)
     if not picked:
-        return
-    times = library.store.read(video_id).times_seconds
+        return [], without
+    times = frames.times_seconds
     rows = sorted({one.row for one in picked})
     with library.indexed_videos.open(video_id) as stream:
         pictures = dict(zip(rows, _pictures(stream, times[rows], settings.side_pixels), strict=True))
-    for one in picked:
-        interval = one.interval
-        about = {
-            "source": interval.source,
-            "start_seconds": interval.start_seconds,
-            "end_seconds": interval.end_seconds,
-        }
-        yield Sample(video_id, float(times[one.row]), interval.text, pictures[one.row], about)
+    return [_sample(one, float(times[one.row]), pictures[one.row]) for one in picked], without
+
+
+def _sample(picked: PickedFrame, seconds: float, jpeg: bytes) -> Sample:
+    interval = picked.interval
+    about = {
+        "source": interval.source,
+        "start_seconds": interval.start_seconds,
+        "end_seconds": interval.end_seconds,
+    }
+    return Sample(interval.video_id, seconds, interval.text, jpeg, about)
 
 
 def _pictures(stream: VideoStream, times: npt.NDArray[np.float64], side_pixels: int) -> Iterator[bytes]:
