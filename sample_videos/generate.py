@@ -28,7 +28,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, help="one long film of so many minutes in place of the short ones")
     parser.add_argument("--height", type=int, default=720, help="lines of the long film (default: %(default)s)")
     parser.add_argument("--fixed-camera", action="store_true", help="with --minutes: a camera that watches one place")
-    parser.add_argument("--labels-only", action="store_true", help="write moments.jsonl and cuts.json and draw nothing")
+    parser.add_argument("--labels-only", action="store_true", help="write the labels and draw nothing")
     options = parser.parse_args(arguments)
     if options.films is not None and options.films < 1:
         parser.error(f"--films: at least 1, got {options.films}")

@@ -1,4 +1,4 @@
-"""What is true of each film and when: labelled moments in the form of QVHighlights, and the cuts."""
+"""What is true of each film and when: labelled moments in the form of QVHighlights, intervals of concepts, and cuts."""
 
 from __future__ import annotations
 
@@ -16,10 +16,19 @@ from sample_videos.phrasing import phrase
 from sample_videos.statements import CONCEPTS, concepts_of, describe, near_miss
 from sample_videos.truth import Facts, Statement, facts, truth_matrix
 
-__all__ = ["absent_queries", "cut_labels", "film_queries", "film_truth", "true_windows", "write_labels"]
+__all__ = [
+    "absent_queries",
+    "cut_labels",
+    "film_intervals",
+    "film_queries",
+    "film_truth",
+    "true_windows",
+    "write_labels",
+]
 
 QUERIES_PER_FILM = 7
 LEAST_SECONDS = 2.0
+LEAST_INTERVAL_SECONDS = 1.0
 GREATEST_SHARE = 0.6
 ABSENT_PER_FILM = 3
 _ALWAYS = (
@@ -126,6 +135,46 @@ def film_truth(film: Film, statement: Statement) -> tuple[list[list[float]], boo
     return windows or [], bool((truth != 0).all())
 
 
+def film_intervals(film: Film) -> Iterator[dict[str, Any]]:
+    """The intervals of a film that show each concept, as `momentseek evaluate` reads them.
+
+    An interval is a run of frames that show the concept, those less than 0.3 s apart joined. What cannot be said is
+    unknown: frames of which only a part tells, fades and dissolves, and whatever shows for less than 1 s.
+    """
+    times = [float(time) for time in film.frame_times()]
+    matrix = truth_matrix(list(CONCEPTS.values()), _film_facts(film, times))
+    joins = [span for kind in (JoinKind.FADE, JoinKind.DISSOLVE) for span in film.gradual(kind)]
+    for name, truth in zip(CONCEPTS, matrix, strict=True):
+        true = _runs(truth == 1, times, film.duration_seconds, 0.3)
+        shown = [window for window in true if window[1] - window[0] >= LEAST_INTERVAL_SECONDS]
+        brief = [window for window in true if window not in shown]
+        unknown = [*_runs(truth == 0, times, film.duration_seconds, 0.0), *brief, *map(list, joins)]
+        yield {
+            "video": film.name,
+            "label": name.removeprefix("weather "),
+            "duration": round(film.duration_seconds, 3),
+            "intervals": [[round(edge, 3) for edge in window] for window in shown],
+            "unknown": [[round(edge, 3) for edge in window] for window in _joined(unknown)],
+        }
+
+
+def _runs(is_on: npt.NDArray[np.bool_], times: Sequence[float], end_seconds: float, gap: float) -> list[list[float]]:
+    """Runs of frames that are on, those at most so many seconds apart joined."""
+    edges = [*times, end_seconds]
+    frames = [[edges[number], edges[number + 1]] for number in np.flatnonzero(is_on)]
+    return _joined(frames, gap)
+
+
+def _joined(windows: Sequence[Sequence[float]], gap: float = 0.0) -> list[list[float]]:
+    found: list[list[float]] = []
+    for start, end in sorted(map(tuple, windows)):
+        if found and start - found[-1][1] <= gap:
+            found[-1][1] = max(found[-1][1], end)
+        else:
+            found.append([start, end])
+    return found
+
+
 def cut_labels(film: Film) -> dict[str, Any]:
     """The hard cuts (first frame of the new shot), fades and dissolves of a film, in seconds."""
     return {
@@ -136,7 +185,11 @@ def cut_labels(film: Film) -> dict[str, Any]:
 
 
 def write_labels(films: Sequence[Film], folder: Path, seed: int) -> int:
-    """Write moments.jsonl and cuts.json and return how many queries there are; the same films give the same bytes."""
+    """Write moments.jsonl, intervals.jsonl and cuts.json; the same films give the same bytes.
+
+    Returns:
+        How many queries there are.
+    """
     lines: list[str] = []
     for film in films:
         for query in film_queries(film, random.Random(f"momentseek queries {seed} {film.name}")):
@@ -145,6 +198,8 @@ def write_labels(films: Sequence[Film], folder: Path, seed: int) -> int:
         for query in absent_queries(film, random.Random(f"momentseek absent {seed} {film.name}")):
             lines.append(json.dumps({"qid": len(lines), **query}, ensure_ascii=False))
     (folder / "moments.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    intervals = [json.dumps(row, separators=(",", ":")) for film in films for row in film_intervals(film)]
+    (folder / "intervals.jsonl").write_text("".join(f"{line}\n" for line in intervals), encoding="utf-8")
     cuts = {film.name: cut_labels(film) for film in films}
     (folder / "cuts.json").write_text(json.dumps(cuts, indent=1) + "\n", encoding="utf-8")
     return len(lines)

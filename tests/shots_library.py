@@ -30,7 +30,7 @@ class ShotsExecutor:
                 continue
             record, frames = video(Path(name).stem, *SHOWN[name], metadata=dict(source.metadata))
             self._library.store.write(record, frames)
-            rows = self._library.config.row_recipe.rows(frames, record.metadata)
+            rows = self._library.row_recipe.rows(frames, record.metadata)
             replace_rows(self._library.moment_index(), record.video_id, rows)
             yield VideoReport(source=source, status=Status.DONE, video_id=record.video_id, segments=len(rows))
 

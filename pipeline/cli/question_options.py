@@ -86,6 +86,10 @@ _OPTIONS = (
     click.option(
         "--where", metavar="NAME=VALUE", multiple=True, help="Only videos with this metadata, e.g. camera=gate."
     ),
+    click.option("--label", "labels", metavar="LABEL", multiple=True, help="Only where the video shows this label."),
+    click.option(
+        "--not-label", "not_labels", metavar="LABEL", multiple=True, help="Only where it does not show this label."
+    ),
     click.option("--after", type=_time, metavar="TIME", help="Only after this time of each video."),
     click.option("--before", type=_time, metavar="TIME", help="Only before this time of each video."),
     click.option(
@@ -128,7 +132,7 @@ _OPTIONS = (
 )
 _NAMES = (
     *("text", "also", "without", "images", "parts", "like", "then", "within", "none", "at_least", "videos"),
-    "where",
+    *("where", "labels", "not_labels"),
     *("after", "before", "time_of_day", "recorded_from", "recorded_to", "per_video", "min_score"),
     *("top", "page", "refine", "query", "queries"),
 )
@@ -183,7 +187,8 @@ def _query(options: Mapping[str, Any], order: Sequence[click.Option]) -> Query:
         )
     plain = ("at_least", "after", "before", "time_of_day", "recorded_from", "recorded_to", "per_video", "min_score")
     fields = {name: options[name] for name in (*plain, *_PAGING) if options[name] is not None}
-    fields |= {"then": then, "videos": list(options["videos"]), "where": metadata_of(options["where"], "--where")}
+    fields |= {name: list(options[name]) for name in ("videos", "labels", "not_labels")}
+    fields |= {"then": then, "where": metadata_of(options["where"], "--where")}
     return as_query({**first, **fields, "none": options["none"], "refine": options["refine"]})
 
 

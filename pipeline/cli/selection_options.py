@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from pipeline.library.videos import SelectedVideos
     from pipeline.types import Scalar, VideoRecord
 
-__all__ = ["lost_folders", "metadata_of", "record_json", "selected", "selecting"]
+__all__ = ["lost_folders", "metadata_of", "record_json", "say_unlabelled", "selected", "selecting"]
+
+_LISTED = 20
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,14 +57,22 @@ def metadata_of(entries: Sequence[str], option: str) -> dict[str, Scalar]:
     return metadata
 
 
-def selected(library: Library, names: Sequence[str], where: Sequence[str], *, missing: bool) -> SelectedVideos:
+def selected(
+    library: Library,
+    names: Sequence[str],
+    where: Sequence[str],
+    *,
+    missing: bool,
+    labels: Sequence[str] = (),
+    without_labels: Sequence[str] = (),
+) -> SelectedVideos:
     """Select the videos that the options match; if none has the metadata, print a hint on standard error."""
     from pipeline.search.filters.metadata import metadata_hint
 
     filters = metadata_of(where, "--where")
     if "" in names:
         raise click.UsageError("one of the names is empty; name a video, or leave it out")
-    found = library.select(*names, where=filters, missing=missing)
+    found = library.select(*names, where=filters, missing=missing, labels=labels, without_labels=without_labels)
     if not found.records and filters:
         hint = metadata_hint(library.survey()[0], filters)
         if hint:
@@ -70,6 +80,19 @@ def selected(library: Library, names: Sequence[str], where: Sequence[str], *, mi
     for video_id, error in found.unknown.items():
         echo(f"warning: {video_id} is not counted as missing: {error}", err=True)
     return found
+
+
+def say_unlabelled(library: Library, found: SelectedVideos) -> None:
+    """Name on standard error the videos that were left out as they are not labelled."""
+    from pipeline.render.text import counted, file_name
+
+    if not found.unlabelled:
+        return
+    current = library.labels.required()
+    videos = counted(len(found.unlabelled), "video was", "videos were")
+    names = ", ".join(file_name(record.last_name) for record in found.unlabelled[:_LISTED])
+    more = f" and {len(found.unlabelled) - _LISTED} more" if len(found.unlabelled) > _LISTED else ""
+    echo(f"{videos} left out: {names}{more}: not labelled with {current.name}: {current.command}", err=True)
 
 
 def lost_folders(records: Sequence[VideoRecord]) -> list[str]:

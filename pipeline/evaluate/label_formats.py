@@ -22,7 +22,14 @@ from pipeline.errors import ConfigError
 from pipeline.evaluate.labels import LabelledQuery, query_of_line
 from pipeline.parsing import MOST_JSON_BYTES, MOST_LINE_LENGTH, is_unicode, parse_json, read_bytes, shown
 
-__all__ = ["LabelledSet", "read_labelled", "read_labelled_set"]
+__all__ = [
+    "LabelledSet",
+    "filled_lines",
+    "label_file_text",
+    "labelled_set_in",
+    "read_labelled",
+    "read_labelled_set",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -61,10 +68,31 @@ def read_labelled_set(path: str | Path) -> LabelledSet:
         ConfigError: The file cannot be read, is of no known form or holds no query, or a line or entry is not as it
             should be; the message names file and line (or video), and what was expected.
     """
+    return labelled_set_in(label_file_text(path), path)
+
+
+def label_file_text(path: str | Path) -> str:
+    """Read the text of a label file; every line ends with a line feed.
+
+    Raises:
+        ConfigError: The file cannot be read, is too large, or is not UTF-8.
+    """
     try:
-        text = read_bytes(path, MOST_JSON_BYTES).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        return read_bytes(path, MOST_JSON_BYTES).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except (OSError, ValueError) as error:
         raise ConfigError(f"the labelled set {str(path)!r} cannot be read: {error}") from error
+
+
+def labelled_set_in(text: str, path: str | Path) -> LabelledSet:
+    """Parse the text of a labelled set.
+
+    Args:
+        text: The file's content, as of `label_file_text`.
+        path: Its name, whose suffix also tells its form.
+
+    Raises:
+        ConfigError: As of `read_labelled_set`.
+    """
     left_out: list[str] = []
     form = _form(text, Path(path).suffix.lower())
     if form == "QVHighlights":
@@ -105,8 +133,12 @@ def _lines(text: str) -> list[str]:
     return text.split("\n")
 
 
-def _filled_lines(text: str, path: str) -> Iterator[tuple[int, str]]:
-    """The lines that are not blank, with their numbers."""
+def filled_lines(text: str, path: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines that are not blank, with their numbers.
+
+    Raises:
+        ConfigError: A line is too long.
+    """
     for number, line in enumerate(_lines(text), start=1):
         if len(line) > MOST_LINE_LENGTH:
             raise ConfigError(f"{path}, line {number}: more than {MOST_LINE_LENGTH:,} characters; no such line is read")
@@ -116,7 +148,7 @@ def _filled_lines(text: str, path: str) -> Iterator[tuple[int, str]]:
 
 def _qvhighlights(text: str, path: str) -> Iterator[LabelledQuery]:
     seen: set[int | str] = set()
-    for number, line in _filled_lines(text, path):
+    for number, line in filled_lines(text, path):
         try:
             query = query_of_line(line)
         except ValueError as error:
@@ -130,7 +162,7 @@ def _qvhighlights(text: str, path: str) -> Iterator[LabelledQuery]:
 
 
 def _charades(text: str, path: str, left_out: list[str]) -> Iterator[LabelledQuery]:
-    for number, line in _filled_lines(text, path):
+    for number, line in filled_lines(text, path):
         parts = _CHARADES.fullmatch(line.strip())
         if parts is None or not parts["text"].strip():
             raise ConfigError(f"{path}, line {number}: expected VIDEO START END##sentence, got {shown(line.strip())}")

@@ -24,7 +24,7 @@ from pipeline.evaluate.video_ranking import DEPTH, VIDEO_RANKING, ranking_column
 from pipeline.index.protocol import MomentIndex
 from pipeline.types import Moment
 
-__all__ = ["OnSearch", "SearchableLibrary", "evaluate", "labelled_video_ids", "split_missing"]
+__all__ = ["NamedVideos", "OnSearch", "SearchableLibrary", "evaluate", "split_missing", "video_ids_of"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -78,7 +78,7 @@ def evaluate(
     """
     if not queries:
         raise QueryError("the labelled set holds no query")
-    ids = labelled_video_ids(library, queries)
+    ids = video_ids_of(library, (query.video for query in queries))
     video_ids = [ids[query.video] for query in queries]
     indexed = library.moment_index().videos()
     _check_indexed(indexed, ids)
@@ -122,14 +122,21 @@ def split_missing(
     return [query for query in queries if query.video in held], [query for query in queries if query.video not in held]
 
 
-def labelled_video_ids(library: SearchableLibrary, queries: Sequence[LabelledQuery]) -> dict[str, str]:
-    """Look up the library's id of each video of a labelled set.
+class NamedVideos(Protocol):
+    """What it takes to look up the videos that a labelled set names."""
+
+    def find(self, *names: str) -> tuple[str, ...]:
+        """Return the ids of the videos with these names; QueryError where there is none."""
+
+
+def video_ids_of(library: NamedVideos, videos: Iterable[str]) -> dict[str, str]:
+    """Look up the library's id of each video that a labelled set names.
 
     Raises:
-        QueryError: Videos are not in the library, or several go by the same name.
+        QueryError: The library has no video of a name, or several; the message names the first.
     """
     ids, missing = {}, []
-    for video in dict.fromkeys(query.video for query in queries):
+    for video in dict.fromkeys(videos):
         try:
             found = library.find(video)
         except QueryError as error:
@@ -144,7 +151,7 @@ def labelled_video_ids(library: SearchableLibrary, queries: Sequence[LabelledQue
     if missing:
         raise QueryError(
             f"{len(missing)} videos of the labelled set are not in the library, first: {missing[0]}; index them,"
-            " or leave their questions out (--skip-missing)"
+            " or leave out what is about them (--skip-missing)"
         )
     return ids
 

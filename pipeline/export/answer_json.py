@@ -68,5 +68,5 @@ def answer_json(answer: Answer, *, explained: bool = False) -> dict[str, Any]:
 
 
 def _skipped_json(skipped: Skipped) -> dict[str, Any]:
-    """Convert a skipped video; `is_broken` and `has_no_date` are there only where true."""
+    """Convert a skipped video; `is_broken`, `has_no_date` and `is_unlabelled` are there only where true."""
     return {name: value for name, value in asdict(skipped).items() if value is not False}

@@ -8,13 +8,14 @@ from pipeline.index.memory import MemoryIndex
 from pipeline.index.milvus.index import MilvusIndex
 from pipeline.index.milvus.lite.folder import discard
 from pipeline.index.milvus.lite.read_only import is_writable
-from pipeline.index.protocol import Filter, Hit, MomentIndex, Owner
+from pipeline.index.protocol import Filter, Hit, LabelFilter, MomentIndex, Owner
 from pipeline.index.settings import Indexing
 
 __all__ = [
     "Filter",
     "Hit",
     "Indexing",
+    "LabelFilter",
     "MemoryIndex",
     "MilvusIndex",
     "MomentIndex",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.index.protocol import Filter, Hit
+from pipeline.index.protocol import Filter, Hit, LabelFilter
 from pipeline.index.validation import check_query, check_rows
-from pipeline.types import IndexedSegment, Scalar
+from pipeline.types import IndexedSegment
 
 __all__ = ["MemoryIndex"]
 
@@ -42,7 +42,7 @@ class MemoryIndex:
         if where is not None:
             # A set, since a filter may name a thousand videos.
             video_ids = frozenset(where.video_ids)
-            passing = [number for number, row in enumerate(rows) if _passes(row, video_ids, where.metadata)]
+            passing = [number for number, row in enumerate(rows) if _passes(row, video_ids, where)]
             rows, matrix = [rows[number] for number in passing], matrix[passing]
         if not rows:
             return [[] for _ in vectors]
@@ -127,7 +127,16 @@ class _MemoryReplacement(MemoryIndex):
         return self
 
 
-def _passes(row: IndexedSegment, video_ids: frozenset[str], metadata: Mapping[str, Scalar]) -> bool:
+def _passes(row: IndexedSegment, video_ids: frozenset[str], where: Filter) -> bool:
     if video_ids and row.segment.video_id not in video_ids:
         return False
-    return all(name in row.metadata and row.metadata[name] == value for name, value in metadata.items())
+    if where.labels is not None and not _passes_labels(row, where.labels):
+        return False
+    return all(name in row.metadata and row.metadata[name] == value for name, value in where.metadata.items())
+
+
+def _passes_labels(row: IndexedSegment, where: LabelFilter) -> bool:
+    labels = row.labels
+    if labels is None or labels.label_set != where.label_set:
+        return True
+    return set(where.wanted) <= set(labels.some) and not set(where.unwanted) & set(labels.whole)

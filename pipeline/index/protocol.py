@@ -11,7 +11,24 @@ import numpy.typing as npt
 
 from pipeline.types import IndexedSegment, Scalar, Segment
 
-__all__ = ["Filter", "Hit", "MomentIndex", "Owner", "Replacement"]
+__all__ = ["Filter", "Hit", "LabelFilter", "MomentIndex", "Owner", "Replacement"]
+
+
+@dataclass(frozen=True)
+class LabelFilter:
+    """A condition on the labels of rows, by one label set.
+
+    A row that carries no labels, or those of another label set, always passes: nothing is known of it.
+
+    Attributes:
+        label_set: Fingerprint of the label set.
+        wanted: Each of these labels is among those that the row carries.
+        unwanted: None of these labels covers the whole segment.
+    """
+
+    label_set: str
+    wanted: tuple[str, ...] = ()
+    unwanted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -21,10 +38,12 @@ class Filter:
     Attributes:
         video_ids: Only these videos; empty for all.
         metadata: Required values of the video's metadata, by name.
+        labels: Condition on the segment's labels; None for none.
     """
 
     video_ids: tuple[str, ...] = ()
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
+    labels: LabelFilter | None = None
 
 
 @dataclass(frozen=True)

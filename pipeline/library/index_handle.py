@@ -34,6 +34,11 @@ class LibraryIndex:
         self._index: MomentIndex | None = None
         self._has_id = False
 
+    @property
+    def is_yet_to_be_made(self) -> bool:
+        """Whether the index is one in memory that nobody has opened: it will be filled with all that there is then."""
+        return self._index is None and self._config.index.backend == "memory"
+
     def open(self, fill: Callable[[MomentIndex], object]) -> MomentIndex:
         """Open the index, or return the one that is open.
 

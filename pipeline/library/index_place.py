@@ -17,6 +17,7 @@ from pipeline.library.maintenance import OnVideo, Rebuilt, fill
 from pipeline.library.saved_config import LibraryFile
 from pipeline.quoted_commands import command_for
 from pipeline.run_config import RunConfig
+from pipeline.segment.row_recipe import RowRecipe
 from pipeline.store import ParquetStore
 
 __all__ = [
@@ -133,6 +134,7 @@ def fill_elsewhere(
     target: RunConfig,
     encoder: Encoder,
     store: ParquetStore,
+    recipe: RowRecipe,
     *,
     switch: Callable[[], None],
     on_video: OnVideo | None = None,
@@ -143,6 +145,7 @@ def fill_elsewhere(
         target: The configuration, with the index at the new place.
         encoder: The library's encoder.
         store: The store of the frame embeddings.
+        recipe: Makes rows of frame embeddings.
         switch: Makes the library use the new place; called once all rows are there.
         on_video: Called with the number of videos done and their total.
 
@@ -157,7 +160,7 @@ def fill_elsewhere(
     handle.claim()
     try:
         index = _opened(handle)
-        return fill(index, store, target.row_recipe, switch=switch, on_video=on_video)
+        return fill(index, store, recipe, switch=switch, on_video=on_video)
     finally:
         handle.close()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Self
 
 from pipeline.encode import Encoder
@@ -12,6 +12,7 @@ from pipeline.library.config_checks import check_sampling
 from pipeline.library.coverage import IndexCoverage
 from pipeline.library.index_handle import LibraryIndex, check_writable
 from pipeline.library.index_place import check_index_place, fill_elsewhere, target_of
+from pipeline.library.labels.index_rows import LabelledRows, write_labels
 from pipeline.library.maintenance import OnVideo, Rebuilt, Removed, rebuild, remove
 from pipeline.library.privacy import apply_privacy, remembered_privacy
 from pipeline.library.saved_config import LibraryFile, SavedConfig, write_library_file
@@ -20,7 +21,7 @@ from pipeline.library.verification import Comparison, compare
 from pipeline.library.videos import change_metadata, removable_id, with_changes
 from pipeline.run_config import RunConfig
 from pipeline.search.answer import Incomplete
-from pipeline.types import Scalar, VideoRecord
+from pipeline.types import LabelIntervals, Scalar, VideoRecord
 
 __all__ = ["IndexedLibrary"]
 
@@ -61,7 +62,7 @@ class IndexedLibrary(StoredLibrary):
             FingerprintMismatchError: The index holds another encoder's vectors.
             MomentIndexError: The index cannot be opened.
         """
-        return self._index.open(fill=lambda index: rebuild(index, self.store, self.config.row_recipe))
+        return self._index.open(fill=lambda index: rebuild(index, self.store, self.row_recipe))
 
     def set_metadata(
         self,
@@ -98,9 +99,43 @@ class IndexedLibrary(StoredLibrary):
             check_index_place(self.config, self.saved_config())
             apply_privacy(self.config)
             self._claim()
-            changed = list(change_metadata(self.moment_index(), self.store, self.config.row_recipe, changed))
+            changed = list(change_metadata(self.moment_index(), self.store, self.row_recipe, changed))
             self._forget()
         return changed
+
+    def write_label_rows(
+        self, videos: Sequence[VideoRecord] | None = None, *, on_video: OnVideo | None = None
+    ) -> LabelledRows:
+        """Write labels to the index's rows, as the library keeps them by now; rows that carry them are left alone.
+
+        Where that was ended early, it goes on when it is run again.
+
+        Args:
+            videos: Records of the videos whose rows are looked at; None for all.
+            on_video: Called with the number of videos done and their total.
+
+        Raises:
+            ConfigError: The library's frames were sampled under another configuration, or its index is elsewhere.
+            MomentIndexError: The index cannot be read or written.
+            StoreError: The library is read-only, or what is kept of the label set cannot be read.
+        """
+        check_sampling(self.config, self.saved_config())
+        check_writable(self.config.library)
+        apply_privacy(self.config)
+        return self._write_labels(self.survey()[0] if videos is None else videos, on_video)
+
+    def _write_labels(self, videos: Sequence[VideoRecord], on_video: OnVideo | None = None) -> LabelledRows:
+        """Write labels to the rows of videos; an index in memory that is not open yet gets them when it is made."""
+        check_index_place(self.config, self.saved_config())
+        self._claim()
+        if self._index.is_yet_to_be_made:
+            return LabelledRows(len(videos), 0)
+
+        def intervals_of(record: VideoRecord) -> LabelIntervals | None:
+            current = self.labels.current()
+            return None if current is None else current.intervals_of(record)
+
+        return write_labels(self.moment_index(), self.store, intervals_of, videos, on_video=on_video)
 
     def find_removable(self, name: str) -> str:
         """Find the id of the one video with a name, or of an id that only the index still knows.
@@ -150,10 +185,10 @@ class IndexedLibrary(StoredLibrary):
         apply_privacy(self.config)
         self._claim()
         try:
-            rebuilt = rebuild(self.moment_index(), self.store, self.config.row_recipe, on_video=on_video)
+            rebuilt = rebuild(self.moment_index(), self.store, self.row_recipe, on_video=on_video)
         except IndexDamagedError as error:
             self._index.discard(error)
-            rebuilt = rebuild(self.moment_index(), self.store, self.config.row_recipe, on_video=on_video)
+            rebuilt = rebuild(self.moment_index(), self.store, self.row_recipe, on_video=on_video)
         self._write_file()
         self._forget()
         return rebuilt
@@ -185,7 +220,8 @@ class IndexedLibrary(StoredLibrary):
             self._write_file()
             self._forget()
 
-        return fill_elsewhere(target, self._encoder, self.store, switch=switch, on_video=on_video)
+        recipe = self.row_recipe
+        return fill_elsewhere(target, self._encoder, self.store, recipe, switch=switch, on_video=on_video)
 
     def incomplete(self) -> Incomplete | None:
         """Count the stored videos that the index lacks; None if it has as many. Counted at most every ten seconds.
@@ -209,7 +245,7 @@ class IndexedLibrary(StoredLibrary):
             StoreError: Frame embeddings are broken.
         """
         check_sampling(self.config, self.saved_config())
-        return compare(self.moment_index(), self.store, self.config.row_recipe, on_video=on_video)
+        return compare(self.moment_index(), self.store, self.row_recipe, on_video=on_video)
 
     def _claim(self) -> None:
         if self._index.claim():

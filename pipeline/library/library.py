@@ -230,7 +230,15 @@ class Library(IndexedLibrary):
             index = self.moment_index()
             self._coverage.check_not_empty(index, self.store)
             self._searcher = searcher_of(
-                self.config, self._encoder, self.model(), index, self.store, self.find, self.indexed_videos, self.survey
+                self.config,
+                self._encoder,
+                self.model(),
+                index,
+                self.store,
+                self.find,
+                self.indexed_videos,
+                survey=self.survey,
+                labels=self.labels.required,
             )
         return self._searcher
 
@@ -248,7 +256,7 @@ class Library(IndexedLibrary):
         """Return the configured stages of a batch: decoder, sampler, encoder, store and index."""
         from pipeline.library.wiring import stages_of
 
-        return stages_of(self.config, self._encoder, self.store, self.moment_index())
+        return stages_of(self.config, self._encoder, self.store, self.moment_index(), self.row_recipe)
 
     def label_session(self, label_set: LabelSet, name: str, *, renew: bool = False) -> LabelSession:
         """Begin to label videos of this library.
@@ -260,7 +268,7 @@ class Library(IndexedLibrary):
         """
         from pipeline.analyze.labels.label_session import LabelSession
 
-        return LabelSession(self.store, name, label_set, self._scorer_of, renew=renew)
+        return LabelSession(self.store, name, label_set, self._scorer_of, self._write_labels, renew=renew)
 
     def _configured_labels(self) -> LabelSession | None:
         """Read the label file that videos are labelled with as they are indexed, before anything is done."""

@@ -122,12 +122,13 @@ def fill(
 
 
 class _Rebuild:
-    """Records which videos were written to an index, with how many rows and with which metadata."""
+    """Records which videos were written to an index, with how many rows and with which metadata and label set."""
 
     def __init__(self, store: ParquetStore, recipe: RowRecipe) -> None:
         self._store = store
         self._recipe = recipe
         self._metadata: dict[str, Mapping[str, Scalar]] = {}
+        self._label_sets: dict[str, str | None] = {}
         self.written: dict[str, int] = {}
 
     def fill(
@@ -160,8 +161,14 @@ class _Rebuild:
         records = {record.video_id: record for record in self._store.records()}
         for video_id in self.written.keys() - records.keys():
             index.delete_video(video_id)
-            del self.written[video_id], self._metadata[video_id]
-        changed = [r for r in records.values() if self._metadata.get(r.video_id) != dict(r.metadata)]
+            del self.written[video_id], self._metadata[video_id], self._label_sets[video_id]
+        labels = {} if self._recipe.labels is None else self._recipe.labels.label_sets()
+        changed = [
+            record
+            for video_id, record in records.items()
+            if self._metadata.get(video_id) != dict(record.metadata)
+            or self._label_sets.get(video_id) != labels.get(video_id)
+        ]
         if changed:
             _log.info("%d videos were written while the index was rebuilt", len(changed))
             self.fill(index, changed)
@@ -176,6 +183,8 @@ class _Rebuild:
             return []
         rows = self._recipe.rows(frames, record.metadata)
         self.written[record.video_id], self._metadata[record.video_id] = len(rows), dict(record.metadata)
+        labels = rows[0].labels if rows else None
+        self._label_sets[record.video_id] = None if labels is None else labels.label_set
         return rows
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pipeline.encode import Encoder
 from pipeline.errors import QueryError, StoreError
+from pipeline.library.labels.current_labels import LibraryLabels
 from pipeline.library.saved_config import LibraryFile, SavedConfig
-from pipeline.library.videos import SelectedVideos, find_video, select_videos
+from pipeline.library.videos import SelectedVideos, find_video, select_videos, with_labels
 from pipeline.library.wiring import indexed_videos
 from pipeline.run_config import RunConfig, check_classes
 from pipeline.search.filters.video_names import VideoNames
+from pipeline.segment.row_recipe import RowRecipe
 from pipeline.store import FailureLog, ParquetStore
 from pipeline.types import FailedSource, FrameEmbeddings, Scalar, VideoRecord
 from pipeline.video import IndexedVideos
@@ -54,6 +57,16 @@ class StoredLibrary:
     def indexed_videos(self) -> IndexedVideos:
         """Opens the library's videos at any of their names that still holds the indexed content."""
         return indexed_videos(self.config, self.store)
+
+    @cached_property
+    def labels(self) -> LibraryLabels:
+        """The labels of the library's videos, by the label set that it was labelled with last."""
+        return LibraryLabels(self.config.library, self.store)
+
+    @property
+    def row_recipe(self) -> RowRecipe:
+        """The recipe that makes the index's rows from frame embeddings, with their labels."""
+        return replace(self.config.row_recipe, labels=self.labels)
 
     def saved_config(self) -> LibraryFile | None:
         """The configuration that the library was last indexed with; None if nothing was ever indexed into it.
@@ -120,19 +133,32 @@ class StoredLibrary:
         """
         return tuple(dict.fromkeys(video_id for name in names for video_id in self._found(name)))
 
-    def select(self, *names: str, where: Mapping[str, Scalar] | None = None, missing: bool = False) -> SelectedVideos:
+    def select(
+        self,
+        *names: str,
+        where: Mapping[str, Scalar] | None = None,
+        missing: bool = False,
+        labels: Iterable[str] = (),
+        without_labels: Iterable[str] = (),
+    ) -> SelectedVideos:
         """Select videos by all given criteria; without any, all videos. Videos whose files are broken are left out.
 
         Args:
             names: File names, paths, URIs, ids or patterns, such as "cam1/*.mp4".
             where: Entries that their metadata must have.
             missing: Only videos of which no file is left, as far as that can be determined.
+            labels: Only videos that show each of these labels somewhere.
+            without_labels: Only videos that show none of these labels anywhere. Videos without labels are not among
+                them, but reported as `unlabelled`.
 
         Raises:
-            QueryError: A name or a pattern matches no video, or no video has metadata of one of the names.
+            QueryError: A name or a pattern matches no video, no video has metadata of one of the names, or the library
+                has no labels, or none of one of the names.
             StoreError: The library cannot be listed.
         """
-        return select_videos(self.survey()[0], names, where or {}, missing=missing, fetching=self.config.fetching)
+        found = select_videos(self.survey()[0], names, where or {}, missing=missing, fetching=self.config.fetching)
+        wanted, unwanted = tuple(labels), tuple(without_labels)
+        return with_labels(found, self.labels.required(), wanted, unwanted) if wanted or unwanted else found
 
     def _found(self, name: str) -> tuple[str, ...]:
         return find_video(self._names, self.survey, name)

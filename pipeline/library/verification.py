@@ -15,7 +15,7 @@ from pipeline.index.quoted_text import shown
 from pipeline.segment.row_recipe import RowRecipe
 from pipeline.store import ParquetStore
 from pipeline.store.checksum import FileState
-from pipeline.types import IndexedSegment, VideoRecord
+from pipeline.types import IndexedSegment, SegmentLabels, VideoRecord
 
 __all__ = ["Comparison", "OnVideo", "VideoDifference", "batches", "compare", "row_difference", "rows_by_video"]
 
@@ -36,7 +36,7 @@ class VideoDifference:
         names: The video's paths and URIs; empty if the store does not know the video.
         missing: Keys of rows that the index lacks.
         extra: Keys of rows that the index should not have.
-        different: Keys of rows whose times, metadata or vector differ, with a description.
+        different: Keys of rows whose times, metadata, labels or vector differ, with a description.
         file: "changed" if the file of the frame embeddings does not match its checksum; its rows are then not
             compared. "missing" if the index has rows of a video without such a file.
         problem: Why the video cannot be compared: its file is broken. Otherwise empty.
@@ -157,6 +157,8 @@ def row_difference(expected: IndexedSegment, present: IndexedSegment) -> str:
         )
     if dict(expected.metadata) != dict(present.metadata):
         differences.append(f"metadata {shown(dict(present.metadata))} instead of {shown(dict(expected.metadata))}")
+    if expected.labels != present.labels:
+        differences.append(f"{_labels_text(present.labels)} instead of {_labels_text(expected.labels)}")
     if expected.vector.shape != present.vector.shape:
         differences.append(f"a vector of {len(present.vector)} numbers instead of {len(expected.vector)}")
     else:
@@ -164,6 +166,14 @@ def row_difference(expected: IndexedSegment, present: IndexedSegment) -> str:
         if deviation > _VECTOR_TOLERANCE:
             differences.append(f"vector off by {deviation:.2g}")
     return "; ".join(differences)
+
+
+def _labels_text(labels: SegmentLabels | None) -> str:
+    """Describe the labels of a row, as "labels car, person (all of it) of the label set 0a1b2c"."""
+    if labels is None:
+        return "no labels"
+    names = [f"{name} (all of it)" if name in labels.whole else name for name in labels.some]
+    return f"labels {shown(', '.join(names) or 'none')} of the label set {shown(labels.label_set)}"
 
 
 def rows_by_video(index: MomentIndex, records: Sequence[VideoRecord]) -> dict[str, dict[str, IndexedSegment]]:

@@ -17,6 +17,7 @@ from pipeline.index import MomentIndex
 from pipeline.index.rewrite import remove_other_rows
 from pipeline.index.validation import check_metadata
 from pipeline.io.settings import Fetching
+from pipeline.search.filters.labels import LabelLookup, check_labels
 from pipeline.search.filters.metadata import check_names, with_metadata
 from pipeline.search.filters.recording_time import check_date
 from pipeline.search.filters.video_names import VideoNames, is_pattern, match_pattern, match_videos
@@ -25,7 +26,15 @@ from pipeline.store import ParquetStore, traces
 from pipeline.types import Scalar, VideoRecord
 from pipeline.video import identify
 
-__all__ = ["SelectedVideos", "change_metadata", "find_video", "removable_id", "select_videos", "with_changes"]
+__all__ = [
+    "SelectedVideos",
+    "change_metadata",
+    "find_video",
+    "removable_id",
+    "select_videos",
+    "with_changes",
+    "with_labels",
+]
 
 _VIDEOS_PER_WRITE = 32
 
@@ -41,11 +50,15 @@ class SelectedVideos:
         named_singly: Ids of the videos with a name that was given; the others match a pattern or another criterion.
         unknown: Errors, by id, of videos whose files may or may not be gone: their server is down, the file may not
             be read, or a link is broken.
+        unlabelled: Videos that were left out because labels were asked for and they have none.
+        broken: Errors, by id, of videos that were left out because their labels cannot be read.
     """
 
     records: tuple[VideoRecord, ...]
     named_singly: frozenset[str] = frozenset()
     unknown: Mapping[str, VideoError] = field(default_factory=dict)
+    unlabelled: tuple[VideoRecord, ...] = ()
+    broken: Mapping[str, StoreError] = field(default_factory=dict)
 
 
 def select_videos(
@@ -76,6 +89,36 @@ def select_videos(
     if missing:
         selected, unknown = _missing(selected, fetching)
     return SelectedVideos(tuple(selected), frozenset(singly), unknown)
+
+
+def with_labels(
+    selected: SelectedVideos, lookup: LabelLookup, wanted: Sequence[str], unwanted: Sequence[str]
+) -> SelectedVideos:
+    """Select those of some videos that show labels, and do not show others.
+
+    Args:
+        selected: The videos.
+        lookup: The library's labels.
+        wanted: Labels that a video must show somewhere, each of them.
+        unwanted: Labels that it must show nowhere. Videos that are not labelled never pass.
+
+    Raises:
+        QueryError: No label has one of the names.
+    """
+    check_labels(lookup, (*wanted, *unwanted))
+    passing, unlabelled = [], []
+    broken: dict[str, StoreError] = {}
+    for record in selected.records:
+        try:
+            found = lookup.intervals_of(record)
+        except StoreError as error:
+            broken[record.video_id] = error
+            continue
+        if found is None:
+            unlabelled.append(record)
+        elif all(len(found.of(label)) for label in wanted) and not any(len(found.of(label)) for label in unwanted):
+            passing.append(record)
+    return replace(selected, records=tuple(passing), unlabelled=tuple(unlabelled), broken=broken)
 
 
 def _named(records: Sequence[VideoRecord], names: Iterable[str]) -> tuple[set[str], set[str]]:

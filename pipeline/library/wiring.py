@@ -12,7 +12,9 @@ from pipeline.index import MomentIndex
 from pipeline.run_config import RunConfig
 from pipeline.runs.recorder import RunRecorder
 from pipeline.search import QueryImages, Searcher
+from pipeline.search.filters.labels import LabelLookup
 from pipeline.search.filters.selection import Survey
+from pipeline.segment.row_recipe import RowRecipe
 from pipeline.store import FailureLog, ParquetStore, ReadableStore
 from pipeline.types import Provenance, Source, VideoReport
 from pipeline.video import IndexedVideos, make_decoder
@@ -20,7 +22,7 @@ from pipeline.video import IndexedVideos, make_decoder
 __all__ = ["indexed_videos", "recorded", "searcher_of", "stages_of"]
 
 
-def searcher_of(
+def searcher_of(  # noqa: PLR0913 - the parts of a library, the last ones by name
     config: RunConfig,
     encoder: Encoder,
     opened: OpenEncoder,
@@ -28,7 +30,9 @@ def searcher_of(
     store: ReadableStore,
     find: Callable[[str], tuple[str, ...]],
     videos: IndexedVideos,
+    *,
     survey: Survey | None = None,
+    labels: Callable[[], LabelLookup] | None = None,
 ) -> Searcher:
     """Build a searcher from the configuration.
 
@@ -41,6 +45,7 @@ def searcher_of(
         find: Returns the ids of the videos with a name.
         videos: Opens the library's videos.
         survey: Lists the library's videos; by default the store's records.
+        labels: Returns the library's labels; None for a library without.
 
     Raises:
         MomentIndexError: The index cannot be counted.
@@ -53,6 +58,7 @@ def searcher_of(
         config.search,
         find=find,
         survey=survey,
+        labels=labels,
         pictures=partial(_pictures, config, encoder, videos),
         provenance=Provenance(
             sampling=config.sampling_fingerprint,
@@ -84,13 +90,15 @@ def _pictures(config: RunConfig, encoder: Encoder, videos: IndexedVideos) -> Que
     return QueryImages(decoder, encoder.preprocessing(), config.fetching, videos)
 
 
-def stages_of(config: RunConfig, encoder: Encoder, store: ParquetStore, index: MomentIndex) -> Stages:
-    """Build the stages of a batch from the configuration."""
+def stages_of(
+    config: RunConfig, encoder: Encoder, store: ParquetStore, index: MomentIndex, recipe: RowRecipe | None = None
+) -> Stages:
+    """Build the stages of a batch from the configuration; `recipe` makes the rows, None for the configuration's."""
     return Stages(
         decoder=make_decoder(config.decoding, config.fetching),
         sampler=config.sampling,
         encoder=encoder,
-        sink=LibrarySink(store=store, recipe=config.row_recipe, index=index),
+        sink=LibrarySink(store=store, recipe=recipe or config.row_recipe, index=index),
         fetching=config.fetching,
     )
 

@@ -21,9 +21,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import QueryError, StoreError
+from pipeline.search.allowed_frames import curve_within
 from pipeline.search.answer import Absence, Skipped
 from pipeline.search.calibration import probability
 from pipeline.search.embedding_cache import EmbeddingCache
+from pipeline.search.filters.labels import LabelCondition, common_intervals
 from pipeline.search.filters.recording_time import recorded_at, recording_begins
 from pipeline.search.filters.selection import Selection
 from pipeline.search.localization import Curve, Levels, boundary, grown_spans, peak_rows
@@ -94,6 +96,7 @@ def find_absences(
     min_score: float,
     settings: Searching,
     provenance: Provenance | None,
+    labels: LabelCondition | None = None,
 ) -> Absences:
     """Find the intervals of the selected videos in which no frame answers.
 
@@ -105,6 +108,7 @@ def find_absences(
         min_score: Lowest score at which a frame answers.
         settings: The search settings, which determine the extent of moments.
         provenance: Provenance of the library's contents, copied to each absence.
+        labels: The question's condition on labels; None for none.
     """
     found: list[Absence] = []
     skipped = list(selection.skipped)
@@ -112,7 +116,13 @@ def find_absences(
     for record in selection.records:
         begins = recording_begins(record.metadata, settings.recorded_at)
         try:
-            video = _VideoAbsences(embeddings.read(record), step, query, begins, min_score=min_score, settings=settings)
+            allowed = None if labels is None else labels.allowed(record)
+            skip = None if labels is None else labels.skipped_of(record, allowed)
+            if skip is not None:
+                skipped.append(skip)
+                continue
+            part = _Part(query, begins, allowed)
+            video = _VideoAbsences(embeddings.read(record), step, part, min_score=min_score, settings=settings)
         except StoreError as error:
             skipped.append(Skipped(record.video_id, record.last_name, str(error), is_broken=True))
             continue
@@ -127,6 +137,29 @@ def find_absences(
     return Absences(tuple(found), tuple(skipped), videos, without)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """The part of a video that a question is about.
+
+    Attributes:
+        query: The question, with its time ranges.
+        begins: Recording time of the start of playback; None if unknown.
+        allowed: float64 (K, 2) intervals in seconds that its labels allow; None if it names no label.
+    """
+
+    query: Query
+    begins: datetime | None
+    allowed: npt.NDArray[np.float64] | None
+
+    def intervals(self, end_seconds: float) -> list[Interval]:
+        """Return the intervals [start, end) of the video, in seconds and in order."""
+        by_time = _allowed_intervals(self.query, self.begins, end_seconds)
+        if self.allowed is None:
+            return by_time
+        both = common_intervals(np.asarray(by_time, np.float64).reshape(-1, 2), self.allowed)
+        return [(start, end) for start, end in both.tolist()]
+
+
 class _VideoAbsences:
     """Finds the absences of one video: the intervals between the frames that answer.
 
@@ -139,18 +172,20 @@ class _VideoAbsences:
         self,
         frames: FrameEmbeddings,
         step: CalibratedStep,
-        query: Query,
-        begins: datetime | None,
+        part: _Part,
         *,
         min_score: float,
         settings: Searching,
     ) -> None:
         self._curve = curve_of(frames, step)
-        self._begins = begins
-        self._allowed = _allowed_intervals(query, begins, self._curve.end_seconds)
+        levels = levels_of(step, self._curve, settings)
+        if part.allowed is not None:
+            self._curve = curve_within(self._curve, part.allowed)
+        self._begins = part.begins
+        self._allowed = part.intervals(self._curve.end_seconds)
         with np.errstate(over="ignore"):
             reaches = 1 / (1 + np.exp(-self._curve.scores)) >= min_score - _SCORE_TOLERANCE
-        self._answers = reaches | _in_moments(self._curve, reaches, levels_of(step, self._curve, settings))
+        self._answers = reaches | _in_moments(self._curve, reaches, levels)
         max_gap_seconds = _HOLE_RATIO * _normal_gap_seconds(self._curve, frames.step_seconds) + _TIME_TOLERANCE_SECONDS
         self._runs = list(_sampled_runs(self._curve, max_gap_seconds))
         rows = [row for interval in self._allowed for row in range(*self._curve.rows(*interval))]

@@ -110,6 +110,7 @@ class Skipped:
         is_broken: Whether its files cannot be read; the video may still contain an answer.
         has_no_date: Whether the question asks for a recording time and the video's metadata has none that can be
             compared with it; the video may still contain an answer.
+        is_unlabelled: Whether the question names labels and the video is not labelled; it may still contain an answer.
     """
 
     video_id: str
@@ -117,6 +118,7 @@ class Skipped:
     why: str
     is_broken: bool = False
     has_no_date: bool = False
+    is_unlabelled: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,8 +130,8 @@ class Explanation:
         filters: Readable description of the question's filters; empty if it has none.
         candidates: Segments that the index returned, best first within a term.
         dropped: Moments that were found but left out of the answer.
-        skipped: Videos that were not searched. A question with recording times lists all of them, any other question
-            those with candidates.
+        skipped: Videos that were not searched. A question with recording times lists all of them, a question with
+            labels all that are not labelled, any other question those with candidates.
         hint: Readable reason why no video passes the metadata filter; empty if one does.
     """
 

@@ -75,7 +75,7 @@ class Curve:
 
     Attributes:
         times_seconds: float64 (N,) times, increasing.
-        scores: float64 (N,).
+        scores: float64 (N,); minus infinity where a frame does not count.
         cuts_seconds: float64 (C,) start of each shot but the first, increasing; empty if cuts are unknown.
         end_seconds: End of the video, after the last time.
         unseen_from_seconds: When the last sampled frame left the screen, if it is known to have done so before the
@@ -225,7 +225,7 @@ def grown_spans(seeds: Iterable[int], curve: Curve, levels: Levels) -> list[Span
     assigned = np.zeros(len(curve.scores), np.bool_)
     found: list[Span] = []
     for seed in sorted(set(seeds), key=lambda row: (-curve.scores[row], row)):
-        if assigned[seed]:
+        if assigned[seed] or np.isneginf(curve.scores[seed]):
             continue
         peak = float(curve.scores[seed])
         region = _grown(shots, curve.scores, seed, levels.merge(peak))
@@ -239,9 +239,14 @@ def grown_spans(seeds: Iterable[int], curve: Curve, levels: Levels) -> list[Span
 
 
 def _shots(curve: Curve) -> Sequence[int]:
-    """Return the first row of each shot that has a frame, starting with 0, followed by the number of rows."""
+    """Return the first row of each shot that has a frame, starting with 0, followed by the number of rows.
+
+    Frames that do not count are shots of their own, which join no moment.
+    """
     starts = np.searchsorted(curve.times_seconds, curve.cuts_seconds, side="left")
-    return [int(row) for row in np.unique(np.concatenate([[0], starts, [len(curve.scores)]]))]
+    is_left_out = np.isneginf(curve.scores)
+    edges = np.flatnonzero(is_left_out[1:] != is_left_out[:-1]) + 1
+    return [int(row) for row in np.unique(np.concatenate([[0], starts, edges, [len(curve.scores)]]))]
 
 
 def _grown(shots: Sequence[int], scores: Floats, seed: int, level: float) -> tuple[int, int]:

@@ -141,6 +141,13 @@ def _many(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _names(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else _many(value)
+
+
+_Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+
+
 def _time_of_day(text: str) -> str:
     RecordingTimes.of(time_of_day=text)
     return text
@@ -173,6 +180,12 @@ class Query(Step):
 
     where: dict[str, Scalar] = Field(default_factory=dict)
     """Only videos whose metadata has these entries."""
+
+    labels: _Names = ()
+    """Only frames in an interval of each of these labels of the library's label set; a string is one label."""
+
+    not_labels: _Names = ()
+    """Only frames in no interval of these labels. Videos that are not labelled are left out, and reported."""
 
     after: float | None = Field(default=None, ge=0)
     """Only moments whose best frame is at this second of its video or later."""
@@ -211,6 +224,8 @@ class Query(Step):
         if self.after is not None and self.before is not None and self.before <= self.after:
             raise ValueError(f"`before` is {self.before:g} s, not later than `after` at {self.after:g} s")
         _ = self.recording_times
+        if both := [name for name in self.labels if name in self.not_labels]:
+            raise ValueError(f"label {both[0]!r} is both in `labels` and in `not_labels`; leave one of the two out")
         others = {"then": self.then, "at_least": self.at_least > 1, "per_video": self.per_video, "refine": self.refine}
         if self.none and (excluded := [name for name, value in others.items() if value]):
             raise ValueError(f"`none` cannot be combined with {', '.join(excluded)}; leave one of them out")

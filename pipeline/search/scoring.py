@@ -11,6 +11,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.search.allowed_frames import clipped_span, curve_within, is_within
 from pipeline.search.calibration import probability
 from pipeline.search.filters.recording_time import recorded_at, recording_begins
 from pipeline.search.localization import Curve, Levels, Span, best_rows, grown_spans, peak_rows, unrolled
@@ -98,6 +99,7 @@ class ScoredVideo:
         time_base: Seconds per unit of the peaks' timestamps.
         provenance: Provenance of the video's frames and rows.
         begins: Recording time of the start of playback; None if unknown.
+        left_out: Moments that would answer a question of one step if frames outside of the allowed intervals counted.
     """
 
     record: VideoRecord
@@ -108,9 +110,10 @@ class ScoredVideo:
     time_base: Fraction
     provenance: Provenance | None = None
     begins: datetime | None = None
+    left_out: tuple[Span, ...] = ()
 
 
-def score_video(
+def score_video(  # noqa: PLR0913 - the parts of a question and of a video, most by name
     record: VideoRecord,
     frames: FrameEmbeddings,
     curves: tuple[Curve, ...] | None,
@@ -120,6 +123,7 @@ def score_video(
     nominated: Iterable[tuple[float, float]],
     seed_score: float,
     provenance: Provenance | None,
+    allowed: Floats | None = None,
 ) -> ScoredVideo:
     """Score a video's frames for each step of a question and find its moments.
 
@@ -136,17 +140,32 @@ def score_video(
         nominated: [start, end) in seconds of the segments that the index returned.
         seed_score: The score from which on a peak needs no nominated segment.
         provenance: Provenance of the video's frames and rows.
+        allowed: float64 (K, 2) intervals in seconds, in order, without overlap: frames outside of them count in no
+            moment, and moments end where they do. None for the whole video.
     """
     curves = curves or tuple(curve_of(frames, step) for step in steps)
     nominated = tuple(dict.fromkeys(nominated))
-    seed_log_odds = math.log(seed_score / (1 - seed_score)) if 0 < seed_score < 1 else math.inf
-    spans = tuple(
-        tuple(grown_spans(_seeds(curve, nominated, seed_log_odds), curve, levels_of(step, curve, settings)))
-        for curve, step in zip(curves, steps, strict=True)
-    )
-    peaks = {span.best_seconds: _peak(frames, span.best_seconds) for of_step in spans for span in of_step}
+    least = math.log(seed_score / (1 - seed_score)) if 0 < seed_score < 1 else math.inf
+    levels = [levels_of(step, curve, settings) for curve, step in zip(curves, steps, strict=True)]
+    spans = tuple(_spans(curve, level, nominated, least, allowed) for curve, level in zip(curves, levels, strict=True))
+    left_out: tuple[Span, ...] = ()
+    if allowed is not None and len(curves) == 1:
+        usual = _spans(curves[0], levels[0], nominated, least, None)
+        left_out = tuple(one for one in usual if one.score >= least and not is_within(one.best_seconds, allowed))
+    peaks = {one.best_seconds: _peak(frames, one.best_seconds) for of_step in (*spans, left_out) for one in of_step}
     begins = recording_begins(record.metadata, settings.recorded_at)
-    return ScoredVideo(record, curves, nominated, spans, peaks, frames.time_base, provenance, begins)
+    return ScoredVideo(record, curves, nominated, spans, peaks, frames.time_base, provenance, begins, left_out)
+
+
+def _spans(
+    curve: Curve, levels: Levels, nominated: Sequence[tuple[float, float]], least: float, allowed: Floats | None
+) -> tuple[Span, ...]:
+    """The moments of a step, best first."""
+    if allowed is None:
+        return tuple(grown_spans(_seeds(curve, nominated, least), curve, levels))
+    counted = curve_within(curve, allowed)
+    spans = grown_spans(_seeds(counted, nominated, least), counted, levels)
+    return tuple(clipped_span(span, counted, allowed) for span in spans)
 
 
 def _seeds(curve: Curve, nominated: Iterable[tuple[float, float]], seed_log_odds: float) -> set[int]:

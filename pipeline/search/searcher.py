@@ -12,16 +12,18 @@ from pipeline.encode.protocol import OpenEncoder
 from pipeline.errors import MomentseekError, QueryError, StoreError
 from pipeline.index.protocol import Filter, Hit, MomentIndex
 from pipeline.search.absence import find_absences, refuse_unknown_words
-from pipeline.search.answer import Answer, Candidate, Explanation, TermMeaning
+from pipeline.search.answer import Answer, Candidate, Skipped
 from pipeline.search.boundary_refinement import Refiner
 from pipeline.search.calibration import Calibrator, probability
 from pipeline.search.embedding_cache import EmbeddingCache
-from pipeline.search.filters.selection import Selection, Survey, described_filters, select
+from pipeline.search.explanation import explanation_of, notes_of, unknown_words_of
+from pipeline.search.filters.labels import LabelCondition, LabelLookup
+from pipeline.search.filters.selection import Selection, Survey, described_filters, filter_parts, select
 from pipeline.search.filters.video_names import match_videos
 from pipeline.search.query import Query, Step, Term
 from pipeline.search.query_embedding import CalibratedTerm, ConceptResolver, TermEmbedder
 from pipeline.search.query_images import QueryImages
-from pipeline.search.ranking import FoundMoment, Ranking, rank
+from pipeline.search.ranking import FoundMoment, rank
 from pipeline.search.scoring import CalibratedStep, ScoredVideo, moment_of
 from pipeline.search.settings import Searching
 from pipeline.search.video_scan import CandidateScan
@@ -52,6 +54,7 @@ class Searcher:
         pictures: Makes the reader of files that a question names; None if questions must not name files.
         find: Returns the ids of the videos with a name; None to search the store's records.
         survey: Lists the library's videos; None to list the store's records, all of which must then be readable.
+        labels: Returns the library's labels, or raises a QueryError that says how to make some; None for no library.
         provenance: Provenance of the library's contents, copied to each moment.
         concepts: Looks up the concepts that a question names; None if questions must not name concepts.
 
@@ -69,11 +72,13 @@ class Searcher:
         pictures: Callable[[], QueryImages] | None = None,
         find: Callable[[str], tuple[str, ...]] | None = None,
         survey: Survey | None = None,
+        labels: Callable[[], LabelLookup] | None = None,
         provenance: Provenance | None = None,
         concepts: ConceptResolver | None = None,
     ) -> None:
         self._encoder = encoder
         self._pictures = pictures
+        self._labels = labels
         self._index = index
         self._settings = settings
         self._provenance = provenance
@@ -101,8 +106,9 @@ class Searcher:
         """Answer a question.
 
         Raises:
-            QueryError: The question names an unknown video, an unknown metadata entry or a part of a video without a
-                frame, or searches for absences with words that the model does not know.
+            QueryError: The question names an unknown video, an unknown metadata entry, a label that the library does
+                not have or a part of a video without a frame, or searches for absences with words that the model does
+                not know.
             TextTooLongError: A text does not fit the model's context.
             VideoError: A file that the question names cannot be read.
             MomentIndexError: The index cannot be searched.
@@ -155,6 +161,7 @@ class Searcher:
 
     def _answer_absences(self, query: Query, step: CalibratedStep) -> Answer:
         refuse_unknown_words(step)
+        labels = LabelCondition.of(query, self._labels)
         where = Filter(self._find_ids(query.videos), dict(query.where))
         selection = self._select(query, where)
         min_score = self._settings.min_score if query.min_score is None else query.min_score
@@ -167,6 +174,7 @@ class Searcher:
             min_score=min_score,
             settings=self._settings,
             provenance=self._provenance,
+            labels=labels,
         )
         return Answer(
             query=query,
@@ -177,29 +185,32 @@ class Searcher:
             nearest=None,
             curves={},
             explanation=replace(
-                _explained([step], ()),
-                filters=described_filters(query, where),
+                explanation_of([step], ()),
+                filters=described_filters(query, where, _text_of(labels)),
                 skipped=absences.skipped,
                 hint=selection.hint,
             ),
             absences=absences.found[top * (query.page - 1) : top * query.page],
             videos=absences.videos,
             videos_without=absences.videos_without,
-            notes=_notes([step]),
+            notes=notes_of([step]),
         )
 
     def _answer(self, query: Query, steps: tuple[CalibratedStep, ...]) -> Answer:
         if query.none:
             return self._answer_absences(query, steps[0])
-        where = Filter(self._find_ids(query.videos), dict(query.where))
+        labels = LabelCondition.of(query, self._labels)
+        filtered = None if labels is None else labels.index_filter
+        where = Filter(self._find_ids(query.videos), dict(query.where), filtered)
         selection = None if query.recording_times is None else self._select(query, where)
         min_score = self._settings.min_score if query.min_score is None else query.min_score
         top = query.top or self._settings.top
         depth = max(top, self._settings.candidates)
-        scan = CandidateScan(query, steps, self._embeddings, self._settings, self._provenance)
+        parts = filter_parts(where, selection, labels, _MAX_FILTER_IDS)
+        scan = CandidateScan(query, steps, self._embeddings, self._settings, self._provenance, labels)
         first: tuple[FoundMoment, ...] = ()
         while True:
-            candidates, is_all = self._find_candidates(steps, depth, where, selection)
+            candidates, is_all = self._find_candidates(steps, depth, parts)
             scan.scan(candidates)
             same = self._settings.same_picture
             ranking = rank(scan.found, query, min_score=min_score, same_picture=same, first=first)
@@ -227,13 +238,13 @@ class Searcher:
                 moment.video_id: scan.scored[moment.video_id].curves for moment in shown or _as_tuple(ranking.nearest)
             },
             explanation=replace(
-                _explained(steps, candidates, ranking),
-                filters=described_filters(query, where),
-                skipped=(*scan.skipped.values(), *(() if selection is None else selection.skipped)),
+                explanation_of(steps, candidates, (*ranking.dropped, *scan.left_out)),
+                filters=described_filters(query, where, _text_of(labels)),
+                skipped=self._skipped(query, where, labels, selection, scan),
                 hint="" if selection is None else selection.hint,
             ),
-            unknown_words=_unknown_words(steps),
-            notes=_notes(steps),
+            unknown_words=unknown_words_of(steps),
+            notes=notes_of(steps),
         )
 
     def _refine(
@@ -269,14 +280,31 @@ class Searcher:
     def _select(self, query: Query, where: Filter) -> Selection:
         return select(query, where.video_ids, self._settings.recorded_at, self._survey)
 
+    def _skipped(
+        self,
+        query: Query,
+        where: Filter,
+        labels: LabelCondition | None,
+        selection: Selection | None,
+        scan: CandidateScan,
+    ) -> tuple[Skipped, ...]:
+        """List the videos that were not searched: by what the scan met, by recording time, and those without labels."""
+        skipped = {one.video_id: one for one in scan.skipped.values()}
+        if selection is not None:
+            skipped |= {one.video_id: one for one in selection.skipped}
+        if labels is not None:
+            unlabelled = labels.unlabelled(query, where.video_ids, self._embeddings.record)
+            skipped = {one.video_id: one for one in unlabelled} | skipped
+        return tuple(skipped.values())
+
     def _find_candidates(
-        self, steps: Sequence[CalibratedStep], depth: int, where: Filter, selection: Selection | None
+        self, steps: Sequence[CalibratedStep], depth: int, parts: Sequence[Filter]
     ) -> tuple[tuple[Candidate, ...], bool]:
         """Search the index for the segments nearest to each term; return them, and whether these are all segments."""
         terms = [term for step in steps for term in step.shows]
         vectors = np.stack([term.vector for term in terms])
         hits_by_term: list[list[Hit]] = [[] for _ in terms]
-        for part in [where] if selection is None else _split_filter(selection, where):
+        for part in parts:
             found = self._index.search(vectors, top=depth, where=part)
             hits_by_term = [[*before, *hits] for before, hits in zip(hits_by_term, found, strict=True)]
         candidates = tuple(
@@ -294,41 +322,9 @@ class Searcher:
         return candidates, all(len(hits) < depth for hits in hits_by_term)
 
 
-def _split_filter(selection: Selection, where: Filter) -> list[Filter]:
-    """Split a filter into parts of limited size; each video of the selection passes exactly one."""
-    if not selection.skipped:
-        return [where]
-    ids = selection.video_ids
-    starts = range(0, len(ids), _MAX_FILTER_IDS)
-    return [replace(where, video_ids=ids[start : start + _MAX_FILTER_IDS]) for start in starts]
-
-
 def _as_tuple(moment: Moment | None) -> tuple[Moment, ...]:
     return () if moment is None else (moment,)
 
 
-def _terms_of(steps: Sequence[CalibratedStep]) -> list[CalibratedTerm]:
-    return [term for step in steps for term in (*step.shows, *step.without)]
-
-
-def _notes(steps: Sequence[CalibratedStep]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(term.note for term in _terms_of(steps) if term.note))
-
-
-def _unknown_words(steps: Sequence[CalibratedStep]) -> tuple[str, ...]:
-    """Collect the unknown words of all terms in order, without duplicates that differ only in case."""
-    words: dict[str, str] = {}
-    for word in (word for term in _terms_of(steps) for word in term.unknown_words):
-        words.setdefault(word.casefold(), word)
-    return tuple(words.values())
-
-
-def _explained(
-    steps: Sequence[CalibratedStep], candidates: tuple[Candidate, ...], ranking: Ranking | None = None
-) -> Explanation:
-    terms = _terms_of(steps)
-    meanings = tuple(
-        TermMeaning(str(term.term), term.calibration.level, term.calibration.scale, term.calibration.log_odds)
-        for term in terms
-    )
-    return Explanation(meanings, "", candidates, () if ranking is None else ranking.dropped)
+def _text_of(labels: LabelCondition | None) -> str:
+    return "" if labels is None else str(labels)

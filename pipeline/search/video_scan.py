@@ -6,12 +6,13 @@ import logging
 from collections.abc import Iterable, Sequence
 
 from pipeline.errors import StoreError
-from pipeline.search.answer import Candidate, Skipped
+from pipeline.search.answer import Candidate, Dropped, Skipped
 from pipeline.search.embedding_cache import EmbeddingCache
+from pipeline.search.filters.labels import Intervals, LabelCondition
 from pipeline.search.filters.selection import skipped_of
 from pipeline.search.query import Query
 from pipeline.search.ranking import FoundMoment
-from pipeline.search.scoring import CalibratedStep, ScoredVideo, found_in, score_video
+from pipeline.search.scoring import CalibratedStep, ScoredVideo, found_in, moment_of, score_video
 from pipeline.search.settings import Searching
 from pipeline.types import Provenance
 
@@ -29,6 +30,7 @@ class CandidateScan:
         embeddings: Frame embeddings of the library.
         settings: Settings of the search.
         provenance: Provenance of the library's contents.
+        labels: The question's condition on labels; None for none.
 
     Attributes:
         scored: The scored videos, by id.
@@ -42,8 +44,10 @@ class CandidateScan:
         embeddings: EmbeddingCache,
         settings: Searching,
         provenance: Provenance | None,
+        labels: LabelCondition | None = None,
     ) -> None:
         self._query = query
+        self._labels = labels
         self._steps = steps
         self._gaps = [then.within for then in query.then]
         self._embeddings = embeddings
@@ -61,6 +65,13 @@ class CandidateScan:
     def found(self) -> list[FoundMoment]:
         """All found moments, including weak ones; not ordered."""
         return [moment for moments in self._found.values() for moment in moments]
+
+    @property
+    def left_out(self) -> list[Dropped]:
+        """Moments that would answer the question if it named no labels."""
+        why = f"its best frame is not where the filter allows it: {self._labels}"
+        videos = self.scored.values()
+        return [Dropped(moment_of(video, [span], self._steps), why) for video in videos for span in video.left_out]
 
     def scan(self, candidates: Iterable[Candidate]) -> None:
         """Score the videos of candidates; skip and log videos with a broken record or broken embeddings."""
@@ -93,6 +104,10 @@ class CandidateScan:
             return None
         # The record is checked first, since frame embeddings take far longer to read.
         skipped = skipped_of(record, self._query, self._times, self._settings.recorded_at)
+        allowed: Intervals | None = None
+        if skipped is None and self._labels is not None:
+            allowed = self._labels.allowed(record)
+            skipped = self._labels.skipped_of(record, allowed)
         if skipped is not None:
             self.skipped[video_id] = skipped
             return None
@@ -105,4 +120,5 @@ class CandidateScan:
             nominated=[*(() if before is None else before.nominated), *segments],
             seed_score=self._seed_score,
             provenance=self._provenance,
+            allowed=allowed,
         )

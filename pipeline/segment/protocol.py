@@ -1,15 +1,16 @@
-"""Protocols of segmenters and aggregators."""
+"""Protocols of segmenters, aggregators, and of the labels that segments carry."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.types import FrameEmbeddings, Segment
+from pipeline.types import FrameEmbeddings, LabelIntervals, Segment
 
-__all__ = ["Aggregator", "Segmenter"]
+__all__ = ["Aggregator", "LabelSource", "Segmenter"]
 
 
 class Segmenter(Protocol):
@@ -36,4 +37,22 @@ class Aggregator(Protocol):
         """Aggregate float32 (N, D) unit vectors, N at least 1, into one float32 (D,) of unit length.
 
         If the rows cancel out, the first row is returned, so the result is never zero or NaN.
+        """
+
+
+class LabelSource(Protocol):
+    """Knows where the videos of a library show the labels of its label set."""
+
+    def intervals(self, frames: FrameEmbeddings) -> LabelIntervals | None:
+        """The intervals of a video's labels; None where these frames of it are not labelled.
+
+        Raises:
+            StoreError: They cannot be read.
+        """
+
+    def label_sets(self) -> Mapping[str, str]:
+        """The fingerprint of the label set of each labelled video, by video id; read without their intervals.
+
+        Raises:
+            StoreError: They cannot be listed.
         """

@@ -104,7 +104,7 @@ def check_memory(frames: int, frame_bytes: int) -> None:
     """Refuse frames that need more memory than this machine has.
 
     Raises:
-        ValueError: They do.
+        ValueError: They need more.
     """
     needed = frames * frame_bytes
     if needed > _memory_bytes():

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from pipeline.errors import FingerprintMismatchError, MomentIndexError, QueryError
-from pipeline.index import Filter, MemoryIndex, MomentIndex
-from pipeline.types import IndexedSegment, Scalar, Segment
+from pipeline.index import Filter, LabelFilter, MemoryIndex, MomentIndex
+from pipeline.types import IndexedSegment, Scalar, Segment, SegmentLabels
 
 DIMENSION = 16
 
@@ -40,6 +41,11 @@ def row(
     """Make a row of the index; its segment is two seconds long and starts at `2 * ordinal` seconds."""
     segment = Segment(video, 2.0 * ordinal, 2.0 * ordinal + 2, ordinal)
     return IndexedSegment(key or f"{video}-{ordinal}", segment, vector, metadata)
+
+
+def labelled(row: IndexedSegment, *some: str, whole: tuple[str, ...] = (), label_set: str = "s1") -> IndexedSegment:
+    """Give a row labels: those that overlap its segment, and those of them that cover it."""
+    return replace(row, labels=SegmentLabels(label_set, some, whole))
 
 
 def random_rows(count: int, videos: int = 3, seed: int = 0) -> list[IndexedSegment]:
@@ -184,7 +190,75 @@ class IndexContract:
         index.upsert([row("v0", 0, unit(1), day="3")])
         assert index.search(unit(1)[None], top=9, where=Filter(metadata={"day": 3})) == [[]]
 
-    @pytest.mark.parametrize("name", ["", 'a"b', "a]", "a\nb", "[0]"])
+    @pytest.mark.parametrize(
+        ("wanted", "unwanted", "found"),
+        [
+            ((), (), "abcdefg"),
+            (("person",), (), "bcefg"),
+            (("person", "car"), (), "cefg"),
+            ((), ("person",), "abdefg"),
+            ((), ("car",), "abcdefg"),
+            (("person",), ("person",), "befg"),
+            (("car",), ("person",), "defg"),
+            (("boat",), (), "efg"),
+            ((), ("boat", "person"), "abdefg"),
+        ],
+    )
+    def test_filter_by_labels(
+        self, index: MomentIndex, wanted: tuple[str, ...], unwanted: tuple[str, ...], found: str
+    ) -> None:
+        """Of the last three nothing is known: they carry labels of other sets, or none, and pass every filter."""
+        plain = {key: row("v0", n, unit(1, n), key=key, site="gate") for n, key in enumerate("abcdefg")}
+        rows = [
+            labelled(plain["a"]),
+            labelled(plain["b"], "person"),
+            labelled(plain["c"], "car", "person", whole=("person",)),
+            labelled(plain["d"], "car"),
+            labelled(plain["e"], "person", whole=("person",), label_set="s2"),
+            replace(plain["f"], metadata={}),
+            plain["g"],
+        ]
+        index.upsert(rows)
+        where = Filter(labels=LabelFilter("s1", wanted, unwanted))
+        assert {hit.key for hit in index.search(unit(1)[None], top=9, where=where)[0]} == set(found)
+
+    def test_filter_by_labels_and_all_else(self, index: MomentIndex) -> None:
+        rows = [row(f"v{n}", 0, unit(1, n), site="gate" if n % 2 else "yard") for n in range(6)]
+        index.upsert([labelled(one, "person") if n > 2 else labelled(one) for n, one in enumerate(rows)])
+        where = Filter(("v0", "v1", "v3", "v4"), {"site": "gate"}, LabelFilter("s1", ("person",)))
+        assert [hit.key for hit in index.search(unit(1)[None], top=9, where=where)[0]] == ["v3-0"]
+
+    @pytest.mark.parametrize("label", ODD_TEXTS)
+    def test_odd_labels(self, index: MomentIndex, label: str) -> None:
+        both = row("v0", 0, unit(1)), row("v1", 0, unit(1)), row("v2", 0, unit(1))
+        index.upsert([labelled(both[0], label, whole=(label,)), labelled(both[1], label), labelled(both[2], "other")])
+        for filtered, keys in (
+            (LabelFilter("s1", (label,)), ["v0-0", "v1-0"]),
+            (LabelFilter("s1", (), (label,)), ["v1-0", "v2-0"]),
+        ):
+            (hits,) = index.search(unit(1)[None], top=9, where=Filter(labels=filtered))
+            assert [hit.key for hit in hits] == keys
+
+    def test_rows_are_read_with_their_labels_and_metadata(self, index: MomentIndex) -> None:
+        rows = [
+            labelled(row("v0", 0, unit(1), site="gate"), "car", "person", whole=("car",)),
+            labelled(row("v0", 1, unit(1))),
+            row("v0", 2, unit(1), site="gate"),
+        ]
+        index.upsert(rows)
+        found = {each.key: (each.labels, dict(each.metadata)) for each in index.rows_of(["v0"])}
+        assert found == {each.key: (each.labels, dict(each.metadata)) for each in rows}
+
+    def test_labels_are_replaced_with_their_row(self, index: MomentIndex) -> None:
+        index.upsert([labelled(row("v0", 0, unit(1)), "person")])
+        index.upsert([labelled(row("v0", 0, unit(1)), "car", label_set="s2")])
+        for name, count in (("person", 0), ("car", 1)):
+            where = Filter(labels=LabelFilter("s2", (name,)))
+            assert len(index.search(unit(1)[None], top=9, where=where)[0]) == count
+        index.upsert([row("v0", 0, unit(1))])
+        assert [each.labels for each in index.rows_of(["v0"])] == [None]
+
+    @pytest.mark.parametrize("name", ["", 'a"b', "a]", "a\nb", "[0]", "@labels"])
     def test_odd_names_of_metadata_are_refused(self, index: MomentIndex, name: str) -> None:
         with pytest.raises(MomentIndexError, match="metadata"):
             index.upsert([IndexedSegment("k", Segment("v", 0, 1, 0), unit(1), {name: 1})])

@@ -5,6 +5,7 @@ player shows as 0:00); a float named `..._seconds` is the same, rounded. Interva
 """
 
 from pipeline.types.embeddings import FrameEmbeddings, Share, seen_before_next
+from pipeline.types.labels import LabelIntervals, SegmentLabels
 from pipeline.types.moments import Moment, Provenance
 from pipeline.types.records import FailedSource, Scalar, Source, Status, VideoRecord, VideoReport, name_problem
 from pipeline.types.segments import IndexedSegment, Segment
@@ -16,10 +17,12 @@ __all__ = [
     "FrameEmbeddings",
     "Grid",
     "IndexedSegment",
+    "LabelIntervals",
     "Moment",
     "Provenance",
     "Scalar",
     "Segment",
+    "SegmentLabels",
     "Share",
     "Skip",
     "Source",

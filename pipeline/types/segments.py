@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.types.labels import SegmentLabels
 from pipeline.types.records import Scalar
 
 __all__ = ["IndexedSegment", "Segment"]
@@ -37,12 +38,14 @@ class IndexedSegment:
         segment: The segment.
         vector: float32 (D,) of unit length.
         metadata: The video's metadata: JSON scalars by name.
+        labels: The segment's labels; None where its video was not labelled.
     """
 
     key: str
     segment: Segment
     vector: npt.NDArray[np.float32]
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
+    labels: SegmentLabels | None = None
 
     def __post_init__(self) -> None:
         length = float(np.linalg.norm(self.vector))

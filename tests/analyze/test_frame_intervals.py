@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from pipeline.analyze.frame_intervals import frame_intervals
+from pipeline.analyze.frame_intervals import HOLE_RATIO, frame_intervals, usual_step_seconds
 from pipeline.types import FrameEmbeddings
 
 
@@ -61,3 +61,54 @@ def test_without_a_known_step_the_median_is_the_usual_one() -> None:
 @pytest.mark.parametrize("times", [(), (1.0,)])
 def test_few_frames(times: tuple[float, ...]) -> None:
     assert intervals_of(frames_at(*times, duration=2.0)) == [(0.0, 2.0) for _ in times]
+
+
+# Cuts count where they lie after the one frame and up to the next.
+@pytest.mark.parametrize(
+    ("cuts", "bounds"),
+    [
+        ((0.25,), [0.25, 1.5]),
+        ((1.0,), [1.0, 1.5]),
+        ((1.25,), [0.5, 1.25]),
+        ((0.0,), [0.5, 1.5]),
+        ((0.25, 5.0), [0.25, 1.5]),
+        ((0.0, 1.75), [0.5, 1.75]),
+        ((0.25, 1.25), [0.25, 1.25]),
+        ((5.0,), [0.5, 1.5]),
+        ((), [0.5, 1.5]),
+    ],
+)
+def test_frames_meet_at_a_cut_or_else_in_the_middle(cuts: tuple[float, ...], bounds: list[float]) -> None:
+    found = frame_intervals(frames_at(0.0, 1.0, 2.0, duration=3.0, cuts=cuts))
+    assert found.starts_seconds.tolist() == [0.0, *bounds]
+    assert found.ends_seconds.tolist() == [*bounds, 3.0]
+    assert (found.times_seconds.tolist(), found.duration_seconds, len(found)) == ([0.0, 1.0, 2.0], 3.0, 3)
+
+
+LONGEST = HOLE_RATIO + 1e-6
+"""Seconds up to which a gap is no hole, at a step of a second."""
+
+
+@pytest.mark.parametrize(
+    ("gap", "is_hole"), [(HOLE_RATIO, False), (LONGEST, False), (HOLE_RATIO + 2e-6, True), (3.0, True)]
+)
+def test_a_hole_is_longer_than_two_steps_at_the_end_and_the_start(gap: float, is_hole: bool) -> None:
+    assert intervals_of(frames_at(0.0, duration=gap)) == [(0.0, 0.5 if is_hole else gap)]
+    assert intervals_of(frames_at(gap, duration=gap))[0][0] == (gap - 0.5 if is_hole else 0.0)
+
+
+def test_the_usual_step_is_the_samplings_own_or_else_the_median() -> None:
+    assert usual_step_seconds(frames_at(0.0, 1.0, 2.0, duration=3.0, step=0.25)) == 0.25
+    assert usual_step_seconds(frames_at(0.0, 2.0, 5.0, 6.0, duration=9.0, step=None)) == 2.0
+    assert usual_step_seconds(frames_at(4.0, duration=9.0, step=None)) == 0.0
+    assert usual_step_seconds(frames_at(duration=9.0, step=None)) == 0.0
+
+
+def test_a_lone_frame_of_no_known_step_stands_for_its_own_time_alone() -> None:
+    assert intervals_of(frames_at(4.0, duration=9.0, step=None)) == [(4.0, 4.0)]
+    assert intervals_of(frames_at(4.0, duration=9.0, step=None, until=(6.0,))) == [(4.0, 6.0)]
+
+
+def test_a_held_frame_before_a_hole_stands_until_it_was_last_seen() -> None:
+    frames = frames_at(0.0, 9.0, duration=20.0, until=(4.0, 12.0))
+    assert intervals_of(frames) == [(0.0, 4.5), (8.5, 12.5)]

@@ -59,3 +59,28 @@ def test_wrong_arguments_are_refused() -> None:
         found([0.1], enter=0.3, exit=0.4)
     with pytest.raises(ValueError, match="2 scores of 1 frames"):
         found([0.1, 0.2], seconds(1))
+
+
+def test_intervals_of_the_least_length_stay_in_spite_of_rounding() -> None:
+    starts = np.arange(4) * 0.1
+    frames = FrameIntervals(starts, starts + 0.1, starts, 0.4)
+    # 0.30000000000000004 - 0.1 is just over 0.2, and 0.1 + 0.1 - 0.0 is not; thrice 0.1 from 0.1 is just under 0.3.
+    assert len(found([0.9, 0.9, 0.0, 0.0], frames, min_seconds=0.2)) == 1
+    assert len(found([0.0, 0.9, 0.9, 0.9], frames, min_seconds=0.3)) == 1
+    assert len(found([0.9, 0.9, 0.0, 0.0], frames, min_seconds=0.200001)) == 0
+
+
+def test_a_gap_as_long_as_told_is_closed_and_a_longer_one_is_not() -> None:
+    assert found([0.9, 0.1, 0.9], merge_gap_seconds=1.0) == [(0, 3)]
+    assert found([0.9, 0.1, 0.9], merge_gap_seconds=0.999) == [(0, 1), (2, 3)]
+    assert found([0.9, 0.1, 0.9, 0.1, 0.9], merge_gap_seconds=1.0) == [(0, 5)]
+
+
+def test_frames_that_reach_exit_alone_make_no_interval() -> None:
+    assert found([0.3, 0.4, 0.1, 0.5, 0.3], enter=0.5, exit=0.3) == [(3, 5)]
+    assert found([0.5], enter=0.5, exit=0.5) == [(0, 1)]
+
+
+def test_rows_and_the_peak_of_a_later_interval() -> None:
+    _, one = scored_intervals(seconds(6), np.asarray([0.9, 0.0, 0.0, 0.6, 0.7, 0.6]), enter=0.5)
+    assert (one.first, one.after, one.peak_seconds, one.peak_score, one.duration_seconds) == (3, 6, 4.5, 0.7, 3.0)

@@ -15,9 +15,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from label_library import keep_labels
 from video_factory import make_video, steady
 
 from pipeline.library import Library
+from pipeline.library.analysis.label_rows import apply_labels
+from pipeline.search import Query
 from pipeline.types import Status
 
 FIXTURE = Path(__file__).parent.parent / "fixtures" / "library-2026-11"
@@ -57,3 +60,22 @@ def test_it_is_searched_and_goes_on(folder: Path, tmp_path: Path) -> None:
     assert (report.status, known.status) == (Status.DONE, Status.SKIPPED)
     assert (comparison.videos, comparison.differences) == (3, ())
     assert comparison.segments == 12 + report.segments
+
+
+def test_it_is_labelled_and_searched_by_labels(folder: Path) -> None:
+    """Its collection keeps its schema: labels lie in the JSON field that it has."""
+    with Library.open(str(folder)) as library:
+        before = library.search("a person walking", top=3)
+        keep_labels(library, {HARBOUR: {"person": [(11.0, 12.84)]}})
+        assert apply_labels(library).segments == 6
+        assert library.verify_index().differences == ()
+        [one] = library.ask(Query(shows="a person walking", labels="person", top=1)).moments
+        assert (one.video_id, one.start_seconds, one.end_seconds) == (HARBOUR, 11.0, 12.84)
+        answer = library.ask(Query(shows="a person walking", not_labels="person"))
+        assert all(not 11 <= moment.best_seconds < 12.84 for moment in answer.moments)
+        assert {skip.video_id for skip in answer.explanation.skipped if skip.is_unlabelled} == {CONCRETE}
+        assert library.search("a person walking", top=3) == before
+    with Library.open(str(folder)) as library:
+        assert library.rebuild_index().segments == 12
+        assert library.verify_index().differences == ()
+        assert library.search("a person walking", top=3) == before

@@ -11,9 +11,10 @@ import av
 import pytest
 
 from pipeline.evaluate import read_labelled
+from pipeline.evaluate.intervals import read_interval_set
 from pipeline.sampling import CutDetection, SceneChange, find_shots
 from pipeline.video import Decoding, make_decoder
-from sample_videos.films import Film, write_scripts, write_watch_script
+from sample_videos.films import Film, JoinKind, write_scripts, write_watch_script
 from sample_videos.generate import main
 from sample_videos.labels import film_truth, write_labels
 from sample_videos.statements import CONCEPTS, concepts_of
@@ -31,7 +32,7 @@ def path_of(film: Film) -> Path:
 def test_write_labels_gives_the_committed_bytes(tmp_path: Path) -> None:
     count = write_labels(list(SCRIPTS.values()), tmp_path, 2026)
     assert count >= 60
-    for name in ("moments.jsonl", "cuts.json"):
+    for name in ("moments.jsonl", "intervals.jsonl", "cuts.json"):
         assert (tmp_path / name).read_bytes() == (FOLDER / name).read_bytes()
 
 
@@ -44,6 +45,24 @@ def test_absent_queries_are_of_what_the_film_never_shows() -> None:
     assert len(by_one_concept) >= 8
     for query in by_one_concept:
         assert film_truth(SCRIPTS[query.video], said[query.concepts[0]]) == ([], True)
+
+
+def test_intervals_are_what_the_script_says_of_each_concept() -> None:
+    entries = read_interval_set(FOLDER / "intervals.jsonl").entries
+    names = [name.removeprefix("weather ") for name in CONCEPTS]
+    assert [(entry.video, entry.label) for entry in entries] == [(film, name) for film in SCRIPTS for name in names]
+    by_name = dict(zip(names, CONCEPTS.values(), strict=True))
+    film = SCRIPTS["night-watch"]
+    for entry in [entry for entry in entries if entry.video == film.name]:
+        windows, is_known = film_truth(film, by_name[entry.label])
+        if is_known and windows:
+            assert [list(one) for one in entry.intervals] == windows
+        assert all(end - start >= 1.0 for start, end in entry.intervals)
+        # Nothing is said of what a fade or dissolve shows.
+        joins = [span for kind in (JoinKind.FADE, JoinKind.DISSOLVE) for span in film.gradual(kind)]
+        assert all(
+            any(start <= one[0] + 1e-3 and one[1] <= end + 1e-3 for start, end in entry.unknown) for one in joins
+        )
 
 
 def test_concepts_of_a_statement_are_all_that_it_says() -> None:

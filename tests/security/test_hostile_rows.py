@@ -15,7 +15,7 @@ from shots_library import filled as filled_library
 from shots_library import opened as library_at
 
 from pipeline.errors import IndexDamagedError, MomentIndexError
-from pipeline.index import Indexing, MilvusIndex
+from pipeline.index import Filter, Indexing, LabelFilter, MilvusIndex
 from pipeline.index.milvus.rows import MilvusRows
 from pipeline.testing.index import DIMENSION, random_rows, unit
 
@@ -45,6 +45,12 @@ ROWS: dict[str, Change] = {
     "metadata that is deep": set_to(metadata='{"a":' * 50_000),
     "metadata with odd names": set_to(metadata='{"\\u001b": 1}'),
     "metadata with objects": set_to(metadata='{"a": {"b": 1}}'),
+    "labels that are a list": set_to(metadata='{"@labels": ["person"]}'),
+    "labels without a set": set_to(metadata='{"@labels": {"some": [], "whole": []}}'),
+    "labels that are numbers": set_to(metadata='{"@labels": {"set": "s", "some": [1], "whole": []}}'),
+    "labels that cover and do not overlap": set_to(metadata='{"@labels": {"set": "s", "some": [], "whole": ["a"]}}'),
+    "labels of no set": set_to(metadata='{"@labels": {"set": "", "some": [], "whole": []}}'),
+    "labels that are deep": set_to(metadata='{"@labels": ' + '{"a":' * 500 + "1" + "}" * 501),
     "a vector that is no number": set_to(embedding=[float("nan")] * DIMENSION),
     "a vector without end": set_to(embedding=[float("inf")] * DIMENSION),
     "a vector without length": set_to(embedding=[0.0] * DIMENSION),
@@ -113,6 +119,7 @@ def use(folder: Path) -> list[str]:
     works: list[Callable[[MilvusIndex], object]] = [
         lambda index: index.count(),
         lambda index: index.search(unit(1)[None], top=50),
+        lambda index: index.search(unit(1)[None], top=50, where=Filter(labels=LabelFilter("s", ("a",), ("b",)))),
         lambda index: index.videos(),
         lambda index: index.keys_of("v0", "v1", "v2"),
         lambda index: list(index.rows_of(["v0", "v1", "v2"])),

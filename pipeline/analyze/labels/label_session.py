@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 
 from pipeline.analyze.labels.label_scorer import LabelScorer
@@ -31,6 +31,7 @@ class LabelSession:
         name: What the user calls the label set.
         label_set: The labels.
         make_scorer: Makes the label set's scorer, calibrated for the library; called if none is kept.
+        write_rows: Writes the labels that are kept of videos to the index's rows.
         renew: Whether a scorer that is kept is made anew.
     """
 
@@ -40,6 +41,7 @@ class LabelSession:
         name: str,
         label_set: LabelSet,
         make_scorer: Callable[[LabelSet], LabelScorer],
+        write_rows: Callable[[Sequence[VideoRecord]], object],
         *,
         renew: bool = False,
     ) -> None:
@@ -48,6 +50,7 @@ class LabelSession:
         self._name = name
         self._label_set = label_set
         self._make_scorer = make_scorer
+        self._write_rows = write_rows
         self._renew = renew
         self._snapshot: LabelSnapshot | None = None
 
@@ -84,13 +87,18 @@ class LabelSession:
     ) -> Generator[LabelReport]:
         """Label videos; see `labelling.label_records`. From now on the label set is the library's.
 
+        At the end the index's rows get the labels, of videos that were labelled before, too: what was ended early, or
+        could not write to the index, is complete once it is run again.
+
         Raises:
-            MomentseekError: As `snapshot` and `label_records` do.
+            MomentseekError: As `snapshot` and `label_records` do, or the index cannot be written.
         """
+        some = list(records)
         labeller = VideoLabeller(self._store, self.snapshot())
         make_current(self.labels)
-        with closing(label_records(self.labels, labeller, records, execution, again=again)) as reports:
+        with closing(label_records(self.labels, labeller, some, execution, again=again)) as reports:
             yield from reports
+        self._write_rows(some)
 
     def labelled(self, reports: Generator[VideoReport]) -> Generator[VideoReport]:
         """Yield the reports of a batch, and label its videos.

@@ -133,6 +133,19 @@ class LabelStore:
 
         return self._opened(video_id, read)
 
+    def version(self, video_id: str) -> str:
+        """Identify the labels of a video without reading them: another text once they were written anew, "" for none.
+
+        Raises:
+            StoreError: They cannot be looked for.
+        """
+        if not VIDEO_ID.fullmatch(video_id):
+            return ""
+        try:
+            return self.folder.version(_file_of(video_id))
+        except OSError as error:
+            raise StoreError(f"{self._path(video_id)}: cannot be looked for: {error}") from error
+
     def videos(self) -> list[str]:
         """List the ids of the labelled videos, sorted.
 

@@ -125,7 +125,7 @@ def label_records(
             waiting[record.video_id] = record
     if not waiting:
         return
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
+    from threadpoolctl import threadpool_limits
 
     # While one video is scored, another is read and a third is written. Threads of BLAS that wait for these in a loop
     # took twice as long for all of it, measured on two processors.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.cli.commands.analysis.evaluate_intervals import IntervalOptions, evaluate_on_intervals
 from pipeline.cli.common_options import configured, in_library, require_library
 from pipeline.cli.console.answers import say_incomplete
 from pipeline.cli.console.count_bar import count_bar
@@ -34,6 +35,20 @@ __all__ = ["evaluate"]
     metavar="OUT.jsonl",
     help="Only convert LABELS to the format of QVHighlights; no library is needed.",
 )
+@click.option("--label-set", metavar="NAME", help="For intervals: the label set to score; else the last one applied.")
+@click.option(
+    "--predictions",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="For intervals: score those in this file, as of `labels --segments` or `check`, in place of the labels.",
+)
+@click.option(
+    "--people",
+    nargs=2,
+    type=click.FloatRange(0, 1),
+    default=(0.2, 0.8),
+    show_default=True,
+    help="For intervals: scores from the first to below the second are left to people.",
+)
 @configured
 @in_library
 @click.option("--json", "as_json", is_flag=True, help="Print metrics and answers as one JSON object.")
@@ -45,20 +60,38 @@ def evaluate(
     skip_missing: bool,
     report: Path | None,
     convert: Path | None,
+    label_set: str | None,
+    predictions: Path | None,
+    people: tuple[float, float],
     config: str | None,
     overrides: Sequence[str],
     library: str | None,
     as_json: bool,
 ) -> None:
-    """Score a library on labelled moments.
+    """Score a library on labelled moments, or its labels on labelled intervals.
 
-    LABELS is in the format of QVHighlights (JSON lines), Charades-STA (text) or ActivityNet Captions (JSON). Each
-    question is asked within its video; docs/reference/metrics.md defines the metrics.
+    LABELS is in the format of QVHighlights (JSON lines), Charades-STA (text) or ActivityNet Captions (JSON), and each
+    question is asked within its video. Or it has the intervals in which videos show labels (JSON lines or CSV), and the
+    library's labels are scored. docs/reference/metrics.md defines the metrics.
     """
     from pipeline.evaluate import evaluate as score
-    from pipeline.evaluate import read_labelled_set
+    from pipeline.evaluate.intervals import interval_set_in, is_interval_set
+    from pipeline.evaluate.label_formats import label_file_text, labelled_set_in
 
-    labels = read_labelled_set(moments)
+    text = label_file_text(moments)
+    if is_interval_set(text):
+        if convert is not None:
+            raise click.UsageError("--convert is for questions; these are labelled intervals")
+        options = IntervalOptions(label_set, predictions, people)
+        labelled = interval_set_in(text, str(moments))
+        with require_library(library, config, overrides) as opened:
+            evaluate_on_intervals(
+                opened, labelled, moments, options, skip_missing=skip_missing, report=report, as_json=as_json
+            )
+        return
+    if label_set is not None or predictions is not None:
+        raise click.UsageError("--label-set and --predictions are for labelled intervals; these are questions")
+    labels = labelled_set_in(text, moments)
     _say_left_out(labels)
     if convert is not None:
         _convert(labels, convert)

@@ -95,8 +95,8 @@ def verify(
 ) -> None:
     """Compare the index of a library with its frame embeddings, row by row; nothing is changed.
 
-    Lists, for each video, the rows that are missing, extra, or differ in times, metadata or vector, and the files
-    that no longer match the checksum they were written with.
+    Lists, for each video, the rows that are missing, extra, or differ in times, metadata, labels or vector, and the
+    files that no longer match the checksum they were written with.
 
     The exit code is 1 if there is any difference.
     """

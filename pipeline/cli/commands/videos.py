@@ -10,7 +10,7 @@ import click
 
 from pipeline.cli.common_options import as_json, configured, in_library, require_library
 from pipeline.cli.console.tables import complain, print_json, print_table
-from pipeline.cli.selection_options import record_json, selected, selecting
+from pipeline.cli.selection_options import record_json, say_unlabelled, selected, selecting
 
 if TYPE_CHECKING:
     from pipeline.types import FailedSource, VideoRecord
@@ -22,6 +22,10 @@ __all__ = ["videos"]
 @selecting
 @configured
 @in_library
+@click.option("--label", "labels", metavar="LABEL", multiple=True, help="Only videos that show this label somewhere.")
+@click.option(
+    "--without-label", "without", metavar="LABEL", multiple=True, help="Only labelled videos that show it nowhere."
+)
 @click.option("--failed", is_flag=True, help="List the sources whose latest attempt failed, and why.")
 @as_json
 @click.pass_context
@@ -34,23 +38,29 @@ def videos(
     config: str | None,
     overrides: Sequence[str],
     library: str | None,
+    labels: Sequence[str],
+    without: Sequence[str],
     failed: bool,
     as_json: bool,
 ) -> None:
-    """List the videos of a library, or those that VIDEO (names or patterns), --where and --missing select.
+    """List the videos of a library, or those that VIDEO (names or patterns) and the options select.
+
+    Videos without labels match neither --label nor --without-label: they are named on standard error.
 
     The exit code is 1 if the file of a video cannot be read; the others are still listed.
     """
     with require_library(library, config, overrides) as opened:
         if failed:
-            if names or where or missing:
-                raise click.UsageError("--failed lists all failed sources; leave out VIDEO, --where and --missing")
+            if names or where or missing or labels or without:
+                raise click.UsageError("--failed lists all failed sources; leave out the options that select videos")
             _print_failures(opened.failures(), as_json=as_json)
             return
         records: Sequence[VideoRecord]
         records, broken = opened.survey()
-        if names or where or missing:
-            records = selected(opened, names, where, missing=missing).records
+        if names or where or missing or labels or without:
+            found = selected(opened, names, where, missing=missing, labels=labels, without_labels=without)
+            records, broken = found.records, {**broken, **found.broken}
+            say_unlabelled(opened, found)
     if as_json:
         for record in records:
             print_json(record_json(record))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pipeline.cli.console.answers import say_unlabelled
 from pipeline.cli.console.tables import echo, print_table
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ def say_what_was_sampled(answer: Answer) -> None:
             f" {counted(pages, 'page')} of {answer.top}",
             err=True,
         )
-    unsearched = [one for one in explanation.skipped if not one.is_broken]
+    say_unlabelled(explanation.skipped)
+    unsearched = [one for one in explanation.skipped if not one.is_broken and not one.is_unlabelled]
     if unsearched:
         number = counted(len(unsearched), "video was", "videos were")
         undated = sum(one.has_no_date for one in unsearched)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pipeline.search.answer import Explanation, Incomplete, Skipped
     from pipeline.types import Moment
 
-__all__ = ["print_answer", "print_explanation", "say_incomplete", "say_what_is_missing"]
+__all__ = ["print_answer", "print_explanation", "say_incomplete", "say_unlabelled", "say_what_is_missing"]
 
 _MAX_LISTED = 20
 _MAX_TEXT_LENGTH = 48
@@ -116,6 +116,7 @@ def say_what_is_missing(answer: Answer) -> None:
             err=True,
         )
     _say_without_date(answer)
+    say_unlabelled(answer.explanation.skipped)
     last = answer.first_rank + len(answer.moments) - 1
     if answer.moments and last < answer.found:
         shown = f"moments {answer.first_rank}-{last}" if last > answer.first_rank else f"moment {last}"
@@ -196,6 +197,21 @@ def _say_without_date(answer: Answer) -> None:
         echo(f"{videos} left out: no usable recording date in the metadata (--explain says why)", err=True)
 
 
+def say_unlabelled(skipped: Sequence[Skipped]) -> None:
+    """Say on standard error which videos are not labelled, where the question names labels."""
+    from pipeline.render.text import counted, printable
+
+    unlabelled = [one for one in skipped if one.is_unlabelled]
+    if not unlabelled:
+        return
+    names = _Names(unlabelled)
+    listed = ", ".join(names.of(one.uri) for one in unlabelled[:_MAX_LISTED])
+    more = f" and {len(unlabelled) - _MAX_LISTED} more" if len(unlabelled) > _MAX_LISTED else ""
+    why = printable(unlabelled[0].why.removeprefix("it is "))
+    videos = counted(len(unlabelled), "video was", "videos were")
+    echo(f"{videos} left out: {listed}{more}: {why}", err=True)
+
+
 def print_explanation(answer: Answer, prompts: Sequence[str]) -> None:
     """Explain an answer in words: terms, filters, candidates, moments, and what was left out."""
     explanation, names = answer.explanation, _names_in(answer)
@@ -219,6 +235,8 @@ def print_explanation(answer: Answer, prompts: Sequence[str]) -> None:
     if explanation.skipped:
         undated = sum(one.has_no_date for one in explanation.skipped)
         count = f"{len(explanation.skipped)}" + (f", {undated} of them without a usable date" if undated else "")
+        unlabelled = sum(one.is_unlabelled for one in explanation.skipped)
+        count += f", {unlabelled} of them without labels" if unlabelled else ""
         echo(f"Not searched: {count}{_first(_MAX_LISTED, len(explanation.skipped), 'the first')}")
         print_table(["video", "why"], [[names.of(one.uri), one.why] for one in explanation.skipped[:_MAX_LISTED]])
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import MomentIndexError
+from pipeline.index.milvus.stored_labels import taken_labels
 from pipeline.index.protocol import Hit
 from pipeline.index.quoted_text import shown
 from pipeline.index.validation import check_metadata
@@ -63,19 +64,20 @@ def hit_of(found: Mapping[str, Any]) -> Hit:
 
 
 def row_of(row: Mapping[str, Any]) -> IndexedSegment:
-    """Validate a row and return it with its vector and metadata.
+    """Validate a row and return it with its vector, metadata and labels.
 
     Raises:
         TypeError, ValueError: momentseek cannot have written the row.
     """
     metadata = dict(row.get("metadata") or {})
     try:
+        labels = taken_labels(metadata)
         check_metadata(metadata)
-    except MomentIndexError as error:
+    except (MomentIndexError, ValueError) as error:
         raise ValueError(f"the row {shown(repr(row.get('key')))} has invalid metadata: {error}") from error
     vector = np.asarray(row["embedding"], np.float32)
     with np.errstate(all="ignore"):
-        return IndexedSegment(key_of(row), _segment(row), vector, metadata)
+        return IndexedSegment(key_of(row), _segment(row), vector, metadata, labels)
 
 
 def _segment(row: Mapping[str, Any]) -> Segment:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from pipeline.index.milvus.connection import MilvusConnection
 from pipeline.index.milvus.row_validation import SEGMENT_FIELDS, hit_of, key_of, row_of, video_id_of
+from pipeline.index.milvus.stored_labels import label_expression, literal, stored_metadata
 from pipeline.index.protocol import Filter, Hit
 from pipeline.index.quoted_text import shown
 from pipeline.types import IndexedSegment
@@ -158,7 +159,7 @@ class MilvusRows:
         """Yield rows ordered by key, a thousand per request, since a server returns at most 100 MB at once."""
         after = ""
         while True:
-            next_keys = f"key > {_literal(after)}"
+            next_keys = f"key > {literal(after)}"
             combined = f"{next_keys} and {expression}" if expression else next_keys
             page = self._connection.ask("read", partial(self._page, expression=combined, fields=fields))
             yield from page
@@ -191,7 +192,7 @@ class MilvusRows:
             "end_seconds": float(row.segment.end_seconds),
             "ordinal": row.segment.ordinal,
             "model": self._encoder,
-            "metadata": dict(row.metadata),
+            "metadata": stored_metadata(row),
             "embedding": np.ascontiguousarray(row.vector, np.float32),
         }
 
@@ -205,7 +206,7 @@ def _batches(rows: Sequence[IndexedSegment]) -> Iterator[list[IndexedSegment]]:
     batch: list[IndexedSegment] = []
     size = 0
     for row in rows:
-        added = 4 * len(row.vector) + len(json.dumps(dict(row.metadata))) + _BYTES_BESIDE_VECTOR
+        added = 4 * len(row.vector) + len(json.dumps(stored_metadata(row))) + _BYTES_BESIDE_VECTOR
         if batch and (len(batch) == _ROWS_PER_REQUEST or size + added > _BYTES_PER_REQUEST):
             yield batch
             batch, size = [], 0
@@ -217,14 +218,12 @@ def _batches(rows: Sequence[IndexedSegment]) -> Iterator[list[IndexedSegment]]:
 
 def _expression(where: Filter) -> str:
     """Return Milvus's filter expression, with escaped literals since Milvus Lite has no filter templates."""
-    parts = [f"metadata[{_literal(name)}] == {_literal(value)}" for name, value in where.metadata.items()]
+    parts = [f"metadata[{literal(name)}] == {literal(value)}" for name, value in where.metadata.items()]
     if where.video_ids:
-        parts.insert(0, f"video_id in [{', '.join(map(_literal, where.video_ids))}]")
+        parts.insert(0, f"video_id in [{', '.join(map(literal, where.video_ids))}]")
+    if where.labels is not None:
+        parts.append(label_expression(where.labels))
     return " and ".join(parts)
-
-
-def _literal(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _ordered(hits: Iterable[Hit]) -> list[Hit]:

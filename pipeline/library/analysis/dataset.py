@@ -18,7 +18,7 @@ import numpy.typing as npt
 from pipeline.analyze.marks.mark import Mark, Verdict
 from pipeline.errors import MomentseekError, QueryError, StoreError, VideoDecodeError, VideoError
 from pipeline.evaluate import LabelledQuery, read_labelled
-from pipeline.evaluate.run import labelled_video_ids
+from pipeline.evaluate.run import video_ids_of
 from pipeline.export.dataset import (
     DatasetSettings,
     DatasetWriter,
@@ -84,7 +84,7 @@ def caption_source(library: Library, path: str | Path, queries: Sequence[Labelle
         QueryError: A video is not in the library, or several go by its name.
     """
     queries = read_labelled(path) if queries is None else queries
-    ids = labelled_video_ids(library, queries)
+    ids = video_ids_of(library, (query.video for query in queries))
     intervals = [
         TextInterval(ids[query.video], start, end, query.text, "captions")
         for query in queries

@@ -31,7 +31,8 @@ def label_videos(
 
     Nothing is decoded. The first labelling calibrates the label set on the library and keeps the scorer, so that later
     videos are scored alike. Videos that are labelled already are skipped, so labelling that was ended early is simply
-    run again. One video at a time is in memory, or as many as Ray has processors for.
+    run again. At the end the index's rows get the labels, so that searches filter by them there. One video at a time is
+    in memory, or as many as Ray has processors for.
 
     Args:
         library: The library.
@@ -43,7 +44,8 @@ def label_videos(
         execution: In which process; None for this one.
 
     Raises:
-        ConfigError: The library's frames were sampled under another configuration.
+        ConfigError: The library's frames were sampled under another configuration, or its index is elsewhere.
+        MomentIndexError: The index cannot be written; the labels are kept, and running it again writes what is left.
         QueryError: The library holds no video yet, or an example names a video or part that is not there.
         VideoError: An example file cannot be read.
         TextTooLongError: A prompt does not fit the model's context.

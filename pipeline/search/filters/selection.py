@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.errors import StoreError
 from pipeline.index.protocol import Filter
 from pipeline.search.answer import Skipped
+from pipeline.search.filters.labels import LabelCondition
 from pipeline.search.filters.metadata import check_names, has_metadata, metadata_hint
 from pipeline.search.filters.recording_time import RecordingTimes, date_problem, recording_begins
 from pipeline.search.query import Query
 from pipeline.types import Scalar, VideoRecord
 
-__all__ = ["Selection", "Survey", "described_filters", "select", "skipped_of"]
+__all__ = ["Selection", "Survey", "described_filters", "filter_parts", "select", "skipped_of"]
 
 Survey = Callable[[], tuple[Sequence[VideoRecord], Mapping[str, StoreError]]]
 """Returns the readable records of all videos, ordered by id, and the errors of unreadable records, by id."""
@@ -76,6 +77,28 @@ def select(query: Query, video_ids: Sequence[str], recorded_at: str, survey: Sur
     return Selection(tuple(selected), tuple(skipped), hint)
 
 
+def filter_parts(
+    where: Filter, selection: Selection | None, labels: LabelCondition | None, most_ids: int
+) -> list[Filter]:
+    """Split the filter of a question, so that each video that may answer passes exactly one part.
+
+    Args:
+        where: The filter by video, metadata and labels.
+        selection: The videos to search, where recording times decide; None for all that pass.
+        labels: The question's condition on labels; None for none.
+        most_ids: Most videos that one part may name.
+    """
+    ids: Sequence[str] | None = where.video_ids or None
+    if selection is not None and selection.skipped:
+        ids = selection.video_ids
+    if labels is not None:
+        ids = labels.labelled_among(ids)
+    if ids is None or tuple(ids) == where.video_ids:
+        return [where]
+    starts = range(0, len(ids), most_ids)
+    return [replace(where, video_ids=tuple(ids[first : first + most_ids])) for first in starts]
+
+
 def skipped_of(record: VideoRecord, query: Query, times: RecordingTimes | None, recorded_at: str) -> Skipped | None:
     """Explain from a video's record why none of its frames can answer; None if a frame may.
 
@@ -108,16 +131,18 @@ def _without_date(value: Scalar | None, name: str) -> str:
     return f"its metadata {name}: {problem}"
 
 
-def described_filters(query: Query, where: Filter) -> str:
+def described_filters(query: Query, where: Filter, labels: str = "") -> str:
     """Describe the filters of a question; empty if there are none.
 
     Args:
         query: The question.
         where: The question's filter by video and metadata.
+        labels: The question's condition on labels, described.
     """
     times = query.recording_times
     filters = [f"video {video_id}" for video_id in where.video_ids]
     filters += [f"{name} = {value!r}" for name, value in where.metadata.items()]
+    filters += [labels] if labels else []
     if query.after is not None:
         filters.append(f"from {query.after:g} s of each video on")
     if query.before is not None:

@@ -133,7 +133,7 @@ def test_a_file_that_holds_another_video_by_now_is_not_published(momentseek, fou
     (tmp_path / "yard.mp4").write_bytes((tmp_path / "gate" / "a.mp4").read_bytes())
     policy = write_policy(tmp_path, destinations={"held": {"folder": "held"}, "publish": {"folder": "publish"}})
     result = momentseek("route", policy, *four, "--into", tmp_path / "into")
-    assert (result.code, "holds another video by now" in result.err) == (1, True)
+    assert (result.code, "is no longer the video that was indexed" in result.err) == (1, True)
     assert names(tmp_path / "into" / "publish") == ["odd_1.mp4"]
 
 

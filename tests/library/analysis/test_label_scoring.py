@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,10 @@ def test_examples_of_the_library_score_as_pictures(tmp_path: Path) -> None:
 
 def test_an_example_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with filled(tmp_path) as library:
-        for term, problem in (({"like": "none.mp4", "at": 1}, "none"), ({"like": "park", "at": 99}, "before the given time of 99 s")):
+        for term, problem in (
+            ({"like": "none.mp4", "at": 1}, "none"),
+            ({"like": "park", "at": 99}, "before the given time of 99 s"),
+        ):
             with pytest.raises(QueryError, match=problem):
                 label_scorer(library, as_label_set({"labels": {"a": {"examples": term}}}))
 
@@ -83,5 +87,6 @@ def test_unknown_words_are_named_and_logged(
     labels = as_label_set({"labels": {"red": "red", "mauve": {"prompts": ["mauve", "a red"], "contrast": "teal"}}})
     with filled(tmp_path) as library:
         assert unknown_words(library, labels) == {"mauve": ("mauve", "a", "teal")}
-        label_scorer(library, labels)
+        with caplog.at_level(logging.WARNING, logger="pipeline"):
+            label_scorer(library, labels)
     assert "label 'mauve': the model does not know 'mauve', 'a', 'teal'" in caplog.text
