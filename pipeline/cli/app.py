@@ -15,6 +15,7 @@ from pipeline.cli.commands.analysis.check import check
 from pipeline.cli.commands.analysis.concept import concept
 from pipeline.cli.commands.analysis.concepts import concepts
 from pipeline.cli.commands.analysis.duplicates import duplicates
+from pipeline.cli.commands.analysis.export_dataset import export_dataset
 from pipeline.cli.commands.analysis.label import label
 from pipeline.cli.commands.analysis.labels import labels
 from pipeline.cli.commands.analysis.map import library_map
@@ -123,6 +124,7 @@ for _command in (
     check,
     route,
     duplicates,
+    export_dataset,
     videos,
     metadata,
     remove,

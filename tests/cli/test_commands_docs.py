@@ -15,7 +15,7 @@ from pipeline.cli.app import momentseek as group
 
 PROJECT = Path(__file__).parents[2]
 TEXT = (PROJECT / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
-NAMED = re.findall(r"^\| `momentseek ([a-z ]+?)(?: [A-Z[].*)?` \|", TEXT, re.MULTILINE)
+NAMED = re.findall(r"^\| `momentseek ([a-z -]+?)(?: [A-Z[].*)?` \|", TEXT, re.MULTILINE)
 # Groups that do something by themselves are listed, too.
 ALSO_COMMANDS = {"runs"}
 

@@ -1,0 +1,241 @@
+"""Export frames of a library with their texts as a data set for training."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.analyze.marks.mark import Mark, Verdict
+from pipeline.errors import MomentseekError, QueryError, StoreError, VideoDecodeError, VideoError
+from pipeline.evaluate import LabelledQuery, read_labelled
+from pipeline.evaluate.run import video_ids_of
+from pipeline.export.dataset import (
+    DatasetSettings,
+    DatasetWriter,
+    PickedFrame,
+    Sample,
+    TextInterval,
+    jpeg_of,
+    pick_frames,
+)
+from pipeline.library.analysis.marks import mark_store
+from pipeline.library.library import Library
+from pipeline.video.protocol import VideoStream
+
+__all__ = ["DatasetSource", "ExportedDataset", "caption_source", "export_dataset", "mark_source"]
+
+FORMAT = 1
+# A frame that is wanted this soon after the one before is reached by decoding on, a later one by seeking.
+_DECODED_ON_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class DatasetSource:
+    """Labelled intervals from one place.
+
+    Attributes:
+        kind: "captions" or "marks".
+        name: Of the file, without its folder; empty for marks.
+        sha256: Hash of the file, or of all marks.
+        intervals: What it says of the library's videos.
+    """
+
+    kind: str
+    name: str
+    sha256: str
+    intervals: tuple[TextInterval, ...]
+
+
+@dataclass(frozen=True)
+class ExportedDataset:
+    """What was exported.
+
+    Attributes:
+        manifest: As written.
+        broken: By id, the errors of videos that were left out.
+        without_frames: Intervals in which no frame was sampled.
+    """
+
+    manifest: dict[str, Any]
+    broken: dict[str, MomentseekError]
+    without_frames: int
+
+
+def caption_source(library: Library, path: str | Path, queries: Sequence[LabelledQuery] | None = None) -> DatasetSource:
+    """Read labelled moments as a source: each window of a query is described by its text.
+
+    Args:
+        library: Holds the videos.
+        path: A labelled set.
+        queries: Those of its queries that are used; None for all.
+
+    Raises:
+        ConfigError: The file cannot be read.
+        QueryError: A video is not in the library, or several go by its name.
+    """
+    queries = read_labelled(path) if queries is None else queries
+    ids = video_ids_of(library, (query.video for query in queries))
+    intervals = [
+        TextInterval(ids[query.video], start, end, query.text, "captions")
+        for query in queries
+        for start, end in query.windows
+    ]
+    return DatasetSource(
+        "captions", Path(path).name, hashlib.sha256(Path(path).read_bytes()).hexdigest(), tuple(intervals)
+    )
+
+
+def mark_source(library: Library) -> DatasetSource:
+    """Read the library's marks as a source: each part that was marked yes is described by its subject.
+
+    Frames inside a part that was marked no for the same subject are left out.
+
+    Raises:
+        StoreError: The marks cannot be read.
+    """
+    marks = mark_store(library).marks()
+    denied: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+    for mark in marks:
+        if mark.verdict is Verdict.NO:
+            denied[_about(mark)].append((mark.start_seconds, mark.end_seconds))
+    intervals = [
+        TextInterval(
+            mark.video_id, mark.start_seconds, mark.end_seconds, mark.subject, "marks", tuple(denied[_about(mark)])
+        )
+        for mark in marks
+        if mark.verdict is Verdict.YES
+    ]
+    digest = hashlib.sha256("\n".join(f"{asdict(mark)}" for mark in marks).encode())
+    return DatasetSource("marks", "", digest.hexdigest(), tuple(intervals))
+
+
+def _about(mark: Mark) -> tuple[str, str]:
+    return mark.video_id, mark.subject.casefold()
+
+
+def export_dataset(
+    library: Library,
+    folder: str | Path,
+    sources: Sequence[DatasetSource],
+    settings: DatasetSettings | None = None,
+    *,
+    on_video: Callable[[int, int], None] | None = None,
+) -> ExportedDataset:
+    """Write frames with their texts as WebDataset shards; see `pipeline.export.dataset`.
+
+    Frames are decoded at the exact times at which they were sampled. A video that cannot be read is left out with all
+    of its samples.
+
+    Args:
+        library: Holds the videos.
+        folder: Where to write; must not exist, or be empty.
+        sources: Labelled intervals.
+        settings: Which frames are picked, and how they are written and split.
+        on_video: Called with the number of videos done and their total.
+
+    Raises:
+        QueryError: The sources hold no interval, or no frame could be written.
+        StoreError: The folder is not empty, or cannot be written.
+    """
+    settings = settings or DatasetSettings()
+    by_video = _by_video(sources)
+    broken: dict[str, MomentseekError] = {}
+    without = 0
+    with DatasetWriter(folder, settings) as writer:
+        for number, video_id in enumerate(sorted(by_video), 1):
+            try:
+                samples, lacking = _samples_of(library, video_id, by_video[video_id], settings)
+            except (StoreError, VideoError) as error:
+                broken[video_id] = error
+            else:
+                without += lacking
+                for sample in samples:
+                    writer.add(sample)
+            if on_video is not None:
+                on_video(number, len(by_video))
+        if not writer.samples:
+            reason = f"; the first error: {next(iter(broken.values()))}" if broken else ""
+            raise QueryError(f"no frame of the {len(by_video)} videos could be exported{reason}")
+        manifest = writer.finish(_manifest(library, sources, settings, broken, without))
+    return ExportedDataset(manifest, broken, without)
+
+
+def _manifest(
+    library: Library, sources: Sequence[DatasetSource], settings: DatasetSettings, broken: dict[str, Any], without: int
+) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "momentseek": version("momentseek"),
+        "encoder_fingerprint": library.store.encoder_fingerprint,
+        "sampling_fingerprint": library.config.sampling_fingerprint,
+        "settings": settings.model_dump(),
+        "sources": [
+            {"kind": one.kind, "name": one.name, "sha256": one.sha256, "intervals": len(one.intervals)}
+            for one in sources
+        ],
+        "intervals_without_frames": without,
+        "videos_left_out": sorted(broken),
+    }
+
+
+def _by_video(sources: Sequence[DatasetSource]) -> dict[str, list[TextInterval]]:
+    found: dict[str, list[TextInterval]] = defaultdict(list)
+    for source in sources:
+        for interval in source.intervals:
+            found[interval.video_id].append(interval)
+    if not found:
+        raise QueryError("there is nothing to export: the sources describe no part of a video")
+    return found
+
+
+def _samples_of(
+    library: Library, video_id: str, intervals: Sequence[TextInterval], settings: DatasetSettings
+) -> tuple[list[Sample], int]:
+    """The samples of a video, in order of time, and the number of intervals in which no frame was sampled."""
+    frames = library.store.read(video_id)
+    picked, without = pick_frames(frames, intervals, settings)
+    if not picked:
+        return [], without
+    times = frames.times_seconds
+    rows = sorted({one.row for one in picked})
+    with library.indexed_videos.open(video_id) as stream:
+        pictures = dict(zip(rows, _pictures(stream, times[rows], settings.side_pixels), strict=True))
+    return [_sample(one, float(times[one.row]), pictures[one.row]) for one in picked], without
+
+
+def _sample(picked: PickedFrame, seconds: float, jpeg: bytes) -> Sample:
+    interval = picked.interval
+    about = {
+        "source": interval.source,
+        "start_seconds": interval.start_seconds,
+        "end_seconds": interval.end_seconds,
+    }
+    return Sample(interval.video_id, seconds, interval.text, jpeg, about)
+
+
+def _pictures(stream: VideoStream, times: npt.NDArray[np.float64], side_pixels: int) -> Iterator[bytes]:
+    """The frames at these times as JPEG, as small as wanted; near ones are decoded in one go."""
+    starts = [0, *(np.flatnonzero(np.diff(times) > _DECODED_ON_SECONDS) + 1), len(times)]
+    for first, end in itertools.pairwise(starts):
+        wanted = list(times[first:end])
+        # The float may be rounded up, so decoding starts slightly earlier.
+        for frame in stream.frames(start=max(Fraction(0), Fraction(wanted[0]) - Fraction(1, 1000))):
+            if abs(float(frame.time) - wanted[0]) < 1e-6:
+                wanted.pop(0)
+                scale = min(1.0, side_pixels / min(frame.width, frame.height))
+                size = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
+                yield jpeg_of(frame.rgb(*size))
+            if not wanted:
+                break
+        if wanted:
+            raise VideoDecodeError(stream.info.uri, f"there is no frame at {wanted[0]:.3f} s, where one was sampled")
