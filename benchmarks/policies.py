@@ -31,7 +31,7 @@ from benchmarks.setting import rounded, write_result
 from pipeline import Library
 from pipeline.analyze.policies.policy import Policy, as_policy, read_policy
 from pipeline.encode import Encoder, OpenEncoder, make_encoder
-from pipeline.library.analysis.policy_check import open_check
+from pipeline.library.analysis.policies.check import open_check
 from pipeline.run_config import load_run_config
 from pipeline.types import FrameEmbeddings, Status, VideoInfo, VideoRecord
 from sample_videos.films import Film, write_watch_script

@@ -16,7 +16,7 @@ from pipeline.cli.console.tables import complain, echo, print_json, print_table
 
 if TYPE_CHECKING:
     from pipeline.analyze.policies.policy import Policy
-    from pipeline.library.analysis.policy_check import Checked
+    from pipeline.library.analysis.policies.check import Checked
 
 __all__ = ["CheckOutput", "report_problems"]
 

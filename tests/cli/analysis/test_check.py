@@ -18,7 +18,7 @@ from pipeline.analyze.concepts.fitting import ConceptSource, marks_digest
 from pipeline.analyze.policies.audit import AuditLog
 from pipeline.analyze.policies.policy import read_policy
 from pipeline.analyze.review.review_item import read_flags
-from pipeline.library.analysis.policy_check import open_check
+from pipeline.library.analysis.policies.check import open_check
 from pipeline.run_config import load_run_config
 
 # A random model scores anything a little, and nothing near 1.

@@ -117,8 +117,8 @@ def _check(
 ) -> tuple[set[str], bool]:
     """Check and print; the severities of what was flagged, and whether a video was not checked whole."""
     from pipeline.analyze.policies.policy import read_policy
-    from pipeline.library.analysis.policy_check import open_check
-    from pipeline.library.analysis.policy_evidence import EvidenceSheets
+    from pipeline.library.analysis.policies.check import open_check
+    from pipeline.library.analysis.policies.evidence import EvidenceSheets
     from pipeline.render.text import counted
 
     opened = open_check(library, read_policy(policy), names, metadata_of(where, "--where"))
@@ -137,7 +137,7 @@ def _check(
 
 
 def _replay(library: Library, run: str, *, as_json: bool) -> None:
-    from pipeline.library.analysis.policy_replay import ReplayResult, replay
+    from pipeline.library.analysis.policies.replay import ReplayResult, replay
 
     counts = dict.fromkeys(ReplayResult, 0)
     with count_bar("decisions") as on_video:

@@ -18,7 +18,7 @@ from pipeline.cli.stopping import ended_by_sigterm
 
 if TYPE_CHECKING:
     from pipeline.library import Library
-    from pipeline.library.analysis.policy_routing import RoutedVideo
+    from pipeline.library.analysis.policies.routing import RoutedVideo
 
 __all__ = ["route"]
 
@@ -83,8 +83,8 @@ def _route(
     """Route and print; whether all videos are where they belong."""
     from pipeline.analyze.policies.policy import read_policy
     from pipeline.analyze.policies.routing import check_routes
-    from pipeline.library.analysis.policy_check import open_check
-    from pipeline.library.analysis.policy_routing import open_router
+    from pipeline.library.analysis.policies.check import open_check
+    from pipeline.library.analysis.policies.routing import open_router
     from pipeline.render.text import counted
 
     read = read_policy(policy)

@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.analyze.policies.condition import condition_log_odds
 from pipeline.analyze.policies.flags import Flag
 from pipeline.errors import StoreError
-from pipeline.library.analysis.policy_check import Checked, PolicyCheck
+from pipeline.library.analysis.policies.check import Checked, PolicyCheck
 from pipeline.search import Answer, as_query
 from pipeline.search.answer import Explanation
 from pipeline.search.localization import Curve

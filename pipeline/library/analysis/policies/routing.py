@@ -14,7 +14,7 @@ from pipeline.analyze.policies.routing import Route, check_routes, route_of
 from pipeline.errors import ConfigError, VideoError
 from pipeline.export.placement import copy_video, link_video
 from pipeline.library.analysis.manifest_writer import ManifestWriter
-from pipeline.library.analysis.policy_check import Checked, PolicyCheck
+from pipeline.library.analysis.policies.check import Checked, PolicyCheck
 
 __all__ = ["Delivery", "RoutedVideo", "Router", "open_router"]
 

@@ -13,7 +13,7 @@ from pipeline.analyze.policies.decision import Decision, RuleOutcome
 from pipeline.analyze.policies.evaluation import PolicyEvaluator, decisions
 from pipeline.analyze.policies.policy import Policy
 from pipeline.errors import StoreError
-from pipeline.library.analysis.policy_scoring import policy_scorer
+from pipeline.library.analysis.policies.scoring import policy_scorer
 from pipeline.library.index_handle import check_writable
 from pipeline.library.library import Library
 from pipeline.library.privacy import apply_privacy
