@@ -14,7 +14,7 @@ from pipeline.encode.settings import Encoding
 from pipeline.encode.weights import name_of, unavailable, weights_file
 from pipeline.errors import EncoderError
 
-__all__ = ["LOADING_ERRORS", "loaded_network", "loaded_tokenizer", "refusing_broken"]
+__all__ = ["LOADING_ERRORS", "fused", "loaded_network", "loaded_tokenizer", "refusing_broken"]
 
 # Exceptions of torch, safetensors and open_clip for a file that is truncated, has another format or another model.
 LOADING_ERRORS = (
@@ -91,3 +91,23 @@ def loaded_tokenizer(settings: Encoding, architecture: Architecture) -> Any:
         # pads Gemma's tokens (SigLIP 2) on the left unless the model's files state the side.
         tokenizer.tokenizer.padding_side = "right"
     return tokenizer
+
+
+def fused(network: Any) -> Any:
+    """Merge the parallel branches of an image tower into single convolutions, in place.
+
+    MobileCLIP's towers are trained with parallel branches (MobileOne, arXiv:2206.04040, section 3.2) whose sum is
+    equivalent to one convolution, and their checkpoints contain the branches. The merged network is faster and gives
+    the same embeddings up to rounding. Other networks are not changed.
+
+    Args:
+        network: open_clip's model with its weights, in fp32.
+
+    Returns:
+        The same model.
+    """
+    if any(hasattr(module, "reparameterize") for module in network.visual.modules()):
+        from timm.utils import reparameterize_model
+
+        network.visual = reparameterize_model(network.visual, inplace=True)
+    return network

@@ -13,8 +13,7 @@ from pipeline import allocator
 from pipeline.encode.architecture import Architecture, architecture_of, content_hash, register, resolved
 from pipeline.encode.checkpoint import check_weights_file
 from pipeline.encode.device import Precision, select_device, select_precision
-from pipeline.encode.layer_fusion import fused
-from pipeline.encode.loading import LOADING_ERRORS, loaded_network, loaded_tokenizer, refusing_broken
+from pipeline.encode.loading import LOADING_ERRORS, fused, loaded_network, loaded_tokenizer, refusing_broken
 from pipeline.encode.preprocess import ClipPreprocessing
 from pipeline.encode.prompts import PromptedTexts
 from pipeline.encode.requirements import check_packages
