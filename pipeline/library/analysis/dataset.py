@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.analyze.labels.label import Label
 from pipeline.analyze.marks.mark import Mark, Verdict
 from pipeline.errors import MomentseekError, QueryError, StoreError, VideoDecodeError, VideoError
 from pipeline.evaluate import LabelledQuery, read_labelled
@@ -28,11 +29,12 @@ from pipeline.export.dataset import (
     jpeg_of,
     pick_frames,
 )
+from pipeline.library.analysis.label_views import open_view
 from pipeline.library.analysis.marks import mark_store
 from pipeline.library.library import Library
 from pipeline.video.protocol import VideoStream
 
-__all__ = ["DatasetSource", "ExportedDataset", "caption_source", "export_dataset", "mark_source"]
+__all__ = ["DatasetSource", "ExportedDataset", "caption_source", "export_dataset", "label_source", "mark_source"]
 
 FORMAT = 1
 # A frame that is wanted this soon after the one before is reached by decoding on, a later one by seeking.
@@ -44,9 +46,9 @@ class DatasetSource:
     """Labelled intervals from one place.
 
     Attributes:
-        kind: "captions" or "marks".
-        name: Of the file, without its folder; empty for marks.
-        sha256: Hash of the file, or of all marks.
+        kind: "captions", "marks" or "labels".
+        name: Of the file, without its folder, or of the label set; empty for marks.
+        sha256: Hash of the file, of all marks, or of all intervals of the labels.
         intervals: What it says of the library's videos.
     """
 
@@ -117,6 +119,38 @@ def mark_source(library: Library) -> DatasetSource:
     ]
     digest = hashlib.sha256("\n".join(f"{asdict(mark)}" for mark in marks).encode())
     return DatasetSource("marks", "", digest.hexdigest(), tuple(intervals))
+
+
+def label_source(library: Library, label_set: str | None = None) -> DatasetSource:
+    """Read the intervals of the library's labels as a source, described by the labels' prompts in turn.
+
+    A label without prompts is described by its name. Videos without labels contribute nothing.
+
+    Args:
+        library: The library.
+        label_set: Name, file name or fingerprint of a label set; None for the one that was applied last.
+
+    Raises:
+        QueryError: The library has no labels, or no such label set.
+        StoreError: The labels of a video cannot be read.
+    """
+    view = open_view(library, library.videos(), label_set=label_set)
+    texts = {one.name: _texts_of(one) for one in view.chosen.snapshot.label_set.active}
+    intervals = []
+    for record, tracks in view.tracks():
+        for track in tracks:
+            for interval, text in zip(track.intervals, itertools.cycle(texts[track.label]), strict=False):
+                intervals.append(
+                    TextInterval(record.video_id, interval.start_seconds, interval.end_seconds, text, "labels")
+                )
+    if view.problems:
+        raise view.problems[0]
+    digest = hashlib.sha256("\n".join(map(str, intervals)).encode())
+    return DatasetSource("labels", view.chosen.snapshot.name, digest.hexdigest(), tuple(intervals))
+
+
+def _texts_of(label: Label) -> tuple[str, ...]:
+    return tuple(text for text in label.prompts if text not in label.concepts) or (label.name.replace("-", " "),)
 
 
 def _about(mark: Mark) -> tuple[str, str]:

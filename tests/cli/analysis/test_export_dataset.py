@@ -97,3 +97,26 @@ def test_pictures_are_made_smaller_but_never_larger(
     assert momentseek("export-dataset", out, *options, *same_four).code == 0
     ((_, _, _, picture),) = samples(out)
     assert min(picture.shape[:2]) == min(side, 48)
+
+
+def test_labels_are_described_by_their_prompts_in_turn(momentseek: Run, four: tuple[str, str], tmp_path: Path) -> None:
+    labels = tmp_path / "site.yaml"
+    rules = "{prompts: [a grey wall, a plain wall], enter: 1.0e-12, exit: 1.0e-12, min_seconds: 0}"
+    labels.write_text(f"labels:\n  wall: {rules}\n")
+    assert momentseek("label", labels, *four).code == 0
+    out = tmp_path / "out"
+    result = momentseek("export-dataset", out, "--labels", "--label-set", "site", "--same-picture", 1, "--json", *four)
+    assert result.code == 0, result.err
+    (source,) = result.objects()[0]["sources"]
+    assert (source["kind"], source["name"]) == ("labels", str(labels))
+    found = samples(out)
+    assert {about["text"] for _, _, about, _ in found} == {"a grey wall"}
+    assert {about["source"] for _, _, about, _ in found} == {"labels"}
+    assert len({about["video_id"] for _, _, about, _ in found}) == 4
+
+
+def test_labels_that_are_not_there_are_an_error(momentseek: Run, four: tuple[str, str], tmp_path: Path) -> None:
+    result = momentseek("export-dataset", tmp_path / "out", "--labels", *four)
+    assert (result.code, "has no labels" in result.err) == (2, True)
+    assert momentseek("export-dataset", tmp_path / "out", "--marks", "--label-set", "x", *four).code == 2
+    assert not (tmp_path / "out").exists()

@@ -30,6 +30,8 @@ __all__ = ["export_dataset"]
     help="Labelled moments, as `momentseek evaluate` reads them; may be given several times.",
 )
 @click.option("--marks", is_flag=True, help="The library's marks: parts marked yes, with their subject as text.")
+@click.option("--labels", is_flag=True, help="The intervals of the library's labels, with their prompts as texts.")
+@click.option("--label-set", metavar="SET", help="With --labels: this label set in place of the last one applied.")
 @click.option("--skip-missing", is_flag=True, help="Leave out labels about videos that are not in the library.")
 @click.option("--frames", type=click.IntRange(1, 1000), default=4, show_default=True, help="Most frames an interval.")
 @click.option(
@@ -64,6 +66,8 @@ def export_dataset(
     out: Path,
     captions: Sequence[Path],
     marks: bool,
+    labels: bool,
+    label_set: str | None,
     skip_missing: bool,
     frames: int,
     same_picture: float,
@@ -84,9 +88,12 @@ def export_dataset(
     """
     from pipeline.export.dataset import DatasetSettings
     from pipeline.library.analysis.dataset import export_dataset as export
+    from pipeline.library.analysis.dataset import label_source
 
-    if not captions and not marks:
-        raise click.UsageError("name what to export: --captions LABELS, --marks, or both")
+    if not (captions or marks or labels):
+        raise click.UsageError("name what to export: --captions LABELS, --marks or --labels, or several of them")
+    if label_set is not None and not labels:
+        raise click.UsageError("--label-set goes with --labels")
     settings = DatasetSettings(
         frames_per_interval=frames,
         same_picture=same_picture,
@@ -96,6 +103,8 @@ def export_dataset(
     )
     with require_library(library, config, overrides) as opened:
         sources = _sources(opened, captions, marks=marks, skip_missing=skip_missing)
+        if labels:
+            sources.append(label_source(opened, label_set))
         with count_bar("videos") as on_video:
             exported = export(opened, out, sources, settings, on_video=on_video)
     if as_json:
