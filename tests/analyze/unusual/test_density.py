@@ -9,10 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pipeline.analyze.unusual.density import FrameDensity
-from pipeline.analyze.unusual.moments import UsualDistances, listed_once, moments_of_video
+from pipeline.analyze.unusual import density
+from pipeline.analyze.unusual.density import FrameDensity, UnusualFrames
+from pipeline.analyze.unusual.moments import UnusualMoment, UsualDistances, listed_once, moments_of_video
 from pipeline.analyze.unusual.reference import CameraVideo, sample_reference, times_of_day
 from pipeline.analyze.unusual.settings import UnusualSettings
+from pipeline.config import validate
+from pipeline.errors import ConfigError
 from pipeline.search.settings import Searching
 from pipeline.types import FrameEmbeddings
 
@@ -148,3 +151,127 @@ def test_a_camera_that_never_changes_has_no_unusual_moment() -> None:
     density = density_of(frames)
     usual = UsualDistances.of(density.typical_distances(), 0.95)
     assert moments_of_video(frames, density.measure(frames, 0, None), usual, Searching()) == []
+
+
+def test_the_defaults_are_those_that_were_measured() -> None:
+    """Each was chosen on footage, or states what people are told; change one on purpose, and its documentation too."""
+    assert UnusualSettings().model_dump() == {
+        "neighbours": 5,
+        "apart_seconds": 120.0,
+        "reference_frames": 20_000,
+        "season_hours": 1.5,
+        "season_days": 3,
+        "quantile": 0.95,
+        "same_picture": 0.97,
+    }
+    assert density.FLOOR == 4.0
+
+
+@pytest.mark.parametrize(
+    ("setting", "is_valid"),
+    [
+        ({"neighbours": 1}, True),
+        ({"neighbours": 0}, False),
+        ({"neighbours": 100}, True),
+        ({"neighbours": 101}, False),
+        ({"apart_seconds": 0}, True),
+        ({"apart_seconds": -0.1}, False),
+        ({"reference_frames": 100}, True),
+        ({"reference_frames": 99}, False),
+        ({"season_hours": 0}, False),
+        ({"season_hours": 12}, True),
+        ({"season_hours": 12.1}, False),
+        ({"season_days": 1}, True),
+        ({"season_days": 0}, False),
+        ({"quantile": 0}, False),
+        ({"quantile": 1}, False),
+        ({"same_picture": 0}, False),
+        ({"same_picture": 1}, True),
+        ({"same_picture": 1.01}, False),
+    ],
+)
+def test_settings_out_of_range_are_refused(setting: dict[str, float], is_valid: bool) -> None:
+    if is_valid:
+        validate(UnusualSettings, setting)
+    else:
+        with pytest.raises(ConfigError, match=next(iter(setting))):
+            validate(UnusualSettings, setting)
+
+
+def moments_at(distances: list[float], *, median: float = 0.0, threshold: float = 0.5) -> list[tuple[float, float]]:
+    """Peak and distance of the moments of a video with a frame a second."""
+    frames = camera_frames(len(distances), {})
+    unusual = UnusualFrames(np.asarray(distances), np.arange(len(distances)) % 2 == 1)
+    found = moments_of_video(frames, unusual, UsualDistances(median, threshold), Searching())
+    for one in found:
+        row = int(one.peak_seconds)
+        assert one.is_seasonal == (row % 2 == 1)
+        np.testing.assert_array_equal(one.vector, frames.vectors[row])
+    return [(one.peak_seconds, one.distance) for one in found]
+
+
+NAN = float("nan")
+
+
+def test_frames_that_can_not_be_compared_are_in_no_moment() -> None:
+    assert moments_at([NAN, 0.0, 0.0, 0.8, 0.0, NAN, NAN]) == [(3.0, 0.8)]
+    assert moments_at([NAN] * 5) == []
+
+
+def test_a_moment_begins_at_the_threshold_and_above_the_median() -> None:
+    assert moments_at([0.0, 0.5, 0.0, 0.499, 0.0, 0.9, 0.0]) == [(5.0, 0.9), (1.0, 0.5)]
+    assert moments_at([0.5, 0.5, 0.5], median=0.5) == []
+    assert moments_at([0.5, 0.6, 0.5], median=0.5) == [(1.0, 0.6)]
+
+
+def moment(distance: float, axis: int, *, video_id: str = "v", start: float = 0.0, share: float = 1.0) -> UnusualMoment:
+    vector = np.zeros(4, np.float32)
+    vector[axis], vector[3] = share, np.sqrt(1 - share**2)
+    return UnusualMoment(video_id, start, start + 1, start, distance, is_seasonal=False, vector=vector)
+
+
+def listed(*moments: UnusualMoment, same_picture: float = 0.75, most: int = 9) -> list[tuple[str, float, float, int]]:
+    found = listed_once(moments, same_picture, most)
+    return [(one.video_id, one.start_seconds, one.distance, one.copies) for one in found]
+
+
+@pytest.mark.parametrize(("cosine", "is_listed"), [(0.75, False), (0.7499, True), (0.7501, False)])
+def test_moments_look_the_same_from_the_stated_cosine_on(cosine: float, is_listed: bool) -> None:
+    found = listed(moment(0.9, 0), moment(0.8, 0, start=5.0, share=cosine))
+    assert found == ([("v", 0, 0.9, 0), ("v", 5, 0.8, 0)] if is_listed else [("v", 0, 0.9, 1)])
+
+
+def test_moments_are_listed_by_distance_then_by_video_and_time() -> None:
+    moments = [moment(0.5, 0, video_id="w"), moment(0.5, 1, start=7.0), moment(0.5, 2, start=3.0)]
+    assert listed(*moments) == [("v", 3, 0.5, 0), ("v", 7, 0.5, 0), ("w", 0, 0.5, 0)]
+    assert listed(*moments, moment(0.6, 0, video_id="x")) == [
+        ("x", 0, 0.6, 1),
+        ("v", 3, 0.5, 0),
+        ("v", 7, 0.5, 0),
+    ]
+
+
+def test_copies_of_what_is_listed_count_where_the_list_is_full() -> None:
+    moments = [moment(0.9, 0), moment(0.8, 1), moment(0.7, 0), moment(0.6, 2), moment(0.5, 1), moment(0.4, 0)]
+    assert listed(*moments, most=2) == [("v", 0, 0.9, 2), ("v", 0, 0.8, 1)]
+    assert listed(*moments, most=0) == listed() == []
+
+
+def test_the_usual_distances_are_the_median_and_the_quantile() -> None:
+    assert UsualDistances.of(np.arange(11.0), 0.9) == UsualDistances(5.0, 9.0)
+
+
+def test_times_that_are_not_known_have_no_day() -> None:
+    seconds, days = times_of_day(None, np.asarray([0.0, 5.0]))
+    assert np.isnan(seconds).all()
+    assert days.tolist() == [-1, -1]
+    seconds, days = times_of_day(datetime(2026, 11, 30, 1, 2, 3, 500_000), np.asarray([0.25]))
+    assert (seconds.tolist(), days.tolist()) == ([3723.75], [datetime(2026, 11, 30).toordinal()])
+
+
+@pytest.mark.parametrize(("most", "stride"), [(1000, 1), (999, 2), (500, 2), (499, 3)])
+def test_a_reference_has_at_most_so_many_frames(most: int, stride: int) -> None:
+    frames = camera_frames(1000, {})
+    sample = sample_reference([CameraVideo("v", 1000)], [frames], most)
+    assert sample.times_seconds.tolist() == np.arange(0.0, 1000, stride).tolist()
+    assert (sample.recorded_seconds, len(sample)) == (1000.0, len(sample.vectors))

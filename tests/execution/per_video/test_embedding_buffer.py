@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -130,3 +131,20 @@ def test_rounding_keeps_each_frames_last_time_before_the_next_frame() -> None:
     assert frames.seen_until_seconds is not None
     assert frames.seen_until_seconds.tolist() == [np.nextafter(1e8, 0), 1e8 + 1, 2e8]
     assert frames.step_seconds == 0.5
+
+
+def test_a_disk_that_is_full_from_the_first_block_on_loses_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is there then, and empty."""
+    files = []
+
+    def full(**options: int) -> IO[bytes]:
+        files.append(Path("/dev/full").open("r+b", buffering=0))  # noqa: SIM115 - the buffer closes it
+        return files[-1]
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    angles = np.arange(25)
+    rows = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    gathered = EmbeddingBuffer(block_rows=8)
+    gathered.add(times(0, 25), rows)
+    np.testing.assert_array_equal(gathered.assembled("v", an_end()).vectors, rows)
+    assert [file.closed for file in files] == [True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
@@ -9,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 from contracts.fake_videos import FakeEncoder
-from ray.exceptions import ActorDiedError, OutOfMemoryError
+from ray.exceptions import ActorDiedError, OutOfMemoryError, RayError
 
 from pipeline.errors import ExecutionError
 from pipeline.execution.per_video.messages import Failure
 from pipeline.execution.ray import encoder_actors as ray_actors
 from pipeline.execution.ray import encoder_pool as ray_encoders
 from pipeline.execution.ray.cluster import Shares
-from pipeline.execution.ray.encoder_actors import IdleEncoders
+from pipeline.execution.ray.encoder_actors import IdleEncoders, line_of
 from pipeline.execution.ray.encoder_pool import EncoderPool
 from pipeline.execution.ray.remote_tasks import DeviceFault, Encoded
 
@@ -393,3 +394,28 @@ def test_an_encoder_that_still_has_something_to_do_is_not_kept(fake_ray):
     batch(kept, encoder)
     batch(kept, encoder, answer=[VECTORS])
     assert (fake_ray.actors, fake_ray.killed) == (2, 1)
+
+
+def test_a_pool_that_is_closed_twice_ends_its_encoders_once(pool, fake_ray):
+    pool.close()
+    pool.close()
+    assert fake_ray.ended == [1]
+
+
+def test_a_device_that_broke_is_logged_with_its_reason(pool, caplog):
+    with caplog.at_level(logging.WARNING, logger="pipeline"):
+        collected(pool, submitted(pool, FakePart()), BROKEN)
+    assert f"1 times in a row: {BROKEN.problem}" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("The actor died.\nIts log follows.\nMore.", "The actor died"),
+        ("The creation task failed.\n  File x\nValueError: no model.", "ValueError: no model"),
+        ("one", "one"),
+        (" \n", "RayError"),
+    ],
+)
+def test_of_an_error_of_ray_the_line_with_the_reason_is_told(text, line):
+    assert line_of(RayError(text)) == line
