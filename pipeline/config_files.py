@@ -85,7 +85,7 @@ def _load(path: Path, seen: tuple[Path, ...], folder: str) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error})") from error
     except ParseError as error:
-        raise ConfigError(f"{path}: not YAML that can be used: {error}") from error
+        raise ConfigError(f"{path}: not valid YAML: {error}") from error
     if data is None:
         data = {}
     if not isinstance(data, dict):

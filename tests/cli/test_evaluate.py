@@ -90,7 +90,7 @@ def test_evaluate_of_an_empty_library_is_an_error(
     momentseek("index", sound_only, "-c", config)
     result = momentseek("evaluate", labelled(tmp_path, ABSENT), "-c", config)
     assert (result.code, result.out) == (2, "")
-    assert "holds no video yet" in result.err
+    assert "has no videos yet" in result.err
 
 
 def test_evaluate_can_skip_videos_that_are_missing(momentseek: Run, library: str, tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_in_python(films_library: Path) -> None:
     [
         (("--sheet", "x.png"), "nothing for --sheet and --clips to show"),
         (("--then", "a crane"), "`none` cannot be combined with then"),
-        (("--refine",), "has no refine"),
+        (("--refine",), "`none` cannot be combined with refine"),
     ],
 )
 def test_what_is_of_moments_alone_is_refused(momentseek, films_library: Path, arguments, problem: str) -> None:

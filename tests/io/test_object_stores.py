@@ -57,7 +57,7 @@ class TestS3(BucketContract):
                 VideoNotFoundError, match="access denied: the credentials do not allow reading it, or there are none"
             ):
                 content_id("s3://films/day/large.mp4", QUICK)
-            with pytest.raises(SourceError, match="cannot be listed: refused"):
+            with pytest.raises(SourceError, match="cannot be listed: access denied"):
                 uris("s3://films/day/")
         finally:
             s3fs.S3FileSystem.clear_instance_cache()

@@ -205,7 +205,7 @@ def test_lists_and_manifests_are_bounded_too(name: str, fault: str) -> None:
 
 
 def test_a_list_is_read_up_to_a_size(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("pipeline.sources.expansion._MOST_LIST_BYTES", 20)
+    monkeypatch.setattr("pipeline.sources.expansion._MAX_LIST_BYTES", 20)
     (tmp_path / "list.txt").write_text("a.mp4\n" * 3)
     assert list(expand([str(tmp_path / "list.txt")])) == [Source(str(tmp_path / "a.mp4"))]
     (tmp_path / "list.txt").write_text("a.mp4\n" * 4)

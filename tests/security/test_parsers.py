@@ -139,15 +139,15 @@ def repeated(text: str, count: int) -> pa.DictionaryArray:
 
 
 MANIFEST_FAULTS = {
-    "columns": ("m.csv", ",".join(f"c{number}" for number in range(120_000)).encode(), "120,000 columns; the most"),
-    "columns of one name": ("m.csv", ",".join(["c"] * 400_000).encode(), "400,000 columns; the most"),
+    "columns": ("m.csv", ",".join(f"c{number}" for number in range(120_000)).encode(), "120,000 columns; the maximum"),
+    "columns of one name": ("m.csv", ",".join(["c"] * 400_000).encode(), "400,000 columns; the maximum"),
     "a long line": ("m.csv", b"uri,x\na," + b"9" * 40_000_000, "line 2: more than 1,048,576 characters"),
     "a long header": ("m.csv", b"x" * 40_000_000, "line 1: more than 1,048,576 characters"),
     "an open quote": ("m.csv", b'uri,x\na,1\nb,"c\n' + b"c,2\n" * 2_000_000, r"line 3: not CSV .*quote"),
     "an endless record": ("m.csv", b"uri,x\n" + b'"a\nb",' * 1_000_000, r"line 2: not CSV \(a record of more than"),
     "a long JSON line": ("m.jsonl", b'{"uri":"' + b"a" * 40_000_000, "line 1: more than 1,048,576 characters"),
     "deep JSON": ("m.jsonl", b'{"uri":"a"}\n' + b"[" * 900_000, r"line 2: not JSON \(nested more than 64"),
-    "half a pair": ("m.jsonl", b'{"uri":"a","x":"\\ud800"}', "column 'x': .*is no text"),
+    "half a pair": ("m.jsonl", b'{"uri":"a","x":"\\ud800"}', "column 'x': .*is not text"),
     "a key twice": ("m.jsonl", b'{"uri":"a","uri":"b"}', "'uri' is given twice"),
     "a repeated text": (
         "m.parquet",

@@ -193,7 +193,8 @@ def test_a_start_that_fails_twice_is_one_sentence_and_leaves_nothing(tmp_path: P
     out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (1, "")
     assert "It is started once more" in err
-    assert err.strip().splitlines()[-1].startswith("pipeline.errors.ExecutionError: Ray did not start on this machine,")
+    last = err.strip().splitlines()[-1]
+    assert last.startswith("pipeline.errors.ExecutionError: Ray did not start on this machine in two attempts:")
     assert list(base.iterdir()) == []
     listed = subprocess.run(["ps", "-eo", "args"], text=True, capture_output=True, check=True).stdout
     assert str(base) not in listed
@@ -227,7 +228,7 @@ def test_a_token_that_others_can_read_is_made_private_and_not_used(home: Path, t
     assert (mode(Path(own)), Path(own).read_text() != TOKEN) == (0o600, True)
     assert private_token(home) == {}
     assert (mode(path), path.read_text()) == (0o600, TOKEN)
-    assert "make a new token" in caplog.text
+    assert "create a new token" in caplog.text
     assert TOKEN not in caplog.text
 
 

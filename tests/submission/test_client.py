@@ -181,7 +181,7 @@ def test_a_running_batch_outlives_its_follower_is_not_doubled_and_can_be_stopped
     assert process.stdout.readline().startswith("done")
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=240)
-    assert (process.returncode, "goes on; follow it again" in err, "Traceback" in err) == (130, True, False)
+    assert (process.returncode, "continues on the cluster; follow it again" in err, "Traceback" in err) == (130, True, False)
     job_id = err.split()[1]
     again, said = head.momentseek("submit", *arguments, *at(head), "--json")
     assert (json.loads(again)["id"], json.loads(again)["is_new"]) == (job_id, False)
@@ -224,7 +224,7 @@ def test_a_token_that_is_missing_or_wrong_is_said_with_its_remedy(head, changes,
 
 @pytest.mark.ray
 def test_an_unknown_job_gets_the_nearest(head):
-    assert "no job 'none' of momentseek" in head.momentseek("jobs", "status", "none", *at(head), code=2)[1]
+    assert "has no momentseek job 'none'" in head.momentseek("jobs", "status", "none", *at(head), code=2)[1]
 
 
 class Sleeping(JobBatch):
