@@ -93,7 +93,8 @@ def filter_parts(
         ids = selection.video_ids
     if labels is not None:
         ids = labels.labelled_among(ids)
-    if ids is None or tuple(ids) == where.video_ids:
+    # A filter that names no video lets all pass, so where none is left there is nothing to ask for.
+    if ids is None or (ids and tuple(ids) == where.video_ids):
         return [where]
     starts = range(0, len(ids), most_ids)
     return [replace(where, video_ids=tuple(ids[first : first + most_ids])) for first in starts]
