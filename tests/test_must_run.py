@@ -31,7 +31,7 @@ def outcomes(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Call
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setattr(sys, "addaudithook", lambda _: None)
     pytester.makeini("[pytest]\nmarkers =\n    ray\n    world\n    root\n    footage\n")
-    for name in ("conftest.py", "milvus_server.py"):
+    for name in ("browser.py", "conftest.py", "milvus_server.py"):
         shutil.copy(TESTS / name, pytester.path)
 
     def run(text: str, must_run: str) -> dict[str, int]:
@@ -69,7 +69,7 @@ def test_an_expected_failure_may_still_fail(outcomes):
 
 
 def test_an_unknown_name_is_refused(pytester, monkeypatch):
-    for name in ("conftest.py", "milvus_server.py"):
+    for name in ("browser.py", "conftest.py", "milvus_server.py"):
         shutil.copy(TESTS / name, pytester.path)
     monkeypatch.setenv("MOMENTSEEK_MUST_RUN", "ray wrold")
     done = pytester.runpytest_inprocess("-p", "no:cacheprovider")

@@ -71,7 +71,7 @@ def test_to_yaml_is_read_back_the_same(tmp_path: Path) -> None:
 def test_json_schema_describes_every_part() -> None:
     schema = json_schema()
     assert set(schema["properties"]) == set(RunConfig.model_fields) - {"library_private"}
-    assert "links of a node" in str(schema)
+    assert "links of each node" in str(schema)
 
 
 @pytest.mark.parametrize("override", ["sampling.fps=3.0", "sampling.strategy=keyframe", "decoding.backend=opencv"])

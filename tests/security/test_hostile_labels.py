@@ -143,7 +143,7 @@ def test_columns_that_no_labelling_gives_are_broken(
 
 def test_more_frames_than_fit_the_memory_are_refused(store: LabelStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frames_file, "_memory_bytes", lambda: 100)
-    with pytest.raises(StoreError, match=r"6 frames take .* more than this machine's memory"):
+    with pytest.raises(StoreError, match=r"6 frames need .* more than this machine's memory"):
         store.read("v1")
     assert len(store.tracks("v1")) == 2
 

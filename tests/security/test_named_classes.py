@@ -165,7 +165,7 @@ def test_a_library_without_a_fingerprint_imports_nothing(library, canary, capsys
 def test_a_trusted_library_imports_what_it_names(library, canary):
     write_configuration(library, **SECTIONS["sampler with settings"])
     main(["trust", str(library)])
-    with pytest.raises(ConfigError, match="another version"):
+    with pytest.raises(ConfigError, match="other than the installed one"):
         # Its videos were sampled by fixed_rate: only now is it known.
         Library.open(str(library), encoder=WordModel())
     assert canary.exists()
