@@ -243,9 +243,9 @@ def ray_cluster() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[PlaywrightBrowser]:
-    """A running Chromium."""
+    """A running Chromium. While it runs, so does an event loop, beside which no other can be started in this thread."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
