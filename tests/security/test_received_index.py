@@ -329,7 +329,7 @@ def test_an_alias_leads_nowhere(folder: Path, canary: Path, target: object) -> N
 @pytest.mark.parametrize("content", ["[" * 100_000, '{"a":' * 100_000, "[1]", "null", "", "\xff", "1" * 10_000])
 def test_odd_json_is_refused(folder: Path, name: str, content: str) -> None:
     (folder / name).write_bytes(content.encode("latin-1"))
-    check_refused(folder, r"is not a JSON object")
+    check_refused(folder, r"is not (a )?JSON")
 
 
 def test_a_huge_file_is_not_read(folder: Path) -> None:
