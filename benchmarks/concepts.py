@@ -10,8 +10,8 @@ truth cannot be said are skipped, and what the person says too often is not used
 marks, starting from the text, and both rank the frames of the test films. The training films lend the calibration, too.
 
 The weakest labels are those with the lowest average precision by their text on the training films, where a user would
-see it; those that the test films hardly show (fewer than 10 frames) are left out. The same for those weakest on the
-test films is in the result, too: choosing by the figure that is then reported favours the gain.
+see it. Labels that fewer than 10 test frames show are left out. The result also has the figures of the labels that are
+weakest on the test films; these are biased, since the labels are then chosen by the figure that is reported.
 
 For comparison, "every_frame" is a probe that is told the truth of all frames of the training films: no person's marks
 say more. It is fitted as a concept is, without cross-validation. "without_text" are the 5 and 5 marks without the text,
@@ -172,13 +172,13 @@ class Labels:
             "f1": f1_at_half(log_odds, self._truth[label]),
         }
 
-    def test_frames(self, label: int) -> int:
+    def shown_frames(self, label: int) -> int:
         """Number of test frames that show a label."""
         return int((self._truth[label] == 1).sum())
 
     def share(self, label: int) -> float:
         """Share of the test frames of known truth that show a label."""
-        return self.test_frames(label) / int((self._truth[label] != 0).sum())
+        return self.shown_frames(label) / int((self._truth[label] != 0).sum())
 
     def marks(self, label: int, each: int) -> tuple[list[Mark], int]:
         """The marks of a person who walks the review queue; and how many items were looked at."""
@@ -203,7 +203,7 @@ def judged(labels: Labels, label: int, fitter: ConceptFitter, statistics: FrameS
     """Figures of one label before and after marks."""
     found: dict[str, Any] = {
         "label": labels.names[label],
-        "test_frames": labels.test_frames(label),
+        "shown_frames": labels.shown_frames(label),
         "share": labels.share(label),
         "text": labels.scores(label),
         "every_frame": labels.every_frame(label, statistics),
@@ -247,7 +247,7 @@ def measured(train: Sequence[DrawnFilm], test: Sequence[DrawnFilm], searcher: Se
     fitter = ConceptFitter(store, searcher.embedder, "demo")
     statistics = frame_statistics(searcher.calibrator.sample.vectors)
     on_train = {row: labels.on_train(row) for row in range(len(labels.names))}
-    seen = [row for row in on_train if labels.test_frames(row) >= LEAST_FRAMES and np.isfinite(on_train[row])]
+    seen = [row for row in on_train if labels.shown_frames(row) >= LEAST_FRAMES and np.isfinite(on_train[row])]
     on_test = {row: labels.scores(row)["average_precision"] for row in seen}
     chosen = {
         "weakest_on_training_films": sorted(seen, key=lambda row: on_train[row])[:WEAKEST],

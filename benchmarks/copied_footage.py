@@ -1,7 +1,7 @@
 """Clips of which some are copies of others, with the truth of every copy.
 
 The clips come from the sample world (edited films of several shots, and fixed cameras of which each gives several
-clips) and, where a folder of real videos is given, from pieces of those that do not overlap. A copy is made by decoding
+clips). If a folder of real videos is given, non-overlapping pieces of these are added. A copy is made by decoding
 the encoded clip, changing the pictures or their times, and encoding them again:
 
 - `encoded`: 3/4 of the size, another codec, a low quality;

@@ -8,8 +8,8 @@ truth is that of the script, ten times a second.
 An event is a stretch of 2 s or more in which a clearly seen person wears no hard hat (gaps below 0.3 s closed). It is
 found if a flagged interval overlaps it. A flagged interval is a false alarm if at no time of it the statement is true,
 or cannot be said (a person of whom only a part is seen). The delay of a found event is the time from its beginning to
-that of the first interval that overlaps it, 0 where that begins before it: whoever watches live is told `min_seconds`
-later.
+the beginning of the first interval that overlaps it, or 0 if the interval begins earlier. A live alert could be raised
+only after a further `min_seconds`.
 
 The policy was chosen on seeds 8101 to 8112; it is judged on others.
 """

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.segment.intervals import end_of
+from pipeline.segment.intervals import end_of, usual_step_seconds
 from pipeline.types import FrameEmbeddings
 
-__all__ = ["HOLE_RATIO", "FrameIntervals", "frame_intervals", "usual_step_seconds"]
+__all__ = ["HOLE_RATIO", "FrameIntervals", "frame_intervals"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -45,14 +45,6 @@ class FrameIntervals:
         return len(self.times_seconds)
 
 
-def usual_step_seconds(frames: FrameEmbeddings) -> float:
-    """The usual time between two sampled frames: the sampling's own step, else the median; 0 for a lone frame."""
-    if frames.step_seconds is not None:
-        return frames.step_seconds
-    steps = np.diff(frames.times_seconds)
-    return float(np.median(steps)) if len(steps) else 0.0
-
-
 def frame_intervals(frames: FrameEmbeddings) -> FrameIntervals:
     """Compute the interval that each sampled frame of a video stands for."""
     times = frames.times_seconds
@@ -60,7 +52,7 @@ def frame_intervals(frames: FrameEmbeddings) -> FrameIntervals:
     if not len(times):
         return FrameIntervals(times, times, times, end)
     until = times if frames.seen_until_seconds is None else frames.seen_until_seconds
-    step = usual_step_seconds(frames)
+    step = usual_step_seconds(times, frames.step_seconds)
     most, half = HOLE_RATIO * step + _ROUNDING, step / 2
     bounds = _bounds(until[:-1], times[1:], np.asarray(frames.cuts_seconds or (), np.float64))
     is_hole = times[1:] - until[:-1] > most

@@ -19,7 +19,7 @@ __all__ = ["Keyframe"]
 class Keyframe(Settings):
     """The keyframes, which can be decoded without other frames.
 
-    This is much faster than the other strategies, but the times are those that the video's encoder chose. If there is
+    This is much faster than the other strategies, but the video's encoder determines their times. If there is
     no keyframe, because the decoder does not mark any, the first frame is selected.
     """
 

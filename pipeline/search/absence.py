@@ -32,6 +32,7 @@ from pipeline.search.localization import Curve, Levels, boundary, grown_spans, p
 from pipeline.search.query import Query
 from pipeline.search.scoring import CalibratedStep, curve_of, levels_of
 from pipeline.search.settings import Searching
+from pipeline.segment.intervals import usual_step_seconds
 from pipeline.types import FrameEmbeddings, Provenance, VideoRecord
 
 __all__ = ["Absences", "find_absences", "refuse_unknown_words"]
@@ -186,7 +187,9 @@ class _VideoAbsences:
         with np.errstate(over="ignore"):
             reaches = 1 / (1 + np.exp(-self._curve.scores)) >= min_score - _SCORE_TOLERANCE
         self._answers = reaches | _in_moments(self._curve, reaches, levels)
-        max_gap_seconds = _HOLE_RATIO * _normal_gap_seconds(self._curve, frames.step_seconds) + _TIME_TOLERANCE_SECONDS
+        max_gap_seconds = (
+            _HOLE_RATIO * usual_step_seconds(self._curve.times_seconds, frames.step_seconds) + _TIME_TOLERANCE_SECONDS
+        )
         self._runs = list(_sampled_runs(self._curve, max_gap_seconds))
         rows = [row for interval in self._allowed for row in range(*self._curve.rows(*interval))]
         self.has_frames = bool(rows)
@@ -275,14 +278,6 @@ def _allowed_intervals(query: Query, begins: datetime | None, end_seconds: float
         intervals = [] if begins is None else times.intervals(begins, end_seconds)
     clipped = [(max(first, start), min(last, end)) for start, end in intervals]
     return [(start, end) for start, end in clipped if start < end]
-
-
-def _normal_gap_seconds(curve: Curve, step_seconds: float | None) -> float:
-    """Return the sampling step or the median time between frames; 0 for a single frame of unknown step."""
-    if step_seconds is not None:
-        return step_seconds
-    gaps = np.diff(curve.times_seconds)
-    return float(np.median(gaps)) if len(gaps) else 0.0
 
 
 def _sampled_runs(curve: Curve, max_gap_seconds: float) -> Iterator[_SampledRun]:

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from pipeline.analyze.frame_intervals import HOLE_RATIO, frame_intervals, usual_step_seconds
+from pipeline.analyze.frame_intervals import HOLE_RATIO, frame_intervals
 from pipeline.types import FrameEmbeddings
 
 
@@ -95,13 +95,6 @@ LONGEST = HOLE_RATIO + 1e-6
 def test_a_hole_is_longer_than_two_steps_at_the_end_and_the_start(gap: float, is_hole: bool) -> None:
     assert intervals_of(frames_at(0.0, duration=gap)) == [(0.0, 0.5 if is_hole else gap)]
     assert intervals_of(frames_at(gap, duration=gap))[0][0] == (gap - 0.5 if is_hole else 0.0)
-
-
-def test_the_usual_step_is_the_samplings_own_or_else_the_median() -> None:
-    assert usual_step_seconds(frames_at(0.0, 1.0, 2.0, duration=3.0, step=0.25)) == 0.25
-    assert usual_step_seconds(frames_at(0.0, 2.0, 5.0, 6.0, duration=9.0, step=None)) == 2.0
-    assert usual_step_seconds(frames_at(4.0, duration=9.0, step=None)) == 0.0
-    assert usual_step_seconds(frames_at(duration=9.0, step=None)) == 0.0
 
 
 def test_a_lone_frame_of_no_known_step_stands_for_its_own_time_alone() -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from value_mutations import mutated
 
-__all__ = ["COLUMN_KINDS", "mutate_columns", "mutate_details"]
+__all__ = ["COLUMN_KINDS", "mutate_columns", "mutate_details", "set_detail", "with_column"]
 
 _KEY = b"momentseek"
 _HUGE = (1e308, 1e300, -1.0, -1e308, float("nan"), float("inf"), -float("inf"), 1e18, 2.0**53)
@@ -144,3 +144,21 @@ COLUMN_KINDS: dict[str, Callable[[pa.Table, random.Random], pa.Table]] = {
     "more rows": _more_rows,
 }
 """By name, what rewrites a table."""
+
+
+def set_detail(path: Path, place: str, value: object) -> None:
+    """Put a value into the JSON of a file, at a dotted place."""
+    table = pq.read_table(path)
+    details = json.loads(table.schema.metadata[_KEY])
+    *parents, last = place.split(".")
+    inside: Any = details
+    for name in parents:
+        inside = inside[name]
+    inside[last] = value
+    pq.write_table(table.replace_schema_metadata({_KEY: json.dumps(details).encode()}), path)
+
+
+def with_column(name: str, values: Any, kind: pa.DataType | None = None) -> Callable[[pa.Table], pa.Table]:
+    """A change of a table: a column gets other values."""
+    made = pa.array(values, kind)
+    return lambda table: table.set_column(table.column_names.index(name), pa.field(name, made.type), made)

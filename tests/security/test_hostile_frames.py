@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from parquet_mutations import set_detail, with_column
 
 from pipeline.errors import StoreError
 from pipeline.search.localization import unrolled
@@ -44,23 +43,6 @@ def rewrite(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
     pq.write_table(change(table).replace_schema_metadata(table.schema.metadata), path)
 
 
-def say(path: Path, place: str, value: object) -> None:
-    """Put a value into the JSON of a file, at a dotted place."""
-    table = pq.read_table(path)
-    details = json.loads(table.schema.metadata[_KEY])
-    *parents, last = place.split(".")
-    inside: Any = details
-    for name in parents:
-        inside = inside[name]
-    inside[last] = value
-    pq.write_table(table.replace_schema_metadata({_KEY: json.dumps(details).encode()}), path)
-
-
-def column(name: str, values: Any, kind: pa.DataType | None = None) -> Callable[[pa.Table], pa.Table]:
-    made = pa.array(values, kind)
-    return lambda table: table.set_column(table.column_names.index(name), pa.field(name, made.type), made)
-
-
 def vectors(values: np.ndarray) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(pa.array(values.astype(np.float32).reshape(-1)), values.shape[1])
 
@@ -87,7 +69,7 @@ _TIMES = (1e308, -1.0, float("nan"), float("inf"), 10**40, 2.0**60, True, "1", N
     ],
 )
 def test_a_record_that_says_what_none_can_is_broken(store: ParquetStore, v1: Path, place: str, value: object) -> None:
-    say(v1, place, value)
+    set_detail(v1, place, value)
     with pytest.raises(StoreError, match=r"v1\.parquet: is broken .*delete it and index the video again") as caught:
         store.record("v1")
     assert len(str(caught.value)) < 600
@@ -107,7 +89,7 @@ def test_a_record_that_says_what_none_can_is_broken(store: ParquetStore, v1: Pat
 def test_frames_of_which_the_file_says_what_none_can_are_broken(
     store: ParquetStore, v1: Path, place: str, value: object
 ) -> None:
-    say(v1, place, value)
+    set_detail(v1, place, value)
     with pytest.raises(StoreError, match=r"v1\.parquet: is broken .*delete it and index the video again"):
         store.read("v1")
     assert len(store.read("v2")) == 5
@@ -119,23 +101,23 @@ _UNIT = np.eye(5, 8)
 @pytest.mark.parametrize(
     "change",
     [
-        *(column("time_seconds", [0.0, 1.0, 2.0, 3.0, last]) for last in (1e308, float("inf"), float("nan"))),
-        column("time_seconds", [-1.0, 1.0, 2.0, 3.0, 4.0]),
-        column("time_seconds", [0.0, 1.0, 1.0, 3.0, 4.0]),
-        column("time_seconds", [0.0, 1.0, 2.0, 3.0, None]),
-        column("time_seconds", ["a"] * 5),
-        column("time_seconds", [0, 1, 2, 3, 4], pa.int32()),
-        column("pts", [0, 1, 2, 3, 3]),
-        column("pts", [0.0, 1.0, 2.0, 3.0, 4.0]),
-        column("pts", [0, 1, None, 3, 4]),
-        column("embedding", vectors(_UNIT * 2)),
-        column("embedding", vectors(np.full((5, 8), np.nan))),
-        column("embedding", vectors(np.full((5, 8), 1e30))),
-        column("embedding", vectors(np.zeros((5, 8)))),
-        column("embedding", vectors(np.ones((5, 1), np.float32)).cast(pa.list_(pa.float32()))),
-        column("embedding", [[1.0]] * 5, pa.list_(pa.float64(), 1)),
-        column("embedding", [[1.0], None, [1.0], [1.0], [1.0]], pa.list_(pa.float32(), 1)),
-        column("embedding", [[]] * 5, pa.list_(pa.float32(), 0)),
+        *(with_column("time_seconds", [0.0, 1.0, 2.0, 3.0, last]) for last in (1e308, float("inf"), float("nan"))),
+        with_column("time_seconds", [-1.0, 1.0, 2.0, 3.0, 4.0]),
+        with_column("time_seconds", [0.0, 1.0, 1.0, 3.0, 4.0]),
+        with_column("time_seconds", [0.0, 1.0, 2.0, 3.0, None]),
+        with_column("time_seconds", ["a"] * 5),
+        with_column("time_seconds", [0, 1, 2, 3, 4], pa.int32()),
+        with_column("pts", [0, 1, 2, 3, 3]),
+        with_column("pts", [0.0, 1.0, 2.0, 3.0, 4.0]),
+        with_column("pts", [0, 1, None, 3, 4]),
+        with_column("embedding", vectors(_UNIT * 2)),
+        with_column("embedding", vectors(np.full((5, 8), np.nan))),
+        with_column("embedding", vectors(np.full((5, 8), 1e30))),
+        with_column("embedding", vectors(np.zeros((5, 8)))),
+        with_column("embedding", vectors(np.ones((5, 1), np.float32)).cast(pa.list_(pa.float32()))),
+        with_column("embedding", [[1.0]] * 5, pa.list_(pa.float64(), 1)),
+        with_column("embedding", [[1.0], None, [1.0], [1.0], [1.0]], pa.list_(pa.float32(), 1)),
+        with_column("embedding", [[]] * 5, pa.list_(pa.float32(), 0)),
         lambda table: table.drop_columns(["pts"]),
         lambda table: table.drop_columns(["embedding"]),
         lambda table: table.append_column("seen_until_seconds", pa.array([float("inf")] * 5)),
@@ -179,7 +161,7 @@ def test_a_few_kilobytes_that_stand_for_more_than_the_memory_are_not_unpacked(
 
 def test_a_sample_is_made_of_embeddings_of_one_length(store: ParquetStore, v1: Path) -> None:
     store.write(replace(made_record(count=5), video_id="v3"), made_frames("v3", 5, seed=3))
-    rewrite(v1, column("embedding", vectors(np.eye(5, 7))))
+    rewrite(v1, with_column("embedding", vectors(np.eye(5, 7))))
     assert sorted(store.frame_sample(9).video_ids) == ["v2", "v3"]
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from contracts.made_labels import made_labels
-from parquet_mutations import mutate_details
+from parquet_mutations import mutate_details, set_detail, with_column
 
 from pipeline.analyze.labels.label_store import LabelStore
 from pipeline.errors import StoreError
@@ -35,23 +33,6 @@ def store(tmp_path: Path) -> LabelStore:
 @pytest.fixture
 def v1(tmp_path: Path) -> Path:
     return tmp_path / "labels" / "l1-e1" / "v1.parquet"
-
-
-def say(path: Path, place: str, value: object) -> None:
-    """Put a value into the JSON of a file, at a dotted place."""
-    table = pq.read_table(path)
-    details = json.loads(table.schema.metadata[_KEY])
-    *parents, last = place.split(".")
-    inside: Any = details
-    for name in parents:
-        inside = inside[name]
-    inside[last] = value
-    pq.write_table(table.replace_schema_metadata({_KEY: json.dumps(details).encode()}), path)
-
-
-def column(name: str, values: Any, kind: pa.DataType | None = None) -> Callable[[pa.Table], pa.Table]:
-    made = pa.array(values, kind)
-    return lambda table: table.set_column(table.column_names.index(name), pa.field(name, made.type), made)
 
 
 def scores(values: np.ndarray) -> pa.Array:
@@ -83,7 +64,7 @@ _TIMES = (1e308, -1.0, float("nan"), float("inf"), 10**40, 2.0**60, True, "1", N
     ],
 )
 def test_metadata_that_no_labelling_gives_is_broken(store: LabelStore, v1: Path, place: str, value: object) -> None:
-    say(v1, place, value)
+    set_detail(v1, place, value)
     for read in (store.tracks, store.read):
         with pytest.raises(StoreError, match=_BROKEN) as caught:
             read("v1")
@@ -101,7 +82,7 @@ def test_metadata_that_no_labelling_gives_is_broken(store: LabelStore, v1: Path,
     ],
 )
 def test_a_state_that_no_labelling_gives_is_broken(store: LabelStore, v1: Path, place: str, value: object) -> None:
-    say(v1, place, value)
+    set_detail(v1, place, value)
     for read in (store.state, store.read):
         with pytest.raises(StoreError, match=_BROKEN):
             read("v1")
@@ -110,20 +91,23 @@ def test_a_state_that_no_labelling_gives_is_broken(store: LabelStore, v1: Path, 
 @pytest.mark.parametrize(
     "change",
     [
-        *(column("time_seconds", [0.5, 1.5, 2.5, 3.5, 4.5, last]) for last in (1e308, float("inf"), float("nan"), 9.0)),
-        column("time_seconds", [-1.0, 1.5, 2.5, 3.5, 4.5, 5.5]),
-        column("start_seconds", [-1.0, 1.0, 2.0, 3.0, 4.0, 5.0]),
-        column("start_seconds", [0.0, 1.0, 2.0, 3.0, 3.5, 5.0]),
-        column("end_seconds", [1.0, 2.0, 3.0, 4.0, 5.0, 2.0**60]),
-        column("end_seconds", [1.0, 2.0, 3.0, 4.0, 5.0, None]),
-        column("end_seconds", ["a"] * 6),
-        column("start_seconds", [0, 1, 2, 3, 4, 5], pa.int32()),
-        column("log_odds", scores(np.full((6, 3), np.nan))),
-        column("log_odds", scores(np.zeros((6, 2)))),
-        column("log_odds", [[1.0] * 3] * 6, pa.list_(pa.float16(), 3)),
-        column("log_odds", [b"abcdef"] * 6, pa.binary()),
-        column("log_odds", [b"abc"] * 6, pa.binary(3)),
-        column("log_odds", [None, *[b"abcdef"] * 5], pa.binary(6)),
+        *(
+            with_column("time_seconds", [0.5, 1.5, 2.5, 3.5, 4.5, last])
+            for last in (1e308, float("inf"), float("nan"), 9.0)
+        ),
+        with_column("time_seconds", [-1.0, 1.5, 2.5, 3.5, 4.5, 5.5]),
+        with_column("start_seconds", [-1.0, 1.0, 2.0, 3.0, 4.0, 5.0]),
+        with_column("start_seconds", [0.0, 1.0, 2.0, 3.0, 3.5, 5.0]),
+        with_column("end_seconds", [1.0, 2.0, 3.0, 4.0, 5.0, 2.0**60]),
+        with_column("end_seconds", [1.0, 2.0, 3.0, 4.0, 5.0, None]),
+        with_column("end_seconds", ["a"] * 6),
+        with_column("start_seconds", [0, 1, 2, 3, 4, 5], pa.int32()),
+        with_column("log_odds", scores(np.full((6, 3), np.nan))),
+        with_column("log_odds", scores(np.zeros((6, 2)))),
+        with_column("log_odds", [[1.0] * 3] * 6, pa.list_(pa.float16(), 3)),
+        with_column("log_odds", [b"abcdef"] * 6, pa.binary()),
+        with_column("log_odds", [b"abc"] * 6, pa.binary(3)),
+        with_column("log_odds", [None, *[b"abcdef"] * 5], pa.binary(6)),
         lambda table: table.drop_columns(["log_odds"]),
         lambda table: table.drop_columns(["start_seconds"]),
         lambda table: table.append_column("log_odds", pa.array([0] * 6)),
@@ -173,7 +157,7 @@ def test_a_file_of_another_place_or_format_is_refused(store: LabelStore, v1: Pat
     (other / "v1.parquet").write_bytes(v1.read_bytes())
     with pytest.raises(StoreError, match="label_set_fingerprint 'l1' instead of l2"):
         LabelStore(store.root_url, "l2", "e1").state("v1")
-    say(v1, "format", 9)
+    set_detail(v1, "format", 9)
     with pytest.raises(StoreError, match="has format 9, and this version of momentseek reads format 1"):
         store.read("v1")
 

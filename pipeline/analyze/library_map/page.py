@@ -56,14 +56,7 @@ def map_page(
         library: Where the library is.
         figures: Counts that are shown, by noun.
     """
-    data = {
-        "points": [
-            [round(p.x, 4), round(p.y, 4), p.video, p.interval, p.place, p.cluster, list(p.values), p.picture]
-            for p in points
-        ],
-        "names": list(names),
-        "colourings": list(colourings),
-    }
+    data = {"points": [_row(point) for point in points], "names": list(names), "colourings": list(colourings)}
     counts = " \u00b7 ".join(counted(count, noun) for noun, count in figures.items())
     content = [
         tag(
@@ -97,6 +90,12 @@ def map_page(
         Markup(f'<script type="application/json" id="data">{_json(data)}</script>'),
     ]
     return page("Map", content, style=_asset("map.css"), script=_asset("map.js"))
+
+
+def _row(point: MapPoint) -> list[object]:
+    """The values of a point in the order in which map.js reads them."""
+    place = round(point.x, 4), round(point.y, 4)
+    return [*place, point.video, point.interval, point.place, point.cluster, list(point.values), point.picture]
 
 
 def _json(data: object) -> str:

@@ -13,6 +13,7 @@ from pipeline.cli.common_options import configured, in_library, require_library
 from pipeline.cli.console.answers import say_incomplete
 from pipeline.cli.console.count_bar import count_bar
 from pipeline.cli.console.tables import echo, print_json, print_table, warn_of_problems
+from pipeline.cli.console.written_files import write_page
 
 if TYPE_CHECKING:
     from pipeline.evaluate import Evaluation, LabelledQuery, LabelledSet, Saliency
@@ -74,7 +75,6 @@ def evaluate(
     question is asked within its video. Or it has the intervals in which videos show labels (JSON lines or CSV), and the
     library's labels are scored. docs/reference/metrics.md defines the metrics.
     """
-    from pipeline.evaluate import evaluate as score
     from pipeline.evaluate.intervals import interval_set_in, is_interval_set
     from pipeline.evaluate.label_formats import label_file_text, labelled_set_in
 
@@ -98,19 +98,7 @@ def evaluate(
         return
     with require_library(library, config, overrides) as opened:
         queries = _held(opened, labels.queries) if skip_missing else labels.queries
-        saliency = _saliency(opened, queries)
-        with count_bar("searches") as on_search:
-            evaluation = score(
-                opened,
-                queries,
-                top=top,
-                min_score=opened.config.search.min_score,
-                ranks_videos=ranking,
-                saliency=saliency,
-                on_search=on_search,
-            )
-        if (incomplete := opened.incomplete()) is not None:
-            say_incomplete(incomplete)
+        evaluation = _evaluate(opened, queries, top=top, ranks_videos=ranking)
         if as_json:
             left_out = len(labels.left_out) + len(labels.queries) - len(queries)
             print_json({"labels": str(moments), "left_out": left_out, **evaluation.as_json()})
@@ -118,6 +106,25 @@ def evaluate(
             _print(evaluation)
         if report is not None:
             _write_report(opened, evaluation, moments, report)
+
+
+def _evaluate(opened: Library, queries: Sequence[LabelledQuery], *, top: int, ranks_videos: bool) -> Evaluation:
+    """Score a library on questions, with progress; a warning says if its index is incomplete."""
+    from pipeline.evaluate import evaluate as score
+
+    with count_bar("searches") as on_search:
+        evaluation = score(
+            opened,
+            queries,
+            top=top,
+            min_score=opened.config.search.min_score,
+            ranks_videos=ranks_videos,
+            saliency=_saliency(opened, queries),
+            on_search=on_search,
+        )
+    if (incomplete := opened.incomplete()) is not None:
+        say_incomplete(incomplete)
+    return evaluation
 
 
 def _say_left_out(labels: LabelledSet) -> None:
@@ -206,8 +213,4 @@ def _write_report(library: Library, evaluation: Evaluation, labels: Path, path: 
         videos=library.indexed_videos,
     )
     warn_of_problems(library.indexed_videos)
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise click.ClickException(f"the report cannot be written: {error}") from error
-    echo(f"wrote {path}", err=True)
+    write_page(path, page)

@@ -12,6 +12,7 @@ from pipeline.cli.common_options import as_json, configured, in_library, require
 from pipeline.cli.console.absences import print_absences, say_what_was_sampled
 from pipeline.cli.console.answers import print_answer, print_explanation, say_what_is_missing
 from pipeline.cli.console.tables import complain, echo, print_json, warn_of_problems
+from pipeline.cli.console.written_files import write_picture
 from pipeline.cli.question_options import OrderedCommand, QuestionInput, question_options
 
 if TYPE_CHECKING:
@@ -155,11 +156,7 @@ def _draw(library: Library, answer: Answer, path: Path) -> None:
     from pipeline.export import contact_sheet
 
     picture = contact_sheet(answer, library.indexed_videos)
-    try:
-        picture.save(path, format="PNG")
-    except OSError as error:
-        raise click.ClickException(f"the sheet cannot be written: {error}") from error
-    echo(f"wrote {path}", err=True)
+    write_picture(path, picture)
 
 
 def _export(library: Library, answer: Answer, folder: Path) -> tuple[bool, list[str]]:

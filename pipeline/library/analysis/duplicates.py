@@ -12,9 +12,9 @@ from pipeline.analyze.duplicates.frame_track import FrameTrack, frame_track
 from pipeline.analyze.duplicates.groups import CopyGroup, copy_groups
 from pipeline.analyze.duplicates.nomination import nominate
 from pipeline.analyze.duplicates.pairs import DuplicatePair, pairs_between, pairs_within
-from pipeline.analyze.frame_intervals import usual_step_seconds
 from pipeline.errors import QueryError, StoreError
 from pipeline.library.library import Library
+from pipeline.segment.intervals import usual_step_seconds
 from pipeline.types import FrameEmbeddings, VideoRecord
 
 __all__ = ["MIN_SECONDS", "THRESHOLD", "Duplicates", "find_duplicates"]
@@ -159,4 +159,4 @@ class _Search:
 
     def _usual_step(self, video_id: str) -> float:
         frames = self._frames(video_id)
-        return 0.0 if frames is None else usual_step_seconds(frames)
+        return 0.0 if frames is None else usual_step_seconds(frames.times_seconds, frames.step_seconds)

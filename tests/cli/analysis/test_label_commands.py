@@ -75,7 +75,7 @@ def test_selected_videos_are_labelled_alone(momentseek: Run, four: Options, file
     result = momentseek("label", file, "yard.mp4", *four, "--json")
     assert [Path(row["name"]).name for row in result.objects()] == ["yard.mp4"]
     result = momentseek("label", file, "--where", "camera=gate", *four, "--json")
-    assert [Path(row["name"]).name for row in result.objects()] == ["a.mp4", "b.mp4"]
+    assert sorted(Path(row["name"]).name for row in result.objects()) == ["a.mp4", "b.mp4"]
     assert "1 video has no labels of the present frames; label by: momentseek label" in momentseek("labels", *four).err
 
 

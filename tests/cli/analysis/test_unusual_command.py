@@ -56,6 +56,8 @@ def test_the_sheet_shows_the_frames(momentseek: Run, watched: tuple[str, str], t
     with Image.open(path) as sheet:
         pixels = np.asarray(sheet.convert("L"))
     assert pixels.shape[1] > 800
+    nowhere = momentseek("unusual", *watched, "--sheet", tmp_path / "no" / "sheet.png")
+    assert (nowhere.code, "the sheet cannot be written" in nowhere.err) == (1, True)
 
 
 def test_some_videos_and_errors(momentseek: Run, watched: tuple[str, str]) -> None:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from pipeline.cli.console.tables import echo, print_json, print_table, warn_of_problems
+from pipeline.cli.console.written_files import write_page
 
 if TYPE_CHECKING:
     from pipeline.evaluate.intervals import IntervalEvaluation, IntervalSet
@@ -128,8 +127,4 @@ def _write_report(
         videos=library.indexed_videos,
     )
     warn_of_problems(library.indexed_videos)
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise click.ClickException(f"the report cannot be written: {error}") from error
-    echo(f"wrote {path}", err=True)
+    write_page(path, page)

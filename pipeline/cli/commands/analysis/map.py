@@ -11,6 +11,7 @@ import click
 from pipeline.cli.common_options import as_json, configured, in_library, require_library
 from pipeline.cli.console.count_bar import count_bar
 from pipeline.cli.console.tables import complain, echo, print_json, warn_of_problems
+from pipeline.cli.console.written_files import write_page
 from pipeline.cli.selection_options import selected, selecting
 
 __all__ = ["library_map"]
@@ -78,13 +79,13 @@ def library_map(
                 on_picture=on_picture,
             )
         warn_of_problems(opened.indexed_videos)
-    output.write_text(drawn.html, encoding="utf-8")
+    write_page(output, drawn.html, "map")
     if as_json:
         fields = {"page": str(output), "moments": drawn.moments, "total": drawn.total, "clusters": list(drawn.clusters)}
         print_json(fields)
     else:
         of = f" of {drawn.total:,}" if drawn.total > drawn.moments else ""
-        echo(f"{output}: {drawn.moments:,}{of} moments, {len(drawn.clusters)} clusters: {', '.join(drawn.clusters)}")
+        echo(f"{drawn.moments:,}{of} moments, {len(drawn.clusters)} clusters: {', '.join(drawn.clusters)}")
     for error in drawn.broken.values():
         complain(f"error: {error}")
     ctx.exit(1 if drawn.broken else 0)

@@ -11,6 +11,7 @@ import click
 from pipeline.cli.common_options import as_json, configured, in_library, require_library
 from pipeline.cli.console.count_bar import count_bar
 from pipeline.cli.console.tables import complain, echo, print_json, print_table, warn_of_problems
+from pipeline.cli.console.written_files import write_picture
 from pipeline.cli.selection_options import selected, selecting
 
 if TYPE_CHECKING:
@@ -135,6 +136,6 @@ def _draw(opened: Library, answer: UnusualAnswer, path: Path) -> None:
         for found in answer.moments
     ]
     summary = f"{counted(len(frames), 'moment')}  ·  {counted(len(answer.cameras), 'camera')}  ·  most unusual first"
-    frame_sheet("Least like the rest", summary, frames, opened.indexed_videos).save(path)
+    picture = frame_sheet("Least like the rest", summary, frames, opened.indexed_videos)
     warn_of_problems(opened.indexed_videos)
-    echo(f"drawn: {path}", err=True)
+    write_picture(path, picture)

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from command_result import Result
+
+Run = Callable[..., Result]
+
+
+def data_of(page: Path) -> dict[str, list]:
+    found = re.search(r'id="data">(.*?)</script>', page.read_text(encoding="utf-8"), re.DOTALL)
+    assert found is not None
+    return json.loads(found[1])
+
+
+def test_the_page_holds_each_moment_with_its_picture_and_what_is_known_of_it(
+    momentseek: Run, same_four: tuple[str, str], tmp_path: Path
+) -> None:
+    page = tmp_path / "map.html"
+    result = momentseek("map", *same_four, "-o", page, "--json")
+    assert result.code == 0, result.err
+    (said,) = result.objects()
+    data = data_of(page)
+    assert len(data["points"]) == said["moments"] == said["total"] >= 4
+    assert data["colourings"] == ["cluster", "video", "camera"]
+    assert {point[2] for point in data["points"]} == {"a.mp4", "b.mp4", "yard.mp4", "odd[1].mp4"}
+    assert {point[6][2] for point in data["points"]} == {"gate", "yard"}
+    assert all(point[7].startswith("/9j/") for point in data["points"])
+
+
+def test_a_sample_without_pictures_in_words_of_ones_own(
+    momentseek: Run, same_four: tuple[str, str], tmp_path: Path
+) -> None:
+    page, words = tmp_path / "map.html", tmp_path / "words.txt"
+    words.write_text("grey\n\ndark grey\n")
+    result = momentseek("map", *same_four, "-o", page, "--most", "2", "--no-pictures", "--words", words, "--json")
+    assert result.code == 0, result.err
+    points = data_of(page)["points"]
+    assert 1 <= len(points) <= 2 < result.objects()[0]["total"]
+    assert {point[7] for point in points} == {None}
+    assert set(data_of(page)["names"]) <= {"grey", "dark grey", ""}
+
+
+def test_some_videos_and_errors(momentseek: Run, same_four: tuple[str, str], tmp_path: Path) -> None:
+    page = tmp_path / "map.html"
+    assert momentseek("map", "yard.mp4", *same_four, "-o", page, "--no-pictures").code == 0
+    assert {point[2] for point in data_of(page)["points"]} == {"yard.mp4"}
+    nowhere = momentseek("map", *same_four, "-o", tmp_path / "no" / "map.html", "--no-pictures")
+    assert (nowhere.code, "the map cannot be written" in nowhere.err) == (1, True)
+    binary = tmp_path / "words.bin"
+    binary.write_bytes(b"\xff\xfe")
+    assert momentseek("map", *same_four, "-o", page, "--words", binary).code == 2
+    assert momentseek("map", "none.mp4", *same_four, "-o", page).code == 2
