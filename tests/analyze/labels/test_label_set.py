@@ -183,7 +183,7 @@ BUNDLED = bundled_names("labels")
 
 
 def test_label_files_come_with_momentseek() -> None:
-    assert BUNDLED == ["packaging", "people-and-protective-equipment", "vehicles", "weather-and-light"]
+    assert BUNDLED == ["packaging", "people-and-protective-equipment", "sample-world", "vehicles", "weather-and-light"]
 
 
 @pytest.mark.parametrize("name", BUNDLED)
@@ -205,8 +205,15 @@ def test_what_is_on_is_in_words_of_the_demo_model_and_the_rest_is_not(name: str)
     assert all(vocabulary.unknown_words(" ".join(label.texts)) for label in off)
 
 
-@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("name", sorted(set(BUNDLED) - {"sample-world"}))
 def test_a_label_that_is_off_can_be_turned_on_by_a_file_that_extends_it(tmp_path: Path, name: str) -> None:
     off = next(label for label in read_label_set(name).labels if label.mode == "off")
     changed = read(tmp_path, f"extends: {name}\nlabels: {{{off.name}: {{mode: on}}}}")
     assert off.name in [label.name for label in changed.active]
+
+
+def test_the_sample_worlds_labels_are_those_of_its_intervals() -> None:
+    lines = (PROJECT / "sample_videos" / "intervals.jsonl").read_text(encoding="utf-8").splitlines()
+    assert {json.loads(line)["label"] for line in lines} == {
+        label.name for label in read_label_set("sample-world").active
+    }
