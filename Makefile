@@ -6,7 +6,7 @@ STAMP := $(VENV)/.complete
 
 .PHONY: help setup demo test unit lint audit mutants films bench milvus-server run-milvus-server siglip clean
 help:
-	@echo "make demo    index the sample films through Ray, ask five questions, draw the answers"
+	@echo "make demo    index the sample films through Ray, ask five questions, draw the answers; on a terminal, serve the page"
 	@echo "make test    run every test that this machine can run, in two processes; PYTEST_ARGS='tests/video -k grid' for some"
 	@echo "make unit    run the tests that need no Ray, server, real footage or drawing"
 	@echo "make lint    style, types and import contracts"

@@ -35,7 +35,7 @@ from benchmarks.drawn_films import DrawnFilm, draw_films
 from benchmarks.setting import rounded, write_result
 from pipeline.analyze.concepts.concept import Concept
 from pipeline.analyze.concepts.fitting import ConceptFitter, ConceptSource
-from pipeline.analyze.concepts.probe import FrameStatistics, fit_probe, frame_statistics, probe_of
+from pipeline.analyze.concepts.linear_probe import FrameStatistics, fit_probe, frame_statistics, probe_of
 from pipeline.analyze.marks.mark import Mark, Verdict
 from pipeline.analyze.review import QueueSettings, review_queue
 from pipeline.analyze.review.review_item import mark_of

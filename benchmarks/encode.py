@@ -1,6 +1,6 @@
 """How near the encoder comes to what the machine can multiply.
 
-    python -m benchmarks.encode [--device cpu] [--batch 32] [--batches 1] [--repeats 5]
+    python -m benchmarks.encode [--device cpu] [--batch 8 16 32 64] [--batches 1] [--repeats 5]
                                 [--output benchmarks/results/encode.json]
 
 Timed is `encode_images` of the project's own encoder on uint8 batches that lie in memory: copying, normalising, the
@@ -12,6 +12,9 @@ with the same threads, rounds of both in turn: of several sizes the best one. Th
 are counted by torch's `FlopCounterMode` over the image tower: two for each multiplication and addition of a matrix
 product or a convolution, none for all else. The share is operations an image times images a second, over the matrix
 rate. Everything but matrix products counts against it.
+
+Several batch sizes are measured in one run, in turn, and the best one is named. On a processor, both rates are also
+given in processor seconds, over all threads: that ratio holds while other programs use the machine.
 
 The first round is a warm-up and is thrown away.
 """
@@ -48,16 +51,24 @@ _PRODUCT_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
+class Rate:
+    """A rate by the clock, and by the processor time of all threads."""
+
+    a_second: float
+    a_processor_second: float
+
+
+@dataclass(frozen=True)
 class Work:
     """What a round encodes.
 
     Attributes:
-        batch: Images that go through the network at once.
+        batch_sizes: Numbers of images that go through the network at once.
         batches_a_call: Batches in one call of the encoder.
         calls: Calls of the encoder.
     """
 
-    batch: int
+    batch_sizes: tuple[int, ...]
     batches_a_call: int
     calls: int
 
@@ -106,9 +117,11 @@ class Product:
         self._seconds()
         self._times = max(1, round(_PRODUCT_SECONDS / self._seconds()))
 
-    def __call__(self) -> float:
+    def __call__(self) -> Rate:
         """Floating-point operations a second."""
-        return self._flops * self._times / self._seconds()
+        processor_started = time.process_time()
+        seconds, flops = self._seconds(), self._flops * self._times
+        return Rate(flops / seconds, flops / (time.process_time() - processor_started))
 
     def _seconds(self) -> float:
         self._synchronise()
@@ -124,12 +137,25 @@ class Product:
             self._torch.cuda.synchronize(self._device)
 
 
-def images_per_second(model: OpenEncoder, batches: Sequence[npt.NDArray[np.uint8]]) -> float:
-    """The rate over all batches; embeddings come back to the processor, so nothing is left under way."""
-    started = time.perf_counter()
+def image_rate(model: OpenEncoder, batches: Sequence[npt.NDArray[np.uint8]]) -> Rate:
+    """Images a second over all batches; embeddings come back to the processor, so nothing is left under way."""
+    started, processor_started = time.perf_counter(), time.process_time()
     for batch in batches:
         model.encode_images(batch)
-    return sum(map(len, batches)) / (time.perf_counter() - started)
+    images = sum(map(len, batches))
+    return Rate(images / (time.perf_counter() - started), images / (time.process_time() - processor_started))
+
+
+def encoding_way(
+    encoding: Encoding, size: int, *, device: torch.device, precision: Precision, batch: int, work: Work
+) -> Callable[[], Rate]:
+    """A round of the encoder with one batch size."""
+    chosen = {"device": str(device), "precision": precision, "batch_size": batch}
+    model = OpenClipEncoder(encoding.model_copy(update=chosen)).open()
+    generator = np.random.default_rng(0)
+    images_a_call = batch * work.batches_a_call
+    pool = [generator.integers(0, 256, (images_a_call, size, size, 3), np.uint8) for _ in range(_DIFFERENT_CALLS)]
+    return partial(image_rate, model, [pool[number % len(pool)] for number in range(work.calls)])
 
 
 def compare(
@@ -141,33 +167,52 @@ def compare(
     work: Work,
     repeats: int,
 ) -> dict[str, Any]:
-    """Images a second and matrix rates of one tower in one number format, in turn."""
-    chosen = {"device": str(device), "precision": precision, "batch_size": work.batch}
-    model = OpenClipEncoder(encoding.model_copy(update=chosen)).open()
-    generator, size = np.random.default_rng(0), tower.vision["image_size"]
-    images_a_call = work.batch * work.batches_a_call
-    pool = [generator.integers(0, 256, (images_a_call, size, size, 3), np.uint8) for _ in range(_DIFFERENT_CALLS)]
-    timed = [pool[number % len(pool)] for number in range(work.calls)]
-    sizes = GPU_SIZES if device.type == "cuda" else CPU_SIZES
-    ways: dict[str, Callable[[], float]] = {
-        "encode": partial(images_per_second, model, timed),
-        **{f"matmul {size}": Product(size, precision, device) for size in sizes},
+    """Images a second and matrix rates of one tower in one number format, in turn; results by batch size."""
+    size, sizes = tower.vision["image_size"], GPU_SIZES if device.type == "cuda" else CPU_SIZES
+    ways: dict[str, Callable[[], Rate]] = {
+        f"encode {batch}": encoding_way(encoding, size, device=device, precision=precision, batch=batch, work=work)
+        for batch in work.batch_sizes
     }
-    rates: dict[str, list[float]] = {name: [] for name in ways}
-    for name, rate in alternating(ways, repeats):
+    products: dict[str, Callable[[], Rate]] = {f"matmul {size}": Product(size, precision, device) for size in sizes}
+    rates: dict[str, list[Rate]] = {name: [] for name in (*ways, *products)}
+    for name, rate in alternating({**ways, **products}, repeats):
         rates[name].append(rate)
-    images = rates.pop("encode")
     flops = flops_per_image(tower)
-    best = max(rates, key=lambda name: median(rates[name]))
-    return {
-        "images_per_second": images,
-        "median_images_per_second": median(images),
-        "gflops_per_image": flops / 1e9,
-        "matmul_gflops_per_second": {name: [rate / 1e9 for rate in each] for name, each in rates.items()},
-        "best_matmul": best,
-        "median_matmul_gflops_per_second": median(rates[best]) / 1e9,
-        "share_of_matmul_rate": flops * median(images) / median(rates[best]),
+    best = max(products, key=lambda name: median(rate.a_second for rate in rates[name]))
+    matrix_rate = median_rate(rates[best])
+    batches = {
+        batch: shares(rates[f"encode {batch}"], flops, matrix_rate, on_processor=device.type == "cpu")
+        for batch in work.batch_sizes
     }
+    best_batch = max(batches, key=lambda batch: batches[batch]["share_of_matmul_rate"])
+    return {
+        "best_batch": best_batch,
+        **batches[best_batch],
+        "gflops_per_image": flops / 1e9,
+        "matmul_gflops_per_second": {name: [rate.a_second / 1e9 for rate in rates[name]] for name in products},
+        "best_matmul": best,
+        "median_matmul_gflops_per_second": matrix_rate.a_second / 1e9,
+        "batches": batches,
+    }
+
+
+def median_rate(rates: Sequence[Rate]) -> Rate:
+    """The medians of both rates."""
+    return Rate(median(rate.a_second for rate in rates), median(rate.a_processor_second for rate in rates))
+
+
+def shares(rates: Sequence[Rate], flops: int, matrix_rate: Rate, *, on_processor: bool) -> dict[str, Any]:
+    """What a batch size reaches of the matrix rate."""
+    middle = median_rate(rates)
+    found = {
+        "images_per_second": [rate.a_second for rate in rates],
+        "median_images_per_second": middle.a_second,
+        "share_of_matmul_rate": flops * middle.a_second / matrix_rate.a_second,
+    }
+    if on_processor:
+        share = flops * middle.a_processor_second / matrix_rate.a_processor_second
+        found |= {"median_images_per_processor_second": middle.a_processor_second, "share_in_processor_seconds": share}
+    return found
 
 
 def hardware_of(device: torch.device) -> dict[str, Any]:
@@ -182,7 +227,7 @@ def main() -> None:
     """Run all and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--batch", type=int, default=32, help="images in a batch")
+    parser.add_argument("--batch", type=int, nargs="+", default=[32], help="images in a batch; several are compared")
     parser.add_argument("--batches", type=int, default=1, help="batches in a call; a GPU may want more")
     parser.add_argument("--calls", type=int, help=f"calls in a round: {CPU_CALLS}, or {GPU_CALLS} on a GPU")
     parser.add_argument("--repeats", type=int, default=5)
@@ -191,7 +236,7 @@ def main() -> None:
     device = select_device(arguments.device)
     is_gpu = device.type == "cuda"
     calls = arguments.calls or (GPU_CALLS if is_gpu else CPU_CALLS)
-    work = Work(arguments.batch, arguments.batches, calls)
+    work = Work(tuple(arguments.batch), arguments.batches, calls)
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, tower in TOWERS.items() if is_gpu else [("ViT-B/32", VIT_B_32)]:

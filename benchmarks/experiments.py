@@ -25,7 +25,7 @@ from typing import Any
 from benchmarks.setting import alternating, medians, random_model, rounded, write_result
 from pipeline.execution import Execution, for_several_batches
 from pipeline.experiments import load_experiment
-from pipeline.experiments.embedding import Embedded, embed_all
+from pipeline.experiments.embedding import EmbeddedVideos, embed_all
 from pipeline.sources import expand
 
 EXPERIMENT = Path("configs/experiments/sampling.yaml")
@@ -36,7 +36,7 @@ class Run:
     """One making of embeddings."""
 
     seconds: float
-    embedded: Embedded
+    embedded: EmbeddedVideos
 
 
 def main() -> None:

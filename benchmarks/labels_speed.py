@@ -34,7 +34,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.setting import alternating, rounded, write_result
-from pipeline.analyze.labels.label_scorer import Evidence, LabelScorer
+from pipeline.analyze.labels.label_scorer import LabelScorer, LabelVector
 from pipeline.analyze.labels.label_set import as_label_set
 from pipeline.analyze.labels.label_store import LabelStore
 from pipeline.analyze.labels.labelling import VideoLabeller, label_records
@@ -111,9 +111,9 @@ def snapshot() -> LabelSnapshot:
     directions = topics()
     names = [f"topic {number}" for number in range(LABELS)]
     offset = -_SCALE * _LEVEL - np.log(1000.0)
-    evidence = [Evidence(number, "prompts", directions[number], _SCALE, offset) for number in range(LABELS)]
+    evidence = [LabelVector(number, "prompts", directions[number], _SCALE, offset) for number in range(LABELS)]
     contrasts = ((number, directions[LABELS + number]) for number in range(0, LABELS, 2))
-    evidence += [Evidence(number, "contrast", vector, _SCALE, offset) for number, vector in contrasts]
+    evidence += [LabelVector(number, "contrast", vector, _SCALE, offset) for number, vector in contrasts]
     groups = {"first": names[:4], "second": names[4:8]}
     label_set = as_label_set({"labels": {name: {"prompts": name} for name in names}, "groups": groups})
     scorer = LabelScorer(names, evidence, label_set.active_groups)

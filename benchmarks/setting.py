@@ -63,14 +63,20 @@ TINY = Tower("random-tiny", 512, {"layers": 1, "width": 64, "patch_size": 32, "i
 """Next to no work, but embeddings as long as those of ViT-B/32."""
 
 
-def random_model(folder: Path, tower: Tower = VIT_B_32) -> Encoding:
-    """A model of random weights of a fixed seed, for speed does not depend on them; open_clip knows it by its name."""
+def random_model(folder: Path, tower: Tower = VIT_B_32, text: Mapping[str, int] = _TEXT) -> Encoding:
+    """A model of random weights of a fixed seed, for speed does not depend on them; open_clip knows it by its name.
+
+    Args:
+        folder: Where its files are written.
+        tower: The image tower.
+        text: open_clip's description of the text tower, by default a small one.
+    """
     import open_clip
     import torch
     from safetensors.torch import save_file
 
     architecture, checkpoint = folder / f"{tower.name}.json", folder / f"{tower.name}.safetensors"
-    description = {"embed_dim": tower.embed_dim, "vision_cfg": dict(tower.vision), "text_cfg": _TEXT}
+    description = {"embed_dim": tower.embed_dim, "vision_cfg": dict(tower.vision), "text_cfg": dict(text)}
     architecture.write_text(json.dumps(description))
     open_clip.add_model_config(architecture)
     torch.manual_seed(0)

@@ -6,7 +6,8 @@ The cluster is the one that runs the job. Its machines must see videos and libra
 the one writer of the library. Arguments, output and exit code are those of `momentseek index`.
 
 `momentseek submit` sends `--batch FOLDER` in their place: the folder holds the configuration (config.yaml), the sources
-and what they need (batch.json), lists and manifests that were read where it was submitted, and a small model's files.
+and what they need (batch.json), lists and manifests that were read where it was submitted, a small model's files, and
+the label file with its examples.
 Then each report, and now and then how far the batch is, is a line of JSON, which `momentseek jobs` reads.
 """
 
@@ -55,16 +56,18 @@ def _told(sources: Sequence[str | dict[str, str]], folder: Path) -> list[str]:
 
     Raises:
         ConfigError: A file of the model is not on this machine.
-        StoreError: The model's files cannot be put into the library.
+        StoreError: The files of the model or of the labels cannot be put into the library.
     """
     from pipeline.library.privacy import apply_privacy
     from pipeline.run_config import load_run_config
+    from pipeline.submission.label_files import store_labels
     from pipeline.submission.model_files import check_model, store_model
 
     path = str(folder / "config.yaml")
     config = load_run_config(path)
     apply_privacy(config)
     store_model(folder, config.library)
+    store_labels(folder, config.library)
     check_model(config.encoder)
     names = [source if isinstance(source, str) else str(folder / source["file"]) for source in sources]
     options = ["--config", path, "--library", config.library]

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from pipeline.cli.console.tables import complain, echo
-from pipeline.encode.interpolation import interpolate_checkpoints
+from pipeline.encode.weights.interpolation import interpolate_checkpoints
 from pipeline.errors import ConfigError
 
 __all__ = ["main"]

@@ -17,11 +17,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pipeline.client.client import Client
     from pipeline.library import Library
     from pipeline.run_config import RunConfig, load_run_config
     from pipeline.types import Moment, Source, Status, VideoRecord, VideoReport
 
 __all__ = [
+    "Client",
     "Library",
     "Moment",
     "RunConfig",
@@ -33,6 +35,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Client": "pipeline.client.client",
     "Library": "pipeline.library",
     "Moment": "pipeline.types",
     "RunConfig": "pipeline.run_config",

@@ -34,7 +34,11 @@ __all__ = [
 PLUGIN_TAG = "my_package:MyClass"
 """Represents the classes of other packages where messages list the strategies."""
 
-_LIBRARY_FIELDS = {"path": "library", "private": "library_private"}
+_LIBRARY_FIELDS = {
+    "path": "library",
+    "private": "library_private",
+    "remember_questions": "library_remember_questions",
+}
 # Settings are nested at most four levels deep.
 _MAX_NAME_PARTS = 20
 _MAX_FAULTS = 20
@@ -53,9 +57,7 @@ class Settings(BaseModel):
 
     fingerprint_name: ClassVar[str]
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
 
 S = TypeVar("S", bound=Settings)
@@ -172,6 +174,10 @@ def _faults(model: type[Settings], error: ValidationError) -> Iterator[str]:
         else:
             given = fault["input"]
             message = fault["msg"].removeprefix("Value error, ")
+            if fault["type"] == "value_error" and isinstance(given, Mapping):
+                # A check of several settings, whose message names what is wrong with them.
+                yield message if path == "(top)" else f"{path}: {message}"
+                continue
             yield f"{path}: {message}, got {shown(public_name(given) if isinstance(given, str) else given)}"
     if len(faults) > _MAX_FAULTS:
         yield f"and {len(faults) - _MAX_FAULTS} more"

@@ -16,11 +16,13 @@ MomentseekError
 ├── StoreError                     frame embeddings cannot be read or written
 │   └── StoreFullError             there is no space left for the library
 ├── MomentIndexError               the vector index cannot be used
-│   ├── IndexLockedError           another process uses the index
+│   ├── IndexLockedError           another process uses the index and does not share it
 │   ├── IndexDamagedError          momentseek cannot have written the index's files; it has to be rebuilt
 │   └── FingerprintMismatchError   the index has vectors of another encoder
 ├── MissingPackageError            an optional package is not installed
 ├── QueryError                     a question is invalid
+│   └── UnknownMomentError         a text is not the id of a moment
+├── ServerError                    a server refuses a request, or does not answer
 └── ExecutionError                 a batch cannot be run
 
 A message states what was wrong, with which value, and what to do about it.
@@ -41,12 +43,15 @@ __all__ = [
     "MomentIndexError",
     "MomentseekError",
     "QueryError",
+    "ServerError",
     "SourceError",
     "StoreError",
     "StoreFullError",
     "TextTooLongError",
+    "UnknownMomentError",
     "UnsupportedVideoError",
     "UntrustedLibraryError",
+    "VersionMismatchError",
     "VideoDecodeError",
     "VideoError",
     "VideoGoneError",
@@ -136,6 +141,10 @@ class StoreFullError(StoreError):
     """There is no space left for the library, so later writes would fail as well."""
 
 
+class VersionMismatchError(MomentseekError):
+    """What is to be replaced was changed by another writer meanwhile; nothing was written."""
+
+
 class MomentIndexError(MomentseekError):
     """The vector index cannot be opened, read or written."""
 
@@ -145,7 +154,7 @@ class IndexDamagedError(MomentIndexError):
 
 
 class IndexLockedError(MomentIndexError):
-    """Another process uses the embedded index; the message names the process and states remedies."""
+    """Another process uses the embedded index and does not share it; the message names the process and remedies."""
 
 
 class FingerprintMismatchError(MomentIndexError):
@@ -158,6 +167,14 @@ class MissingPackageError(MomentseekError, ImportError):
 
 class QueryError(MomentseekError):
     """A question is invalid: empty, of the wrong type, or about an unknown video."""
+
+
+class UnknownMomentError(QueryError):
+    """A text is not the id of a moment."""
+
+
+class ServerError(MomentseekError):
+    """A running server (`momentseek serve`) refuses a request, remains busy or does not answer."""
 
 
 class ExecutionError(MomentseekError):

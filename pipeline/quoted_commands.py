@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shlex
 
-__all__ = ["command_for"]
+__all__ = ["DEFAULT_LIBRARY", "command_for"]
 
-_DEFAULT_LIBRARY = "momentseek-library"
+DEFAULT_LIBRARY = "momentseek-library"
+"""The library of commands that name none."""
 
 
 def command_for(library: str, *words: str) -> str:
@@ -17,6 +18,6 @@ def command_for(library: str, *words: str) -> str:
         library: The library's folder or URL; omitted from the command if it is the default.
         words: The command and its arguments, without `momentseek`.
     """
-    default = os.environ.get("MOMENTSEEK_LIBRARY") or _DEFAULT_LIBRARY
+    default = os.environ.get("MOMENTSEEK_LIBRARY") or DEFAULT_LIBRARY
     option = () if library == default else ("--library", library)
     return shlex.join(("momentseek", *words, *option))

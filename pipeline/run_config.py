@@ -21,10 +21,12 @@ from pipeline.fingerprints import fingerprint
 from pipeline.index.settings import Indexing
 from pipeline.io.settings import Fetching
 from pipeline.plugins import Plugin
+from pipeline.quoted_commands import DEFAULT_LIBRARY
 from pipeline.sampling import Composite, FixedRate, PluginSampler, SamplingSettings
 from pipeline.search.settings import Searching
 from pipeline.segment import AggregationSettings, FixedWindows, MeanPooling, SegmentationSettings
 from pipeline.segment.row_recipe import RowRecipe
+from pipeline.setting_descriptions import described_schema
 from pipeline.uris import refusal_of_library
 from pipeline.video import Decoding
 
@@ -45,16 +47,21 @@ _SAMPLING_REVISION = "2"
 _SEGMENTATION_REVISION = "1"
 _SEARCH_REVISION = "1"
 _PRIVATE = "Whether only the owner can access the library: folders 0700, files 0600. null for no change."
+_REMEMBERS = "Whether the embeddings of the latest questions are kept in the library, each under a hash of its text."
 
 
 class RunConfig(Settings):
     """The configuration of a run; every default lives on the stage's own settings."""
 
-    library: str = Field(default="momentseek-library", min_length=1)
+    library: str = Field(default=DEFAULT_LIBRARY, min_length=1)
     """The library: a folder, or an fsspec URL if the index is on a server."""
 
     library_private: bool | None = None
     """Whether only the owner can access the library; `library.private` in files and overrides. None for no change."""
+
+    library_remember_questions: bool = True
+    """Whether the embeddings of the latest questions are kept in the library, so that a repeated question is answered
+    sooner; `library.remember_questions` in files and overrides. A question is kept as a hash, not as text."""
 
     decoding: Decoding = Decoding()
     """Decoding of videos."""
@@ -240,20 +247,23 @@ def with_absolute_paths(config: RunConfig) -> RunConfig:
 def to_yaml(config: RunConfig) -> str:
     """Write the configuration with every default as YAML that `load_run_config` reads."""
     data = config.model_dump(mode="json")
-    private = data.pop("library_private")
-    if private is not None:
-        data["library"] = {"path": config.library, "private": private}
+    private, remembers = data.pop("library_private"), data.pop("library_remember_questions")
+    parts = ({} if private is None else {"private": private}) | ({} if remembers else {"remember_questions": False})
+    if parts:
+        data["library"] = {"path": config.library, **parts}
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
 
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of configuration files, for editors."""
-    schema = RunConfig.model_json_schema()
+    schema = described_schema(RunConfig)
     fields = schema["properties"]
     path = fields["library"]
-    del fields["library_private"]
+    del fields["library_private"], fields["library_remember_questions"]
     place = {name: path[name] for name in ("type", "minLength", "default")}
     is_private = {"type": ["boolean", "null"], "default": None, "description": _PRIVATE}
-    parts = {"type": "object", "additionalProperties": False, "properties": {"path": place, "private": is_private}}
+    remembers = {"type": "boolean", "default": True, "description": _REMEMBERS}
+    inside = {"path": place, "private": is_private, "remember_questions": remembers}
+    parts = {"type": "object", "additionalProperties": False, "properties": inside}
     fields["library"] = {"anyOf": [place, parts], "default": path["default"], "description": path["description"]}
     return schema

@@ -12,6 +12,7 @@ from pipeline.redaction import CHAIN_LINK, LONGEST_URI, public_name, public_text
 
 __all__ = [
     "FURTHER_SCHEMES",
+    "base_name",
     "is_remote",
     "is_web",
     "kept_name",
@@ -34,6 +35,11 @@ read another URI, keep copies or run code (zip, simplecache, reference, ...) are
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+._-]*)://")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def base_name(name: str) -> str:
+    """Return the file name of a path or URI."""
+    return PurePosixPath(name).name
 
 
 def is_remote(uri: str) -> bool:

@@ -61,12 +61,11 @@ def page() -> str:
 def _sections(schema: Schema, models: Mapping[str, Schema]) -> Iterator[str]:
     fields = schema["properties"]
     place, parts = fields["library"]["anyOf"]
-    private = parts["properties"]["private"]
+    inner = parts["properties"]
     yield "## library\n\nWhere the library is.\n\n"
-    yield _table(
-        [("library", {**place, "description": fields["library"]["description"]}), ("library.private", private)]
-    )
-    yield "With `library.private`, the folder is written as `library.path`.\n\n"
+    rows = [(f"library.{name}", inner[name]) for name in ("private", "remember_questions")]
+    yield _table([("library", {**place, "description": fields["library"]["description"]}), *rows])
+    yield "With one of these, the folder is written as `library.path`.\n\n"
     for name, field in fields.items():
         if name != "library":
             yield from _section(name, field, models, "##")

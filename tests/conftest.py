@@ -163,6 +163,12 @@ def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
     return report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
 
 
+def pytest_runtest_teardown() -> None:
+    """Take back a real-time priority: run by root, the encoder SVT-AV1 gives one to the thread that calls it."""
+    if hasattr(os, "sched_getscheduler") and os.sched_getscheduler(0) != os.SCHED_OTHER:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 @pytest.fixture(scope="session")
 def footage() -> Path:
     """The folder of real footage; a test that uses it is marked `footage`."""

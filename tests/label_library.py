@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from pipeline.analyze.frame_intervals import frame_intervals
-from pipeline.analyze.labels.label_scorer import Evidence, LabelScorer
+from pipeline.analyze.labels.label_scorer import LabelScorer, LabelVector
 from pipeline.analyze.labels.label_set import LabelSet, as_label_set
 from pipeline.analyze.labels.label_store import LabelStore
 from pipeline.analyze.labels.snapshot import keep_snapshot, make_current
@@ -41,7 +41,7 @@ def keep_labels(
     width = next((frames.vectors.shape[1] for frames in frames_of.values()), 4)
     vector = np.eye(1, width, dtype=np.float32)[0]
     offset = 1.0 if renew else 0.0
-    scorer = LabelScorer(names, [Evidence(n, "prompts", vector, 1.0, offset) for n in range(len(names))])
+    scorer = LabelScorer(names, [LabelVector(n, "prompts", vector, 1.0, offset) for n in range(len(names))])
     snapshot = keep_snapshot(store, name, label_set, scorer, len(made), replace=renew)
     for video_id, frames in frames_of.items():
         tracks = [

@@ -10,7 +10,10 @@ import textwrap
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["script_output", "start_script"]
+__all__ = ["MACHINES_SECONDS", "script_output", "start_script"]
+
+MACHINES_SECONDS = 900
+"""How long a script may take that starts a cluster's machines: a minute on an idle computer, far more on a busy one."""
 
 _TESTS = Path(__file__).resolve().parent
 

@@ -19,6 +19,8 @@ from typing import Any, ClassVar
 
 import pytest
 
+from pipeline.analyze.labels.label_set import as_label_set
+from pipeline.analyze.policies.policy import as_policy
 from pipeline.config import Settings
 from pipeline.config_files import bundled_names
 from pipeline.encode import make_encoder
@@ -62,6 +64,13 @@ CLASSES: dict[str, tuple[Settings, str]] = {
 SEARCHING = "e40d54e9328c"
 
 
+LABELS = {
+    "labels": {"hat": "a hard hat", "vest": {"prompts": ["a yellow vest"], "enter": 0.7}},
+    "groups": {"worn": ["hat", "vest"]},
+}
+POLICY = {"rules": {"bare": {"when": {"all": ["a person", {"not": "a hard hat"}]}, "enter": 0.6}}}
+
+
 def hashed_classes() -> Iterator[type[Settings]]:
     """The classes of this package that `RunConfig` may give to `fingerprint`."""
     for section in ("decoding", "sampling", "segmentation", "aggregation", "search"):
@@ -94,6 +103,19 @@ def test_a_hashed_class_keeps_its_fingerprint(name: str) -> None:
 
 def test_the_settings_of_a_search_keep_their_fingerprint() -> None:
     assert fingerprint(Searching()) == SEARCHING
+
+
+def test_labels_keep_their_fingerprint() -> None:
+    """By it, the label files of a library that are there already are known again."""
+    assert as_label_set(LABELS).fingerprint == "c56dc44c64ea"
+
+
+def test_a_policy_keeps_its_fingerprint() -> None:
+    """By it, decisions in the audit log are known again; otherwise all videos are decided anew."""
+    assert as_policy(POLICY).fingerprint == "0c56d124a63f"
+    (name,) = list(POLICY["rules"])[:1]
+    smoothed = {**POLICY, "rules": {**POLICY["rules"], name: {**POLICY["rules"][name], "smooth_seconds": 1}}}
+    assert as_policy(smoothed).fingerprint != "0c56d124a63f"
 
 
 def test_every_hashed_class_says_its_name_itself() -> None:

@@ -59,19 +59,33 @@ def test_a_value_out_of_range_is_refused() -> None:
         load_run_config(overrides=["search.top=0"])
 
 
+LIBRARY_PARTS = {"library_private", "library_remember_questions"}
+
+
 def test_to_yaml_is_read_back_the_same(tmp_path: Path) -> None:
     config = load_run_config("demo", ["library=s3://bucket/straße", "search.min_score=0.2"])
     (tmp_path / "run.yaml").write_text(to_yaml(config), encoding="utf-8")
     assert load_run_config(tmp_path / "run.yaml") == config
     assert list(yaml.safe_load(to_yaml(config))) == [
-        name for name in RunConfig.model_fields if name != "library_private"
+        name for name in RunConfig.model_fields if name not in LIBRARY_PARTS
     ]
+
+
+@pytest.mark.parametrize("private", [True, False])
+def test_to_yaml_says_whether_the_library_is_private(tmp_path: Path, private: bool) -> None:
+    (tmp_path / "one.yaml").write_text(f"library: {{path: films, private: {str(private).lower()}}}\n")
+    config = load_run_config(tmp_path / "one.yaml")
+    assert yaml.safe_load(to_yaml(config))["library"] == {"path": config.library, "private": private}
+    (tmp_path / "other.yaml").write_text(to_yaml(config), encoding="utf-8")
+    assert load_run_config(tmp_path / "other.yaml") == config
 
 
 def test_json_schema_describes_every_part() -> None:
     schema = json_schema()
-    assert set(schema["properties"]) == set(RunConfig.model_fields) - {"library_private"}
+    assert set(schema["properties"]) == set(RunConfig.model_fields) - LIBRARY_PARTS
     assert "links of each node" in str(schema)
+    _, parts = schema["properties"]["library"]["anyOf"]
+    assert "only the owner" in parts["properties"]["private"]["description"]
 
 
 @pytest.mark.parametrize("override", ["sampling.fps=3.0", "sampling.strategy=keyframe", "decoding.backend=opencv"])

@@ -113,8 +113,11 @@ def test_the_metadata_is_the_projects(wheel: Path) -> None:
         assert archive.read(f"{folder}/licenses/LICENSE") == (PROJECT / "LICENSE").read_bytes()
         assert b"momentseek = pipeline.cli:main" in archive.read(f"{folder}/entry_points.txt")
     assert (metadata["Name"], metadata["License-Expression"]) == ("momentseek", "Apache-2.0")
-    assert {"s3", "gs", "world", "siglip", "testing"} <= set(metadata.get_all("Provides-Extra") or ())
-    assert "open-clip-torch<4,>=3.3" in (metadata.get_all("Requires-Dist") or ())
+    extras = {"all", "search", "index", "analysis", "s3", "gs", "world", "siglip", "testing"}
+    assert extras <= set(metadata.get_all("Provides-Extra") or ())
+    requirements = metadata.get_all("Requires-Dist") or ()
+    assert {"open-clip-torch<4,>=3.3; extra == 'index'", "open-clip-torch<4,>=3.3; extra == 'all'"} <= set(requirements)
+    assert not [text for text in requirements if text.startswith(("torch", "ray")) and "extra ==" not in text]
     assert metadata.get_payload() == (PROJECT / "README.md").read_text()
 
 

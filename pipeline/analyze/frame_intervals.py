@@ -1,9 +1,9 @@
-"""Frame intervals: which part of a video each sampled frame stands for.
+"""Frame intervals: the interval of a video that each sampled frame represents.
 
-Between sampled frames nothing is known. A frame stands for the time up to the cut between it and the next one, or to
-the middle between them; a frame whose picture was seen to stay the same stands for that time, too. Towards a hole in
-the sampling (longer than `HOLE_RATIO` times the usual step) it stands for half a usual step, and the hole belongs to
-no frame.
+Nothing is known between sampled frames. A frame represents the time up to the cut between it and the next frame, or to
+the middle between them. If its picture was seen unchanged for longer, it represents that time as well. At a hole in the
+sampling (a gap of more than `HOLE_RATIO` times the usual step) it represents half a usual step, and the rest of the
+hole belongs to no frame.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ __all__ = ["HOLE_RATIO", "FrameIntervals", "frame_intervals"]
 Floats = npt.NDArray[np.float64]
 
 HOLE_RATIO = 2.0
-"""In usual steps: points of a grid are met within one step, so frames of one grid are less than two apart."""
+"""Minimum length of a hole in usual steps. Frames of a grid are at most one step late, so less than two steps apart."""
 _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
 class FrameIntervals:
-    """For each sampled frame the half-open interval that it stands for; in order, without overlap.
+    """The half-open interval that each sampled frame represents; in order, without overlap.
 
     Attributes:
-        starts_seconds: float64 (N,).
-        ends_seconds: float64 (N,), after the starts. Where it equals the next start, nothing lies between the two.
+        starts_seconds: float64 (N,), starts of the intervals.
+        ends_seconds: float64 (N,), ends of the intervals; equal to the next start if there is no gap.
         times_seconds: float64 (N,) times of the frames.
-        duration_seconds: The video's end.
+        duration_seconds: The video's length.
     """
 
     starts_seconds: Floats
@@ -46,7 +46,7 @@ class FrameIntervals:
 
 
 def frame_intervals(frames: FrameEmbeddings) -> FrameIntervals:
-    """Compute the interval that each sampled frame of a video stands for."""
+    """Compute the interval that each sampled frame of a video represents."""
     times = frames.times_seconds
     end = end_of(frames)
     if not len(times):
@@ -64,7 +64,7 @@ def frame_intervals(frames: FrameEmbeddings) -> FrameIntervals:
 
 
 def _bounds(until: Floats, following: Floats, cuts: Floats) -> Floats:
-    """Boundaries between neighbouring frames: the last cut between the two, else the middle."""
+    """Compute the boundaries between consecutive frames: the last cut between the two, else the middle."""
     middles = (until + following) / 2
     if not len(cuts):
         return middles

@@ -11,10 +11,10 @@ __all__ = ["FrameScorer"]
 
 
 class FrameScorer(Protocol):
-    """Scores frames for one thing that they may show: a phrase, a label or a concept.
+    """Scores frames for a phrase, a label or a concept.
 
-    The scores of all scorers mean the same, the log-odds that a frame shows the thing: one threshold serves them all.
+    All scorers return log-odds that a frame shows the subject, so the same threshold applies to all of them.
     """
 
     def log_odds(self, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """Log-odds that frames with these float32 (N, D) unit vectors show it: float64 (N,)."""
+        """Compute float64 (N,) log-odds that frames with these float32 (N, D) unit vectors show the subject."""

@@ -1,4 +1,4 @@
-"""Settings of the analyses that run as videos are indexed."""
+"""Settings of the analyses that run while videos are indexed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Analysis", "lasting_name"]
 
 
 class Analysis(Settings):
-    """What is analysed of each video once it is indexed."""
+    """Analyses of each video after it is indexed."""
 
     labels: str | None = Field(default=None, min_length=1)
     """Label file that videos are labelled with as they are indexed: its path, or the name of one that comes with
@@ -20,6 +20,6 @@ class Analysis(Settings):
 
 
 def lasting_name(labels: str) -> str:
-    """Return the path of a label file that holds in any working directory; the name of a bundled one stays."""
+    """Make the path of a label file absolute; the name of a bundled one stays."""
     path = Path(labels).expanduser()
     return str(path.resolve()) if path.is_file() else labels

@@ -6,48 +6,86 @@ import difflib
 import logging
 import os
 import sys
-from collections.abc import Sequence
-from importlib.metadata import version
+from collections.abc import Iterator, MutableMapping, Sequence
+from importlib import import_module
 
 import click
 
-from pipeline.cli.commands.analysis.check import check
-from pipeline.cli.commands.analysis.concept import concept
-from pipeline.cli.commands.analysis.concepts import concepts
-from pipeline.cli.commands.analysis.duplicates import duplicates
-from pipeline.cli.commands.analysis.export_dataset import export_dataset
-from pipeline.cli.commands.analysis.label import label
-from pipeline.cli.commands.analysis.labels import labels
-from pipeline.cli.commands.analysis.map import library_map
-from pipeline.cli.commands.analysis.mark import mark
-from pipeline.cli.commands.analysis.marks import marks
-from pipeline.cli.commands.analysis.review import review
-from pipeline.cli.commands.analysis.route import route
-from pipeline.cli.commands.analysis.unusual import unusual
-from pipeline.cli.commands.config import config
-from pipeline.cli.commands.cuts import cuts
-from pipeline.cli.commands.demo import demo
-from pipeline.cli.commands.doctor import doctor
-from pipeline.cli.commands.evaluate import evaluate
-from pipeline.cli.commands.experiment import experiment
-from pipeline.cli.commands.index import index
-from pipeline.cli.commands.index_maintenance import migrate, rebuild, verify
-from pipeline.cli.commands.jobs import jobs
-from pipeline.cli.commands.metadata import metadata
-from pipeline.cli.commands.remove import remove
-from pipeline.cli.commands.runs import runs
-from pipeline.cli.commands.search import search
-from pipeline.cli.commands.submit import submit
-from pipeline.cli.commands.trust import trust
-from pipeline.cli.commands.videos import videos
 from pipeline.cli.console.json_log import JsonFormatter, PlainFormatter, is_wanted
 from pipeline.errors import ConfigError, MomentseekError, QueryError, SourceError
+from pipeline.optional_packages import missing_package
 
 __all__ = ["main"]
 
 _INTERRUPTED = 130
 # Minimum similarity (difflib's ratio, 0 to 1) at which an existing option is suggested for an unknown one.
 _MIN_SIMILARITY = 0.6
+
+
+_COMMANDS = {
+    "index": "index:index",
+    "index rebuild": "index_maintenance:rebuild",
+    "index migrate": "index_maintenance:migrate",
+    "index verify": "index_maintenance:verify",
+    "search": "search:search",
+    "label": "analysis.label:label",
+    "labels": "analysis.labels:labels",
+    "unusual": "analysis.unusual:unusual",
+    "map": "analysis.map:library_map",
+    "mark": "analysis.mark:mark",
+    "marks": "analysis.marks:marks",
+    "review": "analysis.review:review",
+    "concept": "analysis.concept:concept",
+    "concepts": "analysis.concepts:concepts",
+    "check": "analysis.check:check",
+    "route": "analysis.route:route",
+    "duplicates": "analysis.duplicates:duplicates",
+    "export-dataset": "analysis.export_dataset:export_dataset",
+    "videos": "videos:videos",
+    "metadata": "metadata:metadata",
+    "remove": "remove:remove",
+    "runs": "runs:runs",
+    "serve": "serving.serve:serve",
+    "submit": "submit:submit",
+    "jobs": "jobs:jobs",
+    "evaluate": "evaluate:evaluate",
+    "experiment": "experiment:experiment",
+    "cuts": "cuts:cuts",
+    "config": "config:config",
+    "trust": "trust:trust",
+    "mcp": "serving.mcp:mcp",
+    "doctor": "doctor:doctor",
+    "demo": "demo:demo",
+}
+"""The commands in the order of the help, and where each is defined below `pipeline.cli.commands`."""
+
+
+class _LazyCommands(MutableMapping[str, click.Command]):
+    """The commands by name; a command's module is imported when the command is first used."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, click.Command] = {}
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self._loaded:
+            module, _, attribute = _COMMANDS[name].partition(":")
+            self._loaded[name] = getattr(import_module(f"pipeline.cli.commands.{module}"), attribute)
+        return self._loaded[name]
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        raise TypeError("commands cannot be removed")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_COMMANDS)
+
+    def __len__(self) -> int:
+        return len(_COMMANDS)
+
+    def __contains__(self, name: object) -> bool:
+        return name in _COMMANDS
 
 
 class _Commands(click.Group):
@@ -74,6 +112,8 @@ class _Commands(click.Group):
 
 def _show_version(ctx: click.Context, _option: click.Parameter, is_set: bool) -> None:
     if is_set:
+        from importlib.metadata import version
+
         click.echo(f"momentseek {version('momentseek')}")
         ctx.exit()
 
@@ -106,40 +146,7 @@ def momentseek(*, debug: bool, log_json: bool) -> None:
         os.environ["MOMENTSEEK_DEBUG"] = "1"
 
 
-for _command in (
-    index,
-    rebuild,
-    migrate,
-    verify,
-    search,
-    label,
-    labels,
-    unusual,
-    library_map,
-    mark,
-    marks,
-    review,
-    concept,
-    concepts,
-    check,
-    route,
-    duplicates,
-    export_dataset,
-    videos,
-    metadata,
-    remove,
-    runs,
-    submit,
-    jobs,
-    evaluate,
-    experiment,
-    cuts,
-    config,
-    trust,
-    doctor,
-    demo,
-):
-    momentseek.add_command(_command)
+momentseek.commands = _LazyCommands()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -168,16 +175,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # with 1.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except MomentseekError as error:
-        if os.environ.get("MOMENTSEEK_DEBUG"):
-            raise
-        return _complain(f"error: {error}", 2 if isinstance(error, ConfigError | QueryError | SourceError) else 1)
     except Exception as error:
         if os.environ.get("MOMENTSEEK_DEBUG"):
             raise
-        problem = f"error: unexpected {type(error).__name__}: {error}"
-        return _complain(f"{problem} (a bug in momentseek; --debug shows the traceback)", 1)
+        return _fail(missing_package(error) or error)
     return result if isinstance(result, int) else 0
+
+
+def _fail(error: Exception) -> int:
+    """Report an error, and return the exit code."""
+    if isinstance(error, MomentseekError):
+        return _complain(f"error: {error}", 2 if isinstance(error, ConfigError | QueryError | SourceError) else 1)
+    problem = f"error: unexpected {type(error).__name__}: {error}"
+    return _complain(f"{problem} (a bug in momentseek; --debug shows the traceback)", 1)
 
 
 def _similar(option: str, possibilities: Sequence[str]) -> list[str]:

@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
 from pipeline.cli.console.tables import echo
 
 if TYPE_CHECKING:
+    from pipeline.errors import StoreError
     from pipeline.library import Library
     from pipeline.library.videos import SelectedVideos
     from pipeline.types import Scalar, VideoRecord
 
-__all__ = ["lost_folders", "metadata_of", "record_json", "say_unlabelled", "selected", "selecting"]
+__all__ = ["SelectableVideos", "lost_folders", "metadata_of", "say_unlabelled", "selected", "selecting"]
 
 _LISTED = 20
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class SelectableVideos(Protocol):
+    """The methods of `Library` by which the options select videos."""
+
+    def survey(self) -> tuple[list[VideoRecord], dict[str, StoreError]]:
+        """Return the records of all videos, and the errors of broken ones, as `Library.survey`."""
+        ...
+
+    def select(
+        self,
+        *names: str,
+        where: Mapping[str, Scalar] | None = None,
+        missing: bool = False,
+        labels: Iterable[str] = (),
+        without_labels: Iterable[str] = (),
+    ) -> SelectedVideos:
+        """Select videos by all given criteria, as `Library.select`."""
+        ...
 
 
 def selecting(command: F) -> F:
@@ -46,6 +66,8 @@ def metadata_of(entries: Sequence[str], option: str) -> dict[str, Scalar]:
     Raises:
         UsageError: An entry does not have this form.
     """
+    if not entries:
+        return {}
     from pipeline.sources import scalar_of
 
     metadata = {}
@@ -58,7 +80,7 @@ def metadata_of(entries: Sequence[str], option: str) -> dict[str, Scalar]:
 
 
 def selected(
-    library: Library,
+    library: SelectableVideos,
     names: Sequence[str],
     where: Sequence[str],
     *,
@@ -101,21 +123,3 @@ def lost_folders(records: Sequence[VideoRecord]) -> list[str]:
 
     folders = {str(Path(name).parent) for record in records for name in record.names if not is_remote(name)}
     return sorted(folder for folder in folders if not Path(folder).is_dir())
-
-
-def record_json(record: VideoRecord) -> dict[str, Any]:
-    """Convert a video's record to JSON values."""
-    return {
-        "video_id": record.video_id,
-        "names": list(record.names),
-        "former_names": list(record.former_names),
-        "status": str(record.status),
-        "duration_seconds": record.duration_seconds,
-        "covered_seconds": record.covered_seconds,
-        "frame_count": record.frame_count,
-        "problem": record.problem,
-        "width": record.info.width,
-        "height": record.info.height,
-        "codec": record.info.codec,
-        "metadata": dict(record.metadata),
-    }

@@ -7,14 +7,13 @@ import hashlib
 import json
 import stat
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pipeline.bundled import PACKAGES_FOLDER
-from pipeline.encode.architecture_file import read_architecture
 from pipeline.encode.model_tables import model_tables
 from pipeline.encode.preprocess import ClipPreprocessing
 from pipeline.encode.settings import Encoding
@@ -39,6 +38,7 @@ class Architecture:
         mean: Mean of each channel (0 to 1), which is subtracted; by default that of OpenAI's CLIP.
         std: Standard deviation of each channel, by which the difference is divided; by default that of OpenAI's CLIP.
         quick_gelu: Whether the weights need QuickGELU although the network's own configuration does not state it.
+        timm_tower: timm's name of the image tower; None if the tower is open_clip's own.
         vocabulary: The declared vocabulary; None if the model takes any text.
         network: The network's configuration if it was read from a file, for `register`; None for registered networks.
     """
@@ -49,6 +49,7 @@ class Architecture:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     quick_gelu: bool = False
+    timm_tower: str | None = None
     vocabulary: Vocabulary | None = None
     network: Mapping[str, Any] | None = field(default=None, repr=False)
 
@@ -81,20 +82,32 @@ def resolved(path: str) -> Path:
     return bundled if not given.exists() and bundled.exists() else given
 
 
-def content_hash(path: Path) -> str:
+def content_hash(path: Path, check: Callable[[Path], None] | None = None) -> str:
     """Compute the SHA-256 of a file in hex; cached until the file's size or time changes.
+
+    Args:
+        path: The file.
+        check: Rejects a file before it is read whole; cached like the hash.
 
     Raises:
         OSError: The file cannot be read.
+        ValueError: The check rejects the file.
     """
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise OSError(f"{str(path)!r} is not a regular file; copy its content into one")
-    return _content_hash(path, status.st_size, status.st_mtime_ns)
+    return _content_hash(path, status.st_size, status.st_mtime_ns, check)
 
 
 @lru_cache(maxsize=64)
-def _content_hash(path: Path, size_bytes: int, modified_ns: int) -> str:  # noqa: ARG001 - they are the cache's key
+def _content_hash(
+    path: Path,
+    size_bytes: int,  # noqa: ARG001 - size and time are the cache's key
+    modified_ns: int,  # noqa: ARG001
+    check: Callable[[Path], None] | None,
+) -> str:
+    if check is not None:
+        check(path)
     with open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -142,6 +155,8 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _from_file(path: Path) -> Architecture:
+    from pipeline.encode.architecture_file import read_architecture
+
     where = f"encoder.architecture: {str(path)!r}"
     try:
         config, preferences, declared = read_architecture(path, where)
@@ -167,15 +182,17 @@ def register(architecture: Architecture) -> None:
         ConfigError: timm does not have the image tower that the file names.
     """
     import open_clip
-    import timm
 
     if architecture.network is None or architecture.name in open_clip.list_models():
         return
-    tower = architecture.network["vision_cfg"].get("timm_model_name")
-    if tower is not None and not timm.is_model(tower):
-        raise ConfigError(
-            f"encoder.architecture: model_cfg.vision_cfg.timm_model_name: {tower!r} is not in timm's own registry"
-        )
+    tower = architecture.timm_tower
+    if tower is not None:
+        import timm
+
+        if not timm.is_model(tower):
+            raise ConfigError(
+                f"encoder.architecture: model_cfg.vision_cfg.timm_model_name: {tower!r} is not in timm's own registry"
+            )
     # The registry keeps the content in memory, so the file is needed only for this call.
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / f"{architecture.name}.json"
@@ -212,6 +229,7 @@ def _architecture(
         mean=_channels(preferences.get("mean") or _OPENAI_MEAN),
         std=_channels(preferences.get("std") or _OPENAI_STD),
         quick_gelu=quick_gelu,
+        timm_tower=config["vision_cfg"].get("timm_model_name"),
     )
 
 

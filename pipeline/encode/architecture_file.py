@@ -122,7 +122,7 @@ class _ImageTower(_TransformerOptions):
         return self
 
 
-class _TextTower(_TransformerOptions):
+class _TextTowerOptions(_TransformerOptions):
     """Settings of a text tower: the keys of open_clip's `CLIPTextCfg` that name no model or tokenizer elsewhere."""
 
     context_length: Annotated[int, Field(ge=4, le=2048)] = 77
@@ -149,13 +149,13 @@ class _TextTower(_TransformerOptions):
         return name
 
     @model_validator(mode="after")
-    def _check_heads(self) -> _TextTower:
+    def _check_heads(self) -> _TextTowerOptions:
         if self.width % self.heads:
             raise ValueError(f"{self.heads} heads do not divide width {self.width}")
         return self
 
 
-class _Decoder(_TextTower):
+class _Decoder(_TextTowerOptions):
     """The keys of open_clip's `MultimodalCfg` (CoCa)."""
 
     context_length: Annotated[int, Field(ge=4, le=2048)] = 76
@@ -167,7 +167,7 @@ class _Decoder(_TextTower):
 class _NetworkConfig(Settings):
     embed_dim: _Width
     vision_cfg: _ImageTower
-    text_cfg: _TextTower
+    text_cfg: _TextTowerOptions
     multimodal_cfg: _Decoder | None = None
     custom_text: bool = False
     quick_gelu: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from pipeline.errors import ConfigError
+from pipeline.optional_packages import require
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +20,9 @@ def select_device(setting: str) -> torch.device:
 
     Raises:
         ConfigError: This machine has no such device.
+        MissingPackageError: torch is not installed.
     """
+    require("running a model", "torch")
     import torch
 
     if setting == "auto":

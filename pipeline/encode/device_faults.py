@@ -1,4 +1,4 @@
-"""Handling of GPU faults within one process: smaller batches when out of memory, an error if the device is unusable."""
+"""Faults and loss of a GPU within one process: smaller batches when out of memory, an error if it is lost."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import gc
 import logging
 import re
 import sys
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,8 @@ import numpy.typing as npt
 from pipeline.encode.protocol import OpenEncoder
 
 __all__ = ["RecoveringEncoder", "fault_of"]
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -122,6 +124,10 @@ class RecoveringEncoder:
     def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Embed texts."""
         return self._model.encode_texts(texts)
+
+    def run(self, task: Callable[[OpenEncoder], T]) -> T:
+        """Return the result of a task on the model itself."""
+        return task(self._model)
 
     def unknown_words(self, text: str) -> tuple[str, ...]:
         """Return the words of a text that the model does not know."""

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.encode.architecture import Architecture
-from pipeline.encode.checkpoint import check_network_size, check_weights_file
 from pipeline.encode.settings import Encoding
-from pipeline.encode.weights import name_of, unavailable, weights_file
+from pipeline.encode.startup.random_weights import without_random_weights
+from pipeline.encode.weights.checkpoint import check_network_size, check_weights_file
+from pipeline.encode.weights.location import name_of, unavailable, weights_file
 from pipeline.errors import EncoderError
 
 __all__ = ["LOADING_ERRORS", "fused", "loaded_network", "loaded_tokenizer", "refusing_broken"]
@@ -45,9 +46,10 @@ def loaded_network(settings: Encoding, architecture: Architecture) -> Any:
         check_weights_file(path)
         if settings.architecture is not None:
             check_network_size(architecture.name, path)
-        return open_clip.create_model(
-            architecture.name, pretrained=str(path), precision="fp32", device="cpu", weights_only=True, **options
-        )
+        with without_random_weights():
+            return open_clip.create_model(
+                architecture.name, pretrained=str(path), precision="fp32", device="cpu", weights_only=True, **options
+            )
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.errors import ConfigError
+from pipeline.optional_packages import require
 
 __all__ = ["ModelTables", "model_tables"]
 
@@ -78,9 +79,10 @@ def _light_tables() -> ModelTables:
 
 
 def _folder() -> Path:
+    require("looking up a model", _PACKAGE)
     found = find_spec(_PACKAGE)
     if found is None or not found.submodule_search_locations:
-        raise ConfigError("open_clip is not installed; run: pip install open_clip_torch")
+        raise ConfigError("open_clip is not installed as a package; install it again: pip install open_clip_torch")
     return Path(next(iter(found.submodule_search_locations)))
 
 

@@ -11,22 +11,27 @@ import numpy.typing as npt
 
 from pipeline import allocator
 from pipeline.encode.architecture import Architecture, architecture_of, content_hash, register, resolved
-from pipeline.encode.checkpoint import check_weights_file
 from pipeline.encode.device import Precision, select_device, select_precision
 from pipeline.encode.loading import LOADING_ERRORS, fused, loaded_network, loaded_tokenizer, refusing_broken
 from pipeline.encode.preprocess import ClipPreprocessing
 from pipeline.encode.prompts import PromptedTexts
 from pipeline.encode.requirements import check_packages
 from pipeline.encode.settings import Encoding
-from pipeline.encode.weights import name_of, unavailable, weights_file
+from pipeline.encode.startup.open_clip_import import import_open_clip
+from pipeline.encode.weights.checkpoint import check_extent, check_weights_file
+from pipeline.encode.weights.location import name_of, unavailable, weights_file
 from pipeline.errors import EncoderError
 from pipeline.fingerprints import fingerprint
+from pipeline.optional_packages import require
 
 if TYPE_CHECKING:
     import torch
 
+    from pipeline.encode.text_tower import TextTowerFile
+
 __all__ = ["OpenClipEncoder", "OpenClipModel"]
 
+_PACKAGES = ("torch", "torchvision", "open_clip")
 # Size of the cache of text embeddings: 8 MiB at 512 dimensions.
 _MAX_CACHED_TEXTS = 4096
 
@@ -62,8 +67,8 @@ class OpenClipEncoder:
         for name in ("checkpoint", "architecture"):
             path = getattr(settings, name)
             try:
-                parts[name] = path and content_hash(resolved(path))
-            except OSError as error:
+                parts[name] = path and content_hash(resolved(path), check_extent if name == "checkpoint" else None)
+            except (OSError, ValueError) as error:
                 raise unavailable(settings, f"encoder.{name} cannot be read ({error})") from error
         return fingerprint(parts)
 
@@ -99,10 +104,13 @@ class OpenClipEncoder:
             ConfigError: open_clip has no such model or tag, or this machine has no such device.
             WeightsUnavailableError: The weights are unavailable, broken, or those of another model.
             EncoderError: The tokenizer cannot be loaded, or a package that the model needs is not installed.
+            MissingPackageError: torch or open_clip is not installed.
         """
+        require(f"loading {self.description}, for pictures or for a library without its text tower,", *_PACKAGES)
+        architecture = architecture_of(self.settings)
+        import_open_clip(with_timm=architecture.timm_tower is not None)
         import torch
 
-        architecture = architecture_of(self.settings)
         device = select_device(self.settings.device)
         precision = select_precision(self.settings.precision, device)
         if self.settings.threads is not None:
@@ -138,11 +146,16 @@ class OpenClipModel:
         self._device = device
         self._network = network.eval().requires_grad_(requires_grad=False).to(device)
         self._network.visual.to(dtype=self._dtype)
+        if device.type == "cpu" and precision == "bf16":
+            from pipeline.encode.image_tower import pack_weights
+
+            pack_weights(self._network.visual)
         self._mean = torch.tensor(architecture.mean, device=device).view(1, 3, 1, 1) * 255
         self._std = torch.tensor(architecture.std, device=device).view(1, 3, 1, 1) * 255
         self._shape = architecture.preprocessing.image_height, architecture.preprocessing.image_width, 3
         self._batch_size = settings.batch_size
-        tokenizer = loaded_tokenizer(settings, architecture)
+        self._tokenizer = tokenizer = loaded_tokenizer(settings, architecture)
+        self._vocabulary = architecture.vocabulary
         self._texts = PromptedTexts(settings, tokenizer, int(network.context_length), architecture.vocabulary)
         self._text_cache: dict[str, npt.NDArray[np.float32]] = {}
         self._logit_scale = float(network.logit_scale.exp())
@@ -235,6 +248,26 @@ class OpenClipModel:
     def unknown_words(self, text: str) -> tuple[str, ...]:
         """Return the words of a text, as written, that are not in the vocabulary declared by the architecture file."""
         return self._texts.unknown_words(text)
+
+    def export_text_tower(self, fingerprint: str) -> tuple[TextTowerFile, bytes]:
+        """Export the text tower; return its description, and the content of its ONNX file.
+
+        Args:
+            fingerprint: Fingerprint of the encoder.
+
+        Raises:
+            EncoderError: It is of a kind that cannot be exported, or differs after its export.
+        """
+        from pipeline.encode.text_tower.export import export_text_tower
+
+        return export_text_tower(
+            self._network,
+            self._tokenizer,
+            fingerprint=fingerprint,
+            vocabulary=self._vocabulary,
+            logit_scale=self._logit_scale,
+            logit_bias=self._logit_bias,
+        )
 
     def _embedded(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         import torch

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from pipeline.encode.settings import Encoding
-from pipeline.encode.weights import name_of
+from pipeline.encode.weights.location import name_of
 from pipeline.errors import EncoderError
+from pipeline.optional_packages import is_installed, require
 
 __all__ = ["check_packages"]
 
@@ -24,19 +23,14 @@ def check_packages(settings: Encoding, network: str) -> None:
 
     Raises:
         EncoderError: The package is missing; the message names the extra that installs it.
+        MissingPackageError: open_clip is not installed.
     """
+    require(f"loading {name_of(settings)}", "open_clip", "torch")
     import open_clip
 
     text = (open_clip.get_model_config(network) or {}).get("text_cfg", {})
-    if any(text.get(name) for name in _FROM_TRANSFORMERS) and not _is_installed("transformers"):
+    if any(text.get(name) for name in _FROM_TRANSFORMERS) and not is_installed("transformers"):
         raise EncoderError(
             f"{name_of(settings)}: its tokenizer needs the package transformers, which is not installed; run:"
             " pip install 'momentseek[siglip]'"
         )
-
-
-def _is_installed(package: str) -> bool:
-    try:
-        return find_spec(package) is not None
-    except ValueError:  # sys.modules has None or a module without a specification under this name
-        return False

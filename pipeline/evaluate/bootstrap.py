@@ -1,14 +1,14 @@
 """Bootstrap confidence intervals of metrics.
 
-What is drawn again are videos, with all of their queries, since queries about one video share what makes it easy or
-hard: its light, its cuts, what else it shows. Drawing queries alone would take seven of one film for seven witnesses,
-and give intervals that are too narrow. (This is the cluster bootstrap: Davison and Hinkley 1997, Bootstrap Methods and
-their Application, 3.8; Field and Welsh 2007, doi:10.1111/j.1467-9868.2007.00593.x.) With less than ten videos there is
-too little to draw from, and queries are drawn; such intervals say nothing of other videos. Which it was is in the
-result.
+Videos are resampled, each with all of its queries, because queries about one video have its difficulties in common: its
+light, its cuts, its other contents. Resampling single queries would treat seven queries about one film as seven
+independent observations, and give intervals that are too narrow. (This is the cluster bootstrap: Davison and Hinkley
+1997, Bootstrap Methods and their Application, 3.8; Field and Welsh 2007, doi:10.1111/j.1467-9868.2007.00593.x.) With
+fewer than ten videos there are too few to resample, and single queries are resampled instead; such intervals say
+nothing about other videos. The result states the unit that was used.
 
-Intervals are percentiles (Efron and Tibshirani 1993, An Introduction to the Bootstrap, 13). Where all queries score the
-same, an interval has no width: it cannot know of what was never seen.
+Intervals are percentile intervals (Efron and Tibshirani 1993, An Introduction to the Bootstrap, 13). If all queries
+score the same, the interval has no width.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class Resampling:
     """A bootstrap resampling plan.
 
     Attributes:
-        unit: What is drawn: "videos" with all of their queries, or "queries".
-        groups: For each query the number of what it is drawn with, from 0.
-        draws: How often.
-        seed: Of the draws.
-        level: Share of the draws that an interval holds.
+        unit: What is resampled: "videos" with all of their queries, or single "queries".
+        groups: The number of each query's unit, from 0.
+        draws: Number of draws.
+        seed: Seed of the draws.
+        level: Confidence level of the intervals, 0 to 1.
     """
 
     unit: str
@@ -48,11 +48,11 @@ class Resampling:
 
     @property
     def count(self) -> int:
-        """How many units there are."""
+        """Number of units."""
         return len(set(self.groups))
 
     def as_json(self) -> dict[str, object]:
-        """All but the groups."""
+        """Convert to JSON types, without the groups."""
         return {"unit": self.unit, "units": self.count, "draws": self.draws, "seed": self.seed, "level": self.level}
 
 
@@ -69,11 +69,11 @@ def intervals(columns: Mapping[str, Floats], how: Resampling) -> dict[str, tuple
     """Compute the confidence intervals of metrics, in their units, with two decimals.
 
     Args:
-        columns: By metric float64 (Q,), NaN where a query has no score.
-        how: How the Q queries are drawn again.
+        columns: Scores by metric, float64 (Q,); NaN where a query has no score.
+        how: The resampling plan of the Q queries.
 
     Returns:
-        (low, high) for each column that has a score.
+        (low, high) of each column that has a score.
     """
     kept = {name: column for name, column in columns.items() if not np.isnan(column).all()}
     if not kept:
@@ -91,8 +91,8 @@ def drawn_means(scores: Floats, how: Resampling) -> Floats:
     """Compute the means of columns over the queries of each draw.
 
     Args:
-        scores: float64 (Q, M), NaN where there is none.
-        how: How queries are drawn.
+        scores: float64 (Q, M), NaN where a query has no score.
+        how: The resampling plan.
 
     Returns:
         float64 (draws, M); NaN where a draw has no score.
@@ -106,7 +106,7 @@ def drawn_means(scores: Floats, how: Resampling) -> Floats:
 
 
 def grouped(scores: Floats, how: Resampling) -> tuple[Floats, Floats]:
-    """Sum and number of the scores of each unit, each float64 (units, M)."""
+    """Return the sums and the numbers of the scores of each unit, float64 (units, M) each."""
     there = ~np.isnan(scores)
     sums, counts = (np.zeros((how.count, scores.shape[1])) for _ in range(2))
     np.add.at(sums, list(how.groups), np.where(there, scores, 0.0))

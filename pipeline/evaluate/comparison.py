@@ -1,13 +1,13 @@
 """Paired comparison of two evaluations, with intervals and permutation tests.
 
-Scores are compared question by question. The interval of the mean difference is a bootstrap's, and the p-value that of
-a two-sided randomisation test: had it not mattered which of the two gave which answer, how often would the mean
-difference be as great? The signs of differences are flipped at random for that (Smucker, Allan and Carterette 2007,
-doi:10.1145/1321440.1321528). As in `pipeline.evaluate.bootstrap`, the questions of a video are drawn, and flipped,
-together where there are ten videos or more.
+Scores are compared question by question. The interval of the mean difference is a bootstrap interval. The p-value is
+that of a two-sided randomisation test: the probability of a mean difference at least as large if the two evaluations
+were exchangeable, estimated by random sign flips of the differences (Smucker, Allan and Carterette 2007,
+doi:10.1145/1321440.1321528). As in `pipeline.evaluate.bootstrap`, the questions of one video are resampled, and their
+signs flipped, together if there are at least ten videos.
 
-Where only k of these differ at all, the p-value is 2 / 2**k at least: six better questions of four videos prove little,
-even where the interval leaves out 0. Believe the p-value then.
+If only k of these units differ at all, the p-value is at least 2 / 2**k. Six better answers about four videos prove
+little, even if the interval excludes 0; in such cases rely on the p-value.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class MetricDifference:
-    """The difference of a metric between two evaluations, over the questions that have it in both.
+    """The difference of a metric between two evaluations, over the questions that have the metric in both.
 
     Attributes:
-        queries: How many questions those are.
-        before: The metric of the first, per cent or seconds.
-        after: The metric of the second.
+        queries: Number of these questions.
+        before: The metric of the first evaluation, per cent or seconds.
+        after: The metric of the second evaluation.
         difference: `after - before`.
-        interval: Of the difference, 95 %.
-        p_value: How likely a difference as great would be if the two were equally good.
-        better: Questions whose score rose.
-        worse: Questions whose score fell. For metrics in seconds a rise is a loss.
+        interval: 95 % interval of the difference.
+        p_value: Probability of a difference at least as large if the two were equally good.
+        better: Number of questions whose score rose. For metrics in seconds a rise is a deterioration.
+        worse: Number of questions whose score fell.
     """
 
     queries: int
@@ -56,11 +56,11 @@ class MetricDifference:
 def compare(before: Evaluation, after: Evaluation) -> dict[str, MetricDifference]:
     """Compare two evaluations of the same labelled set, by metric.
 
-    The first moment's IoU is "MR-full-mIoU", the average precision "MR-full-mAP".
+    The IoU of the first moment is compared as "MR-full-mIoU", the average precision as "MR-full-mAP".
 
     Raises:
-        ConfigError: They were matched by different rules, or are not about the same questions; the message names the
-            first that differs.
+        ConfigError: The evaluations used different matching rules, or different questions; the message names the first
+            question that differs.
     """
     if before.rule != after.rule:
         raise ConfigError(f"matched by {before.rule!r} and by {after.rule!r}: evaluate both by the same version")
@@ -86,9 +86,9 @@ def compare(before: Evaluation, after: Evaluation) -> dict[str, MetricDifference
 def question_differences(
     before: Evaluation, after: Evaluation, metric: str = "MR-full-mAP"
 ) -> list[tuple[ScoredAnswer, ScoredAnswer, float]]:
-    """Pair the answers to each question that has a metric, with its rise in score; greatest rise first.
+    """Pair the answers to each question that has a metric, with the rise of its score, largest rise first.
 
-    Questions that rose as much stay in their order. The scores are of 0 to 1, or seconds.
+    Ties keep the order of the questions. Scores are 0 to 1, or seconds.
     """
     others = {answer.query_id: answer for answer in after.answers}
     pairs = [(one, others[one.query_id]) for one in before.answers if one.query_id in others]
@@ -101,10 +101,10 @@ def question_differences(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Correct p-values for multiple comparisons (Holm), in the same order.
+    """Correct p-values for multiple comparisons by Holm's method; the order is kept.
 
-    That the smallest of ten is below 0.05 happens by chance every third time. (Holm 1979, A simple sequentially
-    rejective multiple test procedure, Scandinavian Journal of Statistics 6.)
+    Of ten p-values, the smallest is below 0.05 by chance in 40 % of cases. (Holm 1979, A simple sequentially rejective
+    multiple test procedure, Scandinavian Journal of Statistics 6.)
     """
     raised = [0.0] * len(p_values)
     greatest = 0.0
@@ -138,7 +138,7 @@ def _difference(scores: Floats, how: Resampling, scale: float) -> MetricDifferen
 
 
 def _p_value(differences: Floats, how: Resampling, draws: int = 10_000) -> float:
-    """Share of sign flips with as great a sum, what was seen among them."""
+    """Return the share of sign flips with a sum at least as large; the observed signs count as one of the flips."""
     sums = grouped(differences[:, None], how)[0][:, 0]
     signs = np.random.default_rng(how.seed).integers(0, 2, size=(draws, len(sums))) * 2.0 - 1.0
     as_great = np.abs(signs @ sums) >= abs(float(sums.sum())) - 1e-12

@@ -1,4 +1,4 @@
-"""Scores by concept: which kinds of questions a library answers well."""
+"""Scores by concept: how well a library answers questions about each concept."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class ConceptScore:
     """The scores of the queries about a concept.
 
     Attributes:
-        concept: As the labelled set names it, or a word of the questions.
-        queries: True queries about it.
-        metrics: Per cent by name, those of `CONCEPT_METRICS`.
-        intervals: (low, high) of these.
+        concept: A concept named by the labelled set, or a word of the questions.
+        queries: Number of true queries about it.
+        metrics: The metrics in `CONCEPT_METRICS` by name, per cent.
+        intervals: Their confidence intervals (low, high).
     """
 
     concept: str
@@ -49,13 +49,13 @@ class ConceptScore:
 def concept_scores(
     queries: Sequence[LabelledQuery], videos: Sequence[str], columns: Mapping[str, Floats]
 ) -> tuple[ConceptScore, ...]:
-    """Score each concept that has three or more true queries; best mAP first, ties by name.
+    """Score each concept with at least three true queries, best mAP first, then by name.
 
-    Where no query of the set names its concepts, they are the words of the questions.
+    If no query of the set names concepts, the words of the questions are used.
 
     Args:
         queries: The labelled set.
-        videos: The id of each query's video.
+        videos: Id of the video of each query.
         columns: Scores by metric, float64 (Q,).
     """
     are_named = any(query.concepts for query in queries)

@@ -22,13 +22,13 @@ class ScoredAnswer:
     Attributes:
         query_id: The query's id.
         text: The question.
-        video: The video it is about, as the labelled set names it.
-        video_id: The same, as the library does.
-        truth: True windows (start, end) in seconds; none where the video does not show it.
-        moments: What was found in that video, best first.
-        first_iou: IoU of the first moment with the true window nearest to it; 0 where there is none.
-        duration_seconds: The video's length, where the labelled set tells it.
-        scores: By metric what this query scores, 0 to 1 or seconds; without those that do not apply to it.
+        video: The video's name in the labelled set.
+        video_id: The video's id in the library.
+        truth: True windows (start, end) in seconds; empty for an absent query.
+        moments: The moments found in this video, best first.
+        first_iou: IoU of the first moment with the nearest true window; 0 without a moment or window.
+        duration_seconds: The video's length, if the labelled set gives it.
+        scores: The query's scores by metric, 0 to 1 or seconds, without metrics that do not apply to it.
     """
 
     query_id: int | str
@@ -43,7 +43,7 @@ class ScoredAnswer:
 
     @property
     def found(self) -> tuple[tuple[float, float, float], ...]:
-        """(start, end, score) of the moments, best first."""
+        """Return (start, end, score) of the moments, best first."""
         return tuple((moment.start_seconds, moment.end_seconds, moment.score) for moment in self.moments)
 
     @property
@@ -62,7 +62,7 @@ class ScoredAnswer:
             "truth": self.truth,
             "found": self.found,
             "first_iou": self.first_iou,
-            # Not rounded: what is read again is compared with what is scored anew.
+            # Not rounded, because restored evaluations are compared with new ones.
             "scores": dict(self.scores),
         }
 
@@ -72,16 +72,17 @@ class Evaluation:
     """The result of an evaluation on a labelled set.
 
     Attributes:
-        metrics: By name: per cent, or seconds where the name ends so; without what does not apply.
-        intervals: 95 % intervals of these.
-        counts: How many queries each metric is the mean of.
-        resampling: How the intervals were drawn.
-        rejection: What thresholds on the score are worth; None unless there are both absent and true queries.
+        metrics: Metrics by name, per cent, or seconds if the name ends in "-seconds"; without metrics that do not
+            apply.
+        intervals: Their 95 % intervals.
+        counts: The number of queries that each metric averages.
+        resampling: Resampling plan of the intervals.
+        rejection: The rejection curve; None unless there are both absent and true queries.
         concepts: Scores by concept, best first.
-        concepts_are_named: Whether the labelled set names them; they are words of the questions otherwise.
-        answers: In the labelled set's order.
-        rule: By which moments were matched with true windows.
-        min_score: The score that an answer takes; moments of a lower one are in `answers` all the same.
+        concepts_are_named: Whether the labelled set names the concepts; otherwise they are words of the questions.
+        answers: The scored answers, in the order of the labelled set.
+        rule: The rule that matched moments with true windows.
+        min_score: Minimum score of an answer; `answers` holds moments with lower scores as well.
     """
 
     metrics: Mapping[str, float]
@@ -97,15 +98,15 @@ class Evaluation:
 
     @property
     def absent(self) -> int:
-        """Number of queries that are labelled as absent."""
+        """Number of queries labelled as absent."""
         return sum(answer.is_absent for answer in self.answers)
 
     def is_rejected(self, answer: ScoredAnswer) -> bool:
-        """Whether no moment of an answer reaches the threshold."""
+        """Whether all moments of an answer score below `min_score`."""
         return not any(moment.score >= self.min_score for moment in answer.moments)
 
     def worst(self, count: int = 10) -> tuple[ScoredAnswer, ...]:
-        """The true queries of least average precision, then least IoU of the first moment, then in their order."""
+        """Return the true queries with the lowest average precision, then the lowest IoU of the first moment."""
         true = [answer for answer in self.answers if not answer.is_absent]
         return tuple(sorted(true, key=lambda answer: (answer.scores["MR-full-mAP"], answer.first_iou))[:count])
 
@@ -128,10 +129,10 @@ class Evaluation:
 
 
 def restored(kept: Mapping[str, Any]) -> Evaluation:
-    """Rebuild an evaluation from `Evaluation.as_json`; its moments have only intervals and scores.
+    """Rebuild an evaluation from the result of `Evaluation.as_json`. Its moments have only intervals and scores.
 
     Raises:
-        KeyError, TypeError, ValueError: It is of another version, or of something else.
+        KeyError, TypeError, ValueError: The data has another version, or is no evaluation.
     """
     answers = tuple(map(_answer, kept["answers"]))
     curve = kept["rejection"]

@@ -1,12 +1,13 @@
 """Highlight metrics as QVHighlights defines them (Lei et al. 2021, arXiv:2107.09609), from saliency labels.
 
-A video is cut into clips of two seconds; annotators gave each relevant clip a saliency from 0 (very bad) to 4 (very
-good), all other clips have 0. With what is good enough (Fair: 2 or more, Good: 3, VeryGood: 4):
+A video is cut into clips of two seconds. Annotators rated each relevant clip with a saliency from 0 (very bad) to 4
+(very good); all other clips have 0. A clip is relevant at one of three thresholds (Fair: 2 or more, Good: 3, VeryGood:
+4):
 
-- HL-mAP: mean over queries and annotators of the average precision with which the predicted saliency ranks the clips;
-  0 where no clip is good enough. Clips of equal prediction are one step of the ranking; precision at a recall is the
-  greatest at that or any higher recall, and the mean is taken over the recalls that are reached.
-- HL-Hit1: share of queries whose clip of greatest prediction, the first of equal ones, is good enough to any annotator.
+- HL-mAP: mean over queries and annotators of the average precision of the ranking of clips by predicted saliency; 0 if
+  no clip is relevant. Clips with equal predictions share one rank. Precision is interpolated: at each recall, it is the
+  maximum precision at that or any higher recall. The mean is taken over the recalls that are reached.
+- HL-Hit1: share of queries whose clip with the highest prediction (the first of ties) is relevant to any annotator.
 """
 
 from __future__ import annotations
@@ -24,19 +25,19 @@ __all__ = ["FrameSaliency", "Saliency", "highlight_scores"]
 
 Floats = npt.NDArray[np.float64]
 Saliency = Callable[[str, str, int], Sequence[float]]
-"""Predicts the saliency of a video's first so many clips for a text: (text, video id, clips)."""
+"""Predicts the saliency of clips for a text. Arguments: text, video id, number of clips from the video's start."""
 
 _LEAST = {"Fair": 2, "Good": 3, "VeryGood": 4}
 
 
 class FrameSaliency:
-    """Predicted saliency: a clip is as salient as its best frame, by the cosine of text and frame.
+    """Predicts the saliency of a clip as the highest cosine of the text and a frame of the clip.
 
-    One without a frame has that of the frame nearest to its middle.
+    For a clip without a sampled frame, the frame nearest to its middle is used.
 
     Args:
-        encoder: The open encoder that made the frame embeddings.
-        store: Where they are.
+        encoder: The encoder of the frame embeddings, opened.
+        store: The store of the frame embeddings.
     """
 
     def __init__(self, encoder: OpenEncoder, store: EmbeddingStore) -> None:
@@ -44,7 +45,7 @@ class FrameSaliency:
         self._store = store
 
     def __call__(self, text: str, video_id: str, clips: int) -> list[float]:
-        """The predicted saliency of a video's clips, from its start.
+        """Predict the saliency of a video's clips, from its start.
 
         Raises:
             TextTooLongError: The text does not fit the model's context.
@@ -62,11 +63,11 @@ class FrameSaliency:
 
 
 def highlight_scores(predicted: Sequence[float], labels: ClipSaliency) -> dict[str, float]:
-    """Score one query: "HL-min-Fair-mAP", "HL-min-Fair-Hit1" and so on, 0 to 1.
+    """Score one query. Returns "HL-min-Fair-mAP", "HL-min-Fair-Hit1" and so on, 0 to 1.
 
     Args:
-        predicted: A saliency a clip, on any scale; clips beyond them count as 0, those beyond the labels not at all.
-        labels: What annotators gave.
+        predicted: One saliency per clip, on any scale. Missing predictions count as 0, surplus ones are ignored.
+        labels: The annotators' ratings.
     """
     truth = labels.by_clip()
     scores = np.zeros(len(truth))
@@ -81,7 +82,7 @@ def highlight_scores(predicted: Sequence[float], labels: ClipSaliency) -> dict[s
 
 
 def _ranking_precision(scores: Floats, is_good: npt.NDArray[np.bool_]) -> float:
-    """Interpolated average precision of a ranking of clips, equal scores taken together."""
+    """Compute the interpolated average precision of a ranking of clips; equal scores share one rank."""
     if is_good.all() or not is_good.any():
         return float(is_good.any())
     order = np.argsort(-scores, kind="stable")

@@ -1,11 +1,12 @@
-"""Readers of label files: QVHighlights, Charades-STA and ActivityNet Captions, detected by content.
+"""Readers of labelled sets: QVHighlights, Charades-STA and ActivityNet Captions, detected by content.
 
-- QVHighlights (arXiv:2107.09609): a JSON object a line, as `pipeline.evaluate.labels` says.
+- QVHighlights (arXiv:2107.09609): one JSON object per line, see `pipeline.evaluate.labels`.
 - Charades-STA (Gao et al. 2017, arXiv:1705.02101): lines as `AO8RW 0.0 6.9##a person opens a door.`
 - ActivityNet Captions (Krishna et al. 2017, arXiv:1705.00754): one JSON object,
   `{"v_abc": {"duration": 82.7, "timestamps": [[0.8, 19.9]], "sentences": ["A man runs."]}}`.
 
-Both public sets hold a few moments that end before they begin; these are left out, and said.
+Both Charades-STA and ActivityNet Captions contain a few moments that end before they start. These are left out and
+reported.
 """
 
 from __future__ import annotations
@@ -43,12 +44,12 @@ _EXAMPLES = (
 
 @dataclass(frozen=True)
 class LabelledSet:
-    """The content of a label file.
+    """The content of a labelled set.
 
     Attributes:
         form: "QVHighlights", "Charades-STA" or "ActivityNet Captions".
-        queries: In the file's order.
-        left_out: Where moments were left out that end before they begin, as "line 12".
+        queries: The queries, in the order of the file.
+        left_out: Places of moments that end before they start and were left out, such as "line 12".
     """
 
     form: str
@@ -62,17 +63,17 @@ def read_labelled(path: str | Path) -> list[LabelledQuery]:
 
 
 def read_labelled_set(path: str | Path) -> LabelledSet:
-    """Read a labelled set in any of the three forms.
+    """Read a labelled set in any of the three formats.
 
     Raises:
-        ConfigError: The file cannot be read, is of no known form or holds no query, or a line or entry is not as it
-            should be; the message names file and line (or video), and what was expected.
+        ConfigError: The file cannot be read, has no known format or no query, or a line or entry is invalid; the
+            message names file and line (or video), and what was expected.
     """
     return labelled_set_in(label_file_text(path), path)
 
 
 def label_file_text(path: str | Path) -> str:
-    """Read the text of a label file; every line ends with a line feed.
+    """Read the text of a label file, with its line ends converted to line feeds.
 
     Raises:
         ConfigError: The file cannot be read, is too large, or is not UTF-8.
@@ -87,11 +88,11 @@ def labelled_set_in(text: str, path: str | Path) -> LabelledSet:
     """Parse the text of a labelled set.
 
     Args:
-        text: The file's content, as of `label_file_text`.
-        path: Its name, whose suffix also tells its form.
+        text: Content of the file, as returned by `label_file_text`.
+        path: Name of the file; its suffix is also used to detect the format.
 
     Raises:
-        ConfigError: As of `read_labelled_set`.
+        ConfigError: As for `read_labelled_set`.
     """
     left_out: list[str] = []
     form = _form(text, Path(path).suffix.lower())
@@ -102,17 +103,17 @@ def labelled_set_in(text: str, path: str | Path) -> LabelledSet:
     elif form == "ActivityNet Captions":
         found = _activitynet(text, str(path), left_out)
     else:
-        raise ConfigError(f"{path}: no labelled set that is known; expected {_EXAMPLES}")
+        raise ConfigError(f"{path}: not a labelled set of a known format; expected {_EXAMPLES}")
     queries = tuple(found)
     if not queries:
-        raise ConfigError(f"{path}: holds no query; expected {_EXAMPLES}")
+        raise ConfigError(f"{path}: contains no query; expected {_EXAMPLES}")
     if left_out:
-        _log.warning("%s: %d moments that end before they begin are left out: %s", path, len(left_out), left_out[:5])
+        _log.warning("%s: %d moments that end before they start are left out: %s", path, len(left_out), left_out[:5])
     return LabelledSet(form, queries, tuple(left_out))
 
 
 def _form(text: str, suffix: str) -> str | None:
-    """What a file is by its first line, and by its name where that does not tell."""
+    """Detect the format of a file by its first line or, if that is not sufficient, by its suffix."""
     first = next((line.strip() for line in _lines(text) if line.strip()), "")
     if suffix == ".jsonl" or not first:
         return "QVHighlights"
@@ -122,19 +123,19 @@ def _form(text: str, suffix: str) -> str | None:
     try:
         start = parse_json(first, most_bytes=MOST_JSON_BYTES)
     except ValueError:
-        # The first line of an object of several, or a broken one.
+        # The first line of an object that extends over several lines, or of a broken one.
         return "ActivityNet Captions" if suffix == ".json" or first == "{" else "QVHighlights"
     is_captions = bool(start) and all(isinstance(value, dict) for value in start.values())
     return "ActivityNet Captions" if is_captions else "QVHighlights"
 
 
 def _lines(text: str) -> list[str]:
-    """Lines as files have them: a text may hold what Python takes for a line's end, as U+2028, and JSON leaves it."""
+    """Split at line feeds only. JSON may contain other characters that Python treats as line ends, such as U+2028."""
     return text.split("\n")
 
 
 def filled_lines(text: str, path: str) -> Iterator[tuple[int, str]]:
-    """Yield the lines that are not blank, with their numbers.
+    """Yield the lines that are not blank with their numbers.
 
     Raises:
         ConfigError: A line is too long.
@@ -154,9 +155,7 @@ def _qvhighlights(text: str, path: str) -> Iterator[LabelledQuery]:
         except ValueError as error:
             raise ConfigError(f"{path}, line {number}: {error}") from error
         if query.query_id in seen:
-            raise ConfigError(
-                f"{path}, line {number}: qid {shown(query.query_id)} was there before; each is given once"
-            )
+            raise ConfigError(f"{path}, line {number}: qid {shown(query.query_id)} occurs twice; it must be unique")
         seen.add(query.query_id)
         yield query
 
@@ -182,7 +181,7 @@ def _activitynet(text: str, path: str, left_out: list[str]) -> Iterator[Labelled
     try:
         data = parse_json(text, most_bytes=MOST_JSON_BYTES)
     except ValueError as error:
-        raise ConfigError(f"{path}: is no JSON: {error}") from error
+        raise ConfigError(f"{path}: is not JSON: {error}") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: expected an object with a video's captions under its name, got {shown(data)}")
     for video, entry in data.items():
@@ -206,7 +205,7 @@ def _captions(video: str, entry: object, left_out: list[str]) -> Iterator[Labell
             raise ValueError(f"expected [start, end] in seconds as timestamp {number}, got {shown(window)}")
         if not isinstance(sentence, str) or not sentence.strip() or not is_unicode(sentence):
             raise ValueError(f"expected a text as sentence {number}, got {shown(sentence)}")
-        # Some ends lie a little beyond the video's.
+        # Some moments end slightly after their video.
         start, end = times[0], min(times[1], length)
         if start >= end:
             left_out.append(f"{video} {number}")

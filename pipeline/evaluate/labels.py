@@ -1,4 +1,4 @@
-"""Labelled moments in the form of QVHighlights: one JSON object a line."""
+"""Labelled moments in the format of QVHighlights: one JSON object per line."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from pipeline.parsing import is_unicode, parse_json, shown
 __all__ = ["CLIP_SECONDS", "ClipSaliency", "LabelledQuery", "query_of_line", "write_labelled"]
 
 CLIP_SECONDS = 2.0
-"""Length of the clips that saliency is told of, from the video's start."""
+"""Length of the clips that saliency labels refer to, counted from the video's start."""
 
 
-# A hundred days: scores are held for each clip of a video.
+# A hundred days. The scores of all clips of a video are held in memory.
 _MOST_SALIENCY_SECONDS = 1e7
 
 
 @dataclass(frozen=True)
 class ClipSaliency:
-    """Saliency labels: how good each two-second clip is as an answer.
+    """Saliency labels: ratings of two-second clips as answers to a query.
 
     Attributes:
-        clips: Clips of the video.
-        clip_ids: Those that were labelled; "relevant_clip_ids" in the file.
-        scores: For each of these what each annotator gave, 0 to 4; "saliency_scores" in the file.
+        clips: Number of clips of the video.
+        clip_ids: The rated clips; "relevant_clip_ids" in the file.
+        scores: The annotators' ratings of each of these, 0 to 4; "saliency_scores" in the file.
     """
 
     clips: int
@@ -40,7 +40,7 @@ class ClipSaliency:
     scores: tuple[tuple[float, ...], ...]
 
     def by_clip(self) -> npt.NDArray[np.float64]:
-        """Scores of all clips, float64 (clips, annotators); 0 where a clip was not labelled."""
+        """Return the ratings of all clips, float64 (clips, annotators); 0 for clips that were not rated."""
         found = np.zeros((self.clips, len(self.scores[0])))
         found[list(self.clip_ids)] = self.scores
         return found
@@ -51,14 +51,14 @@ class LabelledQuery:
     """A labelled query: a question about a video, with its true moments.
 
     Attributes:
-        query_id: Unique in its set; "qid" in the file.
+        query_id: Id, unique in its set; "qid" in the file.
         text: The question; "query" in the file.
         video: The video's name, file name, path or id; "vid" in the file.
-        windows: True [start, end) in seconds; "relevant_windows" in the file. None at all for an absent query: the
+        windows: True windows [start, end) in seconds; "relevant_windows" in the file. Empty for an absent query: the
             video does not show it, and the right answer is nothing.
-        duration_seconds: The video's length, where it is told; "duration" in the file.
-        concepts: What it is about, for a break-down; "concepts" in the file.
-        saliency: Where it was labelled.
+        duration_seconds: The video's length, if given; "duration" in the file.
+        concepts: Concepts of the query, for scores by concept; "concepts" in the file.
+        saliency: Saliency labels, if given.
     """
 
     query_id: int | str
@@ -76,10 +76,10 @@ class LabelledQuery:
 
 
 def query_of_line(line: str) -> LabelledQuery:
-    """Parse a labelled query from one line; unknown keys are ignored.
+    """Parse a labelled query from one line. Unknown keys are ignored.
 
     Raises:
-        ValueError: It is not as it should be; the message says what was expected.
+        ValueError: The line is invalid; the message says what was expected.
     """
     data = parse_json(line)
     if not isinstance(data, dict):
@@ -108,7 +108,7 @@ def query_of_line(line: str) -> LabelledQuery:
 
 
 def write_labelled(queries: Iterable[LabelledQuery], path: str | Path) -> None:
-    """Write a labelled set in the form of QVHighlights.
+    """Write a labelled set in the format of QVHighlights.
 
     Raises:
         ConfigError: The file cannot be written.
@@ -162,7 +162,7 @@ def _saliency(data: Mapping[str, Any], duration: float | None) -> ClipSaliency |
         raise ValueError("saliency_scores need the video's duration; give it in seconds, or leave them out")
     if duration > _MOST_SALIENCY_SECONDS:
         raise ValueError(f"saliency_scores of a video of {duration:g} s; the most is {_MOST_SALIENCY_SECONDS:g} s")
-    # The clip that the end cuts short does not count.
+    # A last clip of less than two seconds does not count.
     clips = int(duration / CLIP_SECONDS)
     if not isinstance(ids, list) or not all(_is_number(clip) and 0 <= clip < clips and clip % 1 == 0 for clip in ids):
         raise ValueError(f"expected clips from 0 to {clips - 1} as relevant_clip_ids, got {shown(ids)}")

@@ -2,22 +2,24 @@
 
 The rules are those of `standalone_eval/eval.py` in jayleicn/moment_detr, named `qvhighlights/1` in every result:
 
-- IoU of two windows: what they share over what they cover together; windows that touch share nothing.
-- R1@t: share of queries whose first prediction has an IoU of at least t with the true window nearest to it, the one of
-  greatest IoU. R5@t takes the best of the first five. mIoU: mean over queries of the first prediction's IoU with the
-  nearest true window.
-- mAP@t: mean over queries of the average precision of the first ten predictions. In order of score, a prediction takes
-  the free true window of greatest IoU (of equal ones the last), if that is at least t, and is wrong otherwise; a true
-  window is taken once. The average precision is interpolated: precision at a recall is the greatest at that or any
-  higher recall. mAP is the mean of mAP@t over t = 0.5, 0.55, ..., 0.95.
-- short, middle and long: true windows of at most 10 s, at most 30 s, and longer ones, alone; queries without any are
-  left out. The original's long ones end at 150 s, the longest video of its set; here they have no end.
+- IoU of two windows: the length of their intersection divided by that of their union; 0 for windows that only touch.
+- R1@t: share of queries whose first prediction has an IoU of at least t with the nearest true window, the one with the
+  highest IoU. R5@t uses the best of the first five predictions. mIoU: mean over queries of the first prediction's IoU
+  with the nearest true window.
+- mAP@t: mean over queries of the average precision of the first ten predictions. In order of score, each prediction
+  takes the free true window with the highest IoU (the last one of ties) if that is at least t, and is wrong otherwise.
+  Each true window is taken at most once. The average precision is interpolated: precision at a recall is the maximum
+  precision at that or any higher recall. mAP is the mean of mAP@t over t = 0.5, 0.55, ..., 0.95.
+- short, middle and long: only true windows of at most 10 s, of more than 10 s and at most 30 s, and longer ones;
+  queries without any such window are left out. In the original, long windows end at 150 s, the length of the longest
+  video of its set; here they have no upper limit.
 
-Of our own: R5, mIoU, and the mean absolute errors in seconds of the first prediction's start and end, against the true
-window nearest to it, over the queries where it shares anything with one; `MR-full-overlap` is their share.
+Additional metrics: R5, mIoU, and the mean absolute errors in seconds of the first prediction's start and end with
+respect to the nearest true window, over the queries for which the two overlap; `MR-full-overlap` is the share of these
+queries.
 
-Where the original stops at a query without a prediction, here it scores 0. Queries without a true window have no such
-score at all.
+A query without any prediction stops the original; here it scores 0. Queries without a true window have none of these
+scores.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ __all__ = [
 ]
 
 MATCHING_RULE = "qvhighlights/1"
-"""Names the rules above; another number wherever the same answers would score otherwise."""
+"""Version of the rules above. It changes whenever the same answers would get another score."""
 
 Floats = npt.NDArray[np.float64]
 Window = tuple[float, float]
@@ -57,15 +59,15 @@ def moment_metrics(predictions: Sequence[Sequence[Prediction]], truths: Sequence
     """Score the answers to a set of queries.
 
     Args:
-        predictions: For each query (start, end, score) in seconds, best first.
-        truths: For each query the true windows (start, end); those without any don't count.
+        predictions: For each query, (start, end, score) in seconds, best first.
+        truths: For each query, the true windows (start, end); queries without any are not scored.
 
     Returns:
-        Per cent by name, as "MR-full-mAP", and seconds where the name ends so. What no query has is left out, as
-        "MR-short-mAP" where no true window is short.
+        Metrics by name, such as "MR-full-mAP", per cent, or seconds if the name ends in "-seconds". Metrics without any
+        query are left out, such as "MR-short-mAP" if no true window is short.
 
     Raises:
-        ValueError: No query has a true window, or the two differ in length.
+        ValueError: No query has a true window, or the arguments differ in length.
     """
     if not any(truths) or len(predictions) != len(truths):
         raise ValueError(
@@ -76,25 +78,25 @@ def moment_metrics(predictions: Sequence[Sequence[Prediction]], truths: Sequence
 
 
 def moment_scores(predictions: Sequence[Sequence[Prediction]], truths: Sequence[Sequence[Window]]) -> dict[str, Floats]:
-    """Score the answers to each query by itself.
+    """Score the answers to each query.
 
     Returns:
-        By metric a float64 (Q,) column, whose mean over the queries that have it is the metric: 0 to 1, or seconds
-        where the name ends so; NaN where a query has none.
+        By metric, a float64 (Q,) column: 0 to 1, or seconds if the name ends in "-seconds"; NaN for queries without a
+        score. The metric is the mean of the others.
     """
     return as_columns([_query_scores(*pair) if pair[1] else {} for pair in zip(predictions, truths, strict=True)])
 
 
 def as_columns(rows: Sequence[Mapping[str, float]]) -> dict[str, Floats]:
-    """Arrange the scores of queries as columns by metric; NaN where a query has none."""
+    """Arrange the scores of queries as columns by metric; NaN for queries without a score."""
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: np.asarray([row.get(name, math.nan) for row in rows], np.float64) for name in names}
 
 
 def means(columns: Mapping[str, Floats]) -> dict[str, float]:
-    """Average columns of scores: per cent, or seconds where the name ends so, with two decimals.
+    """Average columns of scores: per cent, or seconds if the name ends in "-seconds", with two decimals.
 
-    A column that no query has a score in is left out: what does not apply is not 0.
+    Columns without any score are left out: a metric that does not apply is not 0.
     """
     found = {}
     for name, column in columns.items():
@@ -105,7 +107,7 @@ def means(columns: Mapping[str, Floats]) -> dict[str, float]:
 
 
 def scale_of(name: str) -> float:
-    """Factor from a score to its displayed unit: 100 for shares, 1 for seconds."""
+    """Return the factor from a score to its displayed unit: 100 for shares, 1 for seconds."""
     return 1.0 if name.endswith("seconds") else 100.0
 
 
@@ -126,7 +128,7 @@ def window_ious(ones: Sequence[Window], others: Sequence[Window]) -> Floats:
 
 
 def _query_scores(predictions: Sequence[Prediction], truth: Sequence[Window]) -> dict[str, float]:
-    """What one query scores; `truth` has a window."""
+    """Score one query that has a true window."""
     ious = window_ious([(start, end) for start, end, _ in predictions], truth)
     by_score = _ious_by_score(predictions, truth)
     at = [_average_precision(by_score, threshold) for threshold in _AP_THRESHOLDS]
@@ -157,7 +159,7 @@ def _edge_errors(predictions: Sequence[Prediction], truth: Sequence[Window], iou
 
 
 def _ious_by_score(predictions: Sequence[Prediction], truth: Sequence[Window]) -> Floats:
-    """IoU of the predictions that count, in order of score, with the true windows."""
+    """Return the IoU of the first ten predictions, in order of score, with the true windows."""
     ordered = sorted(predictions[:_MOST_PREDICTIONS], key=lambda prediction: -prediction[2])
     return window_ious([(start, end) for start, end, _ in ordered], truth)
 
@@ -174,5 +176,5 @@ def _average_precision(ious: Floats, threshold: float) -> float:
         return 0.0
     precision = np.cumsum(right) / np.arange(1, len(right) + 1)
     best_later = np.maximum.accumulate(precision[::-1])[::-1]
-    # Recall rises by one window's share at each right answer and nowhere else.
+    # Recall rises only at right answers, each time by the share of one window.
     return float(np.sum(best_later * right) / ious.shape[1])

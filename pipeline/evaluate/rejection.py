@@ -1,7 +1,7 @@
-"""Rejection curve: absent queries rightly rejected and true ones lost, by score threshold.
+"""Rejection curve: share of absent queries rejected and of true queries lost, by score threshold.
 
-Each query is asked within its video. At a threshold, moments of a lower score are left out, and a query whose first
-moment is left out is answered with nothing. Where the search itself answers with nothing, so does every threshold.
+Each query is asked within its video. A threshold removes moments with lower scores, and a query whose first moment is
+removed is answered with nothing. If the search itself answers with nothing, so does every threshold.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class TopAnswer:
     """The first moment of an answer.
 
     Attributes:
-        score: Its score; None where the search answered with nothing.
-        is_absent: Whether nothing was the right answer.
+        score: Its score; None if the search answered with nothing.
+        is_absent: Whether the query is absent, so that nothing is the right answer.
         is_right: Whether it has an IoU of 0.5 or more with a true window (R1@0.5).
     """
 
@@ -35,17 +35,16 @@ class TopAnswer:
 
 @dataclass(frozen=True)
 class RejectionPoint:
-    """Rates at one threshold; all are shares, 0 to 1.
+    """Rates at one threshold, as shares from 0 to 1.
 
     Attributes:
-        threshold: The least score that is answered with; None where any score is.
-        absent_rejected: Of all absent queries, those answered with nothing.
-        true_lost: Of all true queries, those answered with nothing, whatever the answer would have been worth.
-        right_lost: Of the true queries whose first moment is right (R1@0.5), those answered with nothing; None where
-            there are none.
-        precision: Of all queries with an answer, those that are true and whose first moment is right; None where
-            there is no answer.
-        recall: Of all true queries, those whose first moment is right and is answered with.
+        threshold: Minimum score of an answer; None for no threshold.
+        absent_rejected: Share of absent queries answered with nothing.
+        true_lost: Share of true queries answered with nothing, regardless of whether the answer would have been right.
+        right_lost: Share of the true queries with a right first moment (R1@0.5) that are answered with nothing; None
+            without such queries.
+        precision: Share of the answered queries that are true and have a right first moment; None without any answer.
+        recall: Share of true queries that are answered with a right first moment.
     """
 
     threshold: float | None
@@ -61,9 +60,9 @@ class RejectionCurve:
     """Rejection rates by threshold.
 
     Attributes:
-        points: By rising threshold: none at all, then every score of a first moment.
-        operating: The point that rejects most absent queries among those that lose at most a tenth of the true ones;
-            of equal ones, that which loses least. None where the search loses more without any threshold.
+        points: In order of threshold: none, then the score of each first moment.
+        operating: The point with the highest rejection of absent queries at a loss of at most 10 % of the true answers;
+            in a tie, the point with the lowest loss. None if the search loses more without any threshold.
     """
 
     points: tuple[RejectionPoint, ...]
@@ -76,7 +75,7 @@ class RejectionCurve:
 
 
 def rejection_curve(answers: Sequence[TopAnswer]) -> RejectionCurve | None:
-    """Compute the rejection curve of answers; None unless both absent and true queries are among them."""
+    """Compute the rejection curve of answers; None unless there are both absent and true queries."""
     absent = _sorted_scores([answer for answer in answers if answer.is_absent])
     true = _sorted_scores([answer for answer in answers if not answer.is_absent])
     right = _sorted_scores([answer for answer in answers if answer.is_right and not answer.is_absent])

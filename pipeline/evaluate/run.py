@@ -1,4 +1,4 @@
-"""Run an evaluation: search a library for each labelled query and score the answers."""
+"""Runs an evaluation: searches a library for each labelled query and scores the answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["NamedVideos", "OnSearch", "SearchableLibrary", "evaluate", "split_mi
 Floats = npt.NDArray[np.float64]
 
 OnSearch = Callable[[int, int], None]
-"""Told how many searches are done, of how many."""
+"""Called with the number of searches done and their total."""
 T = TypeVar("T")
 
 _FIRST_MOMENTS, _MOST_MOMENTS = 100, 1000
@@ -41,10 +41,10 @@ class SearchableLibrary(Protocol):
     def search(
         self, question: str, *, top: int | None = None, videos: Iterable[str] = (), min_score: float | None = None
     ) -> list[Moment]:
-        """Return the moments that answer a text, best first, none with a lower score than `min_score`."""
+        """Return the moments that answer a text and score at least `min_score`, best first."""
 
     def find(self, *names: str) -> tuple[str, ...]:
-        """Return the ids of the videos with these names; QueryError where there is none."""
+        """Return the ids of the videos with these names; QueryError if a name is unknown."""
 
     def moment_index(self) -> MomentIndex:
         """Open the index of the videos' segments."""
@@ -60,45 +60,45 @@ def evaluate(
     saliency: Saliency | None = None,
     on_search: OnSearch | None = None,
 ) -> Evaluation:
-    """Search for each query in its video, and for each text in the whole library, and score the answers.
+    """Search for each query in its video and for each text in the whole library, and score the answers.
 
     Args:
-        library: What is scored.
+        library: The library to score.
         queries: The labelled set.
-        top: Most moments of an answer within a video; metrics take ten at most.
-        min_score: The score that an answer takes. Rankings are scored whole, whatever it is; by it questions count as
-            answered with nothing.
-        ranks_videos: Whether texts are asked of the whole library, too, which costs a search each.
-        saliency: Predicts how good clips are, where queries have saliency labels; without it, they aren't scored.
-        on_search: Told how many searches are done, of how many.
+        top: Maximum number of moments of an answer within a video; metrics use at most ten.
+        min_score: Minimum score of an answer. It decides which questions count as answered with nothing; rankings are
+            scored in full regardless of it.
+        ranks_videos: Whether to search the whole library for each text, too, at the cost of one search per text.
+        saliency: Predicts the saliency of clips for queries with saliency labels; None to leave these unscored.
+        on_search: Called with the number of searches done and their total.
 
     Raises:
-        QueryError: There is no query, or the library or its index misses videos of the set or has several by one name;
-            the message names the first. A library with nothing in it is no library that scores 0.
+        QueryError: There is no query, or videos of the set are missing in the library or its index, or a name fits
+            several; the message names the first. An empty library is an error, not a score of 0.
     """
     if not queries:
-        raise QueryError("the labelled set holds no query")
+        raise QueryError("the labelled set contains no query")
     ids = video_ids_of(library, (query.video for query in queries))
     video_ids = [ids[query.video] for query in queries]
     indexed = library.moment_index().videos()
     _check_indexed(indexed, ids)
     ranks_videos = ranks_videos and len(indexed) > 1
-    told = _told(on_search, len(queries) + (len(texts_of(queries)) if ranks_videos else 0))
+    counted = _counting(on_search, len(queries) + (len(texts_of(queries)) if ranks_videos else 0))
     moments = [
-        told(tuple(library.search(query.text, top=top, videos=[video_id], min_score=0.0)))
+        counted(tuple(library.search(query.text, top=top, videos=[video_id], min_score=0.0)))
         for query, video_id in zip(queries, video_ids, strict=True)
     ]
     columns = _moment_columns(queries, moments, min_score)
     if ranks_videos:
         columns[VIDEO_RANKING] = ranking_column(
-            queries, video_ids, lambda text: told(_ranked(library, text, len(indexed)))
+            queries, video_ids, lambda text: counted(_ranked(library, text, len(indexed)))
         )
     if saliency is not None:
         columns |= _highlight_columns(queries, video_ids, saliency)
     return replace(_evaluation(queries, video_ids, moments, columns), min_score=min_score)
 
 
-def _told(on_search: OnSearch | None, total: int) -> Callable[[T], T]:
+def _counting(on_search: OnSearch | None, total: int) -> Callable[[T], T]:
     """Make a function that reports each search and returns its result."""
     counted = itertools.count(1)
 
@@ -113,7 +113,7 @@ def _told(on_search: OnSearch | None, total: int) -> Callable[[T], T]:
 def split_missing(
     library: SearchableLibrary, queries: Sequence[LabelledQuery]
 ) -> tuple[list[LabelledQuery], list[LabelledQuery]]:
-    """Split queries into those about videos of the library and those about missing videos."""
+    """Split queries into those about videos in the library and those about missing videos."""
     held = set()
     for video in dict.fromkeys(query.video for query in queries):
         with suppress(QueryError):
@@ -123,17 +123,17 @@ def split_missing(
 
 
 class NamedVideos(Protocol):
-    """What it takes to look up the videos that a labelled set names."""
+    """The methods of a library that a look-up of videos needs."""
 
     def find(self, *names: str) -> tuple[str, ...]:
-        """Return the ids of the videos with these names; QueryError where there is none."""
+        """Return the ids of the videos with these names; QueryError if a name is unknown."""
 
 
 def video_ids_of(library: NamedVideos, videos: Iterable[str]) -> dict[str, str]:
-    """Look up the library's id of each video that a labelled set names.
+    """Look up the ids of the videos named in a labelled set.
 
     Raises:
-        QueryError: The library has no video of a name, or several; the message names the first.
+        QueryError: A name fits no video of the library, or several; the message names the first.
     """
     ids, missing = {}, []
     for video in dict.fromkeys(videos):
@@ -144,8 +144,8 @@ def video_ids_of(library: NamedVideos, videos: Iterable[str]) -> dict[str, str]:
             continue
         if len(found) > 1:
             raise QueryError(
-                f"{len(found)} videos of the library go by {video!r}, which the labelled set names; name one of them by"
-                f" its id there: {', '.join(found)}"
+                f"{len(found)} videos of the library have the name {video!r} of the labelled set; use the id of one of"
+                f" them there: {', '.join(found)}"
             )
         ids[video] = found[0]
     if missing:
@@ -157,12 +157,12 @@ def video_ids_of(library: NamedVideos, videos: Iterable[str]) -> dict[str, str]:
 
 
 def _check_indexed(indexed: Mapping[str, int], ids: Mapping[str, str]) -> None:
-    """Check that every video has rows in the index: a lost index must not pass for a bad one."""
+    """Check that every video has rows in the index. Without this, a lost index would score as a poor one."""
     lost = [video for video, video_id in ids.items() if not indexed.get(video_id)]
     if lost:
         raise QueryError(
-            f"{len(lost)} videos of the labelled set have no row in the index, first: {lost[0]!r}; see what is missing"
-            " with: momentseek index verify, and make it anew with: momentseek index rebuild"
+            f"{len(lost)} videos of the labelled set have no row in the index, first: {lost[0]!r}; list the missing"
+            " rows with: momentseek index verify, and make the index again with: momentseek index rebuild"
         )
 
 
@@ -180,11 +180,11 @@ def _moment_columns(
 
 
 def _ranked(library: SearchableLibrary, text: str, videos: int) -> list[str]:
-    """The first ten videos that a text brings: several moments may be of one, so more are asked for until they do."""
+    """Return the first ten videos found for a text. More moments are requested until there are ten videos."""
     wanted, top = min(DEPTH, videos), _FIRST_MOMENTS
     while True:
         moments = library.search(text, top=top, min_score=0.0)
-        # A copy answers as well as the moment that it was left out for.
+        # A copy is as good an answer as the moment that replaces it.
         ranked = list(dict.fromkeys(each.video_id for moment in moments for each in (moment, *moment.copies)))
         if len(ranked) >= wanted or len(moments) < top or top >= _MOST_MOMENTS:
             return ranked

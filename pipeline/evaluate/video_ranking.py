@@ -1,13 +1,14 @@
 """Video ranking metrics (nDCG) for questions that name no video.
 
-A text is asked of the whole library, and videos are ranked by their best moment. The videos of all queries with the
-same text, letter case and outer blanks aside, are relevant, each with a gain of 1, and no other video is: one that
-shows it too and was not labelled counts as wrong, so the figure is a lower bound where labels are not complete.
+The whole library is searched for a text, and videos are ranked by their best moment. The videos of all queries with the
+same text (ignoring letter case and surrounding blanks) are relevant, each with a gain of 1. No other video is: a video
+that shows the text but has no such query counts as wrong. If the labels are incomplete, the metric is therefore a lower
+bound.
 
-nDCG@10 = DCG / ideal DCG, with DCG the sum of 1 / log2(rank + 1) over the relevant videos among the first ten, and the
-ideal one that of min(10, relevant videos) at the top (Järvelin and Kekäläinen 2002, doi:10.1145/582415.582418, with
-binary gains). The metric is the mean over distinct texts that are true of a video; it stands at the first query of each
-text, and is left out where the library holds one video only.
+nDCG@10 = DCG / ideal DCG, where DCG is the sum of 1 / log2(rank + 1) over the relevant videos among the first ten, and
+the ideal DCG is that of min(10, relevant videos) at the top (Järvelin and Kekäläinen 2002, doi:10.1145/582415.582418,
+with binary gains). The metric is the mean over the distinct texts that are true of a video. It is stored with the first
+query of each text, and left out if the library has only one video.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ def ndcg(ranked: Sequence[str], relevant: Collection[str], depth: int = DEPTH) -
 
     Args:
         ranked: Video ids, best first, each once.
-        relevant: Those that are right; at least one.
-        depth: How many count.
+        relevant: Ids of the relevant videos, at least one.
+        depth: Number of ranks that count.
     """
     gains = [1 / math.log2(rank + 1) for rank in range(1, depth + 1)]
     found = sum(gain for gain, video in zip(gains, ranked, strict=False) if video in relevant)
@@ -49,7 +50,7 @@ def ranking_column(
     Args:
         queries: The labelled set.
         video_ids: The library's id of each query's video.
-        ranked: The video ids that a text brings, best first, at least ten where there are so many.
+        ranked: Returns the ids of the videos found for a text, best first, at least ten if there are as many.
     """
     column = np.full(len(queries), np.nan)
     for numbers in texts_of(queries).values():
@@ -59,7 +60,7 @@ def ranking_column(
 
 
 def texts_of(queries: Sequence[LabelledQuery]) -> dict[str, list[int]]:
-    """Group queries by text: the distinct texts that are true of a video, in lower case, with query numbers."""
+    """Group the queries that are not absent by text, in lower case: the numbers of the queries with each text."""
     found: dict[str, list[int]] = {}
     for number, query in enumerate(queries):
         if not query.is_absent:

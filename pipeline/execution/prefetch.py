@@ -6,7 +6,7 @@ import queue
 import threading
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 __all__ = ["prefetched"]
 
@@ -16,13 +16,23 @@ T = TypeVar("T")
 def prefetched(items: Iterable[T], *, ahead: int) -> Generator[T]:
     """Yield the items in order from a thread that produces at most `ahead` of them in advance.
 
+    The thread begins with this call, not with the first item that is asked for.
+
     Decoders and models release Python's global lock while they compute, so that one thread decodes while another
     encodes. An exception of `items` is raised in its place in the order. Closing the generator ends the thread, and
     `items` if it is a generator, after the item in progress.
     """
     producer = _Producer(items, ahead)
     producer.start()
+    results = _consumed(producer)
+    # A generator that has not begun would not end the thread when it is closed.
+    next(results)
+    return cast("Generator[T]", results)
+
+
+def _consumed(producer: _Producer[T]) -> Generator[T | None]:
     try:
+        yield None
         yield from producer.results()
     finally:
         producer.stop()

@@ -111,7 +111,7 @@ class _Active:
     waited_seconds: float = 0.0
 
 
-class _Sample(NamedTuple):
+class _StageSnapshot(NamedTuple):
     measured_at: float
     stages: StageSeconds
 
@@ -142,7 +142,7 @@ class ProgressMeter:
         self._stages = StageSeconds()
         self._readers = self._encoders = 0
         self._slots_counted_at = clock()
-        self._samples: deque[_Sample] = deque()
+        self._samples: deque[_StageSnapshot] = deque()
         self._published_at = float("-inf")
         self._begun_count = 0
         self._work = WorkMeter(is_searching)
@@ -265,7 +265,7 @@ class ProgressMeter:
     def _shares_busy(self, now: float) -> tuple[float, float]:
         """The utilisation of readers and encoders over a window, since single reports may cover long times."""
         if not self._samples or now - self._samples[-1].measured_at >= 1.0:
-            self._samples.append(_Sample(now, self._stages))
+            self._samples.append(_StageSnapshot(now, self._stages))
         while len(self._samples) > 1 and now - self._samples[1].measured_at >= _WINDOW_SECONDS:
             self._samples.popleft()
         first, current = self._samples[0].stages, self._stages

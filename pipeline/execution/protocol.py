@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pipeline.encode.protocol import Encoder
+from pipeline.execution.model_task import ModelTask
 from pipeline.execution.per_video.frame_batches import ResultSplitter
 from pipeline.io.settings import Fetching
 from pipeline.sampling.protocol import FrameSampler
@@ -95,6 +96,7 @@ class Stages:
         sink: Receives the finished embeddings of each video; only this process writes to it.
         fetching: Settings for reading remote videos to identify them; the decoder has its own.
         splitter: Splits the sampler's passes into several results; None if each has a single one.
+        model_task: What is done with the loaded model after the last video; None for nothing.
     """
 
     decoder: VideoDecoder
@@ -103,3 +105,4 @@ class Stages:
     sink: EmbeddingSink
     fetching: Fetching = field(default_factory=Fetching)
     splitter: ResultSplitter | None = None
+    model_task: ModelTask | None = None

@@ -19,8 +19,9 @@ class Execution(Settings):
     object store.
     """
 
-    executor: Literal["ray", "in_process"] = "ray"
-    """`ray` uses Ray's tasks and actors; `in_process` processes one video after another in this process."""
+    executor: Literal["auto", "ray", "in_process"] = "auto"
+    """`ray` uses Ray's tasks and actors; `in_process` processes one video after another in this process; `auto` uses a
+    running Ray cluster if there is one, else this process for a batch that it finishes before Ray would."""
 
     address: str | None = None
     """Ray cluster to join: "auto" or "host:port" from one of its machines. By default RAY_ADDRESS, which

@@ -26,6 +26,7 @@ class StopRequest:
     Attributes:
         is_watched: Whether an executor will notice a request within about a second. If not, for example while a model
             is loaded, nothing can be lost, and the caller raises an exception instead.
+        is_obeyed: Whether the batch is ending because of the request.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class StopRequest:
         self._deadline = 0.0
         self._is_accepted = False
         self.is_watched = False
+        self.is_obeyed = False
 
     def request(self, error: BaseException, *, finish_seconds: float = _FINISH_SECONDS) -> None:
         """Make the request; safe in a signal handler.
@@ -71,6 +73,7 @@ class StopRequest:
     def end(self) -> None:
         """Raise the error of the request, if one was made; called when all finished videos are written."""
         if self._error is not None:
+            self.is_obeyed = True
             raise self._error
 
     @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterable
 from contextlib import closing
 from typing import TypeVar
 
+from pipeline.execution.executor_choice import without_sources
 from pipeline.execution.per_video.messages import Failure
 from pipeline.execution.per_video.video_task import VideoTask, attempted
 from pipeline.execution.prefetch import prefetched
@@ -35,6 +36,7 @@ def for_each_video(
         ExecutionError: The cluster cannot be reached or is gone.
         MomentseekError: What went wrong would go wrong for each video.
     """
+    settings = without_sources(settings, otherwise="in_process").settings
     if settings.executor == "ray":
         from pipeline.execution.ray.video_tasks import on_ray
 

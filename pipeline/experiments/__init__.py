@@ -1,4 +1,4 @@
-"""Compares several configurations on the same videos and the same labelled moments."""
+"""Experiments: comparisons of several configurations on the same videos and labelled moments."""
 
 from __future__ import annotations
 

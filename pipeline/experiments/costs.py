@@ -1,4 +1,4 @@
-"""Measures the decoding cost and the stored size of a single sampling."""
+"""Measures the decoding cost and the stored size of one sampling."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _SHORT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class DecodingCost:
-    """What decoding, sampling and preprocessing take for one sampling alone, without the encoder.
+    """The cost of decoding, sampling and preprocessing for one sampling, without the encoder.
 
     Attributes:
-        seconds_an_hour: Processor time for an hour of video; unlike what a clock says, it is about the same on a busy
-            machine.
-        frames_an_hour: Pictures that are decoded for an hour of video.
-        videos: So many were read for it.
+        seconds_an_hour: Processor time per hour of video. Unlike wall time, it hardly depends on the machine's other
+            load.
+        frames_an_hour: Decoded frames per hour of video.
+        videos: Number of videos that were measured.
     """
 
     seconds_an_hour: float
@@ -44,7 +44,7 @@ class StoredSize:
     Attributes:
         video_seconds: Length of all videos.
         frames: Sampled frames.
-        bytes: Of their embeddings, uncompressed.
+        bytes: Uncompressed size of their embeddings.
     """
 
     video_seconds: float
@@ -53,17 +53,17 @@ class StoredSize:
 
     @property
     def frames_an_hour(self) -> float:
-        """Frames that are encoded for an hour of video."""
+        """Encoded frames per hour of video."""
         return self.frames / (self.video_seconds or 1.0) * 3600
 
     @property
     def megabytes_an_hour(self) -> float:
-        """Of embeddings, for an hour of video, a megabyte being 1,000,000 bytes."""
+        """Megabytes (1,000,000 bytes) of embeddings per hour of video."""
         return self.bytes / (self.video_seconds or 1.0) * 3600 / 1e6
 
 
 def decoding_cost(config: RunConfig, places: Sequence[str]) -> DecodingCost | None:
-    """Read some videos for one sampling alone; None where there are none to read.
+    """Measure the cost of reading some videos for one sampling; None without videos.
 
     Raises:
         VideoError: A video cannot be read.
@@ -77,7 +77,7 @@ def decoding_cost(config: RunConfig, places: Sequence[str]) -> DecodingCost | No
     )
     reads = [_read(reading, place) for place in places]
     if sum(read.seconds for read in reads) < _SHORT_SECONDS:
-        # Whatever else runs here slows it down and never makes it faster: the lesser of two is nearer to the truth.
+        # Other processes only ever slow it down, so the lower of two measurements is the more accurate one.
         again = [_read(reading, place) for place in places]
         reads = [min(pair, key=lambda read: read.seconds) for pair in zip(reads, again, strict=True)]
     hours = sum(read.video_seconds for read in reads) / 3600
@@ -89,22 +89,22 @@ def decoding_cost(config: RunConfig, places: Sequence[str]) -> DecodingCost | No
 
 
 @dataclass(frozen=True)
-class _Read:
+class _ReadingCost:
     seconds: float
     video_seconds: float
     frames: int
 
 
-def _read(reading: Reading, place: str) -> _Read:
+def _read(reading: Reading, place: str) -> _ReadingCost:
     started, video_seconds, frames = time.process_time(), 0.0, 0
     for item in sampled_batches(reading, place):
         if isinstance(item, VideoEnd):
             video_seconds, frames = item.duration_seconds, item.frames_decoded
-    return _Read(time.process_time() - started, video_seconds, frames)
+    return _ReadingCost(time.process_time() - started, video_seconds, frames)
 
 
 def stored_size(config: RunConfig, video_ids: Sequence[str]) -> StoredSize:
-    """Count the embeddings that a sampling has stored of some videos.
+    """Measure the embeddings that a sampling has stored for some videos.
 
     Raises:
         StoreError: A video's file is broken.
@@ -117,7 +117,7 @@ def stored_size(config: RunConfig, video_ids: Sequence[str]) -> StoredSize:
 
 
 def distinct_frames(configs: Sequence[RunConfig], video_ids: Sequence[str]) -> int:
-    """How many frames several configurations take in all, each counted once where its embedding is the same.
+    """Count the frames that several configurations sample, each frame once per encoder.
 
     Raises:
         StoreError: A video's file is broken.

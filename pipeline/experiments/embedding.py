@@ -1,10 +1,10 @@
 """Embeds the frames of all variants: each video is decoded once, and each frame is encoded once per encoder.
 
-What is one: variants that differ in segmentation, aggregation, search or prompts share their embeddings; those that
-differ in sampling share one pass over a video (`pipeline.experiments.joint_sampling`), and the embeddings of the frames
-that they have in common. Those that leave the decoder a tolerance share no frames (`sharing_key`). Cuts are looked for
-once, by whichever of them they are wanted. What the stores hold already is neither decoded nor encoded again, so that a
-variant that comes later costs the frames that nobody had.
+Variants that differ only in segmentation, aggregation, search or prompts share their embeddings. Variants that differ
+in sampling share one pass over a video (`pipeline.experiments.joint_sampling`) and the embeddings of their common
+frames, unless they leave the decoder a tolerance (`sharing_key`). Each search for cuts runs once for all variants that
+need it. Contents of the stores are neither decoded nor encoded again, so a variant that is added later costs only the
+frames that no other variant has.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ import numpy as np
 from pipeline.encode import make_encoder
 from pipeline.errors import ExecutionError, VideoError
 from pipeline.execution import Execution, OnProgress, Stages, StoreSink, for_several_batches, make_executor
+from pipeline.execution.executor_choice import choose_executor
 from pipeline.execution.stage_times import Stopwatch
-from pipeline.experiments.joint_sampling import JointSampling, JointSplitter, Known
+from pipeline.experiments.joint_sampling import JointSampling, JointSplitter, StoredFrames
 from pipeline.experiments.settings import Variant
 from pipeline.experiments.stores import JointStore
 from pipeline.io.settings import Fetching
@@ -36,19 +37,19 @@ from pipeline.video import identify, make_decoder
 if TYPE_CHECKING:
     from pipeline.execution.ray.encoder_actors import IdleEncoders
 
-__all__ = ["Embedded", "embed_all", "sharing_key", "store_of"]
+__all__ = ["EmbeddedVideos", "embed_all", "sharing_key", "store_of"]
 
 
 @dataclass(frozen=True)
-class Embedded:
-    """The embedded videos of an experiment, and the work that this took.
+class EmbeddedVideos:
+    """The embedded videos of an experiment and the work done for them.
 
     Attributes:
-        video_ids: Of the experiment's videos, by source.
+        video_ids: Video ids by source.
         seconds: Wall time.
-        frames_decoded: Pictures that were decoded, in all passes.
-        frames_encoded: Frames that were encoded.
-        videos_read: Videos that were decoded; the others were known.
+        frames_decoded: Number of decoded frames, over all passes.
+        frames_encoded: Number of encoded frames.
+        videos_read: Number of decoded videos; the others were already stored.
     """
 
     video_ids: Mapping[str, str]
@@ -59,7 +60,7 @@ class Embedded:
 
 
 def store_of(config: RunConfig) -> ParquetStore:
-    """Where a configuration's frame embeddings are."""
+    """Open the store of a configuration's frame embeddings."""
     return ParquetStore(config.library, config.sampling_fingerprint, make_encoder(config.encoder).fingerprint)
 
 
@@ -70,23 +71,25 @@ def embed_all(
     *,
     also: Sequence[Variant] = (),
     on_progress: OnProgress | None = None,
-) -> Embedded:
-    """Make the frame embeddings of all variants that are not there yet.
+) -> EmbeddedVideos:
+    """Make the missing frame embeddings of all variants.
 
     Args:
-        variants: Whose embeddings are wanted.
+        variants: The variants to embed.
         sources: The videos.
-        execution: How the batch is run.
-        also: Others, whose embeddings are taken where they are there.
-        on_progress: Told how far it is.
+        execution: Execution settings of the batch.
+        also: Other variants whose stored embeddings may be reused.
+        on_progress: Called with the progress.
 
     Raises:
-        ExecutionError: Videos failed; the message has the causes, and what is done of the others stays done.
-        WeightsUnavailableError: A model cannot be had.
+        ExecutionError: Videos failed. The message has the causes; the other videos stay embedded.
+        WeightsUnavailableError: The weights of a model are not available.
     """
     video_ids, failed = _identified(sources, variants[0].config.fetching)
     passes = list(_passes(variants, also, set(video_ids.values())))
     every = [variant.config for variant in (*variants, *also)]
+    config = variants[0].config
+    execution = choose_executor(execution, sources, make_decoder(config.decoding, config.fetching)).settings
     totals = _PassTotals()
     watch = Stopwatch()
     with watch, for_several_batches(execution) if passes else nullcontext() as kept:
@@ -98,14 +101,14 @@ def embed_all(
     if failed:
         some = "; ".join(f"{kept_name(uri)}: {problem}" for uri, problem in list(failed.items())[:3])
         raise ExecutionError(
-            f"{len(failed)} of {len(sources)} videos failed: {some}; mend them or leave them out, and run the"
-            " experiment again: what is done is not done again"
+            f"{len(failed)} of {len(sources)} videos failed: {some}; repair or remove them and run the"
+            " experiment again: completed work is not repeated"
         )
-    return Embedded(video_ids, watch.seconds, totals.decoded, totals.encoded, len(totals.read))
+    return EmbeddedVideos(video_ids, watch.seconds, totals.decoded, totals.encoded, len(totals.read))
 
 
 class _PassTotals:
-    """Adds up the work of several passes."""
+    """Sums the work of several passes."""
 
     def __init__(self) -> None:
         self.decoded = 0
@@ -113,7 +116,7 @@ class _PassTotals:
         self.read: set[str | None] = set()
 
     def note(self, report: VideoReport) -> dict[str, str]:
-        """What went wrong, by source."""
+        """Add the report of a video; return its problem by source, if it failed."""
         if report.status is Status.FAILED:
             return {report.source.uri: report.problem or "unknown"}
         if report.status is not Status.SKIPPED:
@@ -126,7 +129,7 @@ class _PassTotals:
 def _passes(
     variants: Sequence[Variant], also: Sequence[Variant], video_ids: set[str]
 ) -> Iterator[tuple[list[RunConfig], list[RunConfig]]]:
-    """What is embedded together, whose stores lack a video; and the others whose embeddings may be used."""
+    """Yield the groups of configurations to embed in one pass, each with others whose embeddings may be reused."""
     groups_of_also = _groups(also)
     for key, group in _groups(variants).items():
         missing = [
@@ -140,7 +143,7 @@ def _passes(
 
 
 def _identified(sources: Sequence[Source], fetching: Fetching) -> tuple[dict[str, str], dict[str, str]]:
-    """By source the ids of the videos, and what is wrong with those that cannot be read at all."""
+    """Identify the videos: ids by source, and the problems of unreadable videos by source."""
     video_ids, failed = {}, {}
     for source in sources:
         try:
@@ -151,7 +154,7 @@ def _identified(sources: Sequence[Source], fetching: Fetching) -> tuple[dict[str
 
 
 def _groups(variants: Sequence[Variant]) -> dict[str, list[RunConfig]]:
-    """Configurations whose embeddings of the same frame are the same, one a sampling."""
+    """Group the configurations with equal embeddings of equal frames by sharing key, one for each sampling."""
     groups: dict[str, dict[str, RunConfig]] = {}
     for variant in variants:
         config = variant.config
@@ -160,9 +163,9 @@ def _groups(variants: Sequence[Variant]) -> dict[str, list[RunConfig]]:
 
 
 def sharing_key(config: RunConfig) -> str:
-    """Identity of what a frame's embedding depends on: encoder, decoder, and how exactly it decodes.
+    """Return the identity of everything that a frame's embedding depends on: encoder, decoder and its tolerance.
 
-    A tolerance is the decoder's to use: it gives out other frames then, and coarser ones, which are nobody else's.
+    With a tolerance, the decoder may return other, coarser frames, which no other sampling can share.
     """
     grid = config.sampling.grid
     own = config.sampling_fingerprint if grid is not None and grid.tolerance > 0 else ""
@@ -173,19 +176,19 @@ def _embed_together(
     configs: Sequence[RunConfig],
     others: Sequence[RunConfig],
     sources: Sequence[Source],
-    known: Mapping[str, Known],
+    known: Mapping[str, StoredFrames],
     execution: Execution,
     on_progress: OnProgress | None,
     kept: IdleEncoders | None,
 ) -> Iterator[VideoReport]:
-    """Fill the stores of some samplings in one pass; `others` have embeddings that may be used."""
+    """Fill the stores of several samplings in one pass, reusing embeddings from `others`."""
     stores, found = tuple(map(store_of, configs)), tuple(map(store_of, others))
     config = configs[0]
     stages = Stages(
         decoder=make_decoder(config.decoding, config.fetching),
         sampler=JointSampling(tuple(each.sampling for each in configs), known),
         encoder=make_encoder(config.encoder),
-        # Rows are made of each sampling's own frames later on.
+        # Rows of the index are made later from the frames of each sampling.
         sink=StoreSink(JointStore(stores, found)),
         fetching=config.fetching,
         splitter=JointSplitter(),
@@ -193,15 +196,17 @@ def _embed_together(
     yield from make_executor(execution, stages, on_progress=on_progress, idle_encoders=kept).run(sources)
 
 
-def _known(group: Sequence[RunConfig], every: Sequence[RunConfig], video_ids: Mapping[str, str]) -> dict[str, Known]:
-    """By source, what is in the stores.
+def _known(
+    group: Sequence[RunConfig], every: Sequence[RunConfig], video_ids: Mapping[str, str]
+) -> dict[str, StoredFrames]:
+    """Look up the stored frames and cuts by source.
 
-    A source is known by what is in it now, not by the name under which that was read: files move, and are replaced.
+    A source is identified by its current content, not by its name: files may be moved and replaced.
 
     Args:
-        group: Those whose embeddings may be used.
-        every: Those whose cuts may be used, where the same decoder found them; `group` is among them.
-        video_ids: By source.
+        group: Configurations whose embeddings may be reused.
+        every: Configurations whose cuts may be reused if the same decoder found them; includes `group`.
+        video_ids: Video ids by source.
     """
     of_group = set(map(store_of, group))
     samplings = {
@@ -210,18 +215,18 @@ def _known(group: Sequence[RunConfig], every: Sequence[RunConfig], video_ids: Ma
         if config.decoding == group[0].decoding
         and ((store := store_of(config)) in of_group or _search_of(config.sampling))
     }
-    found: dict[str, Known] = {}
+    found: dict[str, StoredFrames] = {}
     for video_id in dict.fromkeys(video_ids.values()):
         outlines = {store: store.outline(video_id) for store in samplings if store.record(video_id) is not None}
         pts = [outline.pts for store, outline in outlines.items() if store in of_group]
         cuts = _found_cuts((samplings[store], outline) for store, outline in outlines.items())
         if pts or cuts:
-            found[video_id] = Known(np.unique(np.concatenate(pts)) if pts else np.empty(0, np.int64), cuts)
+            found[video_id] = StoredFrames(np.unique(np.concatenate(pts)) if pts else np.empty(0, np.int64), cuts)
     return {uri: found[video_id] for uri, video_id in video_ids.items() if video_id in found}
 
 
 def _found_cuts(outlines: Iterable[tuple[FrameSampler, Outline]]) -> dict[CutDetection, tuple[Fraction, ...]]:
-    """What searches for cuts have found in a video, from what is kept of each sampling."""
+    """Return the cuts found in a video by each search, from the stored outlines of the samplings."""
     found: dict[CutDetection, tuple[Fraction, ...]] = {}
     for sampling, outline in outlines:
         search = _search_of(sampling)
@@ -231,5 +236,5 @@ def _found_cuts(outlines: Iterable[tuple[FrameSampler, Outline]]) -> dict[CutDet
 
 
 def _search_of(sampling: FrameSampler) -> CutDetection | None:
-    """Which search its cuts are of; a composite's may be of several, and scene changes know no gradual transitions."""
+    """Return the search for the cuts of a fixed-rate sampling; None for others, whose cuts may have other sources."""
     return sampling.cuts if isinstance(sampling, FixedRate) else None

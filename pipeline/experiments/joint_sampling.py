@@ -16,19 +16,19 @@ from pipeline.sampling.screen_time import FrameHolds, merged_holds
 from pipeline.sampling.shots.detector import CutDetection
 from pipeline.types import Frame, Grid, Share, Skip, VideoInfo, seen_before_next
 
-__all__ = ["JointSampling", "JointSplitter", "Known", "SamplingShare"]
+__all__ = ["JointSampling", "JointSplitter", "SamplingShare", "StoredFrames"]
 
 _LEAST_SKIPPED_FIRST = tuple(Skip)
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
-    """Frames and cuts of a video that are stored already.
+class StoredFrames:
+    """The stored frames and cuts of a video.
 
     Attributes:
-        pts: int64 ticks of frames whose embeddings are there. They are not given out again, but for the first frame of
-            a video where all are known: an executor expects one.
-        cuts: What was found by searches for cuts.
+        pts: int64 timestamps, in ticks, of frames with stored embeddings. They are not returned again, except the first
+            frame of a video with no other frames, because an executor expects at least one.
+        cuts: The cuts found by each search.
     """
 
     pts: npt.NDArray[np.int64]
@@ -37,15 +37,15 @@ class Known:
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingShare:
-    """What one of several samplings took of a video that was decoded once for all.
+    """The result of one of several samplings of a video in a joint pass.
 
     Attributes:
-        pts: Ticks of its frames, increasing.
-        times: Seconds of the same.
-        cuts: As of a pass.
-        seen_until: As of a pass.
-        step: As of a pass.
-        cut_searches: As of a sampler.
+        pts: Timestamps of its frames, in ticks, increasing.
+        times: Their times in seconds.
+        cuts: See `SamplingPass`.
+        seen_until: See `SamplingPass`.
+        step: See `SamplingPass`.
+        cut_searches: See `FrameSampler`.
     """
 
     pts: tuple[int, ...]
@@ -58,59 +58,59 @@ class SamplingShare:
 
 @dataclass(frozen=True)
 class JointSampling:
-    """A sampler that runs several samplings at once: each frame comes out once, and each sampling has its result.
+    """A sampler that runs several samplings in one pass. Each frame is returned once; each sampling has its own result.
 
-    Unlike `Composite`, which is one sampling made of several, this is a way to have several results of one decoding.
+    In contrast, a `Composite` is one sampling made of several, with one result.
 
     Attributes:
         parts: The samplings.
-        known: By the URI that a video is read by.
+        known: The stored frames and cuts of videos, by URI.
     """
 
     parts: tuple[FrameSampler, ...]
-    known: Mapping[str, Known] = field(default_factory=dict, repr=False)
+    known: Mapping[str, StoredFrames] = field(default_factory=dict, repr=False)
 
     @property
     def skip(self) -> Skip:
-        """What the most demanding of the samplings allows."""
+        """The frames that the decoder may skip, because every sampling allows it."""
         return min((part.skip for part in self.parts), key=_LEAST_SKIPPED_FIRST.index)
 
     @property
     def grid(self) -> Grid | None:
-        """That of the samplings, if it is the same for all: else they want different frames."""
+        """The grid of the samplings if it is the same for all, else None."""
         grids = {part.grid for part in self.parts}
         return grids.pop() if len(grids) == 1 else None
 
     @property
     def cut_searches(self) -> tuple[CutDetection, ...]:
-        """Those of the samplings, each once."""
+        """The distinct searches for cuts of all samplings."""
         return tuple(dict.fromkeys(search for part in self.parts for search in part.cut_searches))
 
     @property
     def finds_cuts(self) -> bool:
-        """Whether one of the samplings does."""
+        """Whether any of the samplings finds cuts."""
         return any(part.finds_cuts for part in self.parts)
 
     def begin(self, info: VideoInfo) -> JointPass:
         """Begin a pass over one video."""
-        recorded = [_Recorded(part.begin(info), part) for part in self.parts]
-        return JointPass(recorded, self.known.get(info.uri, Known(np.empty(0, np.int64))))
+        recorded = [_RecordedPass(part.begin(info), part) for part in self.parts]
+        return JointPass(recorded, self.known.get(info.uri, StoredFrames(np.empty(0, np.int64))))
 
 
 class JointPass:
     """One pass of several samplings over a video.
 
-    A frame comes out as soon as one sampling has taken it, and so out of order where another waits for the end of a
-    shot: to hold it until then would keep every frame of the shot in full size.
+    A frame is returned as soon as one sampling selects it, and therefore possibly out of order if another sampling
+    waits for the end of a shot: holding it back until then would keep all frames of the shot in memory in full size.
 
     Args:
         passes: The samplings' passes over the same video.
-        known: What is known of the video.
+        known: The stored frames and cuts of the video.
     """
 
     cuts: tuple[Fraction, ...] | None = None
 
-    def __init__(self, passes: Sequence[_Recorded], known: Known) -> None:
+    def __init__(self, passes: Sequence[_RecordedPass], known: StoredFrames) -> None:
         self._passes = passes
         self._known = frozenset(known.pts.tolist())
         self._known_cuts = known.cuts
@@ -119,7 +119,7 @@ class JointPass:
 
     @property
     def held_since(self) -> Fraction | None:
-        """Time of the earliest frame that may still come out."""
+        """Time of the earliest frame that may still be returned."""
         return min((time for one in self._passes if (time := one.held_since) is not None), default=None)
 
     @property
@@ -129,27 +129,27 @@ class JointPass:
 
     @property
     def seen_until(self) -> tuple[Fraction, ...]:
-        """For each frame given out, in order of time, the last time that any sampling saw it, before the next frame."""
+        """The last time at which any sampling saw each returned frame, before the next frame; in order of time."""
         given = set(self._given.values())
         merged = merged_holds(one.holds for one in self._passes)
         return tuple(until for time, until in merged.items() if time in given)
 
     @property
     def shares(self) -> tuple[SamplingShare, ...]:
-        """What each sampling took; complete after `finish`."""
+        """The result of each sampling; complete after `finish`."""
         return tuple(one.share for one in self._passes)
 
     @property
     def known_cuts(self) -> Mapping[CutDetection, tuple[Fraction, ...]]:
-        """The cuts of searches that were made before; a pass of scene changes finds no gradual transitions."""
+        """The stored cuts of earlier searches; for a pass of scene changes, without gradual transitions."""
         return self._known_cuts
 
     def feed(self, frame: Frame) -> Sequence[Frame]:
-        """Take the next frame, and return those that a sampling takes and that nobody had before."""
+        """Process the next frame; return the newly selected frames that have no stored embedding."""
         return self._new(chosen for one in self._passes for chosen in one.feed(frame))
 
     def finish(self) -> Sequence[Frame]:
-        """Return all that is still held back."""
+        """Return the remaining selected frames."""
         rest = self._new(chosen for one in self._passes for chosen in one.finish())
         if self._given or self._first is None:
             return rest
@@ -166,8 +166,8 @@ class JointPass:
         return new
 
 
-class _Recorded:
-    """A sampling's pass, and the frames that came out of it."""
+class _RecordedPass:
+    """A sampling's pass, and the frames that it returned."""
 
     def __init__(self, one: SamplingPass, sampler: FrameSampler) -> None:
         self._one = one
@@ -210,19 +210,19 @@ class JointSplitter:
     """A `ResultSplitter` of the passes of `JointSampling`."""
 
     def known_cuts(self, sampling: SamplingPass) -> Mapping[CutDetection, Sequence[Fraction]]:
-        """The cuts that are stored already."""
+        """Return the stored cuts."""
         return _joint(sampling).known_cuts
 
     def shares(
         self, sampling: SamplingPass, cuts: Mapping[CutDetection, Sequence[Fraction]], lost_time: LostTime
     ) -> tuple[Share, ...]:
-        """The frames, cuts and times on screen of each sampling."""
+        """Return the frames, cuts and times on screen of each sampling."""
         return tuple(_result(share, cuts, lost_time) for share in _joint(sampling).shares)
 
 
 def _joint(sampling: SamplingPass) -> JointPass:
     if not isinstance(sampling, JointPass):
-        raise TypeError(f"a {type(sampling).__name__} is no pass of several samplings")
+        raise TypeError(f"a {type(sampling).__name__} is not a JointPass")
     return sampling
 
 

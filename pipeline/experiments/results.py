@@ -1,4 +1,4 @@
-"""Results of an experiment, and the JSON file that stores each variant's result."""
+"""Results of an experiment, and the JSON files that store the result of each variant."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pipeline.errors import ConfigError, StoreError
 from pipeline.evaluate import Evaluation
 from pipeline.evaluate.evaluation import restored
 from pipeline.experiments.costs import DecodingCost, StoredSize
-from pipeline.experiments.embedding import Embedded
+from pipeline.experiments.embedding import EmbeddedVideos
 from pipeline.experiments.settings import Experiment, Variant
 from pipeline.parsing import MOST_JSON_BYTES, parse_json
 
 __all__ = ["FRONT_METRIC", "ExperimentResult", "VariantResult", "pareto_front", "read_result", "select", "write_result"]
 
 FRONT_METRIC = "MR-full-mAP"
-"""By which variants are told to be worth their cost: it counts all ten moments, and all thresholds."""
+"""The metric of the Pareto front: it depends on all ten moments and all thresholds."""
 _FORMAT = 3
 
 
@@ -30,16 +30,16 @@ class VariantResult:
     """The scores and costs of one variant.
 
     Attributes:
-        name: Of the variant.
-        changes: What it changes of the base.
-        config: The whole configuration, as JSON can hold it.
-        evaluation: How well it answers the labelled set.
-        kept: Frames and bytes.
-        decoding: What its sampling's decoding takes alone; None where that was not measured.
-        segments: Rows of its index.
-        search_seconds: Of one question, on the average, its text embedded before.
-        versions: Of what made it.
-        made_at: When, in UTC.
+        name: Name of the variant.
+        changes: Its changes to the base configuration.
+        config: Its complete configuration, as JSON types.
+        evaluation: Its evaluation on the labelled set.
+        kept: Number and size of its stored embeddings.
+        decoding: Decoding cost of its sampling alone; None if not measured.
+        segments: Number of rows of its index.
+        search_seconds: Mean search time per question, without embedding its text.
+        versions: Versions of the software that made it.
+        made_at: Time of its evaluation, in UTC.
     """
 
     name: str
@@ -59,40 +59,40 @@ class ExperimentResult:
     """The results of an experiment.
 
     Attributes:
-        experiment: What was asked.
-        variants: In the order of the experiment's file.
-        embedded: What it took to have all embeddings, this time.
-        seconds: Wall time of all of it, this time.
-        data_fingerprint: Of the videos' contents and the labels.
-        distinct_frames: What all samplings take together, each frame counted once an encoder.
+        experiment: The experiment's settings.
+        variants: The results of its variants, in the order of the experiment's file.
+        embedded: The embedding work of this run.
+        seconds: Wall time of this run.
+        data_fingerprint: Fingerprint of the videos' contents and the labels.
+        distinct_frames: Number of frames sampled by any variant, each counted once per encoder.
     """
 
     experiment: Experiment
     variants: tuple[VariantResult, ...]
-    embedded: Embedded
+    embedded: EmbeddedVideos
     seconds: float
     data_fingerprint: str
     distinct_frames: int
 
     def pareto(self, metric: str) -> frozenset[str]:
-        """Names of the variants that no other beats in both quality and frames to encode.
+        """Return the names of the variants on the Pareto front of quality and number of frames.
 
         Args:
-            metric: By name, as "MR-full-R1@0.5"; more is better.
+            metric: Name of the metric, such as "MR-full-R1@0.5"; higher is better.
         """
         return pareto_front({v.name: (v.evaluation.metrics.get(metric, 0.0), v.kept.frames) for v in self.variants})
 
     def variant(self, name: str) -> VariantResult:
-        """What the variant of this name found.
+        """Return the result of a variant by its name.
 
         Raises:
-            ConfigError: There is none; the message has the nearest names.
+            ConfigError: There is no such variant; the message has the nearest names.
         """
         [found] = select(self.variants, [name])
         return found
 
     def as_json(self) -> dict[str, Any]:
-        """All of it but the answers to single questions, as JSON can hold it."""
+        """Convert to JSON types, without the answers to single questions."""
         front = self.pareto(FRONT_METRIC)
         return {
             "title": self.experiment.title,
@@ -104,19 +104,19 @@ class ExperimentResult:
         }
 
 
-class _Named(Protocol):
+class _HasName(Protocol):
     @property
     def name(self) -> str: ...
 
 
-N = TypeVar("N", bound=_Named)
+N = TypeVar("N", bound=_HasName)
 
 
 def select(variants: Sequence[N], names: Sequence[str]) -> tuple[N, ...]:
-    """The variants of these names, in the order of `variants`; all where no name is given.
+    """Return the variants with these names in the order of `variants`, or all if `names` is empty.
 
     Raises:
-        ConfigError: No variant has one of the names; the message has the nearest ones.
+        ConfigError: A name is unknown; the message has the nearest ones.
     """
     known = [variant.name for variant in variants]
     for name in names:
@@ -153,14 +153,14 @@ def _said(result: VariantResult) -> dict[str, Any]:
 
 
 def write_result(folder: Path, variant: Variant, data_fingerprint: str, result: VariantResult) -> VariantResult:
-    """Write a variant's result atomically, and return it as `read_result` will.
+    """Write a variant's result atomically, and return it in the form that `read_result` returns.
 
     Raises:
-        StoreError: It cannot be written.
+        StoreError: The file cannot be written.
     """
     content = json.dumps({"format": _FORMAT, **_said(result), "evaluation": result.evaluation.as_json()}, indent=1)
     path = _path(folder, variant, data_fingerprint)
-    # Two experiments may share a folder, and score the same variant at once.
+    # Two experiments may share a folder and score the same variant at the same time.
     partial = path.with_suffix(f".{uuid4().hex}.partial")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -172,7 +172,7 @@ def write_result(folder: Path, variant: Variant, data_fingerprint: str, result: 
 
 
 def read_result(folder: Path, variant: Variant, data_fingerprint: str) -> VariantResult | None:
-    """A variant's result over the same data, if it was kept; one that cannot be read is found again."""
+    """Read a variant's stored result on the same data; None if there is none, or if it cannot be read."""
     try:
         return _result(_path(folder, variant, data_fingerprint).read_text(encoding="utf-8"), variant)
     except (OSError, AttributeError, KeyError, TypeError, ValueError):
@@ -202,10 +202,10 @@ def _path(folder: Path, variant: Variant, data_fingerprint: str) -> Path:
 
 
 def pareto_front(points: Mapping[str, tuple[float, float]]) -> frozenset[str]:
-    """Names of the points that no other beats: none is at least as good and as cheap, and better in one of the two.
+    """Return the names of the points that are not dominated by another, in quality (higher is better) and cost.
 
     Args:
-        points: By name quality, of which more is better, and cost, of which less is.
+        points: Quality and cost by name.
     """
     return frozenset(
         name

@@ -14,7 +14,7 @@ from pipeline.errors import ExecutionError, QueryError
 from pipeline.evaluate import LabelledQuery, OnSearch, evaluate, read_labelled
 from pipeline.execution import Execution, OnProgress
 from pipeline.experiments.costs import DecodingCost, decoding_cost, distinct_frames, stored_size
-from pipeline.experiments.embedding import Embedded, embed_all, store_of
+from pipeline.experiments.embedding import EmbeddedVideos, embed_all, store_of
 from pipeline.experiments.results import ExperimentResult, VariantResult, read_result, select, write_result
 from pipeline.experiments.scored_library import ScoredLibrary, selected_videos
 from pipeline.experiments.settings import Experiment, Variant
@@ -29,7 +29,7 @@ __all__ = ["OnVariant", "run_experiment"]
 _PACKAGES = ("momentseek", "av", "open_clip_torch", "torch", "numpy")
 
 OnVariant = Callable[[str, int, int], None]
-"""Told which variant is scored, how many are done, of how many."""
+"""Called with the variant being scored, the number of variants done and their total."""
 
 
 def run_experiment(
@@ -42,25 +42,25 @@ def run_experiment(
     on_progress: OnProgress | None = None,
     on_variant: OnVariant | None = None,
 ) -> ExperimentResult:
-    """Embed what is not embedded yet, and score every variant that was not scored over the same data.
+    """Embed the videos and score every variant, except for results that are already stored for the same data.
 
-    It can be ended and begun again: videos and variants that are done are not done again.
+    An interrupted experiment can be run again; completed videos and variants are not repeated.
 
     Args:
-        experiment: What is asked.
-        variants: The configurations, from `load_experiment`.
-        work: Folder of the results; the variants' configurations say where embeddings are.
-        only: Names of the variants that are wanted; none for all.
-        execution: How videos are read and encoded; None for the first variant's.
-        on_progress: Told how far the embedding is.
-        on_variant: Told how far the scoring is.
+        experiment: The experiment's settings.
+        variants: The variants, from `load_experiment`.
+        work: Folder of the results. The variants' configurations name the folders of the embeddings.
+        only: Names of the variants to run; empty for all.
+        execution: Execution settings; None for those of the first variant.
+        on_progress: Called with the progress of the embedding.
+        on_variant: Called with the progress of the scoring.
 
     Raises:
         ConfigError: A setting is wrong, or a labelled set cannot be read.
-        QueryError: A labelled set is about other videos.
+        QueryError: A labelled set names videos that are not in the experiment.
         SourceError: A list of videos cannot be read.
         ExecutionError: Videos failed, or there are none.
-        WeightsUnavailableError: A model cannot be had.
+        WeightsUnavailableError: The weights of a model are not available.
         StoreError: Embeddings or a result cannot be read or written.
     """
     started = time.perf_counter()
@@ -79,14 +79,14 @@ def run_experiment(
             on_variant(variant.name, number, len(wanted))
         before = read_result(Path(work), variant, data)
         result = scorer.scored(variant) if before is None else scorer.with_cost(before, variant)
-        # Results that are compared come from their files, all of them.
+        # All results are read back from their files, so that new and stored ones compare equal.
         results.append(result if result is before else write_result(Path(work), variant, data, result))
     frames = distinct_frames([variant.config for variant in wanted], tuple(dict.fromkeys(embedded.video_ids.values())))
     return ExperimentResult(experiment, tuple(results), embedded, time.perf_counter() - started, data, frames)
 
 
 def data_fingerprint(videos: StoreView, queries: Sequence[LabelledQuery]) -> str:
-    """Identity of the videos' contents, of the labels, and of which video each label means."""
+    """Return the identity of the videos' contents, the labels, and the videos that the labels refer to."""
     records = list(videos.records())
     meant = {name: _meant(records, name) for name in dict.fromkeys(query.video for query in queries)}
     labels = [[str(q.query_id), q.text, q.video, meant[q.video], [list(w) for w in q.windows]] for q in queries]
@@ -94,7 +94,7 @@ def data_fingerprint(videos: StoreView, queries: Sequence[LabelledQuery]) -> str
 
 
 def _meant(records: Sequence[VideoRecord], name: str) -> list[str]:
-    """The videos that go by a name; to refuse a name that means none or several is left to the scoring."""
+    """Return the ids of the videos with a name; names that fit none or several are rejected by the scoring."""
     try:
         return list(match_videos(records, name))
     except QueryError:
@@ -102,7 +102,7 @@ def _meant(records: Sequence[VideoRecord], name: str) -> list[str]:
 
 
 def _labelled(paths: Sequence[str]) -> list[LabelledQuery]:
-    """All sets as one; ids that two sets share are told apart by the set's number."""
+    """Read all labelled sets as one; ids that occur in two sets get the number of the set as a prefix."""
     sets = [read_labelled(path) for path in paths]
     if len(sets) == 1:
         return sets[0]
@@ -110,10 +110,10 @@ def _labelled(paths: Sequence[str]) -> list[LabelledQuery]:
 
 
 class _Scorer:
-    """Scores variants; what a sampling costs is measured once."""
+    """Scores variants, and measures the cost of each sampling once."""
 
     def __init__(
-        self, sources: Sequence[Source], embedded: Embedded, queries: Sequence[LabelledQuery], cost_videos: int
+        self, sources: Sequence[Source], embedded: EmbeddedVideos, queries: Sequence[LabelledQuery], cost_videos: int
     ) -> None:
         self._sources = sources
         self._video_ids = tuple(dict.fromkeys(embedded.video_ids.values()))
@@ -125,7 +125,7 @@ class _Scorer:
         self._opened: OpenEncoder | None = None
 
     def scored(self, variant: Variant) -> VariantResult:
-        """Build the index of the variant and the experiment's videos in memory, and ask it everything."""
+        """Build a variant's index in memory and evaluate all questions on it."""
         config = variant.config
         searches: list[float] = []
         library = ScoredLibrary(config, self._embedded.video_ids, self._encoder(config.encoder))
@@ -144,18 +144,18 @@ class _Scorer:
         )
 
     def with_cost(self, result: VariantResult, variant: Variant) -> VariantResult:
-        """A result that was kept, its sampling's cost measured if that was not done on so many videos."""
+        """Add the cost of the sampling to a stored result, unless it was measured on as many videos."""
         wanted = min(self._cost_videos, len(self._sources))
         measured = 0 if result.decoding is None else result.decoding.videos
         return result if wanted in (0, measured) else replace(result, decoding=self._cost(variant))
 
     def _encoder(self, settings: EncoderSettings) -> OpenEncoder:
-        """An open encoder: that of the variant before, where it is the same, for it knows the questions already."""
+        """Return an open encoder, the previous one if the settings are equal, since it caches embedded questions."""
         if self._opened is None or self._encoding != settings:
-            # Two models need not fit into memory.
+            # Close the previous one first, because two models may not fit into memory.
             self._opened = None
             self._encoding, self._opened = settings, make_encoder(settings).open()
-            # Else the variant that comes first would pay for all: a text is embedded once.
+            # Embed the questions in advance; otherwise their time would count for the first variant only.
             self._opened.encode_texts(list(dict.fromkeys(query.text for query in self._queries)))
         return self._opened
 

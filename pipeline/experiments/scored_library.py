@@ -20,11 +20,11 @@ __all__ = ["ScoredLibrary", "selected_videos"]
 
 
 def selected_videos(config: RunConfig, video_ids: Mapping[str, str]) -> StoreView:
-    """Select the videos of an experiment from a configuration's store, under their sources' current names.
+    """Select the videos of an experiment from a configuration's store, with their sources as names.
 
     Args:
-        config: Says where they are.
-        video_ids: By source.
+        config: The configuration of the store.
+        video_ids: Video ids by source.
     """
     names: dict[str, tuple[str, ...]] = {}
     for uri, video_id in video_ids.items():
@@ -33,15 +33,15 @@ def selected_videos(config: RunConfig, video_ids: Mapping[str, str]) -> StoreVie
 
 
 class ScoredLibrary:
-    """A `SearchableLibrary` of an experiment's videos, its index in memory.
+    """A `SearchableLibrary` limited to an experiment's videos, with its index in memory.
 
-    A folder of experiments holds the videos of others as well, and what files held before they were replaced. None of
-    it counts: the index, the pictures that scores are relative to and the names are those of this experiment's videos.
+    A work folder may also hold videos of other experiments, and earlier contents of files that were replaced. They are
+    ignored: the index, the pictures used for calibration and the names are those of this experiment's videos.
 
     Args:
-        config: What is scored.
-        video_ids: The videos, by source.
-        opened: The configuration's encoder.
+        config: The configuration to score.
+        video_ids: Video ids by source.
+        opened: The configuration's encoder, opened.
 
     Raises:
         ConfigError: The segmentation needs cuts, and a video has none.
@@ -54,7 +54,7 @@ class ScoredLibrary:
         self._index = MemoryIndex()
         for record in self._records:
             self._index.upsert(config.row_recipe.rows(store.read(record.video_id), record.metadata))
-        # Not by a method of this object: it and the searcher would hold each other, and the encoder, for long.
+        # Not a method of this object: it and the searcher would refer to each other, and keep the encoder alive.
         find = partial(match_videos, self._records)
         encoder, videos = make_encoder(config.encoder), indexed_videos(config, store)
         self._searcher = searcher_of(config, encoder, opened, self._index, store, find, videos)
@@ -62,18 +62,18 @@ class ScoredLibrary:
     def search(
         self, question: str, *, top: int | None = None, videos: Iterable[str] = (), min_score: float | None = None
     ) -> list[Moment]:
-        """The moments that answer a text, best first, none with a lower score than `min_score`."""
+        """Return the moments that answer a text and score at least `min_score`, best first."""
         given = {"top": top, "videos": list(videos), "min_score": min_score}
         return list(self._searcher.ask(as_query(question, given)).moments)
 
     def find(self, *names: str) -> tuple[str, ...]:
-        """The ids of the videos that go by these names.
+        """Return the ids of the videos with these names.
 
         Raises:
-            QueryError: No video of the experiment goes by one of them; the message has the nearest names.
+            QueryError: No video of the experiment has one of the names; the message has the nearest names.
         """
         return tuple(dict.fromkeys(video_id for name in names for video_id in match_videos(self._records, name)))
 
     def moment_index(self) -> MemoryIndex:
-        """Where the videos' segments are."""
+        """Return the index of the videos' segments."""
         return self._index

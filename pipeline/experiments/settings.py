@@ -26,8 +26,8 @@ __all__ = ["Experiment", "Variant", "load_experiment"]
 _MOST_VARIANTS = 200
 _LONGEST_NAME = 80
 _DECIDED = ("library", "index")
-_ABSOLUTE = (*_DECIDED, "library_private", "execution")
-# By their beginnings. Those of the encoder are no part of its identity: embeddings are kept as the same.
+_ABSOLUTE = (*_DECIDED, "library_private", "library_remember_questions", "execution")
+# Prefixes of settings. Those of the encoder do not affect its identity: the stored embeddings are the same.
 _COMMON = (
     *_ABSOLUTE,
     "fetching",
@@ -40,35 +40,37 @@ _COMMON = (
 
 
 class Experiment(Settings):
-    """Several configurations over the same videos, scored on the same labelled moments."""
+    """Settings of an experiment: several configurations scored on the same videos and labelled moments."""
 
     title: str = Field(min_length=1)
-    """What is asked, in a line."""
+    """Question that the experiment answers, in one line."""
 
     base: str = "default"
-    """The configuration that the variants change: a file, relative to this one, or a name as "default"."""
+    """Base configuration of the variants: a file, relative to this one, or a name such as "default"."""
 
     videos: tuple[str, ...] = Field(min_length=1)
     """Files, folders, patterns and manifests, relative to this file."""
 
     labelled: tuple[str, ...] = Field(min_length=1)
-    """Labelled sets, relative to this file; together they are one."""
+    """Labelled sets, relative to this file; they are merged."""
 
     variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """By name, what each changes: settings as in a configuration, or under dotted names."""
+    """Changes of each variant by its name: settings as in a configuration, or with dotted names."""
 
     grid: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = Field(default_factory=dict)
-    """By dotted name, the values of a setting: a variant for each combination."""
+    """Values of settings by dotted name; each combination is a variant."""
 
     cost_videos: int = Field(default=1, ge=0)
-    """Of so many videos, the longest first, each sampling's own decoding is measured; 0 for none."""
+    """Number of videos, longest first, on which the decoding of each sampling is measured; 0 for none."""
 
     @field_validator("variants")
     @classmethod
     def _check_names(cls, variants: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         for name in variants:
             if not (name.isprintable() and 1 <= len(name) <= _LONGEST_NAME):
-                raise ValueError(f"a variant's name has 1 to {_LONGEST_NAME} printable characters, not {name[:99]!r}")
+                raise ValueError(
+                    f"the name of a variant has 1 to {_LONGEST_NAME} printable characters, not {name[:99]!r}"
+                )
         return variants
 
     @model_validator(mode="after")
@@ -80,12 +82,12 @@ class Experiment(Settings):
 
 @dataclass(frozen=True)
 class Variant:
-    """One of the configurations.
+    """One of an experiment's configurations.
 
     Attributes:
         name: Its name in the experiment.
-        changes: What it changes of the base, by dotted names.
-        config: The whole of it.
+        changes: Its changes to the base configuration, by dotted name.
+        config: Its complete configuration.
     """
 
     name: str
@@ -101,7 +103,7 @@ class Variant:
 
     @property
     def fingerprint(self) -> str:
-        """Identity of all that its result depends on, but for the videos and the labels."""
+        """Identity of everything that its result depends on, except the videos and the labels."""
         config = self.config.model_dump(mode="json", exclude=set(_ABSOLUTE))
         found = {"config": config, "encoder": self.encoder_fingerprint, "search": self.config.search_fingerprint}
         return fingerprint({**found, "rule": MATCHING_RULE})
@@ -110,19 +112,19 @@ class Variant:
 def load_experiment(
     path: str | Path, library: str, overrides: Iterable[str] = ()
 ) -> tuple[Experiment, tuple[Variant, ...]]:
-    """Read an experiment's file, and make its variants.
+    """Read an experiment's file and make its variants.
 
     Args:
-        path: YAML, or the bare name of an experiment that comes with momentseek. The videos and labels of that one are
-            relative to the folder of the packages.
-        library: Where the variants' frame embeddings are kept.
-        overrides: `a.b=c` each, laid over the base; what a variant says itself counts more.
+        path: A YAML file, or the bare name of an experiment that ships with momentseek. The videos and labels of the
+            latter are relative to the folder that contains the packages.
+        library: Folder of the variants' frame embeddings.
+        overrides: Changes `a.b=c` to the base; the settings of a variant take precedence.
 
     Raises:
-        ConfigError: There is no such file; a setting of it or of a variant is unknown, of the wrong kind or out of
-            range; the settings of a variant's stages do not fit together; a variant sets what all have in common, or
-            an override what an experiment decides itself; or two variants are the same or have one name, or there are
-            too many.
+        ConfigError: There is no such file; a setting of the experiment or of a variant is unknown, has the wrong type
+            or is out of range; the settings of a variant's stages do not fit together; a variant changes a setting that
+            all variants have in common; an override changes one that an experiment decides itself; two variants are
+            equal or have the same name; or there are too many.
     """
     path = bundled_path(path, "experiments")
     if not path.exists():
@@ -154,7 +156,7 @@ def load_experiment(
 
 
 def _beside(folder: Path, name: str) -> str:
-    """A path as the file means it; bare names of configurations and URIs stay."""
+    """Resolve a path relative to the experiment's file; URIs and bare names of configurations stay as they are."""
     if "://" in name or (not (folder / name).exists() and not any(sign in name for sign in "*?[")):
         return name
     return os.path.normpath(folder / name)
@@ -167,15 +169,15 @@ def _changes(experiment: Experiment) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, changes in (experiment.variants or {"": {}}).items():
         for values in itertools.product(*experiment.grid.values()):
             point = dict(zip(experiment.grid, values, strict=True))
-            said = [f"{setting.rpartition('.')[2]}={_short(value)}" for setting, value in point.items()]
-            yield " ".join(filter(None, [name, *said])), {**_dotted(changes), **_dotted(point)}
+            assignments = [f"{setting.rpartition('.')[2]}={_short(value)}" for setting, value in point.items()]
+            yield " ".join(filter(None, [name, *assignments])), {**_dotted(changes), **_dotted(point)}
 
 
 def _short(value: Any) -> str:
     if isinstance(value, Mapping):
-        # A strategy says by itself what it is.
-        said = [_short(inner) if name == "strategy" else f"{name}={_short(inner)}" for name, inner in value.items()]
-        return ",".join(said)
+        # The name of a strategy is sufficient.
+        settings = [_short(inner) if name == "strategy" else f"{name}={_short(inner)}" for name, inner in value.items()]
+        return ",".join(settings)
     return "+".join(map(_short, value)) if isinstance(value, list | tuple) else str(value)
 
 
@@ -188,7 +190,7 @@ def _dotted(changes: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 
 
 def _nested(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The same as mappings in mappings, whatever order a strategy and its settings come in."""
+    """Convert dotted names to nested mappings, independent of the order of a strategy and its settings."""
     result: dict[str, Any] = {}
     for path, value in changes.items():
         *above, last = path.split(".")
@@ -201,31 +203,31 @@ def _nested(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_comparable(name: str, changes: Mapping[str, Any], path: str) -> None:
-    """Refuse what variants have in common: it would look as if it had been compared.
+    """Reject a variant's change to a setting that all variants share: the comparison would not show its effect.
 
     Raises:
-        ConfigError: A variant sets it.
+        ConfigError: The variant changes such a setting.
     """
     common = [setting for setting in changes if setting.startswith(_COMMON)]
     if common:
         elsewhere = "" if common[0].startswith(_DECIDED) else ", or set it for all by --set or in the base"
         raise ConfigError(
-            f"{path}: variant {name!r}: {common[0]}: is the same for all variants, which share embeddings;"
+            f"{path}: variant {name!r}: {common[0]}: applies to all variants, since they share embeddings;"
             f" leave it out{elsewhere}"
         )
 
 
 def _check_overridable(overrides: Iterable[str]) -> None:
-    """Refuse to override what would have no effect.
+    """Reject overrides without any effect.
 
     Raises:
-        ConfigError: It is about the library or the index.
+        ConfigError: An override changes a setting of the library or the index.
     """
-    for said in overrides:
-        if said.startswith(_DECIDED):
+    for override in overrides:
+        if override.startswith(_DECIDED):
             raise ConfigError(
-                f"--set {said}: an experiment keeps its embeddings in its work folder and its indexes in memory; leave"
-                " it out, and name another folder by --work"
+                f"--set {override}: an experiment stores its embeddings in its work folder and its indexes in memory;"
+                " leave it out, or choose another folder by --work"
             )
 
 
@@ -233,7 +235,7 @@ def _check_different(variants: list[Variant], path: str) -> None:
     for name, count in Counter(variant.name for variant in variants).items():
         if count > 1:
             raise ConfigError(
-                f"{path}: {count} variants are named {name!r}; leave out what is there twice in `grid`, or write the"
+                f"{path}: {count} variants are named {name!r}; remove duplicate values in `grid`, or write the"
                 " variants out under names of their own"
             )
     seen: dict[str, str] = {}

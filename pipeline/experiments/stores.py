@@ -1,4 +1,4 @@
-"""Stores of experiments: one that fills those of several samplings at once, and a view of selected videos."""
+"""Stores of experiments: one that writes to the stores of several samplings, and a view of selected videos."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ __all__ = ["JointStore", "StoreView"]
 
 @dataclass(frozen=True)
 class JointStore:
-    """An `EmbeddingStore` that writes each sampling's frames to that sampling's own store.
+    """An `EmbeddingStore` that writes the frames of each sampling to that sampling's own store.
 
-    It holds a video once all stores do.
+    It contains the videos that all stores contain.
 
     Attributes:
-        stores: One a sampling, in the order of the shares.
-        others: More stores with the same encoder's embeddings, where frames may be found that were not encoded again.
+        stores: One store per sampling, in the order of the shares.
+        others: Other stores with embeddings of the same encoder, which are copied from instead of encoding a frame
+            again.
     """
 
     stores: tuple[EmbeddingStore, ...]
     others: tuple[EmbeddingStore, ...] = ()
 
     def write(self, record: VideoRecord, frames: FrameEmbeddings) -> None:
-        """Keep a video in all stores; what was read here goes back, each store's own frames, with another record.
+        """Write a video to all stores, or update the record of a video that was read from here.
 
         Raises:
-            ValueError: There is not one share a store.
-            StoreError: It could not be written to one of them, or a frame's embedding is nowhere.
+            ValueError: The number of shares differs from the number of stores.
+            StoreError: A store cannot be written, or a frame's embedding is missing in all stores.
         """
         if not frames.shares and self._is_held(frames):
             for store in self.stores:
@@ -51,12 +52,12 @@ class JointStore:
             store.write(replace(record, frame_count=len(part)), part)
 
     def _is_held(self, frames: FrameEmbeddings) -> bool:
-        """Whether these are the frames of the first sampling, as they were read."""
+        """Whether these are the frames of the first sampling, unchanged since they were read."""
         video_id = frames.video_id
         return self.record(video_id) is not None and np.array_equal(self.read(video_id).vectors, frames.vectors)
 
     def read(self, video_id: str) -> FrameEmbeddings:
-        """A video's frame embeddings of the first sampling.
+        """Read a video's frame embeddings of the first sampling.
 
         Raises:
             StoreError: There is no such video, or its file is broken.
@@ -64,16 +65,16 @@ class JointStore:
         return self.stores[0].read(video_id)
 
     def record(self, video_id: str) -> VideoRecord | None:
-        """What is known of a video; None unless all stores hold it."""
+        """Return a video's record; None unless all stores contain the video."""
         records = [store.record(video_id) for store in self.stores]
         return None if None in records else records[0]
 
     def records(self) -> Iterator[VideoRecord]:
-        """Records of the videos that all stores hold, ordered by video id."""
+        """Iterate over the records of the videos that all stores contain, ordered by video id."""
         return (record for record in self.stores[0].records() if self.record(record.video_id) is not None)
 
     def add_name(self, video_id: str, name: str) -> VideoRecord:
-        """Note another name of the same content in all stores."""
+        """Add a name of the same content in all stores."""
         records = [store.add_name(video_id, name) for store in self.stores]
         return records[0]
 
@@ -82,17 +83,17 @@ class JointStore:
         return tuple(sorted({other for store in self.stores for other in store.take_name(video_id, name)}))
 
     def delete(self, video_id: str) -> bool:
-        """Forget a video in all stores; whether one of them held it."""
+        """Delete a video from all stores; return whether one of them contained it."""
         deleted = [store.delete(video_id) for store in self.stores]
         return any(deleted)
 
     def frame_sample(self, rows: int) -> FrameSample:
-        """Of the first store."""
+        """Draw a frame sample from the first store."""
         return self.stores[0].frame_sample(rows)
 
 
 class _Vectors:
-    """Embeddings of one video's frames by their ticks: those at hand, and others as soon as one is missing."""
+    """Embeddings of one video's frames by timestamp; other stores are read only if a frame is missing."""
 
     def __init__(self, frames: FrameEmbeddings, stores: Sequence[EmbeddingStore]) -> None:
         self._video_id = frames.video_id
@@ -101,7 +102,7 @@ class _Vectors:
         self._stores = stores
 
     def of(self, pts: Sequence[int]) -> npt.NDArray[np.float32]:
-        """float32 (M, D)."""
+        """Return the embeddings of frames by timestamp: float32 (M, D)."""
         if not self._rows.keys() >= set(pts) and self._stores:
             held = [store for store in self._stores if store.record(self._video_id) is not None]
             self._rows = {**_by_pts(store.read(self._video_id) for store in held), **self._rows}
@@ -109,8 +110,8 @@ class _Vectors:
         missing = [tick for tick in pts if tick not in self._rows]
         if missing:
             raise StoreError(
-                f"{self._video_id}: the embedding of the frame with pts {missing[0]} was to be in another store, and is"
-                " not; delete this video's files in all stores and index it again"
+                f"{self._video_id}: the embedding of the frame with pts {missing[0]} is missing in all"
+                " stores; delete this video's files in all stores and index it again"
             )
         return np.stack([self._rows[tick] for tick in pts]) if pts else self._none
 
@@ -135,11 +136,11 @@ def _part(frames: FrameEmbeddings, share: Share, vectors: _Vectors) -> FrameEmbe
 
 @dataclass(frozen=True)
 class StoreView:
-    """A view of a store, limited to selected videos under names of their own; a `ReadableStore`.
+    """A `ReadableStore`: a view of a store, limited to selected videos with other names.
 
     Attributes:
-        store: Where they are, among others.
-        names: By the ids of those that are chosen, what they are called.
+        store: The store that contains the videos.
+        names: The names of the selected videos, by id.
     """
 
     store: ParquetStore
@@ -149,21 +150,21 @@ class StoreView:
         """Read a video's frame embeddings.
 
         Raises:
-            StoreError: There is no such video among them, or its file is broken.
+            StoreError: The video is not selected, or its file is broken.
         """
         if video_id not in self.names:
-            raise StoreError(f"{video_id}: is none of the {len(self.names)} videos that were chosen")
+            raise StoreError(f"{video_id}: is not among the {len(self.names)} selected videos")
         return self.store.read(video_id)
 
     def record(self, video_id: str) -> VideoRecord | None:
-        """What is known of a video, and what it is called; None where it is not chosen, or not kept."""
+        """Return a video's record with its name; None if the video is not selected or not stored."""
         record = self.store.record(video_id) if video_id in self.names else None
         return None if record is None else replace(record, names=self.names[video_id])
 
     def records(self) -> Iterator[VideoRecord]:
-        """All records, ordered by video id."""
+        """Iterate over all records, ordered by video id."""
         return (record for video_id in sorted(self.names) if (record := self.record(video_id)) is not None)
 
     def frame_sample(self, rows: int) -> FrameSample:
-        """A few frame embeddings of them, drawn anew; `rows` is the index's size now."""
+        """Draw a new sample of frame embeddings; `rows` is the current size of the index."""
         return draw_sample(self.names, self.store.some_vectors, rows)

@@ -13,7 +13,7 @@ __all__ = ["absence_json", "answer_json", "moment_json"]
 
 
 def moment_json(moment: Moment) -> dict[str, Any]:
-    """Convert a moment with its steps and copies to JSON types; exact times are texts as "1/12800"."""
+    """Convert a moment with its steps and copies to JSON types; exact times become texts such as "1/12800"."""
     fields = asdict(moment)
     _say_times(fields)
     return fields
@@ -37,8 +37,8 @@ def answer_json(answer: Answer, *, explained: bool = False) -> dict[str, Any]:
     """Convert an answer to JSON types.
 
     Args:
-        answer: What was answered.
-        explained: Whether how it came to be belongs to it.
+        answer: The answer.
+        explained: Whether to include its explanation.
     """
     fields = {
         "question": str(answer.query),
@@ -68,5 +68,5 @@ def answer_json(answer: Answer, *, explained: bool = False) -> dict[str, Any]:
 
 
 def _skipped_json(skipped: Skipped) -> dict[str, Any]:
-    """Convert a skipped video; `is_broken`, `has_no_date` and `is_unlabelled` are there only where true."""
+    """Convert a skipped video; `is_broken`, `has_no_date` and `is_unlabelled` are included only if true."""
     return {name: value for name, value in asdict(skipped).items() if value is not False}

@@ -12,20 +12,20 @@ from pipeline.uris import public_name
 
 __all__ = ["clip_name", "title_of"]
 
-# A file name has at most 255 bytes on almost all file systems. Beside the title there are the rank, two times, a digest
-# and the suffix: 60 bytes at most.
+# A file name has at most 255 bytes on almost all file systems. In addition to the title it contains the rank, two
+# times, a digest and the suffix: at most 60 bytes.
 _MOST_TITLE_BYTES = 180
 _MOST_TITLE_CHARACTERS = 60
 _DIGEST_CHARACTERS = 8
-# Thirty years; a file that claims more is damaged, and its times would take hundreds of digits.
+# Thirty years. A file with a longer duration is damaged, and its times would have hundreds of digits.
 _MOST_PLAIN_SECONDS = 1e9
 
 
 def clip_name(rank: int, moment: Moment) -> str:
-    """Make a portable file name for a clip, as "01-gate-camera-12.500-16.250.mp4".
+    """Make a portable file name for a clip, such as "01-gate-camera-12.500-16.250.mp4".
 
     Args:
-        rank: The moment's place in the answer, which no other moment of the answer has.
+        rank: The moment's rank, unique in the answer.
         moment: The moment.
     """
     times = f"{_seconds(moment.start_seconds)}-{_seconds(moment.end_seconds)}"
@@ -33,11 +33,12 @@ def clip_name(rank: int, moment: Moment) -> str:
 
 
 def title_of(uri: str, video_id: str) -> str:
-    """Make a part of a portable file name of a video's name without its suffix.
+    """Make part of a portable file name from a video's name, without its suffix.
 
-    Letters, digits, combining marks, ".", "-" and "_" are kept, and anything else, such as control characters,
-    direction marks and emoji, becomes "_". It has at most 60 characters and 180 bytes of UTF-8. Where it was cut, or
-    lost characters beyond ASCII, a digest of the video's URI follows, so that other videos have other names.
+    Letters, digits, combining marks, ".", "-" and "_" are kept. All other characters, such as control characters,
+    direction marks and emoji, become "_". The result has at most 60 characters and 180 bytes of UTF-8. If it was
+    shortened, or lost characters beyond ASCII, a digest of the video's URI follows, so that different videos have
+    different names.
 
     Args:
         uri: The video's name.
@@ -65,7 +66,7 @@ def _lost_characters(stem: str) -> bool:
 
 
 def _cut(text: str) -> str:
-    """The beginning of a text, ended before a character that does not fit whole with its combining marks."""
+    """Shorten a text without splitting a character from its combining marks."""
     size, end = 0, 0
     for place, character in enumerate(text):
         if not _is_mark(character):

@@ -28,10 +28,10 @@ class Colours:
     """Colour description of a picture, by ITU-T H.273; 2 is unspecified.
 
     Attributes:
-        primaries: Of the colour space.
+        primaries: Primaries of the colour space.
         transfer: Transfer characteristics.
-        matrix: Coefficients from RGB.
-        range: 1 for limited, 2 for full, 0 for unspecified (limited is meant).
+        matrix: Matrix coefficients from RGB.
+        range: 1 for limited, 2 for full, 0 for unspecified (treated as limited).
     """
 
     primaries: int
@@ -43,18 +43,18 @@ class Colours:
 class ClipPictures:
     """Converts the pictures of one clip to the size, format and colours of the first.
 
-    YUV stays YUV: neither matrix nor range is changed, and both are said as the source says them. RGB becomes BT.709 of
-    limited range. HDR (PQ and HLG) of more than 8 bits keeps 10; all else becomes 8.
+    YUV stays YUV with its matrix and range, and both are tagged as in the source. RGB becomes BT.709 of limited range.
+    HDR (PQ and HLG) of more than 8 bits is converted to 10 bits, everything else to 8.
 
     Args:
         first: A decoded picture.
-        orientation: How pictures are turned upright.
+        orientation: The rotation that turns pictures upright.
 
     Attributes:
-        colours: Of the clip.
+        colours: Colour description of the clip.
         pixel_format: "yuv420p" or "yuv420p10le".
-        width: Pixels across, upright and even.
-        height: Pixels down, upright and even.
+        width: Width of the upright picture in pixels, even.
+        height: Height of the upright picture in pixels, even.
     """
 
     def __init__(self, first: VideoFrame, orientation: Orientation) -> None:
@@ -107,19 +107,23 @@ def _is_rgb(pixels: av.VideoFormat) -> bool:
 def _colours_of(picture: VideoFrame, *, is_rgb: bool) -> Colours:
     primaries, transfer = int(picture.color_primaries), int(picture.color_trc)
     if is_rgb:
-        # What does not say so is sRGB, whose primaries are those of BT.709.
+        # Untagged RGB is taken as sRGB, whose primaries are those of BT.709.
         transfer = _SRGB_TRANSFER if transfer == _UNSPECIFIED else transfer
         primaries = _BT709 if primaries == _UNSPECIFIED else primaries
         return Colours(primaries, transfer, _BT709, _LIMITED)
-    matrix, said = int(picture.colorspace), int(picture.color_range)
+    matrix, color_range = int(picture.colorspace), int(picture.color_range)
     name = picture.format.name
-    # Formats whose names begin so are of full range, and so is grey, as FFmpeg takes it.
-    is_full = said == _FULL or name.startswith("yuvj") or (said != _LIMITED and name.startswith(("gray", "ya", "mono")))
-    return Colours(primaries, transfer, matrix or _UNSPECIFIED, _FULL if is_full else said)
+    # Formats with this prefix have full range, and so has grey, as in FFmpeg.
+    is_full = (
+        color_range == _FULL
+        or name.startswith("yuvj")
+        or (color_range != _LIMITED and name.startswith(("gray", "ya", "mono")))
+    )
+    return Colours(primaries, transfer, matrix or _UNSPECIFIED, _FULL if is_full else color_range)
 
 
 def _upright(picture: VideoFrame, orientation: Orientation) -> VideoFrame:
-    """A 4:2:0 picture of even size turned upright, plane by plane."""
+    """Turn a 4:2:0 picture of even size upright, plane by plane."""
     import av
 
     if not (orientation.is_transposed or orientation.is_mirrored or orientation.is_flipped):

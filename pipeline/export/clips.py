@@ -1,10 +1,10 @@
-"""Export of moments as video files."""
+"""Export of moments as MP4 files."""
 
 from __future__ import annotations
 
 import itertools
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,45 +21,49 @@ if TYPE_CHECKING:
     from pipeline.video.pyav.frame import PyAVFrame
     from pipeline.video.sound import SoundChunk
 
-__all__ = ["export_clip"]
+__all__ = ["SoundTrack", "export_clip"]
 
-# Ticks a second: divides the usual frame rates, 24000/1001 among them, to within 6 microseconds.
+# Ticks per second. The frame durations of common rates, such as 24000/1001, are accurate to 6 microseconds.
 _TIME_BASE = Fraction(1, 90_000)
-# Without B-frames, decoding order is that of showing, and MP4 can say exactly when the last picture ends.
+# Without B-frames, frames are stored in display order, and MP4 can store the exact end of the last one.
 _ENCODING = {"preset": "veryfast", "crf": "20", "bf": "0"}
 _SOUND_FRAME = 1024
 _SOUND_BITS = {"mono": 96_000, "stereo": 160_000}
 
 
-def export_clip(videos: IndexedVideos, moment: Moment, path: str | Path) -> None:
-    """Write a moment as MP4 (H.264 and AAC), re-encoded so that it begins and ends exactly with the moment.
+def export_clip(
+    videos: IndexedVideos, moment: Moment, path: str | Path, *, check: Callable[[], None] | None = None
+) -> None:
+    """Write a moment as MP4 (H.264 and AAC), re-encoded to start and end exactly with the moment.
 
-    Each frame is shown as long as in the video, upright and in the video's proportions and colours (`ClipPictures`);
-    pictures of odd size are scaled to even ones. Its sound is that of the video's default track.
+    Frames keep their durations; pictures are upright and keep the video's aspect ratio and colours (`ClipPictures`).
+    Odd sizes are scaled to even ones. The sound is that of the video's default track.
 
     Args:
-        videos: Opens the moment's video; the pictures are decoded by PyAV, whatever their decoder.
-        moment: What is exported.
-        path: The file to write; one that is there is replaced.
+        videos: Opens the moment's video; the pictures are always decoded by PyAV.
+        moment: The moment to export.
+        path: The file to write; an existing file is replaced.
+        check: Called before each frame; an error that it raises ends the export, and no file is written.
 
     Raises:
-        VideoError: The video cannot be opened, is another one by now, or no frame of the moment can be decoded.
+        VideoError: The video cannot be opened, its file has other content now, or no frame of the moment can be
+            decoded.
         OSError: The file cannot be written.
     """
     from pipeline.video.pyav.decoder import PyAVDecoder
 
     target = Path(path)
-    # A name of its own: short, whatever the target's is, and none that others could have put a link at.
+    # A temporary name: short, and unpredictable, so that nobody else can have placed a link there.
     partial = target.with_name(f".{secrets.token_hex(8)}.partial.mp4")
     try:
         with videos.opened_by(PyAVDecoder(fetching=videos.fetching).open, moment.video_id, moment.uri) as stream:
-            _write(stream, Fraction(moment.start_seconds), Fraction(moment.end_seconds), partial)
+            _write(stream, Fraction(moment.start_seconds), Fraction(moment.end_seconds), partial, check)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _write(stream: PyAVStream, start: Fraction, end: Fraction, path: Path) -> None:
+def _write(stream: PyAVStream, start: Fraction, end: Fraction, path: Path, check: Callable[[], None] | None) -> None:
     import av
 
     frames: Any = stream.frames(start=start, end=end)
@@ -70,8 +74,10 @@ def _write(stream: PyAVStream, start: Fraction, end: Fraction, path: Path) -> No
     first_chunk = next(chunks, None)
     with av.open(str(path), "w", format="mp4") as container:
         pictures = _PictureTrack(container, first, stream.pixel_aspect)
-        sound = None if first_chunk is None else _SoundTrack(container, first_chunk, chunks)
+        sound = None if first_chunk is None else SoundTrack(container, first_chunk, chunks)
         for frame, since, until in _timed(itertools.chain([first], frames), start, end):
+            if check is not None:
+                check()
             pictures.add(frame, since, until)
             if sound is not None:
                 sound.write_until(until * _TIME_BASE)
@@ -81,7 +87,7 @@ def _write(stream: PyAVStream, start: Fraction, end: Fraction, path: Path) -> No
 
 
 def _timed(frames: Iterable[PyAVFrame], start: Fraction, end: Fraction) -> Iterator[tuple[PyAVFrame, int, int]]:
-    """Each frame with the ticks since the clip's start at which it comes, and at which it goes."""
+    """Yield each frame with its start and end, in ticks since the clip's start."""
     held: PyAVFrame | None = None
     since = 0
     for frame in frames:
@@ -99,12 +105,12 @@ def _ticks(time: Fraction) -> int:
 
 
 class _PictureTrack:
-    """The clip's pictures.
+    """Writes the clip's pictures.
 
     Args:
-        container: That is written.
-        first: The first frame, which all others become like.
-        pixel_aspect: Width of a pixel, its height being 1.
+        container: The output container.
+        first: The first frame, which determines the format of the others.
+        pixel_aspect: Pixel aspect ratio, width to height.
     """
 
     def __init__(self, container: Any, first: PyAVFrame, pixel_aspect: Fraction) -> None:
@@ -117,30 +123,30 @@ class _PictureTrack:
         self._lengths: dict[int | None, int] = {}
 
     def add(self, frame: PyAVFrame, since: int, until: int) -> None:
-        """Show a frame from one tick until another."""
+        """Add a frame, with its start and end in ticks."""
         picture = self._pictures.converted(frame.picture)
         picture.pts, picture.time_base = since, _TIME_BASE
         self._lengths[since] = until - since
         self._mux(self._track.encode(picture))
 
     def finish(self) -> None:
-        """Write what the encoder still holds."""
+        """Flush the encoder."""
         self._mux(self._track.encode(None))
 
     def _mux(self, packets: list[Any]) -> None:
-        """Say how long each picture is shown: the encoder forgets it, and the last one would be cut short."""
+        """Set the duration of each packet, which the encoder omits, so that the last picture is not cut short."""
         for packet in packets:
             packet.duration = self._lengths.pop(packet.pts)
             self._container.mux(packet)
 
 
-class _SoundTrack:
-    """The clip's sound, written as far as its pictures are.
+class SoundTrack:
+    """Writes the clip's sound, interleaved with its pictures.
 
     Args:
-        container: That is written.
-        first: The first of the sound.
-        rest: What follows.
+        container: The output container.
+        first: The first chunk of sound.
+        rest: The following chunks.
     """
 
     def __init__(self, container: Any, first: SoundChunk, rest: Iterator[SoundChunk]) -> None:
@@ -153,7 +159,7 @@ class _SoundTrack:
         self._written = 0
 
     def write_until(self, time: Fraction) -> None:
-        """Write the sound up to a time of the clip, to the end of an encoder's frame."""
+        """Write the sound up to a time of the clip, in whole frames of the encoder."""
         while self._written < time * self._rate:
             while self._waiting.shape[1] < _SOUND_FRAME:
                 chunk = next(self._rest, None)
@@ -163,7 +169,7 @@ class _SoundTrack:
             self._encode(_SOUND_FRAME)
 
     def finish(self) -> None:
-        """Write all that is left."""
+        """Write the remaining sound."""
         for chunk in self._rest:
             self._waiting = np.concatenate([self._waiting, chunk.samples], axis=1)
             while self._waiting.shape[1] >= _SOUND_FRAME:

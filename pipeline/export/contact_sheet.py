@@ -25,7 +25,7 @@ _CAPTION, _STEP_CAPTION = 66, 44
 
 @dataclass(frozen=True)
 class _Layout:
-    """The measures of a tile, in points; `steps` pictures stand side by side on it."""
+    """The dimensions of a tile in points; it has `steps` pictures side by side."""
 
     steps: int
 
@@ -61,17 +61,17 @@ def contact_sheet(
 ) -> Image.Image:
     """Draw the best frame of each moment of an answer, with its video, interval and score.
 
-    Below each is the score over time around it: the moment is shaded, the least score that answers a dashed line. Where
-    things were asked for one after another, a moment has a frame and a curve for each. Where nothing answers, the
-    nearest is drawn. A video that is no longer there, or whose file holds another one by now, leaves an empty picture
-    that says so; `videos.problems` has more of it.
+    Below each frame is the curve of the score around it, with the moment shaded and a dashed line at the minimum score.
+    A moment of several steps has a frame and a curve for each step. If nothing answers the question, the nearest moment
+    is drawn. If a video is gone, or its file has other content now, its picture is empty and says so; `videos.problems`
+    has the details.
 
     Args:
-        answer: What is drawn.
+        answer: The answer to draw.
         videos: Opens the moments' videos.
-        is_right: For each moment, whether it meets the truth, which is marked; None where that cannot be said.
-        columns: Most moments in a row; None for about as wide as high, and three at least.
-        order: The order of the moments, for its head.
+        is_right: For each moment, whether it is right, which is marked; None if unknown.
+        columns: Maximum number of moments in a row; None for a roughly square sheet, with at least three.
+        order: Description of the order of the moments, for the heading.
 
     Returns:
         An RGB picture.
@@ -108,11 +108,11 @@ def _summary(answer: Answer, order: str) -> str:
         return f"no page {answer.query.page}: {counted(answer.found, 'moment matches', 'moments match')}"
     if not count:
         return "nothing matches" if answer.nearest is None else f"nothing matches; {answer.min_score:g} is wanted"
-    said = counted(count, "moment")
+    moments = counted(count, "moment")
     if count < answer.found:
         last = answer.first_rank + count - 1
-        said = f"{f'moments {answer.first_rank}-{last}' if count > 1 else f'moment {last}'} of {answer.found}"
-    return f"{said}  ·  {counted(videos, 'video')}  ·  {printable(order)}"
+        moments = f"{f'moments {answer.first_rank}-{last}' if count > 1 else f'moment {last}'} of {answer.found}"
+    return f"{moments}  ·  {counted(videos, 'video')}  ·  {printable(order)}"
 
 
 def _tile(
@@ -158,8 +158,8 @@ def _draw_caption(tile: Canvas, layout: _Layout, moment: Moment) -> None:
     tile.text(right, top + 23, score, points=19, colour=TEXT, anchor="rm")
     tile.text(16, top + 47, _interval(moment), points=16, colour=ACCENT if layout.steps == 1 else QUIET)
     if moment.copies:
-        said = f"+ {counted(len(moment.copies), 'copy', 'copies')}"
-        tile.text(right, top + 47, said, points=14, colour=QUIET, anchor="rm")
+        copies = f"+ {counted(len(moment.copies), 'copy', 'copies')}"
+        tile.text(right, top + 47, copies, points=14, colour=QUIET, anchor="rm")
 
 
 def _interval(moment: Moment) -> str:

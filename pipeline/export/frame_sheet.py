@@ -1,4 +1,4 @@
-"""Frame sheets: frames of videos with captions on one image."""
+"""Frame sheets: frames of videos with captions in one image."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class SheetFrame:
     """A frame of a sheet.
 
     Attributes:
-        video_id: Its video.
+        video_id: The video's id.
         uri: The video's name.
         seconds: The frame's time.
-        interval: What part of the video it stands for, as "12.0 - 15.5".
-        value: A number to the right of the video's name, as "0.93".
-        note: A few words to the right of the interval.
+        interval: The interval that it represents, such as "12.0 - 15.5".
+        value: A number to the right of the video's name, such as "0.93".
+        note: A short text to the right of the interval.
     """
 
     video_id: str
@@ -43,10 +43,10 @@ class SheetFrame:
 
 
 def frame_sheet(title: str, summary: str, frames: Sequence[SheetFrame], videos: IndexedVideos) -> Image.Image:
-    """Draw frames with their captions, numbered from 1, under a title and a line below it.
+    """Draw frames with their captions, numbered from 1, below a title and a summary.
 
-    A video that is no longer there, or whose file holds another one by now, leaves an empty picture that says so;
-    `videos.problems` has more of it.
+    If a video is gone, or its file has other content now, its picture is empty and says so; `videos.problems` has the
+    details.
 
     Returns:
         An RGB picture.
@@ -100,7 +100,7 @@ def draw_frame(
     height: float,
     left: float = 0.0,
 ) -> None:
-    """Draw the frame of a video at a time at the top of a tile, with the time; or why it cannot be shown."""
+    """Draw the frame of a video at a given time at the top of a tile, or the reason why it cannot be shown."""
     try:
         with videos.open(video_id, uri) as stream:
             picture = picture_at(stream, seconds)

@@ -1,4 +1,4 @@
-"""Place indexed videos in folders: copies or links that are whole, checked, and replace nothing."""
+"""Placement of indexed videos in folders, by copies or links; existing files are never replaced."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _ID_CHARACTERS = 8
 
 
 def copy_video(videos: IndexedVideos, video_id: str, uri: str, folder: Path) -> tuple[Path, bool]:
-    """Copy a video into a folder under its own name, or with its id behind that where the name is taken.
+    """Copy a video into a folder under its own name, with its id appended if that name is taken.
 
-    The copy appears once it is whole and holds the indexed content; a file that is there is never replaced.
+    The copy appears once it is complete and checked against the indexed content. Existing files are not replaced.
 
     Args:
-        videos: Finds the video where its content still is.
+        videos: Finds a file that still has the video's content.
         video_id: The video's id.
-        uri: The name that is tried first.
+        uri: The preferred name.
         folder: An existing folder.
 
     Returns:
-        The copy, and whether it is new: it may have been there before.
+        The copy, and whether it is new: an equal one may have existed before.
 
     Raises:
-        VideoError: The video is gone, holds another content by now, changes meanwhile, or its names are taken.
+        VideoError: The video is gone, has other content now, changes during the copy, or its names are taken.
         OSError: The folder cannot be written to.
     """
     place = videos.place(video_id, uri)
@@ -58,10 +58,10 @@ def copy_video(videos: IndexedVideos, video_id: str, uri: str, folder: Path) -> 
 
 
 def link_video(videos: IndexedVideos, video_id: str, uri: str, folder: Path) -> tuple[Path, bool]:
-    """Put a symbolic link to a video into a folder, under the names that `copy_video` gives.
+    """Create a symbolic link to a video in a folder, with the names of `copy_video`.
 
     Raises:
-        VideoError: The video is gone, holds another content by now, is not on this machine, or its names are taken.
+        VideoError: The video is gone, has other content now, is not on this machine, or its names are taken.
         OSError: The folder cannot be written to.
     """
     place = videos.place(video_id, uri)
@@ -80,7 +80,7 @@ def link_video(videos: IndexedVideos, video_id: str, uri: str, folder: Path) -> 
 
 
 def publish(partial: Path, target: Path) -> bool:
-    """Give a finished file its name, unless that is taken; return whether it was given.
+    """Rename a finished file unless the name is taken; return whether it was renamed.
 
     Raises:
         OSError: The folder cannot be written to.
@@ -90,7 +90,7 @@ def publish(partial: Path, target: Path) -> bool:
     except FileExistsError:
         return False
     except OSError:
-        # A file system without hard links: an empty file of our own takes the name first.
+        # Without hard links, an empty file reserves the name first.
         try:
             os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         except FileExistsError:
@@ -115,7 +115,7 @@ def _suffix(uri: str) -> str:
 
 
 def _holds(target: Path, video_id: str, videos: IndexedVideos) -> bool:
-    """Whether a file holds a video already; a link is none of our copies."""
+    """Whether a file is a copy of a video; links are not copies."""
     if target.is_symlink() or not target.is_file():
         return False
     with suppress(VideoError):

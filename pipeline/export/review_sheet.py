@@ -1,4 +1,4 @@
-"""Review sheets: the frames of a part of a video on one image, for a person's verdict."""
+"""Review sheets: the frames of a part of a video in one image, for review by a person."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def review_sheet(
 
     Args:
         pictures: Time in seconds and uint8 (H, W, 3) RGB picture of each frame; at least one.
-        question: What is asked, in a line.
-        place: The video and its part, in a line.
-        reason: Why it is asked, in a line.
+        question: The question, in one line.
+        place: The video and its part, in one line.
+        reason: The reason for the review, in one line.
 
     Returns:
         An RGB picture.

@@ -1,4 +1,4 @@
-"""Rows of named values as JSON Lines, CSV or Parquet, written as they come."""
+"""Streaming writers of rows of named values as JSON Lines, CSV or Parquet."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from typing import IO, Any
 __all__ = ["Columns", "csv_lines", "json_lines", "replacing", "write_parquet"]
 
 Columns = Mapping[str, type]
-"""The names of a row's values, with their types: str, int or float; any of them may be None."""
+"""The names and types of a row's values: str, int or float; each value may be None."""
 
 _ROWS_AT_ONCE = 10_000
 
 
 def json_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Write rows as JSON Lines, in ASCII; yield the lines."""
+    """Format rows as JSON Lines, in ASCII; yield the lines."""
     for row in rows:
         yield f"{json.dumps(row)}\n"
 
 
 def csv_lines(rows: Iterable[Mapping[str, Any]], columns: Columns) -> Iterator[str]:
-    """Write rows as CSV (RFC 4180), with a header; yield the lines. None is an empty cell."""
+    """Format rows as CSV (RFC 4180) with a header; yield the lines. None is an empty cell."""
     line = io.StringIO()
     writer = csv.DictWriter(line, list(columns))
     writer.writeheader()
@@ -44,12 +44,12 @@ def write_parquet(file: IO[bytes], rows: Iterable[Mapping[str, Any]], columns: C
     """Write rows as Parquet.
 
     Args:
-        file: Open for writing, and left open.
-        rows: Taken some at a time.
-        columns: Of the file.
+        file: The file, open for writing; it stays open.
+        rows: The rows; they are read in batches.
+        columns: Columns of the file.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: The file cannot be written.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -65,10 +65,10 @@ def write_parquet(file: IO[bytes], rows: Iterable[Mapping[str, Any]], columns: C
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a new file that takes the place of `path` once the block ends without an error.
+    """Open a temporary file that replaces `path` when the block ends without an error.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: The file cannot be written.
     """
     descriptor, partial = tempfile.mkstemp(prefix=f".{path.name[:50]}.", dir=path.parent)
     try:
@@ -85,5 +85,5 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _encodable(value: Any) -> Any:
-    """A value whose text can be written as UTF-8: names of files may hold bytes that are none."""
+    """Make text encodable as UTF-8: file names may contain other bytes."""
     return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""Drawing of score curves over time, with the limits of the moment."""
+"""Drawing of score curves over time, with the moment's limits."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ CURVE_HEIGHT = 84
 _PLOT = 60
 _PADDING = 6
 _LEAST_AROUND = 6.0
-"""Seconds before and behind a moment that are shown at least; else as much as it is long."""
+"""Minimum seconds shown before and after a moment; longer moments show as much as their own length."""
 _DASH, _PAUSE = 5, 4
 
 
 @dataclass(frozen=True)
 class _Axes:
-    """Where times and scores lie on a canvas."""
+    """The coordinates of times and scores on a canvas."""
 
     left: float
     right: float
@@ -45,16 +45,16 @@ class _Axes:
 def draw_curves(
     canvas: Canvas, left: float, top: float, right: float, *, moment: Moment, curves: Sequence[Curve], min_score: float
 ) -> None:
-    """Draw a plot of `CURVE_HEIGHT` points: scores from 0 to 1 around a moment, itself shaded.
+    """Draw a plot, `CURVE_HEIGHT` points high, of the scores from 0 to 1 around a moment, which is shaded.
 
     Args:
-        canvas: What is drawn on.
-        left: Of the plot.
-        top: Of the plot.
-        right: Of the plot.
-        moment: Its steps are shaded each in its colour.
-        curves: Log-odds over time of the moment's video, one a step.
-        min_score: Drawn as a dashed line, where there is any.
+        canvas: The canvas to draw on.
+        left: Left edge of the plot, in points.
+        top: Top edge of the plot, in points.
+        right: Right edge of the plot, in points.
+        moment: The moment; each of its steps is shaded in its own colour.
+        curves: Log-odds over time of the moment's video, one curve per step.
+        min_score: Minimum score, drawn as a dashed line; None for none.
     """
     steps = moment.steps or (moment,)
     around = max(_LEAST_AROUND, moment.end_seconds - moment.start_seconds)
@@ -82,7 +82,7 @@ def draw_curves(
 
 
 def _scores(curve: Curve, times: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Scores at times; straight between two frames, as the log-odds of neither is known there."""
+    """Compute scores at times, interpolated linearly: between frames, log-odds are not known."""
     odds = np.clip(curve.scores, -50, 50)
     return np.asarray(np.interp(times, curve.times_seconds, 1 / (1 + np.exp(-odds))))
 
@@ -103,13 +103,13 @@ def _draw_curve(canvas: Canvas, axes: _Axes, curve: Curve, step: Moment, colour:
 
 
 def _draw_level(canvas: Canvas, axes: _Axes, min_score: float) -> None:
-    y, said = axes.y(min_score), f"{min_score:.2g}"
-    until = axes.right - text_width(said, 11) - 10
+    y, text = axes.y(min_score), f"{min_score:.2g}"
+    until = axes.right - text_width(text, 11) - 10
     x = axes.left + 4
     while x < until:
         canvas.line([(x, y), (min(x + _DASH, until), y)], QUIET, thickness=1)
         x += _DASH + _PAUSE
-    canvas.text(axes.right - 4, y, said, points=11, colour=QUIET, anchor="rm")
+    canvas.text(axes.right - 4, y, text, points=11, colour=QUIET, anchor="rm")
 
 
 def _draw_best(canvas: Canvas, x: float, y: float) -> None:

@@ -39,7 +39,7 @@ class MemoryIndex:
         """Find the `top` nearest segments of each query vector, best first, ties by key."""
         check_query(vectors, top=top, where=where, dimension=self._dimension)
         rows, matrix = self._by_key()
-        if where is not None:
+        if where is not None and where != _ALL:
             # A set, since a filter may name a thousand videos.
             video_ids = frozenset(where.video_ids)
             passing = [number for number, row in enumerate(rows) if _passes(row, video_ids, where)]
@@ -125,6 +125,9 @@ class _MemoryReplacement(MemoryIndex):
 
     def __enter__(self) -> _MemoryReplacement:
         return self
+
+
+_ALL = Filter()
 
 
 def _passes(row: IndexedSegment, video_ids: frozenset[str], where: Filter) -> bool:

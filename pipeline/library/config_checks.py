@@ -17,7 +17,7 @@ from pipeline.store import ParquetStore
 from pipeline.types import Source
 from pipeline.uris import public_name
 
-__all__ = ["check_dates", "check_encoder", "check_encoder_object", "check_sampling", "check_weights"]
+__all__ = ["check_dates", "check_encoder", "check_encoder_object", "check_sampling", "check_weights", "holds_videos"]
 
 
 def check_encoder(config: RunConfig, saved: LibraryFile | None, encoder: Encoder, *, is_configured: bool) -> None:
@@ -38,7 +38,7 @@ def check_encoder(config: RunConfig, saved: LibraryFile | None, encoder: Encoder
     _check_version(saved)
     if is_configured and saved.config.encoder == config.encoder and isinstance(config.encoder, Encoding):
         return
-    if saved.encoder_fingerprint != encoder.fingerprint and _holds_videos(saved):
+    if saved.encoder_fingerprint != encoder.fingerprint and holds_videos(saved):
         raise FingerprintMismatchError(
             f"the library {config.library!r} was made with encoder {saved.encoder_description}"
             f" [{saved.encoder_fingerprint}], but this is encoder {encoder.description} [{encoder.fingerprint}]; their"
@@ -71,10 +71,10 @@ def check_weights(config: RunConfig, saved: LibraryFile | None, encoder: Encoder
         ConfigError: There is no such model.
         WeightsUnavailableError: The weights are not available, or broken.
     """
-    is_elsewhere = config.execution.executor == "ray" and is_on_cluster(config.execution)
+    is_elsewhere = config.execution.executor != "in_process" and is_on_cluster(config.execution)
     if is_elsewhere or not isinstance(encoder, OpenClipEncoder):
         return
-    if saved is None or not _holds_videos(saved):
+    if saved is None or not holds_videos(saved):
         encoder.find_weights()
 
 
@@ -87,7 +87,7 @@ def check_sampling(config: RunConfig, saved: LibraryFile | None) -> None:
     if saved is None:
         return
     _check_version(saved)
-    if _sampled_by(saved) != config.sampling_fingerprint and _holds_videos(saved):
+    if _sampled_by(saved) != config.sampling_fingerprint and holds_videos(saved):
         raise ConfigError(
             f"the library {config.library!r} was sampled differently ({_sampling(saved.config)}) from this"
             f" configuration ({_sampling(config)}); open it without a configuration, or choose another"
@@ -123,7 +123,7 @@ def check_dates(sources: Iterable[Source], recorded_at: str) -> None:
 
 
 def _check_version(saved: LibraryFile) -> None:
-    if saved.sampling_fingerprint == _sampled_by(saved) or not _holds_videos(saved):
+    if saved.sampling_fingerprint == _sampled_by(saved) or not holds_videos(saved):
         return
     samplers = [f"{sampler.class_path} ({sampler.version})" for sampler in _plugin_samplers(saved.config)]
     if samplers:
@@ -138,11 +138,11 @@ def _check_version(saved: LibraryFile) -> None:
     )
 
 
-def _holds_videos(saved: LibraryFile) -> bool:
+def holds_videos(saved: LibraryFile) -> bool:
     """Whether the library holds videos: until the first is indexed, its model may still change."""
     store = ParquetStore(saved.config.library, saved.sampling_fingerprint, saved.encoder_fingerprint)
     with suppress(StoreError):
-        return next(store.records(), None) is not None
+        return bool(store.video_ids())
     return True
 
 

@@ -17,13 +17,15 @@ from pipeline.store import ParquetStore
 __all__ = ["IndexCoverage"]
 
 _FRESH_SECONDS = 10.0
+_MOST_COUNTING = 100.0
+"""A count is used for this multiple of the time that it took: an object store lists 1,000 videos in one request."""
 
 
 class IndexCoverage:
     """Compares the number of videos in a library's index with the number that the library stores.
 
     Both are counted, not listed row by row: the index counts first segments, and the store counts files. The result is
-    reused for ten seconds.
+    reused for ten seconds, or for longer if it took more than a tenth of a second.
 
     Args:
         config: The library's configuration.
@@ -35,6 +37,7 @@ class IndexCoverage:
         self._saved = saved
         self._result: Incomplete | None = None
         self._counted_at: float | None = None
+        self._taken_seconds = 0.0
 
     def forget(self) -> None:
         """Discard the last count."""
@@ -64,12 +67,14 @@ class IndexCoverage:
             StoreError: The stored videos cannot be listed.
         """
         now = time.monotonic()
-        if self._counted_at is None or now - self._counted_at > _FRESH_SECONDS:
+        fresh_seconds = max(_FRESH_SECONDS, _MOST_COUNTING * self._taken_seconds)
+        if self._counted_at is None or now - self._counted_at > fresh_seconds:
             # The store is counted first, so that a video indexed in between does not appear to be missing.
             stored = len(store.video_ids())
             indexed = index.video_count()
             self._result = Incomplete(stored, indexed, self._remedy(index)) if indexed < stored else None
-            self._counted_at = now
+            self._counted_at = time.monotonic()
+            self._taken_seconds = self._counted_at - now
         return self._result
 
     def _remedy(self, index: MomentIndex) -> str:

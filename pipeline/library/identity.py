@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pipeline.errors import ConfigError, StoreError
 from pipeline.store.atomic_folder import AtomicFolder
-from pipeline.store.record_json import checked_text, parsed
+from pipeline.types.record_json import checked_text, parsed
 
 __all__ = ["LibraryId", "claim_library_id", "local_folder", "read_library_id"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.encode import Encoder
 from pipeline.errors import FingerprintMismatchError, IndexDamagedError, MomentIndexError, StoreError
-from pipeline.index import MemoryIndex, MomentIndex, Owner, discard, is_writable, open_index
+from pipeline.index import MemoryIndex, MomentIndex, Owner, completely_open, discard, is_writable, open_index
 from pipeline.library.identity import claim_library_id, local_folder, read_library_id
 from pipeline.library.privacy import make_index_folder, tighten_index
 from pipeline.run_config import RunConfig
@@ -39,23 +39,24 @@ class LibraryIndex:
         """Whether the index is one in memory that nobody has opened: it will be filled with all that there is then."""
         return self._index is None and self._config.index.backend == "memory"
 
-    def open(self, fill: Callable[[MomentIndex], object]) -> MomentIndex:
+    def open(self, fill: Callable[[MomentIndex], object], *, is_searched: bool = False) -> MomentIndex:
         """Open the index, or return the one that is open.
 
         Args:
             fill: Fills a new in-memory index with all rows of the library.
+            is_searched: Whether the caller only searches it, so that Milvus Lite need not be started.
 
         Raises:
-            IndexLockedError: Another process has the index open.
+            IndexLockedError: Another process has the index open, and does not share it.
             FingerprintMismatchError: The index holds another encoder's vectors.
             MomentIndexError: The index cannot be opened.
             StoreError: The index folder is a link.
         """
         if self._index is None:
-            self._index = self._opened(fill)
-        return self._index
+            self._index = self._opened(fill, is_searched=is_searched)
+        return self._index if is_searched else completely_open(self._index)
 
-    def _opened(self, fill: Callable[[MomentIndex], object]) -> MomentIndex:
+    def _opened(self, fill: Callable[[MomentIndex], object], *, is_searched: bool) -> MomentIndex:
         config = self._config
         folder = index_folder(config.library)
         is_own = config.index.backend == "milvus" and config.index.uri is None and folder is not None
@@ -64,18 +65,18 @@ class LibraryIndex:
             AtomicFolder(config.library).check(folder.name)
             make_index_folder(config.library, folder)
         if folder is not None and is_own and not is_writable(folder):
-            return self._read_only(folder, fill)
-        index = open_index(config.index, folder=folder, owner=self._owner())
+            return self._read_only(folder, fill, is_searched=is_searched)
+        index = open_index(config.index, folder=folder, owner=self._owner(), is_searched=is_searched)
         if config.index.backend == "memory":
             # The index is stored in `self` only when it is full: half an index would give incomplete answers.
             fill(index)
         return index
 
-    def _read_only(self, folder: Path, fill: Callable[[MomentIndex], object]) -> MomentIndex:
+    def _read_only(self, folder: Path, fill: Callable[[MomentIndex], object], *, is_searched: bool) -> MomentIndex:
         """Open the index of a read-only library, or else build one in memory from the frame embeddings."""
         if folder.exists():
             try:
-                return open_index(self._config.index, folder=folder, owner=self._owner())
+                return open_index(self._config.index, folder=folder, owner=self._owner(), is_searched=is_searched)
             except FingerprintMismatchError:
                 raise
             except MomentIndexError as error:

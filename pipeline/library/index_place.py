@@ -151,7 +151,7 @@ def fill_elsewhere(
 
     Raises:
         ConfigError: `index.kind` is not supported by Milvus Lite, or the segmentation needs cuts that a video lacks.
-        IndexLockedError: Another process has the index at the new place open.
+        IndexLockedError: Another process has the index at the new place open, and does not share it.
         FingerprintMismatchError: The index there holds another encoder's vectors.
         MomentIndexError: The index there cannot be used.
         StoreError: Frame embeddings are broken.

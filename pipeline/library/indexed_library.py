@@ -58,11 +58,21 @@ class IndexedLibrary(StoredLibrary):
         """Open the index on first use; one in memory is filled from the store.
 
         Raises:
-            IndexLockedError: Another process has the index open.
+            IndexLockedError: Another process has the index open, and does not share it.
             FingerprintMismatchError: The index holds another encoder's vectors.
             MomentIndexError: The index cannot be opened.
         """
-        return self._index.open(fill=lambda index: rebuild(index, self.store, self.row_recipe))
+        return self._opened_index(is_searched=False)
+
+    def _opened_index(self, *, is_searched: bool) -> MomentIndex:
+        """Open the index; one that is only searched need not start Milvus Lite."""
+        return self._index.open(lambda index: rebuild(index, self.store, self.row_recipe), is_searched=is_searched)
+
+    def renew(self) -> None:
+        """Take note of what another process has indexed: an index in memory is made again on its next use."""
+        if self.config.index.backend == "memory":
+            self._index.close()
+        self._forget()
 
     def set_metadata(
         self,
@@ -100,6 +110,7 @@ class IndexedLibrary(StoredLibrary):
             apply_privacy(self.config)
             self._claim()
             changed = list(change_metadata(self.moment_index(), self.store, self.row_recipe, changed))
+            self._renew_catalogue(record.video_id for record in changed)
             self._forget()
         return changed
 
@@ -224,16 +235,30 @@ class IndexedLibrary(StoredLibrary):
         return fill_elsewhere(target, self._encoder, self.store, recipe, switch=switch, on_video=on_video)
 
     def incomplete(self) -> Incomplete | None:
-        """Count the stored videos that the index lacks; None if it has as many. Counted at most every ten seconds.
+        """Count the stored videos that the index lacks; None if it has as many.
+
+        Counted at most every ten seconds, or less often if that takes long.
 
         Raises:
             MomentIndexError: The index cannot be used.
             StoreError: The stored videos cannot be listed.
         """
-        return self._coverage.lacking(self.moment_index(), self.store)
+        return self._coverage.lacking(self._opened_index(is_searched=True), self.store)
+
+    def outgrown_index(self) -> str | None:
+        """Describe an index in Milvus Lite that has too many segments for it; None for any other index.
+
+        Raises:
+            MomentIndexError: The index cannot be used.
+        """
+        from pipeline.index.capacity import outgrown
+
+        return outgrown(self.moment_index())
 
     def verify_index(self, *, on_video: OnVideo | None = None) -> Comparison:
-        """Compare the index, row by row, with the frame embeddings; nothing is changed.
+        """Compare the index, row by row, with the frame embeddings; neither is changed.
+
+        The files from which videos are listed and found by name are checked and updated.
 
         Args:
             on_video: Called with the number of videos done and their total.
@@ -245,7 +270,9 @@ class IndexedLibrary(StoredLibrary):
             StoreError: Frame embeddings are broken.
         """
         check_sampling(self.config, self.saved_config())
-        return compare(self.moment_index(), self.store, self.row_recipe, on_video=on_video)
+        comparison = compare(self.moment_index(), self.store, self.row_recipe, on_video=on_video)
+        self._renew_catalogue()
+        return comparison
 
     def _claim(self) -> None:
         if self._index.claim():

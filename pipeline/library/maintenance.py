@@ -13,6 +13,7 @@ from pipeline.index.protocol import MomentIndex, Replacement
 from pipeline.library.verification import OnVideo, batches, row_difference, rows_by_video
 from pipeline.segment.row_recipe import RowRecipe
 from pipeline.store import ParquetStore, erase, traces
+from pipeline.store.loading import Loaded, load_videos
 from pipeline.types import IndexedSegment, Scalar, VideoRecord
 
 __all__ = ["OnVideo", "Rebuilt", "Removed", "fill", "rebuild", "remove"]
@@ -135,8 +136,9 @@ class _Rebuild:
         self, index: MomentIndex | Replacement, records: Sequence[VideoRecord], on_video: OnVideo | None = None
     ) -> None:
         pending: list[IndexedSegment] = []
-        for number, record in enumerate(records, 1):
-            pending += self._rows(record)
+        loaded = load_videos(self._store, [record.video_id for record in records], lambda _: True)
+        for number, video in enumerate(loaded, 1):
+            pending += self._rows(video)
             if len(pending) >= _ROWS_PER_WRITE or number == len(records):
                 index.upsert(pending)
                 pending = []
@@ -147,8 +149,9 @@ class _Rebuild:
         """Write the rows of some videos that the index lacks, or that differ there."""
         in_index = rows_by_video(index, records)
         missing: list[IndexedSegment] = []
-        for record in records:
-            expected = {row.key: row for row in self._rows(record)}
+        loaded = load_videos(self._store, [record.video_id for record in records], lambda _: True)
+        for record, video in zip(records, loaded, strict=True):
+            expected = {row.key: row for row in self._rows(video)}
             present = in_index[record.video_id]
             if present.keys() - expected.keys():
                 index.delete_video(record.video_id)
@@ -173,15 +176,14 @@ class _Rebuild:
             _log.info("%d videos were written while the index was rebuilt", len(changed))
             self.fill(index, changed)
 
-    def _rows(self, record: VideoRecord) -> list[IndexedSegment]:
-        try:
-            frames = self._store.read(record.video_id)
-        except StoreError:
-            if self._store.record(record.video_id) is not None:
-                raise
+    def _rows(self, video: Loaded) -> list[IndexedSegment]:
+        if isinstance(video, StoreError):
+            raise video
+        if video is None or video.frames is None:
             # The video was removed since the store was listed.
             return []
-        rows = self._recipe.rows(frames, record.metadata)
+        record = video.record
+        rows = self._recipe.rows(video.frames, record.metadata)
         self.written[record.video_id], self._metadata[record.video_id] = len(rows), dict(record.metadata)
         labels = rows[0].labels if rows else None
         self._label_sets[record.video_id] = None if labels is None else labels.label_set

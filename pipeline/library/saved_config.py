@@ -14,7 +14,6 @@ from typing import Any
 
 import yaml
 
-from pipeline.analyze.settings import lasting_name
 from pipeline.config import merged, validate, with_overrides
 from pipeline.encode import Encoding
 from pipeline.errors import ConfigError, StoreError
@@ -108,7 +107,7 @@ def read_library_file(library: str) -> LibraryFile | None:
     try:
         _check_values(content, location)
         config: Mapping[str, Any] = merged(
-            content["configuration"], {"library": library, **_own_model(content, library)}
+            content["configuration"], {"library": library, **_own_files(content, library)}
         )
         valid = validate(RunConfig, config, location)
         return LibraryFile(
@@ -195,14 +194,19 @@ def write_library_file(file: LibraryFile) -> None:
         _log.warning("%s; the library %r will have to be trusted when it is opened", error, file.config.library)
 
 
-def _own_model(content: Mapping[str, Any], library: str) -> dict[str, Any]:
-    """Settings with the absolute paths of the model files that are stored in the library; empty without such files."""
+def _own_files(content: Mapping[str, Any], library: str) -> dict[str, Any]:
+    """Settings with the absolute paths of the model files and label file that are stored in the library."""
     folder = _folder(library)
-    if folder is None or "class" in content["configuration"]["encoder"]:
+    if folder is None:
         return {}
-    named = {name: content["configuration"].get("encoder", {}).get(name) for name in _MODEL_FILES}
-    own = {name: str(folder / path) for name, path in named.items() if path and _is_own(path, folder)}
-    return {"encoder": own} if own else {}
+    names = {"analyze": ("labels",), "encoder": () if "class" in content["configuration"]["encoder"] else _MODEL_FILES}
+    own: dict[str, Any] = {}
+    for section, settings in names.items():
+        for name in settings:
+            path = content["configuration"].get(section, {}).get(name)
+            if path and _is_own(path, folder):
+                own.setdefault(section, {})[name] = str(folder / path)
+    return own
 
 
 def _is_own(path: object, library: Path) -> bool:
@@ -225,17 +229,20 @@ def _folder(library: str) -> Path | None:
 def _portable(config: RunConfig) -> dict[str, Any]:
     """The settings to save: without the library's own path and `execution`, and with absolute local paths.
 
-    Model files inside the library are saved by relative paths, so that the library can be moved.
+    Model files and a label file inside the library are saved by relative paths, so that the library can be moved.
     """
     data = config.model_dump(mode="json", exclude={"library", "execution"})
     if data["library_private"] is None:
         # Older versions do not know this setting.
         del data["library_private"]
+    if data["library_remember_questions"]:
+        # Likewise.
+        del data["library_remember_questions"]
     if config.analyze.labels is None:
         # Older versions do not know it.
         del data["analyze"]
     else:
-        data["analyze"]["labels"] = lasting_name(config.analyze.labels)
+        data["analyze"]["labels"] = _portable_path(config.analyze.labels, _folder(config.library))
     paths = [(data["index"], "uri")]
     if isinstance(config.encoder, Encoding):
         paths.append((data["encoder"], "cache_dir"))

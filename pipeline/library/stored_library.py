@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from pipeline.runs.log import RunLog
 
 __all__ = ["StoredLibrary"]
+
+_log = logging.getLogger(__name__)
 
 
 class StoredLibrary:
@@ -93,6 +96,14 @@ class StoredLibrary:
         """
         return self.store.survey()
 
+    def listed(self) -> Iterator[VideoRecord | StoreError]:
+        """Read the records like `survey`, one by one: the first one is there before the last one is read.
+
+        Raises:
+            StoreError: The library cannot be listed.
+        """
+        return self.store.listed()
+
     def failures(self) -> list[FailedSource]:
         """List the sources whose latest attempt failed, oldest first; pass their `source` to `index` to retry them.
 
@@ -161,7 +172,14 @@ class StoredLibrary:
         return with_labels(found, self.labels.required(), wanted, unwanted) if wanted or unwanted else found
 
     def _found(self, name: str) -> tuple[str, ...]:
-        return find_video(self._names, self.survey, name)
+        return find_video(self._names, self.store, self.survey, name)
+
+    def _renew_catalogue(self, written: Iterable[str] | None = None) -> None:
+        """Update the catalogue and the index of file names, or create them in a library of an older version."""
+        try:
+            self.store.renew_catalogue(written)
+        except StoreError as error:
+            _log.info("the catalogue was not updated: %s", error)
 
     def _forget(self) -> None:
         self._names.forget()

@@ -73,9 +73,9 @@ def outside_settings(config: RunConfig) -> dict[str, Any]:
     """List the settings of a library that refer to something outside its folder, by dotted name.
 
     These are the place of the index, the variable of its token and its collection; model files and a cache that lie
-    elsewhere; a label file, unless it comes with momentseek; classes of other packages with all their settings; and
-    every setting of `fetching` that is not the default. Paths are absolute, with links resolved. Model files that come
-    with momentseek are not listed. No class is imported.
+    elsewhere; a label file, unless it comes with momentseek, or it and its examples are in the folder; classes of other
+    packages with all their settings; and every setting of `fetching` that is not the default. Paths are absolute, with
+    links resolved. Model files that come with momentseek are not listed. No class is imported.
     """
     folder = None if is_remote(config.library) else Path(local_path(config.library)).expanduser().resolve()
     found: dict[str, Any] = {}
@@ -86,13 +86,25 @@ def outside_settings(config: RunConfig) -> dict[str, Any]:
         if getattr(index, name) != getattr(default, name):
             found[f"index.{name}"] = getattr(index, name)
     found |= _outside_model(config.encoder, folder) | _plugins(config)
-    if (labels := config.analyze.labels) is not None and labels.removesuffix(".yaml") not in bundled_names("labels"):
-        # Wherever it is: it may name examples on any disk or host.
+    labels = config.analyze.labels
+    if labels is not None and not _is_harmless_label_file(labels, folder):
         found["analyze.labels"] = lasting_name(labels)
     for name, value in config.fetching.model_dump(mode="json").items():
         if value != type(config.fetching)().model_dump(mode="json")[name]:
             found[f"fetching.{name}"] = value
     return found
+
+
+def _is_harmless_label_file(labels: str, folder: Path | None) -> bool:
+    """Whether a label file comes with momentseek, or is in the library and names no example on another disk or host."""
+    if labels.removesuffix(".yaml") in bundled_names("labels"):
+        return True
+    path = _real(labels)
+    if folder is None or not path.is_relative_to(folder):
+        return False
+    from pipeline.analyze.labels.portable_label_file import is_self_contained
+
+    return is_self_contained(folder, str(path.relative_to(folder)))
 
 
 def _outside_model(encoder: EncoderSettings, folder: Path | None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from pipeline.errors import (
@@ -14,7 +15,6 @@ from pipeline.errors import (
     VideoGoneError,
 )
 from pipeline.index import MomentIndex
-from pipeline.index.rewrite import remove_other_rows
 from pipeline.index.validation import check_metadata
 from pipeline.io.settings import Fetching
 from pipeline.search.filters.labels import LabelLookup, check_labels
@@ -24,6 +24,7 @@ from pipeline.search.filters.video_names import VideoNames, is_pattern, match_pa
 from pipeline.segment.row_recipe import RowRecipe
 from pipeline.store import ParquetStore, traces
 from pipeline.types import Scalar, VideoRecord
+from pipeline.uris import base_name, kept_name
 from pipeline.video import identify
 
 __all__ = [
@@ -135,12 +136,22 @@ def _named(records: Sequence[VideoRecord], names: Iterable[str]) -> tuple[set[st
     return singly, matched
 
 
-def find_video(names: VideoNames, survey: Survey, name: str) -> tuple[str, ...]:
+def find_video(names: VideoNames, store: ParquetStore, survey: Survey, name: str) -> tuple[str, ...]:
     """Find the ids of the videos with a name; a video whose file is broken can be found only by its id.
+
+    Videos are found by the store's index of file names; in a store that has none yet, among the records that contain
+    the name. All videos are listed only if none has the name, for a message with the nearest names.
 
     Raises:
         QueryError: No video has this name.
     """
+    candidates = store.named(name)
+    with suppress(QueryError):
+        if candidates is not None:
+            return match_videos(candidates, name)
+        # Normalized, a name may have another file name: a%20b.mp4 in a file:// URL is a b.mp4.
+        if not names.is_listed and base_name(name) == base_name(kept_name(name)):
+            return match_videos(store.records_containing(base_name(name)), name)
     try:
         return names.find((name,), lambda: survey()[0])
     except QueryError as error:
@@ -262,6 +273,8 @@ def change_metadata(
         MomentIndexError: The index cannot be written.
         StoreError: Frame embeddings are broken, or cannot be written.
     """
+    from pipeline.index.rewrite import remove_other_rows
+
     for first in range(0, len(changed), _VIDEOS_PER_WRITE):
         chunk = changed[first : first + _VIDEOS_PER_WRITE]
         frames = {record.video_id: store.read(record.video_id) for record in chunk}

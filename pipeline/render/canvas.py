@@ -1,4 +1,4 @@
-"""Antialiased drawing: shapes are drawn at twice the size and halved, since Pillow's are jagged."""
+"""Antialiased drawing: shapes are drawn at twice the size and reduced, since Pillow does not antialias them."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ GROUND, TILE, LINE = "#101216", "#191c22", "#2a2e37"
 TEXT, QUIET, ACCENT = "#f2f3f5", "#949aa6", "#6ea8fe"
 RIGHT, WRONG = "#4ade80", "#f0716f"
 STEPS = ACCENT, "#f5b85b", "#4fd1c5", "#f08bb4", "#b79cf7"
-"""Of what comes one after another, in turn."""
+"""Colours of consecutive steps, in turn."""
 
 
 _SCALE = 2
 
 
 class Canvas:
-    """A drawing surface; sizes are in points of the finished picture."""
+    """A drawing surface. Lengths are in points of the finished picture."""
 
     def __init__(self, width: int, height: int, ground: str) -> None:
         self.width, self.height = width, height
@@ -44,7 +44,7 @@ class Canvas:
         self._draw = ImageDraw.Draw(self._image)
 
     def box(self, left: float, top: float, right: float, bottom: float, colour: str, *, radius: float = 0) -> None:
-        """Fill a box, its corners rounded."""
+        """Fill a box with rounded corners."""
         edges = [edge * _SCALE for edge in (left, top, right, bottom)]
         self._draw.rounded_rectangle((edges[0], edges[1], edges[2] - 1, edges[3] - 1), radius * _SCALE, fill=colour)
 
@@ -54,7 +54,7 @@ class Canvas:
         self._draw.line(scaled, fill=colour, width=round(thickness * _SCALE), joint="curve")
 
     def area(self, points: Sequence[tuple[float, float]], colour: str) -> None:
-        """Fill what lies within points."""
+        """Fill a polygon."""
         self._draw.polygon([(x * _SCALE, y * _SCALE) for x, y in points], fill=colour)
 
     def dot(self, x: float, y: float, radius: float, colour: str) -> None:
@@ -66,7 +66,7 @@ class Canvas:
         self._draw.text((left * _SCALE, middle * _SCALE), text, fill=colour, font=_font(points, text), anchor=anchor)
 
     def paste(self, picture: npt.NDArray[np.uint8], left: float, top: float, *, width: float, height: float) -> None:
-        """Fit a picture into a box, whole, its upper corners rounded."""
+        """Fit a whole picture into a box, with rounded upper corners."""
         image = Image.fromarray(picture)
         wide, high = round(width * _SCALE), round(height * _SCALE)
         ratio = min(wide / image.width, high / image.height)
@@ -80,7 +80,7 @@ class Canvas:
         self._image.paste(image, place, mask.crop((*inside, inside[0] + size[0], inside[1] + size[1])))
 
     def finished(self) -> Image.Image:
-        """Return the finished picture at its own size."""
+        """Return the finished picture in its final size."""
         return self._image.reduce(_SCALE)
 
 
@@ -121,5 +121,5 @@ def _scalable(points: int, *, is_latin: bool) -> ImageFont.FreeTypeFont | ImageF
 
 
 def _font(points: int, text: str) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's own font, which is always there and is Latin; for other scripts DejaVu's, where it is installed."""
+    """Load a font: Pillow's own for Latin text, else DejaVu if it is installed."""
     return _scalable(points, is_latin=all(ord(character) < 0x250 or character in "…“”" for character in text))

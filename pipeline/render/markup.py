@@ -1,4 +1,4 @@
-"""HTML and SVG elements; all text in them is escaped."""
+"""HTML and SVG elements with escaped text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Markup", "joined", "tag"]
 
 
 class Markup(str):
-    """Text that is markup already; made by `tag` and `joined` only, or from literals."""
+    """Text that is already markup; made only by `tag` and `joined`, or from literals."""
 
     __slots__ = ()
 
@@ -20,17 +20,17 @@ def tag(name: str, /, *content: str, **attributes: str | float | None) -> Markup
     """Make an element; content that is not `Markup` is escaped.
 
     Args:
-        name: As "p".
-        content: What is in it, in order.
-        attributes: By name: a trailing underscore is left out, another is a dash, as in `class_` and `stroke_width`.
-            None leaves an attribute out.
+        name: Name of the element, such as "p".
+        content: Content of the element, in order.
+        attributes: Attributes by name. A trailing underscore is removed and others become dashes, as in `class_` and
+            `stroke_width`. None omits an attribute.
     """
-    said = "".join(
+    attribute_text = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{_value(value)}"'
         for key, value in attributes.items()
         if value is not None
     )
-    return Markup(f"<{name}{said}>{joined(content)}</{name}>")
+    return Markup(f"<{name}{attribute_text}>{joined(content)}</{name}>")
 
 
 def joined(parts: Iterable[str]) -> Markup:

@@ -20,12 +20,12 @@ def moments_html(
     """Draw a table of the moments that answer a question; all text is escaped.
 
     Args:
-        question: What was asked.
-        moments: Those to show, best first.
-        found: How many there are in all.
+        question: The question.
+        moments: The moments to show, best first.
+        found: Total number of moments.
         first_rank: Rank of the first one shown, from 1.
-        nearest: Where there are none, the one that came nearest.
-        min_score: The score that it did not reach, 0 to 1.
+        nearest: The nearest moment, if there are no others.
+        min_score: The minimum score, 0 to 1, which the nearest moment did not reach.
     """
     shown = question if len(question) <= _LONGEST_QUESTION else f"{question[:_LONGEST_QUESTION]}…"
     if not moments:

@@ -68,7 +68,7 @@ footer{color:var(--quiet);font-size:13px;margin-top:22px;overflow-wrap:anywhere}
 
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-"""A page loads nothing and runs no script, but for its own, which is named by its hash."""
+"""Content security policy: a page loads nothing and runs only its own script, identified by its hash."""
 
 
 def page(
@@ -77,11 +77,11 @@ def page(
     """Make an HTML document.
 
     Args:
-        title: In the browser's tab.
-        content: What is on it, in order.
-        style: What it adds to the style of all pages.
-        refresh_seconds: After so many seconds it is loaded anew; None for a page that stays as it is.
-        script: A script that runs once the content is there; None for none.
+        title: Title in the browser's tab.
+        content: Content of the page, in order.
+        style: Additional CSS.
+        refresh_seconds: Interval in which the browser reloads the page; None to never reload it.
+        script: A script that runs when the page is loaded; None for none.
     """
     policy = _POLICY
     if script is not None:
@@ -103,10 +103,10 @@ def page(
 
 
 def cards(tiles: Iterable[tuple[str, str, str, Markup]]) -> Markup:
-    """Make cards of figures side by side, each from (name, value, note, further content)."""
+    """Make cards of figures side by side from tuples (name, value, note, further content)."""
     found = [
-        tag("div", tag("dt", name), tag("dd", value), tag("p", said), more, class_="tile")
-        for name, value, said, more in tiles
+        tag("div", tag("dt", name), tag("dd", value), tag("p", note), more, class_="tile")
+        for name, value, note, more in tiles
     ]
     return tag("dl", *found, class_="tiles")
 

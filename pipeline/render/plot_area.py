@@ -1,6 +1,6 @@
 """Plot area of SVG plots: scales, axes, ticks and captions.
 
-Their colours are classes, which the page's style gives for light and dark.
+Colours are CSS classes, which the page's style defines for light and dark mode.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Caption:
 
     name: str
     title: str
-    said: str
+    description: str
 
 
 @dataclass(frozen=True)
@@ -48,29 +48,34 @@ class PlotArea:
         self,
         x_ticks: Sequence[float],
         y_ticks: Sequence[float],
-        x_said: Callable[[float], str],
-        y_said: Callable[[float], str],
+        format_x: Callable[[float], str],
+        format_y: Callable[[float], str],
     ) -> Markup:
         """Draw grid lines and the tick labels of both axes."""
         parts = []
         for value in y_ticks:
             y = self.y(value)
             parts.append(tag("line", class_="grid", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y))
-            parts.append(tag("text", y_said(value), class_="tick", x=LEFT - 8, y=y + 4, text_anchor="end"))
+            parts.append(tag("text", format_y(value), class_="tick", x=LEFT - 8, y=y + 4, text_anchor="end"))
         for value in x_ticks:
             anchor = "start" if value == self.x_start else "middle"
             parts.append(
-                tag("text", x_said(value), class_="tick", x=self.x(value), y=self.height - 8, text_anchor=anchor)
+                tag("text", format_x(value), class_="tick", x=self.x(value), y=self.height - 8, text_anchor=anchor)
             )
         return joined(parts)
 
 
 def picture(caption: Caption, height: float, content: Markup, *, width: float = WIDTH) -> Markup:
     """Make the SVG element of a plot, with its accessible caption."""
-    title, said = f"{caption.name}-title", f"{caption.name}-said"
-    titles = tag("title", caption.title, id=title), tag("desc", caption.said, id=said)
+    title, description = f"{caption.name}-title", f"{caption.name}-said"
+    titles = tag("title", caption.title, id=title), tag("desc", caption.description, id=description)
     return tag(
-        "svg", *titles, content, viewBox=f"0 0 {width:.0f} {height:.0f}", role="img", aria_labelledby=f"{title} {said}"
+        "svg",
+        *titles,
+        content,
+        viewBox=f"0 0 {width:.0f} {height:.0f}",
+        role="img",
+        aria_labelledby=f"{title} {description}",
     )
 
 
@@ -80,7 +85,7 @@ def shortened(text: str, most: int) -> str:
 
 
 def ticks(most: float, count: int) -> list[float]:
-    """Round numbers from 0 to at least `most`."""
+    """Return round numbers from 0 to at least `most`."""
     if most <= 0:
         return [0.0, 1.0]
     rough = most / count

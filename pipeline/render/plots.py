@@ -16,7 +16,7 @@ _COLUMNS_HEIGHT, _LINES_HEIGHT, _ROW = 220.0, 180.0, 30.0
 
 @dataclass(frozen=True)
 class Line:
-    """Values at equal distances, with the class of its colour."""
+    """Values at equal distances, with the CSS class of the line's colour."""
 
     name: str
     colour: str
@@ -25,7 +25,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a stacked bar, with the class of its colour."""
+    """A part of a stacked bar, with the CSS class of its colour."""
 
     name: str
     colour: str
@@ -39,29 +39,29 @@ def columns(
     values: Sequence[float],
     width: float,
     last_width: float,
-    x_said: Callable[[float], str],
-    y_said: Callable[[float], str],
+    format_x: Callable[[float], str],
+    format_y: Callable[[float], str],
     average: tuple[float, str],
 ) -> Markup:
-    """Draw a column for each value, and a dashed line at their average.
+    """Draw one column per value, and a dashed line at the average.
 
     Args:
-        caption: For those who don't see it.
-        values: Not negative.
-        width: Of a column, in units of the axis.
-        last_width: Of the last one.
-        x_said: How a place on the axis is written; the units are seconds.
-        y_said: How a value is written.
-        average: Where the line is, and what is written at it.
+        caption: Accessible caption.
+        values: The values, 0 or more.
+        width: Width of a column, in seconds.
+        last_width: Width of the last column, in seconds.
+        format_x: Formats a position on the axis, in seconds.
+        format_y: Formats a value.
+        average: Value and label of the dashed line.
     """
     end = width * (len(values) - 1) + last_width
     y_ticks = ticks(max([average[0], *values], default=0.0), 4)
     frame = PlotArea(_COLUMNS_HEIGHT, end, y_ticks[-1])
-    parts = [frame.axes(_time_ticks(end), y_ticks, x_said, y_said)]
+    parts = [frame.axes(_time_ticks(end), y_ticks, format_x, format_y)]
     for number, value in enumerate(values):
         left, right = frame.x(number * width), frame.x(min(end, (number + 1) * width))
         gap = min(1.5, (right - left) / 5)
-        tip = tag("title", f"{x_said(number * width)}: {y_said(value)}")
+        tip = tag("title", f"{format_x(number * width)}: {format_y(value)}")
         y = frame.y(value)
         parts.append(
             tag(
@@ -86,11 +86,11 @@ def lines(
     *,
     series: Sequence[Line],
     end: float,
-    x_said: Callable[[float], str],
+    format_x: Callable[[float], str],
 ) -> Markup:
-    """Draw shares from 0 to 1 as lines over time; arguments as those of `columns`."""
+    """Draw shares from 0 to 1 as lines over time. For the arguments, see `columns`."""
     frame = PlotArea(_LINES_HEIGHT, end, 1.0)
-    parts = [frame.axes(_time_ticks(end), [0, 0.25, 0.5, 0.75, 1], x_said, percent)]
+    parts = [frame.axes(_time_ticks(end), [0, 0.25, 0.5, 0.75, 1], format_x, percent)]
     for line in series:
         step = end / max(1, len(line.values))
         points = [
@@ -103,7 +103,7 @@ def lines(
 
 
 def stacked(caption: Caption, *, rows: Sequence[tuple[str, Sequence[Part]]]) -> Markup:
-    """Draw stacked bars, all of the same length, divided in proportion to their parts."""
+    """Draw stacked bars of equal length, divided in proportion to their parts."""
     label, height = 110.0, len(rows) * (_ROW + 12) + 4
     parts = []
     for number, (row, row_parts) in enumerate(rows):
@@ -142,18 +142,18 @@ def stacked(caption: Caption, *, rows: Sequence[tuple[str, Sequence[Part]]]) -> 
 
 
 def bars(caption: Caption, *, rows: Sequence[tuple[str, float, str]], colour: str) -> Markup:
-    """Draw a labelled bar for each row, with a note at its end; lengths are relative to the longest."""
+    """Draw one labelled bar per row, with a note at its end; lengths are relative to the longest."""
     height = len(rows) * (_ROW + 16)
     most = max((value for _, value, _ in rows), default=0.0) or 1.0
     parts = []
-    for number, (label, value, said) in enumerate(rows):
+    for number, (label, value, note) in enumerate(rows):
         y = number * (_ROW + 16)
         width = max(2.0, value / most * (WIDTH - 150))
         parts.append(tag("text", shortened(label, 110), class_="row", x=0, y=y + 13))
         parts.append(
-            tag("rect", tag("title", f"{label}: {said}"), class_=colour, x=0, y=y + 20, width=width, height=12, rx=3)
+            tag("rect", tag("title", f"{label}: {note}"), class_=colour, x=0, y=y + 20, width=width, height=12, rx=3)
         )
-        parts.append(tag("text", said, class_="said", x=width + 8, y=y + 31))
+        parts.append(tag("text", note, class_="said", x=width + 8, y=y + 31))
     return picture(caption, height, joined(parts))
 
 
@@ -161,6 +161,6 @@ _TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14
 
 
 def _time_ticks(end: float) -> list[float]:
-    """Round times from 0 to at most `end`, some eight of them."""
+    """Return about eight round times from 0 to at most `end`."""
     step = next((step for step in _TIME_STEPS if end / step <= 9), 86_400 * math.ceil(end / 86_400 / 9))
     return [float(step * number) for number in range(int(end * 0.97 / step) + 1)]

@@ -17,7 +17,7 @@ _MOST_POINTS = 300
 
 @dataclass(frozen=True)
 class ShareSeries:
-    """A series of shares by threshold, with its CSS class; a value holds since the threshold before."""
+    """A series of shares by threshold, with its CSS class. A value applies from the previous threshold on."""
 
     name: str
     colour: str
@@ -26,12 +26,12 @@ class ShareSeries:
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar: a figure in per cent, with its interval and a note."""
+    """A bar: a figure in per cent, with its interval and a note."""
 
     label: str
     value: float
     interval: tuple[float, float]
-    said: str
+    note: str
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,13 @@ def shares(
     series: Sequence[ShareSeries],
     marked: tuple[float, str] | None,
 ) -> Markup:
-    """Draw shares from 0 to 1 by threshold as steps, and a dashed line at the threshold that is `marked`.
+    """Draw shares from 0 to 1 by threshold as steps, and a dashed line at the threshold `marked`.
 
     Args:
-        caption: For those who don't see it.
-        thresholds: Rising.
-        series: A value for each threshold.
-        marked: Where the line is, and what is written at it.
+        caption: Accessible caption.
+        thresholds: Thresholds, increasing.
+        series: Series with one value per threshold.
+        marked: Threshold and label of the dashed line.
     """
     room = (thresholds[-1] - thresholds[0]) * 0.04 or 0.01
     low, high = thresholds[0] - room, thresholds[-1] + room
@@ -84,7 +84,7 @@ def shares(
 
 
 def score_bars(caption: Caption, rows: Sequence[Bar]) -> Markup:
-    """Draw a bar from 0 to 100 for each row, with its interval as a whisker and its note at the end."""
+    """Draw one bar from 0 to 100 per row, with its interval as a whisker and its note at the end."""
     span = WIDTH - _LABEL - 150
     parts = []
     for number, row in enumerate(rows):
@@ -92,17 +92,17 @@ def score_bars(caption: Caption, rows: Sequence[Bar]) -> Markup:
         left, right = (_LABEL + min(100.0, max(0.0, edge)) / 100 * span for edge in row.interval)
         parts.append(tag("text", shortened(row.label, 32), class_="row", x=_LABEL - 12, y=y + 17, text_anchor="end"))
         parts.append(tag("rect", class_="idle", x=_LABEL, y=y + 6, width=span, height=14, rx=4))
-        tip = tag("title", f"{row.label}: {row.said}")
+        tip = tag("title", f"{row.label}: {row.note}")
         length = max(2.0, row.value / 100 * span)
         parts.append(tag("rect", tip, class_="score", x=_LABEL, y=y + 6, width=length, height=14, rx=4))
         parts.append(tag("line", class_="whisker", x1=left, x2=right, y1=y + 13, y2=y + 13))
         parts += [tag("line", class_="whisker", x1=edge, x2=edge, y1=y + 9, y2=y + 17) for edge in (left, right)]
-        parts.append(tag("text", row.said, class_="said", x=_LABEL + span + 12, y=y + 17))
+        parts.append(tag("text", row.note, class_="said", x=_LABEL + span + 12, y=y + 17))
     return picture(caption, len(rows) * _ROW, joined(parts))
 
 
 def interval_mark(value: float, interval: tuple[float, float]) -> Markup:
-    """Draw a mark for a table cell: a figure from 0 to 100 on a line, and its interval as a band."""
+    """Draw a mark for a table cell: a figure from 0 to 100 on a line, with its interval as a band."""
     left, right = (2 + min(100.0, max(0.0, edge)) / 100 * 156 for edge in interval)
     at = 2 + min(100.0, max(0.0, value)) / 100 * 156
     parts = [
@@ -132,7 +132,7 @@ def time_line(caption: Caption, rows: Sequence[tuple[str, Sequence[TimelineSpan]
 
 
 def _round_between(low: float, high: float, count: int) -> list[float]:
-    """Some round numbers from `low` to `high`."""
+    """Return round numbers from `low` to `high`."""
     rough = (high - low) / count
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.999)

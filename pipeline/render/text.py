@@ -10,13 +10,13 @@ from pipeline.timecode import format_seconds
 __all__ = ["counted", "file_name", "printable", "score_text", "time_text"]
 
 _WORTH_SAYING = 0.5
-"""Seconds of uncertainty that few want to read of: half of what lies between frames, at one a second."""
+"""Maximum uncertainty, in seconds, that is not shown: half the distance of frames at one per second."""
 
 
 def printable(text: str) -> str:
-    r"""Escape line breaks and control characters, as "\\n" or "\\x1b".
+    r"""Escape line breaks and control characters, for example as "\\n" or "\\x1b".
 
-    Bytes of a file name that are no UTF-8 are written as "\\udc80".
+    Bytes of a file name that are not UTF-8 are written as "\\udc80".
     """
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
@@ -25,12 +25,12 @@ def printable(text: str) -> str:
 
 
 def counted(count: int, noun: str, plural: str | None = None) -> str:
-    """Format a count with its noun, as "1 clip" or "2 clips".
+    """Format a count with its noun, for example "1 clip" or "2 clips".
 
     Args:
-        count: How many.
-        noun: Of what, one of them.
-        plural: Several of them, where that is not the noun with an s.
+        count: The count.
+        noun: Singular of the noun.
+        plural: Plural of the noun; None to append an s.
     """
     return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
 
@@ -41,12 +41,12 @@ def file_name(uri: str) -> str:
 
 
 def score_text(score: float) -> str:
-    """Format a score of 0 to 1 as "0.97", rounded down: a shown 0.50 reaches a threshold of 0.5."""
-    # A score that was said in two decimals is a hair below or above them as a binary number.
+    """Format a score from 0 to 1 as "0.97", rounded down, so that a displayed 0.50 reaches a threshold of 0.5."""
+    # As a binary number, a score with two decimals may be slightly too low or too high.
     return f"{math.floor(round(score * 100, 6)) / 100:.2f}"
 
 
 def time_text(seconds: float, uncertainty_seconds: float = 0.0) -> str:
-    """Format a time as "1:15.500", or "1:15.500 ±2.0" where uncertain by more than half a second."""
+    """Format a time as "1:15.500", or as "1:15.500 ±2.0" if it is uncertain by more than half a second."""
     shown = format_seconds(max(0.0, seconds))
     return f"{shown} ±{uncertainty_seconds:.1f}" if uncertainty_seconds > _WORTH_SAYING else shown

@@ -1,4 +1,4 @@
-"""Thumbnails of videos, embedded in a page."""
+"""Thumbnails of videos, embedded in HTML."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _WIDTH, _HEIGHT, _QUALITY = 432, 432, 78
 
 
 def thumbnail(videos: IndexedVideos, video_id: str, seconds: float, alt: str) -> Markup:
-    """Make an element with the embedded picture at a time of a video, or the reason why there is none.
+    """Make an element with an embedded picture of a video at a given time, or the reason why there is none.
 
     Args:
         videos: Opens the video.
-        video_id: Which.
-        seconds: When, on the playback clock.
-        alt: What it shows, for those who don't see it.
+        video_id: The video's id.
+        seconds: Time on the playback clock.
+        alt: Accessible description of the picture.
     """
     try:
         with videos.open(video_id) as stream:

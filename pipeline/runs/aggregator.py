@@ -15,7 +15,7 @@ from typing import Any
 
 from pipeline.execution.progress import ProgressEvent
 from pipeline.execution.stage_times import StageSeconds
-from pipeline.runs.report import Cause, Example, Outcome, Period, RunFacts, RunReport, SlowVideo
+from pipeline.runs.report import Cause, Outcome, Period, ProblemExample, RunFacts, RunReport, SlowVideo
 from pipeline.types import Status, VideoReport
 
 __all__ = ["RunAggregator", "cause_of"]
@@ -143,7 +143,7 @@ class _Causes:
 
     def __init__(self) -> None:
         self._videos: Counter[str] = Counter()
-        self._examples: dict[str, list[Example]] = {}
+        self._examples: dict[str, list[ProblemExample]] = {}
 
     def add(self, uri: str, problem: str) -> None:
         cause = cause_of(problem)
@@ -152,7 +152,7 @@ class _Causes:
         self._videos[cause] += 1
         examples = self._examples.setdefault(cause, [])
         if len(examples) < _EXAMPLES:
-            examples.append(Example(uri=uri, problem=problem))
+            examples.append(ProblemExample(uri=uri, problem=problem))
 
     def __iter__(self) -> Any:
         for cause, videos in self._videos.most_common():

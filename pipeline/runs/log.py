@@ -84,6 +84,21 @@ class RunLog:
         """
         yield from sorted(map(self._read, self._ids()), key=lambda report: (report.started_at, report.run_id))
 
+    def survey(self) -> tuple[list[RunReport], dict[str, StoreError]]:
+        """Read all readable reports, oldest first; and, by the id of their runs, the errors of the others.
+
+        Raises:
+            StoreError: The reports cannot be listed.
+        """
+        found: list[RunReport] = []
+        broken: dict[str, StoreError] = {}
+        for run_id in self._ids():
+            try:
+                found.append(self._read(run_id))
+            except StoreError as error:
+                broken[run_id] = error
+        return sorted(found, key=lambda report: (report.started_at, report.run_id)), broken
+
     def _ids(self) -> list[str]:
         try:
             names = AtomicFolder(self._root_url).list(RUNS_FOLDER, ".json")

@@ -14,6 +14,7 @@ from pipeline.render.plots import Line, bars, columns, lines, stacked
 from pipeline.render.text import file_name
 from pipeline.runs.figures import (
     TIMES,
+    Throughput,
     busy_shares,
     clock,
     limit_of,
@@ -109,48 +110,53 @@ def _throughput(report: RunReport) -> Markup:
     found = throughput(report)
     if not found.values or not any(found.values):
         return section("Throughput", tag("p", "No video was decoded.", class_="quiet"))
+    return section(
+        "Throughput",
+        tag("p", "Seconds of video decoded per second, over the time since the run began.", class_="quiet"),
+        _throughput_plot(report, found),
+        tag("h3", "Utilisation of the workers"),
+        legend(("decode", "readers"), ("encode", "encoders")),
+        _utilisation_plot(report),
+        _throughput_table(report, found),
+    )
+
+
+def _throughput_plot(report: RunReport, found: Throughput) -> Markup:
     average = sum(period.seconds_decoded for period in report.periods) / max(report.elapsed_seconds, 1e-3)
     lowest, highest = min(found.values), max(found.values)
     description = f"Seconds of video per second: from {lowest:.1f} to {highest:.1f}, {average:.1f} on average."
-    plot = columns(
+    return columns(
         Caption("pace", "Throughput over time", description),
         values=found.values,
         width=found.width_seconds,
         last_width=found.last_width_seconds,
-        x_said=clock,
-        y_said=lambda value: f"{value:g} {TIMES}",
+        format_x=clock,
+        format_y=lambda value: f"{value:g} {TIMES}",
         average=(average, f"{average:.1f} {TIMES} on average"),
     )
+
+
+def _utilisation_plot(report: RunReport) -> Markup:
     readers, encoders = busy_shares(report)
-    series = [Line("readers", "decode", readers), Line("encoders", "encode", encoders)]
     description = "Share of their time in which readers decoded and encoders encoded."
-    busy = lines(
+    return lines(
         Caption("busy", "Utilisation of the workers", description),
-        series=series,
+        series=[Line("readers", "decode", readers), Line("encoders", "encode", encoders)],
         end=report.elapsed_seconds,
-        x_said=clock,
+        format_x=clock,
     )
+
+
+def _throughput_table(report: RunReport, found: Throughput) -> Markup:
     starts = [number * found.width_seconds for number in range(len(found.values))]
     rows = [
         [clock(start), f"{value:.1f} {TIMES}", str(videos), percent(reading), percent(encoding)]
         for start, value, videos, reading, encoding in zip(
-            starts, found.values, found.videos, readers, encoders, strict=True
+            starts, found.values, found.videos, *busy_shares(report), strict=True
         )
     ]
-    return section(
-        "Throughput",
-        tag("p", "Seconds of video decoded per second, over the time since the run began.", class_="quiet"),
-        plot,
-        tag("h3", "Utilisation of the workers"),
-        legend(("decode", "readers"), ("encode", "encoders")),
-        busy,
-        table(
-            ["from", "of real time", "videos ended", "readers busy", "encoders busy"],
-            rows,
-            right=(1, 2, 3, 4),
-            is_folded=True,
-        ),
-    )
+    header = ["from", "of real time", "videos ended", "readers busy", "encoders busy"]
+    return table(header, rows, right=(1, 2, 3, 4), is_folded=True)
 
 
 def _stages(report: RunReport) -> Markup:

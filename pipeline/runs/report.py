@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.execution.stage_times import StageSeconds
 
-__all__ = ["Cause", "Example", "Outcome", "Period", "RunFacts", "RunReport", "SlowVideo"]
+__all__ = ["Cause", "Outcome", "Period", "ProblemExample", "RunFacts", "RunReport", "SlowVideo"]
 
 Outcome = Literal["running", "finished", "interrupted", "failed", "lost"]
 # Number of late heartbeats after which a run counts as lost; it also allows for differences between two clocks.
@@ -53,7 +53,7 @@ class SlowVideo(_Record):
     frames_sampled: _Count
 
 
-class Example(_Record):
+class ProblemExample(_Record):
     """A source and its problem."""
 
     uri: str
@@ -66,7 +66,7 @@ class Cause(_Record):
     cause: str
     """The problem without names and numbers."""
     videos: _Count
-    examples: Annotated[tuple[Example, ...], Field(min_length=1)]
+    examples: Annotated[tuple[ProblemExample, ...], Field(min_length=1)]
     """The first few videos with this problem."""
 
 

@@ -122,7 +122,7 @@ def find_absences(
             if skip is not None:
                 skipped.append(skip)
                 continue
-            part = _Part(query, begins, allowed)
+            part = _AllowedPart(query, begins, allowed)
             video = _VideoAbsences(embeddings.read(record), step, part, min_score=min_score, settings=settings)
         except StoreError as error:
             skipped.append(Skipped(record.video_id, record.last_name, str(error), is_broken=True))
@@ -139,7 +139,7 @@ def find_absences(
 
 
 @dataclass(frozen=True)
-class _Part:
+class _AllowedPart:
     """The part of a video that a question is about.
 
     Attributes:
@@ -173,7 +173,7 @@ class _VideoAbsences:
         self,
         frames: FrameEmbeddings,
         step: CalibratedStep,
-        part: _Part,
+        part: _AllowedPart,
         *,
         min_score: float,
         settings: Searching,

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import import_module
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import MissingPackageError
-from pipeline.search.localization import Curve
 from pipeline.search.query import Query
 from pipeline.types import Moment, Provenance
+
+if TYPE_CHECKING:
+    from pipeline.search.localization import Curve
 
 __all__ = ["Absence", "Answer", "Candidate", "Dropped", "Explanation", "Incomplete", "Skipped", "TermMeaning"]
 
@@ -213,6 +213,8 @@ class Answer:
         Raises:
             MissingPackageError: pandas is not installed.
         """
+        import numpy as np
+
         try:
             pandas = import_module("pandas")
         except ImportError as error:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator, Sequence
 
 from pipeline.errors import StoreError
+from pipeline.store.loading import IsWanted, Loaded, LoadedVideo, load_videos
 from pipeline.store.protocol import ReadableStore
 from pipeline.types import FrameEmbeddings, VideoRecord
 
@@ -55,7 +57,42 @@ class EmbeddingCache:
         if video_id in self._cache:
             self._cache.move_to_end(video_id)
             return self._cache[video_id][1]
-        frames = self._store.read(video_id)
+        return self._add(record, self._store.read(video_id))
+
+    def load(self, video_ids: Sequence[str], is_wanted: IsWanted) -> Iterator[Loaded]:
+        """Read records and frame embeddings, in the order of the ids; those that are not cached in parallel.
+
+        Args:
+            video_ids: Distinct ids of videos.
+            is_wanted: Whether the embeddings of a record's video are to be read, too; may be called in several threads.
+
+        Yields:
+            For each id the video; None if it is not in the store; the error if its file is broken, or its embeddings
+            were made by another encoder.
+        """
+        missing = {video_id: None for video_id in video_ids if video_id not in self._cache}
+        read = load_videos(self._store, missing, is_wanted)
+        for video_id in video_ids:
+            if video_id in missing:
+                yield self._added(next(read))
+            elif video_id in self._cache:
+                self._cache.move_to_end(video_id)
+                yield LoadedVideo(*self._cache[video_id])
+            else:
+                # It was evicted meanwhile.
+                yield self._added(next(load_videos(self._store, [video_id], is_wanted)))
+
+    def _added(self, loaded: Loaded) -> Loaded:
+        if isinstance(loaded, LoadedVideo) and loaded.frames is not None:
+            try:
+                self._add(loaded.record, loaded.frames)
+            except StoreError as error:
+                return error
+        return loaded
+
+    def _add(self, record: VideoRecord, frames: FrameEmbeddings) -> FrameEmbeddings:
+        """Check the embeddings of a video and cache them."""
+        video_id = record.video_id
         length = frames.vectors.shape[1]
         if len(frames) and self._dimension not in (None, length):
             raise StoreError(

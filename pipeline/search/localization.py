@@ -32,14 +32,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Curve", "Levels", "Span", "best_rows", "boundary", "find_spans", "grown_spans", "peak_rows", "unrolled"]
+__all__ = [
+    "Curve",
+    "Levels",
+    "Span",
+    "best_rows",
+    "boundary",
+    "find_spans",
+    "grown_spans",
+    "peak_rows",
+    "quantile",
+    "unrolled",
+]
 
 Floats = npt.NDArray[np.float64]
+
+_NONE = np.empty(0, np.int64)
 
 # Maximum number of repeated frames in a video: twelve days at one frame per second. Damaged timestamps may claim years.
 _MAX_REPEATS = 2**20
@@ -92,6 +106,19 @@ class Curve:
         """Return the rows [first, after) of the frames in [start, end)."""
         first, after = np.searchsorted(self.times_seconds, [start_seconds, end_seconds], side="left")
         return int(first), int(after)
+
+    @cached_property
+    def shots(self) -> Sequence[int]:
+        """The first row of each shot that has a frame, starting with 0, followed by the number of rows.
+
+        Frames that do not count are shots of their own, which join no moment.
+        """
+        starts = (
+            np.searchsorted(self.times_seconds, self.cuts_seconds, side="left") if len(self.cuts_seconds) else _NONE
+        )
+        is_left_out = self.scores == -np.inf
+        edges = np.flatnonzero(is_left_out[1:] != is_left_out[:-1]) + 1 if is_left_out.any() else _NONE
+        return sorted({0, *starts.tolist(), *edges.tolist(), len(self.scores)})
 
 
 def unrolled(
@@ -183,6 +210,19 @@ def best_rows(intervals: Iterable[tuple[float, float]], curve: Curve) -> set[int
     return {first + int(curve.scores[first:after].argmax()) for first, after in rows if first < after}
 
 
+def quantile(values: Floats, ratio: float) -> float:
+    """Return the same quantile of finite values, float64 (N,), N at least 1, as `np.quantile`, in a tenth of its time.
+
+    Between two values, it is interpolated linearly.
+    """
+    place = ratio * (len(values) - 1)
+    row = min(int(place), len(values) - 2) if len(values) > 1 else 0
+    ordered = np.partition(values, (row, min(row + 1, len(values) - 1)))
+    low, high, share = float(ordered[row]), float(ordered[min(row + 1, len(values) - 1)]), place - row
+    # Computed from the nearer value, as NumPy does.
+    return high - (high - low) * (1 - share) if share >= 0.5 else low + (high - low) * share
+
+
 def find_spans(intervals: Iterable[tuple[float, float]], curve: Curve, levels: Levels) -> list[Span]:
     """Find the moments of one video around its nominated segments: without overlaps, best first, ties by start.
 
@@ -203,7 +243,7 @@ def peak_rows(curve: Curve, min_score: float) -> set[int]:
     if not len(curve.scores):
         return set()
     begins = np.zeros(len(curve.scores) + 1, np.bool_)
-    begins[_shots(curve)] = True
+    begins[curve.shots] = True
     scores = np.concatenate([[np.nan], curve.scores, [np.nan]])
     # Runs of equal frames within a shot.
     starts = np.flatnonzero(begins[:-1] | (scores[1:-1] != scores[:-2]))
@@ -221,32 +261,21 @@ def grown_spans(seeds: Iterable[int], curve: Curve, levels: Levels) -> list[Span
         curve: The video's scores.
         levels: The levels at which moments end.
     """
-    shots = _shots(curve)
+    shots = curve.shots
     assigned = np.zeros(len(curve.scores), np.bool_)
     found: list[Span] = []
     for seed in sorted(set(seeds), key=lambda row: (-curve.scores[row], row)):
-        if assigned[seed] or np.isneginf(curve.scores[seed]):
-            continue
         peak = float(curve.scores[seed])
+        if assigned[seed] or peak == -math.inf:
+            continue
         region = _grown(shots, curve.scores, seed, levels.merge(peak))
         first, after = _unassigned(assigned, seed, *region)
         edge_level = levels.edge(peak)
         first, after = _max_sum_run(curve.scores, seed, first, after, edge_level)
         if not _is_slope(shots, assigned, first, after):
-            found.append(replace(_span(curve, seed, first, after), edge_level=edge_level))
+            found.append(_span(curve, seed, first, after, edge_level))
             assigned[first:after] = True
     return sorted(found, key=lambda span: (-span.score, span.start_seconds))
-
-
-def _shots(curve: Curve) -> Sequence[int]:
-    """Return the first row of each shot that has a frame, starting with 0, followed by the number of rows.
-
-    Frames that do not count are shots of their own, which join no moment.
-    """
-    starts = np.searchsorted(curve.times_seconds, curve.cuts_seconds, side="left")
-    is_left_out = np.isneginf(curve.scores)
-    edges = np.flatnonzero(is_left_out[1:] != is_left_out[:-1]) + 1
-    return [int(row) for row in np.unique(np.concatenate([[0], starts, edges, [len(curve.scores)]]))]
 
 
 def _grown(shots: Sequence[int], scores: Floats, seed: int, level: float) -> tuple[int, int]:
@@ -285,11 +314,12 @@ def _is_slope(shots: Sequence[int], assigned: npt.NDArray[np.bool_], first: int,
     return on_left or on_right
 
 
-def _span(curve: Curve, seed: int, first: int, after: int) -> Span:
+def _span(curve: Curve, seed: int, first: int, after: int, edge_level: float) -> Span:
     times = curve.times_seconds
     start, start_uncertainty = boundary(curve, first) if first > 0 else (0.0, 0.0)
     end, end_uncertainty = boundary(curve, after) if after < len(times) else _last_boundary(curve)
-    return Span(start, end, float(times[seed]), float(curve.scores[seed]), start_uncertainty, end_uncertainty)
+    score = float(curve.scores[seed])
+    return Span(start, end, float(times[seed]), score, start_uncertainty, end_uncertainty, edge_level)
 
 
 def boundary(curve: Curve, row: int) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -16,7 +16,7 @@ from pipeline.search.filters.recording_time import RecordingTimes
 from pipeline.types import Scalar
 from pipeline.uris import public_name
 
-__all__ = ["Query", "Step", "Term", "Then", "as_query", "read_query"]
+__all__ = ["Query", "Step", "Term", "Then", "as_query", "moments_query", "read_query"]
 
 _KINDS = ("text", "image", "clip", "like", "concept")
 _CONCEPT = re.compile(r"\s*concept:(\S+)\s*")
@@ -264,6 +264,26 @@ def as_query(question: str | Mapping[str, Any] | Query, overrides: Mapping[str, 
     data = {"shows": question} if isinstance(question, str) else question
     fields = data.model_dump(mode="json") if isinstance(data, Query) else data
     return _validated({**fields, **(overrides or {})}, "the question")
+
+
+def moments_query(
+    question: str | Query,
+    *,
+    top: int | None = None,
+    videos: Iterable[str] = (),
+    metadata: Mapping[str, Scalar] | None = None,
+    min_score: float | None = None,
+) -> Query:
+    """Make the question of `Library.search` from its arguments.
+
+    Raises:
+        QueryError: A value is invalid, or the question asks for absences.
+    """
+    fields = {"top": top, "videos": tuple(videos), "where": dict(metadata or {}), "min_score": min_score}
+    query = as_query(question, {name: value for name, value in fields.items() if value not in (None, (), {})})
+    if query.none:
+        raise QueryError("a question with `none` finds no moments; use `ask`, whose answer has `absences`")
+    return query
 
 
 def read_query(text: str | bytes, origin: str = "the question") -> Query:

@@ -15,8 +15,9 @@ from pipeline.search.calibration import Calibration, Calibrator
 from pipeline.search.embedding_cache import EmbeddingCache
 from pipeline.search.query import Term
 from pipeline.search.query_images import QueryImages
+from pipeline.types import FrameEmbeddings
 
-__all__ = ["CalibratedTerm", "ConceptResolver", "ResolvedConcept", "TermEmbedder"]
+__all__ = ["CalibratedTerm", "ConceptResolver", "ResolvedConcept", "TermEmbedder", "library_vectors", "mean_vector"]
 
 Vector = npt.NDArray[np.float32]
 Vectors = npt.NDArray[np.float32]
@@ -140,7 +141,7 @@ class TermEmbedder:
         Raises:
             QueryError: They have nothing in common.
         """
-        vector, length = _mean(vectors, name)
+        vector, length = mean_vector(vectors, name)
         return vector, self.calibrator.calibrate(vector, is_picture=True, mean_length=length)
 
     def _of_concept(self, term: Term, name: str) -> CalibratedTerm:
@@ -155,28 +156,11 @@ class TermEmbedder:
         return CalibratedTerm(term, found.vector, found.calibration, note=found.note)
 
     def _of_library(self, term: Term) -> Vectors:
-        """Return the embeddings of the sampled frames that the term refers to, float32 (N, D)."""
-        name = str(term.like)
-        found = self._find(name)
-        if len(found) > 1:
-            raise QueryError(f"{len(found)} videos are named {name!r}; use one of their ids: {', '.join(found)}")
-        stored = self._embeddings.get(found[0])
-        if stored is None:
-            raise QueryError(f"{name!r} has no frame embeddings in this library; index it again")
-        frames = stored[1]
-        times = frames.times_seconds
-        if term.at is not None:
-            if not len(times) or term.at > frames.duration_seconds:
-                raise QueryError(
-                    f"{name!r} ends at {frames.duration_seconds:.3f} s, before the given time of {term.at:g} s"
-                )
-            nearest = int(np.abs(times - term.at).argmin())
-            return frames.vectors[nearest : nearest + 1]
-        end = np.inf if term.end is None else term.end
-        rows = (times >= (term.start or 0.0)) & (times < end)
-        if not rows.any():
-            raise QueryError(f"{term}: no frame was sampled there; the video ends at {frames.duration_seconds:.3f} s")
-        return frames.vectors[rows]
+        def frames(video_id: str) -> FrameEmbeddings | None:
+            stored = self._embeddings.get(video_id)
+            return None if stored is None else stored[1]
+
+        return library_vectors(term, self._find, frames)
 
     def _of_file(self, term: Term) -> Vectors:
         """Return the embeddings of the pictures in the file that the term names, float32 (N, D)."""
@@ -189,8 +173,51 @@ class TermEmbedder:
         return self._encoder.encode_images(pictures)
 
 
-def _mean(vectors: Vectors, name: str) -> tuple[Vector, float]:
-    """Return the normalised mean of unit vectors, and its length before normalisation: their average cosine with it."""
+def library_vectors(
+    term: Term, find: Callable[[str], tuple[str, ...]], read: Callable[[str], FrameEmbeddings | None]
+) -> Vectors:
+    """Return the embeddings of the sampled frames that a `like` term refers to, float32 (N, D).
+
+    Args:
+        term: The term.
+        find: Returns the ids of the videos with a name.
+        read: Returns the frames of a video; None where there are none.
+
+    Raises:
+        QueryError: The video is unknown or ambiguous, or has no frame there.
+    """
+    name = str(term.like)
+    found = find(name)
+    if len(found) > 1:
+        raise QueryError(f"{len(found)} videos are named {name!r}; use one of their ids: {', '.join(found)}")
+    frames = read(found[0])
+    if frames is None:
+        raise QueryError(f"{name!r} has no frame embeddings in this library; index it again")
+    times = frames.times_seconds
+    if term.at is not None:
+        if not len(times) or term.at > frames.duration_seconds:
+            raise QueryError(
+                f"{name!r} ends at {frames.duration_seconds:.3f} s, before the given time of {term.at:g} s"
+            )
+        nearest = int(np.abs(times - term.at).argmin())
+        return frames.vectors[nearest : nearest + 1]
+    end = np.inf if term.end is None else term.end
+    rows = (times >= (term.start or 0.0)) & (times < end)
+    if not rows.any():
+        raise QueryError(f"{term}: no frame was sampled there; the video ends at {frames.duration_seconds:.3f} s")
+    return frames.vectors[rows]
+
+
+def mean_vector(vectors: Vectors, name: str) -> tuple[Vector, float]:
+    """Return the normalised mean of unit vectors, and its length before normalisation: their average cosine with it.
+
+    Args:
+        vectors: float32 (N, D), N at least 1.
+        name: What to call them in errors.
+
+    Raises:
+        QueryError: They have nothing in common.
+    """
     if len(vectors) == 1:
         return np.asarray(vectors[0], np.float32), 1.0
     mean = vectors.mean(axis=0, dtype=np.float64)

@@ -172,24 +172,26 @@ def _too_few(count: int, at_least: int) -> str | None:
 def _without_copies(found: Sequence[FoundMoment], same_picture: float, dropped: list[Dropped]) -> list[FoundMoment]:
     is_original = np.ones(len(found), np.bool_)
     copies: dict[int, list[Moment]] = {}
-    for number, is_similar in enumerate(_similar_before(found, same_picture)):
-        better = np.flatnonzero(is_similar & is_original[:number])
+    for number, similar in _similar_before(found, same_picture):
+        better = similar[is_original[similar]]
         if len(better):
             is_original[number] = False
             original, copy = found[better[0]].moment, found[number].moment
             copies.setdefault(int(better[0]), []).append(copy)
             dropped.append(Dropped(copy, f"a copy of {original.uri} at {original.start_seconds:.2f} s"))
-    return [
-        replace(one, moment=replace(one.moment, copies=tuple(copies.get(number, ()))))
-        for number, one in enumerate(found)
-        if is_original[number]
-    ]
+    return [_with_copies(one, copies.get(number, ())) for number, one in enumerate(found) if is_original[number]]
 
 
-def _similar_before(found: Sequence[FoundMoment], same_picture: float) -> Iterator[npt.NDArray[np.bool_]]:
-    """Yield for each moment bool (its number,): which earlier ones have the same picture and a similar length.
+def _with_copies(one: FoundMoment, copies: Sequence[Moment]) -> FoundMoment:
+    if one.moment.copies == tuple(copies):
+        return one
+    return replace(one, moment=replace(one.moment, copies=tuple(copies)))
 
-    Moments of the same video are never marked.
+
+def _similar_before(found: Sequence[FoundMoment], same_picture: float) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
+    """Yield the number of each moment for which earlier ones have the same picture and a similar length, and theirs.
+
+    Moments of the same video are never among them.
     """
     if not found:
         return
@@ -199,11 +201,15 @@ def _similar_before(found: Sequence[FoundMoment], same_picture: float) -> Iterat
     for start in range(0, len(found), _COMPARISON_BATCH):
         # One matrix product for many moments is faster than one product for each.
         same_pictures = pictures[start : start + _COMPARISON_BATCH] @ pictures.T >= same_picture
-        for number, is_same_picture in enumerate(same_pictures, start):
-            earlier = slice(number)
+        # Hardly any pictures are the same, so comparisons of lengths and videos are made only for those.
+        is_earlier = np.tri(len(same_pictures), len(found), start - 1, dtype=np.bool_)
+        same_pictures &= is_earlier
+        for place in np.flatnonzero(same_pictures.any(axis=1)).tolist():
+            number = start + place
+            earlier = np.flatnonzero(same_pictures[place])
             longer = np.maximum(lengths[earlier], lengths[number])
             has_similar_length = longer <= 1.1 * np.minimum(lengths[earlier], lengths[number]) + 0.5
-            yield is_same_picture[earlier] & has_similar_length & (videos[earlier] != videos[number])
+            yield number, earlier[has_similar_length & (videos[earlier] != videos[number])]
 
 
 def _limited_per_video(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
+from itertools import chain, islice
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,8 @@ import numpy.typing as npt
 from pipeline.search.allowed_frames import clipped_span, curve_within, is_within
 from pipeline.search.calibration import probability
 from pipeline.search.filters.recording_time import recorded_at, recording_begins
-from pipeline.search.localization import Curve, Levels, Span, best_rows, grown_spans, peak_rows, unrolled
+from pipeline.search.localization import Curve, Levels, Span, best_rows, grown_spans, peak_rows, quantile, unrolled
+from pipeline.search.query import Query, Step, Term
 from pipeline.search.query_embedding import CalibratedTerm
 from pipeline.search.ranking import FoundMoment
 from pipeline.search.sequences import Chain, chains
@@ -26,6 +28,7 @@ __all__ = [
     "CalibratedStep",
     "Peak",
     "ScoredVideo",
+    "calibrated_steps",
     "curve_of",
     "found_in",
     "levels_of",
@@ -69,6 +72,27 @@ class CalibratedStep:
     def base_log_odds(self) -> float:
         """Log-odds of frames that show none of the terms in `shows`: the minimum of their base log-odds."""
         return min(term.calibration.base_log_odds for term in self.shows)
+
+
+def calibrated_steps(
+    queries: Iterable[Query], embed: Callable[[Sequence[Term]], Iterable[CalibratedTerm]]
+) -> list[tuple[CalibratedStep, ...]]:
+    """Embed and calibrate the steps of questions, all their texts in one batch.
+
+    Args:
+        queries: The questions.
+        embed: Embeds and calibrates terms.
+
+    Raises:
+        MomentseekError: A term cannot be embedded.
+    """
+    steps = [query.steps for query in queries]
+    terms = iter(embed([term for step in chain.from_iterable(steps) for term in (*step.shows, *step.without)]))
+
+    def calibrated(step: Step) -> CalibratedStep:
+        return CalibratedStep(tuple(islice(terms, len(step.shows))), tuple(islice(terms, len(step.without))))
+
+    return [tuple(map(calibrated, of_query)) for of_query in steps]
 
 
 @dataclass(frozen=True)
@@ -217,7 +241,7 @@ def levels_of(step: CalibratedStep, curve: Curve, settings: Searching) -> Levels
         curve: The video's score curve for this step.
         settings: The ratios, and the quantile for the base.
     """
-    video_base = float(np.quantile(curve.scores, settings.base_quantile)) if len(curve.scores) else -math.inf
+    video_base = quantile(curve.scores, settings.base_quantile) if len(curve.scores) else -math.inf
     return Levels(step.base_log_odds, settings.merge_ratio, settings.edge_ratio, video_base)
 
 

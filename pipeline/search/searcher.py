@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain, islice, repeat
+from functools import partial
+from itertools import islice, repeat
 
 import numpy as np
 
@@ -20,11 +21,11 @@ from pipeline.search.explanation import explanation_of, notes_of, unknown_words_
 from pipeline.search.filters.labels import LabelCondition, LabelLookup
 from pipeline.search.filters.selection import Selection, Survey, described_filters, filter_parts, select
 from pipeline.search.filters.video_names import match_videos
-from pipeline.search.query import Query, Step, Term
+from pipeline.search.query import Query, Term
 from pipeline.search.query_embedding import CalibratedTerm, ConceptResolver, TermEmbedder
 from pipeline.search.query_images import QueryImages
-from pipeline.search.ranking import FoundMoment, rank
-from pipeline.search.scoring import CalibratedStep, ScoredVideo, moment_of
+from pipeline.search.ranking import FoundMoment, Ranking, rank
+from pipeline.search.scoring import CalibratedStep, ScoredVideo, calibrated_steps, moment_of
 from pipeline.search.settings import Searching
 from pipeline.search.video_scan import CandidateScan
 from pipeline.store.protocol import ReadableStore
@@ -159,6 +160,20 @@ class Searcher:
                     raise QueryError(f"question {number} ({query}): {error}") from error
                 yield answer
 
+    def prepared(self, queries: Sequence[Query]) -> list[Callable[[], Answer]]:
+        """Embed the texts of several questions in one batch; return for each question a function that answers it.
+
+        A question that cannot be embedded fails when its own function is called.
+
+        Raises:
+            MomentseekError: By the returned functions, as for `ask`.
+        """
+        try:
+            calibrated = self._calibrate_steps(queries)
+        except MomentseekError:
+            return [partial(self.ask, query) for query in queries]
+        return [partial(self._answer, query, steps) for query, steps in zip(queries, calibrated, strict=True)]
+
     def _answer_absences(self, query: Query, step: CalibratedStep) -> Answer:
         refuse_unknown_words(step)
         labels = LabelCondition.of(query, self._labels)
@@ -205,24 +220,9 @@ class Searcher:
         selection = None if query.recording_times is None else self._select(query, where)
         min_score = self._settings.min_score if query.min_score is None else query.min_score
         top = query.top or self._settings.top
-        depth = max(top, self._settings.candidates)
         parts = filter_parts(where, selection, labels, _MAX_FILTER_IDS)
         scan = CandidateScan(query, steps, self._embeddings, self._settings, self._provenance, labels)
-        first: tuple[FoundMoment, ...] = ()
-        while True:
-            candidates, is_all = self._find_candidates(steps, depth, parts)
-            scan.scan(candidates)
-            same = self._settings.same_picture
-            ranking = rank(scan.found, query, min_score=min_score, same_picture=same, first=first)
-            # Full pages do not change when more candidates are requested for later pages.
-            full_pages = min(len(ranking.found) // top, query.page)
-            first = ranking.found[: top * full_pages]
-            # Further candidates of a term score no higher than the worst one returned, and further terms only lower
-            # the score of a moment.
-            is_exhausted = min((c.score for c in candidates), default=0.0) < min_score
-            if is_all or full_pages == query.page or is_exhausted or depth >= _MAX_CANDIDATES:
-                break
-            depth = min(depth * _DEPTH_FACTOR, _MAX_CANDIDATES)
+        ranking, candidates = self._ranked(query, steps, scan, parts, top=top, min_score=min_score)
         if not candidates and selection is None:
             selection = self._select(query, where)
         page = ranking.found[top * (query.page - 1) : top * query.page]
@@ -247,6 +247,34 @@ class Searcher:
             notes=notes_of(steps),
         )
 
+    def _ranked(
+        self,
+        query: Query,
+        steps: tuple[CalibratedStep, ...],
+        scan: CandidateScan,
+        parts: Sequence[Filter],
+        *,
+        top: int,
+        min_score: float,
+    ) -> tuple[Ranking, tuple[Candidate, ...]]:
+        """Scan candidates, and more of them until the page is full; return the ranking and the last candidates."""
+        depth = max(top, self._settings.candidates)
+        same = self._settings.same_picture
+        first: tuple[FoundMoment, ...] = ()
+        while True:
+            candidates, is_all = self._find_candidates(steps, depth, parts)
+            scan.scan(candidates)
+            ranking = rank(scan.found, query, min_score=min_score, same_picture=same, first=first)
+            # Full pages do not change when more candidates are requested for later pages.
+            full_pages = min(len(ranking.found) // top, query.page)
+            first = ranking.found[: top * full_pages]
+            # Further candidates of a term score no higher than the worst one returned, and further terms only lower
+            # the score of a moment.
+            is_exhausted = min((c.score for c in candidates), default=0.0) < min_score
+            if is_all or full_pages == query.page or is_exhausted or depth >= _MAX_CANDIDATES:
+                return ranking, candidates
+            depth = min(depth * _DEPTH_FACTOR, _MAX_CANDIDATES)
+
     def _refine(
         self, page: Sequence[FoundMoment], scored: Mapping[str, ScoredVideo], steps: Sequence[CalibratedStep]
     ) -> tuple[Moment, ...]:
@@ -264,15 +292,7 @@ class Searcher:
         return tuple(moments)
 
     def _calibrate_steps(self, queries: Sequence[Query]) -> list[tuple[CalibratedStep, ...]]:
-        """Embed and calibrate the steps of questions, all texts in one batch."""
-        steps = [query.steps for query in queries]
-        query_terms = [term for step in chain.from_iterable(steps) for term in (*step.shows, *step.without)]
-        terms = iter(self.embedder.embed(query_terms))
-
-        def calibrated(step: Step) -> CalibratedStep:
-            return CalibratedStep(tuple(islice(terms, len(step.shows))), tuple(islice(terms, len(step.without))))
-
-        return [tuple(map(calibrated, of_query)) for of_query in steps]
+        return calibrated_steps(queries, self.embedder.embed)
 
     def _find_ids(self, names: Iterable[str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(video_id for name in names for video_id in self._find(name)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,6 +45,9 @@ def chains(steps: Sequence[Sequence[Span]], within_seconds: Sequence[float]) -> 
         within_seconds: For each step but the first, the maximum time between the end of the previous span and the start
             of this one. This one must also start later and end later.
     """
+    if len(steps) == 1:
+        alone = (Chain((span,)) for span in _best(steps[0]) if span.score > -math.inf)
+        return sorted(alone, key=lambda chain: (-chain.score, chain.spans[0].start_seconds))
     links = [_StepSpans(_best(spans)) for spans in steps]
     found: list[Chain] = []
     while rows := _best_chains(links, within_seconds):

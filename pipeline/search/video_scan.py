@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pipeline.errors import StoreError
 from pipeline.search.answer import Candidate, Dropped, Skipped
@@ -14,7 +14,8 @@ from pipeline.search.query import Query
 from pipeline.search.ranking import FoundMoment
 from pipeline.search.scoring import CalibratedStep, ScoredVideo, found_in, moment_of, score_video
 from pipeline.search.settings import Searching
-from pipeline.types import Provenance
+from pipeline.store.loading import LoadedVideo
+from pipeline.types import Provenance, VideoRecord
 
 __all__ = ["CandidateScan"]
 
@@ -78,42 +79,52 @@ class CandidateScan:
         nominated: dict[str, dict[tuple[float, float], None]] = {}
         for one in candidates:
             nominated.setdefault(one.video_id, {})[one.start_seconds, one.end_seconds] = None
-        for video_id, segments in nominated.items():
-            before = self.scored.get(video_id)
-            if video_id in self.skipped or (before is not None and segments.keys() <= set(before.nominated)):
-                continue
-            try:
-                video = self._scan_video(video_id, segments, before)
-            except StoreError as error:
-                _log.warning("video not searched: %s", error)
-                self.skipped[video_id] = Skipped(video_id, video_id, str(error), is_broken=True)
-                # Moments found in it earlier are dropped, too: the list would be incomplete.
-                self.scored.pop(video_id, None)
-                self._found.pop(video_id, None)
-                continue
-            if video is not None:
-                self.scored[video_id] = video
-                self._found[video_id] = found_in(video, self._steps, self._gaps)
+        unscanned = {video_id: segments for video_id, segments in nominated.items() if self._is_new(video_id, segments)}
+        for video_id, loaded in zip(unscanned, self._embeddings.load(list(unscanned), self._is_wanted), strict=True):
+            if isinstance(loaded, StoreError):
+                self._drop(video_id, loaded)
+            elif loaded is None:
+                _log.warning("%s is in the index but not in the store; index it again, or remove it", video_id)
+            else:
+                self._scan_video(loaded, unscanned[video_id])
 
-    def _scan_video(
-        self, video_id: str, segments: Iterable[tuple[float, float]], before: ScoredVideo | None
-    ) -> ScoredVideo | None:
-        record = self._embeddings.record(video_id) if before is None else before.record
-        if record is None:
-            _log.warning("%s is in the index but not in the store; index it again, or remove it", video_id)
-            return None
-        # The record is checked first, since frame embeddings take far longer to read.
-        skipped = skipped_of(record, self._query, self._times, self._settings.recorded_at)
+    def _is_new(self, video_id: str, segments: Mapping[tuple[float, float], None]) -> bool:
+        """Whether a video is to be scored: it is not skipped, and was not scored with all of these segments."""
+        before = self.scored.get(video_id)
+        return video_id not in self.skipped and (before is None or not segments.keys() <= set(before.nominated))
+
+    def _is_wanted(self, record: VideoRecord) -> bool:
+        return self._skipped_by_record(record) is None
+
+    def _skipped_by_record(self, record: VideoRecord) -> Skipped | None:
+        return skipped_of(record, self._query, self._times, self._settings.recorded_at)
+
+    def _drop(self, video_id: str, error: StoreError) -> None:
+        """Skip a broken video, with all that was found in it earlier: the list would be incomplete."""
+        _log.warning("video not searched: %s", error)
+        self.skipped[video_id] = Skipped(video_id, video_id, str(error), is_broken=True)
+        self.scored.pop(video_id, None)
+        self._found.pop(video_id, None)
+
+    def _scan_video(self, loaded: LoadedVideo, segments: Iterable[tuple[float, float]]) -> None:
+        record, frames = loaded
+        before = self.scored.get(record.video_id)
+        skipped = self._skipped_by_record(record)
         allowed: Intervals | None = None
         if skipped is None and self._labels is not None:
-            allowed = self._labels.allowed(record)
+            try:
+                allowed = self._labels.allowed(record)
+            except StoreError as error:
+                self._drop(record.video_id, error)
+                return
             skipped = self._labels.skipped_of(record, allowed)
-        if skipped is not None:
-            self.skipped[video_id] = skipped
-            return None
-        return score_video(
+        if skipped is not None or frames is None:
+            if skipped is not None:
+                self.skipped[record.video_id] = skipped
+            return
+        video = score_video(
             record,
-            self._embeddings.read(record),
+            frames,
             None if before is None else before.curves,
             steps=self._steps,
             settings=self._settings,
@@ -122,3 +133,5 @@ class CandidateScan:
             provenance=self._provenance,
             allowed=allowed,
         )
+        self.scored[record.video_id] = video
+        self._found[record.video_id] = found_in(video, self._steps, self._gaps)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import re
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import IO, Any
 
@@ -16,6 +17,8 @@ import fsspec.core
 from fsspec.implementations.local import LocalFileSystem
 
 from pipeline.errors import StoreError, StoreFullError
+from pipeline.store.listing.file_versions import VersionsOf, listed_version, local_version
+from pipeline.store.listing.object_stores import entries_in, storage_options
 from pipeline.store.local_folder import LocalFolder
 from pipeline.uris import public_text, refusal_of_library, shown_name
 
@@ -53,7 +56,7 @@ class AtomicFolder:
         if (refusal := refusal_of_library(url)) is not None:
             raise StoreError(f"{shown_name(location)!r} cannot hold a store: {refusal}")
         try:
-            self._files, root = fsspec.core.url_to_fs(url)
+            self._files, root = fsspec.core.url_to_fs(url, **storage_options(url))
         except (ImportError, ValueError) as error:
             raise StoreError(f"{shown_name(location)!r} cannot hold a store: {public_text(str(error))}") from None
         library = str(root).rstrip("/")
@@ -61,20 +64,30 @@ class AtomicFolder:
         is_local = isinstance(self._files, LocalFileSystem)
         self._folder = LocalFolder(library or "/", below) if is_local else None
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether the folder is not in a local file system, so that every access is a request."""
+        return self._folder is None
+
     def __repr__(self) -> str:
         return f"AtomicFolder({self.root})"
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: bytes, *, is_synced: bool = True) -> None:
         """Write a small file at `root/name`, replacing an existing one.
+
+        Args:
+            name: Name of the file.
+            content: Its content.
+            is_synced: Whether to wait until it is on the disk. A file that can be made again need not be.
 
         Raises:
             StoreError: It could not be written; an existing file is unchanged.
         """
-        with self.writing(name) as file:
+        with self.writing(name, is_synced=is_synced) as file:
             file.write(content)
 
     @contextlib.contextmanager
-    def writing(self, name: str) -> Iterator[IO[bytes]]:
+    def writing(self, name: str, *, is_synced: bool = True) -> Iterator[IO[bytes]]:
         """Open a new file that replaces `root/name` once the block ends without an error.
 
         Raises:
@@ -82,7 +95,8 @@ class AtomicFolder:
         """
         path = f"{self.root}/{name}"
         try:
-            with self._remote(path) if self._folder is None else self._folder.writing(name) as file:
+            local = None if self._folder is None else self._folder.writing(name, is_synced=is_synced)
+            with self._remote(path) if local is None else local as file:
                 yield file
         except OSError as error:
             if error.errno in _NO_SPACE:
@@ -128,12 +142,36 @@ class AtomicFolder:
         """
         if self._folder is not None:
             found = self._folder.stat(name)
-            return "" if found is None else f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}"
+            return "" if found is None else local_version(found)
         self._files.invalidate_cache(self.root)
         try:
             return str(self._files.ukey(f"{self.root}/{name}"))
         except FileNotFoundError:
             return ""
+
+    def listing(self, suffix: str) -> tuple[list[str], VersionsOf]:
+        """List the files in the folder that have a suffix, by one listing.
+
+        Returns:
+            Their names, not ordered; and a function that returns the versions of some of them by name. A version
+            changes when the file is replaced; it is "" if the storage lists no such property, or if the entry is not a
+            file. Files that were removed meanwhile are left out.
+
+        Raises:
+            OSError: The folder cannot be listed.
+        """
+        local = self._folder
+        try:
+            if local is not None:
+                names = [name for name in local.names("") if name.endswith(suffix)]
+                return names, lambda some: {name: local_version(one) for name, one in local.statuses(some).items()}
+            self._files.invalidate_cache(self.root)
+            entries = self._files.ls(self.root, detail=True)
+        except FileNotFoundError:
+            return [], lambda _: {}
+        named = ((str(entry["name"]).rstrip("/").rpartition("/")[2], entry) for entry in entries)
+        versions = {name: listed_version(entry) for name, entry in named if name.endswith(suffix)}
+        return [*versions], lambda some: {name: versions[name] for name in some}
 
     def check(self, name: str) -> None:
         """Reject a link or special file before another component opens the file or folder by its path.
@@ -158,6 +196,48 @@ class AtomicFolder:
             return self._folder.open(name)
         return self._files.open(f"{self.root}/{name}", "rb")
 
+    def read_start(self, name: str, max_bytes: int) -> bytes:
+        """Read at most the first `max_bytes` bytes of a file, with one request.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            OSError: The file cannot be read.
+        """
+        if self._folder is not None:
+            with self._folder.open(name) as file:
+                return file.read(max_bytes)
+        return bytes(self._files.cat_file(f"{self.root}/{name}", start=0, end=max_bytes))
+
+    def read_starts(self, names: Sequence[str], max_bytes: int) -> list[bytes | Exception]:
+        """Read at most the first `max_bytes` bytes of each of some files; on a server, by requests at the same time.
+
+        Returns:
+            For each name its content, or the error.
+        """
+        if self._folder is None:
+            return list(self._files.cat_ranges([f"{self.root}/{name}" for name in names], 0, max_bytes))
+        found: list[bytes | Exception] = []
+        for name in names:
+            try:
+                found.append(self.read_start(name, max_bytes))
+            except (OSError, StoreError) as error:
+                found.append(error)
+        return found
+
+    def read_end(self, name: str, max_bytes: int) -> bytes:
+        """Read at most the last `max_bytes` bytes of a file, with one request.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            OSError: The file cannot be read.
+        """
+        if self._folder is not None:
+            with self._folder.open(name) as file:
+                size_bytes = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size_bytes - max_bytes))
+                return file.read(max_bytes)
+        return bytes(self._files.cat_file(f"{self.root}/{name}", start=-max_bytes))
+
     def read(self, name: str, max_bytes: int = MOST_BYTES) -> bytes:
         """Read all of a small file.
 
@@ -166,8 +246,7 @@ class AtomicFolder:
             StoreError: It is larger than `max_bytes`.
             OSError: It cannot be read.
         """
-        with self.open(name) as file:
-            content = bytes(file.read(max_bytes + 1))
+        content = self.read_start(name, max_bytes + 1)
         if len(content) > max_bytes:
             raise StoreError(
                 f"{self.root}/{name}: has more than {max_bytes:,} bytes, which momentseek never writes; delete it"
@@ -237,6 +316,8 @@ class AtomicFolder:
         if self._folder is not None:
             self._folder.delete_folder(folder, pattern)
             return
+        if not self._names(folder):
+            return
         with contextlib.suppress(FileNotFoundError):
             self._files.rm(f"{self.root}/{folder}", recursive=True)
 
@@ -244,9 +325,7 @@ class AtomicFolder:
         try:
             if self._folder is not None:
                 return self._folder.names(folder)
-            path = f"{self.root}/{folder}".rstrip("/")
-            self._files.invalidate_cache(path)
-            return tuple(str(entry).rstrip("/").rpartition("/")[2] for entry in self._files.ls(path, detail=False))
+            return tuple(entries_in(self._files, self.root, folder))
         except FileNotFoundError:
             return ()
 

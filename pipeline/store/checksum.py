@@ -11,7 +11,7 @@ import hashlib
 import secrets
 from typing import IO, BinaryIO, Literal
 
-__all__ = ["CHECKSUM_KEY", "FileState", "mark", "seal", "state_of"]
+__all__ = ["CHECKSUM_KEY", "FileState", "footer_bytes", "mark", "seal", "state_of"]
 
 CHECKSUM_KEY = b"momentseek.blake2b"
 """Key of the Parquet file's metadata."""
@@ -23,6 +23,11 @@ _ZEROS = b"0" * _HEX_DIGITS
 _CHUNK_BYTES = 2**20
 # A Parquet file ends with its footer, the footer's length in four bytes, and "PAR1".
 _TAIL_BYTES = 8
+
+
+def footer_bytes(end: bytes) -> int:
+    """Return the size of a Parquet file's footer, given the file's end: up to and including the final "PAR1"."""
+    return int.from_bytes(end[-_TAIL_BYTES:-4], "little") + _TAIL_BYTES
 
 
 def mark() -> bytes:

@@ -13,8 +13,8 @@ from functools import cached_property
 from pipeline.errors import StoreError
 from pipeline.store.atomic_folder import AtomicFolder
 from pipeline.store.file_name_patterns import NOTE
-from pipeline.store.record_json import checked_metadata, checked_text, parsed
 from pipeline.types import FailedSource, Source, Status, VideoReport
+from pipeline.types.record_json import checked_metadata, checked_text, parsed
 from pipeline.uris import kept_name
 
 __all__ = ["FailureLog"]

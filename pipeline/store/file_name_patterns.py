@@ -6,6 +6,10 @@ import re
 import uuid
 
 __all__ = [
+    "CATALOGUE_FILE",
+    "CATALOGUE_FOLDER",
+    "FILE_NAMES_FOLDER",
+    "FILE_NAME_ENTRY",
     "MARK",
     "MARKS_FOLDER",
     "NOTE",
@@ -32,6 +36,18 @@ MARKS_FOLDER = "marks"
 
 MARK = re.compile(r"[0-9a-f]{8}-[0-9a-f]{16}\.json")
 """A mark: hashes of its subject, and of subject and interval."""
+
+CATALOGUE_FOLDER = "catalogue"
+"""The folder of a store's catalogue."""
+
+CATALOGUE_FILE = re.compile(r"[0-3][0-9a-f]\.parquet")
+"""A file of a catalogue."""
+
+FILE_NAMES_FOLDER = "filenames"
+"""The folder of a store's index of file names."""
+
+FILE_NAME_ENTRY = re.compile(r"[0-9a-f]{16}\.[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
+"""A file of that index: the hash of a file name, and a video's id."""
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,110}")
 """A run's id, including an appended number."""

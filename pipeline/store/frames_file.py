@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.io.arrow_arrays import numbers_of, vectors_of
 from pipeline.store.checksum import CHECKSUM_KEY, mark, seal
 from pipeline.types import FrameEmbeddings
 
@@ -19,6 +20,9 @@ __all__ = ["Columns", "check_memory", "check_size", "read_columns", "read_pts", 
 
 # 8 MiB of vectors with 512 dimensions. More rows per group cost memory and do not make the file smaller.
 _GROUP_ROWS = 4096
+_RELEASED_BYTES = 4 * 2**20
+"""Vectors of this size and more are read without keeping memory. For smaller files, that would take most of the time:
+each read would have to get new memory from the system."""
 _MAX_DIMENSION = 2**16
 """Maximum length of an embedding; indexes do not take longer ones (Milvus: 32,768)."""
 _COLUMN_TYPES = {"time_seconds": pa.float64(), "pts": pa.int64(), "seen_until_seconds": pa.float64()}
@@ -79,16 +83,19 @@ def write_frames(file: IO[bytes], frames: FrameEmbeddings, metadata: Mapping[byt
     seal(file, placeholder)
 
 
-def check_size(parquet: pq.ParquetFile) -> None:
+def check_size(parquet: pq.ParquetFile, schema: pa.Schema) -> None:
     """Reject a file whose columns are not those of `write_frames`, or need more memory than this machine has.
 
     This protects against small hostile files: a few kilobytes of Parquet can decode to any number of rows.
+
+    Args:
+        parquet: The file.
+        schema: Its schema, which `parquet` would convert again.
 
     Raises:
         KeyError: A column is missing.
         ValueError: A column has another type, or there is not enough memory.
     """
-    schema = parquet.schema_arrow
     kind = schema.field("embedding").type
     if not pa.types.is_fixed_size_list(kind) or kind.value_type != pa.float32():
         raise ValueError(f"its embeddings have type {kind}")
@@ -111,7 +118,7 @@ def check_memory(frames: int, frame_bytes: int) -> None:
         raise ValueError(f"its {frames} frames need {needed / 2**30:.1f} GiB, more than this machine's memory")
 
 
-def read_columns(parquet: pq.ParquetFile) -> Columns:
+def read_columns(parquet: pq.ParquetFile, schema: pa.Schema) -> Columns:
     """Read all columns of a file that passed `check_size`; a file with a single large row group is accepted, too.
 
     Raises:
@@ -119,7 +126,6 @@ def read_columns(parquet: pq.ParquetFile) -> Columns:
         ArrowException: The file is damaged.
         OSError: The file cannot be read.
     """
-    schema = parquet.schema_arrow
     kind = schema.field("embedding").type
     count = parquet.metadata.num_rows
     columns = Columns(
@@ -130,15 +136,16 @@ def read_columns(parquet: pq.ParquetFile) -> Columns:
     )
     first = 0
     for number in range(parquet.num_row_groups):
-        for batch in parquet.read_row_group(number).to_batches():
+        for batch in parquet.read_row_group(number, use_threads=False).to_batches():
             rows = slice(first, first + len(batch))
-            columns.pts[rows] = batch["pts"].to_numpy()
-            columns.times_seconds[rows] = batch["time_seconds"].to_numpy()
-            columns.vectors[rows] = batch["embedding"].flatten().to_numpy().reshape(len(batch), kind.list_size)
+            columns.pts[rows] = numbers_of(batch["pts"])
+            columns.times_seconds[rows] = numbers_of(batch["time_seconds"])
+            columns.vectors[rows] = vectors_of(batch["embedding"])
             if columns.seen_until_seconds is not None:
-                columns.seen_until_seconds[rows] = batch["seen_until_seconds"].to_numpy()
+                columns.seen_until_seconds[rows] = numbers_of(batch["seen_until_seconds"])
             first += len(batch)
-        _release_unused_memory()
+        if columns.vectors.nbytes >= _RELEASED_BYTES:
+            _release_unused_memory()
     if first != count:
         raise ValueError(f"it has {first} rows instead of {count}")
     return columns
@@ -150,7 +157,7 @@ def read_pts(parquet: pq.ParquetFile) -> tuple[npt.NDArray[np.int64], int]:
     Raises:
         KeyError, ArrowException, OSError: The file is damaged, or cannot be read.
     """
-    pts: npt.NDArray[np.int64] = parquet.read(columns=["pts"])["pts"].to_numpy()
+    pts: npt.NDArray[np.int64] = numbers_of(parquet.read(columns=["pts"])["pts"])
     return pts, parquet.schema_arrow.field("embedding").type.list_size
 
 
@@ -168,9 +175,7 @@ def read_some_vectors(parquet: pq.ParquetFile, limit: int, seed: int) -> npt.NDA
         return np.empty((0, dimension), np.float32)
     column = parquet.read_row_group(seed % parquet.num_row_groups, columns=["embedding"])["embedding"]
     rows = np.unique(np.linspace(0, len(column) - 1, limit).round().astype(np.int64))
-    selected = column.take(pa.array(rows)).combine_chunks()
-    vectors: npt.NDArray[np.float32] = selected.flatten().to_numpy().reshape(len(rows), dimension)
-    return vectors
+    return vectors_of(column)[rows]
 
 
 def _memory_bytes() -> int:

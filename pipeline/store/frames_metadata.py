@@ -17,8 +17,8 @@ from pipeline.errors import StoreError
 from pipeline.store.atomic_folder import AtomicFolder
 from pipeline.store.checks import check_seconds, shown
 from pipeline.store.checksum import CHECKSUM_KEY, FileState, state_of
-from pipeline.store.record_json import checked_text, fraction_text, parsed, record_mapping
 from pipeline.types import FrameEmbeddings, VideoRecord
+from pipeline.types.record_json import checked_text, fraction_text, parsed, record_mapping
 
 __all__ = [
     "BROKEN",

@@ -13,7 +13,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple
 
@@ -88,8 +88,8 @@ class LocalFolder:
         return file
 
     @contextlib.contextmanager
-    def writing(self, name: str) -> Iterator[IO[bytes]]:
-        """Open a new file that is synced and replaces the one of that name if the block ends without an error.
+    def writing(self, name: str, *, is_synced: bool = True) -> Iterator[IO[bytes]]:
+        """Open a new file that replaces the one of that name if the block ends without an error, synced if required.
 
         Raises:
             StoreError: A link or special file has that name, or a folder above it is a link.
@@ -98,10 +98,12 @@ class LocalFolder:
         with self._temporary(name) as (file, temporary, partial, folder, base):
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if is_synced:
+                os.fsync(file.fileno())
             self._check_replaceable(folder, base)
             os.replace(temporary, base, src_dir_fd=partial.descriptor, dst_dir_fd=folder.descriptor)
-            os.fsync(folder.descriptor)
+            if is_synced:
+                os.fsync(folder.descriptor)
 
     def create(self, name: str, content: bytes) -> None:
         """Write a new file; the name must not exist.
@@ -143,6 +145,20 @@ class LocalFolder:
         """
         with self._entered(folder_name) as folder:
             return _names_in(folder)
+
+    def statuses(self, names: Iterable[str]) -> dict[str, os.stat_result]:
+        """Return the status of names in the folder itself, by name; links are not followed, missing names left out.
+
+        Raises:
+            StoreError: The folder is a link, or a folder above it is one.
+            OSError: A status cannot be read, or the folder does not exist.
+        """
+        found = {}
+        with self._entered("") as folder:
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):
+                    found[name] = os.stat(name, dir_fd=folder.descriptor, follow_symlinks=False)
+        return found
 
     def delete(self, name: str) -> bool:
         """Remove a regular file; return whether it existed.

@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
 from pipeline.store.atomic_folder import AtomicFolder
-from pipeline.store.checks import check_frames, check_record, check_unit_length
 from pipeline.store.checksum import FileState
 from pipeline.store.file_name_patterns import NOTE, VIDEO_ID
-from pipeline.store.frame_sample import FRAMES_OF_A_VIDEO, FrameSample, draw_sample, read_sample, write_sample
-from pipeline.store.frames_file import check_size, read_columns, read_pts, read_some_vectors, write_frames
-from pipeline.store.frames_metadata import (
-    BROKEN,
-    METADATA_KEY,
-    Outline,
-    broken_file,
-    check_details,
-    checksum_state,
-    cuts_of,
-    details_of,
-)
-from pipeline.store.record_json import fraction_from, parsed, record_from
-from pipeline.store.video_names import NameFiles, names_folder
+from pipeline.store.frame_sample import FrameSample, draw_sample, read_sample, write_sample
+from pipeline.store.frames_file import write_frames
+from pipeline.store.frames_metadata import METADATA_KEY, Outline, broken_file, checksum_state, details_of
+from pipeline.store.listing.catalogue import Catalogue
+from pipeline.store.listing.named_records import NamedRecords
+from pipeline.store.listing.record_list import RecordList
+from pipeline.store.listing.video_names import names_folder
+from pipeline.store.loading import IsWanted, Loaded, LoadedVideo, map_in_threads, read_ahead, read_in_batches
+from pipeline.store.open_frames_file import FramesFiles, file_of
 from pipeline.types import FrameEmbeddings, VideoRecord
 
 __all__ = ["ParquetStore"]
 
-T = TypeVar("T")
+_READ_TOGETHER = 64
+"""Number of small files that are read at once. On a server, the next ones are read meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +44,8 @@ class ParquetStore:
       key "momentseek": the record, cuts, duration, step, time base, both fingerprints, the versions of the packages
       that wrote it and the format number. Each page has a checksum, and so has the whole file (see `checksum`).
     - `background.npz`: a sample of the frame embeddings; see `frame_sample`.
+    - `catalogue/`: copies of the records, from which all videos are listed; see `catalogue`.
+    - `filenames/`: an index of the videos' file names; see `file_names`.
     - `names/` and `holders/`: changes to the names of videos; see `video_names`. When a video is written again or
       deleted, its files in `names/` are removed.
 
@@ -82,6 +77,14 @@ class ParquetStore:
         return {"sampling_fingerprint": self.sampling_fingerprint, "encoder_fingerprint": self.encoder_fingerprint}
 
     @cached_property
+    def _records(self) -> NamedRecords:
+        return NamedRecords(self._files)
+
+    @cached_property
+    def _files(self) -> FramesFiles:
+        return FramesFiles(self._folder, self._fingerprints)
+
+    @cached_property
     def _folder(self) -> AtomicFolder:
         return AtomicFolder(self.root_url, f"frames/{self.sampling_fingerprint}-{self.encoder_fingerprint}")
 
@@ -99,7 +102,8 @@ class ParquetStore:
             )
         if not VIDEO_ID.fullmatch(record.video_id):
             raise ValueError(f"a video id becomes a file name, so it cannot be {record.video_id!r}")
-        with self._folder.writing(_file_of(record.video_id)) as file:
+        self._records.note(record.video_id, (*record.names, *record.former_names))
+        with self._folder.writing(file_of(record.video_id)) as file:
             write_frames(
                 file, frames, {METADATA_KEY: json.dumps(details_of(record, frames, self._fingerprints)).encode()}
             )
@@ -114,23 +118,41 @@ class ParquetStore:
         Raises:
             StoreError: There is no such video, or its file is broken, has another format or belongs to another store.
         """
-        columns, details = self._opened(video_id, read_columns) or self._refuse(video_id)
+        with self._files.opened(video_id) as file:
+            return self._refuse(video_id) if file is None else file.frames()
+
+    def load_many(self, video_ids: Iterable[str], is_wanted: IsWanted) -> Iterator[Loaded]:
+        """Read records and frame embeddings in the order of the ids; see `load_videos`.
+
+        Each file is opened once. Small files on a server are read by one request each, many at a time. Small local
+        files are decoded by this thread, and batches with large ones in parallel: for a small file, threads would spend
+        more time waiting for each other than working.
+
+        Raises:
+            StoreError: The store cannot be listed.
+        """
+        load = partial(self._load, self._records.names.renamed(), is_wanted)
+        is_remote = self._folder.is_remote
+        batches = read_ahead if is_remote else read_in_batches
+        for read in batches(self._contents, video_ids, _READ_TOGETHER):
+            if any(content is None for _, content in read):
+                yield from map_in_threads(load, read, is_remote=is_remote)
+            else:
+                yield from map(load, read)
+
+    def _contents(self, video_ids: Sequence[str]) -> list[tuple[str, bytes | Exception | None]]:
+        return list(zip(video_ids, self._files.contents(video_ids), strict=True))
+
+    def _load(self, renamed: frozenset[str], is_wanted: IsWanted, read: tuple[str, bytes | Exception | None]) -> Loaded:
+        video_id, content = read
         try:
-            return check_frames(
-                FrameEmbeddings(
-                    video_id=video_id,
-                    pts=columns.pts,
-                    time_base=fraction_from(details["time_base"]),
-                    times_seconds=columns.times_seconds,
-                    vectors=columns.vectors,
-                    cuts_seconds=cuts_of(details),
-                    duration_seconds=details["duration_seconds"],
-                    seen_until_seconds=columns.seen_until_seconds,
-                    step_seconds=details.get("step_seconds"),
-                )
-            )
-        except BROKEN as error:
-            raise broken_file(self._path(video_id), error) from error
+            with self._files.opened(video_id, content=content) as file:
+                if file is None:
+                    return None
+                record = self._records.names.applied_to(file.record) if video_id in renamed else file.record
+                return LoadedVideo(record, file.frames() if is_wanted(record) else None)
+        except StoreError as error:
+            return error
 
     def outline(self, video_id: str) -> Outline:
         """Read a video's timestamps and cuts, without its embeddings.
@@ -138,11 +160,8 @@ class ParquetStore:
         Raises:
             StoreError: As for `read`.
         """
-        (pts, dimension), details = self._opened(video_id, read_pts) or self._refuse(video_id)
-        try:
-            return Outline(pts, dimension, cuts_of(details))
-        except BROKEN as error:
-            raise broken_file(self._path(video_id), error) from error
+        with self._files.opened(video_id) as file:
+            return self._refuse(video_id) if file is None else file.outline()
 
     def file_state(self, video_id: str) -> FileState:
         """Compare a video's file with its checksum; this reads the whole file.
@@ -155,7 +174,7 @@ class ParquetStore:
         if not VIDEO_ID.fullmatch(video_id):
             self._refuse(video_id)
         try:
-            with self._folder.open(_file_of(video_id)) as file:
+            with self._folder.open(file_of(video_id)) as file:
                 return checksum_state(file)
         except FileNotFoundError:
             self._refuse(video_id)
@@ -168,15 +187,7 @@ class ParquetStore:
         Raises:
             StoreError: The video's file is broken, has another format or belongs to another store.
         """
-        opened = self._opened(video_id, lambda parquet: int(parquet.metadata.num_rows))
-        if opened is None:
-            return None
-        count, details = opened
-        try:
-            record = check_record(record_from(details["record"]), count)
-        except BROKEN as error:
-            raise broken_file(self._path(video_id), error) from error
-        return self._names.applied_to(record)
+        return self._records.record(video_id)
 
     def records(self) -> Iterator[VideoRecord]:
         """Read all records, ordered by video id, without vectors; videos deleted in the meantime may be missing.
@@ -184,10 +195,18 @@ class ParquetStore:
         Raises:
             StoreError: The store cannot be listed, or a file is broken (`survey` skips broken files).
         """
-        for video_id in self.video_ids():
-            record = self.record(video_id)
-            if record is not None:
-                yield record
+        for found in self.listed():
+            if isinstance(found, StoreError):
+                raise found
+            yield found
+
+    def listed(self) -> Iterator[VideoRecord | StoreError]:
+        """Read all records one by one, ordered by video id; in place of the record of a broken file, its error.
+
+        Raises:
+            StoreError: The store cannot be listed.
+        """
+        return (found for _, found in self._records.all)
 
     def survey(self) -> tuple[list[VideoRecord], dict[str, StoreError]]:
         """Read all readable records, ordered by video id, and collect the errors of the others by id.
@@ -195,17 +214,32 @@ class ParquetStore:
         Raises:
             StoreError: The store cannot be listed.
         """
-        records: list[VideoRecord] = []
-        broken: dict[str, StoreError] = {}
-        for video_id in self.video_ids():
-            try:
-                record = self.record(video_id)
-            except StoreError as error:
-                broken[video_id] = error
-                continue
-            if record is not None:
-                records.append(record)
-        return records, broken
+        return self._records.survey()
+
+    @property
+    def listing(self) -> RecordList:
+        """Reads the records of some videos, or the errors of broken ones."""
+        return self._records.all
+
+    def named(self, name: str) -> list[VideoRecord] | None:
+        """Read the records of the videos that may have an id or a name, without listing others.
+
+        Args:
+            name: An id, path, URI, or file name with or without its extension.
+
+        Returns:
+            The records, ordered by id, possibly with some others; broken ones are left out. None if only a list of all
+            videos can tell.
+        """
+        return self._records.named(name)
+
+    def records_containing(self, text: str) -> list[VideoRecord]:
+        """Read the readable records that contain a text, and perhaps some others, ordered by video id.
+
+        Raises:
+            StoreError: The store cannot be listed.
+        """
+        return [found for found in self._records.all.containing(text) if isinstance(found, VideoRecord)]
 
     def frame_sample(self, rows: int) -> FrameSample:
         """Sample a few frame embeddings of many videos; the sample is saved, and renewed if the library's size changes.
@@ -232,21 +266,12 @@ class ParquetStore:
         return vectors is not None and vectors.shape[1] == sample.vectors.shape[1]
 
     def some_vectors(self, video_id: str) -> npt.NDArray[np.float32] | None:
-        """Read a few of a video's vectors, float32 (M, D), always the same; None if the video is not in the store."""
-        if not VIDEO_ID.fullmatch(video_id):
-            return None
-        try:
-            with self._folder.open(_file_of(video_id)) as file:
-                seed = int.from_bytes(hashlib.sha256(video_id.encode()).digest()[:4])
-                parquet = pq.ParquetFile(file)
-                check_size(parquet)
-                vectors = read_some_vectors(parquet, FRAMES_OF_A_VIDEO, seed)
-                check_unit_length(vectors)
-                return vectors
-        except FileNotFoundError:
-            return None
-        except BROKEN as error:
-            raise broken_file(self._path(video_id), error) from error
+        """Read a few of a video's vectors, float32 (M, D), always the same; None if the video is not in the store.
+
+        Raises:
+            StoreError: The video's file is broken.
+        """
+        return self._files.some_vectors(video_id)
 
     def video_ids(self) -> list[str]:
         """List the ids of all videos, sorted.
@@ -254,12 +279,7 @@ class ParquetStore:
         Raises:
             StoreError: The store cannot be listed.
         """
-        try:
-            names = self._folder.list("", ".parquet")
-        except OSError as error:
-            raise StoreError(f"{self._folder.root}: cannot be listed: {error}") from error
-        ids = (name.removesuffix(".parquet") for name in names)
-        return sorted(video_id for video_id in ids if VIDEO_ID.fullmatch(video_id))
+        return self._files.video_ids()
 
     def add_name(self, video_id: str, name: str) -> VideoRecord:
         """Add a name to a video, if it does not have it yet.
@@ -267,14 +287,7 @@ class ParquetStore:
         Raises:
             StoreError: There is no such video, or the name could not be written.
         """
-        record = self.record(video_id)
-        if record is None:
-            raise StoreError(f"{video_id}: cannot be named {name!r}: there is no such video in {self._folder.root}")
-        if name in record.names:
-            return record
-        self._names.gain(video_id, name)
-        former = tuple(each for each in record.former_names if each != name)
-        return replace(record, names=(*record.names, name), former_names=former)
+        return self._records.add_name(video_id, name)
 
     def take_name(self, video_id: str, name: str) -> tuple[str, ...]:
         """Assign a name to this video only, since it was found at that location; for others it becomes a former name.
@@ -285,27 +298,7 @@ class ParquetStore:
         Raises:
             StoreError: A record cannot be read, or something could not be written.
         """
-        replaced = self._replaced.pop(name, set())
-        if video_id in replaced:
-            # An older version let several videos have this name, and another one of them was written last.
-            self._names.gain(video_id, name)
-        holder = self._names.holder(name)
-        if holder != video_id:
-            record = None if holder is None else self.record(holder)
-            if record is not None and name in record.names:
-                self._names.lose(record.video_id, name)
-                replaced.add(record.video_id)
-            self._names.hold(video_id, name)
-        return tuple(sorted(replaced - {video_id}))
-
-    @property
-    def _names(self) -> NameFiles:
-        return NameFiles(self._folder)
-
-    @cached_property
-    def _replaced(self) -> dict[str, set[str]]:
-        """By name, the videos that lost it to one written later; only in a store of a version without holder files."""
-        return {} if self._names.has_all_holders() else self._names.note_holders(self.survey()[0])
+        return self._records.take_name(video_id, name)
 
     def delete(self, video_id: str) -> bool:
         """Delete a video; return whether it existed.
@@ -316,35 +309,28 @@ class ParquetStore:
         if not VIDEO_ID.fullmatch(video_id):
             return False
         try:
-            existed = self._folder.delete(_file_of(video_id))
+            existed = self._folder.delete(file_of(video_id))
             self._folder.delete_folder(names_folder(video_id), NOTE)
+            Catalogue(self._folder).forget(video_id)
         except OSError as error:
             raise StoreError(f"{self._path(video_id)}: cannot be removed: {error}") from error
         return existed
 
-    def _opened(self, video_id: str, read: Callable[[pq.ParquetFile], T]) -> tuple[T, dict[str, Any]] | None:
-        """Read from a video's file and check that it belongs to this store; None if the video is not in the store."""
-        if not VIDEO_ID.fullmatch(video_id):
-            return None
-        try:
-            with self._folder.open(_file_of(video_id)) as file:
-                parquet = pq.ParquetFile(file, page_checksum_verification=True)
-                details = parsed((parquet.schema_arrow.metadata or {})[METADATA_KEY])
-                check_details(details, {"video_id": video_id, **self._fingerprints}, self._path(video_id))
-                check_size(parquet)
-                found = read(parquet)
-        except FileNotFoundError:
-            return None
-        except BROKEN as error:
-            raise broken_file(self._path(video_id), error) from error
-        return found, details
+    def renew_catalogue(self, written: Iterable[str] | None = None) -> None:
+        """Update the files from which videos are listed and found by name, for instance at the end of a batch.
+
+        If they cannot be written, that is only logged, since they are a cache.
+
+        Args:
+            written: Ids of the videos that were written; None to check all.
+
+        Raises:
+            StoreError: The store cannot be listed.
+        """
+        self._records.renew(written)
 
     def _refuse(self, video_id: str) -> NoReturn:
         raise StoreError(f"{video_id}: there is no such video in {self._folder.root}; index it first")
 
     def _path(self, video_id: str) -> str:
-        return f"{self._folder.root}/{_file_of(video_id)}"
-
-
-def _file_of(video_id: str) -> str:
-    return f"{video_id}.parquet"
+        return f"{self._folder.root}/{file_of(video_id)}"

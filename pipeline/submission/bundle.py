@@ -8,8 +8,9 @@ environment and writes them to its logs, but does neither with files.
 from __future__ import annotations
 
 import json
+import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from pipeline.sources import Listed
 from pipeline.types import Source
 from pipeline.uris import public_name
 
-__all__ = ["JOB_PREFIX", "JobBatch"]
+__all__ = ["JOB_PREFIX", "JobBatch", "job_requirements"]
 
 JOB_PREFIX = "momentseek-"
 _CODE = ("pipeline", "jobs")
@@ -29,6 +30,7 @@ _CODE = ("pipeline", "jobs")
 _STOP_SECONDS = 30
 # Ray's dashboard rejects requests above 100 MiB, and Ray packs a folder without compressing it.
 _MAX_BYTES = 99 * 2**20
+_OF_INDEX = re.compile(r"\s*(;|\band)\s*extra == ['\"]index['\"]$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,8 @@ class JobBatch:
         installs: Whether Ray installs them for the job; otherwise the cluster must have them.
         environment: Environment variables for the job and its workers, which may be secret.
         model: Model files that are sent, by their names in the working directory.
-        needed: Model files, and packages of plugins, that must exist on the cluster.
+        labels: Contents or paths of the label files that are sent, by their names in the working directory.
+        needed: Files, and packages of plugins, that must exist on the cluster.
     """
 
     config_yaml: str = field(repr=False)
@@ -57,6 +60,7 @@ class JobBatch:
     installs: bool = False
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     model: Mapping[str, Path] = field(default_factory=dict)
+    labels: Mapping[str, bytes | Path] = field(default_factory=dict, repr=False)
     needed: tuple[str, ...] = ()
 
     @property
@@ -100,7 +104,7 @@ class JobBatch:
         return {"momentseek": self.version, "library": self.public_library, "sources": str(self.named)}
 
     def files(self) -> dict[str, bytes]:
-        """Return the files of the job's working directory by name, without the model's."""
+        """Return the files of the job's working directory by name, without those that are copied from this machine."""
         files: dict[str, bytes] = {}
         sources: list[str | dict[str, str]] = []
         for source in self.sources:
@@ -112,25 +116,34 @@ class JobBatch:
                 files[name] = content
                 sources.append({"file": name})
         batch = {"momentseek": self.version, "requirements": list(self.requirements), "sources": sources}
-        files = {"config.yaml": self.config_yaml.encode(), "batch.json": json.dumps(batch, indent=1).encode(), **files}
+        files = {
+            "config.yaml": self.config_yaml.encode(),
+            "batch.json": json.dumps(batch, indent=1).encode(),
+            **files,
+            **{name: content for name, content in self.labels.items() if isinstance(content, bytes)},
+        }
         if self.environment:
             files["environment.json"] = json.dumps(dict(self.environment)).encode()
         return files
 
     def sizes(self) -> dict[str, int]:
-        """Return the sizes in bytes of the files of the job's working directory by name, including the model's.
+        """Return the sizes in bytes of the files of the job's working directory by name, including copied ones.
 
         Raises:
-            OSError: A model file no longer exists.
+            OSError: A file to be copied no longer exists.
         """
-        model = {name: path.stat().st_size for name, path in self.model.items()}
-        return {**{name: len(content) for name, content in self.files().items()}, **model}
+        copied = {name: path.stat().st_size for name, path in self._copied().items()}
+        return {**{name: len(content) for name, content in self.files().items()}, **copied}
+
+    def _copied(self) -> dict[str, Path]:
+        """Return the files that are copied from this machine, by their names in the working directory."""
+        return {**self.model, **{name: path for name, path in self.labels.items() if isinstance(path, Path)}}
 
     def write(self, folder: Path) -> None:
-        """Write the files of the job's working directory, including the model's, readable by their owner alone.
+        """Write the files of the job's working directory, including copied ones, readable by their owner alone.
 
         Raises:
-            ExecutionError: They exceed Ray's limit, or a model file no longer exists.
+            ExecutionError: They exceed Ray's limit, or a file to be copied no longer exists.
         """
         try:
             sizes = self.sizes()
@@ -138,9 +151,10 @@ class JobBatch:
                 raise ExecutionError(_too_large(sizes))
             for name, content in self.files().items():
                 path = folder / name
+                path.parent.mkdir(parents=True, exist_ok=True)
                 path.touch(mode=0o600)
                 path.write_bytes(content)
-            for name, path in self.model.items():
+            for name, path in self._copied().items():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, folder / name)
         except OSError as error:
@@ -167,6 +181,16 @@ class JobBatch:
         return env
 
 
+def job_requirements(requirements: Iterable[str]) -> tuple[str, ...]:
+    """Select the requirements of a batch: those of the base installation and of the extra `index`.
+
+    Args:
+        requirements: The requirements in momentseek's metadata, as "av>=18.1; extra == 'index'".
+    """
+    own = (_OF_INDEX.sub("", text) for text in requirements)
+    return tuple(text for text in own if "extra ==" not in text)
+
+
 def _identity(source: Source) -> str:
     """A key that distinguishes sources: the name, and the metadata if there is any."""
     return json.dumps([source.uri, dict(source.metadata)], sort_keys=True) if source.metadata else source.uri
@@ -175,8 +199,14 @@ def _identity(source: Source) -> str:
 def _too_large(sizes: Mapping[str, int]) -> str:
     largest = max(sizes, key=lambda name: sizes[name])
     whole, part = (f"{size / 2**20:.0f} MiB" for size in (sum(sizes.values()), sizes[largest]))
+    if largest.startswith("sources-"):
+        remedy = (
+            "submit the manifest in parts, or put it where the cluster can read it, and give its URI (s3://...) or a"
+            " path that does not exist on this machine"
+        )
+    else:
+        remedy = "use a smaller model, or fewer or shorter examples of labels"
     return (
         f"the batch's files are {whole} in size ({largest}: {part}), but Ray's Jobs API accepts less than 100 MiB:"
-        " submit the manifest in parts, or put it where the cluster can read it, and give its URI (s3://...) or a path"
-        " that does not exist on this machine"
+        f" {remedy}"
     )

@@ -16,6 +16,7 @@ from typing import Any
 
 from pipeline.errors import ExecutionError, QueryError
 from pipeline.execution.ray.cluster import quieten
+from pipeline.optional_packages import require
 from pipeline.submission.address import FORM, HOW_TO_SEND_IT, check_answers, no_addresses, token_header
 from pipeline.submission.bundle import JobBatch
 from pipeline.uris import public_name
@@ -84,6 +85,7 @@ class RayJobs:
     """
 
     def __init__(self, address: str) -> None:
+        require("submitting batches", "ray")
         header = token_header()
         check_answers(address)
         quieten()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from pipeline.errors import ConfigError, ExecutionError
 from pipeline.store.atomic_folder import AtomicFolder
 from pipeline.uris import is_remote
 
-__all__ = ["MAX_BYTES", "JobModel", "check_model", "job_model", "store_model"]
+__all__ = ["MAX_BYTES", "JobModel", "check_model", "job_model", "store_files", "store_model"]
 
 MAX_BYTES = 64 * 2**20
 """Maximum total size of the files of a model that is sent with each batch."""
@@ -82,11 +82,24 @@ def store_model(folder: Path, library: str) -> None:
     Raises:
         StoreError: They cannot be written.
     """
+    store_files(folder, library, [str(path.relative_to(folder)) for path in sorted((folder / _FOLDER).glob("*/*"))])
+
+
+def store_files(folder: Path, library: str, names: Iterable[str]) -> None:
+    """Store files sent with a batch in the library, under the same names and in this order; existing files are kept.
+
+    Args:
+        folder: The batch's folder.
+        library: The library's folder.
+        names: The files' paths relative to the batch's folder.
+
+    Raises:
+        StoreError: The files cannot be written.
+    """
     target = AtomicFolder(library)
-    for path in sorted((folder / _FOLDER).glob("*/*")):
-        name = str(path.relative_to(folder))
+    for name in names:
         if not target.exists(name):
-            with path.open("rb") as sent, target.writing(name) as stored:
+            with (folder / name).open("rb") as sent, target.writing(name) as stored:
                 shutil.copyfileobj(sent, stored)
 
 

@@ -1,6 +1,6 @@
-"""Contract suites: tests that every sampler, encoder, store and index must pass, also those of other packages.
+"""Contract suites: tests that every sampler, encoder, store and index must pass, including those of other packages.
 
-A test class inherits the suite of its seam and names what to test; pytest runs the rest:
+A test class inherits a suite and names the object to test; pytest runs the inherited tests:
 
     import pytest
     from pipeline.testing import EncoderContract, SamplerContract
@@ -13,7 +13,7 @@ A test class inherits the suite of its seam and names what to test; pytest runs 
         def encoder(self):
             return MeanColour()
 
-| suite | a subclass must give | it may give |
+| suite | required | optional |
 |---|---|---|
 | `SamplerContract` | `sampler` | `tolerance`, `holds_frames_back`, `knows_time_on_screen` |
 | `EncoderContract` | the fixture `encoder` | the fixtures `model`, `images` |
@@ -35,14 +35,14 @@ from __future__ import annotations
 from pipeline.errors import MissingPackageError
 
 try:
-    import hypothesis  # noqa: F401 - the suites need it; its absence is reported here
+    import hypothesis  # noqa: F401 - required by the suites; reported here if it is missing
     import pytest
 except ImportError as error:
     raise MissingPackageError(
         f"pipeline.testing needs pytest and hypothesis ({error}); run: pip install 'momentseek[testing]'"
     ) from error
 
-# Before the suites are imported: a failed assertion of theirs then shows its values, as in a test module.
+# Registered before the suites are imported, so that their failed assertions show values as in a test module.
 pytest.register_assert_rewrite(
     *(f"{__name__}.{suite}" for suite in ("aggregator", "encoder", "index", "sampler", "segmenter", "store"))
 )

@@ -28,7 +28,7 @@ class AggregatorContract:
     aggregator: Aggregator
 
     def test_the_result_is_a_unit_vector(self) -> None:
-        # Made here, not a method: hypothesis must not mix the examples of several implementations.
+        # A local function, not a method: hypothesis must not share examples between implementations.
         @given(
             count=st.integers(1, 40), dimension=st.integers(1, 16), seed=st.integers(0, 1000), spread=st.floats(0, 1)
         )

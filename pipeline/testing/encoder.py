@@ -1,4 +1,4 @@
-"""Contract suite of encoders (`pipeline.encode.Encoder`), and the pictures that it uses."""
+"""Contract suite of encoders (`pipeline.encode.Encoder`), with test pictures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ArrayFrame:
 
     Args:
         pixels: uint8 (height, width, 3) RGB.
-        pts: Its number, 25 of them a second.
+        pts: Its number, at 25 frames per second.
     """
 
     def __init__(self, pixels: npt.NDArray[np.uint8], pts: int = 0) -> None:
@@ -30,7 +30,7 @@ class ArrayFrame:
         self.width, self.height = self._image.size
 
     def rgb(self, width: int | None = None, height: int | None = None) -> npt.NDArray[np.uint8]:
-        """Return the pixels, scaled where a size is given: uint8 (height, width, 3)."""
+        """Return the pixels, scaled if a size is given: uint8 (height, width, 3)."""
         if width is None or height is None:
             return np.asarray(self._image)
         return np.asarray(self._image.resize((width, height), Image.Resampling.BICUBIC))
@@ -41,7 +41,7 @@ class ArrayFrame:
 
 
 def drawn_picture(width: int = 320, height: int = 180, seed: int = 0) -> npt.NDArray[np.uint8]:
-    """Draw smooth colours with sharp boxes on them: uint8 (height, width, 3) RGB, a different picture for each seed."""
+    """Draw boxes on smooth colours: uint8 (height, width, 3) RGB, a different picture for each seed."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(0, 256, (5, 8, 3), dtype=np.uint8))
     picture = np.array(coarse.resize((width, height), Image.Resampling.BICUBIC))
@@ -54,8 +54,9 @@ def drawn_picture(width: int = 320, height: int = 180, seed: int = 0) -> npt.NDA
 class EncoderContract:
     """Tests that every encoder must pass.
 
-    The fixture `encoder` is required. `model` (the opened encoder) may be given to open it once for several tests, and
-    `images` where the drawn pictures do not suit it: uint8 (5, image_height, image_width, 3), no two of them equal.
+    The fixture `encoder` is required. `model` (the opened encoder) is optional; override it to open the encoder once
+    for several tests. Override `images` if the drawn pictures are unsuitable: uint8 (5, image_height, image_width, 3),
+    no two of them equal.
     """
 
     @pytest.fixture

@@ -1,4 +1,4 @@
-"""Contract suites of indexes (`pipeline.index.MomentIndex`), and the rows that they use."""
+"""Contract suites of indexes (`pipeline.index.MomentIndex`), with test rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ODD_TEXTS = (
 
 
 def unit(*numbers: float) -> npt.NDArray[np.float32]:
-    """Make a vector of unit length, float32 (DIMENSION,), that starts with the given numbers, scaled."""
+    """Normalise numbers, padded with zeros, to a vector of unit length: float32 (DIMENSION,)."""
     vector = np.zeros(DIMENSION)
     vector[: len(numbers)] = numbers
     return np.asarray(vector / np.linalg.norm(vector), np.float32)
@@ -38,18 +38,18 @@ def unit(*numbers: float) -> npt.NDArray[np.float32]:
 def row(
     video: str, ordinal: int, vector: npt.NDArray[np.float32], *, key: str | None = None, **metadata: Scalar
 ) -> IndexedSegment:
-    """Make a row of the index; its segment is two seconds long and starts at `2 * ordinal` seconds."""
+    """Make a row of the index with a segment of two seconds that starts at `2 * ordinal` seconds."""
     segment = Segment(video, 2.0 * ordinal, 2.0 * ordinal + 2, ordinal)
     return IndexedSegment(key or f"{video}-{ordinal}", segment, vector, metadata)
 
 
 def labelled(row: IndexedSegment, *some: str, whole: tuple[str, ...] = (), label_set: str = "s1") -> IndexedSegment:
-    """Give a row labels: those that overlap its segment, and those of them that cover it."""
+    """Add labels to a row: `some` overlap its segment, `whole` cover it."""
     return replace(row, labels=SegmentLabels(label_set, some, whole))
 
 
 def random_rows(count: int, videos: int = 3, seed: int = 0) -> list[IndexedSegment]:
-    """Make rows in random directions, dealt out in turn to the videos v0, v1, ..."""
+    """Make rows in random directions, assigned in turn to the videos v0, v1, ..."""
     rng = np.random.default_rng(seed)
     return [row(f"v{n % videos}", n, unit(*rng.normal(size=DIMENSION))) for n in range(count)]
 
@@ -57,8 +57,8 @@ def random_rows(count: int, videos: int = 3, seed: int = 0) -> list[IndexedSegme
 class IndexContract:
     """Tests that every index must pass, with vectors of `DIMENSION` numbers.
 
-    The fixture `open_it` is required: it returns a function without arguments that opens an index, empty at first and
-    the same one at each call. `index` may be given where opening takes long; it must be empty in each test.
+    The fixture `open_it` is required: it returns a function without arguments that opens the index, which is empty at
+    first and the same at each call. Override `index` if opening takes long; it must be empty at the start of each test.
     """
 
     @pytest.fixture
@@ -164,7 +164,7 @@ class IndexContract:
             assert {hit.segment.video_id for hit in hits} == {video}
 
     def test_a_filter_may_name_a_thousand_videos(self, index: MomentIndex) -> None:
-        """As a question for a time of recording does, by ids of 16 digits."""
+        """Questions about a recording time use such filters, with ids of 16 digits."""
         ids = [f"{number:016x}" for number in range(1200)]
         index.upsert([row(video_id, 0, unit(number % 7 + 1)) for number, video_id in enumerate(ids)])
         (hits,) = index.search(unit(1)[None], top=1200, where=Filter(video_ids=tuple(ids[100:1100])))
@@ -207,7 +207,7 @@ class IndexContract:
     def test_filter_by_labels(
         self, index: MomentIndex, wanted: tuple[str, ...], unwanted: tuple[str, ...], found: str
     ) -> None:
-        """Of the last three nothing is known: they carry labels of other sets, or none, and pass every filter."""
+        """The last three rows have labels of other label sets, or none; they are unknown and pass every filter."""
         plain = {key: row("v0", n, unit(1, n), key=key, site="gate") for n, key in enumerate("abcdefg")}
         rows = [
             labelled(plain["a"]),
@@ -321,7 +321,7 @@ class IndexContract:
 
 
 class LastingIndexContract(IndexContract):
-    """Tests that an index which outlives its process must pass as well; `open_it` is required."""
+    """Additional tests for persistent indexes; `open_it` is required."""
 
     def test_what_was_written_is_there_after_reopening(self, open_it: Callable[[], MomentIndex]) -> None:
         for written in (10, 20, 30):

@@ -1,4 +1,4 @@
-"""Contract suite of samplers (`pipeline.sampling.FrameSampler`), and the frames that it feeds them."""
+"""Contract suite of samplers (`pipeline.sampling.FrameSampler`), with test frames."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class GreyFrame:
     """A frame of one grey level.
 
     Attributes:
-        pts: Its time in milliseconds.
+        pts: Time in milliseconds.
         shade: The grey level, 0 to 255.
-        is_keyframe: Whether it is one.
-        width: Pixels across.
-        height: Pixels down.
-        duration: Seconds on screen; None where the container does not say.
+        is_keyframe: Whether it is a keyframe.
+        width: Width in pixels.
+        height: Height in pixels.
+        duration: Seconds on screen; None if unknown.
     """
 
     pts: int
@@ -57,7 +57,7 @@ class GreyFrame:
 
 
 def info_of(duration_seconds: float | None = None) -> VideoInfo:
-    """Describe the video of the frames; its container may say how many seconds it lasts."""
+    """Make the description of a video; `duration_seconds` is the length that its container states."""
     return VideoInfo(
         uri="v.mp4",
         container="mp4",
@@ -73,7 +73,7 @@ def info_of(duration_seconds: float | None = None) -> VideoInfo:
 
 
 def sampled(sampler: FrameSampler, frames: list[GreyFrame], duration_seconds: float | None = None) -> list[Frame]:
-    """Return the frames that one pass of the sampler chooses, in the order in which it gives them out."""
+    """Run one pass of a sampler over frames; return the selected frames in the order of their output."""
     one_pass = sampler.begin(info_of(duration_seconds))
     chosen = [each for frame in frames for each in one_pass.feed(frame)]
     return [*chosen, *one_pass.finish()]
@@ -86,7 +86,7 @@ def frames_at(*milliseconds: int) -> list[GreyFrame]:
 
 @st.composite
 def videos(draw: st.DrawFn, has_durations: bool = False) -> list[GreyFrame]:
-    """Draw steady and uneven rates, bursts, gaps of years, late starts, any keyframes; durations if asked for."""
+    """Draw constant and variable rates, bursts, gaps of years, late starts and keyframes; optionally with durations."""
     steps = st.integers(1, 60) | st.just(40) | st.integers(1, 30_000) | st.just(10**11)
     pts = draw(st.integers(0, 5000))
     frames = []
@@ -102,9 +102,9 @@ class SamplerContract:
     """Tests that every sampler must pass.
 
     Attributes:
-        sampler: Required: the sampler, with settings that make it choose.
-        tolerance: Optional: seconds by which its frames may miss their points; 0 by default.
-        holds_frames_back: Optional: whether its passes hold frames back at times; True by default.
+        sampler: Required: the sampler, with settings that make it select some frames.
+        tolerance: Optional: maximum distance of its frames from their sampling points, in seconds; 0 by default.
+        holds_frames_back: Optional: whether its passes ever hold back frames; True by default.
         knows_time_on_screen: Optional: whether its passes fill `seen_until` and `step`; True by default.
     """
 
@@ -113,7 +113,7 @@ class SamplerContract:
     holds_frames_back = True
     knows_time_on_screen = True
 
-    # The property is a function of its own each time: hypothesis takes a method for one test in all subclasses.
+    # The property is a new function each time: hypothesis would treat a method as the same test in all subclasses.
     def test_chosen_frames_are_fed_ones_in_their_order(self) -> None:
         @given(video=videos(), duration_seconds=st.none() | st.floats(0, 1e6))
         @settings(max_examples=examples(60), deadline=None)
@@ -145,7 +145,7 @@ class SamplerContract:
         check()
 
     def test_a_frame_is_seen_until_a_step_before_it_leaves_the_screen(self) -> None:
-        """Or for longer, where its picture stays the same; the end of the video is that of the last frame."""
+        """A frame whose picture does not change is seen longer; the last frame is seen until the end of the video."""
 
         @given(video=videos(has_durations=True))
         @settings(max_examples=examples(60), deadline=None)
@@ -213,7 +213,7 @@ class SamplerContract:
         alive = 0
         for number in range(5000):
             given_out.extend(one_pass.feed(GreyFrame(40 * number, is_keyframe=number % 50 == 0)))
-            # What is recorded of each frame grows, and takes long to look through.
+            # The records of all frames grow and take long to traverse.
             if number % 40 == 39:
                 alive = max(alive, len(reachable(one_pass)))
         assert alive <= 40, "a pass must hold back few frames, however long the video is"
@@ -224,7 +224,7 @@ class SamplerContract:
 
     def test_a_sampler_is_its_configuration(self) -> None:
         adapter: TypeAdapter[Any] = TypeAdapter(SamplingSettings)
-        # A sampler of another package is wrapped here, as it is in a configuration.
+        # Samplers of other packages are wrapped as in a configuration.
         sampler = adapter.validate_python(self.sampler)
         assert pickle.loads(pickle.dumps(sampler)) == sampler, "a sampler must survive pickling"
         assert adapter.validate_json(sampler.model_dump_json()) == sampler, "a sampler must survive a YAML file"

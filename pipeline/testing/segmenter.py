@@ -1,4 +1,4 @@
-"""Contract suite of segmenters (`pipeline.segment.Segmenter`), and the videos that it uses."""
+"""Contract suite of segmenters (`pipeline.segment.Segmenter`), with test videos."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def frames_at(
     Args:
         times_seconds: Times of the frames in seconds, increasing.
         duration_seconds: The video's length in seconds.
-        cuts_seconds: Starts of its shots but the first, in seconds; None where cuts were not looked for.
+        cuts_seconds: Starts of its shots, except the first, in seconds; None if cuts were not searched for.
         video_id: The video's id.
 
     Returns:
-        One frame per time, each with an embedding of its own, of two numbers.
+        One frame per time, with different two-dimensional embeddings.
     """
     count = len(times_seconds)
     angles = np.arange(count) * 0.1
@@ -53,7 +53,7 @@ def intervals(segments: Sequence[Segment]) -> list[tuple[float, float]]:
 
 @st.composite
 def sampled_videos(draw: st.DrawFn) -> FrameEmbeddings:
-    """Videos as samplers leave them: grids of awkward rates, gaps, times on the bounds, durations that lie, cuts."""
+    """Draw sampled videos: uncommon rates, gaps, times on the boundaries, wrong durations, cuts."""
     rate = draw(st.sampled_from([Fraction(1), Fraction(2), Fraction(24000, 1001), Fraction(1, 3), Fraction(10)]))
     numbers = draw(st.lists(st.integers(0, 300), unique=True, max_size=30).map(sorted))
     times = [float(number / rate) for number in numbers]
@@ -72,7 +72,7 @@ class SegmenterContract:
     segmenter: Segmenter
 
     def test_segments_keep_their_promises(self) -> None:
-        # Made here, not a method: hypothesis must not mix the examples of several implementations.
+        # A local function, not a method: hypothesis must not share examples between implementations.
         @given(frames=sampled_videos())
         @settings(max_examples=examples(150), deadline=None)
         def check(frames: FrameEmbeddings) -> None:

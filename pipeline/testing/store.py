@@ -1,4 +1,4 @@
-"""Contract suite of stores of frame embeddings (`pipeline.store.EmbeddingStore`), and the videos that it uses."""
+"""Contract suite of stores of frame embeddings (`pipeline.store.EmbeddingStore`), with test videos."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def made_frames(video_id: str = "v1", count: int = 5, dimension: int = 8, seed: 
 
 
 def made_record(video_id: str = "v1", count: int = 5) -> VideoRecord:
-    """Make the record of a video with `count` frames, in which every field has a value of its own."""
+    """Make the record of a video with `count` frames; no two of its fields have equal values."""
     info = VideoInfo(
         uri="/videos/a b.mp4",
         container="mov,mp4",

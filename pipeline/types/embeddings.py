@@ -68,7 +68,8 @@ class FrameEmbeddings:
             raise ValueError(
                 f"{self.video_id}: {count} pts, {self.times_seconds.shape} times, {self.vectors.shape} vectors"
             )
-        if count > 1 and not bool((np.diff(self.times_seconds) > 0).all() and (np.diff(self.pts) > 0).all()):
+        times, pts = self.times_seconds, self.pts
+        if not bool((times[:-1] < times[1:]).all() and (pts[:-1] < pts[1:]).all()):
             raise ValueError(f"{self.video_id}: the times of sampled frames must increase strictly")
         self._check_seen_until()
         # Not numpy.linalg.norm, which would copy all vectors.

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from pipeline.io.media import Media
-from pipeline.video.repair.mp4_edits import mp4_end
+from pipeline.video.repair.mp4_edit_list import mp4_end
 from pipeline.video.repair.picture_order import StoredOrder, is_raw
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from pipeline.video.picture import UPRIGHT, Orientation
 from pipeline.video.playback_clock import duration_seconds, expected_end, start_time
 from pipeline.video.refusals import CONTAINERS, ENCRYPTED, why_unopened, why_without_video
 from pipeline.video.repair.padding import PADDED_CONTAINERS, ShortenedFile, content_end
-from pipeline.video.repair.picture_order import Opening, StoredOrder
+from pipeline.video.repair.picture_order import FirstPackets, StoredOrder
 
 if TYPE_CHECKING:
     import av
@@ -96,21 +96,15 @@ def probe(media: Media) -> Probe:
     with _opened(media) as container:
         stream = _best_stream(container, uri)
         time_base = _time_base(stream, uri)
-        opening = Opening(stream)
-        packets = opening.watched(_unencrypted(container.demux(stream), uri))
+        first_packets = FirstPackets(stream)
+        packets = first_packets.watched(_unencrypted(container.demux(stream), uri))
         picture = _first_picture(packets, stream)
         media.raise_failure()
         orientation = _orientation(picture)
-        order = opening.order(container)
+        order = first_packets.order(container)
         zero = start_time(container, picture, stream, order)
         end, has_other_ends = expected_end(media, container, stream, zero)
-        width, height = stream.codec_context.width, stream.codec_context.height
-        if picture is not None:
-            width, height = picture.width, picture.height
-        if width < 1 or height < 1:
-            problem = f"its {stream.codec_context.name} stream has no size, or one above 16384 x 8192; it is damaged"
-            raise UnsupportedVideoError(uri, problem)
-        width, height = orientation.upright_size(width, height)
+        width, height = orientation.upright_size(*_coded_size(stream, picture, uri))
         info = VideoInfo(
             uri=uri,
             container=container.format.name,
@@ -235,6 +229,15 @@ def _has_decoder(stream: VideoStream) -> bool:
     # PyAV's context is None if FFmpeg has no decoder, contrary to its annotations.
     context: object = stream.codec_context
     return context is not None
+
+
+def _coded_size(stream: VideoStream, picture: av.VideoFrame | None, uri: str) -> tuple[int, int]:
+    """Return width and height of the first picture or, without one, those that the container states."""
+    source = stream.codec_context if picture is None else picture
+    if source.width < 1 or source.height < 1:
+        problem = f"its {stream.codec_context.name} stream has no size, or one above 16384 x 8192; it is damaged"
+        raise UnsupportedVideoError(uri, problem)
+    return source.width, source.height
 
 
 def _time_base(stream: VideoStream, uri: str) -> Fraction:

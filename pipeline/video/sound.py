@@ -1,4 +1,4 @@
-"""Reads the sound of a part of a video, exact to the sample on the playback clock."""
+"""Reads the sound of an interval of a video, exact to the sample on the playback clock."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ _log = logging.getLogger(__name__)
 
 Samples = npt.NDArray[np.float32]
 
-# Rates that AAC encoders take and players like; others are converted to the usual one, lower ones among them, as an
-# encoder's frame of 1024 samples would be long.
+# Sample rates that AAC encoders and players support. Others are resampled to the common one, including lower ones,
+# because an encoder's frame of 1024 samples would last too long.
 _RATES = (32_000, 44_100, 48_000)
 _USUAL_RATE = 48_000
-# Before the part begins: decoders need a run-up, and sound may lie behind its pictures in the file.
+# Seconds read before the interval: decoders need a run-up, and sound may be stored after its pictures.
 _SEEKS_BACK_SECONDS = (2, 15)
 _WORTH_A_SEEK_SECONDS = 1
-# Beyond the end of the part: how far behind its pictures sound may lie in the file.
+# Seconds read after the interval: how far sound may be stored after its pictures.
 _BEHIND_SECONDS = 10
-# Containers round times to a millisecond and more. What is off by less goes on without a gap.
+# Containers round times to a millisecond or more. Smaller deviations do not count as gaps.
 _JITTER_SECONDS = Fraction(1, 100)
-# Where a clock breaks; the pictures' own break is the larger jump.
+# Minimum jump of the sound's times at a break of the clock; the jump of the pictures' times is larger.
 _JUMP_SECONDS = Fraction(1, 20)
 
 
 @dataclass(frozen=True, eq=False)
 class SoundChunk:
-    """A chunk of sound; all chunks of a part have the same rate and layout.
+    """A chunk of sound; all chunks of an interval have the same rate and layout.
 
     Attributes:
         samples: float32 (C, N), -1 to 1; C is 1 or 2.
-        rate: Samples a second.
+        rate: Samples per second.
         layout: "mono" or "stereo".
     """
 
@@ -57,22 +57,22 @@ class SoundChunk:
 
 
 def sound_within(probed: Probe, start: Fraction, end: Fraction) -> Iterator[SoundChunk]:
-    """Read the sound of [start, end): of the default track, in order and without gaps.
+    """Read the sound of the default track in [start, end), in order and without gaps.
 
-    The first sample is that of `start`: where the track begins later, or cannot be decoded, there is silence. Where it
-    ends earlier the chunks end, too; where nothing of it lies in the part there are none. More than two channels are
-    mixed to stereo.
+    The first sample is at `start`. If the track starts later or cannot be decoded, the time is filled with silence. If
+    the track ends earlier, the chunks end, too; if it has no sound in the interval, there are none. More than two
+    channels are mixed to stereo.
 
     Args:
-        probed: The vetted file.
-        start: Seconds on the playback clock.
-        end: The same, not included.
+        probed: The checked file.
+        start: Start in seconds on the playback clock.
+        end: End in seconds on the playback clock, excluded.
 
     Raises:
-        VideoError: The file has gone or changed, or its place errs or stalls.
+        VideoError: The file is gone or has changed, or the server or store fails or stalls.
     """
     offsets = _offsets(probed)
-    # A clock that breaks has no places that could be sought.
+    # With breaks of the clock, seeks are not possible.
     for seek_to in [None] if offsets else _entries(start):
         decoded = _decoded(probed, seek_to, start, end, _SoundClock(offsets))
         first = next(decoded, None)
@@ -86,7 +86,7 @@ def sound_within(probed: Probe, start: Fraction, end: Fraction) -> Iterator[Soun
 
 @dataclass(frozen=True, eq=False)
 class _Piece:
-    """Decoded sound and its time on the playback clock; None where the container does not say."""
+    """Decoded sound and its time on the playback clock; None if the container does not state it."""
 
     time: Fraction | None
     samples: Samples
@@ -94,7 +94,7 @@ class _Piece:
 
 
 _LATE = _Piece(None, np.empty((0, 0), np.float32), 1)
-"""In place of the first piece: a seek went too far."""
+"""Replaces the first piece if a seek landed too late."""
 
 
 def _chained(first: _Piece, rest: Iterable[_Piece]) -> Iterator[_Piece]:
@@ -103,7 +103,7 @@ def _chained(first: _Piece, rest: Iterable[_Piece]) -> Iterator[_Piece]:
 
 
 def _entries(start: Fraction) -> Iterator[Fraction | None]:
-    """Times to seek to, best first; None is the beginning."""
+    """Yield times to seek to, best first, and finally None for the beginning."""
     for back in _SEEKS_BACK_SECONDS:
         if start - back > _WORTH_A_SEEK_SECONDS:
             yield start - back
@@ -111,7 +111,7 @@ def _entries(start: Fraction) -> Iterator[Fraction | None]:
 
 
 def _placed(pieces: Iterable[_Piece], start: Fraction, end: Fraction) -> Iterator[SoundChunk]:
-    """Cut and fill pieces so that they cover the part from its first sample on."""
+    """Trim and pad pieces so that they cover the interval from its first sample on."""
     done, expected, total = 0, None, None
     for piece in pieces:
         rate, (channels, count) = piece.rate, piece.samples.shape
@@ -140,7 +140,7 @@ def _placed(pieces: Iterable[_Piece], start: Fraction, end: Fraction) -> Iterato
 
 
 def _offsets(probed: Probe) -> tuple[Fraction, ...]:
-    """By how many seconds the video's clock is moved after each of its breaks (`ContinuousClock`), to the last one."""
+    """Find the offsets of the video's clock in seconds after each of its breaks (`ContinuousClock`)."""
     import av
 
     if not probed.may_restart:
@@ -153,7 +153,7 @@ def _offsets(probed: Probe) -> tuple[Fraction, ...]:
     clock = ContinuousClock(probed, note)
     with open_stream(probed, reads_all=False) as (container, stream):
         try:
-            for _ in clock.mended(container.demux(stream)):
+            for _ in clock.continuous(container.demux(stream)):
                 pass
         except av.FFmpegError:
             probed.media.raise_failure()
@@ -161,10 +161,10 @@ def _offsets(probed: Probe) -> tuple[Fraction, ...]:
 
 
 class _SoundClock:
-    """Moves the times of sound as those of the pictures were moved; both have one clock in the file.
+    """Shifts the times of sound like those of the pictures, since both have the same clock in the file.
 
     Args:
-        offsets: Of the pictures, after each break of their clock.
+        offsets: Offsets of the pictures after each break of their clock.
     """
 
     def __init__(self, offsets: Sequence[Fraction]) -> None:
@@ -174,11 +174,11 @@ class _SoundClock:
 
     @property
     def has_breaks(self) -> bool:
-        """Whether the pictures' clock breaks anywhere."""
+        """Whether the pictures' clock has any breaks."""
         return len(self._offsets) > 1
 
     def time(self, raw: Fraction, duration: Fraction) -> Fraction:
-        """The time of some sound that lasts so long; where it jumps, the next part's offset is taken if that fits."""
+        """Return the time of a piece of sound; at a jump, the next part's offset is used if it fits."""
         found = raw + self._offsets[self._part]
         if self._due is not None and self._part + 1 < len(self._offsets):
             following = raw + self._offsets[self._part + 1]
@@ -191,7 +191,7 @@ class _SoundClock:
 def _decoded(
     probed: Probe, seek_to: Fraction | None, start: Fraction, end: Fraction, clock: _SoundClock
 ) -> Generator[_Piece]:
-    """The track's sound from a seek's target on, until the part ends."""
+    """Decode the track from a seek's target to the end of the interval."""
     import av
 
     with open_stream(probed, reads_all=True) as (container, video):
@@ -233,10 +233,10 @@ def _time_of(packet: av.Packet[Any], probed: Probe) -> Fraction | None:
 
 
 def _track(container: InputContainer) -> AudioStream | None:
-    """The track that a player plays: the default one, or else the first, with a decoder; the others are not read."""
+    """Return the track that players choose: the default one or else the first, among those with a decoder."""
     from av.stream import Discard, Disposition
 
-    # PyAV leaves the context out where FFmpeg has no decoder; its annotations do not say so.
+    # PyAV's context is None if FFmpeg has no decoder, contrary to its annotations.
     known = [track for track in container.streams.audio if getattr(track, "codec_context", None) is not None]
     special = Disposition.hearing_impaired | Disposition.visual_impaired | Disposition.comment
     plain = [track for track in known if not track.disposition & special] or known
@@ -259,7 +259,7 @@ def _has_sought(probed: Probe, container: InputContainer, stream: VideoStream, t
 
 
 class _Converter:
-    """Decodes packets of a track to float32 of one rate and one layout; what is damaged is left out."""
+    """Decodes packets of a track to float32 of one rate and layout; damaged sound is left out."""
 
     def __init__(self, track: AudioStream) -> None:
         self._track = track
@@ -294,7 +294,7 @@ class _Converter:
             self._layout = "mono" if frame.layout.nb_channels == 1 else "stereo"
         given = (frame.format.name, frame.layout.name, frame.sample_rate)
         if given != self._given:
-            # The track may change its mind; the resampler does not.
+            # A track may change its format; a resampler cannot.
             self._resampler = AudioResampler("fltp", self._layout, self._rate)
             self._given = given
         return list(self._resampler.resample(frame))

@@ -1,4 +1,4 @@
-"""Reads a picture file as a frame."""
+"""Reads picture files as frames."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ __all__ = ["Still", "read_still"]
 
 @dataclass(frozen=True)
 class Still:
-    """A `Frame` that is a whole file.
+    """A `Frame` that represents a picture file.
 
     Attributes:
-        image: RGB, upright. Pillow's own picture takes less memory than an array beside it would.
+        image: The upright picture in RGB. Pillow's own picture takes less memory than an additional array.
     """
 
     image: Image.Image
@@ -40,44 +40,44 @@ class Still:
 
     @property
     def width(self) -> int:
-        """Pixels across."""
+        """Width in pixels."""
         return self.image.width
 
     @property
     def height(self) -> int:
-        """Pixels down."""
+        """Height in pixels."""
         return self.image.height
 
     def rgb(self, width: int | None = None, height: int | None = None) -> npt.NDArray[np.uint8]:
-        """The picture, scaled (bicubic) where a size is given: uint8 (height, width, 3)."""
+        """Return the picture, scaled (bicubic) if a size is given: uint8 (height, width, 3)."""
         size = width or self.width, height or self.height
         if size == (self.width, self.height):
             return np.asarray(self.image)
         return np.asarray(self.image.resize(size, Image.Resampling.BICUBIC))
 
     def thumbnail(self) -> npt.NDArray[np.uint8]:
-        """uint8 (3, 36, 64): brightness and two differences of colour."""
+        """Scale the picture to a thumbnail: uint8 (3, 36, 64) YCbCr."""
         small = self.image.convert("YCbCr").resize((64, 36))
         return np.ascontiguousarray(np.asarray(small).transpose(2, 0, 1))
 
 
 def read_still(path: str, fetching: Fetching) -> Still | None:
-    """Read a picture file, turned upright as its EXIF says; of an animation, the first picture.
+    """Read a picture file, or the first picture of an animation, and turn it upright by its EXIF orientation.
 
-    Only the formats of `picture_checks.format_of` are read, from regular files of at most 256 MiB, and pictures of at
-    most 134 megapixels, as of videos (67 of WebP).
+    Only the formats of `picture_checks.format_of` are read, from regular files of at most 256 MiB. Pictures have at
+    most 134 megapixels, like frames of videos (67 for WebP).
 
     Args:
         path: A path or URI.
-        fetching: How remote files are read.
+        fetching: Settings for reading remote files.
 
     Returns:
-        None where it is no picture file of these formats, as a video isn't.
+        The picture; None if the file has another format, such as a video.
 
     Raises:
         VideoNotFoundError: There is no readable regular file.
-        VideoReadError: It is remote, and its place errs or stalls.
-        UnsupportedVideoError: It is a picture file that is broken or too large.
+        VideoReadError: The server or store fails or stalls.
+        UnsupportedVideoError: The picture file is broken or too large.
     """
     try:
         with _opened(local_path(path), fetching) as file:
@@ -99,14 +99,15 @@ def _opened(path: str, fetching: Fetching) -> Iterator[BinaryIO]:
 
 
 def _regular_file(path: str) -> int:
-    """Open a regular file; of anything else, such as a FIFO, opening or reading might never end.
+    """Open a regular file; opening or reading anything else, such as a FIFO, might block forever.
 
     Returns:
-        Its descriptor.
+        The file descriptor.
     """
     problem = "it is not a regular file; name a picture or a video"
     try:
-        # Opening a device may have effects of its own, so it is looked at first; and again, since it may have changed.
+        # Opening a device may have side effects, so the type is checked before, and again after, since it may have
+        # changed.
         if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - takes bytes that are not UTF-8, too
             raise VideoNotFoundError(path, problem)
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
@@ -121,7 +122,7 @@ def _regular_file(path: str) -> int:
 def _read(path: str, file: BinaryIO, name: str) -> Still:
     check_bytes(path, file)
     try:
-        # Pillow warns of pictures that are large, and of tags that are damaged; what matters of both is checked here.
+        # Pillow warns about large pictures and damaged tags; the relevant cases are checked here.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return Still(_decoded(path, file, name))
@@ -130,18 +131,18 @@ def _read(path: str, file: BinaryIO, name: str) -> Still:
     except (Image.DecompressionBombError, MemoryError) as error:
         raise UnsupportedVideoError(path, f"the picture is too large ({error}); make it smaller") from error
     except Exception as error:
-        # On damaged or hostile data a decoder raises whatever comes up: zlib.error, struct.error, IndexError.
-        said = " ".join(str(error).split())[:200] or type(error).__name__
-        raise UnsupportedVideoError(path, f"the picture is broken ({said}); write it anew") from error
+        # Decoders raise various errors on damaged or hostile data: zlib.error, struct.error, IndexError.
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UnsupportedVideoError(path, f"the picture is broken ({reason}); save it again") from error
 
 
 def _decoded(path: str, file: BinaryIO, name: str) -> Image.Image:
-    """The first picture of a file, upright, in RGB."""
+    """Decode the first picture of a file, upright, in RGB."""
     image: Image.Image = Image.open(file, formats=[name])
     check_pixels(path, *image.size, name)
     check_work(path, image, file)
     image.load()
-    # A GIF's first picture may be larger than its header says.
+    # A GIF's first picture may be larger than its header states.
     check_pixels(path, *image.size, name)
     ImageOps.exif_transpose(image, in_place=True)
     if image.mode == "RGB":

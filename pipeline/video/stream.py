@@ -42,6 +42,11 @@ class ProbedStream(ABC):
         """Decode the frames for `frames`; set a new `Coverage` when the first frame is requested."""
 
     @property
+    def probed(self) -> Probe:
+        """The checked file."""
+        return self._probe
+
+    @property
     def info(self) -> VideoInfo:
         """Properties of the best video stream, as the container states them."""
         return self._probe.info

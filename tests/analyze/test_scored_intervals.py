@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.analyze.frame_intervals import FrameIntervals
-from pipeline.analyze.intervals import scored_intervals
+from pipeline.analyze.scored_intervals import scored_intervals
 
 
 def seconds(count: int, *, hole_after: int | None = None) -> FrameIntervals:

@@ -12,7 +12,7 @@ import yaml
 from own_process import start_script
 
 from pipeline import Library
-from pipeline.cli.commands import index as batch
+from pipeline.cli.console import batch_output
 from pipeline.errors import StoreFullError
 from pipeline.run_config import load_run_config
 
@@ -28,7 +28,7 @@ def test_an_interrupt_keeps_what_is_done_and_says_how_much(momentseek, config, m
         return "done"
 
     with monkeypatch.context() as patch:
-        patch.setattr(batch, "report_line", interrupt_at_the_second)
+        patch.setattr(batch_output, "report_line", interrupt_at_the_second)
         result = momentseek("index", *paths, "-c", config)
     assert result.code == 130
     assert "2 of 4 ended (2 done); these are kept, and the same command continues with the rest" in result.err

@@ -122,7 +122,7 @@ def test_experiment_works_in_no_url(momentseek: Run, plan: Path, tmp_path: Path,
 
 def test_experiment_overrides_neither_library_nor_index(momentseek: Run, plan: Path) -> None:
     result = momentseek("experiment", plan, "--set", "library=elsewhere")
-    assert (result.code, "--set library=elsewhere: an experiment keeps" in result.err) == (2, True)
+    assert (result.code, "--set library=elsewhere: an experiment stores" in result.err) == (2, True)
 
 
 def test_experiment_names_a_failed_video(momentseek: Run, plan: Path, tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_videos_lists_what_is_there(momentseek, config, make_video):
 def test_remove_takes_a_video_out_and_counts(momentseek, config, make_video):
     momentseek("index", make_video("a.mp4"), make_video("b.mp4", grey=10), "-c", config)
     result = momentseek("remove", "a.mp4", "-c", config)
-    assert (result.code, " segment, 3 frame embeddings, 2 files; 0 found afterwards" in result.out) == (0, True)
+    assert (result.code, " segment, 3 frame embeddings, 3 files; 0 found afterwards" in result.out) == (0, True)
     assert len(momentseek("videos", "-c", config, "--json").objects()) == 1
 
 

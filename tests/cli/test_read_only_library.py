@@ -51,7 +51,7 @@ def unwritable(writable: Path, tiny_model) -> Iterator[Path]:
     shutil.copytree(writable, folder)
     kept = yaml.safe_load((folder / "library.yaml").read_text())
     # A model elsewhere would have to be trusted.
-    (folder / "models").mkdir()
+    (folder / "models").mkdir(exist_ok=True)
     for name in ("checkpoint", "architecture"):
         copy = Path(shutil.copy(tiny_model[name], folder / "models"))
         kept["configuration"]["encoder"][name] = str(copy.relative_to(folder))

@@ -18,7 +18,6 @@ import yaml
 
 from jobs.index_videos import main as index_job
 from jobs.rebuild_index import main as rebuild_job
-from pipeline.cli.commands.index import report_fields, report_of
 from pipeline.cli.commands.jobs import _Reports, _why
 from pipeline.cli.commands.submit_dry_run import _caveats
 from pipeline.config import with_overrides
@@ -28,6 +27,7 @@ from pipeline.run_config import load_run_config, with_absolute_paths
 from pipeline.sources import read_listings
 from pipeline.submission.bundle import JobBatch
 from pipeline.types import Source, Status, VideoReport
+from pipeline.types.report_json import report_from, report_json
 
 
 @pytest.fixture(autouse=True)
@@ -116,6 +116,25 @@ def test_a_model_that_is_not_sent_is_named(momentseek, config, make_video):
     )
 
 
+def test_labels_go_along_and_a_missing_example_is_said_before_anybody_is_asked(
+    momentseek, config, make_video, tmp_path
+):
+    labels = tmp_path / "site.yaml"
+    labels.write_text("labels:\n  gate: {examples: {image: gate.png}}\n")
+    given = (config, make_video(), "--set", f"analyze.labels={labels}")
+    result = momentseek("submit", *given, "--address", "http://127.0.0.1:1")
+    assert (result.code, "gate.png' cannot be read" in result.err) == (2, True)
+    (tmp_path / "gate.png").write_bytes(b"a picture")
+    said = dry(momentseek, *given)
+    assert {name.rpartition("/")[2] for name in said["files"]} >= {"site.yaml", "gate.png"}
+    assert said["needed"] == []
+    assert "labels    sent with the batch, and stored in the library" in momentseek("submit", *given, "--dry-run").out
+    (tmp_path / "gate.png").write_bytes(b"another")
+    assert dry(momentseek, *given)["id"] != said["id"]
+    missing = momentseek("submit", config, make_video(), "--set", "analyze.labels=vehicels", "--dry-run")
+    assert (missing.code, "did you mean 'vehicles'?" in missing.err) == (2, True)
+
+
 def test_the_job_refuses_at_once_a_model_that_is_not_there(capsys, config, make_video, tmp_path):
     batch = write_batch(tmp_path / "batch", config, make_video())
     settings = with_overrides(yaml.safe_load(Path(config).read_text()), ["encoder.checkpoint=/models/none.pt"])
@@ -150,7 +169,7 @@ def test_names_that_are_here_and_not_on_the_cluster_are_counted(capsys, make_vid
     for uri in (make_video(), "/far/away.mp4"):
         problem = f"{NO_SUCH_FILE}; check the path"
         report = VideoReport(source=Source(str(uri)), status=Status.FAILED, problem=problem)
-        shown.show_line(json.dumps(report_fields(report)))
+        shown.show_line(json.dumps(report_json(report)))
     assert (shown.missed, capsys.readouterr().out.count("failed ")) == (1, 2)
 
 
@@ -369,7 +388,7 @@ def test_a_report_survives_json():
         VideoReport(source=Source("a.mp4", {"site": "north"}), status=Status.DONE, frames_sampled=3, segments=1),
         VideoReport(source=Source("b.mp4"), status=Status.FAILED, problem="no video"),
     ]
-    assert [report_of(json.loads(json.dumps(report_fields(report)))) for report in reports] == reports
+    assert [report_from(json.loads(json.dumps(report_json(report)))) for report in reports] == reports
 
 
 def test_progress_goes_with_json(momentseek, config, make_video):

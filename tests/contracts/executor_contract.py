@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from web_server import WebServer
 
 from pipeline.errors import ConfigError, MomentIndexError, StoreError, WeightsUnavailableError
 from pipeline.execution import Execution, Executor, LibrarySink, ProgressEvent, Stages, StopRequest
+from pipeline.execution.model_task import ModelTask
 from pipeline.index import MemoryIndex
 from pipeline.io.settings import Fetching
 from pipeline.sampling import Novelty
@@ -183,6 +185,20 @@ class ExecutorContract:
         reports = by_name(run(good[0], bad, *good[1:]))
         assert "cannot be encoded" in reports.pop("bad.mp4").problem
         assert {report.status for report in reports.values()} == {Status.DONE}
+
+    def test_the_task_on_the_model_is_done_once_after_the_last_video(self, run, stages, tmp_path):
+        results: list[object] = []
+
+        def take(result: object) -> None:
+            results.append((result, len(list(stages.sink.store.records())), stages.sink.index.count()))
+
+        task = ModelTask(work=attrgetter("precision"), take=take)
+        paths = [write_video(tmp_path / f"{grey}.mp4", grey=grey) for grey in (10, 20)]
+        assert [report.status for report in run(*paths, model_task=task)] == [Status.DONE, Status.DONE]
+        assert results == [("fp32", 2, 6)]
+        # A batch that encodes nothing loads no model for it.
+        assert [report.status for report in run(*paths, model_task=task)] == [Status.SKIPPED, Status.SKIPPED]
+        assert len(results) == 1
 
     def test_run_skips_what_is_indexed(self, run, calls, tmp_path):
         path = write_video(tmp_path / "a.mp4")

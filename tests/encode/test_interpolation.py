@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from jobs.interpolate_weights import main
-from pipeline.encode.interpolation import interpolate_checkpoints
+from pipeline.encode.weights.interpolation import interpolate_checkpoints
 from pipeline.errors import ConfigError
 
 

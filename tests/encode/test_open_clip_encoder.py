@@ -219,7 +219,7 @@ def test_offline_mode_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 def test_weights_in_the_cache_need_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from huggingface_hub import constants
 
-    from pipeline.encode.weights import weights_file
+    from pipeline.encode.weights.location import weights_file
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     repository = tmp_path / "models--laion--CLIP-ViT-B-32-laion2B-s34B-b79K"
@@ -367,7 +367,8 @@ def test_fingerprint_follows_the_weights_and_nothing_else(models: Models, tmp_pa
     copy = tmp_path / "moved.safetensors"
     copy.write_bytes(Path(str(settings.checkpoint)).read_bytes())
     assert OpenClipEncoder(settings.model_copy(update={"checkpoint": str(copy)})).fingerprint == same
-    copy.write_bytes(copy.read_bytes() + b"\0")
+    weights = copy.read_bytes()
+    copy.write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
     assert OpenClipEncoder(settings.model_copy(update={"checkpoint": str(copy)})).fingerprint != same
     assert OpenClipEncoder(Encoding()).fingerprint != OpenClipEncoder(Encoding(pretrained="openai")).fingerprint
 

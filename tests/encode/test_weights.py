@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import struct
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +12,8 @@ import pytest
 from huggingface_hub import constants
 from model_hub import ModelHub
 
-from pipeline.encode import Encoding
-from pipeline.encode.weights import weights_file, weights_within_reach
+from pipeline.encode import Encoding, OpenClipEncoder
+from pipeline.encode.weights.location import weights_file, weights_within_reach
 from pipeline.errors import WeightsUnavailableError
 
 REPOSITORY = "timm/MobileCLIP2-S0-OpenCLIP"
@@ -111,3 +113,28 @@ def test_offline_with_an_empty_cache_names_the_variable(
         with pytest.raises(WeightsUnavailableError, match="HF_HUB_OFFLINE is set"):
             ask(settings)
     assert hub.requests == []
+
+
+@pytest.mark.parametrize("surplus", [1, 2**40])
+def test_a_file_that_goes_on_after_its_tensors_is_not_read_whole(tmp_path: Path, surplus: int) -> None:
+    """A sparse file can claim terabytes, which nobody waits for."""
+    path = tmp_path / "model.safetensors"
+    header = b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(8))
+    encoder = OpenClipEncoder(Encoding(model="ViT-B-32", checkpoint=str(path)))
+    assert encoder.fingerprint
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size + surplus)
+    with pytest.raises(WeightsUnavailableError, match=f"goes on for {surplus:,} bytes after its tensors"):
+        _ = OpenClipEncoder(Encoding(model="ViT-B-32", checkpoint=str(path))).fingerprint
+
+
+def test_an_archive_that_goes_on_after_its_entries_is_not_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model/data.pkl", b"x")
+    assert OpenClipEncoder(Encoding(model="ViT-B-32", checkpoint=str(path))).fingerprint
+    with path.open("r+b") as file:
+        file.truncate(2**40)
+    with pytest.raises(WeightsUnavailableError, match="damaged archive"):
+        _ = OpenClipEncoder(Encoding(model="ViT-B-32", checkpoint=str(path))).fingerprint

@@ -106,7 +106,7 @@ def test_a_wrong_video_of_activitynet_captions_is_named(tmp_path: Path, entry: d
 
 
 def test_a_broken_json_file_says_where(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"a\.json: is no JSON: .*line 2 column"):
+    with pytest.raises(ConfigError, match=r"a\.json: is not JSON: .*line 2 column"):
         read_labelled(written(tmp_path, '{\n"v_a": }', "a.json"))
 
 

@@ -97,12 +97,12 @@ def test_a_line_that_is_no_json_object_is_named(tmp_path: Path, line: str) -> No
 
 
 def test_a_query_id_that_comes_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="line 2: qid 7803 was there before"):
+    with pytest.raises(ConfigError, match="line 2: qid 7803 occurs twice"):
         read_labelled(write(tmp_path, GOOD, GOOD))
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="holds no query; expected lines as"):
+    with pytest.raises(ConfigError, match="contains no query; expected lines as"):
         read_labelled(write(tmp_path, ""))
 
 

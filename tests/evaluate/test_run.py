@@ -150,7 +150,7 @@ def test_videos_that_are_missing_are_named_before_anything_is_asked() -> None:
 
 def test_a_name_of_several_videos_is_refused_before_anything_is_asked() -> None:
     library = FixedLibrary((0, 4))
-    with pytest.raises(QueryError, match=r"2 videos of the library go by 'park'.*park1, park2"):
+    with pytest.raises(QueryError, match=r"2 videos of the library have the name 'park'.*park1, park2"):
         evaluate(library, [*QUERIES, LabelledQuery(3, "a lion", "park", ((0, 1),))])
     assert library.asked == []
 

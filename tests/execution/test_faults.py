@@ -17,7 +17,7 @@ import pytest
 from batch_script import BATCH
 from contracts.executor_contract import by_name, settings
 from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder, write_video
-from own_process import script_output, start_script
+from own_process import MACHINES_SECONDS, script_output, start_script
 
 from pipeline.errors import StoreFullError
 from pipeline.execution import Executor, LibrarySink, Stages, for_several_batches, make_executor
@@ -241,9 +241,9 @@ _CLUSTER = """
     import os
     from pathlib import Path
     os.environ |= {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_worker_niceness": "0"}
-    from ray.cluster_utils import Cluster
     from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder, write_video
     from ray_head import WATCHFUL
+    from ray_machines import Machines
     from pipeline.execution import Execution, LibrarySink, Stages, make_executor
     from pipeline.index import MemoryIndex
     from pipeline.segment.row_recipe import RowRecipe
@@ -251,8 +251,7 @@ _CLUSTER = """
     from pipeline.store import ParquetStore
     from pipeline.types import Source
 
-    head = dict(num_cpus=1, include_dashboard=False, _system_config=WATCHFUL)
-    cluster = Cluster(initialize_head=True, head_node_args=head)
+    cluster = Machines(num_cpus=1, include_dashboard=False, _system_config=WATCHFUL)
     second, third = (cluster.add_node(num_cpus=1) for _ in range(2))
     cluster.wait_for_nodes()
     joined, given = None, 0
@@ -285,8 +284,9 @@ _CLUSTER = """
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1000)
 def test_a_node_that_leaves_is_done_without_and_one_that_joins_is_used(tmp_path):
-    out, err = script_output(_CLUSTER, tmp_path / "batch")
+    out, err = script_output(_CLUSTER, tmp_path / "batch", longest_seconds=MACHINES_SECONDS)
     lines = out.splitlines()
     done = sum(" done None" in line for line in lines)
     assert f"given {done} rows {done} records {done}" in out, out + err
@@ -299,9 +299,9 @@ _GPUS = """
     import os
     from pathlib import Path
     os.environ |= {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_worker_niceness": "0"}
-    from ray.cluster_utils import Cluster
     from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder, FakeModel, write_video
     from ray_head import WATCHFUL
+    from ray_machines import Machines
     from pipeline.execution import Execution, LibrarySink, Stages, make_executor
     from pipeline.index import MemoryIndex
     from pipeline.segment.row_recipe import RowRecipe
@@ -320,8 +320,7 @@ _GPUS = """
         def open(self):
             return Model(self)
 
-    head = dict(num_cpus=4, include_dashboard=False, _system_config=WATCHFUL)
-    cluster = Cluster(initialize_head=True, head_node_args=head)
+    cluster = Machines(num_cpus=4, include_dashboard=False, _system_config=WATCHFUL)
     cluster.wait_for_nodes()
     log = Path("gpus.log")
     stages = Stages(decoder=FakeDecoder(), sampler=EveryFrame(), encoder=Encoder(log=str(Path("calls.log").resolve())),
@@ -350,8 +349,9 @@ _GPUS = """
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1000)
 def test_a_gpu_that_joins_is_used_and_one_that_leaves_is_done_without(tmp_path):
-    out, err = script_output(_GPUS, tmp_path / "batch")
+    out, err = script_output(_GPUS, tmp_path / "batch", longest_seconds=MACHINES_SECONDS)
     done = sum(".mp4 done None" in line for line in out.splitlines())
     assert f"given {done} rows {done}" in out, out + err
     held = (tmp_path / "batch" / "gpus.log").read_text().split()

@@ -6,6 +6,7 @@ from contracts.fake_videos import BREAKS_DEVICE, write_video
 
 from pipeline.errors import ExecutionError
 from pipeline.execution import InProcessExecutor, Stages, make_executor
+from pipeline.types import Source
 
 
 class TestInProcess(ExecutorContract):
@@ -28,3 +29,8 @@ class TestInProcess(ExecutorContract):
 
     def test_make_executor_takes_the_one_that_is_named(self, stages: Stages):
         assert isinstance(make_executor(settings(executor="in_process"), stages), InProcessExecutor)
+
+    def test_a_short_video_is_encoded_while_the_rest_of_it_is_decoded(self, executor, stages, calls, tmp_path):
+        path = write_video(tmp_path / "short.mp4", frames=30)
+        list(executor(stages, batch_frames=32).run([Source(str(path))]))
+        assert [int(line.split()[1]) for line in calls.read_text().splitlines()[-3:]] == [8, 16, 6]

@@ -20,7 +20,7 @@ from pipeline.errors import ExecutionError
 from pipeline.execution import Execution
 from pipeline.execution.per_video import frame_batches as reading
 from pipeline.experiments import embedding
-from pipeline.experiments.embedding import Embedded, embed_all, store_of
+from pipeline.experiments.embedding import EmbeddedVideos, embed_all, store_of
 from pipeline.experiments.joint_sampling import JointSampling
 from pipeline.library import Library
 from pipeline.run_config import RunConfig
@@ -60,12 +60,12 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counts
 
 
-def embed(path: Path, execution: Execution = IN_PROCESS) -> Embedded:
+def embed(path: Path, execution: Execution = IN_PROCESS) -> EmbeddedVideos:
     experiment, variants = loaded(path)
     return embed_all(variants, list(expand(experiment.videos, variants[0].config.fetching)), execution)
 
 
-def frames_kept(path: Path, videos: Embedded) -> dict[str, set[tuple[str, int]]]:
+def frames_kept(path: Path, videos: EmbeddedVideos) -> dict[str, set[tuple[str, int]]]:
     """By variant, the frames that its store holds."""
     return {
         variant.name: {
@@ -208,7 +208,7 @@ def test_a_failed_video_is_named_and_the_others_are_kept(
 ) -> None:
     path = plan(tmp_path, own_films, tiny_model)
     (own_films / "bad.mp4").write_bytes(content)
-    with pytest.raises(ExecutionError, match=r"1 of 4 videos failed: .*bad\.mp4: .*mend them or leave them out"):
+    with pytest.raises(ExecutionError, match=r"1 of 4 videos failed: .*bad\.mp4: .*repair or remove them"):
         embed(path)
     (own_films / "bad.mp4").unlink()
     assert embed(path).videos_read == 0

@@ -3,13 +3,14 @@ from __future__ import annotations
 import pickle
 from fractions import Fraction
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from plugin_examples import EveryNth
 
 from pipeline.execution.per_video.lost_time import LostTime
-from pipeline.experiments.joint_sampling import JointSampling, JointSplitter, Known
+from pipeline.experiments.joint_sampling import JointSampling, JointSplitter, StoredFrames
 from pipeline.sampling import FixedRate, Keyframe, Novelty, SceneChange
 from pipeline.testing.sampler import GreyFrame, SamplerContract, frames_at, info_of, reachable, sampled
 from pipeline.types import Skip
@@ -52,6 +53,21 @@ def test_each_sampling_takes_what_it_takes_alone(number: int) -> None:
     assert share.cut_searches == PARTS[number].cut_searches
 
 
+@pytest.mark.parametrize("parts", [PARTS, PARTS[2:3], PARTS[3:]], ids=["all", "none holds", "some hold"])
+def test_frames_may_come_out_that_any_of_the_samplings_holds(parts: tuple[Any, ...]) -> None:
+    alone = [part.begin(info_of(20.0)) for part in parts]
+    shared = JointSampling(parts).begin(info_of(20.0))
+    seen = {shared.held_since}
+    assert seen == {None}
+    for frame in video():
+        shared.feed(frame)
+        for one in alone:
+            one.feed(frame)
+        assert shared.held_since == min((one.held_since for one in alone if one.held_since is not None), default=None)
+        seen.add(shared.held_since)
+    assert (len(seen) > 1) == (len(parts) > 1)
+
+
 def test_every_frame_comes_out_once() -> None:
     one_pass = JointSampling(PARTS).begin(info_of(20.0))
     given = [each.pts for frame in video() for each in one_pass.feed(frame)]
@@ -70,13 +86,15 @@ def test_no_frame_waits_for_the_end_of_a_shot_that_another_sampling_waits_for() 
 
 
 def test_known_frames_do_not_come_out_again() -> None:
-    known = Known(np.array([0, 1000, 3000], np.int64))
+    known = StoredFrames(np.array([0, 1000, 3000], np.int64))
     sampler = JointSampling((FixedRate(fps=1.0),), {"v.mp4": known})
     assert [frame.pts for frame in sampled(sampler, frames_at(*range(0, 5000, 500)))] == [2000, 4000]
 
 
 def test_known_frames_are_still_of_their_shares() -> None:
-    one_pass = JointSampling((FixedRate(fps=1.0),), {"v.mp4": Known(np.array([0, 1000], np.int64))}).begin(info_of())
+    one_pass = JointSampling((FixedRate(fps=1.0),), {"v.mp4": StoredFrames(np.array([0, 1000], np.int64))}).begin(
+        info_of()
+    )
     for frame in frames_at(0, 500, 1000, 1500, 2000):
         one_pass.feed(frame)
     one_pass.finish()
@@ -84,12 +102,12 @@ def test_known_frames_are_still_of_their_shares() -> None:
 
 
 def test_frames_known_of_another_video_come_out() -> None:
-    sampler = JointSampling((FixedRate(fps=1.0),), {"w.mp4": Known(np.array([0, 1000], np.int64))})
+    sampler = JointSampling((FixedRate(fps=1.0),), {"w.mp4": StoredFrames(np.array([0, 1000], np.int64))})
     assert [frame.pts for frame in sampled(sampler, frames_at(0, 1000))] == [0, 1000]
 
 
 def test_where_all_is_known_the_first_frame_comes_out() -> None:
-    sampler = JointSampling((FixedRate(fps=1.0),), {"v.mp4": Known(np.array([0, 1000], np.int64))})
+    sampler = JointSampling((FixedRate(fps=1.0),), {"v.mp4": StoredFrames(np.array([0, 1000], np.int64))})
     assert [frame.pts for frame in sampled(sampler, frames_at(0, 1000))] == [0]
 
 
@@ -137,5 +155,5 @@ def test_frames_that_stand_for_their_own_times_have_no_time_on_screen() -> None:
 
 
 def test_a_pass_of_one_sampling_cannot_be_split() -> None:
-    with pytest.raises(TypeError, match="is no pass of several samplings"):
+    with pytest.raises(TypeError, match="is not a JointPass"):
         JointSplitter().known_cuts(FixedRate(fps=1.0).begin(info_of()))

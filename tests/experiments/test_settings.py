@@ -97,7 +97,7 @@ def test_names_of_experiments_are_told(tmp_path: Path) -> None:
         ({"a": {}, "b": {"sampling": {"fps": 1.0}}}, {}, r"the variants 'a' and 'b' are the same; leave one out"),
         ({"a": {}}, {"grid": {"search.candidates": list(range(1, 202))}}, r"201 variants; 200 are the most"),
         ({"a": {}}, {"grid": {f"x.s{n}": list(range(10)) for n in range(10)}}, r"10000000000 variants; 200 are"),
-        ({}, {"grid": {"search.edge_ratio": [0.4, 0.4]}}, r"2 variants are named 'edge_ratio=0\.4'; leave out"),
+        ({}, {"grid": {"search.edge_ratio": [0.4, 0.4]}}, r"2 variants are named 'edge_ratio=0\.4'; remove"),
         ({}, {"grid": {"sampling.fps": []}}, r"grid\.sampling\.fps: .*at least 1 item"),
         ({}, {}, r"there is nothing to compare"),
         ({"a\nb": {}}, {}, r"1 to 80 printable characters, not 'a\\nb'"),
@@ -105,14 +105,14 @@ def test_names_of_experiments_are_told(tmp_path: Path) -> None:
         ({"a": {}}, {"labelled": None}, r"labelled: Field required"),
         ({"a": {}}, {"titel": "x"}, r"titel: unknown setting; did you mean 'title'"),
         ({"a": {}}, {"base": "nowhere.yaml"}, r"no configuration file 'nowhere\.yaml'"),
-        ({"a": {"library": "x"}}, {}, r"variant 'a': library: is the same .*leave it out$"),
+        ({"a": {"library": "x"}}, {}, r"variant 'a': library: applies to all variants.*leave it out$"),
         ({"a": {"execution": {"executor": "ray"}}}, {}, r"variant 'a': execution\.executor: .*set it for all by --set"),
         (
             {"a": {"segmentation": {"strategy": "shots"}, "sampling": {"strategy": "keyframe"}}},
             {},
             r"variant 'a': segmentation\.strategy: 'shots' needs cuts",
         ),
-        ({"a": {"encoder": {"precision": "bf16"}}}, {}, r"variant 'a': encoder\.precision: is the same for all"),
+        ({"a": {"encoder": {"precision": "bf16"}}}, {}, r"variant 'a': encoder\.precision: applies to all"),
     ],
 )
 def test_errors_name_what_is_wrong(tmp_path: Path, variants: dict[str, Any], others: dict[str, Any], said: str) -> None:

@@ -32,7 +32,7 @@ def test_other_videos_are_not_there(store: ParquetStore) -> None:
     chosen = StoreView(store, {"v1": ("a.mp4",)})
     assert chosen.record("v2") is None
     np.testing.assert_array_equal(chosen.read("v1").vectors, store.read("v1").vectors)
-    with pytest.raises(StoreError, match="v2: is none of the 1 videos"):
+    with pytest.raises(StoreError, match="v2: is not among the 1 selected videos"):
         chosen.read("v2")
 
 

@@ -62,10 +62,16 @@ def test_it_is_searched_and_goes_on(folder: Path, tmp_path: Path) -> None:
     assert comparison.segments == 12 + report.segments
 
 
+def told(library: Library) -> list[tuple[object, ...]]:
+    """The best moments; the exported text tower is in half precision, so scores differ in the fourth decimal."""
+    found = library.search("a person walking", top=3)
+    return [(one.video_id, one.start_seconds, one.end_seconds, round(one.score, 3)) for one in found]
+
+
 def test_it_is_labelled_and_searched_by_labels(folder: Path) -> None:
     """Its collection keeps its schema: labels lie in the JSON field that it has."""
     with Library.open(str(folder)) as library:
-        before = library.search("a person walking", top=3)
+        before = told(library)
         keep_labels(library, {HARBOUR: {"person": [(11.0, 12.84)]}})
         assert apply_labels(library).segments == 6
         assert library.verify_index().differences == ()
@@ -74,8 +80,8 @@ def test_it_is_labelled_and_searched_by_labels(folder: Path) -> None:
         answer = library.ask(Query(shows="a person walking", not_labels="person"))
         assert all(not 11 <= moment.best_seconds < 12.84 for moment in answer.moments)
         assert {skip.video_id for skip in answer.explanation.skipped if skip.is_unlabelled} == {CONCRETE}
-        assert library.search("a person walking", top=3) == before
+        assert told(library) == before
     with Library.open(str(folder)) as library:
         assert library.rebuild_index().segments == 12
         assert library.verify_index().differences == ()
-        assert library.search("a person walking", top=3) == before
+        assert told(library) == before

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,3 +51,48 @@ def test_what_was_not_decided_counts_for_nothing() -> None:
         ["index", "1", "1", "0", "0", "100%"],
         ["all", "6", "4", "1", "1", "80%"],
     ]
+
+
+_TRY = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import mutation_run
+mutation_run.PROJECT = Path.cwd()
+copy = mutation_run.Copy(Path("../copied"))
+unchanged = copy.run_unchanged(["test_code.py"])
+print(unchanged.outcome)
+for code in ("VALUE = 1", "VALUE = 2", "VALUE ="):
+    print(copy.run_changed("code_tried.py", code, ["test_code.py"], unchanged).outcome)
+"""
+_FILES = {
+    "conftest.py": "import hypothesis\nhypothesis.settings.register_profile('ci')\n",
+    "code_tried.py": "VALUE = 1\n",
+    "test_code.py": """
+import pathlib
+
+import code_tried
+
+def test_that_fails_now_and_then():
+    path = pathlib.Path(COUNT)
+    count = len(path.read_text()) if path.exists() else 0
+    path.write_text("x" * (count + 1))
+    assert count % 3
+
+def test_of_the_code():
+    assert code_tried.VALUE == 1
+""",
+}
+
+
+def test_a_test_that_fails_now_and_then_catches_nothing(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (tmp_path / "copied").mkdir()
+    for name, text in _FILES.items():
+        (project / name).write_text(text.replace("COUNT", repr(str(tmp_path / "count"))))
+    subprocess.run(["git", "init", "--quiet"], cwd=project, check=True)
+    command = [sys.executable, "-c", _TRY, str(Path(__file__).parent)]
+    out = subprocess.run(command, cwd=project, check=True, capture_output=True, text=True).stdout
+    flaky = "test_code.py::test_that_fails_now_and_then failed, and passed by itself; the tests are run again"
+    assert out.splitlines() == [flaky, "passed", flaky, "passed", flaky, "failed", "failed"]

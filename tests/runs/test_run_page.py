@@ -10,7 +10,7 @@ from pipeline.execution.stage_times import StageSeconds
 from pipeline.render.markup import Markup, joined, tag
 from pipeline.runs.figures import busy_shares, clock, limit_of, share_of_time, stage_rows, throughput
 from pipeline.runs.page import run_page
-from pipeline.runs.report import Cause, Example, Period, RunReport, SlowVideo
+from pipeline.runs.report import Cause, Period, ProblemExample, RunReport, SlowVideo
 
 EVIL = "<script>alert('1')</script>&\"\x1b[31m.mp4"
 
@@ -45,7 +45,7 @@ def report(**changes: object) -> RunReport:
         "slowest": (
             SlowVideo(uri=EVIL, video_id="v", status="done", elapsed_seconds=9, duration_seconds=99, frames_sampled=99),
         ),
-        "failures": (Cause(cause=EVIL, videos=2, examples=(Example(uri=EVIL, problem=EVIL),)),),
+        "failures": (Cause(cause=EVIL, videos=2, examples=(ProblemExample(uri=EVIL, problem=EVIL),)),),
         "peak_memory_bytes": 300_000_000,
     }
     return RunReport(**(fields | changes))

@@ -120,6 +120,8 @@ def test_only_in_some_videos() -> None:
     videos = [video(name, "green", metadata={"camera": name[0], "floor": "1"}) for name in ("a1", "a2", "b1")]
     assert {one.video_id for one in ask(*videos, where={"camera": "a"}).absences} == {"a1", "a2"}
     assert {one.video_id for one in ask(*videos, videos=["b1"]).absences} == {"b1"}
+    explained = ask(*videos, videos=["a1"], where={"camera": "a", "floor": "1"}).explanation
+    assert explained.filters == "video a1; camera = 'a'; floor = '1'"
     answer = ask(*videos, where={"camera": "c"})
     assert (answer.videos, answer.explanation.hint) == (0, "camera is never 'c'; it is 'a', 'b'")
     with pytest.raises(QueryError, match="did you mean 'camera'"):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.search.localization import Curve, Levels, Span, find_spans, grown_spans, peak_rows, unrolled
+from pipeline.search.localization import Curve, Levels, Span, find_spans, grown_spans, peak_rows, quantile, unrolled
 from pipeline.testing.examples import examples
 
 Case = tuple[list[tuple[float, float]], Curve]
@@ -211,3 +211,11 @@ def test_unrolled_a_single_frame_stands_for_its_time() -> None:
 def test_unrolled_frames_that_stand_for_themselves_stay() -> None:
     times = np.array([0.0, 1.0, 5.0])
     assert unrolled(times, times, times)[0].tolist() == times.tolist()
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.1, 0.25, 0.5, 0.75, 0.99])
+def test_a_quantile_is_exactly_numpys(ratio: float) -> None:
+    rng = np.random.default_rng(1)
+    for count in (1, 2, 3, 4, 5, 14, 100, 1001):
+        for values in (rng.standard_normal(count), np.zeros(count), rng.integers(0, 3, count).astype(np.float64)):
+            assert quantile(values, ratio) == float(np.quantile(values, ratio))

@@ -254,6 +254,12 @@ def test_without_a_step_the_last_frames_is_the_least_that_was_seen() -> None:
     assert times.tolist() == [*np.linspace(0, 1, 5), 1.25, 1.625, 2.0, *np.linspace(2.5, 3.5, 5)]
 
 
+def test_without_a_step_the_last_frame_is_taken_to_be_looked_at_each_second_at_least() -> None:
+    # Steps of four seconds, half of which is more than one.
+    times, _ = unrolled(np.array([0.0, 4.0, 8.0]), np.zeros(3), np.array([0.0, 4.0, 10.0]))
+    assert times.tolist() == [0, 4, 8, 9, 10]
+
+
 def test_repeats_are_bounded_by_cutting_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(moments, "_MAX_REPEATS", 10)
     first, until = np.array([0.0, 100.0, 200.0]), np.array([2.0, 150.0, 1e300])

@@ -177,3 +177,9 @@ def test_a_clip_of_two_things_is_found_where_both_are() -> None:
     for shows in (like, ["red", like]):
         (moment, *_) = searcher.ask(as_query({"shows": shows})).moments
         assert (moment.video_id, moment.score > 0.9, moment.end_seconds <= 4.0) == ("v1", True, True)
+
+
+def test_without_the_videos_files_no_moment_is_refined() -> None:
+    searcher, _ = searcher_of(video("v1", "red", "green"))
+    with pytest.raises(QueryError, match="cannot read video files, so it cannot refine moments"):
+        asked(searcher, "red", refine=True)

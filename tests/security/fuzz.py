@@ -45,13 +45,13 @@ from pipeline.search.filters.recording_time import TimeOfDay
 from pipeline.search.query import Query, read_query
 from pipeline.sources.manifests import manifest_rows
 from pipeline.store.failure_log import FailureLog
-from pipeline.store.record_json import record_from
 from pipeline.timecode import parse_seconds
 from pipeline.types import Source, VideoRecord
+from pipeline.types.record_json import record_from
 from pipeline.uris import kept_name, local_path, place_of, public_name, suffix_of
 from pipeline.video.refusals import why_unopened
 from pipeline.video.repair.bitstreams import keyframe_test
-from pipeline.video.repair.mp4_edits import EditList, read_edit_list
+from pipeline.video.repair.mp4_edit_list import EditList, read_edit_list
 from pipeline.video.repair.padding import content_end
 
 _MOST_SECONDS = 3.0

@@ -16,6 +16,7 @@ from shots_library import opened as library_at
 
 from pipeline.errors import IndexDamagedError, MomentIndexError
 from pipeline.index import Filter, Indexing, LabelFilter, MilvusIndex
+from pipeline.index.milvus.lite.exact_service import ExactService
 from pipeline.index.milvus.rows import MilvusRows
 from pipeline.testing.index import DIMENSION, random_rows, unit
 
@@ -160,24 +161,39 @@ def test_rows_of_any_content_are_one_error(folder: Path, change: Callable[[pa.Ta
         assert len(each) < 1500
 
 
-def test_derived_vectors_of_any_content_are_one_error(folder: Path) -> None:
+@pytest.mark.parametrize("is_of_momentseek", [True, False])
+def test_derived_vectors_of_any_content_change_no_answer(
+    folder: Path, is_of_momentseek: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither an answer from the live rows, nor one of Milvus Lite."""
+    if not is_of_momentseek:
+        monkeypatch.setattr(ExactService, "_searched", lambda *_: None)
+    with MilvusIndex(Indexing(), "abc", folder=folder) as index:
+        before = index.search(unit(1)[None], top=5)
     [path] = folder.glob("collections/*/partitions/_default/indexes/*.idx")
     vectors = np.load(path)
     vectors[:] = np.nan
     with path.open("wb") as file:
         np.save(file, vectors)
-    with (
-        MilvusIndex(Indexing(), "abc", folder=folder) as index,
-        pytest.raises(IndexDamagedError, match=r"has the score nan.*momentseek index rebuild"),
-    ):
-        index.search(unit(1)[None], top=5)
+    with MilvusIndex(Indexing(), "abc", folder=folder) as index:
+        assert index.search(unit(1)[None], top=5) == before
+
+
+def test_a_search_compares_the_vectors_that_are_verified(folder: Path) -> None:
+    changed = unit(0, 0, 1)
+    change_data(folder, row_changed(set_to(embedding=changed.tolist())), keep_vectors=True)
+    with MilvusIndex(Indexing(), "abc", folder=folder) as index:
+        [hit] = index.search(changed[None], top=1)[0]
+        [row] = [row for row in index.rows_of([hit.segment.video_id]) if row.key == hit.key]
+    assert hit.score == pytest.approx(1, abs=1e-6)
+    assert row.vector.tolist() == changed.tolist()
 
 
 def test_a_row_of_another_video_is_not_taken_for_one_that_was_asked_for(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with MilvusIndex(Indexing(), "abc", folder=folder) as index:
-        monkeypatch.setattr("pipeline.index.milvus.rows._expression", lambda _: "")
+        monkeypatch.setattr("pipeline.index.milvus.rows.expression_of", lambda _: "")
         with pytest.raises(IndexDamagedError, match="was returned for"):
             list(index.rows_of(["v0"]))
 

@@ -16,7 +16,9 @@ from own_process import script_output
 
 from pipeline.errors import MomentIndexError
 from pipeline.index import Indexing, MilvusIndex
-from pipeline.index.milvus.lite import unix_socket as lite_socket
+from pipeline.index.milvus.lite.holder_file import HOLDER_FILE, Holder, read_holder, write_holder
+from pipeline.io import private_socket as lite_socket
+from pipeline.io.process_identity import Process, this_process
 from pipeline.testing.index import DIMENSION, random_rows, row, unit
 
 STRANGER = 65_534
@@ -61,14 +63,17 @@ def test_no_tcp_port_is_opened(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_index_and_search_open_no_tcp_port(tmp_path: Path) -> None:
-    """The whole commands in a process of their own, looked at whenever an index is closed, and at the end."""
+    """The whole commands in a process of their own, looked at whenever an index is closed, and after each.
+
+    The search reads the index from its files, the two others open it.
+    """
     script = tmp_path / "watched.py"
     script.write_text(_WATCHED)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (_TESTS, _TESTS.parent, _TESTS / "security")))}
     done = subprocess.run(
         [sys.executable, script, tmp_path], capture_output=True, text=True, check=False, timeout=200, env=environment
     )
-    assert done.stdout.splitlines()[-1:] == ["3 looks: []"], done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1:] == ["5 looks: []"], done.stdout + done.stderr
 
 
 _TESTS = Path(__file__).resolve().parent.parent
@@ -95,9 +100,10 @@ lite.LiteFolder.close = look_and_close
 for words in (
     ["index", str(folder / "a.mp4"), "--in-process", "-c", str(configuration)],
     ["search", "a thing", "-l", str(folder / "library"), "--min-score", "0"],
+    ["index", "verify", "-l", str(folder / "library")],
 ):
     assert main(words) == 0, words
-looks.append(listening())
+    looks.append(listening())
 print(len(looks), "looks:", sorted(set().union(*looks)))
 """
 
@@ -254,3 +260,62 @@ def test_opened_again_it_knows_what_changed_meanwhile(tmp_path: Path) -> None:
             addresses.add(index._connection.uri)
             assert index.count() == 0
     assert len(addresses) == 2
+
+
+@pytest.mark.parametrize("trap", ["loose", "link", "name", "file", "strange folder", "strange socket", "strange file"])
+def test_a_folder_that_names_a_socket_of_others_is_not_joined(root: Path, tmp_path: Path, trap: str) -> None:
+    """A received library, or another user, names a socket on which somebody listens for rows and questions."""
+    if trap.startswith("strange") and os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    folder = tmp_path / "index"
+    folder.mkdir()
+    place = root / "place"
+    place.mkdir(mode=0o700)
+    prefix = "0123456789ab" if trap == "name" else lite_socket.socket_prefix(folder)
+    path = place / f"{prefix}-1-abcdef.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        listener.setblocking(False)
+        if trap == "loose":
+            place.chmod(0o755)
+        elif trap == "link":
+            (root / "linked").symlink_to(place)
+            path = root / "linked" / path.name
+        elif trap == "file":
+            path = path.with_suffix(".file")
+            path.touch()
+        elif trap == "strange folder":
+            os.chown(place, STRANGER, STRANGER)
+        elif trap == "strange socket":
+            os.chown(path, STRANGER, STRANGER)
+        write_holder(folder, Holder(_running(), is_own=True, socket=path))
+        if trap == "strange file":
+            os.chown(folder / HOLDER_FILE, STRANGER, STRANGER)
+        with MilvusIndex(Indexing(), "abc", DIMENSION, folder=folder) as index:
+            index.upsert(random_rows(3))
+            assert socket_of(index) != path
+            holder = read_holder(folder)
+            assert holder is not None
+            assert holder.process == this_process()
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+def test_a_socket_that_only_its_user_can_have_made_is_joined(root: Path, tmp_path: Path) -> None:
+    """What the test above relies on: without a trap, the named socket would be used."""
+    folder = tmp_path / "index"
+    with MilvusIndex(Indexing(), "abc", DIMENSION, folder=folder) as index:
+        assert lite_socket.is_private_socket(socket_of(index), folder)
+        other = tmp_path / "other"
+        other.mkdir()
+        assert not lite_socket.is_private_socket(socket_of(index), other)
+    assert not lite_socket.is_private_socket(socket_of(index), folder)
+
+
+def _running() -> Process:
+    """Another process, which runs."""
+    here = this_process()
+    return Process(
+        os.getppid(), int(Path(f"/proc/{os.getppid()}/stat").read_text().rpartition(")")[2].split()[19]), here.place
+    )

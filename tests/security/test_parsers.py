@@ -24,7 +24,7 @@ from pipeline.parsing import ParseError, parse_json, parse_yaml, shown
 from pipeline.run_config import RunConfig
 from pipeline.search.query import read_query
 from pipeline.sources.manifests import manifest_rows
-from pipeline.store.record_json import record_from, record_mapping
+from pipeline.types.record_json import record_from, record_mapping
 
 
 @pytest.fixture(autouse=True)
@@ -184,7 +184,7 @@ LINE = {"qid": 1, "query": "a dog", "vid": "park", "relevant_windows": [[0, 2]]}
 LABEL_FAULTS = {
     "depth": ("l.jsonl", "\n" + "[" * 100_000, "line 2: .*64 levels"),
     "a long line": ("l.txt", "A 0 1##a\n" + "A" * 2_000_000, "line 2: more than 1,048,576 characters"),
-    "a list of captions": ("l.json", '{"a": {}, "b": {}}\n[', "is no JSON"),
+    "a list of captions": ("l.json", '{"a": {}, "b": {}}\n[', "is not JSON"),
     "endless clips": (
         "l.jsonl",
         json.dumps({**LINE, "duration": 1e300, "relevant_clip_ids": [0.5], "saliency_scores": [[1]]}),

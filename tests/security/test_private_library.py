@@ -87,7 +87,7 @@ def test_what_is_wrong_is_said(override: str, said: str) -> None:
 def test_the_schema_knows_both_forms() -> None:
     library = json_schema()["properties"]["library"]
     assert [form["type"] for form in library["anyOf"]] == ["string", "object"]
-    assert set(library["anyOf"][1]["properties"]) == {"path", "private"}
+    assert set(library["anyOf"][1]["properties"]) == {"path", "private", "remember_questions"}
 
 
 def test_all_that_is_written_is_for_the_owner_alone(tmp_path: Path, umask: int) -> None:
@@ -207,7 +207,7 @@ def test_a_copy_with_other_modes_is_tightened_when_it_is_opened(tmp_path: Path, 
 
 
 def test_doctor_reports_what_others_can_read_of_a_private_library(tmp_path: Path) -> None:
-    from pipeline.library.doctor import _private_library
+    from pipeline.library.doctor.examination import _private_library
 
     folder = tmp_path / "library"
     config = RunConfig(library=str(folder))

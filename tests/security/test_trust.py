@@ -205,6 +205,40 @@ def test_a_library_of_ones_own_opens_as_before(tmp_path):
     assert set(trusted.settings) == {"index.uri", "fetching.timeout_seconds"}
 
 
+def with_labels(library: Path, example: str, **more: str) -> None:
+    """A label file of the library's own, with one example."""
+    folder = library / "label_files" / "1"
+    folder.mkdir(parents=True)
+    (folder / "site.yaml").write_text(yaml.safe_dump({"labels": {"gate": {"examples": {"image": example}}}, **more}))
+    (folder / "gate.png").write_bytes(b"a picture")
+    name_outside(library, analyze={"labels": "label_files/1/site.yaml"})
+
+
+def test_a_label_file_of_the_librarys_own_with_its_own_examples_needs_no_trust(library):
+    with_labels(library, "gate.png")
+    with Library.open(str(library), encoder=WordModel()) as opened:
+        assert opened.config.analyze.labels == str(library / "label_files" / "1" / "site.yaml")
+
+
+@pytest.mark.parametrize(
+    ("example", "more"),
+    [
+        ("/etc/hostname", {}),
+        ("file:///etc/hostname", {}),
+        ("../../../home/gate.png", {}),
+        ("http://host/gate.png", {}),
+        ("s3://bucket/gate.png", {}),
+        ("link.png", {}),
+        ("gate.png", {"extends": "../../elsewhere.yaml"}),
+    ],
+)
+def test_a_label_file_of_the_librarys_own_needs_trust_for_what_it_names_elsewhere(library, example, more):
+    with_labels(library, example, **more)
+    (library / "label_files" / "1" / "link.png").symlink_to("/etc/hostname")
+    with pytest.raises(UntrustedLibraryError, match=r"analyze\.labels"):
+        Library.open(str(library), encoder=WordModel())
+
+
 @pytest.mark.parametrize("labels", ["vehicles", "vehicles.yaml"])
 def test_a_label_file_that_comes_with_momentseek_needs_no_trust(library, labels):
     name_outside(library, analyze={"labels": labels})

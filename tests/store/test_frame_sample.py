@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from pipeline.store import ParquetStore, erase, traces
@@ -148,3 +149,19 @@ def test_a_sample_of_many_videos_stays_fresh_up_to_a_fifth_more_or_less(
 def test_a_sample_of_all_videos_is_fresh_for_their_rows_alone(rows: int, is_fresh: bool) -> None:
     ids = tuple(f"v{number}" for number in range(VIDEOS - 1))
     assert FrameSample(np.eye(1, 4, dtype=np.float32), ids, 100).is_fresh(rows) == is_fresh
+
+
+@pytest.mark.parametrize(
+    ("vectors", "rows"),
+    [
+        (np.eye(2), 5),
+        (np.eye(2, dtype=np.float16), 5),
+        (np.ones(1, np.float32), 5),
+        (np.ones((1, 1, 1), np.float32), 5),
+        (np.eye(2, dtype=np.float32), -1),
+        (2 * np.eye(2, dtype=np.float32), 5),
+    ],
+)
+def test_a_sample_of_no_frame_embeddings_is_refused(vectors: npt.NDArray[np.floating], rows: int) -> None:
+    with pytest.raises(ValueError, match=r"vectors of|length"):
+        FrameSample(vectors, ("v0",), rows)  # type: ignore[arg-type]

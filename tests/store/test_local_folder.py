@@ -15,7 +15,8 @@ import pytest
 from pipeline.errors import StoreError, StoreFullError
 from pipeline.store import ParquetStore, erase
 from pipeline.store.atomic_folder import AtomicFolder
-from pipeline.store.local_folder import PARTIAL, PRIVATE_MARK, LocalFolder
+from pipeline.store.listing.file_names import file_name_entries
+from pipeline.store.local_folder import PARTIAL, PRIVATE_MARK, LocalFolder, shown_path
 from pipeline.testing.store import made_frames, made_record
 
 CONTENT = b"new content"
@@ -229,7 +230,9 @@ def test_a_video_is_kept_before_its_old_names_go(tmp_path: Path, recorder: Recor
     store.add_name("v1", "other.mp4")
     recorder.calls.clear()
     store.write(made_record(), made_frames())
+    [entry] = file_name_entries("v1", made_record().names)
     assert [call for call in recorder.calls if call[0] in ("replace", "rmdir")] == [
+        ("replace", entry.rpartition("/")[2]),
         ("replace", "v1.parquet"),
         ("rmdir", "v1"),
     ]
@@ -242,7 +245,7 @@ def test_of_an_erased_video_the_embeddings_go_last(tmp_path: Path, recorder: Rec
     store.add_name("v1", "other.mp4")
     recorder.calls.clear()
     files = erase(str(tmp_path), "v1")
-    assert len(files) == 4
+    assert len(files) == 6
     assert files[-1] == "frames/s-e/v1.parquet"
     assert [name for call, name in recorder.calls if call == "unlink"][-1] == "v1.parquet"
     assert store.record("v1") is None
@@ -297,3 +300,18 @@ def test_a_place_creates_and_deletes_once_and_reads_no_more_than_it_may(tmp_path
     with pytest.raises(StoreError, match="has more than 10 bytes"):
         place.read("a.json", len(CONTENT) - 1)
     assert [place.delete("a.json"), place.delete("a.json")] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/films/straße.mp4", "/films/straße.mp4"),
+        ("/a\n\x1b[31m\u202e\x00", "/a\\n\\x1b[31m\\u202e\\x00"),
+        ("/" + 199 * "a", "/" + 199 * "a"),
+        ("/" + 199 * "a" + "b", "/" + 96 * "a" + "..." + 99 * "a" + "b"),
+        ("/" + 100 * "\n", "/" + 48 * "\\n" + "..." + 50 * "\\n"),
+    ],
+)
+def test_a_path_in_a_message_is_short_and_without_control_characters(path: str, shown: str) -> None:
+    assert shown_path(path) == shown
+    assert len(shown) <= 200

@@ -264,7 +264,9 @@ def test_adding_a_name_leaves_the_vectors_alone(store: ParquetStore, folder: Pat
     store.write(made_record(), made_frames())
     before = (folder / "v1.parquet").stat()
     store.add_name("v1", "b.mp4")
-    assert (folder / "v1.parquet").stat() == before
+    after = (folder / "v1.parquet").stat()
+    # It may be read, which changes the time of its last reading.
+    assert (after.st_ino, after.st_mtime_ns, after.st_size) == (before.st_ino, before.st_mtime_ns, before.st_size)
 
 
 def test_a_broken_name_is_reported(store: ParquetStore, folder: Path) -> None:
@@ -338,7 +340,9 @@ def test_a_failed_put_elsewhere_is_named_and_keeps_what_was(tmp_path: Path, monk
 def test_in_memory_writes_leave_one_file_a_video(tmp_path: Path) -> None:
     store = ParquetStore(f"memory://{tmp_path.name}", "s1", "e1")
     store.write(made_record(), made_frames())
-    assert fsspec.filesystem("memory").find(f"/{tmp_path.name}") == [f"/{tmp_path.name}/frames/s1-e1/v1.parquet"]
+    written = fsspec.filesystem("memory").find(f"/{tmp_path.name}")
+    files = [name for name in written if "/filenames/" not in name]
+    assert files == [f"/{tmp_path.name}/frames/s1-e1/v1.parquet"]
 
 
 def test_a_file_from_before_the_step_was_kept_is_read(store: ParquetStore, folder: Path) -> None:

@@ -12,7 +12,8 @@ import pytest
 from pipeline.errors import StoreError
 from pipeline.store import ParquetStore, erase, traces
 from pipeline.store.frame_sample import SAMPLE_FILE
-from pipeline.store.video_names import holder_file
+from pipeline.store.listing.file_names import file_name_entries
+from pipeline.store.listing.video_names import holder_file
 from pipeline.testing.store import made_frames, made_record
 
 STORES = ("s1-e1", "s2-e1")
@@ -47,7 +48,9 @@ def of_video(root: Path, video_id: str, store_name: str) -> Iterator[str]:
     yield f"{store}/{video_id}.parquet"
     yield f"{store}/.partial/{video_id}.parquet.{'a' * 32}"
     yield f"{store}/{SAMPLE_FILE}"
-    yield from (f"{store}/{holder_file(name)}" for name in (f"{video_id}.mp4", f"{video_id} again.mp4"))
+    given = (f"{video_id}.mp4", f"{video_id} again.mp4")
+    yield from (f"{store}/{holder_file(name)}" for name in given)
+    yield from (f"{store}/{entry}" for entry in file_name_entries(video_id, given))
     names = root / store / "names" / video_id
     yield from (f"{store}/names/{video_id}/{path.name}" for path in names.iterdir())
 
@@ -85,6 +88,15 @@ def test_what_is_no_id_has_no_files(root: Path, video_id: str) -> None:
     before = files_in(root)
     assert traces(str(root), video_id) == erase(str(root), video_id) == ()
     assert files_in(root) == before
+
+
+def test_a_broken_video_leaves_nothing_in_the_index_of_file_names(root: Path) -> None:
+    (root / "frames/s1-e1/v1.parquet").write_bytes(b"not Parquet")
+    found = erase(str(root), "v1")
+    assert sum("/s1-e1/filenames/" in name for name in found) == 2
+    left = [name for name in files_in(root) if "filenames" in name and not name.endswith("complete")]
+    assert left
+    assert all(name.endswith(".v10") for name in left)
 
 
 def test_a_sample_without_the_video_stays(root: Path) -> None:

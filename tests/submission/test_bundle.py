@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.errors import ExecutionError
 from pipeline.sources import Listed, read_listings
-from pipeline.submission.bundle import JOB_PREFIX, JobBatch
+from pipeline.submission.bundle import JOB_PREFIX, JobBatch, job_requirements
 from pipeline.types import Source
 
 BATCH = JobBatch(
@@ -94,3 +94,22 @@ def test_a_batch_that_ray_would_refuse_is_refused_before_it_is_sent(tmp_path):
     with pytest.raises(ExecutionError, match=r"sources-1.jsonl: \d+ MiB.*in parts"):
         replace(BATCH, sources=(Listed(rows, are_videos=True),)).write(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_job_needs_the_base_and_what_indexes():
+    requirements = [
+        "numpy>=2.1",
+        "tzdata; sys_platform == 'win32'",
+        "av>=18.1; extra == 'index'",
+        "decord>=0.6; (platform_machine == 'x86_64') and extra == 'index'",
+        'torch>=2.13; extra == "index"',
+        "torch>=2.13; extra == 'all'",
+        "scikit-learn>=1.8; extra == 'analysis'",
+    ]
+    assert job_requirements(requirements) == (
+        "numpy>=2.1",
+        "tzdata; sys_platform == 'win32'",
+        "av>=18.1",
+        "decord>=0.6; (platform_machine == 'x86_64')",
+        "torch>=2.13",
+    )

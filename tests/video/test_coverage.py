@@ -243,6 +243,12 @@ def test_what_else_was_read_of_a_file_counts_for_its_end() -> None:
     assert coverage.damage == ("it ends at 5.000 s, but its container states 10.000 s",)
 
 
+def test_without_other_streams_the_pictures_alone_reach_the_stated_end() -> None:
+    coverage = given(Coverage(TENTH), 0, 1)
+    coverage.check_end(Fraction(1))
+    assert coverage.damage == ("it ends at 0.200 s, but its container states 1.000 s",)
+
+
 def test_an_end_is_expected_only_where_a_frame_came_and_the_container_says_one() -> None:
     empty = Coverage(TENTH)
     empty.check_end(Fraction(10))

@@ -1,4 +1,4 @@
-"""Concepts: linear probes on stored embeddings, fitted to marks, that can stand wherever a text can."""
+"""Concepts: linear probes on stored embeddings, fitted to marks, usable wherever a text is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A concept: a named linear probe with what it was fitted from and how well it does."""
+"""A concept: a named linear probe with the marks it was fitted to and its quality."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ _COUNTS = ("yes", "no")
 
 @dataclass(frozen=True)
 class Concept:
-    """A linear probe on frame embeddings that has the form of a calibrated text.
+    """A linear probe on frame embeddings in the form of a calibrated text.
 
     Its log-odds are scale * (cosine with `vector` - level) - log_odds, so that a score of 0.5 means the same as for a
     text.
 
     Attributes:
-        name: Letters, digits, _ . and -.
-        subject: The subject of the marks that it is fitted to.
-        text: The text that it started from; None where it started from the yes marks alone.
+        name: Name, of letters, digits, _ . and -.
+        subject: The subject of its marks.
+        text: The text from which fitting started; None if it started from the yes marks.
         vector: float32 (D,), of unit length.
-        level: As of `Calibration`.
-        scale: As of `Calibration`.
-        log_odds: As of `Calibration`.
-        base: As of `Calibration`.
-        encoder_fingerprint: Of the encoder whose embeddings it reads.
-        yes: Marks that say yes.
-        no: Marks that say no.
-        precision: Cross-validated, 0 to 1; None where no mark was judged yes.
-        recall: Cross-validated, 0 to 1.
-        marks_digest: Identifies the marks and the text that it was fitted to.
-        fitted_at: When, in UTC.
+        level: See `Calibration`.
+        scale: See `Calibration`.
+        log_odds: See `Calibration`.
+        base: See `Calibration`.
+        encoder_fingerprint: Fingerprint of the encoder of the embeddings.
+        yes: Number of yes marks.
+        no: Number of no marks.
+        precision: Cross-validated precision, 0 to 1; None if no mark was classified as yes.
+        recall: Cross-validated recall, 0 to 1.
+        marks_digest: Identity of the marks and the text.
+        fitted_at: Time of the fit, in UTC.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Concept:
 
     @property
     def calibration(self) -> Calibration:
-        """Its calibration, for cosines with `vector`."""
+        """Calibration of cosines with `vector`."""
         return Calibration(self.level, self.scale, self.log_odds, self.base)
 
     def as_json(self) -> dict[str, Any]:
@@ -79,14 +79,15 @@ class Concept:
 
 
 def check_name(name: str) -> str:
-    """Check the name of a concept, which becomes the name of a file.
+    """Check the name of a concept, which becomes a file name.
 
     Raises:
-        ValueError: It is not one.
+        ValueError: It is not a valid name.
     """
     if not _NAME.fullmatch(name):
         raise ValueError(
-            f"{shown(name)} cannot name a concept: write up to 64 letters, digits, _ . and -, as 'hi-vis-vest'"
+            f"{shown(name)} cannot be the name of a concept: use up to 64 letters, digits, _ . and -, as in"
+            " 'hi-vis-vest'"
         )
     return name
 
@@ -95,7 +96,7 @@ def concept_from(fields: Mapping[str, Any]) -> Concept:
     """Read a concept from JSON values.
 
     Raises:
-        ValueError: A field is missing, unknown, of another type or out of range.
+        ValueError: A field is missing, unknown, of the wrong type or out of range.
     """
     names = Concept.__dataclass_fields__.keys()
     if names != fields.keys():

@@ -1,4 +1,4 @@
-"""Store of concepts: one file a concept, below a library's folder or URL."""
+"""Store of concepts: one file per concept, below a library's folder or URL."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from pipeline.analyze.concepts.concept import Concept, check_name, concept_from
 from pipeline.errors import QueryError, StoreError
 from pipeline.parsing import shown
 from pipeline.store.atomic_folder import AtomicFolder
-from pipeline.store.record_json import parsed
+from pipeline.types.record_json import parsed
 
 __all__ = ["ConceptStore"]
 
 _FOLDER = "concepts"
 _MOST_BYTES = 4 * 2**20
 _ALIKE = 0.6
-"""Least likeness, of difflib's ratio from 0 to 1, of a name that is suggested for an unknown one."""
+"""Minimum similarity (difflib's ratio, 0 to 1) of a suggested name to an unknown one."""
 
 
 @dataclass(frozen=True)
 class ConceptStore:
-    """The concepts of a library, `{root_url}/concepts/{name}.json`. Constructing it touches nothing.
+    """The concepts of a library, in `{root_url}/concepts/{name}.json`. Its constructor accesses no files.
 
     Attributes:
         root_url: The library's folder or URL.
@@ -39,7 +39,7 @@ class ConceptStore:
         """List the names of all concepts, sorted.
 
         Raises:
-            StoreError: They cannot be listed.
+            StoreError: The concepts cannot be listed.
         """
         folder = self._folder
         try:
@@ -52,7 +52,7 @@ class ConceptStore:
         """Read a concept.
 
         Raises:
-            QueryError: There is none of this name; the message has the nearest.
+            QueryError: There is no concept with this name; the message has the nearest name.
             StoreError: Its file is not a concept.
         """
         found = self.find(name)
@@ -61,7 +61,7 @@ class ConceptStore:
         return found
 
     def find(self, name: str) -> Concept | None:
-        """Read a concept; None where there is none of this name.
+        """Read a concept; None if there is none with this name.
 
         Raises:
             StoreError: Its file is not a concept.
@@ -82,18 +82,18 @@ class ConceptStore:
         return concept
 
     def write(self, concept: Concept) -> None:
-        """Write a concept, replacing one of its name.
+        """Write a concept; an existing one with its name is replaced.
 
         Raises:
-            StoreError: It could not be written.
+            StoreError: The concept cannot be written.
         """
         self._folder.write(f"{concept.name}.json", json.dumps(concept.as_json()).encode())
 
     def remove(self, name: str) -> bool:
-        """Remove a concept, not its marks; return whether it existed.
+        """Remove a concept without its marks; return whether it existed.
 
         Raises:
-            StoreError: It cannot be removed.
+            StoreError: The concept cannot be removed.
         """
         if not _is_name(name):
             return False
@@ -104,10 +104,10 @@ class ConceptStore:
             raise StoreError(f"{folder.root}/{name}.json: cannot be removed: {error}") from error
 
     def check_new_name(self, name: str) -> None:
-        """Refuse the name of a new concept that reads like that of another one.
+        """Reject a name for a new concept that is easily confused with another one.
 
         Raises:
-            QueryError: It is no name, or differs from another's only in case or punctuation.
+            QueryError: It is not a valid name, or differs from another one only in case or punctuation.
         """
         try:
             check_name(name)
@@ -116,7 +116,8 @@ class ConceptStore:
         for other in self.names():
             if other != name and _letters(other) == _letters(name):
                 raise QueryError(
-                    f"there is a concept {other!r} already, which reads like {name!r}; use that name, or another one"
+                    f"there is a concept {other!r} already, which is easily confused with {name!r}; use that"
+                    " name, or another one"
                 )
 
     def _unknown(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Concepts as terms of questions: read a concept when a question names it, refitted where its marks changed."""
+"""Concepts as terms of questions, read when a question names them and refitted if their marks changed."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class ConceptTerms:
 
     Args:
         root_url: The library's folder or URL.
-        store: Its frame embeddings.
-        encoder_fingerprint: Of its encoder.
+        store: The library's frame embeddings.
+        encoder_fingerprint: Fingerprint of the library's encoder.
     """
 
     def __init__(self, root_url: str, store: ReadableStore, encoder_fingerprint: str) -> None:
@@ -33,11 +33,11 @@ class ConceptTerms:
         self._encoder_fingerprint = encoder_fingerprint
 
     def __call__(self, name: str, embedder: TermEmbedder) -> ResolvedConcept:
-        """Resolve a concept; one whose marks changed is fitted again, and kept where the library can be written.
+        """Resolve a concept. If its marks changed, it is refitted, and stored if the library is writable.
 
         Raises:
-            QueryError: There is no concept of this name, it is of another encoder, or its marks have become too few.
-            StoreError: It or its marks cannot be read.
+            QueryError: There is no concept with this name, it was fitted to another encoder, or too few marks are left.
+            StoreError: The concept or its marks cannot be read.
         """
         concept = self._concepts.read(name)
         if concept.encoder_fingerprint != self._encoder_fingerprint:
@@ -50,13 +50,13 @@ class ConceptTerms:
         if marks_digest(source, marks) == concept.marks_digest:
             return _resolved(concept)
         fitted = ConceptFitter(self._store, embedder, self._encoder_fingerprint).fit(source, marks)
-        said = f"the marks of the concept {name!r} changed; it was fitted again, to {fitted.yes} yes and {fitted.no} no"
+        note = f"the marks of the concept {name!r} changed; it was fitted again, to {fitted.yes} yes and {fitted.no} no"
         try:
             self._concepts.write(fitted)
         except StoreError as error:
             _log.info("%s", error)
-            said += " (not kept: the library cannot be written)"
-        return _resolved(fitted, said)
+            note += " (not stored: the library is read-only)"
+        return _resolved(fitted, note)
 
 
 def _resolved(concept: Concept, note: str = "") -> ResolvedConcept:

@@ -1,4 +1,4 @@
-"""Cross-validation of a concept, grouped so that marks of the same scene never help to judge each other."""
+"""Cross-validation of a concept, in groups so that no mark is evaluated with marks of its own scene."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.analyze.concepts.examples import Example
-from pipeline.analyze.concepts.probe import Probe
+from pipeline.analyze.concepts.linear_probe import LinearProbe
+from pipeline.optional_packages import require
 
 __all__ = ["Judgement", "balanced_threshold", "example_groups", "judge", "mean_log_odds"]
 
 Floats = npt.NDArray[np.float64]
 
 GROUP_GAP_SECONDS = 10.0
-"""Marks of one video that lie closer together are of one group."""
+"""Marks of one video that are closer together are in the same group."""
 SAME_PICTURE = 0.99
-"""Cosine from which two marked frames count as the same picture, as `Searching.same_picture`."""
+"""Cosine at which two marked frames count as the same picture, as in `Searching.same_picture`."""
 _MOST_FOLDS = 10
 _INSET = 0.25
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What cross-validation says of a concept.
+    """The result of the cross-validation of a concept.
 
     Attributes:
-        threshold: Log-odds of the probe that divide yes from no best.
-        precision: Share of the marks judged yes that are yes, 0 to 1; None where none was judged yes.
-        recall: Share of the yes marks that are judged yes, 0 to 1.
+        threshold: Log-odds of the probe that separate yes from no best.
+        precision: Share of yes among the marks classified as yes, 0 to 1; None without any.
+        recall: Share of the yes marks that are classified as yes, 0 to 1.
     """
 
     threshold: float
@@ -39,12 +40,12 @@ class Judgement:
 
 
 def example_groups(examples: Sequence[Example]) -> npt.NDArray[np.intp]:
-    """Number the groups of examples: of one verdict, those near in time in one video or of the same picture are one.
+    """Group the examples of one verdict that are close in time in one video, or show the same picture.
 
-    Neighbours of the other verdict help nobody to a better figure, and would chain a fixed camera into one group.
+    Neighbours with the other verdict do not bias the result, and would join all marks of a fixed camera.
 
     Returns:
-        intp (N,), a number a group.
+        intp (N,), the number of each example's group.
     """
     groups = np.arange(len(examples))
     first = np.stack([example.vectors[0] for example in examples]).astype(np.float64)
@@ -65,15 +66,16 @@ def _is_near(one: Example, other: Example) -> bool:
 
 
 def judge(
-    examples: Sequence[Example], groups: npt.NDArray[np.intp], fit: Callable[[Sequence[Example]], Probe]
+    examples: Sequence[Example], groups: npt.NDArray[np.intp], fit: Callable[[Sequence[Example]], LinearProbe]
 ) -> Judgement:
-    """Cross-validate a concept: each fold is judged by a probe and a threshold that were fitted without it.
+    """Cross-validate a concept: each fold is classified by a probe and a threshold fitted without it.
 
     Args:
-        examples: Two groups or more with a yes, and two or more with a no.
-        groups: intp (N,) group of each example.
+        examples: Examples, with at least two groups of each verdict.
+        groups: intp (N,), the group of each example.
         fit: Fits a probe to examples with both verdicts.
     """
+    require("testing a concept", "sklearn")
     from sklearn.model_selection import StratifiedGroupKFold
 
     is_shown = np.asarray([example.is_shown for example in examples])
@@ -94,34 +96,34 @@ def judge(
         rows = judged & (fold_of == number)
         verdicts[rows] = log_odds[rows] >= balanced_threshold(log_odds[others], is_shown[others])
     right = int((verdicts & is_shown & judged).sum())
-    said = int((verdicts & judged).sum())
+    judged_shown = int((verdicts & judged).sum())
     return Judgement(
         threshold=balanced_threshold(log_odds[judged], is_shown[judged]),
-        precision=right / said if said else None,
+        precision=right / judged_shown if judged_shown else None,
         recall=right / max(1, int((is_shown & judged).sum())),
     )
 
 
-def mean_log_odds(probe: Probe, example: Example) -> float:
-    """Mean log-odds of an example's frames."""
+def mean_log_odds(probe: LinearProbe, example: Example) -> float:
+    """Compute the mean log-odds of an example's frames."""
     return float(probe.log_odds(example.vectors).mean())
 
 
 def balanced_threshold(log_odds: Floats, is_shown: npt.NDArray[np.bool_]) -> float:
-    """Find the log-odds with the greatest balanced accuracy; of several, the nearest to 0, which is the start's own.
+    """Find the threshold with the highest balanced accuracy; of ties the nearest to 0, which is the initial threshold.
 
-    Where 0 does not lie in such a range, the threshold is put a quarter of the range inside it.
+    If 0 is not in the optimal range, the threshold is a quarter of the range inside its near end.
 
     Args:
-        log_odds: float64 (N,), each judged without itself.
-        is_shown: bool (N,).
+        log_odds: float64 (N,), cross-validated.
+        is_shown: bool (N,), the verdicts.
     """
     if not is_shown.any() or is_shown.all():
         return 0.0
     edges = np.unique(log_odds)
     lows, highs = np.append(-np.inf, edges), np.append(edges, np.inf)
     yes, no = np.sort(log_odds[is_shown]), np.sort(log_odds[~is_shown])
-    # Between two neighbouring values all thresholds judge alike: what is at the upper value or above is yes.
+    # All thresholds between two neighbouring values are equivalent: values at or above the upper one are yes.
     accuracy = (len(yes) - np.searchsorted(yes, highs)) / len(yes) + np.searchsorted(no, highs) / len(no)
     best = np.flatnonzero(accuracy >= accuracy.max() - 1e-12)
     points = [_nearest_to_zero(lows[row], highs[row]) for row in best]
@@ -129,7 +131,7 @@ def balanced_threshold(log_odds: Floats, is_shown: npt.NDArray[np.bool_]) -> flo
 
 
 def _nearest_to_zero(low: float, high: float) -> float:
-    """The value in (low, high] nearest to 0; where 0 is outside, a quarter of the range away from the near end."""
+    """Return the value in (low, high] nearest to 0; outside of 0, a quarter of the range from the near end."""
     if low < 0 <= high:
         return 0.0
     near, far = (low, high) if low >= 0 else (high, low)

@@ -1,4 +1,4 @@
-"""Examples: the sampled frames that marks point to."""
+"""Examples: marks with their sampled frames."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.types import FrameEmbeddings
 __all__ = ["Example", "examples_of", "marked_rows"]
 
 _MOST_FRAMES = 8
-"""Frames of one mark; a long interval is one opinion, however many frames lie in it."""
+"""Maximum number of frames per mark: a long interval is one opinion, regardless of its number of frames."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Example:
 
     Attributes:
         mark: The mark.
-        vectors: float32 (M, D), M from 1 to 8.
+        vectors: float32 (M, D) embeddings of its frames, M from 1 to 8.
     """
 
     mark: Mark
@@ -37,15 +37,15 @@ class Example:
 
 
 def marked_rows(frames: FrameEmbeddings, start_seconds: float, end_seconds: float) -> npt.NDArray[np.intp]:
-    """Find the sampled frames of a marked part: those within it, else the one that stands for its middle.
+    """Find the sampled frames of a marked part: those within it, else the one that represents its middle.
 
     Args:
-        frames: Of the video.
-        start_seconds: First second of the part.
-        end_seconds: Its end; the start for a point in time.
+        frames: The video's frame embeddings.
+        start_seconds: Start of the part.
+        end_seconds: End of the part; equal to the start for a point in time.
 
     Returns:
-        intp (M,) rows, increasing; empty where no sampled frame stands for the part.
+        intp (M,) rows, increasing; empty if no sampled frame represents the part.
     """
     times = frames.times_seconds
     inside = np.flatnonzero((times >= start_seconds) & (times < end_seconds))
@@ -65,7 +65,7 @@ def examples_of(marks: Iterable[Mark], frames: FrameEmbeddings) -> tuple[list[Ex
         frames: The video's frame embeddings.
 
     Returns:
-        The examples, and the marks of parts for which no sampled frame stands.
+        The examples, and the marks without a sampled frame.
     """
     found: list[Example] = []
     without: list[Mark] = []

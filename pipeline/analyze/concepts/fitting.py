@@ -1,4 +1,4 @@
-"""Fit a concept to marks: look up their frames, cross-validate, and set the threshold."""
+"""Fitting of a concept to marks: looks up their frames, cross-validates, and sets the threshold."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.analyze.concepts.concept import Concept
 from pipeline.analyze.concepts.cross_validation import example_groups, judge
 from pipeline.analyze.concepts.examples import Example, examples_of
-from pipeline.analyze.concepts.probe import FrameStatistics, Probe, fit_probe, frame_statistics, probe_of
+from pipeline.analyze.concepts.linear_probe import FrameStatistics, LinearProbe, fit_probe, frame_statistics, probe_of
 from pipeline.analyze.marks.mark import Mark, now
 from pipeline.errors import QueryError
 from pipeline.search.query import Term
@@ -25,19 +25,19 @@ __all__ = ["LEAST_MARKS", "ConceptFitter", "ConceptSource", "marks_digest"]
 _log = logging.getLogger(__name__)
 
 LEAST_MARKS = 3
-"""Marks of each verdict: one is left out to judge by, and two others are of more than one scene."""
+"""Minimum number of marks of each verdict: cross-validation leaves one out and needs two others."""
 LEAST_SCENES = 2
-"""Groups of marks of each verdict, see `example_groups`."""
+"""Minimum number of groups of marks of each verdict, see `example_groups`."""
 
 
 @dataclass(frozen=True)
 class ConceptSource:
-    """What a concept is fitted from.
+    """The source of a concept: its subject and text.
 
     Attributes:
         name: Name of the concept.
         subject: Subject of its marks.
-        text: Text that it starts from; None to start from the yes marks.
+        text: Text from which fitting starts; None to start from the yes marks.
     """
 
     name: str
@@ -46,9 +46,9 @@ class ConceptSource:
 
 
 def marks_digest(source: ConceptSource, marks: Sequence[Mark]) -> str:
-    """Identify the marks and the text that a concept is fitted to: 16 hex digits."""
-    said = sorted((mark.video_id, mark.start_seconds, mark.end_seconds, str(mark.verdict)) for mark in marks)
-    return hashlib.sha256(json.dumps([source.subject.casefold(), source.text, said]).encode()).hexdigest()[:16]
+    """Compute the identity of a concept's marks and text: 16 hex digits."""
+    verdicts = sorted((mark.video_id, mark.start_seconds, mark.end_seconds, str(mark.verdict)) for mark in marks)
+    return hashlib.sha256(json.dumps([source.subject.casefold(), source.text, verdicts]).encode()).hexdigest()[:16]
 
 
 class ConceptFitter:
@@ -57,7 +57,7 @@ class ConceptFitter:
     Args:
         store: The frame embeddings.
         embedder: Embeds and calibrates texts as the search does.
-        encoder_fingerprint: Of the encoder of both.
+        encoder_fingerprint: Fingerprint of the encoder of both.
     """
 
     def __init__(self, store: ReadableStore, embedder: TermEmbedder, encoder_fingerprint: str) -> None:
@@ -69,11 +69,11 @@ class ConceptFitter:
         """Fit a concept.
 
         Args:
-            source: Its name, subject and text.
+            source: The concept's name, subject and text.
             marks: The marks of the subject.
 
         Raises:
-            QueryError: The marks are too few, or of a video that the library does not hold.
+            QueryError: There are too few marks, or a mark's video is not in the library.
             StoreError: Frame embeddings cannot be read.
         """
         examples = self._examples(source, marks)
@@ -81,7 +81,7 @@ class ConceptFitter:
         _check_enough(source, examples, [int(group) for group in groups], unseen=len(marks) - len(examples))
         statistics = self._statistics(examples)
 
-        def fit(known: Sequence[Example]) -> Probe:
+        def fit(known: Sequence[Example]) -> LinearProbe:
             vectors = np.concatenate([example.vectors for example in known])
             counts = [len(example.vectors) for example in known]
             is_shown = np.repeat([example.is_shown for example in known], counts)
@@ -93,7 +93,7 @@ class ConceptFitter:
         probe = fit(examples)
         return self._concept(
             source,
-            Probe(probe.weights, probe.bias - judgement.threshold),
+            LinearProbe(probe.weights, probe.bias - judgement.threshold),
             yes=sum(example.is_shown for example in examples),
             no=sum(not example.is_shown for example in examples),
             precision=judgement.precision,
@@ -109,7 +109,7 @@ class ConceptFitter:
         for video_id, own in of_video.items():
             if self._store.record(video_id) is None:
                 raise QueryError(
-                    f"the concept {source.name!r} has marks of the video {video_id}, which this library does not hold;"
+                    f"the concept {source.name!r} has marks of the video {video_id}, which is not in this library;"
                     f" index it again, or remove them: momentseek marks --remove {source.subject!r} --video {video_id}"
                 )
             examples, without = examples_of(own, self._store.read(video_id))
@@ -120,11 +120,11 @@ class ConceptFitter:
 
     def _statistics(self, examples: Sequence[Example]) -> FrameStatistics:
         sample = self._embedder.calibrator.sample.vectors
-        # A sample may be empty in a library that was only just made.
+        # The sample of a new library may be empty.
         vectors = sample if len(sample) > 1 else np.concatenate([example.vectors for example in examples])
         return frame_statistics(vectors)
 
-    def _start(self, source: ConceptSource, examples: Sequence[Example]) -> Probe:
+    def _start(self, source: ConceptSource, examples: Sequence[Example]) -> LinearProbe:
         if source.text is not None:
             (term,) = self._embedder.embed([Term(text=source.text)])
             return probe_of(term.vector, term.calibration)
@@ -134,7 +134,7 @@ class ConceptFitter:
     def _concept(
         self,
         source: ConceptSource,
-        probe: Probe,
+        probe: LinearProbe,
         *,
         yes: int,
         no: int,
@@ -168,7 +168,7 @@ class ConceptFitter:
 
 
 def _check_enough(source: ConceptSource, examples: Sequence[Example], groups: Sequence[int], *, unseen: int) -> None:
-    """Refuse what too few marks cannot support, and say which are lacking."""
+    """Reject too few marks with a message that states the missing ones."""
     lacking = []
     for verdict, is_shown in (("yes", True), ("no", False)):
         own = [group for example, group in zip(examples, groups, strict=True) if example.is_shown is is_shown]

@@ -1,1 +1,1 @@
-"""Near-duplicates: find the same footage in several videos, or several times in one."""
+"""Near-duplicate detection: finds footage that occurs in several videos, or several times in one."""

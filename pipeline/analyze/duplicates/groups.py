@@ -12,17 +12,17 @@ from pipeline.types import VideoRecord
 __all__ = ["CopyGroup", "copy_groups", "shared_share"]
 
 LEAST_SHARE = 0.5
-"""Of the shorter video that two copies share at least: a common opening makes no copies."""
+"""Minimum shared part of the shorter of two copies: a common opening is not sufficient."""
 _AS_LONG = 0.95
 
 
 @dataclass(frozen=True)
 class CopyGroup:
-    """Videos that are copies of each other, directly or by way of others.
+    """Videos that are copies of each other, directly or indirectly.
 
     Attributes:
-        original: Id of the suggested original: of the members that are at least 95 % as long as the longest, the one
-            with the most pixels; then the longest, then the one with the least id.
+        original: Id of the suggested original: among the members of at least 95 % of the maximum length, the one with
+            the most pixels; of ties the longest, then the one with the lowest id.
         members: Ids of all members, the original first, the others sorted.
     """
 
@@ -31,17 +31,17 @@ class CopyGroup:
 
 
 def shared_share(pairs: Iterable[DuplicatePair], shorter_seconds: float) -> float:
-    """The share of the shorter of two videos that the pairs between them cover, 0 to 1."""
+    """Compute the share of the shorter of two videos that the pairs between them cover, 0 to 1."""
     shared = sum(min(pair.a.duration_seconds, pair.b.duration_seconds) for pair in pairs)
     return min(1.0, shared / shorter_seconds) if shorter_seconds > 0 else 0.0
 
 
 def copy_groups(pairs: Iterable[DuplicatePair], records: Mapping[str, VideoRecord]) -> list[CopyGroup]:
-    """Group the videos of which at least half of the shorter one is shared (connected components).
+    """Group videos that share at least half of the shorter one (connected components).
 
     Args:
-        pairs: Of different videos; others are ignored.
-        records: By id, of all videos that occur.
+        pairs: Pairs of different videos; pairs within a video are ignored.
+        records: Records of all videos in the pairs, by id.
     """
     between: defaultdict[tuple[str, str], list[DuplicatePair]] = defaultdict(list)
     for pair in pairs:

@@ -1,10 +1,10 @@
-"""Temporal Hough voting: find the lines (offset, rate) on which frames of two videos match.
+"""Temporal Hough voting: finds the lines (offset, rate) on which frames of two videos match.
 
-Each pair of frames that look alike votes for the offset that would align them, at each of some rates; lines with many
+Each pair of similar frames votes for the offset that would align them, at each of several rates. Lines with many
 votes are candidates for a copy (Douze, Jegou and Schmid 2010, "An image-based approach to video copy detection with
-spatio-temporal post-filtering", doi:10.1109/TMM.2010.2046265). A vote counts by how much better the frame matches there
-than elsewhere in the other video, and by how much the two videos change there in the same way: a fixed camera's
-frames match everywhere, and vote for nothing.
+spatio-temporal post-filtering", doi:10.1109/TMM.2010.2046265). The weight of a vote depends on how much better the
+frames match than others of the second video, and on how similarly both videos change there: the frames of a fixed
+camera match everywhere and get no weight.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.analyze.duplicates.evidence import changes_of
 from pipeline.analyze.duplicates.frame_track import FrameTrack
+from pipeline.analyze.duplicates.run_similarity import changes_of
 
-__all__ = ["MOST_RATE", "RATES", "WINDOW_POINTS", "Line", "Matches", "find_lines", "find_matches"]
+__all__ = ["MOST_RATE", "RATES", "WINDOW_POINTS", "HoughLine", "Matches", "find_lines", "find_matches"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 MOST_RATE = 0.1
-"""How much slower or faster a copy may be. More freedom aligns any two videos with one or two changes each."""
+"""Maximum deviation of a copy's speed. With more freedom, any two videos with one or two changes can be aligned."""
 RATES = (1.0, *(1 + sign * percent / 100 for percent in range(1, 11) for sign in (1, -1)))
-"""Points of B for a point of A. In 25 s, neighbours differ by a quarter of a second."""
+"""Points of B per point of A. Over 25 s, neighbouring rates differ by a quarter of a second."""
 WINDOW_POINTS = 64
-"""Lines are found in windows of so many points, within which a rate of `RATES` is near enough to any between."""
+"""Length in points of the windows in which lines are found; within one, any rate is close enough to one of `RATES`."""
 _MATCHES_A_ROW = 8
 _LEAST_COSINE = 0.35
 _CHANGE_WEIGHT = 2.0
@@ -36,12 +36,12 @@ _ROWS_AT_ONCE = 512
 
 @dataclass(frozen=True)
 class Matches:
-    """Pairs of points that look alike.
+    """Pairs of similar points.
 
     Attributes:
         a: int64 (M,) points of A.
         b: int64 (M,) points of B.
-        weights: float64 (M,) how much better they match than the point of A and the rest of B.
+        weights: float64 (M,), excess of a pair's similarity over that of the point of A and the rest of B.
     """
 
     a: Ints
@@ -49,19 +49,19 @@ class Matches:
     weights: Floats
 
     def without(self, gone: npt.NDArray[np.bool_]) -> Matches:
-        """Leave out the matches for which `gone` is true."""
+        """Return the matches for which `gone` is false."""
         return Matches(self.a[~gone], self.b[~gone], self.weights[~gone])
 
 
 @dataclass(frozen=True)
-class Line:
-    """Point a of A is shown at point `rate * a + offset` of B.
+class HoughLine:
+    """A line that maps point a of A to point `rate * a + offset` of B.
 
     Attributes:
-        rate: Points of B for a point of A.
-        offset: In points of B.
-        near: A point of A near which it was found.
-        votes: Sum of the weights that voted for it.
+        rate: Points of B per point of A.
+        offset: Offset in points of B.
+        near: A point of A near which the line was found.
+        votes: Sum of the weights of its votes.
     """
 
     rate: float
@@ -71,12 +71,12 @@ class Line:
 
 
 def find_matches(a: FrameTrack, b: FrameTrack, *, least_apart: int = 0) -> Matches:
-    """Find for each point of A the points of B that match it best.
+    """Find the best matching points of B for each point of A.
 
     Args:
         a: A video.
-        b: Another one, or the same.
-        least_apart: For A and A: a point of B must be so many points after that of A; 0 for two videos.
+        b: Another video, or the same.
+        least_apart: Minimum distance in points of matches within the same video; 0 for two videos.
     """
     found: list[tuple[Ints, Ints, Floats]] = []
     columns, most = np.arange(len(b)), min(_MATCHES_A_ROW, len(b))
@@ -86,8 +86,8 @@ def find_matches(a: FrameTrack, b: FrameTrack, *, least_apart: int = 0) -> Match
         cosines = a.vectors[some] @ b.vectors.T
         rows = np.arange(first, first + len(cosines))
         levels = np.maximum(cosines.mean(axis=1, keepdims=True), 0.0)
-        weights = np.maximum(cosines - levels, 0.0) + _CHANGE_WEIGHT * np.maximum(changes_a[some] @ changes_b.T, 0.0)
-        weights[cosines < _LEAST_COSINE] = 0.0
+        weights = np.where(cosines < _LEAST_COSINE, 0.0, np.maximum(cosines - levels, 0.0))
+        weights += _CHANGE_WEIGHT * np.maximum(changes_a[some] @ changes_b.T, 0.0)
         if least_apart:
             weights[columns - rows[:, None] < least_apart] = 0.0
         nearest = np.argpartition(-weights, most - 1, axis=1)[:, :most]
@@ -100,7 +100,7 @@ def find_matches(a: FrameTrack, b: FrameTrack, *, least_apart: int = 0) -> Match
     return Matches(np.concatenate(matched_a), np.concatenate(matched_b), np.concatenate(values_of).astype(np.float64))
 
 
-def find_lines(matches: Matches, count: int) -> list[Line]:
+def find_lines(matches: Matches, count: int) -> list[HoughLine]:
     """Find the `count` lines with the most votes, best first."""
     if not len(matches.a):
         return []
@@ -108,7 +108,7 @@ def find_lines(matches: Matches, count: int) -> list[Line]:
     return sorted(lines, key=lambda line: (-line.votes, abs(line.rate - 1), line.near, line.offset))[:count]
 
 
-def _lines_at(matches: Matches, rate: float, count: int) -> list[Line]:
+def _lines_at(matches: Matches, rate: float, count: int) -> list[HoughLine]:
     """Vote for offsets at one rate, in windows that overlap by half; a vote is shared by the two nearest offsets."""
     half = WINDOW_POINTS // 2
     offsets = matches.b - rate * matches.a
@@ -116,7 +116,7 @@ def _lines_at(matches: Matches, rate: float, count: int) -> list[Line]:
     low = int(floors.min()) - 1
     width = int(floors.max()) - low + 3
     share = offsets - floors
-    # Only cells with votes: hours against hours have a billion of them.
+    # Only cells with votes are stored: for two videos of several hours there are a billion cells.
     cells: list[Ints] = []
     votes: list[Floats] = []
     for window in (matches.a // half, matches.a // half + 1):
@@ -129,5 +129,5 @@ def _lines_at(matches: Matches, rate: float, count: int) -> list[Line]:
     found = []
     for cell, sum_of_votes in zip(voted[best].tolist(), sums[best].tolist(), strict=True):
         window, column = divmod(cell, width)
-        found.append(Line(rate, float(column + low), (window - 1) * half, sum_of_votes))
+        found.append(HoughLine(rate, float(column + low), (window - 1) * half, sum_of_votes))
     return found

@@ -1,11 +1,12 @@
-"""Duplicate pairs: aligned runs of two videos as intervals in seconds."""
+"""Duplicate pairs: aligned runs of two videos, as intervals in seconds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipeline.analyze.duplicates.alignment import AlignedRun, align
+from pipeline.analyze.duplicates.alignment import align
+from pipeline.analyze.duplicates.extension import AlignedRun
 from pipeline.analyze.duplicates.frame_track import FrameTrack
 
 __all__ = ["DuplicatePair", "Stretch", "pairs_between", "pairs_within"]
@@ -13,7 +14,7 @@ __all__ = ["DuplicatePair", "Stretch", "pairs_between", "pairs_within"]
 
 @dataclass(frozen=True, order=True)
 class Stretch:
-    """The half-open interval [start, end) of a video."""
+    """A half-open interval [start, end) of a video."""
 
     video_id: str
     start_seconds: float
@@ -21,7 +22,7 @@ class Stretch:
 
     @property
     def duration_seconds(self) -> float:
-        """Its length."""
+        """Length of the interval."""
         return self.end_seconds - self.start_seconds
 
 
@@ -32,8 +33,8 @@ class DuplicatePair:
     Attributes:
         a: A stretch.
         b: A stretch of another video, or a later one of the same.
-        rate: Seconds of B for a second of A: 1.04 where B is 4 % slower.
-        score: Score of the evidence, 0 to 1.
+        rate: Seconds of B per second of A: 1.04 if B is 4 % slower.
+        score: Confidence that both show the same footage, 0 to 1.
     """
 
     a: Stretch
@@ -43,7 +44,7 @@ class DuplicatePair:
 
     @property
     def offset_seconds(self) -> float:
-        """From the start of A's stretch to that of B's, each on its own video's clock."""
+        """Offset from the start of A's stretch to that of B's, each on its own video's clock."""
         return self.b.start_seconds - self.a.start_seconds
 
 
@@ -52,9 +53,9 @@ def pairs_between(a: FrameTrack, b: FrameTrack, *, min_seconds: float, threshold
 
     Args:
         a: A video.
-        b: Another one, with the same step.
-        min_seconds: Shortest stretch of A.
-        threshold: Least score.
+        b: Another video, with the same step.
+        min_seconds: Minimum length of a stretch of A.
+        threshold: Minimum score.
     """
     runs = align(a, b, least_points=_points(min_seconds, a), least_score=threshold)
     for run in sorted(runs, key=lambda run: run.first):
@@ -62,17 +63,17 @@ def pairs_between(a: FrameTrack, b: FrameTrack, *, min_seconds: float, threshold
 
 
 def pairs_within(a: FrameTrack, *, min_seconds: float, threshold: float) -> Iterator[DuplicatePair]:
-    """Find the stretches of a video that are shown again later in it, in order.
+    """Find the stretches of a video that are repeated later in it, in order.
 
-    A repetition that begins before the first showing has ended, as of something shown three times in a row, becomes
-    several pairs that do not overlap.
+    If a repetition starts before the first showing ends, for example when something is shown three times in a row, it
+    becomes several pairs that do not overlap.
     """
     least = _points(min_seconds, a)
     runs = align(a, a, least_points=least, least_score=threshold, least_apart=least)
     for run in sorted(runs, key=lambda run: (run.first, run.line.offset)):
         first = run.first
         while run.after - first >= least:
-            # A point of B that lies before the run's end is a point of A, too.
+            # A point of B before the run's end is also a point of A.
             after = min(run.after, max(first + least, int(run.b_of(first))))
             yield _pair(a, a, run, first, after)
             first = after
@@ -87,7 +88,7 @@ def _pair(a: FrameTrack, b: FrameTrack, run: AlignedRun, first: int, after: int)
         a=_stretch(a, first, after),
         b=_stretch(b, run.b_of(first), run.b_of(after)),
         rate=run.line.rate,
-        score=run.evidence.score,
+        score=run.similarity.score,
     )
 
 

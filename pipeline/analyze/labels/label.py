@@ -1,4 +1,4 @@
-"""One label: what it is described by, and how the scores of its frames become intervals."""
+"""Settings of a label: its description, and the conversion of frame scores to intervals."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ _LONGEST_NAME = 80
 
 
 def _listed(value: Any) -> Any:
-    """One text or mapping may be written for a list of one."""
+    """Accept a single text or mapping in place of a list."""
     if isinstance(value, list):
         return tuple(value)
     return (value,) if isinstance(value, str | Mapping | Term) else value
 
 
 def _mode(value: Any) -> Any:
-    """YAML reads `on` and `off` as true and false."""
+    """Accept booleans, since YAML reads `on` and `off` as true and false."""
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
 
 
 def _text(value: str) -> str:
     if not value.strip():
-        raise ValueError("it is empty; describe what the frame shows, as 'a person in a hard hat'")
+        raise ValueError("it is empty; describe the frame, such as 'a person in a hard hat'")
     return value.strip()
 
 
 def _template(value: str) -> str:
     if value.count("{}") != 1:
-        raise ValueError("a template has `{}` once, where the prompt goes, as 'a photo of {}'")
+        raise ValueError("a template has `{}` once, in place of the prompt, as in 'a photo of {}'")
     return value.strip()
 
 
@@ -46,54 +46,54 @@ _Templates = Annotated[
     tuple[Annotated[str, AfterValidator(_template)], ...], BeforeValidator(_listed), Field(min_length=1)
 ]
 TextTuple = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-"""Texts, of which a lone one need not be written as a list."""
+"""Texts; a single one need not be a list."""
 _Examples = Annotated[tuple[Term, ...], BeforeValidator(_listed)]
 
 
 class LabelDefaults(Settings):
-    """Settings that labels have in common; each label may set its own.
+    """Settings shared by the labels of a file; each label may override them.
 
     The defaults of `exit`, `min_seconds` and `merge_gap_seconds` were chosen on the sample films of the seeds 101, 102,
-    211 and 223 with the demo model: of events, the mean F1 of its 67 concepts is 0.94, and 0.91 with an exit score
-    equal to `enter` and both times 0.
+    211 and 223 with the demo model: the mean F1 of events over its 67 concepts is 0.94, compared with 0.91 for an exit
+    score equal to `enter` and both times 0.
     """
 
     templates: _Templates = ("{}",)
-    """Sentences that each prompt is put into, in place of `{}`; the vectors of all of them are averaged."""
+    """Sentences with `{}`, which is replaced by each prompt; the vectors of all of them are averaged."""
 
     mode: Annotated[Literal["off", "score_only", "on"], BeforeValidator(_mode)] = "on"
-    """`on`: frames are scored and intervals are found. `score_only`: frames are scored. `off`: the label is left out,
+    """`on`: frames are scored and intervals are found. `score_only`: frames are scored. `off`: the label is not used,
     and does not compete in its group."""
 
     enter: float = Field(default=0.5, gt=0, lt=1)
-    """Score of a frame from which an interval counts; it has one such frame at least."""
+    """Minimum score of at least one frame of an interval."""
 
     exit: float | None = Field(default=None, gt=0, lt=1)
     """Score below which an interval ends; None for half of `enter`."""
 
     min_seconds: float = Field(default=1.0, ge=0)
-    """Shorter intervals are left out."""
+    """Minimum length of an interval; shorter ones are left out."""
 
     merge_gap_seconds: float = Field(default=1.0, ge=0)
-    """Intervals this far apart or less become one."""
+    """Maximum gap between two intervals that are merged."""
 
     aggregate: Literal["max", "mean", "share"] = "mean"
-    """How the scores of the frames of an interval or segment become its confidence: the greatest score; the mean,
-    weighted by the time that each frame stands for; or the share of the time whose frames score `enter` or more."""
+    """Aggregation of the frames' scores to the confidence of an interval or segment: the maximum; the mean, weighted by
+    the time that each frame represents; or the share of the time whose frames score `enter` or more."""
 
 
 class Label(LabelDefaults):
-    """Something that a frame may show."""
+    """A label: something that a frame may show."""
 
     name: str
-    """Its name in files and tables."""
+    """Name in files and tables."""
 
     prompts: _Texts = ()
-    """Texts that describe it; the vectors of all of them, in all templates, are averaged. A text "concept:NAME" stands
-    for a concept of the library, which is one more way to show the label, as an example is."""
+    """Texts that describe it; the vectors of all texts in all templates are averaged. A text "concept:NAME" refers to a
+    concept of the library, which counts like an example."""
 
     contrast: _Texts = ()
-    """Texts that describe what is most easily taken for it: the frame must resemble the prompts more."""
+    """Texts that describe what is most easily confused with it: a frame must match the prompts better."""
 
     examples: _Examples = ()
     """Pictures, clips or parts of the library's videos that show it."""
@@ -128,7 +128,7 @@ class Label(LabelDefaults):
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """Its prompts in all templates, each once, without the concepts."""
+        """Its distinct prompts in all templates, without the concepts."""
         return self._in_templates(text for text in self.prompts if text not in self.concepts)
 
     @property
@@ -138,7 +138,7 @@ class Label(LabelDefaults):
 
     @property
     def contrast_texts(self) -> tuple[str, ...]:
-        """Its contrast prompts in all templates, each once."""
+        """Its distinct contrast prompts in all templates."""
         return self._in_templates(self.contrast)
 
     def _in_templates(self, texts: Iterable[str]) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
-"""A label file (Parquet): the label scores of one video's sampled frames, with its tracks in the metadata.
+"""Label files (Parquet): the label scores of one video's sampled frames, with its tracks in the metadata.
 
-Columns: time_seconds, start_seconds and end_seconds (float64; the frame, and what it stands for) and log_odds, of fixed
-length: the little-endian float16 of all labels, in their order. As lists of numbers, they would take thrice as long to
-write. The metadata's "momentseek" is JSON: the labels' names, the tracks, which frames these are, and the fingerprints.
-Tracks are read without the scores, so totals over a library read only the ends of its files.
+Columns: time_seconds, start_seconds and end_seconds (float64; the frame and its interval) and log_odds, of fixed
+length: the little-endian float16 values of all labels, in order. As lists of numbers, they would take three times as
+long to write. The metadata's "momentseek" is JSON: the names of the labels, the tracks, the identity of the frames, and
+the fingerprints. Tracks are read without the scores, so totals over a library read only the ends of its files.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _FORMAT = 1
 _SCORE = np.dtype("<f2")
 _KIND = "labels"
 _SECONDS = ("time_seconds", "start_seconds", "end_seconds")
-# A quarter of a million scores of 100 labels; pages of more rows make the file no smaller.
+# A quarter of a million scores of 100 labels; larger pages do not reduce the size of the file.
 _GROUP_ROWS = 65_536
 MOST_LABELS = 10_000
 MOST_NAME_LENGTH = 200
@@ -43,13 +43,13 @@ def write_labels(file: IO[bytes], labels: VideoLabels, fingerprints: Mapping[str
     """Write a label file.
 
     Args:
-        file: Open for writing, and left open.
-        labels: What is written.
-        fingerprints: label_set_fingerprint and encoder_fingerprint of the store.
+        file: The file, open for writing; it stays open.
+        labels: The video's labels.
+        fingerprints: The store's label_set_fingerprint and encoder_fingerprint.
 
     Raises:
-        StoreError: The tracks have more intervals than a file can hold.
-        OSError: It could not be written.
+        StoreError: The tracks have too many intervals for a file.
+        OSError: The file cannot be written.
     """
     details = json.dumps(_details_of(labels, fingerprints), separators=(",", ":")).encode()
     if len(details) > MOST_JSON_BYTES:
@@ -75,7 +75,7 @@ def write_labels(file: IO[bytes], labels: VideoLabels, fingerprints: Mapping[str
         use_dictionary=False,
         use_byte_stream_split=["log_odds"],
         write_page_checksum=True,
-        # Of scores, least and greatest say nothing; of times they are seldom asked.
+        # Minima and maxima are useless for scores and rarely needed for times.
         write_statistics=False,
     )
 
@@ -106,20 +106,20 @@ def _details_of(labels: VideoLabels, fingerprints: Mapping[str, str]) -> dict[st
 
 
 def details_in(parquet: pq.ParquetFile, ours: Mapping[str, str], path: str) -> dict[str, Any]:
-    """Read the metadata of a label file, and check that it is of this format, this video and this store.
+    """Read the metadata of a label file, and check its format, video and store.
 
     Args:
         parquet: The open file.
         ours: The expected video_id, label_set_fingerprint and encoder_fingerprint.
-        path: Of the file, for messages.
+        path: Path of the file, for messages.
 
     Raises:
-        StoreError: It is of another version's format, or belongs to another video or store.
-        KeyError, TypeError, ValueError: It is damaged.
+        StoreError: The file has the format of another version, or belongs to another video or store.
+        KeyError, TypeError, ValueError: The file is damaged.
     """
     details = parse_json(parquet.schema_arrow.metadata[METADATA_KEY], most_bytes=MOST_JSON_BYTES)
     if not isinstance(details, dict) or details["kind"] != _KIND:
-        raise ValueError("it is no label file")
+        raise ValueError("it is not a label file")
     if details["format"] != _FORMAT:
         raise StoreError(
             f"{path}: has format {shown(details['format'])}, and this version of momentseek reads format {_FORMAT}:"
@@ -134,34 +134,34 @@ def details_in(parquet: pq.ParquetFile, ours: Mapping[str, str], path: str) -> d
 
 
 def sampled_in(details: Mapping[str, Any], rows: int) -> SampledFrames:
-    """Return which frames a label file is of.
+    """Return the identity of a label file's frames.
 
     Args:
-        details: From `details_in`.
-        rows: Of the file.
+        details: Metadata from `details_in`.
+        rows: Number of rows of the file.
 
     Raises:
-        KeyError, TypeError, ValueError: It is damaged.
+        KeyError, TypeError, ValueError: The file is damaged.
     """
-    said = details["sampled"]
-    _check_fingerprint("sampling_fingerprint", said["sampling_fingerprint"])
-    check_seconds("duration_seconds", said["duration_seconds"])
-    if type(said["frame_count"]) is not int or said["frame_count"] != rows:
-        raise ValueError(f"it says {shown(said['frame_count'])} frames, and has {rows}")
-    return SampledFrames(said["sampling_fingerprint"], rows, float(said["duration_seconds"]))
+    sampled = details["sampled"]
+    _check_fingerprint("sampling_fingerprint", sampled["sampling_fingerprint"])
+    check_seconds("duration_seconds", sampled["duration_seconds"])
+    if type(sampled["frame_count"]) is not int or sampled["frame_count"] != rows:
+        raise ValueError(f"it says {shown(sampled['frame_count'])} frames, but has {rows}")
+    return SampledFrames(sampled["sampling_fingerprint"], rows, float(sampled["duration_seconds"]))
 
 
 def tracks_in(details: Mapping[str, Any]) -> tuple[LabelTrack, ...]:
     """Return the tracks in a label file's metadata.
 
     Raises:
-        KeyError, TypeError, ValueError: It is damaged.
+        KeyError, TypeError, ValueError: The file is damaged.
     """
     names = set(details["labels"])
     tracks = []
     for label, intervals in details["tracks"].items():
         if label not in names:
-            raise ValueError(f"it has a track of {shown(label)}, and no scores of it")
+            raise ValueError(f"it has a track of {shown(label)}, but no scores of it")
         track = LabelTrack(label, tuple(_interval(*each) for each in intervals))
         _check_order(track)
         tracks.append(track)
@@ -169,26 +169,26 @@ def tracks_in(details: Mapping[str, Any]) -> tuple[LabelTrack, ...]:
 
 
 def read_labels(parquet: pq.ParquetFile, details: Mapping[str, Any]) -> VideoLabels:
-    """Read all of a label file.
+    """Read the scores and tracks of a label file.
 
     Args:
         parquet: The open file.
-        details: From `details_in`.
+        details: Metadata from `details_in`.
 
     Raises:
-        KeyError, TypeError, ValueError, ArrowException, OSError: It is damaged.
+        KeyError, TypeError, ValueError, ArrowException, OSError: The file is damaged.
     """
     count = len(details["labels"])
     rows = _check_columns(parquet, count)
     table = parquet.read()
     if len(table) != rows or any(column.null_count for column in table.columns):
-        raise ValueError("it has other rows than it says, or some without a value")
+        raise ValueError("it has an unexpected number of rows, or rows without a value")
     times, starts, ends = (np.array(table[name].to_numpy()) for name in _SECONDS)
     scores = np.concatenate(
         [np.empty((0, count), np.float16), *(_scores(each, count) for each in table["log_odds"].chunks)]
     )
     if np.isnan(scores).any():
-        raise ValueError("it has scores that are no numbers")
+        raise ValueError("it has scores that are not numbers")
     check_seconds("duration_seconds", details["duration_seconds"])
     frames = FrameIntervals(starts, ends, times, float(details["duration_seconds"]))
     _check_frames(frames)
@@ -204,7 +204,7 @@ def read_labels(parquet: pq.ParquetFile, details: Mapping[str, Any]) -> VideoLab
 
 
 def _scores(chunk: pa.Array, labels: int) -> npt.NDArray[np.float16]:
-    """The scores of some frames, float16 (M, L)."""
+    """Decode the scores of some frames: float16 (M, L)."""
     content = chunk.buffers()[1]
     size = _SCORE.itemsize * labels
     scores = np.frombuffer(content, _SCORE, count=len(chunk) * labels, offset=chunk.offset * size)
@@ -212,7 +212,7 @@ def _scores(chunk: pa.Array, labels: int) -> npt.NDArray[np.float16]:
 
 
 def _check_columns(parquet: pq.ParquetFile, labels: int) -> int:
-    """Check the columns' types, and that they fit the memory: a few kilobytes can stand for any number of rows."""
+    """Check the columns' types and the memory they need: a few kilobytes can represent any number of rows."""
     schema = parquet.schema_arrow
     if sorted(schema.names) != sorted([*_SECONDS, "log_odds"]):
         raise ValueError(f"its columns are {shown(', '.join(schema.names))}")
@@ -241,7 +241,7 @@ def _check_names(names: object) -> None:
             raise ValueError(f"it has a label {shown(name)}")
         name.encode()
     if len(set(names)) < len(names):
-        raise ValueError("it names a label twice")
+        raise ValueError("it has a label twice")
 
 
 def _check_fingerprint(field: str, value: object) -> None:

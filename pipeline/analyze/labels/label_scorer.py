@@ -6,17 +6,18 @@ e1, e2, ... those for the examples, the log-odds that the frame shows the label 
 
     max(min(p, p - c), e1, e2, ...)
 
-so the prompts must fit, and fit better than the contrast prompts do; or the frame looks like an example. "And" is the
-least and "or" the greatest, as for fuzzy sets (Zadeh 1965, doi:10.1016/S0019-9958(65)90241-X). p - c is the difference
-of the cosines times the model's scale, as in the softmax over the two that zero-shot classifiers use (Radford et al.
-2021, arXiv:2103.00020), less the difference of the levels: one text may be nearer to all pictures than another.
+so a frame must match the prompts, and match them better than the contrast prompts; or it must resemble an example.
+"And" is the minimum and "or" the maximum, as for fuzzy sets (Zadeh 1965, doi:10.1016/S0019-9958(65)90241-X). p - c is
+the difference of the cosines times the model's scale, as in the softmax over the two that zero-shot classifiers use
+(Radford et al. 2021, arXiv:2103.00020), minus the difference of the levels, since one text may be nearer to all
+pictures than another.
 
-Labels of a group exclude one another: their log-odds compete in a softmax, in which "none of these" has log-odds 0.
-With z the log-odds of the members, those of member i become
+The labels of a group are mutually exclusive: their log-odds compete in a softmax, in which "none of these" has log-odds
+0. If z are the log-odds of the members, those of member i become
 
     z_i - log(1 + sum of exp(z_j) over the other members)
 
-and without the 1 where the group is `exhaustive`, as each frame then shows one of them.
+and without the 1 if the group is `exhaustive`, since each frame then shows one of them.
 """
 
 from __future__ import annotations
@@ -33,25 +34,25 @@ import numpy.typing as npt
 from pipeline.parsing import shown
 from pipeline.store.checks import check_unit_length
 
-__all__ = ["Evidence", "EvidenceKind", "LabelScorer"]
+__all__ = ["LabelScorer", "LabelVector", "VectorKind"]
 
 Floats = npt.NDArray[np.float64]
 Vectors = npt.NDArray[np.float32]
-EvidenceKind = Literal["prompts", "contrast", "example"]
+VectorKind = Literal["prompts", "contrast", "example"]
 
 _ROWS_AT_ONCE = 4096
-"""Frames scored together: their scores for a hundred labels stay in a processor's cache, and memory is flat."""
+"""Number of frames scored together: their scores for a hundred labels fit into a processor's cache."""
 _LEAST = np.finfo(np.float64).tiny
 _FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """One vector that speaks for or against a label, with its calibration.
+class LabelVector:
+    """A vector of a label's prompts, contrast prompts or one example, with its calibration.
 
     Attributes:
         label: Position of the label.
-        kind: What the vector is of. An "example" is a picture, part of a video or concept that suffices by itself.
+        kind: What was embedded. An "example" is a picture, part of a video or concept; one match is sufficient.
         vector: float32 (D,), of unit length.
         scale: Log-odds per unit of cosine.
         offset: Log-odds of a frame with cosine 0.
@@ -61,7 +62,7 @@ class Evidence:
     """
 
     label: int
-    kind: EvidenceKind
+    kind: VectorKind
     vector: Vectors
     scale: float
     offset: float
@@ -78,37 +79,37 @@ class LabelScorer:
     """Scores frames for several labels at once; picklable.
 
     Args:
-        names: Of the labels.
-        evidence: Vectors of all labels. Each label has prompts or an example, and contrast only beside prompts.
-        groups: For each group the positions of its labels, and whether each frame shows one of them.
+        names: Names of the labels.
+        vectors: The vectors of all labels. Each label has prompts or an example, and contrast only beside prompts.
+        groups: For each group, the positions of its labels and whether each frame shows exactly one of them.
 
     Raises:
-        ValueError: A label has no evidence, several of one kind that it may have once, or is in several groups; or a
-            position is out of range, or the vectors differ in length.
+        ValueError: A label has no vector, or several of a kind that it may have only once, or is in several groups; or
+            a position is out of range, or the vectors differ in length.
     """
 
     def __init__(
-        self, names: Sequence[str], evidence: Sequence[Evidence], groups: Sequence[tuple[tuple[int, ...], bool]] = ()
+        self, names: Sequence[str], vectors: Sequence[LabelVector], groups: Sequence[tuple[tuple[int, ...], bool]] = ()
     ) -> None:
         self._names = tuple(names)
-        self._evidence = tuple(evidence)
+        self._vectors = tuple(vectors)
         self._groups = tuple((tuple(members), bool(is_exhaustive)) for members, is_exhaustive in groups)
-        _check(self._names, self._evidence, self._groups)
-        dimension = len(self._evidence[0].vector)
-        prompts = {one.label: one for one in evidence if one.kind == "prompts"}
-        # A column a label, then one for each further vector: all are scored by one product. A label without prompts
-        # never fits them.
+        _check(self._names, self._vectors, self._groups)
+        dimension = len(self._vectors[0].vector)
+        prompts = {one.label: one for one in vectors if one.kind == "prompts"}
+        # One column per label, then one per further vector, for a single product. A label without prompts never
+        # matches them.
         weights = np.zeros((dimension, len(names)), np.float32)
         self._offsets = np.full(len(names), -np.inf)
         for label, one in prompts.items():
             weights[:, label] = one.vector * np.float32(one.scale)
             self._offsets[label] = one.offset
-        self._further = [one for one in evidence if one.kind != "prompts"]
+        self._further = [one for one in vectors if one.kind != "prompts"]
         further = [one.vector * np.float32(one.scale) for one in self._further]
         self._weights = np.concatenate([weights, *(each[:, None] for each in further)], axis=1)
 
     def __repr__(self) -> str:
-        return f"LabelScorer({len(self._names)} labels, {len(self._evidence)} vectors of {len(self._weights)})"
+        return f"LabelScorer({len(self._names)} labels, {len(self._vectors)} vectors of {len(self._weights)})"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -116,36 +117,50 @@ class LabelScorer:
         return self._names
 
     @property
+    def vectors(self) -> tuple[LabelVector, ...]:
+        """The vectors of all labels, as given."""
+        return self._vectors
+
+    def with_vectors(self, changed: Mapping[int, LabelVector]) -> LabelScorer:
+        """Return a scorer with other vectors at some positions.
+
+        Raises:
+            ValueError: As for the constructor.
+        """
+        vectors = [changed.get(place, one) for place, one in enumerate(self._vectors)]
+        return LabelScorer(self._names, vectors, self._groups)
+
+    @property
     def dimension(self) -> int:
         """Length D of the vectors."""
         return len(self._weights)
 
     def log_odds(self, vectors: Vectors) -> Floats:
-        """Log-odds that frames with these float32 (N, D) unit vectors show each label: float64 (N, L).
+        """Compute float64 (N, L) log-odds that frames with these float32 (N, D) unit vectors show each label.
 
         Raises:
-            ValueError: The vectors are of another length.
+            ValueError: The vectors have another length.
         """
         if vectors.ndim != 2 or vectors.shape[1] != self.dimension:
             raise ValueError(f"vectors of shape {vectors.shape}; the labels' vectors have {self.dimension} numbers")
-        # A label's scores lie next to each other, for all that is done to them is done label by label.
+        # The scores of a label are contiguous because they are processed label by label.
         found = np.empty((len(self._names), len(vectors)))
         for first in range(0, len(vectors), _ROWS_AT_ONCE):
             part = slice(first, first + _ROWS_AT_ONCE)
-            # This way round is faster than the product of the transposed matrices.
+            # This order is faster than the product of the transposed matrices.
             logits = (vectors[part] @ self._weights).T
             np.add(logits[: len(found)], self._offsets[:, None], out=found[:, part])
             self._combine(logits[len(found) :], found[:, part])
         return found.T
 
     def _combine(self, logits: Vectors, found: Floats) -> None:
-        """Bring contrast prompts, examples and groups into the log-odds (L, N) of the prompts, in place.
+        """Apply contrast prompts, examples and groups to the log-odds (L, N) of the prompts, in place.
 
         Args:
-            logits: float32 (F, N), of the further evidence, without its offsets.
-            found: Changed.
+            logits: float32 (F, N), logits of the vectors of examples and contrast prompts, without their offsets.
+            found: float64 (L, N) log-odds, changed in place.
         """
-        # Contrast comes before examples: an example suffices whatever the contrast prompts say.
+        # Contrast comes before examples, because an example is sufficient regardless of the contrast prompts.
         for kind in ("contrast", "example"):
             for number, one in enumerate(self._further):
                 row = found[one.label]
@@ -157,8 +172,8 @@ class LabelScorer:
             found[list(members)] = _competing(found[list(members)], is_exhaustive=is_exhaustive)
 
     def as_json(self) -> dict[str, Any]:
-        """The whole scorer as JSON values; one that is read again scores later videos alike, to the bit."""
-        evidence = [
+        """Return the scorer as JSON values, from which `from_json` rebuilds one with bit-equal scores."""
+        vectors = [
             {
                 "label": one.label,
                 "kind": one.kind,
@@ -166,52 +181,52 @@ class LabelScorer:
                 "offset": one.offset,
                 "vector": base64.b64encode(one.vector.astype("<f4").tobytes()).decode(),
             }
-            for one in self._evidence
+            for one in self._vectors
         ]
         groups = [{"labels": list(members), "exhaustive": is_exhaustive} for members, is_exhaustive in self._groups]
-        return {"format": _FORMAT, "names": list(self._names), "evidence": evidence, "groups": groups}
+        return {"format": _FORMAT, "names": list(self._names), "evidence": vectors, "groups": groups}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> LabelScorer:
         """Rebuild a scorer from `as_json`.
 
         Args:
-            data: Parsed JSON, which may come from elsewhere: everything is checked.
+            data: Parsed JSON. It may be untrusted: everything is checked.
 
         Raises:
-            ValueError: It is no scorer, or one of a later version.
+            ValueError: It is not a scorer, or one of a later version.
         """
         if not isinstance(data, Mapping) or data.get("format") != _FORMAT:
             raise ValueError(f"expected a label scorer of format {_FORMAT}, got {shown(data)}")
         try:
-            evidence = [_evidence_in(one) for one in data["evidence"]]
+            vectors = [_vector_in(one) for one in data["evidence"]]
             groups = [(tuple(group["labels"]), group["exhaustive"]) for group in data["groups"]]
             names = data["names"]
             if not all(isinstance(name, str) for name in names):
                 raise ValueError("a label's name is a text")
-            return cls(names, evidence, groups)
+            return cls(names, vectors, groups)
         except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"not a label scorer: {type(error).__name__} {error}") from error
 
 
-def _evidence_in(data: Mapping[str, Any]) -> Evidence:
-    if data["kind"] not in get_args(EvidenceKind):
-        raise ValueError(f"evidence of the kind {shown(data['kind'])}")
+def _vector_in(data: Mapping[str, Any]) -> LabelVector:
+    if data["kind"] not in get_args(VectorKind):
+        raise ValueError(f"a vector of the kind {shown(data['kind'])}")
     vector = np.frombuffer(base64.b64decode(data["vector"], validate=True), "<f4").astype(np.float32)
-    return Evidence(data["label"], data["kind"], vector, float(data["scale"]), float(data["offset"]))
+    return LabelVector(data["label"], data["kind"], vector, float(data["scale"]), float(data["offset"]))
 
 
 def _check(
-    names: tuple[str, ...], evidence: tuple[Evidence, ...], groups: tuple[tuple[tuple[int, ...], bool], ...]
+    names: tuple[str, ...], vectors: tuple[LabelVector, ...], groups: tuple[tuple[tuple[int, ...], bool], ...]
 ) -> None:
-    positions = [one.label for one in evidence] + [member for members, _ in groups for member in members]
+    positions = [one.label for one in vectors] + [member for members, _ in groups for member in members]
     if not all(type(position) is int and 0 <= position < len(names) for position in positions):
         raise ValueError(f"a label's position is not one of {len(names)}: {shown(positions)}")
     if not names or len(set(names)) < len(names):
-        raise ValueError(f"labels without names, or of one name: {shown(names)}")
-    if len({len(one.vector) for one in evidence}) != 1:
+        raise ValueError(f"labels without names, or with equal names: {shown(names)}")
+    if len({len(one.vector) for one in vectors}) != 1:
         raise ValueError("the vectors differ in length, or there are none")
-    of_kind = {kind: [one.label for one in evidence if one.kind == kind] for kind in get_args(EvidenceKind)}
+    of_kind = {kind: [one.label for one in vectors if one.kind == kind] for kind in get_args(VectorKind)}
     prompts, contrast = of_kind["prompts"], of_kind["contrast"]
     if len(set(prompts)) < len(prompts) or len(set(contrast)) < len(contrast) or not set(contrast) <= set(prompts):
         raise ValueError("a label has one vector of prompts at most, and at most one of contrast prompts beside it")
@@ -223,12 +238,12 @@ def _check(
 
 
 def _competing(log_odds: Floats, *, is_exhaustive: bool) -> Floats:
-    """Log-odds (M, N) of labels that exclude one another, by a softmax with "none of these" as a further member."""
+    """Compute log-odds (M, N) of mutually exclusive labels by a softmax with "none of these" as another member."""
     none = np.full((1, log_odds.shape[1]), -np.inf if is_exhaustive else 0.0)
     members = np.concatenate([log_odds, none])
     members -= members.max(axis=0)
     odds = np.exp(members)
-    # Sums of the members before and after each; a difference from the sum of all would lose the small ones.
+    # The sums of the members before and after each. Subtracting from the total would lose small members.
     others = np.zeros_like(odds)
     others[1:] = np.cumsum(odds[:-1], axis=0)
     others[:-1] += np.cumsum(odds[:0:-1], axis=0)[::-1]

@@ -1,4 +1,4 @@
-"""Label files: what can be said of frames, in YAML."""
+"""Label sets and the YAML files that define them."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from pipeline.uris import is_remote, local_path
 __all__ = ["Label", "LabelDefaults", "LabelGroup", "LabelSet", "as_label_set", "read_label_set"]
 
 FOLDER = "labels"
-"""Of the bundled label files, in configs."""
+"""Folder of the bundled label files, in configs."""
 
 _SCORING_VERSION = 1
-"""Of the way in which scores are computed; part of every fingerprint."""
+"""Version of the computation of scores; part of every fingerprint."""
 _MOST_LABELS = 1000
 
 
 def _members(value: Any) -> Any:
-    """`day | night` and a list may be written for the labels of a group."""
+    """Accept `day | night` or a list as the labels of a group."""
     if isinstance(value, str):
         return {"labels": [name.strip() for name in value.split("|")]}
     return {"labels": value} if isinstance(value, list | tuple) else value
 
 
 class LabelGroup(Settings):
-    """Labels that exclude one another."""
+    """A group of mutually exclusive labels."""
 
     labels: TextTuple
     """Names of the labels."""
 
     exhaustive: bool = False
-    """Whether each frame shows one of them: "none of these" is then no answer."""
+    """Whether each frame shows one of them, so that "none of these" is impossible."""
 
 
 _Group = Annotated[LabelGroup, BeforeValidator(_members)]
@@ -55,10 +55,10 @@ class LabelSet(Settings):
     fingerprint_name: ClassVar[str] = "LabelSet"
 
     labels: tuple[Label, ...]
-    """In the order of the file."""
+    """The labels, in the order of the file."""
 
     groups: dict[str, _Group] = Field(default_factory=dict)
-    """By name, labels that exclude one another. A label may be in one group."""
+    """Groups of mutually exclusive labels, by name. A label is in at most one group."""
 
     digests: dict[str, str] = Field(default_factory=dict)
     """SHA-256 of the example files on this machine, by path."""
@@ -76,7 +76,7 @@ class LabelSet(Settings):
                 if name not in names:
                     near = difflib.get_close_matches(name, names, n=1, cutoff=LEAST_LIKENESS)
                     hint = f"; did you mean {near[0]!r}?" if near else ""
-                    raise ValueError(f"the group {group!r} names {name!r}, which is no label of this file{hint}")
+                    raise ValueError(f"the group {group!r} names {name!r}, which is not a label of this file{hint}")
             if len(set(members.labels)) < 2:
                 raise ValueError(f"the group {group!r} has fewer than two labels")
         member_counts = Counter(name for members in self.groups.values() for name in members.labels)
@@ -91,7 +91,7 @@ class LabelSet(Settings):
 
     @property
     def active_groups(self) -> tuple[tuple[tuple[int, ...], bool], ...]:
-        """For each group that has two active labels or more, their positions in `active`, and `exhaustive`."""
+        """The positions in `active` and `exhaustive` of each group with at least two active labels."""
         place = {label.name: number for number, label in enumerate(self.active)}
         found = (
             (tuple(place[name] for name in group.labels if name in place), group.exhaustive)
@@ -101,9 +101,9 @@ class LabelSet(Settings):
 
     @property
     def fingerprint(self) -> str:
-        """Identity of all that changes scores and intervals: 12 hex digits.
+        """Identity of everything that affects scores and intervals: 12 hex digits.
 
-        Example files on this machine count by their contents, not by their paths.
+        Example files on this machine are identified by their contents, not by their paths.
         """
         labels = [label.model_dump(mode="json") for label in self.active]
         for label in labels:
@@ -115,7 +115,7 @@ class LabelSet(Settings):
 
 
 def _check_once(names: Iterable[str]) -> None:
-    """Check that no two names differ in case alone, or not at all."""
+    """Check that no two names are equal, or differ only in case."""
     counts = Counter(name.casefold() for name in names)
     twice = [name for name, count in counts.items() if count > 1]
     if twice:
@@ -123,19 +123,19 @@ def _check_once(names: Iterable[str]) -> None:
 
 
 class _LabelFile(Settings):
-    """A label file as it is written, with the defaults laid under each label."""
+    """The contents of a label file; its defaults are applied to each label."""
 
     title: str = ""
-    """What the labels are of, in a line."""
+    """Description in one line."""
 
     defaults: LabelDefaults = LabelDefaults()
-    """What labels have in common."""
+    """Settings shared by the labels."""
 
     labels: dict[str, Label]
-    """By name."""
+    """The labels, by name."""
 
     groups: dict[str, _Group] = Field(default_factory=dict)
-    """By name."""
+    """The groups, by name."""
 
     @field_validator("labels", mode="before")
     @classmethod
@@ -147,7 +147,7 @@ class _LabelFile(Settings):
 
 
 def _label(name: str, label: Any, common: Mapping[str, Any]) -> Any:
-    """A label's fields; a text or a list of texts may be written for its prompts, nothing for its own name."""
+    """Return a label's fields from its key and value, which may be only a text or a list of prompts."""
     if label is None:
         label = {"prompts": name.replace("-", " ").replace("_", " ")}
     elif isinstance(label, str | list):
@@ -163,13 +163,13 @@ def read_label_set(path_or_name: str | Path) -> LabelSet:
     """Read a label file.
 
     Args:
-        path_or_name: YAML, or the bare name of a label file that comes with momentseek, as "vehicles". Paths of
-            examples are relative to the folder of the file.
+        path_or_name: A YAML file, or the bare name of a bundled label file, such as "vehicles". Paths of examples are
+            relative to the folder of the file.
 
     Raises:
-        ConfigError: There is no such file; a key is unknown, or a value of the wrong kind or out of range; a label is
-            given twice; a group names no label; a prompt is empty; or an example file is not there. The message names
-            the dotted path.
+        ConfigError: There is no such file; a key is unknown, or a value has the wrong type or is out of range; a label
+            is given twice; a group has an unknown label; a prompt is empty; or an example file is missing. The message
+            names the dotted path.
     """
     path = bundled_path(path_or_name, FOLDER)
     if not path.exists():
@@ -181,15 +181,15 @@ def read_label_set(path_or_name: str | Path) -> LabelSet:
 
 
 def as_label_set(data: Mapping[str, Any], *, origin: str = "labels", folder: str | Path = ".") -> LabelSet:
-    """Make a label set of the contents of a label file.
+    """Make a label set from the contents of a label file.
 
     Args:
-        data: As YAML has them.
-        origin: What to call it in errors.
-        folder: The paths of examples are relative to it.
+        data: The parsed YAML.
+        origin: Name of the file in messages.
+        folder: Folder to which the paths of examples are relative.
 
     Raises:
-        ConfigError: As `read_label_set` does.
+        ConfigError: As for `read_label_set`.
     """
     _check_keys(data, origin)
     file = validate(_LabelFile, data, origin)
@@ -205,16 +205,16 @@ def as_label_set(data: Mapping[str, Any], *, origin: str = "labels", folder: str
 
 
 def _check_keys(data: Mapping[str, Any], origin: str) -> None:
-    """Check that names are texts: YAML reads `no`, `on` and `12` as other things."""
+    """Check that names are texts: YAML reads `no`, `on` and `12` as other types."""
     for section in ("labels", "groups"):
         named = data.get(section)
         for name in named if isinstance(named, Mapping) else ():
             if not isinstance(name, str):
-                raise ConfigError(f"{origin}: {section}: {shown(name)} is no text; put the name in quotes")
+                raise ConfigError(f"{origin}: {section}: {shown(name)} is not a text; put the name in quotes")
 
 
 def _placed(label: Label, folder: Path) -> Label:
-    """The same label, the paths of its examples joined to a folder."""
+    """Return a copy of a label with the paths of its examples joined to a folder."""
     examples = []
     for term in label.examples:
         moved = {

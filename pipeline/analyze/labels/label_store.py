@@ -1,4 +1,4 @@
-"""Label store: what a label set says about the videos of a library, kept beside their frame embeddings."""
+"""Label store: the labels of a library's videos by one label set, stored beside their frame embeddings."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ __all__ = ["LABELS_FOLDER", "LabelState", "LabelStore", "label_stores"]
 T = TypeVar("T")
 
 LABELS_FOLDER = "labels"
-"""Of a library; `pipeline.store.purge` removes a video's files from it."""
+"""Folder of a library's labels; `pipeline.store.purge` removes a video's files from it."""
 
 
 @dataclass(frozen=True)
 class LabelState:
-    """What was labelled of a video, by which its labels are told to be out of date.
+    """The frames and the scorer of a video's labels, which show whether these are out of date.
 
     Attributes:
-        sampled: Which frames.
-        scorer_fingerprint: By which snapshot of the label scorer.
+        sampled: Identity of the labelled frames.
+        scorer_fingerprint: Fingerprint of the snapshot of the label scorer.
     """
 
     sampled: SampledFrames
@@ -39,16 +39,16 @@ class LabelState:
 
 @dataclass(frozen=True)
 class LabelStore:
-    """The labels of a library's videos, by one label set and one encoder; at any fsspec URL.
+    """The labels of a library's videos by one label set and one encoder, at any fsspec URL.
 
     Layout, below `{root_url}/labels/{label_set_fingerprint}-{encoder_fingerprint}/`: `{video_id}.parquet`, a label file
-    (see `label_file`), and `scorer.json`, the snapshot of the scorer (see `snapshot`). Each file is written whole or
-    not at all. Constructing a store touches nothing, and it pickles.
+    (see `label_file`), and `scorer.json`, the snapshot of the scorer (see `snapshot`). Files are written atomically.
+    The constructor accesses no files, and a store can be pickled.
 
     Attributes:
-        root_url: The library; a path is made absolute at once.
-        label_set_fingerprint: Of the label set.
-        encoder_fingerprint: Of the encoder whose embeddings were scored.
+        root_url: The library's folder or URL; a path is made absolute immediately.
+        label_set_fingerprint: Fingerprint of the label set.
+        encoder_fingerprint: Fingerprint of the encoder of the scored embeddings.
     """
 
     root_url: str
@@ -71,11 +71,11 @@ class LabelStore:
         return AtomicFolder(self.root_url, f"{LABELS_FOLDER}/{self.label_set_fingerprint}-{self.encoder_fingerprint}")
 
     def write(self, labels: VideoLabels) -> None:
-        """Write a video's labels, replacing earlier ones.
+        """Write a video's labels; earlier ones are replaced.
 
         Raises:
             ValueError: The video's id cannot name a file.
-            StoreError: They could not be written; what was there still is.
+            StoreError: The labels cannot be written; earlier ones are unchanged.
         """
         from pipeline.analyze.labels.label_file import write_labels
 
@@ -88,7 +88,7 @@ class LabelStore:
         """Read a video's labels with the scores of its frames.
 
         Raises:
-            StoreError: The video is not labelled, or its file is broken, of another format or of another store.
+            StoreError: The video is not labelled, or its file is broken, or has another format or store.
         """
         from pipeline.analyze.labels.label_file import details_in, read_labels
 
@@ -101,16 +101,16 @@ class LabelStore:
         """Read a video's tracks, without scores, in the label set's order.
 
         Raises:
-            StoreError: As of `read`.
+            StoreError: As for `read`.
         """
         found = self.outline(video_id)
         return self._refuse(video_id) if found is None else found[1]
 
     def state(self, video_id: str) -> LabelState | None:
-        """Read which frames of a video were labelled, and how; None if it is not labelled.
+        """Read the frames and the scorer of a video's labels; None if it is not labelled.
 
         Raises:
-            StoreError: Its file is broken, of another format or of another store.
+            StoreError: Its file is broken, or has another format or store.
         """
         found = self.outline(video_id)
         return None if found is None else found[0]
@@ -119,7 +119,7 @@ class LabelStore:
         """Read a video's state and tracks, without scores; None if it is not labelled.
 
         Raises:
-            StoreError: Its file is broken, of another format or of another store.
+            StoreError: Its file is broken, or has another format or store.
         """
         from pipeline.analyze.labels.label_file import details_in, sampled_in, tracks_in
 
@@ -134,17 +134,17 @@ class LabelStore:
         return self._opened(video_id, read)
 
     def version(self, video_id: str) -> str:
-        """Identify the labels of a video without reading them: another text once they were written anew, "" for none.
+        """Return a text that changes whenever the labels of a video are written, without reading them; "" for none.
 
         Raises:
-            StoreError: They cannot be looked for.
+            StoreError: The store cannot be accessed.
         """
         if not VIDEO_ID.fullmatch(video_id):
             return ""
         try:
             return self.folder.version(_file_of(video_id))
         except OSError as error:
-            raise StoreError(f"{self._path(video_id)}: cannot be looked for: {error}") from error
+            raise StoreError(f"{self._path(video_id)}: cannot be accessed: {error}") from error
 
     def videos(self) -> list[str]:
         """List the ids of the labelled videos, sorted.
@@ -163,7 +163,7 @@ class LabelStore:
         """Delete a video's labels; return whether there were any.
 
         Raises:
-            StoreError: They cannot be removed.
+            StoreError: The labels cannot be removed.
         """
         if not VIDEO_ID.fullmatch(video_id):
             return False
@@ -180,7 +180,7 @@ class LabelStore:
         }
 
     def _opened(self, video_id: str, read: Callable[[pq.ParquetFile], T]) -> T | None:
-        """Read from a video's file; None where there is none."""
+        """Read from a video's file; None if there is none."""
         import pyarrow.parquet as pq
 
         from pipeline.store.frames_metadata import BROKEN
@@ -206,14 +206,14 @@ def label_stores(root_url: str) -> list[LabelStore]:
     """List the label stores of a library, ordered by their folders' names.
 
     Raises:
-        StoreError: They cannot be listed.
+        StoreError: The stores cannot be listed.
     """
     place = AtomicFolder(root_url)
     try:
         names = [folder.rpartition("/")[2] for folder in place.folders(LABELS_FOLDER, STORE)]
     except OSError as error:
         raise StoreError(f"{place.root}/{LABELS_FOLDER}: cannot be listed: {error}") from error
-    # A label set's fingerprint is hex digits; an encoder's may hold a dash.
+    # A label set's fingerprint has only hex digits; an encoder's may contain a dash.
     return [LabelStore(root_url, *name.split("-", 1)) for name in names]
 
 

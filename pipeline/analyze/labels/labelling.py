@@ -1,4 +1,4 @@
-"""Labelling: score the stored frames of videos, one video at a time, and keep scores and tracks."""
+"""Labelling: scores the stored frames of videos, one video at a time, and stores scores and tracks."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ __all__ = ["LabelReport", "VideoLabeller", "is_up_to_date", "label_records"]
 
 @dataclass(frozen=True)
 class LabelReport:
-    """How the labelling of one video ended.
+    """The outcome of the labelling of one video.
 
     Attributes:
-        video_id: The video.
-        name: By which people know it.
-        status: done, skipped (it is labelled already) or failed.
-        frames: Frames that were scored.
-        intervals: Intervals that were found, of all labels.
-        problem: Why it failed.
+        video_id: The video's id.
+        name: The video's name.
+        status: done, skipped (the labels are up to date) or failed.
+        frames: Number of scored frames.
+        intervals: Number of intervals found, of all labels.
+        problem: The reason of a failure.
     """
 
     video_id: str
@@ -43,10 +43,10 @@ class LabelReport:
 
 @dataclass(frozen=True, eq=False)
 class VideoLabeller:
-    """Labels stored videos by a snapshot; it pickles.
+    """Labels stored videos with a snapshot; picklable.
 
     Attributes:
-        store: Of the frame embeddings.
+        store: Store of the frame embeddings.
         snapshot: The label set and its scorer.
     """
 
@@ -62,10 +62,10 @@ class VideoLabeller:
         return self.store.read(video_id)
 
     def work(self, read: FrameEmbeddings) -> VideoLabels:
-        """Score the frames, and find the intervals of the labels that are on.
+        """Score the frames and find the intervals of the active labels.
 
         Raises:
-            StoreError: The embeddings are of another length than the scorer's vectors.
+            StoreError: The embeddings have another length than the scorer's vectors.
         """
         scorer = self.snapshot.scorer
         try:
@@ -88,7 +88,7 @@ class VideoLabeller:
 
 
 def is_up_to_date(labels: LabelStore, labeller: VideoLabeller, record: VideoRecord) -> bool:
-    """Whether a video's labels are of its present frames, by this snapshot; broken ones are not."""
+    """Whether a video's labels are readable and made from its current frames with this snapshot."""
     wanted = LabelState(SampledFrames.of(record, labeller.store.sampling_fingerprint), labeller.snapshot.fingerprint)
     try:
         return labels.state(record.video_id) == wanted
@@ -99,20 +99,20 @@ def is_up_to_date(labels: LabelStore, labeller: VideoLabeller, record: VideoReco
 def label_records(
     labels: LabelStore, labeller: VideoLabeller, records: Iterable[VideoRecord], execution: Execution, *, again: bool
 ) -> Generator[LabelReport]:
-    """Label videos, and yield a report for each as it ends. This process is the only one that writes.
+    """Label videos and yield a report for each when it ends. Only this process writes.
 
-    Memory is bounded by the largest videos, whatever their number. What was reported is kept; ended early, the same
-    call goes on from there. A video that cannot be labelled is reported, and the others go on.
+    Memory is bounded by the largest videos, regardless of their number. Reported videos are stored; an interrupted run
+    can be continued by the same call. A video that cannot be labelled is reported, and the others continue.
 
     Args:
-        labels: Where the labels are kept.
-        labeller: What labels.
-        records: Of the videos.
-        execution: In this process or on Ray.
-        again: Whether videos whose labels are up to date are labelled again.
+        labels: The store of the labels.
+        labeller: The labeller.
+        records: Records of the videos.
+        execution: Execution settings: in this process or on Ray.
+        again: Whether to label videos again whose labels are up to date.
 
     Raises:
-        ExecutionError: The cluster cannot be reached or is gone.
+        ExecutionError: The cluster cannot be reached or was lost.
         StoreFullError: There is no space left.
         StoreError: The labels cannot be listed.
     """
@@ -127,8 +127,8 @@ def label_records(
         return
     from threadpoolctl import threadpool_limits
 
-    # While one video is scored, another is read and a third is written. Threads of BLAS that wait for these in a loop
-    # took twice as long for all of it, measured on two processors.
+    # While one video is scored, another is read and a third is written. Busy-waiting threads of BLAS made the whole run
+    # take twice as long, as measured on two processors.
     limits = threadpool_limits(limits=1, user_api="blas")
     with limits, closing(for_each_video(labeller, list(waiting), execution)) as results:
         for video_id, result in results:
@@ -142,9 +142,9 @@ def _kept(labels: LabelStore, store: ParquetStore, record: VideoRecord, result: 
     try:
         labels.write(result)
         if store.record(video_id) is None:
-            # Whoever removes a video looks for what is left of it afterwards; what came later goes here.
+            # A removal deletes the files that it finds afterwards; this one was written later, so it is deleted here.
             labels.delete(video_id)
-            return LabelReport(video_id, name, Status.FAILED, problem="it was removed from the library meanwhile")
+            return LabelReport(video_id, name, Status.FAILED, problem="it was removed from the library in the meantime")
     except StoreFullError:
         raise
     except StoreError as error:

@@ -1,8 +1,8 @@
-"""Snapshots: the scorer that a library's videos were labelled with, kept so that later videos are scored alike.
+"""Snapshots: the stored scorer of a library's label set, so that later videos are scored in the same way.
 
-A scorer is calibrated on a sample of the library's frames, which changes as the library grows. So the first labelling
-keeps its scorer, with the label set, as `scorer.json` beside the label files. `labels/current.json` names the label set
-that was applied last.
+A scorer is calibrated on a sample of the library's frames, which changes as the library grows. The first labelling
+therefore stores its scorer, with the label set, as `scorer.json` beside the label files. `labels/current.json` names
+the label set applied last.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _BROKEN = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError, Con
 
 @dataclass(frozen=True, eq=False)
 class LabelSnapshot:
-    """A label set with its scorer, as a library keeps them.
+    """A stored label set with its scorer.
 
     Attributes:
-        name: What the user called the label set: a file or a name.
+        name: The user's name of the label set: a file or a bare name.
         label_set: The labels.
-        scorer: Calibrated for the library as it was then.
-        videos: Videos that the library had then.
-        fingerprint: Identity of all of this.
+        scorer: The scorer, calibrated for the library at that time.
+        videos: Number of videos of the library at that time.
+        fingerprint: Identity of the snapshot.
     """
 
     name: str
@@ -50,10 +50,10 @@ class LabelSnapshot:
 
 
 def read_snapshot(store: LabelStore) -> LabelSnapshot | None:
-    """Read the snapshot of a label store; None if nothing was labelled by it yet.
+    """Read the snapshot of a label store; None if no video was labelled yet.
 
     Raises:
-        StoreError: It cannot be read, or is broken.
+        StoreError: The snapshot cannot be read or is broken.
     """
     path = f"{store.folder.root}/{_SCORER}"
     try:
@@ -74,18 +74,18 @@ def read_snapshot(store: LabelStore) -> LabelSnapshot | None:
 def keep_snapshot(
     store: LabelStore, name: str, label_set: LabelSet, scorer: LabelScorer, videos: int, *, replace: bool = False
 ) -> LabelSnapshot:
-    """Keep a label set and its scorer, and return what is kept now: of several writers at once, the first one's.
+    """Store a label set and its scorer; return the stored snapshot, which is that of the first of concurrent writers.
 
     Args:
-        store: Of this label set.
-        name: What the user calls it.
+        store: The store of this label set.
+        name: The user's name of the label set.
         label_set: The labels.
-        scorer: Calibrated for the library.
-        videos: Videos that the library has.
-        replace: Whether an earlier snapshot is replaced; videos that were labelled by it are then out of date.
+        scorer: The scorer, calibrated for the library.
+        videos: Number of videos of the library.
+        replace: Whether to replace an earlier snapshot, which makes the labels of its videos out of date.
 
     Raises:
-        StoreError: It cannot be written, or the one that is there is broken.
+        StoreError: The snapshot cannot be written, or the existing one is broken.
     """
     content = json.dumps(
         {
@@ -107,10 +107,10 @@ def keep_snapshot(
 
 
 def make_current(store: LabelStore) -> None:
-    """Make a label set the library's: the one that is meant where none is named.
+    """Make a label set the library's current one, which is used if none is named.
 
     Raises:
-        StoreError: That cannot be written.
+        StoreError: The library cannot be written.
     """
     if current_labels(store.root_url, is_checked=False) != store:
         content = {
@@ -122,14 +122,14 @@ def make_current(store: LabelStore) -> None:
 
 
 def current_labels(root_url: str, *, is_checked: bool = True) -> LabelStore | None:
-    """Return the store of the label set that was applied last; None if the library has no labels.
+    """Return the store of the current label set; None if the library has no labels.
 
     Args:
-        root_url: The library.
-        is_checked: Whether a broken file is an error, and not as good as none.
+        root_url: The library's folder or URL.
+        is_checked: Whether a broken file is an error; otherwise it counts as missing.
 
     Raises:
-        StoreError: It cannot be read, or is broken.
+        StoreError: The file cannot be read or is broken.
     """
     place = AtomicFolder(root_url, LABELS_FOLDER)
     try:
@@ -151,7 +151,7 @@ def _snapshot_in(content: bytes, store: LabelStore) -> LabelSnapshot:
     if label_set.fingerprint != store.label_set_fingerprint:
         raise ValueError(f"its label set is {label_set.fingerprint}, not {store.label_set_fingerprint}")
     if scorer.names != tuple(label.name for label in label_set.active):
-        raise ValueError("its scorer is of other labels than its label set")
+        raise ValueError("its scorer and its label set have different labels")
     if not isinstance(found["name"], str) or type(found["videos"]) is not int or found["videos"] < 0:
         raise ValueError(f"its name is {shown(found['name'])}, its videos are {shown(found['videos'])}")
     digest = hashlib.sha256(content).hexdigest()[:12]
@@ -161,5 +161,5 @@ def _snapshot_in(content: bytes, store: LabelStore) -> LabelSnapshot:
 def _object(content: bytes) -> Mapping[str, Any]:
     found = parse_json(content, most_bytes=MOST_JSON_BYTES)
     if not isinstance(found, dict) or found["format"] != _FORMAT:
-        raise ValueError(f"it is not of format {_FORMAT}, which this version of momentseek reads")
+        raise ValueError(f"it does not have format {_FORMAT}, which this version of momentseek reads")
     return found

@@ -1,4 +1,4 @@
-"""Totals of labels: how often and for how long each label is shown, by video, camera or hour of day."""
+"""Totals of labels: number and length of their intervals, by video, camera or hour of the day."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class LabelTotal:
     """Totals of one label, in one group of videos or hours.
 
     Attributes:
-        group: What the totals are of: a video's id, a value of metadata, an hour; None for the whole library.
+        group: The group: a video's id, a value of metadata, or an hour; None for the whole library.
         label: The label.
-        videos: Videos in which it is shown.
-        intervals: Intervals of it; an interval that goes on from hour to hour counts in each.
-        seconds: Time for which it is shown.
-        share: Of the group's whole time, 0 to 1.
+        videos: Number of videos that show it.
+        intervals: Number of its intervals; one that extends over several hours counts in each.
+        seconds: Total time for which it is shown.
+        share: Share of the group's total time, 0 to 1.
     """
 
     group: str | int | None
@@ -37,10 +37,10 @@ class LabelTotal:
 
 
 class LabelCounter:
-    """Adds up the tracks of videos; memory grows with groups and labels only.
+    """Sums the tracks of videos; its memory depends only on the numbers of groups and labels.
 
     Args:
-        labels: The labels that are counted, in the order of the totals.
+        labels: The labels to count, in the order of the totals.
     """
 
     def __init__(self, labels: Sequence[str]) -> None:
@@ -56,12 +56,12 @@ class LabelCounter:
                 self._add(group, track.label, len(track.intervals), track.duration_seconds)
 
     def add_by_hour(self, begins: datetime, duration_seconds: float, tracks: Sequence[LabelTrack]) -> None:
-        """Add a video to the hours of the day in which it was recorded, by the clock of the place.
+        """Add a video to the hours of the day in which it was recorded, in local time.
 
         Args:
-            begins: When its first second was recorded.
-            duration_seconds: Its length.
-            tracks: Its tracks.
+            begins: Recording time of the start of playback.
+            duration_seconds: The video's length.
+            tracks: The video's tracks.
         """
         for hour, seconds in seconds_by_hour(begins, 0.0, duration_seconds):
             self._whole[hour] += seconds
@@ -78,7 +78,7 @@ class LabelCounter:
         """Return the totals by group, and in each group by label.
 
         Args:
-            with_absent: Whether labels that a group does not show are listed, too.
+            with_absent: Whether to include labels that a group does not show.
         """
         groups = sorted(self._whole, key=lambda group: (group is None, isinstance(group, str), group or 0))
         found = []
@@ -98,12 +98,12 @@ class LabelCounter:
 
 
 def seconds_by_hour(begins: datetime, start_seconds: float, end_seconds: float) -> Iterator[tuple[int, float]]:
-    """Yield how much of a part of a recording lies in each hour of the day, 0 to 23; each hour at most once.
+    """Yield the seconds of a part of a recording in each hour of the day, 0 to 23; each hour at most once.
 
     Args:
-        begins: When the recording's first second was recorded; its zone's clock counts.
-        start_seconds: First second of the part.
-        end_seconds: First second after it.
+        begins: Recording time of the start of playback, in local time.
+        start_seconds: Start of the part.
+        end_seconds: End of the part, excluded.
     """
     first = begins.hour * _HOUR_SECONDS + begins.minute * 60 + begins.second + begins.microsecond / 1e6
     days, rest = divmod(end_seconds - start_seconds, _DAY_SECONDS)

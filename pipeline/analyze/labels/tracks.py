@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.analyze.frame_intervals import FrameIntervals
-from pipeline.analyze.intervals import ScoredInterval, scored_intervals
+from pipeline.analyze.scored_intervals import ScoredInterval, scored_intervals
 from pipeline.types import FrameEmbeddings, VideoRecord
 
 __all__ = [
@@ -31,7 +31,7 @@ LogOdds = npt.NDArray[np.float16]
 
 
 class TrackedLabel(Protocol):
-    """What a label of a label set says about its track; see `label_set.Label`."""
+    """The settings of a label that determine its track; see `label.Label`."""
 
     @property
     def name(self) -> str:
@@ -39,23 +39,23 @@ class TrackedLabel(Protocol):
 
     @property
     def enter(self) -> float:
-        """Score at which an interval begins to count."""
+        """Minimum score of at least one frame of an interval."""
 
     @property
     def exit(self) -> float | None:
-        """Score below which it ends; None for `enter`."""
+        """Score below which an interval ends; None for `enter`."""
 
     @property
     def min_seconds(self) -> float:
-        """Least length of an interval."""
+        """Minimum length of an interval."""
 
     @property
     def merge_gap_seconds(self) -> float:
-        """Longest gap that is closed."""
+        """Maximum gap to close."""
 
     @property
     def aggregate(self) -> str:
-        """How an interval's confidence is made of its frames' scores: "max", "mean" or "share"."""
+        """Aggregation of the scores of an interval's frames to its confidence: "max", "mean" or "share"."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class LabelInterval:
     Attributes:
         start_seconds: First second.
         end_seconds: First second after it.
-        peak_seconds: Time of the frame with the greatest score.
-        confidence: 0 to 1, the label's aggregate of the frames' scores.
+        peak_seconds: Time of the frame with the highest score.
+        confidence: Aggregate of the frames' scores, 0 to 1.
     """
 
     start_seconds: float
@@ -76,7 +76,7 @@ class LabelInterval:
 
     @property
     def duration_seconds(self) -> float:
-        """Its length."""
+        """Length of the interval."""
         return self.end_seconds - self.start_seconds
 
 
@@ -95,12 +95,12 @@ class LabelTrack:
 
 @dataclass(frozen=True)
 class SampledFrames:
-    """Which frames of a video were labelled: labels of other frames are out of date.
+    """The identity of a video's labelled frames: labels of other frames are out of date.
 
     Attributes:
-        sampling_fingerprint: Of the sampling that took them.
-        frame_count: How many there are.
-        duration_seconds: Of the video, as far as it could be decoded.
+        sampling_fingerprint: Fingerprint of their sampling.
+        frame_count: Number of frames.
+        duration_seconds: Length of the video, as far as it could be decoded.
     """
 
     sampling_fingerprint: str
@@ -109,30 +109,30 @@ class SampledFrames:
 
     @classmethod
     def of(cls, record: VideoRecord, sampling_fingerprint: str) -> SampledFrames:
-        """Return which frames of a video a store has now, by its record."""
+        """Return the identity of a video's stored frames by its record."""
         return cls(sampling_fingerprint, record.frame_count, record.duration_seconds)
 
     @classmethod
     def in_embeddings(cls, frames: FrameEmbeddings, sampling_fingerprint: str) -> SampledFrames:
-        """Return which frames these embeddings are of."""
+        """Return the identity of the frames of embeddings."""
         return cls(sampling_fingerprint, len(frames), frames.duration_seconds)
 
 
 @dataclass(frozen=True, eq=False)
 class VideoLabels:
-    """What a label set says about one video.
+    """The labels of one video: scores and tracks.
 
     Attributes:
-        video_id: The video.
-        labels: Names of the labels that were scored, L of them, in the label set's order.
-        frames: What each of the N sampled frames stands for.
-        log_odds: float16 (N, L), of each frame and label.
-        tracks: Of the labels that make tracks, in the label set's order; a label that is never shown has an empty one.
-        sampled: Which frames these are.
+        video_id: The video's id.
+        labels: Names of the L scored labels, in the order of the label set.
+        frames: The intervals of the N sampled frames.
+        log_odds: float16 (N, L), log-odds of each frame and label.
+        tracks: The tracks of the labels that have tracks, in the order of the label set; empty for a label never shown.
+        sampled: Identity of the frames.
         scorer_fingerprint: Identity of the snapshot of the label scorer.
 
     Raises:
-        ValueError: The shapes do not fit together, or a track is of no label of `labels`.
+        ValueError: The shapes do not match, or a track has a label that is not in `labels`.
     """
 
     video_id: str
@@ -151,16 +151,16 @@ class VideoLabels:
             )
         unknown = [track.label for track in self.tracks if track.label not in self.labels]
         if unknown:
-            raise ValueError(f"{self.video_id}: a track of {unknown[0]!r}, which is no label of its scores")
+            raise ValueError(f"{self.video_id}: a track of {unknown[0]!r}, which has no scores")
 
     @property
     def times_seconds(self) -> Floats:
-        """float64 (N,) times of the sampled frames."""
+        """Times of the sampled frames, float64 (N,)."""
         return self.frames.times_seconds
 
     @property
     def scores(self) -> Scores:
-        """float32 (N, L) probabilities that the frames show the labels."""
+        """Probabilities that the frames show the labels, float32 (N, L)."""
         with np.errstate(over="ignore"):
             return np.asarray(1 / (1 + np.exp(-self.log_odds.astype(np.float32))), np.float32)
 
@@ -189,18 +189,18 @@ def rounded_log_odds(log_odds: Floats) -> LogOdds:
 def label_tracks(
     frames: FrameIntervals, log_odds: LogOdds, labels: Sequence[str], tracked: Sequence[TrackedLabel]
 ) -> tuple[LabelTrack, ...]:
-    """Find the intervals in which labels are shown, with each label's own hysteresis, least length and gap.
+    """Find the intervals in which labels are shown, with each label's own hysteresis, minimum length and gap.
 
-    They are made of the rounded log-odds, so that whoever reads these from a store finds the same intervals.
+    They are computed from the rounded log-odds, so that stored log-odds give the same intervals.
 
     Args:
-        frames: What the video's N sampled frames stand for.
-        log_odds: float16 (N, L).
+        frames: The intervals of the video's N sampled frames.
+        log_odds: float16 (N, L), rounded log-odds.
         labels: Names of the L columns.
-        tracked: The labels that make tracks.
+        tracked: The labels that have tracks.
 
     Raises:
-        ValueError: One of them is in no column, or its `exit` is greater than its `enter`.
+        ValueError: A label has no column, or its `exit` is greater than its `enter`.
     """
     columns = [labels.index(label.name) for label in tracked]
     if not len(frames):
@@ -231,7 +231,7 @@ def _intervals(frames: FrameIntervals, scores: Floats, label: TrackedLabel) -> t
 
 
 def _confidence(frames: FrameIntervals, scores: Floats, interval: ScoredInterval, label: TrackedLabel) -> float:
-    """An interval's confidence: the mean and the share count each frame by the time that it stands for."""
+    """Compute an interval's confidence; the mean and the share weight each frame by the time that it represents."""
     if label.aggregate == "max":
         return interval.peak_score
     rows = slice(interval.first, interval.after)

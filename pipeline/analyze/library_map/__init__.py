@@ -1,1 +1,1 @@
-"""A map of a library: its moments laid out by likeness, on one self-contained page."""
+"""Library map: moments arranged by similarity on a self-contained page."""

@@ -1,4 +1,4 @@
-"""Names of clusters: the words of a vocabulary that a cluster shows more than the rest of the library does."""
+"""Names of clusters: words of a vocabulary that match a cluster better than the rest of the library."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["name_clusters", "read_vocabulary"]
 
 
 def read_vocabulary() -> tuple[str, ...]:
-    """Read the words that come with the package, one a line."""
+    """Read the bundled words, one per line."""
     text = files(__package__).joinpath("vocabulary.txt").read_text(encoding="utf-8")
     return tuple(line for line in text.splitlines() if line and not line.startswith("#"))
 
@@ -23,20 +23,20 @@ def name_clusters(
     words: Sequence[str],
     word_vectors: npt.NDArray[np.float32],
 ) -> list[str]:
-    """Name each cluster by a word of its own.
+    """Name each cluster by a different word.
 
-    The word is the one whose mean cosine with the cluster exceeds its mean cosine with all moments most, in units of
-    its spread over the moments, so that words that score high on everything name nothing. A word names one cluster: the
-    one that it fits best.
+    It is the word with the largest excess of its mean cosine with the cluster over that with all moments, in units of
+    the standard deviation over the moments. Words that match everything are therefore not used. A word names only the
+    cluster that it matches best.
 
     Args:
         vectors: float32 (N, D) unit vectors of the moments.
-        clusters: int64 (N,) numbers of their clusters from 0; -1 for none.
-        words: W words.
+        clusters: int64 (N,), the number of each moment's cluster, from 0; -1 for none.
+        words: The W words.
         word_vectors: float32 (W, D) unit vectors of the words.
 
     Returns:
-        The name of each cluster; "" where there are more clusters than words.
+        The name of each cluster; "" if there are more clusters than words.
     """
     count = int(clusters.max(initial=-1)) + 1
     names = [""] * count

@@ -13,23 +13,26 @@ const view = {scale: 1, x: 0, y: 0};
 let colours = new Map(), only = null, hovered = null, kept = null, drag = null, queued = false;
 
 const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const shownText = value => value === "" ? "none" : value;
 const hue = n => `hsl(${(n * 137.508 + 210) % 360} 70% 56%)`;
 
 function colouring() {
   const which = Number(select.value);
   const counts = new Map();
   for (const p of points) if (p.values[which] !== null) counts.set(p.values[which], (counts.get(p.values[which]) || 0) + 1);
-  const all = [...counts.keys()];
+  // "" is a moment that shows none of the labels: grey, and last in the legend.
+  const all = [...counts.keys()].filter(v => v !== "");
   const isTimes = data.colourings[which] === "hour of day";
   const first = isTimes ? all.sort() : all.sort((a, b) => counts.get(b) - counts.get(a) || (a < b ? -1 : 1)).slice(0, MOST_COLOURS);
   colours = new Map(first.map((value, n) => [value, isTimes ? `hsl(${Number(value.slice(0, 2)) * 15} 70% 56%)` : hue(n)]));
+  if (counts.has("")) first.push("");
   only = null;
   legend.replaceChildren(...first.map(value => {
     const item = document.createElement("li"), button = document.createElement("button"), dot = document.createElement("i");
-    dot.style.background = colours.get(value);
+    dot.style.background = value === "" ? "var(--quiet)" : colours.get(value);
     button.type = "button";
     button.setAttribute("aria-pressed", "false");
-    button.append(dot, `${value} (${counts.get(value)})`);
+    button.append(dot, `${shownText(value)} (${counts.get(value)})`);
     button.addEventListener("click", () => {
       only = only === value ? null : value;
       for (const other of legend.querySelectorAll("button")) other.setAttribute("aria-pressed", String(other === button && only !== null));
@@ -62,8 +65,11 @@ function paint() {
   const pen = canvas.getContext("2d");
   pen.scale(ratio, ratio);
   const quiet = css("--quiet"), size = Math.min(8, (points.length < 300 ? 5 : 3.2) * Math.sqrt(view.scale));
-  for (const shown of [false, true]) for (const p of points) {
-    if (isShown(p) !== shown) continue;
+  // What is grey is below what has a colour, and what is filtered out is below both.
+  const layer = p => (isShown(p) ? 2 : 0) + (colours.has(value(p)) ? 1 : 0);
+  for (let level = 0; level < 4; level++) for (const p of points) {
+    if (layer(p) !== level) continue;
+    const shown = level > 1;
     const [x, y] = place(p);
     pen.globalAlpha = shown ? 0.85 : 0.12;
     pen.fillStyle = colours.get(value(p)) || quiet;
@@ -125,7 +131,7 @@ function show(p) {
   }
   const name = document.createElement("b");
   name.textContent = p.video;
-  const rest = [p.interval, ...data.colourings.map((c, n) => p.values[n] === null || c === "video" ? null : `${c}: ${p.values[n]}`)];
+  const rest = [p.interval, ...data.colourings.map((c, n) => p.values[n] === null || c === "video" ? null : `${c}: ${shownText(p.values[n])}`)];
   lines.push(name, ...rest.filter(Boolean).map(text => {
     const line = document.createElement("span");
     line.textContent = text;

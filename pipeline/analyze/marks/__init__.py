@@ -1,4 +1,4 @@
-"""Marks: a person's yes or no about a part of a video, kept in the library."""
+"""Marks: a person's verdicts on parts of videos, stored in the library."""
 
 from __future__ import annotations
 

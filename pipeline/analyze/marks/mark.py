@@ -1,4 +1,4 @@
-"""A mark: a person's verdict on whether a part of a video shows a subject."""
+"""Marks: a person's verdict on whether a part of a video shows a subject."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from pipeline.store.file_name_patterns import VIDEO_ID
 __all__ = ["Mark", "Verdict", "mark_from", "now", "subject_key"]
 
 LONGEST_TEXT = 500
-"""Of a subject, a note or a person's name, in characters."""
+"""Maximum length of a subject, a note or a person's name, in characters."""
 MOST_SECONDS = 1e9
-"""Thirty years, far above the length of any video."""
+"""Maximum time in a video: thirty years, far above any length."""
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
 
 
 class Verdict(StrEnum):
-    """What a person said of a part of a video."""
+    """A person's verdict on a part of a video."""
 
     YES = "yes"
     NO = "no"
@@ -34,21 +34,21 @@ class Verdict(StrEnum):
 class Mark:
     """A person's verdict on whether a part of a video shows a subject.
 
-    A mark is bound to a video's content and to times on its playback clock, never to rows of an index or to sampled
-    frames: it stays valid when the video is sampled, encoded or indexed again.
+    A mark refers to a video's content and to times on its playback clock, not to rows of an index or to sampled frames.
+    It stays valid when the video is sampled, encoded or indexed again.
 
     Attributes:
         video_id: The video's id.
-        start_seconds: First second of the part.
-        end_seconds: Its end, not included; equal to the start where one point in time was marked.
-        subject: What was asked, as "person in hard hat"; white space is normalised.
-        verdict: Whether the part shows it.
-        by: Who said so; may be empty.
-        marked_at: When, in UTC, as "2026-11-21T17:00:00Z".
+        start_seconds: Start of the part.
+        end_seconds: End of the part, excluded; equal to the start for a point in time.
+        subject: The subject, such as "person in hard hat"; white space is normalised.
+        verdict: Whether the part shows the subject.
+        by: Name of the person; may be empty.
+        marked_at: Time of the verdict in UTC, such as "2026-11-21T17:00:00Z".
         note: A remark; may be empty.
 
     Raises:
-        ValueError: A field is empty, too long, out of range or of another form.
+        ValueError: A field is empty, too long, out of range or has the wrong format.
     """
 
     video_id: str
@@ -69,7 +69,7 @@ class Mark:
         if not all(math.isfinite(time) for time in times) or not 0 <= times[0] <= times[1] <= MOST_SECONDS:
             raise ValueError(f"start_seconds {times[0]} and end_seconds {times[1]} are not a part of a video")
         if not self.subject:
-            raise ValueError("the subject is empty; say what was asked, as 'person in hard hat'")
+            raise ValueError("the subject is empty; give the question's subject, such as 'person in hard hat'")
         for name in ("subject", "by", "note"):
             text = getattr(self, name)
             if len(text) > LONGEST_TEXT or not is_unicode(text):
@@ -79,7 +79,7 @@ class Mark:
 
     @property
     def file_name(self) -> str:
-        """Name of its file: hashes of the subject and of the interval, so that a second verdict replaces the first."""
+        """File name from hashes of the subject and the interval: a new verdict replaces an earlier one."""
         interval = f"{self.start_seconds:.3f}-{self.end_seconds:.3f}"
         digest = hashlib.sha256(f"{self.subject.casefold()} {interval}".encode()).hexdigest()[:16]
         return f"{subject_key(self.subject)}-{digest}.json"
@@ -90,12 +90,12 @@ class Mark:
 
 
 def subject_key(subject: str) -> str:
-    """Hash a subject as 8 hex digits; case and the amount of white space do not count."""
+    """Hash a subject as 8 hex digits, ignoring case and the amount of white space."""
     return hashlib.sha256(" ".join(subject.split()).casefold().encode()).hexdigest()[:8]
 
 
 def now() -> str:
-    """Return the present time in UTC, as marks have it."""
+    """Return the current time in UTC, in the format of marks."""
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
@@ -103,7 +103,7 @@ def mark_from(fields: Mapping[str, Any]) -> Mark:
     """Read a mark from JSON values.
 
     Raises:
-        ValueError: A field is missing, unknown, of another type or out of range.
+        ValueError: A field is missing, unknown, of the wrong type or out of range.
     """
     names = set(Mark.__dataclass_fields__)
     if unknown := sorted(fields.keys() - names):

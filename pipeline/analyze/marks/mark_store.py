@@ -1,4 +1,4 @@
-"""Store of marks: one small file a mark, below a library's folder or URL."""
+"""Store of marks: one small file per mark, below a library's folder or URL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.analyze.marks.mark import Mark, mark_from, subject_key
 from pipeline.errors import StoreError
 from pipeline.store.atomic_folder import AtomicFolder
 from pipeline.store.file_name_patterns import MARK, MARKS_FOLDER, VIDEO_ID
-from pipeline.store.record_json import parsed
+from pipeline.types.record_json import parsed
 
 __all__ = ["MarkStore"]
 
@@ -21,8 +21,8 @@ _MOST_BYTES = 64 * 1024
 class MarkStore:
     """The marks of a library, below `{root_url}/marks/{video_id}/`.
 
-    One file a mark needs no lock: several people can mark at once and nothing is lost. Files are written whole or not
-    at all. Constructing it touches nothing.
+    One file per mark needs no lock: several people can mark at once without losses. Files are written atomically. The
+    constructor accesses no files.
 
     Attributes:
         root_url: The library's folder or URL.
@@ -34,18 +34,18 @@ class MarkStore:
         return AtomicFolder(self.root_url, f"{MARKS_FOLDER}/{video_id}")
 
     def add(self, mark: Mark) -> None:
-        """Write a mark; one of the same video, interval and subject is replaced.
+        """Write a mark; an existing one with the same video, interval and subject is replaced.
 
         Raises:
-            StoreError: It could not be written.
+            StoreError: The mark cannot be written.
         """
         self._folder(mark.video_id).write(mark.file_name, json.dumps(mark.as_json(), indent=1).encode())
 
     def remove(self, mark: Mark) -> bool:
-        """Remove a mark; return whether it was there.
+        """Remove a mark; return whether it existed.
 
         Raises:
-            StoreError: It cannot be removed.
+            StoreError: The mark cannot be removed.
         """
         folder = self._folder(mark.video_id)
         try:
@@ -57,7 +57,7 @@ class MarkStore:
         """List the ids of the videos with marks, sorted.
 
         Raises:
-            StoreError: They cannot be listed.
+            StoreError: The videos cannot be listed.
         """
         place = AtomicFolder(self.root_url)
         try:
@@ -70,11 +70,11 @@ class MarkStore:
         """Read marks, ordered by video id, start, end and subject.
 
         Args:
-            subject: Only those of this subject, whatever its case; None for all.
-            video_id: Only those of this video; None for all.
+            subject: Subject of the marks, in any letter case; None for all.
+            video_id: Video of the marks; None for all.
 
         Raises:
-            StoreError: They cannot be listed, or a file is not a mark; `survey` goes on with the others.
+            StoreError: The marks cannot be listed, or a file is not a mark (`survey` continues with the others).
         """
         found, broken = self.survey(subject, video_id)
         if broken:
@@ -85,7 +85,7 @@ class MarkStore:
         """Read marks as `marks` does, and collect the errors of files that are not marks.
 
         Raises:
-            StoreError: They cannot be listed.
+            StoreError: The marks cannot be listed.
         """
         found: list[Mark] = []
         broken: list[StoreError] = []
@@ -116,7 +116,7 @@ class MarkStore:
         return [name for name in names if MARK.fullmatch(name) and name.startswith(start)]
 
     def _read(self, folder: AtomicFolder, name: str, video_id: str) -> Mark | None:
-        """Read one file; None where it was removed since it was listed."""
+        """Read one file; None if it was removed since it was listed."""
         try:
             return _at_its_place(mark_from(parsed(folder.read(name, _MOST_BYTES))), video_id, name)
         except FileNotFoundError:

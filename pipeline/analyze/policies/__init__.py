@@ -1,1 +1,1 @@
-"""Policies: rules over phrases, labels and concepts, their decisions, and where videos go by them."""
+"""Policies: rules on phrases, labels and concepts, their decisions, and the routing of videos."""

@@ -1,8 +1,8 @@
-"""The audit log of a library: every decision of every policy, with all that it takes to make it again.
+"""The audit log of a library: every decision of every policy, with all data needed to repeat it.
 
-The log is a folder of JSON Lines files, the parts. A run writes a part after some hundred decisions, and never changes
-one. The first line of a part, its header, has the policy, the fingerprints of encoder and sampling, and the vectors and
-calibration by which the parts of the conditions were scored; each further line has one decision.
+The log is a folder of JSON Lines files, called parts. A run writes a part after several hundred decisions, and parts
+never change. The first line of a part is its header, with the policy, the fingerprints of encoder and sampling, and the
+vectors and calibration that score the parts of the conditions. Each further line is one decision.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipeline.errors import ConfigError, QueryError, StoreError
 from pipeline.parsing import MOST_RECORD_BYTES
 from pipeline.store.atomic_folder import AtomicFolder
 from pipeline.store.audit_parts import AUDIT_FOLDER, PART, audit_parts
-from pipeline.store.record_json import checked_text, parsed
+from pipeline.types.record_json import checked_text, parsed
 
 __all__ = ["AuditHeader", "AuditLog", "AuditWriter", "LoggedDecisions"]
 
@@ -34,20 +34,20 @@ _SECONDS_A_PART = 30.0
 
 @dataclass(frozen=True)
 class AuditHeader:
-    """What the decisions of one run were made with.
+    """The policy and the scorer of the decisions of one run.
 
     Attributes:
         run: The run's id.
-        policy: The policy, defaults included.
-        scorer: Scores the parts of its conditions.
-        recorded_at: The entry of a video's metadata that says when it begins.
-        identity: Of policy, labels, concepts, encoder and sampling.
-        policy_fingerprint: Of the policy alone.
-        labels: Fingerprint of the label set; None where the policy names none.
+        policy: The policy, including its defaults.
+        scorer: Scorer of the parts of its conditions.
+        recorded_at: Name of the metadata with the recording time of a video's start.
+        identity: Identity of policy, labels, concepts, encoder and sampling.
+        policy_fingerprint: Fingerprint of the policy alone.
+        labels: Fingerprint of the label set; None if the policy names none.
         concepts: Fingerprints of the concepts, by name.
         encoder: Fingerprint of the encoder.
         sampling: Fingerprint of the sampling.
-        version: Of momentseek.
+        version: Version of momentseek.
     """
 
     run: str
@@ -81,10 +81,10 @@ class AuditHeader:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> AuditHeader:
-        """Make a header of JSON values.
+        """Read a header from JSON values.
 
         Raises:
-            ValueError: It is no header of this format.
+            ValueError: It is not a header of this format.
         """
         try:
             if fields["kind"] != "header" or fields["format"] != _FORMAT:
@@ -110,7 +110,7 @@ class AuditHeader:
 
 
 class AuditLog:
-    """The audit log of one library. Constructing it touches nothing.
+    """The audit log of one library. Its constructor accesses no files.
 
     Args:
         root_url: The library's folder or URL.
@@ -120,7 +120,7 @@ class AuditLog:
         self._place = AtomicFolder(root_url)
 
     def writer(self, header: AuditHeader, clock: Callable[[], float] = time.monotonic) -> AuditWriter:
-        """Begin the log of a run; use it as a context manager."""
+        """Start the log of a run; use the result as a context manager."""
         return AuditWriter(self._place, header, clock)
 
     def runs(self) -> list[str]:
@@ -135,8 +135,7 @@ class AuditLog:
         """List the parts of a run, in order.
 
         Args:
-            run: The run's id; "last" for the last in the order of names, which is that of time unless MOMENTSEEK_RUN_ID
-                gave a name.
+            run: The run's id. "last" is the last run by name, which is the latest unless MOMENTSEEK_RUN_ID was used.
 
         Raises:
             QueryError: There is no such run.
@@ -159,7 +158,7 @@ class AuditLog:
         return self._header(part, self.lines(part))
 
     def decisions(self, part: str) -> Iterator[Decision]:
-        """Read the decisions of a part, in order; those of videos that were removed since are gone.
+        """Read the decisions of a part, in order, without those of videos removed since.
 
         Raises:
             StoreError: The part cannot be read.
@@ -173,7 +172,7 @@ class AuditLog:
         """Read the lines of a part.
 
         Raises:
-            StoreError: It cannot be read.
+            StoreError: The part cannot be read.
         """
         try:
             lines = self._place.read(part).splitlines()
@@ -184,10 +183,10 @@ class AuditLog:
         return lines
 
     def decision(self, part: str, number: int, line: bytes) -> Decision | None:
-        """Read a line of a part; None for one whose video was removed.
+        """Read a line of a part; None if its video was removed.
 
         Raises:
-            StoreError: It is no decision.
+            StoreError: The line is not a decision.
         """
         try:
             fields = parsed(line)
@@ -207,7 +206,7 @@ class AuditLog:
             raise StoreError(f"{self._place.root}/{part}: {error}; move the file away") from error
 
     def logged(self, identity: str) -> LoggedDecisions:
-        """Collect the decisions that runs of an identity have logged.
+        """Collect the logged decisions of runs with an identity.
 
         Raises:
             StoreError: The log cannot be read.
@@ -222,12 +221,12 @@ class AuditLog:
 
 
 class AuditWriter:
-    """Writes the decisions of one run into parts; as a context manager it writes the last part at the end.
+    """Writes the decisions of one run in parts; a context manager, which writes the last part when it ends.
 
     Args:
         place: The library's folder.
-        header: Written at the beginning of each part.
-        clock: Seconds that only grow.
+        header: First line of each part.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(self, place: AtomicFolder, header: AuditHeader, clock: Callable[[], float]) -> None:
@@ -250,7 +249,7 @@ class AuditWriter:
         self.flush()
 
     def add(self, decision: Decision) -> None:
-        """Log a decision; it is in the library after 500 decisions or half a minute, or at the end.
+        """Log a decision. It is written after 500 decisions or half a minute, or at the end.
 
         Raises:
             StoreError: A part cannot be written.
@@ -268,14 +267,14 @@ class AuditWriter:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is not in the library yet.
+        """Write the remaining decisions.
 
         Raises:
             StoreError: The part cannot be written.
         """
         if self._lines:
             content = self._header + b"".join(self._lines)
-            # A run may have been given the id of an earlier one; neither replaces a part of the other.
+            # A run may have the id of an earlier one; neither replaces a part of the other.
             while not self._place.create(self._name(), content):
                 self._number += 1
             self.parts.append(self._name())
@@ -288,11 +287,11 @@ class AuditWriter:
 
 
 class LoggedDecisions:
-    """Decisions in the log, found by video. It keeps where each is, and the last part that was read.
+    """Look-up of logged decisions by video. It holds their positions and the part read last.
 
     Args:
         log: The log.
-        parts: The parts to look into; of several decisions about a video the latest counts.
+        parts: The parts to search; of several decisions about a video the latest counts.
     """
 
     def __init__(self, log: AuditLog, parts: list[str]) -> None:
@@ -315,7 +314,7 @@ class LoggedDecisions:
         if self._open[0] != number:
             self._open = number, self._log.lines(self._parts[number])
         decision = self._log.decision(self._parts[number], line_number + 1, self._open[1][line_number])
-        # What could not be read then may be readable now.
+        # A video that could not be read then may be readable now.
         return decision if decision is not None and decision.input == identity and decision.problem is None else None
 
 

@@ -20,7 +20,7 @@ _PREFIXES = ("label:", "concept:")
 
 
 def _condition(value: Any) -> Any:
-    """A phrase may be written for a condition, and `label:NAME` or `concept:NAME` for one of these."""
+    """Accept a phrase, `label:NAME` or `concept:NAME` as a condition."""
     if not isinstance(value, str):
         return value
     for prefix in _PREFIXES:
@@ -41,14 +41,14 @@ _Conditions = Annotated[tuple[_Condition, ...], BeforeValidator(_conditions), Fi
 
 
 class Condition(Settings):
-    """What a frame must show: one of text, label, concept, all, any and not."""
+    """A condition on frames: one of text, label, concept, all, any and not."""
 
     fingerprint_name: ClassVar[str] = "Condition"
 
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
     text: _Text | None = None
-    """A phrase, as "a person in a hard hat"."""
+    """A phrase, such as "a person in a hard hat"."""
 
     label: _Text | None = None
     """The name of a label of the policy's label file."""
@@ -57,13 +57,13 @@ class Condition(Settings):
     """The name of a concept of the library."""
 
     all: _Conditions | None = None
-    """All of these, in one frame."""
+    """Conditions that a frame must meet, all of them."""
 
     any: _Conditions | None = None
-    """At least one of these."""
+    """Conditions of which a frame must meet at least one."""
 
     negated: _Condition | None = Field(default=None, alias="not")
-    """The opposite of this."""
+    """A condition that a frame must not meet."""
 
     @model_validator(mode="after")
     def _check_kind(self) -> Condition:
@@ -73,7 +73,7 @@ class Condition(Settings):
             raise ValueError(f"a condition is one of {', '.join(_KINDS)}; this one has {found}")
         value = self._of(given[0])
         if isinstance(value, str) and not value:
-            raise ValueError(f"{given[0]} is empty; say what the frame shows, as 'a person in a hard hat'")
+            raise ValueError(f"{given[0]} is empty; describe the frame, such as 'a person in a hard hat'")
         return self
 
     def _of(self, kind: str) -> Any:
@@ -81,7 +81,7 @@ class Condition(Settings):
 
     @property
     def name(self) -> str:
-        """How a single part is named in scores and messages: the phrase itself, `label:NAME` or `concept:NAME`."""
+        """Name of a single part in scores and messages: the phrase itself, `label:NAME` or `concept:NAME`."""
         if self.label is not None:
             return f"label:{self.label}"
         if self.concept is not None:
@@ -90,7 +90,7 @@ class Condition(Settings):
 
     @property
     def parts(self) -> tuple[Condition, ...]:
-        """Its phrases, labels and concepts, each once, in the order in which they are written."""
+        """Its distinct phrases, labels and concepts, in the order of the file."""
         found: dict[str, Condition] = {}
         for part in self._leaves():
             found.setdefault(part.name, part)
@@ -118,17 +118,17 @@ def _bracketed(condition: Condition) -> str:
 
 
 def condition_log_odds(condition: Condition, of_parts: Mapping[str, Floats]) -> Floats:
-    """Combine the log-odds of a condition's parts, frame by frame, as a search does.
+    """Combine the log-odds of a condition's parts for each frame, as a search does.
 
-    "All" is the least, "any" the greatest and "not" the opposite, as for fuzzy sets (Zadeh 1965,
+    "All" is the minimum, "any" the maximum and "not" the negative, as for fuzzy sets (Zadeh 1965,
     doi:10.1016/S0019-9958(65)90241-X).
 
     Args:
-        condition: What is evaluated.
+        condition: The condition.
         of_parts: By the name of each part, float64 (N,) log-odds that the frames show it.
 
     Returns:
-        float64 (N,).
+        float64 (N,) log-odds that the frames meet the condition.
     """
     if condition.negated is not None:
         return np.negative(condition_log_odds(condition.negated, of_parts))

@@ -1,4 +1,4 @@
-"""Cooldowns: after a reported interval, further ones of the same rule and camera are logged and not reported."""
+"""Cooldowns: times after a reported interval in which those of the same rule and camera are logged, not reported."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _EPOCH = datetime(1970, 1, 1)
 
 
 @dataclass(frozen=True)
-class _Reported:
+class _ReportedInterval:
     """The last reported interval of a rule and camera: its end on the camera's clock, and its name."""
 
     end_seconds: float
@@ -25,25 +25,25 @@ class _Reported:
 
 
 class Cooldowns:
-    """Marks the intervals that fall into a cooldown, video by video.
+    """Marks the intervals within a cooldown, video by video.
 
-    The videos of a camera are on one clock where their metadata says when they begin; any other video is on its own.
+    The videos of a camera share a clock if their metadata has the recording time; every other video has its own.
 
     Args:
-        policy: Its rules have the cooldowns.
-        recorded_at: The entry of a video's metadata that says when it begins.
+        policy: The policy, with the cooldowns of its rules.
+        recorded_at: Name of the metadata with the recording time of a video's start.
     """
 
     def __init__(self, policy: Policy, recorded_at: str) -> None:
         self._policy = policy
         self._recorded_at = recorded_at
-        self._reported: dict[tuple[str, str], _Reported] = {}
+        self._reported: dict[tuple[str, str], _ReportedInterval] = {}
 
     def applied(self, decision: Decision, record: VideoRecord) -> Decision:
-        """Mark the intervals of a video, which follow those of the videos before.
+        """Mark the intervals of a video, after those of earlier videos.
 
         Args:
-            decision: The video's decision; whatever it says of cooldowns is replaced.
+            decision: The video's decision; its cooldowns are replaced.
             record: The video's record.
         """
         clock, begins = self._clock(record)
@@ -64,21 +64,21 @@ class Cooldowns:
                 continue
             flags.append(replace(flag, cooled_by=None))
             name = f"{decision.video_id} at {flag.start_seconds:.3f} s"
-            self._reported[outcome.rule, clock] = _Reported(begins + flag.end_seconds, name)
+            self._reported[outcome.rule, clock] = _ReportedInterval(begins + flag.end_seconds, name)
         return replace(outcome, flags=tuple(flags))
 
     def _clock(self, record: VideoRecord) -> tuple[str, float]:
-        """The name of the clock that a video is on, and the time of its beginning on it."""
+        """Return the name of a video's clock, and the video's start on this clock."""
         begins = recording_begins(record.metadata, self._recorded_at)
         camera = record.metadata.get(self._policy.camera)
         if begins is None or camera is None:
             return f"video {record.video_id}", 0.0
-        # Times with a zone and those without cannot be compared.
+        # Times with and without a time zone are not comparable.
         return f"camera {camera!r} {begins.tzinfo is None}", _seconds_of(begins)
 
 
 def in_order_of_recording(records: list[VideoRecord], recorded_at: str) -> list[VideoRecord]:
-    """Order videos by the time of their recording, as cooldowns need them; those without a date come last, by id."""
+    """Order videos by recording time, as cooldowns require; those without one come last, by id."""
 
     def key(record: VideoRecord) -> tuple[bool, float, str]:
         begins = recording_begins(record.metadata, recorded_at)

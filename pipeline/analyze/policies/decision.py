@@ -1,4 +1,4 @@
-"""Decisions of a policy about videos, and their form in JSON."""
+"""Decisions of a policy about videos, and their JSON format."""
 
 from __future__ import annotations
 
@@ -7,42 +7,43 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.analyze.policies.flags import Flag, Peak
-from pipeline.store.record_json import checked_text
+from pipeline.analyze.policies.flags import BestFrame, Flag
+from pipeline.types.record_json import checked_text
 
 __all__ = ["Decision", "RuleOutcome", "decision_from", "decision_json"]
 
 
 @dataclass(frozen=True)
 class RuleOutcome:
-    """What one rule found in one video.
+    """The outcome of one rule for one video.
 
     Attributes:
         rule: The rule's name.
-        flags: The intervals that it flags, in order.
-        best: The frame that meets the rule best; None where no frame was scored.
-        problem: Why the rule could not be evaluated; None where it was.
-        is_applicable: Whether the rule is for this video, by its metadata.
+        flags: The flagged intervals, in order.
+        best: The frame with the best score; None if no frame was scored.
+        problem: The reason why the rule could not be evaluated; None if it was.
+        is_applicable: Whether the rule applies to this video, by its metadata.
     """
 
     rule: str
     flags: tuple[Flag, ...] = ()
-    best: Peak | None = None
+    best: BestFrame | None = None
     problem: str | None = None
     is_applicable: bool = True
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What a policy says of one video.
+    """The decision of a policy about one video.
 
     Attributes:
         video_id: The video's id.
-        uri: Its last known name.
-        decided_at: When, in UTC, as "2026-11-21T17:00:00.123Z".
-        input: Identity of all that the decision depends on: policy, labels, concepts, encoder, frames and metadata.
+        uri: The video's last known name.
+        decided_at: Time of the decision in UTC, such as "2026-11-21T17:00:00.123Z".
+        input: Identity of everything that the decision depends on: policy, labels, concepts, encoder, frames and
+            metadata.
         rules: The outcome of each rule, in the order of the policy.
-        problem: Why the video could not be checked, or not whole; None where it was.
+        problem: The reason why the video was not checked completely; None if it was.
     """
 
     video_id: str
@@ -54,13 +55,13 @@ class Decision:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """All that kept it from being checked whole; a video without any was checked by all rules that are for it."""
+        """The reasons why the video was not checked completely; empty if all applicable rules were evaluated."""
         own = () if self.problem is None else (self.problem,)
         return own + tuple(f"rule {each.rule}: {each.problem}" for each in self.rules if each.problem is not None)
 
     @property
     def flags(self) -> tuple[tuple[str, Flag], ...]:
-        """The flagged intervals of all rules with the name of the rule, in the order of the rules."""
+        """The flagged intervals of all rules with the rules' names, in the order of the rules."""
         return tuple((outcome.rule, flag) for outcome in self.rules for flag in outcome.flags)
 
 
@@ -95,15 +96,15 @@ def _outcome_json(outcome: RuleOutcome) -> dict[str, Any]:
     }
 
 
-def _peak_json(peak: Peak) -> dict[str, Any]:
+def _peak_json(peak: BestFrame) -> dict[str, Any]:
     return {"seconds": peak.seconds, "score": peak.score, "parts": dict(peak.parts)}
 
 
 def decision_from(fields: Mapping[str, Any]) -> Decision:
-    """Make a decision of JSON values.
+    """Read a decision from JSON values.
 
     Raises:
-        ValueError: A value is missing or of the wrong kind.
+        ValueError: A value is missing or has the wrong type.
     """
     try:
         return Decision(
@@ -138,9 +139,9 @@ def _flag(fields: Mapping[str, Any]) -> Flag:
     )
 
 
-def _peak(fields: Mapping[str, Any]) -> Peak:
+def _peak(fields: Mapping[str, Any]) -> BestFrame:
     parts = {checked_text(name): _number(score) for name, score in fields["parts"].items()}
-    return Peak(_number(fields["seconds"]), _number(fields["score"]), parts)
+    return BestFrame(_number(fields["seconds"]), _number(fields["score"]), parts)
 
 
 def _number(value: object) -> float:

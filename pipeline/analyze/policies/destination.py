@@ -1,4 +1,4 @@
-"""Destinations of policies: where the videos go that a rule flags."""
+"""Destinations of policies: targets of videos that a rule flags."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["COMMAND_FIELDS", "MANIFEST_SUFFIXES", "Destination"]
 
 MANIFEST_SUFFIXES = (".csv", ".jsonl", ".txt")
 COMMAND_FIELDS = ("path", "video_id", "policy", "rules", "severity", "score", "start_seconds", "end_seconds")
-"""What an argument of a command may name in braces."""
+"""Fields in braces that an argument of a command may contain."""
 
 _KINDS = ("folder", "manifest", "command")
 
@@ -25,25 +25,26 @@ def _listed(value: Any) -> Any:
 
 
 class Destination(Settings):
-    """One place where videos go: a folder, a manifest or a command."""
+    """A destination of videos: a folder, a manifest or a command."""
 
     fingerprint_name: ClassVar[str] = "Destination"
 
     folder: str | None = Field(default=None, min_length=1)
-    """A folder of this machine, which gets the videos' files. Relative paths are below `--into`."""
+    """A folder of this machine that receives the videos' files. Relative paths are below `--into`."""
 
     place: Literal["copy", "link"] | None = None
-    """With `folder`: `copy` the files, as where nothing is said, or put symbolic links to them there with `link`."""
+    """With `folder`: `copy` the files (the default), or create symbolic links to them with `link`."""
 
     manifest: str | None = Field(default=None, min_length=1)
     """A new file that lists the videos: .csv, .jsonl or .txt. Relative paths are below `--into`."""
 
     command: Annotated[tuple[str, ...] | None, BeforeValidator(_listed)] = None
-    """A program and its arguments, run once a video and without a shell. `{path}`, `{video_id}`, `{policy}`, `{rules}`,
+    """A program and its arguments, run once per video and without a shell. `{path}`, `{video_id}`, `{policy}`,
+    `{rules}`,
     `{severity}`, `{score}`, `{start_seconds}` and `{end_seconds}` in an argument are filled in."""
 
     timeout_seconds: float | None = Field(default=None, gt=0)
-    """With `command`: a program that takes longer is ended, and has failed; None for 300."""
+    """With `command`: time limit, after which the program is terminated and counts as failed; None for 300."""
 
     @model_validator(mode="after")
     def _check_kind(self) -> Destination:
@@ -64,7 +65,7 @@ class Destination(Settings):
         """Fill in the arguments of the command.
 
         Args:
-            values: The text of each of `COMMAND_FIELDS`.
+            values: The texts of `COMMAND_FIELDS`.
         """
         return [part.format_map(values) for part in self.command or ()]
 

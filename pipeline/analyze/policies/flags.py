@@ -1,4 +1,4 @@
-"""Flagged intervals: where the frames of one video meet a rule."""
+"""Flagged intervals: the intervals in which the frames of a video meet a rule."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.analyze.frame_intervals import FrameIntervals
-from pipeline.analyze.intervals import ScoredInterval, scored_intervals
 from pipeline.analyze.policies.condition import condition_log_odds
 from pipeline.analyze.policies.policy import Rule
+from pipeline.analyze.running_median import running_median
+from pipeline.analyze.scored_intervals import ScoredInterval, scored_intervals
 
-__all__ = ["Flag", "Peak", "peak_of", "probabilities", "rule_flags"]
+__all__ = ["BestFrame", "Flag", "peak_of", "probabilities", "rule_flags"]
 
 Floats = npt.NDArray[np.float64]
 
-# A share of time that falls short by the rounding of sums still counts.
+# Tolerance for the rounding of sums in shares of time.
 _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Peak:
-    """The frame of a video, or of an interval, that meets a rule best.
+class BestFrame:
+    """The frame of a video or interval with the best score for a rule.
 
     Attributes:
         seconds: The frame's time.
-        score: Its probability, 0 to 1.
+        score: Its probability after smoothing, 0 to 1.
         parts: The probability of each part of the condition at that frame, by the part's name.
     """
 
@@ -44,21 +45,20 @@ class Flag:
         start_seconds: First second.
         end_seconds: First second after it.
         peak: Its best frame.
-        confidence: The scores of its frames, aggregated as the rule says, 0 to 1.
-        cooled_by: The earlier interval for whose cooldown it is logged and not reported, as "ID at 12.500 s"; None
-            where it is reported.
+        confidence: The scores of its frames, aggregated as the rule defines, 0 to 1.
+        cooled_by: The earlier interval whose cooldown it is in, such as "ID at 12.500 s"; None if it is reported.
     """
 
     start_seconds: float
     end_seconds: float
-    peak: Peak
+    peak: BestFrame
     confidence: float
     cooled_by: str | None = None
 
 
 def probabilities(log_odds: Floats) -> Floats:
     """Convert log-odds (N,) to probabilities."""
-    # exp is infinite for what is as good as impossible, and the probability 0.
+    # For very low log-odds, exp overflows to infinity and the probability is 0.
     with np.errstate(over="ignore"):
         return np.asarray(1 / (1 + np.exp(-log_odds)))
 
@@ -73,11 +73,11 @@ def rule_flags(
 
     Args:
         rule: The rule.
-        frames: What the video's sampled frames stand for.
+        frames: The intervals of the video's sampled frames.
         of_parts: By the name of each part of the condition, float64 (N,) log-odds of the frames.
         windows: The intervals [start, end) in seconds to which the rule is limited, in order; None for the whole video.
     """
-    scores = probabilities(condition_log_odds(rule.when, of_parts))
+    scores = _scores(rule, frames, of_parts)
     found = []
     for within, first, after in _windowed(frames, windows):
         for interval in scored_intervals(
@@ -101,9 +101,9 @@ def peak_of(
     frames: FrameIntervals,
     of_parts: Mapping[str, Floats],
     windows: Sequence[tuple[float, float]] | None = None,
-) -> Peak | None:
-    """Find the frame that meets a rule best; None where no frame lies within the windows."""
-    scores = probabilities(condition_log_odds(rule.when, of_parts))
+) -> BestFrame | None:
+    """Find the frame with the best score for a rule; None if no frame is within the windows."""
+    scores = _scores(rule, frames, of_parts)
     parts = _windowed(frames, windows)
     if not parts:
         return None
@@ -112,10 +112,16 @@ def peak_of(
     return _peak(row, float(frames.times_seconds[row]), float(scores[row]), of_parts)
 
 
+def _scores(rule: Rule, frames: FrameIntervals, of_parts: Mapping[str, Floats]) -> Floats:
+    """Compute the probabilities (N,) that a rule's condition is met, smoothed as the rule defines."""
+    log_odds = condition_log_odds(rule.when, of_parts)
+    return probabilities(running_median(log_odds, frames.times_seconds, rule.smooth_seconds))
+
+
 def _windowed(
     frames: FrameIntervals, windows: Sequence[tuple[float, float]] | None
 ) -> list[tuple[FrameIntervals, int, int]]:
-    """The frames that stand for a part of each window, cut to it, and their rows [first, after)."""
+    """Yield the frames that represent parts of each window, clipped to it, and their rows [first, after)."""
     if windows is None:
         return [(frames, 0, len(frames))] if len(frames) else []
     found = []
@@ -141,9 +147,9 @@ def _flag(
     of_parts: Mapping[str, Floats],
     offset: int,
 ) -> Flag | None:
-    """The flag of an interval; None where too small a share of its time reaches `enter`."""
+    """Make the flag of an interval; None if too small a share of its time reaches `enter`."""
     total = float(lengths.sum())
-    # A lone frame at a video's end may stand for no time at all.
+    # A single frame at a video's end may represent no time at all.
     weights = lengths / total if total > 0 else np.full(len(lengths), 1 / len(lengths))
     share = float(weights[scores >= rule.enter].sum())
     if share < rule.share - _ROUNDING:
@@ -158,5 +164,5 @@ def _flag(
     )
 
 
-def _peak(row: int, seconds: float, score: float, of_parts: Mapping[str, Floats]) -> Peak:
-    return Peak(seconds, score, {name: float(probabilities(odds[row])) for name, odds in of_parts.items()})
+def _peak(row: int, seconds: float, score: float, of_parts: Mapping[str, Floats]) -> BestFrame:
+    return BestFrame(seconds, score, {name: float(probabilities(odds[row])) for name, odds in of_parts.items()})

@@ -1,4 +1,4 @@
-"""Scores of the phrases, labels and concepts that a policy names, for the frames of any video."""
+"""Scoring of the phrases, labels and concepts of a policy."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class PartScorer:
 
     Attributes:
         parts: Phrases and concepts by name.
-        labels: The scorer of the policy's label file; None where it names no label.
-        unknown_words: By the name of a part, the words in it that the model does not know: it cannot be scored.
+        labels: The scorer of the policy's label file; None if it names no label.
+        unknown_words: The words that the model does not know in parts that cannot be scored, by the name of the part.
     """
 
     parts: Mapping[str, CalibratedPart]
@@ -54,7 +54,7 @@ class PartScorer:
         """Score frames.
 
         Args:
-            conditions: The parts that are wanted: phrases, labels and concepts.
+            conditions: The parts to score: phrases, labels and concepts.
             vectors: float32 (N, D) unit vectors of the frames.
 
         Returns:
@@ -76,7 +76,7 @@ class PartScorer:
         return found
 
     def lacks(self, conditions: Sequence[Condition]) -> list[str]:
-        """List the names of the parts that it cannot score."""
+        """Return the names of the parts that cannot be scored."""
         labels = () if self.labels is None else self.labels.names
         return [
             condition.name
@@ -85,7 +85,7 @@ class PartScorer:
         ]
 
     def as_json(self) -> dict[str, Any]:
-        """Convert to JSON values, from which `from_json` makes a scorer that scores alike."""
+        """Convert to JSON values, from which `from_json` makes a scorer with equal scores."""
         parts = {
             name: {"vector": _packed(part.vector), **asdict(part.calibration)} for name, part in self.parts.items()
         }
@@ -97,10 +97,10 @@ class PartScorer:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> PartScorer:
-        """Make a scorer of what `as_json` gave.
+        """Make a scorer from the result of `as_json`.
 
         Raises:
-            ValueError: A value is missing or of the wrong kind.
+            ValueError: A value is missing or has the wrong type.
         """
         try:
             parts = {str(name): _part(part) for name, part in fields["parts"].items()}

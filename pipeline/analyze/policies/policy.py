@@ -1,4 +1,4 @@
-"""Policy files: rules over phrases, labels and concepts, and what to do with what they flag."""
+"""Policies and the YAML files that define them."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from pipeline.types import Scalar
 __all__ = ["Action", "Policy", "Rule", "Severity", "as_policy", "read_policy"]
 
 FOLDER = "policies"
-"""Of the bundled policies, in configs."""
+"""Folder of the bundled policies, in configs."""
 
 _REVISION = "1"
-"""Of the way in which rules are evaluated; part of every fingerprint."""
+"""Version of the evaluation of rules; part of every fingerprint."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 _NAME_RULE = "has up to 80 letters, digits, dots, dashes and underscores, and begins with a letter or digit"
 
 
 class Severity(StrEnum):
-    """How bad it is, for people and for `--fail-on`."""
+    """Severity of a rule, also used by `--fail-on`."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -44,12 +44,12 @@ class Severity(StrEnum):
 
     @property
     def rank(self) -> int:
-        """Its place among the severities: 0 for the least."""
+        """Rank of the severity, from 0 for the lowest."""
         return list(Severity).index(self)
 
 
 class Action(StrEnum):
-    """What a rule does with the intervals that it flags."""
+    """The action of a rule for flagged intervals."""
 
     TAG = "tag"
     QUEUE = "queue"
@@ -69,55 +69,60 @@ def _names(value: Any) -> Any:
 
 
 class RuleDefaults(Settings):
-    """Settings that the rules of a policy have in common; each rule may set its own."""
+    """Settings shared by the rules of a policy; each rule may override them."""
 
     enter: float = Field(default=0.5, gt=0, lt=1)
-    """Score of a frame from which an interval counts; it has one such frame at least."""
+    """Minimum score of at least one frame of an interval."""
 
     exit: float | None = Field(default=None, gt=0, lt=1)
     """Score below which an interval ends; None for `enter`."""
 
+    smooth_seconds: float = Field(default=0.0, ge=0, le=30)
+    """Width of the running median that is applied to the frames' scores first; 0 for none. A single frame that differs
+    from its neighbours then neither begins nor ends an interval."""
+
     min_seconds: float = Field(default=0.0, ge=0)
-    """Shorter intervals are left out, after gaps are closed."""
+    """Minimum length of an interval after gaps are closed; shorter ones are left out."""
 
     merge_gap_seconds: float = Field(default=0.0, ge=0)
-    """Intervals this far apart or less become one."""
+    """Maximum gap between two intervals that are merged."""
 
     share: float = Field(default=0.0, ge=0, le=1)
-    """Least share of an interval's time whose frames score `enter` or more, so that one bad frame does not decide."""
+    """Minimum share of an interval's time whose frames score `enter` or more, so that one wrong frame does not
+    decide."""
 
     aggregate: Literal["max", "mean", "share"] = "mean"
-    """How the scores of an interval's frames become its confidence: the greatest score; the mean, weighted by the time
-    that each frame stands for; or the share of the time whose frames score `enter` or more."""
+    """Aggregation of the frames' scores to an interval's confidence: the maximum; the mean, weighted by the time that
+    each frame represents; or the share of the time whose frames score `enter` or more."""
 
     severity: Severity = Severity.MEDIUM
-    """How bad it is: low, medium, high or critical."""
+    """Severity of a flagged interval: low, medium, high or critical."""
 
     action: Action = Action.TAG
-    """`tag`: the interval is logged. `queue`: it waits for review as well. `route`: `momentseek route` sends its video
-    to the rule's destinations. `alert`: it is an alarm, which other programs take from the output."""
+    """`tag`: the interval is logged. `queue`: it is also queued for review. `route`: `momentseek route` sends its video
+    to the rule's destinations. `alert`: it is an alarm for other programs that read the output."""
 
     to: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
-    """With the action `route`: the names of its destinations."""
+    """Names of the destinations, for the action `route`."""
 
     cooldown_seconds: float = Field(default=0.0, ge=0)
-    """For so long after a reported interval, further ones of the same rule and camera are logged, but not reported."""
+    """Time after a reported interval in which those of the same rule and camera are logged, but not reported."""
 
     time_of_day: Annotated[str, AfterValidator(_time_of_day)] | None = None
-    """Only at these hours, as "22:00-6:00", by the clock of the place."""
+    """Hours in local time to which the rule is limited, such as "22:00-6:00"."""
 
     where: dict[str, Scalar] = Field(default_factory=dict)
-    """Only videos whose metadata has these entries."""
+    """Metadata entries of the videos to which the rule is limited."""
 
 
 class Rule(RuleDefaults):
-    """One rule."""
+    """One rule of a policy."""
 
     when: _Condition
-    """What a frame must show: a phrase, `label: NAME`, `concept: NAME`, or all, any or not of these."""
+    """Condition on frames: a phrase, `label: NAME`, `concept: NAME`, or all, any or not of these."""
 
     description: str = ""
-    """What the rule is for."""
+    """Purpose of the rule."""
 
     @model_validator(mode="after")
     def _check(self) -> Rule:
@@ -139,33 +144,32 @@ class Policy(Settings):
     fingerprint_name: ClassVar[str] = "Policy"
 
     name: str
-    """Its name in logs and messages; the file's name where it says none."""
+    """Name in logs and messages; by default the name of the file."""
 
     description: str = ""
-    """What the policy is for."""
+    """Purpose of the policy."""
 
     labels: str | None = Field(default=None, min_length=1)
-    """The label file whose labels conditions name: a path, relative to the policy, or the name of one that comes with
-    momentseek."""
+    """The label file of the labels in conditions: a path, relative to the policy, or the name of a bundled one."""
 
     camera: str = Field(default="camera", min_length=1)
-    """The entry of a video's metadata that names its camera, for cooldowns."""
+    """Name of the metadata with a video's camera, for cooldowns."""
 
     rules: dict[str, Rule] = Field(min_length=1)
-    """By name."""
+    """The rules, by name."""
 
     destinations: dict[str, Destination] = Field(default_factory=dict)
-    """By name."""
+    """The destinations, by name."""
 
     match: Literal["first", "all"] = "first"
-    """`first`: the first rule of the file that flags a video decides where it goes. `all`: each that flags it does."""
+    """`first`: the first rule of the file that flags a video determines its destinations. `all`: all rules that flag it
+    do."""
 
     otherwise: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
-    """The destinations of videos that were checked whole and that no rule with the action route flags."""
+    """Destinations of completely checked videos that no rule with the action route flags."""
 
     unchecked: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
-    """The destinations of videos that could not be checked, or not whole, and that no rule with the action route
-    flags."""
+    """Destinations of videos that could not be checked completely, and that no rule with the action route flags."""
 
     @field_validator("name")
     @classmethod
@@ -191,7 +195,7 @@ class Policy(Settings):
 
     @property
     def parts(self) -> tuple[Condition, ...]:
-        """The phrases, labels and concepts of all rules, each once."""
+        """The distinct phrases, labels and concepts of all rules."""
         found = {part.name: part for rule in self.rules.values() for part in rule.when.parts}
         return tuple(found.values())
 
@@ -199,6 +203,10 @@ class Policy(Settings):
     def fingerprint(self) -> str:
         """Identity of its rules and destinations, without the contents of labels and concepts: 12 hex digits."""
         fields = self.model_dump(mode="json", exclude={"labels", "description"})
+        for rule in fields["rules"].values():
+            # Policies had no such key when the first of their fingerprints were logged.
+            if not rule["smooth_seconds"]:
+                del rule["smooth_seconds"]
         return fingerprint({self.fingerprint_name: fields}, _REVISION)
 
 
@@ -212,10 +220,10 @@ def _check_destinations(who: str, names: Iterable[str], known: Mapping[str, Dest
 
 
 class _PolicyFile(Policy):
-    """A policy as it is written, with the defaults laid under each rule."""
+    """The contents of a policy file; its defaults are applied to each rule."""
 
     defaults: RuleDefaults = RuleDefaults()
-    """What the rules have in common."""
+    """Settings shared by the rules."""
 
     @model_validator(mode="before")
     @classmethod
@@ -227,13 +235,13 @@ class _PolicyFile(Policy):
         try:
             RuleDefaults.model_validate_json(json.dumps(common))
         except ValidationError:
-            # They are reported once, and not with each rule.
+            # Errors in the defaults are reported once, not with each rule.
             common = {}
         return {**data, "rules": {str(name): _rule(rule, common) for name, rule in rules.items()}}
 
 
 def _rule(rule: Any, common: Mapping[str, Any]) -> Any:
-    """A rule's fields; a phrase may be written for a rule that is nothing more."""
+    """Return the fields of a rule, which may be given as a phrase only."""
     if isinstance(rule, str):
         rule = {"when": rule}
     return {**common, **rule} if isinstance(rule, Mapping) else rule
@@ -243,11 +251,11 @@ def read_policy(path_or_name: str | Path) -> Policy:
     """Read a policy.
 
     Args:
-        path_or_name: YAML, or the bare name of a policy that comes with momentseek, as "protective-equipment".
+        path_or_name: A YAML file, or the bare name of a bundled policy, such as "protective-equipment".
 
     Raises:
-        ConfigError: There is no such file; a key is unknown, or a value of the wrong kind or out of range; a rule is
-            given twice; or a rule names a destination that is not there. The message names the dotted path.
+        ConfigError: There is no such file; a key is unknown, or a value has the wrong type or is out of range; a rule
+            is given twice; or a rule has an unknown destination. The message names the dotted path.
     """
     path = bundled_path(path_or_name, FOLDER)
     if not path.exists():
@@ -261,16 +269,16 @@ def read_policy(path_or_name: str | Path) -> Policy:
 def as_policy(
     data: Mapping[str, Any], *, origin: str = "policy", name: str = "policy", folder: str | Path = "."
 ) -> Policy:
-    """Make a policy of the contents of a policy file.
+    """Make a policy from the contents of a policy file.
 
     Args:
-        data: As YAML has them.
-        origin: What to call it in errors.
-        name: The policy's name where it says none.
-        folder: The path of the label file is relative to it.
+        data: The parsed YAML.
+        origin: Name of the file in messages.
+        name: The policy's name if the data has none.
+        folder: Folder to which the path of the label file is relative.
 
     Raises:
-        ConfigError: As `read_policy` does.
+        ConfigError: As for `read_policy`.
     """
     file = validate(_PolicyFile, {"name": name, **data}, origin)
     fields = file.model_dump(mode="json", exclude={"defaults"})

@@ -13,12 +13,12 @@ __all__ = ["Route", "check_routes", "route_of"]
 
 @dataclass(frozen=True)
 class Route:
-    """Where a video goes, and why.
+    """The destinations of a video, and the rules that determined them.
 
     Attributes:
-        destinations: Names of destinations, each once; empty where the policy has none for such a video.
-        rules: The rules that decided.
-        is_unchecked: Whether it could not be checked as far as these rules need.
+        destinations: Distinct names of destinations; empty if the policy has none for such a video.
+        rules: The rules that determined them.
+        is_unchecked: Whether the video could not be checked as far as these rules require.
     """
 
     destinations: tuple[str, ...]
@@ -26,13 +26,13 @@ class Route:
     is_unchecked: bool = False
 
     def severity(self, policy: Policy) -> Severity | None:
-        """The greatest severity of the rules that decided; None where none did."""
+        """Return the highest severity of the rules that determined the route; None without any."""
         found = [policy.rules[name].severity for name in self.rules]
         return max(found, key=lambda severity: severity.rank) if found else None
 
 
 def check_routes(policy: Policy) -> None:
-    """Refuse a policy that routes nothing.
+    """Reject a policy that routes nothing.
 
     Raises:
         ConfigError: No rule has the action route.
@@ -45,12 +45,12 @@ def check_routes(policy: Policy) -> None:
 
 
 def route_of(policy: Policy, decision: Decision) -> Route:
-    """Decide where a video goes.
+    """Determine the destinations of a video.
 
-    With `match: first` the rules are gone through in their order, and the first that flags the video decides. Where a
-    rule before it could not be evaluated, or only on a part of the video, it is unknown whether that rule would have
-    decided: the video is unchecked. So no damage or missing word lets a video pass a rule. With `match: all`, each rule
-    that flags it counts, and `unchecked` as well where something could not be evaluated. Cooldowns have no effect.
+    With `match: first`, the first rule that flags the video determines its route. If an earlier rule could not be
+    evaluated, or only on a part of the video, it is unknown whether that rule would have flagged it: the video is then
+    unchecked. So neither damage nor an unknown word lets a video pass a rule. With `match: all`, all rules that flag
+    the video count, and `unchecked` as well if something could not be evaluated. Cooldowns have no effect.
 
     Args:
         policy: The policy.
@@ -75,7 +75,7 @@ def route_of(policy: Policy, decision: Decision) -> Route:
 
 
 def _is_open(decision: Decision, outcome: RuleOutcome) -> bool:
-    """Whether a rule that flags nothing may have flagged what could not be checked."""
+    """Whether a rule without flags might have flagged parts that could not be checked."""
     return decision.problem is not None or outcome.problem is not None
 
 

@@ -1,4 +1,4 @@
-"""Review: what is uncertain or flagged, in the order in which a person should look at it."""
+"""Review queue: uncertain or flagged parts of videos, in the order in which a person should review them."""
 
 from __future__ import annotations
 

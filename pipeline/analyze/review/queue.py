@@ -1,8 +1,8 @@
 """Review queue: the sampled frames whose scores are nearest to 0.5, spread over videos and time.
 
-A model learns most from the frames about which it knows least (uncertainty sampling: Lewis and Gale 1994,
-doi:10.1007/978-1-4471-2099-5_1). Their neighbours and copies would add nothing, so of frames of one video that are
-close in time, and of pictures that are nearly the same, one waits; and videos take turns.
+A model learns most from the frames about which it is least certain (uncertainty sampling: Lewis and Gale 1994,
+doi:10.1007/978-1-4471-2099-5_1). Their neighbours and copies would add nothing, so of several frames of one video that
+are close in time, or of several nearly equal pictures, only one is queued. Videos alternate.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class QueueSettings:
-    """Which frames wait, and in what order.
+    """Settings of the selection and the order of queued frames.
 
     Attributes:
-        count: Most items.
-        exit: Least score of what is uncertain.
-        enter: Greatest score of what is uncertain. Where fewer frames are uncertain than `count`, the nearest above and
-            below follow, in turn.
-        gap_seconds: Least time between two items of one video.
-        same_picture: Cosine from which two frames count as the same picture.
+        count: Maximum number of items.
+        exit: Lowest score of uncertain frames.
+        enter: Highest score of uncertain frames. If there are fewer uncertain frames than `count`, the nearest above
+            and below follow alternately.
+        gap_seconds: Minimum time between two items of one video.
+        same_picture: Cosine at which two frames count as the same picture.
 
     Raises:
-        ValueError: One is out of range.
+        ValueError: A setting is out of range.
     """
 
     count: int = 20
@@ -55,7 +55,9 @@ class QueueSettings:
 
 
 @dataclass(frozen=True)
-class _Candidate:
+class _QueuedFrame:
+    """A sampled frame that may be queued."""
+
     video_id: str
     seconds: float
     log_odds: float
@@ -69,16 +71,16 @@ def review_queue(
     marks: Sequence[Mark],
     settings: QueueSettings,
 ) -> list[ReviewItem]:
-    """Choose the frames that wait for a verdict, in the order in which they should be looked at.
+    """Select the frames to review, in the order of review.
 
-    Videos are read one after another, and few frames of each are kept.
+    Videos are read one after another, and only a few frames of each stay in memory.
 
     Args:
-        videos: Frame embeddings, a video each.
-        scorer: Scores them for the subject.
-        subject: What is asked.
-        marks: Marks of the subject; what they touch does not wait again.
-        settings: Which frames wait.
+        videos: Frame embeddings of the videos.
+        scorer: Scores frames for the subject.
+        subject: The subject of the review.
+        marks: Marks of the subject; frames that they touch are not queued again.
+        settings: Settings of the selection.
     """
     of_video: dict[str, list[Mark]] = {}
     for mark in marks:
@@ -95,7 +97,7 @@ def review_queue(
     ]
 
 
-def _reason(one: _Candidate, settings: QueueSettings) -> str:
+def _reason(one: _QueuedFrame, settings: QueueSettings) -> str:
     score = probability(one.log_odds)
     if score > settings.enter:
         return "likely, and not marked yet"
@@ -104,8 +106,8 @@ def _reason(one: _Candidate, settings: QueueSettings) -> str:
 
 def _of_video(
     frames: FrameEmbeddings, log_odds: Floats, marks: Sequence[Mark], settings: QueueSettings
-) -> list[_Candidate]:
-    """Choose the frames of one video that are most uncertain, no two close in time, none near a mark."""
+) -> list[_QueuedFrame]:
+    """Select the most uncertain frames of one video, no two close in time and none near a mark."""
     intervals = frame_intervals(frames)
     times = frames.times_seconds
     free = np.ones(len(times), np.bool_)
@@ -115,25 +117,25 @@ def _of_video(
             times <= mark.end_seconds + settings.gap_seconds
         )
         free &= ~(near | close)
-    found: list[_Candidate] = []
+    found: list[_QueuedFrame] = []
     for row in np.argsort(np.abs(log_odds), kind="stable"):
         if len(found) == settings.count:
             break
         if free[row]:
             found.append(
-                _Candidate(frames.video_id, float(times[row]), float(log_odds[row]), frames.vectors[row].copy())
+                _QueuedFrame(frames.video_id, float(times[row]), float(log_odds[row]), frames.vectors[row].copy())
             )
             free &= np.abs(times - times[row]) >= max(settings.gap_seconds, 1e-9)
     return found
 
 
-def _chosen(candidates: Sequence[_Candidate], settings: QueueSettings) -> list[_Candidate]:
-    """Choose among the candidates of all videos: uncertain ones first, videos in turn, each picture once."""
+def _chosen(candidates: Sequence[_QueuedFrame], settings: QueueSettings) -> list[_QueuedFrame]:
+    """Select from the candidates of all videos: uncertain ones first, videos alternating, each picture once."""
     low, high = (np.log(score / (1 - score)) for score in (settings.exit, settings.enter))
     uncertain = [one for one in candidates if low <= one.log_odds <= high]
     above = sorted((one for one in candidates if one.log_odds > high), key=lambda one: one.log_odds)
     below = sorted((one for one in candidates if one.log_odds < low), key=lambda one: -one.log_odds)
-    chosen: list[_Candidate] = []
+    chosen: list[_QueuedFrame] = []
     vectors: list[npt.NDArray[np.float32]] = []
     for one in (*_in_turn(uncertain), *_alternating(above, below)):
         if len(chosen) == settings.count:
@@ -145,9 +147,9 @@ def _chosen(candidates: Sequence[_Candidate], settings: QueueSettings) -> list[_
     return chosen
 
 
-def _in_turn(candidates: Sequence[_Candidate]) -> list[_Candidate]:
-    """Order by uncertainty, each video's first before any video's second."""
-    ranked: list[tuple[int, float, str, float, _Candidate]] = []
+def _in_turn(candidates: Sequence[_QueuedFrame]) -> list[_QueuedFrame]:
+    """Order by uncertainty, the first frames of all videos before their second ones."""
+    ranked: list[tuple[int, float, str, float, _QueuedFrame]] = []
     taken: dict[str, int] = {}
     for one in sorted(candidates, key=lambda one: (abs(one.log_odds), one.video_id, one.seconds)):
         turn = taken[one.video_id] = taken.get(one.video_id, -1) + 1
@@ -155,7 +157,7 @@ def _in_turn(candidates: Sequence[_Candidate]) -> list[_Candidate]:
     return [entry[-1] for entry in sorted(ranked, key=lambda entry: entry[:-1])]
 
 
-def _alternating(first: Sequence[_Candidate], second: Sequence[_Candidate]) -> list[_Candidate]:
+def _alternating(first: Sequence[_QueuedFrame], second: Sequence[_QueuedFrame]) -> list[_QueuedFrame]:
     pairs = [one for pair in zip(first, second, strict=False) for one in pair]
     shorter = min(len(first), len(second))
     return [*pairs, *first[shorter:], *second[shorter:]]

@@ -1,4 +1,4 @@
-"""An item of the review queue, and items read from JSON Lines."""
+"""Items of the review queue, and their JSON Lines format."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from pipeline.analyze.marks.mark import LONGEST_TEXT, MOST_SECONDS, Mark, Verdic
 from pipeline.errors import QueryError
 from pipeline.parsing import shown
 from pipeline.store.file_name_patterns import VIDEO_ID
-from pipeline.store.record_json import parsed
+from pipeline.types.record_json import parsed
 
 __all__ = ["ReviewItem", "is_marked", "mark_of", "read_flags"]
 
 
 @dataclass(frozen=True)
 class ReviewItem:
-    """A part of a video that waits for a person's verdict.
+    """A part of a video to be reviewed by a person.
 
     Attributes:
         video_id: The video's id.
-        start_seconds: First second of the part.
-        end_seconds: Its end, not included; equal to the start for a single frame.
-        subject: What is asked.
-        score: Probability that the part shows it, 0 to 1; None where it is not known.
-        reason: Why it waits.
+        start_seconds: Start of the part.
+        end_seconds: End of the part, excluded; equal to the start for a single frame.
+        subject: The subject of the review.
+        score: Probability that the part shows the subject, 0 to 1; None if unknown.
+        reason: The reason for the review.
     """
 
     video_id: str
@@ -52,7 +52,7 @@ def is_marked(item: ReviewItem, marks: Iterable[Mark], *, reach_seconds: float =
     Args:
         item: The item.
         marks: Marks of any video and subject.
-        reach_seconds: How far a mark reaches beyond its own part.
+        reach_seconds: Extent of a mark beyond its own part.
     """
     return any(
         mark.video_id == item.video_id
@@ -64,15 +64,15 @@ def is_marked(item: ReviewItem, marks: Iterable[Mark], *, reach_seconds: float =
 
 
 def read_flags(lines: Iterable[str | bytes], origin: str, *, subject: str | None = None) -> list[ReviewItem]:
-    """Read flagged parts from JSON Lines, one object a line; fields of other names are ignored.
+    """Read flagged parts from JSON Lines, one object per line; other fields are ignored.
 
     Args:
-        lines: Objects with video_id, start_seconds, end_seconds and, if wanted, subject, score and reason.
-        origin: What to call them in errors.
-        subject: Subject of lines that name none.
+        lines: Objects with video_id, start_seconds, end_seconds and, optionally, subject, score and reason.
+        origin: Name of the source in messages.
+        subject: Subject of lines without one.
 
     Raises:
-        QueryError: A line is not such an object; the message names it.
+        QueryError: A line is invalid; the message names it.
     """
     items = []
     for number, line in enumerate(lines, 1):

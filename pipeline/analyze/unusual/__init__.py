@@ -1,1 +1,1 @@
-"""Unusual moments: what is least like the rest of a camera's recordings."""
+"""Unusual moments: moments that differ most from the rest of a camera's recordings."""

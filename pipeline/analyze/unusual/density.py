@@ -1,20 +1,20 @@
 """Distance of frames from the rest of a camera's recordings.
 
-Frames of one camera have nearly everything in common. What counts is how a frame departs from their mean, and in which
-direction: people who come and go depart far, but all in about the same direction; a fire departs less, in another one.
-So a frame with the difference x from the mean becomes x / sqrt(|x|^2 + f^2), a vector of length up to 1. The floor f is
-`FLOOR` times the usual distance between a frame and its nearest neighbours, so that sensor noise, which departs from
-the mean in all directions, stays short. Directions of deviation, with a threshold on their length, are the angle-based
-view of outliers (Kriegel, Schubert and Zimek 2008, doi:10.1145/1401890.1401946).
+Frames of one camera have nearly everything in common. What counts is the size and the direction of a frame's deviation
+from their mean: people who come and go cause large deviations in similar directions; a fire causes a smaller one in
+another direction. A frame with the difference x from the mean is therefore mapped to x / sqrt(|x|^2 + f^2), a vector of
+length below 1. The floor f is `FLOOR` times the usual distance between a frame and its nearest neighbours, which keeps
+the vectors of sensor noise, whose directions are random, short. Directions of deviation, with a threshold on their
+length, are the angle-based view of outliers (Kriegel, Schubert and Zimek 2008, doi:10.1145/1401890.1401946).
 
 A frame is then as unusual as it is far from its nearest neighbours among the rest: half the mean squared distance to
 the k nearest reference frames, a nonparametric estimate of density (Loftsgaarden and Quesenberry 1965,
 doi:10.1214/aoms/1177700079) used for outliers since Ramaswamy, Rastogi and Shim (2000, doi:10.1145/342009.335437) and,
 on features of pretrained networks with a sampled memory of references, by Roth et al. (2022, arXiv:2106.08265). It is 0
-for what was seen so before, about 1 for a departure that has nothing in common with any other, and at most 2.
+for something seen before, about 1 for a deviation that has nothing in common with any other, and at most 2.
 
-Frames of the same event are each other's nearest neighbours. So frames of the same video that are close in time do not
-belong to the rest. Neither do those of another time of day where the camera's past knows this time of day: a person at
+Frames of the same event are nearest neighbours of each other, so frames of the same video that are close in time do not
+belong to the rest. If enough frames of the same time of day are known, neither do frames of other times: a person at
 three in the morning is compared with other nights, not with noon.
 """
 
@@ -40,7 +40,7 @@ FLOOR = 4.0
 _DAY_SECONDS = 86_400.0
 _BLOCK = 512
 _LEAST_FRAMES = 16
-"""Fewer frames of the rest say nothing about what is usual."""
+"""Minimum number of frames of the rest."""
 _TYPICAL = 2000
 _SHARE_APART = 12
 _TINY = 1e-12
@@ -51,9 +51,9 @@ class UnusualFrames:
     """Distances of a video's frames from the rest.
 
     Attributes:
-        distances: float64 (N,), from 0 for what was seen before to 2; NaN for frames that have too little rest to
-            compare with.
-        is_seasonal: bool (N,), whether a frame was compared with its time of day alone.
+        distances: float64 (N,), from 0 for something seen before to 2; NaN for frames with too few frames to compare
+            with.
+        is_seasonal: bool (N,), whether a frame was compared only with frames of the same time of day.
     """
 
     distances: Floats
@@ -61,11 +61,11 @@ class UnusualFrames:
 
 
 class FrameDensity:
-    """Measures how far frames of a camera are from the rest of its recordings.
+    """Computes the distances of frames from the rest of a camera's recordings.
 
     Args:
-        reference: Frames that stand for its recordings.
-        settings: What the rest is.
+        reference: The sample of the camera's frames.
+        settings: Settings that define the rest.
     """
 
     def __init__(self, reference: ReferenceFrames, settings: UnusualSettings) -> None:
@@ -80,7 +80,7 @@ class FrameDensity:
         self._reference = replace(reference, vectors=self._deviations(reference.vectors))
 
     def typical_distances(self) -> Floats:
-        """Distances of some of the reference frames from the rest, float64 (M,): what is usual for the camera."""
+        """Compute the distances of some reference frames from the rest, float64 (M,): the camera's usual values."""
         reference = self._reference
         rows = np.arange(0, len(reference), max(1, len(reference) // _TYPICAL))
         found = np.empty(len(rows))
@@ -96,12 +96,12 @@ class FrameDensity:
         return found[np.isfinite(found)]
 
     def measure(self, frames: FrameEmbeddings, number: int, begins: datetime | None) -> UnusualFrames:
-        """Measure the frames of a video.
+        """Compute the distances of a video's frames.
 
         Args:
-            frames: Its sampled frames.
-            number: The video's number among the camera's, as of the reference.
-            begins: When its playback clock was at zero.
+            frames: The video's sampled frames.
+            number: The video's number in the reference.
+            begins: Recording time of the start of playback.
         """
         of_day, days = times_of_day(begins, frames.times_seconds)
         distances = np.empty(len(frames))
@@ -118,7 +118,7 @@ class FrameDensity:
         return UnusualFrames(distances, is_seasonal)
 
     def _deviations(self, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Deviations from the camera's mean, float32 (N, D), each shorter than 1."""
+        """Compute deviations from the camera's mean: float32 (N, D), each of a length below 1."""
         differences = vectors - self._mean
         squares = np.einsum("ij,ij->i", differences, differences) + (self._floor or 0.0) ** 2
         return np.asarray(differences / np.sqrt(np.maximum(squares, _TINY))[:, None], np.float32)
@@ -145,14 +145,14 @@ class FrameDensity:
         return np.where(is_known, means, np.nan), is_seasonal & is_known
 
     def _of_season(self, seconds_of_day: Floats, days: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """Whether each reference frame is of another day and about the same time of day: bool (N, R)."""
+        """Test whether reference frames are from another day and about the same time of day: bool (N, R)."""
         with np.errstate(invalid="ignore"):
             apart = np.abs(seconds_of_day[:, None] - self._reference.seconds_of_day)
             is_near = np.minimum(apart, _DAY_SECONDS - apart) <= 3600 * self._settings.season_hours
         return np.asarray(is_near & (days[:, None] != self._reference.days), np.bool_)
 
     def _is_enough(self, is_season: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        """Whether the season's frames, bool (N, R), are of enough days: bool (N,)."""
+        """Test whether the frames of a season, bool (N, R), are from enough days: bool (N,)."""
         known = np.unique(self._reference.days[self._reference.days >= 0])
         is_of_day = (self._reference.days[:, None] == known).astype(np.float32)
         counts = is_season.astype(np.float32) @ is_of_day
@@ -161,5 +161,5 @@ class FrameDensity:
 
 
 def _half_squares(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Half the squared length of each vector: float32 (N,)."""
+    """Compute half the squared length of each vector: float32 (N,)."""
     return np.asarray(np.einsum("ij,ij->i", vectors, vectors) / 2, np.float32)

@@ -21,11 +21,11 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class UsualDistances:
-    """Distances of a camera's frames from the rest, as a whole.
+    """Summary of the distances of a camera's frames from the rest.
 
     Attributes:
-        median: Of all frames.
-        threshold: From which a frame may begin a moment.
+        median: Median of all frames.
+        threshold: Minimum distance of a moment's best frame.
     """
 
     median: float
@@ -36,7 +36,7 @@ class UsualDistances:
         """Summarise distances float64 (N,), at least one.
 
         Raises:
-            ValueError: There is none.
+            ValueError: There are no distances.
         """
         if not len(distances):
             raise ValueError("no frame of the camera can be compared with the rest")
@@ -45,18 +45,18 @@ class UsualDistances:
 
 @dataclass(frozen=True)
 class UnusualMoment:
-    """An interval of a video that is unlike the rest of its camera's recordings.
+    """An interval of a video that differs from the rest of its camera's recordings.
 
     Attributes:
-        video_id: The video.
+        video_id: The video's id.
         start_seconds: First second.
         end_seconds: First second after it.
-        peak_seconds: Time of the frame that is farthest from the rest.
-        distance: That frame's distance from its nearest neighbours among the rest: 0 for what was seen before, about 1
-            for what has nothing in common with it.
-        is_seasonal: Whether the frame was compared with its time of day alone.
+        peak_seconds: Time of the frame with the largest distance.
+        distance: The distance of this frame from its nearest neighbours: 0 for something seen before, about 1 for
+            something that has nothing in common with other frames.
+        is_seasonal: Whether the frame was compared only with frames of the same time of day.
         vector: float32 (D,), the frame's embedding.
-        copies: Other moments of the camera that look the same and are not listed.
+        copies: Number of other moments of the camera that look the same and are not listed.
     """
 
     video_id: str
@@ -72,15 +72,15 @@ class UnusualMoment:
 def moments_of_video(
     frames: FrameEmbeddings, unusual: UnusualFrames, usual: UsualDistances, settings: Searching
 ) -> list[UnusualMoment]:
-    """Find the unusual moments of a video, the most unusual first, none overlapping another.
+    """Find the unusual moments of a video, the most unusual first, without overlaps.
 
     They end as the moments of a search do (`pipeline.search.localization`): where the distance falls halfway to the
-    camera's median, at a cut where there is one.
+    camera's median, or at a cut.
 
     Args:
         frames: The video's sampled frames.
         unusual: Their distances from the rest.
-        usual: The camera's distances as a whole.
+        usual: Summary of the camera's distances.
         settings: The ratios at which moments end.
     """
     distances = np.where(np.isfinite(unusual.distances), unusual.distances, 0.0)
@@ -106,12 +106,12 @@ def moments_of_video(
 
 
 def listed_once(moments: Iterable[UnusualMoment], same_picture: float, most: int) -> list[UnusualMoment]:
-    """Return the most unusual moments of a camera, best first; those that look like a better one are counted with it.
+    """Return the most unusual moments of a camera; similar ones are counted with the most unusual of them.
 
     Args:
-        moments: In any order.
-        same_picture: Cosine of two best frames from which on two moments look the same.
-        most: Most moments that are returned.
+        moments: The moments, in any order.
+        same_picture: Cosine of two best frames at which two moments count as equal.
+        most: Maximum number of moments.
     """
     listed: list[UnusualMoment] = []
     copies: list[int] = []

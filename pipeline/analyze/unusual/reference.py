@@ -1,4 +1,4 @@
-"""Reference frames: a bounded sample of a camera's frames that stands for all of its recordings."""
+"""Reference frames: a bounded sample of the frames of a camera's recordings."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class CameraVideo:
     """A video of a camera.
 
     Attributes:
-        video_id: Its id.
-        frame_count: Sampled frames.
-        begins: When its playback clock was at zero, by the clock of the place; None where that is not known.
+        video_id: The video's id.
+        frame_count: Number of sampled frames.
+        begins: Recording time of the start of playback, in local time; None if unknown.
     """
 
     video_id: str
@@ -35,14 +35,14 @@ class CameraVideo:
 
 @dataclass(frozen=True)
 class ReferenceFrames:
-    """Frames of a camera's videos.
+    """A sample of the frames of a camera's videos.
 
     Attributes:
-        vectors: float32 (R, D) unit vectors.
-        videos: int64 (R,), the number of each one's video.
-        times_seconds: float64 (R,) playback times.
-        seconds_of_day: float64 (R,) local times of day; NaN where not known.
-        days: int64 (R,) ordinals of the local dates; -1 where not known.
+        vectors: float32 (R, D), unit vectors.
+        videos: int64 (R,), the number of each frame's video.
+        times_seconds: float64 (R,), playback times.
+        seconds_of_day: float64 (R,), local times of day; NaN if unknown.
+        days: int64 (R,), ordinals of the local dates; -1 if unknown.
         recorded_seconds: Length of the camera's recordings.
     """
 
@@ -58,7 +58,7 @@ class ReferenceFrames:
 
 
 def times_of_day(begins: datetime | None, times_seconds: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Local seconds of the day, float64 (N,), and ordinals of the dates, int64 (N,), of playback times."""
+    """Compute local seconds of the day, float64 (N,), and ordinals of the dates, int64 (N,), of playback times."""
     if begins is None:
         return np.full(len(times_seconds), np.nan), np.full(len(times_seconds), -1, np.int64)
     midnight = begins.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -69,12 +69,12 @@ def times_of_day(begins: datetime | None, times_seconds: Floats) -> tuple[Floats
 def sample_reference(
     videos: Sequence[CameraVideo], frames: Iterable[FrameEmbeddings | None], most_frames: int
 ) -> ReferenceFrames:
-    """Sample frames evenly over a camera's recordings; the videos' frames are read one video at a time.
+    """Sample frames evenly over a camera's recordings, with one video in memory at a time.
 
     Args:
         videos: The camera's videos.
-        frames: The frames of each, in the same order; None for a video that cannot be read.
-        most_frames: Most frames of the sample.
+        frames: The frames of each video, in the same order; None for a video that cannot be read.
+        most_frames: Maximum number of frames of the sample.
 
     Raises:
         ValueError: No video has a frame.

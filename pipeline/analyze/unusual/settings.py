@@ -10,27 +10,28 @@ __all__ = ["UnusualSettings"]
 
 
 class UnusualSettings(Settings):
-    """What counts as the rest of a camera's recordings, and how far a frame must be from it."""
+    """Settings of the search for unusual moments: the frames to compare with, and the threshold."""
 
     neighbours: int = Field(default=5, ge=1, le=100)
-    """Frames of the rest that a frame is compared with: the nearest ones. What happened so many times is usual."""
+    """Number of nearest frames of the rest with which a frame is compared. Events that occur more often than this are
+    usual."""
 
     apart_seconds: float = Field(default=120.0, ge=0)
-    """Frames of the same video that are nearer in time are part of the same event and do not belong to the rest. Of
-    short recordings, a twelfth of what the camera recorded is enough."""
+    """Frames of the same video within this time belong to the same event, and not to the rest. For short recordings, a
+    twelfth of the camera's recorded time is used instead, if that is less."""
 
     reference_frames: int = Field(default=20_000, ge=100)
-    """Most frames of a camera that stand for all of them, spread evenly over its recordings."""
+    """Maximum number of a camera's reference frames, spread evenly over its recordings."""
 
     season_hours: float = Field(default=1.5, gt=0, le=12)
-    """A frame is compared with frames of the same time of day, give or take so many hours, where there are enough of
-    them from other days."""
+    """Hours around a frame's time of day: it is compared only with frames within them, if there are enough from other
+    days."""
 
     season_days: int = Field(default=3, ge=1)
-    """Other days that are enough."""
+    """Minimum number of other days with frames of the same time of day."""
 
     quantile: float = Field(default=0.95, gt=0, lt=1)
-    """Frames that are farther from the rest than this share of the camera's frames may begin a moment."""
+    """Quantile of the camera's distances above which a frame may start a moment."""
 
     same_picture: float = Field(default=0.97, gt=0, le=1)
-    """Moments of one camera whose best frames have at least this cosine are listed once, with the others counted."""
+    """Cosine of best frames at which moments of one camera are listed once, with the others counted."""

@@ -12,6 +12,7 @@ import click
 
 from pipeline.cli.common_options import as_json
 from pipeline.cli.console.tables import print_json, print_table
+from pipeline.processors import usable_processors
 
 if TYPE_CHECKING:
     from pipeline.sampling import ShotList, Transition
@@ -54,7 +55,7 @@ def cuts(ctx: click.Context, *, paths: Sequence[str], overrides: Sequence[str], 
     settings = validate(CutDetection, with_overrides({}, overrides))
     # Videos are processed one at a time, so each one may use all processors.
     fetching = with_named_hosts(Fetching(), paths)
-    decoder = make_decoder(Decoding(threads=min(8, len(os.sched_getaffinity(0)))), fetching)
+    decoder = make_decoder(Decoding(threads=min(8, usable_processors())), fetching)
     has_failed = has_table = False
     sources = list(expand(paths, fetching))
     name_width = max((len(file_name(public_name(source.uri))) for source in sources), default=0)

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.cli.common_options import as_json, configured, in_library, library_for
-from pipeline.cli.console.answers import say_incomplete
-from pipeline.cli.console.json_log import say
-from pipeline.cli.console.tables import print_json
+from pipeline.cli.console.batch_output import BatchEnding, BatchOutput, BatchTotals, say_executor, say_stopping
+from pipeline.cli.served import is_server_named, named_server, own_server
+from pipeline.cli.served_batch import served_reports, start_batch, start_own_batch
 from pipeline.cli.stopping import ended_by_sigterm, stopped_by_signals
 
 if TYPE_CHECKING:
     from pipeline.cli.console.progress_bar import LiveBar, ProgressLines
+    from pipeline.client.client import Client
     from pipeline.library import Library
     from pipeline.types import Source, VideoReport
 
-__all__ = ["index", "report_fields", "report_line", "report_of", "summary"]
-
-_COLOURS = {"done": "green", "partial": "yellow", "skipped": "cyan", "failed": "red"}
+__all__ = ["index"]
 
 
 @click.command()
@@ -63,26 +61,63 @@ def index(
 
     The exit code is 1 if a video failed, 130 after Ctrl-C, 143 after SIGTERM.
     """
-    from pipeline.render.text import printable
-    from pipeline.runs.page_file import RunPages
-
     _check_arguments(paths, retry_failed=retry_failed, progress_every=progress_every, as_json=as_json)
-    if in_process:
-        overrides = [*overrides, "execution.executor=in_process"]
-    with ended_by_sigterm(), library_for(library, config, overrides, paths) as opened:
+    output = BatchOutput(progress_every, as_json=as_json)
+    with ended_by_sigterm():
+        if is_server_named(library):
+            unsupported = {"config": config, "set": overrides, "in-process": in_process}
+            with named_server(**unsupported) as client:
+                ending = _index_elsewhere(client, paths, output, retry_failed=retry_failed)
+        else:
+            if in_process:
+                overrides = [*overrides, "execution.executor=in_process"]
+            own = nullcontext() if in_process or config is not None else own_server(library)
+            with own as server:
+                ending = _index_here((library, config, overrides, paths), output, server, retry_failed=retry_failed)
+    ending.say()
+    ctx.exit(1 if ending.totals.counts["failed"] else 0)
+
+
+def _index_here(
+    opening: tuple[str | None, str | None, Sequence[str], Sequence[str]],
+    output: BatchOutput,
+    server: Client | None,
+    *,
+    retry_failed: bool,
+) -> BatchEnding:
+    """Index into a library of this machine: in its server if one runs and takes the batch, or else by this command.
+
+    Args:
+        opening: What `library_for` opens the library with.
+        output: Prints the progress.
+        server: A client at the private socket of the library's server; None if none runs.
+        retry_failed: Whether to retry failed sources, too.
+    """
+    _, _, settings, paths = opening
+    with library_for(*opening) as opened:
         sources = _sources(opened, paths, retry_failed=retry_failed)
-        totals = _index(opened, sources, progress_every=progress_every, as_json=as_json)
-        incomplete = opened.incomplete() if sources else None
-        folder = opened.config.library
-        page = RunPages(folder).address(opened.last_run_id) if sources and opened.last_run_id else None
-        if page is not None:
-            totals.elapsed_seconds = _run_seconds(opened, totals.elapsed_seconds)
-    say(_summary(totals, folder))
-    if incomplete is not None:
-        say_incomplete(incomplete)
-    if page is not None:
-        say(f"report: {printable(page)}")
-    ctx.exit(1 if totals.counts["failed"] else 0)
+        batch = None if server is None or not sources else start_own_batch(server, sources, settings)
+        if batch is None:
+            totals = output.show(len(sources), partial(_local_reports, opened, sources))
+            return _ending(opened, totals, opened.last_run_id if sources else None)
+    totals = output.show(len(sources), partial(served_reports, batch))
+    # A library that was empty has its configuration only now.
+    with library_for(*opening) as opened:
+        return _ending(opened, totals, batch.run_id)
+
+
+def _index_elsewhere(client: Client, paths: Sequence[str], output: BatchOutput, *, retry_failed: bool) -> BatchEnding:
+    """Index in the server that the environment names, which reads the paths on its machine."""
+    from pipeline.types import Source
+    from pipeline.uris import place_of
+
+    failed = client.failures() if retry_failed else []
+    sources = [*failed, *(Source(place_of(path)) for path in paths)]
+    if not sources:
+        return BatchEnding(BatchTotals(), client.url)
+    batch = start_batch(client, sources)
+    totals = output.show(batch.count, partial(served_reports, batch))
+    return BatchEnding(totals, client.url, page=f"{client.url}/runs")
 
 
 def _check_arguments(paths: Sequence[str], *, retry_failed: bool, progress_every: float | None, as_json: bool) -> None:
@@ -109,83 +144,35 @@ def _sources(library: Library, paths: Sequence[str], *, retry_failed: bool) -> l
     return _merged(failed, list(expand(paths, library.config.fetching, check=check)))
 
 
-@dataclass
-class _Totals:
-    """Totals over the reports of a batch.
-
-    Attributes:
-        counts: Number of reports of each status.
-        already_indexed: Number of videos that an earlier batch indexed.
-        video_seconds: Duration of the videos that were indexed.
-        elapsed_seconds: Time that the batch took.
-    """
-
-    counts: Counter[str] = field(default_factory=Counter)
-    already_indexed: int = 0
-    video_seconds: float = 0.0
-    elapsed_seconds: float = 0.0
-
-    def add(self, report: VideoReport) -> None:
-        from pipeline.execution.ledger.reports import ALREADY_INDEXED
-
-        self.counts[report.status] += 1
-        self.already_indexed += (report.problem or "").startswith(ALREADY_INDEXED)
-        self.video_seconds += report.duration_seconds if report.status in ("done", "partial") else 0.0
+@contextmanager
+def _local_reports(
+    library: Library, sources: Sequence[Source], bar: LiveBar | ProgressLines
+) -> Iterator[Iterable[VideoReport]]:
+    """Index the sources in this process or on Ray, and show the progress on a bar."""
+    with stopped_by_signals(partial(say_stopping, bar)) as stop:
+        yield library.index(sources, on_progress=bar.update, on_choice=partial(say_executor, bar), stop=stop)
 
 
-def _index(library: Library, sources: Sequence[Source], *, progress_every: float | None, as_json: bool) -> _Totals:
-    """Index the sources, and print their reports and the progress meanwhile."""
-    from pipeline.cli.console.progress_bar import LiveBar, ProgressLines
+def _ending(library: Library, totals: BatchTotals, run_id: str | None) -> BatchEnding:
+    """Collect the closing lines of a run; without a recorded run, only its totals."""
+    from pipeline.runs.page_file import RunPages
 
-    count, totals = len(sources), _Totals()
-    progress = LiveBar(count) if progress_every is None else ProgressLines(count, progress_every)
-    with (
-        progress as bar,
-        _interrupted(totals.counts, count),
-        stopped_by_signals(partial(_say_stopping, bar)) as stop,
-    ):
-        for report in library.index(sources, on_progress=bar.update, stop=stop):
-            totals.add(report)
-            with bar.aside():
-                print_json(report_fields(report)) if as_json else click.echo(report_line(report))
-    totals.elapsed_seconds = bar.elapsed_seconds
-    return totals
+    folder = library.config.library
+    if run_id is None:
+        return BatchEnding(totals, folder)
+    totals.elapsed_seconds = _run_seconds(library, run_id, totals.elapsed_seconds)
+    page = RunPages(folder).address(run_id)
+    return BatchEnding(totals, folder, page, library.incomplete(), library.outgrown_index())
 
 
-def _run_seconds(library: Library, otherwise: float) -> float:
-    """How long the last run took according to its report; the other figure if the report could not be written."""
+def _run_seconds(library: Library, run_id: str, otherwise: float) -> float:
+    """How long a run took according to its report; the other figure if the report could not be written."""
     from pipeline.errors import MomentseekError
 
     try:
-        return library.runs().read(str(library.last_run_id)).elapsed_seconds
+        return library.runs().read(run_id).elapsed_seconds
     except MomentseekError:
         return otherwise
-
-
-def _say_stopping(bar: LiveBar | ProgressLines, under_way: int, seconds: float) -> None:
-    """Print how long the videos under way may still take after a signal."""
-    from pipeline.render.text import counted
-
-    if under_way and seconds:
-        with bar.aside(is_error=True):
-            has = "has" if under_way == 1 else "have"
-            say(
-                f"interrupted: no further video is started; {counted(under_way, 'video')} under way {has}"
-                f" {seconds:.0f} s to finish (Ctrl-C again stops at once)"
-            )
-
-
-@contextmanager
-def _interrupted(counts: Counter[str], count: int) -> Iterator[None]:
-    """Print how many videos had ended when the batch is interrupted."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        say(
-            f"{counts.total()} of {count} ended ({summary(counts)}); these are kept, and the same command continues"
-            " with the rest"
-        )
-        raise
 
 
 def _merged(failed: Sequence[Source], named: Sequence[Source]) -> list[Source]:
@@ -200,66 +187,3 @@ def _merged(failed: Sequence[Source], named: Sequence[Source]) -> list[Source]:
         for source in named
     ]
     return [*(source for source in failed if source.uri not in names), *updated]
-
-
-def report_fields(report: VideoReport) -> dict[str, Any]:
-    """Convert a report to JSON values."""
-    from pipeline.uris import public_name
-
-    fields = asdict(report)
-    source = fields.pop("source")
-    return {"uri": public_name(source["uri"]), **fields, "metadata": source["metadata"]}
-
-
-def report_of(fields: dict[str, Any]) -> VideoReport:
-    """Restore a report from the output of `report_fields`.
-
-    Raises:
-        KeyError, TypeError, ValueError: The fields are not those of a report.
-    """
-    from pipeline.types import Source, Status, VideoReport
-
-    rest = {name: value for name, value in fields.items() if name not in ("uri", "metadata", "status", "replaced")}
-    source, replaced = Source(fields["uri"], fields["metadata"]), tuple(fields.get("replaced", ()))
-    return VideoReport(source=source, status=Status(fields["status"]), replaced=replaced, **rest)
-
-
-def report_line(report: VideoReport) -> str:
-    """Format a report as one line."""
-    from pipeline.render.text import counted, printable
-    from pipeline.timecode import format_seconds
-    from pipeline.uris import public_name
-
-    line = (
-        f"{click.style(f'{report.status:<8}', fg=_COLOURS[report.status])}{printable(public_name(report.source.uri))}"
-    )
-    if report.frames_sampled:
-        line += f"  {format_seconds(report.duration_seconds)}  {counted(report.frames_sampled, 'frame')}"
-    if report.problem is not None:
-        line += f"  {printable(report.problem)}"
-    if report.replaced:
-        name_it = "has" if len(report.replaced) == 1 else "have"
-        line += f"  replaces {printable(', '.join(report.replaced))}, which no longer {name_it} this name"
-    return line
-
-
-def summary(counts: Mapping[str, int]) -> str:
-    """Format the number of reports of each status."""
-    return ", ".join(f"{counts[status]} {status}" for status in _COLOURS if counts.get(status)) or "no video"
-
-
-def _summary(totals: _Totals, library: str) -> str:
-    from pipeline.render.text import printable
-    from pipeline.timecode import format_seconds
-    from pipeline.uris import public_name
-
-    text = summary(totals.counts)
-    if known := totals.already_indexed:
-        before = "already indexed" if known == totals.counts["skipped"] else f"{known} already indexed"
-        text = text.replace(" skipped", f" skipped ({before})")
-    seconds, elapsed = totals.video_seconds, totals.elapsed_seconds
-    rate = f" ({seconds / elapsed:.1f} x real time)" if seconds and elapsed else ""
-    return (
-        f"{text}: {format_seconds(seconds)} of video in {format_seconds(elapsed)}{rate}; library"
-        f" {printable(public_name(library))}"
-    )

@@ -93,10 +93,11 @@ def verify(
     library: str | None,
     as_json: bool,
 ) -> None:
-    """Compare the index of a library with its frame embeddings, row by row; nothing is changed.
+    """Compare the index of a library with its frame embeddings, row by row; neither is changed.
 
     Lists, for each video, the rows that are missing, extra, or differ in times, metadata, labels or vector, and the
-    files that no longer match the checksum they were written with.
+    files that no longer match the checksum they were written with. The files from which videos are listed and found by
+    name are checked and updated, also in a library of an older version.
 
     The exit code is 1 if there is any difference.
     """

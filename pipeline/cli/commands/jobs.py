@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.commands.index import report_fields, report_line, report_of, summary
 from pipeline.cli.common_options import as_json
+from pipeline.cli.console.batch_output import report_line, summary
 from pipeline.cli.console.json_log import is_on, say
 from pipeline.cli.console.progress_line import progress_line
 from pipeline.cli.console.tables import print_json, print_table, printable_lines
@@ -168,13 +168,14 @@ class _Reports:
 
     def show_line(self, line: str) -> None:
         from pipeline.io.local_files import NO_SUCH_FILE
+        from pipeline.types.report_json import report_from, report_json
 
         fields = _json_object(line)
         try:
             if "progress" in fields:
                 self._progress(fields["progress"])
                 return
-            report = report_of(fields)
+            report = report_from(fields)
         except (KeyError, TypeError, ValueError):
             if not _RAY_LOG_HEADER.match(line):
                 with self._aside(is_error=True):
@@ -183,7 +184,7 @@ class _Reports:
         if (report.problem or "").startswith(NO_SUCH_FILE):
             self.missed += os.path.exists(report.source.uri)  # noqa: PTH110 - takes any text
         with self._aside(is_error=False):
-            click.echo(json.dumps(report_fields(report)) if self._as_json else report_line(report))
+            click.echo(json.dumps(report_json(report)) if self._as_json else report_line(report))
 
     def _progress(self, fields: dict[str, Any]) -> None:
         from pipeline.cli.console.progress_bar import progress_event

@@ -9,7 +9,7 @@ import click
 
 from pipeline.cli.common_options import as_json, in_library, require_library
 from pipeline.cli.console.tables import echo, print_json, print_table
-from pipeline.cli.selection_options import metadata_of, record_json, selected, selecting
+from pipeline.cli.selection_options import metadata_of, selected, selecting
 
 if TYPE_CHECKING:
     from pipeline.types import VideoRecord
@@ -83,8 +83,10 @@ def _print(records: Sequence[VideoRecord], *, as_json: bool) -> None:
     from pipeline.search.filters.metadata import metadata_text
 
     if as_json:
+        from pipeline.types.video_json import video_json
+
         for record in records:
-            print_json(record_json(record))
+            print_json(video_json(record))
     elif records:
         rows = [[r.video_id, printable(metadata_text(r.metadata)), printable(r.last_name)] for r in records]
         print_table(["id", "metadata", "name"], rows)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,10 @@ import click
 from pipeline.cli.common_options import as_json, configured, in_library, require_library
 from pipeline.cli.console.tables import complain, echo, print_json
 from pipeline.cli.selection_options import lost_folders, selected, selecting
+from pipeline.cli.served import is_server_named, named_server, own_server
 
 if TYPE_CHECKING:
-    from pipeline.library import Library
+    from pipeline.cli.removable_videos import RemovableVideos
     from pipeline.library.maintenance import Removed
     from pipeline.types import VideoRecord
 
@@ -61,7 +63,7 @@ def remove(
     """  # noqa: D301 - click expects the character itself, not a backslash and a b
     if not (names or where or missing):
         raise click.UsageError("name the videos, or select them with --where or --missing")
-    with require_library(library, config, overrides) as opened:
+    with _opened(library, config, overrides, missing=missing) as opened:
         video_ids, unnamed = _videos_to_remove(opened, names, where, missing=missing)
         if dry_run:
             _print_dry_run(opened, video_ids, as_json=as_json)
@@ -74,8 +76,26 @@ def remove(
         echo("no video was removed", err=True)
 
 
+@contextmanager
+def _opened(
+    library: str | None, config: str | None, overrides: Sequence[str], *, missing: bool
+) -> Iterator[RemovableVideos]:
+    """Open the library, or what a server shows of it. The library's own server, if one runs, removes the videos.
+
+    That server forgets at once what it keeps of them.
+    """
+    from pipeline.cli.removable_videos import OwnVideos, ServedVideos
+
+    if is_server_named(library):
+        with named_server(config=config, set=overrides, missing=missing) as client:
+            yield ServedVideos(client)
+        return
+    with require_library(library, config, overrides) as opened, own_server(library) as server:
+        yield opened if server is None or config is not None or overrides else OwnVideos(opened, server)
+
+
 def _videos_to_remove(
-    library: Library, names: Sequence[str], where: Sequence[str], *, missing: bool
+    library: RemovableVideos, names: Sequence[str], where: Sequence[str], *, missing: bool
 ) -> tuple[list[str], list[VideoRecord]]:
     """Select the videos to remove: all ids, and the records of those that no name matches alone.
 
@@ -105,7 +125,7 @@ def _videos_to_remove(
     return list(dict.fromkeys(ids)), [record for video_id, record in unnamed.items() if video_id not in singly]
 
 
-def _is_video_name(library: Library, name: str) -> bool:
+def _is_video_name(library: RemovableVideos, name: str) -> bool:
     """Whether a name that looks like a pattern is the name of a video."""
     from pipeline.errors import QueryError
 
@@ -146,7 +166,7 @@ def _confirm(unnamed: Sequence[VideoRecord]) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _print_dry_run(library: Library, video_ids: Sequence[str], *, as_json: bool) -> None:
+def _print_dry_run(library: RemovableVideos, video_ids: Sequence[str], *, as_json: bool) -> None:
     from pipeline.render.text import counted
 
     known = {record.video_id: record for record in library.survey()[0]}

@@ -14,10 +14,11 @@ from pipeline.cli.console.answers import print_answer, print_explanation, say_wh
 from pipeline.cli.console.tables import complain, echo, print_json, warn_of_problems
 from pipeline.cli.console.written_files import write_picture
 from pipeline.cli.question_options import OrderedCommand, QuestionInput, question_options
+from pipeline.cli.served import asked_of_server
 
 if TYPE_CHECKING:
     from pipeline.library import Library
-    from pipeline.search import Answer
+    from pipeline.search import Answer, Query
 
 __all__ = ["search"]
 
@@ -63,24 +64,41 @@ def search(
         raise click.UsageError(
             "--none lists stretches without a moment; there is nothing for --sheet and --clips to show"
         )
-    with require_library(library, config, overrides) as opened:
-        if question.query is None:
+    if question.query is None:
+        with require_library(library, config, overrides) as opened:
             _answer_lines(opened, question, explained=explain)
-            return
-        answer = opened.ask(question.query)
-        _print(answer, opened, explained=explain, as_json=as_json)
-        if sheet is not None:
-            _draw(opened, answer, sheet)
-        is_whole, reported = (True, []) if clips is None else _export(opened, answer, clips)
-        warn_of_problems(opened.indexed_videos, known=reported)
+        return
+    answer, is_whole = None, True
+    if not (explain or sheet is not None or clips is not None or _names_files(question.query)):
+        query = question.query
+        answer = asked_of_server(lambda client: client.ask(query), library, config, overrides)
+    if answer is not None:
+        _print(answer, as_json=as_json)
+    else:
+        with require_library(library, config, overrides) as opened:
+            answer = opened.ask(question.query)
+            _print(answer, as_json=as_json, explained_for=opened if explain else None)
+            if sheet is not None:
+                _draw(opened, answer, sheet)
+            is_whole, reported = (True, []) if clips is None else _export(opened, answer, clips)
+            warn_of_problems(opened.indexed_videos, known=reported)
+    _say_the_rest(answer)
+    if _complain_of_broken(answer) or not is_whole:
+        raise click.exceptions.Exit(1)
+
+
+def _names_files(query: Query) -> bool:
+    """Whether a question names pictures or videos outside the library, which are read here, not by a server."""
+    return any(term.image or term.clip for step in query.steps for term in (*step.shows, *step.without))
+
+
+def _say_the_rest(answer: Answer) -> None:
     for note in answer.notes:
         echo(note, err=True)
     if answer.query.none:
         say_what_was_sampled(answer)
     else:
         say_what_is_missing(answer)
-    if _complain_of_broken(answer) or not is_whole:
-        raise click.exceptions.Exit(1)
 
 
 def _complain_of_broken(answer: Answer) -> bool:
@@ -91,12 +109,13 @@ def _complain_of_broken(answer: Answer) -> bool:
     return bool(broken)
 
 
-def _print(answer: Answer, library: Library, *, explained: bool, as_json: bool) -> None:
-    from pipeline.export import absence_json, moment_json
-
-    if as_json and explained:
-        print_json(_whole(answer, library, explained=True))
+def _print(answer: Answer, *, as_json: bool, explained_for: Library | None = None) -> None:
+    """Print an answer, with its explanation if the library that it is explained for is given."""
+    if as_json and explained_for is not None:
+        print_json(_whole(answer, explained_for, explained=True))
     elif as_json:
+        from pipeline.export.answer_json import absence_json, moment_json
+
         for moment in answer.moments:
             print_json(moment_json(moment))
         for absence in answer.absences:
@@ -104,8 +123,8 @@ def _print(answer: Answer, library: Library, *, explained: bool, as_json: bool) 
     else:
         print_answer(answer)
         print_absences(answer)
-        if explained:
-            print_explanation(answer, _prompts(library))
+        if explained_for is not None:
+            print_explanation(answer, _prompts(explained_for))
 
 
 def _prompts(library: Library) -> tuple[str, ...]:

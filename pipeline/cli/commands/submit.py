@@ -66,7 +66,7 @@ def submit(
     """Index videos on a Ray cluster through its Jobs API. CONFIG is a file or a built-in name such as "default".
 
     Give videos and library as the cluster's machines see them; relative paths are made absolute on this machine.
-    Lists, manifests and the files of a small model are read here and sent with the batch.
+    Lists, manifests, the label file, and the files of a small model are read here and sent with the batch.
     Prints the job's id, which is always the same for the same batch: a batch that is already running is not started a
     second time; --follow then shows its reports.
 
@@ -113,25 +113,29 @@ def _batch(config: RunConfig, sources: Sequence[str], variables: Sequence[str], 
     from pipeline.run_config import plugins_of, to_yaml, with_absolute_paths
     from pipeline.search.filters.recording_time import check_date
     from pipeline.sources import read_listings
-    from pipeline.submission.bundle import JobBatch
+    from pipeline.submission.bundle import JobBatch, job_requirements
+    from pipeline.submission.label_files import job_labels
     from pipeline.submission.model_files import job_model
 
     # A job joins the cluster that runs it, whatever cluster the configuration names.
     own = config.execution.model_copy(update={"address": None})
     config = with_absolute_paths(config.model_copy(update={"execution": own}))
     model = job_model(config.encoder, config.library)
-    config = config.model_copy(update={"encoder": model.encoder})
+    labels = job_labels(config.analyze.labels, config.library)
+    analyze = config.analyze.model_copy(update={"labels": labels.name})
+    config = config.model_copy(update={"encoder": model.encoder, "analyze": analyze})
     return JobBatch(
         config_yaml=to_yaml(config),
         identity=config.model_dump(mode="json", exclude={"execution", "search"}),
         library=config.library,
         sources=tuple(read_listings(sources, check=partial(check_date, name=config.search.recorded_at))),
         version=version("momentseek"),
-        requirements=tuple(text for text in requires("momentseek") or () if "extra ==" not in text),
+        requirements=job_requirements(requires("momentseek") or ()),
         installs=installs,
         environment=dict(map(_variable, variables)),
         model=model.sent,
-        needed=(*model.needed, *(f"the package of {plugin.class_path}" for plugin in plugins_of(config))),
+        labels=labels.sent,
+        needed=(*model.needed, *labels.needed, *(f"the package of {each.class_path}" for each in plugins_of(config))),
     )
 
 
@@ -168,7 +172,7 @@ def _submitted(jobs: RayJobs, batch: JobBatch, config: RunConfig, *, is_quiet: b
 
 
 def _check_writer(jobs: RayJobs, batch: JobBatch, config: RunConfig) -> None:
-    """Refuse a second batch on a Milvus Lite index, which allows one process at a time: it would fail at its start."""
+    """Refuse a second batch on a Milvus Lite index, which one machine can use at a time: jobs may run on several."""
     from pipeline.errors import ExecutionError
 
     if config.index.backend != "milvus" or "://" in (config.index.uri or ""):

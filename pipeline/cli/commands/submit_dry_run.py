@@ -189,20 +189,21 @@ def _print_sent(batch: JobBatch) -> None:
         "sources": f"{batch.named} named",
         "files": files,
         "model": _model(batch),
+        "labels": "sent with the batch, and stored in the library" if batch.labels else "",
+        "needed": f"not sent; must exist on the cluster's machines: {printable(', '.join(batch.needed))}"
+        if batch.needed
+        else "",
         "env": ", ".join(sorted(batch.environment)) or "none",
         "packages": f"installed by Ray: {', '.join(batch.requirements)}"
         if batch.installs
         else "those of the cluster, which are checked",
     }
     for name, value in lines.items():
-        click.echo(f"{name:<10}{value}")
+        if value:
+            click.echo(f"{name:<10}{value}")
 
 
 def _model(batch: JobBatch) -> str:
-    from pipeline.render.text import printable
-
-    if batch.needed:
-        return f"not sent; must exist on the cluster's machines: {printable(', '.join(batch.needed))}"
     return (
         "sent with the batch, and stored in the library" if batch.model else "that of the cluster, or downloaded there"
     )

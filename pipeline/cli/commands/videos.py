@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -10,9 +10,10 @@ import click
 
 from pipeline.cli.common_options import as_json, configured, in_library, require_library
 from pipeline.cli.console.tables import complain, print_json, print_table
-from pipeline.cli.selection_options import record_json, say_unlabelled, selected, selecting
+from pipeline.cli.selection_options import say_unlabelled, selected, selecting
 
 if TYPE_CHECKING:
+    from pipeline.errors import StoreError
     from pipeline.types import FailedSource, VideoRecord
 
 __all__ = ["videos"]
@@ -49,6 +50,12 @@ def videos(
 
     The exit code is 1 if the file of a video cannot be read; the others are still listed.
     """
+    if not (names or where or missing or labels or without or failed):
+        from pipeline.cli.served import asked_of_server
+
+        survey = asked_of_server(lambda client: client.survey(), library, config, overrides)
+        if survey is not None:
+            ctx.exit(_print_survey(*survey, as_json=as_json))
     with require_library(library, config, overrides) as opened:
         if failed:
             if names or where or missing or labels or without:
@@ -56,19 +63,45 @@ def videos(
             _print_failures(opened.failures(), as_json=as_json)
             return
         records: Sequence[VideoRecord]
+        is_selection = bool(names or where or missing or labels or without)
+        if as_json and not is_selection:
+            ctx.exit(_print_listed(opened.listed()))
         records, broken = opened.survey()
-        if names or where or missing or labels or without:
+        if is_selection:
             found = selected(opened, names, where, missing=missing, labels=labels, without_labels=without)
             records, broken = found.records, {**broken, **found.broken}
             say_unlabelled(opened, found)
+    ctx.exit(_print_survey(records, broken, as_json=as_json))
+
+
+def _print_survey(records: Sequence[VideoRecord], broken: Mapping[str, StoreError], *, as_json: bool) -> int:
+    """Print the records and the errors of unreadable records; return the exit code."""
     if as_json:
+        from pipeline.types.video_json import video_json
+
         for record in records:
-            print_json(record_json(record))
+            print_json(video_json(record))
     else:
         _print_records(records)
     for error in broken.values():
         complain(f"error: {error}")
-    ctx.exit(1 if broken else 0)
+    return 1 if broken else 0
+
+
+def _print_listed(found: Iterable[VideoRecord | StoreError]) -> int:
+    """Print records as JSON while they are read, and the errors at the end; return the exit code."""
+    from pipeline.errors import StoreError
+    from pipeline.types.video_json import video_json
+
+    broken = []
+    for one in found:
+        if isinstance(one, StoreError):
+            broken.append(one)
+        else:
+            print_json(video_json(one))
+    for error in broken:
+        complain(f"error: {error}")
+    return 1 if broken else 0
 
 
 def _print_records(records: Sequence[VideoRecord]) -> None:

@@ -16,7 +16,7 @@ from pipeline.cli.console.tables import complain, echo, print_json, print_table
 
 if TYPE_CHECKING:
     from pipeline.analyze.policies.policy import Policy
-    from pipeline.library.analysis.policies.check import Checked
+    from pipeline.library.analysis.policies.check import CheckedVideo
 
 __all__ = ["CheckOutput", "report_problems"]
 
@@ -99,7 +99,7 @@ class CheckOutput:
             if file is not None:
                 file.close(is_whole=kind is None)
 
-    def add(self, checked: Checked, evidence: Mapping[tuple[str, int], str]) -> None:
+    def add(self, checked: CheckedVideo, evidence: Mapping[tuple[str, int], str]) -> None:
         """Print and write what was found in a video.
 
         Args:
@@ -152,7 +152,7 @@ class CheckOutput:
             said += f"; {counted(self.problems, 'video')} not checked, or not whole"
         echo(f"{said}; run {run} of the audit log", err=True)
 
-    def _interval(self, checked: Checked, name: str, number: int, evidence: str | None) -> dict[str, Any]:
+    def _interval(self, checked: CheckedVideo, name: str, number: int, evidence: str | None) -> dict[str, Any]:
         decision = checked.decision
         rule = self._policy.rules[name]
         flag = next(outcome for outcome in decision.rules if outcome.rule == name).flags[number]
@@ -211,7 +211,7 @@ class CheckOutput:
         self._has_header = True
 
 
-def report_problems(checked: Checked, told: set[str]) -> None:
+def report_problems(checked: CheckedVideo, told: set[str]) -> None:
     """Name a video that could not be checked, and why, on standard error.
 
     What keeps a rule from being evaluated at all is said once, and not of each video.

@@ -1,4 +1,4 @@
-"""Evaluation on labelled intervals: how well labels, or the rules of policies, tell what a video shows and when."""
+"""Evaluation of labels, and of the rules of policies, on labelled intervals."""
 
 from __future__ import annotations
 

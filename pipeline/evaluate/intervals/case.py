@@ -1,4 +1,4 @@
-"""What is scored: one label in one video, with its true and its predicted intervals."""
+"""Cases of an interval evaluation: one label in one video, with its true and its predicted intervals."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Prediction:
-    """An interval in which a label is said to be shown.
+    """A predicted interval of a label.
 
     Attributes:
         start_seconds: First second.
         end_seconds: First second after it.
-        confidence: 0 to 1.
+        confidence: Confidence of the prediction, 0 to 1.
         peak_seconds: Time of its best frame.
         decided_seconds: Earliest time at which it could be predicted: its first frame that reaches the enter score.
     """
@@ -45,14 +45,14 @@ class LabelCase:
         label: The label.
         video: The video's name in the labelled set.
         video_id: Its id in the library.
-        events: True intervals, in order; none overlap or touch.
-        unknown: Intervals for which the truth is not known, likewise.
+        events: True intervals, in order; no two overlap or touch.
+        unknown: Intervals of unknown truth, in order; no two overlap or touch.
         duration_seconds: Length of the video.
         times_seconds: float64 (N,) times of the sampled frames.
-        scores: float64 (N,) probabilities that the frames show the label; None where there are only intervals.
-        is_positive: bool (N,), whether a frame is labelled: its score reaches the label's enter score, or, without
-            scores, a predicted interval holds it.
-        predictions: Predicted intervals, in order; None for a label of which only frames are scored.
+        scores: float64 (N,) probabilities that the frames show the label; None if there are only intervals.
+        is_positive: bool (N,), whether a frame is labelled: its score reaches the label's enter score or, without
+            scores, it lies in a predicted interval.
+        predictions: Predicted intervals, in order; None if only frames are scored.
     """
 
     label: str
@@ -78,12 +78,12 @@ class LabelCase:
 
     @property
     def known_seconds(self) -> float:
-        """Length of the video without the intervals for which the truth is not known."""
+        """Length of the video without the intervals of unknown truth."""
         return max(0.0, self.duration_seconds - total_seconds(self.unknown, self.duration_seconds))
 
 
 def joined(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
-    """Sort intervals, and join those that overlap or touch."""
+    """Sort intervals, and merge intervals that overlap or touch."""
     found: list[Interval] = []
     for start, end in sorted(intervals):
         if found and start <= found[-1][1]:
@@ -94,7 +94,7 @@ def joined(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
 
 
 def is_within(times_seconds: Floats, intervals: Sequence[Interval]) -> Bools:
-    """Whether each time lies in one of the joined intervals: bool (N,)."""
+    """Test whether each time lies in one of the joined intervals: bool (N,)."""
     if not intervals:
         return np.zeros(len(times_seconds), np.bool_)
     edges = np.asarray(intervals, np.float64)
@@ -104,7 +104,7 @@ def is_within(times_seconds: Floats, intervals: Sequence[Interval]) -> Bools:
 
 
 def overlapping(start_seconds: float, end_seconds: float, intervals: Sequence[Interval]) -> range:
-    """Positions of the joined intervals that share time with [start, end); those that only touch it share none."""
+    """Return the positions of the joined intervals that overlap [start, end); touching does not count."""
     edges = np.asarray(intervals, np.float64).reshape(-1, 2)
     first = int(np.searchsorted(edges[:, 1], start_seconds, side="right"))
     after = int(np.searchsorted(edges[:, 0], end_seconds, side="left"))
@@ -112,5 +112,5 @@ def overlapping(start_seconds: float, end_seconds: float, intervals: Sequence[In
 
 
 def total_seconds(intervals: Sequence[Interval], duration_seconds: float) -> float:
-    """Total length of joined intervals within a video."""
+    """Compute the total length of joined intervals within a video."""
     return float(sum(max(0.0, min(end, duration_seconds) - start) for start, end in intervals))

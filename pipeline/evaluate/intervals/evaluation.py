@@ -1,4 +1,4 @@
-"""Evaluation of a library's labels, or of any predicted intervals, on labelled intervals."""
+"""Evaluation of a library's labels, or of other predicted intervals, on labelled intervals."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["INTERVAL_RULE", "IntervalEvaluation", "LabelScore", "WorstCase", "ev
 Floats = npt.NDArray[np.float64]
 
 INTERVAL_RULE = "intervals/1"
-"""Names the rules of all metrics; another number wherever the same predictions would score otherwise."""
+"""Version of the metrics' rules. It changes whenever the same predictions would get another score."""
 
 _DRAWS, _SEED, _LEVEL = 1000, 20210720, 0.95
 _DRAWS_AT_ONCE = 100
@@ -33,10 +33,10 @@ class LabelScore:
 
     Attributes:
         label: The label.
-        videos: Videos of which the labelled set says something about it.
-        counts: What was counted in them.
-        metrics: By name: per cent, seconds, or per hour; without what does not apply.
-        intervals: Bootstrap intervals of these; none with a single video.
+        videos: Number of videos for which the labelled set has the label.
+        counts: Counts over these videos.
+        metrics: Metrics by name, per cent, seconds, or per hour; without metrics that do not apply.
+        intervals: Bootstrap intervals of the metrics; empty with a single video.
     """
 
     label: str
@@ -48,7 +48,7 @@ class LabelScore:
 
 @dataclass(frozen=True)
 class WorstCase:
-    """A false alarm, or an event that was missed.
+    """A false alarm or a missed event.
 
     Attributes:
         label: The label.
@@ -56,8 +56,8 @@ class WorstCase:
         video_id: Its id in the library.
         start_seconds: First second of the prediction or event.
         end_seconds: First second after it.
-        best_seconds: Time of the frame that scores most in it; the middle where no frame was scored.
-        score: The prediction's confidence, or the greatest score of a frame within the event; None where none is known.
+        best_seconds: Time of its frame with the highest score; the middle if no frame was scored.
+        score: The prediction's confidence, or the highest score of a frame within the event; None if unknown.
     """
 
     label: str
@@ -74,17 +74,17 @@ class IntervalEvaluation:
     """The result of an evaluation on labelled intervals.
 
     Attributes:
-        labels: Scores by label: least F1 of frames first, then labels without an event.
-        macro: By metric, its mean over the labels that have it.
-        macro_intervals: Bootstrap intervals of these; none with a single video.
-        macro_labels: How many labels have the metric.
+        labels: Scores by label, lowest F1 of frames first, then labels without an event.
+        macro: The mean of each metric over the labels that have it.
+        macro_intervals: Bootstrap intervals of these means; empty with a single video.
+        macro_labels: The number of labels that have each metric.
         frames: Reliability of the frames' scores, over all labels; None without scores.
-        events: Reliability of the predicted intervals' confidences; None where none were predicted.
-        false_alarms: Greatest confidence first.
-        missed: Longest first.
-        videos: How many videos there are.
-        hours: Their length.
-        people: Scores from the first bound to below the second are left to people.
+        events: Reliability of the predicted intervals' confidences; None without predictions.
+        false_alarms: False alarms, highest confidence first.
+        missed: Missed events, longest first.
+        videos: Number of videos.
+        hours: Their total length.
+        people: Bounds [low, high) of the scores that are left to people.
     """
 
     labels: tuple[LabelScore, ...]
@@ -109,22 +109,22 @@ class IntervalEvaluation:
 
 
 def evaluate_intervals(cases: Iterable[LabelCase], *, people: tuple[float, float] = (0.2, 0.8)) -> IntervalEvaluation:
-    """Score what was predicted for labels in videos.
+    """Score the predictions for labels in videos.
 
     Args:
-        cases: One for each label and video about which the labelled set says something.
-        people: Scores from the first bound to below the second are left to people.
+        cases: One for each label and video of the labelled set.
+        people: Bounds [low, high) of the scores that are left to people.
 
     Raises:
-        QueryError: There is no case, or the bounds are not two rising scores.
+        QueryError: There is no case, or the bounds are not two increasing scores.
     """
     if not 0 <= people[0] <= people[1] <= 1:
-        raise QueryError(f"expected two rising scores from 0 to 1 between which people decide, got {people}")
+        raise QueryError(f"expected two increasing scores from 0 to 1 between which people decide, got {people}")
     by_label: dict[str, list[LabelCase]] = {}
     for case in cases:
         by_label.setdefault(case.label, []).append(case)
     if not by_label:
-        raise QueryError("nothing to score: no label of the labelled set was predicted")
+        raise QueryError("nothing to score: there is no prediction for any label of the labelled set")
     lengths = {case.video_id: case.duration_seconds for each in by_label.values() for case in each}
     numbers = {video_id: number for number, video_id in enumerate(lengths)}
     matches = {label: [_matches(case) for case in each] for label, each in by_label.items()}
@@ -176,7 +176,7 @@ Edges = dict[str, tuple[float, float]]
 
 
 def _bootstrap(sums: Sequence[LabelSums], videos: int) -> tuple[list[Edges], Edges]:
-    """Bootstrap intervals of each label's metrics and of their means, from videos that are drawn with replacement."""
+    """Compute bootstrap intervals of each label's metrics and of the means, by resampling videos."""
     if videos < 2:
         return [{} for _ in sums], {}
     rng = np.random.default_rng(_SEED)
@@ -188,7 +188,7 @@ def _bootstrap(sums: Sequence[LabelSums], videos: int) -> tuple[list[Edges], Edg
     drawn = [{name: np.concatenate([each[name] for each in part]) for name in part[0]} for part in parts]
     names = dict.fromkeys(name for one in drawn for name in one)
     with warnings.catch_warnings():
-        # A draw may have no video with an event of any label.
+        # A draw may contain no video with an event of any label.
         warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
         means = {name: np.nanmean([one[name] for one in drawn if name in one], axis=0) for name in names}
     return [_edges(one) for one in drawn], _edges(means)

@@ -12,11 +12,11 @@ __all__ = ["EventMatches", "match_events"]
 
 @dataclass(frozen=True)
 class EventMatches:
-    """Which events of a video are found, and which predictions are right.
+    """The result of matching the events of a video with predictions.
 
     Attributes:
-        delays_seconds: For each event the delay of its detection, 0 or more; None where it is missed.
-        outcomes: For each prediction whether it is right; None where that cannot be told.
+        delays_seconds: For each event, the delay of its detection, 0 or more; None for a missed event.
+        outcomes: For each prediction, whether it is right; None if the truth is unknown.
     """
 
     delays_seconds: tuple[float | None, ...]
@@ -26,17 +26,17 @@ class EventMatches:
 def match_events(
     events: Sequence[Interval], unknown: Sequence[Interval], predictions: Sequence[Prediction]
 ) -> EventMatches:
-    """Match predictions with events: both count as soon as they share any time.
+    """Match predictions with events that they overlap.
 
     An event is found if a prediction overlaps it; a prediction is right if it overlaps an event. A prediction that
-    overlaps no event, but an interval of unknown truth, counts neither as right nor as wrong. A prediction may find
-    several events, and an event may make several predictions right. The delay of a found event is the time from its
-    start to the first second at which one of its predictions could be made, and 0 if that was before.
+    overlaps no event but an interval of unknown truth counts neither as right nor as wrong. One prediction may find
+    several events, and one event may make several predictions right. The delay of a found event is the time from its
+    start to the first second at which one of its predictions could be made, or 0 if that is earlier than its start.
 
     Args:
-        events: Joined intervals.
-        unknown: Joined intervals.
-        predictions: In any order.
+        events: True intervals, joined.
+        unknown: Intervals of unknown truth, joined.
+        predictions: Predicted intervals, in any order.
     """
     delays: list[float | None] = [None] * len(events)
     outcomes: list[bool | None] = []

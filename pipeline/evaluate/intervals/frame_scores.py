@@ -1,4 +1,4 @@
-"""Scores of single frames: average precision, and counts at a threshold."""
+"""Average precision of frame scores."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ Bools = npt.NDArray[np.bool_]
 
 
 def average_precision(scores: Floats, is_true: Bools) -> float:
-    """Average precision of a ranking of frames, not interpolated; frames of equal score share one threshold.
+    """Compute the average precision of a ranking of frames, not interpolated; equal scores share one threshold.
 
-    It is the sum, over all distinct scores from the greatest down, of the precision at that threshold times the recall
+    It is the sum, over all distinct scores in decreasing order, of the precision at that threshold times the recall
     that it adds: the area under the precision-recall curve of the PASCAL VOC challenge since 2010 (Everingham et al.
     2015, doi:10.1007/s11263-014-0733-5), without its envelope; the same as scikit-learn's `average_precision_score`.
 
     Args:
-        scores: float64 (N,), the greater the better.
-        is_true: bool (N,).
+        scores: float64 (N,), higher is better.
+        is_true: bool (N,), whether each frame shows the label.
 
     Returns:
-        0 to 1; NaN where no frame is true.
+        0 to 1; NaN if no frame is true.
     """
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
@@ -36,14 +36,14 @@ def average_precision(scores: Floats, is_true: Bools) -> float:
 
 
 def ranked_precision(true: Floats, count: Floats) -> Floats:
-    """Average precision of rankings whose frames are grouped by score.
+    """Compute the average precision of rankings whose frames are grouped by score.
 
     Args:
-        true: float64 (R, B): for each of R rankings and each of B scores, from the greatest down, the true frames.
-        count: float64 (R, B), all frames.
+        true: float64 (R, B), numbers of true frames of R rankings at B scores, in decreasing order of score.
+        count: float64 (R, B), numbers of all frames.
 
     Returns:
-        float64 (R,); NaN where nothing is true.
+        float64 (R,); NaN for rankings without a true frame.
     """
     if not true.shape[1]:
         return np.full(len(true), math.nan)

@@ -1,4 +1,4 @@
-"""Files of labelled intervals: JSON Lines, and CSV as annotation tools export it."""
+"""Readers of labelled intervals: JSON Lines, and CSV as exported by annotation tools."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ _CSV_COLUMNS = ("video", "label", "start", "end")
 
 @dataclass(frozen=True)
 class LabelledIntervals:
-    """What is true of one label in one video.
+    """The true intervals of one label in one video.
 
     Attributes:
         video: The video's name, file name, path or id.
         label: The label.
-        intervals: Where the video shows it; none where it never does.
-        unknown: Where that is not known.
-        duration_seconds: The video's length, where it is told.
-        line: Where it is in the file.
+        intervals: Intervals in which the video shows the label; empty if it never does.
+        unknown: Intervals of unknown truth.
+        duration_seconds: The video's length, if given.
+        line: Number of its line in the file.
     """
 
     video: str
@@ -59,11 +59,11 @@ class LabelledIntervals:
 
 @dataclass(frozen=True)
 class IntervalSet:
-    """A labelled set of intervals: what it does not say of a label and a video is not known.
+    """A labelled set of intervals. For a label and video without an entry the truth is unknown.
 
     Attributes:
-        form: "JSON Lines" or "CSV".
-        entries: One for each label and video, in the file's order.
+        form: File format, "JSON Lines" or "CSV".
+        entries: One for each label and video, in the order of the file.
     """
 
     form: str
@@ -71,7 +71,7 @@ class IntervalSet:
 
 
 def is_interval_set(text: str) -> bool:
-    """Whether a file is a labelled set of intervals, by its first line."""
+    """Detect a labelled set of intervals by the first line of the file."""
     first = next((line.strip() for line in text.split("\n") if line.strip()), "")
     if not first.startswith("{"):
         return _delimiter(first) is not None
@@ -87,8 +87,8 @@ def read_interval_set(path: str | Path) -> IntervalSet:
     """Read a labelled set of intervals.
 
     Raises:
-        ConfigError: The file cannot be read, is of no known form or holds nothing, or a line is not as it should be;
-            the message names file and line, and what was expected.
+        ConfigError: The file cannot be read, has no known format or is empty, or a line is invalid; the message names
+            file and line, and what was expected.
     """
     return interval_set_in(label_file_text(path), str(path))
 
@@ -97,26 +97,26 @@ def interval_set_in(text: str, path: str) -> IntervalSet:
     """Parse the text of a labelled set of intervals.
 
     Args:
-        text: Its content, as of `label_file_text`.
-        path: Its name, for messages.
+        text: Content of the file, as returned by `label_file_text`.
+        path: Name of the file, for messages.
 
     Raises:
-        ConfigError: As of `read_interval_set`.
+        ConfigError: As for `read_interval_set`.
     """
     if not is_interval_set(text):
-        raise ConfigError(f"{path}: is no set of labelled intervals; expected {_EXAMPLES}")
+        raise ConfigError(f"{path}: is not a set of labelled intervals; expected {_EXAMPLES}")
     is_json = text.lstrip().startswith("{")
     entries = tuple(_json_entries(text, path) if is_json else _csv_entries(text, path))
     if not entries:
-        raise ConfigError(f"{path}: holds no labelled interval; expected {_EXAMPLES}")
+        raise ConfigError(f"{path}: contains no labelled interval; expected {_EXAMPLES}")
     return IntervalSet("JSON Lines" if is_json else "CSV", entries)
 
 
 def json_rows(text: str, path: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Yield the objects of JSON lines with the numbers of their lines.
+    """Yield the JSON object of each line with its line number.
 
     Raises:
-        ConfigError: A line is no JSON object; the message names file and line.
+        ConfigError: A line is not a JSON object; the message names file and line.
     """
     for number, line in filled_lines(text, path):
         try:
@@ -166,19 +166,19 @@ def _entry(row: Mapping[str, Any], number: int) -> LabelledIntervals:
 
 
 def csv_rows(text: str, path: str, required: Sequence[str] = ()) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the rows of a CSV file by column, with the numbers of their lines; empty cells are left out.
+    """Yield the rows of a CSV file by column, with their line numbers; empty cells are omitted.
 
     Args:
-        text: The file's content; its first filled line names the columns, in any case.
-        path: Its name, for messages.
-        required: Columns by which the delimiter is found: a comma, a semicolon or a tab.
+        text: Content of the file. The first line that is not blank names the columns, in any letter case.
+        path: Name of the file, for messages.
+        required: Columns that identify the delimiter: a comma, a semicolon or a tab.
 
     Raises:
         ConfigError: A row is broken; the message names file and line.
     """
     delimiter = _delimiter(text.lstrip().split("\n", 1)[0], required) or ","
     lines = iter(text.split("\n"))
-    # A quoted cell may hold a line's end; the limit on a cell's length is that of the csv package.
+    # A quoted cell may contain line breaks; the csv package limits its length.
     reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
     header: list[str] = []
     try:
@@ -202,7 +202,7 @@ def csv_rows(text: str, path: str, required: Sequence[str] = ()) -> Iterator[tup
 
 
 def _delimiter(header: str, required: Sequence[str] = _CSV_COLUMNS) -> str | None:
-    """The delimiter by which a line has all the columns; None where there is none."""
+    """Return the delimiter with which a line has all the columns; None if there is none."""
     if len(header) > _LONGEST_TEXT:
         return None
     for delimiter in ",;\t":
@@ -222,7 +222,7 @@ def _csv_entries(text: str, path: str) -> Iterator[LabelledIntervals]:
             duration = _duration(_cell_seconds(row, "duration"))
             bounds = _cell_seconds(row, "start"), _cell_seconds(row, "end")
             found = intervals.setdefault(key, [])
-            # A row without times says that the video does not show the label.
+            # A row without times states that the video does not show the label.
             if bounds != (None, None):
                 found.append(interval_of(list(bounds), duration))
             if duration is not None and durations.setdefault(key[0], (duration, number))[0] != duration:
@@ -234,8 +234,10 @@ def _csv_entries(text: str, path: str) -> Iterator[LabelledIntervals]:
             raise ConfigError(f"{path}, line {number}: {error}") from error
         lines.setdefault(key, number)
     for (video, label), found in intervals.items():
-        told = durations.get(video)
-        yield LabelledIntervals(video, label, tuple(found), (), told and told[0], lines[video, label])
+        duration_and_line = durations.get(video)
+        yield LabelledIntervals(
+            video, label, tuple(found), (), duration_and_line and duration_and_line[0], lines[video, label]
+        )
 
 
 def _cell_seconds(row: Mapping[str, str], column: str) -> float | None:
@@ -243,7 +245,7 @@ def _cell_seconds(row: Mapping[str, str], column: str) -> float | None:
 
 
 def text_of(row: Mapping[str, Any], key: str) -> str:
-    """Return the text under a key.
+    """Return the text of a key.
 
     Raises:
         ValueError: There is none, or it is empty or too long.
@@ -255,17 +257,17 @@ def text_of(row: Mapping[str, Any], key: str) -> str:
 
 
 def interval_of(given: object, duration: float | None) -> Interval:
-    """Return an interval from a list of two numbers; its end is cut at the video's end, where that is known.
+    """Parse an interval from a list of two numbers, and clip it to the video's length if that is known.
 
     Raises:
-        ValueError: It is no interval, or begins after the video's end.
+        ValueError: It is not an interval, or starts after the video's end.
     """
     if isinstance(given, list) and len(given) == 2 and all(map(is_number, given)):
         start, end = float(given[0]), float(given[1])
         if 0 <= start < end < math.inf:
             if duration is not None and start >= duration:
                 raise ValueError(f"the interval {shown(given)} begins after the video's end at {duration:g} s")
-            # Some ends lie a little beyond the video's.
+            # Some intervals end slightly after their video.
             return start, end if duration is None else min(end, duration)
     raise ValueError(f"expected [start, end] in seconds with 0 <= start < end, got {shown(given)}")
 

@@ -1,4 +1,4 @@
-"""Sums over the videos of a label, from which all of its metrics are computed, also for videos that are drawn again."""
+"""Sums over the videos of a label, from which its metrics and their bootstrap intervals are computed."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ __all__ = ["LabelCounts", "LabelSums", "label_sums", "scale_of"]
 Floats = npt.NDArray[np.float64]
 
 _SECONDS_AN_HOUR = 3600.0
-# Bootstrap intervals of average precision group the frames by so many scores at most: half of these are quantiles of
-# the true frames' scores, which can be few, and half of all frames' scores.
+# Bootstrap intervals of average precision group the frames by at most this many scores: half of them are quantiles of
+# the true frames' scores, which may be few, and half of all frames' scores.
 _MOST_LEVELS = 1000
 
 
 @dataclass(frozen=True)
 class LabelCounts:
-    """What is counted in one video, or in several; sums of it are counts, too.
+    """Counts in one video, or in several.
 
     Attributes:
         events: True events.
         found: Events that a prediction overlaps.
         right: Predictions that overlap an event.
         false: Predictions that overlap neither an event nor an interval of unknown truth.
-        undecided: Predictions that overlap no event, but an interval of unknown truth.
+        undecided: Predictions that overlap no event but an interval of unknown truth.
         delay_seconds: Sum of the delays of the found events.
-        known_seconds: Length of the videos, without the intervals of unknown truth.
-        frames: Sampled frames whose truth is known.
+        known_seconds: Length of the videos without the intervals of unknown truth.
+        frames: Sampled frames of known truth.
         true_positives: Labelled frames that show the label.
-        false_positives: Labelled frames that do not.
-        false_negatives: Frames that show the label and are not labelled.
-        left_to_people: Frames whose score is between the two bounds.
+        false_positives: Labelled frames that do not show the label.
+        false_negatives: Unlabelled frames that show the label.
+        left_to_people: Frames whose scores lie between the two bounds.
     """
 
     events: float = 0.0
@@ -66,14 +66,14 @@ class LabelSums:
 
     Attributes:
         label: The label.
-        videos: int (V,) numbers of its videos, among all videos of the evaluation.
-        counts: float64 (V, C) of `LabelCounts`.
+        videos: int (V,) positions of its videos among all videos of the evaluation.
+        counts: float64 (V, C), the fields of `LabelCounts` of each video.
         has_events: Whether intervals were predicted.
         has_scores: Whether frames were scored.
-        average_precision: Of its frames in all videos, exact; NaN where it has none.
-        ranked_true: float64 (V, B), true frames by score, from the greatest down.
-        ranked: float64 (V, B), all frames likewise.
-        bins: float64 (V, BINS, 3) sums of the frames' scores for a reliability diagram.
+        average_precision: Exact average precision of its frames in all videos; NaN without a true frame.
+        ranked_true: float64 (V, B), numbers of true frames by score, in decreasing order.
+        ranked: float64 (V, B), numbers of all frames by score, in decreasing order.
+        bins: float64 (V, BINS, 3), sums of the frames' scores for a reliability diagram.
     """
 
     label: str
@@ -91,19 +91,19 @@ class LabelSums:
         return LabelCounts(*self.counts.sum(axis=0).tolist())
 
     def metrics(self) -> dict[str, float]:
-        """Compute the metrics over all videos: 0 to 1, seconds, or per hour; NaN where one does not apply."""
+        """Compute the metrics over all videos: 0 to 1, seconds, or per hour; NaN for metrics that do not apply."""
         found = self.drawn(np.ones((1, len(self.videos))))
         metrics = {name: float(values[0]) for name, values in found.items()}
         return metrics | ({"frame-AP": self.average_precision} if self.has_scores else {})
 
     def drawn(self, times: Floats) -> dict[str, Floats]:
-        """Compute the metrics over videos that are drawn again.
+        """Compute the metrics over resampled videos.
 
         Args:
-            times: float64 (R, V), how often each of the label's videos is drawn, in each of R draws.
+            times: float64 (R, V), how often each of the label's videos occurs in each of R draws.
 
         Returns:
-            By metric float64 (R,), as of `metrics`.
+            By metric, float64 (R,), in the units of `metrics`.
         """
         sums = dict(zip(_NAMES, (times @ self.counts).T, strict=True))
         found = {}
@@ -117,7 +117,7 @@ class LabelSums:
 
 
 def scale_of(name: str) -> float:
-    """Factor from a metric to its displayed unit: 100 for shares, 1 for seconds and for alarms per hour."""
+    """Return the factor from a metric to its displayed unit: 100 for shares, 1 for seconds and for alarms per hour."""
     return 1.0 if name.endswith(("seconds", "per-hour")) else 100.0
 
 
@@ -127,13 +127,13 @@ def label_sums(
     numbers: Mapping[str, int],
     people: tuple[float, float],
 ) -> LabelSums:
-    """Add up one label.
+    """Compute the sums of one label.
 
     Args:
-        cases: Of the label, one for each of its videos.
-        matches: Their matches; None where no intervals were predicted.
-        numbers: By id, the number of each video.
-        people: Scores from the first bound to below the second are left to people.
+        cases: The cases of the label, one for each of its videos.
+        matches: Their matches; None for cases without predicted intervals.
+        numbers: The position of each video, by id.
+        people: Bounds [low, high) of the scores that are left to people.
     """
     has_scores = all(case.scores is not None for case in cases)
     scores = [case.is_positive.astype(np.float64) if case.scores is None else case.scores for case in cases]
@@ -178,7 +178,7 @@ def _counts(case: LabelCase, matched: EventMatches | None, scores: Floats, peopl
 
 
 def _ranked(scores: Sequence[Floats], true: Sequence[npt.NDArray[np.bool_]]) -> tuple[Floats, Floats]:
-    """The true frames and all frames of each video by score, from the greatest down: float64 (V, B) each."""
+    """Count the true frames and all frames of each video by score, in decreasing order: float64 (V, B) each."""
     everything = np.concatenate(scores)
     levels = np.unique(everything)
     if len(levels) > _MOST_LEVELS:
@@ -195,7 +195,7 @@ def _ranked(scores: Sequence[Floats], true: Sequence[npt.NDArray[np.bool_]]) -> 
 
 def _frame_metrics(sums: Mapping[str, Floats]) -> dict[str, Floats]:
     hits, extra, lost = (sums[name] for name in ("true_positives", "false_positives", "false_negatives"))
-    # A label that no frame shows has no F1, whatever is said of it; its false alarms are counted by the hour.
+    # F1 is undefined for a label that no frame shows; its false alarms are counted per hour.
     doubled = np.where(hits + lost > 0, 2 * hits + extra + lost, 0.0)
     return {
         "frame-precision": _ratio(hits, hits + extra),
@@ -207,7 +207,7 @@ def _frame_metrics(sums: Mapping[str, Floats]) -> dict[str, Floats]:
 def _event_metrics(sums: Mapping[str, Floats]) -> dict[str, Floats]:
     precision = _ratio(sums["right"], sums["right"] + sums["false"])
     recall = _ratio(sums["found"], sums["events"])
-    # No prediction is right where there is none.
+    # Precision is undefined without predictions.
     least = np.nan_to_num(precision)
     both = least + recall
     return {

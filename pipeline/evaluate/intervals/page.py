@@ -51,11 +51,11 @@ def interval_page(
     """Draw an evaluation as one self-contained HTML document.
 
     Args:
-        evaluation: What is shown.
-        labels: Where the labelled set is.
+        evaluation: The evaluation.
+        labels: Path of the labelled set.
         predicted_by: The label set, or the file of predictions.
-        library: Where the library is.
-        videos: Opens the library's videos, for pictures.
+        library: Location of the library.
+        videos: Opens the library's videos for thumbnails.
     """
     content = [
         _header(evaluation, labels, predicted_by, library),
@@ -65,13 +65,13 @@ def interval_page(
         _reliability("Reliability of the frames' scores", "frames", evaluation.frames),
         _reliability("Reliability of the intervals' confidences", "events", evaluation.events),
         _cases(
-            "The surest false alarms",
-            "Predictions that overlap no event, greatest confidence first; pictures of their best frames.",
+            "The most confident false alarms",
+            "Predictions that overlap no event, highest confidence first, with their best frames.",
             evaluation.false_alarms,
             videos,
         ),
         _cases("Missed events", "Events that no prediction overlaps, longest first.", evaluation.missed, videos),
-        tag("footer", "The same for programs: ", tag("code", "momentseek evaluate LABELS --json")),
+        tag("footer", "As JSON: ", tag("code", "momentseek evaluate LABELS --json")),
     ]
     return page(f"Evaluation on {file_name(labels)}", content, style=EVALUATION_STYLE)
 
@@ -89,11 +89,11 @@ def _header(evaluation: IntervalEvaluation, labels: str, predicted_by: str, libr
 
 def _tiles(evaluation: IntervalEvaluation) -> Markup:
     tiles = []
-    for name, said in _TILES.items():
+    for name, label in _TILES.items():
         if name in evaluation.macro:
             edges = evaluation.macro_intervals.get(name, ())
             note = " to ".join(_figure(name, edge) for edge in edges)
-            tiles.append((said, _figure(name, evaluation.macro[name], unit=True), note, Markup()))
+            tiles.append((label, _figure(name, evaluation.macro[name], unit=True), note, Markup()))
     return cards(tiles)
 
 
@@ -112,12 +112,12 @@ def _macro(evaluation: IntervalEvaluation) -> Markup:
                 tag("span", _MEANINGS[name], class_="meaning"),
             ]
         )
-    said = (
-        "Means over the labels that have the metric: per cent, but for seconds and alarms per hour. Intervals are"
+    explanation = (
+        "Means over the labels that have the metric: per cent, except seconds and alarms per hour. Intervals are"
         " 95 % bootstrap percentiles over videos."
     )
     header = ["metric", "value", "", "interval", "labels", "meaning"]
-    return section("Means over labels", tag("p", said, class_="quiet"), table(header, rows, right=(1, 3, 4)))
+    return section("Means over labels", tag("p", explanation, class_="quiet"), table(header, rows, right=(1, 3, 4)))
 
 
 def _labels(labels: Sequence[LabelScore]) -> Markup:
@@ -132,8 +132,8 @@ def _labels(labels: Sequence[LabelScore]) -> Markup:
         ]
         for one in labels
     ]
-    said = "Least F1 of frames first; labels that no frame shows come last."
-    return section("By label", tag("p", said, class_="quiet"), table(header, rows, right=range(1, len(header))))
+    explanation = "Lowest F1 of frames first; labels that no frame shows come last."
+    return section("By label", tag("p", explanation, class_="quiet"), table(header, rows, right=range(1, len(header))))
 
 
 def _figures(metrics: Mapping[str, float]) -> list[str]:
@@ -143,8 +143,8 @@ def _figures(metrics: Mapping[str, float]) -> list[str]:
 def _reliability(title: str, name: str, found: Reliability | None) -> Markup:
     if found is None or found.error is None:
         return Markup()
-    said = (
-        f"Of {found.count:,} confidences, in bins of a tenth: how sure they are (across), and how often they are true"
+    explanation = (
+        f"Of {found.count:,} confidences, in bins of a tenth: their mean (across), and the share that is true"
         f" (up). The expected calibration error is {100 * found.error:.1f} %."
     )
     points = [
@@ -155,19 +155,19 @@ def _reliability(title: str, name: str, found: Reliability | None) -> Markup:
     cells = [[f"{point.confidence:.3f}", f"{point.share_true:.3f}", f"{point.count:,}"] for point in points]
     return section(
         title,
-        tag("p", said, class_="quiet"),
-        reliability_plot(Caption(f"reliability-{name}", title, said), points),
+        tag("p", explanation, class_="quiet"),
+        reliability_plot(Caption(f"reliability-{name}", title, explanation), points),
         table(["confidence", "true", "count"], cells, right=(0, 1, 2), is_folded=True),
     )
 
 
-def _cases(title: str, said: str, cases: Sequence[WorstCase], videos: IndexedVideos) -> Markup:
+def _cases(title: str, explanation: str, cases: Sequence[WorstCase], videos: IndexedVideos) -> Markup:
     if not cases:
         return Markup()
     shown = cases[:_MOST_CASES]
     more = f" {len(shown)} of {len(cases):,} are shown." if len(cases) > len(shown) else ""
     pictures = [_case(one, videos) for one in shown]
-    return section(title, tag("p", f"{said}{more}", class_="quiet"), tag("div", *pictures, class_="pictures"))
+    return section(title, tag("p", f"{explanation}{more}", class_="quiet"), tag("div", *pictures, class_="pictures"))
 
 
 def _case(one: WorstCase, videos: IndexedVideos) -> Markup:

@@ -1,4 +1,4 @@
-"""Files of predicted intervals: JSON Lines or CSV, as commands of momentseek and other programs write them."""
+"""Reader of predicted intervals: JSON Lines or CSV, as written by momentseek's commands and other programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.timecode import parse_seconds
 
 __all__ = ["PredictedInterval", "read_predictions"]
 
-# What other files call the columns of a prediction, among them those of `momentseek labels` and `momentseek check`.
+# Other names of a prediction's columns, among them those of `momentseek labels` and `momentseek check`.
 _PREDICTION_KEYS = {
     "video": ("video_id", "video", "uri"),
     "label": ("label", "rule"),
@@ -28,14 +28,14 @@ _PREDICTION_KEYS = {
 
 @dataclass(frozen=True)
 class PredictedInterval:
-    """An interval in which a video is said to show a label.
+    """An interval in which a video is predicted to show a label.
 
     Attributes:
         video: The video's id, name, file name or path.
         label: The label, or the rule of a policy.
         start_seconds: First second.
         end_seconds: First second after it.
-        confidence: 0 to 1.
+        confidence: Confidence of the prediction, 0 to 1.
         peak_seconds: Time of its best frame.
     """
 
@@ -48,12 +48,12 @@ class PredictedInterval:
 
 
 def read_predictions(path: str | Path) -> list[PredictedInterval]:
-    """Read predicted intervals: JSON lines or CSV, as `momentseek labels --segments` and `momentseek check` write them.
+    """Read predicted intervals: JSON Lines or CSV, as `momentseek labels --segments` and `momentseek check` write them.
 
     Videos that could not be checked (`"kind": "unchecked"`) are an error: they cannot be scored.
 
     Raises:
-        ConfigError: As of `read_interval_set`; a file without any prediction is none.
+        ConfigError: As for `read_interval_set`; also if the file has no prediction.
     """
     text = label_file_text(path)
     first = next((line.strip() for line in text.split("\n") if line.strip()), "")
@@ -83,7 +83,7 @@ def _prediction(row: Mapping[str, Any]) -> PredictedInterval:
 
 
 def _number(value: object) -> object:
-    """A cell of CSV as a number; what is none is given back, for the message."""
+    """Convert a CSV cell to a number, if it is one; other values are returned as they are, for the message."""
     if isinstance(value, str):
         try:
             return parse_seconds(value)

@@ -1,4 +1,4 @@
-"""Reliability of confidences: how often what is said with some confidence is true."""
+"""Reliability diagrams: how often predictions of a given confidence are true."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["BINS", "Reliability", "ReliabilityBin", "bin_sums", "calibration_err
 Floats = npt.NDArray[np.float64]
 
 BINS = 10
-"""Bins of equal width from 0 to 1, as of Naeini et al."""
+"""Number of bins, of equal width from 0 to 1, as in Naeini et al."""
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class ReliabilityBin:
     """The confidences in one bin.
 
     Attributes:
-        low: Least confidence of the bin.
-        high: First confidence above it; 1 belongs to the last bin.
-        count: How many confidences it has.
-        confidence: Their mean; None in an empty bin.
-        share_true: Share of them that is true; None in an empty bin.
+        low: Lowest confidence of the bin.
+        high: Upper bound, excluded; 1 belongs to the last bin.
+        count: Number of confidences.
+        confidence: Mean confidence; None for an empty bin.
+        share_true: Share of true predictions; None for an empty bin.
     """
 
     low: float
@@ -42,8 +42,8 @@ class Reliability:
 
     Attributes:
         bins: The bins, in order.
-        error: Mean distance of a bin's confidence from its share of truth, weighted by count, 0 to 1; None without
-            confidences.
+        error: Mean distance between the confidence and the share of true predictions of a bin, weighted by count, 0 to
+            1; None without confidences.
     """
 
     bins: tuple[ReliabilityBin, ...]
@@ -51,27 +51,27 @@ class Reliability:
 
     @property
     def count(self) -> int:
-        """How many confidences there are."""
+        """Number of confidences."""
         return sum(one.count for one in self.bins)
 
 
 def bin_sums(confidences: Floats, is_true: npt.NDArray[np.bool_]) -> Floats:
-    """Add up confidences by bin: float64 (BINS, 3), the count, the sum of confidences, and how many are true."""
+    """Sum confidences by bin: float64 (BINS, 3), their count, their sum, and the count of true ones."""
     place = np.clip((confidences * BINS).astype(np.int64), 0, BINS - 1)
     columns = [np.bincount(place, weights, BINS) for weights in (None, confidences, is_true.astype(np.float64))]
     return np.stack(columns, axis=1).astype(np.float64)
 
 
 def calibration_errors(sums: Floats) -> Floats:
-    """Expected calibration errors (Naeini, Cooper and Hauskrecht 2015, doi:10.1609/aaai.v29i1.9602).
+    """Compute expected calibration errors (Naeini, Cooper and Hauskrecht 2015, doi:10.1609/aaai.v29i1.9602).
 
     Args:
-        sums: float64 (R, BINS, 3) of `bin_sums`.
+        sums: float64 (R, BINS, 3), as returned by `bin_sums`.
 
     Returns:
-        float64 (R,), 0 to 1; NaN where there are no confidences.
+        float64 (R,), 0 to 1; NaN without confidences.
     """
-    # A bin's count times its distance is the distance of its sums.
+    # The distance of a bin times its count equals the distance of its sums.
     totals = sums[:, :, 0].sum(axis=1)
     distances = np.abs(sums[:, :, 1] - sums[:, :, 2]).sum(axis=1)
     found: Floats = np.divide(distances, totals, out=np.full(len(sums), math.nan), where=totals > 0)
@@ -79,7 +79,7 @@ def calibration_errors(sums: Floats) -> Floats:
 
 
 def reliability(sums: Floats) -> Reliability:
-    """Make a reliability diagram of float64 (BINS, 3) sums of `bin_sums`."""
+    """Make a reliability diagram from float64 (BINS, 3) sums, as returned by `bin_sums`."""
     error = float(calibration_errors(sums[None])[0])
     return Reliability(tuple(_bins(sums.tolist())), None if math.isnan(error) else error)
 

@@ -1,4 +1,4 @@
-"""Report sections for single questions, with thumbnails of found and true moments."""
+"""Report sections on single questions, with thumbnails of found and true moments."""
 
 from __future__ import annotations
 
@@ -17,28 +17,34 @@ _WORST, _FALSE_ALARMS, _PICTURES = 10, 5, 2
 
 
 def worst_cases(evaluation: Evaluation, videos: IndexedVideos) -> Markup:
-    """Draw the true questions that are answered worst."""
+    """Draw the true questions with the worst answers."""
     worst = evaluation.worst(_WORST)
     if not worst:
         return Markup()
     return section(
         "The worst answers" if len(worst) > 1 else "The worst answer",
-        tag("p", "The questions of least average precision, then of least IoU of the first moment.", class_="quiet"),
+        tag(
+            "p",
+            "The questions with the lowest average precision, then the lowest IoU of the first moment.",
+            class_="quiet",
+        ),
         legend(("true", "true"), ("found", "found first"), ("later", "found later")),
         *(_case(f"worst{number}", answer, videos) for number, answer in enumerate(worst)),
     )
 
 
 def false_alarms(evaluation: Evaluation, videos: IndexedVideos) -> Markup:
-    """Draw the absent questions that are answered with the best scores."""
+    """Draw the absent questions whose answers have the highest scores."""
     answered = [answer for answer in evaluation.answers if answer.is_absent and not evaluation.is_rejected(answer)]
     if not answered:
         return Markup()
     surest = sorted(answered, key=lambda answer: -answer.moments[0].score)[:_FALSE_ALARMS]
     return section(
-        "The surest false alarms",
+        "The most confident false alarms",
         tag(
-            "p", "Absent questions whose first moment has the best scores: the right answer is nothing.", class_="quiet"
+            "p",
+            "Absent questions whose first moments have the highest scores: the right answer is nothing.",
+            class_="quiet",
         ),
         *(_case(f"alarm{number}", answer, videos) for number, answer in enumerate(surest)),
     )
@@ -71,10 +77,10 @@ def _line(name: str, answer: ScoredAnswer) -> Markup:
     ]
     ends = [stretch.end_seconds for stretch in (*true, *found)]
     end = answer.duration_seconds or max(ends, default=1.0)
-    said = "; ".join(stretch.tip for stretch in (*true, *found[:3])) or "nothing found"
-    # The first moment is drawn last, over those that touch it.
+    description = "; ".join(stretch.tip for stretch in (*true, *found[:3])) or "nothing found"
+    # The first moment is drawn last, on top of the others.
     rows = [("true", true), ("found", found[::-1])] if true else [("found", found[::-1])]
-    return time_line(Caption(name, answer.text, said), rows, end)
+    return time_line(Caption(name, answer.text, description), rows, end)
 
 
 def _true_pictures(answer: ScoredAnswer, videos: IndexedVideos) -> list[Markup]:

@@ -27,7 +27,7 @@ _MEANINGS = (
 
 def meaning_of(metric: str) -> str:
     """Explain a metric in a few words; empty for an unknown one."""
-    for pattern, said in _MEANINGS:
+    for pattern, meaning in _MEANINGS:
         if match := re.fullmatch(pattern, metric):
-            return match.expand(said)
+            return match.expand(meaning)
     return ""

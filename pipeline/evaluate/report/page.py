@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import fields
+from functools import partial
 
 from pipeline.evaluate import ConceptScore, Evaluation, RejectionCurve, RejectionPoint, ScoredAnswer
 from pipeline.evaluate.report.cases import false_alarms, worst_cases
@@ -19,6 +21,7 @@ from pipeline.video import IndexedVideos
 __all__ = ["evaluation_page"]
 
 _MOST_CONCEPTS, _MOST_ROWS = 30, 40
+_REJECTION = "Rejection of absent questions"
 _OUTCOMES = {
     "correct": "right, IoU 0.5 or more",
     "near": "near, IoU below 0.5",
@@ -31,10 +34,10 @@ def evaluation_page(evaluation: Evaluation, *, labels: str, library: str, videos
     """Draw an evaluation as one self-contained HTML document.
 
     Args:
-        evaluation: What is shown.
-        labels: Where the labelled set is.
-        library: Where the library is.
-        videos: Opens the library's videos, for pictures.
+        evaluation: The evaluation.
+        labels: Path of the labelled set.
+        library: Location of the library.
+        videos: Opens the library's videos for thumbnails.
     """
     content = [
         _header(evaluation, labels, library),
@@ -51,7 +54,7 @@ def evaluation_page(evaluation: Evaluation, *, labels: str, library: str, videos
 
 def _header(evaluation: Evaluation, labels: str, library: str) -> Markup:
     videos = len({answer.video_id for answer in evaluation.answers})
-    absent = f", {evaluation.absent} of them about what is not there" if evaluation.absent else ""
+    absent = f", {evaluation.absent} of them absent" if evaluation.absent else ""
     return tag(
         "header",
         tag("p", "momentseek \u00b7 evaluation", class_="kicker"),
@@ -71,12 +74,12 @@ def _tiles(evaluation: Evaluation) -> Markup:
         "MR-full-start-error-seconds": "start is off by",
         "MR-full-end-error-seconds": "end is off by",
     }
-    for name, said in wanted.items():
+    for name, label in wanted.items():
         if name in evaluation.metrics:
             more = _outcome_bar(evaluation) if name == "MR-full-R1@0.5" else Markup()
             tiles.append(
                 (
-                    said,
+                    label,
                     _figure(name, evaluation.metrics[name], unit=True),
                     _interval(name, evaluation.intervals[name]),
                     more,
@@ -91,12 +94,12 @@ def _tiles(evaluation: Evaluation) -> Markup:
 def _outcome_bar(evaluation: Evaluation) -> Markup:
     counts = Counter(_outcome(evaluation, answer) for answer in evaluation.answers if not answer.is_absent)
     parts = [tag("i", class_=name, style=f"flex:{counts[name]}") for name in _OUTCOMES if counts[name]]
-    said = [
+    entries = [
         tag("span", f"{counts[name]:,} {what}", class_=f"dot {name}")
         for name, what in _OUTCOMES.items()
         if counts[name]
     ]
-    return tag("div", tag("div", *parts, class_="share"), tag("p", *said, class_="legend"))
+    return tag("div", tag("div", *parts, class_="share"), tag("p", *entries, class_="legend"))
 
 
 def _outcome(evaluation: Evaluation, answer: ScoredAnswer) -> str:
@@ -123,26 +126,30 @@ def _metrics(evaluation: Evaluation) -> Markup:
             ]
         )
     how = evaluation.resampling
-    said = (
-        f"Per cent, but for seconds. Intervals are {how.level:.0%} bootstrap percentiles over {how.count:,} {how.unit}."
+    explanation = (
+        f"Per cent, except seconds. Intervals are {how.level:.0%} bootstrap percentiles over {how.count:,} {how.unit}."
     )
     return section(
         "Metrics",
-        tag("p", said.replace("%", " %"), class_="quiet"),
+        tag("p", explanation.replace("%", " %"), class_="quiet"),
         table(["metric", "value", "", "interval", "questions", "meaning"], rows, right=(1, 3, 4)),
     )
 
 
 def _rejection(evaluation: Evaluation) -> Markup:
-    title, curve = "Where nothing is the answer", evaluation.rejection
+    title, curve = _REJECTION, evaluation.rejection
     if curve is None:
         what = "absent" if not evaluation.absent else "true"
-        said = f"The set has no {what} questions, so it does not tell what a threshold on the score would be worth."
-        return section(title, tag("p", said, class_="quiet"))
+        explanation = f"The set has no {what} questions, so it does not show the effect of a threshold on the score."
+        return section(title, tag("p", explanation, class_="quiet"))
     points = [point for point in curve.points if point.threshold is not None]
     if not points:
-        return section(title, tag("p", "No question was answered with anything.", class_="quiet"))
-    said = _verdict(curve)
+        return section(title, tag("p", "All questions were answered with nothing.", class_="quiet"))
+    return section(title, *_rejection_plots(curve, points), _rejection_table(curve))
+
+
+def _rejection_plots(curve: RejectionCurve, points: Sequence[RejectionPoint]) -> list[Markup]:
+    """Draw the rates of rejected questions, and those of the remaining answers, by threshold."""
     rejected = [
         ShareSeries("absent, answered with nothing", "rejected", [point.absent_rejected for point in points]),
         ShareSeries("true, answered with nothing", "lost", [point.true_lost for point in points]),
@@ -154,27 +161,23 @@ def _rejection(evaluation: Evaluation) -> Markup:
         ShareSeries("precision", "precise", [point.precision or 0.0 for point in points]),
         ShareSeries("recall", "recalled", [point.recall for point in points]),
     ]
-    operating = curve.operating
-    where = None if operating is None else operating.threshold
-    marked = None if where is None else (where, f"{where:.3f}")
-    thresholds = [point.threshold for point in points if point.threshold is not None]
-    return section(
-        title,
-        tag("p", said, class_="verdict"),
-        legend(*((share.colour, share.name) for share in rejected)),
-        shares(Caption("rejection", title, said), thresholds=thresholds, series=rejected, marked=marked),
-        tag("h3", "What is answered all the same"),
-        tag(
-            "p",
-            "Precision: of all answers, those whose first moment is right (R1@0.5). Recall: of all true questions.",
-            class_="quiet",
-        ),
-        legend(*((share.colour, share.name) for share in answered)),
-        shares(
-            Caption("answered", "Precision and recall", said), thresholds=thresholds, series=answered, marked=marked
-        ),
-        _rejection_table(curve),
+    where = None if curve.operating is None else curve.operating.threshold
+    plot = partial(
+        shares,
+        thresholds=[point.threshold for point in points if point.threshold is not None],
+        marked=None if where is None else (where, f"{where:.3f}"),
     )
+    verdict = _verdict(curve)
+    meaning = "Precision: share of answers whose first moment is right (R1@0.5). Recall: share of true questions."
+    return [
+        tag("p", verdict, class_="verdict"),
+        legend(*((share.colour, share.name) for share in rejected)),
+        plot(Caption("rejection", _REJECTION, verdict), series=rejected),
+        tag("h3", "Remaining answers"),
+        tag("p", meaning, class_="quiet"),
+        legend(*((share.colour, share.name) for share in answered)),
+        plot(Caption("answered", "Precision and recall", verdict), series=answered),
+    ]
 
 
 def _verdict(curve: RejectionCurve) -> str:
@@ -212,8 +215,10 @@ def _concepts(evaluation: Evaluation) -> Markup:
     if not evaluation.concepts:
         return section(title, tag("p", f"No three questions share one of their {kinds}.", class_="quiet"))
     shown = _ends(evaluation.concepts)
-    said = f"Mean average precision of the questions about each, with its interval; {kinds} of three questions or more"
-    said += "." if len(shown) == len(evaluation.concepts) else f", the best and worst {len(shown) // 2} of them."
+    explanation = (
+        f"Mean average precision of the questions about each, with its interval; {kinds} of three questions or more"
+    )
+    explanation += "." if len(shown) == len(evaluation.concepts) else f", the best and worst {len(shown) // 2} of them."
     rows = [
         Bar(
             score.concept,
@@ -223,8 +228,10 @@ def _concepts(evaluation: Evaluation) -> Markup:
         )
         for score in shown
     ]
-    told = "; ".join(f"{row.label}: {row.said}" for row in rows)
-    return section(title, tag("p", said, class_="quiet"), score_bars(Caption("concepts", title, told), rows))
+    description = "; ".join(f"{row.label}: {row.note}" for row in rows)
+    return section(
+        title, tag("p", explanation, class_="quiet"), score_bars(Caption("concepts", title, description), rows)
+    )
 
 
 def _ends(scores: tuple[ConceptScore, ...]) -> tuple[ConceptScore, ...]:
@@ -235,8 +242,8 @@ def _ends(scores: tuple[ConceptScore, ...]) -> tuple[ConceptScore, ...]:
 
 def _footer(evaluation: Evaluation) -> Markup:
     how = evaluation.resampling
-    said = f"Intervals: {how.draws:,} draws of {how.unit}, seed {how.seed}. The same for programs: "
-    return tag("footer", said, tag("code", "momentseek evaluate LABELS --json"))
+    explanation = f"Intervals: {how.draws:,} draws of {how.unit}, seed {how.seed}. As JSON: "
+    return tag("footer", explanation, tag("code", "momentseek evaluate LABELS --json"))
 
 
 def _interval(name: str, interval: tuple[float, float]) -> str:

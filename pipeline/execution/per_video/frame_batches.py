@@ -56,6 +56,9 @@ class Reading:
         sampler: Chooses frames.
         preprocessing: Converts a frame to the encoder's input.
         batch_frames: Maximum number of frames in a batch.
+        first_batch_frames: Number of frames in the first batch of a video. Each later batch has twice as many as the
+            one before, up to `batch_frames`, so that the encoder need not wait until a short video is decoded. None
+            means `batch_frames`.
         fetching: Settings for checking whether remote videos have changed.
         splitter: Splits the sampler's passes into several results; None if each has a single one.
     """
@@ -64,6 +67,7 @@ class Reading:
     sampler: FrameSampler
     preprocessing: Preprocessing
     batch_frames: int
+    first_batch_frames: int | None = None
     fetching: Fetching = field(default_factory=Fetching)
     splitter: ResultSplitter | None = None
 
@@ -177,6 +181,7 @@ class _BatchBuffer:
         self._reading = reading
         self._info = info
         self._images: Images | None = None
+        self._size = min(reading.first_batch_frames or reading.batch_frames, reading.batch_frames)
         self._pts: list[int] = []
         self._times: list[Fraction] = []
         self.count = 0
@@ -186,12 +191,12 @@ class _BatchBuffer:
         image = self._reading.preprocessing(frame)
         if self._images is None:
             # One array from the start: frames that are collected one by one would be in memory twice.
-            self._images = np.empty((self._reading.batch_frames, *image.shape), np.uint8)
+            self._images = np.empty((self._size, *image.shape), np.uint8)
         self._images[len(self._pts)] = image
         self._pts.append(frame.pts)
         self._times.append(frame.time)
         self.count += 1
-        if len(self._pts) == self._reading.batch_frames:
+        if len(self._pts) == self._size:
             yield from self.flush(decoded=decoded)
 
     def flush(self, *, decoded: Fraction) -> Iterator[FrameBatch]:
@@ -206,5 +211,6 @@ class _BatchBuffer:
         )
         batch = FrameBatch(images=self._images[: len(times)], times=times)
         self._images, self._pts, self._times = None, [], []
+        self._size = min(2 * self._size, self._reading.batch_frames)
         self.batches += 1
         yield batch

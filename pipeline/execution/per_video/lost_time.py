@@ -19,7 +19,7 @@ _MIN_SHARE = 1e-9
 
 
 @dataclass(frozen=True)
-class _Stretch:
+class _LostInterval:
     """The interval [start, end) without frames; `last` is the time of the last frame before it."""
 
     last: Fraction
@@ -40,7 +40,7 @@ class LostTime:
         self._stream = stream
         self._last: Fraction | None = None
         self._lost_seconds = 0.0
-        self._stretches: list[_Stretch] = []
+        self._lost: list[_LostInterval] = []
 
     def see(self, frame: Frame) -> None:
         """Process the frame that the stream has just yielded."""
@@ -51,7 +51,7 @@ class LostTime:
         more = lost - self._lost_seconds
         if self._last is not None and more > max(_MIN_SECONDS, _MIN_SHARE * seconds):
             start = max(self._last, frame.time - Fraction(more))
-            self._stretches.append(_Stretch(self._last, start, frame.time))
+            self._lost.append(_LostInterval(self._last, start, frame.time))
         self._last, self._lost_seconds = frame.time, lost
 
     def clipped(self, seen_until: Sequence[Fraction], step: Fraction | None) -> Sequence[Fraction]:
@@ -61,11 +61,11 @@ class LostTime:
             seen_until: See `SamplingPass`.
             step: See `SamplingPass`.
         """
-        return [self._clipped(time, step) for time in seen_until] if self._stretches else seen_until
+        return [self._clipped(time, step) for time in seen_until] if self._lost else seen_until
 
     def _clipped(self, time: Fraction, step: Fraction | None) -> Fraction:
-        number = bisect_right(self._stretches, time, key=lambda stretch: stretch.start) - 1
-        if number < 0 or time >= self._stretches[number].end:
+        number = bisect_right(self._lost, time, key=lambda interval: interval.start) - 1
+        if number < 0 or time >= self._lost[number].end:
             return time
-        stretch = self._stretches[number]
-        return max(stretch.last, stepped_back(time, stretch.start, step))
+        interval = self._lost[number]
+        return max(interval.last, stepped_back(time, interval.start, step))

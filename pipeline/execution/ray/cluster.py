@@ -11,9 +11,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from pipeline.bundled import PACKAGES_FOLDER
 from pipeline.errors import ExecutionError
 from pipeline.execution.ray.start import environment, local_ray
 from pipeline.execution.settings import Execution
@@ -40,6 +40,9 @@ OWN_RAY = {"idle_worker_killing_time_threshold_ms": 60_000}
 starting another for the next video takes longer than reading a short one."""
 # Share of the object store for readers; the rest is for frames that are being encoded, and for other programs.
 _STORE_SHARE = 0.4
+# What an encoder on processors reserves in Ray. It keeps a processor of its machine from readers, which need whole ones
+# (halves on a single processor), and leaves room for the encoders of other batches.
+_ENCODER_CPUS = 0.01
 # Ray reads these variables when it is imported or started. They turn off a notice about GPUs, usage statistics, and
 # messages about dead workers on standard output (the reports state what these mean for a video).
 _QUIET = {
@@ -48,7 +51,7 @@ _QUIET = {
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
 }
 _SILENT = {"log_to_driver": False, "logging_level": "ERROR"}
-_PACKAGE = Path(__file__).resolve().parent.parent
+_PACKAGE = PACKAGES_FOLDER / "pipeline"
 # Whether `connected` started the Ray instance in use.
 _is_own = False
 
@@ -78,9 +81,13 @@ def shares(settings: Execution, *, cpus: float, gpus: float, nodes: int = 1, mem
     """Divide a cluster so that encoders never keep the last reader from running, not even on one processor.
 
     Without GPUs, each node gets one encoder, which computes with all processors of the node, as long as readers have
-    half of the processors. Encoders reserve at most half of the processors, and one each if there are enough. The
+    half of the processors. Encoders count for at most half of the processors, and for one each if there are enough. The
     number of readers is limited to those that fit next to the encoders: a reader waiting in Ray's queue would take the
     place of an encoder that died, and then wait for that encoder.
+
+    Encoders stay for the whole batch. If those on processors reserved all that they count for, the encoders of two
+    batches would fill a cluster, and no reader could start. They reserve hardly anything, and readers, which end, wait
+    for each other. Encoders on GPUs are as few as the GPUs, for all batches together.
 
     Args:
         settings: The requested sizes.
@@ -112,7 +119,7 @@ def shares(settings: Execution, *, cpus: float, gpus: float, nodes: int = 1, mem
     readers = min(settings.videos_at_once or max_readers, max_readers)
     return Shares(
         encoders=encoders,
-        encoder_cpus=encoder_cpus,
+        encoder_cpus=encoder_cpus if encoder_gpus else min(encoder_cpus, _ENCODER_CPUS),
         encoder_gpus=encoder_gpus,
         readers=readers,
         reader_cpus=reader_cpus,
@@ -241,7 +248,7 @@ def _joined(settings: Execution) -> Iterator[None]:
     options: dict[str, Any] = dict(_SILENT)
     if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:
         # A submitted job brings its own working directory; other drivers send this package.
-        options["runtime_env"] = {"py_modules": [str(_PACKAGE)]}
+        options["runtime_env"] = {"py_modules": [str(_PACKAGE)], "excludes": ["__pycache__/"]}
     try:
         try:
             with environment(_memory_retries(settings)):

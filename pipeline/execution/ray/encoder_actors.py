@@ -161,7 +161,7 @@ class EncoderActors:
             self._renew_preprocessing_request()
 
     def replace_dead(self, actor: EncoderActor) -> None:
-        """Replace an actor that died; repeating this for the same actor changes nothing.
+        """Replace an actor that died, and end it; repeating this for the same actor changes nothing.
 
         Raises:
             ExecutionError: No actor is left.
@@ -169,6 +169,9 @@ class EncoderActors:
         if actor not in self._all:
             return
         self._all.remove(actor)
+        # Ray may restart an actor that it reported as dead or unavailable, for example when its node was lost. Such an
+        # actor would keep resources that are meant for others.
+        ray.kill(actor.handle)
         if actor.gpus != self.shares.encoder_gpus and not any(each.is_open for each in self._fitting):
             # Other programs may hold the GPU for long, so an actor on processors is needed until one on a GPU opens.
             self._open(self._add(gpus=actor.gpus))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -11,6 +12,7 @@ from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskErr
 
 from pipeline.encode.protocol import Encoder, Preprocessing
 from pipeline.errors import ExecutionError
+from pipeline.execution.model_task import ModelTask
 from pipeline.execution.per_video.messages import Failure, Lost, Vectors
 from pipeline.execution.progress import EncoderTimes
 from pipeline.execution.ray.cluster import Shares
@@ -18,6 +20,8 @@ from pipeline.execution.ray.encoder_actors import EncoderActor, EncoderActors, I
 from pipeline.execution.ray.remote_tasks import DeviceFault
 
 __all__ = ["EncoderPool", "HasPixels"]
+
+_log = logging.getLogger(__name__)
 
 _MAX_DEATHS = 3
 # Frames are blamed for a fault of the device only after several, since the device itself may be faulty.
@@ -109,6 +113,19 @@ class EncoderPool(Generic[P]):
     def nodes(self) -> frozenset[str | None]:
         """The nodes with an encoder that accepts calls."""
         return frozenset(actor.node_id for actor in self._actors.open)
+
+    def run(self, task: ModelTask) -> None:
+        """Do a task on the model of an encoder that is open; if its process fails, that is only logged."""
+        actor = next(iter(self._actors.open), None)
+        if actor is None:
+            return
+        try:
+            result = ray.get(actor.handle.run.remote(task.work))
+        except RayError as error:
+            problem = own_error(error) if isinstance(error, RayTaskError) else line_of(error)
+            _log.warning("a task on the model was not done: %s", problem)
+            return
+        task.take(result)
 
     def available(self) -> list[EncoderActor]:
         """Return the encoders that accept another call, those with the fewest calls first."""

@@ -95,6 +95,7 @@ class RayExecutor:
             try:
                 yield from batch.reports(self._stop)
                 self._stop.end()
+                batch.finish()
             except (GeneratorExit, KeyboardInterrupt, SystemExit):
                 batch.write_finished()
                 raise
@@ -149,6 +150,9 @@ class _Batch:
             yield from self._reports(stop)
 
     def _reports(self, stop: StopRequest) -> Iterator[VideoReport]:
+        if is_own_ray():
+            for source, identity in self._identities.first_here():
+                self._add_identified(source, identity)
         while True:
             if stop.is_requested:
                 self._accept(stop)
@@ -188,6 +192,11 @@ class _Batch:
         self._identities.stop()
         self._admitted.clear()
         stop.accept(self._meter.active_count)
+
+    def finish(self) -> None:
+        """Do the batch's task on the model, if an encoder has loaded it."""
+        if self._stages.model_task is not None:
+            self._encoders.run(self._stages.model_task)
 
     def write_finished(self) -> None:
         """Write the pending rows of finished videos when the batch is interrupted."""

@@ -17,7 +17,7 @@ from pipeline.execution.ray.remote_tasks import identified
 from pipeline.execution.settings import Execution
 from pipeline.io.settings import Fetching
 from pipeline.types import Source
-from pipeline.uris import place_of
+from pipeline.uris import is_remote, place_of
 from pipeline.video import Identity
 
 __all__ = ["Identities"]
@@ -66,6 +66,17 @@ class Identities:
     def pending_references(self) -> list[Any]:
         """The references of results that have not been collected."""
         return list(self._tasks)
+
+    def first_here(self) -> Iterator[tuple[Source, Identity | Failure]]:
+        """Identify the first source in this process if it is local, before a task's process has started.
+
+        It may be the first video that needs the model, which is then loaded that much sooner.
+        """
+        for source in itertools.islice(self._sources, 1):
+            if is_remote(source.uri):
+                self._sources = itertools.chain([source], self._sources)
+            else:
+                yield source, identified([place_of(source.uri)], self._fetching)[0]
 
     def submit_more(self, *, waiting: int, readers: int) -> None:
         """Submit enough sources to keep the readers busy, given the number of identified videos that wait for one."""

@@ -7,12 +7,13 @@ driver, and the item that the driver needs.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.encode.device_faults import RecoveringEncoder, fault_of
-from pipeline.encode.protocol import Encoder, Preprocessing
+from pipeline.encode.protocol import Encoder, OpenEncoder, Preprocessing
 from pipeline.errors import MomentseekError
 from pipeline.execution.per_video.frame_batches import Reading, sampled_batches
 from pipeline.execution.per_video.messages import (
@@ -28,6 +29,7 @@ from pipeline.execution.per_video.messages import (
 )
 from pipeline.execution.stage_times import Stopwatch
 from pipeline.io.settings import Fetching
+from pipeline.processors import usable_processors
 from pipeline.video import Identity, identify
 
 __all__ = ["DeviceFault", "Encoded", "EncoderProcess", "Started", "identified", "read_video"]
@@ -130,7 +132,7 @@ class EncoderProcess:
     def __init__(self, encoder: Encoder, *, on_gpu: bool) -> None:
         if not on_gpu:
             # Ray sets one thread per reserved processor. Readers mostly wait for the encoder, so it may use theirs.
-            os.environ["OMP_NUM_THREADS"] = str(len(os.sched_getaffinity(0)))
+            os.environ["OMP_NUM_THREADS"] = str(usable_processors())
         self._encoder = encoder
         self._model: RecoveringEncoder | None = None
 
@@ -164,6 +166,10 @@ class EncoderProcess:
         if model.fault is not None:
             return DeviceFault.of(model.fault)
         return Encoded(results, watch.seconds, _node_id())
+
+    def run(self, task: Callable[[OpenEncoder], Any]) -> Any:
+        """Return the result of a task on the model."""
+        return self._opened().run(task)
 
     def _opened(self) -> RecoveringEncoder:
         if self._model is None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ExecutionError, MomentseekError
+from pipeline.execution.ray.node_processes import without_unused_processes
 from pipeline.execution.ray.session_folder import RAY_PART, restrict, session_folder
 from pipeline.execution.ray.token import has_token_auth, private_token
 
@@ -93,7 +94,8 @@ def _start(folder: Path, options: Mapping[str, Any], variables: Mapping[str, str
     needed = {**_PORT_WAIT, **variables, _CLUSTER_VARIABLE: "0"}
     with environment(needed, replaced=(_CLUSTER_VARIABLE, "RAY_AUTH_TOKEN_PATH")), _without_cluster():
         _forget_token()
-        ray.init(address="local", _node_ip_address=_LOOPBACK, _temp_dir=str(folder / RAY_PART), **options)
+        with without_unused_processes():
+            ray.init(address="local", _node_ip_address=_LOOPBACK, _temp_dir=str(folder / RAY_PART), **options)
 
 
 def _forget_token() -> None:

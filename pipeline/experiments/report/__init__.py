@@ -1,1 +1,1 @@
-"""Draws the page of an experiment."""
+"""The HTML report of an experiment."""

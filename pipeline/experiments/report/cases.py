@@ -1,4 +1,4 @@
-"""Selects queries that one variant answers better than another, with images of both answers."""
+"""Report section on the queries with the largest differences between two variants, with images of both answers."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _ROWS = 3
 
 
 def wins_and_losses(before: VariantFigures, after: VariantFigures, columns: Markup, videos: IndexedVideos) -> Markup:
-    """The questions whose average precision rises and falls most from one variant to another.
+    """Draw the questions whose average precision rises and falls most from one variant to another.
 
     Args:
-        before: The cheaper.
-        after: The better.
-        columns: All questions as a plot.
-        videos: Opens the videos, for pictures.
+        before: The cheaper variant.
+        after: The better variant.
+        columns: A plot of all questions.
+        videos: Opens the videos for thumbnails.
     """
     found = question_differences(before.evaluation, after.evaluation, METRIC)
     wins = [each for each in found if each[2] > 0][:_MOST]
@@ -58,12 +58,12 @@ def _case(
     name: str, one: ScoredAnswer, other: ScoredAnswer, rise: float, names: tuple[str, str], videos: IndexedVideos
 ) -> Markup:
     before, after = (100 * answer.scores[METRIC] for answer in (one, other))
-    said = f"{one.video} \u00b7 average precision {before:.1f} \u2192 {after:.1f} ({100 * rise:+.1f})"
+    summary = f"{one.video} \u00b7 average precision {before:.1f} \u2192 {after:.1f} ({100 * rise:+.1f})"
     shown = [_true(one, videos), *(_found(*each, videos) for each in zip((one, other), names, strict=True))]
     return tag(
         "div",
         tag("h4", f"\u201c{one.text}\u201d"),
-        tag("p", said),
+        tag("p", summary),
         _line(name, one, other),
         tag("div", *shown, class_="pictures"),
         class_="case",
@@ -74,8 +74,8 @@ def _line(name: str, one: ScoredAnswer, other: ScoredAnswer) -> Markup:
     true = [TimelineSpan(*window, "true", f"true: {_between(*window)}") for window in one.truth]
     rows = [("true", true), ("first", _stretches(one)), ("second", _stretches(other))]
     end = max((stretch.end_seconds for _, stretches in rows for stretch in stretches), default=1.0)
-    told = "; ".join(f"{row}: {', '.join(each.tip for each in found) or 'nothing'}" for row, found in rows)
-    return time_line(Caption(name, one.text, told), rows, one.duration_seconds or end)
+    description = "; ".join(f"{row}: {', '.join(each.tip for each in found) or 'nothing'}" for row, found in rows)
+    return time_line(Caption(name, one.text, description), rows, one.duration_seconds or end)
 
 
 def _stretches(answer: ScoredAnswer) -> list[TimelineSpan]:
@@ -83,7 +83,7 @@ def _stretches(answer: ScoredAnswer) -> list[TimelineSpan]:
         TimelineSpan(start, end, "later" if rank else "found", f"{rank + 1}: {_between(start, end)}, {score:.3f}")
         for rank, (start, end, score) in enumerate(answer.found[:_ROWS])
     ]
-    # The first moment is drawn last, over those that touch it.
+    # The first moment is drawn last, on top of the others.
     return found[::-1]
 
 
@@ -97,7 +97,7 @@ def _found(answer: ScoredAnswer, name: str, videos: IndexedVideos) -> Markup:
     if not answer.moments:
         return _figure(tag("div", "nothing found", class_="none"), name, "", "", None)
     start, end, score = answer.found[0]
-    # A result that was kept tells of a moment's ends, not of its best frame.
+    # A stored result has the start and end of a moment, but not its best frame.
     picture = thumbnail(videos, answer.video_id, (start + end) / 2, f"found by {name}")
     return _figure(picture, name, f"{score:.3f}", f"{_between(start, end)}, IoU {answer.first_iou:.2f}", "found")
 

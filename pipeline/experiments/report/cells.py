@@ -1,4 +1,4 @@
-"""Formats the cells of an experiment's tables."""
+"""Formatting of the cells of an experiment's tables."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ __all__ = ["badge", "between", "cost_said", "probability", "with_interval"]
 
 
 def badge(number: int, *, is_on_front: bool = False) -> Markup:
-    """A variant's number, filled where it is worth its cost."""
+    """Draw a variant's number, filled for variants on the Pareto front."""
     return tag("span", str(number), class_="number worth" if is_on_front else "number")
 
 
 def with_interval(value: float, interval: tuple[float, float]) -> Markup:
-    """A figure, and its interval below."""
+    """Format a figure with its interval below."""
     return joined([tag("b", f"{value:.1f}"), tag("small", between(interval))])
 
 
 def between(interval: tuple[float, float]) -> str:
-    """As "81.4 to 95.1"."""
+    """Format an interval, as in "81.4 to 95.1"."""
     return f"{interval[0]:.1f} to {interval[1]:.1f}"
 
 
 def cost_said(value: float | None) -> str:
-    """Short where it is large; a dash where it was not measured."""
+    """Format a cost, large ones without decimals; a dash for None."""
     if value is None:
         return "-"
     return f"{value:,.0f}" if value >= 100 or value == round(value) else f"{value:.1f}"
 
 
 def probability(value: float) -> str:
-    """As "0.012"."""
+    """Format a probability, as in "0.012"."""
     return "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -9,10 +9,18 @@ from typing import Any
 from pipeline.evaluate import Evaluation, MetricDifference, compare, holm
 from pipeline.experiments.results import pareto_front
 
-__all__ = ["COSTS", "METRIC", "Compared", "ExperimentFigures", "VariantFigures", "compared", "contrast"]
+__all__ = [
+    "COSTS",
+    "METRIC",
+    "ExperimentFigures",
+    "VariantComparison",
+    "VariantFigures",
+    "compare_with_best",
+    "contrast",
+]
 
 METRIC = "MR-full-mAP"
-"""What variants are ordered and compared by."""
+"""The metric by which variants are ordered and compared."""
 
 COSTS = {
     "frames": "frames encoded an hour of video",
@@ -20,22 +28,22 @@ COSTS = {
     "megabytes": "megabytes of embeddings an hour of video",
     "rows": "rows of the index",
 }
-"""What is paid, by name."""
+"""Descriptions of the costs, by name."""
 
 
 @dataclass(frozen=True)
 class VariantFigures:
-    """One configuration of an experiment.
+    """The figures of one variant of an experiment.
 
     Attributes:
         name: Its name.
         changes: Settings that it changes, by dotted names.
-        evaluation: How well it answers.
-        costs: Values of `COSTS`; what was not measured is left out.
-        frames: Frames that it keeps of all videos.
-        search_seconds: Of one question, on the average.
-        versions: Of what made it.
-        made_at: When, in UTC.
+        evaluation: Its evaluation.
+        costs: The measured costs, by their keys in `COSTS`.
+        frames: Number of its sampled frames in all videos.
+        search_seconds: Mean search time per question.
+        versions: Versions of the software that made it.
+        made_at: Time of its evaluation, in UTC.
     """
 
     name: str
@@ -49,24 +57,24 @@ class VariantFigures:
 
     @property
     def quality(self) -> float:
-        """Its `METRIC`, per cent."""
+        """The value of `METRIC`, per cent."""
         return self.evaluation.metrics.get(METRIC, 0.0)
 
 
 @dataclass(frozen=True)
 class ExperimentFigures:
-    """An experiment.
+    """The figures of an experiment.
 
     Attributes:
-        title: What is asked.
-        labelled: Where the labels are.
-        variants: In the order of the experiment's file.
-        videos: How many there are.
-        video_seconds: Length of them all.
-        distinct_frames: What all samplings take together, each frame counted once an encoder.
-        decoded: Videos, pictures that were decoded and frames that were encoded, the last time.
-        seconds: Wall time of that.
-        data_fingerprint: Of the videos' contents and the labels.
+        title: Question that the experiment answers.
+        labelled: Paths of the labelled sets.
+        variants: Its variants, in the order of the experiment's file.
+        videos: Number of videos.
+        video_seconds: Their total length.
+        distinct_frames: Number of frames sampled by any variant, each counted once per encoder.
+        decoded: Numbers of videos, decoded frames and encoded frames of the last run.
+        seconds: Wall time of the last run.
+        data_fingerprint: Fingerprint of the videos' contents and the labels.
     """
 
     title: str
@@ -81,28 +89,28 @@ class ExperimentFigures:
 
     @property
     def best(self) -> VariantFigures:
-        """That of the greatest `METRIC`; of several the cheapest, then the first."""
+        """The variant with the highest `METRIC`; of ties the cheapest, then the first."""
         return min(self.variants, key=lambda each: (-each.quality, each.costs.get("frames", 0.0)))
 
     def front(self, cost: str) -> frozenset[str]:
-        """Names of the variants that no other beats in quality and a cost, of those whose cost is known."""
+        """Return the names of the variants on the Pareto front of quality and a cost, among those with a known cost."""
         return pareto_front(
             {each.name: (each.quality, each.costs[cost]) for each in self.variants if cost in each.costs}
         )
 
     def is_alike(self, cost: str) -> bool:
-        """Whether a cost is the same for all variants, so that there is nothing to weigh."""
+        """Whether a cost is the same for all variants."""
         return len({each.costs.get(cost) for each in self.variants}) == 1
 
 
 @dataclass(frozen=True)
-class Compared:
-    """A variant beside the best one.
+class VariantComparison:
+    """A comparison of a variant with the best one.
 
     Attributes:
-        variant: Which.
-        difference: From the best to this one, of `METRIC`.
-        p_value: Raised for the number of variants that are compared.
+        variant: The variant.
+        difference: The difference of `METRIC`, from the best variant to this one.
+        p_value: P-value, corrected for the number of variants compared.
     """
 
     variant: VariantFigures
@@ -110,8 +118,8 @@ class Compared:
     p_value: float
 
 
-def compared(figures: ExperimentFigures) -> tuple[Compared, ...]:
-    """All other variants beside the best, the best of them first; none where no question has the metric.
+def compare_with_best(figures: ExperimentFigures) -> tuple[VariantComparison, ...]:
+    """Compare all other variants with the best one, in order of quality; empty if no question has the metric.
 
     Raises:
         ConfigError: The variants were not asked the same questions.
@@ -120,15 +128,15 @@ def compared(figures: ExperimentFigures) -> tuple[Compared, ...]:
     found = [compare(figures.best.evaluation, each.evaluation).get(METRIC) for each in others]
     pairs = [(each, one) for each, one in zip(others, found, strict=True) if one is not None]
     raised = holm([one.p_value for _, one in pairs])
-    rows = [Compared(each, one, p) for (each, one), p in zip(pairs, raised, strict=True)]
+    rows = [VariantComparison(each, one, p) for (each, one), p in zip(pairs, raised, strict=True)]
     return tuple(sorted(rows, key=lambda row: -row.difference.difference))
 
 
 def contrast(figures: ExperimentFigures) -> tuple[VariantFigures, VariantFigures] | None:
-    """The two that are most worth looking at: the cheapest that is worth its cost, and the best.
+    """Select two variants to compare in detail: the cheapest on the Pareto front and the best; None for one variant.
 
-    Where all cost the same, the first of the file is taken for the cheapest: it is what the others were changed from.
-    Where that is the best itself, the second best is. None of one variant.
+    If all cost the same, the first variant of the file replaces the cheapest, since the others are usually changes of
+    it. If that is the best itself, the second best replaces it.
     """
     best = figures.best
     others = _others(figures, best)
@@ -136,7 +144,7 @@ def contrast(figures: ExperimentFigures) -> tuple[VariantFigures, VariantFigures
 
 
 def _others(figures: ExperimentFigures, best: VariantFigures) -> Sequence[VariantFigures]:
-    """Those beside the best, what it is to be looked at beside first."""
+    """Return the variants other than the best, starting with the one to compare it with first."""
     rest = [each for each in figures.variants if each is not best]
     if not figures.is_alike("frames"):
         front = figures.front("frames")

@@ -1,4 +1,4 @@
-"""Draws an experiment's page: quality with intervals, cost, and the differences between two variants."""
+"""The HTML page of an experiment: quality with intervals, costs, and differences between variants."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pipeline.experiments.report.cells import badge, between, cost_said, probabi
 from pipeline.experiments.report.figures import (
     COSTS,
     METRIC,
-    Compared,
     ExperimentFigures,
+    VariantComparison,
     VariantFigures,
-    compared,
+    compare_with_best,
     contrast,
 )
 from pipeline.experiments.report.plots import Point, difference_mark, question_columns, scatter
@@ -40,16 +40,16 @@ _LIKELY_CHANCE = 0.05
 
 
 def experiment_page(figures: ExperimentFigures, *, videos: IndexedVideos) -> str:
-    """One HTML document that needs nothing else.
+    """Draw an experiment as one self-contained HTML document.
 
     Args:
-        figures: What is shown.
-        videos: Opens the videos, for pictures.
+        figures: The experiment's figures.
+        videos: Opens the videos for thumbnails.
 
     Raises:
         ConfigError: The variants were not asked the same questions.
     """
-    rows, pair = compared(figures), contrast(figures)
+    rows, pair = compare_with_best(figures), contrast(figures)
     content = [
         _header(figures),
         _tiles(figures, rows),
@@ -67,7 +67,7 @@ def experiment_page(figures: ExperimentFigures, *, videos: IndexedVideos) -> str
 def _header(figures: ExperimentFigures) -> Markup:
     answers = figures.best.evaluation.answers
     absent = figures.best.evaluation.absent
-    about = f", {absent} of them about what is not there" if absent else ""
+    about = f", {absent} of them absent" if absent else ""
     return tag(
         "header",
         tag("p", "momentseek \u00b7 experiment", class_="kicker"),
@@ -81,7 +81,7 @@ def _header(figures: ExperimentFigures) -> Markup:
     )
 
 
-def _tiles(figures: ExperimentFigures, rows: tuple[Compared, ...]) -> Markup:
+def _tiles(figures: ExperimentFigures, rows: tuple[VariantComparison, ...]) -> Markup:
     best = figures.best
     low, high = best.evaluation.intervals.get(METRIC, (0.0, 0.0))
     tiles = [
@@ -90,17 +90,19 @@ def _tiles(figures: ExperimentFigures, rows: tuple[Compared, ...]) -> Markup:
     cheap = _cheapest_as_good(figures, rows)
     if cheap is not None:
         row, share = cheap
-        said = f"{row.variant.name}: {row.difference.difference:+.1f} ({between(row.difference.interval)})"
-        tiles.append(("fewest frames not told from the best", f"{percent(share)} of them", said, Markup()))
+        explanation = f"{row.variant.name}: {row.difference.difference:+.1f} ({between(row.difference.interval)})"
+        tiles.append(("fewest frames without a significant loss", f"{percent(share)} of them", explanation, Markup()))
     alone = sum(each.frames for each in figures.variants)
     share = figures.distinct_frames / (alone or 1)
-    said = f"{figures.distinct_frames:,} frames in place of {alone:,} of one variant after another"
-    tiles.append(("encoded in one pass", percent(share), said, Markup()))
+    explanation = f"{figures.distinct_frames:,} frames instead of {alone:,} for separate runs"
+    tiles.append(("encoded in one pass", percent(share), explanation, Markup()))
     return cards(tiles)
 
 
-def _cheapest_as_good(figures: ExperimentFigures, rows: tuple[Compared, ...]) -> tuple[Compared, float] | None:
-    """Of those that cost fewer frames than the best, and differ from it no more than chance would, the cheapest."""
+def _cheapest_as_good(
+    figures: ExperimentFigures, rows: tuple[VariantComparison, ...]
+) -> tuple[VariantComparison, float] | None:
+    """Find the cheapest variant with fewer frames than the best and no significant difference from it."""
     frames = figures.best.costs["frames"]
     like = [row for row in rows if row.p_value > _LIKELY_CHANCE and row.variant.costs["frames"] < frames]
     if not like:
@@ -126,7 +128,7 @@ def _quality(figures: ExperimentFigures) -> Markup:
             ]
         )
     how = figures.best.evaluation.resampling
-    said = (
+    explanation = (
         f"Per cent, with 95 % bootstrap intervals over {how.count:,} {how.unit} below; rejected: absent questions that"
         " are answered with nothing. Filled numbers are worth their cost: no other variant has a higher mAP for as few"
         " frames, or the same mAP for fewer. Intervals of two variants may overlap and the variants still differ: see"
@@ -134,8 +136,8 @@ def _quality(figures: ExperimentFigures) -> Markup:
     )
     header = ["", "variant", *(_SHOWN[name] for name in names), *(_COST_HEADS[cost] for cost in costs)]
     return section(
-        "What each finds, and what it costs",
-        tag("p", said, class_="quiet"),
+        "Quality and cost of each variant",
+        tag("p", explanation, class_="quiet"),
         table(header, rows, right=range(2, len(header))),
     )
 
@@ -161,45 +163,45 @@ def _costs(figures: ExperimentFigures) -> Markup:
             )
             for number, each in known
         ]
-        told = "; ".join(f"{point.name}: {point.quality:.1f} at {cost_said(point.cost)}" for point in points)
-        caption = Caption(f"cost-{cost}", f"mAP and {meaning}", told)
-        plots.append(tag("div", scatter(caption, points, x_said=f"{meaning} \u2192", y_said="mAP \u2191")))
+        description = "; ".join(f"{point.name}: {point.quality:.1f} at {cost_said(point.cost)}" for point in points)
+        caption = Caption(f"cost-{cost}", f"mAP and {meaning}", description)
+        plots.append(tag("div", scatter(caption, points, x_label=f"{meaning} \u2192", y_label="mAP \u2191")))
     content = [tag("div", *plots, class_="planes")] if plots else []
     if alike:
         content.append(tag("p", "; ".join(alike).capitalize() + ".", class_="quiet"))
-    said = (
-        "The dashed line is the front: what lies below it costs more for less. The line through a number is its 95 %"
-        " interval; numbers are those of the table."
+    explanation = (
+        "The dashed line is the Pareto front: points below it cost more for less quality. The line through a number is"
+        " its 95 % interval; numbers are those of the table."
     )
     return section(
         "Quality against cost",
-        tag("p", said, class_="quiet"),
-        legend(("worth", "worth its cost"), ("beaten", "another is as good and as cheap, or better")),
+        tag("p", explanation, class_="quiet"),
+        legend(("worth", "worth its cost"), ("beaten", "dominated by another variant")),
         *content,
     )
 
 
-def _differences(figures: ExperimentFigures, rows: tuple[Compared, ...]) -> Markup:
+def _differences(figures: ExperimentFigures, rows: tuple[VariantComparison, ...]) -> Markup:
     if not rows:
         return Markup()
     numbers = {each.name: number for number, each in enumerate(figures.variants, 1)}
     reach = max(abs(edge) for row in rows for edge in (*row.difference.interval, row.difference.difference))
     cells = [_difference_cells(row, numbers[row.variant.name], reach) for row in rows]
-    said = (
+    explanation = (
         "Mean difference of average precision to the best, question by question, with 95 % bootstrap intervals. p:"
-        " how likely a difference as great would be if the two were equally good (randomisation test); corrected: the"
-        f" same, where {len(rows)} are looked at together (Holm). Better, worse: questions. What"
-        " cannot be told from the best by so many questions may be worse all the same, by as much as the interval says."
+        " probability of a difference at least as large if the two were equally good (randomisation test); corrected:"
+        f" the same, for {len(rows)} comparisons (Holm). Better, worse: numbers of questions. A variant"
+        " without a significant difference may still be worse, by as much as its interval allows."
     )
     header = ["", "variant", "", "mAP", "interval", "p", "corrected", "better", "worse"]
     return section(
-        f"Beside the best, \u201c{figures.best.name}\u201d",
-        tag("p", said, class_="quiet"),
+        f"Compared with the best, \u201c{figures.best.name}\u201d",
+        tag("p", explanation, class_="quiet"),
         table(header, cells, right=range(3, len(header))),
     )
 
 
-def _difference_cells(row: Compared, number: int, reach: float) -> list[str]:
+def _difference_cells(row: VariantComparison, number: int, reach: float) -> list[str]:
     found = row.difference
     return [
         badge(number),
@@ -218,13 +220,13 @@ def _columns(before: VariantFigures, after: VariantFigures) -> Markup:
     found = question_differences(before.evaluation, after.evaluation, METRIC)
     rises = [(one.text, rise) for one, _, rise in found]
     same = sum(rise == 0 for _, rise in rises)
-    told = (
+    description = (
         f"{sum(rise > 0 for _, rise in rises)} questions rise, {sum(rise < 0 for _, rise in rises)} fall, {same} stay"
     )
     return joined(
         [
-            question_columns(Caption("questions", "Average precision, question by question", told), rises),
-            tag("p", f"{told}.", class_="quiet"),
+            question_columns(Caption("questions", "Average precision, question by question", description), rises),
+            tag("p", f"{description}.", class_="quiet"),
         ]
     )
 
@@ -236,38 +238,42 @@ def _settings(figures: ExperimentFigures) -> Markup:
         for number, each in enumerate(figures.variants, 1)
     ]
     header = ["", "variant", *names]
-    said = "What each variant sets; the rest is as in the base, whose whole configuration is in every result's file."
-    return section("Settings", tag("p", said, class_="quiet"), table(header, rows))
+    explanation = (
+        "What each variant sets; the rest is as in the base, whose whole configuration is in every result's file."
+    )
+    return section("Settings", tag("p", explanation, class_="quiet"), table(header, rows))
 
 
 def _setting(variant: VariantFigures, name: str) -> Markup:
     if name not in variant.changes:
         return tag("span", "\u00b7", class_="quiet")
     value = variant.changes[name]
-    said = " | ".join(map(str, value)) if isinstance(value, list | tuple) else "none" if value is None else str(value)
-    return tag("code", said)
+    explanation = (
+        " | ".join(map(str, value)) if isinstance(value, list | tuple) else "none" if value is None else str(value)
+    )
+    return tag("code", explanation)
 
 
 def _pass(figures: ExperimentFigures) -> Markup:
     videos, pictures, frames = figures.decoded
     alone = sum(each.frames for each in figures.variants)
-    said = (
-        f"All variants take {figures.distinct_frames:,} different frames together, each of which is encoded once, where"
-        f" one variant after another would encode {alone:,}; a video is decoded once for all samplings. "
+    explanation = (
+        f"The variants sample {figures.distinct_frames:,} distinct frames, and each is encoded once; separate"
+        f" runs would encode {alone:,}. A video is decoded once for all samplings. "
     )
-    said += (
-        f"This time {videos:,} videos were read: {pictures:,} pictures decoded, {frames:,} frames encoded; with the"
-        f" scoring it took {figures.seconds:,.0f} s."
+    explanation += (
+        f"In this run {videos:,} videos were read, {pictures:,} frames decoded and {frames:,} frames encoded;"
+        f" including the scoring it took {figures.seconds:,.0f} s."
         if videos
-        else f"This time nothing had to be decoded or encoded; it took {figures.seconds:,.0f} s."
+        else f"In this run nothing had to be decoded or encoded; it took {figures.seconds:,.0f} s."
     )
     rows = [[each.name, each.made_at, f"{1000 * each.search_seconds:.1f} ms"] for each in figures.variants]
     return section(
         "One pass for all",
-        tag("p", said),
+        tag("p", explanation),
         folded(
             "When each was scored",
-            table(["variant", "scored at", "a question took"], rows, right=(2,)),
+            table(["variant", "scored at", "time per question"], rows, right=(2,)),
         ),
     )
 
@@ -279,18 +285,18 @@ def _footer(figures: ExperimentFigures) -> Markup:
         tag("p", f"data {figures.data_fingerprint} \u00b7 {', '.join(versions)}"),
         tag(
             "p",
-            f"Matching rule {figures.best.evaluation.rule}. The same for programs: ",
+            f"Matching rule {figures.best.evaluation.rule}. As JSON: ",
             tag("code", "momentseek experiment FILE --json"),
         ),
     )
 
 
 def result_page(result: ExperimentResult, config: RunConfig) -> str:
-    """One HTML document that needs nothing else.
+    """Draw a result as one self-contained HTML document.
 
     Args:
-        result: What is shown.
-        config: Says how videos are read for pictures; the first variant's will do.
+        result: The experiment's result.
+        config: Configuration of the video decoder, for thumbnails: that of any variant.
     """
     embedded = result.embedded
     figures = ExperimentFigures(

@@ -1,4 +1,4 @@
-"""Draws an experiment's plots as SVG: quality against cost, differences in table cells, and results per query."""
+"""SVG plots of an experiment: quality against cost, differences in table cells, and results per question."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _COLUMNS_HEIGHT = 190.0
 
 @dataclass(frozen=True)
 class Point:
-    """A variant among others.
+    """A variant in the plot of quality against cost.
 
     Attributes:
-        number: Written on it.
-        name: Told of it.
-        cost: Greater than 0.
-        quality: Per cent.
-        interval: Of the quality.
-        is_on_front: Whether it is worth its cost.
+        number: Number drawn on the point.
+        name: Name in the tooltip.
+        cost: Cost, above 0.
+        quality: Quality, per cent.
+        interval: Interval of the quality.
+        is_on_front: Whether it is on the Pareto front.
     """
 
     number: int
@@ -38,19 +38,19 @@ class Point:
     is_on_front: bool
 
 
-def scatter(caption: Caption, points: Sequence[Point], *, x_said: str, y_said: str) -> Markup:
-    """Quality over cost on a logarithmic axis, with intervals, and the front as steps.
+def scatter(caption: Caption, points: Sequence[Point], *, x_label: str, y_label: str) -> Markup:
+    """Draw quality over cost on a logarithmic axis, with intervals and the Pareto front as steps.
 
-    A point above a step and left of it would beat what the step goes out from.
+    A point above and left of a step would dominate the point at which the step starts.
     """
     plane = _Plane.of(points)
-    parts = [plane.axes(x_said, y_said)]
+    parts = [plane.axes(x_label, y_label)]
     front = sorted((point for point in points if point.is_on_front), key=lambda point: point.cost)
     corners = [(plane.x(point.cost), plane.y(point.quality)) for point in front]
     path = [corners[0], *((x, y) for (_, before), (x, now) in itertools.pairwise(corners) for y in (before, now))]
     path.append((_SIZE[0] - _RIGHT, corners[-1][1]))
-    said = " ".join(f"{x:.1f},{y:.1f}" for x, y in path)
-    parts.append(tag("polyline", tag("title", "worth their cost"), class_="line front", points=said))
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in path)
+    parts.append(tag("polyline", tag("title", "worth their cost"), class_="line front", points=line))
     for point in points:
         x, colour = plane.x(point.cost), "worth" if point.is_on_front else "beaten"
         low, high = (plane.y(edge) for edge in point.interval)
@@ -74,7 +74,7 @@ def _numbered(point: Point, x: float, y: float) -> Markup:
 
 @dataclass(frozen=True)
 class _Plane:
-    """Where costs and qualities lie."""
+    """The coordinates of costs and qualities."""
 
     costs: tuple[float, float]
     qualities: tuple[float, float]
@@ -83,7 +83,7 @@ class _Plane:
     def of(cls, points: Sequence[Point]) -> _Plane:
         costs = [math.log10(point.cost) for point in points]
         room = max(0.06, (max(costs) - min(costs)) * 0.08)
-        # Ten per cent at least, also where all are perfect.
+        # The axis spans at least ten per cent, even if all qualities are equal.
         low = min(90, max(0, 10 * math.floor(min(point.interval[0] for point in points) / 10)))
         high = min(100, 10 * math.ceil(max(point.interval[1] for point in points) / 10))
         return cls((min(costs) - room, max(costs) + room), (low, max(high, low + 10)))
@@ -97,7 +97,7 @@ class _Plane:
         share = (min(high, max(low, quality)) - low) / (high - low)
         return _SIZE[1] - _FOOT - share * (_SIZE[1] - _TOP - _FOOT)
 
-    def axes(self, x_said: str, y_said: str) -> Markup:
+    def axes(self, x_label: str, y_label: str) -> Markup:
         parts = []
         low, high = self.qualities
         step = 10 if high - low <= 60 else 20
@@ -109,13 +109,13 @@ class _Plane:
             x = self.x(cost)
             parts.append(tag("line", class_="grid", x1=x, x2=x, y1=_TOP, y2=_SIZE[1] - _FOOT))
             parts.append(tag("text", _cost(cost), class_="tick", x=x, y=_SIZE[1] - _FOOT + 18, text_anchor="middle"))
-        parts.append(tag("text", x_said, class_="said", x=_SIZE[0] - _RIGHT, y=_SIZE[1] - 10, text_anchor="end"))
-        parts.append(tag("text", y_said, class_="said", x=0, y=_SIZE[1] - 10))
+        parts.append(tag("text", x_label, class_="said", x=_SIZE[0] - _RIGHT, y=_SIZE[1] - 10, text_anchor="end"))
+        parts.append(tag("text", y_label, class_="said", x=0, y=_SIZE[1] - 10))
         return joined(parts)
 
 
 def difference_mark(difference: float, interval: tuple[float, float], reach: float) -> Markup:
-    """A small mark for a table's cell: a difference and its interval as a band, on a line from -reach to reach."""
+    """Draw a difference and its interval as a mark in a table's cell, on a line from -reach to reach."""
 
     def at(value: float) -> float:
         return 90 + min(1.0, max(-1.0, value / (reach or 1.0))) * 86
@@ -132,7 +132,7 @@ def difference_mark(difference: float, interval: tuple[float, float], reach: flo
 
 
 def question_columns(caption: Caption, rises: Sequence[tuple[str, float]]) -> Markup:
-    """A column a question, up where its score rose and down where it fell; (its text, -1 to 1) of each, in order."""
+    """Draw one column per question, upwards for a risen score; `rises` has each text and change, -1 to 1."""
     middle, half = _COLUMNS_HEIGHT / 2, _COLUMNS_HEIGHT / 2 - 8
     left = _LEFT
     step = (WIDTH - left) / max(1, len(rises))
@@ -163,7 +163,7 @@ def question_columns(caption: Caption, rises: Sequence[tuple[str, float]]) -> Ma
 
 
 def _round_costs(low: float, high: float) -> list[float]:
-    """Round numbers between two costs, at most six of them."""
+    """Return at most six round numbers between two costs."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for factors in ((1, 1.5, 2, 3, 5, 7), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
         found = [factor * 10.0**power for power in powers for factor in factors]

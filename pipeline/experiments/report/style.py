@@ -1,4 +1,4 @@
-"""Style sheet of an experiment's page, in addition to that of an evaluation's page."""
+"""CSS of the experiment page, in addition to that of the evaluation page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Export of frames with texts as a data set for training, in the WebDataset form that open_clip's trainer reads."""
+"""Export of frames with texts as training data in the WebDataset format that open_clip's trainer reads."""
 
 from __future__ import annotations
 

@@ -18,15 +18,15 @@ __all__ = ["PickedFrame", "TextInterval", "pick_frames"]
 
 @dataclass(frozen=True)
 class TextInterval:
-    """A part of a video that a text describes.
+    """An interval of a video with a text that describes it.
 
     Attributes:
         video_id: The video's id.
         start_seconds: First second.
-        end_seconds: Its end, not included; the start for a point in time.
-        text: The text, as the model is to learn it.
-        source: Where it is from: "captions", "marks" or "labels".
-        excluded: Parts of the video, [start, end) in seconds, that the text is known not to describe.
+        end_seconds: Its end, excluded; equal to the start for a point in time.
+        text: The text to learn.
+        source: Its source: "captions", "marks" or "labels".
+        excluded: Intervals [start, end) of the video, in seconds, that the text is known not to describe.
     """
 
     video_id: str
@@ -42,8 +42,8 @@ class PickedFrame:
     """A sampled frame of a labelled interval.
 
     Attributes:
-        row: Of the frame in the video's frame embeddings.
-        interval: Why it was picked.
+        row: Row of the frame in the video's frame embeddings.
+        interval: The interval that it represents.
     """
 
     row: int
@@ -55,17 +55,16 @@ def pick_frames(
 ) -> tuple[list[PickedFrame], int]:
     """Pick the frames of one video that represent its intervals.
 
-    Of each interval, these are the sampled frames inside it, spread evenly over it; for a point in time, the sampled
-    frame that stands for it. A frame whose embedding is nearly that of another one under the same text is left out, so
-    the same frame comes once under one text.
+    For an interval, these are sampled frames inside it, evenly spread; for a point in time, it is the sampled frame
+    that represents it. A frame is left out if its embedding nearly equals that of another frame with the same text.
 
     Args:
-        frames: Of the video.
-        intervals: Of the same video.
-        settings: How many, and what counts as nearly the same.
+        frames: The frame embeddings of the video.
+        intervals: Intervals of the same video.
+        settings: The number of frames per interval, and the cosine of near-duplicates.
 
     Returns:
-        The picked frames, by time and text; and the number of intervals in which no frame was sampled.
+        The picked frames, ordered by time and text, and the number of intervals without any sampled frame.
     """
     found: list[PickedFrame] = []
     kept: dict[str, list[npt.NDArray[np.float32]]] = defaultdict(list)
@@ -99,7 +98,7 @@ def _without_copies(
     before: list[npt.NDArray[np.float32]],
     same_picture: float,
 ) -> npt.NDArray[np.intp]:
-    """The rows whose vectors differ from those before, and from each other."""
+    """Return the rows whose vectors differ from earlier ones and from each other."""
     known = list(before)
     found = []
     for row in rows:
@@ -110,7 +109,7 @@ def _without_copies(
 
 
 def _spread(rows: npt.NDArray[np.intp], most: int) -> npt.NDArray[np.intp]:
-    """At most so many of the rows, spread evenly; one alone is the middle one."""
+    """Return at most `most` of the rows, spread evenly; for one, the middle row."""
     if len(rows) <= most:
         return rows
     places = (np.arange(most) + 0.5) * len(rows) / most

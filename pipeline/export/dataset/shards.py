@@ -1,7 +1,7 @@
 """Writes samples as WebDataset shards: tar files with KEY.jpg, KEY.txt and KEY.json for each sample.
 
-The form is that of open_clip's trainer (`--dataset-type webdataset`), which also reads the number of samples of each
-shard from `sizes.json`. The files depend on nothing but the samples: no times of writing, users or paths are in them.
+The format is that of open_clip's trainer (`--dataset-type webdataset`), which also reads the number of samples of each
+shard from `sizes.json`. The files depend only on the samples: they contain no modification times, users or paths.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _DIGEST_CHARACTERS = 8
 
 
 class Split(StrEnum):
-    """A part of a data set; the samples of a video are in one of them."""
+    """A part of a data set; all samples of a video are in the same one."""
 
     TRAIN = "train"
     VALIDATION = "validation"
@@ -45,14 +45,14 @@ class Split(StrEnum):
 
 @dataclass(frozen=True)
 class Sample:
-    """A picture with a text.
+    """A training sample: a picture with a text.
 
     Attributes:
         video_id: The video's id.
         seconds: The frame's time on the playback clock.
-        text: What it shows.
-        jpeg: The picture, as `jpeg_of` makes it.
-        fields: Further JSON values that its KEY.json says.
+        text: The text that describes the picture.
+        jpeg: The picture, from `jpeg_of`.
+        fields: Further JSON values for its KEY.json.
     """
 
     video_id: str
@@ -63,7 +63,7 @@ class Sample:
 
 
 def split_of(video_id: str, validation_share: float) -> Split:
-    """Choose a video's split by a hash of its id, so that it is the same in each export.
+    """Choose a video's split by a hash of its id, so that every export chooses the same.
 
     Args:
         video_id: The video's id.
@@ -83,14 +83,14 @@ def jpeg_of(picture: npt.NDArray[np.uint8]) -> bytes:
 
 
 class DatasetWriter:
-    """Writes a data set into a new folder, which is there whole or not at all. A context manager.
+    """Writes a data set atomically into a new folder; a context manager.
 
     Args:
-        folder: Must not exist, or be empty.
-        settings: Of the data set.
+        folder: The new folder; it must be missing or empty.
+        settings: Settings of the data set.
 
     Raises:
-        StoreError: The folder is not empty, or cannot be made.
+        StoreError: The folder is not empty, or cannot be created.
     """
 
     def __init__(self, folder: str | Path, settings: DatasetSettings) -> None:
@@ -114,20 +114,20 @@ class DatasetWriter:
 
     @property
     def samples(self) -> int:
-        """Number of samples that were added."""
+        """Number of samples added."""
         return sum(sum(writer.sizes.values()) for writer in self._splits.values())
 
     def add(self, sample: Sample) -> None:
         """Write a sample.
 
         Raises:
-            StoreError: It cannot be written.
+            StoreError: The folder cannot be written.
         """
         with _clear_errors(self.folder):
             self._splits[split_of(sample.video_id, self._settings.validation_share)].add(sample)
 
     def finish(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Write the manifest and give the folder its name.
+        """Write the manifest and rename the folder to its final name.
 
         Args:
             fields: Further JSON values of the manifest.
@@ -136,7 +136,7 @@ class DatasetWriter:
             The manifest.
 
         Raises:
-            StoreError: It cannot be written.
+            StoreError: The folder cannot be written.
         """
         with _clear_errors(self.folder):
             for writer in self._splits.values():
@@ -190,7 +190,7 @@ class _SplitWriter:
             self._shard = None
 
     def abandon(self) -> None:
-        """Close the file of a shard that is not finished."""
+        """Close the file of an unfinished shard."""
         if self._shard is not None and self._shard.fileobj is not None:
             self._shard.fileobj.close()
 
@@ -206,10 +206,10 @@ class _SplitWriter:
         }
 
     def _key(self, sample: Sample) -> str:
-        """A key that no other sample has: the video's id, milliseconds, and a number where two have the same."""
+        """Make a unique key: the video's id, milliseconds, and a number if these are not unique."""
         safe = re.sub(r"[^A-Za-z0-9_-]", "_", sample.video_id)
         if safe != sample.video_id:
-            # WebDataset takes what follows the first point for the kind of file.
+            # WebDataset treats everything after the first dot as the file type.
             safe += f"_{hashlib.sha256(sample.video_id.encode()).hexdigest()[:_DIGEST_CHARACTERS]}"
         start = f"{safe}-{round(sample.seconds * 1000):09d}"
         key, number = start, 1
@@ -228,7 +228,7 @@ def _add(shard: tarfile.TarFile, name: str, content: bytes) -> None:
 
 @contextmanager
 def _clear_errors(folder: Path) -> Iterator[None]:
-    """Turn errors of the file system into a StoreError that says what to do."""
+    """Convert file system errors to a StoreError with a remedy."""
     try:
         yield
     except OSError as error:

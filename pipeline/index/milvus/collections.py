@@ -10,7 +10,6 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import MomentIndexError
@@ -20,12 +19,13 @@ from pipeline.index.protocol import Owner
 from pipeline.index.quoted_text import shown
 from pipeline.index.settings import Kind
 from pipeline.index.validation import mismatch
+from pipeline.io.process_identity import has_begun_by
 from pipeline.parsing import parse_json
 
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
 
-__all__ = ["FoundCollection", "MilvusCollections"]
+__all__ = ["FoundCollection", "MilvusCollections", "is_owned"]
 
 _log = logging.getLogger(__name__)
 
@@ -226,7 +226,7 @@ class MilvusCollections:
         """Whether another process, or another index in this process, may still be filling a collection."""
         if (self._connection.place, collection) in _building:
             return True
-        return not self._connection.is_in_folder and _may_be_running(builder)
+        return _may_be_running(builder)
 
     def _swap(self, client: MilvusClient, new_collection: str) -> str | None:
         before = self._target(client)
@@ -268,6 +268,13 @@ class MilvusCollections:
         return bool((description.get("properties") or {}).get(_ALIAS) == self._name)
 
 
+def is_owned(properties: Mapping[str, Any], owner: Owner) -> bool:
+    """Whether a collection with these properties has vectors of the owner's encoder, and is of no other library."""
+    library_id = properties.get(_LIBRARY, "")
+    is_of_other = bool(library_id and owner.library_id and library_id != owner.library_id)
+    return properties.get(_ENCODER) == owner.encoder_fingerprint and not is_of_other
+
+
 def _may_be_running(builder: str) -> bool:
     """Whether the process that builds a collection may still be running."""
     if (builder_process := _builder(builder)) is None:
@@ -275,7 +282,7 @@ def _may_be_running(builder: str) -> bool:
     host, process, began = builder_process
     if host != socket.gethostname():
         return time.time() - began < _ABANDONED_SECONDS
-    return process != os.getpid() and Path(f"/proc/{process}").exists()
+    return process != os.getpid() and has_begun_by(process, began)
 
 
 def _in_progress(collection: str, builder: str) -> MomentIndexError:

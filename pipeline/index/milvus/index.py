@@ -22,13 +22,14 @@ from pipeline.index.settings import Auto, Flat, Hnsw, Indexing, Kind
 from pipeline.index.validation import check_query, check_rows
 from pipeline.types import IndexedSegment
 
-__all__ = ["MilvusIndex"]
+__all__ = ["MAX_HITS", "MilvusIndex", "collection_name"]
 
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-_MAX_HITS = 16_384
+MAX_HITS = 16_384
+"""The most hits of one search."""
 _CHECK_INTERVAL_SECONDS = 10.0
 _RETRIES = 5
 _DEFAULT_NAME = "segments"
@@ -45,10 +46,10 @@ class MilvusIndex:
     after this process has deleted rows. Later searches see all rows of this process, and those of others with a short
     delay. Requests that count or read rows always wait.
 
-    Milvus Lite, in a folder or behind `milvus-lite server`, compares a query with every row (40 ms for 20,000 rows with
-    512 dimensions). Its graph index is not used, because version 3.2.2 silently loses rows (it found 88 of 200 equal
-    rows, 0 to 12 of the 50 rows that pass a filter, and had a recall of 0.5 among 20,000 random rows). With Milvus
-    Lite, each write is flushed before it returns (20 ms for 50 rows).
+    Milvus Lite, in a folder or behind `milvus-lite server`, compares a query with every row. In a folder, the process
+    that holds it does this itself (`lite.exact_service`). Milvus Lite's graph index is not used, because version 3.2.2
+    silently loses rows (it found 88 of 200 equal rows, 0 to 12 of the 50 rows that pass a filter, and had a recall of
+    0.5 among 20,000 random rows). With Milvus Lite, each write is flushed before it returns (20 ms for 50 rows).
 
     Args:
         settings: The location, and how to search.
@@ -58,7 +59,7 @@ class MilvusIndex:
 
     Raises:
         ConfigError: Milvus Lite does not support `index.kind`.
-        IndexLockedError: Another process has opened the folder.
+        IndexLockedError: Another process has opened the folder, and does not share it.
         FingerprintMismatchError: The collection has vectors of another encoder or another length.
         MomentIndexError: No location is set, no server answers there, the collection belongs to another library, or it
             cannot be opened.
@@ -77,7 +78,7 @@ class MilvusIndex:
         self._found: FoundCollection | None = None
         self._found_at = 0.0
         self._searched: str | None = None
-        self.collection = settings.collection or _collection_name(self._owner)
+        self.collection = settings.collection or collection_name(self._owner)
         self._connection = MilvusConnection(settings, folder)
         self._rows = MilvusRows(self._connection, self.collection, self._owner.encoder_fingerprint)
         try:
@@ -91,6 +92,11 @@ class MilvusIndex:
 
     def __repr__(self) -> str:
         return f"MilvusIndex({self._connection.place}, {self.collection})"
+
+    @property
+    def is_lite(self) -> bool:
+        """Whether this is Milvus Lite, in a folder or behind `milvus-lite server`."""
+        return self._connection.is_lite
 
     def upsert(self, rows: Sequence[IndexedSegment]) -> None:
         """Write rows; a row with an existing key replaces the old one.
@@ -122,9 +128,9 @@ class MilvusIndex:
             MomentIndexError: The search failed, or a server was unreachable for too long.
         """
         check_query(vectors, top=top, where=where, dimension=self._dimension)
-        if top > _MAX_HITS:
+        if top > MAX_HITS:
             raise QueryError(
-                f"Milvus returns at most {_MAX_HITS} segments per question, but {top} were requested; request fewer"
+                f"Milvus returns at most {MAX_HITS} segments per question, but {top} were requested; request fewer"
                 " moments, or lower search.candidates"
             )
 
@@ -289,7 +295,8 @@ class _MilvusReplacement:
                 _log.warning("%s was not dropped; the next rebuild drops it: %s", self._new_collection, error)
 
 
-def _collection_name(owner: Owner) -> str:
+def collection_name(owner: Owner) -> str:
+    """Return the name of an owner's collection."""
     return f"momentseek_{owner.library_id}" if owner.library_id else _DEFAULT_NAME
 
 

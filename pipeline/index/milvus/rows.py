@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.index.milvus.connection import MilvusConnection
+from pipeline.index.milvus.filter_expressions import FIRST_SEGMENTS, expression_of, literal
 from pipeline.index.milvus.row_validation import SEGMENT_FIELDS, hit_of, key_of, row_of, video_id_of
-from pipeline.index.milvus.stored_labels import label_expression, literal, stored_metadata
+from pipeline.index.milvus.stored_labels import stored_metadata
 from pipeline.index.protocol import Filter, Hit
 from pipeline.index.quoted_text import shown
 from pipeline.types import IndexedSegment
@@ -22,7 +23,7 @@ from pipeline.types import IndexedSegment
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
 
-__all__ = ["MilvusRows"]
+__all__ = ["MilvusRows", "ordered_hits"]
 
 _ROWS_PER_REQUEST = 1000
 # A server accepts 64 MiB; a quarter of this leaves room for the overhead of serialisation.
@@ -71,7 +72,7 @@ class MilvusRows:
             lambda client: client.search(
                 self._name,
                 data=list(np.ascontiguousarray(vectors, np.float32)),
-                filter=_expression(where),
+                filter=expression_of(where),
                 limit=top,
                 anns_field="embedding",
                 output_fields=["key", *SEGMENT_FIELDS],
@@ -80,7 +81,7 @@ class MilvusRows:
             ),
         )
         with self._checked():
-            return [_ordered(map(hit_of, of_query)) for of_query in found]
+            return [ordered_hits(map(hit_of, of_query)) for of_query in found]
 
     def delete_video(self, video_id: str) -> int:
         """Remove all rows of a video and return their number."""
@@ -96,7 +97,7 @@ class MilvusRows:
         keys: set[str] = set()
         for first in range(0, len(video_ids), _VIDEOS_PER_QUERY):
             where = Filter(video_ids[first : first + _VIDEOS_PER_QUERY])
-            rows = self._query(_expression(where), "key")
+            rows = self._query(expression_of(where), "key")
             with self._checked():
                 keys.update(map(key_of, rows))
         return frozenset(keys)
@@ -107,7 +108,7 @@ class MilvusRows:
 
     def video_count(self) -> int:
         """Count the videos that have a first segment."""
-        return self._count_rows("ordinal == 0")
+        return self._count_rows(FIRST_SEGMENTS)
 
     def videos(self) -> Counter[str]:
         """Count the rows of each video; all rows are read, without vectors."""
@@ -124,7 +125,7 @@ class MilvusRows:
         for first in range(0, len(video_ids), _VIDEOS_PER_QUERY):
             batch = tuple(video_ids[first : first + _VIDEOS_PER_QUERY])
             with self._checked():
-                for row in map(row_of, self._all(_expression(Filter(batch)), fields)):
+                for row in map(row_of, self._all(expression_of(Filter(batch)), fields)):
                     if row.segment.video_id not in batch:
                         raise ValueError(f"a row of {row.segment.video_id!r} was returned for {shown(batch)}")
                     yield row
@@ -216,17 +217,7 @@ def _batches(rows: Sequence[IndexedSegment]) -> Iterator[list[IndexedSegment]]:
         yield batch
 
 
-def _expression(where: Filter) -> str:
-    """Return Milvus's filter expression, with escaped literals since Milvus Lite has no filter templates."""
-    parts = [f"metadata[{literal(name)}] == {literal(value)}" for name, value in where.metadata.items()]
-    if where.video_ids:
-        parts.insert(0, f"video_id in [{', '.join(map(literal, where.video_ids))}]")
-    if where.labels is not None:
-        parts.append(label_expression(where.labels))
-    return " and ".join(parts)
-
-
-def _ordered(hits: Iterable[Hit]) -> list[Hit]:
+def ordered_hits(hits: Iterable[Hit]) -> list[Hit]:
     """Sort hits, best first, ties by key.
 
     Scores of equal vectors can differ in the last digits, so scores within 1e-6 of the first one count as tied.

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pymilvus import CollectionSchema
 
-__all__ = ["schema"]
+__all__ = ["FIELDS", "schema"]
+
+FIELDS = {
+    "key": ("varchar", True),
+    "video_id": ("varchar", False),
+    "start_seconds": ("double", False),
+    "end_seconds": ("double", False),
+    "ordinal": ("int64", False),
+    "model": ("varchar", False),
+    "metadata": ("json", False),
+    "embedding": ("float_vector", False),
+}
+"""By field name, Milvus's name of the type and whether the field is the primary key."""
 
 
 def schema(dimension: int) -> CollectionSchema:

@@ -1,1 +1,1 @@
-"""Analyses of a library, one file each: they read its store and write their results beside it."""
+"""Analyses of a library, one file each, which read its store and write their results beside it."""

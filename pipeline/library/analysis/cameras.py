@@ -1,4 +1,4 @@
-"""Group a library's videos by camera."""
+"""Groups a library's videos by camera."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["cameras_of"]
 
 
 def cameras_of(records: Sequence[VideoRecord], name: str) -> list[tuple[Scalar | None, tuple[VideoRecord, ...]]]:
-    """Group videos by the value of a metadata entry, ordered by its text; videos without it come last, as None.
+    """Group videos by the value of a metadata entry, ordered by its text; videos without it are last, under None.
 
     Args:
         records: The videos.

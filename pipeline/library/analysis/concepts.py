@@ -1,4 +1,4 @@
-"""Fit a library's concepts to its marks, and list and remove them."""
+"""Fits, lists and removes the concepts of a library."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["ConceptState", "concept_source", "concept_states", "concept_store", 
 
 @dataclass(frozen=True)
 class ConceptState:
-    """A concept and how it relates to the library of now.
+    """A concept and its state in the library.
 
     Attributes:
         concept: The concept.
-        is_current: Whether its marks are those that it was fitted to.
+        is_current: Whether its marks are unchanged since it was fitted.
         is_of_encoder: Whether it was fitted to embeddings of the library's encoder.
     """
 
@@ -37,16 +37,16 @@ def concept_store(library: Library) -> ConceptStore:
 
 
 def concept_source(library: Library, name: str, *, subject: str | None, text: str | None) -> ConceptSource:
-    """Say what a concept is to be fitted from; what is not given is taken from the concept where there is one.
+    """Determine the subject and the text of a concept; missing ones are taken from the existing concept.
 
     Args:
-        library: Holds it.
+        library: The library.
         name: The concept's name.
-        subject: Subject of its marks; None for that of the concept, else for its name.
-        text: Text to start from; None for that of the concept; empty for none.
+        subject: Subject of its marks; None for that of the existing concept or, for a new one, its name.
+        text: Text to start from; None for that of the existing concept; empty for none.
 
     Raises:
-        QueryError: The name is not one, or reads like another concept's.
+        QueryError: The name is invalid, or easily confused with that of another concept.
         StoreError: The concept cannot be read.
     """
     store = concept_store(library)
@@ -54,17 +54,17 @@ def concept_source(library: Library, name: str, *, subject: str | None, text: st
     known = store.find(name)
     own_subject, own_text = (name, None) if known is None else (known.subject, known.text)
     if text is not None and text.startswith("concept:"):
-        raise QueryError(f"a concept starts from a text, not from {text!r}; write what it shows in words")
+        raise QueryError(f"a concept starts from a text, not from {text!r}; describe it in words")
     wanted = own_text if text is None else text.strip() or None
     return ConceptSource(name, " ".join((subject or own_subject).split()), wanted)
 
 
 def fit_concept(library: Library, source: ConceptSource) -> Concept:
-    """Fit a concept to the marks of its subject, and keep it.
+    """Fit a concept to the marks of its subject, and store it.
 
     Raises:
-        QueryError: The marks are too few, or one is of a video that the library does not hold.
-        StoreError: The library is read-only, or something cannot be read or written.
+        QueryError: There are too few marks, or a mark's video is not in the library.
+        StoreError: The library is read-only, or cannot be read or written.
     """
     check_writable(library.config.library)
     apply_privacy(library.config)
@@ -79,7 +79,7 @@ def concept_states(library: Library) -> list[ConceptState]:
     """List concepts by name.
 
     Raises:
-        StoreError: One cannot be read.
+        StoreError: A concept cannot be read.
     """
     store, marks = concept_store(library), mark_store(library)
     encoder = library.store.encoder_fingerprint
@@ -95,10 +95,10 @@ def concept_states(library: Library) -> list[ConceptState]:
 
 
 def refit_changed(library: Library, subject: str) -> list[Concept]:
-    """Fit the concepts of a subject again whose marks changed; those that cannot be are left as they are.
+    """Refit the concepts of a subject whose marks changed; a concept that cannot be refitted stays unchanged.
 
     Raises:
-        StoreError: Something cannot be read or written.
+        StoreError: The library cannot be read or written.
     """
     fitted = []
     for state in concept_states(library):
@@ -108,6 +108,6 @@ def refit_changed(library: Library, subject: str) -> list[Concept]:
         try:
             fitted.append(fit_concept(library, ConceptSource(concept.name, concept.subject, concept.text)))
         except QueryError:
-            # Its next use says what is lacking.
+            # The error is reported when the concept is used.
             continue
     return fitted

@@ -1,4 +1,4 @@
-"""Export frames of a library with their texts as a data set for training."""
+"""Exports frames of a library with texts as training data."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ from pipeline.video.protocol import VideoStream
 __all__ = ["DatasetSource", "ExportedDataset", "caption_source", "export_dataset", "label_source", "mark_source"]
 
 FORMAT = 1
-# A frame that is wanted this soon after the one before is reached by decoding on, a later one by seeking.
+# Maximum distance of two frames, in seconds, up to which decoding continues instead of seeking.
 _DECODED_ON_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class DatasetSource:
-    """Labelled intervals from one place.
+    """Labelled intervals from one source.
 
     Attributes:
         kind: "captions", "marks" or "labels".
-        name: Of the file, without its folder, or of the label set; empty for marks.
+        name: Name of the file, without its folder, or of the label set; empty for marks.
         sha256: Hash of the file, of all marks, or of all intervals of the labels.
-        intervals: What it says of the library's videos.
+        intervals: The labelled intervals of the library's videos.
     """
 
     kind: str
@@ -60,12 +60,12 @@ class DatasetSource:
 
 @dataclass(frozen=True)
 class ExportedDataset:
-    """What was exported.
+    """The result of an export.
 
     Attributes:
-        manifest: As written.
-        broken: By id, the errors of videos that were left out.
-        without_frames: Intervals in which no frame was sampled.
+        manifest: The manifest.
+        broken: The errors of videos that were left out, by id.
+        without_frames: Number of intervals without a sampled frame.
     """
 
     manifest: dict[str, Any]
@@ -74,16 +74,16 @@ class ExportedDataset:
 
 
 def caption_source(library: Library, path: str | Path, queries: Sequence[LabelledQuery] | None = None) -> DatasetSource:
-    """Read labelled moments as a source: each window of a query is described by its text.
+    """Read labelled moments as a source: the text of each query describes its windows.
 
     Args:
-        library: Holds the videos.
-        path: A labelled set.
-        queries: Those of its queries that are used; None for all.
+        library: The library of the videos.
+        path: Path of a labelled set.
+        queries: The queries to use; None for all.
 
     Raises:
         ConfigError: The file cannot be read.
-        QueryError: A video is not in the library, or several go by its name.
+        QueryError: A video is not in the library, or its name fits several.
     """
     queries = read_labelled(path) if queries is None else queries
     ids = video_ids_of(library, (query.video for query in queries))
@@ -98,9 +98,9 @@ def caption_source(library: Library, path: str | Path, queries: Sequence[Labelle
 
 
 def mark_source(library: Library) -> DatasetSource:
-    """Read the library's marks as a source: each part that was marked yes is described by its subject.
+    """Read the library's marks as a source: the subject of each yes mark describes its part.
 
-    Frames inside a part that was marked no for the same subject are left out.
+    Frames within a no mark for the same subject are excluded.
 
     Raises:
         StoreError: The marks cannot be read.
@@ -122,13 +122,13 @@ def mark_source(library: Library) -> DatasetSource:
 
 
 def label_source(library: Library, label_set: str | None = None) -> DatasetSource:
-    """Read the intervals of the library's labels as a source, described by the labels' prompts in turn.
+    """Read the intervals of the library's labels as a source: the prompts of each label describe them in turn.
 
-    A label without prompts is described by its name. Videos without labels contribute nothing.
+    The name of a label without prompts is used instead. Videos without labels contribute nothing.
 
     Args:
         library: The library.
-        label_set: Name, file name or fingerprint of a label set; None for the one that was applied last.
+        label_set: Name, file name or fingerprint of a label set; None for the current one.
 
     Raises:
         QueryError: The library has no labels, or no such label set.
@@ -167,18 +167,17 @@ def export_dataset(
 ) -> ExportedDataset:
     """Write frames with their texts as WebDataset shards; see `pipeline.export.dataset`.
 
-    Frames are decoded at the exact times at which they were sampled. A video that cannot be read is left out with all
-    of its samples.
+    Frames are decoded at the exact times of the sampled frames. A video that cannot be read is left out completely.
 
     Args:
-        library: Holds the videos.
-        folder: Where to write; must not exist, or be empty.
-        sources: Labelled intervals.
-        settings: Which frames are picked, and how they are written and split.
+        library: The library of the videos.
+        folder: The new folder; it must be missing or empty.
+        sources: The labelled intervals.
+        settings: Settings of the selection of frames, the format and the split.
         on_video: Called with the number of videos done and their total.
 
     Raises:
-        QueryError: The sources hold no interval, or no frame could be written.
+        QueryError: The sources have no interval, or no frame can be exported.
         StoreError: The folder is not empty, or cannot be written.
     """
     settings = settings or DatasetSettings()
@@ -235,7 +234,7 @@ def _by_video(sources: Sequence[DatasetSource]) -> dict[str, list[TextInterval]]
 def _samples_of(
     library: Library, video_id: str, intervals: Sequence[TextInterval], settings: DatasetSettings
 ) -> tuple[list[Sample], int]:
-    """The samples of a video, in order of time, and the number of intervals in which no frame was sampled."""
+    """Return the samples of a video, in order of time, and the number of intervals without a sampled frame."""
     frames = library.store.read(video_id)
     picked, without = pick_frames(frames, intervals, settings)
     if not picked:
@@ -258,7 +257,7 @@ def _sample(picked: PickedFrame, seconds: float, jpeg: bytes) -> Sample:
 
 
 def _pictures(stream: VideoStream, times: npt.NDArray[np.float64], side_pixels: int) -> Iterator[bytes]:
-    """The frames at these times as JPEG, as small as wanted; near ones are decoded in one go."""
+    """Decode the frames at these times as JPEG of a limited size; frames close together are decoded in one pass."""
     starts = [0, *(np.flatnonzero(np.diff(times) > _DECODED_ON_SECONDS) + 1), len(times)]
     for first, end in itertools.pairwise(starts):
         wanted = list(times[first:end])

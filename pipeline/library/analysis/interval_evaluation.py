@@ -1,4 +1,4 @@
-"""Evaluation of a library on labelled intervals: what its labels, or given predictions, say beside the truth."""
+"""Evaluates a library's labels, or given predictions, on labelled intervals."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class IntervalCases:
-    """What is to be scored, and what was left out of it.
+    """The cases to score, and the videos and labels that were left out.
 
     Attributes:
         cases: One for each label and video.
         predicted_by: Name of the label set; None for given predictions.
-        missing_videos: Videos of the labelled set that the library does not hold.
-        missing_labels: Labels of the labelled set that nothing predicts.
+        missing_videos: Videos of the labelled set that are not in the library.
+        missing_labels: Labels of the labelled set without any prediction.
     """
 
     cases: tuple[LabelCase, ...]
@@ -50,17 +50,17 @@ class IntervalCases:
 def label_cases(
     library: Library, labelled: IntervalSet, *, label_set: str | None = None, skip_missing: bool = False
 ) -> IntervalCases:
-    """Collect what a label set of a library says about the videos and labels of a labelled set.
+    """Collect the cases of a library's label set for the videos and labels of a labelled set.
 
     Args:
         library: The library.
-        labelled: The truth.
-        label_set: Name, file name or fingerprint of the label set; None for the one that was applied last.
-        skip_missing: Whether videos that the library does not hold are left out.
+        labelled: The labelled set.
+        label_set: Name, file name or fingerprint of the label set; None for the current one.
+        skip_missing: Whether to leave out videos that are not in the library.
 
     Raises:
-        QueryError: The library misses a video, a video has no labels of its present frames, the library has no such
-            label set, or it shares no label with the labelled set.
+        QueryError: A video is not in the library, or has no labels of its current frames; the library has no such label
+            set, or it shares no label with the labelled set.
         StoreError: Labels cannot be read.
     """
     found, missing = _entries_by_video(library, labelled, skip_missing=skip_missing)
@@ -78,19 +78,19 @@ def label_cases(
 def predicted_cases(
     library: Library, labelled: IntervalSet, predictions: Sequence[PredictedInterval], *, skip_missing: bool = False
 ) -> IntervalCases:
-    """Collect what given intervals say about the videos and labels of a labelled set.
+    """Collect the cases of given predictions for the videos and labels of a labelled set.
 
-    A label without any prediction in a video counts as never shown there. Labels that are predicted nowhere are left
-    out unless there is no prediction at all.
+    A label without any prediction in a video counts as never shown there. Labels without any prediction are left out,
+    unless there is no prediction at all.
 
     Args:
-        library: Holds the videos; its sampled frames are scored.
-        labelled: The truth.
-        predictions: Of videos by any of their names.
-        skip_missing: Whether videos that the library does not hold are left out.
+        library: The library of the videos; its sampled frames are scored.
+        labelled: The labelled set.
+        predictions: The predictions, with any names of the videos.
+        skip_missing: Whether to leave out videos that are not in the library.
 
     Raises:
-        QueryError: The library misses a video, or the predictions share no label with the labelled set.
+        QueryError: A video is not in the library, or the predictions share no label with the labelled set.
         StoreError: A video's frames cannot be read.
     """
     found, missing = _entries_by_video(library, labelled, skip_missing=skip_missing)
@@ -118,7 +118,7 @@ def predicted_cases(
 def _entries_by_video(
     library: Library, labelled: IntervalSet, *, skip_missing: bool
 ) -> tuple[list[tuple[VideoRecord, list[LabelledIntervals]]], tuple[str, ...]]:
-    """The labelled set by video of the library, and the videos that it does not hold."""
+    """Group the labelled set by video id; also return the names of videos that are not in the library."""
     names = list(dict.fromkeys(entry.video for entry in labelled.entries))
     held = list(_held(library, names)) if skip_missing else names
     ids = video_ids_of(library, held or names)
@@ -164,7 +164,7 @@ def _labels_of(library: Library, view: LabelView, record: VideoRecord) -> VideoL
     labels = view.chosen.store.read(record.video_id)
     if labels.sampled != SampledFrames.of(record, library.store.sampling_fingerprint):
         raise QueryError(
-            f"{record.last_name}: has no labels of its present frames; label it by: momentseek label"
+            f"{record.last_name}: has no labels of its current frames; label it by: momentseek label"
             f" {view.chosen.snapshot.name}"
         )
     return labels
@@ -223,6 +223,6 @@ def _predicted_case(
 
 
 def _first_frame(times: Floats, start: float, end: float) -> float:
-    """Time of the first sampled frame of an interval; its start where it has none."""
+    """Return the time of the first sampled frame of an interval; its start if it has none."""
     row = int(np.searchsorted(times, start))
     return float(times[row]) if row < len(times) and times[row] < end else start

@@ -1,4 +1,4 @@
-"""Labels in the index: after videos were labelled, their rows carry it, and searches filter by it."""
+"""Writes the labels of videos to the rows of the index, so that searches filter by them."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ __all__ = ["apply_labels"]
 def apply_labels(
     library: Library, video_ids: Iterable[str] | None = None, *, on_video: OnVideo | None = None
 ) -> LabelledRows:
-    """Write labels to the index's rows of videos, as the library keeps them by now.
+    """Write the current labels of videos to their rows in the index.
 
-    To be called after the labels were written. If it is ended early, or the labelling before it, both are run again:
-    rows that carry their labels are left alone. Until then a search answers the same, by the labels themselves.
+    Called after the labels are written. An interrupted run is completed by labelling again; rows with current labels
+    are left unchanged. Until then, searches return the same results, by the labels themselves.
 
     Args:
         library: The library.
-        video_ids: Of the videos; None for all. Ids of which the library has no video are ignored.
+        video_ids: Ids of the videos; None for all. Unknown ids are ignored.
         on_video: Called with the number of videos done and their total.
 
     Raises:
         ConfigError: The library's frames were sampled under another configuration, or its index is elsewhere.
         MomentIndexError: The index cannot be read or written.
-        StoreError: The library is read-only, or what is kept of the label set cannot be read.
+        StoreError: The library is read-only, or the label set cannot be read.
     """
     if video_ids is None:
         return library.write_label_rows(on_video=on_video)

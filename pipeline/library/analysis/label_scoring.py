@@ -1,4 +1,4 @@
-"""Label scoring: the scorer of a label set for a library."""
+"""Makes the scorer of a label set for a library."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def label_scorer(library: Library, label_set: LabelSet) -> LabelScorer:
     Words that the model does not know are logged; `unknown_words` lists them.
 
     Raises:
-        QueryError: The library holds no video yet, or an example names a video or part that is not there.
+        QueryError: The library has no video yet, or an example names a missing video or part.
         VideoError: An example file cannot be read.
         TextTooLongError: A prompt does not fit the model's context.
-        WeightsUnavailableError: The model cannot be had.
+        WeightsUnavailableError: The weights of the model are not available.
     """
     return label_calibration.calibrated_scorer(library.searcher(), library.model(), label_set)
 
 
 def unknown_words(library: Library, label_set: LabelSet) -> dict[str, tuple[str, ...]]:
-    """Words of prompts and contrast prompts that the library's model does not know, by label; none is left out."""
+    """List the words in prompts and contrast prompts that the library's model does not know, by label."""
     return label_calibration.unknown_words(library.model(), label_set)

@@ -1,4 +1,4 @@
-"""Views of a library's labels: which label sets there are, totals, intervals, and scores of single frames."""
+"""Views of a library's labels: its label sets, totals, intervals, and scores of frames."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class NamedLabels:
     """A label set of a library.
 
     Attributes:
-        store: Its labels.
-        snapshot: Its labels and scorer.
-        is_current: Whether it was applied last.
+        store: The store of its labels.
+        snapshot: The label set and its scorer.
+        is_current: Whether it is the current label set, the one applied last.
     """
 
     store: LabelStore
@@ -36,10 +36,10 @@ class NamedLabels:
 
 
 def label_sets(library: Library) -> list[NamedLabels]:
-    """List the label sets that were applied to a library with its present encoder.
+    """List the label sets that were applied to a library with its current encoder.
 
     Raises:
-        StoreError: What is kept of them cannot be read.
+        StoreError: A label set cannot be read.
     """
     root, encoder = library.config.library, library.store.encoder_fingerprint
     current = current_labels(root)
@@ -51,17 +51,17 @@ def label_sets(library: Library) -> list[NamedLabels]:
 def open_view(
     library: Library, records: Sequence[VideoRecord], *, label_set: str | None = None, labels: Sequence[str] = ()
 ) -> LabelView:
-    """Open the labels of some videos.
+    """Open the labels of some videos; where a concept of theirs changed since, a warning is logged.
 
     Args:
         library: The library.
-        records: Of the videos.
-        label_set: Name, file name or fingerprint of a label set; None for the one that was applied last.
-        labels: Only these; all where there are none.
+        records: Records of the videos.
+        label_set: Name, file name or fingerprint of a label set; None for the current one.
+        labels: The labels to show; empty for all.
 
     Raises:
         QueryError: The library has no labels, or no such label set or label.
-        StoreError: What is kept of the label set cannot be read.
+        StoreError: The label set cannot be read.
     """
     chosen = _chosen(label_sets(library), label_set, library.config.library)
     names = [label.name for label in chosen.snapshot.label_set.active]
@@ -70,6 +70,7 @@ def open_view(
             near = difflib.get_close_matches(label, names, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise QueryError(f"no label {label!r} in {chosen.snapshot.name!r}; {hint}there are: {', '.join(names)}")
+    library.labels.warn_of_changes(chosen.store)
     ordered = sorted(records, key=lambda record: (record.last_name, record.video_id))
     return LabelView(library, chosen, tuple(ordered), tuple(name for name in names if not labels or name in labels))
 
@@ -77,7 +78,7 @@ def open_view(
 def _chosen(found: Sequence[NamedLabels], wanted: str | None, place: str) -> NamedLabels:
     if not found:
         raise QueryError(
-            f"the library {place!r} has no labels of its present encoder; make them with: momentseek label LABELS"
+            f"the library {place!r} has no labels of its current encoder; make them with: momentseek label LABELS"
             f" --library {place}"
         )
     if wanted is None:
@@ -88,8 +89,14 @@ def _chosen(found: Sequence[NamedLabels], wanted: str | None, place: str) -> Nam
     if len(fitting) == 1:
         return fitting[0]
     listed = ", ".join(f"{one.snapshot.name} ({one.store.label_set_fingerprint})" for one in found)
-    problem = "name one by --label-set" if wanted is None else f"{len(fitting)} label sets go by {wanted!r}"
-    raise QueryError(f"{problem}; there are: {listed}")
+    if wanted is None:
+        problem = "choose one by --label-set"
+    elif fitting:
+        problem = f"{len(fitting)} label sets have the name {wanted!r}; give the fingerprint of one"
+    else:
+        near = difflib.get_close_matches(wanted, [name for one in found for name in _names_of(one)], n=1)
+        problem = f"no label set {wanted!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    raise QueryError(f"{problem}{'' if problem.endswith('?') else ';'} there are: {listed}")
 
 
 def _names_of(one: NamedLabels) -> tuple[str, ...]:
@@ -104,10 +111,10 @@ class LabelView:
     Attributes:
         library: The library.
         chosen: The label set.
-        records: Of the videos, ordered by name.
-        labels: The labels that are shown, in the label set's order.
-        unlabelled: Videos that are not labelled, or whose frames were embedded again since, as far as they were read.
-        problems: Of videos whose labels are broken, as far as they were read.
+        records: Records of the videos, ordered by name.
+        labels: The labels to show, in the order of the label set.
+        unlabelled: Videos read so far without labels, or with other frames than those labelled.
+        problems: Errors of videos read so far whose labels are broken.
     """
 
     library: Library
@@ -119,7 +126,7 @@ class LabelView:
 
     @property
     def tracked(self) -> tuple[str, ...]:
-        """Those of the labels that make intervals."""
+        """The labels that have intervals."""
         on = {label.name for label in self.chosen.snapshot.label_set.active if label.mode == "on"}
         return tuple(name for name in self.labels if name in on)
 
@@ -127,7 +134,7 @@ class LabelView:
         """Yield the tracks of each labelled video.
 
         Args:
-            min_score: Least confidence of an interval.
+            min_score: Minimum confidence of an interval.
         """
         for record in self.records:
             try:
@@ -141,14 +148,14 @@ class LabelView:
                 self.unlabelled += 1
 
     def totals(self, by: str | None = None, min_score: float = 0.0) -> list[LabelTotal]:
-        """Add up the labels.
+        """Compute totals of the labels.
 
         Args:
-            by: None for the whole library, "video", "hour", or the name of an entry of metadata, as "camera".
-            min_score: Least confidence of an interval.
+            by: None for the whole library, "video", "hour", or the name of a metadata entry, such as "camera".
+            min_score: Minimum confidence of an interval.
 
         Raises:
-            QueryError: No video has such metadata, or none says when it was recorded.
+            QueryError: No video has such metadata, or a recording time.
         """
         counter, is_known = LabelCounter(self.tracked), False
         for record, tracks in self.tracks(min_score):
@@ -163,8 +170,11 @@ class LabelView:
             counter.add(group, record.covered_seconds, tracks)
         if by is not None and not is_known and len(self.records) > self.unlabelled + len(self.problems):
             name = self.library.config.search.recorded_at if by == "hour" else by
+            names = ("video", "hour", *(key for record in self.records for key in record.metadata))
+            near = difflib.get_close_matches(str(by), names, n=1)
+            hint = f"did you mean {near[0]!r}? Or " if near and by not in near else ""
             raise QueryError(
-                f"no labelled video has metadata {name!r}; set it by: momentseek metadata VIDEO --set {name}=..."
+                f"no labelled video has metadata {name!r}; {hint}set it by: momentseek metadata VIDEO --set {name}=..."
             )
         return counter.totals(with_absent=by is None)
 
@@ -191,7 +201,7 @@ class LabelView:
         """Yield the scores of all sampled frames as rows, by video, time and label.
 
         Args:
-            min_score: Least score; 0 for all.
+            min_score: Minimum score; 0 for all.
         """
         for record in self.records:
             try:

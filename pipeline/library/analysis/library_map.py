@@ -1,4 +1,4 @@
-"""Draw the map of a library: a sample of its moments, laid out by likeness."""
+"""Draws the map of a library: a sample of its moments, arranged by similarity."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +16,9 @@ from pipeline.analyze.library_map.layout import find_clusters, lay_out
 from pipeline.analyze.library_map.page import MapPoint, map_page
 from pipeline.encode.protocol import OpenEncoder
 from pipeline.errors import QueryError, StoreError, VideoError
+from pipeline.library.analysis.map_colourings import label_colourings, metadata_colourings
 from pipeline.library.library import Library
 from pipeline.render.text import file_name
-from pipeline.search.filters.recording_time import recorded_at, recording_begins
 from pipeline.timecode import format_seconds
 from pipeline.types import VideoRecord
 from pipeline.video.frame_at import picture_at
@@ -35,10 +34,10 @@ class LibraryMap:
 
     Attributes:
         html: The page.
-        moments: Moments on it.
-        total: Moments of the videos; greater where only a sample is drawn.
-        clusters: The names of the clusters.
-        broken: By id, the errors of videos whose files cannot be read.
+        moments: Number of moments on the map.
+        total: Number of moments of the videos, which is larger if only a sample is drawn.
+        clusters: Names of the clusters.
+        broken: Errors of videos whose files cannot be read, by id.
     """
 
     html: str
@@ -50,7 +49,7 @@ class LibraryMap:
 
 @dataclass(frozen=True)
 class _Place:
-    """A moment of the map before it has a position."""
+    """A moment of the map without its position."""
 
     record: VideoRecord
     start_seconds: float
@@ -68,28 +67,32 @@ def draw_map(
     *,
     most: int = 1500,
     camera: str = "camera",
+    label_set: str | None = None,
     pictures: bool = True,
     words: Sequence[str] | None = None,
     on_picture: Callable[[int, int], None] | None = None,
 ) -> LibraryMap:
-    """Draw the moments of a library by likeness, as one self-contained HTML page.
+    """Draw the moments of a library, arranged by similarity, as one self-contained HTML page.
 
-    A moment is a segment, as the library's segmentation divides videos. Of more than `most`, a sample is drawn that is
-    spread evenly over the videos.
+    Moments are the segments of the library's videos. If there are more than `most`, a sample is drawn, evenly spread
+    over the videos.
 
     Args:
         library: The library.
-        records: Of the videos that are drawn; None for all.
-        most: Most moments.
+        records: Records of the videos to draw; None for all.
+        most: Maximum number of moments.
         camera: Name of the metadata entry that names a video's camera.
-        pictures: Whether the page holds a picture of each moment, for which the videos are decoded.
-        words: Names that clusters may get; None for the words that come with the package.
+        label_set: Name, file name or fingerprint of the label set that points can be coloured by; None for the one that
+            was applied last, if any.
+        pictures: Whether to include a picture of each moment, which requires decoding the videos.
+        words: Possible names of clusters; None for the bundled words.
         on_picture: Called with the number of pictures done and their total.
 
     Raises:
-        QueryError: There is no moment to draw.
+        QueryError: There is no moment to draw, or the library has no such label set.
+        StoreError: What is kept of the label set cannot be read.
         ConfigError: The segmentation needs cuts, and a video has none.
-        WeightsUnavailableError: The model that embeds the words cannot be had.
+        WeightsUnavailableError: The weights of the model, which embeds the words, are not available.
     """
     broken: dict[str, StoreError] = {}
     if records is None:
@@ -102,29 +105,21 @@ def draw_map(
     clusters = find_clusters(positions)
     names = _names(library.model(), vectors, clusters, read_vocabulary() if words is None else words)
     jpegs = list(_pictures(library, places, on_picture)) if pictures else [None] * len(places)
-    colourings = _colourings(library, places, clusters, names, camera)
-    points = [
-        MapPoint(
-            x=float(x),
-            y=float(y),
-            video=file_name(place.record.last_name),
-            interval=f"{format_seconds(place.start_seconds)} - {format_seconds(place.end_seconds)}",
-            place=f"{file_name(place.record.last_name)}@{place.middle_seconds:.2f}",
-            cluster=int(cluster),
-            values=tuple(values[number] for values in colourings.values()),
-            picture=jpegs[number],
-        )
-        for number, (place, (x, y), cluster) in enumerate(zip(places, positions, clusters, strict=True))
+    colourings = [
+        ("cluster", _by_cluster(clusters, names)),
+        *label_colourings(library, places, label_set),
+        *metadata_colourings(library, places, camera),
     ]
+    points = _points(places, positions, clusters, colourings, jpegs)
     figures = {"moment": len(points), "video": len({place.record.video_id for place in places})}
-    html = map_page(points, names, list(colourings), library=library.config.library, figures=figures)
+    html = map_page(points, names, [name for name, _ in colourings], library=library.config.library, figures=figures)
     return LibraryMap(html, len(points), total, tuple(names), broken)
 
 
 def _sampled(
     library: Library, records: Sequence[VideoRecord], most: int, broken: dict[str, StoreError]
 ) -> tuple[int, list[_Place]]:
-    """Every k-th segment of the videos, as many as may be; and how many segments there are."""
+    """Return every k-th segment of the videos, as many as allowed, and the total number of segments."""
     stride, total = 1, 0
     kept: list[tuple[int, _Place]] = []
     for record in records:
@@ -155,29 +150,38 @@ def _names(
     return name_clusters(vectors, clusters, known, model.encode_texts(known))
 
 
-def _colourings(
-    library: Library, places: Sequence[_Place], clusters: npt.NDArray[np.int64], names: Sequence[str], camera: str
-) -> dict[str, list[str | None]]:
-    """What the points can be coloured by, with the value of each: only what tells them apart."""
-    found: dict[str, list[str | None]] = {
-        "cluster": [names[number] or f"cluster {number + 1}" if number >= 0 else None for number in clusters.tolist()],
-        "video": [file_name(place.record.last_name) for place in places],
-        camera: [None if (value := place.record.metadata.get(camera)) is None else str(value) for place in places],
-        "hour of day": [_hour(library, place) for place in places],
-    }
-    return {name: values for name, values in found.items() if name == "cluster" or len(set(values) - {None}) > 0}
+def _points(
+    places: Sequence[_Place],
+    positions: npt.NDArray[np.float64],
+    clusters: npt.NDArray[np.int64],
+    colourings: Sequence[tuple[str, list[str | None]]],
+    jpegs: Sequence[str | None],
+) -> list[MapPoint]:
+    """The points of the page; the arguments are parallel, and so are the values of each colouring."""
+    return [
+        MapPoint(
+            x=float(x),
+            y=float(y),
+            video=file_name(place.record.last_name),
+            interval=f"{format_seconds(place.start_seconds)} - {format_seconds(place.end_seconds)}",
+            place=f"{file_name(place.record.last_name)}@{place.middle_seconds:.2f}",
+            cluster=int(cluster),
+            values=tuple(values[number] for _, values in colourings),
+            picture=jpegs[number],
+        )
+        for number, (place, (x, y), cluster) in enumerate(zip(places, positions, clusters, strict=True))
+    ]
 
 
-def _hour(library: Library, place: _Place) -> str | None:
-    begins = recording_begins(place.record.metadata, library.config.search.recorded_at)
-    moment: datetime | None = recorded_at(begins, place.middle_seconds)
-    return None if moment is None else f"{moment.hour:02d}:00"
+def _by_cluster(clusters: npt.NDArray[np.int64], names: Sequence[str]) -> list[str | None]:
+    """Return the name of each moment's cluster; None where it is in none."""
+    return [names[number] or f"cluster {number + 1}" if number >= 0 else None for number in clusters.tolist()]
 
 
 def _pictures(
     library: Library, places: Sequence[_Place], on_picture: Callable[[int, int], None] | None
 ) -> Iterator[str | None]:
-    """The picture in the middle of each moment, as JPEG in base64; None where the video cannot be read."""
+    """Decode the picture in the middle of each moment as JPEG in base64; None if the video cannot be read."""
     from PIL import Image
 
     for number, place in enumerate(places, 1):

@@ -1,4 +1,4 @@
-"""Manifests of routed videos: CSV, JSON Lines or plain lists that appear once they are whole."""
+"""Atomic writer of manifests of routed videos: CSV, JSON Lines or plain lists."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _COLUMNS = ("uri", "video_id", "policy", "rules", "severity", "score", "start_se
 
 
 class ManifestWriter:
-    """Writes a list of videos; a context manager. A file that is there is never replaced.
+    """Writes a list of videos; a context manager. Existing files are never replaced.
 
-    A row is `uri` and what the destination's command would get; `momentseek index` reads all three forms.
+    A row has the fields of the destination's command and `uri`; `momentseek index` reads all three formats.
 
     Args:
         path: The file, .csv, .jsonl or .txt.
@@ -47,7 +47,9 @@ class ManifestWriter:
             self._file.close()
         try:
             if kind is None and not publish(self._partial, self._path):
-                raise StoreError(f"{str(self._path)!r} was written by another program meanwhile, and is not replaced")
+                raise StoreError(
+                    f"{str(self._path)!r} was written by another program in the meantime, and is not replaced"
+                )
         finally:
             self._partial.unlink(missing_ok=True)
 
@@ -58,7 +60,7 @@ class ManifestWriter:
             values: The text of each of `COMMAND_FIELDS`.
 
         Raises:
-            ValueError: Its name cannot be written in a list of this form.
+            ValueError: Its name cannot be written in this format.
         """
         if self._file is None:
             raise ValueError("the manifest is not open")

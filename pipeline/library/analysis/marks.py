@@ -1,4 +1,4 @@
-"""Mark parts of a library's videos, and list, import and remove marks."""
+"""Adds, imports, lists and removes the marks of a library."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.errors import QueryError
 from pipeline.library.index_handle import check_writable
 from pipeline.library.library import Library
 from pipeline.library.privacy import apply_privacy
-from pipeline.store.record_json import parsed
+from pipeline.types.record_json import parsed
 
 __all__ = [
     "VideoPart",
@@ -33,8 +33,8 @@ class VideoPart:
 
     Attributes:
         name: The video's file name, path, URI or id.
-        start_seconds: First second.
-        end_seconds: End; None for the point in time `start_seconds`.
+        start_seconds: Start of the part.
+        end_seconds: End of the part; None for the point in time `start_seconds`.
     """
 
     name: str
@@ -48,7 +48,7 @@ def mark_store(library: Library) -> MarkStore:
 
 
 def user_name() -> str:
-    """Return the name of the user who runs this process; empty where the system knows none."""
+    """Return the name of the user of this process; empty if unknown."""
     try:
         return getpass.getuser()
     except (ImportError, KeyError, OSError):
@@ -67,15 +67,15 @@ def add_marks(
     """Mark parts of videos; all are checked before the first mark is written.
 
     Args:
-        library: Holds the videos.
-        subject: What was asked, as "person in hard hat".
+        library: The library of the videos.
+        subject: The subject, such as "person in hard hat".
         parts: The parts.
         verdict: Whether they show the subject.
-        by: Who says so; None for the user who runs this process.
+        by: Name of the person; None for the user of this process.
         note: A remark.
 
     Raises:
-        QueryError: A video is unknown or not the only one of its name, or it has no such part.
+        QueryError: A video is unknown or its name is ambiguous, or it has no such part.
         StoreError: The library is read-only, or a mark cannot be written.
     """
     marks = checked_marks(library, subject, parts, verdict, by=by, note=note)
@@ -95,14 +95,14 @@ def checked_marks(
     """Make marks as `add_marks` does, without writing them.
 
     Raises:
-        QueryError: A video is unknown or not the only one of its name, or it has no such part.
+        QueryError: A video is unknown or its name is ambiguous, or it has no such part.
     """
     who = user_name() if by is None else by
     return [_mark(library, subject, part, verdict, who, note) for part in parts]
 
 
 def write_marks(library: Library, marks: Iterable[Mark]) -> None:
-    """Write marks that were checked.
+    """Write checked marks.
 
     Raises:
         StoreError: The library is read-only, or a mark cannot be written.
@@ -117,7 +117,9 @@ def write_marks(library: Library, marks: Iterable[Mark]) -> None:
 def _mark(library: Library, subject: str, part: VideoPart, verdict: Verdict, by: str, note: str) -> Mark:
     found = library.find(part.name)
     if len(found) > 1:
-        raise QueryError(f"{len(found)} videos go by {part.name!r}; name one by its id: {', '.join(found)}")
+        raise QueryError(
+            f"{len(found)} videos have the name {part.name!r}; use the id of one of them: {', '.join(found)}"
+        )
     end = part.start_seconds if part.end_seconds is None else part.end_seconds
     _check_part(library, found[0], part.name, part.start_seconds, end)
     try:
@@ -137,15 +139,15 @@ def _check_part(library: Library, video_id: str, name: str, start: float, end: f
 
 
 def import_marks(library: Library, lines: Iterable[str | bytes], origin: str) -> list[Mark]:
-    """Add marks from JSON Lines, one object a line; all are checked before the first is written.
+    """Add marks from JSON Lines, one object per line; all are checked before the first is written.
 
     Args:
-        library: Holds their videos.
-        lines: As `Mark.as_json` writes them.
-        origin: What to call them in errors.
+        library: The library of their videos.
+        lines: Lines as written by `Mark.as_json`.
+        origin: Name of the source in messages.
 
     Raises:
-        QueryError: A line is not a mark, or of a video that the library does not hold; nothing was written.
+        QueryError: A line is not a mark, or its video is not in the library; nothing was written.
         StoreError: The library is read-only, or a mark cannot be written.
     """
     marks = []
@@ -169,9 +171,9 @@ def library_marks(library: Library, subject: str | None = None, videos: Sequence
     """Read marks, ordered by video id and start.
 
     Args:
-        library: Holds them.
-        subject: Only those of this subject; None for all.
-        videos: Only those of these videos: names, paths, URIs or ids; empty for all.
+        library: The library.
+        subject: Subject of the marks; None for all.
+        videos: Videos of the marks: names, paths, URIs or ids; empty for all.
 
     Raises:
         QueryError: A video is unknown.
@@ -184,7 +186,7 @@ def library_marks(library: Library, subject: str | None = None, videos: Sequence
 
 
 def remove_marks(library: Library, marks: Iterable[Mark]) -> int:
-    """Remove marks; return how many were there.
+    """Remove marks, and return how many of them existed.
 
     Raises:
         StoreError: The library is read-only, or a mark cannot be removed.

@@ -1,9 +1,9 @@
-"""Make a library's review queue, look up the frames of its items, and write its answers as marks."""
+"""Makes a library's review queue, decodes the frames of its items, and writes its answers as marks."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,11 +22,19 @@ from pipeline.library.analysis.marks import mark_store, user_name, write_marks
 from pipeline.library.library import Library
 from pipeline.search.query import Term
 from pipeline.search.query_embedding import CalibratedTerm
-from pipeline.store.record_json import parsed
 from pipeline.types import FrameEmbeddings, Scalar
+from pipeline.types.record_json import parsed
 from pipeline.video.frame_at import picture_at
 
-__all__ = ["Review", "flagged_review", "item_pictures", "open_review", "read_answers", "write_answers"]
+__all__ = [
+    "Review",
+    "flagged_review",
+    "item_pictures",
+    "open_review",
+    "prepared_review",
+    "read_answers",
+    "write_answers",
+]
 
 _MOST_PICTURES = 4
 
@@ -37,9 +45,9 @@ class Review:
 
     Attributes:
         subject: Subject of the marks that it writes.
-        scored_by: What the frames were scored by.
-        items: In the order in which they should be looked at.
-        notes: What a person should be told: videos that could not be read, words that the model does not know.
+        scored_by: Description of the scorer.
+        items: The items, in the order of review.
+        notes: Messages to the user about unreadable videos and words that the model does not know.
     """
 
     subject: str
@@ -58,58 +66,85 @@ def open_review(
     videos: Sequence[str] = (),
     where: dict[str, Scalar] | None = None,
 ) -> Review:
-    """Queue the frames of a library that are most uncertain for a subject and not marked yet.
+    """Queue the unmarked frames of a library that are most uncertain for a subject.
 
     Args:
-        library: Holds the videos and marks.
-        subject: What is asked, or "concept:NAME" for the subject of a concept.
-        settings: Which frames wait.
-        text: What to score frames by; None for the concept of this subject where there is one, else the subject.
-        labels: A label set, one of whose labels is the subject, by which frames are scored.
-        videos: Only these: names, paths, URIs, ids or patterns; empty for all.
-        where: Only videos whose metadata has these entries.
+        library: The library of the videos and marks.
+        subject: The subject, or "concept:NAME" for the subject of a concept.
+        settings: Settings of the selection.
+        text: Text that scores frames; None for the concept with this subject or, if there is none, the subject.
+        labels: A label set with the subject as a label, which scores frames; None for none.
+        videos: Names, paths, URIs, ids or patterns of the videos; empty for all.
+        where: Metadata entries of the videos.
 
     Raises:
-        QueryError: A video, concept or label is unknown, or the subject is empty.
-        StoreError: Marks cannot be read. Videos whose files are broken are in the notes.
+        QueryError: A video, concept or label is unknown, or the subject or the text is empty.
+        StoreError: Marks cannot be read. Videos with broken files are listed in the notes.
+    """
+    return prepared_review(library, subject, settings, text=text, labels=labels, videos=videos, where=where)()
+
+
+def prepared_review(
+    library: Library,
+    subject: str,
+    settings: QueueSettings,
+    *,
+    text: str | None = None,
+    labels: LabelSet | None = None,
+    videos: Sequence[str] = (),
+    where: dict[str, Scalar] | None = None,
+) -> Callable[[], Review]:
+    """Do the part of `open_review` that needs the model; return a function that reads the frames and does the rest.
+
+    A server runs that function, which takes long, beside the thread that the model belongs to.
+
+    Raises:
+        QueryError: A concept or label is unknown, or the subject or the text is empty.
+        StoreError: A concept cannot be read.
     """
     if not subject.strip():
-        raise QueryError("the subject is empty; say what is asked, as 'person in hard hat'")
-    name, scored_by, scorer, told = _scorer(library, subject, text, labels)
-    notes = [*told, *(f"not scored: {error}" for error in library.survey()[1].values())]
+        raise QueryError("the subject is empty; give the question's subject, such as 'person in hard hat'")
+    if text is not None and not text.strip():
+        raise QueryError("the text that scores the frames is empty; describe the subject, or leave the text out")
+    name, scored_by, scorer, messages = _scorer(library, subject, text, labels)
 
-    def frames() -> Iterator[FrameEmbeddings]:
-        for record in library.select(*videos, where=where).records:
-            try:
-                yield library.store.read(record.video_id)
-            except StoreError as error:
-                notes.append(f"not scored: {error}")
+    def review() -> Review:
+        notes = [*messages, *(f"not scored: {error}" for error in library.survey()[1].values())]
 
-    items = review_queue(frames(), scorer, name, mark_store(library).marks(name), settings)
-    return Review(name, scored_by, tuple(items), tuple(notes))
+        def frames() -> Iterator[FrameEmbeddings]:
+            for record in library.select(*videos, where=where).records:
+                try:
+                    yield library.store.read(record.video_id)
+                except StoreError as error:
+                    notes.append(f"not scored: {error}")
+
+        items = review_queue(frames(), scorer, name, mark_store(library).marks(name), settings)
+        return Review(name, scored_by, tuple(items), tuple(notes))
+
+    return review
 
 
 def _notes(term: CalibratedTerm) -> tuple[str, ...]:
-    unknown = f"the model does not know: {', '.join(term.unknown_words)}; --text may say it in other words"
+    unknown = f"the model does not know: {', '.join(term.unknown_words)}; rephrase it with --text"
     return tuple(note for note, is_told in ((term.note, term.note), (unknown, term.unknown_words)) if is_told)
 
 
 @dataclass(frozen=True)
-class _OneLabel:
-    """A frame scorer of one label of a set."""
+class _SingleLabelScorer:
+    """A frame scorer for one label of a label set."""
 
     scorer: LabelScorer
     column: int
 
     def log_odds(self, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """Log-odds of the label, float64 (N,), of float32 (N, D) embeddings."""
+        """Compute float64 (N,) log-odds that frames with these float32 (N, D) embeddings show the label."""
         return np.asarray(self.scorer.log_odds(vectors)[:, self.column], np.float64)
 
 
 def _scorer(
     library: Library, subject: str, text: str | None, labels: LabelSet | None
 ) -> tuple[str, str, FrameScorer, tuple[str, ...]]:
-    """The subject of the marks, what frames are scored by in words, the scorer, and what a person should be told."""
+    """Return the subject of the marks, a description of the scorer, the scorer, and messages to the user."""
     if labels is None:
         name, term = _scored_by(library, subject, text)
         (scorer,) = library.searcher().calibrated([term])
@@ -121,11 +156,11 @@ def _scorer(
         hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names)}"
         raise QueryError(f"no label {wanted!r} in this label file that is on; {hint}")
     scorer_of_all = label_scorer(library, labels)
-    return wanted, f"the label {wanted!r}", _OneLabel(scorer_of_all, scorer_of_all.names.index(wanted)), ()
+    return wanted, f"the label {wanted!r}", _SingleLabelScorer(scorer_of_all, scorer_of_all.names.index(wanted)), ()
 
 
 def _scored_by(library: Library, subject: str, text: str | None) -> tuple[str, Term]:
-    """The subject of the marks, and the term by which frames are scored."""
+    """Return the subject of the marks and the term that scores frames."""
     asked = Term(text=subject)
     if asked.concept is not None:
         return concept_store(library).read(asked.concept).subject, Term(text=text) if text else asked
@@ -139,15 +174,15 @@ def _scored_by(library: Library, subject: str, text: str | None) -> tuple[str, T
 
 
 def flagged_review(library: Library, items: Iterable[ReviewItem], *, subject: str | None = None) -> list[ReviewItem]:
-    """Keep the flagged parts that are not marked yet, each once; greatest score first.
+    """Return the distinct flagged parts that are not marked yet, highest score first.
 
     Args:
-        library: Holds the videos and marks.
-        items: As read from a file.
-        subject: Only those of this subject; None for all.
+        library: The library of the videos and marks.
+        items: The flagged parts.
+        subject: Subject of the parts; None for all.
 
     Raises:
-        QueryError: A part is of a video that the library does not hold.
+        QueryError: The video of a part is not in the library.
         StoreError: Marks cannot be read.
     """
     known: dict[str, list[Mark]] = {}
@@ -157,7 +192,7 @@ def flagged_review(library: Library, items: Iterable[ReviewItem], *, subject: st
             continue
         if item.video_id not in known:
             if library.store.record(item.video_id) is None:
-                raise QueryError(f"a part of the video {item.video_id} is flagged, which this library does not hold")
+                raise QueryError(f"a part of the video {item.video_id} is flagged, which is not in this library")
             known[item.video_id] = mark_store(library).marks(video_id=item.video_id)
         if not is_marked(item, known[item.video_id]):
             waiting.setdefault((item.video_id, item.start_seconds, item.end_seconds, item.subject.casefold()), item)
@@ -165,13 +200,13 @@ def flagged_review(library: Library, items: Iterable[ReviewItem], *, subject: st
 
 
 def item_pictures(library: Library, item: ReviewItem) -> list[tuple[float, npt.NDArray[np.uint8]]]:
-    """Decode the frames of an item: one of a point in time, up to four of an interval.
+    """Decode the frames of an item: one for a point in time, up to four for an interval.
 
     Returns:
         Time in seconds and uint8 (H, W, 3) RGB picture of each.
 
     Raises:
-        VideoError: The video is not there, cannot be read, or is another one by now.
+        VideoError: The video is gone, cannot be read, or has other content now.
     """
     length = item.end_seconds - item.start_seconds
     count = min(_MOST_PICTURES, max(1, int(length)))
@@ -184,10 +219,10 @@ def read_answers(lines: Iterable[str | bytes], origin: str, *, subject: str) -> 
     """Read answers to a queue from JSON Lines: items with a verdict yes, no or skip.
 
     Args:
-        lines: Objects with the fields of an item, of which score and reason are ignored, a verdict, and, if wanted,
-            `by` and `note`.
-        origin: What to call them in errors.
-        subject: Subject of lines that name none.
+        lines: Objects with the fields of an item (score and reason are ignored), a verdict and, optionally, `by` and
+            `note`.
+        origin: Name of the source in messages.
+        subject: Subject of lines without one.
 
     Returns:
         The marks, and the number of skipped items.
@@ -218,10 +253,10 @@ def write_answers(library: Library, marks: Sequence[Mark]) -> None:
     """Write answers as marks; all are checked before the first is written.
 
     Raises:
-        QueryError: One is of a video that the library does not hold.
+        QueryError: The video of an answer is not in the library.
         StoreError: The library is read-only, or a mark cannot be written.
     """
     for mark in marks:
         if library.store.record(mark.video_id) is None:
-            raise QueryError(f"an answer is about the video {mark.video_id}, which this library does not hold")
+            raise QueryError(f"an answer refers to the video {mark.video_id}, which is not in this library")
     write_marks(library, marks)

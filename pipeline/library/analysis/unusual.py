@@ -1,4 +1,4 @@
-"""Find the moments of a library's cameras that are least like the rest of their recordings."""
+"""Finds the moments of a library's cameras that differ most from the rest of their recordings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.types import FrameEmbeddings, Scalar, VideoRecord
 __all__ = ["FoundUnusual", "UnusualAnswer", "UnusualCamera", "find_unusual"]
 
 _ENOUGH = 50
-"""Most moments of a video that are held."""
+"""Maximum number of moments per video in memory."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class FoundUnusual:
     """An unusual moment with its video.
 
     Attributes:
-        moment: The interval and how unusual it is.
-        record: Its video.
-        camera: The value of the metadata that names cameras; None where the video has none.
-        recorded_at: When its best frame was recorded, where that is known.
+        moment: The interval and its distance from the rest.
+        record: The video's record.
+        camera: The camera's name in the video's metadata; None if it has none.
+        recorded_at: Recording time of its best frame; None if unknown.
     """
 
     moment: UnusualMoment
@@ -41,13 +41,13 @@ class FoundUnusual:
 
 @dataclass(frozen=True)
 class UnusualCamera:
-    """A camera that was examined.
+    """An examined camera.
 
     Attributes:
-        camera: The value of the metadata that names cameras; None for videos without it.
-        videos: Its videos.
-        frames: Their sampled frames.
-        median_distance: What is usual; None where too few frames are far enough apart to say.
+        camera: The camera's name in the metadata; None for videos without it.
+        videos: Number of its videos.
+        frames: Number of their sampled frames.
+        median_distance: The usual distance; None if there are too few frames, or all are too close together in time.
     """
 
     camera: Scalar | None
@@ -61,9 +61,9 @@ class UnusualAnswer:
     """The unusual moments of a library.
 
     Attributes:
-        moments: The most unusual first.
-        cameras: That were examined.
-        broken: By id, the errors of videos whose files cannot be read.
+        moments: The moments, most unusual first.
+        cameras: The examined cameras.
+        broken: The errors of videos whose files cannot be read, by id.
     """
 
     moments: tuple[FoundUnusual, ...]
@@ -80,16 +80,16 @@ def find_unusual(
     settings: UnusualSettings | None = None,
     on_video: Callable[[int, int], None] | None = None,
 ) -> UnusualAnswer:
-    """Find the moments that are least like the rest of their camera's recordings.
+    """Find the moments that differ most from the rest of their camera's recordings.
 
-    Frame embeddings are read twice, one video at a time; memory does not grow with the library, but for its records.
+    Frame embeddings are read twice, one video at a time. Apart from the records, memory does not grow with the library.
 
     Args:
         library: The library.
-        records: Of the videos that are examined; None for all.
+        records: Records of the videos to examine; None for all.
         camera: Name of the metadata entry that names a video's camera.
-        top: Most moments.
-        settings: What counts as the rest.
+        top: Maximum number of moments.
+        settings: Settings of the search.
         on_video: Called with the number of videos done and their total; each counts twice.
 
     Raises:
@@ -134,7 +134,7 @@ class _Camera:
     """The examination of one camera.
 
     Attributes:
-        median_distance: What is usual, once it was examined.
+        median_distance: The usual distance, after the examination.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class _Camera:
         self.median_distance: float | None = None
 
     def moments(self, top: int) -> list[UnusualMoment]:
-        """Its unusual moments, best first; none where its frames say too little."""
+        """Find its unusual moments, most unusual first; none if there are too few frames."""
         try:
             reference = sample_reference(self._videos, self._read(), self._settings.reference_frames)
             density = FrameDensity(reference, self._settings)

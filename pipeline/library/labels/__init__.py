@@ -1,1 +1,1 @@
-"""The labels of a library: what searches and the rows of the index know of them."""
+"""The labels of a library, for searches and the rows of the index."""

@@ -1,7 +1,8 @@
-"""The labels of a library's videos, as rows of the index carry them and searches filter by them."""
+"""The current labels of a library's videos, for rows of the index and filters of searches."""
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,21 +25,23 @@ if TYPE_CHECKING:
 
 __all__ = ["CurrentLabels", "LibraryLabels"]
 
+_log = logging.getLogger(__name__)
+
 _MOST_KEPT = 1024
-"""Videos whose intervals are kept in memory, so that each question after the first reads none of their files."""
+"""Number of videos whose intervals are cached, so that only the first question reads their files."""
 
 
 @dataclass(frozen=True, eq=False)
 class CurrentLabels:
-    """The label set that a library was labelled with last; a `LabelLookup` of searches.
+    """A `LabelLookup` of searches: the labels by a library's current label set.
 
-    Labels of a video count as long as they are of its present frames, and by the kept scorer.
+    The labels of a video are valid if they were made from its current frames with the stored scorer.
 
     Attributes:
         library: The library's folder or URL, for messages.
-        frames: Store of its frame embeddings.
-        store: The labels.
-        snapshot: The label set, with its scorer.
+        frames: The store of its frame embeddings.
+        store: The store of the labels.
+        snapshot: The label set with its scorer.
     """
 
     library: str
@@ -51,31 +54,41 @@ class CurrentLabels:
 
     @property
     def name(self) -> str:
-        """What people call the label set."""
+        """The user's name of the label set."""
         return f"the label set {shown(self.snapshot.name)}"
 
     @property
     def label_set(self) -> str:
-        """Identity of the labels: of the label set, and of the scorer that it was calibrated with."""
+        """Identity of the label set and its calibrated scorer."""
         return f"{self.store.label_set_fingerprint}-{self.snapshot.fingerprint}"
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """The labels that videos may show."""
+        """The labels that have intervals."""
         return tuple(label.name for label in self.snapshot.label_set.active if label.mode == "on")
 
     @cached_property
     def scored_labels(self) -> tuple[str, ...]:
-        """Labels that have no intervals: they are scored only, or off."""
+        """The labels without intervals, which are only scored, or off."""
         return tuple(label.name for label in self.snapshot.label_set.labels if label.mode != "on")
+
+    def changes(self) -> Sequence[str]:
+        """Describe the concepts that changed since the videos were labelled; usually there are none.
+
+        Raises:
+            StoreError: A concept cannot be read.
+        """
+        from pipeline.analyze.labels.library_examples import changed_concepts
+
+        return changed_concepts(self.snapshot.label_set, self.snapshot.scorer, self.frames)
 
     @property
     def command(self) -> str:
-        """The command that labels the videos that are not labelled."""
+        """The command that labels the remaining videos."""
         return command_for(self.library, "label", self.snapshot.name)
 
     def labelled(self) -> Sequence[str]:
-        """The ids of the videos that are labelled, sorted.
+        """Return the ids of the labelled videos, sorted.
 
         Raises:
             StoreError: The labels cannot be listed.
@@ -83,7 +96,7 @@ class CurrentLabels:
         return self.store.videos()
 
     def unlabelled(self) -> Sequence[str]:
-        """The ids of the library's videos that are not labelled, sorted.
+        """Return the ids of the library's videos without labels, sorted.
 
         Raises:
             StoreError: The videos cannot be listed.
@@ -91,20 +104,20 @@ class CurrentLabels:
         return sorted(set(self.frames.video_ids()) - set(self.store.videos()))
 
     def intervals_of(self, record: VideoRecord) -> LabelIntervals | None:
-        """The intervals of a video's labels; None where its present frames are not labelled.
+        """Read the intervals of a video's labels; None if its current frames are not labelled.
 
         Raises:
-            StoreError: They cannot be read.
+            StoreError: The labels cannot be read.
         """
         from pipeline.analyze.labels.tracks import SampledFrames
 
         return self._intervals(record.video_id, SampledFrames.of(record, self.frames.sampling_fingerprint))
 
     def intervals_in(self, frames: FrameEmbeddings) -> LabelIntervals | None:
-        """The intervals of a video's labels; None where these frames of it are not labelled.
+        """Read the intervals of a video's labels; None if these frames are not labelled.
 
         Raises:
-            StoreError: They cannot be read.
+            StoreError: The labels cannot be read.
         """
         from pipeline.analyze.labels.tracks import SampledFrames
 
@@ -138,23 +151,24 @@ class CurrentLabels:
 
 
 class LibraryLabels:
-    """The labels of a library by whatever label set is its current one; a `LabelSource` of index rows.
+    """A `LabelSource` of index rows: the labels of a library by its current label set.
 
     Args:
-        library: Its folder or URL, for messages.
-        frames: Store of its frame embeddings.
+        library: The library's folder or URL, for messages.
+        frames: The store of its frame embeddings.
     """
 
     def __init__(self, library: str, frames: ParquetStore) -> None:
         self._library = library
         self._frames = frames
         self._known: tuple[tuple[str, str], CurrentLabels] | None = None
+        self._warnings: set[str] = set()
 
     def current(self) -> CurrentLabels | None:
-        """The labels by the library's present label set; None if there is none.
+        """Return the labels by the library's current label set; None if there is none.
 
         Raises:
-            StoreError: What is kept of it cannot be read.
+            StoreError: The label set cannot be read.
         """
         from pipeline.analyze.labels.snapshot import current_labels, read_snapshot
 
@@ -170,11 +184,11 @@ class LibraryLabels:
         return self._known[1]
 
     def required(self) -> CurrentLabels:
-        """The labels by the library's present label set.
+        """Return the labels by the library's current label set; where a concept of theirs changed, log a warning.
 
         Raises:
-            QueryError: The library has none; the message says how to label it.
-            StoreError: What is kept of it cannot be read.
+            QueryError: The library has no labels; the message explains how to label it.
+            StoreError: The label set cannot be read.
         """
         found = self.current()
         if found is None:
@@ -183,30 +197,53 @@ class LibraryLabels:
                 f"the videos of this library are not labelled yet: {command} labels them by a label file of yours, or"
                 f" by one that comes with momentseek ({', '.join(bundled_names('labels'))})"
             )
+        self._warn(found)
         return found
 
-    def intervals(self, frames: FrameEmbeddings) -> LabelIntervals | None:
-        """The intervals of a video's labels; None where these frames of it are not labelled.
+    def warn_of_changes(self, store: LabelStore) -> None:
+        """Log a warning for each concept that has changed since the videos were labelled, once per change.
+
+        Args:
+            store: Store of the label set's labels.
 
         Raises:
-            StoreError: They cannot be read.
+            StoreError: The snapshot or a concept cannot be read.
+        """
+        from pipeline.analyze.labels.snapshot import read_snapshot
+
+        snapshot = read_snapshot(store)
+        if snapshot is not None:
+            self._warn(CurrentLabels(self._library, self._frames, store, snapshot))
+
+    def _warn(self, labels: CurrentLabels) -> None:
+        for change in labels.changes():
+            warning = f"{change}; the labels are those of the earlier concept. To label again: {labels.command}"
+            if warning not in self._warnings:
+                self._warnings.add(warning)
+                _log.warning("%s", warning)
+
+    def intervals(self, frames: FrameEmbeddings) -> LabelIntervals | None:
+        """Read the intervals of a video's labels; None if these frames are not labelled.
+
+        Raises:
+            StoreError: The labels cannot be read.
         """
         current = self.current()
         return None if current is None else current.intervals_in(frames)
 
     def label_sets(self) -> Mapping[str, str]:
-        """The identity of the label set of each labelled video, by video id.
+        """Return the identity of the label set of each labelled video, by video id.
 
         Raises:
-            StoreError: They cannot be listed.
+            StoreError: The labels cannot be listed.
         """
         current = self.current()
         return {} if current is None else dict.fromkeys(current.store.videos(), current.label_set)
 
 
 def _version(store: LabelStore) -> str:
-    """Identify the snapshot of a label store without reading it."""
+    """Return a text that changes with the snapshot of a label store, without reading it."""
     try:
         return store.folder.version("scorer.json")
     except OSError as error:
-        raise StoreError(f"{store.folder.root}/scorer.json: cannot be looked for: {error}") from error
+        raise StoreError(f"{store.folder.root}/scorer.json: cannot be accessed: {error}") from error

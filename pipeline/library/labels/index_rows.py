@@ -1,4 +1,4 @@
-"""Labels in the rows of a library's index, written from the intervals that the library keeps."""
+"""Writes the labels of videos to the rows of a library's index."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["LabelledRows", "write_labels"]
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """What was done to the rows of an index.
+    """The result of writing labels to the rows of an index.
 
     Attributes:
-        videos: Videos whose rows were looked at.
-        segments: Rows that were written, as they carried other labels.
-        without_rows: Ids of the videos of which the index has no rows: `momentseek index rebuild` makes them.
-        problems: By id, why the labels of a video cannot be read; its rows are left as they are.
+        videos: Number of videos whose rows were checked.
+        segments: Number of rows that were written because their labels differed.
+        without_rows: Ids of the videos without rows; `momentseek index rebuild` makes them.
+        problems: Errors of videos whose labels cannot be read, by id; their rows are left unchanged.
     """
 
     videos: int
@@ -40,21 +40,22 @@ def write_labels(
     *,
     on_video: OnVideo | None = None,
 ) -> LabelledRows:
-    """Write to the rows of videos the labels that they should carry; rows that carry them are left alone.
+    """Write the current labels of videos to their rows; rows with current labels are left unchanged.
 
-    Some videos at a time. Ended early, it goes on when it is run again. Until a row is written, a search lets it pass
-    and decides by the intervals alone.
+    Videos are processed in groups; an interrupted run can be continued by running it again. Until a row is written,
+    searches do not filter by it, but by the intervals alone.
 
     Args:
-        index: Where the rows are.
-        store: Tells which videos were removed meanwhile.
-        intervals_of: The intervals of a video's labels; None where it is not labelled, and its rows carry none.
-        records: Of the videos.
+        index: The index.
+        store: The store of the videos, to detect those removed in the meantime.
+        intervals_of: Returns the intervals of a video's labels; None if it is not labelled, and its rows have no
+            labels.
+        records: Records of the videos.
         on_video: Called with the number of videos done and their total.
 
     Raises:
         MomentIndexError: The index cannot be read or written.
-        StoreError: What is kept of the label set cannot be read.
+        StoreError: The label set cannot be read.
     """
     done = written = 0
     without: list[str] = []
@@ -78,14 +79,14 @@ def write_labels(
 
 
 def _changed(rows: Iterable[IndexedSegment], found: LabelIntervals | None) -> list[IndexedSegment]:
-    """The rows of a video that carry other labels than they should, as they should be."""
+    """Return the rows of a video whose labels differ, with the current ones."""
     present = list(rows)
     labels = [None] * len(present) if found is None else segment_labels([row.segment for row in present], found)
     return [replace(row, labels=wanted) for row, wanted in zip(present, labels, strict=True) if row.labels != wanted]
 
 
 def _remove_rows_of_removed(index: MomentIndex, store: ParquetStore, written: Iterable[IndexedSegment]) -> None:
-    """Whoever removes a video looks for rows of it afterwards; what was written later goes here."""
+    """Delete the written rows of videos removed in the meantime; a removal deletes only the rows that it finds."""
     for video_id in {row.segment.video_id for row in written}:
         if store.record(video_id) is None:
             index.delete_video(video_id)

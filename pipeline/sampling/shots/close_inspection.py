@@ -13,21 +13,21 @@ from pipeline.types.packets import Packets, Span
 
 __all__ = ["Inspection", "cuts_among", "cuts_at_hand", "without_overlap"]
 
-# What a detector needs around a cut.
+# Frames that a detector needs before and after a cut.
 _FRAMES_BEFORE, _FRAMES_BEHIND = 5, 4
-# At high rates a flash lasts for more frames.
+# A flash lasts for more frames at high rates.
 _SECONDS_AROUND = Fraction(1, 10)
 
 
 @dataclass(frozen=True, order=True)
 class Inspection:
-    """A part of the video in which all frames are to be looked at, for cuts between the frames of its candidates.
+    """An interval of the video in which all frames are inspected, for cuts between the frames of its candidates.
 
     Attributes:
-        group_start: Where decoding begins for it.
+        group_start: Time at which decoding starts.
         start: Time of its first frame.
         end: Time of its last frame.
-        candidates: Times of the frames before and after each.
+        candidates: Times of the frames before and after each candidate.
     """
 
     group_start: Fraction
@@ -37,7 +37,7 @@ class Inspection:
 
     @classmethod
     def around(cls, candidate: CutCandidate, packets: Packets | None) -> Inspection:
-        """What a detector needs; without packets, as far as the survey's frames around go."""
+        """Make the inspection of a candidate: the frames that a detector needs or, without packets, those surveyed."""
         start = max(Fraction(0), candidate.before.time - _SECONDS_AROUND)
         end = candidate.after.time + _SECONDS_AROUND
         if packets is None:
@@ -48,13 +48,13 @@ class Inspection:
         return cls(min(start, candidate.group_start), start, end, ((candidate.before.time, candidate.after.time),))
 
     def with_(self, other: Inspection) -> Inspection:
-        """The two as one, this being the earlier one."""
+        """Merge this inspection with a later one."""
         candidates = tuple(sorted({*self.candidates, *other.candidates}))
         return Inspection(self.group_start, min(self.start, other.start), max(self.end, other.end), candidates)
 
 
 def without_overlap(inspections: Iterable[Inspection]) -> Sequence[Inspection]:
-    """Inspections in their order, those as one for which the same frames would be decoded."""
+    """Merge the inspections for which the same frames would be decoded; the order is kept."""
     kept: list[Inspection] = []
     for inspection in sorted(inspections):
         if kept and inspection.group_start <= kept[-1].end:
@@ -67,7 +67,7 @@ def without_overlap(inspections: Iterable[Inspection]) -> Sequence[Inspection]:
 def cuts_at_hand(
     candidate: CutCandidate, packets: Packets | None, average_rate: Fraction | None, settings: CutDetection
 ) -> Sequence[Cut] | None:
-    """The cuts in a candidate that the survey's frames already show; None where further frames are needed."""
+    """Find the cuts of a candidate in the surveyed frames; None if further frames are needed."""
     if packets is not None and _has_all(candidate, packets):
         found = cuts_among(candidate.around, settings)
         return [cut for cut in found if candidate.before.time < cut.time <= candidate.after.time]
@@ -76,7 +76,7 @@ def cuts_at_hand(
 
 
 def cuts_among(frames: Iterable[Frame], settings: CutDetection) -> tuple[Cut, ...]:
-    """What a detector finds that sees these frames and no others."""
+    """Find the cuts among frames with a detector that sees no others."""
     one_pass = settings.begin()
     for frame in frames:
         one_pass.feed(frame)
@@ -85,7 +85,7 @@ def cuts_among(frames: Iterable[Frame], settings: CutDetection) -> tuple[Cut, ..
 
 
 def _has_all(candidate: CutCandidate, packets: Packets) -> bool:
-    """Whether a survey has left out none of the frames that a detector needs."""
+    """Whether a survey has all frames that a detector needs."""
     needed = Inspection.around(candidate, packets)
     first, last = candidate.around[0].time, candidate.around[-1].time
     is_whole = packets.frames_from(first, len(candidate.around) - 1) == last
@@ -93,7 +93,7 @@ def _has_all(candidate: CutCandidate, packets: Packets) -> bool:
 
 
 def _plain_cut(candidate: CutCandidate, average_rate: Fraction | None, settings: CutDetection) -> Cut | None:
-    """The cut at a keyframe with no frame left out before it."""
+    """Return the plain cut at a keyframe without left-out frames before it; None if there is none."""
     if average_rate is None or not candidate.after.is_keyframe:
         return None
     is_next = (candidate.after.time - candidate.before.time) * average_rate < Fraction(3, 2)

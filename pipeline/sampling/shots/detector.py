@@ -14,6 +14,7 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from pipeline.config import Settings
+from pipeline.optional_packages import require
 from pipeline.sampling.shots.similarity import unlikeness
 from pipeline.sampling.thumbnails import mean_change, small_picture
 from pipeline.types import Frame
@@ -26,15 +27,15 @@ __all__ = ["FRAMES_BEHIND", "Cut", "CutDetection", "CutPass", "adaptive_threshol
 Detector = Literal["adaptive", "content", "hash", "histogram", "threshold"]
 
 FRAMES_BEHIND = 12
-"""A cut is known once so many frames after it were fed; at 30 frames a second or less, after three."""
+"""Number of frames after a cut that are needed to detect it; three at 30 frames per second or less."""
 
-# Of an adaptive detector, in slots to either side.
+# Window of the adaptive detector, in slots to each side.
 _WINDOW = 3
-# The longest flash. Three frames are as long at 30 frames a second.
+# Maximum duration of a flash: three frames at 30 frames per second.
 _FLASH_SECONDS = Fraction(9, 100)
-# Time of a slot. A frame that is on screen for 0.6 s fills four: no other frame counts in the window of a cut to it, as
-# at 25 frames a second, where a shot of 0.6 s fills the windows of the cuts at its ends. Above 3.3 frames a second
-# nothing is repeated.
+# Duration of a slot. A frame that stays on screen for 0.6 s fills four slots, so that no other frame is in the window
+# of a cut to it, as at 25 frames per second, where a shot of 0.6 s fills the windows of the cuts at its ends. Above 3.3
+# frames per second no frame is repeated.
 _SLOT_SECONDS = Fraction(3, 20)
 
 # adaptive: chosen with `_LEAST_CHANGE` and the constants after it on 12 films that `benchmarks.edited_footage` made of
@@ -46,23 +47,23 @@ _THRESHOLDS: dict[Detector, float] = {
     "histogram": 0.2,
     "threshold": 12.0,
 }
-# Mean change of hue, saturation and value below which "adaptive" sees no cut.
+# Minimum mean change of hue, saturation and value of a cut for "adaptive".
 _LEAST_CHANGE = 12.0
-# Mean change of red, green and blue, and by how much it stands out from the steps around, from which on a cut is plain.
-# On the films above, movement reaches 5 times the steps around, cuts 8; on the sample films cuts reach 28.
+# Minimum mean change of red, green and blue of a plain cut, and its minimum ratio to the changes around it. On the
+# films above, movement reaches a ratio of 5 and cuts reach 8; on the sample films cuts reach 28.
 _PLAIN_CHANGE = 12.0
 _PLAIN_RATIO = 6.0
-# How unlike the two pictures have to be, see `unlikeness`, at a plain cut and at any other. Where a picture is shown
-# for several frames, as in 25 pictures a second shown at 50, any movement stands out.
+# Minimum `unlikeness` of the pictures before and after a plain cut, and of any other. If pictures are shown for several
+# frames, as in 25 pictures per second shown at 50, any movement stands out.
 _PLAIN_UNLIKENESS = 0.4
-# A plain change from which on the pictures need not be unlike: their colours are others.
+# Minimum plain change at which pictures need not be unlike, since their colours differ.
 _OTHER_COLOURS = 45.0
 _LEAST_UNLIKENESS = 0.65
-# Standard deviation of brightness below which a picture shows nothing, and for how long it has to, in seconds, to be a
-# pause between two shots, which may be shorter than a shot.
+# Maximum standard deviation of brightness of a blank picture, and the minimum duration in seconds of a blank pause
+# between two shots, which may be shorter than a shot.
 _BLANK_DEVIATION = 4.0
 _LEAST_PAUSE = Fraction(1, 5)
-# Around a flash the picture is the same; after a cut it stays about as different as it became.
+# Before and after a flash the picture is the same; after a cut it stays about as different as it became.
 _LASTING_SHARE = 0.4
 _NOMINAL_RATE = Fraction(25)
 
@@ -106,26 +107,26 @@ class Cut:
     """A cut: the first frame of a new shot.
 
     Attributes:
-        time: Of its first frame.
-        follows_blank: Whether the frame before shows one uniform colour.
+        time: Time of its first frame.
+        follows_blank: Whether the previous frame has a uniform colour.
     """
 
     time: Fraction
     follows_blank: bool
 
     def ends_shot(self, start: Fraction, min_shot_seconds: Fraction) -> bool:
-        """Whether what began at `start` was long enough for a shot, or for a pause if it was blank."""
+        """Whether the time since `start` is long enough for a shot or, if it is blank, for a pause."""
         return self.time - start >= (min(_LEAST_PAUSE, min_shot_seconds) if self.follows_blank else min_shot_seconds)
 
 
 @dataclass(frozen=True, eq=False)
 class _Slot:
-    """A step of the detector: a frame, or the repetition of one that stays on screen.
+    """A step of the detector: a frame, or its repetition while it stays on screen.
 
     Attributes:
-        number: Counted from the first slot of the video.
-        time: When it is on screen; for the first slot of a frame, the frame's time.
-        picture: The frame as it is compared.
+        number: Number in the video, from 0.
+        time: Time of the slot; the frame's time for its first slot.
+        picture: The picture that is compared.
     """
 
     number: int
@@ -134,19 +135,19 @@ class _Slot:
 
 
 def adaptive_threshold(settings: CutDetection) -> float:
-    """By how much a cut changes more than the frames around it."""
+    """Return the minimum ratio of a cut's change to that of the frames around it."""
     return _THRESHOLDS["adaptive"] if settings.threshold is None else settings.threshold
 
 
 class CutPass:
-    """Finds the cuts of one video, fed with all its frames; memory is bounded.
+    """Finds the cuts of one video from all its frames, in bounded memory.
 
-    The detector's windows count frames. So that they mean about the same time at every rate, a frame that stays on
-    screen is repeated (`_SLOTS_PER_SECOND`), and the first and the last frame are repeated beyond the ends of the
-    video. All frames are compared at the size of the first one, whatever their own.
+    The detector's windows count frames. To cover about the same time at every rate, a frame that stays on screen is
+    repeated (`_SLOT_SECONDS`), and the first and last frame are repeated beyond the ends of the video. All frames
+    are scaled to the size of the first one.
 
     Args:
-        settings: What counts as a cut.
+        settings: Settings of the detection.
     """
 
     def __init__(self, settings: CutDetection) -> None:
@@ -154,7 +155,7 @@ class CutPass:
         self._detector = _make_detector(settings)
         self._min_shot = Fraction(str(settings.min_shot_seconds))
         self._size: tuple[int, int] | None = None
-        # All that may still be compared with a candidate.
+        # Slots that may still be compared with a candidate.
         self._recent: deque[_Slot] = deque()
         self._candidates: deque[int] = deque()
         self._cuts: list[Cut] = []
@@ -167,20 +168,20 @@ class CutPass:
 
     @property
     def found(self) -> tuple[Cut, ...]:
-        """The same, with what is known of each."""
+        """The cuts with their properties."""
         return tuple(self._cuts)
 
     @property
     def undecided_since(self) -> Fraction:
-        """Time from which on a frame may still be reported as a cut; all frames before it are decided."""
+        """Time before which all cuts are known; later frames may still turn out to be cuts."""
         newest = self._newest_decided()
         return next((slot.time for slot in self._recent if slot.number > newest), Fraction(0))
 
     def feed(self, frame: Frame) -> Sequence[Fraction]:
-        """Take the next frame.
+        """Process the next frame.
 
         Returns:
-            Cuts that are known now: times of frames that were fed, at most `FRAMES_BEHIND` frames ago.
+            Cuts detected now: times of frames at most `FRAMES_BEHIND` frames ago.
         """
         picture = self._picture(frame)
         if not self._recent:
@@ -195,7 +196,7 @@ class CutPass:
         return self._decided(self._newest_decided())
 
     def finish(self) -> Sequence[Fraction]:
-        """Return the cuts that were still to be decided; the stream has ended."""
+        """End the stream and return the remaining cuts."""
         if not self._recent:
             return ()
         last = self._recent[-1]
@@ -203,18 +204,18 @@ class CutPass:
         return self._decided(last.number)
 
     def _take(self, times: Iterable[Fraction], picture: _Picture) -> None:
-        """Show the detector a picture once or several times."""
+        """Feed a picture to the detector, once or several times."""
         from scenedetect.common import FrameTimecode
 
         for time in times:
             number = self._recent[-1].number + 1 if self._recent else 0
-            # Detectors are told slot numbers alone, so that variable frame rates mean nothing to them.
+            # Detectors receive slot numbers instead of times, so variable frame rates do not affect them.
             found = self._detector.process_frame(FrameTimecode(number, _NOMINAL_RATE), picture)
             self._recent.append(_Slot(number, time, picture))
             self._candidates.extend(cut.frame_num for cut in found)
 
     def _picture(self, frame: Frame) -> _Picture:
-        """The frame as it is compared: uint8 (H, W, 3) BGR, of the size of the first one."""
+        """Convert a frame for the comparison: uint8 (H, W, 3) BGR, in the size of the first one."""
         if self._size is None:
             first = small_picture(frame, self._settings.picture_height)
             self._size = first.shape[1], first.shape[0]
@@ -222,7 +223,7 @@ class CutPass:
         return np.ascontiguousarray(frame.rgb(*self._size)[:, :, ::-1])
 
     def _newest_decided(self) -> int:
-        """Number of the last slot after which enough is known."""
+        """Return the number of the last slot that can be decided."""
         latest = self._recent[-1]
         for slot in reversed(self._recent):
             if _is_apart(slot, latest) or latest.number - slot.number >= FRAMES_BEHIND:
@@ -233,7 +234,7 @@ class CutPass:
         decided = []
         while self._candidates and self._candidates[0] <= newest:
             place = self._candidates.popleft() - self._recent[0].number
-            # The first slot has nothing before it.
+            # The first slot cannot be a cut.
             if place < 1 or self._is_flash(place) or not self._is_new(place):
                 continue
             cut = Cut(self._recent[place].time, _is_blank(self._recent[place - 1].picture))
@@ -244,7 +245,7 @@ class CutPass:
         return [cut.time for cut in decided]
 
     def _is_new(self, place: int) -> bool:
-        """Whether a picture shows what the one before did not, wherever that has moved."""
+        """Whether a picture has other content than the previous one, regardless of movement."""
         if self._settings.detector != "adaptive":
             return True
         around = [slot.picture for slot in list(self._recent)[max(0, place - _WINDOW - 1) : place + _WINDOW + 1]]
@@ -257,14 +258,14 @@ class CutPass:
         return unlikeness(before, new) >= (_PLAIN_UNLIKENESS if is_plain else _LEAST_UNLIKENESS)
 
     def _forget(self, newest: int) -> None:
-        """Drop the slots that no undecided one is compared with."""
+        """Drop the slots that are not needed to decide others."""
         recent = self._recent
         kept = newest - _WINDOW - FRAMES_BEHIND
         while recent[0].number < kept:
             recent.popleft()
 
     def _is_flash(self, place: int) -> bool:
-        """Whether the picture is soon what it was, or has just become again what it was a moment ago."""
+        """Whether the picture soon becomes what it was, or has just become again what it was a moment ago."""
         if self._settings.detector == "threshold":
             return False
         slots = list(self._recent)
@@ -276,12 +277,12 @@ class CutPass:
 
 
 def _is_apart(one: _Slot, later: _Slot) -> bool:
-    """Whether a flash that begins at one slot has ended at the other."""
+    """Whether a flash that starts at one slot has ended at the other."""
     return later.number - one.number >= _WINDOW and later.time - one.time >= _FLASH_SECONDS
 
 
 def _brightness(picture: _Picture) -> npt.NDArray[np.uint8]:
-    """Of BGR, by ITU-R BT.601: uint8 (H, W)."""
+    """Compute the brightness of a BGR picture by ITU-R BT.601: uint8 (H, W)."""
     brightness: npt.NDArray[np.float64] = picture @ np.array([0.114, 0.587, 0.299])
     return np.rint(brightness).astype(np.uint8)
 
@@ -291,6 +292,7 @@ def _is_blank(picture: _Picture) -> bool:
 
 
 def _make_detector(settings: CutDetection) -> SceneDetector:
+    require("finding cuts", "scenedetect", "cv2")
     from scenedetect import detectors
 
     threshold = _THRESHOLDS[settings.detector] if settings.threshold is None else settings.threshold
@@ -304,5 +306,5 @@ def _make_detector(settings: CutDetection) -> SceneDetector:
         return detectors.HashDetector(threshold=threshold, min_scene_len=0)
     if settings.detector == "histogram":
         return detectors.HistogramDetector(threshold=threshold, min_scene_len=0)
-    # The new shot begins with its first visible frame, not in the middle of the dark.
+    # A new shot starts with its first visible frame, not in the middle of the fade.
     return detectors.ThresholdDetector(threshold=threshold, min_scene_len=0, fade_bias=1.0)

@@ -1,8 +1,8 @@
-"""Finds the parts of a video in which cuts are possible, from packet sizes alone.
+"""Finds the intervals of a video in which cuts are possible, by packet sizes alone.
 
-A cut within a group of pictures makes one packet nearly as large as a keyframe, for nothing of the picture before can
-be used. So does the way back from a picture that is simple enough to need few bytes. What is left is a group that ends
-with another picture than it began with, which its keyframe and the next one show.
+A cut within a group of pictures makes one packet nearly as large as a keyframe, because the previous picture cannot be
+used for prediction. The same holds for the change back from a picture that is simple enough for a small packet. The
+remaining cuts change the picture between a group's keyframe and the next one, so that these two differ.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from pipeline.types.packets import Packets, Span
 
 __all__ = ["merged", "spans_to_survey"]
 
-# Measured on films of 11 encoders whose cuts lie within groups: their packets are 0.2 times as large and more as the
-# smaller keyframe of the two around, and where they are below half of it, they stand out from the packets around.
+# Measured on films of 11 encoders with cuts within groups. The packets of cuts have at least 0.2 times the size of the
+# smaller keyframe around, and those below half of it stand out from the packets around.
 _LARGE_SHARE = 0.5
 _LEAST_SHARE = 0.2
 _LEAST_OUTLYING = 2.0
 _PACKETS_AROUND = 8
-# A detector needs three frames behind a cut, and the survey sees every second or third.
+# A detector needs three frames after a cut, and the survey decodes every second or third frame.
 _FRAMES_BEHIND = 9
 
 
 def spans_to_survey(packets: Packets) -> tuple[Span, ...] | None:
-    """Find the spans in which cuts are possible, and the keyframes of all others; None if packet sizes do not tell.
+    """Find the spans in which cuts are possible, and the keyframes of all others; None if packet sizes are not usable.
 
-    Between the last frame of one span and the first of the next can be a cut only if these two look different.
+    A cut between the last frame of one span and the first of the next is only possible if these two differ.
     """
     if not _tell(packets):
         return None
@@ -38,7 +38,7 @@ def spans_to_survey(packets: Packets) -> tuple[Span, ...] | None:
 
 
 def merged(spans: Iterable[Span]) -> Iterator[Span]:
-    """Spans in their order, those that touch or overlap as one."""
+    """Merge spans that touch or overlap; the order is kept."""
     held: Span | None = None
     for span in sorted(spans):
         if held is not None and span[0] <= held[1]:
@@ -55,7 +55,7 @@ def _tell(packets: Packets) -> bool:
     groups = packets.groups
     if len(groups) < 2 or groups[0][0] != 0 or packets.time(packets.ticks.min()) < 0:
         return False
-    # Where every second picture is a keyframe, there is nothing to leave out.
+    # If every second picture is a keyframe, nothing can be left out.
     return len(packets) > 2 * len(groups)
 
 
@@ -63,10 +63,10 @@ def _of_group(packets: Packets, number: int, longest: int) -> Span:
     first, behind = packets.groups[number]
     start = packets.time(packets.ticks[first])
     if number + 1 == len(packets.groups):
-        # No keyframe shows how it ends.
+        # No keyframe shows the end of the group.
         return start, packets.time(packets.ticks[first:].max() + 1)
     if behind - first < longest:
-        # An encoder that ends a group early has most often seen a cut.
+        # Encoders usually end a group early because of a cut.
         return start, packets.frames_from(packets.time(packets.ticks[behind]), _FRAMES_BEHIND)
     suspect = _last_suspect(packets, first, behind)
     if suspect is None:
@@ -76,7 +76,7 @@ def _of_group(packets: Packets, number: int, longest: int) -> Span:
 
 
 def _last_suspect(packets: Packets, first: int, behind: int) -> int | None:
-    """The last packet of a group that is large enough for a new picture."""
+    """Return the last packet of a group that is large enough for a new picture."""
     keyframe = max(1, min(packets.sizes[first], packets.sizes[behind]))
     shares = packets.sizes[first + 1 : behind] / keyframe
     for place in np.flatnonzero(shares >= _LEAST_SHARE)[::-1]:

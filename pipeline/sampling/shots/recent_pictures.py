@@ -1,4 +1,4 @@
-"""A bounded buffer of a video's latest pictures, reduced to a few numbers each."""
+"""A bounded buffer of a video's latest pictures, each reduced to a few numbers."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["COLOURS", "Numbers", "RecentPicture", "RecentPictures"]
 _COARSE = 4
 
 COLOURS = 3 * (36 // _COARSE) * (64 // _COARSE)
-"""Numbers of a picture: means of blocks of the brightness and of both colours."""
+"""Number of values of a picture: means of blocks of the brightness and of both colour channels."""
 
 Numbers = npt.NDArray[np.float64]
 
-# Pictures in memory, at least.
+# Minimum number of pictures in memory.
 _BUFFERED = 128
 _ROUNDING_SECONDS = 1e-6
-# Standard deviation of brightness of a picture that shows nothing.
+# Maximum standard deviation of brightness of a blank picture.
 _BLANK_DEVIATION = 5.0
 
 
@@ -30,8 +30,8 @@ class RecentPicture:
     """The time and brightness of a picture.
 
     Attributes:
-        time: Seconds.
-        brightness: uint8 (36, 64).
+        time: Time in seconds.
+        brightness: Brightness, uint8 (36, 64).
     """
 
     time: Fraction
@@ -39,21 +39,21 @@ class RecentPicture:
 
     @property
     def is_blank(self) -> bool:
-        """Whether it shows one uniform colour."""
+        """Whether it has a uniform colour."""
         return float(self.brightness.std()) < _BLANK_DEVIATION
 
 
 class RecentPictures:
-    """The latest pictures of a video, in bounded memory.
+    """A bounded buffer of the latest pictures of a video.
 
     Args:
-        longest_seconds: How far back they reach from the latest one.
+        longest_seconds: Age of the oldest picture, relative to the latest one.
     """
 
     def __init__(self, longest_seconds: float) -> None:
         self._longest_seconds = longest_seconds
         self._pictures: deque[RecentPicture] = deque()
-        # Rows of a buffer, which are moved to its beginning once in a while.
+        # Rows of a buffer; they are moved to its start when it is full.
         self._seconds: Numbers = np.zeros(_BUFFERED)
         self._colours: npt.NDArray[np.float32] = np.zeros((_BUFFERED, COLOURS), np.float32)
         self._end = 0
@@ -66,16 +66,16 @@ class RecentPictures:
 
     @property
     def seconds(self) -> Numbers:
-        """float64 (N,) times."""
+        """Times in seconds, float64 (N,)."""
         return self._seconds[self._end - len(self) : self._end]
 
     @property
     def colours(self) -> npt.NDArray[np.float32]:
-        """float32 (N, 432) means of blocks of the brightness and of both colours."""
+        """Means of blocks of the brightness and of both colour channels, float32 (N, 432)."""
         return self._colours[self._end - len(self) : self._end]
 
     def append(self, time: Fraction, thumbnail: npt.NDArray[np.uint8]) -> None:
-        """Add a picture, as `Frame.thumbnail` gives it, and drop pictures that are too old."""
+        """Add a picture, as returned by `Frame.thumbnail`, and drop pictures that are too old."""
         if self._end == _BUFFERED:
             count = len(self)
             self._seconds[:count], self._colours[:count] = self.seconds.copy(), self.colours.copy()
@@ -89,12 +89,12 @@ class RecentPictures:
             self._pictures.popleft()
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all pictures."""
         self._pictures.clear()
 
 
 def _in_blocks(thumbnail: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Means of blocks of a thumbnail: float32 (432,)."""
+    """Compute the means of blocks of a thumbnail: float32 (432,)."""
     rows = thumbnail.reshape(-1, _COARSE, thumbnail.shape[2]).sum(1, dtype=np.uint16)
     columns = rows.reshape(-1, _COARSE)
     sums: npt.NDArray[np.uint16] = columns[:, 0] + columns[:, 1]

@@ -19,7 +19,7 @@ from pipeline.types.packets import Packets, Span
 
 __all__ = ["Footage", "ShotList", "find_shots"]
 
-# What the survey needs, which sees every second or third frame.
+# Frames around a gap that the survey needs, which decodes every second or third frame.
 _FRAMES_AROUND_GAP = 9
 
 
@@ -28,11 +28,11 @@ class Footage(Protocol):
 
     @property
     def info(self) -> VideoInfo:
-        """What the container says."""
+        """Properties of the best video stream."""
 
     @property
     def damage(self) -> tuple[str, ...]:
-        """What could not be decoded by the latest call of `frames`, a sentence each."""
+        """Descriptions of the damage found by the latest call of `frames`."""
 
     @property
     def end_time(self) -> Fraction:
@@ -40,18 +40,18 @@ class Footage(Protocol):
 
     @property
     def frames_decoded(self) -> int:
-        """Pictures that the latest call of `frames` has decoded."""
+        """Number of pictures decoded by the latest call of `frames`."""
 
     def frames(
         self, *, start: Fraction | None = None, end: Fraction | None = None, skip: Skip = Skip.NOTHING
     ) -> Iterator[Frame]:
-        """The frames shown in [start, end), but for what may be skipped."""
+        """Iterate over the frames shown in [start, end), except skipped ones."""
 
     def packets(self) -> Packets | None:
-        """All packets, without decoding any; None where that is not to be had."""
+        """List all packets, without decoding any; None if that is not supported."""
 
     def frames_within(self, spans: Sequence[Span], *, skip: Skip = Skip.NOTHING) -> Iterator[Frame]:
-        """The frames whose time lies in one of some spans; only where there are `packets`. It is a call of `frames`."""
+        """Iterate over the frames whose times are in the spans; requires `packets`. It counts as a call of `frames`."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ class ShotList:
 
     Attributes:
         cuts: Time of the first frame of each new shot, increasing.
-        end: End of the last shot; the first one begins at 0.
-        transitions: Dissolves and fades, in their order. They are no cuts: where a shot begins in one, there is no
-            first frame of it.
-        damage: What could not be decoded, a sentence each; of frames that were left out nothing is known.
-        frames_decoded: Pictures that were decoded for it; those that were decoded twice count twice.
+        end: End of the last shot; the first one starts at 0.
+        transitions: Dissolves and fades, in order. They do not count as cuts: a shot that starts in one has no first
+            frame.
+        damage: Descriptions of damage. Damage of frames that were not decoded is unknown.
+        frames_decoded: Number of decoded pictures; those decoded twice count twice.
     """
 
     cuts: tuple[Fraction, ...]
@@ -75,23 +75,23 @@ class ShotList:
 
     @property
     def boundaries(self) -> tuple[Fraction, ...]:
-        """Where each shot but the first begins, increasing: at a cut, or at the boundary of a transition."""
+        """Start of each shot except the first, increasing: a cut, or the boundary of a transition."""
         gradual = (transition.boundary_seconds for transition in self.transitions)
         return tuple(sorted({*self.cuts, *(time for time in gradual if 0 < time < self.end)}))
 
 
 def find_shots(footage: Footage, settings: CutDetection) -> ShotList:
-    """Find the cuts that a `CutPass` over every frame finds, and mostly for less than decoding every frame.
+    """Find the cuts that a `CutPass` over every frame finds, usually without decoding every frame.
 
-    The sizes of packets say in which groups of pictures a cut can be (`packet_sizes`); of the others only the keyframes
-    are decoded, and more only where these show different things. Where sizes say nothing, and in damaged videos, all
-    groups are surveyed. Frames that no other refers to are left out first, and the loop filter with them. Where such
-    pictures change abruptly, as only a cut or a flash makes them, the detector decides: on the pictures at hand, if
-    none was left out around the change or if it falls on a keyframe, and else on all frames around, which are decoded
-    for it. Detectors but "adaptive" compare no neighbours, and see all frames.
+    Packet sizes show which groups of pictures may contain a cut (`packet_sizes`). Of the other groups only the
+    keyframes are decoded, and more only if these differ. If sizes are not usable, and in damaged videos, all groups are
+    surveyed. The survey leaves out frames that no other refers to, and the loop filter. Where the surveyed pictures
+    change abruptly, which only a cut or a flash does, the detector decides: on the surveyed pictures if none was left
+    out around the change or if it is at a keyframe, otherwise on all frames around it, which are decoded for that.
+    Detectors other than "adaptive" compare no neighbours and process all frames.
 
     Raises:
-        VideoDecodeError: Not one frame could be decoded.
+        VideoDecodeError: No frame could be decoded.
     """
     if settings.detector != "adaptive":
         return _shots_of_all(footage, settings)
@@ -109,7 +109,7 @@ def find_shots(footage: Footage, settings: CutDetection) -> ShotList:
 
 
 def _shots_of_all(footage: Footage, settings: CutDetection) -> ShotList:
-    """By the detector's pass over every frame."""
+    """Find the shots by a pass of the detector over every frame."""
     one_pass, gradual = settings.begin(), TransitionSearch()
     for frame in footage.frames():
         one_pass.feed(frame)
@@ -123,7 +123,7 @@ def _shots_of_all(footage: Footage, settings: CutDetection) -> ShotList:
 
 @dataclass(eq=False)
 class _Search:
-    """The state of a search: what was found so far, and what is to be looked at."""
+    """The state of a search: the cuts found so far, and the candidates to inspect."""
 
     footage: Footage
     packets: Packets | None
@@ -136,7 +136,7 @@ class _Search:
     gradual: TransitionSearch = field(default_factory=TransitionSearch)
 
     def survey_all(self) -> None:
-        """Look at all groups."""
+        """Survey all groups."""
         self.cuts.clear()
         self.inspections.clear()
         self.gradual = TransitionSearch()
@@ -148,10 +148,10 @@ class _Search:
         self._note()
 
     def survey_parts(self, packets: Packets, spans: Sequence[Span]) -> bool:
-        """Look at some parts, and into the gaps between them that end with another picture than they began with.
+        """Survey some spans, and those gaps between them whose ends show different pictures.
 
         Returns:
-            False if the video is damaged, so that packets do not say what they say of others.
+            False if the video is damaged, which makes packet sizes unusable.
         """
         gaps = self._survey(packets, spans)
         if self.damage or not self.end:
@@ -163,10 +163,10 @@ class _Search:
         return not self.damage
 
     def _survey(self, packets: Packets, spans: Sequence[Span]) -> list[Span]:
-        """Look at spans.
+        """Survey spans.
 
         Returns:
-            The gaps between them whose ends differ, with some frames around.
+            The gaps between them whose ends differ, with some frames around them.
         """
         gaps: list[Span] = []
         search, number, last = CutCandidateSearch(adaptive_threshold(self.settings)), 0, -1
@@ -187,15 +187,15 @@ class _Search:
         return gaps
 
     def inspect(self) -> None:
-        """Decode all frames around the candidates of which the survey's frames do not say enough."""
+        """Decode all frames around the candidates that the surveyed frames cannot decide."""
         candidates = [candidate for inspection in self.inspections for candidate in inspection.candidates]
         for frames in self._inspected_frames():
             cuts = cuts_among(frames, self.settings)
             self.cuts.update(cut for cut in cuts if any(before < cut.time <= after for before, after in candidates))
 
     def _inspected_frames(self) -> Iterator[Iterable[Frame]]:
-        """The frames of each part that is to be looked at, none of them decoded twice."""
-        # The frame at which an inspection ends is needed, too.
+        """Yield the frames of each inspection; no frame is decoded twice."""
+        # The frame at the end of an inspection is included.
         tick = self.footage.info.time_base
         if self.packets is None or self.damage:
             for inspection in without_overlap(self.inspections):
@@ -222,7 +222,7 @@ class _Search:
 
 
 def _spaced(cuts: Iterable[Cut], least: Fraction) -> tuple[Fraction, ...]:
-    """Drop cuts that come too soon after the previous one or after the beginning."""
+    """Drop cuts too soon after the previous one or after the start."""
     kept: list[Fraction] = []
     for cut in cuts:
         if cut.ends_shot(kept[-1] if kept else Fraction(0), least):

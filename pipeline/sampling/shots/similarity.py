@@ -1,4 +1,4 @@
-"""Measures how different two pictures are, regardless of movement and light."""
+"""Measures the difference between two pictures, regardless of movement and light."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from PIL import Image
 __all__ = ["SIZE", "unlikeness"]
 
 SIZE: Final = 64, 36
-"""Width and height at which pictures are compared."""
+"""Width and height of the compared pictures."""
 
-# Blocks of a picture, and how far from its place each is looked for, in points.
+# Size of the blocks, and the maximum distance of the search from a block's position, in points.
 _BLOCK = 4
 _REACH = 6
-# Mean difference of brightness below which two pictures are the same, whatever they show.
+# Mean difference of brightness below which two pictures count as equal.
 _LEAST_COST = 1.0
 _MOST_GAIN = 4.0
 _LEAST_DEVIATION = 1.0
-# The brightest or darkest point is given this value, so that the differences in a block add up to less than 2 ** 16.
+# Value of the brightest or darkest point, so that the differences in a block add up to less than 2 ** 16.
 _LARGEST = 2040
-# Rows of shifts that are compared in one step, which then stays within a processor's cache.
+# Rows of shifts compared in one step, which then fits into a processor's cache.
 _ROWS_AT_ONCE = 4
 
 
 def unlikeness(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> float:
-    """Compare two pictures, regardless of movement and light.
+    """Compute the difference of two pictures, regardless of movement and light.
 
-    Each block of `after` is looked for in `before` near its own place. The mean difference of the best matches is
-    divided by that of the best matches in `before` turned upside down, which has the same colours and shows something
-    else. Brightness and, up to a factor of four, contrast are made the same first.
+    Each block of `after` is searched for in `before` near its own position. The mean difference of the best matches is
+    divided by that of the best matches in `before` turned upside down, which has the same colours but other content.
+    Brightness and, up to a factor of four, contrast are equalised first.
 
     Args:
-        before: uint8 (H, W) brightness.
-        after: The same of the other picture.
+        before: Brightness of one picture, uint8 (H, W).
+        after: Brightness of the other picture, uint8 (H, W).
 
     Returns:
-        0 if every block was found, about 1 if `after` is another picture. From one frame to the next, movement gives
-        0.55 and less, and cuts 0.75 and more: measured on 6 films that `benchmarks.edited_footage` made of real
+        0 if every block was found, about 1 if `after` is another picture. Between consecutive frames, movement gives at
+        most 0.55 and cuts at least 0.75, as measured on 6 films that `benchmarks.edited_footage` made of real
         footage (63 cuts; steps that stand out from their neighbours).
     """
     old, new = _at_size(before), _at_size(after)
     old *= np.clip(new.std() / max(float(old.std()), _LEAST_DEVIATION), 1 / _MOST_GAIN, _MOST_GAIN)
     scale = _LARGEST / max(1.0, float(np.abs(old).max()), float(np.abs(new).max()))
-    # Whole numbers are quicker to compare.
+    # Integers are faster to compare.
     whole_old, whole_new = (np.rint(points * scale).astype(np.int16) for points in (old, new))
     stranger = max(_LEAST_COST * scale, _matching_cost(whole_old[::-1, ::-1], whole_new))
     return _matching_cost(whole_old, whole_new) / stranger
@@ -60,7 +60,7 @@ def _at_size(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
 
 
 def _matching_cost(old: npt.NDArray[np.int16], new: npt.NDArray[np.int16]) -> float:
-    """Mean absolute difference of the blocks of a picture from their best matches."""
+    """Compute the mean absolute difference of a picture's blocks from their best matches."""
     height, width = new.shape
     padded = np.pad(old, _REACH, mode="edge")
     shifts = 2 * _REACH + 1
@@ -70,7 +70,7 @@ def _matching_cost(old: npt.NDArray[np.int16], new: npt.NDArray[np.int16]) -> fl
         change = shifted[first : first + _ROWS_AT_ONCE] - new
         np.abs(change, out=change)
         by_point = change.view(np.uint16).reshape(-1, height // _BLOCK, _BLOCK, width)
-        # Sums of slices: quicker than a reduction of short axes.
+        # Sums of slices are faster than a reduction of short axes.
         by_column = _sum_of_slices(by_point.transpose(2, 0, 1, 3))
         by_block = _sum_of_slices(by_column.reshape(-1, *best.shape, _BLOCK).transpose(3, 0, 1, 2))
         np.minimum(best, by_block.min(0), out=best)

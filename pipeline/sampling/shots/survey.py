@@ -1,4 +1,4 @@
-"""Candidates for cuts: neighbours among a few decoded frames that differ so much that a cut or a flash lies between."""
+"""Cut candidates: consecutive surveyed frames that differ so much that a cut or a flash lies between them."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ __all__ = ["CutCandidate", "CutCandidateSearch", "hides_cut"]
 
 _Thumbnail = npt.NDArray[np.uint8]
 
-# Mean change of a thumbnail's points between the ends of what was left out, from which on a cut is looked for in it.
+# Minimum mean change of a thumbnail's points over left-out frames at which a cut is searched for in them.
 _LEAST_GAP = 2.5
-# The same from one frame of a survey to the next; a cut between two dark pictures reaches little more.
+# The same between consecutive surveyed frames; cuts between two dark pictures hardly reach more.
 _LEAST_STEP = 1.0
 _STEPS_COMPARED = 3
-# Steps further away than this say nothing of how much the picture moves here.
+# Maximum distance of the steps that indicate how much the picture moves at a candidate.
 _COMPARED_SECONDS = 0.6
-# The survey sees every second or third frame. Where the picture moves steadily, a step of three frames into a new shot
+# The survey decodes every second or third frame. If the picture moves steadily, a step of three frames into a new shot
 # changes (ratio + 2) / 3 times as much as the steps around it; the frame of the cut changes `ratio` times as much.
 _FRAMES_A_STEP = 3
-# What is plain to a detector reaches this; see `cuts`.
+# Changes that are plain to a detector reach this; see `detector`.
 _PLAIN_CHANGE = 6.0
 _PLAIN_RATIO = 2.0
 _PLAIN_UNLIKENESS = 0.3
 _OTHER_COLOURS = 15.0
 _BLANK_DEVIATION = 5.0
-# Below it the two pictures show the same, see `unlikeness`; a detector wants 0.65 from one frame to the next, and over
-# a longer step two pictures differ more.
+# Minimum `unlikeness` of two pictures with different content. A detector requires 0.65 between consecutive frames, and
+# over a longer step pictures differ more.
 _LEAST_UNLIKENESS = 0.5
-# Steps of the survey, of a frame or more each, that are compared around a candidate: a detector needs four frames
+# Steps of the survey, of at least one frame each, that are compared around a candidate: a detector needs four frames
 # before a cut and three after it.
 _STEPS_AROUND = 6
 
 
 @dataclass(frozen=True, eq=False)
 class CutCandidate:
-    """Two frames of the survey, one after the other, that look different; the frames around; and the last keyframe.
+    """Two consecutive surveyed frames that differ, with the frames around them and the last keyframe.
 
     Attributes:
-        before: The last one that looks as before.
-        after: The next one.
-        around: These two, and some to either side.
+        before: The last frame before the change.
+        after: The next surveyed frame.
+        around: These two, and some frames before and after them.
         group_start: Time of the last keyframe at or before the first one around.
     """
 
@@ -62,13 +62,13 @@ class CutCandidate:
 
 @dataclass(frozen=True, eq=False)
 class _SurveyFrame:
-    """A frame of the survey, and by how much it differs from the one before.
+    """A surveyed frame, and its difference from the previous one.
 
     Attributes:
         frame: The frame.
-        seconds: Its time.
-        thumbnail: Its points.
-        change: Mean change of its points from those of the frame before.
+        seconds: Its time in seconds.
+        thumbnail: Its thumbnail.
+        change: Mean change of the thumbnail's points since the previous frame.
         group_start: Time of its keyframe.
     """
 
@@ -80,13 +80,13 @@ class _SurveyFrame:
 
 
 def hides_cut(before: _Thumbnail, after: _Thumbnail) -> bool:
-    """Whether there can be a cut between two pictures, if there is not one to another picture and another one back."""
+    """Whether a cut between two pictures is possible, apart from two cuts that lead to another picture and back."""
     change = mean_change(before, after)
     return change >= _LEAST_GAP and _is_other_picture(before, after, change, _PLAIN_UNLIKENESS)
 
 
 def _is_other_picture(before: _Thumbnail, after: _Thumbnail, change: float, least_unlikeness: float) -> bool:
-    """Whether one picture shows what the other does not, wherever that has moved."""
+    """Whether one picture has content that the other has not, regardless of movement."""
     return (
         change >= _OTHER_COLOURS
         or min(float(before[0].std()), float(after[0].std())) < _BLANK_DEVIATION
@@ -95,16 +95,16 @@ def _is_other_picture(before: _Thumbnail, after: _Thumbnail, change: float, leas
 
 
 class CutCandidateSearch:
-    """Finds the cut candidates among the frames of a survey, and reports each a few frames later.
+    """Finds the cut candidates among surveyed frames, and reports each a few frames later.
 
-    All cuts that a detector finds among all frames are meant to be among the candidates, with much else.
+    The candidates should include all cuts that a detector finds among all frames; most are no cuts.
 
     Args:
-        threshold: Of the detector: by how much a cut changes more than the frames around it.
+        threshold: The detector's minimum ratio of a cut's change to that of the frames around it.
 
     Attributes:
         latest: The latest frame.
-        thumbnail: Its points.
+        thumbnail: Its thumbnail.
         group_start: Time of its keyframe.
     """
 
@@ -116,7 +116,7 @@ class CutCandidateSearch:
         self.thumbnail: _Thumbnail = np.zeros((3, 36, 64), np.uint8)
 
     def feed(self, frame: Frame) -> Iterator[CutCandidate]:
-        """Take the next frame."""
+        """Process the next frame."""
         self._recent.append(self._compared(frame))
         if len(self._recent) == self._recent.maxlen:
             yield from self._candidate_at(_STEPS_AROUND)
@@ -124,12 +124,12 @@ class CutCandidateSearch:
             yield from self._candidate_at(len(self._recent) - 1 - _STEPS_AROUND)
 
     def feed_after_gap(self, frame: Frame) -> Iterator[CutCandidate]:
-        """Take a frame before which others were left out: it begins anew."""
+        """Start a new sequence with a frame that follows left-out frames."""
         yield from self.finish()
         self._recent.append(self._compared(frame))
 
     def finish(self) -> Iterator[CutCandidate]:
-        """Report the remaining candidates; the next frame begins anew."""
+        """Report the remaining candidates; the next frame starts a new sequence."""
         for number in range(max(0, len(self._recent) - _STEPS_AROUND), len(self._recent)):
             yield from self._candidate_at(number)
         self._recent.clear()
@@ -161,7 +161,7 @@ class CutCandidateSearch:
             yield CutCandidate(before.frame, after.frame, tuple(each.frame for each in recent), recent[0].group_start)
 
     def _is_near(self, step: int, candidate: int) -> bool:
-        """Whether both frames of a step are shown soon before or after a candidate."""
+        """Whether both frames of a step are shown shortly before or after a candidate."""
         recent = self._recent
         from_candidate = recent[candidate - 1].seconds - recent[step - 1].seconds
         to_step = recent[step].seconds - recent[candidate].seconds

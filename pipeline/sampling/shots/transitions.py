@@ -18,30 +18,30 @@ __all__ = ["Transition", "TransitionKind", "TransitionSearch"]
 
 TransitionKind = Literal["dissolve", "fade_in", "fade_out", "fade_through_black", "fade_through_white"]
 
-# Pictures are looked at so far apart at least; nothing shorter than three such steps is seen as gradual.
+# Minimum distance of compared pictures. A change shorter than three such steps does not count as gradual.
 _STEP_SECONDS = Fraction(7, 100)
-# Lengths of the windows in which a transition is looked for.
+# Lengths of the windows in which a transition is searched for.
 _WINDOWS_SECONDS = (0.4, 0.6, 0.9, 1.3, 1.8, 2.6)
 _LONGEST_SECONDS = 2.6
 _CUT_APART = Fraction(1, 10)
-# Two transitions this close are one fade through black or white.
+# Maximum distance of two transitions that form one fade through black or white.
 _PAUSE_SECONDS = Fraction(3, 2)
-# So much may be missing between two parts of one dissolve.
+# Maximum gap between two parts of one dissolve.
 _PART_SECONDS = Fraction(1, 5)
-# Root mean square of the difference between the pictures at both ends, in levels of 255.
+# Minimum root mean square difference of the pictures at both ends, in levels of 255.
 _LEAST_DIFFERENCE = 10.0
-# The same of what a mixture of the two does not explain, as a share of their difference: worst and on average.
+# Maximum root mean square residual of a mixture of the two, as a share of their difference: worst and on average.
 _MOST_RESIDUAL = 0.36
 _MEAN_RESIDUAL = 0.2
-# Nothing shorter is gradual, nor is what changes so much in one step.
+# Minimum length of a gradual change, and its maximum change in one step.
 _SHORTEST_SECONDS = 0.2
 _LARGEST_STEP = 0.6
-# How far the share of the second picture may be from a steady ramp.
+# Maximum distance of the share of the second picture from a steady ramp.
 _MOST_DEVIATION = 0.16
-# How unlike the two ends of a dissolve are, see `unlikeness`, and by how much more than two pictures side by side.
+# Minimum `unlikeness` of the two ends of a dissolve, and its minimum ratio to that of two consecutive pictures.
 _LEAST_UNLIKENESS = 0.7
 _LEAST_GROWTH = 0.3
-# A fade is also a dissolve from or to a picture that shows little; it is preferred.
+# A fade is also a dissolve from or to a blank picture; it has priority.
 _FADE_BONUS = 0.1
 
 
@@ -50,8 +50,8 @@ class Transition:
     """A gradual change from one shot to the next.
 
     Attributes:
-        start_seconds: Where the picture begins to change.
-        end_seconds: Where the next shot, or one uniform colour, is all that is seen.
+        start_seconds: Time at which the picture starts to change.
+        end_seconds: Time from which only the next shot, or a uniform colour, is visible.
         kind: "dissolve" from one picture to another, "fade_in" from a uniform colour, "fade_out" to one, or
             "fade_through_black" and "fade_through_white" for a fade out with a fade in.
     """
@@ -62,7 +62,7 @@ class Transition:
 
     @property
     def boundary_seconds(self) -> Fraction:
-        """Where one shot ends and the next begins: midway, or where a fade meets the uniform colour."""
+        """Boundary of the two shots: the middle, or the point at which a fade reaches the uniform colour."""
         if self.kind == "fade_in":
             return self.start_seconds
         if self.kind == "fade_out":
@@ -70,42 +70,42 @@ class Transition:
         return (self.start_seconds + self.end_seconds) / 2
 
     def contains(self, cut: Fraction) -> bool:
-        """Whether what looks like a cut is a part of it; at its ends there may be a cut as well."""
+        """Whether an apparent cut is part of the transition; at its ends there may be real cuts as well."""
         return self.start_seconds + _CUT_APART < cut < self.end_seconds - _CUT_APART
 
 
 @dataclass(frozen=True)
-class _Found:
+class _FoundTransition:
     transition: Transition
     misfit: float
     level: float
 
 
 class TransitionSearch:
-    """Finds the gradual transitions of a video, fed with thumbnails; memory is bounded.
+    """Finds the gradual transitions of a video from its thumbnails, in bounded memory.
 
-    In a dissolve each picture is a mixture of the one before it and of the one after it, and the share of the latter
-    grows steadily. In a fade one of the two is uniform. Movement of the camera or of objects makes other pictures than
-    a mixture, and where the light changes, both ends show the same.
+    In a dissolve, each picture is a mixture of the shots before and after it, and the share of the latter grows
+    steadily. In a fade, one of the two is uniform. Movement of the camera or of objects does not give mixtures, and if
+    the light changes, both ends have the same content.
     """
 
     def __init__(self) -> None:
         self._pictures = RecentPictures(_LONGEST_SECONDS)
         self._next: Fraction | None = None
-        self._pending: _Found | None = None
-        self._found: list[_Found] = []
+        self._pending: _FoundTransition | None = None
+        self._found: list[_FoundTransition] = []
         self._is_odd = False
 
     def wants(self, time: Fraction) -> bool:
-        """Whether a picture of that time would be looked at."""
+        """Whether a picture at this time would be used."""
         return self._next is None or time >= self._next
 
     def feed(self, time: Fraction, thumbnail: npt.NDArray[np.uint8]) -> None:
-        """Take the next picture.
+        """Process the next picture.
 
         Args:
-            time: Seconds.
-            thumbnail: As `Frame.thumbnail` gives it.
+            time: Time in seconds.
+            thumbnail: The picture, as returned by `Frame.thumbnail`.
         """
         if not self.wants(time):
             return
@@ -113,7 +113,7 @@ class TransitionSearch:
         self._pictures.append(time, thumbnail)
         self._is_odd = not self._is_odd
         if self._is_odd:
-            # Every second step is near enough to the end of a transition.
+            # Every second step is close enough to the end of a transition.
             return
         ramps = (_ramp(self._pictures, first) for first in _windows(self._pictures))
         better = [ramp for ramp in ramps if ramp is not None and self._is_better(ramp.found)]
@@ -122,7 +122,7 @@ class TransitionSearch:
             self._keep(best.found)
 
     def finish(self) -> tuple[Transition, ...]:
-        """The transitions of the video, in their order; it has ended, or what comes next does not follow."""
+        """End the sequence, because the video ends or a gap follows, and return its transitions in order."""
         self.break_off()
         if self._pending is not None:
             self._found.append(self._pending)
@@ -135,47 +135,47 @@ class TransitionSearch:
         self._pictures.clear()
         self._next = None
 
-    def _is_better(self, found: _Found) -> bool:
-        """Whether it does not overlap the one that is held, or fits better."""
+    def _is_better(self, found: _FoundTransition) -> bool:
+        """Whether a transition does not overlap the one held back, or fits better."""
         held = self._pending
         return held is None or _is_behind(found, held) or found.misfit < held.misfit
 
-    def _keep(self, found: _Found) -> None:
+    def _keep(self, found: _FoundTransition) -> None:
         if self._pending is not None and _is_behind(found, self._pending):
             self._found.append(self._pending)
         self._pending = found
 
 
-def _is_behind(found: _Found, held: _Found) -> bool:
+def _is_behind(found: _FoundTransition, held: _FoundTransition) -> bool:
     return found.transition.start_seconds >= held.transition.end_seconds
 
 
 @dataclass(frozen=True, eq=False)
 class _Ramp:
-    """What may be a transition: the pictures at the ends and beside the first one, and a kind if both show the same."""
+    """A possible transition, with the pictures at its ends and the one after its start."""
 
-    found: _Found
+    found: _FoundTransition
     first: RecentPicture
     second: RecentPicture
     last: RecentPicture
 
     def shows_two(self) -> bool:
-        """Whether it leads to another picture; takes longer to say than all the rest."""
+        """Whether it leads to another picture. This is the slowest test, so it is made last."""
         if self.found.transition.kind != "dissolve":
             return True
         unlike = unlikeness(self.first.brightness, self.last.brightness)
         if unlike < _LEAST_UNLIKENESS:
             return False
-        # By noise, pictures are unlike that follow each other.
+        # Because of noise, consecutive pictures are unlike, too.
         return unlike - unlikeness(self.first.brightness, self.second.brightness) >= _LEAST_GROWTH
 
 
 def _windows(pictures: RecentPictures) -> Iterator[int]:
-    """Where the windows begin that end with the latest point and in whose middle both ends may be mixed."""
+    """Yield the starts of windows that end with the latest point and may have a mixture of both ends in the middle."""
     seconds, colours = pictures.seconds, pictures.colours
     ages = np.round(seconds[-1] - seconds, 6)
     firsts = (len(ages) - np.searchsorted(ages[::-1], _WINDOWS_SECONDS, "right")).tolist()
-    # A window reaches as far as its length says, whatever is missing within.
+    # A window has its full length regardless of gaps in it.
     fitting = takewhile(
         lambda pair: pair[0] > 0 or ages[0] >= 0.8 * pair[1], zip(firsts, _WINDOWS_SECONDS, strict=True)
     )
@@ -186,14 +186,14 @@ def _windows(pictures: RecentPictures) -> Iterator[int]:
     if not differ.any():
         return
     starts, whole, squares = starts[differ], whole[differ], squares[differ]
-    # The picture in the middle is looked at first: mostly it says enough.
+    # The middle picture is tested first; it is usually sufficient.
     half = colours[starts + (len(ages) - starts) // 2] - colours[starts]
     left = _squares(half) - np.einsum("ij,ij->i", half, whole) ** 2 / squares
     yield from starts[left <= _MOST_RESIDUAL**2 * squares].tolist()
 
 
 def _ramp(pictures: RecentPictures, begin_at: int) -> _Ramp | None:
-    """What may be a transition and fills the middle of a window, if there is one."""
+    """Find a possible transition in the middle of a window; None if there is none."""
     first, last = pictures[begin_at], pictures[-1]
     times = pictures.seconds[begin_at:] - pictures.seconds[begin_at]
     shares, residuals = _mixture(pictures.colours[begin_at:])
@@ -211,12 +211,12 @@ def _ramp(pictures: RecentPictures, begin_at: int) -> _Ramp | None:
     blank = last if kind == "fade_out" else first
     transition = Transition(start, min(stop, last.time), kind)
     misfit = float(residuals.mean()) + deviation - (0.0 if kind == "dissolve" else _FADE_BONUS)
-    found = _Found(transition, misfit, float(blank.brightness.mean()))
+    found = _FoundTransition(transition, misfit, float(blank.brightness.mean()))
     return _Ramp(found, first, pictures[begin_at + 1], last)
 
 
 def _mixture(colours: npt.NDArray[np.float32]) -> tuple[Numbers, Numbers]:
-    """The share of the last picture in each, by least squares, and what this leaves, against the whole difference."""
+    """Fit the share of the last picture in each by least squares; return the shares and the relative residuals."""
     changes = colours - colours[0]
     squares = _squares(changes)
     shares = np.einsum("ij,j->i", changes, changes[-1]) / squares[-1]
@@ -225,7 +225,7 @@ def _mixture(colours: npt.NDArray[np.float32]) -> tuple[Numbers, Numbers]:
 
 
 def _squares(rows: npt.NDArray[np.float32]) -> Numbers:
-    """Sums of squares of rows. A library for matrices is slower with such small ones, and wakes other threads."""
+    """Compute the sums of squares of rows. For rows this short, BLAS is slower and wakes other threads."""
     sums: Numbers = np.einsum("ij,ij->i", rows, rows).astype(np.float64)
     return sums
 
@@ -236,7 +236,7 @@ def _is_gradual(shares: Numbers, seconds: float) -> bool:
 
 
 def _extent(times: Numbers, shares: Numbers) -> tuple[float, float]:
-    """Where a ramp begins and ends that reaches a quarter and three quarters where the shares do."""
+    """Find the start and end of the ramp that reaches a quarter and three quarters where the shares do."""
     quarter = int(np.argmax(shares >= 0.25))
     three = int(np.argmax(shares >= 0.75))
 
@@ -252,7 +252,7 @@ def _extent(times: Numbers, shares: Numbers) -> tuple[float, float]:
 
 
 def _kind(first: RecentPicture, last: RecentPicture) -> TransitionKind | None:
-    """What a mixture of two pictures is, if these differ; None where both show nothing."""
+    """Classify a mixture of two different pictures; None if both are blank."""
     if first.is_blank and last.is_blank:
         return None
     if first.is_blank or last.is_blank:
@@ -260,9 +260,9 @@ def _kind(first: RecentPicture, last: RecentPicture) -> TransitionKind | None:
     return "dissolve"
 
 
-def _joined(found: Sequence[_Found]) -> Iterator[Transition]:
-    """A fade out and the fade in that follows it as one, and the parts of a dissolve."""
-    held: _Found | None = None
+def _joined(found: Sequence[_FoundTransition]) -> Iterator[Transition]:
+    """Join a fade out with the following fade in, and the parts of a dissolve."""
+    held: _FoundTransition | None = None
     for one in found:
         kind = None if held is None else _kind_of_both(held, one)
         if held is not None and kind is not None:
@@ -276,8 +276,8 @@ def _joined(found: Sequence[_Found]) -> Iterator[Transition]:
         yield held.transition
 
 
-def _kind_of_both(one: _Found, other: _Found) -> TransitionKind | None:
-    """What two transitions are together, one after the other; None if they are two."""
+def _kind_of_both(one: _FoundTransition, other: _FoundTransition) -> TransitionKind | None:
+    """Classify two consecutive transitions as one; None if they are separate."""
     pause = other.transition.start_seconds - one.transition.end_seconds
     kinds = one.transition.kind, other.transition.kind
     if kinds == ("fade_out", "fade_in") and pause <= _PAUSE_SECONDS:

@@ -6,11 +6,10 @@ import difflib
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
 
 from pipeline.errors import QueryError
 from pipeline.types import VideoRecord
-from pipeline.uris import kept_name, public_name
+from pipeline.uris import base_name, kept_name, public_name
 
 __all__ = ["VideoNames", "is_pattern", "match_pattern", "match_videos"]
 
@@ -40,6 +39,11 @@ class VideoNames:
         """
         return tuple(dict.fromkeys(video_id for name in names for video_id in self._found(name, list_records)))
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether a list of the videos is cached."""
+        return self._records is not None
+
     def forget(self) -> None:
         """Discard the cached list of videos."""
         self._records = None
@@ -66,15 +70,15 @@ def match_videos(records: Sequence[VideoRecord], wanted: str) -> tuple[str, ...]
         lambda record: (record.video_id,),
         lambda record: record.names,
         lambda record: map(kept_name, record.names),
-        lambda record: map(_file_name, record.names),
-        lambda record: (_file_name(name).rpartition(".")[0] for name in record.names),
+        lambda record: map(base_name, record.names),
+        lambda record: (base_name(name).rpartition(".")[0] for name in record.names),
     )
     for number, names in enumerate(name_forms):
         spelling = kept_name(wanted) if number == 2 else wanted
         found = tuple(record.video_id for record in records if spelling and spelling in names(record))
         if found:
             return found
-    raise QueryError(f"no video {public_name(wanted)!r} in this library; {_hint(_file_name(wanted), records)}")
+    raise QueryError(f"no video {public_name(wanted)!r} in this library; {_hint(base_name(wanted), records)}")
 
 
 def _hint(wanted: str, records: Sequence[VideoRecord]) -> str:
@@ -82,7 +86,7 @@ def _hint(wanted: str, records: Sequence[VideoRecord]) -> str:
     if not records:
         return "the library has no videos yet"
     stems: dict[str, list[str]] = {}
-    for name in sorted({_file_name(name) for record in records for name in record.names}):
+    for name in sorted({base_name(name) for record in records for name in record.names}):
         stems.setdefault(_stem(name), []).append(name)
     # Extensions are not compared: a shared ".mp4" would make all names similar.
     near = difflib.get_close_matches(_stem(wanted), stems, n=_MAX_SUGGESTIONS, cutoff=_MIN_SIMILARITY)
@@ -114,7 +118,7 @@ def match_pattern(records: Sequence[VideoRecord], pattern: str) -> tuple[str, ..
         forms = [form.split("/") for form in dict.fromkeys((pattern, kept_name(pattern)))]
         found = [r.video_id for r in records if any(_fits(n.split("/"), form) for n in r.names for form in forms)]
     else:
-        found = [r.video_id for r in records if any(fnmatchcase(_file_name(n), pattern) for n in r.names)]
+        found = [r.video_id for r in records if any(fnmatchcase(base_name(n), pattern) for n in r.names)]
     if not found:
         raise QueryError(
             f"no video of this library matches {public_name(pattern)!r}; a pattern without / is matched against file"
@@ -129,7 +133,3 @@ def _fits(parts: Sequence[str], patterns: Sequence[str]) -> bool:
     if patterns[0] == "**":
         return any(_fits(parts[start:], patterns[1:]) for start in range(len(parts) + 1))
     return bool(parts) and fnmatchcase(parts[0], patterns[0]) and _fits(parts[1:], patterns[1:])
-
-
-def _file_name(name: str) -> str:
-    return PurePosixPath(name).name

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pipeline.io.media import open_media
 from pipeline.io.settings import Fetching
+from pipeline.optional_packages import require
 from pipeline.types import Frame, Grid, Skip
 from pipeline.types.packets import Packets, Span
 from pipeline.video.coverage import Coverage
@@ -40,7 +41,7 @@ _SEEKS_BACK_SECONDS = (0, 15)
 # If times come from the order of pictures, they are correct only from the second keyframe on.
 _SEEKS_BACK_BY_ORDER_SECONDS = (15, 60)
 _MIN_SEEK_SECONDS = 1
-# So many consecutive pictures may have the same time as the one before without counting as damage.
+# Maximum number of consecutive pictures with the time of the previous one that do not count as damage.
 _MAX_REPEATS = 1
 
 
@@ -68,7 +69,9 @@ class PyAVDecoder:
             VideoNotFoundError: There is no readable regular file at `path`.
             VideoReadError: The server or store fails or stalls.
             UnsupportedVideoError: The file is not a video, or has no video stream with a known codec.
+            MissingPackageError: PyAV is not installed.
         """
+        require("decoding videos", "av")
         media = open_media(path, self.fetching)
         try:
             return PyAVStream(probe(media), self.threads)

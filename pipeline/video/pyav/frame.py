@@ -1,4 +1,4 @@
-"""A frame that PyAV decoded, converted to RGB on demand."""
+"""A frame decoded by PyAV, converted to RGB on demand."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class PyAVFrame:
     """A `Frame` that holds the decoder's own picture.
 
     Attributes:
-        pts: Ticks of the stream's time base.
+        pts: Presentation timestamp in ticks of the stream's time base.
         time: Seconds on the playback clock.
-        duration: Seconds that it is shown, where the container says.
-        width: Pixels across, upright.
-        height: Pixels down, upright.
-        picture: As decoded.
-        scaler: Makes RGB of it.
+        duration: Seconds on screen; None if the container does not state it.
+        width: Width of the upright picture in pixels.
+        height: Height of the upright picture in pixels.
+        picture: The decoded picture.
+        scaler: Converts it to RGB.
     """
 
     pts: int
@@ -41,11 +41,11 @@ class PyAVFrame:
 
     @property
     def is_keyframe(self) -> bool:
-        """Whether it decodes alone."""
+        """Whether it can be decoded without other frames."""
         return bool(self.picture.key_frame)
 
     def rgb(self, width: int | None = None, height: int | None = None) -> npt.NDArray[np.uint8]:
-        """The picture, upright: uint8 (height, width, 3) RGB, read-only."""
+        """Return the upright picture: uint8 (height, width, 3) RGB, read-only."""
         return self.scaler.rgb(self.picture, width, height)
 
     def thumbnail(self) -> npt.NDArray[np.uint8]:

@@ -1,9 +1,9 @@
-"""Plans which packets of a group of pictures are decoded for the frames at a grid's points.
+"""Plans which packets of a group of pictures to decode for the frames at a grid's points.
 
-Packets come in decoding order, in groups that begin with a keyframe. Within a group, a frame needs at most what comes
-before it: so all behind the last wanted frame is left out, and what comes before is decoded without the frames that no
-other refers to. Leading pictures (shown before the keyframe they come behind) may need the group before: if one of them
-is wanted, that group is decoded to its end, and if none is, they are left out.
+Packets come in decoding order, in groups that start with a keyframe. Within a group, a frame depends only on earlier
+packets. So packets after the last wanted frame are left out, and of the earlier ones those that no other frame refers
+to. Leading pictures (shown before the keyframe that they follow in decoding order) may depend on the previous group: if
+one of them is wanted, that group is decoded to its end, otherwise they are left out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipeline.types import Grid
 
 __all__ = ["PlannedPacket", "TimedPacket", "Use", "planned"]
 
-# What is held back at most: two groups of a second or ten are far below, endless ones are decoded as they come.
+# Maximum number of packets held back. Two groups of 1 to 10 s are far below; endless groups are decoded directly.
 _MOST_PACKETS = 1500
 _MOST_BYTES = 64 * 2**20
 
@@ -29,11 +29,11 @@ class TimedPacket(Protocol):
 
     @property
     def is_keyframe(self) -> bool:
-        """Whether it decodes alone."""
+        """Whether it can be decoded without others."""
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Size in bytes."""
 
 
 P = TypeVar("P", bound=TimedPacket)
@@ -49,7 +49,7 @@ class Use(Enum):
 
 @dataclass(frozen=True)
 class PlannedPacket(Generic[P]):
-    """A packet, its use, and whether decoding starts anew at it after left-out packets."""
+    """A packet with its use, and whether decoding restarts at it because packets before it were left out."""
 
     packet: P
     time: Fraction | None
@@ -66,7 +66,7 @@ class _GroupPacket(Generic[P]):
 
 @dataclass(eq=False)
 class _Group(Generic[P]):
-    """A keyframe and what follows it in decoding order, up to the next one."""
+    """A keyframe and the packets that follow it in decoding order, up to the next keyframe."""
 
     packets: list[_GroupPacket[P]] = field(default_factory=list)
     is_behind_gap: bool = False
@@ -81,8 +81,8 @@ def planned(packets: Iterable[tuple[P, Fraction | None]], grid: Grid) -> Iterato
     """Determine the use of each packet, in unchanged order.
 
     Args:
-        packets: In decoding order, with their presentation times; one without a time ends all planning.
-        grid: The points. Frames before time 0 are wanted by none, and the first frame shown is wanted always.
+        packets: Packets in decoding order with their presentation times. A packet without a time ends the planning.
+        grid: The points. Frames before time 0 are never wanted; the first frame shown is always wanted.
     """
     plan: _Plan[P] = _Plan(grid)
     remaining = iter(packets)
@@ -98,7 +98,7 @@ def planned(packets: Iterable[tuple[P, Fraction | None]], grid: Grid) -> Iterato
 
 
 class _Plan(Generic[P]):
-    """Holds back one group, and the next one until its leading pictures are known."""
+    """Plans a stream. It holds back one group, and the next one until its leading pictures are known."""
 
     def __init__(self, grid: Grid) -> None:
         self._grid = grid
@@ -115,7 +115,7 @@ class _Plan(Generic[P]):
                 yield from self._first_planned()
             self._groups.append(_Group())
         if self._is_passing_on:
-            # Before the first keyframe, or within a group that is too large to be held back.
+            # Before the first keyframe, or in a group that is too large to be held back.
             yield self._planned_packet(timed, Use.SHOWN)
             return
         self._groups[-1].packets.append(timed)
@@ -128,7 +128,7 @@ class _Plan(Generic[P]):
             self._is_passing_on = True
 
     def given_up(self) -> Iterator[PlannedPacket[P]]:
-        """All that is held back, to be decoded whole where it was not planned yet."""
+        """Yield all packets held back; those not planned yet are decoded completely."""
         for group in self._groups:
             leading = {id(each) for each in group.leading} if group.is_behind_gap else set()
             for number, each in enumerate(group.packets):
@@ -137,7 +137,7 @@ class _Plan(Generic[P]):
         self._forget()
 
     def rest(self) -> Iterator[PlannedPacket[P]]:
-        """What is held back at the end of the stream."""
+        """Yield the packets held back at the end of the stream."""
         while self._groups:
             yield from self._first_planned()
 
@@ -168,9 +168,9 @@ class _Plan(Generic[P]):
 
 
 def _mark_wanted(grid: Grid, group: _Group[P], following: _Group[P] | None, *, is_first: bool) -> None:
-    """Mark as shown one frame for each point, among a group's own and the leading ones of the next."""
+    """Mark one frame per point as shown, among the group's own frames and the leading ones of the next group."""
     ahead = [] if following is None else following.leading
-    # Leading pictures that are settled belong to the group before; a keyframe may be wanted for its points already.
+    # Leading pictures already decided belong to the previous group; a keyframe may already be wanted for its points.
     own = [each for number, each in enumerate(group.packets) if each.use is None or number == 0]
     shown = sorted((each for each in (*own, *ahead) if each.time >= 0), key=lambda each: each.time)
     if not shown:
@@ -178,7 +178,7 @@ def _mark_wanted(grid: Grid, group: _Group[P], following: _Group[P] | None, *, i
     if is_first:
         shown[0].use = Use.SHOWN
     if following is None:
-        # Whether a point lies in the time that the last frame is shown is the sampler's to say, by the frame before.
+        # The sampler decides whether a point is within the time on screen of the last frame; it needs the frame before.
         last_times = sorted({each.time for each in shown})[-2:]
         for each in shown:
             if each.time in last_times:
@@ -196,16 +196,16 @@ def _mark_wanted(grid: Grid, group: _Group[P], following: _Group[P] | None, *, i
         return
     for each, end in zip(shown, ends, strict=True):
         if _first_and_last_point(grid.rate, each.time + grid.tolerance, end - grid.tolerance):
-            # No other frame is near that point.
+            # There is no other frame near the point.
             each.use = Use.SHOWN
-    # The keyframe that follows costs nothing more, being decoded as the first of its group.
+    # The following keyframe is free, since it is decoded as the first frame of its group.
     candidates = shown if key is None or key.time < 0 else [*shown, key]
     depth = {id(each): number for number, each in enumerate((*group.packets, *ahead))}
     _mark_within_tolerance(grid.tolerance, on_screen, candidates, depth)
 
 
 def _mark_equal_times(group: _Group[P], following: _Group[P] | None) -> None:
-    """Mark all pictures of a time of which one is shown: the decoder's first one is given out, whichever that is."""
+    """Mark all pictures with the same time as a shown one; the decoder returns one of them first, unknown which."""
     each_own = [*group.packets, *(following.leading if following is not None else [])]
     shown = {each.time for each in each_own if each.use is Use.SHOWN}
     if following is not None:
@@ -216,7 +216,7 @@ def _mark_equal_times(group: _Group[P], following: _Group[P] | None) -> None:
 
 
 def _first_and_last_point(rate: Fraction, start: Fraction, end: Fraction) -> set[Fraction]:
-    """The first and the last point in [start, end), which may last for years."""
+    """Return the first and last point in [start, end), without listing the others: the interval may last for years."""
     first, after = next_grid_number(start, rate), next_grid_number(end, rate)
     return {grid_time(first, rate), grid_time(after - 1, rate)} if first < after else set()
 
@@ -227,13 +227,13 @@ def _mark_within_tolerance(
     candidates: Iterable[_GroupPacket[P]],
     depth: dict[int, int],
 ) -> None:
-    """Of the frames near each point, mark the nearest that costs no more decoding than the dearest point must."""
+    """Mark the nearest frame to each point among those that need no more decoding than the costliest necessary one."""
     choices = [
         (point, each, [other for other in candidates if abs(other.time - point) <= tolerance])
         for point, each in on_screen
     ]
-    dearest = max((min(depth.get(id(e), -1) for e in near or [each]) for _, each, near in choices), default=-1)
+    costliest = max((min(depth.get(id(e), -1) for e in near or [each]) for _, each, near in choices), default=-1)
     for point, each, near in choices:
-        affordable = [other for other in near if depth.get(id(other), -1) <= dearest]
+        affordable = [other for other in near if depth.get(id(other), -1) <= costliest]
         nearest = min(affordable, key=lambda other: abs(other.time - point), default=each)
         nearest.use = Use.SHOWN

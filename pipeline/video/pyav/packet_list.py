@@ -13,7 +13,7 @@ from pipeline.types.packets import Packets, Span
 from pipeline.video.probe import Probe, open_stream
 from pipeline.video.pyav.gop_plan import Use
 from pipeline.video.repair.continuous_clock import ContinuousClock
-from pipeline.video.repair.keyframe_flags import Evidence, KeyframeFlags
+from pipeline.video.repair.keyframe_flags import FlagCheck, KeyframeFlags
 
 __all__ = ["PacketUses", "listed_packets", "uses_within"]
 
@@ -23,8 +23,8 @@ class PacketUses:
     """The use of each packet of a stream, in decoding order.
 
     Attributes:
-        uses: Of each packet.
-        fresh_starts: Numbers of keyframes before which packets were left out.
+        uses: The use of each packet.
+        fresh_starts: Numbers of the keyframes before which packets were left out.
     """
 
     uses: Sequence[Use]
@@ -34,7 +34,7 @@ class PacketUses:
 def listed_packets(probed: Probe) -> Packets | None:
     """List all packets of a stream without decoding.
 
-    None where the file does not say when they are shown, cannot be read, or where nothing shows which are keyframes.
+    Returns None if the file has no presentation times, cannot be read, or has keyframes that cannot be verified.
     """
     import av
 
@@ -44,15 +44,15 @@ def listed_packets(probed: Probe) -> Packets | None:
     ticks, sizes, keys = array("q"), array("q"), array("b")
     with open_stream(probed, reads_all=False) as (container, stream):
         flags = KeyframeFlags(stream.codec_context, marks_keyframes=probed.marks_keyframes)
-        if flags.evidence is Evidence.NOTHING:
+        if flags.check is FlagCheck.NOTHING:
             return None
         try:
-            for packet in clock.mended(container.demux(stream)):
+            for packet in clock.continuous(container.demux(stream)):
                 if packet.size == 0:
                     continue
                 if packet.pts is None or packet.is_discard or clock.is_damaged(packet):
                     return None
-                flags.is_taken_back(packet)
+                flags.remove_false_flag(packet)
                 ticks.append(packet.pts)
                 sizes.append(packet.size)
                 keys.append(packet.is_keyframe)
@@ -73,8 +73,8 @@ def uses_within(packets: Packets, spans: Iterable[Span]) -> PacketUses:
     """Determine the use of each packet for the frames of given spans.
 
     Args:
-        packets: All of a stream; those before the first keyframe are a group of their own.
-        spans: In their order, none touching another.
+        packets: All packets of a stream; those before the first keyframe form a group.
+        spans: The spans in order, not touching each other.
     """
     is_wanted = _is_within(packets, spans)
     uses = [Use.NOTHING] * len(packets)
@@ -108,7 +108,7 @@ def uses_within(packets: Packets, spans: Iterable[Span]) -> PacketUses:
 def _has_used_before_keyframes(
     packets: Packets, uses: list[Use], is_wanted: npt.NDArray[np.bool_], *, needs_all: bool
 ) -> bool:
-    """Mark what comes before the first keyframe, up to the last wanted frame; return whether that is all of it."""
+    """Mark the packets before the first keyframe up to the last wanted frame; return whether these are all of them."""
     count = packets.groups[0][0] if packets.groups else len(packets)
     last = count - 1 if needs_all else int(max(np.flatnonzero(is_wanted[:count]), default=-1))
     for place in range(last + 1):

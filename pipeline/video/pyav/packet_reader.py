@@ -1,4 +1,4 @@
-"""Reads and decodes the packets of an open container, past damage."""
+"""Reads and decodes the packets of an open container, and continues after damage."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pipeline.types import Grid
 from pipeline.video.coverage import Coverage
 from pipeline.video.probe import Probe, reason_of
 from pipeline.video.pyav.gop_plan import PlannedPacket, Use, planned
+from pipeline.video.pyav.mp4_index import seek_plan_of
 from pipeline.video.pyav.packet_list import PacketUses
-from pipeline.video.pyav.seek_plan import seek_plan_of
 from pipeline.video.repair.continuous_clock import ContinuousClock
-from pipeline.video.repair.keyframe_flags import Evidence, FalseKeyframeError, KeyframeFlags
+from pipeline.video.repair.keyframe_flags import FalseKeyframeError, FlagCheck, KeyframeFlags
 from pipeline.video.repair.picture_order import PictureOrder
 
 if TYPE_CHECKING:
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
 __all__ = ["PictureReader"]
 
 _READ_ERRORS_IN_A_ROW = 20
-# Between the packets of a Matroska file lie a few bytes of headers; where more is passed over, packets were lost.
+# Maximum bytes of headers between the packets of a Matroska file; larger gaps are lost packets.
 _MOST_BYTES_BETWEEN = 4096
 
 
 class PictureReader:
-    """Reads and decodes packet by packet, so that a bad one costs itself and those that need it.
+    """Reads and decodes packet by packet, so that a damaged packet only affects itself and those that depend on it.
 
     Args:
-        probed: What is known of the file.
-        container: Open, at the place to read from.
-        stream: The video stream; what its decoder skips is set already.
-        coverage: Takes note of all that is lost.
+        probed: The probed properties of the file.
+        container: The open container, at the position to read from.
+        stream: The video stream, with its decoder's skip settings.
+        coverage: Records all losses.
         grid: The points at which frames are wanted; None for all frames.
-        uses: What each packet is needed for, where that is known beforehand; reading begins at the first one.
-        start: Where reading begins after a seek, the latest time at which it may find a keyframe; None without a seek.
-        has_false_flags: Whether an earlier pass met a false keyframe flag only as decoding started there; then nothing
-            is left out on the word of such flags.
+        uses: The use of each packet, if known in advance; reading starts at the first one used.
+        start: After a seek, the latest time at which reading may find a keyframe; None without a seek.
+        has_false_flags: Whether an earlier pass started decoding at a false keyframe; no packet is then left out on
+            account of keyframe flags.
     """
 
     def __init__(
@@ -58,8 +58,8 @@ class PictureReader:
         has_false_flags: bool = False,
     ) -> None:
         self._flags = KeyframeFlags(stream.codec_context, marks_keyframes=probed.marks_keyframes)
-        self._may_seek = self._flags.evidence is Evidence.PACKET and not has_false_flags
-        if self._flags.evidence is Evidence.NOTHING or (self._flags.evidence is Evidence.PICTURE and has_false_flags):
+        self._may_seek = self._flags.check is FlagCheck.PACKET and not has_false_flags
+        if self._flags.check is FlagCheck.NOTHING or (self._flags.check is FlagCheck.PICTURE and has_false_flags):
             grid = uses = None
         is_skipping = stream.codec_context.skip_frame != "DEFAULT"
         self._takes_keyframes_only = self._flags.can_test and stream.codec_context.skip_frame == "NONKEY"
@@ -86,7 +86,7 @@ class PictureReader:
         self._has_broken = False
 
     def pictures(self) -> Iterator[av.VideoFrame]:
-        """Decoded pictures, as the decoder gives them out."""
+        """Yield decoded pictures in the decoder's order."""
         if self._order is not None:
             yield from self._ordered(self._order)
         elif self._uses is not None:
@@ -104,9 +104,10 @@ class PictureReader:
         self._has_ended = True
 
     def _ordered(self, order: PictureOrder) -> Iterator[av.VideoFrame]:
-        """All pictures, with times by their order; none may be left out, since each counts.
+        """Yield all pictures, timed by their order, which is why none may be left out.
 
-        After a seek, pictures may be missing that come before the first keyframe in order; the second one has its time.
+        After a seek, pictures may be missing that precede the first keyframe in order; the second keyframe has the
+        right time.
         """
         keyframes, first_keyframe = 0, 2 if self._start is not None else 0
         for packet in self._packets():
@@ -119,10 +120,10 @@ class PictureReader:
                     yield picture
 
     def _keyframes(self) -> Iterator[av.VideoFrame]:
-        """Pictures of keyframes, each decoded by itself.
+        """Yield the pictures of keyframes, each decoded separately.
 
-        A decoder that leaves the pictures in between out loses count of them, where groups of pictures are open (in
-        H.264 a picture's order is coded relative to the reference before, 8.2.1), and misplaces or drops keyframes.
+        With open groups of pictures, a decoder that skips the pictures in between miscounts them (in H.264, the order
+        of a picture is coded relative to the previous reference, 8.2.1), and misplaces or drops keyframes.
         """
         self._stream.codec_context.skip_frame = "DEFAULT"
         for packet in self._packets():
@@ -135,12 +136,12 @@ class PictureReader:
                 self._pass_over(packet)
 
     def _from_keyframe(self, latest: Fraction) -> Iterator[av.VideoFrame]:
-        """Pictures from the first keyframe on; those shown before it may refer to others that were not decoded.
+        """Yield the pictures from the first keyframe on, except earlier ones, which may refer to pictures not decoded.
 
         Raises:
-            FalseKeyframeError: There is no keyframe up to `latest`, or nothing shows that there is.
+            FalseKeyframeError: There is no keyframe up to `latest`, or it cannot be verified.
         """
-        if self._flags.evidence is Evidence.NOTHING:
+        if self._flags.check is FlagCheck.NOTHING:
             raise FalseKeyframeError
         keyframe: Packet[VideoStream] | None = None
         for packet in self._packets():
@@ -151,24 +152,24 @@ class PictureReader:
                 if not packet.is_keyframe:
                     continue
                 keyframe = self._started_at = packet
-            for picture in self._proven(self._decoded(packet)):
+            for picture in self._with_checked_starts(self._decoded(packet)):
                 if picture.pts is None or keyframe.pts is None or picture.pts >= keyframe.pts:
                     yield picture
 
-    def _proven(self, pictures: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-        """Pictures, the first one after each start checked."""
+    def _with_checked_starts(self, pictures: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+        """Pass on pictures, and check the first one after each start."""
         for picture in pictures:
             if self._started_at is not None:
                 self._flags.check_start(self._started_at, picture)
                 self._started_at = None
             yield picture
 
-    def _check_start_is_proven(self) -> None:
-        if self._started_at is not None and self._flags.evidence is not Evidence.PACKET:
-            raise FalseKeyframeError  # not one picture came of all that followed
+    def _check_start_is_verified(self) -> None:
+        if self._started_at is not None and self._flags.check is not FlagCheck.PACKET:
+            raise FalseKeyframeError  # no picture could be decoded after it
 
     def _needed(self, known: PacketUses) -> Iterator[PlannedPacket[Packet[VideoStream]]]:
-        """The packets that are needed, and for what; the one that ends the stream empties the decoder."""
+        """Yield the needed packets with their uses, and finally the packet that flushes the decoder."""
         number, ticks_end = -1, None
         for packet in self._packets():
             if packet.size == 0:
@@ -185,7 +186,7 @@ class PictureReader:
             self._coverage.lasts_until(passed_over)
 
     def _planned(self, packets: Iterable[PlannedPacket[Packet[VideoStream]]]) -> Iterator[av.VideoFrame]:
-        """The wanted pictures, and those that they need."""
+        """Decode the wanted pictures and those that they depend on."""
         context = self._stream.codec_context
         for planned_packet in packets:
             yield from self._before_seek
@@ -194,25 +195,25 @@ class PictureReader:
                 self._pass_over(planned_packet.packet)
                 continue
             if planned_packet.is_fresh_start:
-                yield from self._proven(self._drained())
-                self._check_start_is_proven()
+                yield from self._with_checked_starts(self._drained())
+                self._check_start_is_verified()
                 self._started_at = planned_packet.packet
             context.skip_frame = self._skip_of[planned_packet.use]
-            yield from self._proven(self._decoded(planned_packet.packet))
+            yield from self._with_checked_starts(self._decoded(planned_packet.packet))
         yield from self._before_seek
-        self._check_start_is_proven()
+        self._check_start_is_verified()
 
     def _packets_near(self, grid: Grid) -> Iterator[Packet[VideoStream]]:
-        """The packets, but for those of groups that are far from any point, where the file's index allows it.
+        """Yield the packets, except groups far from any point if the file's index allows skipping them.
 
         Raises:
-            FalseKeyframeError: The index has a keyframe that is none, or a seek landed behind the one it was to find.
+            FalseKeyframeError: The index lists a false keyframe, or a seek landed after its target.
         """
         plan = seek_plan_of(self._probe, self._stream, grid) if self._may_seek else None
         aim: int | None = None
         for packet in self._packets():
             if aim is not None and packet.dts is not None and packet.dts < aim:
-                continue  # the demuxer went back further than it was asked to
+                continue  # the demuxer went further back than requested
             if aim is not None and packet.size and (packet.dts != aim or not packet.is_keyframe):
                 raise FalseKeyframeError
             aim = None
@@ -222,13 +223,13 @@ class PictureReader:
                 yield packet
             else:
                 aim = target.dts
-                # Seeking empties the decoder. All that is wanted of what lies before was given to it: the group before
-                # a seek has no point.
+                # Seeking resets the decoder. It has already returned all wanted pictures, because the group before a
+                # seek contains no point.
                 self._before_seek.extend(self._drained())
                 self._container.seek(target.dts, stream=self._stream)
 
     def _drained(self) -> Iterator[av.VideoFrame]:
-        """What the decoder still holds; it then knows nothing, as after a seek."""
+        """Flush the decoder, which also resets it, as a seek does."""
         import av
 
         try:
@@ -256,7 +257,7 @@ class PictureReader:
         yield from pictures
 
     def _pass_over(self, packet: Packet[VideoStream]) -> None:
-        """Where frames are left out on purpose, their packets say that they are there."""
+        """Count the time of a packet that is left out on purpose as covered."""
         ticks = self._ticks(packet)
         if ticks is not None and not packet.is_discard:
             end = self._time(ticks + (packet.duration or 0))
@@ -264,14 +265,14 @@ class PictureReader:
                 self._coverage.lasts_until(end)
 
     def check_end(self) -> None:
-        """Note a file that ended too early; to be called once all pictures were given out."""
-        # Where its clock breaks, what a container says of its end is of one part.
+        """Record whether the file ended too early; called after all pictures were returned."""
+        # If the clock breaks, the end stated by the container applies to one part only.
         if self._has_ended and not self._has_broken:
             self._coverage.check_end(self._probe.expected_end, self._file_end)
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
-        """The video stream's packets, with times of one clock."""
-        return self._clock.mended(self._read())
+        """Yield the video stream's packets with times on one continuous clock."""
+        return self._clock.continuous(self._read())
 
     def _note_break(self, time: Fraction, off: Fraction) -> None:
         self._has_broken = True
@@ -281,7 +282,7 @@ class PictureReader:
             self._coverage.note(f"the stream's clock leaps ahead by {float(off):.3f} s; the gap is closed", time)
 
     def _read(self) -> Iterator[Packet[VideoStream]]:
-        """The video stream's packets; reading goes on behind an error, as long as there is any progress."""
+        """Yield the video stream's packets; continue after read errors as long as there is progress."""
         import av
 
         failures = 0
@@ -294,10 +295,10 @@ class PictureReader:
                     if packet.stream.index != self._stream.index:
                         self._measure(packet)
                         continue
-                    if self._flags.is_taken_back(packet):
+                    if self._flags.remove_false_flag(packet):
                         self._may_seek = False
                     yield packet
-                # FFmpeg takes some faults of reading for the end of the file.
+                # FFmpeg treats some read errors as the end of the file.
                 self._probe.media.raise_failure()
                 is_over = True
             except av.FFmpegError as error:
@@ -309,11 +310,11 @@ class PictureReader:
 
     def _demuxed(self) -> Iterator[Packet[VideoStream]]:
         if self._probe.reads_all:
-            return self._container.demux()  # type: ignore[return-value]  # others are told apart by their index
+            return self._container.demux()  # type: ignore[return-value]  # other streams are filtered by index
         return self._container.demux(self._stream)
 
     def _note_hole(self, packet: Packet[VideoStream]) -> None:
-        """FFmpeg passes over broken parts of a Matroska file without a word; only their bytes are missing."""
+        """Record broken parts of a Matroska file, which FFmpeg skips silently, by the gaps between packets."""
         if not self._probe.is_matroska or packet.pos is None or packet.pos < 0:
             return
         hole = packet.pos - self._read_until
@@ -321,7 +322,7 @@ class PictureReader:
         if self._read_until and hole > _MOST_BYTES_BETWEEN and not has_more:
             before = None if packet.pts is None else packet.pts - 1
             self._coverage.lose("the file is broken", self._time(before), f"{hole} bytes are lost")
-        # The packets of a laced block share its position: the block is as long as all of them together.
+        # The packets of a laced block share its position; the block's size is the sum of theirs.
         position, size = self._block
         self._block = packet.pos, packet.size + (size if packet.pos == position else 0)
         self._read_until = max(self._read_until, sum(self._block))

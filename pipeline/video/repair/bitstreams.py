@@ -1,9 +1,9 @@
-"""Random access points of compressed video, found by reading packet headers.
+"""Detection of random access points in packets of compressed video.
 
-Containers say which packets are keyframes, and many are wrong: MP4 files without a sync sample table, recorders that
-flag every packet, encoders with intra refresh, whose recovery points are no keyframes. The codec's own syntax says it
-for certain, in a few bytes. Each test here takes one packet and returns whether decoding may begin with it: its picture
-is coded without reference to others, and nothing that is shown after it refers to anything before it.
+Containers state which packets are keyframes, often wrongly: MP4 files without a sync sample table, recorders that flag
+every packet, encoders with intra refresh, whose recovery points are not keyframes. The codec's own syntax is reliable,
+and a few bytes are sufficient. Each test here takes a packet and returns whether decoding can start with it: its
+picture is coded without reference to others, and no picture shown after it refers to an earlier one.
 
 Sources: ITU-T H.264 (7.3.1, 7.3.3, D.1.8), H.265 (7.3.1.2, table 7-1), H.263 (5.1), H.262 (6.2.3), ISO/IEC 14496-2
 (6.2.5), RFC 6386 (VP8, 9.1), the bitstream specifications of VP9, AV1 and Theora; FFmpeg's decoders of Sorenson Video 1
@@ -18,7 +18,7 @@ from functools import partial
 __all__ = ["KeyframeTest", "keyframe_test"]
 
 KeyframeTest = Callable[[bytes], bool]
-"""Takes the bytes of a packet; returns whether it is a random access point, and False for what cannot be read."""
+"""Returns whether a packet is a random access point, given its bytes; False for unreadable packets."""
 
 _INTRA_SLICES = (2, 4)
 _RECOVERY_POINT = 6
@@ -26,14 +26,14 @@ _SLICE_HEADER_BYTES = 16
 
 
 def keyframe_test(codec: str, extradata: bytes) -> KeyframeTest | None:
-    """Make the test for a stream.
+    """Make the keyframe test of a stream.
 
     Args:
-        codec: FFmpeg's name.
-        extradata: The codec's configuration, as the container has it; may be empty.
+        codec: FFmpeg's name of the codec.
+        extradata: The codec's configuration in the container; may be empty.
 
     Returns:
-        None for a codec whose syntax is not known here.
+        The test; None for an unsupported codec.
     """
     if codec == "h264":
         is_sized = extradata[:1] == b"\1" and len(extradata) > 4
@@ -50,13 +50,13 @@ def _guarded(test: KeyframeTest) -> KeyframeTest:
         try:
             return test(data)
         except (IndexError, ValueError):
-            return False  # cut off or damaged
+            return False  # truncated or damaged
 
     return is_keyframe
 
 
 class _Bits:
-    """Reads bits from the front."""
+    """Reads bits, most significant first."""
 
     def __init__(self, data: bytes) -> None:
         self._value = int.from_bytes(data, "big")
@@ -69,7 +69,7 @@ class _Bits:
         return (self._value >> self._left) & ((1 << count) - 1)
 
     def golomb(self) -> int:
-        """An unsigned Exp-Golomb code."""
+        """Read an unsigned Exp-Golomb code."""
         zeros = 0
         while not self.take(1):
             zeros += 1
@@ -77,7 +77,7 @@ class _Bits:
 
 
 def _units(data: bytes, length_bytes: int | None) -> Iterator[tuple[int, int]]:
-    """Where each NAL unit begins and ends: after its length, or after a start code where `length_bytes` is None."""
+    """Yield the start and end of each NAL unit: by lengths, or by start codes if `length_bytes` is None."""
     if length_bytes is None or data.startswith(b"\0\0\0\1"[-length_bytes:]):  # no first unit is one byte long
         start = data.find(b"\0\0\1")
         while start >= 0:
@@ -100,9 +100,9 @@ def _unescaped(data: bytes) -> bytes:
 
 
 def _h264(data: bytes, *, length_bytes: int | None) -> bool:
-    """An IDR picture, or an intra picture whose recovery point message says that no other frame is needed.
+    """Detect an IDR picture, or an intra picture whose recovery point message states that it needs no other frame.
 
-    Slices are looked at up to a second field, which may refer to the first one.
+    Slices are read up to a second field, which may refer to the first.
     """
     recovers_at_once = False
     pictures = 0
@@ -125,7 +125,7 @@ def _h264(data: bytes, *, length_bytes: int | None) -> bool:
 
 
 def _recovery_frames(message: bytes) -> int | None:
-    """`recovery_frame_cnt` of the recovery point among a unit's SEI messages; None where there is none."""
+    """Return `recovery_frame_cnt` of the recovery point in a unit's SEI messages; None without a recovery point."""
     place = 0
     while place + 2 <= len(message) and message[place] != 0x80:
         kind, place = _sei_number(message, place)
@@ -144,7 +144,7 @@ def _sei_number(message: bytes, place: int) -> tuple[int, int]:
 
 
 def _hevc(data: bytes, *, length_bytes: int | None) -> bool:
-    """An intra random access point (BLA, IDR or CRA) of the base layer."""
+    """Detect an intra random access point (BLA, IDR or CRA) of the base layer."""
     for start, _ in _units(data, length_bytes):
         kind = (data[start] >> 1) & 63
         layer = (data[start] & 1) << 5 | data[start + 1] >> 3
@@ -154,13 +154,13 @@ def _hevc(data: bytes, *, length_bytes: int | None) -> bool:
 
 
 def _mpeg12(data: bytes) -> bool:
-    """An I picture; of field pictures, the first field counts."""
+    """Detect an I picture; for field pictures, the first field counts."""
     place = data.index(b"\0\0\1\0") + 4
     return (data[place + 1] >> 3) & 7 == 1
 
 
 def _mpeg4(data: bytes) -> bool:
-    """An I-VOP, or an I picture of a stream with short headers, which is H.263."""
+    """Detect an I-VOP, or an I picture of a stream with short headers, which is H.263."""
     place = data.find(b"\0\0\1\xb6")
     return _h263(data) if place < 0 else data[place + 4] >> 6 == 0
 
@@ -169,8 +169,8 @@ def _h263(data: bytes) -> bool:
     bits = _Bits(data[:16])
     if bits.take(22) != 0b100000:
         return False
-    bits.take(8 + 5)  # the picture's number, and flags
-    if bits.take(3) != 7:  # a size that says that more follows
+    bits.take(8 + 5)  # picture number and flags
+    if bits.take(3) != 7:  # 7 means that an extended header follows
         return bits.take(1) == 0
     has_extended_type = bits.take(3) == 1
     bits.take(18 if has_extended_type else 0)
@@ -193,7 +193,7 @@ def _vp9(data: bytes) -> bool:
 
 
 def _av1(data: bytes) -> bool:
-    """A key frame that is shown at once; one that is shown later is followed by frames that refer to older ones."""
+    """Detect a key frame that is shown immediately; one shown later is followed by frames that refer to older ones."""
     place, is_still = 0, False
     while place < len(data):
         header = data[place]
@@ -227,12 +227,12 @@ def _theora(data: bytes) -> bool:
 
 def _sorenson1(data: bytes) -> bool:
     bits = _Bits(data[:4])
-    bits.take(22 + 8)  # start code, the picture's number
+    bits.take(22 + 8)  # start code and picture number
     return bits.take(2) == 0
 
 
 def _cineform(data: bytes) -> bool:
-    """A sample of the type "intra frame"; others hold or need a second frame."""
+    """Detect a sample of the type "intra frame"; other types contain or need a second frame."""
     return data.startswith(b"\0\1\0\x09")
 
 

@@ -1,8 +1,9 @@
-"""Makes a stream's clock continuous where it restarts or leaps: joined transport streams, DVD titles, recordings.
+"""Makes a stream's clock continuous if it restarts or jumps: joined transport streams, DVD titles, recordings.
 
 Only containers made for broadcast and discs may do so (FFmpeg's flag AVFMT_TS_DISCONT); in all others a gap is a gap.
-The thresholds are those of FFmpeg's command (`ts_discontinuity_detect` in ffmpeg_demux.c): where a decoding time is
-more than 10 s away from what is due, or goes back by more than 0.1 s, the stream goes on a frame after the last packet.
+The thresholds are those of the ffmpeg command (`ts_discontinuity_detect` in ffmpeg_demux.c): if a decoding time is more
+than 10 s away from its expected value, or goes back by more than 0.1 s, the stream continues one frame after the last
+packet.
 """
 
 from __future__ import annotations
@@ -21,19 +22,20 @@ __all__ = ["ContinuousClock", "has_one_clock"]
 
 _MOST_SECONDS_OFF = 10
 _MOST_SECONDS_BACK = Fraction(1, 10)
-# Pictures are reordered by 16 at most (H.264, HEVC).
+# Codecs reorder at most 16 pictures (H.264, HEVC).
 _MOST_HELD = 17
-# The parser gives a picture out once the next one has begun, and marks both where packets are missing in between.
+# The parser returns a picture when the next one starts, and marks both as damaged if packets between them are lost.
 _MOST_CALLED_CORRUPT = 2
 _DEFAULT_RATE = 25
 
 
 class ContinuousClock:
-    """Moves the times of packets so that their decoding times go on.
+    """Shifts the times of packets so that their decoding times are continuous.
 
     Args:
-        probed: Of the stream.
-        on_break: Told of each break: the time at which the stream goes on, and the seconds by which its clock is off.
+        probed: The probed properties of the stream.
+        on_break: Called at each break with the time at which the stream continues and the offset of its clock in
+            seconds.
     """
 
     def __init__(self, probed: Probe, on_break: Callable[[Fraction, Fraction], None]) -> None:
@@ -48,17 +50,17 @@ class ContinuousClock:
         self._held: list[Packet[VideoStream]] = []
         self._excused: list[Packet[VideoStream]] = []
 
-    def mended(self, packets: Iterable[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]]:
-        """Pass packets on, in their order, with times of one clock.
+    def continuous(self, packets: Iterable[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]]:
+        """Pass on packets in the same order, with times on one continuous clock.
 
         Args:
-            packets: Of the video stream, in decoding order.
+            packets: Packets of the video stream, in decoding order.
         """
         if not self._may_break:
             yield from packets
             return
         for packet in packets:
-            has_broken = self._mend(packet)
+            has_broken = self._shift(packet)
             if has_broken:
                 self._excused = self._held[-_MOST_CALLED_CORRUPT:]
             is_over = has_broken or not packet.size or len(self._held) >= _MOST_HELD
@@ -70,15 +72,15 @@ class ContinuousClock:
         yield from self._released()
 
     def is_damaged(self, packet: Packet[VideoStream]) -> bool:
-        """Whether a packet's data is damaged; where a transport stream was joined, FFmpeg says so of whole packets."""
+        """Whether a packet is damaged; intact ones that FFmpeg marks at joins of transport streams are not."""
         return packet.is_corrupt and not any(packet is excused for excused in self._excused)
 
     def _must_hold(self) -> bool:
-        """Whether a break that comes now would say more of the packets that were read last."""
+        """Whether a break at the next packet would affect the packets read last."""
         last = self._held[-_MOST_CALLED_CORRUPT:]
         return any(packet.is_corrupt for packet in last) or any(map(self._is_ahead, self._held))
 
-    def _mend(self, packet: Packet[VideoStream]) -> bool:
+    def _shift(self, packet: Packet[VideoStream]) -> bool:
         if packet.dts is None:
             if packet.pts is not None:
                 packet.pts += self._offset
@@ -101,13 +103,13 @@ class ContinuousClock:
         return is_far or (last - dts) * self._time_base > _MOST_SECONDS_BACK
 
     def _is_ahead(self, packet: Packet[VideoStream]) -> bool:
-        """Whether FFmpeg took the time of a picture before a break from the packet after it."""
+        """Whether FFmpeg gave a picture before a break the time of the packet after it."""
         if packet.pts is None or packet.dts is None:
             return False
         return (packet.pts - packet.dts) * self._time_base > _MOST_SECONDS_OFF
 
     def _released(self) -> Iterator[Packet[VideoStream]]:
-        """What was held until it was known whether the clock breaks after it."""
+        """Yield the packets held back until it was known whether the clock breaks after them."""
         for packet in self._held:
             if packet.pts is not None and packet.dts is not None and self._is_ahead(packet):
                 moved = packet.pts + self._offset
@@ -117,7 +119,7 @@ class ContinuousClock:
 
 
 def has_one_clock(probed: Probe) -> bool:
-    """Read all packets of a stream to find out whether its clock never breaks, so that places in it can be sought."""
+    """Read all packets of a stream to test whether its clock has no breaks, so that seeks are possible."""
     import av
 
     if not probed.may_restart:
@@ -126,7 +128,7 @@ def has_one_clock(probed: Probe) -> bool:
     clock = ContinuousClock(probed, lambda time, _: breaks.append(time))
     with open_stream(probed, reads_all=False) as (container, stream):
         try:
-            for _ in clock.mended(container.demux(stream)):
+            for _ in clock.continuous(container.demux(stream)):
                 if breaks:
                     return False
         except av.FFmpegError:

@@ -1,15 +1,15 @@
-"""Keyframe flags of packets, checked before a decoder starts at one.
+"""Verification of keyframe flags before a decoder starts at a packet.
 
-A decoder that starts at a packet that is no random access point loses frames or invents them, and reports nothing. The
-flag of a container is therefore a claim, checked by the best evidence that the codec allows:
+A decoder that starts at a packet that is not a random access point loses or invents frames without any error. Keyframe
+flags of containers are therefore checked by the most reliable method that the codec allows:
 
-- the packet's own syntax, see `bitstreams`, or a codec without any references between pictures. A false flag is taken
-  back before anything is decoded, which costs nothing but longer groups of pictures;
-- else the decoder's mark on the picture: the first one after each start must be that of the keyframe, and marked as
-  one. Where it is not, the pass is made again without leaving anything out;
-- where neither says anything, as for decoders that mark no picture, nothing is left out at all.
+- By the packet's own syntax (see `bitstreams`), or by a codec without references between pictures. False flags are
+  removed before decoding; the only cost is longer groups of pictures.
+- Otherwise by the decoder's mark on pictures: the first picture after each start must belong to the keyframe and be
+  marked as one. If it is not, the pass is repeated without leaving packets out.
+- If neither is possible, because a decoder marks no pictures, no packet is left out.
 
-A packet without a flag is taken for a keyframe only where keyframes alone are wanted.
+Packets without a flag are tested only if keyframes alone are requested.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
 
-__all__ = ["Evidence", "FalseKeyframeError", "KeyframeFlags"]
+__all__ = ["FalseKeyframeError", "FlagCheck", "KeyframeFlags"]
 
 
 class FalseKeyframeError(Exception):
-    """Decoding started at a packet that is no keyframe; it never leaves this package."""
+    """Decoding started at a packet that is not a keyframe; never raised beyond this package."""
 
 
-class Evidence(Enum):
-    """What shows that a packet with a keyframe flag is a keyframe."""
+class FlagCheck(Enum):
+    """How a packet's keyframe flag is checked."""
 
     PACKET = "the packet itself"
     PICTURE = "the picture that the decoder makes of it"
@@ -51,25 +51,25 @@ class KeyframeFlags:
     def __init__(self, context: VideoCodecContext, *, marks_keyframes: bool) -> None:
         self._test = None
         if context.codec.intra_only:
-            self.evidence = Evidence.PACKET
+            self.check = FlagCheck.PACKET
             return
         self._test = keyframe_test(context.codec.canonical_name, context.extradata or b"")
         if self._test is not None:
-            self.evidence = Evidence.PACKET
+            self.check = FlagCheck.PACKET
         else:
-            self.evidence = Evidence.PICTURE if marks_keyframes else Evidence.NOTHING
+            self.check = FlagCheck.PICTURE if marks_keyframes else FlagCheck.NOTHING
 
     @property
     def can_test(self) -> bool:
-        """Whether packets are tested; those of codecs without references are all keyframes."""
+        """Whether packets are tested; codecs without references need no test, since all packets are keyframes."""
         return self._test is not None
 
     def is_keyframe(self, packet: Packet[VideoStream]) -> bool:
-        """Whether a packet is a keyframe, with or without its flag, where packets are tested."""
+        """Whether a packet is a keyframe regardless of its flag; False if packets are not tested."""
         return self._test is not None and self._test(bytes(packet))
 
-    def is_taken_back(self, packet: Packet[VideoStream]) -> bool:
-        """Take a false flag away from a packet; return whether there was one."""
+    def remove_false_flag(self, packet: Packet[VideoStream]) -> bool:
+        """Remove a false flag from a packet; return whether there was one."""
         if self._test is None or not packet.is_keyframe or not packet.size or self._test(bytes(packet)):
             return False
         packet.is_keyframe = False
@@ -79,13 +79,13 @@ class KeyframeFlags:
         """Check the first picture after a start.
 
         Args:
-            keyframe: The packet that decoding started at.
-            picture: The first one that the decoder made.
+            keyframe: The packet at which decoding started.
+            picture: The first decoded picture.
 
         Raises:
-            FalseKeyframeError: The picture shows that it was no keyframe.
+            FalseKeyframeError: The picture shows that the packet is not a keyframe.
         """
-        if self.evidence is Evidence.PACKET:
+        if self.check is FlagCheck.PACKET:
             return
         if not picture.key_frame or picture.pts != keyframe.pts:
             raise FalseKeyframeError

@@ -1,8 +1,8 @@
 """Detects and hides padding at the ends of recordings.
 
-Recorders reserve space for a file before they write it, and cut nothing off when they are stopped. What follows the
-content is zeros, or ones on flash memory. FFmpeg searches it for packets of MPEG streams, and takes its end for that of
-the video when it guesses how long that is.
+Recorders reserve space for a file before they write it, and do not truncate it when they are stopped. The padding after
+the content is zeros, or ones on flash memory. FFmpeg searches it for packets of MPEG streams, and takes its end as the
+video's when it estimates the duration.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import BinaryIO
 __all__ = ["PADDED_CONTAINERS", "ShortenedFile", "content_end"]
 
 PADDED_CONTAINERS = frozenset({"mpegts", "mpeg"})
-"""FFmpeg's names of containers whose packets never end in so many equal bytes."""
+"""FFmpeg's names of containers whose packets never end in that many equal bytes."""
 
 _LEAST_BYTES = 4096
 _CHUNK_BYTES = 2**20
 
 
 def content_end(file: BinaryIO) -> int | None:
-    """Find where the padding begins.
+    """Find the start of the padding.
 
     Args:
-        file: Its position does not matter, and changes.
+        file: The file, at any position, which changes.
 
     Returns:
-        A place in bytes; None where there is no padding.
+        The position in bytes; None without padding.
     """
     size_bytes = file.seek(0, io.SEEK_END)
     file.seek(max(0, size_bytes - _LEAST_BYTES))
@@ -45,11 +45,11 @@ def content_end(file: BinaryIO) -> int | None:
 
 
 class ShortenedFile(io.RawIOBase):
-    """The beginning of a file.
+    """A file limited to its first bytes.
 
     Args:
-        file: It is closed with this one.
-        size_bytes: How much of it there is to be read.
+        file: The underlying file, closed with this one.
+        size_bytes: Number of readable bytes.
     """
 
     def __init__(self, file: BinaryIO, size_bytes: int) -> None:
@@ -58,25 +58,25 @@ class ShortenedFile(io.RawIOBase):
         self._place = file.seek(0)
 
     def readable(self) -> bool:
-        """True."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """True."""
+        """Return True."""
         return True
 
     def tell(self) -> int:
-        """The place that is read next."""
+        """Return the current position."""
         return self._place
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place, as in any file."""
+        """Change the position, as in any file."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size_bytes}[whence]
         self._place = self._file.seek(base + offset)
         return self._place
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # all that BufferedReader hands over
-        """Fill a buffer as far as there is content."""
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # BufferedReader passes nothing else
+        """Fill a buffer as far as content is available."""
         left = max(0, self._size_bytes - self._place)
         content = self._file.read(min(len(buffer), left))
         buffer[: len(content)] = content
@@ -84,6 +84,6 @@ class ShortenedFile(io.RawIOBase):
         return len(content)
 
     def close(self) -> None:
-        """Close it, and the file."""
+        """Close this file and the underlying one."""
         self._file.close()
         super().close()

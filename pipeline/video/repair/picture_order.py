@@ -1,12 +1,12 @@
 """Presentation times of streams whose container stores none: AVI, ASF, raw streams, Video for Windows in Matroska.
 
-Such a container says when packets are decoded, or nothing at all. Decoders give out pictures in the order in which they
-are shown, so the n-th picture is shown at the n-th of the times of the packets that hold a picture. FFmpeg's demuxer
-derives presentation times from the order of the packets, which is right only where no picture is reordered.
+Such a container stores decoding times or none at all. Decoders return pictures in presentation order, so the n-th
+picture gets the n-th time among the packets that contain a picture. The presentation times that FFmpeg's demuxer
+derives from the order of the packets are right only if no picture is reordered.
 
-MPEG-4 streams with packed B-frames (DivX, XviD: a packet holds two pictures, and the next one is a placeholder) have no
-usable times in any container: their pictures are counted. A chunk that the encoder left empty while it waited for a
-B-frame moves no picture; a longer gap does.
+MPEG-4 streams with packed B-frames (DivX, XviD: one packet contains two pictures and the next one is a placeholder)
+have no usable times in any container; their pictures are counted. An empty chunk, written while the encoder waited for
+a B-frame, does not shift the pictures; a longer gap does.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-__all__ = ["Opening", "PictureOrder", "StoredOrder", "is_raw"]
+__all__ = ["FirstPackets", "PictureOrder", "StoredOrder", "is_raw"]
 
 _WITHOUT_PRESENTATION_TIMES = frozenset({"avi", "asf"})
-# FFmpeg's mpeg4videodec.c reads the same two forms.
+# The two forms that FFmpeg's mpeg4videodec.c reads.
 _PACKED = re.compile(rb"\x00\x00\x01\xb2DivX\d+(?:Build|b)\d+p")
-# In these, all pictures that precede a P-picture in decoding order are shown before it.
+# In these codecs, all pictures that precede a P-picture in decoding order are shown before it.
 _SIMPLE_REORDERING = frozenset({"mpeg4", "mpeg1video", "mpeg2video", "vc1", "wmv3", "rv30", "rv40"})
-# An encoder that packs B-frames waits for at most as many pictures as it puts between two P-pictures.
+# An encoder that packs B-frames waits for at most as many pictures as it places between two P-pictures.
 _MOST_WAITING_PICTURES = 8
 _DEFAULT_RATE = 25
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredOrder:
-    """What replaces presentation times where a container stores none that can be used.
+    """The replacement of presentation times if a container stores no usable ones.
 
     Attributes:
-        first_ticks: When the first picture is shown.
+        first_ticks: Time of the first picture, in ticks.
         offset: Ticks from a packet's decoding time to the time of a picture.
-        step: Ticks for which a picture is shown.
-        is_counted: Whether pictures are counted, since the decoding times are of no use either.
-        is_packed: Whether packets hold two pictures.
+        step: Duration of a picture, in ticks.
+        is_counted: Whether pictures are counted because the decoding times are unusable as well.
+        is_packed: Whether packets contain two pictures.
     """
 
     first_ticks: int
@@ -57,8 +57,8 @@ class StoredOrder:
     is_packed: bool
 
 
-class Opening:
-    """Watches the first packets of a stream.
+class FirstPackets:
+    """Inspects the first packets of a stream.
 
     Args:
         stream: The video stream.
@@ -70,7 +70,7 @@ class Opening:
         self._is_packed = self._has_packed_mark(stream.codec_context.extradata)
 
     def watched(self, packets: Iterable[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]]:
-        """Pass packets on."""
+        """Pass on packets and inspect them."""
         for packet in packets:
             if self._first is None and packet.size:
                 self._first = packet
@@ -78,7 +78,7 @@ class Opening:
             yield packet
 
     def order(self, container: InputContainer) -> StoredOrder | None:
-        """What replaces the presentation times; None where the container stores them."""
+        """Return the replacement of the presentation times; None if the container stores usable ones."""
         context = self._stream.codec_context
         is_timed = not (_stores_no_times(container, self._stream) and context.codec.reorder)
         if is_timed and not self._is_packed:
@@ -106,14 +106,14 @@ class Opening:
 
 
 class PictureOrder:
-    """Gives each picture its time, in the order in which the decoder gives them out.
+    """Assigns times to pictures, in the order in which the decoder returns them.
 
-    Packets wait until their picture comes. A packet whose picture never comes (it was skipped, or cannot be decoded)
-    gives its time up once a picture has come that is certainly shown later.
+    Packets wait for their pictures. A packet whose picture never appears (it was skipped or cannot be decoded) gives up
+    its time as soon as a picture appears that is certainly shown later.
 
     Args:
-        stored: Of the stream.
-        codec: FFmpeg's name.
+        stored: The replacement of the stream's times.
+        codec: FFmpeg's name of the codec.
     """
 
     def __init__(self, stored: StoredOrder, codec: str) -> None:
@@ -128,7 +128,7 @@ class PictureOrder:
         self._last: int | None = None
 
     def send(self, packet: Packet[VideoStream]) -> None:
-        """Take a packet's time before it is decoded; its pts becomes a number by which its picture is known again."""
+        """Register a packet before it is decoded; its pts is replaced by a number that identifies its picture."""
         ticks = self._ticks(packet)
         packet.pts = self._count
         self._waiting[self._count] = ticks
@@ -136,10 +136,10 @@ class PictureOrder:
         heapq.heappush(self._times, ticks)
 
     def receive(self, picture: av.VideoFrame) -> int:
-        """The time of the next picture, in ticks, strictly increasing.
+        """Return the time of the next picture, in ticks, strictly increasing.
 
         Args:
-            picture: The decoder's, in its order.
+            picture: The next picture in the decoder's order.
         """
         number = picture.pts
         if number is not None:
@@ -154,13 +154,13 @@ class PictureOrder:
         return ticks
 
     def _first_to_come(self, number: int, picture: av.VideoFrame) -> int:
-        """The first packet whose picture may come after one that came; those of earlier packets never will."""
+        """Return the first packet whose picture may still appear after this one."""
         from av.video.frame import PictureType
 
         if picture.key_frame or (self._is_simple and picture.pict_type in (PictureType.I, PictureType.P)):
             return number
         earlier = [each for each in self._waiting if each < number]
-        # The picture that a B-picture precedes is the only one that waits for it.
+        # Only the picture that follows a B-picture in order waits for it.
         return max(earlier, default=number) if self._is_simple else 0
 
     def _give_up_before(self, number: int) -> None:
@@ -173,7 +173,7 @@ class PictureOrder:
             if ticks in self._times:
                 self._times.remove(ticks)
             elif self._times:
-                # Another picture has its time: the following ones move up.
+                # Another picture has its time, so the following ones move up.
                 self._times.remove(min(self._times))
         heapq.heapify(self._times)
 
@@ -182,7 +182,7 @@ class PictureOrder:
         return self._stored.first_ticks if self._last is None else self._last + step
 
     def _ticks(self, packet: Packet[VideoStream]) -> int:
-        """The time that a packet adds."""
+        """Return the time that a packet contributes."""
         stored = self._stored
         base = None if packet.dts is None else packet.dts + stored.offset
         if not stored.is_counted and base is not None:
@@ -193,7 +193,7 @@ class PictureOrder:
             if lag - self._lag > most:
                 self._next = base - self._lag
             elif lag > most:
-                # Many short gaps, or another rate than the stream claims.
+                # Many short gaps, or a rate that differs from the stream's.
                 self._next, self._lag = Fraction(base), Fraction(0)
             else:
                 self._lag = lag
@@ -203,7 +203,7 @@ class PictureOrder:
 
 
 def is_raw(container: InputContainer) -> bool:
-    """Whether a file is a stream without a container, so that FFmpeg makes all its times up."""
+    """Whether a file is a stream without a container, so that all its times are FFmpeg's guesses."""
     from av.format import Flags
 
     return Flags.no_timestamps in Flags(container.format.flags)
@@ -212,6 +212,6 @@ def is_raw(container: InputContainer) -> bool:
 def _stores_no_times(container: InputContainer, stream: VideoStream) -> bool:
     if container.format.name in _WITHOUT_PRESENTATION_TIMES or is_raw(container):
         return True
-    # Matroska's own names of codecs come without a tag; Video for Windows, whose times are of decoding, has one.
+    # Matroska's own codec names have no tag. Video for Windows, which stores decoding times, has one.
     tag: Any = stream.codec_context.codec_tag
     return "matroska" in container.format.name and tag.strip("\0") != ""

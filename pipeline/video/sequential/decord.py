@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.errors import UnsupportedVideoError
 from pipeline.io.settings import Fetching
+from pipeline.optional_packages import require
 from pipeline.video.coverage import Coverage
 from pipeline.video.picture import UPRIGHT, Scaler
 from pipeline.video.probe import Probe
@@ -45,6 +46,7 @@ class DecordDecoder:
 
     def open(self, path: str) -> DecordStream:
         """Open a local or remote file; see `open_checked` for the errors that it raises."""
+        require("decoding.backend: decord", "decord", "av")
         return open_checked(DecordStream, path, threads=self.threads, fetching=self.fetching)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.errors import UnsupportedVideoError
 from pipeline.io.settings import Fetching
+from pipeline.optional_packages import require
 from pipeline.video.coverage import Coverage
 from pipeline.video.picture import Scaler
 from pipeline.video.probe import Probe
@@ -41,6 +42,7 @@ class OpenCVDecoder:
 
     def open(self, path: str) -> OpenCVStream:
         """Open a local or remote file; see `open_checked` for the errors that it raises."""
+        require("decoding.backend: opencv", "cv2", "av")
         return open_checked(OpenCVStream, path, threads=self.threads, fetching=self.fetching)
 
 

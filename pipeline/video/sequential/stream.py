@@ -77,7 +77,7 @@ def packet_times(probed: Probe, *, takes_discarded: bool) -> Generator[PacketTim
     with open_stream(probed, reads_all=False) as (container, stream):
         flags = KeyframeFlags(stream.codec_context, marks_keyframes=probed.marks_keyframes)
         try:
-            for packet in clock.mended(container.demux(stream)):
+            for packet in clock.continuous(container.demux(stream)):
                 if packet.size == 0 or (packet.is_discard and takes_discarded):
                     continue
                 if packet.is_discard:
@@ -89,7 +89,7 @@ def packet_times(probed: Probe, *, takes_discarded: bool) -> Generator[PacketTim
                     raise UnsupportedVideoError(
                         uri, "its packets have no presentation times; use decoding.backend: pyav"
                     )
-                flags.is_taken_back(packet)
+                flags.remove_false_flag(packet)
                 heapq.heappush(ahead, PacketTime(ticks, packet.duration or 0, packet.is_keyframe))
                 if len(ahead) > _REORDERED_PACKETS:
                     yield heapq.heappop(ahead)

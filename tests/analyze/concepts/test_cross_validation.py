@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.analyze.concepts.cross_validation import balanced_threshold, example_groups, judge
 from pipeline.analyze.concepts.examples import Example
-from pipeline.analyze.concepts.probe import Probe
+from pipeline.analyze.concepts.linear_probe import LinearProbe
 from pipeline.analyze.marks import Mark, Verdict
 
 
@@ -60,11 +60,11 @@ def test_neighbours_do_not_judge_one_another() -> None:
     # Each group has a direction of its own: what is learned of one says nothing of the others.
     examples = [example(name, at, axis, yes=axis < 4) for axis, name in enumerate("abcdefgh") for at in (0, 1, 2)]
 
-    def fit(known: object) -> Probe:
+    def fit(known: object) -> LinearProbe:
         weights = np.full(64, -1.0)
         for one in known:  # type: ignore[attr-defined]
             weights[one.vectors[0].argmax()] = 5.0 if one.is_shown else -5.0
-        return Probe(weights, 0.0)
+        return LinearProbe(weights, 0.0)
 
     groups = example_groups(examples)
     assert len(set(groups.tolist())) == 8

@@ -106,7 +106,7 @@ def test_marks_of_one_scene_alone_are_refused(tmp_path: Path) -> None:
 
 def test_a_mark_of_a_video_that_is_gone_is_an_error_that_names_it(world: World) -> None:
     world.mark("yes", ("gone", 1.0))
-    with pytest.raises(QueryError, match="video gone, which this library does not hold"):
+    with pytest.raises(QueryError, match="video gone, which is not in this library"):
         world.fit("red")
 
 

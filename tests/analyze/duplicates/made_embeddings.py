@@ -41,6 +41,13 @@ def grid(seconds: float) -> npt.NDArray[np.float64]:
     return np.arange(0, seconds - 1e-9, STEP)
 
 
+def letterboxed(vectors: Vectors) -> Vectors:
+    """What black bars do to some encoders: every picture turns, shrinks, and moves by the same vector."""
+    random = np.random.default_rng(99)
+    turned = vectors @ np.linalg.qr(random.normal(size=(DIMENSION, DIMENSION)))[0]
+    return 0.45 * vectors + 0.6 * turned + 1.5 * random.normal(size=DIMENSION)
+
+
 def embeddings(
     video_id: str, vectors: Vectors, *, noise: float = 0.0, shift: Vectors | None = None, seed: int = 0
 ) -> FrameEmbeddings:

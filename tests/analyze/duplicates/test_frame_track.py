@@ -45,6 +45,7 @@ def test_next_to_no_frames_make_a_short_track(count):
 def test_the_space_is_centred_on_the_sample_and_leaves_few_frames_alone():
     vectors = FRAMES.vectors + np.float32(0.5)
     space = FrameSpace.of_sample(vectors)
-    assert abs(space.apply(vectors).mean(axis=0)).max() < 0.2
+    assert abs(space.apply(vectors)[0].mean(axis=0)).max() < 0.2
     assert FrameSpace.of_sample(vectors[:3]).mean.max() == 0.0
-    assert space.apply(space.mean[None]).tolist() == [[0.0] * DIMENSION]
+    units, distances = space.apply(space.mean[None])
+    assert (units.tolist(), distances.tolist()) == ([[0.0] * DIMENSION], [0.0])

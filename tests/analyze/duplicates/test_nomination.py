@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from made_embeddings import DIMENSION, Film, embeddings, grid
+from made_embeddings import DIMENSION, Film, embeddings, grid, letterboxed
 
 from pipeline.analyze.duplicates.nomination import CANDIDATES, nominate
 from pipeline.index import MemoryIndex
@@ -54,3 +54,30 @@ def test_an_index_of_one_video_nominates_nothing():
     index.upsert(alone)
     assert nominate(index, "alone", alone) == []
     assert nominate(index, "alone", []) == []
+
+
+def test_a_letterboxed_copy_is_nominated_by_what_is_left_without_the_means():
+    index = MemoryIndex()
+    films = [Film(100 + number).at(grid(20)) for number in range(60)]
+    for number, film in enumerate(films):
+        index.upsert(rows(f"other{number}", film))
+    film = Film(1).at(grid(20))
+    index.upsert(rows("copy", letterboxed(film), noise=0.1))
+    asked = rows("asked", film)
+    index.upsert(asked)
+    mean = np.concatenate([embeddings("all", film).vectors for film in films]).mean(axis=0)
+    nominated = nominate(index, "asked", asked, mean)
+    assert "copy" in nominated
+    assert len(nominated) <= 2 * CANDIDATES
+
+
+def test_votes_for_one_offset_outweigh_more_votes_for_many():
+    index = MemoryIndex()
+    film = Film(1)
+    order = np.random.default_rng(3).permutation(40)
+    for number in range(12):
+        index.upsert(rows(f"shuffled{number}", film.at(grid(20))[np.roll(order, number)], noise=0.1))
+    index.upsert(rows("copy", film.at(grid(20)), noise=0.3))
+    asked = rows("asked", film.at(grid(20)))
+    index.upsert(asked)
+    assert nominate(index, "asked", asked)[0] == "copy"

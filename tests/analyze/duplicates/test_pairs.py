@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_embeddings import DIMENSION, STEP, Film, grid, track
+from made_embeddings import DIMENSION, STEP, Film, embeddings, grid, letterboxed, track
 
+from pipeline.analyze.duplicates.frame_space import FrameSpace
+from pipeline.analyze.duplicates.frame_track import frame_track
 from pipeline.analyze.duplicates.pairs import DuplicatePair, pairs_between, pairs_within
 
 SECONDS = 24.0
@@ -35,7 +37,31 @@ def test_bars_or_a_logo_do_not_hide_a_copy():
     assert pair.offset_seconds == near(0)
 
 
-@pytest.mark.parametrize("rate", [1.04, 0.96, 25 / 24, 1.08])
+@pytest.mark.parametrize("seed", range(1, 7))
+def test_a_letterboxed_copy_whose_frames_do_not_match_is_found_by_its_changes(seed):
+    film = Film(seed).at(grid(SECONDS))
+    a, b = track("a", film), track("b", letterboxed(film), noise=0.05)
+    assert np.einsum("ij,ij->i", a.vectors, b.vectors).mean() < 0.5
+    (pair,) = between(a, b)
+    assert (pair.offset_seconds, pair.rate) == (near(0), 1.0)
+    assert pair.a.duration_seconds > 0.7 * SECONDS
+
+
+def test_a_letterboxed_excerpt_of_a_long_video_has_its_offset():
+    excerpt = letterboxed(Film(3).at(grid(30.0) + 200.0))
+    pairs = between(track("a", Film(3).at(grid(400.0))), track("b", excerpt, noise=0.05))
+    assert pairs
+    assert all(pair.offset_seconds == pytest.approx(-200, abs=2 * STEP) for pair in pairs)
+
+
+@pytest.mark.parametrize("seed", range(10, 22))
+def test_letterboxed_other_footage_is_no_copy(seed):
+    other = track("b", letterboxed(Film(seed).at(grid(SECONDS))))
+    assert between(source(), other) == []
+    assert between(track("a", letterboxed(A.at(grid(SECONDS)))), other) == []
+
+
+@pytest.mark.parametrize("rate", [1.04, 0.96, 25 / 24, 25 / 23.976, 23.976 / 25, 1.08])
 def test_a_copy_at_another_speed_has_its_rate(rate):
     (pair,) = between(source(), track("b", A.at(grid(SECONDS * rate) / rate)))
     assert pair.rate == pytest.approx(rate, abs=STEP / SECONDS)
@@ -62,6 +88,13 @@ def test_a_copy_in_another_order_gives_a_pair_each():
     times = np.concatenate([grid(12.0) + 12.0, grid(12.0)])
     offsets = sorted(round(pair.offset_seconds) for pair in between(source(), track("b", A.at(times))))
     assert offsets == [-12, 12]
+
+
+def test_two_copies_in_one_video_give_a_pair_each():
+    other = Film(2)
+    b = np.concatenate([A.at(grid(SECONDS)), other.at(grid(20.0)), A.at(grid(SECONDS)), other.at(grid(10.0) + 40.0)])
+    first, second = sorted(between(source(), track("b", b, noise=0.1)), key=lambda pair: pair.offset_seconds)
+    assert (first.offset_seconds, second.offset_seconds) == (near(0), near(SECONDS + 20.0))
 
 
 def test_a_long_video_has_its_copies_far_apart():
@@ -95,6 +128,33 @@ def test_black_is_no_copy():
     a = np.concatenate([A.at(grid(10.0)), black, A.at(grid(10.0) + 12)])
     b = np.concatenate([Film(2).at(grid(10.0)), black, Film(2).at(grid(10.0) + 12)])
     assert between(track("a", a), track("b", b)) == []
+
+
+@pytest.mark.parametrize("is_all", [True, False])
+@pytest.mark.parametrize("seed", range(4))
+def test_what_a_codec_does_to_a_still_picture_is_no_copy(seed, is_all):
+    """A library of nothing else has its mean at the picture: only the codec's noise tells frames apart."""
+    random = np.random.default_rng(seed)
+    picture = random.normal(size=DIMENSION)
+    # A codec's refreshes return every 6 seconds, and are the same in each file.
+    vectors = picture + 0.03 * np.tile(random.normal(size=(12, DIMENSION)), (10, 1))
+    frames = [embeddings(name, vectors, noise=noise) for name, noise in (("a", 0.0), ("b", 0.001))]
+    others = [] if is_all else [Film(40).at(grid(100.0))]
+    space = FrameSpace.of_sample(np.concatenate([frames[0].vectors, *others]).astype(np.float32))
+    a, b = (frame_track(each, space, STEP) for each in frames)
+    assert between(a, b) == []
+    assert list(pairs_within(a, min_seconds=5.0, threshold=0.4)) == []
+
+
+def test_a_fixed_camera_is_found_by_its_few_events():
+    place = 2 * np.random.default_rng(9).normal(size=DIMENSION)
+    vectors = np.tile(place, (1200, 1))
+    random = np.random.default_rng(8)
+    for start in range(100, 1200, 200):
+        vectors[start : start + 8] += random.normal(size=DIMENSION)
+    a, b = track("a", vectors, noise=0.01), track("b", vectors, noise=0.02)
+    (pair,) = between(a, b)
+    assert (pair.offset_seconds, pair.rate) == (near(0), 1.0)
 
 
 def test_one_cut_alone_is_no_copy():

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.analyze.labels.label_scorer import Evidence, LabelScorer
+from pipeline.analyze.labels.label_scorer import LabelScorer, LabelVector
 
 
 def axis(number: int) -> np.ndarray:
     return np.eye(4, dtype=np.float32)[number]
 
 
-def prompts(label: int, number: int, offset: float = -5.0) -> Evidence:
-    return Evidence(label, "prompts", axis(number), 10.0, offset)
+def prompts(label: int, number: int, offset: float = -5.0) -> LabelVector:
+    return LabelVector(label, "prompts", axis(number), 10.0, offset)
 
 
 FRAMES = np.asarray([[1, 0, 0, 0], [0, 1, 0, 0], [0.6, 0.8, 0, 0], [0, 0, 0, 1]], np.float32)
@@ -30,13 +30,13 @@ def test_prompts_score_as_their_calibration() -> None:
 
 
 def test_contrast_prompts_must_be_less_like_the_frame() -> None:
-    contrast = Evidence(0, "contrast", axis(1), 10.0, -5.0)
+    contrast = LabelVector(0, "contrast", axis(1), 10.0, -5.0)
     scorer = LabelScorer(["a"], [prompts(0, 0), contrast])
     assert scorer.log_odds(FRAMES)[:, 0] == pytest.approx([5, -10, -2, -5])
 
 
 def test_an_example_alone_is_enough() -> None:
-    example = Evidence(0, "example", axis(3), 20.0, -15.0)
+    example = LabelVector(0, "example", axis(3), 20.0, -15.0)
     assert LabelScorer(["a"], [prompts(0, 0), example]).log_odds(FRAMES)[:, 0] == pytest.approx([5, -5, 1, 5])
     assert LabelScorer(["a"], [example]).log_odds(FRAMES)[:, 0] == pytest.approx([-15, -15, -15, 5])
 
@@ -76,9 +76,9 @@ def test_it_can_be_pickled() -> None:
 def everything() -> LabelScorer:
     evidence = [
         prompts(0, 0),
-        Evidence(0, "contrast", axis(1), 10.0, -4.0),
-        Evidence(1, "example", axis(3), 20.0, -15.0),
-        Evidence(1, "example", axis(2), 20.0, -15.0),
+        LabelVector(0, "contrast", axis(1), 10.0, -4.0),
+        LabelVector(1, "example", axis(3), 20.0, -15.0),
+        LabelVector(1, "example", axis(2), 20.0, -15.0),
         prompts(2, 1),
     ]
     return LabelScorer(["a", "b", "c"], evidence, [((0, 2), False)])
@@ -95,7 +95,7 @@ def test_all_kinds_together_are_the_formula() -> None:
     kinds = ["prompts", "prompts", "prompts", "prompts", "contrast", "contrast", "example", "example", "example"]
     labels = [0, 1, 3, 4, 4, 1, 2, 2, 3]
     evidence = [
-        Evidence(label, kind, vector, 20.0, float(rng.normal()))
+        LabelVector(label, kind, vector, 20.0, float(rng.normal()))
         for label, kind, vector in zip(labels, kinds, vectors, strict=False)
     ]
     logits = np.stack([frames.astype(float) @ one.vector * 20 + one.offset for one in evidence], axis=1)
@@ -117,7 +117,7 @@ def test_all_kinds_together_are_the_formula() -> None:
 
 
 def test_certain_labels_of_a_group_stay_finite() -> None:
-    sure = [Evidence(label, "prompts", axis(label), 5000.0, -2500.0) for label in range(3)]
+    sure = [LabelVector(label, "prompts", axis(label), 5000.0, -2500.0) for label in range(3)]
     for is_exhaustive in (False, True):
         found = LabelScorer(["a", "b", "c"], sure, [((0, 1, 2), is_exhaustive)]).log_odds(FRAMES)
         assert np.isfinite(found).all()

@@ -119,7 +119,7 @@ def test_a_label_that_is_off_leaves_its_group(tmp_path: Path) -> None:
         ("labels: {hat: {prompts: a hat, enter: 1.5}}", r"labels\.hat\.enter: "),
         ("labels: {hat: {prompts: a hat, mode: maybe}}", r"labels\.hat\.mode: "),
         ("labels: {hat: {prompts: a hat, name: cap}}", r"the name of a label is its key"),
-        ("labels: {no: a no}", r"labels: False is no text; put the name in quotes"),
+        ("labels: {no: a no}", r"labels: False is not a text; put the name in quotes"),
         ("labels: {hat: a hat, cap: a cap}\ngroups: {head: hat | cpa}", r"names 'cpa', .*did you mean 'cap'"),
         ("labels: {hat: a hat, cap: a cap}\ngroups: {head: hat}", r"fewer than two labels"),
         ("labels: {a: , b: , c: }\ngroups: {x: a | b, y: b | c}", r"'b' is in a group twice, or in two"),

@@ -129,7 +129,7 @@ def test_more_intervals_than_a_file_holds_are_refused_with_a_remedy(
 def test_labels_whose_parts_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="scores of float16"):
         replace(made_labels(), labels=("person",))
-    with pytest.raises(ValueError, match="no label of its scores"):
+    with pytest.raises(ValueError, match="which has no scores"):
         replace(made_labels(), tracks=(LabelTrack("bus", ()),))
     with pytest.raises(ValueError, match="frames"):
         replace(made_labels(), frames=seconds(5))

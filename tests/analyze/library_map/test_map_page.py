@@ -5,12 +5,13 @@ import io
 import json
 import re
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from browser import Browser
 from PIL import Image
 
-from pipeline.analyze.library_map.page import MapPoint, map_page
+from pipeline.analyze.library_map.page import NO_LABEL, MapPoint, map_page
 
 HOSTILE = "</script><img src=x onerror=alert(1)>.mp4"
 
@@ -71,4 +72,44 @@ def test_the_map_can_be_read_by_keyboard(browser: Browser, tmp_path: Path) -> No
     assert HOSTILE in page.inner_text("#card")
     page.keyboard.press("Escape")
     page.wait_for_selector("#card", state="hidden")
+    assert browser.errors == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_moments_without_a_label_are_grey_below_the_others_and_last_in_the_legend(
+    browser: Browser, tmp_path: Path, scheme: Literal["light", "dark"]
+) -> None:
+    values = [("day", "truck"), ("day", NO_LABEL), ("night", NO_LABEL), (None, None), ("day", NO_LABEL)]
+    points = [
+        MapPoint(0.1 + 0.2 * n, 0.5, f"{n}.mp4", "0:00.000 - 0:04.000", f"{n}.mp4@2.00", -1, (None, *each))
+        for n, each in enumerate(values)
+    ]
+    # One point that shows nothing lies on one that shows a truck.
+    points.append(MapPoint(0.1, 0.5, "5.mp4", "0:00.000 - 0:04.000", "5.mp4@2.00", -1, (None, "day", NO_LABEL)))
+    path = tmp_path / "map.html"
+    colourings = ["cluster", "label: light", "label"]
+    path.write_text(map_page(points, [], colourings, library="l", figures={"moment": 6}), encoding="utf-8")
+    page = browser.open(path)
+    page.emulate_media(color_scheme=scheme)
+    page.select_option("#colouring", label="label: light")
+    assert page.inner_text("#legend").split() == ["day", "(4)", "night", "(1)"]
+    page.select_option("#colouring", label="label")
+    assert page.inner_text("#legend").split() == ["truck", "(1)", "none", "(4)"]
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    centres = """numbers => {
+        const canvas = document.getElementById("map"), ratio = devicePixelRatio || 1;
+        const all = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+        return numbers.map(n => {
+            const [x, y] = place(points[n]).map(at => Math.round(at * ratio)), first = 4 * (y * canvas.width + x);
+            return [...all.slice(first, first + 3)];
+        });
+    }"""
+    truck, none, unlabelled = page.evaluate(centres, [0, 1, 3])
+    assert max(none) - min(none) < 40 < max(truck) - min(truck)
+    assert none == unlabelled
+    page.click("#legend button >> nth=1")
+    page.focus("#map")
+    page.keyboard.press("ArrowRight")
+    assert "label: none" in page.inner_text("#card")
     assert browser.errors == []

@@ -8,9 +8,9 @@ from contracts.word_world import shown, video
 
 from pipeline.analyze.policies.audit import AuditHeader, AuditLog
 from pipeline.analyze.policies.decision import Decision, RuleOutcome
-from pipeline.analyze.policies.evaluation import PolicyEvaluator
 from pipeline.analyze.policies.part_scoring import CalibratedPart, PartScorer
 from pipeline.analyze.policies.policy import as_policy
+from pipeline.analyze.policies.policy_evaluator import PolicyEvaluator
 from pipeline.errors import QueryError, StoreError
 from pipeline.search.calibration import Calibration
 from pipeline.store.atomic_folder import AtomicFolder
@@ -120,7 +120,7 @@ def test_words_that_the_model_does_not_know_leave_a_rule_open() -> None:
     record, frames = video("a", "red", "green")
     evaluator = PolicyEvaluator(POLICY, SCORER, recorded_at="recorded_at", identity="identity")
     (outcome,) = evaluator.decide(record, lambda _: frames).rules
-    assert outcome.problem == "the model does not know 'grene'; say it in other words"
+    assert outcome.problem == "the model does not know 'grene'; rephrase it"
 
 
 def test_a_frame_of_both_does_not_count() -> None:

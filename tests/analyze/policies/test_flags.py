@@ -66,3 +66,15 @@ def test_the_best_frame_is_one_within_the_hours() -> None:
 
 def test_probabilities_of_extremes() -> None:
     assert probabilities(np.asarray([-1e4, 0.0, 1e4])).tolist() == [0.0, 0.5, 1.0]
+
+
+def test_a_single_frame_decides_nothing_where_scores_are_smoothed() -> None:
+    """Frames are a second apart, so that a window of two seconds has three of them."""
+    scores = [0.1, 0.9, 0.1, 0.1, 0.1, 0.9, 0.8, 0.1, 0.9, 0.1, 0.1]
+    assert flagged(scores) == [(1, 2), (5, 7), (8, 9)]
+    assert flagged(scores, smooth_seconds=1.9) == flagged(scores)
+    assert flagged(scores, smooth_seconds=2) == [(5, 8)]
+    (flag,) = rule_flags(rule(smooth_seconds=2), frames(len(scores)), odds(scores))
+    assert (flag.peak.seconds, round(flag.peak.score, 9)) == (5.5, 0.8)
+    assert flag.peak.parts["x"] == pytest.approx(0.9)
+    assert flag.confidence == pytest.approx(0.8)

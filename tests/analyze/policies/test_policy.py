@@ -65,7 +65,14 @@ def test_the_fingerprint_changes_with_rules_and_not_with_descriptions() -> None:
             "rules: {a: {when: x, action: route, to: held}}\ndestinations: {hold: {folder: f}}",
             "rule 'a' names the destination 'held', which is not there; did you mean 'hold'?",
         ),
-        ("rules: {a: x}\nunchecked: away", "`unchecked` names the destination 'away'"),
+        (
+            "rules: {a: x}\nunchecked: away",
+            "`unchecked` names the destination 'away', which is not there; there are: none",
+        ),
+        (
+            "rules: {a: x}\nunchecked: away\ndestinations: {near: {folder: f}, far: {folder: g}}",
+            "`unchecked` names the destination 'away', which is not there; there are: near, far",
+        ),
         ("rules: {a: x}\ndestinations: {d: {folder: f, manifest: m.csv}}", "this one has folder, manifest"),
         ("rules: {a: x}\ndestinations: {d: {manifest: m.xls}}", "a manifest ends in .csv"),
         ("rules: {a: x}\ndestinations: {d: {manifest: m.csv, place: link}}", "`place` belongs to a folder"),

@@ -4,11 +4,12 @@ import pytest
 import yaml
 
 from pipeline.analyze.policies.decision import Decision, RuleOutcome, decision_from, decision_json
-from pipeline.analyze.policies.flags import Flag, Peak
+from pipeline.analyze.policies.flags import BestFrame, Flag
 from pipeline.analyze.policies.policy import Policy, as_policy
-from pipeline.analyze.policies.routing import route_of
+from pipeline.analyze.policies.routing import check_routes, route_of
+from pipeline.errors import ConfigError
 
-FLAG = Flag(0.0, 2.0, Peak(1.0, 0.9, {"x": 0.9}), 0.8, cooled_by="other at 0.000 s")
+FLAG = Flag(0.0, 2.0, BestFrame(1.0, 0.9, {"x": 0.9}), 0.8, cooled_by="other at 0.000 s")
 
 
 def policy(match: str) -> Policy:
@@ -64,6 +65,21 @@ def test_a_route_is_as_severe_as_its_worst_rule() -> None:
     assert route_of(made, decision("flag", "flag")).severity(made) == "critical"
     assert route_of(made, decision("", "flag")).severity(made) == "medium"
     assert route_of(made, decision()).severity(made) is None
+
+
+def test_a_policy_that_routes_nothing_is_refused() -> None:
+    check_routes(policy("all"))
+    with pytest.raises(ConfigError, match="no rule of the policy 'tags' has the action route"):
+        check_routes(as_policy({"name": "tags", "rules": {"tagged": {"when": "x"}}}))
+
+
+def test_a_route_names_the_rules_that_decided_and_each_destination_once() -> None:
+    made = policy("all")
+    route = route_of(made, decision("flag", "flag", "flag"))
+    assert (route.rules, route.is_unchecked) == (("worse", "better"), False)
+    route = route_of(made, decision("flag", "open"))
+    assert (route.rules, route.is_unchecked) == (("worse",), True)
+    assert route_of(policy("first"), decision("flag", "flag")).rules == ("worse",)
 
 
 def test_a_decision_is_the_same_once_written_and_read() -> None:

@@ -218,6 +218,13 @@ def test_frames_that_can_not_be_compared_are_in_no_moment() -> None:
     assert moments_at([NAN] * 5) == []
 
 
+@pytest.mark.parametrize("peak", [0, 1, 5, 6])
+def test_a_moment_may_be_at_either_end(peak: int) -> None:
+    distances = [0.0] * 7
+    distances[peak] = 0.8
+    assert moments_at(distances) == [(float(peak), 0.8)]
+
+
 def test_a_moment_begins_at_the_threshold_and_above_the_median() -> None:
     assert moments_at([0.0, 0.5, 0.0, 0.499, 0.0, 0.9, 0.0]) == [(5.0, 0.9), (1.0, 0.5)]
     assert moments_at([0.5, 0.5, 0.5], median=0.5) == []

@@ -70,9 +70,9 @@ def test_too_few_examples_are_kept_and_say_what_is_lacking(momentseek, copied_fi
 
 def test_names_and_files_that_are_wrong_are_refused(momentseek, marked, tmp_path):
     assert momentseek("concept", "vehicle", *marked).code == 0
-    assert "reads like" in momentseek("concept", "Vehicle", *marked).err
+    assert "easily confused with" in momentseek("concept", "Vehicle", *marked).err
     assert "did you mean 'vehicle'" in momentseek("search", "concept:vehicel", *marked).err
-    assert "cannot name a concept" in momentseek("concept", "a b", *marked).err
+    assert "cannot be the name of a concept" in momentseek("concept", "a b", *marked).err
     file = tmp_path / "films" / "concepts" / "vehicle.json"
     fields = json.loads(file.read_text())
     file.write_text(json.dumps({**fields, "encoder_fingerprint": "another"}))

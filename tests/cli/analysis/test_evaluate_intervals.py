@@ -85,7 +85,7 @@ def test_a_csv_and_a_report(momentseek: Run, same_labelled: Options, tmp_path: P
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     read(page)
     assert page.count("data:image/jpeg;base64") == 2
-    for said in ("The surest false alarms", "Missed events", "Reliability of the frames", "set.csv"):
+    for said in ("The most confident false alarms", "Missed events", "Reliability of the frames", "set.csv"):
         assert said in page
 
 
@@ -107,9 +107,9 @@ def test_predictions_of_a_file_are_scored(momentseek: Run, same_labelled: Option
         ([row("a.mp4", "always", [2, 1])], (), "line 1: expected [start, end] in seconds"),
         ([row("none.mp4", "always")], (), "not in the library"),
         ([row("a.mp4", "truck")], (), "share no label"),
-        ([row("a.mp4", "always")], ("--label-set", "none"), "0 label sets go by 'none'"),
+        ([row("a.mp4", "always")], ("--label-set", "none"), "no label set 'none'"),
         ([row("a.mp4", "always")], ("--convert", "x.jsonl"), "--convert is for questions"),
-        ([row("a.mp4", "always")], ("--people", "0.8", "0.2"), "two rising scores"),
+        ([row("a.mp4", "always")], ("--people", "0.8", "0.2"), "two increasing scores"),
         ([{"qid": 1, "query": "it", "vid": "a.mp4", "relevant_windows": []}], ("--label-set", "x"), "are questions"),
     ],
 )
@@ -122,4 +122,4 @@ def test_what_cannot_be_scored_is_refused(
 
 def test_there_must_be_labels(momentseek: Run, four: Options, tmp_path: Path) -> None:
     result = momentseek("evaluate", written(tmp_path, *TRUTH), *four)
-    assert (result.code, "has no labels of its present encoder" in result.err) == (2, True)
+    assert (result.code, "has no labels of its current encoder" in result.err) == (2, True)

@@ -6,6 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from command_result import Result
+from label_library import keep_labels
+
+from pipeline.analyze.labels.label_set import as_label_set
+from pipeline.library import Library
+from pipeline.run_config import load_run_config
 
 Run = Callable[..., Result]
 
@@ -54,3 +59,39 @@ def test_some_videos_and_errors(momentseek: Run, same_four: tuple[str, str], tmp
     binary.write_bytes(b"\xff\xfe")
     assert momentseek("map", *same_four, "-o", page, "--words", binary).code == 2
     assert momentseek("map", "none.mp4", *same_four, "-o", page).code == 2
+
+
+def test_points_are_coloured_by_the_best_label_of_each_group(
+    momentseek: Run, four: tuple[str, str], tmp_path: Path
+) -> None:
+    page, name = tmp_path / "map.html", "site.yaml"
+    options = ("-o", page, "--no-pictures")
+    missing = momentseek("map", *four, *options, "--label-set", "site")
+    assert (missing.code, "has no labels" in missing.err) == (2, True)
+    label_set = as_label_set(
+        {
+            "labels": {"day": "a", "night": "b", "person": "c", "dust": {"prompts": "d", "mode": "score_only"}},
+            "groups": {"light": "day | night"},
+        }
+    )
+    with Library.open(load_run_config(four[1])) as library:
+        ids = {Path(record.last_name).name: record.video_id for record in library.survey()[0]}
+        made = {
+            ids["a.mp4"]: {"day": [(0.0, 1.0)], "night": [(1.0, 3.0)]},
+            ids["b.mp4"]: {"day": [(0.0, 3.0)], "person": [(0.0, 0.5)]},
+            ids["yard.mp4"]: {},
+        }
+        keep_labels(library, made, label_set, name=name)
+    for label_option in ((), ("--label-set", "site")):
+        assert momentseek("map", *four, *options, *label_option).code == 0
+        data = data_of(page)
+        assert data["colourings"] == ["cluster", "label", "label: light", "video", "camera"]
+        found = {(point[2], *point[6][1:3]) for point in data["points"]}
+        assert found == {
+            ("a.mp4", "", "night"),
+            ("b.mp4", "person", "day"),
+            ("yard.mp4", "", ""),
+            ("odd[1].mp4", None, None),
+        }
+    wrong = momentseek("map", *four, *options, "--label-set", "sight")
+    assert (wrong.code, "there are: site.yaml" in wrong.err) == (2, True)

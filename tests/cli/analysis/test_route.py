@@ -77,7 +77,7 @@ def test_manifests_can_be_indexed_and_are_not_replaced(momentseek, four, tmp_pat
         ("a.mp4", "gate", "medium"), ("b.mp4", "gate", "medium")
     ]  # fmt: skip
     again = momentseek("route", policy, *four, "--into", tmp_path / "into")
-    assert (again.code, "is there already and is not replaced" in again.err) == (2, True)
+    assert (again.code, "already exists and is not replaced" in again.err) == (2, True)
     other = ("-l", tmp_path / "other", "-c", four[1])
     assert momentseek("index", tmp_path / "into" / "publish.csv", *other).code == 0
     assert len(momentseek("videos", *other, "--json").objects()) == 2
@@ -102,7 +102,7 @@ def test_a_command_gets_its_arguments_without_a_shell(momentseek, four, tmp_path
 
 @pytest.mark.parametrize(
     ("script", "said"),
-    [("raise SystemExit('no room')", "ended with 1: no room"), ("import time; time.sleep(9)", "took")],
+    [("raise SystemExit('no room')", "exited with status 1: no room"), ("import time; time.sleep(9)", "took")],
 )
 def test_a_command_that_fails_is_told(momentseek, four, tmp_path, script, said):
     held = {"command": [sys.executable, "-c", script], "timeout_seconds": 1.0}
@@ -140,8 +140,8 @@ def test_a_file_that_holds_another_video_by_now_is_not_published(momentseek, fou
 def test_wrong_destinations_are_refused_before_anything_is_done(momentseek, four, tmp_path):
     (tmp_path / "file").write_text("x")
     for held, said in (
-        ({"folder": str(tmp_path / "file")}, "is no folder"),
-        ({"command": ["/no/such/program"]}, "there is no program '/no/such/program'"),
+        ({"folder": str(tmp_path / "file")}, "is not a folder"),
+        ({"command": ["/no/such/program"]}, "program '/no/such/program' was not found"),
         ({"manifest": "publish.csv"}, "two of them write the manifest"),
     ):
         policy = write_policy(tmp_path, destinations={**MANIFESTS, "held": held})

@@ -236,5 +236,5 @@ def test_all_of_it_is_json() -> None:
 def test_nothing_to_score_is_refused() -> None:
     with pytest.raises(QueryError, match="nothing to score"):
         evaluate_intervals([])
-    with pytest.raises(QueryError, match="two rising scores"):
+    with pytest.raises(QueryError, match="two increasing scores"):
         evaluate_intervals([case([0.9])], people=(0.8, 0.2))

@@ -86,7 +86,7 @@ def test_a_page_tells_the_evaluation(library: TwoVideos) -> None:
     evaluation = evaluate(library, QUERIES)
     reader = read(page_of(library, evaluation))
     for said in (
-        "6 questions about 2 videos, 2 of them about what is not there",
+        "6 questions about 2 videos, 2 of them absent",
         "qvhighlights/1",
         "MR-full-R1@0.5",
         "1 right, IoU 0.5 or more",
@@ -94,7 +94,7 @@ def test_a_page_tells_the_evaluation(library: TwoVideos) -> None:
         "The worst answers",
         "“no lion”",
         "nothing found",
-        "The surest false alarms",
+        "The most confident false alarms",
         "“a lion”",
     ):
         assert said in reader.text
@@ -139,8 +139,8 @@ def test_what_the_search_rejects_is_no_answer_and_no_false_alarm(library: TwoVid
     text = read(page_of(library, replace(found, answers=answers, min_score=0.5))).text
     assert "1 right, IoU 0.5 or more" in text
     assert "3 no answer" in text
-    assert "The surest false alarms" not in text
-    assert "The surest false alarms" in read(page_of(library, found)).text
+    assert "The most confident false alarms" not in text
+    assert "The most confident false alarms" in read(page_of(library, found)).text
 
 
 def test_pictures_are_small(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_no_name_becomes_markup(library: TwoVideos) -> None:
     [
         (QUERIES[:1], "The set has no absent questions"),
         (QUERIES[4:], "The set has no true questions"),
-        ([QUERIES[3], QUERIES[5]], "No question was answered with anything"),
+        ([QUERIES[3], QUERIES[5]], "All questions were answered with nothing"),
         ([QUERIES[3], QUERIES[0], QUERIES[4]], "answers more than 10 % of the true questions with nothing"),
         ([QUERIES[0], QUERIES[5]], "Without a threshold, 100 % of the absent questions are answered with nothing"),
         ([QUERIES[0], QUERIES[4]], "are answered with nothing; this loses 0 % of the true ones"),

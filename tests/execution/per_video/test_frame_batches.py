@@ -139,3 +139,36 @@ def test_cuts_are_merged_in_order_and_each_once() -> None:
     assert merged_cuts((), []) == ()
     assert merged_cuts(None, [()]) == ()
     assert merged_cuts((two,), [(one, half), (two,)]) == (0.5, 1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("first", "most", "sizes"),
+    [
+        (None, 16, [16, 16, 16, 8]),
+        (4, 16, [4, 8, 16, 16, 12]),
+        (3, 10, [3, 6, 10, 10, 10, 10, 7]),
+        (8, 8, [8] * 7),
+        (64, 16, [16, 16, 16, 8]),
+        (1, 64, [1, 2, 4, 8, 16, 25]),
+        (100, 100, [56]),
+    ],
+)
+def test_batches_grow_from_the_first_one(first: int | None, most: int, sizes: list[int]) -> None:
+    def batches(first_batch_frames: int | None, batch_frames: int) -> list[FrameBatch]:
+        reading = Reading(
+            decoder=make_decoder(Decoding()),
+            sampler=FixedRate(fps=2.0),
+            preprocessing=Tiny(),
+            batch_frames=batch_frames,
+            first_batch_frames=first_batch_frames,
+        )
+        items = sampled_batches(reading, str(SAMPLES / "concrete-evening.mkv"))
+        return [item for item in items if isinstance(item, FrameBatch)]
+
+    grown, [whole] = batches(first, most), batches(None, 1000)
+    assert [len(batch.images) for batch in grown] == sizes
+    assert [batch.times.number for batch in grown] == list(range(len(grown)))
+    np.testing.assert_array_equal(np.concatenate([batch.images for batch in grown]), whole.images)
+    np.testing.assert_array_equal(
+        np.concatenate([batch.times.times_seconds for batch in grown]), whole.times.times_seconds
+    )

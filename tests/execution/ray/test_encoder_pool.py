@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from contracts.fake_videos import FakeEncoder
-from ray.exceptions import ActorDiedError, OutOfMemoryError, RayError
+from ray.exceptions import ActorDiedError, ActorUnavailableError, OutOfMemoryError, RayError
 
 from pipeline.errors import ExecutionError
 from pipeline.execution.per_video.messages import Failure
@@ -137,6 +137,13 @@ def test_an_encoder_that_died_is_replaced_and_its_frames_are_tried_alone(pool, f
     assert pool.has_room()
 
 
+def test_an_encoder_that_is_replaced_is_ended_once_lest_ray_start_it_again(pool, fake_ray):
+    calls = [submitted(pool, FakePart()) for _ in range(2)]
+    for call in calls:
+        assert collected(pool, call, ActorUnavailableError("its node is gone", None)) == [None]
+    assert (fake_ray.actors, fake_ray.ended) == (2, [1])
+
+
 def test_frames_on_which_an_encoder_dies_again_are_to_blame(pool):
     [failure] = collected(pool, submitted(pool, FakePart(alone=True)), ActorDiedError())
     assert "died on its frames, and again on them alone" in failure.problem
@@ -201,6 +208,16 @@ def test_a_device_that_breaks_again_and_again_ends_the_batch(pool, fake_ray):
     with pytest.raises(ExecutionError, match="broke 6 times in a row"):
         collected(pool, submitted(pool, FakePart()), BROKEN)
     assert fake_ray.actors == 6
+
+
+def test_an_encoder_that_died_is_no_fault_of_the_device(pool, fake_ray):
+    collected(pool, submitted(pool, FakePart()), ActorDiedError())
+    for _ in range(5):
+        open_all(pool)
+        collected(pool, submitted(pool, FakePart(alone=True, deaths=1)), BROKEN)
+    open_all(pool)
+    with pytest.raises(ExecutionError, match="broke 6 times in a row"):
+        collected(pool, submitted(pool, FakePart(alone=True, deaths=1)), BROKEN)
 
 
 def test_a_device_that_is_broken_already_when_the_model_is_loaded_ends_the_batch_too(pool, fake_ray):
@@ -331,7 +348,16 @@ def test_an_encoder_on_a_processor_that_dies_while_a_gpu_is_waited_for_is_replac
     call = submitted(pool, FakePart())
     pool.resize(ON_GPU)
     assert collected(pool, call, DIED) == [None]
-    assert (fake_ray.actors, fake_ray.ended) == (3, [])
+    assert (fake_ray.actors, fake_ray.ended) == (3, [1])
+
+
+def test_an_encoder_on_a_processor_that_dies_beside_one_on_a_gpu_is_not_replaced(pool, fake_ray):
+    call = submitted(pool, FakePart())
+    pool.resize(ON_GPU)
+    [opening] = set(pool.pending_references()) - {call}
+    pool.collect(opening)
+    assert collected(pool, call, DIED) == [None]
+    assert (fake_ray.actors, submitted(pool, FakePart()).actor) == (2, 2)
 
 
 def test_the_preprocessing_is_asked_of_another_where_the_first_was_ended(fake_ray):
@@ -387,6 +413,20 @@ def test_a_batch_with_another_encoder_ends_those_that_are_kept(fake_ray):
     batch(kept, FakeEncoder(), answer=[VECTORS])
     batch(kept, FakeEncoder(fingerprint="other"), answer=[VECTORS])
     assert (fake_ray.actors, fake_ray.killed) == (2, 1)
+
+
+def test_of_the_encoders_that_are_kept_a_smaller_batch_ends_those_that_it_does_not_need(fake_ray):
+    kept, encoder = IdleEncoders(), FakeEncoder()
+    larger: EncoderPool[FakePart] = EncoderPool(encoder, replace(ONE, encoders=3), 1, kept)
+    larger.start()
+    open_all(larger)
+    larger.close()
+    assert (fake_ray.actors, fake_ray.ended) == (3, [])
+    smaller: EncoderPool[FakePart] = EncoderPool(encoder, ONE, 1, kept)
+    smaller.start()
+    assert (fake_ray.actors, sorted(fake_ray.ended)) == (3, [2, 3])
+    kept.close()
+    assert len(fake_ray.ended) == 2
 
 
 def test_an_encoder_that_still_has_something_to_do_is_not_kept(fake_ray):

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 from contracts.fake_videos import write_video
-from own_process import script_output
+from own_process import MACHINES_SECONDS, script_output
 
 VIDEOS, FRAMES = 24, 40
 
@@ -17,7 +17,7 @@ _BATCH = """
     os.environ |= {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_worker_niceness": "0"}
     import ray
     from ray._private.internal_api import get_memory_info_reply, get_state_from_address
-    from ray.cluster_utils import Cluster
+    from ray_machines import Machines
     from contracts.fake_videos import EveryFrame, FakeDecoder, FakeEncoder, FakeModel, FakePreprocessing
     from pipeline.execution import Execution, LibrarySink, Stages, make_executor
     from pipeline.index import MemoryIndex
@@ -45,7 +45,7 @@ _BATCH = """
             return TellingModel(self)
 
     node = dict(num_cpus=2, object_store_memory=80 * 2**20)
-    cluster = Cluster(initialize_head=True, head_node_args=dict(**node, include_dashboard=False))
+    cluster = Machines(**node, include_dashboard=False)
     for _ in range(2):
         cluster.add_node(**node)
     cluster.wait_for_nodes()
@@ -65,11 +65,12 @@ _BATCH = """
 
 @pytest.mark.ray
 @pytest.mark.slow
+@pytest.mark.timeout(1000)
 def test_most_frames_are_encoded_where_they_were_decoded_and_none_is_spilled(tmp_path):
     for grey in range(VIDEOS):
         path = tmp_path / f"{grey:02}.mp4"
         write_video(path, frames=FRAMES, grey=grey, slow=0.01, nodes=tmp_path / f"{grey}.node")
-    out, err = script_output(_BATCH, tmp_path)
+    out, err = script_output(_BATCH, tmp_path, longest_seconds=MACHINES_SECONDS)
     *reports, end = out.splitlines() or [""]
     assert reports == [f"done {FRAMES}"] * VIDEOS, err
     read = {grey: (tmp_path / f"{grey}.node").read_text().split()[-1] for grey in range(VIDEOS)}

@@ -113,10 +113,20 @@ class TestOnRay(ExecutorContract):
 
 
 def test_shares_leave_half_for_readers_even_of_one_processor():
-    assert (shares(settings(), cpus=1, gpus=0).encoder_cpus, shares(settings(), cpus=1, gpus=0).reader_cpus) == (
-        0.5,
-        0.5,
-    )
+    found = shares(settings(), cpus=1, gpus=0)
+    assert (found.readers, found.reader_cpus) == (1, 0.5)
+
+
+@pytest.mark.parametrize("cpus", [0.5, 1, 2, 6, 64])
+@pytest.mark.parametrize("changes", [{}, {"encoders": 3}])
+def test_the_encoders_of_many_batches_leave_room_for_a_reader(cpus, changes):
+    """As many batches as start at once: their encoders reserve less than a reader's processor."""
+    found = shares(settings(**changes), cpus=cpus, gpus=0)
+    assert cpus - 5 * found.encoders * found.encoder_cpus >= min(found.reader_cpus, 0.3)
+
+
+def test_encoders_on_gpus_reserve_a_processor_each():
+    assert shares(settings(), cpus=16, gpus=2).encoder_cpus == 1
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from page_reader import read
 
 from pipeline.evaluate import Evaluation, ScoredAnswer
 from pipeline.evaluate.bootstrap import resampling_of
-from pipeline.experiments.report.figures import METRIC, ExperimentFigures, VariantFigures, compared, contrast
+from pipeline.experiments.report.figures import METRIC, ExperimentFigures, VariantFigures, compare_with_best, contrast
 from pipeline.experiments.report.page import experiment_page
 from pipeline.experiments.report.plots import Point, difference_mark, question_columns, scatter
 from pipeline.render.plot_area import Caption
@@ -107,7 +107,7 @@ def test_the_best_of_several_equals_is_the_cheapest() -> None:
 
 
 def test_differences_are_from_the_best_and_corrected() -> None:
-    first, second = compared(figures())
+    first, second = compare_with_best(figures())
     assert (first.variant, second.variant) == (CHEAP, BEATEN)
     assert first.difference.difference == pytest.approx(CHEAP.quality - GOOD.quality)
     assert first.p_value >= first.difference.p_value
@@ -132,7 +132,7 @@ def test_the_cheapest_worth_its_cost_is_set_beside_the_best(
 
 def test_one_variant_has_no_contrast(tmp_path: Path) -> None:
     assert contrast(figures(GOOD)) is None
-    assert "Beside the best" not in read(page_of(figures(GOOD), tmp_path)).text
+    assert "Compared with the best" not in read(page_of(figures(GOOD), tmp_path)).text
 
 
 def test_the_page_needs_nothing_else(tmp_path: Path) -> None:
@@ -153,13 +153,13 @@ def test_the_page_says_what_was_found(tmp_path: Path) -> None:
         "Which is best",
         "4 questions",
         "labels moments.jsonl",
-        "Beside the best, \u201cgood\u201d",
+        "Compared with the best, \u201cgood\u201d",
         "From \u201ccheap\u201d to \u201cgood\u201d",
         "3 questions rise, 1 fall, 0 stay",
-        "3,600 frames in place of 6,300",
+        "3,600 frames instead of 6,300",
         "data abc123",
         "momentseek 1",
-        "250 pictures decoded",
+        "250 frames decoded",
         "sampling.fps",
     ):
         assert said in text, said
@@ -198,7 +198,7 @@ def test_costs_that_are_alike_are_said_and_not_drawn(tmp_path: Path) -> None:
 
 def test_points_lie_by_cost_and_quality() -> None:
     points = [Point(1, "a", 100, 40, (35, 45), True), Point(2, "b", 1000, 80, (75, 85), True)]
-    drawn = scatter(CAPTION, points, x_said="x", y_said="y")
+    drawn = scatter(CAPTION, points, x_label="x", y_label="y")
     places = [(float(x), float(y)) for x, y in re.findall(r'<circle[^>]* cx="([\d.]+)" cy="([\d.]+)"', drawn)]
     assert places[0][0] < places[1][0]
     assert places[0][1] > places[1][1]
@@ -212,13 +212,13 @@ def test_points_lie_by_cost_and_quality() -> None:
 @pytest.mark.parametrize("quality", [0.0, 100.0])
 def test_points_of_one_quality_can_be_drawn(quality: float) -> None:
     points = [Point(number, "a", number, quality, (quality, quality), True) for number in (1, 2)]
-    drawn = scatter(CAPTION, points, x_said="x", y_said="y")
+    drawn = scatter(CAPTION, points, x_label="x", y_label="y")
     [height] = set(re.findall(r'<circle[^>]* cy="([\d.]+)"', drawn))
     assert (float(height) < 20) == (quality == 100)
 
 
 def test_points_of_one_cost_can_be_drawn() -> None:
-    assert "nan" not in scatter(CAPTION, [Point(1, "a", 5, 0, (0, 0), True)], x_said="x", y_said="y")
+    assert "nan" not in scatter(CAPTION, [Point(1, "a", 5, 0, (0, 0), True)], x_label="x", y_label="y")
 
 
 @pytest.mark.parametrize(("interval", "colour"), [((1, 3), "gain"), ((-3, -1), "loss"), ((-1, 3), "even")])

@@ -16,7 +16,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from pipeline import Library
-from pipeline.encode.interpolation import interpolate_checkpoints
+from pipeline.encode.weights.interpolation import interpolate_checkpoints
 from pipeline.export.dataset import DatasetSettings, Split, split_of
 from pipeline.library.analysis.dataset import caption_source, export_dataset
 from pipeline.run_config import load_run_config

@@ -15,7 +15,8 @@ from own_process import start_script
 
 from pipeline.errors import FingerprintMismatchError, IndexLockedError, MomentIndexError
 from pipeline.index import Indexing, MilvusIndex, MomentIndex, Owner, open_index
-from pipeline.index.milvus.lite.folder import LiteFolder, _holder
+from pipeline.index.milvus.lite.folder import LiteFolder
+from pipeline.io.process_identity import lock_holder
 from pipeline.testing.index import DIMENSION, LastingIndexContract, random_rows, row, unit
 
 HOLD = """
@@ -142,8 +143,11 @@ def test_a_strange_collection_is_refused(tmp_path: Path) -> None:
             index.count()
 
 
-def test_a_held_folder_names_its_holder_and_the_ways_out(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+def test_a_folder_that_is_locked_and_not_shared_names_its_holder_and_the_ways_out(tmp_path: Path) -> None:
+    """As by an older version of momentseek."""
+    MilvusIndex(Indexing(), "abc", folder=tmp_path).close()
+    program = "import fcntl, sys; file = open(sys.argv[1]); fcntl.flock(file, fcntl.LOCK_EX); print('held'); input()"
+    command = [sys.executable, "-u", "-c", program, str(tmp_path / "LOCK")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
@@ -151,8 +155,8 @@ def test_a_held_folder_names_its_holder_and_the_ways_out(tmp_path: Path) -> None
             with pytest.raises(IndexLockedError) as caught:
                 MilvusIndex(Indexing(), "abc", folder=tmp_path)
         finally:
-            process.communicate("")
-    assert f"process {process.pid} ({sys.executable} -c" in str(caught.value)
+            process.communicate("\n")
+    assert f"process {process.pid} ({sys.executable} -u -c" in str(caught.value)
     [since] = re.findall(r", since (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\)", str(caught.value))
     assert abs(time.mktime(time.strptime(since, "%Y-%m-%d %H:%M:%S")) - time.time()) < 60
     assert f"kill {process.pid}" in str(caught.value)
@@ -171,8 +175,8 @@ def test_a_folder_is_shared_within_a_process_until_the_last_is_closed(tmp_path: 
     with MilvusIndex(Indexing(), "abc", folder=tmp_path) as third:
         second.close()
         assert third.count() == 20
-        assert _holder(tmp_path / "LOCK") == os.getpid()
-    assert _holder(tmp_path / "LOCK") is None
+        assert lock_holder(tmp_path / "LOCK") == os.getpid()
+    assert lock_holder(tmp_path / "LOCK") is None
     MilvusIndex(Indexing(), "abc", folder=tmp_path).close()
 
 
@@ -233,19 +237,19 @@ def test_many_threads_share_a_folder(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(4) as threads:
         assert list(threads.map(count, range(12))) == [0] * 12
-    assert _holder(tmp_path / "LOCK") is None
+    assert lock_holder(tmp_path / "LOCK") is None
 
 
 def test_holder_is_unknown_without_a_table_of_locks(tmp_path: Path) -> None:
     (tmp_path / "LOCK").touch()
-    assert _holder(tmp_path / "LOCK", tmp_path / "locks") is None
+    assert lock_holder(tmp_path / "LOCK", tmp_path / "locks") is None
     inode = (tmp_path / "LOCK").stat().st_ino
     (tmp_path / "locks").write_text(
         f"1: POSIX ADVISORY WRITE 7 08:01:{inode} 0 EOF\n2: -> FLOCK ADVISORY WRITE 8 x 0 EOF\n"
     )
-    assert _holder(tmp_path / "LOCK", tmp_path / "locks") is None
+    assert lock_holder(tmp_path / "LOCK", tmp_path / "locks") is None
     (tmp_path / "locks").write_text(f"1: FLOCK  ADVISORY  WRITE 4711 08:01:{inode} 0 EOF\n")
-    assert _holder(tmp_path / "LOCK", tmp_path / "locks") == 4711
+    assert lock_holder(tmp_path / "LOCK", tmp_path / "locks") == 4711
 
 
 def test_uri_names_another_folder(tmp_path: Path) -> None:

@@ -308,15 +308,16 @@ PROCESSES: dict[str, Callable[[], int]] = {"this": os.getpid, "another": os.getp
 @pytest.mark.parametrize(
     ("host", "process", "hours", "lives"),
     [
-        (HERE, "another", 1.0, True),
-        (HERE, "another", 100.0, True),
+        (HERE, "another", 0.0, True),
+        # A process that has got the number of one of years ago.
+        (HERE, "another", 100_000.0, False),
         (HERE, "this", 1.0, False),
         (HERE, "dead", 0.0, False),
         ("elsewhere", "dead", 5.9, True),
         ("elsewhere", "dead", 6.1, False),
     ],
 )
-def test_on_a_server_what_a_living_process_builds_is_not_dropped(
+def test_what_a_living_process_builds_is_not_dropped(
     collections: MilvusCollections,
     client: LosingClient,
     name: str,
@@ -327,7 +328,6 @@ def test_on_a_server_what_a_living_process_builds_is_not_dropped(
     lives: bool,
 ) -> None:
     number = PROCESSES[process]()
-    monkeypatch.setattr(MilvusConnection, "is_in_folder", property(lambda _: False))
     collections.create(DIMENSION)
     builder = json.dumps([host, number, time.time() - hours * HOUR])
     collections._connection.ask("write to", lambda c: collections._make(c, f"{name}_2", DIMENSION, builder=builder))
@@ -336,17 +336,6 @@ def test_on_a_server_what_a_living_process_builds_is_not_dropped(
             collections.build(DIMENSION)
         assert present(client, name) == [f"{name}_1", f"{name}_2"]
         return
-    fresh = collections.build(DIMENSION)
-    assert present(client, name) == [f"{name}_1", fresh]
-    collections.drop(fresh)
-
-
-def test_in_a_folder_no_other_process_can_be_at_work_whatever_lives_under_its_number(
-    collections: MilvusCollections, client: LosingClient, name: str
-) -> None:
-    collections.create(DIMENSION)
-    builder = json.dumps([HERE, os.getppid(), time.time()])
-    collections._connection.ask("write to", lambda c: collections._make(c, f"{name}_2", DIMENSION, builder=builder))
     fresh = collections.build(DIMENSION)
     assert present(client, name) == [f"{name}_1", fresh]
     collections.drop(fresh)
@@ -362,7 +351,6 @@ def test_a_builder_that_says_nothing_is_not_waited_for(
     monkeypatch: pytest.MonkeyPatch,
     builder: str,
 ) -> None:
-    monkeypatch.setattr(MilvusConnection, "is_in_folder", property(lambda _: False))
     collections.create(DIMENSION)
     collections._connection.ask("write to", lambda c: collections._make(c, f"{name}_2", DIMENSION, builder=builder))
     fresh = collections.build(DIMENSION)

@@ -13,7 +13,7 @@ from pipeline.index import Filter, Indexing, Owner
 from pipeline.index.milvus import rows as milvus_rows
 from pipeline.index.milvus.collections import MilvusCollections
 from pipeline.index.milvus.connection import MilvusConnection
-from pipeline.index.milvus.rows import MilvusRows, _batches, _ordered
+from pipeline.index.milvus.rows import MilvusRows, _batches, ordered_hits
 from pipeline.index.protocol import Hit
 from pipeline.index.settings import Flat
 from pipeline.testing.index import DIMENSION, row, unit
@@ -92,6 +92,32 @@ def test_a_search_waits_for_what_others_wrote_only_where_it_must(
     assert asked == ["Strong", "Session"]
 
 
+def test_milvus_lite_is_flushed_after_each_write_and_a_server_never(
+    rows: MilvusRows, connection: MilvusConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[str] = []
+    flush = type(connection._client).flush
+
+    def noted(client: Any, name: str, **keywords: Any) -> Any:
+        flushed.append(name)
+        return flush(client, name, **keywords)
+
+    def flushes() -> list[int]:
+        flushed.clear()
+        counts = []
+        for write in (lambda: rows.upsert(rows_of(4)), lambda: rows.delete_video("v0")) * 2:
+            write()
+            counts.append(len(flushed))
+        rows.upsert([])
+        rows.delete_video("v0")
+        return [*counts, len(flushed)]
+
+    monkeypatch.setattr(type(connection._client), "flush", noted)
+    assert flushes() == [1, 2, 3, 4, 4]
+    monkeypatch.setattr(connection, "is_lite", False)
+    assert flushes() == [0, 0, 0, 0, 0]
+
+
 def sized(*texts: int) -> list[IndexedSegment]:
     return [
         IndexedSegment(f"k{n}", Segment("v", n, n + 1, n), unit(1), {"a": "x" * size}) for n, size in enumerate(texts)
@@ -120,4 +146,4 @@ def test_what_ties_with_the_first_of_a_run_is_ordered_by_key_and_no_more() -> No
 
     # Each is within 1e-6 of its neighbour, and the third is not of the first.
     scores = {"c": 0.9, "b": 0.9 - 7e-7, "a": 0.9 - 1.4e-6, "d": 0.5}
-    assert [each.key for each in _ordered([hit(*each) for each in scores.items()])] == ["b", "c", "a", "d"]
+    assert [each.key for each in ordered_hits([hit(*each) for each in scores.items()])] == ["b", "c", "a", "d"]

@@ -84,7 +84,7 @@ def test_one_video_by_two_names_is_refused(library: Library) -> None:
 
 def test_labels_of_earlier_frames_are_refused(library: Library) -> None:
     library.store.write(*video("park", "red", "blue"))
-    with pytest.raises(QueryError, match="no labels of its present frames; label it by: momentseek label colours"):
+    with pytest.raises(QueryError, match="no labels of its current frames; label it by: momentseek label colours"):
         label_cases(library, labelled_set(*TRUTH))
 
 

@@ -191,7 +191,7 @@ def test_a_video_that_is_removed_meanwhile_leaves_no_labels(tmp_path: Path, monk
     with filled(tmp_path) as library:
         monkeypatch.setattr(LabelStore, "write", removed_first)
         reports = {report.video_id: report for report in label_videos(library, LABELS)}
-        assert reports["park"].problem == "it was removed from the library meanwhile"
+        assert reports["park"].problem == "it was removed from the library in the meantime"
         assert store_of(library).videos() == ["gate"]
 
 
@@ -342,7 +342,7 @@ def test_what_cannot_be_labelled_is_logged_and_indexed_all_the_same(
         with caplog.at_level(logging.ERROR, logger="pipeline"):
             reports = list(library.index(SHOWN, executor=ShotsExecutor(library)))
         assert [report.status for report in reports] == [Status.DONE] * 2
-        assert "/videos/park.mp4 is indexed, and not labelled: no labels today" in caplog.text
+        assert "/videos/park.mp4 is indexed, but not labelled: no labels today" in caplog.text
         monkeypatch.undo()
         assert set(
             statuses(label_videos(library, as_label_set({"labels": {"red": "red", "blue": "blue"}}))).values()
@@ -355,5 +355,5 @@ def test_labels_that_cannot_be_calibrated_are_logged(tmp_path: Path, caplog: pyt
     library = opened(tmp_path / "library", f"analyze.labels={path}")
     with library, caplog.at_level(logging.ERROR, logger="pipeline"):
         assert len(list(library.index(SHOWN, executor=ShotsExecutor(library)))) == 2
-    assert "the videos are indexed, and not labelled: " in caplog.text
+    assert "the videos are indexed, but not labelled: " in caplog.text
     assert "label them by: momentseek label" in caplog.text

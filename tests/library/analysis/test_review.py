@@ -44,3 +44,9 @@ def test_a_broken_video_is_said_and_the_others_wait(tmp_path: Path) -> None:
         found = open_review(library, "red", ALL)
     assert {item.video_id for item in found.items} == {"gate"}
     assert "park.parquet" in found.notes[0]
+
+
+@pytest.mark.parametrize(("subject", "text"), [("", None), ("  ", None), ("red", ""), ("red", " \n")])
+def test_an_empty_subject_or_text_is_a_clear_error(tmp_path: Path, subject: str, text: str | None) -> None:
+    with filled(tmp_path) as library, pytest.raises(QueryError, match="is empty"):
+        open_review(library, subject, ALL, text=text)

@@ -14,7 +14,7 @@ from pipeline.sampling.shots.transitions import (
     TransitionKind,
     TransitionSearch,
     _extent,
-    _Found,
+    _FoundTransition,
     _is_gradual,
     _joined,
     _mixture,
@@ -152,8 +152,8 @@ def test_fades_at_the_ends_of_a_video_divide_no_shot() -> None:
     assert ShotList((Fraction(2),), Fraction(10), (), 100, (opening, closing)).boundaries == (2,)
 
 
-def part(kind: TransitionKind, start: str, end: str, level: float = 0.0) -> _Found:
-    return _Found(Transition(Fraction(start), Fraction(end), kind), 0.1, level)
+def part(kind: TransitionKind, start: str, end: str, level: float = 0.0) -> _FoundTransition:
+    return _FoundTransition(Transition(Fraction(start), Fraction(end), kind), 0.1, level)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def part(kind: TransitionKind, start: str, end: str, level: float = 0.0) -> _Fou
     ],
 )
 def test_what_is_close_enough_is_one_transition(
-    parts: list[_Found], expected: list[tuple[TransitionKind, float, float]]
+    parts: list[_FoundTransition], expected: list[tuple[TransitionKind, float, float]]
 ) -> None:
     joined_parts = [(one.kind, float(one.start_seconds), float(one.end_seconds)) for one in _joined(parts)]
     assert joined_parts == expected

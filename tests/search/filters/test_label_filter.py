@@ -14,7 +14,7 @@ from pipeline.errors import QueryError
 from pipeline.index import Filter, LabelFilter, MemoryIndex
 from pipeline.index.rewrite import replace_rows
 from pipeline.search import Answer, Searcher, Searching, as_query
-from pipeline.search.filters.labels import allowed_intervals, common_intervals
+from pipeline.search.filters.labels import allowed_intervals, check_labels, common_intervals
 from pipeline.segment import FixedWindows, MeanPooling, Segmenter, Shots
 from pipeline.segment.row_recipe import RowRecipe
 from pipeline.types import FrameEmbeddings, LabelIntervals, VideoRecord
@@ -295,6 +295,22 @@ def test_unknown_labels_are_refused_with_the_nearest(field: str, name: str, mess
     for fields in ({}, {"none": True}):
         with pytest.raises(QueryError, match=message):
             World(REDS, made={"v1": {}}).ask(**{field: name}, **fields)
+
+
+@pytest.mark.parametrize(
+    ("count", "listed"),
+    [
+        (0, "none"),
+        (1, "'l00'"),
+        (12, ", ".join(f"'l{number:02}'" for number in range(12))),
+        (13, ", ".join(f"'l{number:02}'" for number in range(12)) + " and 1 more"),
+    ],
+)
+def test_the_first_dozen_of_the_known_labels_are_listed(count: int, listed: str) -> None:
+    labels = MadeLabels({}, labels=tuple(f"l{number:02}" for number in range(count)))
+    with pytest.raises(QueryError) as error:
+        check_labels(labels, ["zebra"])
+    assert str(error.value) == f"the label set site has no label 'zebra'; it has: {listed}"
 
 
 def test_a_label_that_is_wanted_and_unwanted_is_refused() -> None:

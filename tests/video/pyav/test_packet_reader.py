@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,10 @@ from video_factory import Made, make_video, number_of, steady
 
 from pipeline.io.media import open_media
 from pipeline.io.settings import Fetching
-from pipeline.types import Grid
+from pipeline.types import Grid, Skip
 from pipeline.video.coverage import Coverage
 from pipeline.video.probe import Probe, open_stream, probe
-from pipeline.video.pyav import seek_plan
+from pipeline.video.pyav import mp4_index
 from pipeline.video.pyav.decoder import PyAVDecoder, PyAVStream
 from pipeline.video.pyav.packet_reader import PictureReader
 from pipeline.video.repair.keyframe_flags import FalseKeyframeError
@@ -138,7 +139,7 @@ def test_an_error_before_the_first_frame_is_at_an_unknown_time(film: Made) -> No
 
 @pytest.mark.parametrize("late_seconds", [0, 3])
 def test_a_jump_that_lands_late_is_not_taken(grouped: Made, monkeypatch: pytest.MonkeyPatch, late_seconds: int) -> None:
-    monkeypatch.setattr(seek_plan, "_LEAST_BYTES", 0)
+    monkeypatch.setattr(mp4_index, "_LEAST_BYTES", 0)
     grid = Grid(Fraction(1, 12))
     if late_seconds:
         with pytest.raises(FalseKeyframeError):
@@ -151,7 +152,7 @@ def test_a_jump_that_lands_late_is_not_taken(grouped: Made, monkeypatch: pytest.
 
 
 def test_a_jump_that_lands_early_reads_on_to_its_target(grouped: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seek_plan, "_LEAST_BYTES", 0)
+    monkeypatch.setattr(mp4_index, "_LEAST_BYTES", 0)
     grid = Grid(Fraction(1, 12))
     assert read(grouped, late_seconds=-2, grid=grid)[0] == read(grouped, grid=grid)[0]
 
@@ -199,3 +200,56 @@ def test_where_a_file_says_its_own_end_alone_the_sound_counts(tmp_path: Path, su
     with PyAVDecoder().open(str(made)) as stream:
         assert len(list(stream.frames())) == 30
         assert (stream.damage, stream.end_time) == ((), pytest.approx(3, abs=0.1))
+
+
+@pytest.mark.parametrize("suffix", ["flv", "ts"])
+@pytest.mark.parametrize("way", ["keyframes", "spans"])
+def test_packets_that_state_no_duration_are_covered_up_to_their_start(tmp_path: Path, suffix: str, way: str) -> None:
+    times = [Fraction(step, 10) for step in (0, 2, 9, 16, 18, 21, 28, 31, 45)]
+    made = make_video(tmp_path / f"uneven.{suffix}", times, time_base=Fraction(1, 1000), keyframe_every=3)
+    with av.open(str(made)) as container:
+        assert not any(packet.duration for packet in container.demux(video=0))
+    with PyAVDecoder().open(str(made)) as stream:
+        if way == "keyframes":
+            found = [frame.time for frame in stream.frames(skip=Skip.NON_KEY)]
+        else:
+            found = [frame.time for frame in stream.frames_within([(Fraction(0), Fraction(1, 10))])]
+        assert 0 < len(found) < len(times)
+        assert stream.end_time == times[-1]
+
+
+@pytest.mark.parametrize(("beyond", "is_short"), [(Fraction(0), False), (Fraction(1, 200_000), True)])
+def test_another_stream_lasts_until_its_last_packet_begins_where_that_states_no_duration(
+    tmp_path: Path, beyond: Fraction, is_short: bool
+) -> None:
+    # FFmpeg's choice is the stream with more pictures.
+    made, longer = (
+        make_video(tmp_path / f"{name}.ts", [Fraction(step, 10) for step in steps], time_base=Fraction(1, 1000))
+        for name, steps in {"one": (0, 2, 9, 16, 18, 21), "other": (0, 7, 9, 50)}.items()
+    )
+    known = both_streams(tmp_path / "both.ts", made, longer)
+    # An end that is stated a quarter of a second after that of the file at most is rounded.
+    stated = replace(known, expected_end=Fraction(5) + Fraction(1, 4) + beyond, has_other_ends=True)
+    coverage = Coverage(None)
+    with open_stream(stated, reads_all=True) as (container, stream):
+        reader = PictureReader(stated, container, stream, coverage)
+        for picture in reader.pictures():
+            coverage.give((picture.pts or 0) * known.info.time_base - known.info.start_time, None)
+        reader.check_end()
+    assert bool(coverage.damage) == is_short
+
+
+def both_streams(path: Path, *files: Made) -> Probe:
+    """Write the streams of files into one file; return what is known of it."""
+    with av.open(str(path), "w") as container:
+        packets = []
+        for file in files:
+            with av.open(str(file)) as source:
+                target = container.add_stream_from_template(source.streams.video[0])
+                packets += [(packet, target) for packet in source.demux(video=0) if packet.size]
+        for packet, target in sorted(packets, key=lambda each: each[0].dts or 0):
+            packet.stream = target
+            container.mux(packet)
+    known = probe(open_media(str(path), Fetching()))
+    assert known.stream_index == 0
+    return known

@@ -15,7 +15,7 @@ from video_factory import Made, make_video, steady
 
 from pipeline.sampling import FixedRate, Keyframe
 from pipeline.types import Frame, Skip
-from pipeline.video.pyav import seek_plan
+from pipeline.video.pyav import mp4_index
 from pipeline.video.pyav.decoder import PyAVDecoder, PyAVStream
 
 REFRESH = {"bf": "0", "preset": "medium", "x264-params": "intra-refresh=1:keyint=12:scenecut=0"}
@@ -185,7 +185,7 @@ FEW = [
 
 @pytest.mark.parametrize("kind", FEW, ids=lambda kind: kind.name)
 def test_a_false_flag_far_in_a_file_costs_no_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Kind) -> None:
-    monkeypatch.setattr(seek_plan, "_LEAST_BYTES", 0)
+    monkeypatch.setattr(mp4_index, "_LEAST_BYTES", 0)
     with opened(kind.make(tmp_path, 300, {187, 193, 247})) as stream:
         whole = list(stream.frames())
         for fps in (0.07, 0.1, 0.5):

@@ -166,6 +166,11 @@ def test_a_long_gap_after_a_wait_is_as_long_as_it_is() -> None:
     assert packed_times(0, 4 + 8, 8 + 8 + 40, 12 + 8 + 40) == [0, 4, 8 + 40, 12 + 40]
 
 
+@pytest.mark.parametrize(("first", "moved"), [(32, 0), (33, 33), (40, 40)])
+def test_many_packets_that_are_lost_at_the_beginning_are_a_gap(first: int, moved: int) -> None:
+    assert packed_times(first, first + 4, first + 8) == [moved, moved + 4, moved + 8]
+
+
 def test_many_short_waits_are_a_gap_in_the_end() -> None:
     # Each packet comes a picture later: after eight of them the ninth is put where it is.
     times = [8 * number for number in range(12)]

@@ -105,6 +105,17 @@ def test_many_short_gaps_between_packed_pictures_add_up(tmp_path: Path) -> None:
         assert max(map(abs, late)) <= 10
 
 
+@pytest.mark.parametrize("suffix", ["avi", "mp4", "mkv"])
+def test_more_than_eight_short_gaps_are_one_in_the_end(tmp_path: Path, suffix: str) -> None:
+    made = make_packed(tmp_path / f"gaps.{suffix}", 60, rate=RATE, waiting=range(10, 60, 4))
+    with PyAVDecoder().open(str(made)) as stream:
+        late = [round(time - (number - 1)) for time, number in shown(stream)]
+    # The ninth gap is at 42. FFmpeg guesses the decoding times of Matroska, one gap early here.
+    moved = late.index(9)
+    assert moved in ((38, 42) if suffix == "mkv" else (42,))
+    assert late == [0] * moved + [9] * (60 - moved)
+
+
 @pytest.mark.parametrize(("codec", "options"), CODECS)
 def test_damage_moves_no_picture_for_long(tmp_path: Path, codec: str, options: dict[str, str]) -> None:
     made = film(tmp_path / "film.avi", codec, options)

@@ -29,6 +29,11 @@ __all__ = ["library_map"]
 )
 @click.option("--most", type=click.IntRange(1, 20_000), default=1500, show_default=True, help="Most moments.")
 @click.option("--camera", default="camera", show_default=True, help="The metadata entry that names a video's camera.")
+@click.option(
+    "--label-set",
+    metavar="NAME",
+    help="The label set that points can be coloured by: name, file or fingerprint; default: the one applied last.",
+)
 @click.option("--pictures/--no-pictures", default=True, help="Whether the page holds a picture of each moment.")
 @click.option(
     "--words",
@@ -49,6 +54,7 @@ def library_map(
     output: Path,
     most: int,
     camera: str,
+    label_set: str | None,
     pictures: bool,
     words: Path | None,
     config: str | None,
@@ -59,7 +65,8 @@ def library_map(
     """Draw a library's moments by likeness on one self-contained page.
 
     Moments that look alike are near each other. Clusters are named by the nearest words of a vocabulary; points are
-    coloured by cluster, video, camera or hour of day, and show their picture on hover. The page needs no network.
+    coloured by cluster, label, video, camera or hour of day, and show their picture on hover. The page needs no
+    network.
 
     Exit code 1 if the file of a video cannot be read; the others are drawn.
     """
@@ -74,6 +81,7 @@ def library_map(
                 records,
                 most=most,
                 camera=camera,
+                label_set=label_set,
                 pictures=pictures,
                 words=vocabulary,
                 on_picture=on_picture,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from pipeline.cli.stopping import ended_by_sigterm
 
 if TYPE_CHECKING:
     from pipeline.library import Library
-    from pipeline.library.analysis.policies.routing import RoutedVideo
+    from pipeline.library.analysis.policies.routing import Delivery, RoutedVideo, Router
 
 __all__ = ["route"]
 
@@ -37,6 +38,7 @@ _NOWHERE = "no destination"
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing, the audit log included.")
 @click.option("--resume", is_flag=True, help="Take over what earlier runs decided with the same policy and encoder.")
+@click.option("--redeliver", is_flag=True, help="Run commands again, too, that earlier runs ran for the same videos.")
 @configured
 @in_library
 @as_json
@@ -48,6 +50,7 @@ def route(
     into: Path,
     dry_run: bool,
     resume: bool,
+    redeliver: bool,
     config: str | None,
     overrides: Sequence[str],
     library: str | None,
@@ -60,51 +63,53 @@ def route(
     momentseek route policy.yaml --where camera=gate
 
     Videos that no such rule flags go to the policy's `otherwise`; those that could not be checked, or not whole, to
-    `unchecked`, and never to `otherwise`. No file is ever replaced. Exit code 1: a video did not get to its
-    destination, or could not be checked and the policy names no place for it. docs/how-to/policies.md has more.
+    `unchecked`, and never to `otherwise`. No file is ever replaced, and nothing is delivered twice: a run that was
+    interrupted is simply run again. Deliveries are logged in the library's audit/deliveries/.
+
+    Exit code 1: a video did not get to its destination, or could not be checked and the policy names no place for it.
+    docs/how-to/policies.md has more.
     """  # noqa: D301 - click knows the character itself, not a backslash and a b
     with require_library(library, config, overrides) as opened:
-        is_whole = _route(opened, policy, names, where, into=into, dry_run=dry_run, resume=resume, as_json=as_json)
+        router = _router(opened, policy, names, where, into=into, dry_run=dry_run)
+        routed = partial(router.run, resume=resume, redeliver=redeliver)
+        is_whole = _route(opened, router, routed, dry_run=dry_run, as_json=as_json)
     if not is_whole:
         raise click.exceptions.Exit(1)
 
 
-def _route(
-    library: Library,
-    policy: str,
-    names: Sequence[str],
-    where: Sequence[str],
-    *,
-    into: Path,
-    dry_run: bool,
-    resume: bool,
-    as_json: bool,
-) -> bool:
-    """Route and print; whether all videos are where they belong."""
+def _router(
+    library: Library, policy: str, names: Sequence[str], where: Sequence[str], *, into: Path, dry_run: bool
+) -> Router:
     from pipeline.analyze.policies.policy import read_policy
     from pipeline.analyze.policies.routing import check_routes
     from pipeline.library.analysis.policies.check import open_check
     from pipeline.library.analysis.policies.routing import open_router
-    from pipeline.render.text import counted
 
     read = read_policy(policy)
     check_routes(read)
-    router = open_router(
-        open_check(library, read, names, metadata_of(where, "--where")), into.absolute(), dry_run=dry_run
-    )
+    check = open_check(library, read, names, metadata_of(where, "--where"))
+    return open_router(check, into.absolute(), dry_run=dry_run)
+
+
+def _route(
+    library: Library, router: Router, routed_by: Callable[..., Iterator[RoutedVideo]], *, dry_run: bool, as_json: bool
+) -> bool:
+    """Route and print; whether all videos are where they belong."""
+    from pipeline.render.text import counted
+
     counts: Counter[str] = Counter()
     told: set[str] = set()
     is_whole = True
     try:
         with ended_by_sigterm("route"), count_bar("videos") as on_video:
-            for routed in router.run(resume=resume, on_video=on_video):
+            for routed in routed_by(on_video=on_video):
                 _print(routed, counts, as_json=as_json)
                 report_problems(routed.checked, told)
                 is_lost = routed.route.is_unchecked and not routed.deliveries
                 is_whole &= not is_lost and all(each.problem is None for each in routed.deliveries)
     except OSError as error:
         raise click.ClickException(f"a destination cannot be written: {error}") from error
-    order = [*read.destinations, _NOWHERE]
+    order = [*router.policy.destinations, _NOWHERE]
     said = ", ".join(f"{counts[name]} to {name}" for name in order if counts[name]) or "no video"
     echo(f"{'would go: ' if dry_run else ''}{said}", err=True)
     if failed := len(library.failures()):
@@ -131,15 +136,21 @@ def _print(routed: RoutedVideo, counts: Counter[str], *, as_json: bool) -> None:
                     "target": each.target,
                     "problem": each.problem,
                     "is_new": each.is_new,
+                    "size_bytes": each.size_bytes,
+                    "exit_status": each.exit_status,
                 }
                 for each in routed.deliveries
             ],
         }
         print_json(fields)
     else:
-        names = ", ".join(each.destination for each in routed.deliveries) or _NOWHERE
+        names = ", ".join(map(_where, routed.deliveries)) or _NOWHERE
         why = f" ({', '.join(routed.route.rules)})" if routed.route.rules else ""
         echo(f"{names}{why}: {decision.uri}")
     for each in routed.deliveries:
         if each.problem is not None:
             complain(f"not routed to {each.destination}: {decision.uri}: {each.problem}")
+
+
+def _where(delivery: Delivery) -> str:
+    return delivery.destination if delivery.is_new else f"{delivery.destination} (delivered before)"

@@ -218,7 +218,7 @@ def _data_file(path: Path, fields: Collection[str], dimension: int | None) -> _D
 
 
 def _remove_if_truncated(path: Path, shape: tuple[int, int]) -> bool:
-    """Remove a file of vectors that a killed process did not finish; Milvus Lite makes it again from the rows.
+    """Remove a file of vectors that a killed process did not finish; it is a copy of the rows' vectors.
 
     Returns:
         Whether the file was an unfinished one, and was removed.

@@ -5,16 +5,22 @@ This module is imported only when a folder is opened, since importing Milvus Lit
 
 from __future__ import annotations
 
+import os
+import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from milvus_lite.db import DEFAULT_DATABASE_NAME, MilvusLite
 from milvus_lite.engine.collection import Collection
-from milvus_lite.exceptions import CollectionNotFoundError, DatabaseNotFoundError
+from milvus_lite.exceptions import CollectionNotFoundError, DatabaseNotFoundError, MilvusLiteError
+from milvus_lite.index.brute_force import BruteForceIndex
 
+from pipeline.errors import MomentIndexError
 from pipeline.index.milvus.lite.contents import check_collection
-from pipeline.index.milvus.schema import schema
+from pipeline.index.milvus.lite.refusals import carried
+from pipeline.index.milvus.schema import FIELDS
 
 __all__ = ["CheckedLite"]
 
@@ -22,17 +28,31 @@ __all__ = ["CheckedLite"]
 class CheckedLite(MilvusLite):  # type: ignore[misc]
     """An engine that rejects collections that momentseek did not write.
 
-    Attributes:
-        refused: Folder of the last rejected collection, and the error, which Milvus's responses cannot carry; None if
-            none was rejected.
+    A collection is opened once and loaded immediately: a client that loaded it through another process's engine does
+    not load it again.
+
+    Args:
+        folder: The folder, which is locked until `close`.
+        refuse: Makes the error for a rejected collection from its folder and the cause.
+        before_unlock: Called by `close`, after the collections are closed and before the folder is unlocked.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(
+        self, folder: str, refuse: Callable[[Path, Exception], MomentIndexError], before_unlock: Callable[[], None]
+    ) -> None:
+        self._lock_fd: int | None
         super().__init__(folder)
-        self.refused: tuple[Path, Exception] | None = None
+        self._refuse = refuse
+        self._before_unlock = before_unlock
+        self._opening = threading.RLock()
         self._passed: set[str] = set()
-        # Any dimension will do here: each collection has its own.
-        self._fields = {each.name: (each.dtype.name.lower(), each.is_primary) for each in schema(1).fields}
+
+    def leave_to_parent(self) -> None:
+        """Close the lock file in a forked process; otherwise it would stay locked after the parent ends."""
+        if self._lock_fd is not None:
+            # `close` would unlock it for the parent, too.
+            os.close(self._lock_fd)
+            self._lock_fd = None
 
     def create_collection(
         self,
@@ -55,15 +75,36 @@ class CheckedLite(MilvusLite):  # type: ignore[misc]
             raise DatabaseNotFoundError(f"momentseek does not use the database {database_name!r}")
         folder = Path(self.data_dir, "collections", name)
         try:
-            if name not in self._passed and self.has_collection(name):
-                check_collection(folder, self._fields)
-                self._passed.add(name)
-            return super().get_collection(name, database_name)
+            with self._opening:
+                if name not in self._passed and self.has_collection(name):
+                    check_collection(folder, FIELDS)
+                    self._passed.add(name)
+                is_new = (database_name, name) not in self._collections
+                collection = super().get_collection(name, database_name)
+                if is_new:
+                    _use_vectors_of_rows(collection)
+                    collection.load()
+                return collection
         except CollectionNotFoundError:
             raise
         except Exception as error:
-            self.refused = (folder, error)
-            raise
+            raise MilvusLiteError(carried(self._refuse(folder, error))) from error
+
+    def _release_lock(self) -> None:
+        # Also called when the folder could not be locked or prepared.
+        if self._lock_fd is not None and hasattr(self, "_before_unlock"):
+            self._before_unlock()
+        super()._release_lock()
+
+
+def _use_vectors_of_rows(collection: Collection) -> None:
+    """Let a collection compare the vectors of its rows, instead of copies of them that it would read from other files.
+
+    Milvus Lite stores such copies beside its data files. They double the memory, and could differ from the rows.
+    """
+    for segment in collection._segments_snapshot():
+        if segment.num_rows:
+            segment.attach_index(BruteForceIndex.build(segment.vectors, "COSINE"), "embedding")
 
 
 def _clear_unfinished(folder: Path) -> None:

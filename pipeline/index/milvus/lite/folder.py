@@ -1,8 +1,9 @@
-"""Opening, locking and closing of a Milvus Lite folder.
+"""Opens, locks, serves and closes a Milvus Lite folder.
 
 Milvus Lite is an engine in this process behind a gRPC server. Both are started here instead of with
 `MilvusClient("name.db")`, which listens on a TCP port that every user of the machine can reach, reports a locked folder
-only as "failed to open", and keeps the engine running until the process ends.
+only as "failed to open", and keeps the engine running until the process ends. A file in the folder (`holder_file`)
+names the socket over which other processes of this user can use the folder (`shared_folders`).
 """
 
 from __future__ import annotations
@@ -10,26 +11,28 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.errors import IndexDamagedError, IndexLockedError, MomentIndexError
 from pipeline.index.milvus.lite.contents import check_aliases, is_of_momentseek
+from pipeline.index.milvus.lite.folder_checks import check_index_folder, emptied, hard_links, own_copy, wrong_files
+from pipeline.index.milvus.lite.holder_file import Holder, remove_holder, write_holder
 from pipeline.index.milvus.lite.read_only import is_writable, shadow
-from pipeline.index.milvus.lite.tree import check_index_folder, emptied, hard_links, own_copy, wrong_files
-from pipeline.index.milvus.lite.unix_socket import PrivateSocket
 from pipeline.index.quoted_text import no_space, shown
+from pipeline.io.private_socket import PrivateSocket, socket_uri
+from pipeline.io.process_identity import command_of, lock_holder, since, this_process
 
 if TYPE_CHECKING:
     import grpc
 
     from pipeline.index.milvus.lite.engine import CheckedLite
+    from pipeline.index.milvus.lite.requests import OrderedRequests
 
-__all__ = ["LiteFolder", "discard", "silence"]
+__all__ = ["LiteFolder", "discard", "locked_message", "silence"]
 
 # Lasting damage, such as a file instead of a folder; other errors, such as a full disk, may be temporary.
 _DAMAGE = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO)
@@ -37,14 +40,22 @@ _LOCK = "LOCK"
 # The values of Milvus Lite's own server.
 _WORKERS = 10
 _MESSAGE_BYTES = 256 * 2**20
+# Time that requests of other processes have to finish when the folder is closed; they repeat interrupted requests.
+_GRACE_SECONDS = 5.0
 
 
 def silence() -> None:
     """Silence the logs of gRPC and Milvus in the terminal, unless the user enabled them.
 
     Their errors reach the caller as exceptions anyway.
+
+    gRPC's handlers of forks are switched off as well. gRPC reads both variables when it is first used. With the
+    handlers, one in 20 child processes that were forked beside an open index was aborted before it ran its program
+    (gRPC 1.85, https://github.com/grpc/grpc/issues/43055). Among them were the servers of Ray, which forks to start
+    them, and which waits two minutes for a server that is dead. No child of this program uses its parent's gRPC.
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
     levels = {name: logging.getLogger(name).level for name in ("grpc", "pymilvus", "milvus_lite")}
     # The first import sets the level of pymilvus's logger, and would override the user's choice.
     import pymilvus  # noqa: F401
@@ -57,8 +68,10 @@ class LiteFolder:
     """A Milvus Lite folder that this process keeps locked until `close`.
 
     A folder that cannot be written is served from a temporary copy (`read_only`). The content of the folder may come
-    from others, so links in it are not followed (`tree`), and a collection is read only after its files have been
-    checked (`contents`).
+    from others, so links in it are not followed (`folder_checks`), and a collection is read only after its files have
+    been checked (`contents`).
+
+    Only the process that created the object can use it: in a forked process, closing it has no effect.
 
     Attributes:
         uri: Address of the server in this process, as "unix:///tmp/momentseek-1000/4f1d-4711-9a0b3c.sock".
@@ -82,6 +95,7 @@ class LiteFolder:
         self._folder = folder
         self.is_read_only = not is_writable(folder)
         self._closed = False
+        self._process = os.getpid()
         # Callbacks, not generators, which would wait for a server that no longer exists when the interpreter ends.
         with ExitStack() as opened:
             try:
@@ -103,30 +117,51 @@ class LiteFolder:
             shadow(folder, data_dir)
         else:
             data_dir = folder
-        self._engine = _engine(folder, data_dir)
+        self._engine = self._locked_engine(data_dir)
         opened.callback(self._engine.close)
+        self._announce(None)
         for path in hard_links(data_dir):
             own_copy(data_dir, path)
         check_aliases(data_dir, are_own=self.is_own)
-        server = _server(self._engine)
-        opened.callback(lambda: server.stop(grace=0).wait())
-        socket = PrivateSocket(server, data_dir)
+        server, self._requests, workers = _server(self._engine)
+        # A request that is still running after the lock is released would write to a folder that another process holds.
+        opened.callback(workers.shutdown)
+        opened.callback(lambda: server.stop(grace=_GRACE_SECONDS).wait())
+        socket = _private_socket(server, data_dir)
         opened.callback(socket.close)
         server.start()
         self.uri = socket.uri
+        self._announce(socket.path)
+        opened.callback(self._announce, None)
 
     @property
-    def refusal(self) -> MomentIndexError | None:
-        """The error for a collection that was not opened, with a remedy; None if none was rejected."""
-        if self._engine.refused is None:
-            return None
-        path, error = self._engine.refused
-        if not self.is_own and not is_of_momentseek(path):
+    def has_guests(self) -> bool:
+        """Whether another process has used this folder through this one."""
+        return self._requests.has_guests
+
+    def _locked_engine(self, data_dir: Path) -> CheckedLite:
+        from milvus_lite.exceptions import DataDirLockedError
+
+        from pipeline.index.milvus.lite.engine import CheckedLite
+
+        def refuse(collection: Path, error: Exception) -> MomentIndexError:
+            if self.is_own or is_of_momentseek(collection):
+                return self._damage(self._folder / "collections" / collection.name, error)
             return MomentIndexError(
-                f"the collection {path.name!r} in {str(self._folder)!r} was not made by momentseek ({shown(error)});"
-                " set index.collection to another name"
+                f"the collection {collection.name!r} in {str(self._folder)!r} was not made by momentseek"
+                f" ({shown(error)}); set index.collection to another name"
             )
-        return self._damage(self._folder / "collections" / path.name, error)
+
+        try:
+            return CheckedLite(str(data_dir), refuse, before_unlock=lambda: remove_holder(data_dir))
+        except DataDirLockedError as error:
+            raise IndexLockedError(locked_message(self._folder)) from error
+
+    def _announce(self, socket: Path | None) -> None:
+        """Write the holder file; if that fails, other processes cannot use the folder while this one holds it."""
+        if not self.is_read_only:
+            with suppress(OSError):
+                write_holder(self._folder, Holder(this_process(), self.is_own, socket))
 
     def _damage(self, path: Path, error: Exception) -> MomentIndexError:
         """Make the error for files that are invalid or cannot be read."""
@@ -145,9 +180,14 @@ class LiteFolder:
 
     def close(self) -> None:
         """Stop the server and unlock the folder; closing twice is harmless."""
-        if not self._closed:
-            self._closed = True
+        if not self._closed and os.getpid() == self._process:
             self._opened.close()
+        self._closed = True
+
+    def leave_to_parent(self) -> None:
+        """Release the folder in a forked process; the parent still holds it."""
+        self._closed = True
+        self._engine.leave_to_parent()
 
 
 def discard(folder: Path) -> None:
@@ -161,80 +201,52 @@ def discard(folder: Path) -> None:
     try:
         emptied(folder, lock_file=_LOCK)
     except BlockingIOError as error:
-        raise IndexLockedError(_locked(folder)) from error
+        raise IndexLockedError(locked_message(folder)) from error
     except OSError as error:
         raise MomentIndexError(f"the index in {str(folder)!r} cannot be removed: {shown(error)}") from error
 
 
-def _engine(folder: Path, data_dir: Path) -> CheckedLite:
-    from milvus_lite.exceptions import DataDirLockedError
-
-    from pipeline.index.milvus.lite.engine import CheckedLite
-
-    try:
-        return CheckedLite(str(data_dir))
-    except DataDirLockedError as error:
-        raise IndexLockedError(_locked(folder)) from error
-
-
-def _server(engine: CheckedLite) -> grpc.Server:
-    """Make a server without an address, in the way of `milvus_lite.adapter.grpc.server`."""
+def _server(engine: CheckedLite) -> tuple[grpc.Server, OrderedRequests, ThreadPoolExecutor]:
+    """Make a server without an address, as `milvus_lite.adapter.grpc.server` does."""
     import grpc
-    from milvus_lite.adapter.grpc.servicer import MilvusServicer
     from pymilvus.grpc_gen import milvus_pb2_grpc
 
-    sizes = [(f"grpc.max_{way}_message_length", _MESSAGE_BYTES) for way in ("receive", "send")]
-    server = grpc.server(ThreadPoolExecutor(_WORKERS, "milvus-lite"), options=sizes)
-    milvus_pb2_grpc.add_MilvusServiceServicer_to_server(MilvusServicer(engine), server)
-    return server
+    from pipeline.index.milvus.lite.exact_service import ExactService
+    from pipeline.index.milvus.lite.requests import OrderedRequests
+
+    options = [(f"grpc.max_{way}_message_length", _MESSAGE_BYTES) for way in ("receive", "send")]
+    # pymilvus's clients ping every ten seconds. By default, a server closes the connection of a client without requests
+    # that pings more often than every five minutes.
+    options.append(("grpc.http2.max_ping_strikes", 0))
+    requests, workers = OrderedRequests(), ThreadPoolExecutor(_WORKERS, "milvus-lite")
+    server = grpc.server(workers, interceptors=[requests], options=options)
+    milvus_pb2_grpc.add_MilvusServiceServicer_to_server(ExactService(engine), server)
+    return server, requests, workers
 
 
-def _locked(folder: Path) -> str:
+def locked_message(folder: Path) -> str:
+    """Describe the process that holds a folder and does not share it, and the remedies."""
     lock = folder / _LOCK
-    holder = _holder(lock)
+    holder = lock_holder(lock)
     if holder == os.getpid():
         return f"the index in {str(folder)!r} is already open in this process; close that library first"
-    who = f"process {holder} ({_command(holder)}{_since(holder)})" if holder else "another process"
+    who = f"process {holder} ({command_of(holder)}{since(holder)})" if holder else "another process"
     stop = f"stop it (kill {holder})" if holder else f"find and stop it (fuser {lock})"
     return (
-        f"the index in {str(folder)!r} is in use by {who}; Milvus Lite can be used by one process at a time. Wait until"
-        f" it ends, or {stop}. For several processes, move the index to a Milvus server: momentseek index migrate"
-        " http://HOST:19530"
+        f"the index in {str(folder)!r} is in use by {who}, which does not share it: it belongs to another user, runs on"
+        f" another machine or in another container, uses an older version of momentseek, or is busy."
+        f" Wait until it ends, or {stop}."
+        " For several users or machines, move the index to a Milvus server: momentseek index migrate http://HOST:19530"
     )
 
 
-def _holder(lock: Path, locks: Path = Path("/proc/locks")) -> int | None:
-    """Find the process that locked a file, by its inode in Linux's table of locks; None if it is not listed."""
+def _private_socket(server: grpc.Server, data_dir: Path) -> PrivateSocket:
+    """Bind a server that has not been started yet to a new private socket.
+
+    Raises:
+        MomentIndexError: There is no safe location for the socket.
+    """
     try:
-        inode = str(lock.stat().st_ino)
-        lines = locks.read_text(encoding="ascii").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return None
-    for line in lines:
-        # 1: FLOCK  ADVISORY  WRITE 4711 08:01:1234567 0 EOF; a waiting process has "->" in the second place.
-        fields: list[Any] = line.split()
-        if len(fields) >= 6 and fields[1] == "FLOCK" and fields[5].rpartition(":")[2] == inode and fields[4].isdigit():
-            return int(fields[4]) or None
-    return None
-
-
-def _command(process: int) -> str:
-    try:
-        words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return "unknown command"
-    text = b" ".join(words).decode(errors="replace").strip()
-    return text if len(text) <= 120 else f"{text[:117]}..."
-
-
-def _since(process: int) -> str:
-    """Format the start time of a process; empty if /proc does not provide it."""
-    try:
-        # The second field is the command in brackets, which may contain spaces; the 22nd field is the start time.
-        fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        ticks = int(fields[19])
-        [booted] = [line for line in Path("/proc/stat").read_text(encoding="ascii").splitlines() if line[:5] == "btime"]
-        began = int(booted.split()[1]) + ticks / os.sysconf("SC_CLK_TCK")
-    except (OSError, ValueError, IndexError):
-        return ""
-    return f", since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(began))}"
+        return PrivateSocket(lambda path: server.add_insecure_port(socket_uri(path)), data_dir)
+    except OSError as error:
+        raise MomentIndexError(f"Milvus Lite: {error}") from error

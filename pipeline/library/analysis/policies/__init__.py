@@ -1,1 +1,1 @@
-"""Check, replay and route by policies: reads a library for what pipeline.analyze.policies decides."""
+"""Checks, replays and routes the videos of a library by policies."""

@@ -1,4 +1,4 @@
-"""Check of a library's videos by a policy, with its audit log; and the replay of such a log."""
+"""Checks a library's videos by a policy, with an audit log."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from importlib.metadata import version
 from pipeline.analyze.policies.audit import AuditHeader, AuditLog
 from pipeline.analyze.policies.cooldown import Cooldowns, in_order_of_recording
 from pipeline.analyze.policies.decision import Decision, RuleOutcome
-from pipeline.analyze.policies.evaluation import PolicyEvaluator, decisions
 from pipeline.analyze.policies.policy import Policy
+from pipeline.analyze.policies.policy_evaluator import PolicyEvaluator, decisions
 from pipeline.errors import StoreError
 from pipeline.library.analysis.policies.scoring import policy_scorer
 from pipeline.library.index_handle import check_writable
@@ -22,20 +22,20 @@ from pipeline.search.filters.metadata import check_names
 from pipeline.search.filters.recording_time import recorded_at, recording_begins
 from pipeline.types import Scalar, VideoRecord
 
-__all__ = ["Checked", "PolicyCheck", "open_check"]
+__all__ = ["CheckedVideo", "PolicyCheck", "open_check"]
 
 OnVideo = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Checked:
-    """A video that was checked.
+class CheckedVideo:
+    """A checked video.
 
     Attributes:
-        decision: What the policy says of it.
-        record: Its record; None where that cannot be read.
-        is_new: Whether it was decided now; else an earlier run has logged the decision.
-        begins: When its playback clock was at zero; None where that is not known.
+        decision: The policy's decision.
+        record: The video's record; None if it cannot be read.
+        is_new: Whether the decision was made now, and not by an earlier run.
+        begins: Recording time of the start of playback; None if unknown.
     """
 
     decision: Decision
@@ -44,20 +44,20 @@ class Checked:
     begins: datetime | None = None
 
     def recorded_at(self, seconds: float) -> datetime | None:
-        """When a second of the video was recorded; None where that is not known."""
+        """Return the recording time of a second of the video; None if unknown."""
         return recorded_at(self.begins, seconds)
 
 
 @dataclass(frozen=True)
 class PolicyCheck:
-    """A policy that is ready to check the videos of a library.
+    """A policy prepared to check the videos of a library.
 
     Attributes:
         library: The library.
-        header: What decisions are made with.
-        evaluator: Decides.
-        records: The records of the videos to check, in the order of their recording.
-        broken: By id, the errors of videos whose records cannot be read.
+        header: The header of the audit log.
+        evaluator: Makes the decisions.
+        records: The records of the videos to check, ordered by recording time.
+        broken: The errors of videos whose records cannot be read, by id.
     """
 
     library: Library
@@ -73,15 +73,15 @@ class PolicyCheck:
 
     def run(
         self, *, resume: bool = False, on_video: OnVideo | None = None, is_logged: bool = True
-    ) -> Iterator[Checked]:
-        """Decide about the videos in turn, and log each new decision.
+    ) -> Iterator[CheckedVideo]:
+        """Decide about the videos one after another, and log each new decision.
 
-        What was decided is logged where the iteration ends early, too.
+        If the iteration ends early, the decisions made until then are logged as well.
 
         Args:
-            resume: Take over decisions that earlier runs have logged, of the same policy, encoder and videos.
+            resume: Whether to reuse logged decisions of earlier runs with the same policy, encoder and videos.
             on_video: Called with the number of videos done and their total.
-            is_logged: Whether decisions are logged.
+            is_logged: Whether to log decisions.
 
         Raises:
             StoreError: The log cannot be read or written, or the library is read-only.
@@ -104,32 +104,32 @@ class PolicyCheck:
                     on_video(done, total)
                 yield checked
 
-    def _all(self, made: Iterator[tuple[VideoRecord, Decision, bool]]) -> Iterator[Checked]:
+    def _all(self, made: Iterator[tuple[VideoRecord, Decision, bool]]) -> Iterator[CheckedVideo]:
         for video_id, error in self.broken.items():
             now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
             rules = tuple(RuleOutcome(name) for name in self.policy.rules)
-            yield Checked(Decision(video_id, video_id, now, self.header.identity, rules, str(error)), None, True)
+            yield CheckedVideo(Decision(video_id, video_id, now, self.header.identity, rules, str(error)), None, True)
         for record, decision, is_new in made:
             begins = recording_begins(record.metadata, self.header.recorded_at)
-            yield Checked(decision, record, is_new, begins)
+            yield CheckedVideo(decision, record, is_new, begins)
 
 
 def open_check(
     library: Library, policy: Policy, names: Sequence[str] = (), where: Mapping[str, Scalar] | None = None
 ) -> PolicyCheck:
-    """Make a policy ready to check a library: embed and calibrate its phrases, labels and concepts.
+    """Prepare a policy for a library: embed and calibrate its phrases, labels and concepts.
 
     Args:
         library: The library.
         policy: The policy.
-        names: Only these videos: file names, paths, URIs, ids or patterns; empty for all.
-        where: Only videos whose metadata has these entries.
+        names: File names, paths, URIs, ids or patterns of the videos to check; empty for all.
+        where: Metadata entries of the videos to check.
 
     Raises:
         ConfigError: The policy names an unknown label or concept, or one of another encoder.
-        QueryError: A name stands for no video, no video has metadata of a name that the policy or the caller gives, or
-            the library holds no video yet.
-        WeightsUnavailableError: The model cannot be had.
+        QueryError: A name fits no video, no video has metadata with a name given by the policy or the caller, or the
+            library has no video yet.
+        WeightsUnavailableError: The weights of the model are not available.
         StoreError: The library cannot be listed.
     """
     records, broken = library.survey()
@@ -137,7 +137,7 @@ def open_check(
         for rule in policy.rules.values():
             check_names(records, rule.where)
     if names or where:
-        # A video whose record is broken is found by its id, and is as little checked as the others of its kind.
+        # A video with a broken record can be named only by its id; it counts as not checked, like other broken videos.
         ids = [name for name in names if name in broken]
         rest = [name for name in names if name not in broken]
         broken = {video_id: error for video_id, error in broken.items() if video_id in ids}

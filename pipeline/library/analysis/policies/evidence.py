@@ -1,4 +1,4 @@
-"""Evidence of a check: contact sheets of the flagged intervals, a file for every dozen of a rule."""
+"""Contact sheets of the flagged intervals of a check, one file for every dozen of a rule."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.analyze.policies.condition import condition_log_odds
 from pipeline.analyze.policies.flags import Flag
 from pipeline.errors import StoreError
-from pipeline.library.analysis.policies.check import Checked, PolicyCheck
+from pipeline.library.analysis.policies.check import CheckedVideo, PolicyCheck
 from pipeline.search import Answer, as_query
 from pipeline.search.answer import Explanation
 from pipeline.search.localization import Curve
@@ -26,7 +26,7 @@ _TILES = 12
 
 @dataclass
 class _Sheet:
-    """The intervals of a rule that wait to be drawn."""
+    """The intervals of a rule that are not drawn yet."""
 
     number: int = 1
     moments: list[Moment] = field(default_factory=list)
@@ -34,16 +34,16 @@ class _Sheet:
 
 
 class EvidenceSheets:
-    """Draws the reported intervals of a check; as a context manager it draws the last sheets at the end.
+    """Draws the reported intervals of a check; a context manager, which draws the last sheets when it ends.
 
-    Sheets are named after the run, so that none is overwritten.
+    Sheets are named after the run, so that none are overwritten.
 
     Args:
         check: The check.
-        folder: Where the sheets are written; it is made.
+        folder: Folder of the sheets; it is created.
 
     Attributes:
-        written: The sheets that were written.
+        written: Paths of the written sheets.
     """
 
     def __init__(self, check: PolicyCheck, folder: Path) -> None:
@@ -66,11 +66,11 @@ class EvidenceSheets:
             for rule in self._sheets:
                 self._draw(rule)
 
-    def add(self, checked: Checked) -> dict[tuple[str, int], str]:
-        """Draw the reported intervals of a video, those of a sheet that is not full at a later time.
+    def add(self, checked: CheckedVideo) -> dict[tuple[str, int], str]:
+        """Add the reported intervals of a video; sheets are drawn when they are full.
 
         Returns:
-            By rule and number of the interval, the file on which it is, or will be.
+            The path of each interval's sheet, by rule and number of the interval.
 
         Raises:
             StoreError: A sheet cannot be written, or the video's embeddings are broken.
@@ -129,7 +129,7 @@ class EvidenceSheets:
         self._sheets[name] = _Sheet(sheet.number + 1)
 
 
-def _moment(record: VideoRecord, frames: FrameEmbeddings, flag: Flag, checked: Checked) -> Moment:
+def _moment(record: VideoRecord, frames: FrameEmbeddings, flag: Flag, checked: CheckedVideo) -> Moment:
     return Moment(
         video_id=record.video_id,
         uri=record.last_name,

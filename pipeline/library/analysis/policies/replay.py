@@ -1,4 +1,4 @@
-"""Replay of a run of the audit log: make its decisions again from what the log says, and compare."""
+"""Replays a run of the audit log: repeats its decisions from the logged data, and compares them."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from enum import StrEnum
 
 from pipeline.analyze.policies.audit import AuditHeader, AuditLog
 from pipeline.analyze.policies.decision import Decision, RuleOutcome
-from pipeline.analyze.policies.evaluation import PolicyEvaluator
-from pipeline.analyze.policies.flags import Flag, Peak
+from pipeline.analyze.policies.flags import BestFrame, Flag
+from pipeline.analyze.policies.policy_evaluator import PolicyEvaluator
 from pipeline.errors import QueryError, StoreError
 from pipeline.library.library import Library
 
-__all__ = ["ReplayResult", "Replayed", "replay"]
+__all__ = ["ReplayResult", "ReplayedDecision", "replay"]
 
 OnVideo = Callable[[int, int], None]
 
 _SCORE_TOLERANCE = 1e-3
-"""Of probabilities: the products of another processor differ in the last bits of a float32."""
+"""Tolerance for probabilities: on other processors, products differ in the last bits of a float32."""
 _TIME_TOLERANCE_SECONDS = 1e-6
 
 
 class ReplayResult(StrEnum):
-    """How a decision compares with the one that was logged."""
+    """The result of the comparison of a decision with the logged one."""
 
     SAME = "same"
     DIFFERENT = "different"
@@ -32,14 +32,14 @@ class ReplayResult(StrEnum):
 
 
 @dataclass(frozen=True)
-class Replayed:
-    """A decision that was made again.
+class ReplayedDecision:
+    """A repeated decision.
 
     Attributes:
         video_id: The video's id.
         uri: Its name in the log.
-        result: How it compares.
-        text: What differs, or why it cannot be compared; empty where nothing does.
+        result: The result of the comparison.
+        text: The difference, or the reason why it cannot be compared; empty for equal decisions.
     """
 
     video_id: str
@@ -48,11 +48,11 @@ class Replayed:
     text: str = ""
 
 
-def replay(library: Library, run: str, *, on_video: OnVideo | None = None) -> Iterator[Replayed]:
-    """Make the decisions of a run again, from the logged policy, vectors and calibration and the stored embeddings.
+def replay(library: Library, run: str, *, on_video: OnVideo | None = None) -> Iterator[ReplayedDecision]:
+    """Repeat the decisions of a run from the logged policy, vectors and calibration and the stored embeddings.
 
-    No model is loaded. Cooldowns are not computed again, as they depend on runs before this one: the log names the
-    interval that each of them follows.
+    No model is loaded. Cooldowns are not computed again, since they depend on earlier runs; the log names the interval
+    that each of them follows.
 
     Args:
         library: The library.
@@ -93,19 +93,19 @@ def _check_same(library: Library, header: AuditHeader) -> None:
             )
 
 
-def _compared(library: Library, evaluator: PolicyEvaluator, logged: Decision) -> Replayed:
+def _compared(library: Library, evaluator: PolicyEvaluator, logged: Decision) -> ReplayedDecision:
     made = _made_again(library, evaluator, logged)
     if isinstance(made, str):
-        return Replayed(logged.video_id, logged.uri, ReplayResult.INCOMPARABLE, made)
+        return ReplayedDecision(logged.video_id, logged.uri, ReplayResult.INCOMPARABLE, made)
     text = "" if made.problem == logged.problem else f"its problem was {logged.problem}, and is {made.problem}"
     for then, now in zip(logged.rules, made.rules, strict=True):
         if not text and (difference := _difference(then, now)) is not None:
             text = f"rule {then.rule}: {difference}"
-    return Replayed(logged.video_id, logged.uri, ReplayResult.DIFFERENT if text else ReplayResult.SAME, text)
+    return ReplayedDecision(logged.video_id, logged.uri, ReplayResult.DIFFERENT if text else ReplayResult.SAME, text)
 
 
 def _made_again(library: Library, evaluator: PolicyEvaluator, logged: Decision) -> Decision | str:
-    """The decision of today; or why it cannot be compared."""
+    """Repeat a decision; return it, or the reason why it cannot be compared."""
     if [each.rule for each in logged.rules] != list(evaluator.policy.rules):
         return "the log has the outcomes of other rules than its policy"
     try:
@@ -122,7 +122,7 @@ def _made_again(library: Library, evaluator: PolicyEvaluator, logged: Decision) 
 
 
 def _difference(then: RuleOutcome, now: RuleOutcome) -> str | None:
-    """What differs between two outcomes of a rule; None where nothing does."""
+    """Describe the difference between two outcomes of a rule; None if they are equal."""
     if (then.rule, then.problem, then.is_applicable) != (now.rule, now.problem, now.is_applicable):
         return "it could be evaluated then or can be now, and not both"
     if len(then.flags) != len(now.flags):
@@ -145,7 +145,7 @@ def _flag_difference(then: Flag, now: Flag) -> str | None:
     return None
 
 
-def _best_difference(then: Peak | None, now: Peak | None) -> str | None:
+def _best_difference(then: BestFrame | None, now: BestFrame | None) -> str | None:
     if then is None or now is None:
         return None if then is now else "a best frame was found then or is now, and not both"
     names = then.parts.keys() | now.parts.keys()

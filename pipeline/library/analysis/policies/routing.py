@@ -1,20 +1,24 @@
-"""Routing of a library's videos: copy, link or list them, or run a command, by the decisions of a policy."""
+"""Routes a library's videos by the decisions of a policy: copies, links or lists them, or runs a command."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from shutil import which
 
+from pipeline.analyze.policies.delivery_log import DeliveryLog, DeliveryRecord, How
 from pipeline.analyze.policies.destination import Destination
+from pipeline.analyze.policies.policy import Policy
 from pipeline.analyze.policies.routing import Route, check_routes, route_of
 from pipeline.errors import ConfigError, VideoError
 from pipeline.export.placement import copy_video, link_video
+from pipeline.fingerprints import fingerprint
 from pipeline.library.analysis.manifest_writer import ManifestWriter
-from pipeline.library.analysis.policies.check import Checked, PolicyCheck
+from pipeline.library.analysis.policies.check import CheckedVideo, PolicyCheck
 
 __all__ = ["Delivery", "RoutedVideo", "Router", "open_router"]
 
@@ -26,77 +30,81 @@ _MOST_SAID = 500
 
 @dataclass(frozen=True)
 class Delivery:
-    """A video at one destination.
+    """The delivery of a video to one destination.
 
     Attributes:
         destination: The destination's name.
         target: The file, the manifest or the command.
-        problem: Why it did not get there; None where it did, or would.
-        is_new: Whether something was done; it may have been there before.
+        problem: The reason of a failure; None if it succeeded, or would succeed.
+        is_new: Whether anything was changed; the file may have existed, or the command may have run, before.
+        size_bytes: Size of a copy; None for others.
+        exit_status: Exit status of a command; None if it did not end by itself.
     """
 
     destination: str
     target: str
     problem: str | None = None
     is_new: bool = True
+    size_bytes: int | None = None
+    exit_status: int | None = None
 
 
 @dataclass(frozen=True)
 class RoutedVideo:
-    """Where a video went.
+    """A routed video.
 
     Attributes:
         checked: The video and the decision about it.
-        route: Its destinations, and why.
-        deliveries: What was done, or would be done.
+        route: Its destinations, with the rules that chose them.
+        deliveries: The deliveries made, or to be made in a dry run.
     """
 
-    checked: Checked
+    checked: CheckedVideo
     route: Route
     deliveries: tuple[Delivery, ...]
 
 
 def open_router(check: PolicyCheck, into: Path, *, dry_run: bool = False) -> Router:
-    """Check the destinations of a policy before anything is done.
+    """Check the destinations of a policy and make its router.
 
     Args:
         check: The check.
-        into: Relative paths of destinations are below it.
-        dry_run: Do nothing but say what would be done; nothing is logged, either.
+        into: Folder of relative paths of destinations.
+        dry_run: Whether to report what would be done without doing or logging it.
 
     Raises:
-        ConfigError: No rule routes, a manifest is there already, a folder is something else, or a program is not found.
+        ConfigError: No rule routes, a manifest exists already, a folder's path is a file, or a program is not found.
     """
     check_routes(check.policy)
     places: dict[str, Path] = {}
     for name, destination in check.policy.destinations.items():
         where = f"destinations.{name}"
         if destination.command is not None and which(destination.command[0]) is None:
-            raise ConfigError(f"{where}.command: there is no program {destination.command[0]!r}; correct its path")
+            raise ConfigError(f"{where}.command: program {destination.command[0]!r} was not found; correct its path")
         path = destination.folder or destination.manifest
         if path is None:
             continue
         places[name] = into / Path(path).expanduser()
         if destination.folder is not None and places[name].exists() and not places[name].is_dir():
-            raise ConfigError(f"{where}.folder: {str(places[name])!r} is no folder; name another one")
+            raise ConfigError(f"{where}.folder: {str(places[name])!r} is not a folder; choose another one")
         if destination.manifest is not None and (places[name].exists() or places[name].is_symlink()):
             raise ConfigError(
-                f"{where}.manifest: {str(places[name])!r} is there already and is not replaced; move it away, or choose"
-                " another folder by --into"
+                f"{where}.manifest: {str(places[name])!r} already exists and is not replaced; move it away, or choose"
+                " another folder with --into"
             )
     manifests = [str(places[name]) for name, each in check.policy.destinations.items() if each.manifest is not None]
     if twice := [path for path in manifests if manifests.count(path) > 1]:
-        raise ConfigError(f"destinations: two of them write the manifest {twice[0]!r}; give each a file of its own")
+        raise ConfigError(f"destinations: two of them write the manifest {twice[0]!r}; use a different file for each")
     return Router(check, places, dry_run=dry_run)
 
 
 class Router:
-    """Routes the videos of a check; `open_router` makes it.
+    """Routes the videos of a check; made by `open_router`.
 
     Args:
         check: The check.
-        places: By name, the paths of destinations that have one.
-        dry_run: Do nothing but say what would be done.
+        places: The paths of destinations that have one, by name.
+        dry_run: Whether to report what would be done without doing it.
     """
 
     def __init__(self, check: PolicyCheck, places: Mapping[str, Path], *, dry_run: bool) -> None:
@@ -104,60 +112,134 @@ class Router:
         self._places = places
         self._dry_run = dry_run
         self._manifests: dict[str, ManifestWriter] = {}
+        self._listed: list[DeliveryRecord] = []
+        self._log = DeliveryLog(check.library.config.library)
+        self._commands: Mapping[str, DeliveryRecord] = {}
+        self._writer = self._log.writer(check.header.run, _about(check))
 
-    def run(self, *, resume: bool = False, on_video: OnVideo | None = None) -> Iterator[RoutedVideo]:
-        """Check and route the videos in turn. Manifests appear once all are done; a run that fails leaves none.
+    @property
+    def policy(self) -> Policy:
+        """The policy."""
+        return self._check.policy
+
+    def run(
+        self, *, resume: bool = False, redeliver: bool = False, on_video: OnVideo | None = None
+    ) -> Iterator[RoutedVideo]:
+        """Check and route the videos one after another; manifests appear when all are done, and not if the run fails.
+
+        Deliveries are logged. A command that succeeded in an earlier run for the same policy, video, destination and
+        rules is not run again. An interrupted command is reported as a problem, because its result is unknown.
 
         Args:
-            resume: Take over decisions that earlier runs have logged.
+            resume: Whether to reuse logged decisions of earlier runs.
+            redeliver: Whether to repeat commands of earlier runs.
             on_video: Called with the number of videos done and their total.
 
         Raises:
             StoreError: The log cannot be read or written, or the library is read-only.
             OSError: A destination cannot be written to.
         """
-        policy = self._check.policy
-        with ExitStack() as stack:
+        has_commands = any(each.command is not None for each in self._check.policy.destinations.values())
+        if has_commands and not redeliver:
+            self._commands = self._log.commands()
+        with ExitStack() as outer:
             if not self._dry_run:
-                for name, destination in policy.destinations.items():
-                    if destination.folder is not None:
-                        self._places[name].mkdir(parents=True, exist_ok=True)
-                    elif destination.manifest is not None:
-                        self._manifests[name] = stack.enter_context(ManifestWriter(self._places[name]))
-            for checked in self._check.run(resume=resume, on_video=on_video, is_logged=not self._dry_run):
-                route = route_of(policy, checked.decision)
-                deliveries = tuple(self._deliver(name, checked, route) for name in route.destinations)
-                yield RoutedVideo(checked, route, deliveries)
+                outer.enter_context(self._writer)
+            with ExitStack() as stack:
+                self._open_places(stack)
+                for checked in self._check.run(resume=resume, on_video=on_video, is_logged=not self._dry_run):
+                    route = route_of(self._check.policy, checked.decision)
+                    deliveries = tuple(self._deliver(name, checked, route) for name in route.destinations)
+                    yield RoutedVideo(checked, route, deliveries)
+            # The manifests exist only now.
+            for record in self._listed:
+                self._writer.add(record)
 
-    def _deliver(self, name: str, checked: Checked, route: Route) -> Delivery:
+    def _open_places(self, stack: ExitStack) -> None:
+        """Make the folders of destinations, and open the manifests."""
+        for name, destination in self._check.policy.destinations.items() if not self._dry_run else ():
+            if destination.folder is not None:
+                self._places[name].mkdir(parents=True, exist_ok=True)
+            elif destination.manifest is not None:
+                self._manifests[name] = stack.enter_context(ManifestWriter(self._places[name]))
+
+    def _deliver(self, name: str, checked: CheckedVideo, route: Route) -> Delivery:
         destination = self._check.policy.destinations[name]
         target = (
             str(self._places[name]) if name in self._places else str(destination.command and destination.command[0])
         )
+        record = self._record(name, destination, checked, route, target)
         if self._dry_run:
-            return Delivery(name, target)
+            return Delivery(name, target, is_new=destination.command is None or record.key not in self._commands)
+        if record.how == "ran" and (before := self._commands.get(record.key)) is not None:
+            return Delivery(name, target, _doubt(before), is_new=False, exit_status=before.exit_status)
         try:
-            if destination.folder is not None:
-                return self._placed(name, destination, checked)
-            values = self._values(checked, route)
-            if destination.manifest is not None:
-                self._manifests[name].add(values)
-                return Delivery(name, target)
-            return Delivery(name, target, _run(destination, destination.arguments(values)))
+            delivery = self._delivered(name, destination, checked, route, record)
         except (VideoError, ValueError) as error:
-            return Delivery(name, target, str(error))
+            delivery = Delivery(name, target, str(error))
+        except OSError as error:
+            self._writer.add(_ended(record, Delivery(name, target, f"cannot be written: {error}")))
+            raise
+        if record.how == "listed" and delivery.problem is None:
+            self._listed.append(_ended(record, delivery))
+        else:
+            self._writer.add(_ended(record, delivery))
+        return delivery
 
-    def _placed(self, name: str, destination: Destination, checked: Checked) -> Delivery:
+    def _delivered(
+        self, name: str, destination: Destination, checked: CheckedVideo, route: Route, record: DeliveryRecord
+    ) -> Delivery:
+        """Deliver a video.
+
+        Raises:
+            VideoError: The video is missing or its content has changed.
+            ValueError: The video cannot be listed.
+            OSError: The destination cannot be written to.
+        """
+        if destination.folder is not None:
+            return self._placed(name, destination, checked)
+        values = self._values(checked, route)
+        if destination.manifest is not None:
+            self._manifests[name].add(values)
+            return Delivery(name, record.target)
+        arguments = destination.arguments(values)
+        self._writer.add(record)
+        status, problem = _run(destination, arguments)
+        return Delivery(name, record.target, problem, exit_status=status)
+
+    def _record(
+        self, name: str, destination: Destination, checked: CheckedVideo, route: Route, target: str
+    ) -> DeliveryRecord:
+        """Make the record of a delivery's start."""
+        policy, video_id = self._check.policy, checked.decision.video_id
+        said = {"policy": policy.name, "video_id": video_id, "destination": name, "rules": sorted(route.rules)}
+        placed: How = "linked" if destination.place == "link" else "copied"
+        listed: How = "ran" if destination.manifest is None else "listed"
+        return DeliveryRecord(
+            video_id=video_id,
+            uri=checked.decision.uri,
+            destination=name,
+            key=fingerprint(said, destination),
+            how=listed if destination.folder is None else placed,
+            state="begun",
+            target=target,
+            rules=route.rules,
+            at=_now(),
+        )
+
+    def _placed(self, name: str, destination: Destination, checked: CheckedVideo) -> Delivery:
         videos = self._check.library.indexed_videos
         place = link_video if destination.place == "link" else copy_video
         path, is_new = place(videos, checked.decision.video_id, checked.decision.uri, self._places[name])
-        return Delivery(name, str(path), None, is_new)
+        size = None if destination.place == "link" else path.stat().st_size
+        return Delivery(name, str(path), None, is_new, size)
 
-    def _values(self, checked: Checked, route: Route) -> dict[str, str]:
-        """The texts of a manifest's row and of a command's arguments.
+    def _values(self, checked: CheckedVideo, route: Route) -> dict[str, str]:
+        """Return the fields of a manifest's row and of a command's arguments.
 
         Raises:
-            VideoError: The video is gone, or holds another content by now; of one that is unchecked the last name does.
+            VideoError: The video is missing or its content has changed. For an unchecked video, its last name is
+                used without this check.
         """
         decision = checked.decision
         path = decision.uri
@@ -178,8 +260,47 @@ class Router:
         }
 
 
-def _run(destination: Destination, arguments: Sequence[str]) -> str | None:
-    """Run a command without a shell; why it failed, or None."""
+def _about(check: PolicyCheck) -> dict[str, str]:
+    """Return the log's entries about a run's policy."""
+    header = check.header
+    return {
+        "policy": check.policy.name,
+        "policy_fingerprint": check.policy.fingerprint,
+        "identity": header.identity,
+        "encoder": header.encoder,
+        "version": header.version,
+    }
+
+
+def _ended(record: DeliveryRecord, delivery: Delivery) -> DeliveryRecord:
+    return replace(
+        record,
+        state="ended",
+        target=delivery.target,
+        at=_now(),
+        is_new=delivery.is_new,
+        size_bytes=delivery.size_bytes,
+        exit_status=delivery.exit_status,
+        problem=delivery.problem,
+    )
+
+
+def _doubt(before: DeliveryRecord) -> str | None:
+    """Describe why the result of an earlier run's command is unknown; None if the command succeeded."""
+    if before.state == "ended":
+        return None
+    return (
+        f"a run was interrupted at {before.at} while {before.target} was running, so its result is unknown; check it,"
+        " and to repeat the command, run route with --redeliver for this video"
+    )
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
+
+
+def _run(destination: Destination, arguments: Sequence[str]) -> tuple[int | None, str | None]:
+    """Run a command without a shell; return its exit status, if it ended by itself, and the reason of a failure."""
     seconds = destination.timeout_seconds or _COMMAND_SECONDS
     try:
         ended = subprocess.run(  # noqa: S603 - no shell; the user's own policy names the program
@@ -191,10 +312,10 @@ def _run(destination: Destination, arguments: Sequence[str]) -> str | None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"{arguments[0]} took more than {seconds:g} s and was ended"
+        return None, f"{arguments[0]} took more than {seconds:g} s and was stopped"
     except OSError as error:
-        return f"{arguments[0]} cannot be run: {error.strerror}"
+        return None, f"{arguments[0]} cannot be run: {error.strerror}"
     if ended.returncode == 0:
-        return None
-    said = ended.stdout[-_MOST_SAID:].decode(errors="replace").strip()
-    return f"{arguments[0]} ended with {ended.returncode}{f': {said}' if said else ''}"
+        return 0, None
+    output = ended.stdout[-_MOST_SAID:].decode(errors="replace").strip()
+    return ended.returncode, f"{arguments[0]} exited with status {ended.returncode}{f': {output}' if output else ''}"

@@ -1,0 +1,1 @@
+"""Weights of models: located, downloaded, checked, interpolated, and loaded without a random start."""

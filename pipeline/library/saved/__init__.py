@@ -1,0 +1,1 @@
+"""What people save in a library under a name: cases and questions."""

@@ -1,0 +1,1 @@
+"""Routes of what the analyses find: labels, marks, review and concepts."""

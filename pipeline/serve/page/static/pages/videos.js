@@ -1,0 +1,109 @@
+// The list of the library's videos, and of what could not be indexed.
+
+import { api, frameAddress } from "../api.js";
+import { drawn, make, replaceMissing } from "../dom.js";
+import { showFailures } from "../failures.js";
+import { baseName, length, timecode } from "../format.js";
+import { showError } from "../notes.js";
+import "../session.js";
+import { counted, text } from "../strings.js";
+
+const PAGE = 60;
+const PICTURE_WIDTH = 480;
+
+const find = (selector) => document.querySelector(selector);
+const list = find("#videos");
+const more = find("#more");
+const status = find("#status");
+const notes = find("#notes");
+const box = find("#video-name");
+
+let next = null;
+let shown = 0;
+
+async function load({ isFirst }) {
+  const parameters = new URLSearchParams({ limit: PAGE, name: box.value.trim() });
+  if (!isFirst && next) parameters.set("cursor", next);
+  try {
+    const page = await api(`/videos?${parameters}`);
+    if (isFirst) {
+      list.replaceChildren();
+      shown = 0;
+    }
+    next = page.next;
+    list.append(...page.videos.map((video, index) => make("li", {}, card(video, isFirst && index < 12))));
+    shown += page.videos.length;
+    more.hidden = next === null;
+    status.textContent = page.total || !box.value ? counted("videos", page.total) : text("videos_none");
+    showBroken(page.broken);
+    notes.replaceChildren();
+  } catch (error) {
+    showError(error);
+  }
+}
+
+function card(video, isSoon) {
+  const name = baseName(video.name);
+  const state = text(`status_${video.status}`);
+  const picture = make("img", {
+    src: frameAddress(video.video_id, video.duration_seconds / 2, PICTURE_WIDTH),
+    alt: "",
+    width: 16,
+    height: 9,
+    loading: isSoon ? "eager" : "lazy",
+    decoding: "async",
+  });
+  picture.addEventListener("error", () => replaceMissing(picture), { once: true });
+  return make(
+    "a",
+    {
+      class: "video-card",
+      href: `/videos/${encodeURIComponent(video.video_id)}`,
+      "aria-label": text("video_label", { name, length: length(video.duration_seconds), status: state }),
+    },
+    make("span", { class: "video-picture" }, picture, make("span", {}, timecode(video.duration_seconds, { decimals: 0 }))),
+    make(
+      "span",
+      { class: "video-text" },
+      make("span", { class: "video-name", title: video.name }, name),
+      make(
+        "span",
+        { class: "video-more" },
+        make("span", { class: `badge badge-${video.status}` }, state),
+        make("span", {}, `${video.width}×${video.height} ${video.codec}`),
+        ...Object.entries(video.metadata).map(([key, value]) => {
+          const entry = `${key} ${value}`;
+          return make("span", { class: "video-entry", title: entry }, entry);
+        }),
+        video.problem ? make("span", {}, video.problem) : null,
+      ),
+    ),
+  );
+}
+
+function showBroken(broken) {
+  const section = find("#broken");
+  section.hidden = broken.length === 0;
+  section.querySelector("ul").replaceChildren(
+    ...broken.map(({ video_id: id, problem }) => make("li", {}, make("strong", {}, id), problem)),
+  );
+}
+
+/** Index what failed again, and show how that goes. */
+async function retry(sources) {
+  await api("/runs", { json: { sources } });
+  location.assign("/runs");
+}
+
+find("#find").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const name = box.value.trim();
+  history.replaceState(null, "", name ? `/videos?${new URLSearchParams({ name })}` : "/videos");
+  load({ isFirst: true });
+});
+more.addEventListener("click", () => load({ isFirst: false }));
+box.value = new URLSearchParams(location.search).get("name") ?? "";
+await load({ isFirst: true });
+await showFailures(find("#failures"), retry).catch(showError);
+await drawn();
+document.body.classList.add("is-ready");
