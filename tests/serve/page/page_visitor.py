@@ -20,9 +20,9 @@ from PIL import Image
 from pipeline import Library
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, ConsoleMessage, Page
+    from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page
 
-__all__ = ["PageVisitor", "served", "shown_frame", "wait_until"]
+__all__ = ["PageVisitor", "hover", "served", "shown_frame", "wait_until"]
 
 
 FRAME_OF_VIDEO = """async () => {
@@ -80,6 +80,14 @@ def wait_until(page: Page, expression: str, argument: object = None, *, seconds:
     while not page.evaluate(expression, argument):
         assert time.monotonic() < deadline, f"not so after {seconds:g} s: {expression}"
         page.wait_for_timeout(30)
+
+
+def hover(locator: Locator, share: float) -> None:
+    """Move the pointer to a share of an element's width, once the element rests and takes the pointer there."""
+    locator.scroll_into_view_if_needed()
+    box = locator.bounding_box()
+    assert box is not None
+    locator.hover(position={"x": share * box["width"], "y": box["height"] / 2})
 
 
 def shown_frame(page: Page) -> npt.NDArray[np.int16]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from page_visitor import PageVisitor, wait_until
+from page_visitor import PageVisitor, hover, wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -93,10 +93,8 @@ def test_the_bar_shows_the_stretches_to_scale_and_opens_any_second(visitor: Page
         assert x == pytest.approx(1000 * one["start_seconds"] / video["duration_seconds"], abs=0.1)
         long = one["end_seconds"] - one["start_seconds"]
         assert width == pytest.approx(max(2, 1000 * long / video["duration_seconds"]), abs=0.2)
-    box = row.locator(".absence-bar").bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 10)
-    assert "·" in row.locator(".absence-at").inner_text()
+    hover(row.locator(".absence-bar"), 0.5)
+    row.locator(".absence-at", has_text="·").wait_for()
     page.mouse.down()
     page.mouse.up()
     wait_until(page, f"(at) => Math.abs({SECONDS} - at) < 0.1", video["duration_seconds"] / 2)

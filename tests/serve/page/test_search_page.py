@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import numpy.typing as npt
 import pytest
-from page_visitor import shown_frame, wait_until
+from page_visitor import hover, shown_frame, wait_until
 
 from pipeline.video.frame_at import frame_at
 from pipeline.video.pyav.decoder import PyAVDecoder
@@ -59,10 +59,9 @@ def test_names_and_metadata_are_text(visitor: PageVisitor) -> None:
 def test_the_pointer_scrubs_through_the_moment(visitor: PageVisitor) -> None:
     page = visitor.ask("forklift")
     stage = page.locator(".card-stage").first
-    box = stage.bounding_box()
     places = []
     for share in (0.02, 0.98):
-        page.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+        hover(stage, share)
         page.wait_for_selector(".card-stage.is-scrubbed")
         places.append(
             (
@@ -76,6 +75,16 @@ def test_the_pointer_scrubs_through_the_moment(visitor: PageVisitor) -> None:
     assert times == pytest.approx(moment, abs=0.2)
     page.mouse.move(1, 1)
     page.wait_for_selector(".card-stage.is-scrubbed", state="detached")
+
+
+def test_pictures_that_a_busy_server_refused_are_asked_for_again_while_the_pointer_rests(visitor: PageVisitor) -> None:
+    page = visitor.ask("forklift")
+    page.route("**/sprite*", lambda route: route.fulfill(status=503), times=1)
+    hover(page.locator(".card-stage").first, 0.5)
+    page.wait_for_selector(".card-stage.is-scrubbed")
+    (refused,) = visitor.errors
+    assert "503" in refused
+    visitor.errors.clear()
 
 
 def test_a_click_plays_at_the_second_and_frames_are_the_decoders(visitor: PageVisitor, films: Path) -> None:
@@ -123,8 +132,7 @@ def test_the_player_shows_the_score_curve_and_seeks_by_it(visitor: PageVisitor) 
     timeline = page.get_by_role("slider", name="Time in the video")
     wait_until(page, "/score/.test(document.querySelector('score-timeline').getAttribute('aria-valuetext'))")
     pause(page)
-    box = timeline.locator("canvas").bounding_box()
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 20)
+    timeline.locator("canvas").click()
     duration = float(timeline.get_attribute("aria-valuemax"))
     wait_until(page, "half => Math.abs(document.querySelector('video').currentTime - half) < 0.1", duration / 2)
     timeline.press("End")

@@ -20,6 +20,8 @@ export class MomentCard extends HTMLElement {
    */
   show(moment, { address, isBelow = false, isFirst = false }) {
     this.moment = moment;
+    this._position = null;
+    this._triesLeft = 2;
     this.classList.toggle("is-below", isBelow);
     const name = baseName(moment.uri);
     const shown = score(moment.score);
@@ -112,17 +114,15 @@ export class MomentCard extends HTMLElement {
   _listen() {
     const stage = this._stage;
     let timer = 0;
-    stage.addEventListener("pointerenter", (event) => {
-      if (event.pointerType === "touch") return;
-      timer = setTimeout(() => this._loadSprite(), HOVER_MILLISECONDS);
-    });
     stage.addEventListener("pointermove", (event) => {
       if (event.pointerType === "touch") return;
+      timer ||= setTimeout(() => this._loadSprite(), HOVER_MILLISECONDS);
       const box = stage.getBoundingClientRect();
       this._scrub(Math.min(0.9999, Math.max(0, (event.clientX - box.left) / box.width)));
     });
     stage.addEventListener("pointerleave", () => {
       clearTimeout(timer);
+      timer = 0;
       this._position = null;
       this._drawScrub();
     });
@@ -138,8 +138,10 @@ export class MomentCard extends HTMLElement {
       this._drawScrub();
     });
     this._sprite.addEventListener("error", () => {
-      sheet.remove();
-      this._sprite = null;
+      for (const part of [sheet, this._line, this._at]) part.remove();
+      this._sprite = this._sheet = null;
+      // A busy server refuses; who still points at the moment is shown it later.
+      if (this._triesLeft-- > 0) setTimeout(() => this._position !== null && this._loadSprite(), RETRY_MILLISECONDS);
     });
     this._sprite.src = spriteAddress(id, { tiles: TILES, width: 320, start, end });
     sheet.style.backgroundImage = `url("${this._sprite.src}")`;
@@ -157,7 +159,7 @@ export class MomentCard extends HTMLElement {
 
   _drawScrub() {
     if (!this._sheet) return;
-    const isShown = this._position !== null && this._position !== undefined;
+    const isShown = this._position !== null;
     this._stage.classList.toggle("is-scrubbed", isShown && Boolean(this._isLoaded));
     if (!isShown || !this._isLoaded) return;
     const columns = Math.min(TILES, 10);
