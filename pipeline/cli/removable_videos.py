@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeAlias
 
-from pipeline.cli.selection_options import SelectableVideos
 from pipeline.errors import QueryError, ServerError, StoreError
 from pipeline.io.settings import Fetching
 from pipeline.library.maintenance import Removed
-from pipeline.library.videos import SelectedVideos, select_videos
+from pipeline.library.video_selection import VideoSelection
+from pipeline.search.filters.labels import LabelLookup
 from pipeline.search.filters.video_names import match_videos
-from pipeline.types import Scalar, VideoRecord
+from pipeline.types import VideoRecord
 
 if TYPE_CHECKING:
     from pipeline.client.client import Client
@@ -20,23 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["OwnVideos", "RemovableVideos", "ServedVideos"]
 
 
-class RemovableVideos(SelectableVideos, Protocol):
-    """The methods of `Library` by which videos are found and removed."""
-
-    def find(self, *names: str) -> tuple[str, ...]:
-        """Find the ids of videos by their names, as `Library.find`."""
-        ...
-
-    def find_removable(self, name: str) -> str:
-        """Find the id of the one video with a name, as `Library.find_removable`."""
-        ...
-
-    def remove(self, name: str) -> Removed:
-        """Remove a video, as `Library.remove`."""
-        ...
+_ELSEWHERE = "missing files and labels are looked up on the machine of the library only"
 
 
-class OwnVideos:
+class OwnVideos(VideoSelection):
     """The videos of a library of this machine, which its server removes; if the server ends, this process does.
 
     Args:
@@ -45,10 +32,19 @@ class OwnVideos:
     """
 
     def __init__(self, library: Library, server: Client) -> None:
-        self.survey, self.select, self.find = library.survey, library.select, library.find
-        self.find_removable = library.find_removable
+        self.find, self.find_removable = library.find, library.find_removable
         self._library = library
         self._server = server
+
+    def survey(self) -> tuple[list[VideoRecord], dict[str, StoreError]]:
+        """Return the records of all videos, and the errors of broken ones, as `Library.survey`."""
+        return self._library.survey()
+
+    def _file_settings(self) -> Fetching:
+        return self._library.config.fetching
+
+    def _label_lookup(self) -> LabelLookup:
+        return self._library.labels.required()
 
     def remove(self, name: str) -> Removed:
         """Remove a video, given by its id, as `Library.remove`."""
@@ -60,7 +56,7 @@ class OwnVideos:
             return self._library.remove(name)
 
 
-class ServedVideos:
+class ServedVideos(VideoSelection):
     """The videos of a library that only its server can reach.
 
     Args:
@@ -74,22 +70,11 @@ class ServedVideos:
         """Return the records of all videos, and the errors of broken ones, as `Library.survey`."""
         return self._server.survey()
 
-    def select(
-        self,
-        *names: str,
-        where: Mapping[str, Scalar] | None = None,
-        missing: bool = False,
-        labels: Iterable[str] = (),
-        without_labels: Iterable[str] = (),
-    ) -> SelectedVideos:
-        """Select videos by name and metadata, as `Library.select`.
+    def _file_settings(self) -> Fetching:
+        raise QueryError(_ELSEWHERE)
 
-        Raises:
-            QueryError: A name matches no video; or the selection needs files or labels, which the server has.
-        """
-        if missing or tuple(labels) or tuple(without_labels):
-            raise QueryError("missing files and labels are looked up on the machine of the library only")
-        return select_videos(self.survey()[0], names, where or {}, missing=False, fetching=Fetching())
+    def _label_lookup(self) -> LabelLookup:
+        raise QueryError(_ELSEWHERE)
 
     def find(self, *names: str) -> tuple[str, ...]:
         """Find the ids of videos by their names, as `Library.find`."""
@@ -109,6 +94,10 @@ class ServedVideos:
     def remove(self, name: str) -> Removed:
         """Remove a video, given by its id, as `Library.remove`."""
         return _receipt(self._server.remove(name))
+
+
+RemovableVideos: TypeAlias = "Library | OwnVideos | ServedVideos"
+"""Where the command finds and removes videos."""
 
 
 def _receipt(fields: Mapping[str, object]) -> Removed:

@@ -2,44 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from pipeline.cli.console.tables import echo
 
 if TYPE_CHECKING:
-    from pipeline.errors import StoreError
     from pipeline.library import Library
+    from pipeline.library.video_selection import VideoSelection
     from pipeline.library.videos import SelectedVideos
     from pipeline.types import Scalar, VideoRecord
 
-__all__ = ["SelectableVideos", "lost_folders", "metadata_of", "say_unlabelled", "selected", "selecting"]
+__all__ = ["lost_folders", "metadata_of", "say_unlabelled", "selected", "selecting"]
 
 _LISTED = 20
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class SelectableVideos(Protocol):
-    """The methods of `Library` by which the options select videos."""
-
-    def survey(self) -> tuple[list[VideoRecord], dict[str, StoreError]]:
-        """Return the records of all videos, and the errors of broken ones, as `Library.survey`."""
-        ...
-
-    def select(
-        self,
-        *names: str,
-        where: Mapping[str, Scalar] | None = None,
-        missing: bool = False,
-        labels: Iterable[str] = (),
-        without_labels: Iterable[str] = (),
-    ) -> SelectedVideos:
-        """Select videos by all given criteria, as `Library.select`."""
-        ...
 
 
 def selecting(command: F) -> F:
@@ -80,7 +61,7 @@ def metadata_of(entries: Sequence[str], option: str) -> dict[str, Scalar]:
 
 
 def selected(
-    library: SelectableVideos,
+    library: VideoSelection,
     names: Sequence[str],
     where: Sequence[str],
     *,

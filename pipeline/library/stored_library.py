@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pipeline.encode import Encoder
 from pipeline.errors import QueryError, StoreError
+from pipeline.io.settings import Fetching
 from pipeline.library.labels.current_labels import LibraryLabels
 from pipeline.library.saved_config import LibraryFile, SavedConfig
-from pipeline.library.videos import SelectedVideos, find_video, select_videos, with_labels
+from pipeline.library.video_selection import VideoSelection
+from pipeline.library.videos import find_video
 from pipeline.library.wiring import indexed_videos
 from pipeline.run_config import RunConfig, check_classes
+from pipeline.search.filters.labels import LabelLookup
 from pipeline.search.filters.video_names import VideoNames
 from pipeline.segment.row_recipe import RowRecipe
 from pipeline.store import FailureLog, ParquetStore
-from pipeline.types import FailedSource, FrameEmbeddings, Scalar, VideoRecord
+from pipeline.types import FailedSource, FrameEmbeddings, VideoRecord
 from pipeline.video import IndexedVideos
 
 if TYPE_CHECKING:
@@ -29,7 +32,7 @@ __all__ = ["StoredLibrary"]
 _log = logging.getLogger(__name__)
 
 
-class StoredLibrary:
+class StoredLibrary(VideoSelection):
     """The records and frame embeddings of a library's videos, its failures and its run reports.
 
     Args:
@@ -144,32 +147,11 @@ class StoredLibrary:
         """
         return tuple(dict.fromkeys(video_id for name in names for video_id in self._found(name)))
 
-    def select(
-        self,
-        *names: str,
-        where: Mapping[str, Scalar] | None = None,
-        missing: bool = False,
-        labels: Iterable[str] = (),
-        without_labels: Iterable[str] = (),
-    ) -> SelectedVideos:
-        """Select videos by all given criteria; without any, all videos. Videos whose files are broken are left out.
+    def _file_settings(self) -> Fetching:
+        return self.config.fetching
 
-        Args:
-            names: File names, paths, URIs, ids or patterns, such as "cam1/*.mp4".
-            where: Entries that their metadata must have.
-            missing: Only videos of which no file is left, as far as that can be determined.
-            labels: Only videos that show each of these labels somewhere.
-            without_labels: Only videos that show none of these labels anywhere. Videos without labels are not among
-                them, but reported as `unlabelled`.
-
-        Raises:
-            QueryError: A name or a pattern matches no video, no video has metadata of one of the names, or the library
-                has no labels, or none of one of the names.
-            StoreError: The library cannot be listed.
-        """
-        found = select_videos(self.survey()[0], names, where or {}, missing=missing, fetching=self.config.fetching)
-        wanted, unwanted = tuple(labels), tuple(without_labels)
-        return with_labels(found, self.labels.required(), wanted, unwanted) if wanted or unwanted else found
+    def _label_lookup(self) -> LabelLookup:
+        return self.labels.required()
 
     def _found(self, name: str) -> tuple[str, ...]:
         return find_video(self._names, self.store, self.survey, name)

@@ -67,8 +67,7 @@ def select_videos(
     names: Iterable[str],
     where: Mapping[str, Scalar],
     *,
-    missing: bool,
-    fetching: Fetching,
+    missing_by: Fetching | None = None,
 ) -> SelectedVideos:
     """Select videos by all given criteria; without any, all videos.
 
@@ -76,8 +75,8 @@ def select_videos(
         records: The records of all videos.
         names: Names, paths, URIs, ids or patterns. The name of a video is never taken for a pattern.
         where: Entries that their metadata must have.
-        missing: Only videos of which no file is left: each of their paths leads to nothing, or to other content.
-        fetching: Settings for reading remote videos.
+        missing_by: Only videos of which no file is left: each of their paths leads to nothing, or to other content.
+            These are the settings for reading remote videos; None for videos with files, too.
 
     Raises:
         QueryError: A name or a pattern matches no video, or no video has metadata of one of the names.
@@ -87,8 +86,8 @@ def select_videos(
     if singly or matched:
         selected = [record for record in selected if record.video_id in singly or record.video_id in matched]
     unknown: dict[str, VideoError] = {}
-    if missing:
-        selected, unknown = _missing(selected, fetching)
+    if missing_by is not None:
+        selected, unknown = _missing(selected, missing_by)
     return SelectedVideos(tuple(selected), frozenset(singly), unknown)
 
 

@@ -14,9 +14,10 @@ from certificate_factory import make_certificate
 from served_process import COMMAND, command_environment, run_command, run_commands, start_server, stop_server
 
 from pipeline import Library, Source
+from pipeline.cli.removable_videos import OwnVideos, ServedVideos
 from pipeline.client.client import Client
 from pipeline.client.running_server import SERVER_FILE, find_server
-from pipeline.errors import MomentseekError
+from pipeline.errors import MomentseekError, QueryError
 
 pytestmark = pytest.mark.slow
 
@@ -166,6 +167,21 @@ def test_answers_are_those_of_the_library(served_library: Path, server: object) 
             for name in ("moments", "absences", "explanation", "nearest", "found", "top", "videos", "videos_without"):
                 assert getattr(through, name) == getattr(without, name), name
         assert client.videos() == own.videos()
+
+
+def test_videos_are_selected_by_the_same_code_with_and_without_a_server(served_library: Path, server: object) -> None:
+    assert Library.select is ServedVideos.select is OwnVideos.select
+    with Library.open(served_library) as library, Client.of_library(served_library) as client:
+        name = library.videos()[0].last_name
+        for videos in (ServedVideos(client), OwnVideos(library, client)):
+            assert videos.select() == library.select()
+            assert videos.select(Path(name).name) == library.select(Path(name).name)
+            with pytest.raises(QueryError, match="no video"):
+                videos.select("nowhere.mp4")
+        for criteria in ({"missing": True}, {"labels": ["car"]}, {"without_labels": iter(["car"])}):
+            with pytest.raises(QueryError, match="on the machine of the library only"):
+                ServedVideos(client).select(**criteria)
+        assert OwnVideos(library, client).select(missing=True) == library.select(missing=True)
 
 
 def test_ctrl_c_during_a_question(served_library: Path, server: subprocess.Popen[str]) -> None:
