@@ -31,6 +31,9 @@ VIEW_TEXTS = {
     "absent_everywhere_title": "Nothing is without “{question}”",
     "absent_everywhere_one": "Every sampled frame of the video scores {score} or more.",
     "absent_everywhere_many": "Every sampled frame of the {count} videos scores {score} or more.",
+    "marks_absent": "Does the nearest frame show it?",
+    "mark_right_absent": "It is shown",
+    "mark_wrong_absent": "It is not shown",
     "player_where_absent": "without it {interval} · nearest {score} · {number} of {total}",
     # Labels
     "nav_labels": "Labels",

@@ -67,8 +67,7 @@ def test_a_stretch_opens_at_its_nearest_frame_by_keys_alone(visitor: PageVisitor
     wait_until(page, f"(at) => Math.abs({SECONDS} - at) < 0.01", found[0]["nearest_seconds"])
     assert page.evaluate("document.querySelector('video').paused")
     assert "without it" in page.inner_text(".player-where")
-    for hidden in (".player-marks", ".player-why"):
-        assert page.locator(hidden).is_hidden()
+    assert page.locator(".player-why").is_hidden()
     page.keyboard.press("j")
     page.wait_for_selector(".absence-text .stretch[aria-current]")
     assert page.evaluate("document.querySelector('.stretch[aria-current]').moment.id") == found[1]["id"]
@@ -117,3 +116,32 @@ def test_an_absence_has_no_later_step_and_is_saved_with_the_question(visitor: Pa
     page.wait_for_selector("[role=alert]")
     assert "per_video" in page.inner_text("[role=alert]")
     visitor.errors[:] = [error for error in visitor.errors if "422" not in error]
+
+
+def test_a_mark_on_a_stretch_is_about_its_nearest_frame(analyst: PageVisitor) -> None:
+    """The stretch as a whole is not marked: a person has looked at one frame of it."""
+    page = analyst.open("/?q=forklift&none=1")
+    page.wait_for_selector(ROWS)
+    first, second = stretches(page)[:2]
+    page.locator(".stretch").first.click()
+    page.get_by_role("group", name="Does the nearest frame show it?").wait_for()
+    page.keyboard.press("n")
+    page.wait_for_selector(".player-marks [aria-pressed=true]:has-text('It is not shown')")
+    marks = analyst.context.request.get(f"{analyst.address}/api/v1/marks?subject=forklift").json()["marks"]
+    at = first["nearest_seconds"]
+    (mark,) = marks
+    assert (mark["video_id"], mark["start_seconds"], mark["end_seconds"]) == (first["video_id"], at, at)
+    assert mark["verdict"] == "no"
+    page.keyboard.press("j")
+    wait_until(page, "(id) => document.querySelector('moment-player').moment.id === id", second["id"])
+    wait_until(page, "!document.querySelector('.player-marks [aria-pressed=true]')")
+    page.keyboard.press("k")
+    page.wait_for_selector(".player-marks [aria-pressed=true]:has-text('It is not shown')")
+    page.get_by_role("button", name="It is not shown").click()
+    wait_until(page, "!document.querySelector('.player-marks [aria-pressed=true]')")
+    assert analyst.context.request.get(f"{analyst.address}/api/v1/marks").json()["marks"] == []
+    # Of a moment, the words are those of a result again.
+    page.get_by_role("button", name="where it is absent").click()
+    page.wait_for_selector("#answers:not([aria-busy]) moment-card")
+    page.locator("moment-card a").first.click()
+    page.get_by_role("group", name="Is this result right?").get_by_role("button", name="Right").wait_for()

@@ -3,7 +3,7 @@
 import { api, clipAddress } from "../api.js";
 import { button, icon, make } from "../dom.js";
 import { baseName, interval, score } from "../format.js";
-import { mark, subjectOf, verdictOf } from "../marks.js";
+import { mark, markedPart, subjectOf, verdictOf } from "../marks.js";
 import { text } from "../strings.js";
 import "./score-timeline.js";
 import "./video-stage.js";
@@ -129,7 +129,7 @@ export class MomentPlayer extends HTMLElement {
     const { moment } = this;
     const wanted = this._verdict === verdict ? null : verdict;
     try {
-      await mark(moment.id, this._subject, wanted);
+      await mark(markedPart(moment).id, this._subject, wanted);
       if (this.moment === moment) this._showVerdict(wanted);
     } catch (error) {
       this._showProblem(error);
@@ -139,12 +139,16 @@ export class MomentPlayer extends HTMLElement {
   async _offerMarks(moment, question) {
     this._showVerdict(null);
     this._marks.hidden = true;
+    const kind = moment.is_absence ? "_absent" : "";
+    this._marks.setAttribute("aria-label", text(`marks${kind}`));
+    this._right.querySelector("span").textContent = text(`mark_right${kind}`);
+    this._wrong.querySelector("span").textContent = text(`mark_wrong${kind}`);
     this._subject = null;
     const subject = await subjectOf(question);
     if (this.moment !== moment || subject === null) return;
     this._subject = subject;
     this._marks.hidden = false;
-    const verdict = await verdictOf(moment, subject);
+    const verdict = await verdictOf(markedPart(moment), subject);
     if (this.moment === moment && this._verdict === null) this._showVerdict(verdict);
   }
 
