@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from shots_library import opened
 from starlette.testclient import TestClient
 
 from pipeline import Library
@@ -40,7 +42,7 @@ def test_logging_in_and_out(guarded: TestClient, tokens: AccessTokens) -> None:
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
     assert token not in cookie
-    assert guarded.get(SESSION).json() == {"name": "anna", "role": "review", "needs_token": True}
+    assert guarded.get(SESSION).json() == {"name": "anna", "role": "review", "needs_token": True, "can_index": False}
     [(name, value)] = guarded.cookies.items()
     guarded.post("/logout")
     assert guarded.get(SESSION).status_code == 401
@@ -75,4 +77,14 @@ def test_names_of_tokens(tokens: AccessTokens, name: str) -> None:
 
 
 def test_without_tokens_everybody_is_the_owner(client: TestClient) -> None:
-    assert client.get(SESSION).json() == {"name": "local", "role": "admin", "needs_token": False}
+    expected = {"name": "local", "role": "admin", "needs_token": False, "can_index": False}
+    assert client.get(SESSION).json() == expected
+
+
+def test_a_session_says_whether_videos_can_be_indexed(
+    serve: Callable[..., TestClient], tokens: AccessTokens, tmp_path: Path
+) -> None:
+    client = serve(opened(tmp_path / "library"), tokens=tokens, source_folders=(tmp_path,))
+    for role in ("search", "review", "admin"):
+        headers = {"Authorization": f"Bearer {tokens.add(f'{role}er', role)}"}
+        assert client.get(SESSION, headers=headers).json()["can_index"] is (role == "admin")

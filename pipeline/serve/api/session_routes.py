@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlencode
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse
 
+from pipeline.serve.http.access_tokens import allows
 from pipeline.serve.http.problems import ProblemError
 from pipeline.serve.http.sessions import COOKIE, cookie_value
 from pipeline.serve.served_library import Served
@@ -52,9 +53,18 @@ async def logout(request: Request, served: Served) -> RedirectResponse:
 
 @routes.get("/api/v1/session")
 async def session(request: Request, served: Served) -> dict[str, Any]:
-    """Say whose token this request carries, and what it allows: search, review or admin."""
+    """Say whose token this request carries, and what it allows: search, review or admin.
+
+    `can_index` is true if the client may start batches, and a folder is allowed from which it can index videos.
+    """
     state = request.state
-    return {"name": state.client_name, "role": state.role, "needs_token": served.sessions is not None}
+    has_folders = bool(served.settings.source_folders) or getattr(state, "is_owner", False)
+    return {
+        "name": state.client_name,
+        "role": state.role,
+        "needs_token": served.sessions is not None,
+        "can_index": allows(state.role, "admin") and has_folders,
+    }
 
 
 def _place_of(text: str) -> str:

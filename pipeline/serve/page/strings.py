@@ -242,6 +242,10 @@ TEXTS = {
     "runs_none": "Nothing has been indexed yet.",
     "run_sources": "Index videos on the server's machine",
     "run_sources_hint": "Absolute paths of videos, folders, patterns or manifests, one on a line",
+    "run_no_folder": (
+        "This page cannot index videos, because no folder is allowed for it. To allow one, start the server with this "
+        "option. The command “momentseek index” needs no permission."
+    ),
     "run_start": "Start",
     "run_stop": "Stop",
     "run_stopping": "stopping",

@@ -166,10 +166,26 @@ def test_a_place_that_may_not_be_read_is_refused_in_words(
     page_folder: Path, chromium: PlaywrightBrowser, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(page_folder, tmp_path / "library")
-    with visited(Library.open(folder, overrides=IN_PROCESS), chromium) as visitor:
+    with visited(Library.open(folder, overrides=IN_PROCESS), chromium, source_folders=(tmp_path,)) as visitor:
         page = visitor.open("/runs")
+        assert page.is_hidden("#no-folder")
         page.get_by_label("Index videos on the server's machine").fill("/etc")
         page.get_by_role("button", name="Start").click()
         assert "momentseek serve --allow-sources" in page.inner_text("#notes [role=alert]")
         assert page.input_value("#sources") == "/etc"
         visitor.errors[:] = [error for error in visitor.errors if "403" not in error]
+
+
+def test_without_an_allowed_folder_nothing_is_offered_that_would_be_refused(
+    worked_folder: Path, chromium: PlaywrightBrowser, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(worked_folder, tmp_path / "library")
+    with visited(Library.open(folder, overrides=IN_PROCESS), chromium) as visitor:
+        page = visitor.open("/runs")
+        assert page.is_hidden("#start")
+        assert "no folder is allowed" in page.inner_text("#no-folder")
+        assert page.inner_text("#no-folder code") == "momentseek serve --allow-sources FOLDER"
+        for path in ("/runs", "/videos"):
+            page = visitor.open(path)
+            assert "broken.mp4" in page.inner_text("#failures")
+            assert page.locator("#failures button").count() == 0

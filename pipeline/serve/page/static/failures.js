@@ -18,9 +18,9 @@ export async function showFailures(section, retry) {
   const { failures, total } = await api(`/failures?limit=${MOST}`);
   section.hidden = failures.length === 0;
   section.querySelector("h2").textContent = `${text("failures_title")}: ${counted("videos", total)}`;
-  const isAdmin = (await session).role === "admin";
+  const canRetry = (await session).can_index;
   section.querySelector("[data-retry-all]")?.remove();
-  if (isAdmin && failures.length > 1) {
+  if (canRetry && failures.length > 1) {
     const all = again(text("retry_all"), failures, retry);
     all.dataset.retryAll = "";
     section.querySelector("ul").before(all);
@@ -32,7 +32,7 @@ export async function showFailures(section, retry) {
         {},
         make("strong", {}, failure.uri),
         make("p", {}, failure.problem),
-        isAdmin ? again(text("retry"), [failure], retry) : null,
+        canRetry ? again(text("retry"), [failure], retry) : null,
       ),
     ),
   );

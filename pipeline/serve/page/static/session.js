@@ -5,9 +5,12 @@ import { api } from "./api.js";
 // On a small screen the pages' names are in one line, of which a part shows.
 document.querySelector(".bar nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
-const NOBODY = { name: "", role: "search", needs_token: false };
+const NOBODY = { name: "", role: "search", needs_token: false, can_index: false };
 
-/** Resolves to what this visitor may do: name, role ("search", "review" or "admin"), and whether tokens are asked for. */
+/**
+ * Resolves to what this visitor may do: name, role ("search", "review" or "admin"), whether tokens are asked for, and
+ * whether videos can be indexed from the page.
+ */
 export const session = api("/session").catch(() => NOBODY);
 
 session.then((visitor) => {

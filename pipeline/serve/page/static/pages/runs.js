@@ -122,8 +122,10 @@ form.addEventListener("submit", (event) => {
 });
 more.addEventListener("click", () => showRuns({ isFirst: false }).catch(showError));
 
-isAdmin = (await session).role === "admin";
-form.hidden = !isAdmin;
+const { role, can_index: canIndex } = await session;
+isAdmin = role === "admin";
+form.hidden = !canIndex;
+find("#no-folder").hidden = canIndex || !isAdmin;
 await attempt(() => Promise.all([showRuns({ isFirst: true }), showFailures(find("#failures"), start)]));
 await drawn();
 document.body.classList.add("is-ready");
