@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import httpx
+import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from shots_library import opened
 from starlette.testclient import TestClient
 
+from pipeline.analyze.concepts.concept import Concept, check_name
+from pipeline.errors import QueryError
+from pipeline.library import Library
+from pipeline.library.analysis.concepts import concept_store
+from pipeline.library.saved.named_documents import NAME_RULE, check_document_name
 from pipeline.serve import create_app
 
 API = "/api/v1"
@@ -111,7 +119,8 @@ def test_what_cannot_be_a_name_is_said_for_every_method(
         response = client.request(method, address, json=body if method == "PUT" else None)
         assert response.status_code == 422, (method, response.text)
         assert response.headers["content-type"] == "application/problem+json"
-        assert "name" in response.json()["detail"]
+        assert response.json()["code"] == "query"
+        assert NAME_RULE in response.json()["detail"]
     assert client.get(f"{API}/{kind}").json()["total"] == 0
 
 
@@ -124,10 +133,94 @@ def test_dot_segments_never_reach_a_route(client: TestClient, kind: str, name: s
         assert response.status_code in (400, 405), (method, response.text)
 
 
-@pytest.mark.parametrize("name", ["a/b", "x" * 101, " "])
-def test_concepts_of_such_names_are_unknown_or_refused(client: TestClient, name: str) -> None:
+@pytest.mark.parametrize("name", [*BAD, "x" * 101])
+def test_a_case_cannot_be_renamed_to_what_cannot_be_a_name(client: TestClient, name: str) -> None:
+    client.put(f"{API}/cases/fire", json={"moments": []})
+    for new in (name, "..", "a\\b", ""):
+        response = client.post(f"{API}/cases/fire/name", json={"name": new})
+        assert (response.status_code, NAME_RULE in response.json()["detail"]) == (422, True), response.text
+    assert [one["name"] for one in client.get(f"{API}/cases").json()["cases"]] == ["fire"]
+
+
+@pytest.mark.parametrize("name", ["a/b", "x" * 65, "x" * 5000, " ", ".hidden", "näme", "a b", "-x"])
+def test_what_cannot_be_the_name_of_a_concept_is_said_for_every_method(client: TestClient, name: str) -> None:
+    with pytest.raises(ValueError, match="cannot be the name of a concept") as refused:
+        check_name(name)
     address = f"{API}/concepts/{quote(name, safe='')}"
-    for response in (client.get(address), client.delete(address)):
-        assert response.status_code in (404, 422)
-        assert response.json()["code"] in ("unknown_concept", "invalid_request", "query", "concept")
-    assert client.post(f"{address}/fit", json={}).status_code in (409, 422)
+    for response in (client.get(address), client.delete(address), client.post(f"{address}/fit", json={})):
+        assert (response.status_code, response.json()["code"]) == (422, "query"), response.text
+        assert response.json()["detail"] == str(refused.value)
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    with opened(tmp_path_factory.mktemp("names") / "library") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def ask(library: Library) -> Callable[[Callable[[httpx.AsyncClient], Awaitable[None]]], None]:
+    """Asks over an address that is decoded once, as by a server."""
+    transport = httpx.ASGITransport(create_app(library))
+
+    def asked(questions: Callable[[httpx.AsyncClient], Awaitable[None]]) -> None:
+        async def run() -> None:
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                await questions(client)
+
+        asyncio.run(run())
+
+    return asked
+
+
+URL_CHARACTERS = "/\\%?#&+=:;@!$'()*,~[]{}|^`<>\" .-_aZ0\u00e9\u0301\u706b\U0001f525\u202e\u00a0\n\x00"
+
+
+@settings(max_examples=100, deadline=None)
+@example("fire%2Fdrill")
+@example("cases/%2e%2e/name")
+@example("name")
+@example("x/name")
+@example(" " * 300)
+@given(name=st.text(st.one_of(st.sampled_from(URL_CHARACTERS), st.characters(exclude_categories=["Cs"])), max_size=102))
+def test_every_name_that_the_library_takes_is_reached_and_no_other_is_taken(
+    ask: Callable[..., None], name: str
+) -> None:
+    try:
+        taken: str | None = check_document_name(name)
+    except QueryError:
+        taken = None
+
+    async def questions(client: httpx.AsyncClient) -> None:
+        for kind, body in KINDS:
+            address = f"{API}/{kind}/{quote(name if taken is None else taken, safe='')}"
+            written = await client.put(address, json=body)
+            if taken is None:
+                assert written.status_code in (400, 404, 405, 422), written.text
+                assert (await client.get(f"{API}/{kind}")).json()["total"] == 0
+                continue
+            assert written.status_code == 201
+            assert (await client.get(address)).json()["name"] == taken
+            assert (await client.delete(address)).status_code == 204
+
+    ask(questions)
+
+
+@settings(max_examples=50, deadline=None)
+@example("a..b")
+@example("fit")
+@example("a.csv")
+@given(name=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", fullmatch=True))
+def test_every_concept_is_reached(library: Library, ask: Callable[..., None], name: str) -> None:
+    vector = np.full(4, 0.5, np.float32)
+    numbers = {"level": 0.0, "scale": 1.0, "log_odds": 0.0, "base": 0.0, "precision": None, "recall": 1.0}
+    texts = {"encoder_fingerprint": "word", "marks_digest": "0", "fitted_at": "2026-11-21T17:00:00Z"}
+    concept_store(library).write(Concept(name, name, None, vector, yes=3, no=3, **numbers, **texts))
+
+    async def questions(client: httpx.AsyncClient) -> None:
+        address = f"{API}/concepts/{quote(name, safe='')}"
+        assert (await client.get(address)).json()["name"] == name
+        assert (await client.post(f"{address}/fit", json={})).status_code == 422  # it has no marks
+        assert (await client.delete(address)).status_code == 204
+
+    ask(questions)

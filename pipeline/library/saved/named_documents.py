@@ -21,7 +21,15 @@ from pipeline.parsing import is_unicode, shown
 from pipeline.store.atomic_folder import AtomicFolder
 from pipeline.types.record_json import parsed
 
-__all__ = ["ANY_VERSION", "NO_VERSION", "DocumentState", "NamedDocument", "NamedDocuments", "check_document_name"]
+__all__ = [
+    "ANY_VERSION",
+    "NAME_RULE",
+    "NO_VERSION",
+    "DocumentState",
+    "NamedDocument",
+    "NamedDocuments",
+    "check_document_name",
+]
 
 ANY_VERSION = "*"
 """Expected version of a document that must exist, whatever its version is."""
@@ -31,6 +39,8 @@ NO_VERSION = ""
 _FORMAT = 1
 _FILE = re.compile(r"(?P<key>[0-9a-f]{16})-(?P<revision>[0-9]{8})\.json")
 _LONGEST_NAME = 100
+NAME_RULE = f"up to {_LONGEST_NAME} characters, without slashes, no dot at the beginning and no .csv at the end"
+"""What the name of a document may be, for people."""
 _MOST_TRIES = 50
 _MOST_BYTES = 16 * 2**20
 
@@ -264,10 +274,7 @@ def check_document_name(name: object) -> str:
     text = unicodedata.normalize("NFC", " ".join(name.split())) if isinstance(name, str) else ""
     is_plain = is_unicode(text) and text.isprintable() and not set(text) & set("/\\")
     if not 0 < len(text) <= _LONGEST_NAME or not is_plain or text.startswith(".") or text.casefold().endswith(".csv"):
-        raise QueryError(
-            f"{shown(name)} cannot be a name: use up to {_LONGEST_NAME} characters, without slashes, no dot at the"
-            " beginning and no .csv at the end"
-        )
+        raise QueryError(f"{shown(name)} cannot be a name: use {NAME_RULE}")
     return text
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipeline.errors import QueryError, UnknownMomentError
 from pipeline.export.row_files import csv_lines
 from pipeline.library.saved.cases import MOST_MOMENTS, Case, CaseMoment, LibraryCases
+from pipeline.library.saved.named_documents import NAME_RULE
 from pipeline.search.filters.recording_time import recorded_at, recording_begins
 from pipeline.serve.http.names import CaseName
 from pipeline.serve.http.paging import Cursor, Limit, page_of
@@ -123,7 +124,7 @@ class CaseNameBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(max_length=200)
+    name: str = Field(description=f"The name: {NAME_RULE}.")
 
 
 @routes.post("/cases/{name:path}/name", responses=PRECONDITION_ANSWERS)

@@ -6,6 +6,7 @@ goes with a number. Words in braces are filled in.
 
 from __future__ import annotations
 
+from pipeline.library.saved.named_documents import NAME_RULE
 from pipeline.serve.page.view_strings import VIEW_TEXTS
 
 __all__ = ["TEXTS"]
@@ -129,7 +130,7 @@ TEXTS = {
     "clips": "Clips",
     "clip": "Download clip",
     "table": "Table (CSV)",
-    "name_title": "A name without slashes",
+    "name_title": f"{NAME_RULE[0].upper()}{NAME_RULE[1:]}",
     "case_name": "Name of the case",
     "case_hint": "name of a case",
     "case_add": "Add to case",

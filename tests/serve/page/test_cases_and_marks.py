@@ -16,6 +16,7 @@ import pytest
 from page_visitor import PageVisitor, served, wait_until
 
 from pipeline import Library
+from pipeline.library.saved.named_documents import NAME_RULE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser as PlaywrightBrowser
@@ -185,3 +186,38 @@ def test_runs_and_the_empty_review_queue_are_shown(writer: PageVisitor) -> None:
     assert "finished" in page.inner_text("#runs")
     assert "2 of 2 videos" in page.inner_text("#runs")
     assert writer.open("/review").inner_text("#status") == "Nothing waits for a decision."
+
+
+def test_what_cannot_be_a_name_is_refused_before_it_becomes_an_address(writer: PageVisitor) -> None:
+    """A browser shortens an address that ends with two dots, whose answer would be about another one."""
+    page = writer.ask("forklift")
+    page.locator("moment-card").first.hover()
+    page.locator(".card-select input").first.check()
+    page.get_by_role("button", name="Save this search").click()
+    for label in ("Name of the case", "Name of the search"):
+        box = page.get_by_label(label)
+        assert box.get_attribute("title") == f"Up{NAME_RULE[2:]}"
+        for name in ("..", " .hidden", "a/b", "a\\b", "list.CSV ", "   "):
+            box.fill(name)
+            assert not box.evaluate("(box) => box.checkValidity()"), name
+        box.fill(" 50% fire & drill.csv.. #?+ ")
+        assert box.evaluate("(box) => box.checkValidity()")
+        box.press("Enter")
+    page.get_by_role("link", name="1 moment added").click()
+    page.wait_for_selector("body.is-ready .case-moment")
+    assert page.inner_text("h1") == "50% fire & drill.csv.. #?+"
+    assert got(writer, "/searches")["searches"][0]["name"] == "50% fire & drill.csv.. #?+"
+
+
+def test_moments_are_added_to_a_case_whose_name_is_spelt_otherwise(writer: PageVisitor) -> None:
+    put(writer, f"/cases/{quote('Straße 1')}", {"description": "as it is", "moments": []})
+    page = writer.ask("forklift")
+    page.locator("moment-card").first.hover()
+    page.locator(".card-select input").first.check()
+    page.get_by_label("Name of the case").fill("STRASSE   1")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("selection-bar a:text('1 moment added')")
+    case = got(writer, f"/cases/{quote('Straße 1')}")
+    assert (case["description"], len(case["moments"])) == ("as it is", 1)
+    # The browser notes that the case could not be made.
+    writer.errors[:] = [error for error in writer.errors if "412" not in error]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.analyze.concepts.concept import Concept
@@ -17,6 +17,7 @@ from pipeline.library.analysis.concepts import (
     concept_store,
     fit_concept,
 )
+from pipeline.serve.http.names import ConceptName
 from pipeline.serve.http.permissions import Reviewer
 from pipeline.serve.http.problems import ProblemError
 from pipeline.serve.served_library import Served, ServedLibrary, unless_gone
@@ -24,8 +25,6 @@ from pipeline.serve.served_library import Served, ServedLibrary, unless_gone
 __all__ = ["routes"]
 
 routes = APIRouter(tags=["concepts"])
-
-ConceptName = Annotated[str, Path(max_length=100, description="Name of the concept.")]
 
 
 class ConceptBody(BaseModel):

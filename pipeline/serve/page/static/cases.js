@@ -4,8 +4,8 @@ import { api } from "./api.js";
 
 const TRIES = 3;
 
-/** What a name may be made of; it is part of an address. */
-export const NAME_PATTERN = "[^\\/]+";
+/** What the server takes as a name; a browser would change an address that ends with a name of dots only. */
+export const NAME_PATTERN = "(?!\\s*\\.)(?!.*\\.[cC][sS][vV]\\s*$)[^\\/\\\\]*[^\\/\\\\\\s][^\\/\\\\]*";
 
 /** Address of a case in the API. */
 export function casePath(name) {
@@ -33,8 +33,9 @@ export function changeCase(name, change) {
 let last = Promise.resolve();
 
 async function changed(name, change) {
+  let isMet = false;
   for (let tries = 1; ; tries += 1) {
-    const isKnown = (await caseNames()).some((one) => one.toLowerCase() === name.toLowerCase());
+    const isKnown = isMet || (await caseNames()).some((one) => one.toLowerCase() === name.toLowerCase());
     const empty = [{ description: "", moments: [] }, null];
     const [found, version] = isKnown ? await api(casePath(name), { isTagged: true }) : empty;
     const content = { description: found.description, moments: found.moments.map(({ id, note, question }) => ({ id, note, question })) };
@@ -44,6 +45,8 @@ async function changed(name, change) {
       return await api(casePath(name), { method: "PUT", json: content, headers });
     } catch (error) {
       if (error.status !== 412 || tries === TRIES) throw error;
+      // A case that could not be made is there, though the list may have another spelling of its name.
+      isMet = version === null;
     }
   }
 }
