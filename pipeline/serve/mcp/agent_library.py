@@ -49,12 +49,14 @@ class ShownMoment:
 
     Attributes:
         record: The video's record.
+        moment: The moment, of which what lies beyond the end of the video is cut off.
         sheet: The frames on one picture; None if this installation cannot decode videos.
         times_seconds: The frames' times.
         problem: Why there is no picture; empty if there is one.
     """
 
     record: VideoRecord
+    moment: MomentId
     sheet: Image.Image | None
     times_seconds: tuple[float, ...]
     problem: str = ""
@@ -66,6 +68,7 @@ class CheckedMoment:
 
     Attributes:
         record: The video's record.
+        moment: As for `ShownMoment`.
         highest: Highest score of a frame, 0 to 1.
         median: Median score.
         best_seconds: Time of the frame with the highest score.
@@ -76,6 +79,7 @@ class CheckedMoment:
     """
 
     record: VideoRecord
+    moment: MomentId
     highest: float
     median: float
     best_seconds: float
@@ -136,16 +140,16 @@ class AgentLibrary:
         Raises:
             QueryError: The video is not in the library, or ends before the moment.
         """
-        record = self.record(moment)
-        length = min(moment.end_seconds, record.duration_seconds) - moment.start_seconds
+        record, moment = self.within_video(moment)
+        length = moment.end_seconds - moment.start_seconds
         times = tuple(moment.start_seconds + length * (number + 0.5) / frames for number in range(frames))
         shown = [SheetFrame(moment.video_id, record.last_name, time, format_seconds(time)) for time in times]
         summary = f"{format_seconds(moment.start_seconds)} - {format_seconds(moment.end_seconds)}  ·  {moment}"
         try:
             sheet = frame_sheet(file_name(record.last_name), summary, shown, self.library.indexed_videos)
         except MissingPackageError as error:
-            return ShownMoment(record, None, times, str(error))
-        return ShownMoment(record, sheet, times)
+            return ShownMoment(record, moment, None, times, str(error))
+        return ShownMoment(record, moment, sheet, times)
 
     def check(self, moment: MomentId, statement: str) -> CheckedMoment:
         """Score the sampled frames of a moment by a statement, calibrated as in a search.
@@ -154,7 +158,7 @@ class AgentLibrary:
             QueryError: The statement is empty, or the moment has no sampled frame.
             MomentseekError: As for `Library.ask`.
         """
-        record = self.record(moment)
+        record, moment = self.within_video(moment)
         step = CalibratedStep(tuple(self.library.searcher().calibrated([_text_term(statement)])))
         frames = self.library.store.read(moment.video_id)
         times = frames.times_seconds
@@ -167,6 +171,7 @@ class AgentLibrary:
         best, min_score = int(np.argmax(scores)), self.library.config.search.min_score
         return CheckedMoment(
             record=record,
+            moment=moment,
             highest=scores[best],
             median=float(np.median(scores)),
             best_seconds=float(times[first + best]),
@@ -176,8 +181,8 @@ class AgentLibrary:
             unknown_words=unknown_words_of([step]),
         )
 
-    def export(self, moment: MomentId) -> tuple[str, int]:
-        """Write a moment as MP4 into the folder of clips; return the file's name and size in bytes.
+    def export(self, moment: MomentId) -> tuple[MomentId, str, int]:
+        """Write a moment as MP4 into the folder of clips; return what was written, the file's name and size in bytes.
 
         Raises:
             QueryError: The moment is too long, its video is unknown, or there is no folder for clips.
@@ -186,8 +191,8 @@ class AgentLibrary:
         """
         from pipeline.export.clips import export_clip
 
-        record = self.record(moment)
-        start, end = moment.start_seconds, min(moment.end_seconds, record.duration_seconds)
+        record, moment = self.within_video(moment)
+        start, end = moment.start_seconds, moment.end_seconds
         if end - start > _MAX_CLIP_SECONDS:
             raise QueryError(
                 f"the moment lasts {end - start:.0f} s, a clip at most {_MAX_CLIP_SECONDS:.0f} s; export a part of it"
@@ -202,7 +207,7 @@ class AgentLibrary:
             score=0.0,
         )
         export_clip(self.library.indexed_videos, clip, path)
-        return path.name, path.stat().st_size
+        return moment, path.name, path.stat().st_size
 
     def save(self, name: str, fields: Mapping[str, Any], *, replace: bool) -> SavedQuery:
         """Save a question, given as the fields of `Query`, under a name.
@@ -220,8 +225,8 @@ class AgentLibrary:
             )
         return queries.put(name, query, expected=None if replace or existing is not None else NO_VERSION)[0]
 
-    def record(self, moment: MomentId) -> VideoRecord:
-        """Return the record of a moment's video.
+    def within_video(self, moment: MomentId) -> tuple[VideoRecord, MomentId]:
+        """Return the record of a moment's video, and the moment up to the end of the video.
 
         Raises:
             QueryError: The video is not in the library, or ends before the moment.
@@ -237,7 +242,7 @@ class AgentLibrary:
                 f"the video {moment.video_id!r} lasts {record.duration_seconds:.3f} s, so it has no moment at"
                 f" {moment.start_seconds:g} s"
             )
-        return record
+        return record, moment._replace(end_seconds=min(moment.end_seconds, record.duration_seconds))
 
     def _clips_folder(self) -> Path:
         own = local_folder(self.library.config.library)

@@ -17,6 +17,7 @@ from PIL import Image
 from pydantic import ConfigDict, Field
 
 from pipeline.errors import MomentseekError, QueryError
+from pipeline.library.saved.named_documents import NAME_RULE
 from pipeline.serve.mcp.agent_library import AgentLibrary, describe_coverage, fields_of, problem_text, score_range
 from pipeline.serve.mcp.library_overview import describe_library, list_label_sets, list_page
 from pipeline.serve.mcp.tables import EVIDENCE, answer_fields, answer_text
@@ -129,14 +130,16 @@ class _Tools:
         Any interval of an indexed video can be shown: write its id as VIDEO@START,END in seconds.
         """
         with self._answering():
-            moment = MomentId.parse(moment_id)
-            shown = self._agent.view(moment, frames)
+            asked = MomentId.parse(moment_id)
+            shown = self._agent.view(asked, frames)
+            moment = shown.moment
             times = ", ".join(format_seconds(time) for time in shown.times_seconds)
             text = f"{moment}: frames at {times}."
             if shown.problem:
                 text = f"{moment}: the frames cannot be shown here. {shown.problem}"
             elif problem := self._agent.library.indexed_videos.problems.get(moment.video_id):
                 text = f"{text} The video cannot be shown: {problem_text(problem)}"
+            text += _cut_text(asked, moment)
             metadata = dict(shown.record.metadata)
             fields = {"moment_id": str(moment), "times_seconds": list(shown.times_seconds), "metadata": metadata}
             return _result(text, fields, shown.sheet)
@@ -161,12 +164,14 @@ class _Tools:
         The score is evidence, not confirmation: the model does not understand negation, counts or small print.
         """
         with self._answering():
-            moment = MomentId.parse(moment_id)
-            found = self._agent.check(moment, statement)
+            asked = MomentId.parse(moment_id)
+            found = self._agent.check(asked, statement)
+            moment = found.moment
             reached = f"{found.reaching} of {found.frame_count} sampled frames reach {found.min_score:g}"
             verdict = "evidence for it" if found.reaching else "no evidence for it"
             best = format_seconds(found.best_seconds)
-            parts = [f"{statement!r} on {moment}: {verdict}. Scores: {score_range(found)}; {reached}; best at {best}."]
+            scores = f"Scores: {score_range(found)}; {reached}; best at {best}."
+            parts = [f"{statement!r} on {moment}: {verdict}. {scores}{_cut_text(asked, moment)}"]
             if found.unknown_words:
                 parts.append(f"The model does not know: {', '.join(found.unknown_words)}. Use other words.")
             fields = {
@@ -187,9 +192,9 @@ class _Tools:
         The file is named by the moment's id. Exporting the same moment again writes the same file.
         """
         with self._answering():
-            moment = MomentId.parse(moment_id)
-            name, size_bytes = self._agent.export(moment)
-            text = f"Wrote {name} ({size_bytes / 2**20:.1f} MiB) to the library's clips."
+            asked = MomentId.parse(moment_id)
+            moment, name, size_bytes = self._agent.export(asked)
+            text = f"Wrote {name} ({size_bytes / 2**20:.1f} MiB) to the library's clips.{_cut_text(asked, moment)}"
             return _result(text, {"moment_id": str(moment), "file": name, "size_bytes": size_bytes})
 
     def list_labels(self) -> CallToolResult:
@@ -204,7 +209,7 @@ class _Tools:
 
     def save_query(  # noqa: PLR0913 - each parameter is optional
         self,
-        name: Annotated[str, Field(max_length=120, description="Name of the saved search.")],
+        name: Annotated[str, Field(description=f"Name of the saved search: {NAME_RULE}.")],
         query: Annotated[_Text, Field(description="What is visible in the moment.")],
         *,
         also: Annotated[_Texts, Field(description="Further things that the same frame shows.")] = None,
@@ -249,6 +254,14 @@ class _Tools:
                 raise ToolError(problem_text(error)) from error
             except (MomentseekError, OSError) as error:
                 raise ToolError(f"{problem_text(error)}. library_status describes the library's state") from error
+
+
+def _cut_text(asked: MomentId, moment: MomentId) -> str:
+    """Say that a moment was cut off where its video ends; empty if it was not."""
+    if asked == moment:
+        return ""
+    end, wanted = format_seconds(moment.end_seconds), f"{asked.end_seconds:g} s"
+    return f" The video ends at {end}, before {wanted}; what was asked for beyond its end is left out."
 
 
 def _result(text: str, fields: dict[str, Any], picture: Image.Image | None = None) -> CallToolResult:

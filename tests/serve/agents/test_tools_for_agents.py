@@ -16,6 +16,7 @@ from PIL import Image
 
 from pipeline import Library, Source
 from pipeline.errors import QueryError
+from pipeline.library.saved.named_documents import NAME_RULE
 from pipeline.library.saved.saved_queries import LibraryQueries
 from pipeline.serve.mcp.agent_library import AgentLibrary
 from pipeline.serve.mcp.tools import make_server
@@ -160,6 +161,32 @@ def test_ids_of_unknown_videos_and_times_say_how_to_go_on(call: Any) -> None:
     video = moment_of(call).partition("@")[0]
     late = call("check_moment", moment_id=f"{video}@100,101", statement="snow")
     assert (late.is_error, "lasts 24" in text_of(late)) == (True, True)
+
+
+@pytest.mark.parametrize("end", ["24.17", "25", "1e9", "1e300"])
+def test_what_lies_beyond_the_end_of_a_video_is_cut_off_and_said(
+    call: Any, library: Library, place: Path, end: str
+) -> None:
+    (record,) = library.videos()
+    cut = str(MomentId(record.video_id, 22.0, record.duration_seconds))
+    asked = f"{record.video_id}@22,{end}"
+    shown = call("view_moment", moment_id=asked, frames=3)
+    checked = call("check_moment", moment_id=asked, statement="snow")
+    exported = call("export_clip", moment_id=asked)
+    for result in (shown, checked, exported):
+        assert result.structured_content["moment_id"] == cut
+        assert "The video ends at 0:24.167" in text_of(result)
+    assert max(shown.structured_content["times_seconds"]) < record.duration_seconds
+    assert [path.name for path in (place / "clips").iterdir()] == [f"{cut}.mp4"]
+    whole = call("view_moment", moment_id=cut)
+    assert (whole.structured_content["moment_id"], "ends at" in text_of(whole)) == (cut, False)
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", ".x", "a\\b", "x" * 101, "x" * 5000, " ", "list.csv"])
+def test_what_cannot_be_the_name_of_a_search_is_refused_as_everywhere(call: Any, library: Library, name: str) -> None:
+    result = call("save_query", name=name, query="snow")
+    assert (result.is_error, NAME_RULE in text_of(result)) == (True, True)
+    assert LibraryQueries(library).listed() == []
 
 
 def test_the_library_is_described(call: Any) -> None:
