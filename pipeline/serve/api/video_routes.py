@@ -19,6 +19,7 @@ from pipeline.serve.api.search_routes import Text, question_body
 from pipeline.serve.http.paging import Cursor, Limit, cursor_of, key_of
 from pipeline.serve.http.permissions import Admin
 from pipeline.serve.served_library import Served, ServedLibrary, unless_gone
+from pipeline.serve.video_order import VideoOrder, ordered_page
 from pipeline.serve.video_pages import VideoPage
 from pipeline.types.record_json import record_mapping
 from pipeline.uris import public_name, public_text
@@ -35,12 +36,22 @@ async def videos(
     limit: Limit = 100,
     cursor: Cursor = None,
     name: Annotated[str, Query(max_length=400, description="Only videos with this text in a name.")] = "",
+    order: Annotated[
+        VideoOrder,
+        Query(
+            description="By `id`; by file `name`; by the start of the recording, `newest` or `oldest` first; or by"
+            " length, `longest` or `shortest` first. All but `id` read every record for each page."
+        ),
+    ] = "id",
     with_records: Annotated[
         bool, Query(alias="records", description="Whether to include the whole records, for other programs.")
     ] = False,
 ) -> dict[str, Any]:
-    """List the library's videos by id, a page at a time."""
-    page = await anyio.to_thread.run_sync(lambda: _page(served, limit, cursor, name))
+    """List the library's videos, a page at a time. Those that are equal in the order are listed by id.
+
+    Videos whose metadata has no start of the recording come last in the orders by it.
+    """
+    page, further = await anyio.to_thread.run_sync(lambda: _page(served, limit, cursor, name, order))
     shown = list(map(without_credentials, page.records))
     return {
         "videos": list(map(video_of, shown)),
@@ -50,19 +61,21 @@ async def videos(
             {"video_id": video_id, "problem": public_text(str(error))}
             for video_id, error in sorted(page.broken.items())
         ],
-        "next": None if page.last_id is None else cursor_of(page.last_id),
+        "next": further,
     }
 
 
-def _page(served: ServedLibrary, limit: int, cursor: str | None, name: str) -> VideoPage:
-    after = None if cursor is None else key_of(cursor)
-    if not name:
-        return served.video_pages.page(after, limit)
+def _page(
+    served: ServedLibrary, limit: int, cursor: str | None, name: str, order: VideoOrder
+) -> tuple[VideoPage, str | None]:
+    if not name and order == "id":
+        page = served.video_pages.page(None if cursor is None else key_of(cursor), limit)
+        return page, None if page.last_id is None else cursor_of(page.last_id)
     records, broken = served.library.survey()
     named = [record for record in records if any(name.lower() in each.lower() for each in record.names)]
-    rest = [record for record in named if after is None or record.video_id > after]
-    last_id = rest[limit - 1].video_id if len(rest) > limit else None
-    return VideoPage(rest[:limit], broken, len(named), last_id)
+    entry = served.library.config.search.recorded_at
+    shown, further = ordered_page(named if name else records, order, limit, cursor, entry)
+    return VideoPage(shown, broken, len(named if name else records), None), further
 
 
 @routes.get("/videos/{video_id}")

@@ -15,7 +15,7 @@ from pipeline.serve.http.problems import ProblemError
 __all__ = ["Cursor", "Limit", "cursor_of", "key_of", "page_of"]
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="Maximum number of entries in the answer.")]
-Cursor = Annotated[str | None, Query(max_length=1000, description="`next` of the previous page.")]
+Cursor = Annotated[str | None, Query(max_length=8000, description="`next` of the previous page.")]
 
 T = TypeVar("T")
 

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 HOSTILE = "<img src=x onerror=alert(1)>.mp4"
+FIRE = "fire-drill.mp4"
 
 
 def test_videos_are_listed_with_pictures_and_found_by_name(visitor: PageVisitor) -> None:
     page = visitor.open("/videos")
     assert page.inner_text("#status") == "2 videos"
-    assert sorted(page.locator(".video-name").all_inner_texts()) == [HOSTILE, "fire-drill.mp4"]
+    assert sorted(page.locator(".video-name").all_inner_texts()) == [HOSTILE, FIRE]
     assert "camera <b>dock</b>" in page.locator(".video-card", has_text="img src").inner_text()
     wait_until(page, "[...document.querySelectorAll('.video-card img')].every((image) => image.naturalWidth > 0)")
     page.get_by_label("Name of the video").fill("drill")
@@ -132,3 +133,27 @@ def test_a_token_is_refused_and_accepted_and_its_session_ends(
         page.goto(f"{address}/")
         assert "/login" in page.url
         context.close()
+
+
+def test_the_list_of_videos_has_an_order_that_its_address_keeps(visitor: PageVisitor) -> None:
+    page = visitor.open("/videos")
+    box = page.get_by_label("Order of the videos")
+    for order, names in (
+        ("Newest recording first", [HOSTILE, FIRE]),
+        ("Oldest recording first", [FIRE, HOSTILE]),
+        ("By name", [HOSTILE, FIRE]),
+    ):
+        box.select_option(label=order)
+        wait_until(
+            page,
+            "(names) => [...document.querySelectorAll('.video-name')].map((one) => one.textContent).join() === names",
+            ",".join(names),
+        )
+    page.get_by_label("Name of the video").fill("fire")
+    page.keyboard.press("Enter")
+    wait_until(page, "document.querySelectorAll('.video-name').length === 1")
+    assert page.url.endswith("/videos?name=fire&order=name")
+    again = visitor.open("/videos?order=oldest")
+    assert again.get_by_label("Order of the videos").input_value() == "oldest"
+    assert again.locator(".video-name").first.inner_text() == FIRE
+    assert visitor.open("/videos?order=nothing").get_by_label("Order of the videos").input_value() == "id"

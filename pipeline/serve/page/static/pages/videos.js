@@ -17,15 +17,20 @@ const more = find("#more");
 const status = find("#status");
 const notes = find("#notes");
 const box = find("#video-name");
+const order = find("#order");
 
 let next = null;
 let shown = 0;
+let asked = 0;
 
 async function load({ isFirst }) {
-  const parameters = new URLSearchParams({ limit: PAGE, name: box.value.trim() });
+  const own = (asked += 1);
+  const parameters = new URLSearchParams({ limit: PAGE, name: box.value.trim(), order: order.value });
   if (!isFirst && next) parameters.set("cursor", next);
   try {
     const page = await api(`/videos?${parameters}`);
+    // Another list was asked for meanwhile.
+    if (own !== asked) return;
     if (isFirst) {
       list.replaceChildren();
       shown = 0;
@@ -95,14 +100,24 @@ async function retry(sources) {
   location.assign("/runs");
 }
 
+/** Show the list that the form asks for, and keep it in the address. */
+function ask() {
+  const name = box.value.trim();
+  const wanted = new URLSearchParams({ ...(name ? { name } : {}), ...(order.value === "id" ? {} : { order: order.value }) });
+  history.replaceState(null, "", String(wanted) ? `/videos?${wanted}` : "/videos");
+  load({ isFirst: true });
+}
+
 find("#find").addEventListener("submit", (event) => {
   event.preventDefault();
-  const name = box.value.trim();
-  history.replaceState(null, "", name ? `/videos?${new URLSearchParams({ name })}` : "/videos");
-  load({ isFirst: true });
+  ask();
 });
+order.addEventListener("change", ask);
 more.addEventListener("click", () => load({ isFirst: false }));
-box.value = new URLSearchParams(location.search).get("name") ?? "";
+const parameters = new URLSearchParams(location.search);
+box.value = parameters.get("name") ?? "";
+order.value = parameters.get("order") ?? "id";
+if (order.selectedIndex < 0) order.value = "id";
 await load({ isFirst: true });
 await showFailures(find("#failures"), retry).catch(showError);
 await drawn();
