@@ -28,6 +28,7 @@ from pipeline.serve.api import (
 from pipeline.serve.api.analysis import concept_routes, label_routes, mark_routes, review_routes
 from pipeline.serve.batches.batch_desk import BatchDesk
 from pipeline.serve.http.entity_tags import EntityTags
+from pipeline.serve.http.hidden_folders import HiddenFolders
 from pipeline.serve.http.problems import handle_problems
 from pipeline.serve.http.request_guard import RequestGuard
 from pipeline.serve.http.request_limits import RequestLimits
@@ -102,6 +103,7 @@ def create_app(library: Library, settings: ServeSettings | None = None) -> FastA
     add_page(app)
     app.state.metrics = ServerMetrics(served)
     # What is added last comes first.
+    app.add_middleware(HiddenFolders, library=library.config.library)
     app.add_middleware(EntityTags)
     app.add_middleware(RequestLimits, settings=settings)
     app.add_middleware(RequestGuard, settings=settings, sessions=served.sessions)

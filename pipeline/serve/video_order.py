@@ -13,7 +13,7 @@ from pipeline.search.filters.recording_time import recording_begins
 from pipeline.serve.http.paging import cursor_of, key_of
 from pipeline.serve.http.problems import ProblemError
 from pipeline.types import VideoRecord
-from pipeline.uris import base_name
+from pipeline.uris import base_name, public_name
 
 __all__ = ["VideoOrder", "ordered_page"]
 
@@ -73,7 +73,7 @@ def ordered_page(
 def _place(record: VideoRecord, order: VideoOrder, recording_entry: str) -> _Place:
     is_last, number, text = False, 0.0, ""
     if order == "name":
-        text = base_name(record.last_name)
+        text = base_name(public_name(record.last_name))
     elif order in ("longest", "shortest"):
         number = record.duration_seconds
     elif order in ("newest", "oldest"):

@@ -11,7 +11,7 @@ from pipeline.search import Answer
 from pipeline.types import VideoRecord
 from pipeline.types.moment_id import MomentId
 from pipeline.types.video_json import video_json
-from pipeline.uris import public_name
+from pipeline.uris import public_name, public_text
 
 __all__ = ["answer_of", "video_of", "without_credentials"]
 
@@ -29,7 +29,9 @@ def answer_of(answer: Answer, *, explained: bool = False, shown: Callable[[str],
     if fields["nearest"] is not None:
         found.append(fields["nearest"])
     if explained:
-        found += [dropped["moment"] for dropped in fields["explanation"]["dropped"]]
+        for dropped in fields["explanation"]["dropped"]:
+            found.append(dropped["moment"])
+            dropped["why"] = public_text(dropped["why"])
         for term in (*fields["explanation"]["terms"], *fields["explanation"]["candidates"]):
             term["term"] = shown(term["term"])
         for skipped in fields["explanation"]["skipped"]:

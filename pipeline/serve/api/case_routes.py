@@ -16,6 +16,7 @@ from pipeline.export.row_files import csv_lines
 from pipeline.library.saved.cases import MOST_MOMENTS, Case, CaseMoment, LibraryCases
 from pipeline.library.saved.named_documents import NAME_RULE
 from pipeline.search.filters.recording_time import recorded_at, recording_begins
+from pipeline.serve.http.hidden_folders import sees_folders, without_folders
 from pipeline.serve.http.names import CaseName
 from pipeline.serve.http.paging import Cursor, Limit, page_of
 from pipeline.serve.http.permissions import Reviewer
@@ -90,10 +91,13 @@ def cases(served: Served, limit: Limit = 100, cursor: Cursor = None) -> dict[str
 
 
 @routes.get("/cases/{name:path}.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
-def case_csv(served: Served, name: CaseName) -> Response:
+def case_csv(request: Request, served: Served, name: CaseName) -> Response:
     """Write a case as a table; a text that a spreadsheet would take for a formula gets an apostrophe before it."""
     case = _found(served, name)
-    rows = ({key: _cell(row[key]) for key in _COLUMNS} for row in _moments(served, case.moments))
+    moments = _moments(served, case.moments)
+    if not sees_folders(request.scope):
+        moments = without_folders(moments)
+    rows = ({key: _cell(row[key]) for key in _COLUMNS} for row in moments)
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(case.name, safe='')}.csv"}
     return Response("".join(csv_lines(rows, _COLUMNS)), media_type="text/csv", headers=headers)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -18,12 +19,13 @@ from pipeline.serve.batches.batch_desk import BatchDesk, Batches
 from pipeline.serve.batches.batch_order import BatchOrder
 from pipeline.serve.batches.batch_process import BatchProcess
 from pipeline.serve.batches.run_answers import batch_json, report_json, run_json
+from pipeline.serve.http.hidden_folders import sees_folders, without_folders
 from pipeline.serve.http.paging import Cursor, Limit, page_of
 from pipeline.serve.http.permissions import Admin, AdminReader
 from pipeline.serve.http.problems import ProblemError
 from pipeline.serve.served_library import Served, ServedLibrary
 from pipeline.types import FailedSource
-from pipeline.uris import public_name, public_text
+from pipeline.uris import base_name, public_name, public_text
 
 __all__ = ["routes"]
 
@@ -143,6 +145,7 @@ def _known_run(served: Served, batches: Batches, run_id: str) -> BatchProcess | 
 
 @routes.get("/runs/{run_id}/events", response_class=EventSourceResponse)
 async def run_events(
+    request: Request,
     served: Served,
     run_id: str,
     batch: Annotated[BatchProcess | None, Depends(_known_run)],
@@ -156,7 +159,7 @@ async def run_events(
     first = int(last_event_id) if last_event_id and last_event_id.isascii() and last_event_id.isdigit() else 0
     events = _report_events(served, run_id) if batch is None else _batch_events(served, batch, first)
     async for event in events:
-        yield event
+        yield event if sees_folders(request.scope) else event.model_copy(update={"data": without_folders(event.data)})
 
 
 async def _batch_events(served: ServedLibrary, batch: BatchProcess, number: int) -> AsyncIterator[ServerSentEvent]:
@@ -197,9 +200,9 @@ def failures(served: Served, limit: Limit = 100, cursor: Cursor = None) -> dict[
     found = served.library.failures()
     causes: dict[str, list[FailedSource]] = {}
     for failed in found:
-        causes.setdefault(cause_of(failed.problem), []).append(failed)
+        causes.setdefault(_cause(failed), []).append(failed)
     page, further = page_of(
-        found, lambda failed: f"{failed.failed_at} {failed.source.uri}", limit, cursor, descending=True
+        found, lambda failed: f"{failed.failed_at} {_digest(failed.source.uri)}", limit, cursor, descending=True
     )
     return {
         "failures": [_failure_json(failed) for failed in page],
@@ -216,12 +219,23 @@ def failures(served: Served, limit: Limit = 100, cursor: Cursor = None) -> dict[
     }
 
 
+def _digest(uri: str) -> str:
+    """Stand for a location in a cursor, which every client can read."""
+    return hashlib.sha256(uri.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _cause(failed: FailedSource) -> str:
+    """Return the problem without names and numbers; a path with spaces would not be taken for one name."""
+    uri = failed.source.uri
+    return cause_of(failed.problem.replace(uri, base_name(uri)))
+
+
 def _failure_json(failed: FailedSource) -> dict[str, Any]:
     return {
         "uri": public_name(failed.source.uri),
         "metadata": dict(failed.source.metadata),
         "problem": public_text(failed.problem),
-        "cause": public_text(cause_of(failed.problem)),
+        "cause": public_text(_cause(failed)),
         "video_id": failed.video_id,
         "failed_at": failed.failed_at,
     }

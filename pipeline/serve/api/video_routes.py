@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -16,13 +17,15 @@ from pipeline.search.localization import Curve
 from pipeline.search.scoring import calibrated_steps, curve_of
 from pipeline.serve.api.answers import video_of, without_credentials
 from pipeline.serve.api.search_routes import Text, question_body
+from pipeline.serve.http.hidden_folders import sees_folders
 from pipeline.serve.http.paging import Cursor, Limit, cursor_of, key_of
 from pipeline.serve.http.permissions import Admin
 from pipeline.serve.served_library import Served, ServedLibrary, unless_gone
 from pipeline.serve.video_order import VideoOrder, ordered_page
 from pipeline.serve.video_pages import VideoPage
+from pipeline.types import VideoRecord
 from pipeline.types.record_json import record_mapping
-from pipeline.uris import public_name, public_text
+from pipeline.uris import base_name, public_name, public_text
 
 __all__ = ["routes"]
 
@@ -31,6 +34,7 @@ routes = APIRouter(tags=["videos"])
 
 @routes.get("/videos")
 async def videos(
+    request: Request,
     served: Served,
     *,
     limit: Limit = 100,
@@ -51,7 +55,14 @@ async def videos(
 
     Videos whose metadata has no start of the recording come last in the orders by it.
     """
-    page, further = await anyio.to_thread.run_sync(lambda: _page(served, limit, cursor, name, order))
+    shown_name = public_name if sees_folders(request.scope) else _file_name
+
+    def is_named(record: VideoRecord) -> bool:
+        return any(name.lower() in shown_name(each).lower() for each in record.names)
+
+    page, further = await anyio.to_thread.run_sync(
+        lambda: _page(served, limit, cursor, order, is_named if name else None)
+    )
     shown = list(map(without_credentials, page.records))
     return {
         "videos": list(map(video_of, shown)),
@@ -65,17 +76,25 @@ async def videos(
     }
 
 
+def _file_name(uri: str) -> str:
+    return base_name(public_name(uri))
+
+
 def _page(
-    served: ServedLibrary, limit: int, cursor: str | None, name: str, order: VideoOrder
+    served: ServedLibrary,
+    limit: int,
+    cursor: str | None,
+    order: VideoOrder,
+    has_name: Callable[[VideoRecord], bool] | None,
 ) -> tuple[VideoPage, str | None]:
-    if not name and order == "id":
+    if has_name is None and order == "id":
         page = served.video_pages.page(None if cursor is None else key_of(cursor), limit)
         return page, None if page.last_id is None else cursor_of(page.last_id)
     records, broken = served.library.survey()
-    named = [record for record in records if any(name.lower() in each.lower() for each in record.names)]
+    named = [record for record in records if has_name is None or has_name(record)]
     entry = served.library.config.search.recorded_at
-    shown, further = ordered_page(named if name else records, order, limit, cursor, entry)
-    return VideoPage(shown, broken, len(named if name else records), None), further
+    shown, further = ordered_page(named, order, limit, cursor, entry)
+    return VideoPage(shown, broken, len(named), None), further
 
 
 @routes.get("/videos/{video_id}")

@@ -58,7 +58,8 @@ def versioned(request: Request, content: object, version: str, status: int = HTT
         status: The HTTP status.
     """
     etag = f'"{version}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    # What a client may see depends on its role.
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
     if request.method == "GET" and is_known(request.headers.get("if-none-match", ""), etag):
         return Response(None, HTTPStatus.NOT_MODIFIED, headers)
     return JSONResponse(content, status, headers)

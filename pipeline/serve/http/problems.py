@@ -27,6 +27,7 @@ from pipeline.errors import (
     VideoReadError,
     WeightsUnavailableError,
 )
+from pipeline.serve.http.hidden_folders import folder_of, sees_folders, text_without_folders
 from pipeline.serve.http.problem_details import MEDIA_TYPE, problem_content
 from pipeline.uris import public_text
 
@@ -120,6 +121,8 @@ async def _of_momentseek(request: Request, error: Exception) -> JSONResponse:
     # By these, a client raises the same error.
     members: dict[str, Any] = {"uri": error.uri, "problem": error.problem} if isinstance(error, VideoError) else {}
     detail = _without_place(request, public_text(str(error)))
+    if not sees_folders(request.scope):
+        detail = text_without_folders(detail, filter(None, [folder_of(members.get("uri", ""))]))
     return problem_response(found, code_of(error), detail, retry_seconds=retry, **members)
 
 

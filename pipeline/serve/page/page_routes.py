@@ -97,7 +97,7 @@ def _pages(templates: _PageTemplates) -> APIRouter:
     def search(request: Request, served: Served) -> HTMLResponse:
         library = served.library
         is_empty = not library.store.video_ids()
-        commands = f"{_command(served, 'index')} VIDEOS..."
+        commands = f"{_command(request, served, 'index')} VIDEOS..."
         look = ("player.css", "search.css", "views.css")
         return templates.page(request, "search.html", *look, is_empty=is_empty, commands=commands)
 
@@ -119,7 +119,7 @@ def _pages(templates: _PageTemplates) -> APIRouter:
     @pages.get("/labels")
     def labels(request: Request, served: Served) -> HTMLResponse:
         return templates.page(
-            request, "labels.html", "videos.css", "views.css", commands=f"{_command(served, 'label')} vehicles"
+            request, "labels.html", "videos.css", "views.css", commands=f"{_command(request, served, 'label')} vehicles"
         )
 
     @pages.get("/login")
@@ -142,9 +142,11 @@ def _plain_page(templates: _PageTemplates, template: str, sheets: tuple[str, ...
     return page
 
 
-def _command(served: Served, name: str) -> str:
-    """Write the beginning of a command that works on the library."""
-    return f"momentseek {name} --library {shlex.quote(served.library.config.library)}"
+def _command(request: Request, served: Served, name: str) -> str:
+    """Write the beginning of a command that works on the library; only administrators see where it is."""
+    is_admin = request.scope.get("state", {}).get("role") == "admin"
+    place = shlex.quote(served.library.config.library) if is_admin else "LIBRARY"
+    return f"momentseek {name} --library {place}"
 
 
 async def _shown_error(
