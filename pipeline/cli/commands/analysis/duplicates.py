@@ -34,7 +34,7 @@ _CSV_COLUMNS = (
 @in_library
 @click.option("--within", is_flag=True, help="Look for repetitions within each video instead.")
 @click.option("--min-seconds", type=float, metavar="SECONDS", help="Minimum length of a stretch. Default: 5.")
-@click.option("--threshold", type=float, metavar="SCORE", help="Minimum score, from 0 to 1. Default: 0.4.")
+@click.option("--threshold", type=float, metavar="SCORE", help="Minimum score, from 0 to 1. Default: 0.45.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print the pairs as CSV.")
 @as_json
 @click.pass_context

@@ -43,7 +43,11 @@ __all__ = ["serve"]
 )
 @click.option("--new-token", metavar="NAME", help="Make a token of this name, show it, and end.")
 @click.option(
-    "--role", type=click.Choice(["search", "review", "admin"]), default="search", help="What the new token allows."
+    "--role",
+    type=click.Choice(["search", "review", "admin"]),
+    default="search",
+    show_default=True,
+    help="What the new token allows.",
 )
 @click.option("--remove-token", metavar="NAME", help="Remove the token of this name, and end.")
 @click.option(
