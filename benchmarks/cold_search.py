@@ -10,14 +10,12 @@ are cached.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import platform
 import sys
 import time
-from pathlib import Path
 from typing import Any
+
+from benchmarks.printed_result import print_result, result_parser
 
 _SEARCH = "import sys; from pipeline.cli import main; sys.exit(main(sys.argv[1:]))"
 
@@ -56,23 +54,11 @@ def measure(library: str, runs: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, print and save the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = result_parser(__doc__)
     parser.add_argument("library")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--to", type=Path)
     given = parser.parse_args()
-    result = {
-        "machine": platform.machine(),
-        "processors": len(os.sched_getaffinity(0)),
-        "python": platform.python_version(),
-        "load": round(os.getloadavg()[0], 1),
-        "runs": given.runs,
-        "minima": measure(given.library, given.runs),
-    }
-    text = json.dumps(result, indent=2)
-    print(text)
-    if given.to is not None:
-        given.to.write_text(f"{text}\n", encoding="utf-8")
+    print_result({"runs": given.runs, "minima": measure(given.library, given.runs)}, given.to)
 
 
 if __name__ == "__main__":

@@ -13,14 +13,11 @@ is asked, and one moment played, before the first figure is taken. Every text is
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
 import time
-from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from benchmarks.printed_result import print_result, result_parser
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -85,24 +82,17 @@ def measure(address: str, runs: int) -> dict[str, list[float]]:
 
 def main() -> None:
     """Measure, print and save the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = result_parser(__doc__)
     parser.add_argument("address")
     parser.add_argument("--runs", type=int, default=15)
-    parser.add_argument("--to", type=Path)
     given = parser.parse_args()
     found = measure(given.address, given.runs)
-    result: dict[str, Any] = {
-        "machine": platform.machine(),
-        "processors": len(os.sched_getaffinity(0)),
-        "load": round(os.getloadavg()[0], 1),
+    figures = {
         "runs": given.runs,
         "medians_milliseconds": {name: round(median(values), 1) for name, values in found.items()},
         "minima_milliseconds": {name: round(min(values), 1) for name, values in found.items()},
     }
-    text = json.dumps(result, indent=2)
-    print(text)
-    if given.to is not None:
-        given.to.write_text(f"{text}\n", encoding="utf-8")
+    print_result(figures, given.to)
 
 
 if __name__ == "__main__":

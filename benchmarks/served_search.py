@@ -10,10 +10,6 @@ its start to its answer, run `benchmarks.cold_search` while the server runs.
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
 import threading
 import time
 from itertools import count
@@ -21,6 +17,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
+from benchmarks.printed_result import print_result, result_parser
 from pipeline.client.client import Client
 from pipeline.client.running_server import find_server
 from pipeline.errors import MomentseekError
@@ -98,25 +95,17 @@ def measure(library: str, people: int, seconds: float) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, print and save the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = result_parser(__doc__)
     parser.add_argument("library")
     parser.add_argument("--people", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--to", type=Path)
     given = parser.parse_args()
-    result = {
-        "machine": platform.machine(),
-        "processors": len(os.sched_getaffinity(0)),
-        "python": platform.python_version(),
-        "load": round(os.getloadavg()[0], 1),
+    figures = {
         "asking_people": given.people,
         "asking_seconds": given.seconds,
         **measure(given.library, given.people, given.seconds),
     }
-    text = json.dumps(result, indent=2)
-    print(text)
-    if given.to is not None:
-        given.to.write_text(f"{text}\n", encoding="utf-8")
+    print_result(figures, given.to)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import difflib
 import logging
 import os
 import sys
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from importlib import import_module
 
 import click
@@ -20,6 +20,8 @@ __all__ = ["main"]
 _INTERRUPTED = 130
 # Minimum similarity (difflib's ratio, 0 to 1) at which an existing option is suggested for an unknown one.
 _MIN_SIMILARITY = 0.6
+# Stands for a hyphen while a text is wrapped: a character of the private use area, at which no line is broken.
+_HYPHEN = "\ue000"
 
 
 _COMMANDS = {
@@ -86,6 +88,26 @@ class _LazyCommands(MutableMapping[str, click.Command]):
 
     def __contains__(self, name: object) -> bool:
         return name in _COMMANDS
+
+
+class _HelpFormatter(click.HelpFormatter):
+    """A formatter that breaks lines at spaces only, so that options and paths with hyphens stay whole."""
+
+    def write_text(self, text: str) -> None:
+        """Write a text, wrapped at spaces."""
+        super().write_text(text.replace("-", _HYPHEN))
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        """Write rows of two columns, wrapped at spaces."""
+        super().write_dl([(first, second.replace("-", _HYPHEN)) for first, second in rows], col_max, col_spacing)
+
+    def write(self, string: str) -> None:
+        """Write a wrapped text."""
+        super().write(string.replace(_HYPHEN, "-"))
+
+
+# The class of all commands' formatters: click's contexts do not inherit it from their parent.
+click.Context.formatter_class = _HelpFormatter
 
 
 class _Commands(click.Group):

@@ -210,13 +210,18 @@ def _cause_table(causes: Sequence[Cause]) -> Markup:
     rows = [
         [
             number(cause.videos),
-            # If all examples have the same problem, its numbers and names can be shown.
-            problems.pop() if len(problems := {example.problem for example in cause.examples}) == 1 else cause.cause,
+            _cause_text(cause),
             joined(tag("div", example.uri, class_="name", title=example.problem) for example in cause.examples),
         ]
         for cause in causes
     ]
     return table(["videos", "cause", "examples"], rows, right=(0,))
+
+
+def _cause_text(cause: Cause) -> str:
+    """The problem itself, with its numbers and names, if all examples have the same one; otherwise the cause."""
+    problems = {example.problem for example in cause.examples}
+    return problems.pop() if len(problems) == 1 else cause.cause
 
 
 def _slowest(report: RunReport) -> Markup:

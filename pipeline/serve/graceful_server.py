@@ -1,4 +1,4 @@
-"""uvicorn's server with an end that is no failure: a signal ends it, and the process goes on."""
+"""A uvicorn server that ends gracefully after a signal, so that the command can exit with success."""
 
 from __future__ import annotations
 

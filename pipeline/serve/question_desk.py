@@ -1,4 +1,4 @@
-"""One place for the work of questions: a single thread that answers them, those that arrive together in one batch."""
+"""Question desk: one thread that answers all questions, and embeds those that arrive together in one batch."""
 
 from __future__ import annotations
 

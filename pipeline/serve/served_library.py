@@ -1,4 +1,4 @@
-"""What the routes of one server share: the library, its desk, and its pictures."""
+"""State that the routes of a server share: the library, its question desk and its pictures."""
 
 from __future__ import annotations
 

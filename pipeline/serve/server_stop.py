@@ -1,4 +1,4 @@
-"""Tells work that has no end of its own that the server stops."""
+"""Stop of the server: an event for work that would otherwise never end, such as event streams."""
 
 from __future__ import annotations
 

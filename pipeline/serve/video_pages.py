@@ -1,4 +1,4 @@
-"""Pages of a library's videos that cost as much as a page, however many videos there are."""
+"""Pages of the list of a library's videos; the cost of a page does not depend on the number of videos."""
 
 from __future__ import annotations
 

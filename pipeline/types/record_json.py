@@ -1,4 +1,4 @@
-"""Video records as JSON; fractions are written exactly, as "num/den"."""
+"""Video records as JSON in a library's files; fractions are written exactly, as "num/den"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of videos as JSON."""
+"""Video records as JSON for programs: the output of `momentseek videos --json`, without exact fractions."""
 
 from __future__ import annotations
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 
+import click
 import pytest
+
+from pipeline.cli.app import momentseek as group
 
 HEAVY = (
     "yaml",
@@ -35,6 +40,19 @@ def processor_seconds(code: str) -> float:
     return float(said.split()[-1])
 
 
+def commands(parent: click.Group, prefix: str = "momentseek") -> Iterator[tuple[str, click.Command]]:
+    yield prefix, parent
+    for name, command in parent.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{prefix} {name}")
+        else:
+            yield f"{prefix} {name}", command
+
+
+def help_of(command: click.Command, columns: int) -> str:
+    return command.get_help(click.Context(command, terminal_width=columns, max_content_width=columns))
+
+
 def test_help_loads_nothing_heavy_and_is_quick():
     show = "import sys; from pipeline.cli import main; main(['--help'])"
     result = python(f"{show}; print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)")
@@ -47,6 +65,22 @@ def test_help_loads_nothing_heavy_and_is_quick():
 
 def test_help_shows_its_examples_a_line_each(momentseek):
     assert "\n  momentseek index videos/  " in momentseek("--help").out
+
+
+@pytest.mark.parametrize("columns", range(62, 103))
+def test_no_option_and_no_path_is_broken_at_a_hyphen(columns):
+    broken = [
+        f"{name}: {line}"
+        for name, command in commands(group)
+        for line in help_of(command, columns).splitlines()
+        if re.search(r"[\w-]-$", line)
+    ]
+    assert broken == []
+
+
+@pytest.mark.parametrize(("command", "argument"), [("config show", "[NAME_OR_PATH]"), ("check", "[POLICY]")])
+def test_usage_shows_which_arguments_may_be_left_out(momentseek, command, argument):
+    assert f"[OPTIONS] {argument}" in momentseek(*command.split(), "--help").out
 
 
 @pytest.mark.parametrize(

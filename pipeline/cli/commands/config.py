@@ -18,7 +18,7 @@ def config() -> None:
 
 
 @config.command()
-@click.argument("file", required=False, metavar="NAME_OR_PATH")
+@click.argument("file", required=False, metavar="[NAME_OR_PATH]")
 @configured
 def show(*, file: str | None, config: str | None, overrides: Sequence[str]) -> None:
     """Print the whole configuration with every default, as YAML that can be used as a configuration file."""
@@ -28,7 +28,7 @@ def show(*, file: str | None, config: str | None, overrides: Sequence[str]) -> N
 
 
 @config.command()
-@click.argument("file", required=False, metavar="NAME_OR_PATH")
+@click.argument("file", required=False, metavar="[NAME_OR_PATH]")
 @configured
 def check(*, file: str | None, config: str | None, overrides: Sequence[str]) -> None:
     """Check a configuration.

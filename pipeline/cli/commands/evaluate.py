@@ -26,7 +26,10 @@ __all__ = ["evaluate"]
 @click.argument("moments", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="LABELS")
 @click.option("--top", "-n", type=click.IntRange(1, 1000), default=10, show_default=True, help="Moments per question.")
 @click.option(
-    "--ranking/--no-ranking", default=True, help="Also search the whole library for each text, to rank the videos."
+    "--ranking/--no-ranking",
+    default=True,
+    show_default=True,
+    help="Also search the whole library for each text, to rank the videos.",
 )
 @click.option("--skip-missing", is_flag=True, help="Leave out questions about videos that are not in the library.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with plots and pictures.")
@@ -36,11 +39,15 @@ __all__ = ["evaluate"]
     metavar="OUT.jsonl",
     help="Only convert LABELS to the format of QVHighlights; no library is needed.",
 )
-@click.option("--label-set", metavar="NAME", help="For intervals: the label set to score; else the last one applied.")
+@click.option(
+    "--label-set",
+    metavar="NAME",
+    help="For intervals: label set to score, by name, file name or fingerprint. Default: the one applied last.",
+)
 @click.option(
     "--predictions",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="For intervals: score those in this file, as of `labels --segments` or `check`, in place of the labels.",
+    help="For intervals: score those in this file, as `labels --segments` or `check` write them, not the labels.",
 )
 @click.option(
     "--people",

@@ -28,7 +28,10 @@ __all__ = ["search"]
 @click.option("--explain", is_flag=True, help="Also explain how the answer was found.")
 @click.option("--sheet", type=click.Path(dir_okay=False, path_type=Path), help="Draw the moments into this PNG file.")
 @click.option(
-    "--clips", type=click.Path(file_okay=False, path_type=Path), help="Write each moment as MP4 to this folder."
+    "--clips",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write each moment as MP4 to this folder.",
 )
 @configured
 @in_library

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import QueryError
-from pipeline.evaluate.intervals.case import LabelCase
+from pipeline.evaluate.intervals.case import LabelCase, Prediction
 from pipeline.evaluate.intervals.events import EventMatches, match_events
 from pipeline.evaluate.intervals.label_sums import LabelCounts, LabelSums, label_sums, scale_of
 from pipeline.evaluate.intervals.reliability import Reliability, bin_sums, reliability
@@ -207,17 +207,20 @@ def _edges(drawn: Mapping[str, Floats]) -> Edges:
 Matched = Sequence[tuple[LabelCase, EventMatches | None]]
 
 
+def _judged(cases: Matched) -> Iterator[tuple[LabelCase, Prediction, bool]]:
+    """Yield each prediction that is known to be right or wrong, with its case."""
+    for case, matched in cases:
+        if matched is not None:
+            for one, is_right in zip(case.predictions or (), matched.outcomes, strict=True):
+                if is_right is not None:
+                    yield case, one, is_right
+
+
 def _event_reliability(cases: Matched) -> Reliability | None:
     if all(matched is None for _, matched in cases):
         return None
-    judged = [
-        (one.confidence, is_right)
-        for case, matched in cases
-        if matched is not None
-        for one, is_right in zip(case.predictions or (), matched.outcomes, strict=True)
-        if is_right is not None
-    ]
-    confidences, right = [pair[0] for pair in judged], [pair[1] for pair in judged]
+    judged = list(_judged(cases))
+    confidences, right = [one.confidence for _, one, _ in judged], [is_right for _, _, is_right in judged]
     return reliability(bin_sums(np.asarray(confidences, np.float64), np.asarray(right, np.bool_)))
 
 
@@ -228,10 +231,8 @@ def _false_alarms(cases: Matched) -> list[WorstCase]:
             best_seconds=one.peak_seconds,
             score=one.confidence,
         )
-        for case, matched in cases
-        if matched is not None
-        for one, is_right in zip(case.predictions or (), matched.outcomes, strict=True)
-        if is_right is False
+        for case, one, is_right in _judged(cases)
+        if not is_right
     ]
     return sorted(found, key=lambda one: (-(one.score or 0.0), one.video, one.start_seconds, one.label))
 

@@ -1,4 +1,4 @@
-"""Answers, moments and videos as the API gives them out: the JSON of the command line, with ids and addresses."""
+"""JSON of answers, moments and videos in the API: that of the command line, with ids and addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Marks as the API reads, writes and gives them out; several routes share this."""
+"""JSON of marks in the API, read and written by several routes."""
 
 from __future__ import annotations
 

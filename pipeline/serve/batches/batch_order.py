@@ -1,4 +1,4 @@
-"""What a client asks for when it starts a batch, and what it may ask for."""
+"""Order of a batch: the sources and settings that a client gives, and the check that it may give them."""
 
 from __future__ import annotations
 

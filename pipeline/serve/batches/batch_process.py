@@ -1,4 +1,4 @@
-"""A batch of the server: its process, and what is known of it."""
+"""Process of a batch that the server started, with its events and reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs as the API gives them out: the report of a run, and what the server knows of a batch that it started."""
+"""JSON of runs in the API: the report of a run, and the state of a batch that this server started."""
 
 from __future__ import annotations
 

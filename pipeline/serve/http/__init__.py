@@ -1,1 +1,1 @@
-"""What every request passes: checks of host, origin and token, limits, headers, and errors as problem details."""
+"""Checks and limits that every request passes: host, origin, token, headers, and errors as problem details."""

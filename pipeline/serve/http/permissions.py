@@ -1,4 +1,4 @@
-"""What a client may do: parameters of routes, such as `Reviewer` and `Admin`, which give the client's name."""
+"""Permissions: parameters of routes, such as `Reviewer` and `Admin`, that check the role and give the client's name."""
 
 from __future__ import annotations
 

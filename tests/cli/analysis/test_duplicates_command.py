@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.library.analysis.duplicates import MIN_SECONDS, THRESHOLD
+
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "duplicates.md"
+
 
 @pytest.fixture
 def duplicates(momentseek, films_library: Path):
@@ -57,3 +61,12 @@ def test_a_video_that_cannot_be_read_is_reported_and_the_others_are_compared(mom
     result = momentseek("duplicates", *four, "--json")
     assert result.code == 1
     assert "error:" in result.err
+
+
+def test_help_and_page_state_the_defaults_in_use(momentseek):
+    help_text = " ".join(momentseek("duplicates", "--help").out.split())
+    assert f"Minimum length of a stretch. Default: {MIN_SECONDS:g}." in help_text
+    assert f"Minimum score, from 0 to 1. Default: {THRESHOLD:g}." in help_text
+    page = PAGE.read_text(encoding="utf-8")
+    assert f"`--min-seconds` ({MIN_SECONDS:g})" in page
+    assert f"`--threshold` ({THRESHOLD:g})" in page

@@ -27,24 +27,31 @@ FLAGGED = 3
 
 
 @click.command()
-@click.argument("policy", metavar="POLICY", required=False)
+@click.argument("policy", metavar="[POLICY]", required=False)
 @click.argument("names", nargs=-1, metavar="[VIDEO...]")
-@click.option("--where", metavar="NAME=VALUE", multiple=True, help="Only videos with this metadata, as camera=gate.")
+@click.option("--where", metavar="NAME=VALUE", multiple=True, help="Only videos with this metadata, e.g. camera=gate.")
 @click.option(
     "--fail-on",
     type=click.Choice(["low", "medium", "high", "critical"]),
     help="End with exit code 3 if something of this severity or a higher one was flagged.",
 )
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write a .csv or .jsonl file, too.")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the results to this .csv or .jsonl file.",
+)
 @click.option(
     "--queue",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write what rules with the action queue flag, for momentseek review --flags.",
+    help="Write the intervals that rules with the action queue flag, for `momentseek review --flags`.",
 )
 @click.option(
-    "--evidence", type=click.Path(file_okay=False, path_type=Path), help="Draw flagged intervals on PNG sheets here."
+    "--evidence",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Draw the flagged intervals on PNG sheets in this folder.",
 )
-@click.option("--resume", is_flag=True, help="Take over what earlier runs decided with the same policy and encoder.")
+@click.option("--resume", is_flag=True, help="Reuse the decisions of earlier runs with the same policy and encoder.")
 @click.option(
     "--replay", metavar="RUN", help="Compute a run of the audit log again and compare; `last` for the latest."
 )
@@ -75,8 +82,10 @@ def check(
     momentseek check --replay last
 
     Prints the flagged intervals, and the videos that could not be checked. Every decision is appended to the library's
-    audit log. Exit code 3: something was flagged that --fail-on names. 1: a video could not be checked, or not whole;
-    or a replay differs. docs/how-to/policies.md has more.
+    audit log. See docs/how-to/policies.md.
+
+    The exit code is 3 if something of the severity of --fail-on or a higher one was flagged. Otherwise it is 1 if a
+    video could not be checked completely, or if a replay differs.
     """  # noqa: D301 - click knows the character itself, not a backslash and a b
     if replay is not None:
         if policy is not None or fail_on or output or queue or evidence or resume or where:

@@ -20,11 +20,13 @@ __all__ = ["concept", "concept_json", "said_of"]
 
 @click.command()
 @click.argument("name")
-@click.option("--like", "likes", metavar="VIDEO@TIME", multiple=True, help="Mark this part as showing it.")
-@click.option("--unlike", "unlikes", metavar="VIDEO@TIME", multiple=True, help="Mark this part as not showing it.")
+@click.option("--like", "likes", metavar="VIDEO@TIME", multiple=True, help="Mark this part as showing the subject.")
+@click.option(
+    "--unlike", "unlikes", metavar="VIDEO@TIME", multiple=True, help="Mark this part as not showing the subject."
+)
 @click.option("--text", metavar="TEXT", help='Start from this text; "" for none.')
-@click.option("--subject", metavar="SUBJECT", help="Subject of the marks to use; by default NAME.")
-@click.option("--refit", is_flag=True, help="Fit it again even if its marks are the same.")
+@click.option("--subject", metavar="SUBJECT", help="Subject of the marks to use. Default: NAME.")
+@click.option("--refit", is_flag=True, help="Fit the concept again even if its marks are unchanged.")
 @click.option("--remove", "is_removal", is_flag=True, help="Remove the concept; its marks are kept.")
 @configured
 @in_library
@@ -50,9 +52,9 @@ def concept(
     momentseek concept hi-vis --subject "hi-vis vest"
     momentseek search concept:hi-vis --not "a hard hat"
 
-    --like and --unlike add marks of the subject; marks that are there, as from `momentseek review`, count, too. A
-    concept is a linear probe on the stored embeddings that starts from its text. It is cross-validated, and refused
-    where there are too few marks. docs/how-to/concepts.md has more.
+    --like and --unlike add marks of the subject to those that exist, for example from `momentseek review`. A concept is
+    a linear probe on the stored embeddings that starts from its text. It is cross-validated, and refused if there are
+    too few marks. See docs/how-to/concepts.md.
     """  # noqa: D301 - click knows the character itself, not a backslash and a b
     given = likes or unlikes or refit or text is not None or subject is not None
     if is_removal and given:

@@ -20,7 +20,7 @@ __all__ = ["concepts"]
 def concepts(*, config: str | None, overrides: Sequence[str], library: str | None, as_json: bool) -> None:
     """List concepts with the marks that each was fitted to, and its cross-validated precision and recall.
 
-    Precision and recall are of marks, which tend to be the doubtful cases, and not of all frames.
+    Precision and recall are measured on the marks, which tend to be the doubtful cases, and not on all frames.
     """
     from pipeline.library.analysis.concepts import concept_states
     from pipeline.render.text import counted

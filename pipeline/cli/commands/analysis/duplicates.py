@@ -33,8 +33,8 @@ _CSV_COLUMNS = (
 @configured
 @in_library
 @click.option("--within", is_flag=True, help="Look for repetitions within each video instead.")
-@click.option("--min-seconds", type=float, metavar="SECONDS", help="Shortest stretch that is reported (default: 5).")
-@click.option("--threshold", type=float, metavar="SCORE", help="Least score, between 0 and 1 (default: 0.4).")
+@click.option("--min-seconds", type=float, metavar="SECONDS", help="Minimum length of a stretch. Default: 5.")
+@click.option("--threshold", type=float, metavar="SCORE", help="Minimum score, from 0 to 1. Default: 0.45.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print the pairs as CSV.")
 @as_json
 @click.pass_context
@@ -56,7 +56,9 @@ def duplicates(
     """Find the same footage in several videos: copies that were re-encoded, cut, reframed or re-timed.
 
     Looks in the whole library for the footage of all videos, or of those that VIDEO (names or patterns), --where and
-    --missing select. Nothing is changed. Exit code 1 if the file of a video cannot be read; the others are compared.
+    --missing select. Nothing is changed.
+
+    The exit code is 1 if the file of a video cannot be read; the others are compared.
     """
     from pipeline.library.analysis.duplicates import MIN_SECONDS, THRESHOLD, find_duplicates
 

@@ -31,11 +31,23 @@ __all__ = ["export_dataset"]
 )
 @click.option("--marks", is_flag=True, help="The library's marks: parts marked yes, with their subject as text.")
 @click.option("--labels", is_flag=True, help="The intervals of the library's labels, with their prompts as texts.")
-@click.option("--label-set", metavar="SET", help="With --labels: this label set in place of the last one applied.")
+@click.option(
+    "--label-set",
+    metavar="NAME",
+    help="With --labels: label set, by name, file name or fingerprint. Default: the one applied last.",
+)
 @click.option("--skip-missing", is_flag=True, help="Leave out labels about videos that are not in the library.")
-@click.option("--frames", type=click.IntRange(1, 1000), default=4, show_default=True, help="Most frames an interval.")
+@click.option(
+    "--frames",
+    metavar="N",
+    type=click.IntRange(1, 1000),
+    default=4,
+    show_default=True,
+    help="Maximum number of frames per interval.",
+)
 @click.option(
     "--same-picture",
+    metavar="COSINE",
     type=click.FloatRange(0, 1, min_open=True),
     default=0.98,
     show_default=True,
@@ -43,18 +55,22 @@ __all__ = ["export_dataset"]
 )
 @click.option(
     "--side",
+    metavar="PIXELS",
     type=click.IntRange(16, 4096),
     default=256,
     show_default=True,
-    help="Most pixels of a picture's shorter side.",
+    help="Maximum length of a picture's shorter side.",
 )
-@click.option("--shard", type=click.IntRange(1), default=1000, show_default=True, help="Samples in one tar file.")
+@click.option(
+    "--shard", metavar="N", type=click.IntRange(1), default=1000, show_default=True, help="Samples per tar file."
+)
 @click.option(
     "--validation",
+    metavar="SHARE",
     type=click.FloatRange(0, 1, max_open=True),
     default=0.1,
     show_default=True,
-    help="Share of the videos whose samples form the validation split.",
+    help="Share of the videos whose samples form the validation split, from 0 to 1.",
 )
 @configured
 @in_library
@@ -84,7 +100,7 @@ def export_dataset(
     The data set is in the WebDataset form that open_clip's trainer reads: tar files with KEY.jpg, KEY.txt and KEY.json
     for each pair of frame and text. All samples of a video are in one split. OUT is written whole or not at all.
 
-    Exit code 1 if a video cannot be read; the others are exported.
+    The exit code is 1 if a video cannot be read; the others are exported.
     """
     from pipeline.export.dataset import DatasetSettings
     from pipeline.library.analysis.dataset import export_dataset as export

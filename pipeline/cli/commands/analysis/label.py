@@ -34,7 +34,9 @@ _GROWN = 4
 @click.argument("labels", metavar="LABELS")
 @selecting
 @click.option(
-    "--again", is_flag=True, help="Label again what is labelled already; all videos: calibrate the labels anew, too."
+    "--again",
+    is_flag=True,
+    help="Also label labelled videos; if no videos are selected, calibrate the labels again, too.",
 )
 @click.option(
     "--executor",
@@ -71,10 +73,10 @@ def label(
     keeps are read: nothing is decoded. The first time, the labels are calibrated on the library, which loads the model;
     videos that are indexed later are then scored alike.
 
-    Videos that are labelled already are skipped, so what was interrupted is simply run again. `momentseek labels` shows
-    what was found.
+    Videos that are already labelled are skipped: to continue after an interruption, run the same command again.
+    `momentseek labels` shows the result.
 
-    Exit code 1 if a video failed; the others are labelled.
+    The exit code is 1 if a video failed; the others are labelled.
     """  # noqa: D301 - click knows the character itself, not a backslash and a b
     from pipeline.analyze.labels.label_set import read_label_set
     from pipeline.library.analysis.labelling import label_videos

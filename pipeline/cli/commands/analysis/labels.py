@@ -25,22 +25,27 @@ _FRAME_SCORE = 0.5
 @selecting
 @click.option("--label", "chosen", metavar="NAME", multiple=True, help="Only this label; lists its intervals.")
 @click.option(
-    "--by", metavar="WHAT", help="Totals by video, by hour (of the day), or by an entry of metadata, as camera."
+    "--by", metavar="WHAT", help="Totals by video, by hour (of the day), or by an entry of metadata, e.g. camera."
 )
 @click.option("--segments", is_flag=True, help="List the intervals of all labels.")
 @click.option("--frames", is_flag=True, help="List the scores of single frames.")
 @click.option(
     "--min-score",
+    metavar="SCORE",
     type=click.FloatRange(0, 1),
-    help="Least confidence of an interval; with --frames, least score of a frame (0.5 where none is given).",
+    help="Minimum confidence of an interval; with --frames, minimum score of a frame, by default 0.5.",
 )
 @click.option("--sets", is_flag=True, help="List the label sets of the library.")
-@click.option("--label-set", metavar="NAME", help="A label set by name or fingerprint; else the last one applied.")
+@click.option(
+    "--label-set",
+    metavar="NAME",
+    help="Label set, by name, file name or fingerprint. Default: the one applied last.",
+)
 @click.option(
     "--format",
     "form",
     type=click.Choice(["table", "json", "csv", "parquet", "webvtt"]),
-    help="How to print or write; webvtt writes the chapters of each video.",
+    help="Format of the output; webvtt writes the chapters of each video.",
 )
 @click.option("--output", "-o", metavar="PATH", help="Write to this file, or, for webvtt, into this folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line, as --format json does.")
@@ -75,7 +80,7 @@ def labels(
     momentseek labels --label forklift            its intervals
     momentseek labels --format webvtt -o chapters the intervals of each video, for players
 
-    Exit code 1 if the labels of a video cannot be read; the others are shown.
+    The exit code is 1 if the labels of a video cannot be read; the others are shown.
     """  # noqa: D301 - click knows the character itself, not a backslash and a b
     from pipeline.library.analysis.label_views import label_sets, open_view
 

@@ -25,21 +25,39 @@ __all__ = ["library_map"]
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("map.html"),
     show_default=True,
-    help="The page that is written.",
+    help="HTML file to write.",
 )
-@click.option("--most", type=click.IntRange(1, 20_000), default=1500, show_default=True, help="Most moments.")
-@click.option("--camera", default="camera", show_default=True, help="The metadata entry that names a video's camera.")
+@click.option(
+    "--most",
+    metavar="N",
+    type=click.IntRange(1, 20_000),
+    default=1500,
+    show_default=True,
+    help="Maximum number of moments.",
+)
+@click.option(
+    "--camera",
+    metavar="NAME",
+    default="camera",
+    show_default=True,
+    help="Metadata entry that names a video's camera.",
+)
 @click.option(
     "--label-set",
     metavar="NAME",
-    help="The label set that points can be coloured by: name, file or fingerprint; default: the one applied last.",
+    help="Label set to colour points by: name, file name or fingerprint. Default: the one applied last.",
 )
-@click.option("--pictures/--no-pictures", default=True, help="Whether the page holds a picture of each moment.")
+@click.option(
+    "--pictures/--no-pictures",
+    default=True,
+    show_default=True,
+    help="Include a picture of each moment in the page.",
+)
 @click.option(
     "--words",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Names that clusters may get, one a line, in place of those that come with momentseek.",
+    help="Words that name clusters, one per line, instead of those that come with momentseek.",
 )
 @configured
 @in_library
@@ -68,7 +86,7 @@ def library_map(
     coloured by cluster, label, video, camera or hour of day, and show their picture on hover. The page needs no
     network.
 
-    Exit code 1 if the file of a video cannot be read; the others are drawn.
+    The exit code is 1 if the file of a video cannot be read; the others are drawn.
     """
     from pipeline.library.analysis.library_map import draw_map
 

@@ -19,9 +19,9 @@ __all__ = ["mark", "parts_of"]
 @click.command()
 @click.argument("subject")
 @click.argument("parts", nargs=-1, required=True, metavar="VIDEO@TIME...")
-@click.option("--no", "is_no", is_flag=True, help="They do not show SUBJECT.")
-@click.option("--note", default="", metavar="TEXT", help="A remark that is kept with the marks.")
-@click.option("--by", metavar="NAME", help="Who says so; by default the name of your account.")
+@click.option("--no", "is_no", is_flag=True, help="Mark the parts as not showing SUBJECT.")
+@click.option("--note", default="", metavar="TEXT", help="A note that is stored with the marks.")
+@click.option("--by", metavar="NAME", help="Name of the person who marks. Default: your user name.")
 @configured
 @in_library
 @as_json
@@ -43,9 +43,9 @@ def mark(
     momentseek mark "hi-vis vest" gate.mp4@12 yard.mp4@1:30-1:42
     momentseek mark "hi-vis vest" gate.mp4@40 --no --note "an orange jacket"
 
-    VIDEO is a name, path, URI or id; TIME a point in time or an interval, as 12, 1:30 or 1:30-1:42. Marks stay valid
+    VIDEO is a name, path, URI or id; TIME a point in time or an interval, e.g. 12, 1:30 or 1:30-1:42. Marks stay valid
     when videos are sampled or indexed again. A second mark of the same part and subject replaces the first.
-    docs/how-to/concepts.md has more.
+    See docs/how-to/concepts.md.
     """  # noqa: D301 - click knows the character itself, not a backslash and a b
     from pipeline.analyze.marks.mark import Verdict
     from pipeline.library.analysis.marks import add_marks

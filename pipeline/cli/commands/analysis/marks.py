@@ -26,9 +26,9 @@ __all__ = ["marks"]
     "exported",
     type=click.File("w", encoding="utf-8", lazy=True),
     metavar="FILE.jsonl",
-    help="Write them to a file.",
+    help="Write the selected marks to this file.",
 )
-@click.option("--import", "imported", type=click.File("rb"), metavar="FILE.jsonl", help="Add the marks of a file.")
+@click.option("--import", "imported", type=click.File("rb"), metavar="FILE.jsonl", help="Add the marks in this file.")
 @click.option("--remove", "is_removal", is_flag=True, help="Remove the marks that SUBJECT and --video select.")
 @configured
 @in_library
@@ -52,8 +52,8 @@ def marks(
     momentseek marks --export marks.jsonl
     momentseek marks --import marks.jsonl
 
-    An import is checked whole before it changes anything: a mark of a video that the library does not hold is an error
-    that names the line. `momentseek remove` removes the marks of a video with it.
+    An import is checked as a whole before it changes anything: a mark of a video that is not in the library is an error
+    that names the line. `momentseek remove` also removes the marks of a video.
     """  # noqa: D301 - click knows the character itself, not a backslash and a b
     if sum((exported is not None, imported is not None, is_removal)) > 1:
         raise click.UsageError("--export, --import and --remove exclude one another; give one of them")

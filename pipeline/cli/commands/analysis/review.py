@@ -24,12 +24,20 @@ __all__ = ["review"]
 
 @click.command()
 @click.argument("subject", required=False)
-@click.option("--text", metavar="TEXT", help="Score frames by this text; by default by SUBJECT or its concept.")
+@click.option("--text", metavar="TEXT", help="Score frames by this text. Default: SUBJECT or its concept.")
 @click.option("--labels", metavar="NAME_OR_PATH", help="Score frames by the label SUBJECT of this label file.")
-@click.option("--flags", type=click.File("rb"), metavar="FILE.jsonl", help="Review the parts that a file lists.")
+@click.option("--flags", type=click.File("rb"), metavar="FILE.jsonl", help="Review the parts that this file lists.")
 @click.option("--video", "videos", metavar="VIDEO", multiple=True, help="Only this video: a name, path, id or pattern.")
-@click.option("--where", metavar="NAME=VALUE", multiple=True, help="Only videos with this metadata: camera=gate.")
-@click.option("--count", "-n", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Most items.")
+@click.option("--where", metavar="NAME=VALUE", multiple=True, help="Only videos with this metadata, e.g. camera=gate.")
+@click.option(
+    "--count",
+    "-n",
+    metavar="N",
+    type=click.IntRange(1, 10_000),
+    default=20,
+    show_default=True,
+    help="Maximum number of items.",
+)
 @click.option(
     "--exit",
     "least",
@@ -37,7 +45,7 @@ __all__ = ["review"]
     default=0.2,
     show_default=True,
     metavar="SCORE",
-    help="Least score of what is uncertain.",
+    help="Minimum score of an uncertain frame.",
 )
 @click.option(
     "--enter",
@@ -46,11 +54,19 @@ __all__ = ["review"]
     default=0.8,
     show_default=True,
     metavar="SCORE",
-    help="Greatest score of what is uncertain.",
+    help="Maximum score of an uncertain frame.",
 )
-@click.option("--sheets", type=click.Path(file_okay=False, path_type=Path), help="Keep the pictures in this folder.")
 @click.option(
-    "--answers", type=click.File("rb"), metavar="FILE.jsonl", help="Write the answers of a file; - for stdin."
+    "--sheets",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep the pictures in this folder.",
+)
+@click.option(
+    "--answers",
+    type=click.File("rb"),
+    metavar="FILE.jsonl",
+    help="Write the answers in this file as marks; - for stdin.",
 )
 @click.option("--blocks/--no-blocks", default=None, help="Draw frames on the terminal; by default where it can.")
 @configured
@@ -84,9 +100,9 @@ def review(
     momentseek review "hi-vis vest" --json --sheets sheets > queue.jsonl
     momentseek review "hi-vis vest" --answers answers.jsonl
 
-    Uncertain is what scores between --exit and --enter. Answers become marks at once, so nothing is lost by Ctrl-C;
-    what is marked does not come again. With --json the queue is printed and nothing is asked; --answers takes its lines
-    back, each with a "verdict": yes, no or skip. docs/how-to/concepts.md has more.
+    Frames that score between --exit and --enter are uncertain. Each answer becomes a mark at once, so Ctrl-C loses
+    nothing, and marked frames are not asked about again. With --json the queue is printed and nothing is asked;
+    --answers reads its lines back, each with a "verdict": yes, no or skip. See docs/how-to/concepts.md.
     """  # noqa: D301 - click knows the character itself, not a backslash and a b
     if subject is None and flags is None and answers is None:
         raise click.UsageError("say what is asked, as SUBJECT, or name a file of flagged parts by --flags")

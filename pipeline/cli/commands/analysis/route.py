@@ -29,16 +29,17 @@ _NOWHERE = "no destination"
 @click.command()
 @click.argument("policy", metavar="POLICY")
 @click.argument("names", nargs=-1, metavar="[VIDEO...]")
-@click.option("--where", metavar="NAME=VALUE", multiple=True, help="Only videos with this metadata, as camera=gate.")
+@click.option("--where", metavar="NAME=VALUE", multiple=True, help="Only videos with this metadata, e.g. camera=gate.")
 @click.option(
     "--into",
+    metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(),
-    help="The folder below which relative destinations are; by default this one.",
+    help="Folder that relative destinations start from. Default: the working folder.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing, the audit log included.")
-@click.option("--resume", is_flag=True, help="Take over what earlier runs decided with the same policy and encoder.")
-@click.option("--redeliver", is_flag=True, help="Run commands again, too, that earlier runs ran for the same videos.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done; write nothing, not even to the audit log.")
+@click.option("--resume", is_flag=True, help="Reuse the decisions of earlier runs with the same policy and encoder.")
+@click.option("--redeliver", is_flag=True, help="Also repeat commands that earlier runs ran for the same videos.")
 @configured
 @in_library
 @as_json
@@ -63,11 +64,11 @@ def route(
     momentseek route policy.yaml --where camera=gate
 
     Videos that no such rule flags go to the policy's `otherwise`; those that could not be checked, or not whole, to
-    `unchecked`, and never to `otherwise`. No file is ever replaced, and nothing is delivered twice: a run that was
-    interrupted is simply run again. Deliveries are logged in the library's audit/deliveries/.
+    `unchecked`, and never to `otherwise`. No file is ever replaced, and nothing is delivered twice: after an
+    interruption, run the same command again. Deliveries are logged in the library's audit/deliveries/.
 
-    Exit code 1: a video did not get to its destination, or could not be checked and the policy names no place for it.
-    docs/how-to/policies.md has more.
+    The exit code is 1 if a video did not reach its destination, or could not be checked and the policy names no place
+    for it. See docs/how-to/policies.md.
     """  # noqa: D301 - click knows the character itself, not a backslash and a b
     with require_library(library, config, overrides) as opened:
         router = _router(opened, policy, names, where, into=into, dry_run=dry_run)

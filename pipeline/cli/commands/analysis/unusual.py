@@ -23,9 +23,23 @@ __all__ = ["unusual"]
 
 @click.command()
 @selecting
-@click.option("--camera", default="camera", show_default=True, help="The metadata entry that names a video's camera.")
-@click.option("--top", "-n", type=click.IntRange(1, 1000), default=10, show_default=True, help="Most moments.")
-@click.option("--sheet", type=click.Path(dir_okay=False, path_type=Path), help="Draw the moments on one PNG picture.")
+@click.option(
+    "--camera",
+    metavar="NAME",
+    default="camera",
+    show_default=True,
+    help="Metadata entry that names a video's camera.",
+)
+@click.option(
+    "--top",
+    "-n",
+    metavar="N",
+    type=click.IntRange(1, 1000),
+    default=10,
+    show_default=True,
+    help="Maximum number of moments.",
+)
+@click.option("--sheet", type=click.Path(dir_okay=False, path_type=Path), help="Draw the moments into this PNG file.")
 @configured
 @in_library
 @as_json
@@ -48,10 +62,10 @@ def unusual(
 
     No question is asked: each sampled frame is compared with the camera's other frames. Videos without the metadata
     entry of --camera count as one camera. Where recording times are known and the camera recorded on several days, a
-    frame is compared with the same time of day on other days. DISTANCE is 0 for what was seen so before, and about 1
-    for what has nothing in common with it. Moments that look the same are listed once.
+    frame is compared with the same time of day on other days. The distance is 0 if the camera
+    has seen the same before, and about 1 if it has seen nothing like it. Moments that look the same are listed once.
 
-    Exit code 1 if the file of a video cannot be read; the others are searched.
+    The exit code is 1 if the file of a video cannot be read; the others are searched.
     """
     from pipeline.library.analysis.unusual import find_unusual
 

@@ -15,15 +15,16 @@ __all__ = ["mcp"]
 
 @click.command()
 @click.option("--http", "port", type=click.IntRange(0, 65535), metavar="PORT", help="Serve HTTP at this port.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="With --http, the address to listen on.")
-@click.option("--name", "names", multiple=True, help="With --http, a host name by which clients reach this machine.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="With --http: address to listen on.")
+@click.option("--name", "names", multiple=True, help="With --http: a host name by which clients reach this machine.")
 @click.option(
     "--token-file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="With --http, a file with the token that clients send; created if missing. Needed unless --host is loopback.",
+    help="With --http: file of the token that clients send; created if missing. Needed unless --host is loopback.",
 )
 @click.option(
     "--clips",
+    metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for exported clips. Default: clips/ in the library.",
 )

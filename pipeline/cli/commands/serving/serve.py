@@ -19,8 +19,8 @@ __all__ = ["serve"]
 @click.command()
 @configured
 @in_library
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
-@click.option("--port", type=click.IntRange(0, 65_535), default=8737, show_default=True, help="Port to listen at.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=8737, show_default=True, help="Port to listen on.")
 @click.option(
     "--host-name",
     "host_names",
@@ -36,14 +36,18 @@ __all__ = ["serve"]
 @click.option(
     "--allow-sources",
     "source_folders",
-    metavar="FOLDER",
+    metavar="DIR",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     multiple=True,
     help="Let clients with the role admin index videos of this folder. By default, clients cannot index anything.",
 )
 @click.option("--new-token", metavar="NAME", help="Make a token of this name, show it, and end.")
 @click.option(
-    "--role", type=click.Choice(["search", "review", "admin"]), default="search", help="What the new token allows."
+    "--role",
+    type=click.Choice(["search", "review", "admin"]),
+    default="search",
+    show_default=True,
+    help="What the new token allows.",
 )
 @click.option("--remove-token", metavar="NAME", help="Remove the token of this name, and end.")
 @click.option(

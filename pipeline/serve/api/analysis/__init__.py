@@ -1,1 +1,1 @@
-"""Routes of what the analyses find: labels, marks, review and concepts."""
+"""Routes of the analyses: labels, marks, review and concepts."""

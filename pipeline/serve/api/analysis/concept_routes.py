@@ -1,4 +1,4 @@
-"""Routes of concepts: what was learnt from marks, and can be asked for like a text."""
+"""Routes of concepts: probes fitted to marks, which can be asked for like a text."""
 
 from __future__ import annotations
 

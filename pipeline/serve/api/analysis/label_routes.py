@@ -1,4 +1,4 @@
-"""Routes of labels: what the frames of videos show, as intervals."""
+"""Routes of labels: the intervals in which videos show each label."""
 
 from __future__ import annotations
 
