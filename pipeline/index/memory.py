@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.index.greatest import greatest
 from pipeline.index.protocol import Filter, Hit, LabelFilter
 from pipeline.index.validation import check_query, check_rows
 from pipeline.types import IndexedSegment
@@ -49,10 +50,9 @@ class MemoryIndex:
         # Scores of equal rows can differ in the last digit, by their position in the product, so they are rounded. Rows
         # are sorted by key, so a stable sort orders ties by key.
         scores = np.round(vectors.astype(np.float64) @ matrix.T, 12)
-        orders = np.argsort(-scores, axis=1, kind="stable")[:, :top]
         return [
-            [Hit(rows[number].key, rows[number].segment, float(of_query[number])) for number in order]
-            for of_query, order in zip(scores, orders, strict=True)
+            [Hit(rows[number].key, rows[number].segment, float(of_query[number])) for number in greatest(of_query, top)]
+            for of_query in scores
         ]
 
     def delete_video(self, video_id: str) -> int:

@@ -48,7 +48,7 @@ def align(
     failures = min(_FAILURES + len(a) // WINDOW_POINTS, _MOST_FAILURES)
     found: list[AlignedRun] = []
     nearby = _VARIANT_SECONDS * a.lag
-    while failures > 0 and (run := _best_run(a, b, matches, least_points)) is not None:
+    while failures > 0 and (run := _best_run(a, b, matches, least_points, least_apart)) is not None:
         is_copy = run.similarity.score >= least_score and not any(_is_variant(run, other, nearby) for other in found)
         if is_copy:
             found.append(run)
@@ -70,14 +70,15 @@ def _is_variant(run: AlignedRun, other: AlignedRun, most_apart: float) -> bool:
     return is_near and 2 * (after - first) > min(run.after - run.first, other.after - other.first)
 
 
-def _best_run(a: FrameTrack, b: FrameTrack, matches: Matches, least: int) -> AlignedRun | None:
+def _best_run(a: FrameTrack, b: FrameTrack, matches: Matches, least: int, apart: int) -> AlignedRun | None:
     """Return the best run on the lines with the most votes; None if no line has a run."""
-    runs = _distinct(run for line in find_lines(matches, _LINES) if (run := run_on(a, b, line, least)) is not None)
+    lines = find_lines(matches, _LINES)
+    runs = _distinct(run for line in lines if (run := run_on(a, b, line, least, apart)) is not None)
     if not runs:
         return None
-    fitted = [_fit(a, b, run, least) for run in sorted(runs, key=lambda run: -run.weight)[:_FITTED_LINES]]
+    fitted = [_fit(a, b, run, least, apart) for run in sorted(runs, key=lambda run: -run.weight)[:_FITTED_LINES]]
     best = max(fitted, key=lambda run: run.weight)
-    plain = _at_plain_rate(a, b, best, least)
+    plain = _at_plain_rate(a, b, best, least, apart)
     return best if plain is None or plain.weight < (1 - _PLAIN_RATE_LOSS) * best.weight else plain
 
 
@@ -88,11 +89,11 @@ def _distinct(runs: Iterator[AlignedRun]) -> list[AlignedRun]:
     return list(found.values())
 
 
-def _fit(a: FrameTrack, b: FrameTrack, run: AlignedRun, least: int) -> AlignedRun:
+def _fit(a: FrameTrack, b: FrameTrack, run: AlignedRun, least: int, apart: int) -> AlignedRun:
     """Fit a run's line to its frames and extend it again, until the run no longer improves."""
     for _ in range(_FIT_ROUNDS):
-        line = _fitted(a, b, run, tilts=(0.0, 0.5, -0.5, 1.0, -1.0, 2.0, -2.0), shifts=_SHIFTS)
-        again = run_on(a, b, line, least)
+        line = _fitted(a, b, run, tilts=(0.0, 0.5, -0.5, 1.0, -1.0, 2.0, -2.0), shifts=_SHIFTS, apart=apart)
+        again = run_on(a, b, line, least, apart)
         if again is None or again.weight <= run.weight:
             break
         run = again
@@ -102,7 +103,7 @@ def _fit(a: FrameTrack, b: FrameTrack, run: AlignedRun, least: int) -> AlignedRu
 _SHIFTS = (0.0, *(sign * part / 4 for part in range(1, 5) for sign in (1, -1)))
 
 
-def _at_plain_rate(a: FrameTrack, b: FrameTrack, run: AlignedRun, least: int) -> AlignedRun | None:
+def _at_plain_rate(a: FrameTrack, b: FrameTrack, run: AlignedRun, least: int, apart: int) -> AlignedRun | None:
     """Return the same run at rate 1; None if it already has this rate, or if no run remains."""
     if run.line.rate == 1.0:
         return None
@@ -110,12 +111,12 @@ def _at_plain_rate(a: FrameTrack, b: FrameTrack, run: AlignedRun, least: int) ->
     line = replace(run.line, rate=1.0, offset=round(4 * (run.b_of(middle) - middle)) / 4)
     spread = abs(run.line.rate - 1.0) * (run.after - run.first) / 2 + 1
     shifts = np.arange(0, int(4 * spread) + 1) / 4
-    line = _fitted(a, b, replace(run, line=line), tilts=(0.0,), shifts=(*shifts, *-shifts[1:]))
-    return run_on(a, b, line, least)
+    line = _fitted(a, b, replace(run, line=line), tilts=(0.0,), shifts=(*shifts, *-shifts[1:]), apart=apart)
+    return run_on(a, b, line, least, apart)
 
 
 def _fitted(
-    a: FrameTrack, b: FrameTrack, run: AlignedRun, *, tilts: Sequence[float], shifts: Sequence[float]
+    a: FrameTrack, b: FrameTrack, run: AlignedRun, *, tilts: Sequence[float], shifts: Sequence[float], apart: int
 ) -> HoughLine:
     """Shift and tilt a run's line so that its frames match best, by interpolated cosines.
 
@@ -125,14 +126,20 @@ def _fitted(
         run: The run; its line is the starting point.
         tilts: Candidate tilts, in points over the length of the run.
         shifts: Candidate shifts, in points.
+        apart: Minimum distance of aligned points of the same video, so that no frame is aligned with itself.
     """
     line, first, after = run.line, run.first, run.after
     rows = np.unique(np.linspace(first, after - 1, min(after - first, _FITTED_ROWS)).astype(np.int64))
     turned, shifted = (each.ravel() for each in np.meshgrid(np.asarray(tilts), np.asarray(shifts), indexing="ij"))
     turned = turned / max(after - first, 8)
-    is_near = np.abs(line.rate + turned - 1) <= MOST_RATE + 1e-9
-    turned, shifted = turned[is_near], shifted[is_near]
-    middle = (first + after) / 2
+    middle, ends = (first + after) / 2, np.array([first, after - 1])
+    is_allowed = np.abs(line.rate + turned - 1) <= MOST_RATE + 1e-9
+    if apart:
+        lags = (line.rate - 1) * ends + line.offset + turned[:, None] * (ends - middle) + shifted[:, None]
+        is_allowed &= lags.min(axis=1) >= apart
+    if not is_allowed.any():
+        return line
+    turned, shifted = turned[is_allowed], shifted[is_allowed]
     at = line.rate * rows + line.offset + turned[:, None] * (rows - middle) + shifted[:, None]
     low, high = (int(np.clip(edge, 0, len(b) - 1)) for edge in (np.floor(at.min()), np.ceil(at.max()) + 1))
     cosines = a.vectors[rows] @ b.vectors[low : high + 1].T

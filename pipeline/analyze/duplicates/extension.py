@@ -67,10 +67,17 @@ class AlignedRun:
         return self.line.rate * point + self.line.offset
 
 
-def run_on(a: FrameTrack, b: FrameTrack, line: HoughLine, least: int) -> AlignedRun | None:
-    """Extend a line to a run near the point where it was found; return None if it is shorter than `least` points."""
-    first = max(0, int(np.ceil(-line.offset / line.rate - 1e-6)))
-    after = min(len(a), int(np.floor((len(b) - 1 - line.offset) / line.rate + 1e-6)) + 1)
+def run_on(a: FrameTrack, b: FrameTrack, line: HoughLine, least: int, least_apart: int = 0) -> AlignedRun | None:
+    """Extend a line to a run near the point where it was found; return None if it is shorter than `least` points.
+
+    Args:
+        a: A video.
+        b: Another video, or the same.
+        line: The line.
+        least: Minimum length of the run.
+        least_apart: Minimum distance of the aligned points of the same video; 0 for two videos.
+    """
+    first, after = _points_on(a, b, line, least_apart)
     if after - first < least:
         return None
     points, cosines = _aligned(a, b, line, first, after)
@@ -84,6 +91,22 @@ def run_on(a: FrameTrack, b: FrameTrack, line: HoughLine, least: int) -> Aligned
     whole = overlap.run([(0, len(points))]) if by_changes is not None and is_whole else None
     found = [run for run in (by_frames, by_changes, whole) if run is not None]
     return max(found, key=lambda run: run.weight, default=None)
+
+
+def _points_on(a: FrameTrack, b: FrameTrack, line: HoughLine, least_apart: int) -> tuple[int, int]:
+    """Return the range [first, after) of points of A that a line maps to points of B, and at least so far away."""
+    first = max(0, int(np.ceil(-line.offset / line.rate - 1e-6)))
+    after = min(len(a), int(np.floor((len(b) - 1 - line.offset) / line.rate + 1e-6)) + 1)
+    if not least_apart:
+        return first, after
+    lacking, tilt = least_apart - line.offset, line.rate - 1
+    if tilt > 0:
+        first = max(first, int(np.ceil(lacking / tilt - 1e-6)))
+    elif tilt < 0:
+        after = min(after, int(np.floor(lacking / tilt + 1e-6)) + 1)
+    elif lacking > 0:
+        after = first
+    return first, after
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from pipeline.analyze.duplicates.frame_track import FrameTrack
 from pipeline.analyze.duplicates.run_similarity import changes_of
+from pipeline.index.greatest import greatest
 
 __all__ = ["MOST_RATE", "RATES", "WINDOW_POINTS", "HoughLine", "Matches", "find_lines", "find_matches"]
 
@@ -32,6 +33,8 @@ _MATCHES_A_ROW = 8
 _LEAST_COSINE = 0.35
 _CHANGE_WEIGHT = 2.0
 _ROWS_AT_ONCE = 512
+_CELLS_AT_ONCE = 2**22
+"""Maximum number of cosines in memory at once, several arrays of them; only videos of hours reach it."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,9 @@ def find_matches(a: FrameTrack, b: FrameTrack, *, least_apart: int = 0) -> Match
     found: list[tuple[Ints, Ints, Floats]] = []
     columns, most = np.arange(len(b)), min(_MATCHES_A_ROW, len(b))
     changes_a, changes_b = changes_of(a.vectors, a.lag), changes_of(b.vectors, b.lag)
-    for first in range(0, len(a), _ROWS_AT_ONCE):
-        some = slice(first, first + _ROWS_AT_ONCE)
+    at_once = max(1, min(_ROWS_AT_ONCE, _CELLS_AT_ONCE // max(len(b), 1)))
+    for first in range(0, len(a), at_once):
+        some = slice(first, first + at_once)
         cosines = a.vectors[some] @ b.vectors.T
         rows = np.arange(first, first + len(cosines))
         levels = np.maximum(cosines.mean(axis=1, keepdims=True), 0.0)
@@ -125,7 +129,7 @@ def _lines_at(matches: Matches, rate: float, count: int) -> list[HoughLine]:
         votes += [matches.weights * (1 - share), matches.weights * share]
     voted, inverse = np.unique(np.concatenate(cells), return_inverse=True)
     sums = np.bincount(inverse, np.concatenate(votes))
-    best = np.argsort(-sums, kind="stable")[:count]
+    best = greatest(sums, count)
     found = []
     for cell, sum_of_votes in zip(voted[best].tolist(), sums[best].tolist(), strict=True):
         window, column = divmod(cell, width)

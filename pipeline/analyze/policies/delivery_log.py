@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any, Literal, Self, get_args
@@ -131,13 +131,29 @@ class DeliveryLog:
         header = {"kind": "deliveries", "format": _FORMAT, "run": run, **about}
         return DeliveryWriter(self._place, run, json.dumps(header).encode() + b"\n", clock)
 
-    def records(self) -> Iterator[DeliveryRecord]:
-        """Read all records, in the order of runs and of writing, without those of removed videos.
+    @property
+    def local_root(self) -> str | None:
+        """The library's folder; None if it is not in a local file system."""
+        return None if self._place.is_remote else self._place.root
+
+    def parts(self) -> list[str]:
+        """List the files of the log, in the order of runs and of writing.
+
+        Raises:
+            StoreError: They cannot be listed.
+        """
+        return audit_parts(self._place, DELIVERIES_FOLDER)
+
+    def records(self, parts: Iterable[str] | None = None) -> Iterator[DeliveryRecord]:
+        """Read records, in the order of runs and of writing, without those of removed videos.
+
+        Args:
+            parts: The files to read; None for all.
 
         Raises:
             StoreError: The log cannot be read.
         """
-        for part in audit_parts(self._place, DELIVERIES_FOLDER):
+        for part in self.parts() if parts is None else parts:
             try:
                 yield from _records(self._place.read(part).splitlines())
             except (OSError, ValueError) as error:
@@ -145,19 +161,6 @@ class DeliveryLog:
                     f"{self._place.root}/{part}: cannot be read: {error}; move the file away, or restore it from"
                     " a backup"
                 ) from error
-
-    def commands(self) -> dict[str, DeliveryRecord]:
-        """Return the last record of each command that succeeded or whose result is unknown, by key.
-
-        Raises:
-            StoreError: The log cannot be read.
-        """
-        last: dict[str, DeliveryRecord] = {}
-        for one in self.records():
-            # The order of the runs' ids need not be that of time.
-            if one.how == "ran" and (one.key not in last or one.at >= last[one.key].at):
-                last[one.key] = one
-        return {key: one for key, one in last.items() if one.state == "begun" or one.problem is None}
 
 
 def _records(lines: Sequence[bytes]) -> Iterator[DeliveryRecord]:

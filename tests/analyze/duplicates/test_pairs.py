@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_embeddings import DIMENSION, STEP, Film, embeddings, grid, letterboxed, track
@@ -200,3 +202,41 @@ def test_a_fixed_camera_repeats_nothing(motion):
 def test_the_score_of_a_clean_copy_is_greater_than_that_of_a_noisy_one():
     clean, noisy = (between(source(), track("b", A.at(grid(SECONDS)), noise=noise))[0] for noise in (0.0, 0.4))
     assert 0.4 <= noisy.score < clean.score <= 1.0
+
+
+def wandering(seed: int, points: int, kept: float) -> np.ndarray:
+    """Pictures that change steadily and never return; each keeps this much of the one before."""
+    random = np.random.default_rng(seed)
+    steps = random.normal(size=(points, DIMENSION))
+    rows = [steps[0]]
+    for step in steps[1:]:
+        rows.append(kept * rows[-1] + np.sqrt(1 - kept**2) * step)
+    return np.stack(rows)
+
+
+def sampled(vectors, step_seconds):
+    count = len(vectors)
+    frames = replace(
+        embeddings("a", vectors),
+        times_seconds=np.arange(count) * step_seconds,
+        step_seconds=step_seconds,
+        duration_seconds=count * step_seconds,
+    )
+    return frame_track(frames, FrameSpace(np.zeros(DIMENSION, np.float32)), step_seconds)
+
+
+@pytest.mark.parametrize("kept", [0.9, 0.97, 0.99])
+@pytest.mark.parametrize(("step_seconds", "min_seconds"), [(2.0, 5.0), (1.0, 5.0), (1.0, 2.0), (0.5, 1.0), (0.5, 3.0)])
+def test_a_slow_video_is_no_repetition_of_itself_at_the_same_time(kept, step_seconds, min_seconds):
+    one = sampled(wandering(3, 400, kept), step_seconds)
+    pairs = list(pairs_within(one, min_seconds=min_seconds, threshold=0.45))
+    assert [pair for pair in pairs if pair.offset_seconds < min_seconds] == []
+
+
+@pytest.mark.parametrize(("step_seconds", "offset"), [(1.0, 30), (1.0, 200), (0.5, 30), (2.0, 60)])
+def test_a_repetition_in_a_slow_video_is_still_found(step_seconds, offset):
+    vectors = wandering(4, 400, 0.9)
+    vectors[100 + offset : 130 + offset] = vectors[100:130]
+    (pair,) = pairs_within(sampled(vectors, step_seconds), min_seconds=5.0, threshold=0.45)
+    assert pair.offset_seconds == pytest.approx(offset * step_seconds, abs=step_seconds)
+    assert pair.a.start_seconds == pytest.approx(100 * step_seconds, abs=3 * step_seconds)

@@ -15,6 +15,9 @@ import yaml
 
 from pipeline import Library
 from pipeline.analyze.policies.delivery_log import DeliveryLog, DeliveryRecord
+from pipeline.analyze.policies.policy import read_policy
+from pipeline.library.analysis.policies.check import open_check
+from pipeline.library.analysis.policies.routing import open_router
 from pipeline.run_config import load_run_config
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -111,6 +114,40 @@ def test_a_command_that_a_kill_interrupted_is_in_doubt_and_the_others_go_on(mome
     assert lines(tmp_path / "2" / "rest.csv") != []
     calm = write_policy(tmp_path, {"command": [sys.executable, "-c", COUNT, str(tmp_path / "log"), "{path}"]})
     assert momentseek("route", calm, "b.mp4", *four, "--into", tmp_path / "3", "--redeliver").code == 0
+
+
+@pytest.mark.parametrize("redeliver", [False, True])
+def test_of_two_runs_at_once_one_runs_a_command(four, tmp_path, redeliver):
+    policy = write_policy(tmp_path, {"command": [sys.executable, "-c", COUNT, str(tmp_path / "log"), "{path}"]})
+    with Library.open(load_run_config(four[1])) as library:
+        checks = [open_check(library, read_policy(policy), where={"camera": "gate"}) for _ in range(2)]
+        # A run reads the log when it begins, and both begin before either has run a command for the last video.
+        runs = [
+            open_router(check, tmp_path / str(run)).run(redeliver=redeliver and run == 1)
+            for run, check in enumerate(checks)
+        ]
+        routed = [next(run) for _ in range(2) for run in runs]
+    assert [(each.deliveries[0].is_new, each.deliveries[0].problem) for each in routed][2:] == [
+        (True, None), (False, None)
+    ]  # fmt: skip
+    assert lines(tmp_path / "log").count(Path(routed[-1].checked.decision.uri).name) == 1
+
+
+def test_two_processes_at_once_run_each_command_once(four, tmp_path):
+    policy = write_policy(tmp_path, {"command": [sys.executable, "-c", COUNT, str(tmp_path / "log"), "{path}"]})
+    start = "import sys; from pipeline.cli import main; sys.exit(main(sys.argv[1:]))"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", start, "route", str(policy), *four, "--into", str(tmp_path / str(run))],
+            cwd=PROJECT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for run in range(2)
+    ]
+    # One ends with 1 if it comes to a command that the other runs, whose result is then unknown.
+    assert {process.wait(timeout=240) for process in processes} <= {0, 1}
+    assert lines(tmp_path / "log") == ["a.mp4", "b.mp4"]
 
 
 @pytest.mark.parametrize("place", ["copy", "link"])

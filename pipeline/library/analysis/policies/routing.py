@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from shutil import which
 
+from pipeline.analyze.policies.command_claims import CommandClaims
 from pipeline.analyze.policies.delivery_log import DeliveryLog, DeliveryRecord, How
 from pipeline.analyze.policies.destination import Destination
 from pipeline.analyze.policies.policy import Policy
@@ -114,7 +115,7 @@ class Router:
         self._manifests: dict[str, ManifestWriter] = {}
         self._listed: list[DeliveryRecord] = []
         self._log = DeliveryLog(check.library.config.library)
-        self._commands: Mapping[str, DeliveryRecord] = {}
+        self._claims: CommandClaims | None = None
         self._writer = self._log.writer(check.header.run, _about(check))
 
     @property
@@ -139,9 +140,8 @@ class Router:
             StoreError: The log cannot be read or written, or the library is read-only.
             OSError: A destination cannot be written to.
         """
-        has_commands = any(each.command is not None for each in self._check.policy.destinations.values())
-        if has_commands and not redeliver:
-            self._commands = self._log.commands()
+        if any(each.command is not None for each in self._check.policy.destinations.values()):
+            self._claims = CommandClaims(self._log, is_repeating=redeliver)
         with ExitStack() as outer:
             if not self._dry_run:
                 outer.enter_context(self._writer)
@@ -169,10 +169,11 @@ class Router:
             str(self._places[name]) if name in self._places else str(destination.command and destination.command[0])
         )
         record = self._record(name, destination, checked, route, target)
+        before = None if self._claims is None or record.how != "ran" else self._claims.before(record.key)
         if self._dry_run:
-            return Delivery(name, target, is_new=destination.command is None or record.key not in self._commands)
-        if record.how == "ran" and (before := self._commands.get(record.key)) is not None:
-            return Delivery(name, target, _doubt(before), is_new=False, exit_status=before.exit_status)
+            return Delivery(name, target, is_new=before is None)
+        if before is not None:
+            return _earlier(name, target, before)
         try:
             delivery = self._delivered(name, destination, checked, route, record)
         except (VideoError, ValueError) as error:
@@ -182,7 +183,7 @@ class Router:
             raise
         if record.how == "listed" and delivery.problem is None:
             self._listed.append(_ended(record, delivery))
-        else:
+        elif record.how != "ran" or delivery.is_new:
             self._writer.add(_ended(record, delivery))
         return delivery
 
@@ -203,7 +204,12 @@ class Router:
             self._manifests[name].add(values)
             return Delivery(name, record.target)
         arguments = destination.arguments(values)
-        self._writer.add(record)
+        assert self._claims is not None
+        with self._claims.claim(record.key) as before:
+            if before is None:
+                self._writer.add(record)
+        if before is not None:
+            return _earlier(name, record.target, before)
         status, problem = _run(destination, arguments)
         return Delivery(name, record.target, problem, exit_status=status)
 
@@ -285,13 +291,18 @@ def _ended(record: DeliveryRecord, delivery: Delivery) -> DeliveryRecord:
     )
 
 
+def _earlier(name: str, target: str, before: DeliveryRecord) -> Delivery:
+    """Make the delivery of a command that another run has run."""
+    return Delivery(name, target, _doubt(before), is_new=False, exit_status=before.exit_status)
+
+
 def _doubt(before: DeliveryRecord) -> str | None:
-    """Describe why the result of an earlier run's command is unknown; None if the command succeeded."""
+    """Describe why the result of another run's command is unknown; None if the command succeeded."""
     if before.state == "ended":
         return None
     return (
-        f"a run was interrupted at {before.at} while {before.target} was running, so its result is unknown; check it,"
-        " and to repeat the command, run route with --redeliver for this video"
+        f"{before.target} was started at {before.at} by a run that was interrupted or still goes on, so its result is"
+        " unknown; check it, and to repeat the command, run route with --redeliver for this video"
     )
 
 
