@@ -16,6 +16,7 @@ from pipeline.io.private_socket import PrivateSocket
 from pipeline.io.process_identity import this_process
 from pipeline.library import Library
 from pipeline.library.trust import trust_folder
+from pipeline.serve.listener import address_of, listening
 from pipeline.serve.settings import ServeSettings, is_loopback
 from pipeline.uris import is_remote, local_path
 
@@ -95,10 +96,9 @@ def run_server(library: Library, settings: ServeSettings, tell: Tell) -> None:
         ConfigError: The address cannot be used.
     """
     with ExitStack() as until_the_end:
-        listener = until_the_end.enter_context(_listening(settings.host, settings.port))
-        name = f"[{settings.host}]" if ":" in settings.host else settings.host
+        listener = until_the_end.enter_context(listening(settings.host, settings.port, options="--host, --port"))
         scheme = "http" if settings.certificate is None else "https"
-        address = f"{scheme}://{name}:{listener.getsockname()[1]}/"
+        address = f"{scheme}://{address_of(listener, settings.host)}/"
         app = create_app(library, settings)
         config = uvicorn.Config(
             app,
@@ -144,19 +144,3 @@ def _private_listener(library: str, address: str, until_the_end: ExitStack) -> l
         return []
     until_the_end.callback(forget_server, folder, server.process)
     return [listener]
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    with ExitStack() as unless_listening:
-        try:
-            family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-            listener = unless_listening.enter_context(socket.socket(family, kind, protocol))
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(_BACKLOG)
-        except OSError as error:
-            raise ConfigError(
-                f"cannot listen at {host}, port {port} ({error.strerror or error}); choose another: --host, --port"
-            ) from error
-        unless_listening.pop_all()
-    return listener

@@ -201,7 +201,7 @@ def test_weights_without_a_network_fail_soon_and_name_three_ways_out(
     began = time.monotonic()
     with pytest.raises(WeightsUnavailableError) as caught:
         OpenClipEncoder(Encoding(cache_dir=str(tmp_path))).open()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     message = str(caught.value)
     assert "ViT-B-32 (laion2b_s34b_b79k)" in message
     assert "hf download laion/CLIP-ViT-B-32-laion2B-s34B-b79K" in message

@@ -58,12 +58,13 @@ def test_closing_ends_the_thread_and_the_items() -> None:
 
 
 def test_the_next_item_is_made_while_the_last_is_used() -> None:
-    def slow() -> Iterator[int]:
-        for number in range(5):
-            time.sleep(0.1)
+    begun = [threading.Event() for _ in range(5)]
+
+    def making() -> Iterator[int]:
+        for number, event in enumerate(begun):
+            event.set()
             yield number
 
-    started = time.monotonic()
-    for _ in prefetched(slow(), ahead=1):
-        time.sleep(0.1)
-    assert time.monotonic() - started < 0.9
+    for number in prefetched(making(), ahead=1):
+        # Nobody asks for the next one before this one is used.
+        assert all(event.wait(60) for event in begun[number + 1 : number + 2])

@@ -147,7 +147,7 @@ def test_a_trickle_ends_with_its_cause(trickle: str, begins_well: bool) -> None:
     began = time.monotonic()
     with WireServer(answer) as server, pytest.raises(VideoReadError, match=r"its server .*; tried 2 times"):
         read_all(server)
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 30
 
 
 def test_the_rate_that_is_wanted_is_named() -> None:
@@ -159,7 +159,7 @@ def test_the_rate_that_is_wanted_is_named() -> None:
 
 
 def test_a_slow_link_above_the_rate_lives() -> None:
-    content = bytes(HEAD_BYTES + 20_000)
+    content = bytes(HEAD_BYTES + 60_000)
 
     def slowly(request: str) -> Iterator[bytes]:
         start, end = asked_range(request)
@@ -172,8 +172,12 @@ def test_a_slow_link_above_the_rate_lives() -> None:
             yield content[place : min(place + 2000, end + 1)]
             time.sleep(0.08)
 
-    with WireServer(slowly) as server, closing(open_remote(server.url(), QUICK)) as media, media.open() as file:
+    # A busy machine makes the link slower still.
+    patient = QUICK.model_copy(update={"timeout_seconds": 1.5, "least_bytes_per_second": 1000})
+    began = time.monotonic()
+    with WireServer(slowly) as server, closing(open_remote(server.url(), patient)) as media, media.open() as file:
         assert file.read() == content
+    assert time.monotonic() - began > 1.5
 
 
 def test_endless_headers_are_refused() -> None:

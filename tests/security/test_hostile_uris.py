@@ -308,7 +308,7 @@ def test_the_memory_of_fsspec_is_still_read() -> None:
     assert content_id("memory://uris/a.mp4", QUICK)
 
 
-@settings(max_examples=examples(50), deadline=1000)
+@settings(max_examples=examples(50), deadline=10_000)
 @given(st.text(), st.text(), st.text())
 def test_public_names_of_any_text_end_soon_and_are_final(start: str, middle: str, end: str) -> None:
     uri = f"{start}://{middle}@{end}"
@@ -322,9 +322,9 @@ def test_public_names_of_any_text_end_soon_and_are_final(start: str, middle: str
 )
 def test_long_hostile_texts_take_linear_time(piece: str) -> None:
     text = piece * 50_000
-    began = time.monotonic()
+    began = time.process_time()
     for uri in (text, f"http://{text}", f"s3://b/{text}"[:8000]):
         public_name(uri)
         public_text(uri)
         is_remote(uri)
-    assert time.monotonic() - began < 3
+    assert time.process_time() - began < 3

@@ -28,7 +28,7 @@ from pipeline.store.frame_sample import SAMPLE_FILE
 from pipeline.testing.store import made_frames, made_record
 from pipeline.types import FailedSource, Source
 
-pytestmark = pytest.mark.timeout(20)
+pytestmark = pytest.mark.timeout(100)
 
 STORE = "frames/s1-e1"
 NAME = "cam.mp4"

@@ -178,7 +178,7 @@ def test_a_killed_batch_leaves_a_folder_that_the_next_one_removes(tmp_path: Path
     (left,) = base.glob(f"{PREFIX}*")
     assert mode(left) == 0o700
     remove_abandoned(base)
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while left.exists() and time.monotonic() < until:
         # Ray's processes end a moment after the one that started them, and may write until then.
         time.sleep(0.2)

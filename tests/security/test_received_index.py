@@ -219,9 +219,9 @@ def test_thousands_of_files_are_looked_at_in_no_time(folder: Path) -> None:
 
     for number in range(3000):
         (folder / f"file-{number}").touch()
-    started = time.perf_counter()
+    started = time.process_time()
     assert ([*wrong_files(folder)], hard_links(folder)) == ([], [])
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 UP = "../" * 12

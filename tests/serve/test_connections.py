@@ -30,7 +30,7 @@ def library(tmp_path: Path) -> Library:
 @contextmanager
 def listening(library: Library, **limits: float) -> Iterator[Address]:
     """A server with limits, which must end without an error."""
-    settings = ServeSettings(**{"header_seconds": 0.5, "body_seconds": 0.5, **limits})
+    settings = ServeSettings(**{"header_seconds": 1.0, "body_seconds": 0.5, **limits})
     app = create_app(library, settings)
     config = uvicorn.Config(app, http=connections_within(settings), ws="none", log_level="critical", lifespan="on")
     server = GracefulServer(config, on_stop=app.state.begin_stop)
@@ -66,7 +66,7 @@ def check_served(address: Address) -> None:
         assert answer_of(connection).startswith(b"HTTP/1.1 200 ")
 
 
-def check_ended(connection: socket.socket, status: int | None, *, within: float = 5.0) -> None:
+def check_ended(connection: socket.socket, status: int | None, *, within: float = 15.0) -> None:
     began = time.monotonic()
     answer = answer_of(connection)
     assert time.monotonic() - began < within
@@ -108,7 +108,7 @@ def test_a_byte_now_and_then_wins_no_time(library: Library) -> None:
                 answer = slow.recv(100)
             except TimeoutError:
                 check_served(address)
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 15
         assert answer.startswith(b"HTTP/1.1 408 ")
 
 
@@ -119,7 +119,7 @@ def test_the_second_request_of_a_connection_has_the_same_time(library: Library) 
         while not answer.endswith(b"}"):
             answer += slow.recv(65_536)
         # An idle connection stays: browsers keep theirs for the next request.
-        time.sleep(0.8)
+        time.sleep(1.5)
         slow.sendall(b"GET /healthz HTTP/1.1\r\nHost")
         check_ended(slow, 408)
 
@@ -132,7 +132,7 @@ def test_a_body_that_does_not_end(library: Library, path: str) -> None:
         check_served(address)
         began = time.monotonic()
         answer = answer_of(slow)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
         assert answer.startswith(b"HTTP/1.1 4")
 
 
@@ -143,7 +143,7 @@ def test_a_client_that_reads_nothing_does_not_hold_a_stop(library: Library) -> N
             connection.sendall(b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 200)
         check_served(address)
         began = time.monotonic()
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 20
 
 
 def test_many_idle_connections_make_room(library: Library) -> None:
@@ -175,7 +175,7 @@ def test_a_client_that_closes_its_half_is_taken_for_gone(library: Library) -> No
                 half.shutdown(socket.SHUT_WR)
                 began = time.monotonic()
                 answer_of(half)
-                assert time.monotonic() - began < 5
+                assert time.monotonic() - began < 15
         check_served(address)
 
 
@@ -217,6 +217,6 @@ def test_old_clients_and_upgrades_are_answered(library: Library) -> None:
         for sent, is_right in requests.items():
             with connected(address) as connection:
                 connection.sendall(sent)
-                connection.settimeout(5)
+                connection.settimeout(20)
                 said = connection.recv(65_536)
                 assert is_right(said), (sent, said)

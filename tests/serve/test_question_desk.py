@@ -137,9 +137,10 @@ def test_an_answer_that_takes_too_long(library: Library) -> None:
     desk = QuestionDesk(library, most_waiting=9, most_seconds=0.1)
 
     async def ask() -> ProblemError:
-        begun = threading.Event()
+        done = threading.Event()
         with pytest.raises(ProblemError) as slow:
-            await desk.call(lambda _library: begun.wait(0.5))
+            await desk.call(lambda _library: done.wait(20))
+        done.set()
         return slow.value
 
     assert asyncio.run(ask()).code == "too_slow"

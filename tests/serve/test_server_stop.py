@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -55,6 +56,12 @@ def check_nothing_is_left(folder: Path, temporary: Path) -> None:
     """The name .ses is that of a file which a library keeps for telemetry."""
     assert not (folder / "server.json").exists()
     assert not [path for path in temporary.iterdir() if path.name != ".ses"]
+
+
+def is_listening(host: str, port: int) -> bool:
+    with suppress(OSError), socket.create_connection((host, port), timeout=20):
+        return True
+    return False
 
 
 class Follower:
@@ -111,7 +118,7 @@ def test_a_stop_with_work_of_every_kind(folder: Path, films: Path, temporary: Pa
     assert children
     began = time.monotonic()
     process.send_signal(number)
-    follower.thread.join(10)
+    follower.thread.join(30)
     until_the_last_event = time.monotonic() - began
     _, said = process.communicate(timeout=60)
     assert process.returncode == 0
@@ -119,9 +126,12 @@ def test_a_stop_with_work_of_every_kind(folder: Path, films: Path, temporary: Pa
     assert follower.is_whole
     kind, fields = follower.events[-1]
     assert (kind, fields["run_id"]) == ("server_stopping", run["run_id"])
-    assert until_the_last_event < 5
+    assert until_the_last_event < 10
     check_nothing_is_left(folder, temporary)
-    assert not any(Path(f"/proc/{child}").exists() for child in children)
+    until = time.monotonic() + 30
+    while left := [child for child in children if Path(f"/proc/{child}").exists()]:
+        assert time.monotonic() < until, left
+        time.sleep(0.1)
     download.close()
     idle.close()
 
@@ -142,7 +152,7 @@ def test_an_event_stream_of_a_foreign_run_and_a_question(folder: Path, temporary
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
     follower.thread.join(20)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8
     asking.join()
     process.communicate(timeout=60)
     assert (process.returncode, answers) == (0, [200])
@@ -161,10 +171,13 @@ def test_a_second_signal_ends_requests_and_still_cleans_up(folder: Path, tempora
     host, port = address.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=30) as connection:
         # A body that never arrives holds the first stop.
-        connection.sendall(b"POST /api/v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
-        time.sleep(0.3)
+        head = b"POST /api/v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+        connection.sendall(head)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(b"{")
         process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
+        while is_listening(host, int(port)):
+            time.sleep(0.05)
         assert process.poll() is None
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)

@@ -9,6 +9,7 @@ import hmac
 import ipaddress
 import os
 import secrets
+import socket
 import stat
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from pathlib import Path
@@ -120,8 +121,8 @@ def http_app(server: MCPServer[Any], host: str, *, names: Sequence[str] = (), to
     return app if token is None else _TokenCheck(app, token)
 
 
-def serve_http(app: _App, host: str, port: int) -> None:
-    """Serve the application until SIGINT or SIGTERM."""
+def serve_http(app: _App, listener: socket.socket) -> None:
+    """Serve the application at a listening socket until SIGINT or SIGTERM."""
     import uvicorn
 
     from pipeline.serve.graceful_server import GracefulServer
@@ -129,12 +130,10 @@ def serve_http(app: _App, host: str, port: int) -> None:
 
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         http=LimitedConnection,
         ws="none",
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=5,
     )
-    GracefulServer(config).run()
+    GracefulServer(config).run(sockets=[listener])

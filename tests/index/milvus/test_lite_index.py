@@ -256,8 +256,8 @@ def test_a_process_that_opens_the_folder_waits_for_a_reader(folder: Path) -> Non
     with (folder / "LOCK").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         reader = threading.Timer(0.3, lambda: fcntl.flock(lock, fcntl.LOCK_UN))
-        reader.start()
         began = time.monotonic()
+        reader.start()
         MilvusIndex(Indexing(), "abc", folder=folder).close()
         assert time.monotonic() - began >= 0.3
         reader.join()

@@ -77,7 +77,7 @@ class Peer:
     def _answer(self) -> Any:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        assert line, self.process.communicate(timeout=30)
+        assert line, self.process.communicate(timeout=60)
         return json.loads(line)
 
     def end(self) -> None:
@@ -200,10 +200,10 @@ def test_where_the_holder_is_killed_no_row_is_lost_and_the_other_goes_on(
         began = time.monotonic()
         index.upsert([row("mine", n, unit(n + 1)) for n in range(5)])
         if "clos" in step:
-            other.process.wait(timeout=20)
+            other.process.wait(timeout=60)
             index.upsert([row("mine", n, unit(n + 1)) for n in range(5)])
-        assert time.monotonic() - began < 20
-        assert other.process.wait(timeout=20) == -signal.SIGKILL
+        assert time.monotonic() - began < 60, "sooner than its patience ends"
+        assert other.process.wait(timeout=60) == -signal.SIGKILL
         assert not is_joined(index)
         assert index.videos() == {"v0": 10, "v1": 10, "v2": 10, "mine": 5}
         assert len(index.search(unit(1)[None], top=99)[0]) == 35
@@ -214,7 +214,7 @@ def test_where_the_holder_is_killed_no_row_is_lost_and_the_other_goes_on(
 def test_a_holder_that_is_killed_before_it_serves_is_not_waited_for(folder: Path, peer: MakePeer) -> None:
     MilvusIndex(Indexing(), "abc", folder=folder).close()
     other = peer("pipeline.index.milvus.lite.folder:PrivateSocket", "before")
-    assert other.process.wait(timeout=30) == -signal.SIGKILL
+    assert other.process.wait(timeout=60) == -signal.SIGKILL
     holder = read_holder(folder)
     assert holder is not None
     assert (holder.socket, holder.process.is_running) == (None, False)
@@ -314,7 +314,7 @@ def test_a_suspended_holder_is_waited_for_a_limited_time(
             MilvusIndex(Indexing(patience_seconds=1), "abc", folder=folder)
     finally:
         os.kill(other.process.pid, signal.SIGCONT)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     with MilvusIndex(Indexing(), "abc", folder=folder) as index:
         assert is_joined(index)
 
@@ -351,7 +351,7 @@ def in_child(work: Callable[[], object]) -> int:
         with suppress(BaseException):
             code = 0 if work() else 2
         os._exit(code)
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while time.monotonic() < until:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
@@ -411,5 +411,5 @@ def test_a_process_that_locks_and_says_nothing_is_named_soon(folder: Path) -> No
         began = time.monotonic()
         with pytest.raises(MomentIndexError, match=f"in use by process {process.pid}"):
             MilvusIndex(Indexing(), "abc", folder=folder)
-        assert 1.5 < time.monotonic() - began < 10
+        assert 1.5 < time.monotonic() - began < 30
         process.communicate("\n")

@@ -6,10 +6,11 @@ import asyncio
 import http.client
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -66,8 +67,7 @@ def serve(place: Path) -> Iterator[Serve]:
     started: list[subprocess.Popen[str]] = []
 
     def serve(*arguments: str) -> tuple[int, list[str]]:
-        port = _free_port()
-        command = [sys.executable, *MAIN, "--library", str(place), "--http", str(port), *arguments]
+        command = [sys.executable, *MAIN, "--library", str(place), "--http", "0", *arguments]
         process = subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True, cwd=place.parent)
         started.append(process)
         said: list[str] = []
@@ -77,9 +77,9 @@ def serve(place: Path) -> Iterator[Serve]:
             if line.startswith("serving at"):
                 break
         assert said, process.wait()
-        assert said[-1].startswith("serving at"), said
-        _wait_for(port)
-        return port, said
+        address = re.search(r"serving at http://[\w.]+:(\d+)/mcp$", said[-1])
+        assert address is not None, said
+        return int(address[1]), said
 
     yield serve
     for process in started:
@@ -87,25 +87,6 @@ def serve(place: Path) -> Iterator[Serve]:
         process.wait(timeout=60)
         if process.stderr is not None:
             process.stderr.close()
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(300):
-        try:
-            _post(port)
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    pytest.fail("the server does not answer")
 
 
 def _post(port: int, body: str = REQUEST, **headers: str) -> int:
@@ -133,6 +114,22 @@ def test_http_on_loopback_answers_this_machine_and_no_web_page(serve: Serve) -> 
     assert _post(port, Origin="null") == 403
     assert _post(port, Origin=f"http://localhost:{port}") == 200
     assert _post(port, body="x" * 5 * 2**20) == 413
+
+
+def test_a_port_that_is_in_use_is_an_error(place: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        refused = subprocess.run(
+            [sys.executable, *MAIN, "--library", str(place), "--http", port],
+            env=ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+    assert (refused.returncode, "serving at" in refused.stderr) == (2, False)
+    assert f"cannot listen at 127.0.0.1, port {port}" in refused.stderr
+    assert "choose another: --host, --http" in refused.stderr
 
 
 def test_another_address_needs_a_token(serve: Serve, place: Path) -> None:

@@ -22,12 +22,17 @@ from pipeline import Library
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page
 
-__all__ = ["PageVisitor", "hover", "served", "shown_frame", "wait_until"]
+__all__ = ["PageVisitor", "hover", "place_of", "served", "shown_frame", "wait_until"]
 
 
 FRAME_OF_VIDEO = """async () => {
   const video = document.querySelector("video");
-  while (video.seeking || video.readyState < 2) await new Promise((done) => setTimeout(done, 20));
+  const { _rate: rate } = video.closest("video-stage");
+  const isThere = () => !video.seeking && video.readyState >= 2;
+  const age = () => video.currentTime - video.closest("video-stage")._mediaTime;
+  const isShown = () => isThere() && age() > -0.001 && age() < 1.01 / rate;
+  const end = performance.now() + 5000;  // of frames that lie farther from each other
+  while (!isShown() && !(isThere() && performance.now() > end)) await new Promise((done) => setTimeout(done, 20));
   await new Promise((done) => setTimeout(done, 100));
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
@@ -76,10 +81,24 @@ class PageVisitor:
 
 def wait_until(page: Page, expression: str, argument: object = None, *, seconds: float = 60.0) -> None:
     """Wait until an expression is true in a page; Playwright's own wait needs `eval`, which the page forbids."""
+    from playwright.sync_api import Error
+
     deadline = time.monotonic() + seconds
-    while not page.evaluate(expression, argument):
+    while True:
+        try:
+            if page.evaluate(expression, argument):
+                return
+        except Error as error:
+            # Another page takes the place of this one.
+            if "context was destroyed" not in error.message:
+                raise
         assert time.monotonic() < deadline, f"not so after {seconds:g} s: {expression}"
         page.wait_for_timeout(30)
+
+
+def place_of(page: Page) -> str:
+    """The path and the query of a page's address; `page.url` is told of a change a little later."""
+    return str(page.evaluate("location.pathname + location.search"))
 
 
 def hover(locator: Locator, share: float) -> None:

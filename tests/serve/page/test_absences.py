@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from page_visitor import PageVisitor, hover, wait_until
+from page_visitor import PageVisitor, hover, place_of, wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -35,7 +35,7 @@ def test_the_switch_asks_where_it_is_absent_and_the_link_opens_it_again(visitor:
         page.get_by_role("button", name="where it is absent").click()
     assert json.loads(str(request.value.post_data))["none"] is True
     page.wait_for_selector(ROWS)
-    assert parse_qs(urlsplit(page.url).query)["none"] == ["1"]
+    assert parse_qs(urlsplit(place_of(page)).query)["none"] == ["1"]
     assert [one["id"] for one in stretches(page)] == [one["id"] for one in expected["absences"]]
     never = "1 of 2 videos never shows it"
     assert page.inner_text("#status").startswith(f"{never} · {expected['found']} stretch")
@@ -45,13 +45,13 @@ def test_the_switch_asks_where_it_is_absent_and_the_link_opens_it_again(visitor:
     assert "Only sampled frames" in page.inner_text("#notes")
     assert page.locator("[data-add=then]").is_disabled()
 
-    again = visitor.open(page.url.removeprefix(visitor.address))
+    again = visitor.open(place_of(page))
     again.wait_for_selector(ROWS)
     assert stretches(again) == stretches(page)
     assert again.get_by_role("button", name="where it is absent").get_attribute("aria-pressed") == "true"
     again.get_by_role("button", name="where it is absent").click()
     again.wait_for_selector("#answers:not([aria-busy]) moment-card")
-    assert "none" not in again.url
+    assert "none" not in place_of(again)
     assert again.locator("absence-row").count() == 0
 
 
@@ -71,7 +71,7 @@ def test_a_stretch_opens_at_its_nearest_frame_by_keys_alone(visitor: PageVisitor
     page.keyboard.press("j")
     page.wait_for_selector(".absence-text .stretch[aria-current]")
     assert page.evaluate("document.querySelector('.stretch[aria-current]').moment.id") == found[1]["id"]
-    linked = visitor.open(page.url.removeprefix(visitor.address))
+    linked = visitor.open(place_of(page))
     linked.wait_for_selector("moment-player:not([hidden])")
     wait_until(linked, f"(at) => Math.abs({SECONDS} - at) < 0.01", found[1]["nearest_seconds"])
     page.keyboard.press("Escape")

@@ -70,6 +70,7 @@ def test_axe_finds_nothing(
     page = visitor.open("/videos")
     found["videos"] = violations(page)
     page.locator(".video-card").first.click()
+    page.wait_for_url("**/videos/*")
     page.wait_for_selector("h1:not(:empty)")
     found["video"] = violations(page)
     # A visitor without a session stays at the form.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from page_visitor import PageVisitor, served, wait_until
+from page_visitor import PageVisitor, place_of, served, wait_until
 
 from pipeline import Library
 from pipeline.library.saved.named_documents import NAME_RULE
@@ -69,7 +69,7 @@ def test_a_result_is_marked_and_the_mark_taken_back_by_keys(writer: PageVisitor)
     (mark,) = got(writer, "/marks?subject=forklift")["marks"]
     assert (mark["id"], mark["verdict"]) == (moment["id"], "yes")
 
-    again = writer.open(page.url.removeprefix(writer.address))
+    again = writer.open(place_of(page))
     again.wait_for_selector(".player-marks [aria-pressed=true]:has-text('Right')")
     again.get_by_role("button", name="Right").click()
     wait_until(again, "!document.querySelector('.player-marks [aria-pressed=true]')")
@@ -87,12 +87,13 @@ def test_selected_moments_become_a_case_with_notes(writer: PageVisitor) -> None:
         page.keyboard.press("Enter")
         page.wait_for_selector(f"selection-bar a:text('{message}')")
     page.click("selection-bar a")
-    page.wait_for_selector("body.is-ready")
+    page.wait_for_selector("body.is-ready .case-moment")
     assert page.inner_text("h1") == NAME
-    page.locator(".case-moment textarea").first.fill("look at the lights")
-    page.get_by_label("What the case is about").fill("near miss")
-    page.keyboard.press("Tab")
-    page.wait_for_load_state("networkidle")
+    about = page.get_by_label("What the case is about")
+    for box, words in ((page.locator(".case-moment textarea").first, "look at the lights"), (about, "near miss")):
+        box.fill(words)
+        with page.expect_response(lambda answer: answer.request.method == "PUT"):
+            page.keyboard.press("Tab")
     page.reload()
     page.wait_for_selector(".case-moment")
     assert page.locator(".case-moment textarea").first.input_value() == "look at the lights"
@@ -173,7 +174,7 @@ def test_a_search_is_saved_and_asked_again_from_the_start_page(writer: PageVisit
     start = writer.open()
     start.click(".saved-name:has-text('<i>forklifts')")
     start.wait_for_url(lambda url: "pervideo=2" in url)
-    assert sorted(start.url.split("?")[1].split("&")) == sorted(page.url.split("?")[1].split("&"))
+    assert sorted(place_of(start)[2:].split("&")) == sorted(place_of(page)[2:].split("&"))
     start = writer.open()
     start.get_by_role("button", name="Remove the search").click()
     start.wait_for_selector(".saved-name", state="detached")

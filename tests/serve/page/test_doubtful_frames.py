@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from page_visitor import PageVisitor, wait_until
+from page_visitor import PageVisitor, place_of, wait_until
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 pytestmark = pytest.mark.browser
 
@@ -61,7 +61,7 @@ def test_a_kind_of_doubtful_frames_is_chosen_and_the_link_keeps_it(
     for _ in range(presses):
         page.keyboard.press("ArrowRight")
     page.wait_for_url(f"**kind={kind}")
-    page = visitor.open(page.url.removeprefix(visitor.address))
+    page = visitor.open(place_of(page))
     page.wait_for_selector("#item:not([hidden]), #status:text-is('Nothing waits for a decision.')")
     waiting = page.inner_text("#status")
     if waiting.startswith("Nothing"):
@@ -73,6 +73,23 @@ def test_a_kind_of_doubtful_frames_is_chosen_and_the_link_keeps_it(
         before = page.inner_text("#where")
         page.keyboard.press("j")
         wait_until(page, "(before) => document.querySelector('#where').innerText !== before", before)
+
+
+def test_an_answer_for_a_kind_that_is_no_longer_chosen_is_not_shown(visitor: PageVisitor) -> None:
+    page = visitor.open(f"/review?subject={quote(LADDER)}")
+    held: list[Route] = []
+    unlikely = "**/review/uncertain?*most=0.2"
+    page.route(unlikely, lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks the function
+    for kind in ("unlikely", "likely"):
+        with page.expect_request("**/review/uncertain?*"):
+            page.locator(f"#kinds input[value={kind}]").check(force=True)
+    page.wait_for_selector("#where:text('likely')")
+    shown = page.inner_text("#where")
+    (route,) = held
+    with page.expect_response(unlikely):
+        route.continue_()
+    page.wait_for_load_state("networkidle")
+    assert page.inner_text("#where") == shown
 
 
 def test_after_the_last_frame_further_ones_are_offered(analyst: PageVisitor) -> None:

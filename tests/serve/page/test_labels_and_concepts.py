@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
-from page_visitor import PageVisitor, wait_until
+from page_visitor import PageVisitor, place_of, wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -23,7 +23,7 @@ def got(visitor: PageVisitor, path: str) -> Any:
 
 
 def query_of(page: Page) -> dict[str, list[str]]:
-    return parse_qs(urlsplit(page.url).query)
+    return parse_qs(urlsplit(place_of(page)).query)
 
 
 def mark_frames(visitor: PageVisitor, subject: str) -> None:

@@ -23,6 +23,14 @@ FILES = {
     "hevc.mp4": ("libx265", Fraction(1, 12800)),
     "old.avi": ("mpeg4", Fraction(1, RATE)),
 }
+LATE_FRAMES = """
+const { prototype } = HTMLVideoElement;
+const { requestVideoFrameCallback: request } = prototype;
+prototype.requestVideoFrameCallback = function (call) {
+  return request.call(this, (now, frame) => setTimeout(() => call(now, frame), 400));
+};
+"""
+"""A browser that tells of frames as late as one on a busy machine does."""
 
 
 @pytest.fixture(scope="module")
@@ -58,5 +66,24 @@ def test_a_copy_shows_the_frame_that_was_asked_for(
     page.keyboard.press(".")
     wait_until(page, "!document.querySelector('video-stage')._isStepping")
     assert shown() == 26
+    context.close()
+    assert visitor.errors == []
+
+
+def test_a_step_goes_on_by_one_frame_where_frames_show_late(
+    copied: tuple[str, dict[str, str]], chromium: PlaywrightBrowser
+) -> None:
+    address, ids = copied
+    context = chromium.new_context()
+    context.add_init_script(LATE_FRAMES)
+    visitor = PageVisitor(address, context)
+    page = visitor.open(f"/videos/{ids['hevc.mp4']}?t=1.7")
+    wait_until(page, "document.querySelector('video').readyState >= 2")
+    number = number_of(shown_frame(page).astype("uint8"))
+    for key, by in ((".", 1), (".", 1), (",", -1), (",", -1), (",", -1)):
+        page.keyboard.press(key)
+        wait_until(page, "!document.querySelector('video-stage')._isStepping")
+        number += by
+        assert number_of(shown_frame(page).astype("uint8")) == number
     context.close()
     assert visitor.errors == []

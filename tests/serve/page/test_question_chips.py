@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from page_visitor import wait_until
+from page_visitor import place_of, wait_until
 
 if TYPE_CHECKING:
     from page_visitor import PageVisitor
@@ -26,7 +26,7 @@ def asked(page: Page) -> list[dict[str, object]]:
 
 
 def address_of(page: Page) -> dict[str, list[str]]:
-    return parse_qs(urlsplit(page.url).query)
+    return parse_qs(urlsplit(place_of(page)).query)
 
 
 def test_chips_ask_for_and_not_and_then(visitor: PageVisitor) -> None:
@@ -46,7 +46,7 @@ def test_chips_ask_for_and_not_and_then(visitor: PageVisitor) -> None:
         "top": 24,
         "page": 1,
     }
-    other = visitor.open(page.url.removeprefix(visitor.address))
+    other = visitor.open(place_of(page))
     assert other.input_value("#box") == "a person"
     chips = other.locator(".chip input[type=text]")
     assert [chips.nth(number).input_value() for number in range(4)] == ["a ladder", "snow", "a forklift", "smoke"]
@@ -126,5 +126,5 @@ def test_a_text_that_looks_like_a_frame_stays_a_text(visitor: PageVisitor) -> No
     page.keyboard.press("Enter")
     page.wait_for_selector(ANSWERED)
     assert sent[0]["shows"] == [{"text": "like:me@12"}]
-    other = visitor.open(page.url.removeprefix(visitor.address))
+    other = visitor.open(place_of(page))
     assert other.input_value("#box") == "like:me@12"

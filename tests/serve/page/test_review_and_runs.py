@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from page_visitor import PageVisitor, served, wait_until
+from page_visitor import PageVisitor, place_of, served, wait_until
 
 from pipeline import Library
 
@@ -98,7 +98,7 @@ def test_nothing_moves_by_itself_where_that_is_not_wanted(
         assert page.evaluate("getComputedStyle(document.querySelector('#answers')).transitionProperty") == "none"
         page.locator("moment-card a").first.click()
         wait_until(page, "!document.querySelector('video').paused")  # somebody has asked for that
-        linked = visitor.open(page.url.removeprefix(address))
+        linked = visitor.open(place_of(page))
         wait_until(linked, "document.querySelector('video').readyState >= 2")
         assert linked.evaluate("document.querySelector('video').paused")
         context.close()

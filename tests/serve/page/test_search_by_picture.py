@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from page_visitor import wait_until
 from PIL import Image
 
 from pipeline.video.frame_at import frame_at
@@ -63,7 +64,7 @@ def test_a_picture_finds_the_moment_that_it_is_taken_from(visitor: PageVisitor, 
     found = best(page)
     assert found["uri"].endswith("fire-drill.mp4")
     assert found["start_seconds"] <= SECONDS < found["end_seconds"]
-    assert page.locator(".chip img").evaluate("e => e.naturalWidth") > 0
+    wait_until(page, "document.querySelector('.chip img').naturalWidth > 0")
     assert not page.locator("body.is-dropping").count()
     page.reload()
     assert best(page)["id"] == found["id"]

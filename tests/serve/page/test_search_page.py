@@ -12,14 +12,14 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import numpy.typing as npt
 import pytest
-from page_visitor import hover, shown_frame, wait_until
+from page_visitor import hover, place_of, shown_frame, wait_until
 
 from pipeline.video.frame_at import frame_at
 from pipeline.video.pyav.decoder import PyAVDecoder
 
 if TYPE_CHECKING:
     from page_visitor import PageVisitor
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 pytestmark = pytest.mark.browser
 
@@ -34,7 +34,7 @@ def pause(page: Page) -> None:
 
 
 def playing_id(page: Page) -> str:
-    return parse_qs(urlsplit(page.url).query)["play"][0]
+    return parse_qs(urlsplit(place_of(page)).query)["play"][0]
 
 
 def test_a_question_shows_its_moments_with_their_scores(visitor: PageVisitor) -> None:
@@ -59,19 +59,14 @@ def test_names_and_metadata_are_text(visitor: PageVisitor) -> None:
 def test_the_pointer_scrubs_through_the_moment(visitor: PageVisitor) -> None:
     page = visitor.ask("forklift")
     stage = page.locator(".card-stage").first
-    places = []
-    for share in (0.02, 0.98):
+    times = []
+    for share, place in ((0.02, "0% 0%"), (0.98, "100% 100%")):
         hover(stage, share)
         page.wait_for_selector(".card-stage.is-scrubbed")
-        places.append(
-            (
-                stage.locator(".card-sheet").evaluate("e => e.style.backgroundPosition"),
-                stage.locator(".card-at").inner_text(),
-            )
-        )
+        wait_until(page, "(place) => document.querySelector('.card-sheet').style.backgroundPosition === place", place)
+        minutes, seconds = stage.locator(".card-at").inner_text().split(":")
+        times.append(60 * int(minutes) + float(seconds))
     moment = stage.evaluate("e => e.closest('moment-card').moment.id.split('@')[1].split(',').map(Number)")
-    assert [place for place, _ in places] == ["0% 0%", "100% 100%"]
-    times = [60 * int(at.split(":")[0]) + float(at.split(":")[1]) for _, at in places]
     assert times == pytest.approx(moment, abs=0.2)
     page.mouse.move(1, 1)
     page.wait_for_selector(".card-stage.is-scrubbed", state="detached")
@@ -126,6 +121,43 @@ def test_keys_step_by_frames_exactly(visitor: PageVisitor, films: Path) -> None:
         assert differences[1] == min(differences), (key, at, differences)
 
 
+def test_a_place_that_is_chosen_before_the_video_has_come_is_kept(visitor: PageVisitor) -> None:
+    page = visitor.ask("person climbing a ladder")
+    held: list[Route] = []
+    page.route("**/media", lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright marks the function
+    page.locator("moment-card", has_text="fire-drill.mp4").first.locator("a").click()
+    wait_until(page, "document.querySelector('video').networkState === 2")
+    place = page.evaluate("document.querySelector('moment-player').moment.start_seconds") + 10
+    page.evaluate("seconds => document.querySelector('video-stage').seek(seconds)", place)
+    (route,) = held
+    route.continue_()
+    wait_until(page, "document.querySelector('video').readyState >= 2")
+    assert page.evaluate("document.querySelector('video').currentTime") >= place
+
+
+def test_a_moment_that_is_left_and_chosen_again_before_it_plays_is_played_once(visitor: PageVisitor) -> None:
+    page = visitor.ask("forklift")
+    page.evaluate("""() => {
+      const stage = document.querySelector("video-stage");
+      const { load } = stage;
+      window.loads = 0;
+      stage.load = (...given) => { window.loads += 1; load.apply(stage, given); };
+    }""")
+    held: list[Route] = []
+    about_a_video = re.compile(r"/api/v1/videos/[0-9a-f]+$")
+    page.route(about_a_video, lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks the function
+    page.locator("moment-card a").first.click()
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    while len(held) < 3:
+        page.wait_for_event("request", timeout=1000)
+    for route in held:
+        route.continue_()
+    wait_until(page, "!document.querySelector('video').paused")
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("loads") == 1
+
+
 def test_the_player_shows_the_score_curve_and_seeks_by_it(visitor: PageVisitor) -> None:
     page = visitor.ask("forklift")
     page.locator("moment-card a").first.click()
@@ -145,6 +177,7 @@ def test_the_keyboard_alone_asks_plays_and_moves(visitor: PageVisitor) -> None:
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     page.wait_for_selector("moment-player:not([hidden])")
+    wait_until(page, "!document.querySelector('video').paused")
     first = playing_id(page)
     page.keyboard.press("j")
     second = playing_id(page)
@@ -162,6 +195,7 @@ def test_the_keyboard_alone_asks_plays_and_moves(visitor: PageVisitor) -> None:
     page.keyboard.press("?")
     page.wait_for_selector("dialog[open]")
     page.keyboard.press("Escape")
+    page.wait_for_selector("dialog[open]", state="detached")
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.id") == "box"
 
@@ -217,7 +251,7 @@ def test_nothing_matches_is_said_plainly_and_a_lower_score_accepts_the_nearest(v
         "e => { e.value = 0; e.dispatchEvent(new Event('input')); e.dispatchEvent(new Event('change')); }"
     )
     page.wait_for_selector("moment-card:not(.is-below)")
-    assert "min=0" in page.url
+    assert "min=0" in place_of(page)
     assert page.is_hidden("#nothing")
 
 
@@ -238,7 +272,7 @@ def test_a_link_reopens_the_question_and_the_moment_and_back_leads_back(visitor:
     wait_until(page, "document.title.startsWith('person')")
     page.locator("moment-card a").first.click()
     page.wait_for_selector("moment-player:not([hidden])")
-    link = page.url.removeprefix(visitor.address)
+    link = place_of(page)
     name = page.inner_text(".player-where")
 
     other = visitor.open(link)

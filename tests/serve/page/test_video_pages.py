@@ -38,8 +38,8 @@ def test_videos_are_listed_with_pictures_and_found_by_name(visitor: PageVisitor)
 def test_a_videos_page_plays_it_and_scores_a_text(visitor: PageVisitor) -> None:
     page = visitor.open("/videos")
     page.get_by_role("link", name="fire-drill.mp4").click()
-    page.wait_for_selector("body.is-ready")
-    wait_until(page, "document.querySelector('video')?.readyState >= 2")
+    page.wait_for_selector("body.is-ready video")
+    wait_until(page, "document.querySelector('video').readyState >= 2")
     assert page.inner_text("h1") == "fire-drill.mp4"
     assert "office" in page.inner_text("#metadata")
     page.fill("#box", "person climbing a ladder")

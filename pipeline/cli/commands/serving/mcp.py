@@ -63,11 +63,13 @@ def mcp(
         if port is None:
             server.run("stdio")
             return
+        from pipeline.serve.listener import address_of, listening
         from pipeline.serve.mcp.http import MCP_PATH, http_app, read_token, serve_http
 
         token, is_new = (None, False) if token_file is None else read_token(token_file)
         app = http_app(server, host, names=names, token=token)
         if is_new:
             echo(f"token, shown once (kept in {token_file}): {token}", err=True)
-        echo(f"serving at http://{host}:{port}{MCP_PATH}", err=True)
-        serve_http(app, host, port)
+        with listening(host, port, options="--host, --http") as listener:
+            echo(f"serving at http://{address_of(listener, host)}{MCP_PATH}", err=True)
+            serve_http(app, listener)

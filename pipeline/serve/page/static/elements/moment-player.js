@@ -79,6 +79,7 @@ export class MomentPlayer extends HTMLElement {
    */
   async play(moment, { question, threshold, moments, number, total, at = null, isPlaying = true }) {
     this.moment = moment;
+    const own = (this._playing = {}); // the same moment may be played again while its video is asked for
     this._question = question;
     this._why.hidden = question === null || question.none || moment.score === null;
     this.hidden = false;
@@ -96,7 +97,7 @@ export class MomentPlayer extends HTMLElement {
     try {
       const video = this._videos.get(moment.video_id) ?? (await api(`/videos/${encodeURIComponent(moment.video_id)}`));
       this._videos.set(moment.video_id, video);
-      if (this.moment !== moment) return;
+      if (this._playing !== own) return;
       this._timeline.clear(video.duration_seconds);
       this._timeline.showMoments(siblings.includes(moment) ? siblings : [moment], moment);
       // Of a stretch without it, the nearest frame is shown, so that a person can check it.
@@ -106,7 +107,7 @@ export class MomentPlayer extends HTMLElement {
       this._showLabels(moment).catch((error) => this._showProblem(error));
       if (question === null) return;
       const curve = await this._curve(moment.video_id, question);
-      if (this.moment === moment) this._timeline.showCurve(curve, threshold);
+      if (this._playing === own) this._timeline.showCurve(curve, threshold);
     } catch (error) {
       this._showProblem(error);
     }
@@ -115,7 +116,7 @@ export class MomentPlayer extends HTMLElement {
   /** Stop, and hide. */
   close() {
     this.hidden = true;
-    this.moment = null;
+    this.moment = this._playing = null;
     this.stage.unload();
   }
 

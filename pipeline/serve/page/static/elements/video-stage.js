@@ -12,7 +12,8 @@ const LATER_SECONDS = 0.001;
 /** Part of a frame's usual length that a search for the next frame goes on at a time, and how often it does. */
 const STEP_SHARE = 0.6;
 const MOST_TRIES = 40;
-const FRAME_MILLISECONDS = 150;
+/** How long a step waits for its frame to show; a busy machine is slow to show it. */
+const FRAME_MILLISECONDS = 1000;
 /** Of a video that can only be played in parts: how much of it, before and after the place that is wanted. */
 const PART_BEFORE_SECONDS = 15;
 const PART_AFTER_SECONDS = 45;
@@ -92,6 +93,7 @@ export class VideoStage extends HTMLElement {
   /** Show the frame at a time. */
   seek(seconds) {
     const wanted = Math.min(Math.max(0, (this._duration ?? seconds) - LATER_SECONDS), Math.max(0, seconds));
+    this._wanted = wanted; // before the video has come, too
     if (this._part && (wanted < this._part[0] || wanted >= this._part[1])) this._openPart(wanted);
     else this.video.currentTime = Math.max(0, wanted - this._offset) + LATER_SECONDS;
     this._announce(wanted - this._offset);
@@ -121,13 +123,15 @@ export class VideoStage extends HTMLElement {
 
   /** Seek, and wait until the frame shows. */
   async _show(seconds) {
-    const seeked = new Promise((resolve) => this.video.addEventListener("seeked", resolve, { once: true }));
-    this.video.currentTime = Math.min(this.video.duration, Math.max(0, seconds));
+    const { video } = this;
+    const wanted = Math.min(video.duration, Math.max(0, seconds));
+    // No frame is told of where the time stays the same. Any other may show before the seek is said to have ended.
+    const isSame = Math.abs(wanted - video.currentTime) < 1e-6;
+    const shown = isSame ? Promise.resolve() : new Promise((resolve) => video.requestVideoFrameCallback?.(resolve));
+    const seeked = new Promise((resolve) => video.addEventListener("seeked", resolve, { once: true }));
+    video.currentTime = wanted;
     await seeked;
-    await Promise.race([
-      new Promise((resolve) => this.video.requestVideoFrameCallback?.(resolve)),
-      new Promise((resolve) => setTimeout(resolve, FRAME_MILLISECONDS)),
-    ]);
+    await Promise.race([shown, new Promise((resolve) => setTimeout(resolve, FRAME_MILLISECONDS))]);
   }
 
   /** The time in the video. */

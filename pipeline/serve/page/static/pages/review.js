@@ -36,7 +36,9 @@ async function load() {
 }
 
 async function loadDoubtful() {
-  const found = await doubtful(subject, parameters.get("kind") ?? "all");
+  const kind = parameters.get("kind") ?? "all";
+  const found = await doubtful(subject, kind);
+  if (kind !== (parameters.get("kind") ?? "all")) return; // another kind was chosen meanwhile
   items = found.items;
   total = items.length;
   hasMore = items.length > 0;
