@@ -158,6 +158,13 @@ def test_debug_shows_the_traceback(momentseek, monkeypatch):
         momentseek("config", "check", "--set", "sampling.fsp=2")
 
 
+@pytest.mark.parametrize("value", ["0", "no", ""])
+def test_debug_can_be_switched_off_by_its_variable(momentseek, monkeypatch, value):
+    monkeypatch.setenv("MOMENTSEEK_DEBUG", value)
+    result = momentseek("config", "check", "--set", "sampling.fsp=2")
+    assert (result.code, "did you mean 'fps'" in result.err) == (2, True)
+
+
 def test_an_unexpected_error_is_one_line(momentseek, monkeypatch):
     def broken(*_arguments):
         raise TypeError("oops")
