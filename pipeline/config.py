@@ -178,7 +178,9 @@ def _faults(model: type[Settings], error: ValidationError) -> Iterator[str]:
                 # A check of several settings, whose message names what is wrong with them.
                 yield message if path == "(top)" else f"{path}: {message}"
                 continue
-            yield f"{path}: {message}, got {shown(public_name(given) if isinstance(given, str) else given)}"
+            value = shown(public_name(given) if isinstance(given, str) else given)
+            is_named = isinstance(given, str) and value in message
+            yield f"{path}: {message}" if is_named else f"{path}: {message}, got {value}"
     if len(faults) > _MAX_FAULTS:
         yield f"and {len(faults) - _MAX_FAULTS} more"
 

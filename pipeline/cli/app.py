@@ -166,6 +166,9 @@ def momentseek(*, debug: bool, log_json: bool) -> None:
         handler.setFormatter(JsonFormatter() if is_json else PlainFormatter())
     if debug:
         os.environ["MOMENTSEEK_DEBUG"] = "1"
+    else:
+        # It may be set to "0" or "no", and whoever reads it later asks only whether it is set.
+        os.environ.pop("MOMENTSEEK_DEBUG", None)
 
 
 momentseek.commands = _LazyCommands()

@@ -78,9 +78,17 @@ def test_no_option_and_no_path_is_broken_at_a_hyphen(columns):
     assert broken == []
 
 
-@pytest.mark.parametrize(("command", "argument"), [("config show", "[NAME_OR_PATH]"), ("check", "[POLICY]")])
-def test_usage_shows_which_arguments_may_be_left_out(momentseek, command, argument):
-    assert f"[OPTIONS] {argument}" in momentseek(*command.split(), "--help").out
+def test_usage_shows_which_arguments_may_be_left_out():
+    """An argument that usage does not show is there only to be refused."""
+    wrong = [
+        f"{name} {shown}"
+        for name, command in commands(group)
+        for argument in command.params
+        if isinstance(argument, click.Argument)
+        and (shown := argument.make_metavar(click.Context(command)))
+        and shown.startswith("[") is argument.required
+    ]
+    assert wrong == []
 
 
 @pytest.mark.parametrize(
@@ -148,6 +156,13 @@ def test_debug_shows_the_traceback(momentseek, monkeypatch):
     monkeypatch.setenv("MOMENTSEEK_DEBUG", "1")
     with pytest.raises(Exception, match="fsp"):
         momentseek("config", "check", "--set", "sampling.fsp=2")
+
+
+@pytest.mark.parametrize("value", ["0", "no", ""])
+def test_debug_can_be_switched_off_by_its_variable(momentseek, monkeypatch, value):
+    monkeypatch.setenv("MOMENTSEEK_DEBUG", value)
+    result = momentseek("config", "check", "--set", "sampling.fsp=2")
+    assert (result.code, "did you mean 'fps'" in result.err) == (2, True)
 
 
 def test_an_unexpected_error_is_one_line(momentseek, monkeypatch):

@@ -50,6 +50,12 @@ def test_what_is_no_part_of_a_day_is_refused(part: str) -> None:
         as_query("red", {"time_of_day": part})
 
 
+def test_a_message_states_the_given_value_once() -> None:
+    with pytest.raises(QueryError) as refused:
+        as_query("red", {"time_of_day": "8-17"})
+    assert str(refused.value).count("'8-17'") == 1
+
+
 @pytest.mark.parametrize(
     ("said", "begins"),
     [

@@ -26,7 +26,7 @@ __all__ = ["index"]
 
 
 @click.command()
-@click.argument("paths", nargs=-1, metavar="PATHS...")
+@click.argument("paths", nargs=-1, metavar="[PATHS...]")
 @configured
 @in_library
 @click.option("--retry-failed", is_flag=True, help="Also retry the failed sources that `videos --failed` lists.")

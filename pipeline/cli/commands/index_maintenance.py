@@ -47,7 +47,7 @@ def rebuild(
 
 
 @click.command("index migrate")
-@click.argument("uri", required=False, metavar="URI")
+@click.argument("uri", required=False, metavar="[URI]")
 @click.option("--own", is_flag=True, help="Move the index back into the library's own folder.")
 @configured
 @in_library

@@ -29,7 +29,7 @@ def write_page(path: Path, html: str, what: str = "report") -> None:
     try:
         path.write_text(html, encoding="utf-8")
     except OSError as error:
-        raise click.ClickException(f"the {what} cannot be written: {error}") from error
+        raise _refusal(what, path, error) from error
     echo(f"wrote {path}", err=True)
 
 
@@ -42,5 +42,9 @@ def write_picture(path: Path, picture: Image.Image) -> None:
     try:
         picture.save(path, format="PNG")
     except OSError as error:
-        raise click.ClickException(f"the sheet cannot be written: {error}") from error
+        raise _refusal("sheet", path, error) from error
     echo(f"wrote {path}", err=True)
+
+
+def _refusal(what: str, path: Path, error: OSError) -> click.ClickException:
+    return click.ClickException(f"the {what} cannot be written to {str(path)!r} ({error.strerror or error})")
