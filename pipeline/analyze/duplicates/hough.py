@@ -128,7 +128,7 @@ def _lines_at(matches: Matches, rate: float, count: int) -> list[HoughLine]:
         cells += [at, at + 1]
         votes += [matches.weights * (1 - share), matches.weights * share]
     voted, inverse = np.unique(np.concatenate(cells), return_inverse=True)
-    sums: Floats = np.bincount(inverse, np.concatenate(votes))
+    sums = np.asarray(np.bincount(inverse, np.concatenate(votes)), np.float64)
     best = greatest(sums, count)
     found = []
     for cell, sum_of_votes in zip(voted[best].tolist(), sums[best].tolist(), strict=True):

@@ -80,7 +80,9 @@ class LabelCounter:
         Args:
             with_absent: Whether to include labels that a group does not show.
         """
-        groups = sorted(self._whole, key=lambda group: (group is None, isinstance(group, str), group or 0))
+        groups = sorted(
+            self._whole, key=lambda group: (group is None, isinstance(group, str), 0 if group is None else group)
+        )
         found = []
         for group in groups:
             for label in self._labels:

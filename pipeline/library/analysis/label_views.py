@@ -14,6 +14,7 @@ from pipeline.analyze.labels.totals import LabelCounter, LabelTotal
 from pipeline.analyze.labels.tracks import LabelTrack, SampledFrames
 from pipeline.errors import QueryError, StoreError
 from pipeline.library.library import Library
+from pipeline.search.filters.metadata import scalar_text
 from pipeline.search.filters.recording_time import recorded_at, recording_begins
 from pipeline.types import VideoRecord
 
@@ -114,6 +115,7 @@ class LabelView:
         records: Records of the videos, ordered by name.
         labels: The labels to show, in the order of the label set.
         unlabelled: Videos read so far without labels, or with other frames than those labelled.
+        undated: Labelled videos that the totals by hour left out, because their recording time is unknown.
         problems: Errors of videos read so far whose labels are broken.
     """
 
@@ -122,6 +124,7 @@ class LabelView:
     records: tuple[VideoRecord, ...]
     labels: tuple[str, ...]
     unlabelled: int = 0
+    undated: int = 0
     problems: list[StoreError] = field(default_factory=list)
 
     @property
@@ -161,7 +164,9 @@ class LabelView:
         for record, tracks in self.tracks(min_score):
             if by == "hour":
                 begins = recording_begins(record.metadata, self.library.config.search.recorded_at)
-                if begins is not None:
+                if begins is None:
+                    self.undated += 1
+                else:
                     is_known = True
                     counter.add_by_hour(begins, record.duration_seconds, tracks)
                 continue
@@ -238,4 +243,4 @@ class LabelView:
         if by == "video":
             return record.video_id
         value = record.metadata.get(by)
-        return None if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+        return None if value is None else scalar_text(value)

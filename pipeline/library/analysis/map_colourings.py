@@ -12,6 +12,7 @@ from pipeline.analyze.library_map.page import NO_LABEL
 from pipeline.library.analysis.label_views import LabelView, open_view
 from pipeline.library.library import Library
 from pipeline.render.text import file_name
+from pipeline.search.filters.metadata import scalar_text
 from pipeline.search.filters.recording_time import recorded_at, recording_begins
 from pipeline.types import VideoRecord
 
@@ -64,7 +65,7 @@ def _with_values(colourings: Iterable[Colouring]) -> Iterator[Colouring]:
 def _entry(moment: MapMoment, name: str) -> str | None:
     """Return the value of a metadata entry; None if it is missing or empty."""
     value = moment.record.metadata.get(name)
-    return None if value is None else str(value) or None
+    return None if value is None else scalar_text(value) or None
 
 
 def _hour(library: Library, moment: MapMoment) -> str | None:

@@ -10,7 +10,7 @@ from pipeline.errors import QueryError
 from pipeline.parsing import shown
 from pipeline.types import Scalar, VideoRecord
 
-__all__ = ["check_names", "has_metadata", "metadata_hint", "metadata_text", "with_metadata"]
+__all__ = ["check_names", "has_metadata", "metadata_hint", "metadata_text", "scalar_text", "with_metadata"]
 
 _MAX_LISTED = 12
 
@@ -80,9 +80,12 @@ def metadata_hint(records: Sequence[VideoRecord], where: Mapping[str, Scalar]) -
 
 def metadata_text(metadata: Mapping[str, Scalar]) -> str:
     """Format a video's metadata, as "camera=gate, floor=1"."""
-    return ", ".join(
-        f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in metadata.items()
-    )
+    return ", ".join(f"{name}={scalar_text(value)}" for name, value in metadata.items())
+
+
+def scalar_text(value: Scalar) -> str:
+    """Format a value of metadata as it is given: truth values as "true" and "false"."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _nearest(word: str, words: Iterable[str]) -> list[str]:

@@ -69,3 +69,10 @@ def test_a_video_that_claims_to_last_for_ages_takes_no_time() -> None:
     counter = LabelCounter(["person"])
     counter.add_by_hour(datetime(2026, 11, 20), 2.0**50, [track("person", (0, 2.0**50))])
     assert len(counter.totals(with_absent=False)) == 24
+
+
+def test_groups_of_any_name_are_ordered() -> None:
+    counter = LabelCounter(["person"])
+    for group in ("yard", None, "", "3"):
+        counter.add(group, 10.0, [track("person", (0, 1))])
+    assert [total.group for total in counter.totals(with_absent=False)] == ["", "3", "yard", None]

@@ -151,8 +151,10 @@ def test_totals_by_hour_of_day(momentseek: Run, labelled: Options) -> None:
     assert momentseek("metadata", "yard.mp4", "--set", "recorded_at=2026-11-20T08:59:58+01:00", *labelled).code == 0
     rows = momentseek("labels", "--by", "hour", *labelled, "--json").objects()
     assert [(row["hour"], row["label"], row["seconds"]) for row in rows] == [(8, "always", 2.0), (9, "always", 1.0)]
-    table = momentseek("labels", "--by", "hour", *labelled).out
-    assert table.splitlines()[1].startswith("08:00  always")
+    table = momentseek("labels", "--by", "hour", *labelled)
+    assert table.out.splitlines()[1].startswith("08:00  always")
+    assert "not counted: 3 labelled videos without metadata 'recorded_at'" in table.err
+    assert "not counted" not in momentseek("labels", *labelled).err
     [row] = momentseek("labels", "yard.mp4", "--segments", *labelled, "--json").objects()
     assert row["recorded_at"] == "2026-11-20T08:59:58+01:00"
 
@@ -232,6 +234,9 @@ def test_label_sets_are_listed_and_chosen(momentseek: Run, labelled: Options, fi
         (["--format", "parquet"], "name it by -o"),
         (["--json", "--format", "csv"], "exclude each other"),
         (["--frames", "--by", "hour"], "--by goes with totals"),
+        (["--segments", "--by", "hour"], "--by goes with totals; leave out --segments"),
+        (["--segments", "--frames"], "exclude each other"),
+        (["--segments", "--sets"], "exclude each other"),
         (["--frames", "--format", "webvtt"], "exclude each other"),
         (["--format", "webvtt"], "name a folder by -o"),
         (["-o", "x.txt"], "-o goes with --format"),

@@ -95,3 +95,15 @@ def test_points_are_coloured_by_the_best_label_of_each_group(
         }
     wrong = momentseek("map", *four, *options, "--label-set", "sight")
     assert (wrong.code, "there are: site.yaml" in wrong.err) == (2, True)
+
+
+def test_one_moment_is_no_plural_and_a_truth_value_is_written_as_it_was_given(
+    momentseek: Run, four: tuple[str, str], make_video: Callable[..., Path], tmp_path: Path
+) -> None:
+    short = make_video("short.mp4", seconds=0.2)
+    assert momentseek("index", short, *four).code == 0
+    assert momentseek("metadata", "short.mp4", "--set", "camera=true", *four).code == 0
+    page = tmp_path / "map.html"
+    result = momentseek("map", "short.mp4", *four, "-o", page, "--no-pictures")
+    assert result.out.startswith("1 moment, 1 cluster: ")
+    assert data_of(page)["points"][0][6][2] == "true"

@@ -50,6 +50,18 @@ def test_people_get_a_table_and_are_told_what_was_compared(momentseek: Run, watc
     assert "too few, or too close in time, to say what is usual" in result.err
 
 
+def test_an_empty_library_is_said_to_be_empty(momentseek: Run, four: tuple[str, str]) -> None:
+    names = ["a.mp4", "b.mp4", "yard.mp4", "odd*"]
+    assert momentseek("remove", *names, "--yes", *four).code == 0
+    result = momentseek("unusual", *four)
+    assert (result.code, result.out, result.err.strip()) == (0, "", "there is no video to compare")
+
+
+def test_a_camera_that_is_a_truth_value_is_written_as_it_was_given(momentseek: Run, four: tuple[str, str]) -> None:
+    assert momentseek("metadata", "a.mp4", "--set", "camera=true", *four).code == 0
+    assert "camera true: " in momentseek("unusual", *four).err
+
+
 def test_the_sheet_shows_the_frames(momentseek: Run, watched: tuple[str, str], tmp_path: Path) -> None:
     path = tmp_path / "sheet.png"
     assert momentseek("unusual", *watched, "--top", "1", "--sheet", path).code == 0

@@ -85,7 +85,8 @@ def labels(
     from pipeline.library.analysis.label_views import label_sets, open_view
 
     form = _form(form, as_json=as_json)
-    _check(form, output, by=by, views=[name for name, is_on in (("--frames", frames), ("--sets", sets)) if is_on])
+    views = {"--frames": frames, "--segments": segments, "--sets": sets}
+    _check(form, output, by=by, views=[name for name, is_on in views.items() if is_on])
     with require_library(library, config, overrides) as opened:
         if sets:
             print_sets(label_sets(opened), as_json=form == "json")
@@ -119,7 +120,8 @@ def _check(form: str, output: str | None, *, by: str | None, views: Sequence[str
         raise click.UsageError("--format parquet writes to a file; name it by -o")
     if by is not None and (views or form == "webvtt"):
         raise click.UsageError(f"--by goes with totals; leave out {(*views, '--format webvtt')[0]}")
-    if len(views) > 1 or (views and form == "webvtt"):
+    # Chapters are the intervals of --segments.
+    if len(views) > 1 or (form == "webvtt" and views not in ([], ["--segments"])):
         raise click.UsageError(f"{' and '.join((*views, '--format webvtt')[:2])} exclude each other")
     if output is not None and form != "webvtt" and not Path(output).absolute().parent.is_dir():
         raise click.UsageError(f"-o {output}: there is no such folder")
@@ -135,5 +137,8 @@ def _say_what_is_missing(view: LabelView) -> None:
             f" {view.chosen.snapshot.name}",
             err=True,
         )
+    if view.undated:
+        name = view.library.config.search.recorded_at
+        echo(f"not counted: {counted(view.undated, 'labelled video')} without metadata {name!r}", err=True)
     for error in view.problems:
         complain(f"error: {error}")

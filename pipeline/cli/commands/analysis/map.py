@@ -89,6 +89,7 @@ def library_map(
     The exit code is 1 if the file of a video cannot be read; the others are drawn.
     """
     from pipeline.library.analysis.library_map import draw_map
+    from pipeline.render.text import counted
 
     vocabulary = None if words is None else [line.strip() for line in _lines(words) if line.strip()]
     with require_library(library, config, overrides) as opened:
@@ -111,7 +112,8 @@ def library_map(
         print_json(fields)
     else:
         of = f" of {drawn.total:,}" if drawn.total > drawn.moments else ""
-        echo(f"{drawn.moments:,}{of} moments, {len(drawn.clusters)} clusters: {', '.join(drawn.clusters)}")
+        moments = "moment" if drawn.total == 1 else "moments"
+        echo(f"{drawn.moments:,}{of} {moments}, {counted(len(drawn.clusters), 'cluster')}: {', '.join(drawn.clusters)}")
     for error in drawn.broken.values():
         complain(f"error: {error}")
     ctx.exit(1 if drawn.broken else 0)

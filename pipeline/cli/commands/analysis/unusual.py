@@ -103,13 +103,14 @@ def _json(found: FoundUnusual) -> dict[str, Any]:
 
 def _print(answer: UnusualAnswer) -> None:
     from pipeline.render.text import counted
+    from pipeline.search.filters.metadata import scalar_text
     from pipeline.timecode import format_seconds
 
     rows = [
         [
             str(number),
             f"{found.moment.distance:.2f}",
-            "-" if found.camera is None else str(found.camera),
+            "-" if found.camera is None else scalar_text(found.camera),
             f"{format_seconds(found.moment.start_seconds)} - {format_seconds(found.moment.end_seconds)}",
             "-" if found.recorded_at is None else found.recorded_at.isoformat(sep=" ", timespec="seconds"),
             str(found.moment.copies or ""),
@@ -124,8 +125,10 @@ def _print(answer: UnusualAnswer) -> None:
         rows = [[*row[:column], *row[column + 1 :]] for row in rows]
     if rows:
         print_table(columns, rows, right=(0, 1))
+    if not answer.cameras:
+        echo("there is no video to compare", err=True)
     for one in answer.cameras:
-        name = "" if one.camera is None else f"camera {one.camera}: "
+        name = "" if one.camera is None else f"camera {scalar_text(one.camera)}: "
         of = f"{counted(one.frames, 'frame')} of {counted(one.videos, 'video')}"
         if one.median_distance is None:
             echo(f"{name}{of} are too few, or too close in time, to say what is usual", err=True)
