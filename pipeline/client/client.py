@@ -30,7 +30,8 @@ class Client:
     """A library that a server serves (`momentseek serve`), with the methods of `Library`. A context manager.
 
     Answers are those of `Library`, with two differences: the `curves` of an answer are empty, and locations of videos
-    have no credentials; with a token of the role search, they are file names only. A question cannot name files of this machine.
+    have no credentials; with a token of the role search, they are file names only. A question cannot name files of
+    this machine.
 
     Args:
         url: The server's address, as "http://127.0.0.1:8737".

@@ -26,7 +26,7 @@ _CURSOR = re.compile(
 )
 
 
-class _SortPlace(NamedTuple):
+class _OrderPlace(NamedTuple):
     """A video's place in an order; of two videos, the one with the lesser place comes first.
 
     Attributes:
@@ -70,7 +70,7 @@ def ordered_page(
     return [record for _, record in page], further
 
 
-def _place(record: VideoRecord, order: VideoOrder, recording_entry: str) -> _SortPlace:
+def _place(record: VideoRecord, order: VideoOrder, recording_entry: str) -> _OrderPlace:
     is_last, number, text = False, 0.0, ""
     if order == "name":
         text = base_name(public_name(record.last_name))
@@ -81,23 +81,23 @@ def _place(record: VideoRecord, order: VideoOrder, recording_entry: str) -> _Sor
         is_last = begins is None
         # The time of day where it was recorded, as it is shown: not all recordings state a zone.
         number = 0.0 if begins is None else (begins.replace(tzinfo=None) - datetime.min).total_seconds()
-    return _SortPlace(
+    return _OrderPlace(
         is_last, -number if order in ("longest", "newest") else number, text.casefold(), text, record.video_id
     )
 
 
-def _cursor_after(place: _SortPlace, order: VideoOrder) -> str:
+def _cursor_after(place: _OrderPlace, order: VideoOrder) -> str:
     if order == "id":
         return cursor_of(place.video_id)
     return cursor_of(f"{order} {place.is_last:d} {place.number!r} {place.video_id} {place.text}")
 
 
-def _place_after(cursor: str, order: VideoOrder) -> _SortPlace:
+def _place_after(cursor: str, order: VideoOrder) -> _OrderPlace:
     if order == "id":
-        return _SortPlace(False, 0.0, "", "", key_of(cursor))
+        return _OrderPlace(False, 0.0, "", "", key_of(cursor))
     found = _CURSOR.fullmatch(key_of(cursor))
     if found is None or found["order"] != order:
         detail = f"the cursor is not one that this server gave out for the order {order!r}"
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_cursor", detail)
     text = found["text"]
-    return _SortPlace(found["is_last"] == "1", float(found["number"]), text.casefold(), text, found["video_id"])
+    return _OrderPlace(found["is_last"] == "1", float(found["number"]), text.casefold(), text, found["video_id"])

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from video_factory import make_video, steady
 
 from pipeline.serve.http.access_tokens import AccessTokens
-from pipeline.serve.http.hidden_folders import text_without_folders, without_folders
+from pipeline.serve.http.hidden_folders import places_of, text_without_folders, without_folders
 from pipeline.store import FailureLog
 from pipeline.types import Source, Status, VideoReport
 
@@ -123,7 +123,11 @@ def test_others_see_what_they_saw(clients: dict[str, TestClient]) -> None:
     for path in ("/videos", "/failures", "/marks", "/cases/fire"):
         answers = [clients[role].get(f"{API}{path}").json() for role in ("review", "admin")]
         assert SECRET in json.dumps(answers[0], ensure_ascii=False)
-        if path != "/videos":
+        if path == "/videos":
+            for answer, is_told in zip(answers, (False, True), strict=True):
+                assert (f"{SECRET}/library" in answer["broken"][0]["problem"]) is is_told
+                assert answer["broken"][0]["problem"].startswith("LIBRARY/frames/") is not is_told
+        else:
             assert answers[0] == answers[1]
 
 
@@ -182,3 +186,12 @@ def test_messages_lose_folders_and_nothing_else(text: str, expected: str) -> Non
 )
 def test_values(value: Any, expected: Any) -> None:
     assert without_folders(value) == (value if expected is None else expected)
+
+
+@pytest.mark.parametrize(
+    ("library", "is_hidden"),
+    [("/data", True), ("/srv/lib", True), ("s3://b/l", True), ("library", False), (".", False)],
+)
+def test_a_mere_name_is_no_place_that_words_could_be_mistaken_for(library: str, is_hidden: bool) -> None:
+    assert (library in places_of(library)) is is_hidden
+    assert all("/" in place for place in places_of(library))

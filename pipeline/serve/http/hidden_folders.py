@@ -1,4 +1,4 @@
-"""Hides where videos are from clients with the role search: JSON answers name files without their folders.
+"""Hides the place of the library from all but administrators, and the folders of videos from the role search.
 
 It is done to the answers as a whole, so that no route can forget it. Texts that people wrote, such as notes, questions
 and metadata, are left as they are.
@@ -18,12 +18,22 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pipeline.serve.http.access_tokens import allows
 from pipeline.uris import base_name
 
-__all__ = ["HiddenFolders", "folder_of", "sees_folders", "text_without_folders", "without_folders"]
+__all__ = [
+    "LIBRARY",
+    "HiddenFolders",
+    "folder_of",
+    "places_of",
+    "sees_folders",
+    "text_without_folders",
+    "without_folders",
+]
 
 _NAMES = frozenset({"uri", "name", "names", "former_names", "video", "first_sources", "active", "examples"})
 """Keys of locations of videos, or of lists of them."""
 _TEXTS = frozenset({"problem", "problems", "broken", "cause", "detail", "notes", "why", "hint", "remedy"})
 """Keys of messages, or of lists of them."""
+LIBRARY = "LIBRARY"
+"""What messages have in place of the place of the library."""
 _OWN = frozenset({"metadata", "query"})
 """Keys of what people chose."""
 _FOLDERS = re.compile(
@@ -36,6 +46,15 @@ _JSON = ("application/json", "application/problem+json")
 def sees_folders(scope: Scope) -> bool:
     """Whether the client of a request may see the folders of videos: with the role review or admin."""
     return allows(scope.get("state", {}).get("role", "search"), "review")
+
+
+def places_of(library: str) -> tuple[str, ...]:
+    """Return the forms in which messages name the place of a library, the longest first.
+
+    A mere name, such as "library", is not among them: it says nothing, and other words can be the same.
+    """
+    forms = {library, str(Path(library).absolute())}
+    return tuple(sorted((form for form in forms if "/" in form and form.strip("/.")), key=len, reverse=True))
 
 
 def folder_of(uri: str) -> str:
@@ -57,14 +76,9 @@ def text_without_folders(text: str, folders: Iterable[str] = ()) -> str:
     return _FOLDERS.sub("", _QUOTED_FOLDERS.sub("", text))
 
 
-def without_folders(value: Any, folders: Iterable[str] = ()) -> Any:
-    """Remove the folders of videos from JSON values, by the keys that have locations and messages.
-
-    Args:
-        value: The JSON value.
-        folders: Further folders that a message may contain, as for `text_without_folders`.
-    """
-    return _without(value, "", frozenset(filter(None, (*folders, *_folders_in(value)))))
+def without_folders(value: Any) -> Any:
+    """Remove the folders of videos from JSON values, by the keys that have locations and messages."""
+    return _without(value, "", frozenset(_folders_in(value)))
 
 
 def _folders_in(value: Any, key: str = "") -> Iterator[str]:
@@ -89,8 +103,20 @@ def _without(value: Any, key: str, folders: Collection[str]) -> Any:
     return text_without_folders(value, folders) if isinstance(value, str) and key in _TEXTS else value
 
 
+def _without_places(value: Any, places: Collection[str], key: str = "") -> Any:
+    """Replace the place of the library in the messages of JSON values."""
+    if isinstance(value, dict):
+        return {name: one if name in _OWN else _without_places(one, places, name) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_without_places(one, places, key) for one in value]
+    if isinstance(value, str) and key in _TEXTS:
+        for place in places:
+            value = value.replace(place, LIBRARY)
+    return value
+
+
 class HiddenFolders:
-    """Removes the folders of videos from JSON answers to clients with the role search.
+    """Rewrites JSON answers to clients that may not see where the library or the videos are.
 
     Args:
         app: What answers the requests.
@@ -99,11 +125,11 @@ class HiddenFolders:
 
     def __init__(self, app: ASGIApp, library: str) -> None:
         self._app = app
-        self._folders = tuple(f"{place.rstrip('/')}/" for place in (library, str(Path(library).absolute())))
+        self._places = places_of(library)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and rewrite its answer (ASGI)."""
-        if scope["type"] != "http" or sees_folders(scope):
+        if scope["type"] != "http" or scope.get("state", {}).get("role") == "admin":
             await self._app(scope, receive, send)
             return
         held: Message | None = None
@@ -119,19 +145,25 @@ class HiddenFolders:
                 return
             parts.append(message.get("body", b""))
             if not message.get("more_body", False):
-                await _send_held(held, b"".join(parts), self._folders, send)
+                body = self._rewritten(b"".join(parts), has_folders=sees_folders(scope))
+                await _send_held(held, body, send)
 
         await self._app(scope, receive, send_rewritten)
+
+    def _rewritten(self, body: bytes, *, has_folders: bool) -> bytes:
+        if not body or (has_folders and not any(place.encode() in body for place in self._places)):
+            return body
+        content = _without_places(json.loads(body), self._places)
+        if not has_folders:
+            content = without_folders(content)
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
 def _is_json(message: Message) -> bool:
     return Headers(raw=message.get("headers", [])).get("content-type", "").startswith(_JSON)
 
 
-async def _send_held(start: Message, body: bytes, folders: Collection[str], send: Send) -> None:
-    if body:
-        content = without_folders(json.loads(body), folders)
-        body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+async def _send_held(start: Message, body: bytes, send: Send) -> None:
     headers = MutableHeaders(raw=list(start["headers"]))
     if "content-length" in headers:
         headers["Content-Length"] = str(len(body))

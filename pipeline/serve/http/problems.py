@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -27,7 +26,7 @@ from pipeline.errors import (
     VideoReadError,
     WeightsUnavailableError,
 )
-from pipeline.serve.http.hidden_folders import folder_of, sees_folders, text_without_folders
+from pipeline.serve.http.hidden_folders import LIBRARY, folder_of, places_of, sees_folders, text_without_folders
 from pipeline.serve.http.problem_details import MEDIA_TYPE, problem_content
 from pipeline.uris import public_text
 
@@ -36,7 +35,6 @@ __all__ = ["ProblemError", "handle_problems", "problem_response"]
 _log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 2
-_LIBRARY = "LIBRARY"
 _STATUSES: tuple[tuple[type[MomentseekError], HTTPStatus], ...] = (
     (UnknownMomentError, HTTPStatus.NOT_FOUND),
     (QueryError, HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -130,9 +128,8 @@ def _without_place(request: Request, text: str) -> str:
     """Replace the place of the library in a message, which only administrators need to know."""
     if request.scope.get("state", {}).get("role") == "admin":
         return text
-    place: str = request.app.state.served.library.config.library
-    for form in sorted({place, str(Path(place).absolute())}, key=len, reverse=True):
-        text = text.replace(form, _LIBRARY)
+    for place in places_of(request.app.state.served.library.config.library):
+        text = text.replace(place, LIBRARY)
     return text
 
 

@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 from starlette.types import Scope
 
+from pipeline.serve.http.hidden_folders import LIBRARY
 from pipeline.serve.page.strings import TEXTS
 from pipeline.serve.served_library import Served
 from pipeline.serve.settings import API_PREFIX
@@ -145,7 +146,7 @@ def _plain_page(templates: _PageTemplates, template: str, sheets: tuple[str, ...
 def _command(request: Request, served: Served, name: str) -> str:
     """Write the beginning of a command that works on the library; only administrators see where it is."""
     is_admin = request.scope.get("state", {}).get("role") == "admin"
-    place = shlex.quote(served.library.config.library) if is_admin else "LIBRARY"
+    place = shlex.quote(served.library.config.library) if is_admin else LIBRARY
     return f"momentseek {name} --library {place}"
 
 
