@@ -86,7 +86,8 @@ def evaluate(
     from pipeline.evaluate.label_formats import label_file_text, labelled_set_in
 
     text = label_file_text(moments)
-    if is_interval_set(text):
+    # A set of questions is no CSV: what ends so and has other columns is told which it needs.
+    if is_interval_set(text) or (moments.suffix.lower() in (".csv", ".tsv") and "##" not in text):
         if convert is not None:
             raise click.UsageError("--convert is for questions; these are labelled intervals")
         options = IntervalOptions(label_set, predictions, people)

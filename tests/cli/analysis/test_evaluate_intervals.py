@@ -123,3 +123,14 @@ def test_what_cannot_be_scored_is_refused(
 def test_there_must_be_labels(momentseek: Run, four: Options, tmp_path: Path) -> None:
     result = momentseek("evaluate", written(tmp_path, *TRUTH), *four)
     assert (result.code, "has no labels of its current encoder" in result.err) == (2, True)
+
+
+@pytest.mark.parametrize("header", ["video,label,start_seconds,end_seconds", "name,label,start,end", "video,label"])
+def test_a_table_with_other_columns_is_told_which_it_needs(
+    momentseek: Run, same_labelled: Options, tmp_path: Path, header: str
+) -> None:
+    table = tmp_path / "set.csv"
+    table.write_text(f"{header}\nyard.mp4,always,0,3\n")
+    result = momentseek("evaluate", table, *same_labelled)
+    assert result.code == 2
+    assert "a CSV file whose first line has the columns video,label,start,end" in result.err
