@@ -26,6 +26,8 @@ SIZE = 8 * MIB
 # A request asks for at most 4 MiB; the kernel takes what fits into its buffers, unread.
 MOST_TAKEN_A_REQUEST = 12 * MIB
 QUICK = Fetching(timeout_seconds=0.4, pause_seconds=0, tries=2, allow_private=True, least_bytes_per_second=10_000)
+PATIENT = QUICK.model_copy(update={"timeout_seconds": 60.0})
+"""For what is refused because of what it says, not because of its pace."""
 
 Answer = Callable[[str], Iterable[bytes]]
 
@@ -112,7 +114,7 @@ def test_a_copy_ends_where_the_file_was_said_to_end() -> None:
 
     with WireServer(answer) as server:
         with pytest.raises(VideoReadError, match="more than its 1048576 bytes were received"):
-            read_all(server)
+            read_all(server, PATIENT)
         assert server.sent_bytes < MOST_TAKEN_A_REQUEST * len(server.requests)
 
 
@@ -125,7 +127,7 @@ def test_compressed_answers_are_refused_unread(encoding: str) -> None:
         return [part(request, more=f"Content-Encoding: {encoding}\r\n", length=len(bomb)).encode(), bomb]
 
     with WireServer(answer) as server, pytest.raises(VideoReadError, match="compresses its answers"):
-        read_all(server)
+        read_all(server, PATIENT)
 
 
 TRICKLES: dict[str, Answer] = {
