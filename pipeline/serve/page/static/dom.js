@@ -56,6 +56,24 @@ export function button(label, { name = null, isQuiet = false, pressed = null, ke
   return element;
 }
 
+const CONTROLS = "a[href], button:not(:disabled), input:not(:disabled), textarea, select, summary";
+
+/**
+ * Do what draws a part of the page anew; the focus passes to what is now in the place of the control that had it.
+ *
+ * @param {HTMLElement} place The part of the page.
+ * @param {() => unknown} draw Draws it; it may return a promise.
+ * @param {HTMLElement|null} [otherwise] What gets the focus where no control is left.
+ */
+export async function keepingFocus(place, draw, otherwise = null) {
+  const controls = () => [...place.querySelectorAll(CONTROLS)].filter((one) => one.checkVisibility());
+  const at = place.contains(document.activeElement) ? controls().indexOf(document.activeElement) : -1;
+  await draw();
+  if (at < 0 || document.activeElement !== document.body) return;
+  const left = controls();
+  (left[Math.min(at, left.length - 1)] ?? otherwise)?.focus();
+}
+
 /** Wait for the next drawn picture of the page. */
 export function drawn() {
   return new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));

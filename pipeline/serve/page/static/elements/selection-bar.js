@@ -35,17 +35,17 @@ export class SelectionBar extends HTMLElement {
 
   /** The selected moments, in the order of their selection. */
   get moments() {
-    return [...this._moments.values()];
+    return [...this._moments.values()].map(({ moment }) => moment);
   }
 
-  /** The question that cases note with the moments. */
+  /** The question whose answers are shown; cases note it with the moments that are selected among them. */
   set question(words) {
     this._question = words;
   }
 
   /** Select a moment, or do not select it any more. */
   toggle(moment, isSelected = !this._moments.has(moment.id)) {
-    if (isSelected) this._moments.set(moment.id, moment);
+    if (isSelected) this._moments.set(moment.id, { moment, question: this._question ?? "" });
     else this._moments.delete(moment.id);
     this._draw();
     return isSelected;
@@ -74,13 +74,19 @@ export class SelectionBar extends HTMLElement {
   }
 
   async _addToCase() {
+    if (this._isAdding) return;
+    this._isAdding = true;
     const name = this._name.value.trim();
     try {
-      const added = await addToCase(name, this.moments, this._question ?? "");
+      const added = await addToCase(
+        name,
+        [...this._moments.values()].map(({ moment, question }) => ({ id: moment.id, note: "", question })),
+      );
       this._message.replaceChildren(make("a", { href: `/cases/${encodeURIComponent(name)}` }, counted("case_added", added, { name })));
     } catch (error) {
       this._message.textContent = error.message;
     }
+    this._isAdding = false;
   }
 }
 

@@ -19,13 +19,18 @@ const notes = find("#notes");
 const box = find("#video-name");
 
 let next = null;
+let sought = "";
+let request = null;
 let shown = 0;
 
 async function load({ isFirst }) {
-  const parameters = new URLSearchParams({ limit: PAGE, name: box.value.trim() });
+  const parameters = new URLSearchParams({ limit: PAGE, name: isFirst ? box.value.trim() : sought });
   if (!isFirst && next) parameters.set("cursor", next);
+  sought = parameters.get("name");
+  request?.abort();
+  const own = (request = new AbortController());
   try {
-    const page = await api(`/videos?${parameters}`);
+    const page = await api(`/videos?${parameters}`, { signal: own.signal });
     if (isFirst) {
       list.replaceChildren();
       shown = 0;
@@ -34,11 +39,11 @@ async function load({ isFirst }) {
     list.append(...page.videos.map((video, index) => make("li", {}, card(video, isFirst && index < 12))));
     shown += page.videos.length;
     more.hidden = next === null;
-    status.textContent = page.total || !box.value ? counted("videos", page.total) : text("videos_none");
+    status.textContent = page.total || !sought ? counted("videos", page.total) : text("videos_none");
     showBroken(page.broken);
     notes.replaceChildren();
   } catch (error) {
-    showError(error);
+    if (error.name !== "AbortError") showError(error);
   }
 }
 
