@@ -173,6 +173,7 @@ TEXTS = {
     "dissimilar": "Not like this frame",
     "copy_link": "Copy link",
     "copied": "Copied",
+    "copy_question": "Copy a link that asks this question again",
     "copy_failed": "Copy it from the address bar",
     "why": "Why this result",
     "why_intro": (

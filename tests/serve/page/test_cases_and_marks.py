@@ -189,6 +189,17 @@ def test_a_case_is_renamed_saved_as_files_and_removed(writer: PageVisitor) -> No
     assert "second" not in [one["name"] for one in got(writer, "/cases")["cases"]]
 
 
+def test_the_link_of_selected_moments_asks_their_question_again(writer: PageVisitor) -> None:
+    writer.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = writer.ask("forklift")
+    page.locator("moment-card a").first.click()
+    page.wait_for_selector("moment-player:not([hidden])")
+    page.keyboard.press("x")
+    page.locator("selection-bar").get_by_role("button", name="Copy link").click()
+    page.wait_for_selector("selection-bar button:has-text('Copied')")
+    assert page.evaluate("navigator.clipboard.readText()") == f"{writer.address}/?q=forklift"
+
+
 def test_the_table_of_moments_holds_no_formula(writer: PageVisitor) -> None:
     page = writer.ask("forklift")
     page.locator("moment-card").first.hover()

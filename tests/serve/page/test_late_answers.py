@@ -54,13 +54,16 @@ def test_going_back_while_an_answer_is_under_way_shows_what_was_there(visitor: P
 def test_going_back_to_the_start_while_an_answer_is_under_way_stays_there(visitor: PageVisitor) -> None:
     page = visitor.open()
     held = ask_slowly(page, "forklift")
+    sign = "getComputedStyle(document.querySelector('.bar'), '::after').animationName"
+    assert page.evaluate(sign) == "asking"
     page.go_back()
     settled(page)
+    assert page.evaluate(sign) == "none"
     held.let_go()
     settled(page)
     assert page.is_visible("#welcome")
     assert page.locator("moment-card").count() == 0
-    assert page.url == visitor.address + "/"
+    assert page.evaluate("location.pathname + location.search") == "/"
 
 
 def test_a_question_asked_twice_is_one_step_back(visitor: PageVisitor) -> None:
@@ -94,7 +97,7 @@ def test_the_player_leaves_no_steps_behind(visitor: PageVisitor) -> None:
         page.wait_for_selector("moment-player:not([hidden])")
         page.keyboard.press("Escape")
         page.wait_for_selector("moment-player", state="hidden")
-        assert "play=" not in page.url
+        assert "play=" not in page.evaluate("location.search")
     assert page.evaluate("history.length") == steps + 1
     page.locator("moment-card a").first.click()
     page.wait_for_selector("moment-player:not([hidden])")
@@ -129,6 +132,29 @@ def test_answers_stay_when_more_of_them_cannot_be_had(visitor: PageVisitor) -> N
     wait_until(page, "document.querySelectorAll('moment-card').length === 2")
     assert page.locator("#notes [role=alert]").count() == 0
     visitor.errors[:] = [error for error in visitor.errors if "ERR_FAILED" not in error]
+
+
+def test_the_next_moment_is_offered_while_there_are_more_than_are_shown(visitor: PageVisitor) -> None:
+    page = visitor.open()
+
+    def answer_in_ones(route: Route) -> None:
+        question = json.loads(route.request.post_data or "")
+        route.continue_(post_data=json.dumps({**question, "top": 1}))
+
+    page.route(SEARCH, answer_in_ones)
+    page.fill("#box", "forklift")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(ANSWERED)
+    count = int(page.inner_text("#status").split()[0])
+    assert count > 1
+    page.locator("moment-card a").first.click()
+    following = page.get_by_role("button", name="Next moment")
+    for number in range(2, count + 1):
+        following.focus()
+        page.keyboard.press("Enter")
+        page.wait_for_selector(f".player-where:has-text('{number} of {count}')")
+    assert following.is_disabled()
+    assert page.evaluate("document.activeElement.title") == "Previous moment (k)"
 
 
 def test_going_back_from_a_question_that_failed_asks_the_earlier_one_again(visitor: PageVisitor) -> None:

@@ -137,3 +137,14 @@ def test_the_theme_is_that_of_the_other_window(visitor: PageVisitor) -> None:
     wait_until(other, "theme => document.documentElement.dataset.theme === theme", chosen)
     page.get_by_role("button", name="Light or dark").click()
     wait_until(other, "theme => document.documentElement.dataset.theme !== theme", chosen)
+
+
+def test_an_error_of_what_is_far_down_the_page_is_seen(visitor: PageVisitor) -> None:
+    page = visitor.open("/videos")
+    page.set_viewport_size({"width": 500, "height": 300})
+    page.evaluate("document.querySelector('#more').hidden = false")
+    page.route("**/api/v1/videos?*", lambda route: route.abort())
+    page.click("#more")
+    page.wait_for_selector("#notes [role=alert]")
+    wait_until(page, "document.querySelector('#notes').getBoundingClientRect().top >= 0")
+    forget(visitor, "ERR_FAILED")

@@ -1,5 +1,7 @@
 // Elements made in code. Data becomes text, never markup.
 
+import { text } from "./strings.js";
+
 /** Whether the visitor wants nothing to move by itself. */
 export const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
@@ -54,6 +56,20 @@ export function button(label, { name = null, isQuiet = false, pressed = null, ke
   if (name) element.append(icon(name));
   element.append(make("span", { class: isQuiet ? "hidden-text" : null }, label));
   return element;
+}
+
+const COPIED_MILLISECONDS = 2000;
+
+/** Copy an address, and say so for a while on the button that was pressed. */
+export async function copyTo(control, address) {
+  const label = control.querySelector("span");
+  try {
+    await navigator.clipboard.writeText(address);
+    label.textContent = text("copied");
+  } catch {
+    label.textContent = text("copy_failed");
+  }
+  setTimeout(() => (label.textContent = text("copy_link")), COPIED_MILLISECONDS);
 }
 
 const CONTROLS = "a[href], button:not(:disabled), input:not(:disabled), textarea, select, summary";

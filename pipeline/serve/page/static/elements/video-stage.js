@@ -52,6 +52,7 @@ export class VideoStage extends HTMLElement {
    */
   load(video, seconds, { isPlaying = true, loop = null } = {}) {
     this._range = loop;
+    this._again.hidden = loop === null;
     this._rate = video.frames_per_second || USUAL_RATE;
     this._duration = video.duration_seconds;
     this._tell(null);

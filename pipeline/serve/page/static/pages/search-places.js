@@ -26,7 +26,7 @@ export function here() {
 export function noteQuestion(question) {
   const known = here().question;
   known.min_score = question.min_score;
-  if (keyOf(known) === keyOf(question)) history.replaceState(history.state, "", addressOf(question));
+  if (keyOf(known) === keyOf(question)) history.replaceState(null, "", addressOf(question));
   else history.pushState(null, "", addressOf(question));
 }
 
