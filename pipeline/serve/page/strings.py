@@ -143,6 +143,8 @@ TEXTS = {
     "saved_confirm": "Save",
     "saved_done": "Saved.",
     "saved_remove": "Remove the search {name}",
+    "saved_remove_sure": "Remove the search {name}?",
+    "saved_replace_sure": "There is a search named {name} already. Replace it?",
     "saved_unknown": "This search has parts that the page cannot show; ask it from the command line.",
     # Start
     "start_title": "What are you looking for?",
@@ -172,6 +174,7 @@ TEXTS = {
     "dissimilar": "Not like this frame",
     "copy_link": "Copy link",
     "copied": "Copied",
+    "copy_question": "Copy a link that asks this question again",
     "copy_failed": "Copy it from the address bar",
     "why": "Why this result",
     "why_intro": (

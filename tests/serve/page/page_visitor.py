@@ -20,9 +20,9 @@ from PIL import Image
 from pipeline import Library
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page
+    from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Route
 
-__all__ = ["PageVisitor", "hover", "place_of", "served", "shown_frame", "wait_until"]
+__all__ = ["HeldRequests", "PageVisitor", "hover", "place_of", "served", "shown_frame", "wait_until"]
 
 
 FRAME_OF_VIDEO = """async () => {
@@ -77,6 +77,38 @@ class PageVisitor:
     def _check(self, url: str) -> None:
         if not url.startswith((self.address, "data:", "blob:")):
             self.errors.append(f"asked for {url}")
+
+
+class HeldRequests:
+    """Requests of a page that get no answer until they are let go.
+
+    Args:
+        page: The page.
+        pattern: Glob pattern of their addresses.
+    """
+
+    def __init__(self, page: Page, pattern: str) -> None:
+        self._page = page
+        self._routes: list[Route] = []
+        page.route(pattern, self._hold)
+
+    def _hold(self, route: Route) -> None:
+        self._routes.append(route)
+
+    def wait(self, count: int) -> None:
+        """Wait until so many are held."""
+        deadline = time.monotonic() + 60
+        while len(self._routes) < count:
+            assert time.monotonic() < deadline, f"{len(self._routes)} of {count} requests after 60 s"
+            self._page.wait_for_timeout(20)
+
+    @property
+    def count(self) -> int:
+        return len(self._routes)
+
+    def let_go(self, index: int = 0) -> None:
+        """Let one be answered; nothing happens where the page does not wait for it any more."""
+        self._routes.pop(index).continue_()
 
 
 def wait_until(page: Page, expression: str, argument: object = None, *, seconds: float = 60.0) -> None:

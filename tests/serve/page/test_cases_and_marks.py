@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import shutil
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,6 +106,44 @@ def test_selected_moments_become_a_case_with_notes(writer: PageVisitor) -> None:
     assert page.input_value("#box") == "forklift"
 
 
+def test_moments_of_two_questions_keep_their_own_in_a_case(writer: PageVisitor) -> None:
+    page = writer.ask("forklift")
+    page.locator("moment-card").first.hover()
+    page.locator(".card-select input").first.check()
+    first = page.locator("moment-card").first.evaluate("e => e.moment.id")
+    page.fill("#box", "a dog")
+    page.keyboard.press("Enter")
+    wait_until(page, "document.title.startsWith('a dog')")
+    page.wait_for_selector("#answers:not([aria-busy]) moment-card")
+    second = page.locator("moment-card").first.evaluate("e => e.moment.id")
+    page.locator("moment-card").first.hover()
+    page.locator(".card-select input").first.check()
+    page.get_by_label("Name of the case").fill("both")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("selection-bar a:text('2 moments added')")
+    moments = got(writer, "/cases/both")["moments"]
+    assert [(one["id"], one["question"]) for one in moments] == [(first, "forklift"), (second, "a dog")]
+
+
+def test_what_is_typed_into_a_case_is_saved_before_the_page_is_left(writer: PageVisitor) -> None:
+    page = writer.ask("forklift")
+    moment = page.locator("moment-card").first.evaluate("e => e.moment.id")
+    put(writer, "/cases/typed", {"moments": [{"id": moment, "question": "forklift"}]})
+    page = writer.open("/cases/typed")
+    for field in (".case-moment textarea", "#description"):
+        page.focus(field)
+        page.keyboard.type("look at the lights")
+        page.wait_for_selector("#status:has-text('saved')")
+        page.keyboard.type(" again")
+    case = got(writer, "/cases/typed")
+    deadline = time.monotonic() + 60
+    while [case["description"], case["moments"][0]["note"]] != ["look at the lights again"] * 2:
+        assert time.monotonic() < deadline, case
+        page.wait_for_timeout(50)
+        case = got(writer, "/cases/typed")
+    assert page.evaluate("document.activeElement.id") == "description"
+
+
 def test_a_case_is_renamed_saved_as_files_and_removed(writer: PageVisitor) -> None:
     page = writer.ask("forklift")
     ids = page.evaluate("[...document.querySelectorAll('moment-card')].slice(0, 2).map((card) => card.moment.id)")
@@ -152,6 +191,17 @@ def test_a_case_is_renamed_saved_as_files_and_removed(writer: PageVisitor) -> No
     assert "second" not in [one["name"] for one in got(writer, "/cases")["cases"]]
 
 
+def test_the_link_of_selected_moments_asks_their_question_again(writer: PageVisitor) -> None:
+    writer.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = writer.ask("forklift")
+    page.locator("moment-card a").first.click()
+    page.wait_for_selector("moment-player:not([hidden])")
+    page.keyboard.press("x")
+    page.locator("selection-bar").get_by_role("button", name="Copy link").click()
+    page.wait_for_selector("selection-bar button:has-text('Copied')")
+    assert page.evaluate("navigator.clipboard.readText()") == f"{writer.address}/?q=forklift"
+
+
 def test_the_table_of_moments_holds_no_formula(writer: PageVisitor) -> None:
     page = writer.ask("forklift")
     page.locator("moment-card").first.hover()
@@ -176,9 +226,34 @@ def test_a_search_is_saved_and_asked_again_from_the_start_page(writer: PageVisit
     start.wait_for_url(lambda url: "pervideo=2" in url)
     assert sorted(place_of(start)[2:].split("&")) == sorted(place_of(page)[2:].split("&"))
     start = writer.open()
+    start.once("dialog", lambda dialog: dialog.dismiss())
+    start.get_by_role("button", name="Remove the search").click()
+    assert start.is_visible(".saved-name")
+    start.once("dialog", lambda dialog: dialog.accept())
     start.get_by_role("button", name="Remove the search").click()
     start.wait_for_selector(".saved-name", state="detached")
     assert got(writer, "/searches")["searches"] == []
+
+
+def test_a_saved_search_is_replaced_only_when_that_is_meant(writer: PageVisitor) -> None:
+    put(writer, "/searches/gate", {"query": {"shows": "a dog"}, "description": "at night"})
+    page = writer.ask("forklift")
+    page.click("text=Save this search")
+    page.get_by_label("Name of the search").fill("gate")
+    for is_meant, text in ((False, "a dog"), (True, "forklift")):
+        with page.expect_event("dialog") as asked:
+            page.evaluate("document.querySelector('.saved-row form').requestSubmit()")
+        dialog = asked.value
+        assert "gate" in dialog.message
+        if is_meant:
+            dialog.accept()
+            page.wait_for_selector("text=Saved.")
+        else:
+            dialog.dismiss()
+        saved = got(writer, "/searches/gate")
+        assert (saved["query"]["shows"][0]["text"], saved["description"]) == (text, "at night")
+    urllib.request.urlopen(urllib.request.Request(f"{writer.address}/api/v1/searches/gate", method="DELETE")).close()
+    writer.errors[:] = [error for error in writer.errors if "412" not in error]
 
 
 def test_runs_and_the_empty_review_queue_are_shown(writer: PageVisitor) -> None:

@@ -112,3 +112,39 @@ def test_who_may_only_search_is_offered_nothing_to_write(
         page.wait_for_selector("body.is-ready")
         assert page.is_hidden("#start")
         context.close()
+
+
+def test_a_video_that_was_lost_with_the_server_plays_when_it_is_back(visitor: PageVisitor) -> None:
+    page = visitor.ask("forklift")
+    page.route("**/media", lambda route: route.abort())
+    page.route("**/playback", lambda route: route.abort())
+    page.locator("moment-card a").first.click()
+    page.wait_for_selector(".stage-problem:has-text('Is momentseek serve still running?')")
+    moment = page.locator("moment-card").first.evaluate("e => e.moment")
+    page.unroute("**/media")
+    page.unroute("**/playback")
+    page.keyboard.press(" ")
+    wait_until(page, "start => document.querySelector('video').currentTime >= start", moment["start_seconds"])
+    wait_until(page, "!document.querySelector('video').paused")
+    assert page.is_hidden(".stage-problem")
+    forget(visitor, "ERR_FAILED")
+
+
+def test_the_theme_is_that_of_the_other_window(visitor: PageVisitor) -> None:
+    page, other = visitor.open(), visitor.open("/videos")
+    page.get_by_role("button", name="Light or dark").click()
+    chosen = page.evaluate("document.documentElement.dataset.theme")
+    wait_until(other, "theme => document.documentElement.dataset.theme === theme", chosen)
+    page.get_by_role("button", name="Light or dark").click()
+    wait_until(other, "theme => document.documentElement.dataset.theme !== theme", chosen)
+
+
+def test_an_error_of_what_is_far_down_the_page_is_seen(visitor: PageVisitor) -> None:
+    page = visitor.open("/videos")
+    page.set_viewport_size({"width": 500, "height": 300})
+    page.evaluate("document.querySelector('#more').hidden = false")
+    page.route("**/api/v1/videos?*", lambda route: route.abort())
+    page.click("#more")
+    page.wait_for_selector("#notes [role=alert]")
+    wait_until(page, "document.querySelector('#notes').getBoundingClientRect().top >= 0")
+    forget(visitor, "ERR_FAILED")

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import shutil
+import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from page_visitor import place_of, wait_until
+from page_visitor import PageVisitor, place_of, served, wait_until
+
+from pipeline import Library
 
 if TYPE_CHECKING:
-    from page_visitor import PageVisitor
+    from playwright.sync_api import Browser as PlaywrightBrowser
     from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 
 ANSWERED = "#answers:not([aria-busy]) moment-card, #nothing:not([hidden])"
+FOUND = "#answers:not([aria-busy]) moment-card:not(.is-below)"
 
 
 def asked(page: Page) -> list[dict[str, object]]:
@@ -128,3 +134,66 @@ def test_a_text_that_looks_like_a_frame_stays_a_text(visitor: PageVisitor) -> No
     assert sent[0]["shows"] == [{"text": "like:me@12"}]
     other = visitor.open(place_of(page))
     assert other.input_value("#box") == "like:me@12"
+
+
+def test_a_number_of_the_metadata_stays_one_in_a_link_and_in_a_saved_search(
+    page_folder: Path, chromium: PlaywrightBrowser, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(page_folder, tmp_path / "library")
+    with Library.open(folder) as library:
+        assert len(library.set_metadata(["*"], {"floor": 3})) == 2
+    with served(Library.open(folder)) as address:
+        visitor = PageVisitor(address, chromium.new_context())
+        page = visitor.open("/?q=forklift&where=floor%3D3")
+        page.wait_for_selector(FOUND)
+        page.click("text=Save this search")
+        page.get_by_label("Name of the search").fill("third floor")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("text=Saved.")
+        with urllib.request.urlopen(f"{address}/api/v1/searches") as answer:
+            (saved,) = json.load(answer)["searches"]
+        assert saved["query"]["where"] == {"floor": 3}
+        other = visitor.open()
+        other.click(".saved-name")
+        other.wait_for_selector(FOUND)
+        none = visitor.open("/?q=forklift&where=floor%3D7")
+        none.wait_for_selector("#nothing p:has-text('floor is never 7')")
+        visitor.context.close()
+        assert visitor.errors == []
+
+
+def test_half_a_range_of_the_day_reaches_to_its_end(visitor: PageVisitor) -> None:
+    page = visitor.ask("forklift")
+    sent = asked(page)
+    page.click("[data-filters]")
+    page.fill("[name=hours_from]", "21:00")
+    page.click("[data-apply]")
+    page.wait_for_selector(".pill:has-text('21:00-24:00')")
+    page.click("[data-filters]")
+    assert page.input_value("[name=hours_from]") == "21:00"
+    page.fill("[name=hours_from]", "")
+    page.fill("[name=hours_to]", "06:00")
+    page.click("[data-apply]")
+    page.wait_for_selector(".pill:has-text('00:00-06:00')")
+    assert [one["time_of_day"] for one in sent if "time_of_day" in one][-1] == "00:00-06:00"
+
+
+def test_a_filter_that_cannot_be_is_not_left_out_silently(visitor: PageVisitor) -> None:
+    page = visitor.ask("forklift")
+    page.click("[data-filters]")
+    sent = asked(page)
+    for name, value in (("where_name", "camera"), ("per_video", "-1")):
+        page.fill(f"[name={name}]", value)
+        page.click("[data-apply]")
+        assert page.is_visible("#filters")
+        page.fill(f"[name={name}]", "")
+    assert sent == []
+    page.click("[data-apply]")
+    page.wait_for_selector("#filters", state="hidden")
+
+
+def test_a_linked_video_is_shown_by_its_name(visitor: PageVisitor) -> None:
+    address = visitor.open("/videos").locator(".video-card:has-text('fire-drill')").first.get_attribute("href")
+    assert address is not None
+    page = visitor.open(f"/?q=forklift&video={address.rsplit('/', 1)[1]}")
+    page.wait_for_selector(".pill:has-text('fire-drill.mp4')")

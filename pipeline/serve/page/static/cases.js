@@ -57,14 +57,14 @@ export async function renameCase(name, newName) {
   return renamed.name;
 }
 
-/** Add moments to a case, or to a new one; return how many were not in it before. */
-export async function addToCase(name, moments, question) {
+/** Add moments, with their notes and questions, to a case, or to a new one; return how many were not in it before. */
+export async function addToCase(name, moments) {
   let added = 0;
   await changeCase(name, (content) => {
     const known = new Set(content.moments.map((moment) => moment.id));
     const fresh = moments.filter((moment) => !known.has(moment.id));
     added = fresh.length;
-    content.moments.push(...fresh.map(({ id }) => ({ id, note: "", question })));
+    content.moments.push(...fresh);
   });
   return added;
 }

@@ -1,5 +1,7 @@
 // Elements made in code. Data becomes text, never markup.
 
+import { text } from "./strings.js";
+
 /** Whether the visitor wants nothing to move by itself. */
 export const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
@@ -54,6 +56,38 @@ export function button(label, { name = null, isQuiet = false, pressed = null, ke
   if (name) element.append(icon(name));
   element.append(make("span", { class: isQuiet ? "hidden-text" : null }, label));
   return element;
+}
+
+const COPIED_MILLISECONDS = 2000;
+
+/** Copy an address, and say so for a while on the button that was pressed. */
+export async function copyTo(control, address) {
+  const label = control.querySelector("span");
+  try {
+    await navigator.clipboard.writeText(address);
+    label.textContent = text("copied");
+  } catch {
+    label.textContent = text("copy_failed");
+  }
+  setTimeout(() => (label.textContent = text("copy_link")), COPIED_MILLISECONDS);
+}
+
+const CONTROLS = "a[href], button:not(:disabled), input:not(:disabled), textarea, select, summary";
+
+/**
+ * Do what draws a part of the page anew; the focus passes to what is now in the place of the control that had it.
+ *
+ * @param {HTMLElement} place The part of the page.
+ * @param {() => unknown} draw Draws it; it may return a promise.
+ * @param {HTMLElement|null} [otherwise] What gets the focus where no control is left.
+ */
+export async function keepingFocus(place, draw, otherwise = null) {
+  const controls = () => [...place.querySelectorAll(CONTROLS)].filter((one) => one.checkVisibility());
+  const at = place.contains(document.activeElement) ? controls().indexOf(document.activeElement) : -1;
+  await draw();
+  if (at < 0 || document.activeElement !== document.body) return;
+  const left = controls();
+  (left[Math.min(at, left.length - 1)] ?? otherwise)?.focus();
 }
 
 /** Wait for the next drawn picture of the page. */

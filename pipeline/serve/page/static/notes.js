@@ -14,6 +14,7 @@ export function errorNote(message) {
 /** Show an error. */
 export function showError(error) {
   place().replaceChildren(errorNote(error.message));
+  place().scrollIntoView({ block: "nearest" });
 }
 
 /** Do something, and show its error if it fails; return whether it worked. */

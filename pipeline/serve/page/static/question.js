@@ -185,5 +185,8 @@ function numberOf(value) {
 
 /** Metadata can be numbers and truth values; an address has only texts. */
 function typed(value, known = []) {
-  return known.find((one) => String(one) === value) ?? value;
+  const same = known.find((one) => String(one) === String(value));
+  if (same !== undefined) return same;
+  const isNumber = known.length > 0 && known.every((one) => typeof one === "number") && Number.isFinite(Number(value));
+  return isNumber ? Number(value) : value;
 }

@@ -23,6 +23,12 @@
   const announce = () => document.dispatchEvent(new CustomEvent("themechange"));
   system.addEventListener("change", announce);
 
+  addEventListener("storage", (event) => {
+    if (event.key !== KEY) return;
+    apply(event.newValue);
+    announce();
+  });
+
   document.addEventListener("click", (event) => {
     if (!(event.target instanceof Element) || !event.target.closest("[data-theme-switch]")) return;
     const isDark = (root.dataset.theme ?? (system.matches ? "dark" : "light")) === "dark";

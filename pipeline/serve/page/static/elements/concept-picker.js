@@ -26,6 +26,7 @@ export class ConceptPicker extends HTMLElement {
     choice.title = text("concepts_subject", { subject: concept.subject });
     choice.prepend(icon("concept"));
     choice.addEventListener("click", () => {
+      this._opener.focus();
       this.hidden = true;
       this._opener.setAttribute("aria-expanded", "false");
       this.dispatchEvent(new CustomEvent("picked", { detail: concept.name }));

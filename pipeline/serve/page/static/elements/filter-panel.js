@@ -1,7 +1,7 @@
 // Filters of a question: videos, metadata, labels, dates, times of day, parts of videos.
 
 import { api } from "../api.js";
-import { button, make } from "../dom.js";
+import { button, keepingFocus, make } from "../dom.js";
 import { baseName } from "../format.js";
 import { text } from "../strings.js";
 
@@ -25,13 +25,9 @@ export class FilterPanel extends HTMLElement {
     this._panel.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.target.tagName === "BUTTON") return;
       event.preventDefault();
-      this._change();
-      this.dispatchEvent(new CustomEvent("asked"));
+      this._ask();
     });
-    this._panel.querySelector("[data-apply]").addEventListener("click", () => {
-      this._change();
-      this.dispatchEvent(new CustomEvent("asked"));
-    });
+    this._panel.querySelector("[data-apply]").addEventListener("click", () => this._ask());
     this._field("where_name").addEventListener("input", () => this._listValues());
     for (const name of ["video", "label", "not_label", "where_value"]) {
       this._panel.querySelector(`[data-take="${name}"]`)?.addEventListener("click", () => this._change());
@@ -47,6 +43,7 @@ export class FilterPanel extends HTMLElement {
     this._field("hours_from").value = clock(first);
     this._field("hours_to").value = clock(last);
     for (const name of ["video", "label", "not_label", "where_name", "where_value"]) this._field(name).value = "";
+    if (question.videos.length) this.learnMetadata(); // a video is shown by its name
     this._draw();
   }
 
@@ -59,36 +56,39 @@ export class FilterPanel extends HTMLElement {
     this._panel.hidden = false;
     this._opener?.setAttribute("aria-expanded", "true");
     this._panel.querySelector("input").focus();
-    await this.learn();
+    await Promise.all([this.learnMetadata(), this._learnLabels()]);
   }
 
-  /** Read the names of videos, metadata and labels once, so that they can be chosen. */
-  async learn() {
-    if (this._isLearned) return;
-    this._isLearned = true;
-    try {
-      const { videos } = await api(`/videos?limit=${MOST_VIDEOS}`);
-      this._names = new Map(videos.map((video) => [video.video_id, video.name ?? video.names[0] ?? video.video_id]));
-      const known = {};
-      for (const video of videos) {
-        for (const [key, value] of Object.entries(video.metadata)) (known[key] ??= new Set()).add(value);
-      }
-      this.metadata = Object.fromEntries(Object.entries(known).map(([key, values]) => [key, [...values].sort()]));
-      this._list("video", [...this._names.values()].map(baseName));
-      this._list("where_name", Object.keys(this.metadata).sort());
-      this._listValues();
-      this._draw();
-    } catch {
-      // Names can be typed all the same.
+  /** Read the names of videos and the values of metadata once, so that they can be chosen, and are asked for as what they are. */
+  learnMetadata() {
+    this._metadataLearnt ??= this._readVideos().catch(() => (this._metadataLearnt = null)); // names can be typed all the same
+    return this._metadataLearnt;
+  }
+
+  async _readVideos() {
+    const { videos } = await api(`/videos?limit=${MOST_VIDEOS}`);
+    this._names = new Map(videos.map((video) => [video.video_id, video.name ?? video.names[0] ?? video.video_id]));
+    const known = {};
+    for (const video of videos) {
+      for (const [key, value] of Object.entries(video.metadata)) (known[key] ??= new Set()).add(value);
     }
-    try {
-      const { labels } = await api("/labels");
-      const names = labels.filter((label) => label.mode !== "score_only").map((label) => label.label);
-      this._list("label", names);
-      this._list("not_label", names);
-    } catch {
-      // A library without labels.
-    }
+    this.metadata = Object.fromEntries(Object.entries(known).map(([key, values]) => [key, [...values].sort()]));
+    this._list("video", [...this._names.values()].map(baseName));
+    this._list("where_name", Object.keys(this.metadata).sort());
+    this._listValues();
+    this._draw();
+  }
+
+  _learnLabels() {
+    this._labelsLearnt ??= this._readLabels().catch(() => (this._labelsLearnt = null)); // a library without labels
+    return this._labelsLearnt;
+  }
+
+  async _readLabels() {
+    const { labels } = await api("/labels");
+    const names = labels.filter((label) => label.mode !== "score_only").map((label) => label.label);
+    this._list("label", names);
+    this._list("not_label", names);
   }
 
   _listValues() {
@@ -118,7 +118,7 @@ export class FilterPanel extends HTMLElement {
       question[name] = field.value !== "" && field.validity.valid ? Number(field.value) : null;
     }
     const [first, last] = [this._field("hours_from").value, this._field("hours_to").value];
-    question.time_of_day = first && last ? `${first}-${last}` : null;
+    question.time_of_day = first || last ? `${first || "00:00"}-${last || "24:00"}` : null;
     for (const [field, name] of [["video", "videos"], ["label", "labels"], ["not_label", "not_labels"]]) {
       const value = this._take(field);
       if (value && !question[name].includes(value)) question[name].push(value);
@@ -128,6 +128,17 @@ export class FilterPanel extends HTMLElement {
     }
     this._tell();
     this._draw();
+  }
+
+  /** Ask with the filters, unless one of them cannot be: the browser says which, and why. */
+  _ask() {
+    const [name, value] = [this._field("where_name"), this._field("where_value")];
+    name.required = value.value.trim() !== "";
+    value.required = name.value.trim() !== "";
+    const wrong = [...this._panel.querySelectorAll("input")].find((field) => !field.validity.valid);
+    if (wrong) return void wrong.reportValidity();
+    this._change();
+    this.dispatchEvent(new CustomEvent("asked"));
   }
 
   _tell() {
@@ -160,7 +171,7 @@ export class FilterPanel extends HTMLElement {
     away.addEventListener("click", () => {
       remove();
       const question = this._question.copy();
-      this.show(question);
+      keepingFocus(this._pills, () => this.show(question), this._opener);
       this._tell();
       this.dispatchEvent(new CustomEvent("asked"));
     });
@@ -170,7 +181,7 @@ export class FilterPanel extends HTMLElement {
 
 function clock(value) {
   const found = /^(\d{1,2}):(\d{2})$/.exec(value ?? "");
-  return found ? `${found[1].padStart(2, "0")}:${found[2]}` : "";
+  return found && found[1] !== "24" ? `${found[1].padStart(2, "0")}:${found[2]}` : "";
 }
 
 customElements.define("filter-panel", FilterPanel);

@@ -90,6 +90,11 @@ export class MomentCard extends HTMLElement {
     if (!this._picture.complete) this._picture.removeAttribute("src");
   }
 
+  /** Ask for its picture again after `cancel`. */
+  resume() {
+    if (!this._picture.hasAttribute("src")) this._picture.src = frameAddress(this.moment.video_id, this.moment.best_seconds, PICTURE_WIDTH);
+  }
+
   _tellSelected() {
     this.classList.toggle("is-selected", this._box.checked);
     this.dispatchEvent(new CustomEvent("selected", { bubbles: true }));

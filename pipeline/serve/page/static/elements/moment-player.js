@@ -1,7 +1,7 @@
 // The panel that plays a moment, beside the answers or, on a small screen, above them.
 
 import { api, clipAddress } from "../api.js";
-import { button, icon, make } from "../dom.js";
+import { button, copyTo, icon, make } from "../dom.js";
 import { baseName, interval, score } from "../format.js";
 import { mark, markedPart, subjectOf, verdictOf } from "../marks.js";
 import { text } from "../strings.js";
@@ -59,7 +59,7 @@ export class MomentPlayer extends HTMLElement {
     dissimilar.addEventListener("click", () => this._fire("dissimilar", frame()));
     this._right.addEventListener("click", () => this.mark("yes"));
     this._wrong.addEventListener("click", () => this.mark("no"));
-    link.addEventListener("click", () => this._copyLink(link));
+    link.addEventListener("click", () => copyTo(link, location.href));
     this.stage.addEventListener("position", (event) => (this._timeline.position = event.detail));
     this._timeline.addEventListener("seek", (event) => this.stage.seek(event.detail));
     this._why.addEventListener("toggle", () => this._explain());
@@ -90,8 +90,8 @@ export class MomentPlayer extends HTMLElement {
     this._clip.href = clipAddress(moment);
     const values = { interval: interval(moment), score: score(moment.score ?? 0), number, total };
     this._where.textContent = text(placeText(moment), values);
-    this._previous.disabled = number <= 1;
-    this._next.disabled = number >= moments.length;
+    this._enable(this._previous, number > 1, this._next);
+    this._enable(this._next, number < total, this._previous);
     this._offerMarks(moment, question).catch((error) => this._showProblem(error));
     const siblings = moments.filter((other) => other.video_id === moment.video_id);
     try {
@@ -208,15 +208,10 @@ export class MomentPlayer extends HTMLElement {
     }
   }
 
-  async _copyLink(control) {
-    const label = control.querySelector("span");
-    try {
-      await navigator.clipboard.writeText(location.href);
-      label.textContent = text("copied");
-    } catch {
-      label.textContent = text("copy_failed");
-    }
-    setTimeout(() => (label.textContent = text("copy_link")), 2000);
+  /** A control that can do nothing more passes the focus on. */
+  _enable(control, isAble, other) {
+    if (!isAble && document.activeElement === control) other.focus();
+    control.disabled = !isAble;
   }
 
   _showProblem(error) {

@@ -1,7 +1,7 @@
 // The box and the chips: what moments show, what they do not, what comes later, and which videos are searched.
 
 import { frameAddress } from "../api.js";
-import { button, icon, make } from "../dom.js";
+import { button, icon, keepingFocus, make } from "../dom.js";
 import { timecode } from "../format.js";
 import { conceptOf, newStep, Question } from "../question.js";
 import { text } from "../strings.js";
@@ -129,7 +129,7 @@ export class QuestionForm extends HTMLElement {
     const { steps } = this._chipped;
     terms.splice(terms.indexOf(term), 1);
     if (index > 0 && steps[index].shows.length === 0) steps.splice(index, 1);
-    this._draw();
+    keepingFocus(this._chips, () => this._draw(), this.box);
     if (!this.question.isEmpty) this.submit();
   }
 
@@ -142,7 +142,7 @@ export class QuestionForm extends HTMLElement {
       chip.classList.add("chip-concept");
       chip.append(icon("concept"), make("span", { class: "chip-kind" }, text("chip_concept")), make("span", { class: "chip-value" }, concept));
     } else if (term.text !== undefined) {
-      const input = make("input", { type: "text", value: term.text, "aria-label": text(`chip_${kind}_label`), placeholder: text(`chip_${kind}_hint`), autocomplete: "off", spellcheck: "true", maxlength: 4000 });
+      const input = make("input", { type: "text", value: term.text, "aria-label": text(`chip_${kind}_label`), placeholder: text(`chip_${kind}_hint`), autocomplete: "off", spellcheck: "true", dir: "auto", maxlength: 4000 });
       input.term = term;
       const fit = () => (input.style.inlineSize = `${Math.min(40, Math.max(8, (input.value || input.placeholder).length + 1))}ch`);
       input.addEventListener("input", () => {
@@ -151,12 +151,13 @@ export class QuestionForm extends HTMLElement {
       });
       fit();
       chip.append(input);
-    } else if (term.like !== undefined) {
+    } else if (kind === "and") chip.replaceChildren(); // it stands for itself, and may be all that is asked for
+    if (term.like !== undefined) {
       const at = timecode(term.at);
       chip.append(make("img", { src: frameAddress(term.like, term.at, 160), alt: "", width: 48, height: 27 }), make("span", {}, text("chip_frame", { at })));
-    } else {
+    } else if (term.text === undefined) {
       const preview = previewOf(term.image);
-      if (preview) chip.append(make("img", { src: preview, alt: "", width: 48, height: 27 }));
+      chip.append(preview ? make("img", { src: preview, alt: "", width: 48, height: 27 }) : icon(term.image ? "picture" : "film"));
       chip.append(make("span", {}, text(term.image ? "chip_picture" : "chip_clip")));
     }
     if (kind === "then") {

@@ -2,7 +2,7 @@
 
 import { api } from "../api.js";
 import { NAME_PATTERN } from "../cases.js";
-import { button, icon, make } from "../dom.js";
+import { button, icon, keepingFocus, make } from "../dom.js";
 import { Question } from "../question.js";
 import { text } from "../strings.js";
 
@@ -12,6 +12,8 @@ import { text } from "../strings.js";
 export class SavedSearches extends HTMLElement {
   connectedCallback() {
     if (this._list) return;
+    /** Known values of metadata, by name. */
+    this.metadata = {};
     this._list = make("ul", { class: "saved-list", "aria-label": text("saved_list") });
     this._message = make("p", { class: "quiet", role: "status" });
     this._name = make("input", { name: "search", placeholder: text("saved_hint"), "aria-label": text("saved_name"), maxlength: 100, autocomplete: "off", required: true, pattern: NAME_PATTERN, title: text("name_title") });
@@ -44,15 +46,21 @@ export class SavedSearches extends HTMLElement {
   }
 
   async _save() {
-    const { top: _top, page: _page, ...query } = this._question.toJson();
+    if (this._isSaving) return;
+    this._isSaving = true;
+    const name = this._name.value.trim();
+    const { top: _top, page: _page, ...query } = this._question.toJson({ metadata: this.metadata });
     try {
-      const path = `/searches/${encodeURIComponent(this._name.value.trim())}`;
-      await api(path, { method: "PUT", json: { query } });
-      this._message.textContent = text("saved_done");
-      this._form.hidden = true;
+      if (await put(name, query)) {
+        this._message.textContent = text("saved_done");
+        this._form.hidden = true;
+        this._open.hidden = false;
+        this._open.focus();
+      }
     } catch (error) {
       this._message.textContent = error.message;
     }
+    this._isSaving = false;
   }
 
   async _show() {
@@ -70,15 +78,30 @@ export class SavedSearches extends HTMLElement {
     const remove = make("button", { type: "button", class: "button button-icon", "data-writes": true, title: text("saved_remove", { name: saved.name }) }, icon("close"), make("span", { class: "hidden-text" }, text("saved_remove", { name: saved.name })));
     const item = make("li", {}, choose, remove);
     remove.addEventListener("click", async () => {
+      if (!confirm(text("saved_remove_sure", { name: saved.name }))) return;
       try {
         await api(`/searches/${encodeURIComponent(saved.name)}`, { method: "DELETE" });
-        item.remove();
+        keepingFocus(this._list, () => item.remove(), document.querySelector("#box"));
       } catch (error) {
         this._message.textContent = error.message;
       }
     });
     return item;
   }
+}
+
+/** Save a question under a name; return false if the name is taken and shall stay so. */
+async function put(name, query) {
+  const path = `/searches/${encodeURIComponent(name)}`;
+  try {
+    await api(path, { method: "PUT", json: { query }, headers: { "If-None-Match": "*" } });
+  } catch (error) {
+    if (error.status !== 412) throw error;
+    if (!confirm(text("saved_replace_sure", { name }))) return false;
+    const [{ description }, version] = await api(path, { isTagged: true });
+    await api(path, { method: "PUT", json: { query, description }, headers: { "If-Match": version } });
+  }
+  return true;
 }
 
 customElements.define("saved-searches", SavedSearches);

@@ -53,15 +53,14 @@ export class VideoStage extends HTMLElement {
    */
   load(video, seconds, { isPlaying = true, loop = null } = {}) {
     this._range = loop;
+    this._again.hidden = loop === null;
     this._rate = video.frames_per_second || USUAL_RATE;
     this._duration = video.duration_seconds;
     this._tell(null);
     this._wanted = seconds;
-    if (this._loaded !== video.video_id) {
+    if (this._loaded !== video.video_id || this.video.error) {
       this._loaded = video.video_id;
-      this._part = null;
-      this.video.poster = frameAddress(video.video_id, seconds, 1280);
-      this._open(`${mediaAddress(video.video_id)}#t=${(seconds + LATER_SECONDS).toFixed(3)}`);
+      this._openWhole(seconds);
     } else this.seek(seconds);
     if (isPlaying) this._start();
     else this.video.pause();
@@ -144,6 +143,13 @@ export class VideoStage extends HTMLElement {
     return this._part?.[0] ?? 0;
   }
 
+  _openWhole(seconds) {
+    this._part = null;
+    this._wanted = seconds;
+    this.video.poster = frameAddress(this._loaded, seconds, 1280);
+    this._open(`${mediaAddress(this._loaded)}#t=${(seconds + LATER_SECONDS).toFixed(3)}`);
+  }
+
   _open(address) {
     this.video.src = address;
     clearTimeout(this._patience);
@@ -163,8 +169,13 @@ export class VideoStage extends HTMLElement {
     this._problem.hidden = !message;
   }
 
+  /** Play or pause; a video that could not be loaded, as when the server was away, is loaded again. */
   toggle() {
-    if (this.video.paused) this.video.play().catch(() => {});
+    if (this.video.error && this._loaded) {
+      this._tell(null);
+      this._openWhole(this.seconds || this._wanted);
+      this._start();
+    } else if (this.video.paused) this.video.play().catch(() => {});
     else this.video.pause();
   }
 

@@ -2,7 +2,7 @@
 
 import { api, clipAddress, frameAddress } from "../api.js";
 import { casePath, changeCase, NAME_PATTERN, renameCase } from "../cases.js";
-import { button, drawn, icon, make, replaceMissing } from "../dom.js";
+import { button, drawn, icon, keepingFocus, make, replaceMissing } from "../dom.js";
 import { baseName, interval } from "../format.js";
 import { attempt } from "../notes.js";
 import { session } from "../session.js";
@@ -14,6 +14,31 @@ const { name } = find("main").dataset;
 const status = find("#status");
 let isReader = false;
 let moments = [];
+
+const REST_MILLISECONDS = 600;
+
+/**
+ * Save what is typed into a field when the typing rests: a page that is left must not take it along.
+ *
+ * @param {HTMLTextAreaElement} field The field.
+ * @param {(content: any) => void} change Writes its value into the content of the case.
+ */
+function keepTyped(field, change) {
+  let timer = 0;
+  let written = field.value;
+  const write = async () => {
+    clearTimeout(timer);
+    if (field.value === written) return;
+    const typed = (written = field.value);
+    if (!(await keep(change)) && written === typed) written = null;
+  };
+  field.addEventListener("input", () => {
+    tell();
+    clearTimeout(timer);
+    timer = setTimeout(write, REST_MILLISECONDS);
+  });
+  field.addEventListener("change", write);
+}
 
 /** Change the case, and say that it is saved. */
 function keep(change) {
@@ -57,20 +82,18 @@ async function showCase() {
 function item(moment) {
   const video = moment.video === null ? moment.video_id : baseName(moment.video);
   const where = { q: moment.question, video: moment.video_id, play: moment.id };
-  const note = make("textarea", { rows: 2, readonly: isReader, maxlength: 4000, placeholder: text("note_hint"), "aria-label": text("note_label", { name: video, interval: interval(moment) }) });
+  const note = make("textarea", { rows: 2, dir: "auto", readonly: isReader, maxlength: 4000, placeholder: text("note_hint"), "aria-label": text("note_label", { name: video, interval: interval(moment) }) });
   note.value = moment.note;
-  note.addEventListener("change", () =>
-    keep((content) => {
-      const own = content.moments.find((one) => one.id === moment.id);
-      if (own) own.note = note.value;
-    }),
-  );
+  keepTyped(note, (content) => {
+    const own = content.moments.find((one) => one.id === moment.id);
+    if (own) own.note = note.value;
+  });
   const away = button(text("case_take_out", { name: video, interval: interval(moment) }), { name: "close", isQuiet: true });
   away.dataset.writes = "";
   away.addEventListener("click", () =>
     attempt(async () => {
       await changeCase(name, (content) => (content.moments = content.moments.filter((one) => one.id !== moment.id)));
-      await showCase();
+      await keepingFocus(find("#moments"), showCase, find("#description"));
       tell(text("case_saved"));
     }),
   );
@@ -96,7 +119,6 @@ if (name) {
   const form = find("#new-name-form");
   const box = find("#new-name");
   box.pattern = NAME_PATTERN;
-  find("#description").addEventListener("change", (event) => keep((content) => (content.description = event.target.value)));
   find("#clips")?.addEventListener("click", () => saveClips(moments.filter((moment) => !moment.is_gone)));
   find("#rename").addEventListener("click", () => {
     form.hidden = !form.hidden;
@@ -119,5 +141,6 @@ if (name) {
 }
 isReader = (await session).role === "search";
 await attempt(name ? showCase : showList);
+if (name) keepTyped(find("#description"), (content) => (content.description = find("#description").value));
 await drawn();
 document.body.classList.add("is-ready");

@@ -1,7 +1,7 @@
 // Concepts: what was learnt from marks, the marks that feed each, and subjects that could become one.
 
 import { api, frameAddress } from "../api.js";
-import { button, drawn, icon, make, replaceMissing } from "../dom.js";
+import { button, drawn, icon, keepingFocus, make, replaceMissing } from "../dom.js";
 import { baseName, interval, timecode } from "../format.js";
 import { mark } from "../marks.js";
 import { attempt } from "../notes.js";
@@ -157,11 +157,12 @@ function slug(subject) {
 
 /** Do something that changes the list, and show the new one; one at a time. */
 function working(control, work) {
-  control.disabled = true;
+  if (control.hasAttribute("aria-disabled")) return undefined;
+  control.setAttribute("aria-disabled", "true"); // a control that is truly disabled loses the focus
   return attempt(async () => {
     await work();
-    await load();
-  }).finally(() => (control.disabled = false));
+    await keepingFocus(find("main"), load);
+  }).finally(() => control.removeAttribute("aria-disabled"));
 }
 
 await attempt(load);

@@ -23,7 +23,9 @@ const asked = (more) => `/labels?${new URLSearchParams({ ...(chosen ? { label_se
 async function load() {
   byVideo = null;
   tracks.clear();
+  const wanted = chosen;
   const found = await api(asked({ totals: true }));
+  if (wanted !== chosen) return;
   const { label_sets: all, label_set: set } = found;
   find("#empty").hidden = set !== null;
   find("#labels").hidden = find("#head-end").hidden = set === null;

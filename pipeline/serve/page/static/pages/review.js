@@ -26,6 +26,7 @@ let items = [];
 let answered = [];
 let total = 0;
 let hasMore = false;
+let isWorking = false;
 
 async function load() {
   if (subject !== null) return loadDoubtful();
@@ -82,32 +83,46 @@ async function show() {
   else await showFrame(item, known);
 }
 
+/**
+ * Change the queue, and show it then; a key that is pressed meanwhile would be about an item that nobody has seen.
+ *
+ * @param {() => Promise<() => Promise<void>>} change Changes the queue; resolves to what shows it.
+ */
+async function alone(change) {
+  if (isWorking) return;
+  isWorking = true;
+  let shows = null;
+  await attempt(async () => (shows = await change()));
+  isWorking = false;
+  if (shows) await attempt(shows);
+}
+
 /** Answer the item that is shown, and go on. */
 function answer(verdict) {
   const item = items[0];
   if (!item) return;
-  attempt(async () => {
+  alone(async () => {
     await api(`/review/${item.id}`, { method: "PUT", json: { verdict } });
     answered.push(items.shift());
     total -= 1;
-    if (items.length === 0 && total > 0) await load();
-    else await show();
+    return items.length === 0 && total > 0 ? load : show;
   });
 }
 
 function undo() {
   const item = answered.at(-1);
   if (!item) return;
-  attempt(async () => {
+  alone(async () => {
     await api(`/review/${item.id}`, { method: "DELETE" });
     answered.pop();
     items.unshift(item);
     total += 1;
-    await show();
+    return show;
   });
 }
 
 function skip() {
+  if (isWorking) return;
   if (items.length > 1) items.push(items.shift());
   attempt(show);
 }

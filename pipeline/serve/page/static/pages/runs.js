@@ -19,6 +19,7 @@ const sources = find("#sources");
 let next = null;
 let items = [];
 let isAdmin = false;
+let isLoading = false;
 
 async function showRuns({ isFirst }) {
   const parameters = new URLSearchParams({ limit: PAGE });
@@ -120,7 +121,12 @@ form.addEventListener("submit", (event) => {
     sources.value = "";
   });
 });
-more.addEventListener("click", () => showRuns({ isFirst: false }).catch(showError));
+more.addEventListener("click", async () => {
+  if (isLoading) return;
+  isLoading = true;
+  await showRuns({ isFirst: false }).catch(showError);
+  isLoading = false;
+});
 
 const { role, can_index: canIndex } = await session;
 isAdmin = role === "admin";

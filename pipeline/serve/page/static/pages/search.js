@@ -4,7 +4,6 @@ import { absenceEmptiness, absenceNotes, absenceStatus, appendAbsences } from ".
 import { api } from "../api.js";
 import { drawn, icon, isStill, make } from "../dom.js";
 import { score } from "../format.js";
-import { listenForKeys } from "../keyboard.js";
 import { showError } from "../notes.js";
 import { Question } from "../question.js";
 import "../session.js";
@@ -18,6 +17,8 @@ import "../elements/picture-drop.js";
 import "../elements/question-form.js";
 import "../elements/saved-searches.js";
 import "../elements/selection-bar.js";
+import { listenForSearchKeys } from "./search-keys.js";
+import { addressOf, here, keyOf, linkedMoment, noteMoment, noteNoMoment, noteQuestion } from "./search-places.js";
 
 const TOP = 24;
 const NEAREST = 8;
@@ -41,8 +42,14 @@ const empty = find("#nothing");
 const welcome = find("#welcome");
 
 /** What is shown: the question, its moments so far, the number of all, and the moments below the score. */
-let shown = { question: new Question(), moments: [], found: 0, below: [], page: 0, minScore: null };
+let shown = nothing();
 let request = null;
+/** The question that was asked last; what is shown may still be the answer to another. */
+let asked = null;
+
+function nothing() {
+  return { question: new Question(), moments: [], found: 0, below: [], page: 0, minScore: null };
+}
 
 const all = () => [...shown.moments, ...shown.below];
 const cards = () => [...grid.querySelectorAll("moment-card:not([hidden])")];
@@ -53,12 +60,14 @@ const links = () => [...grid.querySelectorAll("moment-card:not([hidden]) a.card,
 async function answer(question, { page = 1 } = {}) {
   request?.abort();
   const own = (request = new AbortController());
+  asked = keyOf(question);
   performance.mark("momentseek-asked");
   // A browser has six connections to a server; pictures that are not wanted any more must not hold them.
   if (page === 1) cards().forEach((card) => card.cancel());
   document.body.classList.add("is-answering");
   grid.setAttribute("aria-busy", "true");
   try {
+    if (Object.keys(question.where).length) await filters.learnMetadata();
     const json = question.toJson({ top: TOP, page, metadata: filters.metadata });
     // What an absence does not cover is in the explanation.
     const found = await api(question.none ? "/search?explain=true" : "/search", { json, signal: own.signal });
@@ -70,13 +79,25 @@ async function answer(question, { page = 1 } = {}) {
     else if (found.found === 0) await showNearest(question, found, own.signal);
   } catch (error) {
     if (error.name === "AbortError") return;
-    fail(error);
+    if (page === 1) fail(error);
+    else showError(error);
   } finally {
-    if (request === own) {
-      document.body.classList.remove("is-answering");
-      grid.removeAttribute("aria-busy");
-    }
+    if (request === own) showRest();
   }
+}
+
+function showRest() {
+  document.body.classList.remove("is-answering");
+  grid.removeAttribute("aria-busy");
+}
+
+/** Wait no longer for the answer to another question than the one that is shown. */
+function stayAt(question) {
+  if (asked === keyOf(question)) return;
+  asked = keyOf(question);
+  request?.abort();
+  showRest();
+  cards().forEach((card) => card.resume());
 }
 
 function start(question, found) {
@@ -94,15 +115,17 @@ function start(question, found) {
   else status.textContent = found.found ? counted("found", found.found) : text("nothing_status");
   selection.question = words(question).join(", ");
   saved.question = question;
+  saved.metadata = filters.metadata;
   const title = question.steps[0].shows[0]?.text ?? text("picture_question");
   document.title = `${question.none ? text("absent_document", { question: title }) : title} – momentseek`;
 }
 
 function append(found, page) {
+  if (page > 1) notes.querySelector("[role=alert]")?.remove();
   shown.page = page;
   const first = shown.moments.length;
   if (shown.question.none) {
-    const options = { question: shown.question.toJson(), threshold: found.min_score, addressOf };
+    const options = { question: shown.question.toJson(), threshold: found.min_score, addressOf: (moment) => addressOf(shown.question, moment) };
     shown.moments.push(...appendAbsences(grid, found.absences, options));
   } else {
     shown.moments.push(...found.moments);
@@ -115,7 +138,7 @@ function append(found, page) {
 function addCards(moments, first, isBelow) {
   const items = moments.map((moment, index) => {
     const card = document.createElement("moment-card");
-    card.show(moment, { address: addressOf(moment), isBelow, isFirst: first + index < EAGER });
+    card.show(moment, { address: addressOf(shown.question, moment), isBelow, isFirst: first + index < EAGER });
     card.isSelected = selection.includes(moment);
     return make("li", {}, card);
   });
@@ -169,6 +192,7 @@ function showNotes(found) {
 }
 
 function fail(error) {
+  shown = nothing();
   grid.replaceChildren();
   bar.hidden = true;
   more.hidden = true;
@@ -195,32 +219,33 @@ slider.addEventListener("change", () => {
   form.setFilters((question) => (question.min_score = Number(slider.value)));
   form.submit();
 });
-more.addEventListener("click", () => answer(shown.question, { page: shown.page + 1 }));
+more.addEventListener("click", async () => {
+  const first = shown.moments.length;
+  await answer(shown.question, { page: shown.page + 1 });
+  // The button has moved away, or is gone: the first of what it brought has its place.
+  if ([document.body, more].includes(document.activeElement)) links()[first]?.focus({ preventScroll: true });
+});
 
 // Addresses
 
-function addressOf(moment = null, question = shown.question) {
-  const parameters = question.toParameters();
-  if (moment) parameters.set("play", moment.id);
-  const query = parameters.toString();
-  return query ? `/?${query}` : "/";
-}
-
 async function follow() {
-  const parameters = new URLSearchParams(location.search);
-  const question = Question.ofParameters(parameters);
-  form.show(question);
-  filters.show(question);
-  if (question.isEmpty) showStart();
-  else if (question.toParameters().toString() !== shown.question.toParameters().toString() || !shown.page) await answer(question);
-  const wanted = parameters.get("play");
-  if (!wanted) return closePlayer({ isKept: true });
-  const moment = all().find((one) => one.id === wanted) ?? (await momentOf(wanted));
-  if (moment) play(moment, { isKept: true, isPlaying: !isStill });
+  const { question, playing } = here();
+  if (keyOf(question) !== asked) {
+    form.show(question);
+    filters.show(question);
+  }
+  if (question.isEmpty) showStart(question);
+  else if (keyOf(question) === keyOf(shown.question)) stayAt(question);
+  else await answer(question);
+  if (!playing) return closePlayer({ isKept: true });
+  const moment = all().find((one) => one.id === playing) ?? (await linkedMoment(playing).catch(showError));
+  // Meanwhile, something else may have been asked or played.
+  if (moment && here().playing === playing) play(moment, { isKept: true, isPlaying: !isStill });
 }
 
-function showStart() {
-  shown = { question: new Question(), moments: [], found: 0, below: [], page: 0, minScore: null };
+function showStart(question) {
+  stayAt(question);
+  shown = nothing();
   document.body.classList.remove("has-answer");
   document.title = "momentseek";
   grid.replaceChildren();
@@ -230,26 +255,11 @@ function showStart() {
   saved.question = null;
 }
 
-/** A linked moment that is not among the answers any more. */
-async function momentOf(id) {
-  const found = /^(.+)@([\d.e+-]+),([\d.e+-]+)$/.exec(id);
-  if (!found) return null;
-  try {
-    const video = await api(`/videos/${encodeURIComponent(found[1])}`);
-    const [start, end] = [Number(found[2]), Number(found[3])];
-    return { id, video_id: found[1], uri: video.name ?? video.names[0] ?? found[1], start_seconds: start, end_seconds: end, best_seconds: start, score: null };
-  } catch (error) {
-    showError(error);
-    return null;
-  }
-}
-
 form.addEventListener("asked", (event) => {
   const question = event.detail;
   filters.close();
-  const isSame = question.toParameters().toString() === shown.question.toParameters().toString();
   closePlayer({ isKept: true });
-  if (!isSame) history.pushState(null, "", addressOf(null, question));
+  noteQuestion(question);
   form.show(question);
   filters.show(question);
   answer(question);
@@ -272,7 +282,6 @@ function cover() {
 small.addEventListener("change", cover);
 
 function play(moment, { isKept = false, isFocused = false, at = null, isPlaying = true } = {}) {
-  const wasOpen = player.isOpen;
   document.body.classList.add("is-playing");
   const moments = all();
   const number = moments.indexOf(moment) + 1;
@@ -285,7 +294,7 @@ function play(moment, { isKept = false, isFocused = false, at = null, isPlaying 
     at,
     isPlaying,
   });
-  if (!isKept) history[wasOpen ? "replaceState" : "pushState"](null, "", addressOf(moment));
+  if (!isKept) noteMoment(shown.question, moment);
   markCurrent(true);
   cover();
   if (isFocused) player.focus();
@@ -299,7 +308,7 @@ function closePlayer({ isKept = false } = {}) {
   cover();
   markCurrent();
   if (!isKept) {
-    history.pushState(null, "", addressOf());
+    noteNoMoment(shown.question);
     link?.focus();
   }
 }
@@ -320,7 +329,7 @@ async function move(by) {
   const next = moments.findIndex((moment) => moment.id === player.moment.id) + by;
   if (next >= moments.length && !more.hidden) await answer(shown.question, { page: shown.page + 1 });
   const moment = all()[next];
-  if (moment) play(moment);
+  if (moment && player.isOpen) play(moment);
   return true;
 }
 
@@ -332,11 +341,6 @@ function moveFocus(by) {
   return true;
 }
 
-/** Number of cards in a row. */
-function columns() {
-  return getComputedStyle(grid).gridTemplateColumns.split(" ").length;
-}
-
 grid.addEventListener("click", (event) => {
   const card = event.target.closest("a.card")?.closest("moment-card");
   if (!card || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
@@ -346,6 +350,7 @@ grid.addEventListener("click", (event) => {
 grid.addEventListener("opened", ({ detail: { moment, at } }) => play(moment, { isFocused: true, at }));
 grid.addEventListener("selected", (event) => selection.toggle(event.target.moment, event.target.isSelected));
 selection.addEventListener("cleared", () => {
+  (cards().find((card) => card.isSelected)?.link ?? form.box).focus({ preventScroll: true });
   selection.clear();
   for (const card of cards()) card.isSelected = false;
 });
@@ -362,40 +367,19 @@ drop.addEventListener("picture", ({ detail }) => form.askFor(detail));
 filters.addEventListener("changed", ({ detail }) => form.setFilters(detail));
 filters.addEventListener("asked", () => form.submit());
 
-const inPlayer = (action) => () => (player.isOpen ? action(player.stage) : false);
-listenForKeys({
-  "/": () => {
-    if (small.matches) closePlayer();
-    form.box.focus();
-    form.box.select();
+listenForSearchKeys(
+  { form, grid, help: find("help-dialog"), player, small },
+  {
+    closePlayer,
+    move,
+    moveFocus,
+    toggle: () => {
+      const card = document.activeElement?.closest("moment-card") ?? cardOf(player.moment);
+      card?.toggle();
+      return Boolean(card);
+    },
   },
-  "?": () => find("help-dialog").open(),
-  j: () => void move(1),
-  k: () => void move(-1),
-  ArrowRight: () => (player.isOpen ? player.stage.move(1) : moveFocus(1)),
-  ArrowLeft: () => (player.isOpen ? player.stage.move(-1) : moveFocus(-1)),
-  ArrowDown: () => (player.isOpen || !grid.contains(document.activeElement) ? false : moveFocus(columns())),
-  ArrowUp: () => (player.isOpen || !grid.contains(document.activeElement) ? false : moveFocus(-columns())),
-  y: () => (player.isOpen ? void player.mark("yes") : false),
-  n: () => (player.isOpen ? void player.mark("no") : false),
-  x: () => {
-    const card = document.activeElement?.closest("moment-card") ?? cardOf(player.moment);
-    card?.toggle();
-    return Boolean(card);
-  },
-  " ": inPlayer((stage) => stage.toggle()),
-  ".": inPlayer((stage) => stage.step(1)),
-  ",": inPlayer((stage) => stage.step(-1)),
-  l: inPlayer((stage) => stage.toggleLoop()),
-  m: inPlayer((stage) => stage.toggleSound()),
-  f: inPlayer((stage) => stage.toggleFullScreen()),
-  Escape: () => {
-    if (document.fullscreenElement) return false;
-    if (document.activeElement === form.box) form.box.blur();
-    else closePlayer();
-    return true;
-  },
-});
+);
 
 follow();
 await drawn();

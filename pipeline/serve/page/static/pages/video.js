@@ -50,10 +50,18 @@ function describe(video) {
   facts(find("#metadata dl"), metadata.map(([key, value]) => [key, String(value)]));
 }
 
+let asked = "";
+
 async function showCurve(words) {
+  asked = words;
   find("#search").href = `/?${new URLSearchParams({ ...(words ? { q: words } : {}), video: id })}`;
-  if (!words) return;
+  if (!words) {
+    find("#status").textContent = "";
+    timeline.showCurve({ steps: [], cuts_seconds: [] }, null);
+    return;
+  }
   const curve = await api(`${path}/curve?${new URLSearchParams({ text: words })}`);
+  if (asked !== words) return;
   timeline.showCurve(curve, USUAL_SCORE);
   const { times_seconds: times, scores } = curve.steps[0];
   const best = scores.indexOf(Math.max(...scores));

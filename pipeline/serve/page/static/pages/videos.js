@@ -20,17 +20,18 @@ const box = find("#video-name");
 const order = find("#order");
 
 let next = null;
+let sought = "";
+let request = null;
 let shown = 0;
-let asked = 0;
 
 async function load({ isFirst }) {
-  const own = (asked += 1);
-  const parameters = new URLSearchParams({ limit: PAGE, name: box.value.trim(), order: order.value });
+  const parameters = new URLSearchParams({ limit: PAGE, name: isFirst ? box.value.trim() : sought, order: order.value });
   if (!isFirst && next) parameters.set("cursor", next);
+  sought = parameters.get("name");
+  request?.abort();
+  request = new AbortController();
   try {
-    const page = await api(`/videos?${parameters}`);
-    // Another list was asked for meanwhile.
-    if (own !== asked) return;
+    const page = await api(`/videos?${parameters}`, { signal: request.signal });
     if (isFirst) {
       list.replaceChildren();
       shown = 0;
@@ -39,11 +40,11 @@ async function load({ isFirst }) {
     list.append(...page.videos.map((video, index) => make("li", {}, card(video, isFirst && index < 12))));
     shown += page.videos.length;
     more.hidden = next === null;
-    status.textContent = page.total || !box.value ? counted("videos", page.total) : text("videos_none");
+    status.textContent = page.total || !sought ? counted("videos", page.total) : text("videos_none");
     showBroken(page.broken);
     notes.replaceChildren();
   } catch (error) {
-    showError(error);
+    if (error.name !== "AbortError") showError(error);
   }
 }
 
