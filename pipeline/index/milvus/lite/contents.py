@@ -85,6 +85,8 @@ def is_of_momentseek(collection: Path) -> bool:
 def check_collection(collection: Path, fields: Mapping[str, tuple[str, bool]]) -> None:
     """Check all files of a collection that Milvus Lite would read, but not the values of rows and vectors.
 
+    Files that a killed process left and that Milvus Lite must not read are removed.
+
     Args:
         collection: Folder of the collection.
         fields: By field name, Milvus's name of the type and whether it is the primary key.
@@ -95,12 +97,15 @@ def check_collection(collection: Path, fields: Mapping[str, tuple[str, bool]]) -
     """
     dimension = _check_schema(_object(collection / "schema.json"), fields)
     manifest_path = collection / "manifest.json"
+    flushed = 0
     if manifest_path.exists():
-        partition = _check_manifest(_object(manifest_path))
+        manifest = _object(manifest_path)
+        partition = _check_manifest(manifest)
+        flushed = manifest.get("current_seq", 0)
         _check_rows(collection / "partitions" / _PARTITION, partition, fields, dimension)
     elif (collection / "manifest.json.prev").exists():
         raise ValueError("manifest.json is missing")
-    _check_logs(collection / "wal")
+    _check_logs(collection / "wal", flushed)
 
 
 def _object(path: Path) -> dict[str, Any]:
@@ -256,8 +261,16 @@ def _check_vectors(path: Path, shape: tuple[int, int]) -> None:
             raise ValueError(f"{path.name} does not match the rows of its data file")
 
 
-def _check_logs(folder: Path) -> None:
-    """Check the write-ahead logs that an earlier process left; Milvus Lite writes to the partitions that they name."""
+def _check_logs(folder: Path, flushed: int) -> None:
+    """Check the write-ahead logs that an earlier process left; Milvus Lite writes to the partitions that they name.
+
+    A log whose writes are all in data files is removed: the process was killed before it could remove it. Milvus Lite
+    3.2.2 would hold these rows twice, overwrite the data files, and name them twice in its manifest.
+
+    Args:
+        folder: The folder of the logs.
+        flushed: Sequence number of the last write that is in the data files.
+    """
     if not folder.exists():
         return
     for path in folder.iterdir():
@@ -265,13 +278,17 @@ def _check_logs(folder: Path) -> None:
             continue
         if len(numbered[1]) > 18:
             raise ValueError(f"{shown(path.name)} has a number that is too large")
-        _check_log(path)
+        last = _check_log(path)
+        if last is not None and last <= flushed:
+            path.unlink()
 
 
-def _check_log(path: Path) -> None:
+def _check_log(path: Path) -> int | None:
+    """Check a log and return the sequence number of its last write; None if it has none."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    last: int | None = None
     try:
         with pa.OSFile(os.fspath(path), "rb") as source, pa.ipc.open_stream(source) as batches:
             for batch in batches:
@@ -280,11 +297,13 @@ def _check_log(path: Path) -> None:
                 largest = pc.max(batch.column("_seq")).as_py() or 0
                 if not partitions <= {_PARTITION, _ALL_PARTITIONS} or largest > _MAX_COUNT:
                     raise ValueError(f"{path.name} names the partition or sequence {_quoted([*partitions, largest])}")
+                last = max(largest, last or 0)
     except (pa.ArrowInvalid, OSError):
         # The log ends here, where the process was writing when it ended. Milvus Lite stops here, too.
-        return
+        pass
     except (pa.ArrowException, KeyError, TypeError) as error:
         raise ValueError(f"{path.name} is broken ({shown(error)})") from error
+    return last
 
 
 def _check_count(file_name: str, name: str, value: object) -> None:

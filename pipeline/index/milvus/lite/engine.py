@@ -6,13 +6,14 @@ This module is imported only when a folder is opened, since importing Milvus Lit
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from milvus_lite.db import DEFAULT_DATABASE_NAME, MilvusLite
+from milvus_lite.db import DEFAULT_DATABASE_NAME, SCHEMA_FILENAME, MilvusLite
 from milvus_lite.engine.collection import Collection
 from milvus_lite.exceptions import CollectionNotFoundError, DatabaseNotFoundError, MilvusLiteError
 from milvus_lite.index.brute_force import BruteForceIndex
@@ -63,7 +64,7 @@ class CheckedLite(MilvusLite):  # type: ignore[misc]
     ) -> Collection:
         """Create a collection; it is not checked, since this process wrote it."""
         if database_name == DEFAULT_DATABASE_NAME and not self.has_collection(name):
-            _clear_unfinished(Path(self.data_dir, "collections", name))
+            _clear_remains(Path(self.data_dir, "collections"), name.rpartition("_")[0] or name)
         created = super().create_collection(name, schema, properties, database_name)
         self._passed.add(name)
         return created
@@ -90,6 +91,21 @@ class CheckedLite(MilvusLite):  # type: ignore[misc]
         except Exception as error:
             raise MilvusLiteError(carried(self._refuse(folder, error))) from error
 
+    def drop_collection(self, name: str, database_name: str = DEFAULT_DATABASE_NAME) -> None:
+        """Drop a collection. If the process is killed meanwhile, no collection with missing files is left."""
+        name = self.resolve_collection_name(name, database_name=database_name)
+        is_usual = database_name == DEFAULT_DATABASE_NAME and name not in self._aliases(database_name).values()
+        if not is_usual or not self.has_collection(name):
+            super().drop_collection(name, database_name)
+            return
+        with self._opening:
+            if (opened := self._collections.pop((database_name, name), None)) is not None:
+                opened.close()
+            folder = Path(self.data_dir, "collections", name)
+            # A folder without this file is not a collection, and the next rebuild removes it.
+            (folder / SCHEMA_FILENAME).unlink()
+            shutil.rmtree(folder)
+
     def _release_lock(self) -> None:
         # Also called when the folder could not be locked or prepared.
         if self._lock_fd is not None and hasattr(self, "_before_unlock"):
@@ -107,15 +123,17 @@ def _use_vectors_of_rows(collection: Collection) -> None:
             segment.attach_index(BruteForceIndex.build(segment.vectors, "COSINE"), "embedding")
 
 
-def _clear_unfinished(folder: Path) -> None:
-    """Remove the folder of an incomplete collection, left by a full disk or a killed process.
+def _clear_remains(collections: Path, stem: str) -> None:
+    """Remove folders of incomplete collections, left by a full disk or by a process that was killed.
 
-    Milvus Lite creates the folder before it writes the schema, and does not accept an existing folder. Only the
-    schema's own files are removed.
+    Milvus Lite creates a collection's folder before it writes the schema, and does not accept an existing folder.
+
+    Args:
+        collections: The folder of all collections.
+        stem: The beginning of the names of momentseek's collections, before the number.
     """
-    if folder.is_symlink() or not folder.is_dir():
-        return
-    for file in folder.glob("schema.json*"):
-        file.unlink()
-    with suppress(OSError):
-        folder.rmdir()
+    with suppress(FileNotFoundError):
+        for folder in sorted(collections.iterdir()):
+            is_numbered = folder.name.rpartition("_")[0] == stem or folder.name == stem
+            if is_numbered and not folder.is_symlink() and folder.is_dir() and not (folder / SCHEMA_FILENAME).exists():
+                shutil.rmtree(folder, ignore_errors=True)

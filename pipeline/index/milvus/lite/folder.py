@@ -155,6 +155,10 @@ class LiteFolder:
         try:
             return CheckedLite(str(data_dir), refuse, before_unlock=lambda: remove_holder(data_dir))
         except DataDirLockedError as error:
+            # Milvus Lite reports any failure to lock the folder as this error.
+            cause = error.__cause__
+            if isinstance(cause, OSError) and not isinstance(cause, BlockingIOError):
+                raise MomentIndexError(_unlockable(self._folder, cause)) from error
             raise IndexLockedError(locked_message(self._folder)) from error
 
     def _announce(self, socket: Path | None) -> None:
@@ -237,6 +241,15 @@ def locked_message(folder: Path) -> str:
         f" another machine or in another container, uses an older version of momentseek, or is busy."
         f" Wait until it ends, or {stop}."
         " For several users or machines, move the index to a Milvus server: momentseek index migrate http://HOST:19530"
+    )
+
+
+def _unlockable(folder: Path, error: OSError) -> str:
+    """Describe a folder whose file system does not lock files, and the remedies."""
+    return (
+        f"the index in {str(folder)!r} cannot be opened, because its file {_LOCK} cannot be locked"
+        f" ({shown(error.strerror or error)}); some network file systems have no locks. Set index.uri to a folder on"
+        " another file system, or move the index there or to a Milvus server: momentseek index migrate URI"
     )
 
 
