@@ -252,15 +252,19 @@ def test_a_write_opens_the_folder(folder: Path) -> None:
     assert lock_holder(folder / "LOCK") is None
 
 
-def test_a_process_that_opens_the_folder_waits_for_a_reader(folder: Path) -> None:
+@pytest.mark.parametrize("seconds", [0.3, 4.0])
+def test_a_process_that_opens_the_folder_waits_for_readers(folder: Path, seconds: float) -> None:
+    """Many processes that search without a pause can lock the folder in turn for longer than one search takes."""
     with (folder / "LOCK").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
-        reader = threading.Timer(0.3, lambda: fcntl.flock(lock, fcntl.LOCK_UN))
+        reader = threading.Timer(seconds, lambda: fcntl.flock(lock, fcntl.LOCK_UN))
         began = time.monotonic()
         reader.start()
-        MilvusIndex(Indexing(), "abc", folder=folder).close()
-        assert time.monotonic() - began >= 0.3
-        reader.join()
+        try:
+            MilvusIndex(Indexing(), "abc", folder=folder).close()
+        finally:
+            reader.join()
+        assert time.monotonic() - began >= seconds
 
 
 def test_readers_do_not_wait_for_each_other(folder: Path) -> None:

@@ -7,6 +7,7 @@ releases the lock, and the next process that makes a request holds the folder. T
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
 import time
@@ -108,7 +109,8 @@ def open_reference(path: Path, *, is_own: bool, patience_seconds: float) -> Lite
             if holder is not None and holder.process == this_process():
                 raise
             if holder is None or not holder.process.is_running:
-                longest, refusal = _UNNAMED_SECONDS, error
+                longest = max(patience_seconds, _UNNAMED_SECONDS) if _is_only_read(path) else _UNNAMED_SECONDS
+                refusal = error
             elif holder.is_own != is_own:
                 raise
             else:
@@ -118,6 +120,22 @@ def open_reference(path: Path, *, is_own: bool, patience_seconds: float) -> Lite
         # What locks a folder without a name is most likely a search that reads its files for some milliseconds.
         pause = _FIRST_PAUSE_SECONDS if holder is None else min(2 * pause, _MAX_PAUSE_SECONDS)
         time.sleep(pause)
+
+
+def _is_only_read(path: Path) -> bool:
+    """Whether no process has a folder open; searches of several processes may lock it in turn, to read its files."""
+    try:
+        lock = os.open(path / "LOCK", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+    except OSError:
+        return False
+    finally:
+        os.close(lock)
+    return True
 
 
 def _opened(path: Path, *, is_own: bool) -> LiteReference:
