@@ -16,6 +16,7 @@ from pipeline.analyze.library_map.layout import find_clusters, lay_out
 from pipeline.analyze.library_map.page import MapPoint, map_page
 from pipeline.encode.protocol import OpenEncoder
 from pipeline.errors import QueryError, StoreError, VideoError
+from pipeline.library.analysis.cameras import CAMERA, check_camera
 from pipeline.library.analysis.map_colourings import label_colourings, metadata_colourings
 from pipeline.library.library import Library
 from pipeline.render.text import file_name
@@ -66,7 +67,7 @@ def draw_map(
     records: Sequence[VideoRecord] | None = None,
     *,
     most: int = 1500,
-    camera: str = "camera",
+    camera: str = CAMERA,
     label_set: str | None = None,
     pictures: bool = True,
     words: Sequence[str] | None = None,
@@ -89,7 +90,8 @@ def draw_map(
         on_picture: Called with the number of pictures done and their total.
 
     Raises:
-        QueryError: There is no moment to draw, or the library has no such label set.
+        QueryError: There is no moment to draw, no video has a metadata entry `camera` and it is not the usual one, or
+            the library has no such label set.
         StoreError: What is kept of the label set cannot be read.
         ConfigError: The segmentation needs cuts, and a video has none.
         WeightsUnavailableError: The weights of the model, which embeds the words, are not available.
@@ -97,6 +99,7 @@ def draw_map(
     broken: dict[str, StoreError] = {}
     if records is None:
         records, broken = library.survey()
+    check_camera(records, camera)
     total, places = _sampled(library, records, most, broken)
     if not places:
         raise QueryError("there is no moment to draw: the videos have no sampled frames")

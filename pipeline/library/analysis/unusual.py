@@ -11,7 +11,7 @@ from pipeline.analyze.unusual.moments import UnusualMoment, UsualDistances, list
 from pipeline.analyze.unusual.reference import CameraVideo, sample_reference
 from pipeline.analyze.unusual.settings import UnusualSettings
 from pipeline.errors import StoreError
-from pipeline.library.analysis.cameras import cameras_of
+from pipeline.library.analysis.cameras import CAMERA, cameras_of, check_camera
 from pipeline.library.library import Library
 from pipeline.search.filters.recording_time import recorded_at, recording_begins
 from pipeline.types import FrameEmbeddings, Scalar, VideoRecord
@@ -75,7 +75,7 @@ def find_unusual(
     library: Library,
     records: Sequence[VideoRecord] | None = None,
     *,
-    camera: str = "camera",
+    camera: str = CAMERA,
     top: int = 10,
     settings: UnusualSettings | None = None,
     on_video: Callable[[int, int], None] | None = None,
@@ -93,12 +93,14 @@ def find_unusual(
         on_video: Called with the number of videos done and their total; each counts twice.
 
     Raises:
+        QueryError: No video has a metadata entry `camera`, and it is not the usual one.
         StoreError: The library cannot be listed.
     """
     settings = settings or UnusualSettings()
     broken: dict[str, StoreError] = {}
     if records is None:
         records, broken = library.survey()
+    check_camera(records, camera)
     progress = _Progress(2 * len(records), on_video)
     found: list[FoundUnusual] = []
     cameras = []

@@ -249,3 +249,13 @@ def test_other_policies_run_on_the_demo_models_films_as_far_as_its_words_go(mome
     assert "unexpected" not in result.err
     if name == "unfit-for-publication":
         assert "the model does not know" in result.err
+
+
+@pytest.mark.parametrize("command", ["check", "route"])
+def test_a_rule_that_applies_to_no_video_is_noted(momentseek, four, tmp_path, command):
+    given = rule(where={"camera": "gaet"}, action="route", to="held")
+    policy = write_policy(tmp_path, {"typo": given}, destinations={"held": {"folder": "held"}}, otherwise="held")
+    into = ["--into", tmp_path / "into", "--dry-run"] if command == "route" else []
+    result = momentseek(command, policy, *four, *into)
+    assert result.code == 0, result.err
+    assert "note: rule 'typo' applies to no video: camera is never 'gaet'; it is 'gate'" in result.err

@@ -36,6 +36,14 @@ def test_the_page_holds_each_moment_with_its_picture_and_what_is_known_of_it(
     assert all(point[7].startswith("/9j/") for point in data["points"])
 
 
+def test_a_misspelt_entry_for_cameras_is_refused(momentseek: Run, same_four: tuple[str, str], tmp_path: Path) -> None:
+    page = tmp_path / "map.html"
+    result = momentseek("map", *same_four, "-o", page, "--camera", "camrea")
+    assert result.code == 2
+    assert "did you mean 'camera'?" in result.err
+    assert not page.exists()
+
+
 def test_a_sample_without_pictures_in_words_of_ones_own(
     momentseek: Run, same_four: tuple[str, str], tmp_path: Path
 ) -> None:

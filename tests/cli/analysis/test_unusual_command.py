@@ -50,6 +50,12 @@ def test_people_get_a_table_and_are_told_what_was_compared(momentseek: Run, watc
     assert "too few, or too close in time, to say what is usual" in result.err
 
 
+def test_a_misspelt_entry_for_cameras_is_refused(momentseek: Run, watched: tuple[str, str]) -> None:
+    result = momentseek("unusual", *watched, "--camera", "camrea")
+    assert (result.code, result.out) == (2, "")
+    assert "no video of this library has metadata 'camrea'; did you mean 'camera'?" in result.err
+
+
 def test_an_empty_library_is_said_to_be_empty(momentseek: Run, four: tuple[str, str]) -> None:
     names = ["a.mp4", "b.mp4", "yard.mp4", "odd*"]
     assert momentseek("remove", *names, "--yes", *four).code == 0

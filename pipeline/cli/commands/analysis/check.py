@@ -131,6 +131,8 @@ def _check(
     from pipeline.render.text import counted
 
     opened = open_check(library, read_policy(policy), names, metadata_of(where, "--where"))
+    for note in opened.notes:
+        complain(f"note: {note}")
     with ExitStack() as stack:
         stack.enter_context(ended_by_sigterm("check"))
         sheets = None if evidence is None else stack.enter_context(EvidenceSheets(opened, evidence))

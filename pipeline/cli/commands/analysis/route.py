@@ -89,6 +89,8 @@ def _router(
     read = read_policy(policy)
     check_routes(read)
     check = open_check(library, read, names, metadata_of(where, "--where"))
+    for note in check.notes:
+        complain(f"note: {note}")
     return open_router(check, into.absolute(), dry_run=dry_run)
 
 

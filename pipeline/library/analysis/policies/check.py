@@ -17,8 +17,9 @@ from pipeline.library.analysis.policies.scoring import policy_scorer
 from pipeline.library.index_handle import check_writable
 from pipeline.library.library import Library
 from pipeline.library.privacy import apply_privacy
+from pipeline.parsing import shown
 from pipeline.run_id import new_run_id
-from pipeline.search.filters.metadata import check_names
+from pipeline.search.filters.metadata import check_names, metadata_hint
 from pipeline.search.filters.recording_time import recorded_at, recording_begins
 from pipeline.types import Scalar, VideoRecord
 
@@ -58,6 +59,7 @@ class PolicyCheck:
         evaluator: Makes the decisions.
         records: The records of the videos to check, ordered by recording time.
         broken: The errors of videos whose records cannot be read, by id.
+        notes: Messages about rules that apply to no video of the library.
     """
 
     library: Library
@@ -65,6 +67,7 @@ class PolicyCheck:
     evaluator: PolicyEvaluator
     records: Sequence[VideoRecord]
     broken: Mapping[str, StoreError]
+    notes: tuple[str, ...] = ()
 
     @property
     def policy(self) -> Policy:
@@ -133,9 +136,7 @@ def open_check(
         StoreError: The library cannot be listed.
     """
     records, broken = library.survey()
-    if records:
-        for rule in policy.rules.values():
-            check_names(records, rule.where)
+    notes = tuple(_rule_notes(records, policy)) if records else ()
     if names or where:
         # A video with a broken record can be named only by its id; it counts as not checked, like other broken videos.
         ids = [name for name in names if name in broken]
@@ -157,4 +158,16 @@ def open_check(
         concepts=parts.concepts,
     )
     evaluator = PolicyEvaluator(policy, parts.scorer, recorded_at=entry, identity=parts.identity)
-    return PolicyCheck(library, header, evaluator, in_order_of_recording(records, entry), broken)
+    return PolicyCheck(library, header, evaluator, in_order_of_recording(records, entry), broken, notes)
+
+
+def _rule_notes(records: Sequence[VideoRecord], policy: Policy) -> Iterator[str]:
+    """Describe the rules that apply to no video; a misspelt value would otherwise look like a library without flags.
+
+    Raises:
+        QueryError: A rule names metadata that no video has.
+    """
+    for name, rule in policy.rules.items():
+        check_names(records, rule.where)
+        if hint := metadata_hint(records, rule.where):
+            yield f"rule {shown(name)} applies to no video: {hint}"
