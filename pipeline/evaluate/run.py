@@ -22,6 +22,7 @@ from pipeline.evaluate.metrics import as_columns, means, moment_scores, window_i
 from pipeline.evaluate.rejection import TopAnswer, rejection_curve
 from pipeline.evaluate.video_ranking import DEPTH, VIDEO_RANKING, ranking_column, texts_of
 from pipeline.index.protocol import MomentIndex
+from pipeline.render.text import counted
 from pipeline.types import Moment
 
 __all__ = ["NamedVideos", "OnSearch", "SearchableLibrary", "evaluate", "split_missing", "video_ids_of"]
@@ -150,8 +151,8 @@ def video_ids_of(library: NamedVideos, videos: Iterable[str]) -> dict[str, str]:
         ids[video] = found[0]
     if missing:
         raise QueryError(
-            f"{len(missing)} videos of the labelled set are not in the library, first: {missing[0]}; index them,"
-            " or leave out what is about them (--skip-missing)"
+            f"not in the library: {counted(len(missing), 'video')} of the labelled set, first: {missing[0]};"
+            " index them, or leave out what is about them (--skip-missing)"
         )
     return ids
 
@@ -161,8 +162,8 @@ def _check_indexed(indexed: Mapping[str, int], ids: Mapping[str, str]) -> None:
     lost = [video for video, video_id in ids.items() if not indexed.get(video_id)]
     if lost:
         raise QueryError(
-            f"{len(lost)} videos of the labelled set have no row in the index, first: {lost[0]!r}; list the missing"
-            " rows with: momentseek index verify, and make the index again with: momentseek index rebuild"
+            f"no row in the index: {counted(len(lost), 'video')} of the labelled set, first: {lost[0]!r}; list the"
+            " missing rows with: momentseek index verify, and make the index again with: momentseek index rebuild"
         )
 
 

@@ -104,7 +104,7 @@ def test_evaluate_can_skip_videos_that_are_missing(momentseek: Run, library: str
     [scores] = momentseek("evaluate", labels, "-c", library, "--skip-missing", "--json").objects()
     assert (scores["queries"], scores["left_out"]) == (1, 1)
     nothing = momentseek("evaluate", labelled(tmp_path, missing), "-c", library, "--skip-missing")
-    assert (nothing.code, "1 videos of the labelled set are not in the library" in nothing.err) == (2, True)
+    assert (nothing.code, "not in the library: 1 video of the labelled set" in nothing.err) == (2, True)
 
 
 def test_evaluate_names_a_broken_line(momentseek: Run, library: str, tmp_path: Path) -> None:

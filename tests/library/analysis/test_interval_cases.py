@@ -69,7 +69,7 @@ def test_labels_and_videos_that_are_not_there(library: Library) -> None:
     assert gathered.missing_labels == ("truck",)
     with pytest.raises(QueryError, match=r"share no label: the one has red, blue, green; the other has truck"):
         label_cases(library, labelled_set(LabelledIntervals("park.mp4", "truck", ())))
-    with pytest.raises(QueryError, match=r"1 videos of the labelled set are not in the library, first: .*yard"):
+    with pytest.raises(QueryError, match=r"not in the library: 1 video of the labelled set, first: .*yard"):
         label_cases(library, labelled_set(red, other))
     assert label_cases(library, labelled_set(red, other), skip_missing=True).missing_videos == ("yard.mp4",)
     with pytest.raises(QueryError, match="yard"):
