@@ -299,7 +299,7 @@ def test_the_texts_of_the_page_are_all_used() -> None:
 
     folder = Path(__file__).parents[3] / "pipeline" / "serve" / "page"
     source = "\n".join(path.read_text() for path in folder.rglob("*") if path.suffix in (".js", ".html"))
-    built = re.compile(r"(chip|pill|status|run|concept|review)_|_(one|many)$")
+    built = re.compile(r"(chip|pill|status|run|concept|review|videos_order)_|_(one|many|absent)$")
     unused = [name for name in TEXTS if not re.search(rf"\b{name}\b", source) and not built.search(name)]
     assert unused == []
     named = {*re.findall(r'\btext\("(\w+)"', source), *re.findall(r"\btext\.(\w+)", source)}
