@@ -167,7 +167,7 @@ def momentseek(*, debug: bool, log_json: bool) -> None:
     if debug:
         os.environ["MOMENTSEEK_DEBUG"] = "1"
     else:
-        # It may be set to "0" or "no", and whoever reads it later asks only whether it is set.
+        # It may be set to "0" or "no", and later readers check only whether it is set.
         os.environ.pop("MOMENTSEEK_DEBUG", None)
 
 

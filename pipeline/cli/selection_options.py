@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.library.videos import SelectedVideos
     from pipeline.types import Scalar, VideoRecord
 
-__all__ = ["lost_folders", "metadata_of", "say_unlabelled", "selected", "selecting"]
+__all__ = ["lost_folders", "metadata_of", "naming_cameras", "say_unlabelled", "selected", "selecting"]
 
 _LISTED = 20
 
@@ -35,6 +35,17 @@ def selecting(command: F) -> F:
         help="Only videos with no file left; a moved file counts as missing until its new path is indexed.",
     )
     return names(where(missing(command)))
+
+
+def naming_cameras(command: F) -> F:
+    """Add the option for the metadata entry that names cameras; the command receives it as `camera`."""
+    return click.option(
+        "--camera",
+        metavar="NAME",
+        default="camera",
+        show_default=True,
+        help="Metadata entry that names a video's camera.",
+    )(command)
 
 
 def metadata_of(entries: Sequence[str], option: str) -> dict[str, Scalar]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-__all__ = ["AddressRules", "PrivateHostError", "is_host_or_network", "is_public", "literal_address"]
+__all__ = ["AddressRules", "PrivateHostError", "is_host_or_network", "literal_address"]
 
 Address = IPv4Address | IPv6Address
 
@@ -104,11 +104,6 @@ class AddressRules:
                 yield ipaddress.ip_network(name.strip("[]"), strict=False)
             except ValueError:
                 continue
-
-
-def is_public(address: Address) -> bool:
-    """Whether an address is public; an address that embeds another one is public only if that one is, too."""
-    return all(map(_is_plainly_public, _embedded(address)))
 
 
 def literal_address(host: str) -> Address | None:

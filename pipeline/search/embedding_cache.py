@@ -60,7 +60,7 @@ class EmbeddingCache:
         return self._add(record, self._store.read(video_id))
 
     def load(self, video_ids: Sequence[str], is_wanted: IsWanted) -> Iterator[Loaded]:
-        """Read records and frame embeddings, in the order of the ids; those that are not cached in parallel.
+        """Read records and frame embeddings, in the order of the ids. What is not cached is read in parallel.
 
         Args:
             video_ids: Distinct ids of videos.

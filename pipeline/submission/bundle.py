@@ -104,7 +104,7 @@ class JobBatch:
         return {"momentseek": self.version, "library": self.public_library, "sources": str(self.named)}
 
     def files(self) -> dict[str, bytes]:
-        """Return the files of the job's working directory by name, without those that are copied from this machine."""
+        """Return the generated files of the job's working directory by name, without copied files."""
         files: dict[str, bytes] = {}
         sources: list[str | dict[str, str]] = []
         for source in self.sources:

@@ -232,7 +232,7 @@ def _has_decoder(stream: VideoStream) -> bool:
 
 
 def _coded_size(stream: VideoStream, picture: av.VideoFrame | None, uri: str) -> tuple[int, int]:
-    """Return width and height of the first picture or, without one, those that the container states."""
+    """Return the width and height of the first picture, or the container's values if no picture can be decoded."""
     source = stream.codec_context if picture is None else picture
     if source.width < 1 or source.height < 1:
         problem = f"its {stream.codec_context.name} stream has no size, or one above 16384 x 8192; it is damaged"

@@ -69,7 +69,7 @@ def test_a_damaged_file_is_replaced(tmp_path: Path, damage: str, caplog: pytest.
 
 
 def test_a_download_with_another_hash_is_not_kept(tmp_path: Path) -> None:
-    """Whoever asked for it compares the hash, and reports it."""
+    """The caller compares the hash and reports a difference."""
     library = Library(b"another")
     assert TowerCache(tmp_path).read(HASH, len(CONTENT), library) == b"another"
     assert _names(tmp_path) == set()

@@ -1,9 +1,9 @@
 """Plans which packets of a group of pictures to decode for the frames at a grid's points.
 
 Packets come in decoding order, in groups that start with a keyframe. Within a group, a frame depends only on earlier
-packets. So packets after the last wanted frame are left out, and of the earlier ones those that no other frame refers
-to. Leading pictures (shown before the keyframe that they follow in decoding order) may depend on the previous group: if
-one of them is wanted, that group is decoded to its end, otherwise they are left out.
+packets. Packets after the last wanted frame are therefore left out, and so are earlier packets that no other frame
+refers to. Leading pictures (shown before the keyframe that they follow in decoding order) may depend on the previous
+group: if one of them is wanted, that group is decoded to its end, otherwise they are left out.
 """
 
 from __future__ import annotations
@@ -227,7 +227,7 @@ def _mark_within_tolerance(
     candidates: Iterable[_GroupPacket[P]],
     depth: dict[int, int],
 ) -> None:
-    """Mark the nearest frame to each point among those that need no more decoding than the costliest necessary one."""
+    """Mark the nearest frame to each point, of frames that cost no more decoding than the most expensive required."""
     choices = [
         (point, each, [other for other in candidates if abs(other.time - point) <= tolerance])
         for point, each in on_screen

@@ -31,7 +31,7 @@ _MOST_BYTES_BETWEEN = 4096
 
 
 class PictureReader:
-    """Reads and decodes packet by packet, so that a damaged packet only affects itself and those that depend on it.
+    """Reads and decodes packet by packet, so that a damaged packet affects only its own frame and dependent frames.
 
     Args:
         probed: The probed properties of the file.
@@ -186,7 +186,7 @@ class PictureReader:
             self._coverage.lasts_until(passed_over)
 
     def _planned(self, packets: Iterable[PlannedPacket[Packet[VideoStream]]]) -> Iterator[av.VideoFrame]:
-        """Decode the wanted pictures and those that they depend on."""
+        """Decode the wanted pictures and the pictures that they depend on."""
         context = self._stream.codec_context
         for planned_packet in packets:
             yield from self._before_seek

@@ -52,7 +52,7 @@ def concept(
     momentseek concept hi-vis --subject "hi-vis vest"
     momentseek search concept:hi-vis --not "a hard hat"
 
-    --like and --unlike add marks of the subject to those that exist, for example from `momentseek review`. A concept is
+    --like and --unlike add to the marks that the subject has, for example from `momentseek review`. A concept is
     a linear probe on the stored embeddings that starts from its text. It is cross-validated, and refused if there are
     too few marks. See docs/how-to/concepts.md.
     """  # noqa: D301 - click knows the character itself, not a backslash and a b

@@ -12,7 +12,7 @@ from pipeline.cli.common_options import as_json, configured, in_library, require
 from pipeline.cli.console.count_bar import count_bar
 from pipeline.cli.console.tables import complain, echo, print_json, warn_of_problems
 from pipeline.cli.console.written_files import write_page
-from pipeline.cli.selection_options import selected, selecting
+from pipeline.cli.selection_options import naming_cameras, selected, selecting
 
 __all__ = ["library_map"]
 
@@ -35,13 +35,7 @@ __all__ = ["library_map"]
     show_default=True,
     help="Maximum number of moments.",
 )
-@click.option(
-    "--camera",
-    metavar="NAME",
-    default="camera",
-    show_default=True,
-    help="Metadata entry that names a video's camera.",
-)
+@naming_cameras
 @click.option(
     "--label-set",
     metavar="NAME",
@@ -57,7 +51,7 @@ __all__ = ["library_map"]
     "--words",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Words that name clusters, one per line, instead of those that come with momentseek.",
+    help="File of words that name clusters, one per line, to use instead of the bundled words.",
 )
 @configured
 @in_library

@@ -12,7 +12,7 @@ from pipeline.cli.common_options import as_json, configured, in_library, require
 from pipeline.cli.console.count_bar import count_bar
 from pipeline.cli.console.tables import complain, echo, print_json, print_table, warn_of_problems
 from pipeline.cli.console.written_files import write_picture
-from pipeline.cli.selection_options import selected, selecting
+from pipeline.cli.selection_options import naming_cameras, selected, selecting
 
 if TYPE_CHECKING:
     from pipeline.library import Library
@@ -23,13 +23,7 @@ __all__ = ["unusual"]
 
 @click.command()
 @selecting
-@click.option(
-    "--camera",
-    metavar="NAME",
-    default="camera",
-    show_default=True,
-    help="Metadata entry that names a video's camera.",
-)
+@naming_cameras
 @click.option(
     "--top",
     "-n",
